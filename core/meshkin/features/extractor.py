@@ -1,0 +1,79 @@
+"""What turns pictures, or a surface, into features: the two small interfaces behind which every extractor lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..progress import Report
+from ..snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class ViewImages:
+    """What an image extractor may look at; frames and units as in :class:`meshkin.views.Passes`.
+
+    Attributes:
+        normal: float16 (N, H, W, 3), camera frame, 0 on the background.
+        depth: float32 (N, H, W), in bounding-sphere radii, inf on the background.
+        colour: uint8 (N, H, W, 3), sRGB, the object's own materials in even light; None where not rendered.
+        prompt: what the object is, in words; may be empty.
+    """
+
+    normal: NDArray[np.float16]
+    depth: NDArray[np.float32]
+    colour: NDArray[np.uint8] | None = None
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class Grids:
+    """Features of one batch of views.
+
+    Attributes:
+        views: the n views of this batch, ascending; every view comes in exactly one batch.
+        maps: one tensor (n, C_k, h_k, w_k) for each of the extractor's maps, on its device, in its precision. Grid
+            cell (i, j) covers the picture's share [j / w, (j + 1) / w) x [i / h, (i + 1) / h), row 0 at the top.
+    """
+
+    views: list[int]
+    maps: list[torch.Tensor]
+
+
+class ImageExtractor(Protocol):
+    """Pictures in, a feature grid per view out.
+
+    Attributes:
+        name: as users write it (``dinov2``).
+        version: changes whenever the result would: code version, model checksum.
+        channels: of each map, in order.
+        resolution: of the pictures it wants, pixels.
+        wants_colour: whether it needs ``ViewImages.colour``.
+    """
+
+    name: str
+    version: str
+    channels: tuple[int, ...]
+    resolution: int
+    wants_colour: bool
+
+    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+        """Yield the feature grids batch by batch; ``report`` may raise Cancelled between batches."""
+        ...
+
+
+class SurfaceExtractor(Protocol):
+    """A surface in, a feature per vertex out (no pictures)."""
+
+    name: str
+    version: str
+    channels: tuple[int, ...]
+
+    def describe(self, snapshot: Snapshot, report: Report) -> NDArray[np.float32]:
+        """Features of every vertex, float32 (V, sum of channels)."""
+        ...
