@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError, StorageError
+from .snapshot import Snapshot
 from .storage import UNREADABLE, make_folder, readable_failure
 
 DISTANCE = 3.0
@@ -173,3 +175,13 @@ def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     right = np.cross(up, backward)
     right /= np.linalg.norm(right)
     return np.stack((right, np.cross(backward, right), backward))
+
+
+def of_recipe(snapshot: Snapshot, recipe: dict[str, Any]) -> Views:
+    """The cameras that a feature recipe asks for around a mesh: the same in Blender and in the worker.
+
+    ``recipe["views"]`` is ``{"fibonacci": N}`` or ``{"rings": [[elevation in degrees, N], ...]}``.
+    """
+    wanted = recipe["views"]
+    directions = ring_directions(wanted["rings"]) if "rings" in wanted else fibonacci_directions(wanted["fibonacci"])
+    return frame(snapshot.vertices[np.unique(snapshot.faces)], directions, recipe["resolution"])

@@ -1,0 +1,429 @@
+"""The main job: what every button, script and command runs.
+
+Each function is a generator that yields :class:`Progress` and returns a :class:`Report`. Something drives it: a modal
+operator with a timer, or :func:`meshkin.progress.finish`. No step takes longer than one rendered view; all writing to
+the scene happens in the last step; closing the generator cancels the job and leaves the scene as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .progress import Progress
+from .scene import attributes, materials, passes, weights
+from .scene import snapshot as snapshots
+from .scene.objects import FEATURES_PROPERTY, Handle, described
+from .snapshot import Snapshot
+from .storage import readable_failure
+from .surface_map import Match
+from .views import of_recipe
+from .worker import client
+
+if TYPE_CHECKING:
+    import bpy
+
+TRANSFERS = ("texture", "weights", "attributes")
+"""What can be carried over."""
+CHANNELS = 16
+"""PCA channels written to a mesh."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to do the job; the defaults work.
+
+    Attributes:
+        features: extractor, or several joined by "+"; "auto" takes the best that the models at hand allow.
+        model: folder or hub id of the model for ``dinov2``; "" for the default.
+        layers: the model's blocks to read; () for the default.
+        views: number of evenly spread views; 0 for the default.
+        rings: (elevation in degrees, count) of rings of views, used instead of ``views`` when given.
+        resolution: of the rendered pictures, pixels; 0 for what the extractors want.
+        render_path: "auto", "gpu" or "cycles".
+        device: "auto", "cpu" or a torch device ("cuda", "cuda:1", "mps").
+        online: whether models may be fetched from the hub.
+        pictures: folder in which to save the rendered passes as pictures; "" for none.
+        texture_size: width and height of a transferred texture, pixels.
+        margin: pixels by which a texture's islands are grown.
+        limit: most groups that a vertex may be weighted to.
+        names: the attributes to transfer; () for all.
+    """
+
+    features: str = "auto"
+    model: str = ""
+    layers: tuple[int, ...] = ()
+    views: int = 0
+    rings: tuple[tuple[float, int], ...] = ()
+    resolution: int = 0
+    render_path: str = "auto"
+    device: str = "auto"
+    online: bool = False
+    pictures: str = ""
+    texture_size: int = 2048
+    margin: int = 8
+    limit: int = 4
+    names: tuple[str, ...] = ()
+
+
+@dataclass
+class Report:
+    """What a job did.
+
+    Attributes:
+        title: one sentence.
+        details: further sentences: what was written, what was not and why.
+        data: the same for programs, as JSON values.
+    """
+
+    title: str
+    details: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """One sentence for a status bar."""
+        return self.title
+
+    def lines(self) -> list[str]:
+        """Everything, a sentence a line."""
+        return [self.title, *self.details]
+
+
+Job = Generator[Progress, None, Report]
+
+
+@dataclass(frozen=True)
+class _Described:
+    """One object with its snapshot and the cache file of its features."""
+
+    handle: Handle
+    snapshot: Snapshot
+    key: str
+    features: str
+    recipe: dict[str, Any]
+
+
+def features(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
+    """Compute (or take from the cache) the features of objects and show them as attributes on their meshes.
+
+    Raises InputError (``nothing-selected``, bad meshes), ModelError, WorkerError, StorageError.
+    """
+    handles = [Handle.of(obj) for obj in objects]
+    if not handles:
+        raise InputError("nothing-selected", "No object was given.", "Select an object with a surface.")
+    for handle in handles:
+        snapshots.check_writable(handle.get())
+    with _job_folder() as folder:
+        found = []
+        for index, handle in enumerate(handles):
+            found.append((yield from _describe(handle, options, folder / f"object{index}")))
+        colours = yield from _colours(found, options, folder)
+        for one in found:
+            snapshots.check_unchanged(one.handle.get(), one.snapshot)
+        _write_colours(colours)
+    names = ", ".join(f"“{handle.name}”" for handle in handles)
+    return Report(
+        f"Features of {names} are ready.",
+        [_seen_sentence(one, values) for one, values in colours if one in found],
+        {"features": [one.features for one in found], "recipe": found[0].recipe},
+    )
+
+
+def match(source: bpy.types.Object, target: bpy.types.Object, options: Options = Options()) -> Job:
+    """Match two objects both ways; ``data["map"]`` is the path of the map's .npz file in the cache.
+
+    Writes the shared PCA colours on both and ``meshkin_match_confidence`` on the target.
+    Raises as :func:`features`, and InputError ``same-object``.
+    """
+    with _job_folder() as folder:
+        for obj in (source, target):
+            snapshots.check_writable(obj)
+        one, two, path = yield from _match(source, target, options, folder)
+        found = Match.load(Path(path))
+        colours = yield from _colours([one, two], options, folder)
+        for end in (one, two):
+            snapshots.check_unchanged(end.handle.get(), end.snapshot)
+        _write_colours(colours)
+        confidence = found.to_source.confidence
+        attributes.write(two.handle.get(), "match_confidence", confidence[two.snapshot.original])
+    return Report(
+        f"“{one.handle.name}” and “{two.handle.name}” are matched: confidence {confidence.mean():.0%} on average.",
+        [],
+        {"map": path, "confidence": float(confidence.mean()), "recipe": one.recipe},
+    )
+
+
+def transfer(
+    source: bpy.types.Object, target: bpy.types.Object, what: Sequence[str], options: Options = Options()
+) -> Job:
+    """Carry texture, weights or attributes from source to target through their map (made first where it is not there).
+
+    Raises as :func:`match`, and InputError ``transfer-unknown``, ``no-texture``, ``no-uvs``, ``no-groups``,
+    ``no-attributes``: before anything is computed where that can be known.
+    """
+    unknown = [name for name in what if name not in TRANSFERS]
+    if unknown or not what:
+        raise InputError(
+            "transfer-unknown", f"“{', '.join(unknown)}” cannot be transferred.", f"Choose from {', '.join(TRANSFERS)}."
+        )
+    snapshots.check_writable(target)
+    wanted = [name for name in TRANSFERS if name in what]
+    for name in wanted:
+        _CARRIERS[name].check(source, target, options)
+    with _job_folder() as folder:
+        one, two, path = yield from _match(source, target, options, folder)
+        for end, name in ((one, "source"), (two, "target")):
+            end.snapshot.save(folder / f"{name}.npz")
+        job = _Transfer(one, two, path, folder, options)
+        carried = []
+        for name in wanted:
+            carried.append((yield from _CARRIERS[name].carry(job)))
+        snapshots.check_unchanged(two.handle.get(), two.snapshot)
+        details = []
+        for name, payload in zip(wanted, carried, strict=True):
+            details += _CARRIERS[name].write(job, payload)
+    return Report(
+        f"“{one.handle.name}” gave “{two.handle.name}” its {' and '.join(wanted)}.",
+        details,
+        {"map": path, "written": wanted},
+    )
+
+
+def get_models(options: Options = Options(), name: str = "embedded") -> Job:
+    """Fetch models into the model cache. Raises ModelError ``model-download-failed``, ``model-damaged``."""
+    result = yield from client.shared().run("models-get", {"name": name})
+    return Report(f"The model is ready in {result['folder']}.", result["models"], result)
+
+
+def cache_info() -> Job:
+    """How many files and bytes the cache holds."""
+    result = yield from client.shared().run("cache-info", {})
+    return Report(f"The cache holds {result['files']} files, {result['bytes'] / 1e6:.0f} MB, in {result['folder']}.", [], result)
+
+
+def clear_cache() -> Job:
+    """Delete all features and maps from the cache."""
+    result = yield from client.shared().run("cache-clear", {})
+    return Report(f"The cache is empty: {result['bytes'] / 1e6:.0f} MB were freed.", [], result)
+
+
+# Features --------------------------------------------------------------------------------------------------------
+
+
+def _plan(snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
+    """What has to be computed: ``recipe``, ``key``, and ``features`` (the cache file, or None)."""
+    choice = {
+        "name": options.features,
+        "model": options.model or None,
+        "layers": list(options.layers) or None,
+        "views": options.views or None,
+        "rings": [list(ring) for ring in options.rings] or None,
+        "resolution": options.resolution or None,
+        "online": options.online,
+    }
+    return (yield from client.shared().run("plan", {"shape": snapshot.key, "choice": choice}))
+
+
+def _describe(handle: Handle, options: Options, folder: Path) -> Generator[Progress, None, _Described]:
+    """The object's features in the cache, computed if they are not there."""
+    yield Progress("Reading the mesh", 0)
+    snapshot = snapshots.take(handle.get()).check()
+    plan = yield from _plan(snapshot, options)
+    path = plan["features"]
+    if path is None or (options.pictures and plan["recipe"]["views"]):
+        snapshot.save(folder / "snapshot.npz")
+        if plan["recipe"]["views"]:
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), options.render_path)
+            seen.save(folder / "passes")
+            if options.pictures:
+                passes.save_pictures(seen, Path(options.pictures) / handle.name)
+    if path is None:
+        arguments = {
+            "snapshot": str(folder / "snapshot.npz"),
+            "passes": str(folder / "passes") if plan["recipe"]["views"] else None,
+            "recipe": plan["recipe"],
+            "key": plan["key"],
+            "device": options.device,
+        }
+        path = (yield from client.shared().run("features", arguments))["features"]
+    shutil.rmtree(folder, ignore_errors=True)
+    return _Described(handle, snapshot, plan["key"], path, plan["recipe"])
+
+
+def _colours(
+    found: list[_Described], options: Options, folder: Path
+) -> Generator[Progress, None, list[tuple[_Described, dict[str, NDArray[Any]]]]]:
+    """PCA colours of these objects and of all others in the file that show the same kind of features, in one basis."""
+    group = list(found)
+    for obj in described([one.handle for one in found]):
+        snapshot = snapshots.take(obj)
+        plan = yield from _plan(snapshot, options)
+        if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"] and not snapshots.is_read_only(obj):
+            group.append(_Described(Handle.of(obj), snapshot, plan["key"], plan["features"], plan["recipe"]))
+    arguments = {"features": [one.features for one in group], "folder": str(folder), "channels": CHANNELS}
+    result = yield from client.shared().run("colours", arguments)
+    return [(one, _arrays(Path(path))) for one, path in zip(group, result["arrays"], strict=True)]
+
+
+def _write_colours(colours: list[tuple[_Described, dict[str, NDArray[Any]]]]) -> None:
+    for one, values in colours:
+        obj, rows = one.handle.get(), one.snapshot.original
+        attributes.write_features(
+            obj, values["colours"][rows], values["channels"][rows], values["seen"][rows], values["confidence"][rows]
+        )
+        obj[FEATURES_PROPERTY] = one.key
+
+
+def _seen_sentence(one: _Described, values: dict[str, NDArray[Any]]) -> str:
+    if not one.recipe["views"]:
+        return f"“{one.handle.name}”: {len(one.snapshot.vertices)} vertices described without pictures."
+    share = float((values["seen"] > 0).mean())
+    return f"“{one.handle.name}”: {share:.1%} of {len(one.snapshot.vertices)} vertices were seen, the rest filled in."
+
+
+# Match -----------------------------------------------------------------------------------------------------------
+
+
+def _match(
+    source: bpy.types.Object, target: bpy.types.Object, options: Options, folder: Path
+) -> Generator[Progress, None, tuple[_Described, _Described, str]]:
+    """Both objects' features and the path of their map in the cache."""
+    if source == target:
+        raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
+    ends = []
+    for name, handle in (("source", Handle.of(source)), ("target", Handle.of(target))):
+        ends.append((yield from _describe(handle, options, folder / name)))
+    one, two = ends
+    arguments: dict[str, Any] = {"source_features": one.features, "target_features": two.features}
+    arguments["keys"] = [one.key, two.key]
+    for name, end in zip(("source", "target"), ends, strict=True):
+        arguments[name] = str(folder / f"{name}-shape.npz")
+        end.snapshot.save(folder / f"{name}-shape.npz")
+    result = yield from client.shared().run("match", arguments)
+    return one, two, result["map"]
+
+
+# Transfers: what each needs, how it is carried, how it is written -------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Transfer:
+    source: _Described
+    target: _Described
+    map: str
+    folder: Path
+    options: Options
+
+    def run(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, NDArray[Any]]]:
+        """Run one transfer job on both snapshots and the map; its arrays come back."""
+        paths = {"map": self.map, "source": str(self.folder / "source.npz"), "target": str(self.folder / "target.npz")}
+        result = yield from client.shared().run(kind, {**paths, "output": str(self.folder / f"{kind}.npz"), **arguments})
+        return _arrays(Path(result["output"]))
+
+
+class _Texture:
+    @staticmethod
+    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+        materials.base_colour_images(source)
+        for obj in (source, target):
+            if not obj.data.uv_layers:
+                raise InputError("no-uvs", f"“{obj.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+
+    @staticmethod
+    def carry(job: _Transfer) -> Generator[Progress, None, NDArray[np.float32]]:
+        slots = []
+        for slot, image in materials.base_colour_images(job.source.handle.get()):
+            path = job.folder / f"image{slot}.npy"
+            _save(path, image.pixels)
+            slots.append([slot, str(path)])
+        size = {"size": job.options.texture_size, "margin": job.options.margin}
+        return (yield from job.run("texture", images=slots, **size))["pixels"]
+
+    @staticmethod
+    def write(job: _Transfer, pixels: NDArray[np.float32]) -> list[str]:
+        source, target = job.source.handle.get(), job.target.handle.get()
+        _, first = materials.base_colour_images(source)[0]
+        image, material = materials.write_texture(target, pixels, f"{first.name} on {target.name}", first.colorspace)
+        return [f"Texture: image “{image.name}” in the new material “{material.name}”."]
+
+
+class _Weights:
+    @staticmethod
+    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+        if not source.vertex_groups:
+            raise InputError("no-groups", f"“{source.name}” has no vertex groups.", "Choose a source with weights.")
+
+    @staticmethod
+    def carry(job: _Transfer) -> Generator[Progress, None, tuple[list[str], NDArray[np.float32]]]:
+        names, values = weights.read(job.source.handle.get(), job.source.snapshot)
+        _save(job.folder / "weights.npy", values)
+        carried = yield from job.run("weights", weights=str(job.folder / "weights.npy"), limit=job.options.limit)
+        return names, carried["weights"]
+
+    @staticmethod
+    def write(job: _Transfer, payload: tuple[list[str], NDArray[np.float32]]) -> list[str]:
+        names, values = payload
+        return weights.write(job.target.handle.get(), names, values[job.target.snapshot.original], job.options.limit)
+
+
+class _Attributes:
+    @staticmethod
+    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+        if not attributes.transferable(source, options.names):
+            raise InputError(
+                "no-attributes", f"“{source.name}” has no colour, number or vector attributes.", "Paint or add one first."
+            )
+
+    @staticmethod
+    def carry(job: _Transfer) -> Generator[Progress, None, list[tuple[Any, NDArray[np.float32]]]]:
+        carried = []
+        for one in attributes.read(job.source.handle.get(), job.source.snapshot, job.options.names):
+            _save(job.folder / "values.npy", one.values)
+            result = yield from job.run("attributes", values=str(job.folder / "values.npy"))
+            carried.append((one, result["values"]))
+        return carried
+
+    @staticmethod
+    def write(job: _Transfer, payload: list[tuple[Any, NDArray[np.float32]]]) -> list[str]:
+        target, rows = job.target.handle.get(), job.target.snapshot.original
+        return [attributes.write_transferred(target, one, values[rows]) for one, values in payload]
+
+
+_CARRIERS: dict[str, type[_Texture] | type[_Weights] | type[_Attributes]] = {
+    "texture": _Texture,
+    "weights": _Weights,
+    "attributes": _Attributes,
+}
+
+
+# Files -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _job_folder() -> Iterator[Path]:
+    """A folder for one job's bulk data, gone afterwards."""
+    with readable_failure(Path(tempfile.gettempdir()), "making a folder in"):
+        folder = Path(tempfile.mkdtemp(prefix="meshkin-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as data:
+        return {name: data[name] for name in data.files}
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    with readable_failure(path, "writing"):
+        np.save(path, values, allow_pickle=False)
