@@ -1,0 +1,229 @@
+"""What a worker can do: each job is a function of JSON arguments and a :data:`Report`, and returns JSON data.
+
+Bulk data come and go as files whose paths the arguments name. Heavy libraries are imported inside the jobs, so that a
+worker is up at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..progress import Report, silent
+from ..snapshot import Snapshot
+from ..storage import write_file
+from ..surface_map import Match
+from ..views import Passes
+
+Arguments = dict[str, Any]
+Result = dict[str, Any]
+
+
+def plan(arguments: Arguments, report: Report) -> Result:
+    """What features of a shape need: the recipe, its cache key, and the cache file where it is there already.
+
+    Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of :func:`meshkin.features.recipe.resolve`).
+    """
+    from ..features import cache, recipe
+
+    chosen = recipe.resolve(**arguments["choice"])
+    key = recipe.key(chosen, arguments["shape"])
+    path = cache.features_path(key)
+    return {"recipe": chosen, "key": key, "features": str(path) if cache.load(key) is not None else None}
+
+
+def features(arguments: Arguments, report: Report) -> Result:
+    """Compute features by a recipe into the cache.
+
+    Arguments: ``snapshot`` (file), ``passes`` (folder or None), ``recipe``, ``key``, ``device``.
+    """
+    from ..features import cache
+    from ..features.compute import compute
+
+    snapshot = Snapshot.load(Path(arguments["snapshot"]))
+    passes = Passes.load(Path(arguments["passes"])) if arguments["passes"] else None
+    found = compute(snapshot, arguments["recipe"], passes, arguments["device"], report)
+    return {"features": str(cache.save(arguments["key"], found))}
+
+
+def colours(arguments: Arguments, report: Report) -> Result:
+    """PCA channels and colours of several shapes in one basis.
+
+    Arguments: ``features`` (cache files), ``folder`` (for the results), ``channels``. Result: ``arrays``, an .npz file
+    for each shape with ``colours`` (V, 3) in [0, 1], ``channels`` (V, K), ``seen`` (V,), ``confidence`` (V,).
+    """
+    from ..features import cache, pca
+
+    found = [cache.read(Path(path)) for path in arguments["features"]]
+    report("Making colours", 0)
+    basis = pca.basis([one.features for one in found], max(arguments["channels"], 3))
+    projected = [pca.project(basis, one.features) for one in found]
+    painted = pca.colours(projected)
+    paths = []
+    for index, one in enumerate(found):
+        path = Path(arguments["folder"]) / f"colours{index}.npz"
+        channels = projected[index][:, : arguments["channels"]].astype(np.float32)
+        _write(
+            path,
+            colours=painted[index].astype(np.float32),
+            channels=channels,
+            seen=one.seen,
+            confidence=one.confidence,
+        )
+        paths.append(str(path))
+    return {"arrays": paths}
+
+
+def match(arguments: Arguments, report: Report) -> Result:
+    """Match two shapes into the cache.
+
+    Arguments: ``source``, ``target`` (snapshot files), ``source_features``, ``target_features`` (cache files),
+    ``keys`` (their two cache keys). Result: ``map``, the cache file.
+    """
+    from ..features import cache
+    from ..matching import MATCHER_VERSION
+    from ..matching import match as matcher
+
+    text = json.dumps([MATCHER_VERSION, *arguments["keys"]])
+    path = cache.map_path(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+    if cache.usable_map(path):
+        return {"map": str(path)}
+    ends = [Snapshot.load(Path(arguments[name])) for name in ("source", "target")]
+    found = [cache.read(Path(arguments[f"{name}_features"])) for name in ("source", "target")]
+    result = matcher(
+        *ends, *(one.features for one in found), *(one.confidence for one in found), report=report
+    )
+    result.save(path)
+    return {"map": str(path)}
+
+
+def transfer_attributes(arguments: Arguments, report: Report) -> Result:
+    """Carry ``values`` (file, (U,) or (U, C)) of the source's vertices to the target's."""
+    from ..transfer.attributes import transfer_attribute
+
+    found = Match.load(Path(arguments["map"]))
+    report("Carrying attributes", 0)
+    values = transfer_attribute(_read(arguments["values"]), found.source_faces, found.to_source)
+    return _output(arguments, values=values)
+
+
+def transfer_weights(arguments: Arguments, report: Report) -> Result:
+    """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's, at most ``limit`` a vertex."""
+    from ..transfer.weights import transfer_weights as carry
+
+    found = Match.load(Path(arguments["map"]))
+    report("Carrying weights", 0)
+    return _output(
+        arguments, weights=carry(_read(arguments["weights"]), found.source_faces, found.to_source, arguments["limit"])
+    )
+
+
+def transfer_texture(arguments: Arguments, report: Report) -> Result:
+    """Bake the source's ``images`` ([slot, file] pairs) into the target's UV map: ``pixels`` (size, size, 4)."""
+    from ..transfer.texture import transfer_texture as bake
+
+    found = Match.load(Path(arguments["map"]))
+    source, target = (Snapshot.load(Path(arguments[name])) for name in ("source", "target"))
+    images = [(slot, _read(path)) for slot, path in arguments["images"]]
+    pixels = bake(images, source, target, found, arguments["size"], arguments["margin"], report)
+    return _output(arguments, pixels=pixels)
+
+
+def models_get(arguments: Arguments, report: Report) -> Result:
+    """Fetch models by name into the model cache."""
+    from .. import models
+
+    found = models.get(arguments["name"], report=report)
+    return {"folder": str(models.models_folder()), "models": [str(path) for path in found]}
+
+
+def models_list(arguments: Arguments, report: Report) -> Result:
+    """The models known and whether they are there."""
+    from .. import models
+
+    return {"models": models.listing()}
+
+
+def cache_info(arguments: Arguments, report: Report) -> Result:
+    """Files and bytes in the cache."""
+    from ..features import cache
+
+    return cache.info()
+
+
+def cache_clear(arguments: Arguments, report: Report) -> Result:
+    """Empty the cache."""
+    from ..features import cache
+
+    before = cache.info()
+    cache.clear()
+    return before
+
+
+def doctor(arguments: Arguments, report: Report) -> Result:
+    """What this worker has: Python, libraries, devices, memory."""
+    import platform
+    import sys
+    from importlib import metadata
+
+    import torch
+
+    versions = {}
+    for name in ("torch", "transformers", "diffusers", "safetensors", "numpy", "scipy", "libigl", "robust_laplacian"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = ""
+    devices = [{"name": "cpu", "memory": 0, "label": platform.processor() or platform.machine()}]
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        devices.append({"name": f"cuda:{index}", "memory": properties.total_memory, "label": properties.name})
+    if torch.backends.mps.is_available():
+        devices.append({"name": "mps", "memory": 0, "label": "Apple GPU"})
+    return {"python": sys.version.split()[0], "executable": sys.executable, "versions": versions, "devices": devices}
+
+
+JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
+    "plan": plan,
+    "features": features,
+    "colours": colours,
+    "match": match,
+    "attributes": transfer_attributes,
+    "weights": transfer_weights,
+    "texture": transfer_texture,
+    "models-get": models_get,
+    "models-list": models_list,
+    "cache-info": cache_info,
+    "cache-clear": cache_clear,
+    "doctor": doctor,
+}
+"""Every job by the name that a RUN message calls it."""
+
+
+def run(kind: str, arguments: Arguments, report: Report = silent) -> Result:
+    """Do one job here, in this process."""
+    return JOBS[kind](arguments, report)
+
+
+def _read(path: str) -> NDArray[Any]:
+    values: NDArray[Any] = np.load(path, allow_pickle=False)
+    return values
+
+
+def _write(path: Path, **arrays: NDArray[Any]) -> None:
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+
+    write_file(path, write)
+
+
+def _output(arguments: Arguments, **arrays: NDArray[Any]) -> Result:
+    _write(Path(arguments["output"]), **arrays)
+    return {"output": arguments["output"]}
