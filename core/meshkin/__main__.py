@@ -1,0 +1,5 @@
+"""``python -m meshkin``: the command line."""
+
+from .cli import entry
+
+entry()

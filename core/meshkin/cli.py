@@ -1,0 +1,315 @@
+"""The command line: ``meshkin …`` in a shell, ``blender --command meshkin …`` in a Blender that has the add-on.
+
+Results go to standard output, progress and everything that libraries print to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import __version__, doctor
+from .errors import Cancelled, InputError, MeshKinError, WorkerError
+from .progress import Progress, finish
+from .storage import write_file
+
+RESULT_FILE = "MESHKIN_RESULT_FILE"
+"""Environment variable: where a Blender that was started for a command leaves what is to be printed."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0, or the error's ``exit_code``)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.needs_blender and importlib.util.find_spec("bpy") is None:
+            return _in_blender(list(sys.argv[1:] if argv is None else argv))
+        with _clean_output():
+            lines, data = arguments.run(arguments)
+        _print(json.dumps({"ok": True, **data}) if arguments.json else "\n".join(lines))
+        return 0 if data.get("ok", True) else 1
+    except KeyboardInterrupt:
+        error: MeshKinError = Cancelled()
+    except MeshKinError as raised:
+        error = raised
+    if arguments.json:
+        _print(json.dumps({"ok": False, "error": error.to_dict()}))
+    print(f"meshkin: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def entry() -> NoReturn:
+    """The ``meshkin`` program. Leaves without Python's shutdown, in which some Blender modules hang."""
+    code = main()
+    if "meshkin.worker.client" in sys.modules:
+        from .worker import client
+
+        client.stop()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+# Commands: each returns the lines to print and the same as JSON values --------------------------------------------
+
+Answer = tuple[list[str], dict[str, Any]]
+
+
+def _features(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import files
+
+    report = _drive(workflow.features([files.load(arguments.mesh)], _options(arguments)))
+    _copy(Path(report.data["features"][0]), arguments.output)
+    return [*report.lines(), f"Written to {arguments.output}."], {"output": str(arguments.output), **_told(report)}
+
+
+def _match(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import files
+
+    source, target = files.load(arguments.source), files.load(arguments.target)
+    report = _drive(workflow.match(source, target, _options(arguments)))
+    _copy(Path(report.data["map"]), arguments.output)
+    return [*report.lines(), f"Written to {arguments.output}."], {"output": str(arguments.output), **_told(report)}
+
+
+def _transfer(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import blend
+
+    blend.open_file(arguments.file)
+    source, target = blend.find(arguments.source), blend.find(arguments.target)
+    what = [name.strip() for name in arguments.what.split(",") if name.strip()]
+    report = _drive(workflow.transfer(source, target, what, _options(arguments)))
+    blend.save_file(arguments.output)
+    return [*report.lines(), f"Saved as {arguments.output}."], {"output": str(arguments.output), **_told(report)}
+
+
+def _doctor(arguments: argparse.Namespace) -> Answer:
+    checks = _drive(doctor.examine())
+    lines = []
+    for check in checks:
+        lines.append(f"{'ok     ' if check.ok else 'MISSING'} {check.name}: {check.found}")
+        if check.fix:
+            lines.append(f"        mend it: {check.fix}")
+    data = doctor.as_data(checks)
+    return lines, data
+
+
+def _models_get(arguments: argparse.Namespace) -> Answer:
+    result = _job("models-get", {"name": arguments.name})
+    return [f"{folder} is ready." for folder in result["models"]], result
+
+
+def _models_list(arguments: argparse.Namespace) -> Answer:
+    result = _job("models-list", {})
+    lines = [
+        f"{one['name']}: {one['licence']}, {'%.0f MB' % (one['bytes'] / 1e6) if one['present'] else 'not fetched'}"
+        f"{', SHA-256 ' + one['sha256'] if one['present'] else ''}"
+        for one in result["models"]
+    ]
+    return lines, result
+
+
+def _cache_info(arguments: argparse.Namespace) -> Answer:
+    result = _job("cache-info", {})
+    return [f"{result['folder']}: {result['files']} files, {result['bytes'] / 1e6:.0f} MB"], result
+
+
+def _cache_clear(arguments: argparse.Namespace) -> Answer:
+    result = _job("cache-clear", {})
+    return [f"Freed {result['bytes'] / 1e6:.0f} MB in {result['folder']}."], result
+
+
+def _worker_setup(arguments: argparse.Namespace) -> Answer:
+    from .worker import environment
+
+    python = _drive(environment.setup(arguments.python))
+    return [f"The worker is ready: {python}"], {"python": str(python)}
+
+
+# Arguments -------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("meshkin", description="Semantic matching and transfer between meshes.")
+    parser.add_argument("--version", action="version", version=f"meshkin {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    mesh = "a mesh file (.obj .ply .stl .off .glb .gltf .fbx .usd) or FILE.blend:OBJECT"
+
+    one = _command(commands, "features", _features, "features of every vertex of a mesh", needs_blender=True)
+    one.add_argument("mesh", help=mesh)
+    _feature_arguments(one)
+    one.add_argument("--output", type=Path, required=True, metavar="F.safetensors")
+
+    one = _command(commands, "match", _match, "the map between two meshes, both ways", needs_blender=True)
+    one.add_argument("source", help=mesh)
+    one.add_argument("target", help=mesh)
+    _feature_arguments(one)
+    one.add_argument("--output", type=Path, required=True, metavar="MAP.npz")
+
+    one = _command(commands, "transfer", _transfer, "carry things between two objects of a file", needs_blender=True)
+    one.add_argument("file", type=Path, metavar="FILE.blend")
+    one.add_argument("--source", required=True, metavar="OBJECT")
+    one.add_argument("--target", required=True, metavar="OBJECT")
+    one.add_argument("--what", default="texture,weights,attributes", help="any of texture,weights,attributes")
+    one.add_argument("--texture-size", type=int, default=2048)
+    one.add_argument("--margin", type=int, default=8, help="pixels around each island")
+    one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
+    _feature_arguments(one)
+    one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
+
+    _command(commands, "doctor", _doctor, "what is there, what is missing, what mends it")
+
+    group = commands.add_parser("models", help="the models that extractors use").add_subparsers(dest="what", required=True)
+    one = _command(group, "get", _models_get, "fetch a model")
+    one.add_argument("name", nargs="?", default="embedded")
+    _command(group, "list", _models_list, "the models known, their licences and checksums")
+
+    group = commands.add_parser("cache", help="computed features and maps").add_subparsers(dest="what", required=True)
+    _command(group, "info", _cache_info, "how much is kept, and where")
+    _command(group, "clear", _cache_clear, "delete all that is kept")
+
+    group = commands.add_parser("worker", help="the worker's environment").add_subparsers(dest="what", required=True)
+    one = _command(group, "setup", _worker_setup, "make the Python environment that does the computing")
+    one.add_argument("--python", type=Path, help="the Python 3.11 or newer to make it from; default: this one")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, text: str, needs_blender: bool = False) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.set_defaults(run=run, needs_blender=needs_blender)
+    return parser
+
+
+def _feature_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--features", default="auto", metavar="NAME", help="extractor, or several joined by +")
+    parser.add_argument("--model", default="", help="folder or hub id of dinov2's model")
+    parser.add_argument("--layers", default="", help="blocks of that model to read, as in 9,11")
+    parser.add_argument("--views", type=int, default=0, help="number of evenly spread views")
+    parser.add_argument("--rings", default="", help="rings of views instead: ELEVATION:COUNT,… in degrees")
+    parser.add_argument("--resolution", type=int, default=0, help="of the rendered views, pixels")
+    parser.add_argument("--render", default="auto", choices=("auto", "gpu", "cycles"))
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--online", action="store_true", help="models may be fetched from the hub")
+    parser.add_argument("--pictures", default="", metavar="FOLDER", help="save the rendered views as pictures")
+
+
+def _options(arguments: argparse.Namespace) -> Any:
+    from .workflow import Options
+
+    try:
+        layers = tuple(int(text) for text in arguments.layers.split(",") if text)
+        pairs = [text.split(":") for text in arguments.rings.split(",") if text]
+        rings = tuple((float(elevation), int(count)) for elevation, count in pairs)
+    except ValueError as error:
+        raise InputError(
+            "option-invalid", f"--layers or --rings is not understood: {error}.", "As in --layers 9,11 --rings 0:8,30:6."
+        ) from error
+    texture = {
+        name: getattr(arguments, name) for name in ("texture_size", "margin", "limit") if hasattr(arguments, name)
+    }
+    return Options(
+        features=arguments.features,
+        model=arguments.model,
+        layers=layers,
+        views=arguments.views,
+        rings=rings,
+        resolution=arguments.resolution,
+        render_path=arguments.render,
+        device=arguments.device,
+        online=arguments.online,
+        pictures=arguments.pictures,
+        **texture,
+    )
+
+
+# Running ---------------------------------------------------------------------------------------------------------
+
+
+def _drive(job: Any) -> Any:
+    """Run a job to its end, its progress on standard error."""
+    bar = sys.stderr.isatty()
+    stage = ""
+
+    def show(progress: Progress) -> None:
+        nonlocal stage
+        if bar:
+            done = round(progress.fraction * 30)
+            print(f"\r\033[K{progress.stage} [{'#' * done}{'.' * (30 - done)}]", end="", file=sys.stderr, flush=True)
+        elif progress.stage != stage:
+            print(f"{progress.stage} …", file=sys.stderr, flush=True)
+        stage = progress.stage
+
+    try:
+        return finish(job, show)
+    finally:
+        if bar and stage:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _job(kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    from .worker import client
+
+    result: dict[str, Any] = _drive(client.shared().run(kind, arguments))
+    return result
+
+
+def _told(report: Any) -> dict[str, Any]:
+    return {"title": report.title, "details": report.details, **report.data}
+
+
+def _copy(made: Path, output: Path) -> None:
+    write_file(output, lambda path: shutil.copyfile(made, path))
+
+
+def _in_blender(argv: list[str]) -> int:
+    """Run a command in a Blender started for it; raises WorkerError ``blender-missing``."""
+    program = doctor.find_blender()
+    if program is None:
+        raise WorkerError(
+            "blender-missing",
+            "This command needs Blender, and none was found.",
+            "Put Blender on the path, set MESHKIN_BLENDER, or pip install bpy into this Python.",
+        )
+    package = str(Path(__file__).resolve().parents[1])
+    code = f"import sys; sys.path.insert(0, {package!r}); from meshkin import cli; sys.exit(cli.main({argv!r}))"
+    with tempfile.TemporaryDirectory(prefix="meshkin-") as folder:
+        result = Path(folder) / "result"
+        command = [program, "--background", "--factory-startup", "--python-expr", code]
+        done = subprocess.run(command, stdout=sys.stderr, env={**os.environ, RESULT_FILE: str(result)}, check=False)
+        if result.exists():
+            print(result.read_text(encoding="utf-8"), end="")
+    return done.returncode
+
+
+@contextlib.contextmanager
+def _clean_output() -> Iterator[None]:
+    """Send what Blender and libraries print on standard output to standard error, also from C."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _print(text: str) -> None:
+    if result := os.environ.get(RESULT_FILE):
+        Path(result).write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text, flush=True)

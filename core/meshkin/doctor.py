@@ -1,0 +1,95 @@
+"""What MeshKin finds on this machine, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .errors import MeshKinError
+from .progress import Progress
+from .storage import cache_folder, models_folder
+from .worker import client, environment
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        name: what.
+        ok: whether it serves.
+        found: what is there.
+        fix: what to do where it does not serve; "" where it does.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+def find_blender() -> str | None:
+    """The Blender program: ``MESHKIN_BLENDER``, else ``blender`` on the path."""
+    return os.environ.get("MESHKIN_BLENDER") or shutil.which("blender")
+
+
+def examine() -> Generator[Progress, None, list[Check]]:
+    """Look at Blender, the render paths, the worker, its devices, memory, models and cache."""
+    checks = [_blender()]
+    yield Progress("Looking for the worker", 0)
+    python = environment.find()
+    checks.append(Check("memory", True, _memory()))
+    if python is None:
+        return [*checks, Check("worker", False, "not set up", "meshkin worker setup"), _folder()]
+    try:
+        worker = client.shared()
+        found = yield from worker.run("doctor", {})
+        models = yield from worker.run("models-list", {})
+        cache = yield from worker.run("cache-info", {})
+    except MeshKinError as error:
+        return [*checks, Check("worker", False, str(error), "meshkin worker setup"), _folder()]
+    checks.append(Check("worker", True, f"Python {found['python']} at {found['executable']}"))
+    for name, version in found["versions"].items():
+        checks.append(Check(f"library {name}", bool(version), version or "missing", "" if version else "meshkin worker setup"))
+    for device in found["devices"]:
+        size = f", {device['memory'] / 2**30:.0f} GiB" if device["memory"] else ""
+        checks.append(Check(f"device {device['name']}", True, f"{device['label']}{size}"))
+    for model in models["models"]:
+        there = model["present"]
+        text = f"{model['bytes'] / 1e6:.0f} MB, {model['licence']}, SHA-256 {model['sha256'][:16]}" if there else "not fetched"
+        checks.append(Check(f"model {model['name']}", there, text, "" if there else "meshkin models get embedded"))
+    checks.append(_folder(f", {cache['files']} files, {cache['bytes'] / 1e6:.0f} MB"))
+    return checks
+
+
+def as_data(checks: list[Check]) -> dict[str, Any]:
+    """The checks as JSON values."""
+    return {"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]}
+
+
+def _blender() -> Check:
+    if importlib.util.find_spec("bpy") is not None:
+        from .scene import compat, passes
+
+        return Check("Blender", True, f"{compat.version_text()} in this process, renders by {', '.join(passes.available_paths())}")
+    if program := find_blender():
+        return Check("Blender", True, program)
+    return Check("Blender", False, "not found", "Install Blender 4.2 or newer and put it on the path, or set MESHKIN_BLENDER")
+
+
+def _memory() -> str:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB, {os.cpu_count()} cores"
+    return f"{os.cpu_count()} cores"
+
+
+def _folder(more: str = "") -> Check:
+    folder = cache_folder()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    writable = os.access(nearest, os.W_OK)
+    fix = "" if writable else "Set MESHKIN_CACHE to a folder that you may write to"
+    return Check("cache", writable, f"{folder}{more} (models in {models_folder()})", fix)

@@ -1,0 +1,178 @@
+"""MeshKin's two commands for a fresh checkout; each needs only Python 3.11 or newer with pip.
+
+    python3 packaging/run.py demo    set everything up and run the main job on real characters
+    python3 packaging/run.py test    set everything up and pass the tests
+
+Everything is made inside the checkout: environments in .environments/, models and caches in .environments/home/,
+the demo's results in demo-output/. The system's Python is never changed. What is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENTS = ROOT / ".environments"
+sys.path.insert(0, str(ROOT / "core"))
+
+BLENDERS = {"4.2": ("4.2.23", "3.11"), "4.5": ("4.5.15", "3.11"), "5.0": ("5.0.1", "3.11"), "5.2": ("5.2.3", "3.13")}
+"""Blender series -> the bpy release tested, and the Python it is built for."""
+TEST_TOOLS = ["pytest~=9.2", "hypothesis~=6.170", "ruff~=0.17.6", "mypy~=2.4", "trimesh~=5.2"]
+PEOPLE = ["anny==0.6.2"]
+"""Parametric people: the demo's characters and some tests' ground truth. Not needed by MeshKin itself."""
+
+
+def main() -> int:
+    """Run the chosen command; returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo_parser = commands.add_parser("demo", help="run the main job on real characters")
+    demo_parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
+    test_parser = commands.add_parser("test", help="pass the tests")
+    test_parser.add_argument("--blender", action="append", choices=sorted(BLENDERS), help="only with these")
+    test_parser.add_argument("--quick", action="store_true", help="leave out the tests marked slow")
+    arguments = parser.parse_args()
+    if sys.version_info < (3, 11):
+        say(f"This is Python {sys.version.split()[0]}; Python 3.11 or newer is needed.")
+        return 2
+    from meshkin.errors import MeshKinError
+
+    try:
+        if arguments.command == "demo":
+            return demo(arguments.output.resolve())
+        return test(arguments.blender or sorted(BLENDERS), arguments.quick)
+    except MeshKinError as error:
+        say(f"{error}")
+        return error.exit_code
+
+
+def demo(output: Path) -> int:
+    """Environments, the embedded models, then the demo's three steps."""
+    worker = environment("worker", Path(sys.executable), [*worker_requirements(), *TEST_TOOLS, *PEOPLE], check="torch")
+    series, python = first_python(["5.0", "5.2"])
+    blender = environment(f"bpy-{series}", python, [f"bpy=={BLENDERS[series][0]}"], check="bpy")
+    say("Fetching the embedded models (once)")
+    run(worker, "-m", "meshkin", "models", "get", "embedded")
+    people = ROOT / "packaging" / "demo"
+    run(worker, people / "people.py", output)
+    run(blender, people / "scene.py", output)
+    run(worker, people / "report.py", output)
+    say(f"Done. Open {output / 'demo.blend'} in Blender; the pictures and the table of errors lie beside it.")
+    return 0
+
+
+def test(series: Sequence[str], quick: bool) -> int:
+    """Style, types, the tests in plain Python and in every Blender for which a Python is found."""
+    worker = environment("worker", Path(sys.executable), [*worker_requirements(), *TEST_TOOLS, *PEOPLE], check="torch")
+    say("Fetching the embedded models (once)")
+    run(worker, "-m", "meshkin", "models", "get", "embedded")
+    failed = []
+    steps: list[tuple[str, Path, list[str]]] = [
+        ("style", worker, ["-m", "ruff", "check", "."]),
+        ("formatting", worker, ["-m", "ruff", "format", "--check", "."]),
+        ("types", worker, ["-m", "mypy"]),
+    ]
+    choice = ["-m", "not slow"] if quick else []
+    steps.append(("plain Python", worker, ["-m", "pytest", "tests/plain", *choice]))
+    for name in series:
+        release, version = BLENDERS[name]
+        python = find_python(version)
+        if python is None:
+            say(f"No Python {version} was found: the tests in Blender {name} are left out.")
+            continue
+        blender = environment(f"bpy-{name}", python, [f"bpy=={release}", "pytest~=9.2"], check="bpy")
+        steps.append((f"Blender {name}", blender, ["-m", "pytest", "tests/blender", *choice]))
+    for name, python, arguments in steps:
+        say(f"Testing: {name}")
+        start = time.monotonic()
+        if subprocess.run([python, *arguments], cwd=ROOT, env=variables(), check=False).returncode != 0:
+            failed.append(name)
+        say(f"{name}: {'FAILED' if name in failed else 'passed'} in {time.monotonic() - start:.0f} s")
+    say(f"Failed: {', '.join(failed)}" if failed else f"All passed: {', '.join(name for name, _, _ in steps)}")
+    return 1 if failed else 0
+
+
+def environment(name: str, python: Path, requirements: Sequence[str], check: str) -> Path:
+    """The Python of an environment made here with these packages; says which system libraries are missing."""
+    from meshkin.errors import WorkerError
+    from meshkin.progress import finish
+    from meshkin.worker import environment as environments
+
+    say(f"Environment {name} (made once, in {ENVIRONMENTS.relative_to(ROOT)}/)")
+    made: Path = finish(environments.create(python, ENVIRONMENTS / name, requirements))
+    missing = environments.missing_libraries(made, check)
+    if missing:
+        packages = " ".join(sorted({package for _, package in missing}))
+        libraries = ", ".join(library for library, _ in missing)
+        raise WorkerError("libraries-missing", f"{check} needs {libraries}.", f"Install: apt-get install {packages}")
+    return made
+
+
+def worker_requirements() -> list[str]:
+    """What the worker's environment holds."""
+    text = (ROOT / "core" / "meshkin" / "worker" / "requirements.txt").read_text(encoding="utf-8")
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def first_python(series: Sequence[str]) -> tuple[str, Path]:
+    """The first of these Blenders for whose Python version an interpreter is found."""
+    from meshkin.errors import WorkerError
+
+    for name in series:
+        if (python := find_python(BLENDERS[name][1])) is not None:
+            return name, python
+    raise WorkerError("python-missing", "Blender as a Python module needs Python 3.11 or 3.13.", "Install one of them.")
+
+
+def find_python(version: str) -> Path | None:
+    """An interpreter of exactly this version (major.minor), or None."""
+    candidates = [sys.executable, shutil.which(f"python{version}")]
+    candidates += sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/python"), reverse=True)
+    if launcher := shutil.which("py"):
+        told = subprocess.run(
+            [launcher, f"-{version}", "-c", "import sys; print(sys.executable)"], capture_output=True, text=True, check=False
+        )
+        candidates.append(told.stdout.strip() or None)
+    probe = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in candidates:
+        if candidate is None:
+            continue
+        told = subprocess.run([candidate, "-c", probe], capture_output=True, text=True, check=False)
+        if told.stdout.strip() == version:
+            return Path(candidate)
+    return None
+
+
+def variables() -> dict[str, str]:
+    """Environment variables under which the project's programs run here."""
+    worker = ENVIRONMENTS / "worker" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    own = {
+        "PYTHONPATH": str(ROOT / "core"),
+        "MESHKIN_HOME": str(ENVIRONMENTS / "home"),
+        "MESHKIN_WORKER_PYTHON": str(worker),
+        "PYTHONUTF8": "1",
+    }
+    return {**os.environ, **own}
+
+
+def run(python: Path, *arguments: str | Path) -> None:
+    """Run a Python program of the project; ends this one when it fails."""
+    done = subprocess.run([python, *arguments], cwd=ROOT, env=variables(), check=False)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+
+
+def say(text: str) -> None:
+    """Tell the user what is being done."""
+    print(f"[meshkin] {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
