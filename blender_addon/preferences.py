@@ -1,0 +1,128 @@
+"""The add-on's preferences, and how they reach the library."""
+# Blender's property annotations are calls, not types.
+# mypy: disable-error-code="valid-type"
+# ruff: noqa: F722, F821
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import bpy
+from bpy.props import IntProperty, StringProperty
+
+from . import driver, status
+
+VARIABLES = {
+    "worker_python": "MESHKIN_WORKER_PYTHON",
+    "models_folder": "MESHKIN_MODELS",
+    "cache_folder": "MESHKIN_CACHE",
+    "cache_limit": "MESHKIN_CACHE_LIMIT",
+}
+"""Preferences that the library, and the worker, read from the environment."""
+_inherited = {variable: os.environ.get(variable) for variable in VARIABLES.values()}
+
+
+def get(context: bpy.types.Context) -> Preferences | None:
+    """The add-on's preferences; None when it was registered without being enabled."""
+    addon = context.preferences.addons.get(__package__)
+    return addon.preferences if addon else None
+
+
+def apply(context: bpy.types.Context) -> None:
+    """Put the preferences into the environment variables; an empty one leaves what Blender was started with."""
+    chosen = get(context)
+    for name, variable in VARIABLES.items():
+        value = getattr(chosen, name, None)
+        text = bpy.path.abspath(value) if isinstance(value, str) else str(value or "")
+        if text := text or _inherited[variable] or "":
+            os.environ[variable] = text
+        else:
+            os.environ.pop(variable, None)
+
+
+def _changed(self: Preferences, context: bpy.types.Context) -> None:
+    """Take a new worker or folder into use: the old worker ends, the next job starts one."""
+    driver.cancel()
+    if "meshkin.worker.client" in sys.modules:
+        sys.modules["meshkin.worker.client"].stop()
+    status.request()
+
+
+def _devices(self: Preferences, context: bpy.types.Context, text: str) -> Iterator[str]:
+    return (name for name in ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps") if text in name)
+
+
+class Preferences(bpy.types.AddonPreferences):
+    """Worker, models, cache, device."""
+
+    bl_idname = __package__
+
+    worker_python: StringProperty(
+        name="Worker's Python",
+        description="Program of the Python environment that does the computing; empty: found by itself",
+        subtype="FILE_PATH",
+        update=_changed,
+    )
+    models_folder: StringProperty(
+        name="Models",
+        description="Folder for fetched models; empty: MeshKin's own folder",
+        subtype="DIR_PATH",
+        update=_changed,
+    )
+    cache_folder: StringProperty(
+        name="Cache",
+        description="Folder for computed features and maps; empty: MeshKin's own folder",
+        subtype="DIR_PATH",
+        update=_changed,
+    )
+    cache_limit: IntProperty(
+        name="Cache Limit (MB)",
+        description="When the cache grows beyond this, what was not used for longest is deleted; 0: the default",
+        default=0,
+        min=0,
+        soft_max=100_000,
+        update=_changed,
+    )
+    device: StringProperty(
+        name="Device",
+        description="What computes: auto, cpu, cuda, cuda:1, mps",
+        default="auto",
+        search=_devices,
+        search_options={"SUGGESTION"},
+    )
+    model: StringProperty(
+        name="DINOv2 Model",
+        description="Folder of a model, or its id on the hub (facebook/dinov2-small); empty: the best at hand",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw; reads plain state only."""
+        from . import panels
+
+        status.ensure()
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+
+        box = layout.box()
+        box.label(text="Worker", icon="CONSOLE")
+        panels.worker_state(box, context)
+        box.prop(self, "worker_python", placeholder=status.worker or "not set up")
+        box.prop(self, "device")
+
+        box = layout.box()
+        box.label(text="Models", icon="IMAGE_DATA")
+        panels.model_state(box, context)
+        box.prop(self, "model")
+        box.prop(self, "models_folder", placeholder=status.models_folder)
+
+        box = layout.box()
+        box.label(text="Cache", icon="FILE_CACHE")
+        row = box.row()
+        row.label(text=f"{status.cache_bytes / 1e6:.0f} MB used")
+        row.operator("meshkin.clear_cache", icon="TRASH")
+        box.prop(self, "cache_folder", placeholder=status.cache_folder)
+        box.prop(self, "cache_limit")
+        panels.job_state(layout, context)

@@ -1,0 +1,80 @@
+"""What is there and what is missing, looked up now and then, so that drawing only reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import bpy
+
+known = False
+"""Whether the rest has been looked up."""
+worker = ""
+"""The worker's Python; "" where it is not set up."""
+model = False
+"""Whether a model for semantic features is at hand."""
+models_folder = ""
+cache_folder = ""
+cache_bytes = 0
+
+_requested = False
+
+
+def ensure() -> None:
+    """Have it looked up soon if it never was; may be called while drawing."""
+    if not known:
+        request()
+
+
+def request() -> None:
+    """Have it looked up soon."""
+    global _requested
+    if not _requested:
+        _requested = True
+        bpy.app.timers.register(refresh, first_interval=0.01)
+
+
+def forget() -> None:
+    """Drop a request that was not served yet."""
+    global known, _requested
+    known = _requested = False
+    if bpy.app.timers.is_registered(refresh):
+        bpy.app.timers.unregister(refresh)
+
+
+def refresh() -> None:
+    """Look it up now."""
+    from meshkin import storage
+    from meshkin.scene import display  # noqa: F401  (colours_shown asks it from now on)
+    from meshkin.worker import environment
+
+    from . import preferences
+
+    global known, worker, model, models_folder, cache_folder, cache_bytes, _requested
+    known, _requested = True, False
+    preferences.apply(bpy.context)
+    worker = str(environment.find() or "")
+    models, cache = storage.models_folder(), storage.cache_folder()
+    models_folder, cache_folder = str(models), str(cache)
+    model = any(models.glob("*/model.safetensors"))
+    cache_bytes = 0
+    for file in cache.rglob("*"):
+        with contextlib.suppress(OSError):  # the worker may delete files meanwhile
+            cache_bytes += file.stat().st_size
+    redraw()
+
+
+def colours_shown() -> bool:
+    """Whether the features' colours are shown; False until the library is loaded."""
+    display = sys.modules.get("meshkin.scene.display")
+    return bool(display and display.is_shown())
+
+
+def redraw() -> None:
+    """Have the sidebars and the preferences drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"VIEW_3D", "PREFERENCES"}:
+                for region in area.regions:
+                    if region.type in {"UI", "WINDOW"}:
+                        region.tag_redraw()

@@ -1,0 +1,255 @@
+"""The add-on: what it registers, when its buttons are greyed out and why, how jobs are driven and end."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import bpy
+import pytest
+from meshkin import __version__
+from meshkin.errors import InputError
+from meshkin.progress import Progress
+from meshkin.workflow import Report
+
+addon_utils = importlib.import_module("addon_utils")  # found only once bpy is loaded
+ROOT = Path(__file__).resolve().parents[2]
+JOBS = ("features", "match", "transfer_texture", "transfer_weights", "transfer_attributes")
+
+
+@pytest.fixture
+def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The add-on, enabled as Blender does it, in an empty file."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    module = addon_utils.enable("blender_addon", default_set=True)
+    assert module is not None
+    yield module
+    addon_utils.disable("blender_addon", default_set=True)
+    for name in [name for name in sys.modules if name.split(".")[0] == "blender_addon"]:
+        del sys.modules[name]
+
+
+def cube(name: str) -> bpy.types.Object:
+    """A new cube in the scene."""
+    bpy.ops.mesh.primitive_cube_add()
+    obj = bpy.context.object
+    obj.name = name
+    return obj
+
+
+def registered() -> dict[str, Any]:
+    """Everything that an add-on could leave behind in Blender."""
+    return {
+        "types": {name for name in dir(bpy.types) if "meshkin" in name.lower()},
+        "operators": set(dir(bpy.ops.meshkin)),
+        "scene": set(bpy.types.Scene.bl_rna.properties.keys()),
+        "handlers": {
+            name: list(handlers)
+            for name in dir(bpy.app.handlers)
+            if isinstance(handlers := getattr(bpy.app.handlers, name), list)
+        },
+        "addons": set(bpy.context.preferences.addons.keys()),
+    }
+
+
+def reason(operator: str) -> str:
+    """Why a button is greyed out; "" where it is not."""
+    call = getattr(bpy.ops.meshkin, operator)
+    if call.poll():
+        return ""
+    with pytest.raises(RuntimeError) as failure:
+        call()
+    return str(failure.value).strip().partition("poll() ")[2]
+
+
+def test_unregister_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    before = registered()
+    for _ in range(2):
+        assert addon_utils.enable("blender_addon", default_set=True) is not None
+        assert registered()["types"] > before["types"]
+        bpy.app.timers.register(importlib.import_module("blender_addon.status").refresh)
+        addon_utils.disable("blender_addon", default_set=True)
+        assert registered() == before
+        assert not bpy.app.timers.is_registered(sys.modules["blender_addon.status"].refresh)
+
+
+def test_enabling_does_not_load_the_library(addon: ModuleType) -> None:
+    """That would cost every start of Blender; the modules may only be loaded by a job or a drawn panel."""
+    loaded = [name for name in sys.modules if name.startswith("blender_addon")]
+    for name in loaded:
+        assert "meshkin" not in vars(sys.modules[name]), name
+        assert "numpy" not in vars(sys.modules[name]), name
+
+
+def test_version_and_manifest_agree() -> None:
+    manifest = tomllib.loads((ROOT / "blender_addon" / "blender_manifest.toml").read_text(encoding="utf-8"))
+    assert manifest["version"] == __version__
+    assert manifest["wheels"] == [f"./wheels/meshkin-{__version__}-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("operator", JOBS)
+def test_buttons_say_what_is_missing(addon: ModuleType, operator: str) -> None:
+    settings = bpy.context.scene.meshkin
+    assert reason(operator).startswith("Pick a source")
+    one, two = cube("one"), cube("two")
+    settings.source = one
+    if operator != "features":
+        assert reason(operator) == "Pick a target object first"
+        settings.target = one
+        assert reason(operator) == "Source and target are the same object"
+    settings.target = two
+    bpy.context.scene.collection.objects.unlink(two)
+    assert reason(operator) == "“two” is not in this scene any more"
+    bpy.context.scene.collection.objects.link(two)
+    wanted = {
+        "features": "",
+        "match": "",
+        "transfer_texture": "“one” has no material",
+        "transfer_weights": "“one” has no vertex groups",
+        "transfer_attributes": "",
+    }
+    assert reason(operator) == wanted[operator]
+    one.vertex_groups.new(name="arm")
+    one.data.materials.append(bpy.data.materials.new("skin"))
+    assert reason(operator) == ""
+    two.data.uv_layers.remove(two.data.uv_layers[0])
+    assert reason(operator) == ("“two” has no UV map; unwrap it first" if operator == "transfer_texture" else "")
+    importlib.import_module("blender_addon.status").known = True
+    two.data.uv_layers.new()
+    assert reason(operator) == "The worker is not set up"
+
+
+def test_pickers_take_surfaces_only(addon: ModuleType) -> None:
+    settings = bpy.context.scene.meshkin
+    lamp = bpy.data.objects.new("lamp", bpy.data.lights.new("lamp", "POINT"))
+    bpy.context.scene.collection.objects.link(lamp)
+    poll = importlib.import_module("blender_addon.properties")._has_surface
+    assert not poll(settings, lamp)
+    one = cube("one")
+    assert poll(settings, one)
+    bpy.context.scene.collection.objects.unlink(one)
+    assert not poll(settings, one)
+
+
+def test_pick_and_swap(addon: ModuleType) -> None:
+    settings = bpy.context.scene.meshkin
+    one, two = cube("one"), cube("two")
+    assert reason("pick").startswith("Select two objects")
+    one.select_set(True)
+    two.select_set(True)
+    bpy.context.view_layer.objects.active = one
+    assert bpy.ops.meshkin.pick() == {"FINISHED"}
+    assert (settings.source, settings.target) == (one, two)
+    assert bpy.ops.meshkin.swap() == {"FINISHED"}
+    assert (settings.source, settings.target) == (two, one)
+
+
+def job_operator(addon: ModuleType, steps: Any) -> Any:
+    """Register an operator that runs the generator function ``steps``; returns it for calling."""
+    driver = importlib.import_module("blender_addon.driver")
+
+    class MESHKIN_OT_test_job(driver.JobOperator, bpy.types.Operator):  # type: ignore[misc, name-defined]  # noqa: N801
+        bl_idname = "meshkin.test_job"
+        bl_label = "Test Job"
+
+        def steps(self, context: bpy.types.Context) -> Any:
+            return steps()
+
+    bpy.utils.register_class(MESHKIN_OT_test_job)
+    return bpy.ops.meshkin.test_job, driver, MESHKIN_OT_test_job
+
+
+def test_without_a_window_a_job_runs_to_its_end(addon: ModuleType) -> None:
+    seen = []
+
+    def steps() -> Iterator[Any]:
+        for index in range(5):
+            seen.append(index)
+            yield Progress("Counting", index / 5)
+        return Report("Counted.", ["To five."])
+
+    call, driver, kind = job_operator(addon, steps)
+    assert call("INVOKE_DEFAULT") == {"FINISHED"}
+    assert seen == [0, 1, 2, 3, 4]
+    assert driver.running is None
+    assert (driver.outcome.title, driver.outcome.lines, driver.outcome.failed) == ("Counted.", ["To five."], False)
+    bpy.utils.unregister_class(kind)
+
+
+def test_expected_errors_are_a_sentence_and_a_fix(addon: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    closed = []
+
+    def steps() -> Iterator[Any]:
+        try:
+            yield Progress("Looking", 0)
+            raise InputError("mesh-empty", "“Hat” has no faces.", "Choose another.")
+        finally:
+            closed.append(True)
+
+    call, driver, kind = job_operator(addon, steps)
+    with pytest.raises(RuntimeError, match=r"“Hat” has no faces\. Choose another\."):
+        call()
+    assert closed
+    assert driver.running is None
+    assert (driver.outcome.title, driver.outcome.lines, driver.outcome.failed) == (
+        "“Hat” has no faces.",
+        ["Choose another."],
+        True,
+    )
+    assert "Traceback" not in capfd.readouterr().err
+    bpy.utils.unregister_class(kind)
+
+
+def test_surprises_are_told_briefly_and_printed_in_full(addon: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    def steps() -> Iterator[Any]:
+        yield Progress("Dividing", 0)
+        return 1 / 0
+
+    call, driver, kind = job_operator(addon, steps)
+    with pytest.raises(RuntimeError, match="Test Job failed unexpectedly") as failure:
+        call()
+    assert "Traceback" not in str(failure.value).partition("Error: ")[2]
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    assert driver.outcome.failed
+    bpy.utils.unregister_class(kind)
+
+
+def test_cancelling_a_job_that_a_script_runs(addon: ModuleType) -> None:
+    closed = []
+
+    def steps() -> Iterator[Any]:
+        try:
+            yield Progress("Waiting", 0)
+            raise KeyboardInterrupt
+        finally:
+            closed.append(True)
+
+    call, driver, kind = job_operator(addon, steps)
+    assert call() == {"CANCELLED"}
+    assert closed
+    assert driver.outcome.title == "Test Job: cancelled."
+    assert not driver.outcome.failed
+    bpy.utils.unregister_class(kind)
+
+
+def test_preferences_reach_the_library(addon: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from meshkin import storage
+
+    monkeypatch.delenv("MESHKIN_CACHE", raising=False)
+    preferences = importlib.import_module("blender_addon.preferences")
+    inherited = storage.cache_folder()
+    chosen = bpy.context.preferences.addons["blender_addon"].preferences
+    chosen.cache_folder = str(tmp_path / "Ordner für Zwischenstände")
+    preferences.apply(bpy.context)
+    assert storage.cache_folder() == tmp_path / "Ordner für Zwischenstände"
+    chosen.cache_folder = ""
+    preferences.apply(bpy.context)
+    assert storage.cache_folder() == inherited
