@@ -1,0 +1,72 @@
+"""Everything that differs between the Blender versions MeshKin runs in (4.2 to 5.2)."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+
+import bpy
+import gpu
+
+
+def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
+    """A material's nodes; before 5.0 a new material has none until it is told to use them."""
+    if material.node_tree is None:
+        material.use_nodes = True
+    return material.node_tree
+
+
+def write_multilayer_exr(settings: bpy.types.ImageFormatSettings) -> None:
+    """Make a scene's renders one-part multilayer EXR files; 5.0 asks for the media type and writes a part per pass."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
+    if hasattr(settings, "use_exr_interleave"):
+        settings.use_exr_interleave = True
+
+
+@functools.cache
+def gpu_can_draw() -> bool:
+    """Whether the ``gpu`` module works here: with a window always, in background from 5.2 where a driver is found."""
+    if not bpy.app.background:
+        return True
+    if not hasattr(gpu, "init") or (sys.platform.startswith("linux") and not _egl_has_opengl()):
+        return False
+    try:
+        gpu.init()
+    except SystemError:
+        return False
+    return True
+
+
+def _egl_has_opengl() -> bool:
+    """Whether EGL can make the OpenGL 4.3 context that Blender needs: without one, ``gpu.init`` ends the process.
+
+    Looks where Blender looks: at the display, then at Mesa's surfaceless platform. Source: EGL 1.5, section 3.
+    """
+    try:
+        egl = ctypes.CDLL("libEGL.so.1")
+    except OSError:
+        return False
+    pointer, integers = ctypes.c_void_p, ctypes.POINTER(ctypes.c_int)
+    egl.eglGetPlatformDisplay.restype, egl.eglGetPlatformDisplay.argtypes = pointer, [ctypes.c_uint, pointer, pointer]
+    egl.eglGetDisplay.restype, egl.eglGetDisplay.argtypes = pointer, [pointer]
+    egl.eglInitialize.argtypes = [pointer, integers, integers]
+    egl.eglChooseConfig.argtypes = [pointer, integers, ctypes.POINTER(pointer), ctypes.c_int, integers]
+    egl.eglCreateContext.restype, egl.eglCreateContext.argtypes = pointer, [pointer, pointer, pointer, integers]
+    egl.eglDestroyContext.argtypes = [pointer, pointer]
+    surface_type, renderable_type, opengl_bit, none = 0x3033, 0x3040, 0x0008, 0x3038
+    surfaceless, opengl, major, minor = 0x31DD, 0x30A2, 0x3098, 0x30FB
+    wanted = (ctypes.c_int * 5)(surface_type, 0, renderable_type, opengl_bit, none)
+    version = (ctypes.c_int * 5)(major, 4, minor, 3, none)
+
+    def works(display: int | None) -> bool:
+        config, count = pointer(), ctypes.c_int()
+        if not (display and egl.eglInitialize(display, None, None) and egl.eglBindAPI(opengl)):
+            return False
+        egl.eglChooseConfig(display, wanted, ctypes.byref(config), 1, ctypes.byref(count))
+        context = egl.eglCreateContext(display, config, None, version) if count.value else None
+        return bool(context and egl.eglDestroyContext(display, context))
+
+    return works(egl.eglGetDisplay(None)) or works(egl.eglGetPlatformDisplay(surfaceless, None, None))
