@@ -1,0 +1,5 @@
+"""Features of two shapes in, a map between their surfaces out."""
+
+from .matcher import MATCHER_VERSION, match
+
+__all__ = ["MATCHER_VERSION", "match"]

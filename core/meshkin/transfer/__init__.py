@@ -1,0 +1,1 @@
+"""What lives on one surface, carried to another through their map."""
