@@ -1,0 +1,23 @@
+"""``python -m meshkin.worker``: computes what it is told on its standard input, see :mod:`meshkin.worker.protocol`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+from .server import Job, serve_standard_streams
+
+
+def _jobs() -> Mapping[str, Job]:
+    from .jobs import JOBS
+
+    return JOBS
+
+
+def main() -> NoReturn:
+    """Serve MeshKin's jobs over standard input and output."""
+    serve_standard_streams(_jobs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,366 @@
+"""MeshKin's side of the worker: starts it, gives it jobs, notices when it dies or falls silent.
+
+Runs inside Blender: standard library only, and nothing here waits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from .. import __version__
+from ..errors import WorkerError, from_dict
+from ..progress import Progress
+from ..storage import home
+from . import environment
+from .protocol import BYE, CANCEL, ERROR, RESULT, RUN, Channel, Message, check_hello
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+# Gives the worker the very package that is in use here, and nothing else of what lies beside it: inside Blender that is
+# a folder of libraries for Blender's own Python.
+_BOOTSTRAP = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+folder = sys.argv[1]
+spec = spec_from_file_location("meshkin", folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules["meshkin"] = module = module_from_spec(spec)
+spec.loader.exec_module(module)
+from meshkin.worker.__main__ import main
+main()
+"""
+
+_LOGS_KEPT = 8
+_LINES_SHOWN = 12
+
+
+class Worker:
+    """One worker process and the jobs it was given.
+
+    Attributes:
+        python: the interpreter it runs on, or None when it was started by a command of its own.
+        log: the file that holds its standard error.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        python: Path | None = None,
+        silence: float = 15.0,
+        start_limit: float = 60.0,
+        cancel_limit: float = 3.0,
+    ) -> None:
+        """Start ``command``, which must speak the protocol on its standard streams; returns at once.
+
+        Args:
+            silence: seconds without a beat and without using the processor after which it is killed.
+            start_limit: seconds it may take to say hello.
+            cancel_limit: seconds a cancelled job may take to stop before the worker is killed.
+
+        Raises WorkerError ``worker-start-failed``.
+        """
+        self.python = python
+        self._silence, self._start_limit, self._cancel_limit = silence, start_limit, cancel_limit
+        with _open_log() as log:
+            self.log = Path(log.name)
+            self._process = _launch(command, log)
+        self._channel = Channel(cast(BinaryIO, self._process.stdout), cast(BinaryIO, self._process.stdin))
+        self._numbers = itertools.count(1)
+        self._jobs: dict[int, queue.SimpleQueue[Message]] = {}
+        self._cancelling: set[int] = set()
+        self._greeted = False
+        self._fault: WorkerError | None = None  # why the worker was given up, where that is known
+        self._started = self._heard = time.monotonic()
+        self._doubt: tuple[float, float | None] | None = None  # since when it seems silent, processor time then
+        self._reader = threading.Thread(target=self._read, name="meshkin-worker", daemon=True)
+        self._reader.start()
+
+    @classmethod
+    def start(
+        cls,
+        python: Path | str | None = None,
+        *,
+        silence: float = 15.0,
+        start_limit: float = 60.0,
+        cancel_limit: float = 3.0,
+    ) -> Worker:
+        """Start a worker on ``python``, else on the environment that :func:`environment.find` finds; see ``__init__``.
+
+        Raises WorkerError ``worker-missing`` (there is none) or ``worker-start-failed``.
+        """
+        chosen = Path(python) if python else environment.find()
+        if chosen is None or not chosen.exists():
+            raise WorkerError(
+                "worker-missing",
+                f"There is no Python at {chosen} to run the worker." if chosen else "The worker is not set up.",
+                "Set up the worker in the add-on's preferences, or run `meshkin worker setup`.",
+            )
+        command = (chosen, "-I", "-u", "-X", "utf8", "-c", _BOOTSTRAP, _PACKAGE)
+        return cls(command, python=chosen, silence=silence, start_limit=start_limit, cancel_limit=cancel_limit)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a job now: it runs, and is not busy stopping a cancelled one."""
+        return self._process.poll() is None and self._reader.is_alive() and not self._cancelling
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def run(self, kind: str, arguments: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]:
+        """Run a job: yields its latest progress, again and again, without ever waiting, and returns its result.
+
+        Closing the generator cancels the job; the worker stays, unless the job does not stop within some seconds.
+
+        Raises the error that ended the job, or WorkerError: ``worker-died`` and ``worker-silent`` (with the end of
+        the log), ``worker-start-failed``, ``worker-version``, ``message-invalid``.
+        """
+        job = next(self._numbers)
+        messages = self._jobs[job] = queue.SimpleQueue()
+        sent = over = False
+        progress = Progress("Starting the worker", 0.0)
+        try:
+            while not self._greeted:
+                self._check(messages)
+                yield progress
+            with contextlib.suppress(OSError):  # it died: noticed below
+                self._channel.send(RUN, job=job, kind=kind, arguments=arguments)
+                sent = True
+            progress = Progress("Waiting for the worker", 0.0)
+            while True:
+                while not messages.empty():
+                    name, payload = messages.get()
+                    over = name in (RESULT, ERROR)
+                    if name == RESULT:
+                        result: dict[str, Any] = payload["result"]
+                        return result
+                    if name == ERROR:
+                        raise from_dict(payload["error"])
+                    progress = Progress(payload["stage"], payload["fraction"])
+                self._check(messages)
+                yield progress
+        finally:
+            if sent and not over and self._process.poll() is None:
+                self._cancel(job, messages)
+            else:
+                del self._jobs[job]
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        with contextlib.suppress(OSError):
+            self._channel.send(BYE)
+        self._channel.close()
+        try:
+            self._process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+
+    def end_of_log(self, lines: int = _LINES_SHOWN) -> str:
+        """The last lines of what the worker and its libraries wrote; "" when there are none."""
+        return environment.end_of_file(self.log, lines)
+
+    def _read(self) -> None:
+        """Sort what comes; runs in a thread of its own until the worker is gone."""
+        try:
+            while (message := self._channel.receive()) is not None:
+                self._heard = time.monotonic()
+                if not self._greeted:
+                    check_hello(message, __version__)
+                    self._greeted = True
+                elif (messages := self._jobs.get(message[1].get("job", 0))) is not None:
+                    messages.put(message)
+        except WorkerError as error:
+            self._give_up(error)
+        finally:
+            cast(BinaryIO, self._process.stdout).close()
+
+    def _give_up(self, fault: WorkerError) -> None:
+        self._fault = fault
+        self._process.kill()
+
+    def _check(self, messages: queue.SimpleQueue[Message]) -> None:
+        """Raise what has befallen the worker, unless there are messages left to read."""
+        if self._process.poll() is None and self._reader.is_alive():
+            self._check_time()
+            return
+        if self._process.poll() is None:  # it closed its output, or its messages made no sense
+            self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        self._reader.join(1)  # what it said last
+        if messages.empty():
+            raise self._fault or self._death()
+
+    def _check_time(self) -> None:
+        now = time.monotonic()
+        if not self._greeted:
+            if now - self._started > self._start_limit:
+                what = f"The worker did not start in {self._start_limit:.0f} seconds."
+                self._give_up(self._failure("worker-start-failed", what))
+            return
+        if now - self._heard < self._silence:
+            self._doubt = None
+            return
+        # A beat needs Python's lock, which a long native call may hold; and this computer may just have slept. So it
+        # gets another second, and what still works on is left to work.
+        if self._doubt is None:
+            self._doubt = now, _processor_seconds(self._process)
+        elif now - self._doubt[0] >= 1.0:
+            before, spent = self._doubt[1], _processor_seconds(self._process)
+            self._doubt = now, spent
+            if before is None or spent is None or spent <= before:
+                what = f"The worker has not answered for {now - self._heard:.0f} seconds."
+                self._give_up(self._failure("worker-silent", what))
+
+    def _death(self) -> WorkerError:
+        how = _how_it_ended(self._process.returncode)
+        if not self._greeted:
+            return self._failure("worker-start-failed", f"The worker ended before it was ready: {how}.")
+        return self._failure("worker-died", f"The worker died: {how}.")
+
+    def _failure(self, code: str, what: str) -> WorkerError:
+        log = self.end_of_log()
+        if code == "worker-start-failed":
+            fix = f"Set up the worker anew with `meshkin worker setup`. Its whole log is {self.log}."
+        else:
+            fix = f"Start the job again. The worker's whole log is {self.log}."
+        return WorkerError(code, f"{what} Its log ends:\n{log}\n" if log else what, fix)
+
+    def _cancel(self, job: int, messages: queue.SimpleQueue[Message]) -> None:
+        """Tell the worker to drop a job, and see to it in a thread of its own that it does."""
+        self._cancelling.add(job)
+
+        def see_to_it() -> None:
+            deadline = time.monotonic() + self._cancel_limit
+            try:
+                self._channel.send(CANCEL, job=job)
+                while messages.get(timeout=max(deadline - time.monotonic(), 0.01))[0] not in (RESULT, ERROR):
+                    pass
+            except queue.Empty:
+                if self._process.poll() is None:
+                    self._give_up(self._failure("worker-died", "The worker was stopped: a cancelled job did not end."))
+            except OSError:
+                pass  # it died of itself
+            finally:
+                self._jobs.pop(job, None)
+                self._cancelling.discard(job)
+
+        threading.Thread(target=see_to_it, name="meshkin-cancel", daemon=True).start()
+
+
+def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start the process in a session of its own, so that Ctrl-C in Blender's terminal is Blender's alone."""
+    flags = environment.CREATION_FLAGS
+    if sys.platform == "win32":
+        flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS  # elsewhere the worker steps back by itself
+    try:
+        return subprocess.Popen(
+            [os.fspath(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment.clean_variables(),
+            start_new_session=True,
+            creationflags=flags,
+        )
+    except OSError as error:
+        raise WorkerError(
+            "worker-start-failed",
+            f"{command[0]} cannot be started: {error.strerror or error}.",
+            "Set up the worker anew in the add-on's preferences, or run `meshkin worker setup`.",
+        ) from error
+
+
+def _open_log() -> BinaryIO:
+    """A new log file, in MeshKin's home where that can be written; the oldest ones go."""
+    name = f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 1_000_000}.log"
+    for folder in (home() / "logs", Path(tempfile.gettempdir()) / "meshkin-logs"):
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in sorted(folder.glob("worker-*.log"))[: 1 - _LOGS_KEPT]:
+                with contextlib.suppress(OSError):
+                    old.unlink()
+            return (folder / name).open("ab")
+    return open(os.devnull, "ab")
+
+
+def _how_it_ended(status: int | None) -> str:
+    if status is None:
+        return "it does not answer"
+    if status >= 0:
+        return f"it ended with status {status if status < 256 else hex(status)}"
+    name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+    if name == "SIGKILL":
+        return "it was killed (SIGKILL), maybe by the system because memory ran out"
+    return f"it was ended by {name}"
+
+
+def _processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
+    """Processor time a child has used so far; None where the system does not tell."""
+    try:
+        if sys.platform == "win32":
+            import ctypes
+
+            times = [ctypes.c_ulonglong() for _ in range(4)]
+            handle = int(process._handle)  # type: ignore[attr-defined]
+            known = ctypes.windll.kernel32.GetProcessTimes(handle, *(ctypes.byref(each) for each in times))
+            return (times[2].value + times[3].value) * 1e-7 if known else None
+        if sys.platform == "darwin":
+            told = subprocess.check_output(["ps", "-o", "time=", "-p", str(process.pid)], text=True, timeout=1)
+            minutes, _, seconds = told.strip().rpartition(":")
+            return 60 * float(minutes) + float(seconds)
+        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return None
+
+
+_shared: Worker | None = None
+
+
+def shared(python: Path | None = None) -> Worker:
+    """The worker of this whole process: started on first use, kept warm, replaced when it is dead or on another Python.
+
+    Raises WorkerError ``worker-missing`` or ``worker-start-failed``.
+    """
+    global _shared
+    if _shared is None or not _shared.alive or (python is not None and python != _shared.python):
+        stop()
+        _shared = Worker.start(python)
+    return _shared
+
+
+def stop() -> None:
+    """End the shared worker, if there is one."""
+    global _shared
+    worker, _shared = _shared, None
+    if worker is not None:
+        worker.stop()
+
+
+def _forget() -> None:
+    """After a fork: the worker is the parent's alone, and so is its end of the pipe: it closes when the parent ends."""
+    global _shared
+    if _shared is not None:
+        _shared._channel.close()
+        _shared = None
+
+
+atexit.register(stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,402 @@
+"""Python environments: finding the worker's, and making one from a list of requirements.
+
+Standard library only: this runs inside Blender, and in a plain Python before anything is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from ..errors import InputError, StorageError, WorkerError
+from ..progress import Progress
+from ..storage import home, make_folder, readable_failure, write_file
+
+OLDEST_PYTHON = (3, 11)
+
+_MODULES = ("torch", "transformers", "scipy", "igl", "robust_laplacian", "safetensors", "numpy")
+"""An interpreter that has these can run the worker."""
+
+_MARKER = "meshkin-environment.json"
+"""Lies in each environment made here: {"requirements": hash, "python": "3.11", "complete": whether it was finished}."""
+
+if sys.platform == "win32":
+    CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    CREATION_FLAGS = 0
+
+
+def worker_folder() -> Path:
+    """Where the worker's environment lies."""
+    return home() / "worker"
+
+
+def worker_requirements() -> list[str]:
+    """The libraries the worker needs, as pip's requirement lines."""
+    lines = Path(__file__).with_name("requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def find() -> Path | None:
+    """The Python that runs the worker: ``MESHKIN_WORKER_PYTHON`` (whether it exists or not), else the environment in
+    :func:`worker_folder` if it is whole and up to date, else this interpreter if it has the libraries, else None."""
+    if chosen := os.environ.get("MESHKIN_WORKER_PYTHON"):
+        return Path(chosen).expanduser()
+    if is_complete(worker_folder(), worker_requirements()):
+        return python_in(worker_folder())
+    if all(_has_of_its_own(module) for module in _MODULES):
+        return own_python()
+    return None
+
+
+def _has_of_its_own(module: str) -> bool:
+    """Whether this interpreter has a library in its own folder (and not one that is only on this process's path, as
+    inside Blender, where a worker would not find it)."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    origin = Path((spec and spec.origin) or "")
+    return any(origin.is_relative_to(folder) for folder in site.getsitepackages())
+
+
+def own_python() -> Path:
+    """The interpreter that runs this; inside Blender the one that comes with it, never Blender itself.
+
+    Raises WorkerError ``python-missing``.
+    """
+    folder = Path(sys.prefix) if sys.platform == "win32" else Path(sys.prefix) / "bin"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for path in (Path(sys.executable), *(folder / f"python{tail}" for tail in (version, "3", "", ".exe"))):
+        if path.name.lower().startswith("python") and path.is_file():
+            return path
+    raise WorkerError(
+        "python-missing",
+        "The Python interpreter that belongs to this Blender cannot be found.",
+        "Install Python 3.11 or newer and choose it for the worker.",
+    )
+
+
+def python_in(folder: Path) -> Path:
+    """The interpreter of the environment in ``folder``."""
+    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
+
+
+def is_complete(folder: Path, requirements: Sequence[str], version: str | None = None) -> bool:
+    """Whether ``folder`` holds an environment made whole by :func:`create` from just these requirements (and with the
+    Python ``version``, "3.11"), whose base interpreter is still there. Starts no process."""
+    marker = _read_marker(folder)
+    if marker is None or marker.get("complete") is not True or marker.get("requirements") != _hash(requirements):
+        return False
+    if version is not None and marker.get("python") != version:
+        return False
+    with contextlib.suppress(OSError):
+        settings = (folder / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+        base = re.search(r"^home\s*=\s*(.*?)\s*$", settings, re.MULTILINE)
+        return base is not None and Path(base[1]).is_dir() and python_in(folder).is_file()
+    return False
+
+
+def create(
+    folder: Path, requirements: Sequence[str], python: Path | str | None = None
+) -> Generator[Progress, None, Path]:
+    """Make a virtual environment with ``requirements`` in ``folder``, unless it is there already.
+
+    A generator as :meth:`meshkin.worker.client.Worker.run` gives: it yields its latest progress without ever waiting,
+    and returns the environment's interpreter. What is not finished (closed, failed, killed) is never taken for whole:
+    the next call makes it anew. Two processes that make the same one wait for each other. What ``pip`` said is kept
+    beside the folder, as ``<folder>.log``.
+
+    Args:
+        requirements: pip's requirement lines; ``-e /path`` and paths of wheels too.
+        python: the interpreter to make it with; None: :func:`own_python`, and any that is there already will do.
+
+    Raises WorkerError ``python-missing``, ``python-too-old``, ``venv-missing`` or ``pip-failed``; InputError
+    ``folder-taken`` (something else is in it); StorageError.
+    """
+    folder = Path(os.path.abspath(folder.expanduser()))
+    version = None if python is None else (yield from _version(python))
+    if is_complete(folder, requirements, version):
+        return python_in(folder)
+    base = Path(python) if python is not None else own_python()
+    version = version or (yield from _version(base))
+    if tuple(map(int, version.split("."))) < OLDEST_PYTHON:
+        wanted = f"Use Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."
+        raise WorkerError("python-too-old", f"{base} is Python {version}, which is too old.", wanted)
+    make_folder(folder.parent)
+    lock = folder.with_name(folder.name + ".lock")
+    with readable_failure(lock, "writing"), lock.open("ab") as stream:
+        while not _lock(stream):
+            yield Progress("Waiting for another setup to finish", 0.0)
+        if not is_complete(folder, requirements, version):
+            if folder.exists() and _read_marker(folder) is None and not _is_empty(folder):
+                raise InputError(
+                    "folder-taken", f"{folder} holds something that MeshKin did not make.", "Choose another folder."
+                )
+            try:
+                yield from _build(folder, requirements, base, version)
+            except Exception:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+    return python_in(folder)
+
+
+def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) -> Generator[Progress, None, None]:
+    """Make the environment step by step; the marker says only at the very end that it is complete."""
+    log = _log_of(folder)
+    log.unlink(missing_ok=True)
+    if folder.exists():
+        remove = "import shutil, sys; shutil.rmtree(sys.argv[1])"
+        status = yield from _process([base, "-I", "-c", remove, folder], log, Progress("Removing the old one", 0.0))
+        _require(status, "remove", folder, base)
+    make_folder(folder)
+    marker = {"requirements": _hash(requirements), "python": version, "complete": False}
+    _write(folder / _MARKER, json.dumps(marker))
+    _write(folder / "requirements.txt", "".join(f"{line}\n" for line in requirements))
+
+    status = yield from _process([base, "-I", "-m", "venv", folder], log, Progress("Making the environment", 0.02))
+    _require(status, "venv", folder, base)
+    collected = 0
+
+    def tell(line: str) -> Progress | None:  # how many libraries there will be, pip does not know before the end
+        nonlocal collected
+        collected += line.startswith("Collecting")
+        fraction = 0.05 + 0.75 * collected / (collected + 20)
+        if line.startswith("Installing collected packages"):
+            return Progress("Installing the libraries", 0.85)
+        if found := re.match(r"\s*Downloading \S*?([^/\s]+?)-\d\S* \(([^)]*)\)", line):
+            return Progress(f"Downloading {found[1]} ({found[2]})", fraction)
+        if found := re.match(r"Collecting ([\w.-]+)", line):
+            return Progress(f"Looking for {found[1]}", fraction)
+        return None
+
+    install: list[Path | str] = [python_in(folder), "-I", *_PIP, "-r", folder / "requirements.txt"]
+    status = yield from _process(install, log, Progress("Looking for the libraries", 0.05), tell)
+    _require(status, "pip", folder, base)
+    _write(folder / _MARKER, json.dumps({**marker, "complete": True}))
+
+
+_PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--prefer-binary")
+
+
+def _log_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".log")
+
+
+def _write(path: Path, text: str) -> None:
+    write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _hash(requirements: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(requirements).encode()).hexdigest()
+
+
+def _read_marker(folder: Path) -> dict[str, Any] | None:
+    """What the folder's marker says; None when it is not an environment made here."""
+    try:
+        marker = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return marker if isinstance(marker, dict) else None
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def _lock(stream: BinaryIO) -> bool:
+    """Take the lock that lies on an open file, for as long as it is open; False while another process has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            stream.seek(0)
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _require(status: int, step: str, folder: Path, base: Path) -> None:
+    """Raise the error that the log of a failed step explains."""
+    if status == 0:
+        return
+    log = _log_of(folder)
+    said, end, whole = end_of_file(log, 60), end_of_file(log, 12), f"The whole log is {log}."
+    full = shutil.disk_usage(folder.parent).free < 1 << 24  # venv keeps to itself what its steps said
+    if full or re.search(r"No space left on device|Errno 28\b|not enough space on the disk", said):
+        raise StorageError(
+            "disk-full",
+            f"There is no space left to make the environment {folder}.",
+            "Free some space, or choose another place with MESHKIN_HOME.",
+        )
+    if step == "venv" and re.search(r"ensurepip|No module named '?venv", said):
+        raise WorkerError(
+            "venv-missing",
+            f"{base} cannot make virtual environments: its “venv” or “ensurepip” module is missing.",
+            "On Debian or Ubuntu install the package python3-venv: `sudo apt install python3-venv`.",
+        )
+    if step == "pip":
+        offline = re.search(r"Connect\w*Error|Timeout|ProxyError|NameResolutionError|timed out", said)
+        advice = "Check the connection to the internet, then try again. " if offline else ""
+        raise WorkerError(
+            "pip-failed", f"pip could not install the libraries. Its output ends:\n{end}\n", advice + whole
+        )
+    raise WorkerError(
+        "environment-failed", f"The environment {folder} could not be made. The log ends:\n{end}\n", whole
+    )
+
+
+def _version(python: Path | str) -> Generator[Progress, None, str]:
+    """The interpreter's version ("3.11"); raises WorkerError ``python-missing`` where it is none."""
+    said: list[str] = []
+    ask = "import sys; print('version %d.%d' % sys.version_info[:2])"
+    with contextlib.suppress(OSError):
+        yield from _process([python, "-E", "-c", ask], None, Progress("Preparing", 0.0), said.append)
+    for line in said:
+        if line.startswith("version "):
+            return line.split()[1]
+    raise WorkerError("python-missing", f"{python} is not a Python interpreter.", "Choose another Python.")
+
+
+def _process(
+    command: Sequence[Path | str],
+    log: Path | None,
+    progress: Progress,
+    tell: Callable[[str], Progress | None] = lambda line: None,
+) -> Generator[Progress, None, int]:
+    """Run ``command`` and return its exit status; meanwhile yield ``progress``, or what ``tell`` makes of its output.
+
+    The output is added to ``log``. Closing the generator ends the process and those that it started.
+    """
+    process = subprocess.Popen(
+        [os.fspath(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=clean_variables(),
+        start_new_session=True,
+        creationflags=CREATION_FLAGS,
+    )
+    output = cast(BinaryIO, process.stdout)
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        with output, log.open("ab", buffering=0) if log else contextlib.nullcontext() as written:
+            for line in output:
+                if written:
+                    with contextlib.suppress(OSError):  # no space for the log: the process will tell
+                        written.write(line)
+                lines.put(line)
+
+    reader = threading.Thread(target=read, name="meshkin-setup", daemon=True)
+    reader.start()
+    try:
+        while reader.is_alive() or not lines.empty():
+            while not lines.empty():
+                progress = tell(lines.get().decode(errors="replace").rstrip()) or progress
+            yield progress
+        return process.wait()
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that still runs, with those that it started."""
+    if process.poll() is not None:
+        return
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait(5)
+
+
+def missing_libraries(python: Path | str, module: str = "bpy") -> list[tuple[str, str]]:
+    """The system libraries that a module in this ``python``'s environment lacks, all at once.
+
+    Returns pairs of the library's file name and the Debian package that has it ("" where that is not known); nothing
+    on systems other than Linux, where these modules bring what they need. Does not import the module.
+    """
+    if not sys.platform.startswith("linux"):
+        return []
+    ask = f"import importlib.util; print(importlib.util.find_spec({module!r}).origin)"
+    try:
+        asked = _output([python, "-I", "-c", ask])
+        lines = _output(["ldd", asked.strip()]).splitlines()
+    except FileNotFoundError:  # a system without ldd
+        return []
+    names = [line.split()[0] for line in lines if line.rstrip().endswith("=> not found")]
+    return [(name, DEBIAN_PACKAGES.get(name, "")) for name in dict.fromkeys(names)]
+
+
+def _output(command: Sequence[Path | str]) -> str:
+    ran = subprocess.run(
+        [os.fspath(part) for part in command], capture_output=True, env=clean_variables(), text=True, check=False
+    )
+    return ran.stdout
+
+
+DEBIAN_PACKAGES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libGLX.so.0": "libglx0",
+    "libICE.so.6": "libice6",
+    "libOpenGL.so.0": "libopengl0",
+    "libSM.so.6": "libsm6",
+    "libX11.so.6": "libx11-6",
+    "libXext.so.6": "libxext6",
+    "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6",
+    "libXrender.so.1": "libxrender1",
+    "libXt.so.6": "libxt6",
+    "libXxf86vm.so.1": "libxxf86vm1",
+    "libatomic.so.1": "libatomic1",
+    "libgomp.so.1": "libgomp1",
+    "libjack.so.0": "libjack-jackd2-0",
+    "libpulse.so.0": "libpulse0",
+    "libstdc++.so.6": "libstdc++6",
+    "libxkbcommon.so.0": "libxkbcommon0",
+}
+"""Debian's (and Ubuntu's) package for each system library that Blender's or PyTorch's wheels ask for."""
+
+
+def clean_variables() -> dict[str, str]:
+    """This process's environment variables without those that bend another Python: Blender sets some for its own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTHON") and name not in ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+    }
+
+
+def end_of_file(path: Path, lines: int) -> str:
+    """The last lines of a text file; "" where there is none."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(stream.seek(0, os.SEEK_END) - 65536, 0))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
