@@ -6,6 +6,7 @@ one, or from a script, the same generator is run to its end.
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Callable, Generator
@@ -91,8 +92,11 @@ def _failure(title: str, error: Exception) -> str:
         outcome = Outcome(f"{title}: cancelled.")
         return error.message
     if isinstance(error, MeshKinError):
-        outcome = Outcome(error.message, [error.fix] if error.fix else [], failed=True)
-        return str(error)
+        message, *log = error.message.splitlines()
+        if log:
+            print(error, file=sys.stderr)
+        outcome = Outcome(message, [error.fix] if error.fix else [], failed=True)
+        return f"{message} {error.fix}".strip()
     traceback.print_exception(error)
     outcome = Outcome(f"{title} failed unexpectedly: {error}", ["Details are in the system console."], failed=True)
     return f"{title} failed unexpectedly ({type(error).__name__}: {error}). Details are in the system console."

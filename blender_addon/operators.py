@@ -54,10 +54,6 @@ def _missing(context: bpy.types.Context, *wanted: str) -> str:
     return ""
 
 
-def _worker_missing() -> str:
-    return "The worker is not set up" if status.known and not status.worker else ""
-
-
 class _Explained:
     """Mixin of operators that say why they are greyed out."""
 
@@ -92,7 +88,7 @@ class MESHKIN_OT_features(_SceneJob):
         picked = [name for name in ("source", "target") if getattr(settings, name)]
         return _busy() or _missing(context, *(picked[:1] if settings.source == settings.target else picked)) or (
             "" if picked else "Pick a source or a target object first"
-        ) or _worker_missing()
+        ) or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -110,7 +106,7 @@ class MESHKIN_OT_match(_SceneJob):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return _busy() or _missing(context, "source", "target") or _worker_missing()
+        return _busy() or _missing(context, "source", "target") or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -130,7 +126,7 @@ class _Transfer(_SceneJob):
         settings = context.scene.meshkin
         if settings.target.type != "MESH":
             return f"“{settings.target.name}” is not a mesh"
-        return cls.unsuited(settings.source, settings.target) or _worker_missing()
+        return cls.unsuited(settings.source, settings.target) or status.worker_missing
 
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
@@ -293,6 +289,9 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, _Explained, bpy.types.Operator
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
+        chosen = preferences.get(context)
+        if chosen and chosen.worker_python:
+            return "Clear “Worker's Python” in the preferences first, so that the new one is used"
         return _busy() or _offline()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -315,8 +314,8 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, _Explained, bpy.types.Operator
         from meshkin.workflow import Report
 
         preferences.apply(context)
-        python = yield from environment.create()
-        return Report(f"The worker is set up: {python}")
+        python = yield from environment.create(environment.worker_folder(), environment.worker_requirements())
+        return Report("The worker is set up.", [f"Its Python is {python}."])
 
 
 class MESHKIN_OT_get_model(driver.JobOperator, _Explained, bpy.types.Operator):
@@ -328,7 +327,7 @@ class MESHKIN_OT_get_model(driver.JobOperator, _Explained, bpy.types.Operator):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return _busy() or _offline() or _worker_missing()
+        return _busy() or _offline() or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -345,7 +344,7 @@ class MESHKIN_OT_clear_cache(driver.JobOperator, _Explained, bpy.types.Operator)
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return _busy() or _worker_missing()
+        return _busy() or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow

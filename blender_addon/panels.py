@@ -38,8 +38,8 @@ def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def worker_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Says whether the worker is there; offers to set it up where it is not."""
-    if status.known and not status.worker:
-        paragraph(layout, "The worker, which does the computing, is not set up.", _width(context), "ERROR")
+    if status.worker_missing:
+        paragraph(layout, f"{status.worker_missing}. It does the computing.", _width(context), "ERROR")
         layout.operator("meshkin.setup_worker", icon="IMPORT")
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import FloatProperty, StringProperty
 
 from . import driver, status
 
@@ -34,8 +34,8 @@ def apply(context: bpy.types.Context) -> None:
     """Put the preferences into the environment variables; an empty one leaves what Blender was started with."""
     chosen = get(context)
     for name, variable in VARIABLES.items():
-        value = getattr(chosen, name, None)
-        text = bpy.path.abspath(value) if isinstance(value, str) else str(value or "")
+        value = getattr(chosen, name, None) or ""
+        text = bpy.path.abspath(value) if isinstance(value, str) else str(int(value * 1e9))
         if text := text or _inherited[variable] or "":
             os.environ[variable] = text
         else:
@@ -66,23 +66,24 @@ class Preferences(bpy.types.AddonPreferences):
         update=_changed,
     )
     models_folder: StringProperty(
-        name="Models",
+        name="Models Folder",
         description="Folder for fetched models; empty: MeshKin's own folder",
         subtype="DIR_PATH",
         update=_changed,
     )
     cache_folder: StringProperty(
-        name="Cache",
+        name="Cache Folder",
         description="Folder for computed features and maps; empty: MeshKin's own folder",
         subtype="DIR_PATH",
         update=_changed,
     )
-    cache_limit: IntProperty(
-        name="Cache Limit (MB)",
-        description="When the cache grows beyond this, what was not used for longest is deleted; 0: the default",
+    cache_limit: FloatProperty(
+        name="Cache Limit (GB)",
+        description="When the cache grows beyond this, what was not used for longest is deleted; 0: 8 GB",
         default=0,
         min=0,
-        soft_max=100_000,
+        soft_max=100,
+        precision=1,
         update=_changed,
     )
     device: StringProperty(
@@ -115,7 +116,7 @@ class Preferences(bpy.types.AddonPreferences):
         box = layout.box()
         box.label(text="Models", icon="IMAGE_DATA")
         panels.model_state(box, context)
-        box.prop(self, "model")
+        box.prop(self, "model", placeholder="the best at hand")
         box.prop(self, "models_folder", placeholder=status.models_folder)
 
         box = layout.box()

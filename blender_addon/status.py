@@ -10,7 +10,10 @@ import bpy
 known = False
 """Whether the rest has been looked up."""
 worker = ""
-"""The worker's Python; "" where it is not set up."""
+"""The worker's Python; "" where there is none."""
+worker_missing = ""
+"""Why there is none; "" where there is one."""
+worker_folder = ""
 model = False
 """Whether a model for semantic features is at hand."""
 models_folder = ""
@@ -50,10 +53,13 @@ def refresh() -> None:
 
     from . import preferences
 
-    global known, worker, model, models_folder, cache_folder, cache_bytes, _requested
+    global known, worker, worker_missing, worker_folder, model, models_folder, cache_folder, cache_bytes, _requested
     known, _requested = True, False
     preferences.apply(bpy.context)
-    worker = str(environment.find() or "")
+    python = environment.find()
+    worker = str(python) if python and python.exists() else ""
+    worker_missing = "" if worker else f"There is no Python at {python}" if python else "The worker is not set up"
+    worker_folder = str(environment.worker_folder())
     models, cache = storage.models_folder(), storage.cache_folder()
     models_folder, cache_folder = str(models), str(cache)
     model = any(models.glob("*/model.safetensors"))

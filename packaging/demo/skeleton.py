@@ -25,7 +25,9 @@ def mirrored(turns: Turns) -> dict[str, tuple[float, float, float]]:
 
 def local_turns(names: Sequence[str], matrices: Array, turns: Turns) -> Array:
     """Turns about the character's axes as rotations in each bone's own frame, float64 (B, 3, 3)."""
-    world = np.stack([Rotation.from_euler("xyz", turns.get(name, (0, 0, 0)), degrees=True).as_matrix() for name in names])
+    world = np.stack(
+        [Rotation.from_euler("xyz", turns.get(name, (0, 0, 0)), degrees=True).as_matrix() for name in names]
+    )
     rest = matrices[:, :3, :3]
     return np.swapaxes(rest, 1, 2) @ world @ rest
 
