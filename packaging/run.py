@@ -20,7 +20,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".environments"
+
+if sys.version_info < (3, 11):  # noqa: UP036 - said before anything newer is imported
+    sys.exit(f"This is Python {sys.version.split()[0]}; MeshKin needs Python 3.11 or newer.")
+
 sys.path.insert(0, str(ROOT / "core"))
+from meshkin.errors import MeshKinError, WorkerError
+from meshkin.progress import finish
+from meshkin.worker import environment as environments
 
 BLENDERS = {"4.2": ("4.2.23", "3.11"), "4.5": ("4.5.15", "3.11"), "5.0": ("5.0.1", "3.11"), "5.2": ("5.2.3", "3.13")}
 """Blender series -> the bpy release tested, and the Python it is built for."""
@@ -39,11 +46,6 @@ def main() -> int:
     test_parser.add_argument("--blender", action="append", choices=sorted(BLENDERS), help="only with these")
     test_parser.add_argument("--quick", action="store_true", help="leave out the tests marked slow")
     arguments = parser.parse_args()
-    if sys.version_info < (3, 11):
-        say(f"This is Python {sys.version.split()[0]}; Python 3.11 or newer is needed.")
-        return 2
-    from meshkin.errors import MeshKinError
-
     try:
         if arguments.command == "demo":
             return demo(arguments.output.resolve())
@@ -55,7 +57,7 @@ def main() -> int:
 
 def demo(output: Path) -> int:
     """Environments, the embedded models, then the demo's three steps."""
-    worker = environment("worker", Path(sys.executable), [*worker_requirements(), *TEST_TOOLS, *PEOPLE], check="torch")
+    worker = worker_environment()
     series, python = first_python(["5.0", "5.2"])
     blender = environment(f"bpy-{series}", python, [f"bpy=={BLENDERS[series][0]}"], check="bpy")
     say("Fetching the embedded models (once)")
@@ -70,7 +72,7 @@ def demo(output: Path) -> int:
 
 def test(series: Sequence[str], quick: bool) -> int:
     """Style, types, the tests in plain Python and in every Blender for which a Python is found."""
-    worker = environment("worker", Path(sys.executable), [*worker_requirements(), *TEST_TOOLS, *PEOPLE], check="torch")
+    worker = worker_environment()
     say("Fetching the embedded models (once)")
     run(worker, "-m", "meshkin", "models", "get", "embedded")
     failed = []
@@ -99,14 +101,16 @@ def test(series: Sequence[str], quick: bool) -> int:
     return 1 if failed else 0
 
 
+def worker_environment() -> Path:
+    """The worker's environment, with what tests and the demo need beside it."""
+    requirements = [*environments.worker_requirements(), *TEST_TOOLS, *PEOPLE]
+    return environment("worker", Path(sys.executable), requirements, check="torch")
+
+
 def environment(name: str, python: Path, requirements: Sequence[str], check: str) -> Path:
     """The Python of an environment made here with these packages; says which system libraries are missing."""
-    from meshkin.errors import WorkerError
-    from meshkin.progress import finish
-    from meshkin.worker import environment as environments
-
     say(f"Environment {name} (made once, in {ENVIRONMENTS.relative_to(ROOT)}/)")
-    made: Path = finish(environments.create(python, ENVIRONMENTS / name, requirements))
+    made: Path = finish(environments.create(ENVIRONMENTS / name, requirements, python))
     missing = environments.missing_libraries(made, check)
     if missing:
         packages = " ".join(sorted({package for _, package in missing}))
@@ -115,16 +119,8 @@ def environment(name: str, python: Path, requirements: Sequence[str], check: str
     return made
 
 
-def worker_requirements() -> list[str]:
-    """What the worker's environment holds."""
-    text = (ROOT / "core" / "meshkin" / "worker" / "requirements.txt").read_text(encoding="utf-8")
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-
-
 def first_python(series: Sequence[str]) -> tuple[str, Path]:
     """The first of these Blenders for whose Python version an interpreter is found."""
-    from meshkin.errors import WorkerError
-
     for name in series:
         if (python := find_python(BLENDERS[name][1])) is not None:
             return name, python

@@ -134,7 +134,8 @@ def _cache_clear(arguments: argparse.Namespace) -> Answer:
 def _worker_setup(arguments: argparse.Namespace) -> Answer:
     from .worker import environment
 
-    python = _drive(environment.setup(arguments.python))
+    requirements = environment.worker_requirements()
+    python = _drive(environment.create(environment.worker_folder(), requirements, arguments.python))
     return [f"The worker is ready: {python}"], {"python": str(python)}
 
 
