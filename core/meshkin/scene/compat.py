@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
+from pathlib import Path
 
+import addon_utils
 import bpy
 import gpu
 
@@ -70,3 +72,24 @@ def _egl_has_opengl() -> bool:
         return bool(context and egl.eglDestroyContext(display, context))
 
     return works(egl.eglGetDisplay(None)) or works(egl.eglGetPlatformDisplay(surfaceless, None, None))
+
+
+def import_gltf(path: Path) -> None:
+    """Import a .gltf or .glb file with the add-on that Blender brings along, its vertices as they are."""
+    _enable("io_scene_gltf2")
+    bpy.ops.import_scene.gltf(filepath=str(path), merge_vertices=False, disable_bone_shape=True)
+
+
+def import_fbx(path: Path) -> None:
+    """Import an .fbx file: by Blender itself from 4.5 on, before that by the add-on that it brings along."""
+    if "fbx_import" in dir(bpy.ops.wm):
+        bpy.ops.wm.fbx_import(filepath=str(path))
+    else:
+        _enable("io_scene_fbx")
+        bpy.ops.import_scene.fbx(filepath=str(path))
+
+
+def _enable(module: str) -> None:
+    """Enable an add-on for this session where it is not (factory settings have it, users may not)."""
+    if not addon_utils.check(module)[1]:
+        addon_utils.enable(module)
