@@ -1,0 +1,97 @@
+"""Where networks run, in which precision, and in batches that fit the memory there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+
+from ..errors import InputError, MeshKinError
+from ..progress import Report
+
+T = TypeVar("T")
+
+_CPU_BATCH = 2
+"""Pictures at a time on a CPU: a larger batch falls out of its caches (measured: 8 views take a third longer)."""
+_LARGEST_BATCH = 64
+
+
+def choose(name: str = "auto") -> torch.device:
+    """The device called ``name`` ("cpu", "cuda", "cuda:1", "mps"); "auto" takes a GPU where there is one.
+
+    Raises InputError ``device-missing``.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError("device-missing", f"“{name}” is no device.", "Choose auto, cpu, cuda or mps.") from error
+    count = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(device.type, 0)
+    if (device.index or 0) >= count:
+        raise InputError("device-missing", f"This machine has no device “{name}”.", "Choose “auto” or “cpu”.")
+    return device
+
+
+def precision(device: torch.device) -> torch.dtype:
+    """Half precision on CUDA, single elsewhere."""
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def batch_size(device: torch.device, picture_bytes: int) -> int:
+    """How many pictures to compute at a time.
+
+    Args:
+        device: where.
+        picture_bytes: memory that one picture's activations take at their peak.
+    """
+    if device.type != "cuda":
+        return _CPU_BATCH
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(_LARGEST_BATCH, free // 2 // max(picture_bytes, 1)))
+
+
+def in_batches(
+    count: int, size: int, run: Callable[[slice], T], report: Report, stage: str
+) -> Iterator[tuple[list[int], T]]:
+    """Run over 0 .. count - 1 in batches, each half as large from where the memory ran out.
+
+    Args:
+        count: of items.
+        size: of the first batches.
+        run: computes one batch.
+        report: told the progress of ``stage`` before each batch; may raise Cancelled.
+
+    Yields:
+        The items of a batch and what ``run`` returned for it.
+
+    Raises:
+        MeshKinError: ``memory-low`` when not even one item fits.
+    """
+    start = 0
+    while start < count:
+        report(stage, start / count)
+        stop = min(start + size, count)
+        result: T | None = None
+        try:
+            result = run(slice(start, stop))
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            if size == 1:
+                raise MeshKinError(
+                    "memory-low",
+                    "There is too little memory for even one picture.",
+                    "Choose a smaller model or resolution, close other programs, or set the device to “cpu”.",
+                ) from error
+        if result is None:  # out of the handler, whose traceback would keep the failed batch's tensors alive
+            size = max(1, size // 2)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            continue
+        yield list(range(start, stop)), result
+        start = stop
+    report(stage, 1.0)
