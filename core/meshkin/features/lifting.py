@@ -1,0 +1,250 @@
+"""From pictures back to the surface: each vertex takes the mean of what the views that see it show there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csgraph
+
+from ..progress import Report
+from ..views import Views
+from . import surface
+from .extractor import Grids
+
+DEPTH_TOLERANCE = 2e-3
+"""What the depth pass may be off by, in bounding-sphere radii."""
+STEEPEST = 4.0
+"""Largest slope (tangent of the angle to the line of sight) for which the depth test still allows more."""
+ONE_SIDED = 0.5
+"""A part is taken as seen from one side only if its normals agree about that side to this degree."""
+LARGEST_SYSTEM = 50_000
+"""Unseen vertices up to which the harmonic fill is solved; beyond, each takes the nearest seen one's features."""
+
+_BLOCK = 8192
+_COLUMNS = 64
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """Features of every vertex.
+
+    Attributes:
+        features: float32 (V, sum of channels), finite; each map's columns are a unit vector, or zero where nothing
+            is known.
+        seen: int16 (V,), number of views that saw the vertex; 0 where the features were filled in.
+        confidence: float32 (V,) in [0, 1]: how many views saw it, how squarely, and how far they agree; at most 1/2
+            where the features were filled in, 0 where nothing is known.
+    """
+
+    features: NDArray[np.float32]
+    seen: NDArray[np.int16]
+    confidence: NDArray[np.float32]
+
+
+def lift(
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    parts: NDArray[np.integer],
+    views: Views,
+    depth: NDArray[np.float32],
+    grids: Iterator[Grids],
+    channels: Sequence[int],
+    report: Report,
+) -> Lifted:
+    """Carry feature maps of views to the vertices.
+
+    Each map is sampled bilinearly where a view sees a vertex, made a unit vector, and averaged over the views with
+    :func:`view_weights`. Vertices that no view sees are filled in harmonically over the surface from the seen ones
+    they are connected to. Nothing crosses a gap: a part that no view sees at all keeps zero features and zero
+    confidence.
+
+    Args:
+        vertices: (V, 3), snapshot frame.
+        faces: int (F, 3).
+        parts: int (V,), connected part of each vertex.
+        views: the N cameras.
+        depth: float32 (N, H, W), as in :class:`meshkin.views.Passes`.
+        grids: the feature maps, every view in one batch; the sums stay on their device.
+        channels: of each map.
+        report: called after each batch; may raise Cancelled.
+    """
+    points = np.asarray(vertices, np.float64)
+    weights = view_weights(points, faces, parts, views, depth)
+    starts = np.concatenate(([0], np.cumsum(channels)))
+    total: torch.Tensor | None = None
+    done = 0
+    for batch in grids:
+        if total is None:
+            total = torch.zeros((len(points), int(starts[-1])), dtype=torch.float32, device=batch.maps[0].device)
+        for row, view in enumerate(batch.views):
+            places = views.project(view, points)[0] / views.resolution
+            for start, one in zip(starts, batch.maps, strict=True):
+                _add_samples(total, int(start), one[row], places, weights[view])
+        done += len(batch.views)
+        report("Lifting features", done / len(views))
+    features = np.zeros((len(points), int(starts[-1])), np.float32) if total is None else total.cpu().numpy()
+
+    weight = weights.sum(axis=0)
+    agreement = np.zeros(len(points))
+    for start, end in itertools.pairwise(starts):
+        lengths = _normalise(features[:, start:end])
+        agreement += np.divide(lengths, weight, out=np.zeros_like(agreement), where=weight > 0)
+    agreement /= max(len(channels), 1)
+    confidence = np.clip(agreement, 0, 1) * (1 - np.exp(-weight))
+
+    report("Filling hidden places", 0.0)
+    fill(points, faces, weight > 0, features, confidence)
+    for start, end in itertools.pairwise(starts):
+        _normalise(features[:, start:end])
+    return Lifted(features, (weights > 0).sum(axis=0).astype(np.int16), confidence.astype(np.float32))
+
+
+def view_weights(
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    parts: NDArray[np.integer],
+    views: Views,
+    depth: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """How squarely each view sees each vertex, float32 (N, V): the cosine between its normal and the direction to the
+    camera; 0 where it is hidden or turned away.
+
+    A vertex is visible when one of the four pixels around it is about as far as it is: within what the depth may be
+    off by, and what the slope of the surface makes over a pixel. Which side of a part is its outside is what most of
+    its visible vertices say; a part that shows both sides about equally, such as a sheet of cloth, has two.
+    """
+    points = np.asarray(vertices, np.float64)
+    normals = surface.vertex_normals(points, faces)
+    cosines = np.zeros((len(views), len(points)), np.float32)
+    for view in range(len(views)):
+        camera = views.to_camera(view, points)
+        distance = np.linalg.norm(camera, axis=1)
+        cosine = -np.einsum("vk,vk->v", camera, normals @ views.rotation[view].T) / distance
+        slope = np.sqrt(np.maximum(1 - cosine**2, 0)) / np.maximum(np.abs(cosine), 1e-6)
+        places, away = views.project(view, points)
+        pixel = away / (views.zoom[view] * views.resolution)
+        tolerance = DEPTH_TOLERANCE + pixel * (1 + np.minimum(slope, STEEPEST)) / 2
+        cosines[view] = cosine * (_depth_error(depth[view], places, away) <= tolerance)
+    magnitude = np.abs(cosines)
+    balance = np.bincount(parts, weights=cosines.sum(axis=0)) / np.maximum(
+        np.bincount(parts, weights=magnitude.sum(axis=0)), 1e-12
+    )
+    outside = np.sign(balance)[parts] * (np.abs(balance) > ONE_SIDED)[parts]
+    hidden = cosines * outside.astype(np.float32) < 0
+    magnitude[hidden] = 0
+    return magnitude
+
+
+def fill(
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    seen: NDArray[np.bool_],
+    features: NDArray[np.float32],
+    confidence: NDArray[np.floating],
+) -> None:
+    """Fill in the features (V, C) and half the confidence (V,) of unseen vertices, in place.
+
+    Values are harmonic over the surface with those of the seen vertices fixed, vertices at exactly the same place
+    being one; a connected part without a seen vertex is left alone. Beyond :data:`LARGEST_SYSTEM` unseen vertices
+    each takes the values of the seen vertex that is nearest along the edges.
+    """
+    if seen.all() or not seen.any():
+        return
+    first, place = surface.weld(vertices)
+    known = np.zeros(len(first), bool)
+    known[place[seen]] = True
+    giver = first.copy()  # a seen vertex at each known place
+    giver[place[seen]] = np.flatnonzero(seen)
+    triangles = surface.clean_faces(place[faces])
+    triangles = triangles[~known[triangles].all(axis=1)]
+    graph = surface.edge_graph(vertices[first], triangles)
+    _, component = csgraph.connected_components(graph, directed=False)
+    reached = np.zeros(component.max() + 1, bool)
+    reached[component[known]] = True
+    wanted = reached[component] & ~known
+
+    takers = np.flatnonzero(~seen & (known | wanted)[place])
+    at_known = takers[known[place[takers]]]
+    features[at_known] = features[giver[place[at_known]]]
+    confidence[at_known] = confidence[giver[place[at_known]]] / 2
+    takers = takers[~known[place[takers]]]
+    if len(takers) == 0:
+        return
+
+    border = np.zeros(len(first), bool)
+    border[triangles.ravel()] = True
+    border &= known
+    local = np.flatnonzero(border | wanted)
+    if wanted.sum() > LARGEST_SYSTEM:
+        _, _, source = csgraph.dijkstra(
+            graph, directed=False, indices=np.flatnonzero(border), min_only=True, return_predecessors=True
+        )
+        nearest = giver[source[place[takers]]]
+        features[takers] = features[nearest]
+        confidence[takers] = confidence[nearest] / 2
+        return
+    stiffness = surface.laplacian(vertices[first], triangles)[0][local][:, local]
+    solve = surface.dirichlet_solver(stiffness, border[local])
+    givers = giver[np.flatnonzero(border)]
+    row = np.cumsum(wanted)[place[takers]] - 1
+    confidence[takers] = np.clip(solve(confidence[givers, None])[row, 0], 0, 1) / 2
+    for start in range(0, features.shape[1], _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        features[takers, columns] = solve(features[givers, columns].astype(np.float64))[row]
+
+
+def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The rows of (V, C) as unit vectors, float32; rows of zeros stay zero."""
+    rows = np.array(values, np.float32)
+    _normalise(rows)
+    return rows
+
+
+def _depth_error(
+    depth: NDArray[np.float32], places: NDArray[np.float64], away: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Least difference between the depth of points and that of the four pixels around them, inf off the object."""
+    height, width = depth.shape
+    corner = np.floor(places - 0.5).astype(np.int64)
+    error: NDArray[np.float64] = np.full(len(away), np.inf)
+    for down in (0, 1):
+        row = np.clip(corner[:, 1] + down, 0, height - 1)
+        for right in (0, 1):
+            column = np.clip(corner[:, 0] + right, 0, width - 1)
+            np.minimum(error, np.abs(depth[row, column] - away), out=error)
+    return error
+
+
+def _add_samples(
+    total: torch.Tensor, start: int, grid: torch.Tensor, places: NDArray[np.float64], weights: NDArray[np.float32]
+) -> None:
+    """Add weighted unit samples of one map (C, h, w) of one view to columns ``start ...`` of ``total`` (V, ...)."""
+    source = grid[None].float()
+    end = start + grid.shape[0]
+    visible = np.flatnonzero(weights)
+    for first in range(0, len(visible), _BLOCK):
+        rows = visible[first : first + _BLOCK]
+        at = torch.from_numpy((places[rows] * 2 - 1).astype(np.float32)).to(total.device)
+        sample = torch.nn.functional.grid_sample(
+            source, at[None, None], mode="bilinear", padding_mode="border", align_corners=False
+        )[0, :, 0].T
+        sample = torch.nn.functional.normalize(torch.nan_to_num(sample, 0.0, 0.0, 0.0), dim=1)
+        sample *= torch.from_numpy(weights[rows]).to(total.device)[:, None]
+        total[:, start:end].index_add_(0, torch.from_numpy(rows).to(total.device), sample)
+
+
+def _normalise(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Make the rows unit vectors in place, those that are zero stay; their former lengths, float64 (V,)."""
+    lengths = np.empty(len(features))
+    for start in range(0, len(features), _BLOCK):
+        block = features[start : start + _BLOCK]
+        length = np.linalg.norm(block, axis=1)
+        block /= np.where(length > 1e-12, length, 1)[:, None]
+        block[length <= 1e-12] = 0
+        lengths[start : start + _BLOCK] = length
+    return lengths
