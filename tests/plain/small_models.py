@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
 from meshkin.features.convert import convert
 from meshkin.features.extractor import ViewImages
-from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
 torch.set_num_threads(1)  # threads cost such small networks more than they give
 

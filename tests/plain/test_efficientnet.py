@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import small_models
 import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+
 from meshkin.errors import InputError, ModelError
 from meshkin.features.efficientnet import STRIDES, EfficientNet, Network
 from meshkin.features.extractor import ViewImages
 from meshkin.progress import silent
-from safetensors.torch import load_file, save_file
-from torch.nn import functional
 
 State = dict[str, torch.Tensor]
 
@@ -92,7 +93,7 @@ def test_a_cell_looks_at_the_middle_of_its_share_of_the_picture(folder: Path, tm
     # With all weights alike and positive, what a cell sees is spread evenly around its centre.
     tensors = load_file(folder / "model.safetensors")
     for name, value in tensors.items():
-        if name.endswith("running_mean") or name.endswith("bias"):
+        if name.endswith(("running_mean", "bias")):
             tensors[name] = torch.zeros_like(value)
         elif value.dim() == 4:
             tensors[name] = torch.full_like(value, 1 / value[0].numel())

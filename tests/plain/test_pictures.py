@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from meshkin.errors import InputError
 from meshkin.features import pictures
 from meshkin.features.extractor import ViewImages
@@ -64,7 +65,9 @@ def test_resizing_keeps_brightness_and_place(resolution: int) -> None:
     middle = torch.arange(resolution) + 0.5
     for axis in (1, 2):
         line = made[0, 0].mean(dim=2 - axis)
-        expected = (exact[0, 0].mean(dim=2 - axis) * (torch.arange(32) + 0.5)).sum() / exact[0, 0].mean(dim=2 - axis).sum()
+        expected = (exact[0, 0].mean(dim=2 - axis) * (torch.arange(32) + 0.5)).sum() / exact[0, 0].mean(
+            dim=2 - axis
+        ).sum()
         assert (line * middle).sum() / line.sum() / resolution == pytest.approx(expected.item() / 32, abs=0.01)
 
 

@@ -107,7 +107,6 @@ def check(recipe: dict[str, Any]) -> dict[str, Any]:
     """
     _require(bool(recipe.get("parts")), "parts", recipe.get("parts"))
     for part in recipe["parts"]:
-        _names(str(part.get("extractor")))
         _check_part(part)
     if not any(part["extractor"] in _PICTURES for part in recipe["parts"]):
         return recipe
@@ -135,20 +134,19 @@ def build(part: dict[str, Any], device: str = "auto") -> ImageExtractor | Surfac
 @lru_cache(maxsize=2)
 def _built(text: str, device: str) -> ImageExtractor | SurfaceExtractor:
     part = json.loads(text)
-    extractor = part["extractor"]
-    arguments = {name: value for name, value in part.items() if name not in ("extractor", "weight", "model", "licence")}
-    if extractor == "geometric":
+    if part["extractor"] == "geometric":
         from .geometric import Geometric
 
-        return Geometric(**arguments)
-    arguments |= {"folder": Path(part["folder"]), "device": device}
-    if extractor == "dinov2":
+        return Geometric()
+    folder, checksum = Path(part["folder"]), part["checksum"]
+    look = {name: part[name] for name in ("style", "background", "resolution")}
+    if part["extractor"] == "dinov2":
         from .dinov2 import Dinov2
 
-        return Dinov2(**arguments)
+        return Dinov2(folder, checksum, part["layers"], device=device, **look)
     from .efficientnet import EfficientNet
 
-    return EfficientNet(**arguments)
+    return EfficientNet(folder, checksum, part["stages"], device=device, **look)
 
 
 def key(recipe: dict[str, Any], shape: str) -> str:
@@ -173,12 +171,16 @@ def _names(text: str) -> list[str]:
     names = list(_DEFAULTS) if text == "auto" else [name.strip() for name in text.split("+")]
     unknown = [name for name in names if name not in _DEFAULTS]
     if unknown or len(set(names)) < len(names):
-        raise InputError(
-            "features-unknown",
-            f"There are no features “{text}”.",
-            f"Choose auto, {', '.join(_DEFAULTS)}, or several of these joined by “+”.",
-        )
+        raise _unknown(text)
     return names
+
+
+def _unknown(text: str) -> InputError:
+    return InputError(
+        "features-unknown",
+        f"There are no features “{text}”.",
+        f"Choose auto, {', '.join(_DEFAULTS)}, or several of the last three joined by “+”.",
+    )
 
 
 def _model(located: models.Located, layers: Sequence[int] | None) -> dict[str, Any]:
@@ -211,15 +213,19 @@ def _cell(part: dict[str, Any]) -> int:
 
 
 def _check_part(part: dict[str, Any]) -> None:
-    extractor = part["extractor"]
+    extractor = part.get("extractor")
+    if extractor not in _DEFAULTS:
+        raise _unknown(str(extractor))
+    layers = "layers" if extractor == "dinov2" else "stages"
     known = {"extractor", *_DEFAULTS[extractor]}
     if extractor in _PICTURES:
-        known |= {"model", "folder", "checksum", "licence", "layers" if extractor == "dinov2" else "stages"}
+        known |= {"model", "folder", "checksum", "licence", layers}
     for name in known ^ set(part):
         _require(False, f"{extractor}: {name}", part.get(name, "missing"))
     _require(_number(part["weight"]) and 0 < part["weight"] < 1000, "weight", part["weight"])
     if extractor not in _PICTURES:
         return
+    _require(isinstance(part[layers], list) and all(map(_whole, part[layers])), layers, part[layers])
     if extractor == "dinov2":
         from .dinov2 import check_layers
 
@@ -248,6 +254,10 @@ def _require(condition: bool, name: str, value: Any) -> None:
         raise InputError("features-option", message, "Check its value.")
 
 
-def _code(extractor: str) -> int:
-    code: int = import_module(f".{extractor}", __package__).CODE
-    return code
+def _code(extractor: str) -> str:
+    """The version of an extractor's code."""
+    if extractor == "geometric":
+        from .geometric import Geometric
+
+        return Geometric.version
+    return str(import_module(f".{extractor}", __package__).CODE)
