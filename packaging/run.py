@@ -133,7 +133,10 @@ def find_python(version: str) -> Path | None:
     candidates += sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/python"), reverse=True)
     if launcher := shutil.which("py"):
         told = subprocess.run(
-            [launcher, f"-{version}", "-c", "import sys; print(sys.executable)"], capture_output=True, text=True, check=False
+            [launcher, f"-{version}", "-c", "import sys; print(sys.executable)"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         candidates.append(told.stdout.strip() or None)
     probe = "import sys; print('%d.%d' % sys.version_info[:2])"

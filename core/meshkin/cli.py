@@ -172,7 +172,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _command(commands, "doctor", _doctor, "what is there, what is missing, what mends it")
 
-    group = commands.add_parser("models", help="the models that extractors use").add_subparsers(dest="what", required=True)
+    group = commands.add_parser("models", help="the models that extractors use").add_subparsers(
+        dest="what", required=True
+    )
     one = _command(group, "get", _models_get, "fetch a model")
     one.add_argument("name", nargs="?", default="embedded")
     _command(group, "list", _models_list, "the models known, their licences and checksums")
@@ -216,7 +218,9 @@ def _options(arguments: argparse.Namespace) -> Any:
         rings = tuple((float(elevation), int(count)) for elevation, count in pairs)
     except ValueError as error:
         raise InputError(
-            "option-invalid", f"--layers or --rings is not understood: {error}.", "As in --layers 9,11 --rings 0:8,30:6."
+            "option-invalid",
+            f"--layers or --rings is not understood: {error}.",
+            "As in --layers 9,11 --rings 0:8,30:6.",
         ) from error
     texture = {
         name: getattr(arguments, name) for name in ("texture_size", "margin", "limit") if hasattr(arguments, name)

@@ -54,13 +54,19 @@ def examine() -> Generator[Progress, None, list[Check]]:
         return [*checks, Check("worker", False, str(error), "meshkin worker setup"), _folder()]
     checks.append(Check("worker", True, f"Python {found['python']} at {found['executable']}"))
     for name, version in found["versions"].items():
-        checks.append(Check(f"library {name}", bool(version), version or "missing", "" if version else "meshkin worker setup"))
+        checks.append(
+            Check(f"library {name}", bool(version), version or "missing", "" if version else "meshkin worker setup")
+        )
     for device in found["devices"]:
         size = f", {device['memory'] / 2**30:.0f} GiB" if device["memory"] else ""
         checks.append(Check(f"device {device['name']}", True, f"{device['label']}{size}"))
     for model in models["models"]:
         there = model["present"]
-        text = f"{model['bytes'] / 1e6:.0f} MB, {model['licence']}, SHA-256 {model['sha256'][:16]}" if there else "not fetched"
+        text = (
+            f"{model['bytes'] / 1e6:.0f} MB, {model['licence']}, SHA-256 {model['sha256'][:16]}"
+            if there
+            else "not fetched"
+        )
         checks.append(Check(f"model {model['name']}", there, text, "" if there else "meshkin models get embedded"))
     checks.append(_folder(f", {cache['files']} files, {cache['bytes'] / 1e6:.0f} MB"))
     return checks
@@ -73,12 +79,18 @@ def as_data(checks: list[Check]) -> dict[str, Any]:
 
 def _blender() -> Check:
     if importlib.util.find_spec("bpy") is not None:
-        from .scene import compat, passes
+        from .scene import blend, passes
 
-        return Check("Blender", True, f"{compat.version_text()} in this process, renders by {', '.join(passes.available_paths())}")
+        return Check(
+            "Blender",
+            True,
+            f"Blender {blend.version()} in this process, renders by {', '.join(passes.available_paths())}",
+        )
     if program := find_blender():
         return Check("Blender", True, program)
-    return Check("Blender", False, "not found", "Install Blender 4.2 or newer and put it on the path, or set MESHKIN_BLENDER")
+    return Check(
+        "Blender", False, "not found", "Install Blender 4.2 or newer and put it on the path, or set MESHKIN_BLENDER"
+    )
 
 
 def _memory() -> str:

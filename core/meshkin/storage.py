@@ -50,7 +50,9 @@ def readable_failure(path: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(
-                "disk-full", f"There is no space left while {doing} {path}.", "Free some space or choose another folder."
+                "disk-full",
+                f"There is no space left while {doing} {path}.",
+                "Free some space or choose another folder.",
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(

@@ -59,7 +59,7 @@ class Views:
         return unit @ self.rotation[view].T - (0.0, 0.0, DISTANCE)
 
     def project(self, view: int, vertices: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where one camera sees vertices (V, 3): picture coordinates (V, 2) as x, y in pixels, and depth (V,) in radii."""
+        """Where one camera sees vertices (V, 3): x, y in the picture (V, 2), pixels, and depth (V,), radii."""
         camera = self.to_camera(view, vertices)
         depth = -camera[:, 2]
         plane = self.zoom[view] * camera[:, :2] / depth[:, None] - self.shift[view]
@@ -98,7 +98,9 @@ class Passes:
             normal, depth = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("normal", "depth"))
             face = np.load(folder / "face.npy", mmap_mode="r") if (folder / "face.npy").exists() else None
         except UNREADABLE as error:
-            raise StorageError("file-damaged", f"The passes in {folder} cannot be read.", "Run the job again.") from error
+            raise StorageError(
+                "file-damaged", f"The passes in {folder} cannot be read.", "Run the job again."
+            ) from error
         return Passes(normal, depth, face)
 
 
@@ -149,7 +151,9 @@ def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resol
         if cosine.max() > 1 - 1e-9:
             raise InputError("views-repeated", "Two of the views are the same.", "Give each ring its own elevation.")
     if not 16 <= resolution <= 8192:
-        raise InputError("resolution-invalid", f"A picture of {resolution} pixels cannot be rendered.", "Use 16 to 8192.")
+        raise InputError(
+            "resolution-invalid", f"A picture of {resolution} pixels cannot be rendered.", "Use 16 to 8192."
+        )
     points = np.asarray(vertices, np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     centre = (low + high) / 2
@@ -169,7 +173,7 @@ def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resol
 
 
 def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """World-to-camera rotation of a camera that looks against ``direction``, upright in Z (in Y when looking along Z)."""
+    """World-to-camera rotation of a camera that looks against ``direction``, Z upwards (Y when looking along Z)."""
     backward = direction / np.linalg.norm(direction)
     up = np.array((0.0, 0.0, 1.0)) if abs(backward[2]) < 1 - 1e-6 else np.array((0.0, 1.0, 0.0))
     right = np.cross(up, backward)

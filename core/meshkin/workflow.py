@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,19 +178,20 @@ def transfer(
     snapshots.check_writable(target)
     wanted = [name for name in TRANSFERS if name in what]
     for name in wanted:
-        _CARRIERS[name].check(source, target, options)
+        check, _ = _CARRIERS[name]
+        check(source, target, options)
     with _job_folder() as folder:
         one, two, path = yield from _match(source, target, options, folder)
         for end, name in ((one, "source"), (two, "target")):
             end.snapshot.save(folder / f"{name}.npz")
         job = _Transfer(one, two, path, folder, options)
-        carried = []
+        writes = []
         for name in wanted:
-            carried.append((yield from _CARRIERS[name].carry(job)))
+            _, carry = _CARRIERS[name]
+            writes.append((yield from carry(job)))
+        snapshots.check_writable(two.handle.get())
         snapshots.check_unchanged(two.handle.get(), two.snapshot)
-        details = []
-        for name, payload in zip(wanted, carried, strict=True):
-            details += _CARRIERS[name].write(job, payload)
+        details = [sentence for write in writes for sentence in write()]
     return Report(
         f"“{one.handle.name}” gave “{two.handle.name}” its {' and '.join(wanted)}.",
         details,
@@ -207,7 +208,9 @@ def get_models(options: Options = Options(), name: str = "embedded") -> Job:
 def cache_info() -> Job:
     """How many files and bytes the cache holds."""
     result = yield from client.shared().run("cache-info", {})
-    return Report(f"The cache holds {result['files']} files, {result['bytes'] / 1e6:.0f} MB, in {result['folder']}.", [], result)
+    return Report(
+        f"The cache holds {result['files']} files, {result['bytes'] / 1e6:.0f} MB, in {result['folder']}.", [], result
+    )
 
 
 def clear_cache() -> Job:
@@ -326,82 +329,83 @@ class _Transfer:
     def run(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, NDArray[Any]]]:
         """Run one transfer job on both snapshots and the map; its arrays come back."""
         paths = {"map": self.map, "source": str(self.folder / "source.npz"), "target": str(self.folder / "target.npz")}
-        result = yield from client.shared().run(kind, {**paths, "output": str(self.folder / f"{kind}.npz"), **arguments})
+        result = yield from client.shared().run(
+            kind, {**paths, "output": str(self.folder / f"{kind}.npz"), **arguments}
+        )
         return _arrays(Path(result["output"]))
 
 
-class _Texture:
-    @staticmethod
-    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-        materials.base_colour_images(source)
-        for obj in (source, target):
-            if not obj.data.uv_layers:
-                raise InputError("no-uvs", f"“{obj.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+Write = Callable[[], list[str]]
+"""Writes what was carried to the target and says what it wrote."""
 
-    @staticmethod
-    def carry(job: _Transfer) -> Generator[Progress, None, NDArray[np.float32]]:
-        slots = []
-        for slot, image in materials.base_colour_images(job.source.handle.get()):
-            path = job.folder / f"image{slot}.npy"
-            _save(path, image.pixels)
-            slots.append([slot, str(path)])
-        size = {"size": job.options.texture_size, "margin": job.options.margin}
-        return (yield from job.run("texture", images=slots, **size))["pixels"]
 
-    @staticmethod
-    def write(job: _Transfer, pixels: NDArray[np.float32]) -> list[str]:
-        source, target = job.source.handle.get(), job.target.handle.get()
-        _, first = materials.base_colour_images(source)[0]
+def _check_texture(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    materials.base_colour_images(source)
+    for obj in (source, target):
+        if obj.type != "MESH" or not obj.data.uv_layers:
+            raise InputError("no-uvs", f"“{obj.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+
+
+def _carry_texture(job: _Transfer) -> Generator[Progress, None, Write]:
+    obj = job.source.handle.get()
+    images = materials.base_colour_images(obj)
+    slots = []
+    for slot, image in images:
+        path = job.folder / f"image{slot}.npy"
+        _save(path, image.pixels)
+        slots.append([slot, str(path)])
+    with_uvs = snapshots.with_uvs(obj, job.source.snapshot, {slot: image.uv_map for slot, image in images})
+    with_uvs.save(job.folder / "source.npz")
+    size = {"size": job.options.texture_size, "margin": job.options.margin}
+    pixels = (yield from job.run("texture", images=slots, **size))["pixels"]
+    first = images[0][1]
+
+    def write() -> list[str]:
+        target = job.target.handle.get()
         image, material = materials.write_texture(target, pixels, f"{first.name} on {target.name}", first.colorspace)
         return [f"Texture: image “{image.name}” in the new material “{material.name}”."]
 
-
-class _Weights:
-    @staticmethod
-    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-        if not source.vertex_groups:
-            raise InputError("no-groups", f"“{source.name}” has no vertex groups.", "Choose a source with weights.")
-
-    @staticmethod
-    def carry(job: _Transfer) -> Generator[Progress, None, tuple[list[str], NDArray[np.float32]]]:
-        names, values = weights.read(job.source.handle.get(), job.source.snapshot)
-        _save(job.folder / "weights.npy", values)
-        carried = yield from job.run("weights", weights=str(job.folder / "weights.npy"), limit=job.options.limit)
-        return names, carried["weights"]
-
-    @staticmethod
-    def write(job: _Transfer, payload: tuple[list[str], NDArray[np.float32]]) -> list[str]:
-        names, values = payload
-        return weights.write(job.target.handle.get(), names, values[job.target.snapshot.original], job.options.limit)
+    return write
 
 
-class _Attributes:
-    @staticmethod
-    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-        if not attributes.transferable(source, options.names):
-            raise InputError(
-                "no-attributes", f"“{source.name}” has no colour, number or vector attributes.", "Paint or add one first."
-            )
-
-    @staticmethod
-    def carry(job: _Transfer) -> Generator[Progress, None, list[tuple[Any, NDArray[np.float32]]]]:
-        carried = []
-        for one in attributes.read(job.source.handle.get(), job.source.snapshot, job.options.names):
-            _save(job.folder / "values.npy", one.values)
-            result = yield from job.run("attributes", values=str(job.folder / "values.npy"))
-            carried.append((one, result["values"]))
-        return carried
-
-    @staticmethod
-    def write(job: _Transfer, payload: list[tuple[Any, NDArray[np.float32]]]) -> list[str]:
-        target, rows = job.target.handle.get(), job.target.snapshot.original
-        return [attributes.write_transferred(target, one, values[rows]) for one, values in payload]
+def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    if not source.vertex_groups:
+        raise InputError("no-groups", f"“{source.name}” has no vertex groups.", "Choose a source with weights.")
+    if options.limit < 1:
+        raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
 
 
-_CARRIERS: dict[str, type[_Texture] | type[_Weights] | type[_Attributes]] = {
-    "texture": _Texture,
-    "weights": _Weights,
-    "attributes": _Attributes,
+def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
+    names, values = weights.read(job.source.handle.get(), job.source.snapshot)
+    _save(job.folder / "groups.npy", values)
+    carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), limit=job.options.limit)
+    rows = carried["weights"][job.target.snapshot.original]
+    return lambda: weights.write(job.target.handle.get(), names, rows, job.options.limit)
+
+
+def _check_attributes(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    if not attributes.transferable(source, options.names):
+        raise InputError(
+            "no-attributes",
+            f"“{source.name}” has no colour, number or vector attributes.",
+            "Paint or add one first.",
+        )
+
+
+def _carry_attributes(job: _Transfer) -> Generator[Progress, None, Write]:
+    carried = []
+    for one in attributes.read(job.source.handle.get(), job.source.snapshot, job.options.names):
+        _save(job.folder / "values.npy", one.values)
+        values = (yield from job.run("attributes", values=str(job.folder / "values.npy")))["values"]
+        carried.append((one, values[job.target.snapshot.original]))
+    target = job.target.handle
+    return lambda: [attributes.write_transferred(target.get(), one, values) for one, values in carried]
+
+
+_CARRIERS = {
+    "texture": (_check_texture, _carry_texture),
+    "weights": (_check_weights, _carry_weights),
+    "attributes": (_check_attributes, _carry_attributes),
 }
 
 

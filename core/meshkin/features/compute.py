@@ -1,4 +1,4 @@
-"""All features of one shape by a recipe: every part extracted, lifted where it comes from pictures, put side by side."""
+"""All features of one shape by a recipe: each part extracted, lifted if it comes from pictures, set side by side."""
 
 from __future__ import annotations
 
@@ -45,7 +45,14 @@ def compute(
             grids = extractor.extract(ViewImages(passes.normal, passes.depth), report)
             views = of_recipe(snapshot, recipe)
             lifted = lift(
-                snapshot.vertices, snapshot.faces, snapshot.parts, views, passes.depth, grids, extractor.channels, report
+                snapshot.vertices,
+                snapshot.faces,
+                snapshot.parts,
+                views,
+                passes.depth,
+                grids,
+                extractor.channels,
+                report,
             )
             values, seen = lifted.features / np.sqrt(np.float32(len(extractor.channels))), lifted.seen
             confidences.append(lifted.confidence)

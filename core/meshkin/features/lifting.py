@@ -83,7 +83,7 @@ def lift(
             total = torch.zeros((len(points), int(starts[-1])), dtype=torch.float32, device=batch.maps[0].device)
         for row, view in enumerate(batch.views):
             places = views.project(view, points)[0] / views.resolution
-            for start, one in zip(starts, batch.maps, strict=True):
+            for start, one in zip(starts[:-1], batch.maps, strict=True):
                 _add_samples(total, int(start), one[row], places, weights[view])
         done += len(batch.views)
         report("Lifting features", done / len(views))
@@ -192,7 +192,7 @@ def fill(
     solve = surface.dirichlet_solver(stiffness, border[local])
     givers = giver[np.flatnonzero(border)]
     row = np.cumsum(wanted)[place[takers]] - 1
-    confidence[takers] = np.clip(solve(confidence[givers, None])[row, 0], 0, 1) / 2
+    confidence[takers] = np.clip(solve(np.asarray(confidence[givers, None], np.float64))[row, 0], 0, 1) / 2
     for start in range(0, features.shape[1], _COLUMNS):
         columns = slice(start, start + _COLUMNS)
         features[takers, columns] = solve(features[givers, columns].astype(np.float64))[row]
@@ -206,7 +206,7 @@ def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _depth_error(
-    depth: NDArray[np.float32], places: NDArray[np.float64], away: NDArray[np.float64]
+    depth: NDArray[np.float32], places: NDArray[np.floating], away: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Least difference between the depth of points and that of the four pixels around them, inf off the object."""
     height, width = depth.shape
@@ -216,7 +216,7 @@ def _depth_error(
         row = np.clip(corner[:, 1] + down, 0, height - 1)
         for right in (0, 1):
             column = np.clip(corner[:, 0] + right, 0, width - 1)
-            np.minimum(error, np.abs(depth[row, column] - away), out=error)
+            error = np.minimum(error, np.abs(depth[row, column] - away).astype(np.float64))
     return error
 
 

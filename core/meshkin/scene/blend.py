@@ -1,4 +1,4 @@
-""".blend files opened and saved by scripts and commands."""
+"""This Blender, and .blend files opened and saved by scripts and commands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import bpy
 from ..errors import InputError, StorageError
 
 
+def version() -> str:
+    """This Blender's version, as it calls itself."""
+    return str(bpy.app.version_string)
+
+
 def open_file(path: Path) -> None:
     """Open a .blend file in this Blender; raises InputError ``file-missing`` or ``file-unreadable``."""
     if not path.is_file():
@@ -16,7 +21,9 @@ def open_file(path: Path) -> None:
     try:
         bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False)
     except RuntimeError as error:
-        raise InputError("file-unreadable", f"Blender cannot open {path}: {error}.", "Save it with this Blender.") from error
+        raise InputError(
+            "file-unreadable", f"Blender cannot open {path}: {error}.", "Save it with this Blender."
+        ) from error
 
 
 def find(name: str) -> bpy.types.Object:
@@ -24,7 +31,9 @@ def find(name: str) -> bpy.types.Object:
     obj = bpy.data.objects.get(name)
     if obj is None:
         names = ", ".join(f"“{one.name}”" for one in bpy.data.objects if one.type == "MESH")
-        raise InputError("object-unknown", f"There is no object “{name}” in the file.", f"Its meshes are {names or 'none'}.")
+        raise InputError(
+            "object-unknown", f"There is no object “{name}” in the file.", f"Its meshes are {names or 'none'}."
+        )
     return obj
 
 
@@ -34,4 +43,6 @@ def save_file(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True, check_existing=False)
     except (RuntimeError, OSError) as error:
-        raise StorageError("save-failed", f"{path} could not be saved: {error}.", "Check the folder and its space.") from error
+        raise StorageError(
+            "save-failed", f"{path} could not be saved: {error}.", "Check the folder and its space."
+        ) from error

@@ -28,7 +28,8 @@ def load(spec: str | Path) -> bpy.types.Object:
     * .obj, .ply, .off: as listed, also those that no face uses.
     * .stl, which lists corners: each position where it first occurs.
     * .gltf, .glb: node by node as the scene visits them, primitive by primitive, those that its triangles use.
-    * .fbx, .usd, .usda, .usdc, .usdz: mesh by mesh as listed.
+    * .fbx: mesh by mesh as listed.
+    * .usd, .usda, .usdc, .usdz: mesh by mesh in the order of their names (Blender's importer sorts them).
 
     Several meshes become one object (its skeleton is the first one's). Skins are posed as the file has them; a rigged
     object of a .blend file is posed by the current frame of the current scene.
@@ -134,11 +135,11 @@ def _read_off(path: Path) -> None:
     first = rows[0][1:] or rows[1]
     body = rows[1:] if rows[0][1:] else rows[2:]
     count, faces = int(first[0]), int(first[1])
-    if len(body) < count + faces:
-        raise ValueError("it ends too early")
-    vertices = np.array([row[:3] for row in body[:count]], np.float32).reshape(count, 3)
+    vertices = np.array([row[:3] for row in body[:count]], np.float32).reshape(-1, 3)
     polygons = [row[1 : 1 + int(row[0])] for row in body[count : count + faces]]
-    sizes = np.array([len(polygon) for polygon in polygons], np.int32)
+    sizes = np.array([int(row[0]) for row in body[count : count + faces]], np.int32)
+    if len(body) < count + faces or any(map(int.__ne__, map(len, polygons), sizes.tolist())):
+        raise ValueError("it ends too early")
     corners = np.array([index for polygon in polygons for index in polygon], np.int32)
     if len(corners) and not 0 <= corners.min() <= corners.max() < count:
         raise ValueError("a face has a vertex that is not there")

@@ -31,7 +31,9 @@ class Handle:
         for obj in bpy.data.objects:
             if obj.session_uid == self.uid:
                 return obj
-        raise InputError("object-gone", f"“{self.name}” is not in the file any more.", "Choose an object and start again.")
+        raise InputError(
+            "object-gone", f"“{self.name}” is not in the file any more.", "Choose an object and start again."
+        )
 
 
 FEATURES_PROPERTY = "meshkin_features"

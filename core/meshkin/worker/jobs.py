@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..progress import Report, silent
 from ..snapshot import Snapshot
-from ..storage import write_file
+from ..storage import models_folder, write_file
 from ..surface_map import Match
 from ..views import Passes
 
@@ -28,7 +28,8 @@ Result = dict[str, Any]
 def plan(arguments: Arguments, report: Report) -> Result:
     """What features of a shape need: the recipe, its cache key, and the cache file where it is there already.
 
-    Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of :func:`meshkin.features.recipe.resolve`).
+    Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of
+    :func:`meshkin.features.recipe.resolve`).
     """
     from ..features import cache, recipe
 
@@ -94,11 +95,10 @@ def match(arguments: Arguments, report: Report) -> Result:
     path = cache.map_path(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
     if cache.usable_map(path):
         return {"map": str(path)}
-    ends = [Snapshot.load(Path(arguments[name])) for name in ("source", "target")]
+    ends = _ends(arguments)
     found = [cache.read(Path(arguments[f"{name}_features"])) for name in ("source", "target")]
-    result = matcher(
-        *ends, *(one.features for one in found), *(one.confidence for one in found), report=report
-    )
+    one, two = found
+    result = matcher(*ends, one.features, two.features, one.confidence, two.confidence, report)
     result.save(path)
     return {"map": str(path)}
 
@@ -129,7 +129,7 @@ def transfer_texture(arguments: Arguments, report: Report) -> Result:
     from ..transfer.texture import transfer_texture as bake
 
     found = Match.load(Path(arguments["map"]))
-    source, target = (Snapshot.load(Path(arguments[name])) for name in ("source", "target"))
+    source, target = _ends(arguments)
     images = [(slot, _read(path)) for slot, path in arguments["images"]]
     pixels = bake(images, source, target, found, arguments["size"], arguments["margin"], report)
     return _output(arguments, pixels=pixels)
@@ -140,7 +140,7 @@ def models_get(arguments: Arguments, report: Report) -> Result:
     from .. import models
 
     found = models.get(arguments["name"], report=report)
-    return {"folder": str(models.models_folder()), "models": [str(path) for path in found]}
+    return {"folder": str(models_folder()), "models": [str(path) for path in found]}
 
 
 def models_list(arguments: Arguments, report: Report) -> Result:
@@ -209,6 +209,10 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
 def run(kind: str, arguments: Arguments, report: Report = silent) -> Result:
     """Do one job here, in this process."""
     return JOBS[kind](arguments, report)
+
+
+def _ends(arguments: Arguments) -> tuple[Snapshot, Snapshot]:
+    return Snapshot.load(Path(arguments["source"])), Snapshot.load(Path(arguments["target"]))
 
 
 def _read(path: str) -> NDArray[Any]:
