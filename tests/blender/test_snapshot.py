@@ -156,7 +156,7 @@ def test_pose_set_but_not_keyed() -> None:
     snapshot = snapshots.take(obj)
     angle = 1.1
     turn = np.array([[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0], [0, 0, 1]])
-    np.testing.assert_allclose(snapshot.vertices, (np.array(CUBE) + (0, 0, 7)) @ turn.T, atol=1e-5)
+    np.testing.assert_allclose(snapshot.vertices, np.add(CUBE, (0, 0, 7)) @ turn.T, atol=1e-5)
     bpy.context.view_layer.update()
     assert tuple(bone.location) == (0, 0, 7)
     assert bpy.context.scene.frame_current == 11

@@ -138,7 +138,7 @@ def _read_off(path: Path) -> None:
     vertices = np.array([row[:3] for row in body[:count]], np.float32).reshape(-1, 3)
     polygons = [row[1 : 1 + int(row[0])] for row in body[count : count + faces]]
     sizes = np.array([int(row[0]) for row in body[count : count + faces]], np.int32)
-    if len(body) < count + faces or any(map(int.__ne__, map(len, polygons), sizes.tolist())):
+    if len(body) < count + faces or [len(polygon) for polygon in polygons] != sizes.tolist():
         raise ValueError("it ends too early")
     corners = np.array([index for polygon in polygons for index in polygon], np.int32)
     if len(corners) and not 0 <= corners.min() <= corners.max() < count:
