@@ -93,3 +93,19 @@ def test_nothing_to_show() -> None:
         display.show([bpy.context.object])
     assert raised.value.code == "no-colours"
     assert not display.is_shown()
+
+
+def test_what_is_drawn_follows() -> None:
+    """The viewport draws the evaluated mesh, which has to be told."""
+    obj = painted()
+    obj.modifiers.new("subdivision", "SUBSURF")
+
+    def drawn() -> str:
+        evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        return str(evaluated.data.color_attributes.active_color_name)
+
+    assert drawn() == "paint"
+    display.show([obj])
+    assert drawn() == "meshkin_color"
+    display.hide()
+    assert drawn() == "paint"

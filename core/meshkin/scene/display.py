@@ -35,7 +35,7 @@ def show(objects: Iterable[bpy.types.Object], attribute: str = COLOUR) -> None:
         if mesh.library is None:
             if KEPT not in mesh:
                 mesh[KEPT] = mesh.color_attributes.active_color_name
-            mesh.color_attributes.active_color_name = attribute
+            _activate(mesh, attribute)
     for screen, views in _screens():
         kept = json.loads(screen.get(KEPT, "{}"))
         for index, shading in views:
@@ -60,7 +60,7 @@ def hide() -> None:
         if KEPT in mesh:
             name = mesh.pop(KEPT)
             if name in mesh.color_attributes:
-                mesh.color_attributes.active_color_name = name
+                _activate(mesh, name)
 
 
 def is_shown() -> bool:
@@ -75,6 +75,11 @@ def _screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.types.Vie
         views = [(index, area.spaces.active.shading) for index, area in areas if area.type == "VIEW_3D"]
         if views:
             yield window.screen, views
+
+
+def _activate(mesh: bpy.types.Mesh, name: str) -> None:
+    mesh.color_attributes.active_color_name = name
+    mesh.update_tag()  # Blender does not see by itself that there are other colours to draw
 
 
 def _set(shading: bpy.types.View3DShading, values: dict[str, str]) -> None:
