@@ -141,12 +141,12 @@ def features(objects: Iterable[bpy.types.Object], options: Options = Options()) 
 def match(source: bpy.types.Object, target: bpy.types.Object, options: Options = Options()) -> Job:
     """Match two objects both ways; ``data["map"]`` is the path of the map's .npz file in the cache.
 
-    Writes the shared PCA colours on both and ``meshkin_match_confidence`` on the target.
+    Writes the shared PCA colours on both (on the source only if it can be written to) and
+    ``meshkin_match_confidence`` on the target.
     Raises as :func:`features`, and InputError ``same-object``.
     """
     with _job_folder() as folder:
-        for obj in (source, target):
-            snapshots.check_writable(obj)
+        snapshots.check_writable(target)
         one, two, path = yield from _match(source, target, options, folder)
         found = Match.load(Path(path))
         colours = yield from _colours([one, two], options, folder)
@@ -270,7 +270,7 @@ def _colours(
     for obj in described([one.handle for one in found]):
         snapshot = snapshots.take(obj)
         plan = yield from _plan(snapshot, options)
-        if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"] and not snapshots.is_read_only(obj):
+        if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:
             group.append(_Described(Handle.of(obj), snapshot, plan["key"], plan["features"], plan["recipe"]))
     arguments = {"features": [one.features for one in group], "folder": str(folder), "channels": CHANNELS}
     result = yield from client.shared().run("colours", arguments)
@@ -278,8 +278,11 @@ def _colours(
 
 
 def _write_colours(colours: list[tuple[_Described, dict[str, NDArray[Any]]]]) -> None:
+    """Show the features on every object of the group that can be written to (a linked source cannot)."""
     for one, values in colours:
         obj, rows = one.handle.get(), one.snapshot.original
+        if not snapshots.is_writable(obj):
+            continue
         attributes.write_features(
             obj, values["colours"][rows], values["channels"][rows], values["seen"][rows], values["confidence"][rows]
         )

@@ -112,7 +112,9 @@ def thickness(points: Floats, faces: NDArray[np.integer], normals: Floats) -> Fl
     cosine = 1 - (1 - np.cos(CONE)) * (step + 0.5) / RAYS
     azimuth = step * np.pi * (3 - np.sqrt(5))
     flat = np.sqrt(1 - cosine**2)
-    side = np.cross(normals, np.eye(3)[np.abs(normals).argmin(axis=1)])
+    neighbour = np.arange(len(points))  # the cone starts towards one: turned with the object, it stays the same
+    neighbour[faces] = np.roll(faces, 1, axis=1)
+    side = np.cross(normals, points[neighbour] - points)
     side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12)
     frames = np.stack((side, np.cross(normals, side), normals), axis=1)
     local = -np.column_stack((flat * np.cos(azimuth), flat * np.sin(azimuth), cosine))

@@ -20,7 +20,7 @@ DEPTH_TOLERANCE = 2e-3
 """What the depth pass may be off by, in bounding-sphere radii."""
 STEEPEST = 4.0
 """Largest slope (tangent of the angle to the line of sight) for which the depth test still allows more."""
-ONE_SIDED = 0.5
+ONE_SIDED = 0.25
 """A part is taken as seen from one side only if its normals agree about that side to this degree."""
 LARGEST_SYSTEM = 50_000
 """Unseen vertices up to which the harmonic fill is solved; beyond, each takes the nearest seen one's features."""
@@ -112,10 +112,10 @@ def view_weights(
     depth: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """How squarely each view sees each vertex, float32 (N, V): the cosine between its normal and the direction to the
-    camera; 0 where it is hidden or turned away.
+    camera, times the share of the four pixels around it that show it; 0 where it is hidden or turned away.
 
-    A vertex is visible when one of the four pixels around it is about as far as it is: within what the depth may be
-    off by, and what the slope of the surface makes over a pixel. Which side of a part is its outside is what most of
+    A pixel shows the vertex when it is about as far: within what the depth may be off by, and what the slope of the
+    surface makes over a pixel. At a silhouette, where a picture mixes near and far, only some do. Which side of a part is its outside is what most of
     its visible vertices say; a part that shows both sides about equally, such as a sheet of cloth, has two.
     """
     points = np.asarray(vertices, np.float64)
@@ -129,7 +129,7 @@ def view_weights(
         places, away = views.project(view, points)
         pixel = away / (views.zoom[view] * views.resolution)
         tolerance = DEPTH_TOLERANCE + pixel * (1 + np.minimum(slope, STEEPEST)) / 2
-        cosines[view] = cosine * (_depth_error(depth[view], places, away) <= tolerance)
+        cosines[view] = cosine * _visible_share(depth[view], places, away, tolerance)
     magnitude = np.abs(cosines)
     balance = np.bincount(parts, weights=cosines.sum(axis=0)) / np.maximum(
         np.bincount(parts, weights=magnitude.sum(axis=0)), 1e-12
@@ -161,7 +161,12 @@ def fill(
     giver = first.copy()  # a seen vertex at each known place
     giver[place[seen]] = np.flatnonzero(seen)
     triangles = surface.clean_faces(place[faces])
-    triangles = triangles[~known[triangles].all(axis=1)]
+    # Around the unseen vertices two rings, so that the border's own distortion touches known values only.
+    near = ~known
+    for _ in range(2):
+        around = near[triangles].any(axis=1)
+        near[triangles[around]] = True
+    triangles = triangles[around]
     graph = surface.edge_graph(vertices[first], triangles)
     _, component = csgraph.connected_components(graph, directed=False)
     reached = np.zeros(component.max() + 1, bool)
@@ -205,19 +210,22 @@ def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return rows
 
 
-def _depth_error(
-    depth: NDArray[np.float32], places: NDArray[np.floating], away: NDArray[np.floating]
+def _visible_share(
+    depth: NDArray[np.float32],
+    places: NDArray[np.floating],
+    away: NDArray[np.floating],
+    tolerance: NDArray[np.floating],
 ) -> NDArray[np.float64]:
-    """Least difference between the depth of points and that of the four pixels around them, inf off the object."""
+    """The share of the four pixels around each point whose depth is the point's own."""
     height, width = depth.shape
     corner = np.floor(places - 0.5).astype(np.int64)
-    error: NDArray[np.float64] = np.full(len(away), np.inf)
+    agreeing = np.zeros(len(away))
     for down in (0, 1):
         row = np.clip(corner[:, 1] + down, 0, height - 1)
         for right in (0, 1):
             column = np.clip(corner[:, 0] + right, 0, width - 1)
-            error = np.minimum(error, np.abs(depth[row, column] - away).astype(np.float64))
-    return error
+            agreeing += np.abs(depth[row, column] - away) <= tolerance
+    return agreeing / 4
 
 
 def _add_samples(

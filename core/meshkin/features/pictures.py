@@ -17,7 +17,8 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 _LIGHT = (0.0, 0.37, 0.93)
 """Towards the light in the camera frame: over the camera, so that brows and chins stand out, left and right alike."""
-_AMBIENT = 0.2
+_AMBIENT, _DIFFUSE = 0.15, 0.7
+"""Their sum stays below 1, so that a lit surface stands out from a white background."""
 
 
 def make(
@@ -48,7 +49,7 @@ def make(
     elif style == "shading":
         light = torch.tensor(_LIGHT, device=device).view(1, 3, 1, 1)
         facing = (normal * light).sum(dim=1, keepdim=True).clamp(0, 1)
-        colour = (_AMBIENT + (1 - _AMBIENT) * facing).expand_as(normal)
+        colour = (_AMBIENT + _DIFFUSE * facing).expand_as(normal)
     else:
         raise InputError("features-option", f"There is no picture style “{style}”.", f"Choose {' or '.join(STYLES)}.")
     picture = torch.where(seen, colour, colour.new_full((), background))

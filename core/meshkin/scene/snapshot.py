@@ -116,6 +116,15 @@ def check_writable(obj: bpy.types.Object) -> None:
         raise InputError("edit-mode", f"The mesh of “{obj.name}” is being edited.", "Go back to Object Mode first.")
 
 
+def is_writable(obj: bpy.types.Object) -> bool:
+    """Whether :func:`check_writable` has nothing against the object."""
+    try:
+        check_writable(obj)
+    except InputError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def evaluated(obj: bpy.types.Object) -> Iterator[tuple[bpy.types.Object, bpy.types.Mesh]]:
     """The evaluated object and its mesh with all its layers (vertex groups, attributes), valid inside the block.

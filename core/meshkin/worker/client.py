@@ -151,6 +151,7 @@ class Worker:
                     if name == ERROR:
                         raise from_dict(payload["error"])
                     progress = Progress(payload["stage"], payload["fraction"])
+                    yield progress  # each one, so that no stage passes unseen
                 self._check(messages)
                 yield progress
         finally:
