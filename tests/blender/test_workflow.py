@@ -353,6 +353,7 @@ def test_a_worker_killed_in_any_stage_is_reported_and_replaced(home: Path, small
         paint(source)
         stages = stages_of(lambda: workflow.transfer(source, target, ["weights"], options))
         assert {"Rendering views", "Measuring the surface", "Comparing features"} <= set(stages)
+        failed = set()
         for stage in stages:
             bpy.ops.wm.read_factory_settings(use_empty=True)
             source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
@@ -360,10 +361,15 @@ def test_a_worker_killed_in_any_stage_is_reported_and_replaced(home: Path, small
             for file in cache.rglob("*.*"):
                 file.unlink()
             before = state()
-            with pytest.raises(WorkerError) as caught:
+            try:
                 kill_in(stage, workflow.transfer(source, target, ["weights"], options))
-            assert caught.value.code in ("worker-died", "worker-start-failed"), stage
-            assert state() == before, stage
+            except WorkerError as error:
+                assert error.code in ("worker-died", "worker-start-failed"), stage
+                assert state() == before, stage
+                failed.add(stage)
+            else:  # nothing was asked of it just then, or its answer had come already: a new one took over
+                assert len(target.vertex_groups) == 2, stage
+        assert {"Reading pictures (DINOv2)", "Measuring the surface", "Comparing features"} <= failed
         finish(workflow.transfer(source, target, ["weights"], options))
     client.stop()
 

@@ -29,7 +29,7 @@ SMOOTHING = (1e-3, 4e-3)
 
 # Measured on 7 pairs of the TOSCA set and 3 pairs of people of different build and age, nearest neighbour, mirrored
 # answers accepted, mean distance x100 / sqrt(area): wave kernel alone 5.4 and 9.8; with the heat kernel 4.2 and 5.9;
-# with thickness 3.8 and 4.2; with curvature and the constant 3.5 and 2.6.
+# with thickness 3.8 and 4.2; with curvature and the constant 3.7 and 2.5.
 THICKNESS_WEIGHT = 0.5
 CURVATURE_WEIGHT = 0.35
 CONSTANT = 1.5

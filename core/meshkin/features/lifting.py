@@ -115,8 +115,10 @@ def view_weights(
     camera, times the share of the four pixels around it that show it; 0 where it is hidden or turned away.
 
     A pixel shows the vertex when it is about as far: within what the depth may be off by, and what the slope of the
-    surface makes over a pixel. At a silhouette, where a picture mixes near and far, only some do. Which side of a part is its outside is what most of
-    its visible vertices say; a part that shows both sides about equally, such as a sheet of cloth, has two.
+    surface makes over a pixel. At a silhouette, where a picture mixes near and far, only some pixels do.
+
+    Which side of a part is its outside is what most of its visible vertices say; a part that shows both sides about
+    equally, such as a sheet of cloth, has two.
     """
     points = np.asarray(vertices, np.float64)
     normals = surface.vertex_normals(points, faces)
