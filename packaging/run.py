@@ -44,12 +44,12 @@ def main() -> int:
     demo_parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
     test_parser = commands.add_parser("test", help="pass the tests")
     test_parser.add_argument("--blender", action="append", choices=sorted(BLENDERS), help="only with these")
-    test_parser.add_argument("--quick", action="store_true", help="leave out the tests marked slow")
+    test_parser.add_argument("--all", action="store_true", help="the slow tests in every Blender, not only the newest")
     arguments = parser.parse_args()
     try:
         if arguments.command == "demo":
             return demo(arguments.output.resolve())
-        return test(arguments.blender or sorted(BLENDERS), arguments.quick)
+        return test(arguments.blender or sorted(BLENDERS), arguments.all)
     except MeshKinError as error:
         say(f"{error}")
         return error.exit_code
@@ -70,8 +70,11 @@ def demo(output: Path) -> int:
     return 0
 
 
-def test(series: Sequence[str], quick: bool) -> int:
-    """Style, types, the tests in plain Python and in every Blender for which a Python is found."""
+def test(series: Sequence[str], everything: bool) -> int:
+    """Style, types, the tests in plain Python and in every Blender for which a Python is found.
+
+    Tests marked slow run in the last of ``series`` for which there is a Python, or with ``everything`` in all.
+    """
     worker = worker_environment()
     say("Fetching the embedded models (once)")
     run(worker, "-m", "meshkin", "models", "get", "embedded")
@@ -81,14 +84,15 @@ def test(series: Sequence[str], quick: bool) -> int:
         ("formatting", worker, ["-m", "ruff", "format", "--check", "."]),
         ("types", worker, ["-m", "mypy"]),
     ]
-    choice = ["-m", "not slow"] if quick else []
-    steps.append(("plain Python", worker, ["-m", "pytest", "tests/plain", *choice]))
-    for name in series:
+    steps.append(("plain Python", worker, ["-m", "pytest", "tests/plain"]))
+    pythons = {name: find_python(BLENDERS[name][1]) for name in series}
+    newest = [name for name in series if pythons[name]][-1:]
+    for name, python in pythons.items():
         release, version = BLENDERS[name]
-        python = find_python(version)
         if python is None:
             say(f"No Python {version} was found: the tests in Blender {name} are left out.")
             continue
+        choice = [] if everything or name in newest else ["-m", "not slow"]
         blender = environment(f"bpy-{name}", python, [f"bpy=={release}", "pytest~=9.2"], check="bpy")
         steps.append((f"Blender {name}", blender, ["-m", "pytest", "tests/blender", *choice]))
     for name, python, arguments in steps:

@@ -352,30 +352,33 @@ def test_a_worker_killed_in_any_stage_is_reported_and_replaced(home: Path, small
         source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
         paint(source)
         stages = stages_of(lambda: workflow.transfer(source, target, ["weights"], options))
-        assert {"Rendering views", "Measuring the surface", "Comparing features"} <= set(stages)
+        chosen = [stage for stage in stages if stage.startswith(KILLED_IN)]
+        assert len(chosen) == len(KILLED_IN)
         failed = set()
-        for stage in stages:
+        for stage in chosen:
             bpy.ops.wm.read_factory_settings(use_empty=True)
             source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
             paint(source)
             for file in cache.rglob("*.*"):
                 file.unlink()
             before = state()
-            try:
-                kill_in(stage, workflow.transfer(source, target, ["weights"], options))
-            except WorkerError as error:
-                assert error.code in ("worker-died", "worker-start-failed"), stage
-                assert state() == before, stage
-                failed.add(stage)
-            else:  # nothing was asked of it just then, or its answer had come already: a new one took over
+            error = killed_in(stage, workflow.transfer(source, target, ["weights"], options))
+            if error is None:  # nothing was asked of it just then, or its answer had come already: a new one took over
                 assert len(target.vertex_groups) == 2, stage
-        assert {"Reading pictures (DINOv2)", "Measuring the surface", "Comparing features"} <= failed
+            else:
+                assert (error.code, state()) == ("worker-died", before), stage
+                failed.add(stage)
+        assert failed >= set(chosen) - {"Rendering views", "Carrying weights"}
+        client.stop()
         finish(workflow.transfer(source, target, ["weights"], options))
     client.stop()
 
 
-def kill_in(stage: str, job: workflow.Job) -> None:
-    """Drive a job and kill the worker, as the system would, when the stage is reached."""
+KILLED_IN = ("Rendering", "Reading pictures", "Measuring", "Comparing", "Carrying")
+
+
+def killed_in(stage: str, job: workflow.Job) -> WorkerError | None:
+    """Drive a job and kill the worker, as the system would, when the stage is reached; the error that came of it."""
     killed = False
 
     def look(progress: Any) -> None:
@@ -384,7 +387,11 @@ def kill_in(stage: str, job: workflow.Job) -> None:
             killed = True
             os.kill(client.shared().pid, signal.SIGKILL)
 
-    finish(job, look)
+    try:
+        finish(job, look)
+    except WorkerError as error:
+        return error
+    return None
 
 
 def test_cancelled_in_any_step_nothing_is_changed() -> None:
