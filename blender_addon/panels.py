@@ -97,8 +97,8 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
             icon="HIDE_OFF" if shown else "HIDE_ON",
             depress=shown,
         )
-        model_state(layout, context)
         job_state(layout, context)
+        model_state(layout, context)
 
 
 class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):

@@ -45,6 +45,18 @@ def cube(name: str) -> bpy.types.Object:
     return obj
 
 
+def textured(name: str) -> bpy.types.Material:
+    """A material with a picture as its base colour."""
+    material = bpy.data.materials.new(name)
+    if bpy.app.version < (5, 0):
+        material.use_nodes = True
+    tree = material.node_tree
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.image = bpy.data.images.new(name, 16, 16)
+    tree.links.new(texture.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
+    return material
+
+
 def registered() -> dict[str, Any]:
     """Everything that an add-on could leave behind in Blender."""
     return {
@@ -128,6 +140,22 @@ def test_buttons_say_what_is_missing(addon: ModuleType, operator: str) -> None:
     bpy.context.preferences.addons["blender_addon"].preferences.worker_python = "/nowhere/python"
     importlib.import_module("blender_addon.status").refresh()
     assert reason(operator) == "There is no Python at /nowhere/python"
+
+
+@pytest.mark.parametrize("operator", JOBS)
+def test_jobs_reach_the_worker(addon: ModuleType, operator: str) -> None:
+    """Each button collects what it needs and gets as far as a worker can take it: here there is none."""
+    one, two = cube("one"), cube("two")
+    one.vertex_groups.new(name="arm")
+    one.data.attributes.new("warmth", "FLOAT", "POINT")
+    one.data.materials.append(textured("skin"))
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target = one, two
+    bpy.context.preferences.addons["blender_addon"].preferences.worker_python = "/nowhere/python"
+    with pytest.raises(RuntimeError, match="There is no Python at /nowhere/python"):
+        getattr(bpy.ops.meshkin, operator)()
+    assert not two.vertex_groups
+    assert not two.data.materials
 
 
 def test_pickers_take_surfaces_only(addon: ModuleType) -> None:
