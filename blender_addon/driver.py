@@ -6,6 +6,7 @@ one, or from a script, the same generator is run to its end.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import traceback
@@ -46,7 +47,7 @@ class Outcome:
 
     title: str
     lines: list[str] = field(default_factory=list)
-    failed: bool = False
+    icon: str = "CHECKMARK"
 
 
 running: Job | None = None
@@ -57,11 +58,11 @@ def cancel() -> None:
     """Stop the running job, if there is one, and leave the scene as it was."""
     global outcome
     if running is not None:
-        outcome = Outcome(f"{running.title}: cancelled.")
+        outcome = Outcome(f"{running.title}: cancelled.", icon="CANCEL")
         _close()
 
 
-@bpy.app.handlers.persistent
+@bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def before_load(*_: object) -> None:
     """Stop the running job and forget the last one before another file takes the place of this one."""
     global outcome
@@ -89,25 +90,18 @@ def _failure(title: str, error: Exception) -> str:
 
     global outcome
     if isinstance(error, Cancelled):
-        outcome = Outcome(f"{title}: cancelled.")
+        outcome = Outcome(f"{title}: cancelled.", icon="CANCEL")
         return error.message
     if isinstance(error, MeshKinError):
         message, *log = error.message.splitlines()
         if log:
             print(error, file=sys.stderr)
-        outcome = Outcome(message, [error.fix] if error.fix else [], failed=True)
+            message = re.sub(r" [^.]*:$", "", message)  # the words that lead to the log
+        outcome = Outcome(message, [error.fix] if error.fix else [], icon="ERROR")
         return f"{message} {error.fix}".strip()
     traceback.print_exception(error)
-    outcome = Outcome(f"{title} failed unexpectedly: {error}", ["Details are in the system console."], failed=True)
+    outcome = Outcome(f"{title} failed unexpectedly: {error}", ["Details are in the system console."], icon="ERROR")
     return f"{title} failed unexpectedly ({type(error).__name__}: {error}). Details are in the system console."
-
-
-def _success(report: Report) -> str:
-    """Remember a finished job for the panel; the sentence to report."""
-    global outcome
-    lines = report.lines()
-    outcome = Outcome(report.summary(), lines[1:])
-    return report.summary()
 
 
 class JobOperator:
@@ -145,13 +139,15 @@ class JobOperator:
         except Exception as error:
             return self._failed(error)
         manager = context.window_manager
-        timer = manager.event_timer_add(TICK, window=context.window)
-        running = self._job = Job(self.bl_label, steps, timer, context.workspace.name)
+        window = context.window.parent or context.window  # the preferences may be closed before the job ends
+        timer = manager.event_timer_add(TICK, window=window)
+        running = self._job = Job(self.bl_label, steps, timer, window.workspace.name)
         outcome = None
         result = self._advance()
         if result != {"PASS_THROUGH"}:
             return result
-        manager.modal_handler_add(self)
+        with context.temp_override(window=window):
+            manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -196,7 +192,11 @@ class JobOperator:
         return {"PASS_THROUGH"}
 
     def _finished(self, report: Report) -> set[str]:
-        self.report({"INFO"}, _success(report))
+        global outcome
+        title, *details = report.lines()
+        outcome = Outcome(title, details)
+        for line in (*details, report.summary()):  # the last one is seen in the status bar, all in the Info editor
+            self.report({"INFO"}, line)
         status.redraw()
         return {"FINISHED"}
 

@@ -1,7 +1,7 @@
 """The buttons. Each collects what it works on and leaves the rest to ``meshkin.workflow``."""
-# Blender's property annotations are calls, not types.
-# mypy: disable-error-code="valid-type"
-# ruff: noqa: F722, F821
+# Blender's classes have no types, and its property annotations are calls.
+# mypy: disable-error-code="misc, valid-type"
+# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -54,6 +54,18 @@ def _missing(context: bpy.types.Context, *wanted: str) -> str:
     return ""
 
 
+def _locked(*objects: bpy.types.Object) -> str:
+    """Why one of the objects cannot be written to, or ""."""
+    for obj in objects:
+        if obj.type != "MESH":
+            return f"“{obj.name}” is not a mesh"
+        if obj.library or obj.data.library:
+            return f"“{obj.name}” is linked from another file; make it local first"
+        if obj.data.is_editmode:
+            return f"“{obj.name}” is being edited; go back to Object Mode first"
+    return ""
+
+
 class _Explained:
     """Mixin of operators that say why they are greyed out."""
 
@@ -85,10 +97,11 @@ class MESHKIN_OT_features(_SceneJob):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
-        picked = [name for name in ("source", "target") if getattr(settings, name)]
-        return _busy() or _missing(context, *(picked[:1] if settings.source == settings.target else picked)) or (
-            "" if picked else "Pick a source or a target object first"
-        ) or status.worker_missing
+        picked = [name for name in ("source", "target") if getattr(settings, name)] or ["source"]
+        if settings.source == settings.target:
+            del picked[1:]
+        objects = [getattr(settings, name) for name in picked]
+        return _busy() or _missing(context, *picked) or _locked(*objects) or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -106,7 +119,8 @@ class MESHKIN_OT_match(_SceneJob):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return _busy() or _missing(context, "source", "target") or status.worker_missing
+        reason = _busy() or _missing(context, "source", "target")
+        return reason or _locked(context.scene.meshkin.target) or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -123,10 +137,8 @@ class _Transfer(_SceneJob):
         reason = _busy() or _missing(context, "source", "target")
         if reason:
             return reason
-        settings = context.scene.meshkin
-        if settings.target.type != "MESH":
-            return f"“{settings.target.name}” is not a mesh"
-        return cls.unsuited(settings.source, settings.target) or status.worker_missing
+        source, target = context.scene.meshkin.source, context.scene.meshkin.target
+        return _locked(target) or cls.unsuited(source, target) or status.worker_missing
 
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
@@ -295,13 +307,17 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, _Explained, bpy.types.Operator
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._asked = True
-        return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Install")
+        answer: set[str] = context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Install")
+        return answer
 
     def draw(self, context: bpy.types.Context) -> None:
         from . import panels
 
-        panels.paragraph(self.layout, "MeshKin computes in a Python environment of its own; Blender's Python stays as it is.")
-        panels.paragraph(self.layout, "This fetches PyTorch, Transformers, SciPy and a few more libraries from PyPI.", 64)
+        for text in (
+            "MeshKin computes in a Python environment of its own; Blender's Python stays as it is.",
+            "This fetches PyTorch, Transformers, SciPy and a few more libraries from PyPI.",
+        ):
+            panels.paragraph(self.layout, text)
         self.layout.label(text=f"Folder: {status.worker_folder}")
         self.layout.label(text="Space: about 2 GB (more with CUDA). Time: some minutes.")
 

@@ -1,5 +1,9 @@
 """The sidebar's tab. Drawing only reads: settings, the running job, and what :mod:`status` looked up before."""
 
+# Blender's classes have no types.
+# mypy: disable-error-code="misc"
+# ruff: noqa: RUF012
+
 from __future__ import annotations
 
 import textwrap
@@ -31,9 +35,9 @@ def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         box.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:
         box = layout.box()
-        paragraph(box, last.title, _width(context), "ERROR" if last.failed else "CHECKMARK")
+        paragraph(box, last.title, _width(context), last.icon)
         for line in last.lines:
-            paragraph(box, line, _width(context), "BLANK1")
+            paragraph(box, textwrap.shorten(line, 150, placeholder=" …"), _width(context), "BLANK1")
 
 
 def worker_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

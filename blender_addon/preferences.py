@@ -1,7 +1,6 @@
 """The add-on's preferences, and how they reach the library."""
-# Blender's property annotations are calls, not types.
-# mypy: disable-error-code="valid-type"
-# ruff: noqa: F722, F821
+# Blender's classes have no types, and its property annotations are calls.
+# mypy: disable-error-code="misc, valid-type"
 
 from __future__ import annotations
 
@@ -106,6 +105,7 @@ class Preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        panels.job_state(layout, context)
 
         box = layout.box()
         box.label(text="Worker", icon="CONSOLE")
@@ -126,4 +126,3 @@ class Preferences(bpy.types.AddonPreferences):
         row.operator("meshkin.clear_cache", icon="TRASH")
         box.prop(self, "cache_folder", placeholder=status.cache_folder)
         box.prop(self, "cache_limit")
-        panels.job_state(layout, context)

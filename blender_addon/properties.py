@@ -1,7 +1,6 @@
 """What the panel's fields hold; saved with the scene."""
-# Blender's property annotations are calls, not types.
-# mypy: disable-error-code="valid-type"
-# ruff: noqa: F722, F821
+# Blender's classes have no types, and its property annotations are calls.
+# mypy: disable-error-code="misc, valid-type"
 
 from __future__ import annotations
 
@@ -19,7 +18,12 @@ def _has_surface(self: Settings, obj: bpy.types.Object) -> bool:
 def texture_size() -> object:
     """The property of this name, the same on the panel and on the operator."""
     return IntProperty(
-        name="Texture Size", description="Width and height of the new texture", default=2048, min=16, max=16384, subtype="PIXEL"
+        name="Texture Size",
+        description="Width and height of the new texture",
+        default=2048,
+        min=16,
+        max=16384,
+        subtype="PIXEL",
     )
 
 
@@ -66,7 +70,9 @@ class Settings(bpy.types.PropertyGroup):
             ("geometric", "Geometric", "The shape alone; needs no model"),
         ),
     )
-    views: IntProperty(name="Views", description="Pictures taken of each object; 0: the default", default=0, min=0, max=512)
+    views: IntProperty(
+        name="Views", description="Pictures taken of each object; 0: the default", default=0, min=0, max=512
+    )
     resolution: IntProperty(
         name="Resolution",
         description="Width and height of each picture; 0: what the features want",

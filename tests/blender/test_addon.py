@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import bpy
 import pytest
+
 from meshkin import __version__
 from meshkin.errors import InputError
 from meshkin.progress import Progress
@@ -137,6 +138,10 @@ def test_buttons_say_what_is_missing(addon: ModuleType, operator: str) -> None:
     two.data.uv_layers.remove(two.data.uv_layers[0])
     assert reason(operator) == ("“two” has no UV map; unwrap it first" if operator == "transfer_texture" else "")
     two.data.uv_layers.new()
+    bpy.context.view_layer.objects.active = two
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert reason(operator) == "“two” is being edited; go back to Object Mode first"
+    bpy.ops.object.mode_set(mode="OBJECT")
     bpy.context.preferences.addons["blender_addon"].preferences.worker_python = "/nowhere/python"
     importlib.import_module("blender_addon.status").refresh()
     assert reason(operator) == "There is no Python at /nowhere/python"
@@ -201,7 +206,7 @@ def job_operator(addon: ModuleType, steps: Any) -> Any:
 def test_without_a_window_a_job_runs_to_its_end(addon: ModuleType) -> None:
     seen = []
 
-    def steps() -> Iterator[Any]:
+    def steps() -> Generator[Progress, None, Any]:
         for index in range(5):
             seen.append(index)
             yield Progress("Counting", index / 5)
@@ -211,14 +216,14 @@ def test_without_a_window_a_job_runs_to_its_end(addon: ModuleType) -> None:
     assert call("INVOKE_DEFAULT") == {"FINISHED"}
     assert seen == [0, 1, 2, 3, 4]
     assert driver.running is None
-    assert (driver.outcome.title, driver.outcome.lines, driver.outcome.failed) == ("Counted.", ["To five."], False)
+    assert (driver.outcome.title, driver.outcome.lines, driver.outcome.icon) == ("Counted.", ["To five."], "CHECKMARK")
     bpy.utils.unregister_class(kind)
 
 
 def test_expected_errors_are_a_sentence_and_a_fix(addon: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
     closed = []
 
-    def steps() -> Iterator[Any]:
+    def steps() -> Generator[Progress, None, Any]:
         try:
             yield Progress("Looking", 0)
             raise InputError("mesh-empty", "“Hat” has no faces.", "Choose another.")
@@ -230,17 +235,17 @@ def test_expected_errors_are_a_sentence_and_a_fix(addon: ModuleType, capfd: pyte
         call()
     assert closed
     assert driver.running is None
-    assert (driver.outcome.title, driver.outcome.lines, driver.outcome.failed) == (
+    assert (driver.outcome.title, driver.outcome.lines, driver.outcome.icon) == (
         "“Hat” has no faces.",
         ["Choose another."],
-        True,
+        "ERROR",
     )
     assert "Traceback" not in capfd.readouterr().err
     bpy.utils.unregister_class(kind)
 
 
 def test_surprises_are_told_briefly_and_printed_in_full(addon: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
-    def steps() -> Iterator[Any]:
+    def steps() -> Generator[Progress, None, Any]:
         yield Progress("Dividing", 0)
         return 1 / 0
 
@@ -249,14 +254,14 @@ def test_surprises_are_told_briefly_and_printed_in_full(addon: ModuleType, capfd
         call()
     assert "Traceback" not in str(failure.value).partition("Error: ")[2]
     assert "ZeroDivisionError" in capfd.readouterr().err
-    assert driver.outcome.failed
+    assert driver.outcome.icon == "ERROR"
     bpy.utils.unregister_class(kind)
 
 
 def test_cancelling_a_job_that_a_script_runs(addon: ModuleType) -> None:
     closed = []
 
-    def steps() -> Iterator[Any]:
+    def steps() -> Generator[Progress, None, Any]:
         try:
             yield Progress("Waiting", 0)
             raise KeyboardInterrupt
@@ -267,7 +272,7 @@ def test_cancelling_a_job_that_a_script_runs(addon: ModuleType) -> None:
     assert call() == {"CANCELLED"}
     assert closed
     assert driver.outcome.title == "Test Job: cancelled."
-    assert not driver.outcome.failed
+    assert driver.outcome.icon == "CANCEL"
     bpy.utils.unregister_class(kind)
 
 
@@ -293,12 +298,14 @@ name = "bl_ext.user_default.meshkin"
 assert name in bpy.context.preferences.addons, "not enabled"
 assert bpy.ops.meshkin.match.poll() is False
 import meshkin
-assert meshkin.__file__.startswith(os.environ["BLENDER_USER_RESOURCES"]), meshkin.__file__
+home = os.environ["BLENDER_USER_RESOURCES"]
+assert meshkin.__file__.startswith(home), meshkin.__file__
 import addon_utils
 addon_utils.disable(name, default_set=True)
 assert not hasattr(bpy.types.Scene, "meshkin")
-bpy.ops.extensions.package_uninstall(repo_index=[r.module for r in bpy.context.preferences.extensions.repos].index("user_default"), pkg_id="meshkin")
-left = [file for _, _, files in os.walk(os.environ["BLENDER_USER_RESOURCES"]) for file in files if file == "operators.py"]
+repos = [repo.module for repo in bpy.context.preferences.extensions.repos]
+bpy.ops.extensions.package_uninstall(repo_index=repos.index("user_default"), pkg_id="meshkin")
+left = [file for _, _, files in os.walk(home) for file in files if file in ("operators.py", "workflow.py")]
 assert not left, left
 print("INSTALLED AND REMOVED", flush=True)
 os._exit(0)
@@ -317,6 +324,11 @@ def test_built_zip_installs_in_a_fresh_blender(tmp_path: Path) -> None:
     variables["BLENDER_USER_RESOURCES"] = str(tmp_path / "user")
     (tmp_path / "user").mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", INSTALL, str(package)], capture_output=True, text=True, env=variables, timeout=120, check=False
+        [sys.executable, "-c", INSTALL, str(package)],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=120,
+        check=False,
     )
     assert "INSTALLED AND REMOVED" in done.stdout, done.stdout + done.stderr

@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ mode = "write"
 log: list[str] = []
 
 
-def job() -> Iterator[Any]:
+def job() -> Generator[Progress, None, Report]:
     """Wait for 1.5 s or so, then write a vertex group to the cube, found again by its handle."""
     handle = Handle.of(bpy.data.objects["Cube"])
     log.append("begun")
@@ -182,7 +182,7 @@ def deleted_during_a_job() -> Wait:
     yield from start()
     bpy.data.objects.remove(bpy.data.objects["Cube"])
     yield from finished()
-    assert driver.outcome.failed
+    assert driver.outcome.icon == "ERROR"
     assert "“Cube”" in driver.outcome.title
     press("ESC")  # the error's popup
     bpy.ops.wm.read_homefile(use_factory_startup=False)
@@ -192,10 +192,11 @@ def deleted_during_a_job() -> Wait:
 def errors_end_the_job() -> Wait:
     """Expected ones with their sentence and fix, surprises briefly."""
     global mode
-    for mode, text in (("error", "“Cube” has no faces."), ("surprise", "Window Job failed unexpectedly")):
+    for kind, text in (("error", "“Cube” has no faces."), ("surprise", "Window Job failed unexpectedly")):
+        mode = kind
         yield from start()
         yield from finished()
-        assert driver.outcome.failed
+        assert driver.outcome.icon == "ERROR"
         assert driver.outcome.title.startswith(text)
         yield 0.3
         press("ESC")
@@ -245,7 +246,6 @@ def everything() -> Wait:
         print(f"ok      {check.__name__}", flush=True)
 
 
-@bpy.app.handlers.persistent
 def step() -> float | None:
     """Advance the checks; leave Blender at their end."""
     try:
