@@ -13,7 +13,7 @@ from ..progress import Report
 T = TypeVar("T")
 
 _CPU_BATCH = 4
-"""Pictures at a time on a CPU: 8 fall out of the caches of an idle one, 2 wait for each other's threads on a busy one."""
+"""Pictures at a time on a CPU: 8 fall out of the caches of an idle one, 2 wait for other threads on a busy one."""
 _LARGEST_BATCH = 64
 
 
