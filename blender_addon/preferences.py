@@ -95,6 +95,7 @@ class Preferences(bpy.types.AddonPreferences):
     model: StringProperty(
         name="DINOv2 Model",
         description="Folder of a model, or its id on the hub (facebook/dinov2-small); empty: the best at hand",
+        update=lambda self, context: status.request(),
     )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -62,7 +62,8 @@ def refresh() -> None:
     worker_folder = str(environment.worker_folder())
     models, cache = storage.models_folder(), storage.cache_folder()
     models_folder, cache_folder = str(models), str(cache)
-    model = any(models.glob("*/model.safetensors"))
+    chosen = preferences.get(bpy.context)
+    model = bool(chosen and chosen.model) or any(models.glob("*/model.safetensors"))
     cache_bytes = 0
     for file in cache.rglob("*"):
         with contextlib.suppress(OSError):  # the worker may delete files meanwhile

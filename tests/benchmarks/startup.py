@@ -52,9 +52,9 @@ def main() -> int:
     version = subprocess.run([arguments.blender, "--version"], capture_output=True, text=True, check=True).stdout
     print(f"{version.splitlines()[0]}, in the background, {os.cpu_count()} cores, no GPU, {arguments.runs} starts each")
     medians = {}
-    for kind, taken in times.items():
-        clock = sorted(seconds for seconds, _ in taken)
-        processor = sorted(seconds for _, seconds in taken)
+    for kind, pairs in times.items():
+        clock = sorted(seconds for seconds, _ in pairs)
+        processor = sorted(seconds for _, seconds in pairs)
         medians[kind] = statistics.median(clock), statistics.median(processor)
         print(
             f"{kind:8} the add-on: median {medians[kind][0]:.3f} s ({clock[0]:.3f} to {clock[-1]:.3f}), "
