@@ -12,11 +12,14 @@ from ..features import pca
 from ..progress import Report, silent
 from ..snapshot import Snapshot
 from ..surface_map import Match, SurfaceMap
+from .align import align
 from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
 
-MATCHER_VERSION = "nearest-1"
+MATCHER_VERSION = "spectral-1"
 """Changes whenever :func:`match` would give another map."""
+COMPONENTS = 32
+"""Principal components of the features that are compared."""
 PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
 NEIGHBOURHOOD = 0.1
@@ -66,9 +69,11 @@ def match(
 ) -> Match:
     """Match two shapes by their features, both ways.
 
-    Features are reduced together to at most 256 principal components and compared by cosine: every vertex finds the
-    most similar of about 6,000 evenly spread vertices of the other shape, goes from there to the most similar vertex,
-    and then to the nearest point on the triangles around it. Nothing grows with the product of the vertex counts.
+    Features are reduced together to their principal components, and both shapes brought into one space by
+    :func:`meshkin.matching.align.align`, which settles left and right and smooths. There every vertex finds the most
+    similar of about 6,000 evenly spread vertices of the other shape, goes from there to the most similar vertex, and
+    then to the nearest point on the triangles around it. Nothing grows with the product of the vertex counts. Shapes
+    too small to have smooth functions are compared by their features alone.
 
     The confidence of a vertex is sqrt(f g) sqrt(a (1 + m) / 2) exp(-d / 0.1): f and g are the features' own confidence
     at the vertex and at its answer; a the cosine there, or 0 where negative; m = (a - r) / (1 - r) the margin to the
@@ -89,24 +94,48 @@ def match(
     """
     _check(source, source_features, source_confidence)
     _check(target, target_features, target_confidence)
-    if source_features.shape[1] != target_features.shape[1]:
-        raise InputError(
-            "features-differ",
-            f"“{source.name}” has features of {source_features.shape[1]} channels, “{target.name}” of "
-            f"{target_features.shape[1]}.",
-            "Compute both with the same settings.",
+    _check_widths(source, target, source_features, target_features)
+    report("Comparing features", 0)
+    basis = pca.basis([source_features, target_features], COMPONENTS)
+    features = pca.project(basis, source_features), pca.project(basis, target_features)
+    aligned = align((source.vertices, source.faces), (target.vertices, target.faces), features, report)
+    if aligned is None:
+        return match_features(
+            source, target, source_features, target_features, source_confidence, target_confidence, report
         )
+    one = _side(source, aligned.source * np.any(source_features, axis=1, keepdims=True), source_confidence)
+    two = _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence)
+    return _between(one, two, report)
+
+
+def match_features(
+    source: Snapshot,
+    target: Snapshot,
+    source_features: NDArray[np.floating],
+    target_features: NDArray[np.floating],
+    source_confidence: NDArray[np.floating],
+    target_confidence: NDArray[np.floating],
+    report: Report = silent,
+) -> Match:
+    """Match two shapes by their features alone, as they are: arguments, result and errors as :func:`match`."""
+    _check(source, source_features, source_confidence)
+    _check(target, target_features, target_confidence)
+    _check_widths(source, target, source_features, target_features)
     report("Comparing features", 0)
     basis = pca.basis([source_features, target_features])
     one = _side(source, pca.project(basis, source_features), source_confidence)
     two = _side(target, pca.project(basis, target_features), target_confidence)
+    return _between(one, two, report)
+
+
+def _between(one: Side, two: Side, report: Report) -> Match:
     to_source, source_quality = find(two, one, report, "Matching target to source")
     to_target, target_quality = find(one, two, report, "Matching source to target")
     return Match(
         _trusted(to_source, source_quality, to_target, two, one),
         _trusted(to_target, target_quality, to_source, one, two),
-        source.faces,
-        target.faces,
+        one.faces,
+        two.faces,
     )
 
 
@@ -180,3 +209,18 @@ def _check(shape: Snapshot, features: NDArray[np.floating], confidence: NDArray[
         )
     if not (np.isfinite(features).all() and np.isfinite(confidence).all()):
         raise InputError("features-nan", f"Some features of “{shape.name}” are not numbers.", "Compute them again.")
+
+
+def _check_widths(
+    source: Snapshot,
+    target: Snapshot,
+    source_features: NDArray[np.floating],
+    target_features: NDArray[np.floating],
+) -> None:
+    if source_features.shape[1] != target_features.shape[1]:
+        raise InputError(
+            "features-differ",
+            f"“{source.name}” has features of {source_features.shape[1]} channels, “{target.name}” of "
+            f"{target_features.shape[1]}.",
+            "Compute both with the same settings.",
+        )
