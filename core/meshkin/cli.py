@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib.util
+import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +26,8 @@ from typing import Any, NoReturn
 from . import __version__, doctor
 from .errors import Cancelled, InputError, MeshKinError, WorkerError
 from .progress import Progress, finish
-from .storage import write_file
+from .storage import make_folder, readable_failure, write_file
+from .worker import environment
 
 RESULT_FILE = "MESHKIN_RESULT_FILE"
 """Environment variable: where a Blender that was started for a command leaves what is to be printed."""
@@ -31,24 +37,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0, or the error's ``exit_code``)."""
     arguments = _parser().parse_args(argv)
     try:
-        if arguments.needs_blender and importlib.util.find_spec("bpy") is None:
-            return _in_blender(list(sys.argv[1:] if argv is None else argv))
-        with _clean_output():
-            lines, data = arguments.run(arguments)
+        with _interruptible():
+            if getattr(arguments, "output", None):
+                _check_writable(arguments.output)
+            if arguments.needs_blender and importlib.util.find_spec("bpy") is None:
+                return _in_blender(list(sys.argv[1:] if argv is None else argv))
+            with _clean_output():
+                lines, data = arguments.run(arguments)
         _print(json.dumps({"ok": True, **data}) if arguments.json else "\n".join(lines))
         return 0 if data.get("ok", True) else 1
     except KeyboardInterrupt:
         error: MeshKinError = Cancelled()
     except MeshKinError as raised:
         error = raised
-    if arguments.json:
-        _print(json.dumps({"ok": False, "error": error.to_dict()}))
+    except Exception as raised:
+        traceback.print_exc()
+        error = MeshKinError("unexpected", f"{type(raised).__name__}: {raised}.", "Please report this.")
+    _print(json.dumps({"ok": False, "error": error.to_dict()}) if arguments.json else "")
     print(f"meshkin: {error}", file=sys.stderr)
     return error.exit_code
 
 
 def entry() -> NoReturn:
     """The ``meshkin`` program. Leaves without Python's shutdown, in which some Blender modules hang."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal's encoding does not have
     code = main()
     if "meshkin.worker.client" in sys.modules:
         from .worker import client
@@ -132,8 +145,6 @@ def _cache_clear(arguments: argparse.Namespace) -> Answer:
 
 
 def _worker_setup(arguments: argparse.Namespace) -> Answer:
-    from .worker import environment
-
     requirements = environment.worker_requirements()
     python = _drive(environment.create(environment.worker_folder(), requirements, arguments.python))
     return [f"The worker is ready: {python}"], {"python": str(python)}
@@ -279,8 +290,31 @@ def _copy(made: Path, output: Path) -> None:
     write_file(output, lambda path: shutil.copyfile(made, path))
 
 
+def _check_writable(output: Path) -> None:
+    """Raise StorageError before the work is done rather than after."""
+    make_folder(output.parent)
+    with readable_failure(output, "writing"):
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+
+
+_BOOTSTRAP = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+folder = {folder!r}
+spec = spec_from_file_location("meshkin", folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules["meshkin"] = module = module_from_spec(spec)
+spec.loader.exec_module(module)
+from meshkin import cli
+sys.exit(cli.main({argv!r}))
+"""
+"""Gives a Blender this very package, and none of the libraries beside it: they are for another Python."""
+
+
 def _in_blender(argv: list[str]) -> int:
-    """Run a command in a Blender started for it; raises WorkerError ``blender-missing``."""
+    """Run a command in a Blender started for it; raises WorkerError ``blender-missing`` or ``blender-failed``."""
     program = doctor.find_blender()
     if program is None:
         raise WorkerError(
@@ -288,15 +322,41 @@ def _in_blender(argv: list[str]) -> int:
             "This command needs Blender, and none was found.",
             "Put Blender on the path, set MESHKIN_BLENDER, or pip install bpy into this Python.",
         )
-    package = str(Path(__file__).resolve().parents[1])
-    code = f"import sys; sys.path.insert(0, {package!r}); from meshkin import cli; sys.exit(cli.main({argv!r}))"
+    code = _BOOTSTRAP.format(folder=str(Path(__file__).resolve().parent), argv=argv)
     with tempfile.TemporaryDirectory(prefix="meshkin-") as folder:
         result = Path(folder) / "result"
+        variables = {**os.environ, RESULT_FILE: str(result)}
+        if worker := environment.find():  # which may be this Python: there it would not be found
+            variables["MESHKIN_WORKER_PYTHON"] = str(worker)
         command = [program, "--background", "--factory-startup", "--python-expr", code]
-        done = subprocess.run(command, stdout=sys.stderr, env={**os.environ, RESULT_FILE: str(result)}, check=False)
-        if result.exists():
-            print(result.read_text(encoding="utf-8"), end="")
+        try:
+            done = subprocess.run(command, stdout=sys.stderr, env=variables, check=False)
+        except OSError as error:
+            raise WorkerError(
+                "blender-failed", f"{program} cannot be started: {error.strerror}.", "Set MESHKIN_BLENDER to Blender."
+            ) from error
+        if not result.exists():
+            raise WorkerError(
+                "blender-failed",
+                f"Blender ended with status {done.returncode} before the command was done.",
+                "See above for what it said.",
+            )
+        print(result.read_text(encoding="utf-8"), end="", flush=True)
     return done.returncode
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C interrupt Python also where Blender has put a handler of its own, which it does without a window."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if before is not None:  # else Blender's, which Python cannot give back
+            signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -314,7 +374,9 @@ def _clean_output() -> Iterator[None]:
 
 
 def _print(text: str) -> None:
+    if text:
+        text += "\n"
     if result := os.environ.get(RESULT_FILE):
-        Path(result).write_text(text + "\n", encoding="utf-8")
+        Path(result).write_text(text, encoding="utf-8")
     else:
-        print(text, flush=True)
+        print(text, end="", flush=True)

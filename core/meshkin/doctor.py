@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +15,8 @@ from .errors import MeshKinError
 from .progress import Progress
 from .storage import cache_folder, models_folder
 from .worker import client, environment
+
+OLDEST_BLENDER = (4, 2)
 
 
 @dataclass(frozen=True)
@@ -24,17 +28,19 @@ class Check:
         ok: whether it serves.
         found: what is there.
         fix: what to do where it does not serve; "" where it does.
+        needed: whether nothing can be done without it.
     """
 
     name: str
     ok: bool
     found: str
     fix: str = ""
+    needed: bool = True
 
 
 def find_blender() -> str | None:
-    """The Blender program: ``MESHKIN_BLENDER``, else ``blender`` on the path."""
-    return os.environ.get("MESHKIN_BLENDER") or shutil.which("blender")
+    """The Blender program: ``MESHKIN_BLENDER``, else ``blender`` on the path; None where that is no program."""
+    return shutil.which(os.environ.get("MESHKIN_BLENDER") or "blender")
 
 
 def examine() -> Generator[Progress, None, list[Check]]:
@@ -45,18 +51,19 @@ def examine() -> Generator[Progress, None, list[Check]]:
     checks.append(Check("memory", True, _memory()))
     if python is None:
         return [*checks, Check("worker", False, "not set up", "meshkin worker setup"), _folder()]
+    mend = "meshkin worker setup"
+    if os.environ.get("MESHKIN_WORKER_PYTHON"):  # what is set up counts only without it
+        mend = f"Unset MESHKIN_WORKER_PYTHON (now {python}), then {mend}"
     try:
         worker = client.shared()
         found = yield from worker.run("doctor", {})
         models = yield from worker.run("models-list", {})
         cache = yield from worker.run("cache-info", {})
     except MeshKinError as error:
-        return [*checks, Check("worker", False, str(error), "meshkin worker setup"), _folder()]
+        return [*checks, Check("worker", False, error.message, mend), _folder()]
     checks.append(Check("worker", True, f"Python {found['python']} at {found['executable']}"))
     for name, version in found["versions"].items():
-        checks.append(
-            Check(f"library {name}", bool(version), version or "missing", "" if version else "meshkin worker setup")
-        )
+        checks.append(Check(f"library {name}", bool(version), version or "missing", "" if version else mend))
     for device in found["devices"]:
         size = f", {device['memory'] / 2**30:.0f} GiB" if device["memory"] else ""
         checks.append(Check(f"device {device['name']}", True, f"{device['label']}{size}"))
@@ -67,14 +74,15 @@ def examine() -> Generator[Progress, None, list[Check]]:
             if there
             else "not fetched"
         )
-        checks.append(Check(f"model {model['name']}", there, text, "" if there else "meshkin models get embedded"))
+        fix = "" if there else "meshkin models get embedded"
+        checks.append(Check(f"model {model['name']}", there, text, fix, needed=False))  # “geometric” needs none
     checks.append(_folder(f", {cache['files']} files, {cache['bytes'] / 1e6:.0f} MB"))
     return checks
 
 
 def as_data(checks: list[Check]) -> dict[str, Any]:
-    """The checks as JSON values."""
-    return {"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]}
+    """The checks as JSON values; ``ok`` says whether all that is needed is there."""
+    return {"ok": all(check.ok or not check.needed for check in checks), "checks": [asdict(check) for check in checks]}
 
 
 def _blender() -> Check:
@@ -86,11 +94,19 @@ def _blender() -> Check:
             True,
             f"Blender {blend.version()} in this process, renders by {', '.join(passes.available_paths())}",
         )
-    if program := find_blender():
-        return Check("Blender", True, program)
-    return Check(
-        "Blender", False, "not found", "Install Blender 4.2 or newer and put it on the path, or set MESHKIN_BLENDER"
-    )
+    fix = "pip install bpy, or install Blender 4.2 or newer and put it on the path or set MESHKIN_BLENDER"
+    program = find_blender()
+    if program is None:
+        chosen = os.environ.get("MESHKIN_BLENDER")
+        return Check("Blender", False, f"MESHKIN_BLENDER is {chosen}: no program" if chosen else "not found", fix)
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("Blender", False, f"{program} does not run: {error}", fix)
+    version = re.search(r"Blender (\d+)\.(\d+).*", said)
+    if version is None or (int(version[1]), int(version[2])) < OLDEST_BLENDER:
+        return Check("Blender", False, f"{program} is {version[0] if version else 'no Blender'}", fix)
+    return Check("Blender", True, f"{version[0]} at {program}")
 
 
 def _memory() -> str:
