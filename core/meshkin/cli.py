@@ -330,7 +330,7 @@ def _in_blender(argv: list[str]) -> int:
             variables["MESHKIN_WORKER_PYTHON"] = str(worker)
         command = [program, "--background", "--factory-startup", "--python-expr", code]
         try:
-            done = subprocess.run(command, stdout=sys.stderr, env=variables, check=False)
+            status = _status(command, variables)
         except OSError as error:
             raise WorkerError(
                 "blender-failed", f"{program} cannot be started: {error.strerror}.", "Set MESHKIN_BLENDER to Blender."
@@ -338,11 +338,23 @@ def _in_blender(argv: list[str]) -> int:
         if not result.exists():
             raise WorkerError(
                 "blender-failed",
-                f"Blender ended with status {done.returncode} before the command was done.",
+                f"Blender ended with status {status} before the command was done.",
                 "See above for what it said.",
             )
         print(result.read_text(encoding="utf-8"), end="", flush=True)
-    return done.returncode
+    return status
+
+
+def _status(command: list[str], variables: dict[str, str]) -> int:
+    """Run a program to its end; after Ctrl-C, which it hears too, it has some seconds to tidy up."""
+    with subprocess.Popen(command, stdout=sys.stderr, env=variables) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            process.kill()
+            raise
 
 
 @contextlib.contextmanager

@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from meshkin.errors import InputError, ModelError
-from meshkin.features.efficientnet import STRIDES, EfficientNet, Network
+from meshkin.features.efficientnet import EfficientNet, Network
 from meshkin.features.extractor import ViewImages
+from meshkin.features.parameters import STRIDES
 from meshkin.progress import silent
 
 State = dict[str, torch.Tensor]

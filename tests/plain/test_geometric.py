@@ -113,9 +113,7 @@ def test_bending_a_limb_changes_little() -> None:
     radius = 0.3 + 0.1 * np.sin(1.3 * along) + 0.02 * along
     straight = np.column_stack((along, radius * np.cos(angle), radius * np.sin(angle)))
     turn = along / 6  # radians, along an arc of 6
-    bent = np.column_stack(
-        ((6 + straight[:, 1]) * np.sin(turn), (6 + straight[:, 1]) * np.cos(turn), straight[:, 2])
-    )
+    bent = np.column_stack(((6 + straight[:, 1]) * np.sin(turn), (6 + straight[:, 1]) * np.cos(turn), straight[:, 2]))
     ring = np.arange(24)
     start = (np.arange(119) * 24)[:, None]
     a, b = (start + ring).ravel(), (start + (ring + 1) % 24).ravel()

@@ -10,7 +10,7 @@ import pytest
 import shapes
 
 from meshkin.errors import Cancelled, InputError
-from meshkin.matching import geometry, match, matcher, nearest
+from meshkin.matching import geometry, match_features, matcher, nearest
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
 
@@ -20,7 +20,7 @@ def matched(source: Snapshot, target: Snapshot, noise: float = 0.0, seed: int = 
     generator = np.random.default_rng(seed)
     features = [shapes.smooth_features(shape.vertices) for shape in (source, target)]
     features = [one + generator.normal(0, noise, one.shape).astype(np.float32) for one in features]
-    return match(source, target, *features, *(np.ones(len(one)) for one in features))
+    return match_features(source, target, *features, *(np.ones(len(one)) for one in features))
 
 
 def errors(found: SurfaceMap, source: Snapshot, target: Snapshot, snapped: bool = False) -> shapes.Array:
@@ -81,7 +81,7 @@ def test_confidence_orders_errors(fine: Snapshot) -> None:
     noise = generator.choice([0.05, 0.5, 3.0], len(features))
     blurred = features + noise[:, None].astype(np.float32) * generator.normal(size=features.shape).astype(np.float32)
     ones = np.ones(len(features))
-    found = match(fine, fine, features, blurred, ones, ones).to_source
+    found = match_features(fine, fine, features, blurred, ones, ones).to_source
     wrong = errors(found, fine, fine)
     order = np.argsort(found.confidence)
     third = len(order) // 3
@@ -94,15 +94,15 @@ def test_unseen_vertices_are_neither_trusted_nor_answers(fine: Snapshot) -> None
     features = shapes.smooth_features(fine.vertices)
     ones = np.ones(len(features), np.float32)
     unseen = fine.vertices[:, 0] > 0.8
-    found = match(fine, fine, features, features, np.where(unseen, 0, ones), ones)
+    found = match_features(fine, fine, features, features, np.where(unseen, 0, ones), ones)
     assert (found.to_target.confidence[unseen] == 0).all()
     assert (found.to_target.confidence[~unseen] > 0).all()
     inside = unseen[fine.faces].all(axis=1)
     assert not inside[found.to_source.face].any()
     unknown = np.where(unseen[:, None], 0, features)
-    blank = match(fine, fine, unknown, features, ones, ones)
+    blank = match_features(fine, fine, unknown, features, ones, ones)
     assert (blank.to_target.confidence[unseen] == 0).all()
-    nothing = match(fine, fine, features, features, 0 * ones, ones)
+    nothing = match_features(fine, fine, features, features, 0 * ones, ones)
     assert_valid(nothing.to_source, len(features), fine)
     assert nothing.to_source.confidence.max() == nothing.to_target.confidence.max() == 0
 
@@ -121,7 +121,9 @@ def test_an_ambiguous_answer_is_trusted_less() -> None:
     noise = generator.normal(0, 0.05, (2, len(ball.vertices), 48)).astype(np.float32)
     ones = np.ones(len(ball.vertices))
     sure, unsure = (
-        match(ball, ball, *(shapes.smooth_features(ball.vertices * sides) + noise), ones, ones).to_source.confidence
+        match_features(
+            ball, ball, *(shapes.smooth_features(ball.vertices * sides) + noise), ones, ones
+        ).to_source.confidence
         for sides in ([1, 1, 1], [1, 0, 1])
     )
     far = np.abs(ball.vertices[:, 1]) > 0.5
@@ -198,7 +200,7 @@ def test_large_shapes_stay_within_bounds() -> None:
     features = shapes.smooth_features(large.vertices, channels=16)
     ones = np.ones(len(features))
     tracemalloc.start()
-    found = match(large, large, features, features, ones, ones)
+    found = match_features(large, large, features, features, ones, ones)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 250e6
@@ -210,14 +212,16 @@ def test_scale_and_place_change_nothing(fine: Snapshot) -> None:
     features = shapes.smooth_features(fine.vertices)
     ones = np.ones(len(features))
     small = replace(fine, vertices=fine.vertices * np.float32(1e-3) + np.float32(5e-3))
-    here, there = (match(shape, shape, features, features[::-1], ones, ones).to_source for shape in (fine, small))
+    here, there = (
+        match_features(shape, shape, features, features[::-1], ones, ones).to_source for shape in (fine, small)
+    )
     np.testing.assert_array_equal(here.vertex, there.vertex)
     np.testing.assert_allclose(here.confidence, there.confidence, atol=2e-3)
 
 
 def test_few_vertices_are_enough() -> None:
     triangle = shapes.snapshot(np.eye(3), np.array([[0, 1, 2]]))
-    found = match(triangle, triangle, np.eye(3), np.eye(3), np.ones(3), np.ones(3))
+    found = match_features(triangle, triangle, np.eye(3), np.eye(3), np.ones(3), np.ones(3))
     np.testing.assert_array_equal(found.to_source.vertex, [0, 1, 2])
 
 
@@ -233,7 +237,7 @@ def test_bad_features_are_named(fine: Snapshot, code: str, change) -> None:
     features = shapes.smooth_features(fine.vertices)
     ones = np.ones(len(features))
     with pytest.raises(InputError) as failure:
-        match(fine, fine, features, change(features), ones, ones)
+        match_features(fine, fine, features, change(features), ones, ones)
     assert failure.value.code == code
 
 
@@ -241,7 +245,7 @@ def test_bad_meshes_are_named(fine: Snapshot) -> None:
     features = shapes.smooth_features(fine.vertices)
     ones = np.ones(len(features))
     with pytest.raises(InputError) as failure:
-        match(replace(fine, vertices=fine.vertices * np.nan), fine, features, features, ones, ones)
+        match_features(replace(fine, vertices=fine.vertices * np.nan), fine, features, features, ones, ones)
     assert failure.value.code == "mesh-nan"
 
 
@@ -256,5 +260,5 @@ def test_a_match_can_be_cancelled(fine: Snapshot) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        match(fine, fine, features, features, ones, ones, report)
+        match_features(fine, fine, features, features, ones, ones, report)
     assert len(stages) == 3

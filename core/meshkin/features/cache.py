@@ -110,6 +110,18 @@ def load(key: str) -> Features | None:
         return None
 
 
+def usable(key: str) -> bool:
+    """Whether features are kept under ``key``, whole; looks at the file's header and size only."""
+    path = features_path(key)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            file.keys()
+    except (*UNREADABLE, SafetensorError):
+        return False
+    _touch(path)
+    return True
+
+
 def usable_map(path: Path) -> bool:
     """Whether a map lies at ``path`` that can be read; a damaged one is removed."""
     try:

@@ -13,9 +13,7 @@ from ..models import config as read_config
 from ..progress import Report
 from . import devices, pictures
 from .extractor import Grids, ViewImages
-
-CODE = 1
-"""Raised whenever this module, with the same model and parameters, would give other values."""
+from .parameters import CODE, check_layers
 
 
 class Dinov2:
@@ -57,7 +55,7 @@ class Dinov2:
         self.resolution = resolution
         self.channels: tuple[int, ...] = (self._model.config.hidden_size,) * len(layers)
         settings = f"layers {','.join(map(str, layers))}; {style} on {background}; {resolution} px"
-        self.version = f"{self.name} {CODE}; {checksum}; {settings}; {self._dtype}"
+        self.version = f"{self.name} {CODE[self.name]}; {checksum}; {settings}; {self._dtype}"
         if resolution % self._model.config.patch_size:
             raise InputError(
                 "features-option",
@@ -95,17 +93,6 @@ class Dinov2:
         tokens = (self.resolution // config.patch_size) ** 2 + 1
         states = config.num_hidden_layers + 1 + 6 + 2 * config.mlp_ratio
         return int(tokens * config.hidden_size * states * self._dtype.itemsize)
-
-
-def check_layers(folder: Path, layers: Sequence[int]) -> None:
-    """Raise InputError ``features-option`` unless ``layers`` are ascending hidden states of the model in ``folder``."""
-    last = int(read_config(folder).get("num_hidden_layers", 12))
-    if not layers or list(layers) != sorted(set(layers)) or not 0 <= layers[0] <= layers[-1] <= last:
-        raise InputError(
-            "features-option",
-            f"The model in {folder} has no layers {', '.join(map(str, layers)) or '(none given)'}.",
-            f"Give ascending numbers from 0 (the embedding) to {last} (the last block).",
-        )
 
 
 def _load(folder: Path, layers: Sequence[int]) -> Any:

@@ -16,12 +16,8 @@ from ..models import WEIGHTS
 from ..progress import Report
 from . import devices, pictures
 from .extractor import Grids, ViewImages
+from .parameters import CODE, STRIDES, check_stages
 
-CODE = 1
-"""Raised whenever this module, with the same model and parameters, would give other values."""
-
-STRIDES = (2, 4, 8, 16, 16, 32, 32)
-"""Pixels a cell of each stage's map."""
 _STATISTICS = ((127 / 255,) * 3, (128 / 255,) * 3)
 """What the Lite models were trained with, not ImageNet's."""
 _EPSILON = 1e-3
@@ -161,7 +157,7 @@ class EfficientNet:
         self.resolution = resolution
         self.channels: tuple[int, ...] = tuple(network.channels[stage] for stage in stages)
         settings = f"stages {','.join(map(str, stages))}; {style} on {background}; {resolution} px"
-        self.version = f"{self.name} {CODE}; {checksum}; {settings}; {self._dtype}"
+        self.version = f"{self.name} {CODE[self.name]}; {checksum}; {settings}; {self._dtype}"
 
     @torch.inference_mode()
     def maps(self, pictures_: torch.Tensor) -> list[torch.Tensor]:
@@ -194,13 +190,3 @@ class EfficientNet:
         size = devices.batch_size(self._device, 200 * self.resolution**2 * self._dtype.itemsize)
         for views, maps in devices.in_batches(len(images.normal), size, run, report, "Reading pictures (EfficientNet)"):
             yield Grids(views, maps)
-
-
-def check_stages(stages: Sequence[int]) -> None:
-    """Raise InputError ``features-option`` unless ``stages`` are ascending numbers from 0 to 6."""
-    if not stages or list(stages) != sorted(set(stages)) or not 0 <= stages[0] <= stages[-1] < len(STRIDES):
-        raise InputError(
-            "features-option",
-            f"EfficientNet-Lite has no stages {', '.join(map(str, stages)) or '(none given)'}.",
-            f"Give ascending numbers from 0 to {len(STRIDES) - 1}.",
-        )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..progress import Report
 from ..snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)

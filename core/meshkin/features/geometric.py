@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..progress import Report
 from ..snapshot import Snapshot
 from . import surface
+from .parameters import CODE
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ class Geometric:
     """
 
     name = "geometric"
-    version = "1"
+    version = str(CODE["geometric"])
     channels: tuple[int, ...] = (ENERGIES + TIMES + 1 + len(SMOOTHING) + 1,)
 
     def describe(self, snapshot: Snapshot, report: Report) -> NDArray[np.float32]:

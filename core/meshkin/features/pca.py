@@ -93,8 +93,6 @@ def _sample(features: NDArray[np.floating]) -> NDArray[np.floating]:
     return rows[rows.any(axis=1)]
 
 
-def _blocks(
-    features: NDArray[np.floating], dtype: type[np.floating] = np.float64
-) -> Iterator[NDArray[np.floating]]:
+def _blocks(features: NDArray[np.floating], dtype: type[np.floating] = np.float64) -> Iterator[NDArray[np.floating]]:
     for start in range(0, len(features), _BLOCK):
         yield features[start : start + _BLOCK].astype(dtype)

@@ -8,9 +8,7 @@ from torch.nn import functional
 
 from ..errors import InputError
 from .extractor import ViewImages
-
-STYLES = ("normal", "shading")
-"""``normal``: the camera-space normal as a colour. ``shading``: a grey surface in even light."""
+from .parameters import STYLES
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of ImageNet's RGB values in [0, 1]."""

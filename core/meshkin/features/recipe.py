@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from .. import models
 from ..errors import InputError, ModelError
 from ..progress import Report, silent
 from .extractor import ImageExtractor, SurfaceExtractor
-from .pictures import STYLES
+from .parameters import CODE as EXTRACTOR_CODE
+from .parameters import STRIDES, STYLES, check_layers, check_stages
 
 CODE = 1
 """Raised whenever the same recipe would give other features for a reason that no extractor's own ``CODE`` tells."""
@@ -38,7 +38,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "efficientnet": {"weight": 0.15, "stages": [2, 4], "style": "normal", "background": 1.0, "resolution": RESOLUTION},
     "geometric": {"weight": 1.0},
 }
-"""Every extractor and its parameters. Provisional: to be settled by measurement."""
+"""Every extractor and its parameters."""
 _LAYERS = {"vit-s14-imgfocus": [9]}
 """Hidden states read where the last is not the best: this model was fine-tuned to tell object from background."""
 _PICTURES = ("dinov2", "efficientnet")
@@ -165,7 +165,7 @@ def key(recipe: dict[str, Any], shape: str) -> str:
     """
     places = ("folder", "model", "licence")
     parts = [{name: value for name, value in part.items() if name not in places} for part in recipe["parts"]]
-    codes = {part["extractor"]: _code(part["extractor"]) for part in parts}
+    codes = {part["extractor"]: EXTRACTOR_CODE[part["extractor"]] for part in parts}
     text = json.dumps([CODE, codes, shape, recipe["views"], recipe["resolution"], parts], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -211,8 +211,6 @@ def _cell(part: dict[str, Any]) -> int:
     """Of what a picture's size in pixels has to be a multiple."""
     if part["extractor"] == "dinov2":
         return int(models.config(Path(part["folder"])).get("patch_size", 14))
-    from .efficientnet import STRIDES
-
     return STRIDES[part["stages"][-1]]
 
 
@@ -231,12 +229,8 @@ def _check_part(part: dict[str, Any]) -> None:
         return
     _require(isinstance(part[layers], list) and all(map(_whole, part[layers])), layers, part[layers])
     if extractor == "dinov2":
-        from .dinov2 import check_layers
-
         check_layers(Path(part["folder"]), part["layers"])
     else:
-        from .efficientnet import check_stages
-
         check_stages(part["stages"])
     cell, resolution = _cell(part), part["resolution"]
     _require(part["style"] in STYLES, "style", part["style"])
@@ -256,12 +250,3 @@ def _require(condition: bool, name: str, value: Any) -> None:
     if not condition:
         message = f"The features cannot be computed with {name} “{value}”."
         raise InputError("features-option", message, "Check its value.")
-
-
-def _code(extractor: str) -> str:
-    """The version of an extractor's code."""
-    if extractor == "geometric":
-        from .geometric import Geometric
-
-        return Geometric.version
-    return str(import_module(f".{extractor}", __package__).CODE)

@@ -64,9 +64,7 @@ def vertex_normals(vertices: NDArray[np.floating], faces: Ints) -> Floats:
         two = _unit(corners[:, (corner + 2) % 3] - corners[:, corner])
         angle = np.arccos(np.clip(np.einsum("fk,fk->f", one, two), -1, 1))
         for axis in range(3):
-            total[:, axis] += np.bincount(
-                faces[:, corner], weights=angle * normals[:, axis], minlength=len(vertices)
-            )
+            total[:, axis] += np.bincount(faces[:, corner], weights=angle * normals[:, axis], minlength=len(vertices))
     return _unit(total)
 
 

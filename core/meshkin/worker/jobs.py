@@ -33,10 +33,10 @@ def plan(arguments: Arguments, report: Report) -> Result:
     """
     from ..features import cache, recipe
 
-    chosen = recipe.resolve(**arguments["choice"])
+    chosen = recipe.resolve(**arguments["choice"], report=report)
     key = recipe.key(chosen, arguments["shape"])
     path = cache.features_path(key)
-    return {"recipe": chosen, "key": key, "features": str(path) if cache.load(key) is not None else None}
+    return {"recipe": chosen, "key": key, "features": str(path) if cache.usable(key) else None}
 
 
 def features(arguments: Arguments, report: Report) -> Result:

@@ -1,0 +1,37 @@
+"""What can be asked of each extractor, and the version of its code: known without loading any of its libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from ..models import config as read_config
+
+CODE = {"dinov2": 1, "efficientnet": 1, "geometric": 1}
+"""Raised whenever an extractor would give other features for the same parameters."""
+STYLES = ("normal", "shading")
+"""``normal``: the camera-space normal as a colour. ``shading``: a grey surface in even light."""
+STRIDES = (2, 4, 8, 16, 16, 32, 32)
+"""Pixels a cell of each stage's map."""
+
+
+def check_layers(folder: Path, layers: Sequence[int]) -> None:
+    """Raise InputError ``features-option`` unless ``layers`` are ascending hidden states of the model in ``folder``."""
+    last = int(read_config(folder).get("num_hidden_layers", 12))
+    if not layers or list(layers) != sorted(set(layers)) or not 0 <= layers[0] <= layers[-1] <= last:
+        raise InputError(
+            "features-option",
+            f"The model in {folder} has no layers {', '.join(map(str, layers)) or '(none given)'}.",
+            f"Give ascending numbers from 0 (the embedding) to {last} (the last block).",
+        )
+
+
+def check_stages(stages: Sequence[int]) -> None:
+    """Raise InputError ``features-option`` unless ``stages`` are ascending numbers from 0 to 6."""
+    if not stages or list(stages) != sorted(set(stages)) or not 0 <= stages[0] <= stages[-1] < len(STRIDES):
+        raise InputError(
+            "features-option",
+            f"EfficientNet-Lite has no stages {', '.join(map(str, stages)) or '(none given)'}.",
+            f"Give ascending numbers from 0 to {len(STRIDES) - 1}.",
+        )

@@ -1,0 +1,111 @@
+"""Left and right: mirror maps found from features that do not tell the sides, and maps that keep them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapes
+from numpy.typing import NDArray
+
+from meshkin.errors import Cancelled
+from meshkin.matching import match, match_features, mirror, spectral
+from meshkin.snapshot import Snapshot
+
+Floats = NDArray[np.float64]
+LIMBS = ((0.0, 0.5, 0.9), (0.8, 0.6, 0.2), (-0.8, 0.6, 0.2), (0.6, -0.7, -0.3), (-0.6, -0.7, -0.3))
+"""Directions of a head, two arms and two legs on the unit sphere, mirror images of each other in x."""
+LENGTHS = (0.7, 1.3, 1.3, 1.6, 1.6)
+
+
+def beast(
+    columns: int, bend: float, noise: float, lopsided: float = 0.0
+) -> tuple[Snapshot, Floats, NDArray[np.float32]]:
+    """A body with five limbs, its left and right the same before it is bent sideways.
+
+    Returns the shape, where each vertex lies on the unit sphere it was made from, and features that are the same on
+    both sides but for noise. With ``lopsided`` the features tell the sides.
+    """
+    ball = shapes.sphere(columns, columns // 2)
+    places = ball.vertices.astype(np.float64)
+    radius = np.ones(len(places))
+    for limb, length in zip(LIMBS, LENGTHS, strict=True):
+        cosine = places @ (np.array(limb) / np.linalg.norm(limb))
+        radius += length * np.exp((cosine - 1) / 0.04)
+    x, y, z = (places * radius[:, None]).T
+    turned = np.stack((x * np.cos(bend * y) - z * np.sin(bend * y), y, x * np.sin(bend * y) + z * np.cos(bend * y)), 1)
+    folded = np.column_stack((places[:, 0] if lopsided else np.abs(places[:, 0]), places[:, 1:]))
+    features = shapes.smooth_features(folded)
+    blurred = features + np.random.default_rng(columns).normal(0, noise, features.shape)
+    return shapes.snapshot(turned, ball.faces), places, blurred.astype(np.float32)
+
+
+def tick() -> None:
+    """Nobody asks how far it is."""
+
+
+def coarse(shape: Snapshot, features: NDArray[np.float32]) -> spectral.Shape:
+    centred = features - features.mean(axis=0)
+    return spectral.shape(shape.vertices, shape.faces, centred / np.sqrt((centred**2).sum(axis=1).mean()))
+
+
+@pytest.mark.parametrize("bend", [0.0, 0.25])
+def test_a_shapes_own_mirror_is_found_in_any_pose(bend: float) -> None:
+    shape, places, features = beast(64, bend, 0.1)
+    one = coarse(shape, features)
+    found = mirror.find_mirror(one, tick)
+    assert found is not None
+    here = places[one.vertex]
+    assert np.median(np.linalg.norm(here[found.twin] - here * (-1, 1, 1), axis=1)) < 0.1
+    clear = np.abs(here[:, 0]) > 0.2
+    agree = (found.side[clear] > 0) == (here[clear, 0] > 0)
+    assert max(agree.mean(), 1 - agree.mean()) > 0.98
+
+
+def test_no_mirror_is_made_up_where_features_tell_the_sides() -> None:
+    shape, _, features = beast(64, 0.5, 0.02, lopsided=True)
+    assert mirror.find_mirror(coarse(shape, features), tick) is None
+
+
+def test_sides_are_kept_where_features_do_not_tell_them() -> None:
+    source, there, source_features = beast(64, 0.0, 0.1)
+    target, here, target_features = beast(52, 0.6, 0.1)
+    ones = np.ones(len(there)), np.ones(len(here))
+
+    def wrong(found: object) -> tuple[float, float]:
+        error = np.linalg.norm(there[found.to_source.vertex] - here, axis=1)
+        other = np.linalg.norm(there[found.to_source.vertex] * (-1, 1, 1) - here, axis=1)
+        return float((other < error - 0.1).mean()), float(np.median(error))
+
+    flips, error = wrong(match(source, target, source_features, target_features, *ones))
+    plain, _ = wrong(match_features(source, target, source_features, target_features, *ones))
+    assert plain > 0.2
+    assert flips < 0.02
+    assert error < 0.1
+
+
+def test_refining_smooths_what_noise_tears() -> None:
+    source, there, source_features = beast(64, 0.0, 0.5, lopsided=True)
+    target, here, target_features = beast(52, 0.6, 0.5, lopsided=True)
+    ones = np.ones(len(there)), np.ones(len(here))
+    maps = [one(source, target, source_features, target_features, *ones) for one in (match, match_features)]
+    errors = [np.linalg.norm(there[found.to_source.vertex] - here, axis=1).mean() for found in maps]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_the_same_input_gives_the_same_map() -> None:
+    source, _, features = beast(40, 0.3, 0.1)
+    ones = np.ones(len(features))
+    one, two = (match(source, source, features, features, ones, ones) for _ in range(2))
+    np.testing.assert_array_equal(one.to_source.vertex, two.to_source.vertex)
+
+
+def test_telling_the_sides_can_be_cancelled() -> None:
+    source, _, features = beast(40, 0.3, 0.1)
+    ones = np.ones(len(features))
+
+    def report(stage: str, fraction: float) -> None:
+        if stage == "Telling left from right" and fraction > 0.1:
+            raise Cancelled()
+
+    with pytest.raises(Cancelled):
+        match(source, source, features, features, ones, ones, report)
