@@ -346,13 +346,17 @@ def _in_blender(argv: list[str]) -> int:
 
 
 def _status(command: list[str], variables: dict[str, str]) -> int:
-    """Run a program to its end; after Ctrl-C, which it hears too, it has some seconds to tidy up."""
+    """Run a program to its end; after Ctrl-C, which a terminal sends to it too, it has some seconds to tidy up."""
     with subprocess.Popen(command, stdout=sys.stderr, env=variables) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
+                process.wait(2)
+            if process.poll() is None and sys.platform != "win32":
+                process.send_signal(signal.SIGINT)  # it came from a program, to this process alone
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(5)
             process.kill()
             raise
 
