@@ -31,7 +31,7 @@ from meshkin.worker import environment as environments
 
 BLENDERS = {"4.2": ("4.2.23", "3.11"), "4.5": ("4.5.15", "3.11"), "5.0": ("5.0.1", "3.11"), "5.2": ("5.2.3", "3.13")}
 """Blender series -> the bpy release tested, and the Python it is built for."""
-TEST_TOOLS = ["pytest~=9.2", "hypothesis~=6.170", "ruff~=0.17.6", "mypy~=2.4", "trimesh~=5.2"]
+TEST_TOOLS = ["pytest~=9.2", "hypothesis~=6.170", "ruff~=0.17.6", "mypy~=2.4", "trimesh~=5.2", "potpourri3d~=1.4"]
 PEOPLE = ["anny==0.6.2"]
 """Parametric people: the demo's characters and some tests' ground truth. Not needed by MeshKin itself."""
 
@@ -133,7 +133,7 @@ def first_python(series: Sequence[str]) -> tuple[str, Path]:
 
 def find_python(version: str) -> Path | None:
     """An interpreter of exactly this version (major.minor), or None."""
-    candidates = [sys.executable, shutil.which(f"python{version}")]
+    candidates: list[str | Path | None] = [sys.executable, shutil.which(f"python{version}")]
     candidates += sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/python"), reverse=True)
     if launcher := shutil.which("py"):
         told = subprocess.run(

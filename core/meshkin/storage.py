@@ -61,6 +61,12 @@ def readable_failure(path: Path, doing: str) -> Iterator[None]:
         raise StorageError("file-failed", f"Failed while {doing} {path}: {error.strerror or error}.") from error
 
 
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def make_folder(path: Path) -> Path:
     """Create ``path`` and its parents; raises StorageError."""
     with readable_failure(path, "making the folder"):
@@ -80,6 +86,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
         temporary = Path(name)
         try:
             write(temporary)
+            temporary.chmod(0o666 & ~_umask())  # a temporary file is its owner's alone; the user's file is like any
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -233,7 +233,7 @@ def _plan(snapshot: Snapshot, options: Options) -> Generator[Progress, None, dic
         "resolution": options.resolution or None,
         "online": options.online,
     }
-    return (yield from client.shared().run("plan", {"shape": snapshot.key, "choice": choice}))
+    return (yield from client.shared().run("plan", {"shape": snapshot.key, "choice": choice, "device": options.device}))
 
 
 def _describe(handle: Handle, options: Options, folder: Path) -> Generator[Progress, None, _Described]:
@@ -347,6 +347,12 @@ def _check_texture(source: bpy.types.Object, target: bpy.types.Object, options: 
     for obj in (source, target):
         if obj.type != "MESH" or not obj.data.uv_layers:
             raise InputError("no-uvs", f"“{obj.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+    if options.margin < 0 or not 1 <= options.texture_size <= 16384:
+        raise InputError(
+            "texture-size",
+            f"A texture of {options.texture_size} pixels with a margin of {options.margin} cannot be made.",
+            "Use a size of 1 to 16384 and a margin of 0 or more.",
+        )
 
 
 def _carry_texture(job: _Transfer) -> Generator[Progress, None, Write]:

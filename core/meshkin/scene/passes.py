@@ -51,9 +51,9 @@ def render(snapshot: Snapshot, views: Views, path: str = "auto") -> Generator[Pr
         The passes, face included on either path.
 
     Raises:
-        InputError: ``mesh-too-large`` above 16.7 million triangles.
-        MeshKinError: ``render-unavailable`` when ``path`` (or any at all) does not work here, ``gpu-failed`` when the
-            driver refuses ("auto" goes on with Cycles), ``render-refused`` when Blender is rendering already.
+        InputError: ``mesh-too-large`` above 16.7 million triangles, ``render-unavailable`` when ``path`` (or any at
+            all) does not work here.
+        MeshKinError: ``gpu-failed`` when the driver refuses ("auto" goes on with Cycles), ``render-refused`` when Blender is rendering already.
         StorageError: the Cycles path cannot write temporary files.
     """
     if len(snapshot.faces) > MOST_TRIANGLES:
@@ -64,10 +64,10 @@ def render(snapshot: Snapshot, views: Views, path: str = "auto") -> Generator[Pr
         )
     paths = [one for one in available_paths() if path in ("auto", one)]
     if not paths:
-        raise MeshKinError(
+        raise InputError(
             "render-unavailable",
             f"This Blender cannot render passes ({path}).",
-            "Enable the Cycles add-on, or run Blender 5.2 or later where an OpenGL driver is installed.",
+            "Let MeshKin choose the way (auto), enable the Cycles add-on, or run Blender 5.2 with an OpenGL driver.",
         )
     if "gpu" in paths:
         try:

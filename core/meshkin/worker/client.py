@@ -103,9 +103,15 @@ class Worker:
         """
         chosen = Path(python) if python else environment.find()
         if chosen is None or not chosen.exists():
+            if chosen:
+                raise WorkerError(
+                    "worker-missing",
+                    f"There is no Python at {chosen} to run the worker.",
+                    "Choose another one in the add-on's preferences, or unset MESHKIN_WORKER_PYTHON.",
+                )
             raise WorkerError(
                 "worker-missing",
-                f"There is no Python at {chosen} to run the worker." if chosen else "The worker is not set up.",
+                "The worker is not set up.",
                 "Set up the worker in the add-on's preferences, or run `meshkin worker setup`.",
             )
         command = (chosen, "-I", "-u", "-X", "utf8", "-c", _BOOTSTRAP, _PACKAGE)

@@ -29,10 +29,14 @@ def plan(arguments: Arguments, report: Report) -> Result:
     """What features of a shape need: the recipe, its cache key, and the cache file where it is there already.
 
     Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of
-    :func:`meshkin.features.recipe.resolve`).
+    :func:`meshkin.features.recipe.resolve`), ``device`` (refused here where there is no such device).
     """
     from ..features import cache, recipe
 
+    if arguments["device"] not in ("auto", "cpu"):
+        from ..features.devices import choose
+
+        choose(arguments["device"])
     chosen = recipe.resolve(**arguments["choice"], report=report)
     key = recipe.key(chosen, arguments["shape"])
     path = cache.features_path(key)
