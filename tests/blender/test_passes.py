@@ -215,7 +215,7 @@ def test_a_path_that_is_not_there_is_named() -> None:
     views = frame(mesh.vertices, fibonacci_directions(1), 32)
     bpy.ops.preferences.addon_disable(module="cycles")
     assert "cycles" not in passes.available_paths()
-    with pytest.raises(MeshKinError, match=r"cycles.*Enable the Cycles add-on") as caught:
+    with pytest.raises(MeshKinError, match=r"cycles.*enable the Cycles add-on") as caught:
         next(passes.render(mesh, views, "cycles"))
     assert caught.value.code == "render-unavailable"
 

@@ -406,7 +406,7 @@ def test_no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         client.shared()
     assert raised.value.code == "worker-missing"
     assert "nowhere" in raised.value.message
-    assert "meshkin worker setup" in raised.value.fix
+    assert "MESHKIN_WORKER_PYTHON" in raised.value.fix
 
 
 def test_the_worker_sees_nothing_of_what_lies_beside_meshkin(tmp_path: Path) -> None:

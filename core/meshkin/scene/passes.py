@@ -53,7 +53,8 @@ def render(snapshot: Snapshot, views: Views, path: str = "auto") -> Generator[Pr
     Raises:
         InputError: ``mesh-too-large`` above 16.7 million triangles, ``render-unavailable`` when ``path`` (or any at
             all) does not work here.
-        MeshKinError: ``gpu-failed`` when the driver refuses ("auto" goes on with Cycles), ``render-refused`` when Blender is rendering already.
+        MeshKinError: ``gpu-failed`` when the driver refuses ("auto" goes on with Cycles), ``render-refused`` when
+            Blender is rendering already.
         StorageError: the Cycles path cannot write temporary files.
     """
     if len(snapshot.faces) > MOST_TRIANGLES:
