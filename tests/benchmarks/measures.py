@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from meshkin.matching.geometry import face_normals, surface_area, unit_rows, vertex_normals
+from meshkin.features.surface import face_vectors, vertex_normals
+from meshkin.matching.geometry import surface_area, unit_rows
 from meshkin.surface_map import SurfaceMap
 
 Array = NDArray[Any]
@@ -104,7 +105,7 @@ def orientation_share(found: SurfaceMap, domain_faces: Array, vertices: Array, f
         domain_faces: int (G, 3).
         vertices, faces: the range.
     """
-    mapped = face_normals(found.pull(vertices, faces), domain_faces)
+    mapped = face_vectors(found.pull(vertices, faces), domain_faces)
     outward = found.pull(vertex_normals(vertices, faces), faces)[domain_faces].sum(axis=1)
     agreement = np.einsum("fd,fd->f", unit_rows(mapped), outward)
     counted = np.abs(agreement) > 1e-9

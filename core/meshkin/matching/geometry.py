@@ -8,28 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..features.surface import face_areas
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def face_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
-    """Normal of each triangle, as long as twice its area, float64 (F, 3), in the vertices' frame and unit squared."""
-    corners = np.asarray(vertices, np.float64)[faces]
-    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-
-
 def surface_area(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> float:
     """Area of the whole surface, in the vertices' unit squared."""
-    return float(np.linalg.norm(face_normals(vertices, faces), axis=1).sum() / 2)
-
-
-def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
-    """Unit normal of each vertex, area-weighted over its triangles, float64 (V, 3); zero where there is none."""
-    normals = face_normals(vertices, faces)
-    columns = [
-        np.bincount(np.ravel(faces), np.repeat(normals[:, axis], 3), minlength=len(vertices)) for axis in range(3)
-    ]
-    return unit_rows(np.stack(columns, axis=1))
+    return float(face_areas(vertices, faces).sum())
 
 
 def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..features.surface import vertex_normals
 from ..progress import Report, silent
-from .geometry import blocks, expand, nearest_on_triangles, vertex_normals
+from .geometry import blocks, expand, nearest_on_triangles
 
 BLOCK = 1 << 23
 """Most similarities held at a time."""

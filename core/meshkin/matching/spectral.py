@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..features import surface
-from .geometry import vertex_normals
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -73,7 +72,7 @@ def shape(vertices: NDArray[np.floating], faces: NDArray[np.integer], features: 
     return Shape(
         points,
         coarse.faces,
-        vertex_normals(points, coarse.faces),
+        surface.vertex_normals(points, coarse.faces),
         mass / total,
         np.maximum(energies, 1e-9),
         functions * np.sqrt(total),

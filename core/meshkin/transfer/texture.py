@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..features.surface import face_vectors, vertex_normals
 from ..matching.geometry import (
     Floats,
     Integers,
-    face_normals,
     nearest_on_triangles,
     surface_area,
     unit_rows,
-    vertex_normals,
 )
 from ..progress import Report, silent
 from ..snapshot import Snapshot
@@ -132,7 +131,7 @@ class Carrier:
         self.map = to_source
         self.points = to_source.pull(self.vertices, source.faces)
         self.facing = to_source.pull(vertex_normals(self.vertices, source.faces), source.faces)
-        normals = face_normals(self.vertices, source.faces)
+        normals = face_vectors(self.vertices, source.faces)
         # Triangles without an area have no side and often no sensible UVs; their edges belong to others as well.
         self.solid = np.flatnonzero(normals.any(axis=1))
         self.solid_faces = source.faces[self.solid].astype(np.int64)
