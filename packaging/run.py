@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def demo(output: Path) -> int:
-    """Environments, the embedded models, then the demo's three steps."""
+    """Environments, the embedded models, then the demo's four steps."""
     worker = worker_environment()
     series, python = first_python(["5.0", "5.2"])
     blender = environment(f"bpy-{series}", python, [f"bpy=={BLENDERS[series][0]}"], check="bpy")
@@ -66,6 +66,7 @@ def demo(output: Path) -> int:
     run(worker, people / "people.py", output)
     run(blender, people / "scene.py", output)
     run(worker, people / "report.py", output)
+    run(blender, people / "pictures.py", output)
     say(f"Done. Open {output / 'demo.blend'} in Blender; the pictures and the table of errors lie beside it.")
     return 0
 

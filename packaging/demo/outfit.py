@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import igl
 import numpy as np
-from meshkin.transfer.texels import dilate, texel_map
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter, map_coordinates
 from surface import blend
+
+from meshkin.transfer.texels import dilate, texel_map
 
 if TYPE_CHECKING:
     from people import Anny, Body
@@ -94,7 +95,7 @@ class Space:
             axis = end - start
             self.arm_along[here] = (self.point[here] - start) @ axis / (axis @ axis)
         closed = igl.ambient_occlusion(
-            body.rest, anny.triangles, body.rest, igl.per_vertex_normals(body.rest, anny.triangles), 128
+            body.rest, anny.triangles, body.rest, igl.per_vertex_normals(body.rest, anny.triangles), 64
         )
         self.light = 1 - 0.42 * np.clip(at(closed)[:, 0] - 0.1, 0, 0.8)
         self._anny, self._rows = anny, rows
@@ -128,8 +129,8 @@ def _face(canvas: Canvas, space: Space) -> None:
         sign = np.sign(eye[0])
         across, up = sign * (space.x - eye[0]), space.z - eye[2]
         front = step(-space.normal[:, 1], -0.2) * step(space.head, 0.5) * step(eye[1] + 0.03 - space.y, 0)
-        canvas.paint("#d0685f", 0.45 * space.around(eye + (sign * 0.018, -0.01, -0.042), 0.021))
-        brow = 0.0225 - 14 * (across - 0.006) ** 2
+        canvas.paint("#d0685f", 0.45 * space.around(eye + np.array((sign * 0.018, -0.01, -0.042)), 0.021))
+        brow = 0.0215 - 4 * (across - 0.008) ** 2
         thick = 0.0036 * np.clip(1.15 - np.abs(across + 0.004) / 0.032, 0, 1)
         canvas.paint(HAIR, front * step(thick - np.abs(up - brow), 0, 0.0008) * step(0.025 - np.abs(across), 0, 0.002))
     canvas.paint("#7a4a6a", 0.55 * space.mask("eyelids", 2))
@@ -141,7 +142,7 @@ def _hair(canvas: Canvas, space: Space) -> None:
     eyes = (space.head_of["eye.L"] + space.head_of["eye.R"]) / 2
     back, up = space.y - eyes[1], space.z - eyes[2]
     part = 0.007 * np.sin(space.x * 60 + 1)
-    above = up - (0.067 + part - 0.80 * back - 1.2 * np.maximum(back - 0.13, 0))
+    above = up - (0.053 + part - 0.80 * back - 1.2 * np.maximum(back - 0.13, 0))
     hair = step(above, 0, 0.0015) * step(space.head, 0.3) * (1 - step(space.mask("ears"), 0.5)) * (1 - space.eye)
     angle = np.arctan2(space.x + 0.02, back - 0.06)
     strands = np.sin(angle * 61 + 9 * np.sin(angle * 7 + space.z * 25)) * np.sin(angle * 23 + space.z * 40)

