@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from surface import blend, nearest
 
-from meshkin.matching.geometry import face_normals, surface_area
+from meshkin.features.surface import vertex_areas
+from meshkin.matching.geometry import surface_area
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
 from meshkin.transfer.texels import dilate, texel_map
@@ -97,7 +98,7 @@ def measure(
     point_uvs, seen = texel_centres(TRUTH_SIZE), true_texture[1]
     resampled = sample(baked, point_uvs).reshape(TRUTH_SIZE, TRUTH_SIZE, -1)[..., :3]
     parts = np.abs(np.load(results / f"{name}.parts.npy") - true @ source["palette"]).mean()
-    area = vertex_areas(target)
+    area = vertex_areas(target.vertices, target.faces)
     column = {
         "vertices, faces": f"{len(data['vertices']):,}, {len(data['faces']):,}",
         "mean geodesic error (x100)": f"{np.nanmean(error):.1f}",
@@ -146,12 +147,6 @@ def texel_centres(size: int) -> Array:
     """UVs of all texel centres of a picture, (size * size, 2)."""
     row, column = np.mgrid[:size, :size]
     return np.stack(((column + 0.5) / size, 1 - (row + 0.5) / size), axis=-1).reshape(-1, 2)
-
-
-def vertex_areas(shape: Snapshot) -> Array:
-    """A third of the area around each vertex."""
-    areas = np.linalg.norm(face_normals(shape.vertices, shape.faces), axis=1) / 6
-    return np.bincount(shape.faces.ravel(), np.repeat(areas, 3), minlength=len(shape.vertices))
 
 
 def markdown(columns: dict[str, dict[str, str]], run: dict[str, Any]) -> str:
