@@ -2,8 +2,8 @@
 stretching.
 
 Each vertex is described by its wave-kernel and heat-kernel signatures, the thickness of the body under it, and its
-mean curvature. None of them tells left from right or up from down: height and normals were measured too and left out,
-for they make matches between different poses three times worse.
+mean curvature. None of them tells left from right or up from down: height was measured too and left out, for it makes
+matches between different poses three times worse.
 """
 
 from __future__ import annotations
