@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,25 +53,33 @@ class Match:
         to_target: for every source vertex, its point on the target.
         source_faces: int32 (F, 3), the triangles that ``to_source.face`` counts.
         target_faces: int32 (G, 3), the triangles that ``to_target.face`` counts.
+        notes: JSON values, what the matcher has to say: ``orientation`` (share of triangles that keep it), ``sided``
+            (whether left and right were told apart), ``ambiguous``, ``sentences`` (for people).
     """
 
     to_source: SurfaceMap
     to_target: SurfaceMap
     source_faces: NDArray[np.int32]
     target_faces: NDArray[np.int32]
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write MAP.npz: ``face``, ``barycentric``, ``vertex``, ``confidence`` for each target vertex, the same for
-        each source vertex with the prefix ``inverse_``, ``source_faces`` and ``target_faces``. Raises StorageError."""
-        fields = {
+        each source vertex with the prefix ``inverse_``, ``source_faces``, ``target_faces`` and ``notes`` (JSON).
+
+        Raises StorageError.
+        """
+        fields: dict[str, NDArray[Any]] = {
             prefix + name: getattr(one, name)
             for prefix, one in (("", self.to_source), ("inverse_", self.to_target))
             for name in SurfaceMap.__dataclass_fields__
         }
+        fields |= {"source_faces": self.source_faces, "target_faces": self.target_faces}
+        fields["notes"] = np.array(json.dumps(self.notes), np.str_)
 
         def write(file: Path) -> None:
             with file.open("wb") as stream:
-                np.savez(stream, **fields, source_faces=self.source_faces, target_faces=self.target_faces)
+                np.savez(stream, **fields)
 
         write_file(path, write)
 
@@ -82,6 +92,7 @@ class Match:
                 to_source, to_target = (
                     SurfaceMap(**{name: data[prefix + name] for name in names}) for prefix in ("", "inverse_")
                 )
-                return Match(to_source, to_target, data["source_faces"], data["target_faces"])
+                notes = json.loads(str(data["notes"])) if "notes" in data else {}
+                return Match(to_source, to_target, data["source_faces"], data["target_faces"], notes)
         except UNREADABLE as error:
             raise StorageError("file-damaged", f"The map {path} cannot be read.", "Match the objects again.") from error
