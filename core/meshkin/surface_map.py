@@ -69,7 +69,7 @@ class Match:
 
         Raises StorageError.
         """
-        fields: dict[str, NDArray[Any]] = {
+        fields: dict[str, Any] = {
             prefix + name: getattr(one, name)
             for prefix, one in (("", self.to_source), ("inverse_", self.to_target))
             for name in SurfaceMap.__dataclass_fields__
