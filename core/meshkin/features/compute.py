@@ -42,8 +42,8 @@ def compute(
             values = unit_rows(extractor.describe(snapshot, report))
         else:
             assert passes is not None
-            grids = extractor.extract(ViewImages(passes.normal, passes.depth), report)
             views = of_recipe(snapshot, recipe)
+            grids = extractor.extract(ViewImages(passes.normal, passes.depth, views=views), report)
             lifted = lift(
                 snapshot.vertices,
                 snapshot.faces,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -54,6 +55,15 @@ def batch_size(device: torch.device, picture_bytes: int) -> int:
         return _CPU_BATCH
     free, _ = torch.cuda.mem_get_info(device)
     return max(1, min(_LARGEST_BATCH, free // 2 // max(picture_bytes, 1)))
+
+
+def free(device: torch.device) -> None:
+    """Give back the memory on a device that nothing refers to any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def in_batches(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..progress import Report
 from ..snapshot import Snapshot
+from ..views import Views
 
 if TYPE_CHECKING:
     import torch
@@ -24,13 +25,23 @@ class ViewImages:
         normal: float16 (N, H, W, 3), camera frame, 0 on the background.
         depth: float32 (N, H, W), in bounding-sphere radii, inf on the background.
         colour: uint8 (N, H, W, 3), sRGB, the object's own materials in even light; None where not rendered.
-        prompt: what the object is, in words; may be empty.
+        views: the cameras that took the pictures; None where they are not known, as of photographs.
     """
 
     normal: NDArray[np.float16]
     depth: NDArray[np.float32]
     colour: NDArray[np.uint8] | None = None
-    prompt: str = ""
+    views: Views | None = None
+
+    def take(self, which: Sequence[int]) -> ViewImages:
+        """Only the views numbered ``which``."""
+        index = list(which)
+        return ViewImages(
+            self.normal[index],
+            self.depth[index],
+            None if self.colour is None else self.colour[index],
+            None if self.views is None else self.views.take(index),
+        )
 
 
 @dataclass(frozen=True)
@@ -41,10 +52,12 @@ class Grids:
         views: the n views of this batch, ascending; every view comes in exactly one batch.
         maps: one tensor (n, C_k, h_k, w_k) for each of the extractor's maps, on its device, in its precision. Grid
             cell (i, j) covers the picture's share [j / w, (j + 1) / w) x [i / h, (i + 1) / h), row 0 at the top.
+        painted: uint8 (n, 3, H, W), RGB, what an extractor that paints made of the views; None for the others.
     """
 
     views: list[int]
     maps: list[torch.Tensor]
+    painted: torch.Tensor | None = None
 
 
 class ImageExtractor(Protocol):

@@ -8,12 +8,27 @@ from pathlib import Path
 from ..errors import InputError
 from ..models import config as read_config
 
-CODE = {"dinov2": 1, "efficientnet": 1, "geometric": 1}
+CODE = {"dinov2": 1, "efficientnet": 1, "geometric": 1, "diff3f": 1}
 """Raised whenever an extractor would give other features for the same parameters."""
 STYLES = ("normal", "shading")
 """``normal``: the camera-space normal as a colour. ``shading``: a grey surface in even light."""
 STRIDES = (2, 4, 8, 16, 16, 32, 32)
 """Pixels a cell of each stage's map."""
+
+TAPS = {
+    "s5": "up_blocks.0.resnets.1",
+    "up0": "up_blocks.0",
+    "s4": "up_blocks.1.attentions.1",
+    "up1": "up_blocks.1",
+    "s3": "up_blocks.2.attentions.1",
+    "up2": "up_blocks.2",
+    "s2": "up_blocks.3.attentions.1",
+    "up3": "up_blocks.3",
+}
+"""Places in a Stable Diffusion decoder whose output can be read, in the order in which they are reached.
+
+``up1`` is what Diff3F reads: a block's output after its upsampler. ``s5`` to ``s2`` are the hidden states that enter
+the decoder's layers 2, 5, 8 and 11, before the skip connection, which SD+DINO reads."""
 
 
 def check_layers(folder: Path, layers: Sequence[int]) -> None:

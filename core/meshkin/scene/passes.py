@@ -20,7 +20,7 @@ from ..errors import InputError, MeshKinError
 from ..progress import Progress
 from ..snapshot import Snapshot
 from ..storage import make_folder, write_file
-from ..views import DISTANCE, Passes, Views
+from ..views import Passes, Views
 from . import compat, passes_cycles, passes_gpu
 
 PATHS = ("gpu", "cycles")
@@ -87,7 +87,9 @@ def _render(snapshot: Snapshot, views: Views, path: str) -> Generator[Progress, 
     with contextlib.closing(_pictures(path, corners, snapshot.normals, views)) as pictures:
         for view, (normal, depth, number) in enumerate(pictures):
             face = number.astype(np.int32) - 1
-            passes.normal[view] = _towards_camera(normal, face, corners, views.rotation[view])
+            passes.normal[view] = _towards_camera(
+                normal, face, corners, views.distance * views.rotation[view, 2], views.rotation[view]
+            )
             passes.depth[view] = np.where(face >= 0, depth, np.inf)
             passes.face[view] = face
             yield Progress("Rendering views", (view + 1) / len(views))
@@ -107,15 +109,20 @@ def _pictures(path: str, corners: NDArray[np.float32], normals: NDArray[np.float
 
 
 def _towards_camera(
-    normal: NDArray[np.float32], face: NDArray[np.int32], corners: NDArray[np.float32], rotation: NDArray[np.float64]
+    normal: NDArray[np.float32],
+    face: NDArray[np.int32],
+    corners: NDArray[np.float32],
+    eye: NDArray[np.float64],
+    rotation: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """Interpolated normals (H, W, 3) as unit vectors in the camera's frame, turned where a triangle shows its back.
 
     The triangle decides, not the normal: near an outline a shading normal of the front may lean away.
     """
     outwards = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    eye = (DISTANCE * rotation[2]).astype(np.float32)
-    side = np.where(np.einsum("fi,fi->f", outwards, eye - corners[:, 0]) < 0, -1, 1).astype(np.float32)
+    side = np.where(np.einsum("fi,fi->f", outwards, eye.astype(np.float32) - corners[:, 0]) < 0, -1, 1).astype(
+        np.float32
+    )
     length = np.sqrt(np.einsum("hwi,hwi->hw", normal, normal))
     scale = side[face] / np.maximum(length, np.finfo(np.float32).tiny)
     turned: NDArray[np.float32] = (normal * scale[..., None]) @ rotation.T.astype(np.float32)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import MeshKinError, StorageError
 from ..storage import readable_failure
-from ..views import DISTANCE, Views
+from ..views import Views
 from . import compat
 
 _SENSOR = 36.0
@@ -80,7 +80,7 @@ def _scene(
         mesh.materials.append(material)
         camera = new(bpy.data.cameras)
         camera.sensor_fit, camera.sensor_width = "HORIZONTAL", _SENSOR
-        camera.clip_start, camera.clip_end = DISTANCE - 2, DISTANCE + 2
+        camera.clip_start, camera.clip_end = (views.distance - 1) / 2, views.distance + 2
         for data in (mesh, camera):
             scene.camera = new(bpy.data.objects, data)
             scene.collection.objects.link(scene.camera)
@@ -143,7 +143,7 @@ def _fill(mesh: bpy.types.Mesh, corners: NDArray[np.float32], normals: NDArray[n
 def _aim(camera: bpy.types.Object, views: Views, view: int) -> None:
     backward = views.rotation[view].T
     pose = Matrix(backward.tolist()).to_4x4()
-    pose.translation = (backward @ (0, 0, DISTANCE)).tolist()
+    pose.translation = (backward @ (0, 0, views.distance)).tolist()
     camera.matrix_world = pose
     camera.data.lens = float(views.zoom[view]) * _SENSOR
     camera.data.shift_x, camera.data.shift_y = views.shift[view].tolist()

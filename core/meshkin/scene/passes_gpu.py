@@ -11,9 +11,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..errors import MeshKinError
-from ..views import DISTANCE, Views
-
-NEAR, FAR = DISTANCE - 2, DISTANCE + 2
+from ..views import Views
 
 _VERTEX = """
 void main() {
@@ -23,7 +21,7 @@ void main() {
   // The depth lies in [0, 1], which is inside the clip space of every backend.
   gl_Position = vec4(2.0 * (lens.x * point.xy + lens.yz * point.z), -DEPTH_A * point.z - DEPTH_B, -point.z);
 }
-""".replace("DEPTH_A", repr(FAR / (FAR - NEAR))).replace("DEPTH_B", repr(FAR * NEAR / (FAR - NEAR)))
+"""
 
 _FRAGMENT = """
 void main() {
@@ -49,7 +47,7 @@ def pictures(
     Raises MeshKinError ``gpu-failed`` with the driver's words.
     """
     with _readable_failure():
-        shader = _shader()
+        shader = _shader(views.distance)
         batch = _batch(corners, normals)
     for view in range(len(views)):
         # Textures and frame buffers live for one view only: which of Blender's windows (whose OpenGL contexts do not
@@ -67,7 +65,9 @@ def _readable_failure() -> Iterator[None]:
         raise MeshKinError("gpu-failed", f"The graphics driver refused: {error}.", "Render with Cycles.") from error
 
 
-def _shader() -> gpu.types.GPUShader:
+def _shader(distance: float) -> gpu.types.GPUShader:
+    near, far = (distance - 1) / 2, distance + 2  # the object lies within distance - 1 .. distance + 1
+    depth = {"DEPTH_A": repr(far / (far - near)), "DEPTH_B": repr(far * near / (far - near))}
     between = gpu.types.GPUStageInterfaceInfo("meshkin_passes")
     between.smooth("VEC4", "surface")
     between.flat("FLOAT", "triangle")
@@ -80,7 +80,7 @@ def _shader() -> gpu.types.GPUShader:
     # Floats also for the triangle's number: integer textures cannot be read back in every version.
     info.fragment_out(0, "VEC4", "picture")
     info.fragment_out(1, "FLOAT", "face")
-    info.vertex_source(_VERTEX)
+    info.vertex_source(_VERTEX.replace("DEPTH_A", depth["DEPTH_A"]).replace("DEPTH_B", depth["DEPTH_B"]))
     info.fragment_source(_FRAGMENT)
     return gpu.shader.create_from_info(info)
 
@@ -104,7 +104,7 @@ def _draw(
     depth = gpu.types.GPUTexture(size, format="DEPTH_COMPONENT32F")
     target = gpu.types.GPUFrameBuffer(depth_slot=depth, color_slots=(picture, face))
     camera = Matrix(views.rotation[view].tolist()).to_4x4()
-    camera.translation = (0, 0, -DISTANCE)
+    camera.translation = (0, 0, -views.distance)
     with target.bind(), _drawing_state():
         target.clear(color=(0, 0, 0, 0), depth=1.0)
         shader.bind()

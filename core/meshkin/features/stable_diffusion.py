@@ -1,0 +1,409 @@
+"""Stable Diffusion 1.x as a reader of pictures: its parts on one device, one function for each thing they do.
+
+Pictures become latents (:meth:`StableDiffusion.encode`), latents get noise (:meth:`add_noise`), the UNet steered by
+ControlNets looks at them (:meth:`evaluate`), a step takes noise away (:meth:`step`), and latents become pictures again
+(:meth:`decode`). What the UNet's decoder knows on the way is read at named taps. Everything computes in as large
+batches as the memory allows; where it runs out, the batch is halved and the work goes on.
+
+Sources: Rombach et al. 2022 (https://arxiv.org/abs/2112.10752), Zhang et al. 2023 for ControlNet
+(https://arxiv.org/abs/2302.05543), Song et al. 2021 for DDIM (https://arxiv.org/abs/2010.02502).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import MeshKinError, ModelError
+from ..models import config as read_config
+from ..models import weights_file
+from ..progress import silent
+from . import devices
+from .parameters import TAPS
+
+_UNET_ROW = 80
+"""Memory of one row in the UNet with its ControlNets, in maps of its first block's size."""
+_VAE_ROW = 20
+"""Memory of one picture in the VAE, in maps of the picture's size with the first block's channels."""
+_ROOM = 2 << 30
+"""Bytes that must be left beside all weights for them to stay on the device together."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The random numbers of n views' painting, float32, shape of a latent (4, h, w) each.
+
+    Attributes:
+        posterior: (n, 4, h, w), with which the encoder's distribution is sampled; None for its mean.
+        start: (n, 4, h, w), added to the latents.
+        steps: (n, S, 4, h, w), added again at each of S steps; None where the steps are deterministic.
+    """
+
+    posterior: torch.Tensor | None
+    start: torch.Tensor
+    steps: torch.Tensor | None
+
+    @staticmethod
+    def draw(seeds: Sequence[int], size: tuple[int, int], steps: int = 0, posterior: bool = False) -> Noise:
+        """Noise for views with the given seeds: the same on every device, whatever else is in the batch.
+
+        Args:
+            seeds: one for each view.
+            size: (h, w) of a latent.
+            steps: how many steps need noise.
+            posterior: whether the encoder's distribution is sampled.
+        """
+        count = 1 + steps + posterior
+        drawn = torch.stack([_normal(seed, (count, 4, *size)) for seed in seeds])
+        first = int(posterior)
+        return Noise(drawn[:, 0] if posterior else None, drawn[:, first], drawn[:, first + 1 :] if steps else None)
+
+
+def view_seed(seed: int, direction: NDArray[np.floating]) -> int:
+    """The seed of the view from ``direction`` (3,): neither the order of the views nor the batch changes it."""
+    place = np.round(np.asarray(direction, np.float64), 4) + 0.0
+    return int.from_bytes(hashlib.blake2b(place.tobytes() + seed.to_bytes(8, "little"), digest_size=7).digest())
+
+
+def _normal(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """Standard normal numbers, drawn one latent after the other as a diffusion pipeline does on a CPU."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randn(shape[1:], generator=generator) for _ in range(shape[0])])
+
+
+class StableDiffusion:
+    """The parts of a Stable Diffusion 1.x model, and ControlNets beside them, on one device.
+
+    Args:
+        folder: the model in the layout of ``diffusers``, as :func:`meshkin.models.verify` accepts it.
+        controls: folders of ControlNets.
+        unet: folder of another UNet in place of the model's own.
+        device: as :func:`meshkin.features.devices.choose` takes it.
+        compiled: whether the attention blocks are compiled: minutes at the start, some speed after that.
+        batch: most rows to compute at a time; None for what the memory allows.
+
+    Attributes:
+        device: where it runs.
+        dtype: half precision on CUDA, single elsewhere. Latents and taps are float32 throughout.
+        scale: pixels along a latent's cell.
+
+    Raises:
+        ModelError: ``model-wrong`` when weights do not fit their architecture.
+        InputError: ``device-missing``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        controls: Sequence[Path] = (),
+        unet: Path | None = None,
+        device: str = "auto",
+        compiled: bool = False,
+        batch: int | None = None,
+    ) -> None:
+        import diffusers
+        import transformers
+
+        _quieten()
+        self.device = devices.choose(device)
+        self.dtype = devices.precision(self.device)
+        load = self._load
+        self._text_encoder = load(transformers.CLIPTextModel, folder / "text_encoder", attn_implementation="sdpa")
+        self._tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        self._vae = load(diffusers.AutoencoderKL, folder / "vae")
+        self._unet = load(diffusers.UNet2DConditionModel, unet or folder / "unet")
+        self._controls = [load(diffusers.ControlNetModel, one) for one in controls]
+        self._scheduler = diffusers.DDIMScheduler.from_config(
+            read_config(folder / "scheduler", "scheduler_config.json")
+        )
+        self.scale = 2 ** (len(self._vae.config.block_out_channels) - 1)
+        self._batch = batch
+        self._sizes: dict[str, int] = {}  # what was found to fit
+        self._texts: dict[str, torch.Tensor] = {}
+        self._together = self._all_fit()
+        if compiled:
+            for one in (self._unet, *self._controls):
+                one.compile_repeated_blocks(dynamic=True)
+
+    def channels(self, tap: str) -> int:
+        """Channels of a tap's map."""
+        block = int(TAPS[tap].split(".")[1])
+        widths: Sequence[int] = self._unet.config.block_out_channels
+        return widths[len(widths) - 1 - block]
+
+    @torch.inference_mode()
+    def encode_text(self, text: str) -> torch.Tensor:
+        """A prompt for the UNet, (1, tokens, C); computed once for each text."""
+        if text not in self._texts:
+            self._use("_text_encoder")
+            tokens = self._tokenizer(
+                text,
+                padding="max_length",
+                max_length=self._tokenizer.model_max_length,
+                truncation=True,
+                return_tensors="pt",
+            )
+            self._texts[text] = self._text_encoder(tokens.input_ids.to(self.device)).last_hidden_state
+        return self._texts[text]
+
+    @torch.inference_mode()
+    def encode(self, pictures: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+        """Latents of pictures.
+
+        Args:
+            pictures: float (n, 3, H, W), RGB in [0, 1], multiples of 64 pixels high and wide.
+            noise: (n, 4, H / 8, W / 8) to sample the encoder's distribution; None for its mean.
+
+        Returns:
+            float32 (n, 4, H / 8, W / 8), scaled as the UNet wants them.
+        """
+
+        def run(rows: slice) -> torch.Tensor:
+            found = self._vae.encode(self._images(pictures[rows]) * 2 - 1).latent_dist
+            if noise is None:
+                return found.mean.float()
+            return found.mean.float() + found.std.float() * noise[rows].to(self.device)
+
+        latents = self._in_batches(("_vae",), len(pictures), self._picture_bytes(pictures), run)
+        return torch.cat(latents) * self._vae.config.scaling_factor
+
+    @torch.inference_mode()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pictures of clean latents (n, 4, h, w): uint8 (n, 3, 8 h, 8 w), RGB."""
+
+        def run(rows: slice) -> torch.Tensor:
+            scaled = (latents[rows].to(self.device) / self._vae.config.scaling_factor).to(self.dtype)
+            picture = self._vae.decode(self._last(scaled)).sample.float() / 2 + 0.5
+            return (picture.clamp(0, 1) * 255).round().to(torch.uint8)
+
+        height, width = latents.shape[2] * self.scale, latents.shape[3] * self.scale
+        size = self._picture_bytes(torch.empty((1, 3, height, width), device="meta"))
+        return torch.cat(self._in_batches(("_vae",), len(latents), size, run))
+
+    def timesteps(self, steps: int, strength: float = 1.0) -> list[int]:
+        """The steps to run, noisiest first: the last ``strength`` of a schedule of ``steps``, as img2img takes them."""
+        self._scheduler.set_timesteps(steps)
+        run = min(int(steps * strength), steps)
+        return [int(step) for step in self._scheduler.timesteps[steps - run :]]
+
+    def add_noise(self, latents: torch.Tensor, noise: torch.Tensor, step: int) -> torch.Tensor:
+        """Clean latents (n, 4, h, w) with the noise of a step, float32."""
+        steps = torch.full((len(latents),), step, device=self.device)
+        noisy: torch.Tensor = self._scheduler.add_noise(latents, noise.to(self.device), steps)
+        return noisy
+
+    @torch.inference_mode()
+    def evaluate(
+        self,
+        latents: torch.Tensor,
+        step: int,
+        text: torch.Tensor,
+        controls: Sequence[torch.Tensor] = (),
+        scales: Sequence[float] = (),
+        taps: Sequence[str] = (),
+        predict: bool = True,
+    ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+        """One look of the UNet at noisy latents.
+
+        Args:
+            latents: (n, 4, h, w).
+            step: how noisy they are, 0 .. 999.
+            text: (n, tokens, C) or (1, tokens, C), from :meth:`encode_text`.
+            controls: for each ControlNet its picture, float (n, 3, H, W) in [0, 1]; fewer than n rows are repeated.
+            scales: how much each ControlNet counts.
+            taps: names out of :data:`meshkin.features.parameters.TAPS`.
+            predict: whether the noise is wanted; without it the decoder stops after the last tap.
+
+        Returns:
+            The noise that the UNet sees, float32 (n, 4, h, w) or None, and each tap's map, float32 (n, C, h', w').
+        """
+        count = len(latents)
+        text = text.expand(count, -1, -1)
+
+        def run(rows: slice) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+            sample = self._last(latents[rows].to(self.device, self.dtype))
+            down: list[torch.Tensor] = []
+            middle: torch.Tensor | None = None
+            for network, pictures, scale in zip(self._controls, controls, scales, strict=True):
+                which = torch.arange(rows.start, rows.stop) % len(pictures)
+                images = self._images(pictures[which])
+                more, centre = network(sample, step, text[rows], images, scale, return_dict=False)
+                down = [one + two for one, two in zip(down, more, strict=True)] if down else list(more)
+                middle = centre if middle is None else middle + centre
+            return self._look(sample, step, text[rows], down, middle, taps, predict)
+
+        found = self._in_batches(("_unet", "_controls"), count, self._row_bytes(latents), run)
+        noise = torch.cat([one for one, _ in found if one is not None]) if predict else None
+        return noise, [torch.cat(maps) for maps in zip(*(maps for _, maps in found), strict=True)]
+
+    def step(
+        self,
+        prediction: torch.Tensor,
+        step: int,
+        latents: torch.Tensor,
+        eta: float = 0.0,
+        noise: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Latents (n, 4, h, w) one DDIM step cleaner, of the schedule that :meth:`timesteps` set last."""
+        extra = noise.to(self.device) if noise is not None and eta > 0 else None
+        cleaner: torch.Tensor = self._scheduler.step(
+            prediction, step, latents, eta=eta, variance_noise=extra, return_dict=False
+        )[0]
+        return cleaner
+
+    def rows(self, size: tuple[int, int]) -> int:
+        """How many latents of ``size`` (h, w) the memory allows :meth:`evaluate` to look at in one batch."""
+        self._use("_unet", "_controls")
+        fitting = self._fitting(("_unet",), self._row_bytes(torch.empty((1, 4, *size), device="meta")))
+        return min(fitting, self._batch or fitting)
+
+    def release(self) -> None:
+        """Free all that lies on the device; the object is of no use afterwards."""
+        self._texts.clear()
+        for name in ("_text_encoder", "_vae", "_unet", "_controls", "_tokenizer"):
+            self.__dict__.pop(name, None)
+        devices.free(self.device)
+
+    # How it is done ----------------------------------------------------------------------------------------------
+
+    def _look(
+        self,
+        sample: torch.Tensor,
+        step: int,
+        text: torch.Tensor,
+        down: list[torch.Tensor],
+        middle: torch.Tensor | None,
+        taps: Sequence[str],
+        predict: bool,
+    ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+        """Run the UNet with hooks at the taps; the last one stops it where no prediction is wanted."""
+        seen: dict[str, torch.Tensor] = {}
+        last = max(taps, key=list(TAPS).index, default="")
+
+        def hook(name: str) -> Callable[..., None]:
+            def keep(module: Any, arguments: Any, output: Any) -> None:
+                seen[name] = (output[0] if isinstance(output, tuple) else output).float()
+                if name == last and not predict:
+                    raise _EnoughError
+
+            return keep
+
+        handles = [self._unet.get_submodule(TAPS[name]).register_forward_hook(hook(name)) for name in taps]
+        noise: torch.Tensor | None = None
+        try:
+            noise = self._unet(
+                sample,
+                step,
+                text,
+                down_block_additional_residuals=tuple(down) if down else None,
+                mid_block_additional_residual=middle,
+                return_dict=False,
+            )[0].float()
+        except _EnoughError:
+            pass
+        finally:
+            for handle in handles:
+                handle.remove()
+        return noise, [seen[name] for name in taps]
+
+    def _in_batches(
+        self, networks: tuple[str, ...], count: int, row_bytes: int, run: Callable[[slice], Any]
+    ) -> list[Any]:
+        """What ``run`` gives for each batch with these networks; a size that was too large is not tried again."""
+        self._use(*networks)
+        size = min(self._fitting(networks, row_bytes), self._batch or count)
+        found = []
+        try:
+            for rows, one in devices.in_batches(count, size, run, silent, ""):
+                if len(rows) < size and rows[-1] < count - 1:
+                    self._sizes[networks[0]] = len(rows)
+                found.append(one)
+        except MeshKinError as error:
+            if error.code != "memory-low" or not self._together or self.device.type == "cpu":
+                raise
+            self._together = False  # from here on what is idle leaves the device
+            return self._in_batches(networks, count, row_bytes, run)
+        return found
+
+    def _fitting(self, networks: tuple[str, ...], row_bytes: int) -> int:
+        return self._sizes.get(networks[0]) or devices.batch_size(self.device, row_bytes)
+
+    def _row_bytes(self, latents: torch.Tensor) -> int:
+        pixels = latents.shape[2] * latents.shape[3]
+        return int(pixels * self._unet.config.block_out_channels[0] * self.dtype.itemsize * _UNET_ROW)
+
+    def _picture_bytes(self, pictures: torch.Tensor) -> int:
+        pixels = pictures.shape[2] * pictures.shape[3]
+        return int(pixels * self._vae.config.block_out_channels[0] * self.dtype.itemsize * _VAE_ROW)
+
+    def _images(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self._last(pictures.to(self.device, self.dtype))
+
+    @staticmethod
+    def _last(images: torch.Tensor) -> torch.Tensor:
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def _load(self, kind: Any, folder: Path, **more: Any) -> Any:
+        """One network, in our precision, still on the CPU."""
+        variant = "fp16" if ".fp16." in weights_file(folder).name else None
+        wanted = {"use_safetensors": True, "local_files_only": True, "variant": variant, "output_loading_info": True}
+        precision = {"dtype" if more else "torch_dtype": self.dtype}
+        try:
+            network, found = kind.from_pretrained(folder, **wanted, **precision, **more)
+        except (OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+            raise _wrong(folder, f"cannot be loaded: {error}") from error
+        if missing := sorted(found["missing_keys"]):
+            raise _wrong(folder, f"lacks {len(missing)} of its tensors, such as {missing[0]}")
+        if found["mismatched_keys"]:
+            raise _wrong(folder, f"has tensors of other sizes than its config.json says: {found['mismatched_keys']}")
+        return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+    def _networks(self) -> dict[str, list[Any]]:
+        named = {name: getattr(self, name) for name in ("_text_encoder", "_vae", "_unet", "_controls")}
+        return {name: one if isinstance(one, list) else [one] for name, one in named.items()}
+
+    def _all_fit(self) -> bool:
+        if self.device.type != "cuda":
+            return True
+        weights = sum(_bytes(one) for networks in self._networks().values() for one in networks)
+        return weights + _ROOM <= torch.cuda.mem_get_info(self.device)[0]
+
+    def _use(self, *names: str) -> None:
+        """Have these networks on the device; where not all fit, the others make room first."""
+        idle = [] if self._together else [name for name in self._networks() if name not in names]
+        for wanted, place in ((idle, torch.device("cpu")), (names, self.device)):
+            for name in wanted:
+                for network in self._networks()[name]:
+                    if next(network.parameters()).device.type != place.type:
+                        network.to(place)
+
+
+class _EnoughError(Exception):
+    """All that was wanted of the UNet is there."""
+
+
+def _bytes(network: Any) -> int:
+    return sum(value.numel() * value.element_size() for value in network.parameters())
+
+
+def _wrong(folder: Path, what: str) -> ModelError:
+    return ModelError(
+        "model-wrong", f"The model in {folder} {what}.", "Choose a folder with a Stable Diffusion 1.x model."
+    )
+
+
+def _quieten() -> None:
+    """Keep the libraries from writing bars and advice to the worker's log."""
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
