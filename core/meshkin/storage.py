@@ -42,6 +42,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MESHKIN_CACHE") or home() / "cache")
 
 
+def map_path(key: str) -> Path:
+    """The cache file of the map with this key, there or not."""
+    return cache_folder() / "maps" / f"{key}.npz"
+
+
 @contextlib.contextmanager
 def readable_failure(path: Path, doing: str) -> Iterator[None]:
     """Turn an OSError raised inside the block into a :class:`StorageError` that names ``path`` and the fix."""

@@ -63,6 +63,10 @@ class Match:
     target_faces: NDArray[np.int32]
     notes: dict[str, Any] = field(default_factory=dict)
 
+    def swapped(self) -> Match:
+        """The same match with source and target exchanged."""
+        return Match(self.to_target, self.to_source, self.target_faces, self.source_faces, self.notes)
+
     def save(self, path: Path) -> None:
         """Write MAP.npz: ``face``, ``barycentric``, ``vertex``, ``confidence`` for each target vertex, the same for
         each source vertex with the prefix ``inverse_``, ``source_faces``, ``target_faces`` and ``notes`` (JSON).

@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .point_pairs import Pairs
 from .progress import Progress
-from .scene import attributes, materials, passes, weights
+from .scene import attributes, look, matches, materials, passes, weights
+from .scene import pairs as point_pairs
 from .scene import snapshot as snapshots
 from .scene.objects import FEATURES_PROPERTY, Handle, described
 from .snapshot import Snapshot
@@ -57,6 +59,12 @@ class Options:
         margin: pixels by which a texture's islands are grown.
         limit: most groups that a vertex may be weighted to.
         names: the attributes to transfer; () for all.
+        pairs: point pairs that guide the match, each a vertex number of the source's own mesh and one of the
+            target's, or points in their own coordinates; None for the empties in the scene
+            (:mod:`meshkin.scene.pairs`), () for none.
+        flip: whether to take the mirrored answer; None for what it was when the two were last matched, if the point
+            pairs are still the same.
+        through: an object that others are matched through, so that all of a set are consistent.
     """
 
     features: str = "auto"
@@ -73,6 +81,9 @@ class Options:
     margin: int = 8
     limit: int = 4
     names: tuple[str, ...] = ()
+    pairs: Pairs | None = None
+    flip: bool | None = None
+    through: bpy.types.Object | None = None
 
 
 @dataclass
@@ -112,6 +123,23 @@ class _Described:
     recipe: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Two objects, the cache file of their map, and what it was guided by."""
+
+    source: _Described
+    target: _Described
+    map: str
+    flip: bool = False
+    pairs: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
+
+    def remember(self) -> None:
+        """Note on the target what its match is."""
+        source, target = self.source.handle.get(), self.target.handle.get()
+        shapes = self.source.snapshot, self.target.snapshot
+        matches.remember(source, target, shapes, Path(self.map).stem, self.flip, self.pairs)
+
+
 def features(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
     """Compute (or take from the cache) the features of objects and show them as attributes on their meshes.
 
@@ -142,23 +170,64 @@ def match(source: bpy.types.Object, target: bpy.types.Object, options: Options =
     """Match two objects both ways; ``data["map"]`` is the path of the map's .npz file in the cache.
 
     Writes the shared PCA colours on both (on the source only if it can be written to) and
-    ``meshkin_match_confidence`` on the target.
-    Raises as :func:`features`, and InputError ``same-object``.
+    ``meshkin_match_confidence`` on the target, which remembers the match.
+    Raises as :func:`features` and :func:`meshkin.scene.pairs.vertices`, and InputError ``same-object``,
+    ``pairs-through`` (point pairs given as an option, or flipped, together with ``through``).
     """
     with _job_folder() as folder:
         snapshots.check_writable(target)
-        one, two, path = yield from _match(source, target, options, folder)
-        found = Match.load(Path(path))
-        colours = yield from _colours([one, two], options, folder)
-        for end in (one, two):
-            snapshots.check_unchanged(end.handle.get(), end.snapshot)
-        _write_colours(colours)
-        confidence = found.to_source.confidence
-        attributes.write(two.handle.get(), "match_confidence", confidence[two.snapshot.original])
+        made = yield from _match(source, target, options, folder)
+        found = Match.load(Path(made.map))
+        colours = yield from _colours([made.source, made.target], options, folder)
+        _write_matches([made], [found], colours)
+    confidence = found.to_source.confidence
+    names = f"“{made.source.handle.name}” and “{made.target.handle.name}”"
     return Report(
-        f"“{one.handle.name}” and “{two.handle.name}” are matched: confidence {confidence.mean():.0%} on average.",
-        [],
-        {"map": path, "confidence": float(confidence.mean()), "recipe": one.recipe},
+        f"{names} are matched: confidence {confidence.mean():.0%} on average.",
+        _guidance(made) + list(found.notes.get("sentences", [])),
+        {
+            "map": made.map,
+            "confidence": float(confidence.mean()),
+            "recipe": made.source.recipe,
+            "pairs": made.pairs.tolist(),
+            "flip": made.flip,
+            "notes": found.notes,
+        },
+    )
+
+
+def match_set(objects: Iterable[bpy.types.Object], reference: bpy.types.Object, options: Options = Options()) -> Job:
+    """Match every object to one reference, which is the source; ``data["maps"]`` holds each one's map by its name.
+
+    With ``Options(through=reference)``, :func:`match` and :func:`transfer` between any two of them join these maps.
+    Writes and raises as :func:`match`, and InputError ``nothing-selected``.
+    """
+    handles = [Handle.of(obj) for obj in objects if obj != reference]
+    if not handles:
+        raise InputError("nothing-selected", "No object was given beside the reference.", "Select two or more.")
+    centre = Handle.of(reference)
+    _check_direct(options)
+    for handle in handles:
+        snapshots.check_writable(handle.get())
+    with _job_folder() as folder:
+        made = []
+        for handle in handles:
+            made.append((yield from _match_directly(centre, handle, options, folder)))
+        found = [Match.load(Path(one.map)) for one in made]
+        colours = yield from _colours([made[0].source, *(one.target for one in made)], options, folder)
+        _write_matches(made, found, colours)
+    sentences = [
+        f"“{one.target.handle.name}”: {text}"
+        for one, match in zip(made, found, strict=True)
+        for text in [
+            f"confidence {match.to_source.confidence.mean():.0%} on average.",
+            *match.notes.get("sentences", []),
+        ]
+    ]
+    return Report(
+        f"{len(made)} objects are matched to “{centre.name}”, and through it to each other.",
+        sentences,
+        {"reference": centre.name, "maps": {one.target.handle.name: one.map for one in made}},
     )
 
 
@@ -181,10 +250,11 @@ def transfer(
         check, _ = _CARRIERS[name]
         check(source, target, options)
     with _job_folder() as folder:
-        one, two, path = yield from _match(source, target, options, folder)
+        made = yield from _match(source, target, options, folder)
+        one, two = made.source, made.target
         for end, name in ((one, "source"), (two, "target")):
             end.snapshot.save(folder / f"{name}.npz")
-        job = _Transfer(one, two, path, folder, options)
+        job = _Transfer(one, two, made.map, folder, options)
         writes = []
         for name in wanted:
             _, carry = _CARRIERS[name]
@@ -192,10 +262,11 @@ def transfer(
         snapshots.check_writable(two.handle.get())
         snapshots.check_unchanged(two.handle.get(), two.snapshot)
         details = [sentence for write in writes for sentence in write()]
+        made.remember()
     return Report(
         f"“{one.handle.name}” gave “{two.handle.name}” its {' and '.join(wanted)}.",
         details,
-        {"map": path, "written": wanted},
+        {"map": made.map, "written": wanted},
     )
 
 
@@ -236,10 +307,17 @@ def _plan(snapshot: Snapshot, options: Options) -> Generator[Progress, None, dic
     return (yield from client.shared().run("plan", {"shape": snapshot.key, "choice": choice, "device": options.device}))
 
 
-def _describe(handle: Handle, options: Options, folder: Path) -> Generator[Progress, None, _Described]:
-    """The object's features in the cache, computed if they are not there."""
+def _read(handle: Handle) -> Generator[Progress, None, Snapshot]:
+    """The object as it is now."""
     yield Progress("Reading the mesh", 0)
-    snapshot = snapshots.take(handle.get()).check()
+    return snapshots.take(handle.get()).check()
+
+
+def _describe(
+    handle: Handle, options: Options, folder: Path, snapshot: Snapshot | None = None
+) -> Generator[Progress, None, _Described]:
+    """The object's features in the cache, computed if they are not there."""
+    snapshot = snapshot or (yield from _read(handle))
     plan = yield from _plan(snapshot, options)
     path = plan["features"]
     if path is None or (options.pictures and plan["recipe"]["views"]):
@@ -301,21 +379,86 @@ def _seen_sentence(one: _Described, values: dict[str, NDArray[Any]]) -> str:
 
 def _match(
     source: bpy.types.Object, target: bpy.types.Object, options: Options, folder: Path
-) -> Generator[Progress, None, tuple[_Described, _Described, str]]:
-    """Both objects' features and the path of their map in the cache."""
+) -> Generator[Progress, None, _Found]:
+    """Both objects' features and their map in the cache, made directly or through a third object."""
     if source == target:
         raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
-    ends = []
-    for name, handle in (("source", Handle.of(source)), ("target", Handle.of(target))):
-        ends.append((yield from _describe(handle, options, folder / name)))
-    one, two = ends
+    one, two = Handle.of(source), Handle.of(target)
+    if options.through is None:
+        return (yield from _match_directly(one, two, options, folder))
+    _check_direct(options)
+    centre = Handle.of(options.through)
+    if centre == one:
+        return (yield from _match_directly(one, two, options, folder))
+    first = yield from _match_directly(centre, one, options, folder)
+    if centre == two:
+        return (yield from _join(first, None, folder))
+    return (yield from _join(first, (yield from _match_directly(centre, two, options, folder)), folder))
+
+
+def _match_directly(
+    source: Handle, target: Handle, options: Options, folder: Path
+) -> Generator[Progress, None, _Found]:
+    """The map between two objects, guided by point pairs: those that cannot be used are told before the work."""
+    shapes = (yield from _read(source)), (yield from _read(target))
+    ends = source.get(), target.get()
+    pairs = point_pairs.vertices(*ends, shapes, options.pairs)
+    flip = matches.was_flipped_with(*ends, pairs) if options.flip is None else options.flip
+    one = yield from _describe(source, options, folder / "source", shapes[0])
+    two = yield from _describe(target, options, folder / "target", shapes[1])
     arguments: dict[str, Any] = {"source_features": one.features, "target_features": two.features}
-    arguments["keys"] = [one.key, two.key]
-    for name, end in zip(("source", "target"), ends, strict=True):
-        arguments[name] = str(folder / f"{name}-shape.npz")
-        end.snapshot.save(folder / f"{name}-shape.npz")
+    arguments |= {"keys": [one.key, two.key], "pairs": pairs.tolist(), "flip": flip}
+    arguments |= _shape_files({"source": one, "target": two}, folder)
     result = yield from client.shared().run("match", arguments)
-    return one, two, result["map"]
+    return _Found(one, two, result["map"], flip, pairs)
+
+
+def _join(first: _Found, second: _Found | None, folder: Path) -> Generator[Progress, None, _Found]:
+    """The map between what two maps of one source go to; or, with one map alone, from its target to its source."""
+    target = second.target if second else first.source
+    shapes = {"through": first.source, "source": first.target, "target": target}
+    arguments = {"first": first.map, "second": second.map if second else None, **_shape_files(shapes, folder)}
+    result = yield from client.shared().run("compose", arguments)
+    return _Found(first.target, target, result["map"])
+
+
+def _shape_files(shapes: dict[str, _Described], folder: Path) -> dict[str, str]:
+    """Snapshots as files that a worker reads; their paths by name."""
+    paths = {name: folder / f"{name}-shape.npz" for name in shapes}
+    for name, shape in shapes.items():
+        shape.snapshot.save(paths[name])
+    return {name: str(path) for name, path in paths.items()}
+
+
+def _check_direct(options: Options) -> None:
+    if options.pairs or options.flip:
+        raise InputError(
+            "pairs-through",
+            "Objects of a set cannot share one list of point pairs, nor be flipped together.",
+            "Mark the points by empties in the scene, or match two objects without the set's reference.",
+        )
+
+
+def _write_matches(
+    made: list[_Found], found: list[Match], colours: list[tuple[_Described, dict[str, NDArray[Any]]]]
+) -> None:
+    """Write what new matches show: features as colours, confidence, and where the map is."""
+    for one in made:
+        for end in (one.source, one.target):
+            snapshots.check_unchanged(end.handle.get(), end.snapshot)
+    _write_colours(colours)
+    for one, match in zip(made, found, strict=True):
+        source, target = one.source.handle.get(), one.target.handle.get()
+        attributes.write(target, look.CONFIDENCE, match.to_source.confidence[one.target.snapshot.original])
+        one.remember()
+        look.repaint(source, target)
+
+
+def _guidance(made: _Found) -> list[str]:
+    """What guided a match, a sentence each."""
+    count = len(made.pairs)
+    pairs = [f"{count} point pair{'s' if count > 1 else ''} guided it."] if count else []
+    return pairs + (["It is flipped: left is matched to right."] if made.flip else [])
 
 
 # Transfers: what each needs, how it is carried, how it is written -------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 from meshkin.errors import StorageError
 from meshkin.features import cache
 from meshkin.features.cache import Features
-from meshkin.storage import write_file
+from meshkin.storage import map_path, write_file
 from meshkin.surface_map import Match, SurfaceMap
 
 
@@ -96,7 +96,7 @@ def test_a_damaged_file_is_absent_and_removed(damage: str) -> None:
 def test_a_map_is_usable_or_removed() -> None:
     number, share = np.zeros(4, np.int32), np.ones(4, np.float32)
     one = SurfaceMap(number, np.full((4, 3), 1 / 3, np.float32), number, share)
-    path = cache.map_path("ab12")
+    path = map_path("ab12")
     assert not cache.usable_map(path)
     Match(one, one, np.zeros((1, 3), np.int32), np.zeros((1, 3), np.int32)).save(path)
     assert cache.usable_map(path)

@@ -54,11 +54,6 @@ def features_path(key: str) -> Path:
     return cache_folder() / "features" / f"{key}.safetensors"
 
 
-def map_path(key: str) -> Path:
-    """The cache file of the map with this key, there or not."""
-    return cache_folder() / "maps" / f"{key}.npz"
-
-
 def save(key: str, found: Features) -> Path:
     """Keep features under ``key``, in half precision, then :func:`trim` the cache; the file's path.
 

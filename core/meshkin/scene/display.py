@@ -68,6 +68,11 @@ def is_shown() -> bool:
     return any(KEPT in item for item in bpy.data.screens) or any(KEPT in item for item in bpy.data.meshes)
 
 
+def shown() -> str:
+    """The colour attribute that :func:`show` made active, of whichever mesh shows one; "" where none does."""
+    return next((mesh.color_attributes.active_color_name for mesh in bpy.data.meshes if KEPT in mesh), "")
+
+
 def _screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.types.View3DShading]]]]:
     """The screens in sight, and the number and shading of each of their 3D views."""
     for window in bpy.context.window_manager.windows:

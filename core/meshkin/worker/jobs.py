@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..progress import Report, silent
 from ..snapshot import Snapshot
-from ..storage import models_folder, write_file
+from ..storage import map_path, models_folder, write_file
 from ..surface_map import Match
 from ..views import Passes
 
@@ -89,21 +89,51 @@ def match(arguments: Arguments, report: Report) -> Result:
     """Match two shapes into the cache.
 
     Arguments: ``source``, ``target`` (snapshot files), ``source_features``, ``target_features`` (cache files),
-    ``keys`` (their two cache keys). Result: ``map``, the cache file.
+    ``keys`` (their two cache keys), ``pairs`` ([source vertex, target vertex] rows), ``flip``. Result: ``map``, the
+    cache file.
     """
     from ..features import cache
     from ..matching import MATCHER_VERSION
     from ..matching import match as matcher
 
-    text = json.dumps([MATCHER_VERSION, *arguments["keys"]])
-    path = cache.map_path(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+    guidance: dict[str, Any] = {}
+    if arguments["pairs"]:
+        guidance["pairs"] = np.array(arguments["pairs"], np.int64)
+    if arguments["flip"]:
+        guidance["flip"] = True
+    path = _map_path(MATCHER_VERSION, *arguments["keys"], arguments["pairs"], arguments["flip"])
     if cache.usable_map(path):
         return {"map": str(path)}
     ends = _ends(arguments)
     found = [cache.read(Path(arguments[f"{name}_features"])) for name in ("source", "target")]
     one, two = found
-    result = matcher(*ends, one.features, two.features, one.confidence, two.confidence, report)
+    result = matcher(*ends, one.features, two.features, one.confidence, two.confidence, report, **guidance)
     result.save(path)
+    return {"map": str(path)}
+
+
+def compose(arguments: Arguments, report: Report) -> Result:
+    """Match two shapes through a third one that both are matched to, into the cache.
+
+    Arguments: ``first``, ``second`` (maps whose source is the third shape, and whose targets are the two shapes;
+    ``second`` is None where the third shape is the target), ``through``, ``source``, ``target`` (snapshot files).
+    Result: ``map``, the cache file.
+    """
+    from ..features import cache
+    from ..matching.compose import COMPOSE_VERSION, compose_matches
+
+    path = _map_path(COMPOSE_VERSION, *(Path(arguments[name] or "").stem for name in ("first", "second")))
+    if cache.usable_map(path):
+        return {"map": str(path)}
+    report("Joining maps", 0)
+    first = Match.load(Path(arguments["first"]))
+    if arguments["second"] is None:
+        first.swapped().save(path)
+        return {"map": str(path)}
+    second = Match.load(Path(arguments["second"]))
+    middle = Snapshot.load(Path(arguments["through"])).vertices
+    source, target = (shape.vertices for shape in _ends(arguments))
+    compose_matches(first, second, middle, source, target).save(path)
     return {"map": str(path)}
 
 
@@ -198,6 +228,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "features": features,
     "colours": colours,
     "match": match,
+    "compose": compose,
     "attributes": transfer_attributes,
     "weights": transfer_weights,
     "texture": transfer_texture,
@@ -213,6 +244,11 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
 def run(kind: str, arguments: Arguments, report: Report = silent) -> Result:
     """Do one job here, in this process."""
     return JOBS[kind](arguments, report)
+
+
+def _map_path(*parts: Any) -> Path:
+    """The cache file of the map that is made from these JSON values."""
+    return map_path(hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest())
 
 
 def _ends(arguments: Arguments) -> tuple[Snapshot, Snapshot]:

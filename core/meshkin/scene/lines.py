@@ -1,0 +1,158 @@
+"""Lines in the viewport from points of the source to their kin on the target; nothing is added to the scene.
+
+They follow objects that are moved, are hidden with them, and are there until they are hidden or another file is
+opened. Point pairs are drawn too, thicker.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import gpu
+import numpy as np
+from gpu_extras.batch import batch_for_shader
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from . import look, matches, pairs
+from .objects import Handle
+
+COUNT = 60
+"""Lines drawn, unless another number is wanted."""
+WIDTH, PAIR_WIDTH = 1.5, 4.0
+"""Pixels."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What is drawn.
+
+    Attributes:
+        source, target: the two objects.
+        starts, ends: float64 (N, 3), in the coordinates of source and target.
+        colours: float32 (N, 4).
+    """
+
+    source: Handle
+    target: Handle
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    colours: NDArray[np.float32]
+
+
+_shown: Lines | None = None
+_handler: Any = None
+
+
+def show(source: bpy.types.Object, target: bpy.types.Object, count: int = COUNT) -> None:
+    """Draw lines between ``count`` points, spread evenly over the source, and their kin on the target.
+
+    Raises as :func:`meshkin.scene.matches.load`.
+    """
+    global _shown, _handler
+    found = matches.load(source, target)
+    rows = spread(found.source.vertices, np.unique(found.source.faces), count)
+    kin = found.match.to_target.pull(found.target.vertices, found.match.target_faces)[rows]
+    shade = look.place_colours(found.source)[rows]
+    sure = 0.15 + 0.85 * found.match.to_target.confidence[rows]
+    _shown = Lines(
+        Handle.of(source),
+        Handle.of(target),
+        _moved(source.matrix_world.inverted_safe(), found.source.vertices[rows] + found.source.location),
+        _moved(target.matrix_world.inverted_safe(), kin + found.target.location),
+        np.hstack((shade, sure[:, None])).astype(np.float32),
+    )
+    if _handler is None and not bpy.app.background:
+        _handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+
+
+def hide() -> None:
+    """Draw no lines any more."""
+    global _shown, _handler
+    _shown = None
+    if _handler is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_handler, "WINDOW")
+        _handler = None
+
+
+def is_shown() -> bool:
+    """Whether lines are drawn."""
+    return _shown is not None
+
+
+def refresh() -> None:
+    """Draw the lines of the two objects' newest match, if lines are drawn; none where there is no match any more."""
+    if _shown is not None:
+        try:
+            show(_shown.source.get(), _shown.target.get(), len(_shown.starts))
+        except InputError:
+            hide()
+
+
+def segments() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """The lines as they are now: start and end in the world (N, 2, 3), and colours (N, 4); none for a hidden object."""
+    ends = _ends()
+    if ends is None or _shown is None:
+        return np.empty((0, 2, 3)), np.empty((0, 4), np.float32)
+    source, target = ends
+    points = _moved(source.matrix_world, _shown.starts), _moved(target.matrix_world, _shown.ends)
+    return np.stack(points, axis=1), _shown.colours
+
+
+def pair_segments() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """The point pairs of the two objects, as :func:`segments` gives the lines."""
+    ends = _ends()
+    found = pairs.between(*ends) if ends else []
+    points = [[one.matrix_world.translation[:] for one in (pair.source, pair.target)] for pair in found]
+    hues = [(*colorsys.hsv_to_rgb(0.618 * index % 1, 0.7, 1.0), 1.0) for index in range(len(found))]
+    return np.array(points, np.float64).reshape(-1, 2, 3), np.array(hues, np.float32).reshape(-1, 4)
+
+
+def spread(vertices: NDArray[np.floating], usable: NDArray[np.integer], count: int) -> NDArray[np.int64]:
+    """``count`` of the ``usable`` vertices, each the farthest from those before it (Gonzalez 1985), int64 (N,)."""
+    places = np.asarray(vertices, np.float64)[usable]
+    chosen = [int(np.linalg.norm(places - places.mean(axis=0), axis=1).argmax())]
+    distance = np.linalg.norm(places - places[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(usable)) and distance.max() > 0:
+        chosen.append(int(distance.argmax()))
+        np.minimum(distance, np.linalg.norm(places - places[chosen[-1]], axis=1), out=distance)
+    return np.asarray(usable, np.int64)[chosen]
+
+
+def _ends() -> tuple[bpy.types.Object, bpy.types.Object] | None:
+    """The two objects, if both are there and to be seen."""
+    if _shown is None:
+        return None
+    try:
+        source, target = _shown.source.get(), _shown.target.get()
+    except InputError:
+        return None
+    return (source, target) if source.visible_get() and target.visible_get() else None
+
+
+def _moved(matrix: Any, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    values = np.array(matrix, np.float64)
+    moved: NDArray[np.float64] = points @ values[:3, :3].T + values[:3, 3]
+    return moved
+
+
+def _draw() -> None:
+    shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")
+    gpu.state.blend_set("ALPHA")
+    gpu.state.depth_test_set("LESS_EQUAL")
+    for width, (points, colours) in ((WIDTH, segments()), (PAIR_WIDTH, pair_segments())):
+        if len(points):
+            content = {
+                "pos": points.reshape(-1, 3).astype(np.float32),
+                "color": np.repeat(colours, 2, axis=0),
+            }
+            batch = batch_for_shader(shader, "LINES", content)
+            shader.bind()
+            shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
+            shader.uniform_float("lineWidth", width)
+            batch.draw(shader)
+    gpu.state.depth_test_set("NONE")
+    gpu.state.blend_set("NONE")
