@@ -118,7 +118,7 @@ def test_a_torn_triangle_goes_to_one_of_its_sides() -> None:
     """Two far apart patches: a point between corners that went to different ones goes to the nearer corner's."""
     square = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float64)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-    both = np.vstack((square, square + (50, 0, 0)))
+    both = np.vstack((square, square + np.array([50, 0, 0])))
     both_faces = np.vstack((faces, faces + 4)).astype(np.int32)
     ones = np.ones(4, np.float32)
     image = np.array([0, 0, 2, 2], np.int32)  # corners 0 and 3 stay, 1 and 2 go to the second patch
