@@ -14,8 +14,9 @@ from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
 from meshkin.transfer import texels
+from meshkin.transfer.sampling import sample
 from meshkin.transfer.texels import TexelMap, dilate, texel_map
-from meshkin.transfer.texture import sample, transfer_texture
+from meshkin.transfer.texture import transfer_texture
 
 Array = shapes.Array
 

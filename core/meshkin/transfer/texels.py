@@ -12,16 +12,17 @@ from scipy.ndimage import distance_transform_edt
 from ..errors import InputError
 from ..matching.geometry import blocks, expand, nearest_on_triangles
 from ..progress import Report, silent
+from .islands import opposite
+from .threads import in_order
 
 LARGEST = 16_384
 """Largest width of a picture, pixels."""
 TILES = 64
 """Most tiles that one triangle may span in the UV layout."""
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 """Most texels looked at at a time."""
 REACH = np.sqrt(0.5)
 """Half a texel's diagonal: within this distance of a texel's centre lies whatever touches the texel."""
-FREE = np.uint64(2**64 - 1)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -29,11 +30,11 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TexelMap:
-    """A square picture's texels on the surface. Row 0 is the top of the picture, where v = 1.
+    """A picture's texels on the surface. Row 0 is the top of the picture, where v = 1.
 
     Attributes:
-        face: int32 (S, S), the triangle that the texel shows, -1 for none.
-        barycentric: float32 (S, S, 3), where in that triangle; non-negative, rows sum to 1; 0 for none.
+        face: int32 (H, W), the triangle that the texel shows, -1 for none.
+        barycentric: float32 (H, W, 3), where in that triangle; non-negative, rows sum to 1; 0 for none.
     """
 
     face: NDArray[np.int32]
@@ -41,13 +42,15 @@ class TexelMap:
 
     @property
     def covered(self) -> NDArray[np.bool_]:
-        """Where a triangle is shown, bool (S, S)."""
+        """Where a triangle is shown, bool (H, W)."""
         covered: NDArray[np.bool_] = self.face >= 0
         return covered
 
 
-def texel_map(uvs: NDArray[np.floating], size: int, report: Report = silent) -> TexelMap:
-    """Lay a UV layout over a square picture.
+def texel_map(
+    uvs: NDArray[np.floating], size: int | tuple[int, int], report: Report = silent, wrap: bool = True
+) -> TexelMap:
+    """Lay a UV layout over a picture.
 
     A texel shows the triangle that its centre lies in (of several, the first), else the nearest point of the nearest
     triangle that touches it, so that islands are covered up to and including their borders. UVs outside [0, 1] come in
@@ -55,75 +58,127 @@ def texel_map(uvs: NDArray[np.floating], size: int, report: Report = silent) -> 
 
     Args:
         uvs: (F, 3, 2), corner UVs of each triangle, v up.
-        size: width and height of the picture, pixels.
+        size: width and height of the picture, or its (height, width), pixels.
         report: told the share done; may raise Cancelled.
+        wrap: False leaves out what lies outside [0, 1] (one tile of several).
 
     Raises:
         InputError: ``texture-size`` (not within 1 .. 16384), ``uvs-range`` (a triangle spans more than 64 tiles).
     """
-    if not 1 <= size <= LARGEST:
+    height, width = (size, size) if isinstance(size, int) else size
+    if not (1 <= height <= LARGEST and 1 <= width <= LARGEST):
         raise InputError(
-            "texture-size", f"A texture cannot be {size} pixels wide.", f"Choose a size from 1 to {LARGEST}."
+            "texture-size", f"A texture cannot be {width} pixels wide.", f"Choose a size from 1 to {LARGEST}."
         )
     # Texel (row i, column j) has its centre at (x, y) = (j, i).
-    corners = np.asarray(uvs, np.float64) * (size, -size) + (-0.5, size - 0.5)
+    corners = np.asarray(uvs, np.float64) * (width, -height) + (-0.5, height - 0.5)
     edges = corners[:, 1:] - corners[:, :1]
     doubled = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    triangles = np.flatnonzero(np.abs(np.nan_to_num(doubled, nan=0, posinf=0, neginf=0)) > 1e-9)
-    if len(triangles) and np.ptp(corners[triangles], axis=1).max() > TILES * size:
+    doubled = np.nan_to_num(doubled, nan=0, posinf=0, neginf=0)
+    shown = np.abs(doubled) > 1e-9
+    triangles = np.flatnonzero(shown)
+    if len(triangles) and (np.ptp(corners[triangles], axis=1) > TILES * np.array([width, height])).any():
         raise InputError("uvs-range", f"A face spans more than {TILES} tiles of the UV map.", "Scale its UVs down.")
-    # The nearest triangle's squared distance in the upper half, its number in the lower: the least key wins a texel.
-    keys = np.full(size * size, FREE)
-    barycentric = np.zeros((size * size, 3), np.float32)
+    face_of = np.full(height * width, -1, np.int32)
+    barycentric = np.zeros((height * width, 3), np.float32)
 
-    def claim(texel: Integers, face: Integers, distance: NDArray[np.float32], weights: NDArray[np.floating]) -> None:
-        key = distance.view(np.uint32).astype(np.uint64) << np.uint64(32) | face.astype(np.uint64)
-        np.minimum.at(keys, texel, key)
-        won = keys[texel] == key
-        barycentric[texel[won]] = weights[won]
+    def texels_of(x: Integers, y: Integers) -> tuple[Integers, NDArray[np.bool_] | slice]:
+        """The texels' numbers, and which of them are in the picture."""
+        if wrap:
+            return y % height * width + x % width, slice(None)
+        return y * width + x, (x >= 0) & (x < width) & (y >= 0) & (y < height)
 
-    for share, spans in _spans(corners, triangles, 0.0):
-        report("Laying out texels", share / 2)
+    def laid(block: tuple[float, _Spans]) -> tuple[float, Integers, Integers, NDArray[np.float32]]:
+        share, spans = block
         span, along = expand(spans.width)
-        texel = (spans.y % size * size)[span] + (spans.x[span] + along) % size
-        face = spans.face[span]
-        claim(texel, face, np.zeros(len(face), np.float32), _inside(corners, doubled, spans, span, along))
-    for share, spans in _spans(corners, triangles, REACH):
+        texel, here = texels_of(spans.x[span] + along, spans.y[span])
+        span, along, texel = span[here], along[here], texel[here]
+        free = np.flatnonzero(face_of[texel] < 0)
+        if len(free) < len(texel):
+            span, along, texel = span[free], along[free], texel[free]
+        return share, texel, spans.face[span], _inside(corners, doubled, spans, span, along)
+
+    for share, texel, face, weights in in_order(laid, _spans(corners, triangles, 0.0)):
+        report("Laying out texels", share / 2)
+        # Of several values for one texel the last stays: backwards, that is the first triangle's. Blocks that were
+        # computed ahead may bring texels that have been taken meanwhile.
+        taken = face_of[texel]
+        if (taken >= 0).any():
+            free = np.flatnonzero(taken < 0)
+            texel, face, weights = texel[free], face[free], weights[free]
+        face_of[texel[::-1]] = face[::-1]
+        barycentric[texel[::-1]] = weights[::-1]
+    found: list[tuple[Integers, Floats, Integers, Floats]] = []
+    outer = np.flatnonzero(shown & _bordering(uvs, doubled))
+    for share, spans in _spans(corners, outer, REACH):
         report("Laying out texels", 0.5 + share / 2)
         span, along = expand(spans.width)
-        x = spans.x[span] + along
-        texel = (spans.y % size * size)[span] + x % size
-        left = np.flatnonzero(keys[texel] >> np.uint64(32) > 0)
-        points = np.stack([x[left], spans.y[span[left]]], axis=1).astype(np.float64)
+        x, y = spans.x[span] + along, spans.y[span]
+        texel, here = texels_of(x, y)
+        left = np.zeros(len(texel), bool)
+        left[here] = True
+        left[left] = face_of[texel[left]] < 0
+        points = np.stack([x[left], y[left]], axis=1).astype(np.float64)
         face = spans.face[span[left]]
-        weights, squares = nearest_on_triangles(points, corners[face])
+        near, squares = nearest_on_triangles(points, corners[face])
         touching = squares <= REACH**2
-        # Not below the least positive number: a distance of 0 is a centre inside.
-        distance = np.maximum(squares[touching], 1e-30).astype(np.float32)
-        claim(texel[left[touching]], face[touching], distance, weights[touching])
-    face_of = np.where(keys == FREE, -1, (keys & np.uint64(2**32 - 1)).astype(np.int64)).astype(np.int32)
-    return TexelMap(face_of.reshape(size, size), barycentric.reshape(size, size, 3))
+        found.append((texel[left][touching], squares[touching], face[touching], near[touching]))
+    if found:
+        texel, squares, face, near = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        order = np.lexsort((face, squares, texel))[::-1]  # backwards: the nearest stays
+        face_of[texel[order]] = face[order]
+        barycentric[texel[order]] = near[order]
+    return TexelMap(face_of.reshape(height, width), barycentric.reshape(height, width, 3))
+
+
+def _bordering(uvs: NDArray[np.floating], doubled: Floats) -> NDArray[np.bool_]:
+    """Which triangles have an edge at the border of their island or at a fold, bool (F,): only they reach out of it.
+
+    ``doubled`` is twice each triangle's signed area.
+    """
+    places = np.nan_to_num(np.asarray(uvs, np.float32)) + np.float32(0)  # no minus zeros
+    point = np.unique(places.reshape(-1, 2).copy().view(np.uint64), return_inverse=True)[1].reshape(-1, 3)
+    across = opposite(point)
+    inner = (across >= 0) & (np.sign(doubled)[across] == np.sign(doubled)[:, None])
+    return np.asarray(~inner.all(axis=1))
 
 
 def dilate(pixels: NDArray[np.float32], covered: NDArray[np.bool_], margin: int) -> None:
     """Grow the covered texels of a picture by ``margin`` pixels, in place: each takes the nearest covered one's value.
 
     Args:
-        pixels: float32 (S, S, C), changed.
-        covered: bool (S, S).
+        pixels: float32 (H, W, C), changed.
+        covered: bool (H, W).
+        margin: pixels, 0 or more.
+    """
+    border, nearest = margin_of(covered, margin)
+    flat = pixels.reshape(-1, pixels.shape[2])
+    flat[border] = flat[nearest]
+    if not np.shares_memory(flat, pixels):
+        pixels[...] = flat.reshape(pixels.shape)
+
+
+def margin_of(covered: NDArray[np.bool_], margin: int) -> tuple[Integers, Integers]:
+    """The texels within ``margin`` pixels of the covered ones, and the nearest covered one of each: int64 (M,) numbers.
+
+    Args:
+        covered: bool (H, W).
         margin: pixels, 0 or more.
     """
     if margin <= 0 or covered.all() or not covered.any():
-        return
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)
     width = covered.shape[1]
     step = max(1, BLOCK // width)
+    border, nearest = [], []
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         y, x = np.ogrid[start : start + len(rows[part]), :width]
         near = (rows[part] - y) ** 2 + (columns[part] - x) ** 2 <= margin * margin
         near &= ~covered[part]
-        pixels[part][near] = pixels[rows[part][near], columns[part][near]]
+        border.append(np.flatnonzero(near) + start * width)
+        nearest.append(rows[part][near].astype(np.int64) * width + columns[part][near])
+    return np.concatenate(border), np.concatenate(nearest)
 
 
 @dataclass(frozen=True)

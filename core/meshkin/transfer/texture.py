@@ -1,36 +1,174 @@
-"""A texture, carried through a map: sampled from the source's images, baked into the target's UV layout."""
+"""Textures, carried through a map: sampled from the source's images, baked into the target's UV layout."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
-import igl
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..features.surface import face_vectors, vertex_normals
-from ..matching.geometry import (
-    Floats,
-    Integers,
-    nearest_on_triangles,
-    surface_area,
-    unit_rows,
-)
 from ..progress import Report, silent
 from ..snapshot import Snapshot
-from ..surface_map import Match, SurfaceMap
-from .texels import dilate, texel_map
+from ..surface_map import Match
+from .carrier import Carrier, Kin, check_match
+from .inpaint import Fill, fill
+from .islands import components, opposite, places, uv_corners
+from .sampling import Sampler, apply
+from .tangents import frames, gradients, stretch, tangents, turned
+from .texels import margin_of, texel_map
+from .threads import in_order
 
-BLOCK = 1 << 19
+BLOCK = 1 << 16
 """Most texels sampled at a time."""
-STRETCH = 3.0
-"""A mapped triangle whose edges grow by more than this (and by more than :data:`GAP`) is torn."""
-GAP = 0.05
-"""In square roots of the source's area."""
+SOFT = 0.1
+"""Over this much confidence above the threshold a filled texture fades into the copied one."""
+PIECE = 6
+"""A filled region is solved in pieces about this many texels long."""
 
+Singles = NDArray[np.float32]
 Image = tuple[int, NDArray[np.float32]]
 """Material slot, and pixels float32 (H, W, 4), row 0 at the top."""
+DEPTHS: Mapping[int, type[Any]] = {8: np.uint8, 16: np.uint16, 32: np.float32}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of the source.
+
+    Attributes:
+        pixels: uint8, uint16 or float32 (H, W, C), row 0 at the top, where v = 1.
+        layout: number of the UV layout that it uses.
+        address: one of :data:`meshkin.transfer.sampling.ADDRESSES`.
+        closest: it is not interpolated.
+        tile: the corner of the unit square of UVs that it fills, None where ``address`` says what lies outside.
+    """
+
+    pixels: NDArray[Any]
+    layout: int = 0
+    address: str = "repeat"
+    closest: bool = False
+    tile: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one material slot gives to a channel: pictures (several tiles of one image), or a value.
+
+    A sample is decoded (sRGB to linear) or encoded (linear to sRGB) if need be, then multiplied by ``weights`` and
+    ``scale``, and ``offset`` is added.
+
+    Attributes:
+        pictures: their numbers; () for a plain value.
+        value: (C,), the plain value, and what is shown where no tile is.
+        decode, encode: convert the first three channels of each sample.
+        weights: (C, D), which channels of the picture make up each channel of the result; None for all as they are.
+        strength: of normals.
+    """
+
+    pictures: tuple[int, ...] = ()
+    value: tuple[float, ...] = (0, 0, 0, 0)
+    decode: bool = False
+    encode: bool = False
+    weights: tuple[tuple[float, ...], ...] | None = None
+    scale: float = 1
+    offset: float = 0
+    strength: float = 1
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One picture to be made.
+
+    Attributes:
+        sources: by material slot; other slots are 0.
+        width: number of channels, 1 to 4.
+        depth: 8, 16 or 32 bits.
+        normal: it holds tangent-space normals, which are turned into the target's frames.
+    """
+
+    sources: Mapping[int, Source]
+    width: int = 4
+    depth: int = 8
+    normal: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The picture to be made.
+
+    Attributes:
+        size: width and height, pixels.
+        margin: pixels by which islands are grown beyond their borders.
+        tiles: the corners of the unit squares of UVs to make a picture of each; None for one, in which all UVs are
+            repeated.
+        threshold: where the map's confidence is below this, the texture is filled in from around.
+    """
+
+    size: int
+    margin: int = 8
+    tiles: tuple[tuple[int, int], ...] | None = None
+    threshold: float = 0
+
+
+@dataclass
+class Baked:
+    """One tile's pictures.
+
+    Attributes:
+        tile: the corner of its unit square.
+        pictures: for each channel uint8, uint16 or float32 (S, S, C), row 0 at the top; 0 where no island is.
+        filled: uint8 (S, S), how far each texel was filled in rather than copied.
+        shares: ``covered`` of the picture, ``filled`` and ``torn`` of what is covered.
+    """
+
+    tile: tuple[int, int]
+    pictures: list[NDArray[Any]]
+    filled: NDArray[np.uint8]
+    shares: dict[str, float] = field(default_factory=dict)
+
+
+def bake(
+    pictures: Sequence[Picture],
+    layouts: Sequence[NDArray[np.floating]],
+    channels: Sequence[Channel],
+    source: Snapshot,
+    target: Snapshot,
+    match: Match,
+    layout: Layout,
+    report: Report = silent,
+) -> Iterator[Baked]:
+    """Bake channels of the source's materials into the target's UV layout, tile by tile.
+
+    Each texel's point on the target is carried to the source once (:class:`meshkin.transfer.carrier.Carrier`), and all
+    channels sampled there, at the UV inside that one triangle and from its own island's texels only, filtered to the
+    texel's footprint (:class:`meshkin.transfer.sampling.Sampler`).
+
+    Args:
+        pictures: the source's images.
+        layouts: (F, 3, 2) UVs of the source's triangles, as many as the pictures use.
+        channels: what to make.
+        source, target: the two shapes; the target with UVs.
+        match: their map.
+        layout: size, margin, tiles, threshold.
+        report: told what is being done; may raise Cancelled.
+
+    Raises:
+        InputError: ``no-uvs``, ``uvs-no-area``, ``image-empty``, ``map-other-mesh`` (the map is not of these two),
+            and as :func:`meshkin.transfer.texels.texel_map`.
+    """
+    uvs = target_uvs(target)
+    for picture in pictures:
+        if picture.pixels.ndim != 3 or picture.pixels.size == 0:
+            raise InputError("image-empty", "An image of the source has no pixels.", "Reload or replace the image.")
+    check_match(source, target, match)
+    carrier = Carrier(source, target, match.to_source)
+    work = _Bake(pictures, layouts, channels, source, target, carrier, uvs, layout)
+    for tile in layout.tiles or ((0, 0),):
+        yield work.tile(tile, report)
 
 
 def transfer_texture(
@@ -42,162 +180,303 @@ def transfer_texture(
     margin: int,
     report: Report = silent,
 ) -> NDArray[np.float32]:
-    """Bake the source's images into the target's UV layout.
+    """Bake one image for each material slot into one picture, float32 (size, size, 4): :func:`bake` in short.
 
-    Each texel's point on the target is carried to the source by :func:`carry`, and its colour taken from the image of
-    the material slot there, at the UV inside that one triangle, bilinearly, repeating outside [0, 1]. Values stay as
-    they are in the image: no colour conversion.
-
-    Args:
-        images: one for each material slot of the source that has one; texels from other slots stay 0.
-        source, target: the two shapes, with UVs.
-        match: their map.
-        size: width and height of the result, pixels.
-        margin: pixels by which islands are grown beyond their borders.
-        report: told what is being done; may raise Cancelled.
-
-    Returns:
-        float32 (size, size, 4), row 0 at the top; 0 where no island or margin is.
-
-    Raises:
-        InputError: ``no-uvs``, ``image-empty``, ``map-other-mesh`` (the map is not of these two), and as
-            :func:`meshkin.transfer.texels.texel_map`.
+    Values stay as they are in the image: no colour conversion. Texels from slots without an image stay 0.
     """
-    source_uvs, target_uvs = _uvs(source), _uvs(target)
-    for _, image in images:
-        if image.ndim != 3 or image.shape[2] != 4 or image.size == 0:
-            raise InputError("image-empty", "An image of the source has no pixels.", "Reload or replace the image.")
-    if (
-        len(match.to_source.face) != len(target.vertices)
-        or len(match.target_faces) != len(target.faces)
-        or not np.array_equal(match.source_faces, source.faces)
-    ):
-        raise InputError("map-other-mesh", "The map belongs to other meshes.", "Match the objects again.")
-    texels = texel_map(target_uvs, size, report)
-    covered = np.flatnonzero(texels.covered)
-    face, barycentric = texels.face.ravel(), texels.barycentric.reshape(-1, 3)
-    result = np.zeros((size * size, 4), np.float32)
-    carrier = Carrier(source, target, match.to_source)
-    for start in range(0, len(covered), BLOCK):
-        report("Sampling the texture", start / len(covered))
-        part = covered[start : start + BLOCK]
-        there, weights = carrier.carry(face[part], barycentric[part])
-        places = np.einsum("nk,nkd->nd", weights, source_uvs[there])
-        slots = source.materials[there]
-        for slot, image in images:
-            here = slots == slot
-            result[part[here]] = sample(image, places[here])
-    report("Growing the islands", 0)
-    pixels = result.reshape(size, size, 4)
-    dilate(pixels, texels.covered, margin)
-    return pixels
+    pictures = [Picture(image) for _, image in images]
+    channel = Channel({slot: Source((number,)) for number, (slot, _) in enumerate(images)}, depth=32)
+    if source.uvs is None:
+        raise _no_uvs(source)
+    layouts = [np.nan_to_num(source.uvs, nan=0, posinf=0, neginf=0)]
+    (baked,) = bake(pictures, layouts, [channel], source, target, match, Layout(size, margin), report)
+    return baked.pictures[0]
 
 
-def sample(pixels: NDArray[np.float32], uvs: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Bilinear samples of an image that repeats in both directions.
+def target_uvs(target: Snapshot) -> Singles:
+    """The target's UVs, if a texture can be laid out in them.
 
-    Args:
-        pixels: float32 (H, W, C), row 0 at the top, where v = 1.
-        uvs: (N, 2).
-
-    Returns:
-        float32 (N, C).
+    Raises InputError ``no-uvs``, ``uvs-no-area`` (no triangle has an area in the layout).
     """
-    height, width = pixels.shape[:2]
-    flat = pixels.reshape(height * width, -1)
-    x, y = uvs[:, 0] % 1 * width - 0.5, (1 - uvs[:, 1]) % 1 * height - 0.5
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    right_share, bottom_share = ((x - left).astype(np.float32), (y - top).astype(np.float32))
-    result = np.zeros((len(uvs), flat.shape[1]), np.float32)
-    for down, row_share in ((0, 1 - bottom_share), (1, bottom_share)):
-        for right, column_share in ((0, 1 - right_share), (1, right_share)):
-            texel = (top + down) % height * width + (left + right) % width
-            result += flat[texel] * (row_share * column_share)[:, None]
-    return result
+    if target.uvs is None:
+        raise _no_uvs(target)
+    uvs = np.nan_to_num(target.uvs, nan=0, posinf=0, neginf=0)
+    edges = uvs[:, 1:].astype(np.float64) - uvs[:, :1]
+    areas = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
+    if not (areas > 1e-12).any():
+        raise InputError(
+            "uvs-no-area",
+            f"The UV map of “{target.name}” has no area: all its faces lie on a point or a line.",
+            "Unwrap it (UV > Smart UV Project), or let MeshKin unwrap it.",
+        )
+    return uvs
 
 
-class Carrier:
-    """Carries points inside the target's triangles to the source's surface.
+class _Bake:
+    """What all tiles share."""
 
-    Between three corners the map is taken to be straight: the corners' points on the source are interpolated, and the
-    result brought back to the nearest point of the source's surface that faces the same way. A triangle torn apart by
-    the map is not drawn through the body: all of it goes where its most confident corner goes.
-    """
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        layouts: Sequence[NDArray[np.floating]],
+        channels: Sequence[Channel],
+        source: Snapshot,
+        target: Snapshot,
+        carrier: Carrier,
+        uvs: Singles,
+        layout: Layout,
+    ) -> None:
+        self.pictures, self.channels, self.layout, self.carrier = pictures, channels, layout, carrier
+        self.source, self.target, self.uvs = source, target, uvs
+        self.layouts = [np.nan_to_num(one, nan=0, posinf=0, neginf=0).astype(np.float32) for one in layouts]
+        self.carried = stretch(target.vertices, target.faces, carrier.points)
+        self.carried[carrier.torn] = 0
+        # On the target, from texel to texel; on the source, from place to UV.
+        self.from_texels = self.carried @ _uv_steps(target, uvs, layout.size)
+        corners = source.vertices.astype(np.float64)[source.faces]
+        rises = np.stack(gradients(corners), axis=1)
+        self.to_uvs = [
+            np.einsum("fku,fkd->fud", one[:, 1:] - one[:, :1], rises).astype(np.float32) for one in self.layouts
+        ]
+        self.samplers: dict[tuple[Any, ...], Sampler] = {}
+        self.pyramids: dict[int, NDArray[Any]] = {}
+        if any(channel.normal for channel in channels):
+            self.target_tangents = tangents(target.vertices, target.faces, target.normals, uvs)
+            self.source_tangents = [
+                tangents(source.vertices, source.faces, source.normals, one) for one in self.layouts
+            ]
 
-    def __init__(self, source: Snapshot, target: Snapshot, to_source: SurfaceMap) -> None:
-        self.vertices = source.vertices.astype(np.float64)
-        self.faces = source.faces
-        self.target_faces = target.faces
-        self.map = to_source
-        self.points = to_source.pull(self.vertices, source.faces)
-        self.facing = to_source.pull(vertex_normals(self.vertices, source.faces), source.faces)
-        normals = face_vectors(self.vertices, source.faces)
-        # Triangles without an area have no side and often no sensible UVs; their edges belong to others as well.
-        self.solid = np.flatnonzero(normals.any(axis=1))
-        self.solid_faces = source.faces[self.solid].astype(np.int64)
-        self.normals = unit_rows(normals)
-        a, b, c = self.vertices[source.faces].transpose(1, 0, 2)
-        squares = np.maximum(np.einsum("fd,fd->f", normals, normals), 1e-300)[:, None]
-        self.rises = np.cross(c - a, normals) / squares, np.cross(normals, b - a) / squares
-        corners = target.faces
-        before = _longest_edge(target.vertices.astype(np.float64)[corners])
-        after = _longest_edge(self.points[corners])
-        size = np.sqrt(surface_area(source.vertices, source.faces))
-        growth = size / np.sqrt(surface_area(target.vertices, target.faces))
-        self.torn = after > STRETCH * growth * before + GAP * size
-        best = to_source.confidence[corners].argmax(axis=1)[:, None]
-        self.anchor = np.take_along_axis(corners, best, axis=1)[:, 0]
+    def tile(self, tile: tuple[int, int], report: Report) -> Baked:
+        size, margin = self.layout.size, self.layout.margin
+        texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, wrap=self.layout.tiles is None)
+        weights = texels.barycentric.reshape(-1, 3)
+        with ThreadPoolExecutor(1) as pool:
+            growing = pool.submit(margin_of, texels.covered, margin)
+            kin = self.carrier.texels(texels, report)
+            border, nearest = growing.result()
+        self._prepare(kin, report)
+        filling = self._filling(kin, report)
+        result = [np.zeros((size * size, one.width), DEPTHS[one.depth]) for one in self.channels]
+        filled = np.zeros(size * size, np.uint8)
+        total = len(kin.texel)
 
-    def carry(self, face: NDArray[np.integer], barycentric: NDArray[np.floating]) -> tuple[Integers, Floats]:
-        """The points' triangles on the source, int64 (N,), and barycentric coordinates there, float64 (N, 3).
+        def work(start: int) -> int:
+            part = slice(start, start + BLOCK)
+            texel, face = kin.texel[part], kin.target_face[part]
+            values = self._values(face, weights[texel], kin.face[part], kin.barycentric[part])
+            if filling is not None:
+                share = self._distrust(kin.confidence[part])
+                rows = np.flatnonzero(share > 0)
+                new = filling.at(face[rows], weights[texel[rows]])
+                values[rows] += share[rows, None] * (new - values[rows])
+                filled[texel] = np.rint(share * 255)
+            start_column = 0
+            for picture, channel in zip(result, self.channels, strict=True):
+                columns = values[:, start_column : start_column + channel.width]
+                picture[texel] = quantised(_unit(columns) if channel.normal else columns, channel.depth)
+                start_column += channel.width
+            return start
 
-        Args:
-            face: (N,), triangles of the target.
-            barycentric: (N, 3), where in them.
-        """
-        corners = self.target_faces[face]
-        points = _blend(barycentric, self.points, corners)
-        _, found, nearest = igl.point_mesh_squared_distance(points, self.vertices, self.solid_faces)
-        there = self.solid[found]
-        weights = self._weights(there, nearest)
-        facing = np.einsum("nd,nd->n", _blend(barycentric, self.facing, corners), self.normals[there])
-        averse = np.flatnonzero(facing < 0)
-        tried = self._nearest_corner_face(points[averse], corners[averse])
-        there[averse] = tried
-        weights[averse], _ = nearest_on_triangles(points[averse], self.vertices[self.faces[tried]])
-        torn = np.flatnonzero(self.torn[face])
-        anchor = self.anchor[face[torn]]
-        there[torn], weights[torn] = self.map.face[anchor], self.map.barycentric[anchor]
-        return there, weights
+        for start in in_order(work, range(0, total, BLOCK)):
+            report("Sampling the texture", start / total)
+        report("Growing the islands", 0)
+        for values in (*result, filled):
+            values[border] = values[nearest]
+        torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
+        repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
+        shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
+        return Baked(tile, [one.reshape(size, size, -1) for one in result], filled.reshape(size, size), shares)
 
-    def _weights(self, face: Integers, points: Floats) -> Floats:
-        """Barycentric coordinates, float64 (N, 3), of points that lie in these triangles of the source."""
-        offsets = points - self.vertices[self.faces[face, 0]]
-        second, third = (np.einsum("nd,nd->n", offsets, rise[face]) for rise in self.rises)
-        weights = np.maximum(np.stack([1 - second - third, second, third], axis=1), 0)
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    def _prepare(self, kin: Kin, report: Report) -> None:
+        """Samplers and pyramids for what the texels need."""
+        bound = np.linalg.norm(self.from_texels, axis=(1, 2))[kin.target_face]
+        used = self.source.materials
+        for key, slots in self._groups().items():
+            number, shape, address, closest, tile = key
+            shown = np.isin(used, list(slots))
+            reach = np.linalg.norm(self.to_uvs[number], axis=(1, 2)) * max(shape)
+            shrink = float((reach[kin.face] * bound).max(initial=1))
+            if key in self.samplers and 2 ** (len(self.samplers[key].levels) - 1) >= min(shrink, min(shape) / 2):
+                continue
+            place = places(self.source.vertices)
+            corners = uv_corners(place, self.source.faces, self.layouts[number])
+            island = components(opposite(corners))
+            self.samplers[key] = Sampler(
+                self.layouts[number], island, shown, shape, address, closest, tile or (0, 0), shrink, report
+            )
+            for index, picture in enumerate(self.pictures):
+                if _key(picture) == key:
+                    self.pyramids[index] = self.samplers[key].pyramid(picture.pixels)
 
-    def _nearest_corner_face(self, points: Floats, corners: NDArray[np.integer]) -> Integers:
-        """Of the triangles that the three corners map into, the nearest to each point."""
-        tried = self.map.face[corners]
-        squares = [nearest_on_triangles(points, self.vertices[self.faces[tried[:, k]]])[1] for k in range(3)]
-        least = np.argmin(squares, axis=0)[:, None]
-        return np.take_along_axis(tried, least, axis=1)[:, 0].astype(np.int64)
+    def _groups(self) -> dict[tuple[Any, ...], set[int]]:
+        """Pictures' sizes and layouts with the slots that use them."""
+        groups: dict[tuple[Any, ...], set[int]] = {}
+        for channel in self.channels:
+            for slot, one in channel.sources.items():
+                for number in one.pictures:
+                    groups.setdefault(_key(self.pictures[number]), set()).add(slot)
+        return groups
+
+    def _values(self, target_face: Any, target_weights: Singles, face: Any, weights: Singles) -> Singles:
+        """All channels side by side at points, float32 (N, sum of widths)."""
+        result = np.zeros((len(face), sum(one.width for one in self.channels)), np.float32)
+        slots = self.source.materials[face]
+        for slot in np.unique(slots).tolist():
+            rows = np.flatnonzero(slots == slot)
+            points = _Points(self, rows, target_face[rows], target_weights[rows], face[rows], weights[rows])
+            column = 0
+            for channel in self.channels:
+                if slot in channel.sources:
+                    result[rows, column : column + channel.width] = points.values(channel.sources[slot], channel)
+                column += channel.width
+        return result
+
+    def _distrust(self, confidence: Singles) -> Singles:
+        """How far to fill in rather than to copy."""
+        share = np.clip((self.layout.threshold + SOFT - confidence) / SOFT, 0, 1)
+        return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+    def _filling(self, kin: Kin, report: Report) -> Fill | None:
+        """What untrusted triangles are filled with; None where there is nothing to fill."""
+        if self.layout.threshold <= 0:
+            return None
+        limit = self.layout.threshold + SOFT
+        trust = self.carrier.map.confidence[self.target.faces]
+        chosen = (trust.min(axis=1) < limit) | self.carrier.torn
+        if not chosen.any():
+            return None
+        report("Filling in what is not trusted", 0)
+        touched = np.zeros(len(self.target.vertices), bool)
+        touched[self.target.faces[chosen]] = True
+        place = places(self.target.vertices)
+        near = np.zeros(place.max() + 1, bool)
+        near[place[touched]] = True
+        around = np.asarray(near[place[self.target.faces]].any(axis=1))
+        edges = self.uvs - np.roll(self.uvs, 1, axis=1)
+        length = float(np.median(np.linalg.norm(edges[around], axis=2).max(axis=1))) * self.layout.size
+        cuts = max(1, round(length / PIECE))
+
+        def sample(face: Any, weights: Singles) -> Any:
+            there, mixed = self.carrier.carry(face, weights)
+            return self._values(face, weights, there, mixed)
+
+        def known(face: Any, weights: Singles) -> NDArray[np.bool_]:
+            return np.asarray(self.carrier.trust(face, weights) >= self.layout.threshold)
+
+        return fill(self.target.vertices, self.target.faces, around, known, sample, cuts)
 
 
-def _blend(weights: NDArray[np.floating], values: Floats, corners: NDArray[np.integer]) -> Floats:
-    """Values of three corners, mixed: float64 (N, D) of weights (N, 3), values (V, D) and corners (N, 3)."""
-    mixed = np.zeros((len(weights), values.shape[1]))
-    for k in range(3):
-        mixed += weights[:, k, None] * values[corners[:, k]]
-    return mixed
+class _Points:
+    """Points of one material slot: samples of its pictures, sharing what they can."""
+
+    def __init__(
+        self, bake: _Bake, rows: Any, target_face: Any, target_weights: Singles, face: Any, weights: Singles
+    ) -> None:
+        self.bake, self.target_face, self.target_weights = bake, target_face, target_weights
+        self.face, self.weights, self.count = face, weights, len(rows)
+        self.found: dict[Any, Any] = {}
+
+    def values(self, source: Source, channel: Channel) -> Singles:
+        """A channel's values, float32 (N, width)."""
+        result = np.empty((self.count, channel.width), np.float32)
+        result[:] = source.value[: channel.width]
+        for number in source.pictures:
+            picture = self.bake.pictures[number]
+            taps = self._taps(picture)
+            here: Any = slice(None)
+            if picture.tile is not None:
+                here = (self._tile(picture.layout) == picture.tile).all(axis=1)
+            samples = _converted(apply(taps, self.bake.pyramids[number], self.count), source)
+            result[here] = samples[here, : channel.width]
+        if channel.normal:
+            return self._turned(result, source)
+        return result
+
+    def _taps(self, picture: Picture) -> Any:
+        key = _key(picture)
+        if key not in self.found:
+            sampler = self.bake.samplers[key]
+            footprint = None
+            if len(sampler.levels) > 1:
+                footprint = self.bake.to_uvs[picture.layout][self.face] @ self.bake.from_texels[self.target_face]
+            self.found[key] = sampler.taps(self.face, self.weights, footprint)
+        return self.found[key]
+
+    def _tile(self, layout: int) -> Any:
+        """The unit square that each point's UV lies in, whole numbers (N, 2)."""
+        corners = self.bake.layouts[layout][self.face]
+        return np.floor(np.einsum("nk,nkd->nd", self.weights, corners)).astype(np.int64)
+
+    def _turned(self, values: Singles, source: Source) -> Singles:
+        """Normals in [0, 1], turned into the target's frames."""
+        normals = values * 2 - 1
+        normals = (normals - (0, 0, 1)) * np.float32(source.strength) + (0, 0, 1)
+        if source.pictures:
+            layout = self.bake.pictures[source.pictures[0]].layout
+            bake = self.bake
+            here = frames(self.face, self.weights, bake.source.normals, bake.source_tangents[layout])
+            there = frames(self.target_face, self.target_weights, bake.target.normals, bake.target_tangents)
+            normals = turned(normals.astype(np.float32), here, there, bake.carried[self.target_face])
+        return np.asarray(normals * 0.5 + 0.5, np.float32)
 
 
-def _longest_edge(corners: Floats) -> Floats:
-    return np.asarray(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1))
+def quantised(values: NDArray[np.floating], depth: int) -> NDArray[Any]:
+    """Values within [0, 1] as whole numbers of 8 or 16 bits, or unlimited as float32."""
+    if depth == 32:
+        return np.asarray(values, np.float32)
+    most = np.iinfo(DEPTHS[depth]).max
+    return np.asarray((np.clip(values, 0, 1) * most + 0.5).astype(DEPTHS[depth]))
 
 
-def _uvs(shape: Snapshot) -> NDArray[np.float32]:
-    if shape.uvs is None:
-        raise InputError("no-uvs", f"“{shape.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
-    return np.nan_to_num(shape.uvs, nan=0, posinf=0, neginf=0)
+def decoded(values: Singles) -> Singles:
+    """sRGB to linear light (IEC 61966-2-1); unlimited above 1."""
+    values = np.maximum(values, 0)
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def encoded(values: Singles) -> Singles:
+    """Linear light to sRGB (IEC 61966-2-1); unlimited above 1."""
+    values = np.maximum(values, 0)
+    return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+def _converted(samples: Singles, source: Source) -> Singles:
+    if source.decode:
+        samples[:, :3] = decoded(samples[:, :3])
+    if source.encode:
+        samples[:, :3] = encoded(samples[:, :3])
+    if source.weights is not None:
+        samples = samples @ np.array(source.weights, np.float32)
+    if source.scale != 1 or source.offset != 0:
+        samples = samples * np.float32(source.scale) + np.float32(source.offset)
+    return samples
+
+
+def _unit(values: Singles) -> Singles:
+    """Normals in [0, 1], made unit."""
+    normals = values * 2 - 1
+    length = np.maximum(np.sqrt(np.einsum("nd,nd->n", normals, normals)), 1e-6)
+    return np.asarray(normals / length[:, None] * 0.5 + 0.5)
+
+
+def _key(picture: Picture) -> tuple[Any, ...]:
+    address = "extend" if picture.tile is not None else picture.address
+    return (picture.layout, picture.pixels.shape[:2], address, picture.closest, picture.tile)
+
+
+def _uv_steps(shape: Snapshot, uvs: Singles, size: int) -> Singles:
+    """How places change from texel to texel of a layout, float32 (G, 3, 2); 0 for triangles without an area in it."""
+    places_of = shape.vertices.astype(np.float64)[shape.faces]
+    edges = places_of[:, 1:] - places_of[:, :1]
+    steps = (uvs[:, 1:] - uvs[:, :1]).astype(np.float64) * size
+    turn = steps[:, 0, 0] * steps[:, 1, 1] - steps[:, 0, 1] * steps[:, 1, 0]
+    scale = np.divide(1.0, turn, out=np.zeros_like(turn), where=np.abs(turn) > 1e-9)
+    inverse = np.stack(
+        [np.stack([steps[:, 1, 1], -steps[:, 0, 1]], 1), np.stack([-steps[:, 1, 0], steps[:, 0, 0]], 1)], 1
+    )
+    # Steps' rows are edges, columns u and v: edges^T = A steps^T, so A = edges^T steps^-T.
+    return np.asarray(np.einsum("fkd,fuk->fdu", edges, inverse) * scale[:, None, None], np.float32)
+
+
+def _no_uvs(shape: Snapshot) -> InputError:
+    return InputError("no-uvs", f"“{shape.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")

@@ -1,0 +1,135 @@
+"""Tangent frames of a UV layout, and normals turned from one surface's frames to another's."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..features.surface import face_vectors
+from ..matching.geometry import Floats, unit_rows
+from .islands import places
+
+Singles = NDArray[np.float32]
+
+
+def tangents(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer], normals: NDArray[np.floating], uvs: NDArray[np.floating]
+) -> Singles:
+    """The tangent at each triangle corner and the bitangent's sign, float32 (F, 3, 4), as MikkTSpace has them.
+
+    Triangles' tangents (the direction in which u grows) are averaged, weighted by angle, over the corners that share
+    place, normal, UV and handedness, and made perpendicular to the normal; the bitangent is sign * normal x tangent.
+    Source: Mikkelsen 2008, "Simulation of Wrinkled Surfaces Revisited", and mikktspace.c.
+
+    Args:
+        vertices: (V, 3).
+        faces: (F, 3).
+        normals: (F, 3, 3), unit shading normals at the corners.
+        uvs: (F, 3, 2) at the corners.
+    """
+    corners = np.asarray(vertices, np.float64)[faces]
+    exact = np.asarray(normals, np.float64)
+    edges, steps = corners[:, 1:] - corners[:, :1], np.asarray(uvs, np.float64)[:, 1:] - np.asarray(uvs)[:, :1]
+    turn = steps[:, 0, 0] * steps[:, 1, 1] - steps[:, 0, 1] * steps[:, 1, 0]
+    sign = np.where(turn < 0, -1.0, 1.0)
+    along = unit_rows(edges[:, 0] * steps[:, 1, 1, None] - edges[:, 1] * steps[:, 0, 1, None]) * sign[:, None]
+    along[np.abs(turn) < 1e-30] = 0
+    flat = along[:, None] - np.einsum("fkd,fd->fk", exact, along)[..., None] * exact
+    weighted = unit_rows(flat) * _angles(corners, exact)[..., None]
+    key = np.concatenate([corners, exact, uvs, np.broadcast_to(sign[:, None, None], (len(faces), 3, 1))], axis=2)
+    group = places(key.reshape(-1, 9))
+    sums = np.stack([np.bincount(group, weighted[..., d].ravel()) for d in range(3)], axis=1)
+    shared = sums[group].reshape(-1, 3, 3)
+    shared = shared - np.einsum("fkd,fkd->fk", shared, exact)[..., None] * exact
+    lost = np.flatnonzero((np.abs(shared).max(axis=2) < 1e-12).any(axis=1))
+    if len(lost):  # no direction in the layout: any that is perpendicular
+        helper = np.eye(3)[np.abs(exact[lost]).argmin(axis=2)]
+        shared[lost] = np.cross(exact[lost], helper)
+    return np.concatenate(
+        [unit_rows(shared), np.broadcast_to(sign[:, None, None], (len(faces), 3, 1))], axis=2, dtype=np.float32
+    )
+
+
+def stretch(
+    domain_vertices: NDArray[np.floating], domain_faces: NDArray[np.integer], mapped: NDArray[np.floating]
+) -> Singles:
+    """How each triangle's plane is carried by its corners' new places: float32 (G, 3, 3), of vectors in the plane.
+
+    Args:
+        domain_vertices: (V, 3).
+        domain_faces: (G, 3).
+        mapped: (V, 3), where each vertex goes.
+    """
+    corners = np.asarray(domain_vertices, np.float64)[domain_faces]
+    image = np.asarray(mapped, np.float64)[domain_faces]
+    second, third = gradients(corners)
+    edges = image[:, 1:] - image[:, :1]
+    carried = edges[:, 0, :, None] * second[:, None] + edges[:, 1, :, None] * third[:, None]
+    return np.asarray(carried, np.float32)
+
+
+def gradients(corners: Floats) -> tuple[Floats, Floats]:
+    """How the second and the third barycentric coordinate grow over triangles (F, 3, 3): (F, 3) each, 0 for none."""
+    normals = face_vectors(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
+    squares = np.einsum("fd,fd->f", normals, normals)[:, None]
+    a, b, c = corners.transpose(1, 0, 2)
+    scale = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
+    return np.cross(c - a, normals) * scale, np.cross(normals, b - a) * scale
+
+
+def turned(
+    normals: Singles,
+    source_frame: tuple[Singles, Singles, Singles],
+    target_frame: tuple[Singles, Singles, Singles],
+    carried: Singles,
+) -> Singles:
+    """Tangent-space normals of the source, in the target's tangent space.
+
+    The map's rotation between the two tangent planes is the orthogonal matrix nearest to its differential there; what
+    a normal does along and across the surface is turned by it.
+
+    Args:
+        normals: float32 (N, 3), in the source's frames.
+        source_frame, target_frame: unit tangent, bitangent and normal at each point, float32 (N, 3) each.
+        carried: float32 (N, 3, 3), where vectors in the target's plane go on the source (:func:`stretch`).
+
+    Returns:
+        float32 (N, 3), unit.
+    """
+    images = [np.einsum("nij,nj->ni", carried, axis) for axis in target_frame[:2]]
+    (tt, tb), (bt, bb) = (tuple(np.einsum("nd,nd->n", axis, image) for image in images) for axis in source_frame[:2])
+    # Nearest rotation, or reflection where the frames' hands or the map make it one.
+    mirrored = tt * bb - tb * bt < 0
+    cosine = np.where(mirrored, tt - bb, tt + bb)
+    sine = np.where(mirrored, bt + tb, bt - tb)
+    length = np.hypot(cosine, sine)
+    known = length > 1e-20
+    cosine = np.divide(cosine, length, out=np.ones_like(cosine), where=known)
+    sine = np.divide(sine, length, out=np.zeros_like(sine), where=known)
+    flip = np.where(mirrored, -1, 1)
+    x, y = normals[:, 0], normals[:, 1]
+    result = np.stack([cosine * x + sine * y, flip * (cosine * y - sine * x), normals[:, 2]], axis=1)
+    return np.asarray(unit_rows(result), np.float32)
+
+
+def frames(
+    face: NDArray[np.integer], barycentric: Singles, normals: Singles, corner_tangents: Singles
+) -> tuple[Singles, Singles, Singles]:
+    """Tangent, bitangent and normal at points of a surface, unit, float32 (N, 3) each."""
+    normal = unit_rows(np.einsum("nk,nkd->nd", barycentric, normals[face]))
+    mixed = np.einsum("nk,nkd->nd", barycentric, corner_tangents[face])
+    tangent = mixed[:, :3] - np.einsum("nd,nd->n", mixed[:, :3], normal)[:, None] * normal
+    tangent = unit_rows(tangent)
+    return tangent, np.sign(mixed[:, 3:]) * np.cross(normal, tangent), normal
+
+
+def _angles(corners: Floats, normals: Floats) -> Floats:
+    """The angle of each triangle at each corner, in the plane of the corner's normal, (F, 3)."""
+    result = np.empty(corners.shape[:2])
+    for k in range(3):
+        sides = []
+        for other in (1, 2):
+            side = corners[:, (k + other) % 3] - corners[:, k]
+            sides.append(unit_rows(side - np.einsum("fd,fd->f", side, normals[:, k])[:, None] * normals[:, k]))
+        result[:, k] = np.arccos(np.clip(np.einsum("fd,fd->f", *sides), -1, 1))
+    return result

@@ -1,0 +1,322 @@
+"""Whole materials baked through known maps: filters, seams, tiles, normals, repair, against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import igl
+import numpy as np
+import pytest
+import shapes
+from scipy.spatial import cKDTree
+from test_transfer_texture import known_map, painted, places_of, psnr, solid, split, unfolded
+
+from meshkin.errors import InputError
+from meshkin.matching.geometry import nearest_on_triangles
+from meshkin.snapshot import Snapshot
+from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.smoothing import smoothed
+from meshkin.transfer.tangents import tangents
+from meshkin.transfer.texels import dilate, texel_map
+from meshkin.transfer.texture import Baked, Channel, Layout, Picture, Source, bake, quantised
+
+Array = shapes.Array
+
+
+@pytest.fixture(scope="module")
+def ball() -> Snapshot:
+    shape = shapes.bumpy(shapes.sphere(48, 24))
+    return replace(shape, uvs=(shape.uvs * 0.96 + 0.02).astype(np.float32))
+
+
+def rounded(shape: Snapshot) -> Snapshot:
+    """Smooth shading: each corner has its vertex's normal."""
+    sums = np.zeros((len(shape.vertices), 3))
+    np.add.at(sums, shape.faces.ravel(), shape.normals.reshape(-1, 3))
+    normals = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    return replace(shape, normals=normals[shape.faces].astype(np.float32))
+
+
+def one(
+    pictures: list[Picture],
+    channels: list[Channel],
+    source: Snapshot,
+    target: Snapshot,
+    layout: Layout,
+    match: Match | None = None,
+) -> Baked:
+    assert source.uvs is not None
+    (baked,) = bake(pictures, [source.uvs], channels, source, target, match or known_map(source, target), layout)
+    return baked
+
+
+def test_depths_and_widths(ball: Snapshot) -> None:
+    """Each channel comes out as deep as it went in: the same layout gives the same values."""
+    picture = painted(ball, 128)
+    pictures = [Picture(quantised(picture[..., :width], depth)) for width, depth in ((1, 8), (3, 16), (4, 32))]
+    channels = [
+        Channel({0: Source((number,))}, width, depth)
+        for number, (width, depth) in enumerate(((1, 8), (3, 16), (4, 32)))
+    ]
+    baked = one(pictures, channels, ball, ball, Layout(128, 0))
+    covered = texel_map(ball.uvs, 128).covered
+    inner = covered & (texel_map(ball.uvs, 128).barycentric.min(axis=2) > 0.05)
+    for result, picture_, scale in zip(baked.pictures, pictures, (1, 1, 1 / 255), strict=True):
+        assert result.dtype == picture_.pixels.dtype
+        difference = np.abs(result[inner].astype(float) - picture_.pixels[inner])
+        assert difference.max() <= {np.uint8: 2, np.uint16: 500}.get(result.dtype.type, 2 * scale)
+    assert baked.shares["covered"] == pytest.approx(covered.mean())
+
+
+def test_a_shrunk_picture_is_averaged(ball: Snapshot) -> None:
+    """Fine noise on the source: a texel that spans 16 x 16 of it shows the mean, not one of them."""
+    noise = np.random.default_rng(0).random((1024, 1024, 1)).astype(np.float32)
+    baked = one([Picture(noise)], [Channel({0: Source((0,))}, 1, 32)], ball, ball, Layout(64, 0))
+    covered = texel_map(ball.uvs, 64).covered
+    middle = covered.copy()
+    middle[:8] = middle[-8:] = False  # towards the poles the footprints get narrow
+    assert baked.pictures[0][middle].std() < 0.05
+    assert baked.pictures[0][middle].mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_no_bleeding_however_small(ball: Snapshot) -> None:
+    """Islands of one colour each, shrunk eight times: every texel keeps its island's colour, none is mixed."""
+    source = unfolded(ball)
+    texels = texel_map(source.uvs, 2048)
+    colours = np.random.default_rng(0).integers(0, 256, (len(ball.faces), 3), dtype=np.uint8)
+    picture = np.zeros((2048, 2048, 3), np.uint8)
+    picture[texels.covered] = colours[texels.face[texels.covered]]
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, source, Layout(256, 2))
+    small = texel_map(source.uvs, 256)
+    inner = small.covered & (small.barycentric.min(axis=2) > 0.02)
+    assert (np.abs(baked.pictures[0][inner].astype(int) - colours[small.face[inner]]) <= 1).all()
+
+
+def test_mirrored_halves_share_their_texels(ball: Snapshot) -> None:
+    """Two halves laid over each other on the source: both are sampled there."""
+    right = ball.vertices[ball.faces].mean(axis=1)[:, 0] > 0
+    uvs = ball.vertices[ball.faces][:, :, 1:] / 5 + 0.5
+    source = replace(ball, uvs=uvs.astype(np.float32))
+    row, column = np.mgrid[:256, :256]
+    picture = np.stack([row, column], axis=2).astype(np.uint8)
+    target = unfolded(ball)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 2)], source, target, Layout(512, 0))
+    texels = texel_map(target.uvs, 512)
+    places = places_of(target, texels)
+    expected = np.stack([(0.5 - places[:, 2] / 5) * 256 - 0.5, (places[:, 1] / 5 + 0.5) * 256 - 0.5], axis=1)
+    error = np.abs(baked.pictures[0][texels.covered] - expected).max(axis=1)
+    for half in (right, ~right):
+        here = half[texels.face[texels.covered]]
+        assert np.quantile(error[here], 0.97) <= 1.5
+
+
+def test_seams_do_not_show(ball: Snapshot) -> None:
+    """Over every edge that the target's layout cuts, both sides agree within 2/255."""
+    target = unfolded(ball)
+    picture = quantised(painted(ball, 1024), 8)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(1024, 2))
+    texels = texel_map(target.uvs, 1024)
+    truth = solid(places_of(target, texels))
+    assert np.abs(baked.pictures[0][texels.covered] / 255 - truth).max() < 2 / 255
+
+
+def test_tiles_of_source_and_target(ball: Snapshot) -> None:
+    """A source in two tiles, a target in three: as good as in one."""
+    upper = ball.vertices[ball.faces].mean(axis=1)[:, 2] > 0
+    uvs = split(len(ball.faces)) + upper[:, None, None] * np.array([1, 0])
+    source = replace(ball, uvs=uvs.astype(np.float32))
+    pictures = []
+    for tile in ((0, 0), (1, 0)):
+        texels = texel_map(source.uvs - np.array(tile), 700, wrap=False)
+        pixels = np.zeros((700, 700, 4), np.float32)
+        pixels[texels.covered] = solid(places_of(source, texels))
+        dilate(pixels, texels.covered, 2)
+        pictures.append(Picture(pixels, tile=tile))
+    number = np.arange(len(ball.faces)) % 3
+    shifts = np.array([[0, 0], [1, 0], [2, 1]])
+    target = replace(ball, uvs=(split(len(ball.faces)) + shifts[number][:, None]).astype(np.float32))
+    channel = Channel({0: Source((0, 1))}, 4, 32)
+    tiles = ((0, 0), (1, 0), (2, 1))
+    found = known_map(source, target)
+    results = list(bake(pictures, [source.uvs], [channel], source, target, found, Layout(600, 2, tiles)))
+    assert [baked.tile for baked in results] == list(tiles)
+    for baked, tile in zip(results, tiles, strict=True):
+        texels = texel_map(target.uvs - np.array(tile), 600, wrap=False)
+        assert {int(value) for value in np.unique(number[texels.face[texels.covered]])} == {tiles.index(tile)}
+        assert psnr(baked.pictures[0][texels.covered], solid(places_of(target, texels))) >= 38
+
+
+@pytest.mark.parametrize("address", ["repeat", "extend", "clip", "mirror"])
+def test_outside_the_picture(ball: Snapshot, address: str) -> None:
+    picture = np.random.default_rng(0).random((1, 8, 1)).astype(np.float32)
+    u = np.linspace(-1.9, 2.9, len(ball.faces))
+    source = replace(ball, uvs=np.repeat(np.stack([u, u * 0 + 0.5], 1)[:, None], 3, axis=1).astype(np.float32))
+    target = unfolded(ball)
+    channel = Channel({0: Source((0,))}, 1, 32)
+    baked = one([Picture(picture, address=address, closest=True)], [channel], source, target, Layout(300, 0))
+    texels = texel_map(target.uvs, 300)
+    column = np.floor(u * 8).astype(int)
+    if address == "mirror":
+        column = np.where(column % 16 < 8, column % 16, 15 - column % 16)
+    row = {"repeat": column % 8, "extend": np.clip(column, 0, 7), "clip": np.clip(column, 0, 7), "mirror": column}
+    expected = picture[0, row[address], 0]
+    if address == "clip":
+        expected = np.where((column >= 0) & (column < 8), expected, 0)
+    inner = texels.covered & (texels.barycentric.min(axis=2) > 0.05)
+    safe = np.abs(u * 8 - np.rint(u * 8)) > 0.01
+    inner &= safe[texels.face]
+    np.testing.assert_allclose(baked.pictures[0][inner][:, 0], expected[texels.face[inner]], atol=1e-5)
+
+
+def test_values_and_conversions(ball: Snapshot) -> None:
+    """Plain values, channels picked and weighted, sRGB to linear and back."""
+    slots = (ball.vertices[ball.faces].mean(axis=1)[:, 2] > 0).astype(np.int32)
+    source = replace(ball, materials=slots)
+    grey = np.full((2, 2, 4), (0.2, 0.5, 0.8, 1), np.float32)
+    linear = ((0.5 + 0.055) / 1.055) ** 2.4
+    channels = [
+        Channel({0: Source((0,), weights=((0,), (1,), (0,), (0,))), 1: Source(value=(0.25,))}, 1, 32),
+        Channel({0: Source((0,), decode=True), 1: Source((0,), scale=2, offset=-0.1)}, 4, 32),
+        Channel({0: Source((0,), decode=True, encode=True)}, 4, 32),
+    ]
+    target = unfolded(ball)
+    baked = one([Picture(grey)], channels, source, target, Layout(300, 0))
+    texels = texel_map(target.uvs, 300)
+    inner = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
+    upper = slots[texels.face] == 1
+    first, second, third = baked.pictures
+    np.testing.assert_allclose(first[inner & ~upper], 0.5, atol=1e-6)
+    np.testing.assert_allclose(first[inner & upper], 0.25, atol=1e-6)
+    np.testing.assert_allclose(second[inner & ~upper][:, 1], linear, atol=1e-5)
+    np.testing.assert_allclose(second[inner & upper][:, 2], 1.5, atol=1e-5)
+    np.testing.assert_allclose(third[inner & ~upper] - grey[0, 0], 0, atol=1e-5)
+
+
+def world_normals(shape: Snapshot, uvs: Array, picture: Array, size: int) -> tuple[Array, Array]:
+    """Where each covered texel lies, and the direction in space that its tangent-space normal has."""
+    texels = texel_map(uvs, size)
+    face, weights = texels.face[texels.covered], texels.barycentric[texels.covered]
+    frames = tangents(shape.vertices, shape.faces, shape.normals, uvs)
+    normal = np.einsum("nk,nkd->nd", weights, shape.normals[face])
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    mixed = np.einsum("nk,nkd->nd", weights, frames[face])
+    tangent = mixed[:, :3] - (mixed[:, :3] * normal).sum(axis=1, keepdims=True) * normal
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    bitangent = np.sign(mixed[:, 3:]) * np.cross(normal, tangent)
+    value = picture[texels.covered] * 2 - 1
+    return places_of(shape, texels), value[:, :1] * tangent + value[:, 1:2] * bitangent + value[:, 2:] * normal
+
+
+@pytest.mark.parametrize("layout", ["turned", "mirrored", "islands"])
+def test_normals_keep_their_direction_in_space(ball: Snapshot, layout: str) -> None:
+    """The same mesh in another layout: a bump that leans one way in space leans the same way afterwards."""
+    source = rounded(ball)
+    picture = np.zeros((256, 256, 3), np.float32)
+    texels = texel_map(source.uvs, 256)
+    lean = solid(places_of(source, texels))[:, :2] - 0.5
+    normals = np.concatenate([lean, np.ones((len(lean), 1))], axis=1)
+    picture[texels.covered] = normals / np.linalg.norm(normals, axis=1, keepdims=True) * 0.5 + 0.5
+    dilate(picture, texels.covered, 4)
+    assert source.uvs is not None
+    uvs = source.uvs.astype(np.float64)
+    if layout == "turned":
+        uvs = np.stack([0.5 + 0.6 * (uvs[..., 1] - 0.5), 0.5 - 0.6 * (uvs[..., 0] - 0.5)], axis=-1)
+        uvs[..., 0] += 0.15 * (uvs[..., 1] - 0.5)
+    elif layout == "mirrored":
+        uvs = np.stack([1 - uvs[..., 0], uvs[..., 1]], axis=-1)
+    else:
+        uvs = split(len(ball.faces))
+    target = replace(source, uvs=uvs.astype(np.float32))
+    channel = Channel({0: Source((0,))}, 3, 32, normal=True)
+    baked = one([Picture(picture)], [channel], source, target, Layout(700, 0))
+    places, found = world_normals(target, target.uvs, baked.pictures[0], 700)
+    _, truth = world_normals(source, source.uvs, picture, 256)
+    there = places_of(source, texels)
+    distance, nearest = cKDTree(there).query(places)
+    near = distance < 0.004
+    assert near.sum() > 5000
+    agreement = (found[near] * truth[nearest[near]]).sum(axis=1)
+    assert np.quantile(agreement, 0.02) > 0.98
+
+
+def broken(found: Match, where: Array, ball: Snapshot) -> Match:
+    """The map with some vertices sent elsewhere, and known not to be trusted."""
+    to_source = found.to_source
+    order = np.arange(len(to_source.face))
+    order[where] = np.random.default_rng(0).permutation(np.flatnonzero(~where))[: where.sum()]
+    trust = np.where(where, 0.05, 0.9).astype(np.float32)
+    wrong = SurfaceMap(to_source.face[order], to_source.barycentric[order], to_source.vertex[order], trust)
+    return Match(wrong, found.to_target, found.source_faces, found.target_faces)
+
+
+@pytest.mark.parametrize("layout", ["whole", "islands"])
+def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
+    target = unfolded(ball) if layout == "islands" else ball
+    where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
+    assert 5 < where.sum() < 100
+    match = broken(known_map(ball, target), where, ball)
+    picture = quantised(painted(ball, 512), 8)
+    results = {}
+    for threshold in (0.0, 0.3):
+        baked = one(
+            [Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(600, 2, None, threshold), match
+        )
+        results[threshold] = baked
+    texels = texel_map(target.uvs, 600)
+    hurt = where[target.faces].any(axis=1)[texels.face[texels.covered]]
+    truth = solid(places_of(target, texels))
+    copied, filled = (results[one].pictures[0][texels.covered] / 255 for one in (0.0, 0.3))
+    mask = results[0.3].filled[texels.covered]
+    assert psnr(filled[hurt], truth[hurt]) > psnr(copied[hurt], truth[hurt]) + 8
+    assert psnr(filled[~hurt], truth[~hurt]) > 38
+    assert (mask[~hurt] == 0).all()
+    assert (mask[where[target.faces].all(axis=1)[texels.face[texels.covered]]] == 255).all()
+    assert results[0.0].filled.max() == 0
+    assert 0 < results[0.3].shares["filled"] < 0.1
+
+
+def test_nothing_trusted_and_nothing_distrusted(ball: Snapshot) -> None:
+    """With nothing to fill from, the copy stays; with everything trusted, nothing changes."""
+    match = known_map(ball, ball)
+    picture = quantised(painted(ball, 128), 8)
+    channel = Channel({0: Source((0,))})
+    plain = one([Picture(picture)], [channel], ball, ball, Layout(128, 0), match)
+    for trust in (0.0, 1.0):
+        to_source = replace(match.to_source, confidence=np.full(len(ball.vertices), trust, np.float32))
+        other = Match(to_source, match.to_target, match.source_faces, match.target_faces)
+        baked = one([Picture(picture)], [channel], ball, ball, Layout(128, 0, None, 0.5), other)
+        covered = texel_map(ball.uvs, 128).covered
+        assert psnr(baked.pictures[0][covered] / 255, plain.pictures[0][covered] / 255 + 1e-9) > 30
+
+
+def test_smoothing_evens_out_the_map_not_the_picture(ball: Snapshot) -> None:
+    found = known_map(ball, ball)
+    generator = np.random.default_rng(0)
+    points = found.to_source.pull(ball.vertices, ball.faces)
+    jitter = points + generator.normal(0, 0.02, points.shape)
+    _, face, near = igl.point_mesh_squared_distance(jitter, ball.vertices.astype(float), ball.faces.astype(np.int64))
+    weights, _ = nearest_on_triangles(near, ball.vertices.astype(float)[ball.faces[face]])
+    noisy = SurfaceMap(
+        face.astype(np.int32), weights.astype(np.float32), ball.faces[face, 0], found.to_source.confidence
+    )
+    errors = [
+        np.linalg.norm(smoothed(noisy, ball, ball, radius).pull(ball.vertices, ball.faces) - points, axis=1).mean()
+        for radius in (0.0, 4.0)
+    ]
+    assert errors[1] < 0.6 * errors[0]
+    assert smoothed(noisy, ball, ball, 0) is noisy
+
+
+def test_uvs_without_an_area_are_named(ball: Snapshot) -> None:
+    target = replace(ball, uvs=np.full_like(ball.uvs, 0.5))
+    with pytest.raises(InputError) as failure:
+        one([Picture(np.ones((2, 2, 4), np.float32))], [Channel({0: Source((0,))})], ball, target, Layout(16, 0))
+    assert failure.value.code == "uvs-no-area"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (3, 7)])
+def test_pictures_of_any_shape(ball: Snapshot, shape: tuple[int, int]) -> None:
+    picture = np.full((*shape, 4), 0.5, np.float32)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, 32)], ball, unfolded(ball), Layout(200, 0))
+    covered = texel_map(unfolded(ball).uvs, 200).covered
+    np.testing.assert_allclose(baked.pictures[0][covered], 0.5, atol=1e-6)
