@@ -13,6 +13,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from creatures import creature
 
 from meshkin import workflow
 from meshkin.errors import InputError, MeshKinError, StorageError, WorkerError
@@ -47,21 +48,6 @@ def small_model(home: Path) -> str:
     python = os.environ["MESHKIN_WORKER_PYTHON"]
     subprocess.run([python, "-c", code, str(home / "model")], check=True, capture_output=True)
     return str(home / "model")
-
-
-def creature(name: str, stretch: float = 1.0, subdivisions: int = 4) -> bpy.types.Object:
-    """A lopsided blob with no symmetry, with UVs; ``stretch`` changes its proportions."""
-    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=subdivisions, calc_uvs=True)
-    obj = bpy.context.view_layer.objects.active
-    obj.name = obj.data.name = name
-    points = np.empty(len(obj.data.vertices) * 3, np.float32)
-    obj.data.vertices.foreach_get("co", points)
-    x, y, z = points.reshape(-1, 3).T
-    bumps = 1 + 0.9 * np.exp(-4 * ((x - 1) ** 2 + y**2 + z**2)) + 0.6 * np.exp(-6 * (x**2 + (y - 1) ** 2 + z**2))
-    bumps += 0.4 * np.exp(-8 * ((x + 0.6) ** 2 + (y + 0.3) ** 2 + (z - 0.7) ** 2))
-    moved = np.stack((x * bumps * stretch, y * bumps, z * bumps), axis=1)
-    obj.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
-    return obj
 
 
 def paint(obj: bpy.types.Object) -> None:

@@ -71,23 +71,18 @@ def select_below(obj: bpy.types.Object, threshold: float) -> int:
 
     Raises InputError ``not-a-mesh``, ``read-only``, and ``not-matched`` when the mesh has no confidence.
     """
-    if obj.type != "MESH" or not obj.data.is_editmode:
+    if obj.type == "MESH" and obj.data.is_editmode:
+        count = _select_in_edit_mode(obj, threshold)
+    else:
         snapshots.check_writable(obj)
-    else:
-        obj.update_from_editmode()
-    mesh = obj.data
-    attribute = mesh.attributes.get(attributes.PREFIX + CONFIDENCE)
-    if attribute is None or attribute.domain != "POINT" or attribute.data_type != "FLOAT":
-        raise InputError("not-matched", f"“{obj.name}” has no match to be unsure of.", "Press Match first.")
-    values = np.empty(len(mesh.vertices), np.float32)
-    attribute.data.foreach_get("value", values)
-    low = values < threshold
+        attribute = obj.data.attributes.get(attributes.PREFIX + CONFIDENCE)
+        if attribute is None or (attribute.domain, attribute.data_type) != ("POINT", "FLOAT"):
+            raise _unmatched(obj)
+        values = np.empty(len(obj.data.vertices), np.float32)
+        attribute.data.foreach_get("value", values)
+        count = _select(obj.data, values < threshold)
     bpy.context.scene.tool_settings.mesh_select_mode = (True, False, False)
-    if mesh.is_editmode:
-        _select_in_edit_mode(mesh, low)
-    else:
-        _select(mesh, low)
-    return int(low.sum())
+    return count
 
 
 def place_colours(shape: Snapshot) -> NDArray[np.float64]:
@@ -108,29 +103,37 @@ def _opaque(colours: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.hstack((colours, np.ones((len(colours), 1)))).astype(np.float32)
 
 
-def _select(mesh: bpy.types.Mesh, chosen: NDArray[np.bool_]) -> None:
+def _unmatched(obj: bpy.types.Object) -> InputError:
+    return InputError("not-matched", f"“{obj.name}” has no match to be unsure of.", "Press Match first.")
+
+
+def _select(mesh: bpy.types.Mesh, chosen: NDArray[np.bool_]) -> int:
+    hidden = np.empty(len(mesh.vertices), bool)
+    mesh.vertices.foreach_get("hide", hidden)
+    chosen = chosen & ~hidden
     edges = np.empty(len(mesh.edges) * 2, np.int32)
     mesh.edges.foreach_get("vertices", edges)
     corners, starts = np.empty(len(mesh.loops), np.int32), np.empty(len(mesh.polygons), np.int32)
     mesh.loops.foreach_get("vertex_index", corners)
     mesh.polygons.foreach_get("loop_start", starts)
-    mesh.vertices.foreach_set("select", chosen & ~_hidden(mesh))
+    mesh.vertices.foreach_set("select", chosen)
     mesh.edges.foreach_set("select", chosen[edges.reshape(-1, 2)].all(axis=1))
     if len(starts):
         mesh.polygons.foreach_set("select", np.logical_and.reduceat(chosen[corners], starts))
     mesh.update()
+    return int(chosen.sum())
 
 
-def _hidden(mesh: bpy.types.Mesh) -> NDArray[np.bool_]:
-    hidden = np.empty(len(mesh.vertices), bool)
-    mesh.vertices.foreach_get("hide", hidden)
-    return hidden
-
-
-def _select_in_edit_mode(mesh: bpy.types.Mesh, chosen: NDArray[np.bool_]) -> None:
-    edited = bmesh.from_edit_mesh(mesh)
+def _select_in_edit_mode(obj: bpy.types.Object, threshold: float) -> int:
+    edited = bmesh.from_edit_mesh(obj.data)
+    layer = edited.verts.layers.float.get(attributes.PREFIX + CONFIDENCE)
+    if layer is None:
+        raise _unmatched(obj)
     edited.select_mode = {"VERT"}
-    for vertex, select in zip(edited.verts, chosen.tolist(), strict=True):  # BMesh takes them one by one only
-        vertex.select = select and not vertex.hide
+    count = 0
+    for vertex in edited.verts:  # BMesh takes them one by one only
+        vertex.select = vertex[layer] < threshold and not vertex.hide
+        count += vertex.select
     edited.select_flush_mode()  # edges and faces follow
-    bmesh.update_edit_mesh(mesh, loop_triangles=False, destructive=False)
+    bmesh.update_edit_mesh(obj.data, loop_triangles=False, destructive=False)
+    return count

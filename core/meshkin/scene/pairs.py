@@ -168,7 +168,7 @@ def _in_order(label: str) -> tuple[int, str]:
 
 
 def _empty(obj: bpy.types.Object, label: str, anchor: int | Vector) -> bpy.types.Object:
-    """An empty that follows a vertex of the object, or a point in the object's own coordinates."""
+    """An empty that follows a vertex of the object, or the object itself from a point in the world on."""
     name = f"{PREFIX}{label}{SEPARATOR}{obj.name}".encode()[:63].decode(errors="ignore")
     empty = bpy.data.objects.new(name, None)
     empty.empty_display_type = "SPHERE"
@@ -178,17 +178,17 @@ def _empty(obj: bpy.types.Object, label: str, anchor: int | Vector) -> bpy.types
     if isinstance(anchor, int):
         empty.parent_type = "VERTEX"
         empty.parent_vertices = (anchor, 0, 0)
-    else:
-        empty.location = anchor
-        scale = max(abs(one) for one in obj.matrix_world.to_scale()) or 1.0
-        empty.empty_display_size /= scale
     there = [one for one in obj.users_collection if one.library is None and one.override_library is None]
     (there[0] if there else bpy.context.scene.collection).objects.link(empty)
+    if not isinstance(anchor, int):
+        bpy.context.view_layer.update()
+        empty.location = empty.matrix_world.inverted_safe() @ anchor  # children of a curve may follow its path
+        empty.empty_display_size /= max(abs(one) for one in obj.matrix_world.to_scale()) or 1.0
     return empty
 
 
 def _anchor(obj: bpy.types.Object, end: End) -> int | Vector:
-    """Where an empty is fixed: the vertex that ``end`` is or lies at, or a point in the object's own coordinates."""
+    """Where an empty is fixed: the vertex that ``end`` is or lies at, or a point in the world."""
     own = len(obj.data.vertices) if obj.type == "MESH" else 0
     if isinstance(end, int):
         if end >= own:
@@ -197,7 +197,7 @@ def _anchor(obj: bpy.types.Object, end: End) -> int | Vector:
     shape = snapshots.take(obj)
     vertex = _nearest(obj, shape.vertices, end - shape.location)
     if not own:
-        return obj.matrix_world.inverted_safe() @ Vector(end)
+        return Vector(end)
     near = np.flatnonzero(shape.original == vertex)
     if len(near):
         return int(near[0])
