@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import errno
 import importlib.util
 import io
+import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -40,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _interruptible():
             if getattr(arguments, "output", None):
                 _check_writable(arguments.output)
+            if getattr(arguments, "folder", None):
+                _check_writable(arguments.folder / "map.npz")
             if arguments.needs_blender and importlib.util.find_spec("bpy") is None:
                 return _in_blender(list(sys.argv[1:] if argv is None else argv))
             with _clean_output():
@@ -96,6 +101,25 @@ def _match(arguments: argparse.Namespace) -> Answer:
     return [*report.lines(), f"Written to {arguments.output}."], {"output": str(arguments.output), **_told(report)}
 
 
+def _match_set(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import files
+
+    names = [arguments.reference, *arguments.mesh]
+    reference, *others = objects = [files.load(name) for name in names]
+    options = dataclasses.replace(_options(arguments), through=reference)
+    report = _drive(workflow.match_set(others, reference, options))
+    written = {}
+    for one, two in itertools.combinations(range(len(objects)), 2):
+        made = _drive(workflow.match(objects[one], objects[two], options))
+        name = re.sub(r'[<>:"/\\|?*]', "_", f"{objects[one].name}-{objects[two].name}.npz")
+        path = arguments.folder / name
+        _copy(Path(made.data["map"]), path)
+        written[str(path)] = [names[one], names[two]]
+    lines = [f"{path}: from {one} to {two}." for path, (one, two) in written.items()]
+    return [*report.lines(), *lines], {"maps": written, "title": report.title, "details": report.details}
+
+
 def _transfer(arguments: argparse.Namespace) -> Answer:
     from . import workflow
     from .scene import blend
@@ -103,7 +127,10 @@ def _transfer(arguments: argparse.Namespace) -> Answer:
     blend.open_file(arguments.file)
     source, target = blend.find(arguments.source), blend.find(arguments.target)
     what = [name.strip() for name in arguments.what.split(",") if name.strip()]
-    report = _drive(workflow.transfer(source, target, what, _options(arguments)))
+    options = _options(arguments)
+    if arguments.through:
+        options = dataclasses.replace(options, through=blend.find(arguments.through))
+    report = _drive(workflow.transfer(source, target, what, options))
     blend.save_file(arguments.output)
     return [*report.lines(), f"Saved as {arguments.output}."], {"output": str(arguments.output), **_told(report)}
 
@@ -167,8 +194,19 @@ def _parser() -> argparse.ArgumentParser:
     one = _command(commands, "match", _match, "the map between two meshes, both ways", needs_blender=True)
     one.add_argument("source", help=mesh)
     one.add_argument("target", help=mesh)
+    _guidance_arguments(one)
     _feature_arguments(one)
     one.add_argument("--output", type=Path, required=True, metavar="MAP.npz")
+
+    one = _command(
+        commands, "match-set", _match_set, "maps between any two of several meshes, all consistent", needs_blender=True
+    )
+    one.add_argument("reference", help=f"the mesh that all are matched to: {mesh}")
+    one.add_argument("mesh", nargs="+", help="the others")
+    _feature_arguments(one)
+    one.add_argument(
+        "--output", type=Path, required=True, dest="folder", metavar="FOLDER", help="for ONE-OTHER.npz of each two"
+    )
 
     one = _command(commands, "transfer", _transfer, "carry things between two objects of a file", needs_blender=True)
     one.add_argument("file", type=Path, metavar="FILE.blend")
@@ -178,6 +216,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--texture-size", type=int, default=2048)
     one.add_argument("--margin", type=int, default=8, help="pixels around each island")
     one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
+    one.add_argument("--through", default="", metavar="OBJECT", help="match by way of this reference of a set")
+    _guidance_arguments(one)
     _feature_arguments(one)
     one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
 
@@ -205,6 +245,17 @@ def _command(commands: Any, name: str, run: Any, text: str, needs_blender: bool 
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=run, needs_blender=needs_blender)
     return parser
+
+
+def _guidance_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="FILE",
+        help="point pairs, as JSON or as rows: vertex numbers or coordinates, source first; default: the empties "
+        "“Kin …” of .blend files",
+    )
+    parser.add_argument("--flip", action="store_true", help="take the mirrored answer: left to right")
 
 
 def _feature_arguments(parser: argparse.ArgumentParser) -> None:
@@ -248,7 +299,19 @@ def _options(arguments: argparse.Namespace) -> Any:
         online=arguments.online,
         pictures=arguments.pictures,
         **texture,
+        **_guidance(arguments),
     )
+
+
+def _guidance(arguments: argparse.Namespace) -> dict[str, Any]:
+    from . import point_pairs
+
+    found: dict[str, Any] = {}
+    if getattr(arguments, "pairs", None):
+        found["pairs"] = point_pairs.read(arguments.pairs)
+    if getattr(arguments, "flip", False):
+        found["flip"] = True
+    return found
 
 
 # Running ---------------------------------------------------------------------------------------------------------

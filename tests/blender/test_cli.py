@@ -122,7 +122,7 @@ def check_map(path: Path, source: int, target: int) -> dict[str, NDArray[Any]]:
     fields = {"face": (np.int32, ()), "barycentric": (np.float32, (3,)), "vertex": (np.int32, ())}
     fields["confidence"] = (np.float32, ())
     expected = {prefix + name for prefix in ("", "inverse_") for name in fields}
-    assert set(found) == expected | {"source_faces", "target_faces"}
+    assert set(found) == expected | {"source_faces", "target_faces", "notes"}
     ends = {"source": source, "target": target}
     for name, count in ends.items():
         faces = found[f"{name}_faces"]
@@ -188,6 +188,43 @@ def test_match_with_an_object_of_a_blend_file(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert f"Written to {tmp_path / 'map.npz'}." in ran.stdout.splitlines()
     check_map(tmp_path / "map.npz", len(surface[0]), len(other[0]))
+
+
+def test_a_set_of_files(tmp_path: Path) -> None:
+    """Every two of them have a map, and all go through the first."""
+    stretches = (1.0, 1.2, 0.9)
+    surfaces = [blob(stretch, 2) for stretch in stretches]
+    paths = [write(tmp_path / f"m{index}.off", *surface) for index, surface in enumerate(surfaces)]
+    ran = run("match-set", *paths, *GEOMETRIC, "--output", tmp_path / "maps", "--json")
+    assert ran.returncode == 0, ran.stderr
+    names = ["m0-m1.npz", "m0-m2.npz", "m1-m2.npz"]
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == names
+    assert answer(ran)["maps"][str(tmp_path / "maps" / names[2])] == [str(paths[1]), str(paths[2])]
+    count = len(surfaces[0][0])
+    for name in names:
+        with np.load(tmp_path / "maps" / name) as found:
+            assert found["face"].shape == found["inverse_face"].shape == (count,)
+    (tmp_path / "file").write_text("in the way")
+    refused(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("pairs.json", '{"source": [1, 2], "target": [3]}', "pairs-count"),
+        ("pairs.json", "[[1, NaN]]", "pairs-invalid"),
+        ("pairs.csv", "0,999999\n", "pair-no-vertex"),
+        ("pairs.csv", "0,0,0,500,0,0\n", "pair-off-surface"),
+        ("missing.csv", None, "file-missing"),
+    ],
+)
+def test_point_pairs_that_cannot_be_used(tmp_path: Path, name: str, text: str | None, code: str) -> None:
+    one, two = (write(tmp_path / f"{letter}.off", *blob(stretch, 2)) for letter, stretch in (("a", 1), ("b", 1.2)))
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    ran = run("match", one, two, *GEOMETRIC, "--pairs", tmp_path / name, "--output", tmp_path / "m.npz", "--json")
+    refused(ran, 3, code)
+    assert not (tmp_path / "m.npz").exists()
 
 
 def test_features_of_a_mesh_file(tmp_path: Path) -> None:

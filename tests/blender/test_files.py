@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from meshkin.errors import InputError
-from meshkin.scene import files
+from meshkin.scene import files, pairs
 from meshkin.scene import snapshot as snapshots
 
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -319,6 +319,23 @@ def test_two_files_side_by_side(tmp_path: Path) -> None:
 
 
 ENDINGS = ["obj", "ply", "stl", "off", "glb", "gltf", "fbx", "usd", "usda", "usdc", "usdz"]
+
+
+def test_an_object_of_a_blend_file_brings_its_point_pairs_and_nothing_of_others(tmp_path: Path) -> None:
+    objects = []
+    for name in ("one", "two", "three"):
+        bpy.ops.mesh.primitive_cube_add()
+        objects.append(bpy.context.object)
+        objects[-1].name = name
+    pairs.add(objects[0], objects[1], 3, 4)
+    pairs.add(objects[0], objects[2], 5, 6)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    one, two = (files.load(f"{tmp_path}/file.blend:{name}") for name in ("one", "two"))
+    assert [pair.label for pair in pairs.between(one, two)] == ["1"]
+    shapes = snapshots.take(one), snapshots.take(two)
+    np.testing.assert_array_equal(pairs.vertices(one, two, shapes), [[3, 4]])
+    assert sorted(obj.name for obj in bpy.data.objects if obj.type == "MESH") == ["one", "two"]
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, "blend"])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from . import compat
+from . import compat, pairs
 
 _BLEND = re.compile(r"(.+?\.blend):(.+)", re.IGNORECASE | re.DOTALL)
 """FILE.blend:OBJECT; the object's name may hold anything."""
@@ -71,11 +71,12 @@ def load(spec: str | Path) -> bpy.types.Object:
 
 
 def _append(path: Path, name: str) -> bpy.types.Object:
-    """Append an object of a .blend file, and with it what it depends on."""
+    """Append an object of a .blend file, and with it what it depends on and the empties of its point pairs."""
+    before = {obj.session_uid for obj in bpy.data.objects}
     try:
         with bpy.data.libraries.load(str(path.expanduser().resolve()), link=False) as (there, wanted):
             if name in there.objects:
-                wanted.objects = [name]
+                wanted.objects = [name, *(one for one in there.objects if one.startswith(pairs.PREFIX) and one != name)]
             names = ", ".join(f"“{one}”" for one in there.objects) or "none"
     except (OSError, RuntimeError) as error:
         raise InputError(
@@ -85,8 +86,12 @@ def _append(path: Path, name: str) -> bpy.types.Object:
         raise InputError("object-unnamed", f"Which object of {path}?", f"Write {path}:OBJECT. Its objects are {names}.")
     if not wanted.objects:
         raise InputError("object-unknown", f"There is no object “{name}” in {path}.", f"Its objects are {names}.")
-    obj = wanted.objects[0]
-    bpy.context.scene.collection.objects.link(obj)
+    obj, *empties = wanted.objects
+    kept = [obj, *(empty for empty in empties if empty and empty.parent == obj)]
+    for one in kept:
+        bpy.context.scene.collection.objects.link(one)
+    while others := [one for one in _since(before) if one.users == 0]:  # empties of other objects, then those
+        _remove(others)
     return obj
 
 
