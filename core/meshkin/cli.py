@@ -265,6 +265,8 @@ def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--views", type=int, default=0, help="number of evenly spread views")
     parser.add_argument("--rings", default="", help="rings of views instead: ELEVATION:COUNT,… in degrees")
     parser.add_argument("--resolution", type=int, default=0, help="of the rendered views, pixels")
+    parser.add_argument("--style", default="", choices=("", "normal", "shading", "textured"), help="of those pictures")
+    parser.add_argument("--background", type=float, default=-1.0, help="grey level behind the object, 0 to 1")
     parser.add_argument("--render", default="auto", choices=("auto", "gpu", "cycles"))
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--online", action="store_true", help="models may be fetched from the hub")
@@ -294,6 +296,8 @@ def _options(arguments: argparse.Namespace) -> Any:
         views=arguments.views,
         rings=rings,
         resolution=arguments.resolution,
+        style=arguments.style,
+        background=arguments.background,
         render_path=arguments.render,
         device=arguments.device,
         online=arguments.online,

@@ -72,6 +72,30 @@ class Views:
         index = list(which)
         return replace(self, rotation=self.rotation[index], zoom=self.zoom[index], shift=self.shift[index])
 
+    def barycentric(self, view: int, corners: NDArray[np.floating], face: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Where in its triangle each pixel's centre lies, float64 (P, 3), for the P pixels with a triangle in order.
+
+        Args:
+            view: number of the camera.
+            corners: (F, 3, 3), the triangles, snapshot frame.
+            face: int (H, W), the triangle in each pixel, -1 for none.
+        """
+        rows, columns = np.nonzero(face >= 0)
+        which, back = np.unique(face[rows, columns], return_inverse=True)
+        places, depth = self.project(view, np.reshape(corners[which], (-1, 3)))
+        scale = self.resolution / np.array(face.shape[::-1])
+        a, b, c = np.moveaxis(places.reshape(-1, 3, 2)[back.reshape(-1)], 1, 0)
+        at = (np.column_stack((columns, rows)) + 0.5) * scale
+        areas = np.stack((_cross(b - at, c - at), _cross(c - at, a - at), _cross(a - at, b - at)), axis=1)
+        areas *= np.where(areas.sum(axis=1, keepdims=True) < 0, -1, 1)
+        # What is linear in the picture is the share over the depth.
+        weights = np.maximum(areas, 0) / depth.reshape(-1, 3)[back.reshape(-1)]
+        total = weights.sum(axis=1, keepdims=True)
+        return np.divide(weights, total, out=np.full_like(weights, 1 / 3), where=total > 0)
+
+
+_OPTIONAL = ("face", "colour")
+
 
 @dataclass(frozen=True)
 class Passes:
@@ -83,11 +107,14 @@ class Passes:
         depth: float32 (N, H, W), distance from the camera's plane in bounding-sphere radii (planar, not radial);
             inf on the background.
         face: int32 (N, H, W), the snapshot's triangle seen, -1 on the background; None where the path cannot tell.
+        colour: uint8 (N, H, W, 3), sRGB, the object's materials in even light, 0 on the background; None where not
+            rendered.
     """
 
     normal: NDArray[np.float16]
     depth: NDArray[np.float32]
     face: NDArray[np.int32] | None
+    colour: NDArray[np.uint8] | None = None
 
     def save(self, folder: Path) -> None:
         """Write one .npy file for each pass (so that they can be memory-mapped); raises StorageError."""
@@ -95,20 +122,26 @@ class Passes:
         with readable_failure(folder, "writing"):
             np.save(folder / "normal.npy", self.normal)
             np.save(folder / "depth.npy", self.depth)
-            if self.face is not None:
-                np.save(folder / "face.npy", self.face)
+            for name in _OPTIONAL:
+                if (values := getattr(self, name)) is not None:
+                    np.save(folder / f"{name}.npy", values)
 
     @staticmethod
     def load(folder: Path) -> Passes:
         """Map what :meth:`save` wrote; raises StorageError when it is missing or damaged."""
         try:
             normal, depth = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("normal", "depth"))
-            face = np.load(folder / "face.npy", mmap_mode="r") if (folder / "face.npy").exists() else None
+            files = [folder / f"{name}.npy" for name in _OPTIONAL]
+            face, colour = (np.load(file, mmap_mode="r") if file.exists() else None for file in files)
         except UNREADABLE as error:
             raise StorageError(
                 "file-damaged", f"The passes in {folder} cannot be read.", "Run the job again."
             ) from error
-        return Passes(normal, depth, face)
+        return Passes(normal, depth, face, colour)
+
+
+def _cross(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
+    return one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
 
 
 def fibonacci_directions(count: int) -> NDArray[np.float64]:

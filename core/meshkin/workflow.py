@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .point_pairs import Pairs
 from .progress import Progress
-from .scene import attributes, look, matches, materials, passes, weights
+from .scene import attributes, look, matches, materials, passes, surface_colours, weights
 from .scene import pairs as point_pairs
 from .scene import snapshot as snapshots
 from .scene.objects import FEATURES_PROPERTY, Handle, described
@@ -51,6 +51,8 @@ class Options:
         views: number of evenly spread views; 0 for the default.
         rings: (elevation in degrees, count) of rings of views, used instead of ``views`` when given.
         resolution: of the rendered pictures, pixels; 0 for what the extractors want.
+        style: of the pictures: "normal", "shading" or "textured" (the objects' own materials); "" for the default.
+        background: grey level behind the object, 0 to 1; below 0 for the default.
         render_path: "auto", "gpu" or "cycles".
         device: "auto", "cpu" or a torch device ("cuda", "cuda:1", "mps").
         online: whether models may be fetched from the hub.
@@ -73,6 +75,8 @@ class Options:
     views: int = 0
     rings: tuple[tuple[float, int], ...] = ()
     resolution: int = 0
+    style: str = ""
+    background: float = -1.0
     render_path: str = "auto"
     device: str = "auto"
     online: bool = False
@@ -293,8 +297,8 @@ def clear_cache() -> Job:
 # Features --------------------------------------------------------------------------------------------------------
 
 
-def _plan(snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
-    """What has to be computed: ``recipe``, ``key``, and ``features`` (the cache file, or None)."""
+def _plan(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
+    """What has to be computed: ``recipe``, ``key``, ``features`` (the cache file, or None), ``wants_colour``."""
     choice = {
         "name": options.features,
         "model": options.model or None,
@@ -302,9 +306,15 @@ def _plan(snapshot: Snapshot, options: Options) -> Generator[Progress, None, dic
         "views": options.views or None,
         "rings": [list(ring) for ring in options.rings] or None,
         "resolution": options.resolution or None,
+        "style": options.style or None,
+        "background": None if options.background < 0 else options.background,
         "online": options.online,
     }
-    return (yield from client.shared().run("plan", {"shape": snapshot.key, "choice": choice, "device": options.device}))
+    arguments = {"shape": snapshot.key, "choice": choice, "device": options.device}
+    plan = yield from client.shared().run("plan", arguments)
+    if plan["wants_colour"]:
+        plan = yield from client.shared().run("plan", {**arguments, "look": surface_colours.key(obj)})
+    return plan
 
 
 def _read(handle: Handle) -> Generator[Progress, None, Snapshot]:
@@ -318,12 +328,13 @@ def _describe(
 ) -> Generator[Progress, None, _Described]:
     """The object's features in the cache, computed if they are not there."""
     snapshot = snapshot or (yield from _read(handle))
-    plan = yield from _plan(snapshot, options)
+    plan = yield from _plan(handle.get(), snapshot, options)
     path = plan["features"]
     if path is None or (options.pictures and plan["recipe"]["views"]):
         snapshot.save(folder / "snapshot.npz")
         if plan["recipe"]["views"]:
-            seen = yield from passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), options.render_path)
+            colours = surface_colours.read(handle.get(), snapshot) if plan["wants_colour"] else None
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), options.render_path, colours)
             seen.save(folder / "passes")
             if options.pictures:
                 passes.save_pictures(seen, Path(options.pictures) / handle.name)
@@ -347,7 +358,7 @@ def _colours(
     group = list(found)
     for obj in described([one.handle for one in found]):
         snapshot = snapshots.take(obj)
-        plan = yield from _plan(snapshot, options)
+        plan = yield from _plan(obj, snapshot, options)
         if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:
             group.append(_Described(Handle.of(obj), snapshot, plan["key"], plan["features"], plan["recipe"]))
     arguments = {"features": [one.features for one in group], "folder": str(folder), "channels": CHANNELS}

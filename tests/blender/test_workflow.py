@@ -434,3 +434,25 @@ def test_pictures_of_the_views(small_model: str, tmp_path: Path) -> None:
     pictures = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert len(pictures) == 6
     assert all((tmp_path / "one" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+
+
+def test_textured_features_follow_the_materials(small_model: str) -> None:
+    """Other colours are other features; the same colours are found in the cache; other styles do not care."""
+    obj = creature("painted", subdivisions=2)
+    paint(obj)
+    shared = {"model": small_model, "features": "dinov2", "views": 3, "resolution": 56, "device": "cpu"}
+    textured = workflow.Options(style="textured", **shared)
+    plain = workflow.Options(**shared)
+    settings = state()["scene"]
+
+    def key(options: workflow.Options) -> str:
+        return Path(finish(workflow.features([obj], options)).data["features"][0]).name
+
+    first, same, normal = key(textured), key(textured), key(plain)
+    pixels = np.zeros(64 * 64 * 4, np.float32)
+    bpy.data.images["skin"].pixels.foreach_set(pixels)
+    other, unmoved = key(textured), key(plain)
+    assert first == same != other
+    assert normal == unmoved
+    assert first != normal
+    assert state()["scene"] == settings

@@ -84,6 +84,26 @@ def test_standardised_with_the_statistics_given() -> None:
     torch.testing.assert_close(values[0, :, 0, 0], torch.tensor([0.0, 0.5, 2.0]))
 
 
+def test_textured_pictures_show_the_colours_a_little_shaded() -> None:
+    images = flat((0, 0, 1))
+    with pytest.raises(InputError, match="colour"):
+        pictures.make(images, slice(0, 1), "textured", 1.0, 32)
+    colour = np.zeros((2, 32, 32, 3), np.uint8)
+    colour[...] = (255, 128, 0)
+
+    def textured(normal: tuple[float, float, float]) -> torch.Tensor:
+        lit = ViewImages(flat(normal).normal, images.depth, colour)
+        return pictures.make(lit, slice(0, 1), "textured", 1.0, 32)[0]
+
+    photo = textured((0, 0, 0))
+    torch.testing.assert_close(photo[:, 0, 0], torch.tensor([1.0, 128 / 255, 0.0]))
+    torch.testing.assert_close(photo[:, 31, 31], torch.ones(3))
+    front, side = textured((0, 0, 1))[:, 0, 0], textured((1, 0, 0))[:, 0, 0]
+    assert 0.95 < float(front[0]) <= 1
+    assert 0.6 < float(side[0]) < 0.8
+    torch.testing.assert_close(side[1] / side[0], front[1] / front[0])
+
+
 def test_unknown_style() -> None:
     with pytest.raises(InputError, match="normal or shading") as caught:
         pictures.make(flat((0, 0, 1)), slice(0, 1), "toon", 1.0, 32)

@@ -208,3 +208,14 @@ def test_the_key_holds_all_that_changes_the_features_and_nothing_else(vit: Path,
     same = recipe.resolve("dinov2+geometric", model=str(moved), resolution=140)
     assert recipe.key(same, "shape") == recipe.key(found, "shape")
     assert len(recipe.key(same, "shape")) == 32
+
+
+def test_the_look_counts_only_where_colour_is_wanted(vit: Path, lite: Path) -> None:
+    plain = recipe.resolve("dinov2+efficientnet")
+    textured = recipe.resolve("dinov2+efficientnet", style="textured", background=0.5)
+    assert [part["style"] for part in textured["parts"]] == ["textured"] * 2
+    assert [part["background"] for part in textured["parts"]] == [0.5] * 2
+    assert (recipe.wants_colour(plain), recipe.wants_colour(textured)) == (False, True)
+    assert recipe.key(plain, "shape", "one look") == recipe.key(plain, "shape", "other look")
+    assert recipe.key(textured, "shape", "one look") != recipe.key(textured, "shape", "other look")
+    assert [recipe.build(part, "cpu").wants_colour for part in textured["parts"]] == [True] * 2  # type: ignore[union-attr]

@@ -43,7 +43,7 @@ def compute(
         else:
             assert passes is not None
             views = of_recipe(snapshot, recipe)
-            grids = extractor.extract(ViewImages(passes.normal, passes.depth, views=views), report)
+            grids = extractor.extract(ViewImages(passes.normal, passes.depth, passes.colour, views), report)
             lifted = lift(
                 snapshot.vertices,
                 snapshot.faces,

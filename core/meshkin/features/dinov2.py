@@ -35,7 +35,6 @@ class Dinov2:
     """
 
     name = "dinov2"
-    wants_colour = False
 
     def __init__(
         self,
@@ -52,6 +51,7 @@ class Dinov2:
         self._dtype = devices.precision(self._device)
         self._model = _load(folder, layers).to(self._device, self._dtype).eval()
         self._style, self._background = style, background
+        self.wants_colour = style == "textured"
         self.resolution = resolution
         self.channels: tuple[int, ...] = (self._model.config.hidden_size,) * len(layers)
         settings = f"layers {','.join(map(str, layers))}; {style} on {background}; {resolution} px"

@@ -122,7 +122,6 @@ class EfficientNet:
     """
 
     name = "efficientnet"
-    wants_colour = False
 
     def __init__(
         self,
@@ -154,6 +153,7 @@ class EfficientNet:
             ) from error
         self._network = network.to(self._device, self._dtype).eval()
         self._style, self._background = style, background
+        self.wants_colour = style == "textured"
         self.resolution = resolution
         self.channels: tuple[int, ...] = tuple(network.channels[stage] for stage in stages)
         settings = f"stages {','.join(map(str, stages))}; {style} on {background}; {resolution} px"

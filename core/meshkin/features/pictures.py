@@ -17,6 +17,8 @@ _LIGHT = (0.0, 0.37, 0.93)
 """Towards the light in the camera frame: over the camera, so that brows and chins stand out, left and right alike."""
 _AMBIENT, _DIFFUSE = 0.15, 0.7
 """Their sum stays below 1, so that a lit surface stands out from a white background."""
+_SHADE = 0.3
+"""How much darker a textured surface is that faces away from the light: enough to show its shape."""
 
 
 def make(
@@ -38,7 +40,7 @@ def make(
         device: where they are made.
 
     Raises:
-        InputError: ``features-option`` for an unknown style.
+        InputError: ``features-option`` for an unknown style, or a textured one without colours.
     """
     normal = torch.from_numpy(np.array(images.normal[views])).to(device).float().permute(0, 3, 1, 2)
     seen = torch.from_numpy(np.isfinite(images.depth[views])).to(device)[:, None]
@@ -48,6 +50,14 @@ def make(
         light = torch.tensor(_LIGHT, device=device).view(1, 3, 1, 1)
         facing = (normal * light).sum(dim=1, keepdim=True).clamp(0, 1)
         colour = (_AMBIENT + _DIFFUSE * facing).expand_as(normal)
+    elif style == "textured":
+        if images.colour is None:
+            raise InputError("features-option", "There is no colour pass for textured pictures.", "Render it too.")
+        colour = torch.from_numpy(np.array(images.colour[views])).to(device).float().permute(0, 3, 1, 2) / 255
+        light = torch.tensor(_LIGHT, device=device).view(1, 3, 1, 1)
+        facing = (normal * light).sum(dim=1, keepdim=True).clamp(0, 1)
+        rendered = (normal != 0).any(dim=1, keepdim=True)  # a photograph has no normals, but light of its own
+        colour = torch.where(rendered, colour * (1 - _SHADE * (1 - facing)), colour)
     else:
         raise InputError("features-option", f"There is no picture style “{style}”.", f"Choose {' or '.join(STYLES)}.")
     picture = torch.where(seen, colour, colour.new_full((), background))

@@ -53,6 +53,8 @@ def resolve(
     views: int | None = None,
     rings: Sequence[Sequence[float]] | None = None,
     resolution: int | None = None,
+    style: str | None = None,
+    background: float | None = None,
     online: bool = False,
     report: Report = silent,
 ) -> dict[str, Any]:
@@ -68,6 +70,8 @@ def resolve(
         rings: (elevation in degrees, count) of rings of views, instead of ``views``.
         resolution: of the rendered pictures, pixels; None for what the extractors want. Each part uses the largest
             multiple of its cells that is not larger.
+        style: of the pictures, see :mod:`meshkin.features.pictures`; None for the default.
+        background: grey level behind the object, in [0, 1]; None for the default.
         online: whether models may be fetched.
         report: told about a download; may raise Cancelled.
 
@@ -89,6 +93,8 @@ def resolve(
                     continue
                 raise
             part |= _model(located, layers if one == chosen else None)
+            look = {"style": style, "background": background}
+            part |= {name: value for name, value in look.items() if value is not None}
             if resolution is not None:
                 cell = _cell(part)
                 part["resolution"] = max(resolution // cell, 1) * cell
@@ -154,7 +160,12 @@ def _built(text: str, device: str) -> ImageExtractor | SurfaceExtractor:
     return EfficientNet(folder, checksum, part["stages"], device=device, **look)
 
 
-def key(recipe: dict[str, Any], shape: str) -> str:
+def wants_colour(recipe: dict[str, Any]) -> bool:
+    """Whether the recipe needs the objects' own colours rendered."""
+    return any(part.get("style") == "textured" for part in recipe["parts"])
+
+
+def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
     """Name in the cache of the features of a shape by a recipe, 32 hex digits.
 
     Everything that changes the features counts: all parameters, the models' checksums, the code's version, the shape.
@@ -163,11 +174,13 @@ def key(recipe: dict[str, Any], shape: str) -> str:
     Args:
         recipe: as :func:`resolve` makes it.
         shape: the mesh's :attr:`meshkin.snapshot.Snapshot.key`.
+        look: content hash of its materials; counts only where the recipe wants colour.
     """
     places = ("folder", "model", "licence")
     parts = [{name: value for name, value in part.items() if name not in places} for part in recipe["parts"]]
     codes = {part["extractor"]: EXTRACTOR_CODE[part["extractor"]] for part in parts}
-    text = json.dumps([CODE, codes, shape, recipe["views"], recipe["resolution"], parts], sort_keys=True)
+    seen = [shape, look] if wants_colour(recipe) else shape
+    text = json.dumps([CODE, codes, seen, recipe["views"], recipe["resolution"], parts], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def base_colour_images(obj: bpy.types.Object) -> list[tuple[int, BaseColour]]:
         obj.data.polygons.foreach_get("material_index", used)
     faces = np.bincount(np.clip(used, 0, None), minlength=len(slots))
     found = [
-        (index, _base_colour(slot.material))
+        (index, base_colour(slot.material))
         for index, slot in enumerate(slots)
         if slot.material and (faces[index] or not len(used))
     ]
@@ -116,20 +116,30 @@ def save_image(pixels: NDArray[np.floating], path: Path) -> None:
     write_file(path, write)
 
 
-def _base_colour(material: bpy.types.Material) -> BaseColour:
+def base_colour(material: bpy.types.Material) -> BaseColour:
+    """The first image texture upstream of a material's surface, or its plain base colour; raises as above."""
     colour, tree = material.diffuse_color, material.node_tree
     if tree is not None and (output := tree.get_output_node("ALL")):
         nodes = list(_upstream(output.inputs["Surface"]))
         for node in nodes:
             if node.type == "TEX_IMAGE" and node.image:
-                pixels, colorspace = _pixels(node.image)
-                return BaseColour(node.image.name, pixels, colorspace, _uv_map(node), True)
+                return image_colour(node)
         for node in nodes:
             if node.type == "BSDF_PRINCIPLED":
                 colour = node.inputs["Base Color"].default_value
                 break
-    plain = np.array(colour, np.float32).reshape(1, 1, 4)
-    return BaseColour(material.name, _encoded(plain), SRGB, "", False)
+    return plain_colour(material.name, colour)
+
+
+def image_colour(node: bpy.types.Node) -> BaseColour:
+    """What an image texture node gives; raises InputError ``image-missing``, ``image-tiled``."""
+    pixels, colorspace = _pixels(node.image)
+    return BaseColour(node.image.name, pixels, colorspace, _uv_map(node), True)
+
+
+def plain_colour(name: str, colour: Sequence[float]) -> BaseColour:
+    """One linear RGBA colour as an image of one pixel."""
+    return BaseColour(name, encoded(np.array(colour, np.float32).reshape(1, 1, 4)), SRGB, "", False)
 
 
 def _upstream(
@@ -201,11 +211,11 @@ def _pixels(image: bpy.types.Image) -> tuple[NDArray[np.float32], str]:
         pixels[..., :channels] = stored
     space = image.colorspace_settings.name
     if image.is_float or space.startswith(_LINEAR):
-        return _encoded(pixels), SRGB
+        return encoded(pixels), SRGB
     return pixels, space
 
 
-def _encoded(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def encoded(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear light to sRGB (IEC 61966-2-1), clipped to [0, 1]; alpha stays."""
     result = pixels.copy()
     light = np.clip(pixels[..., :3], 0, 1)

@@ -1,7 +1,8 @@
 """Normal, depth and face passes of a snapshot from many views: by the ``gpu`` module where it can draw, else by Cycles.
 
 Both paths draw the same triangles from the snapshot's arrays, scaled to a unit sphere, so that size and place of the
-object do not matter and nothing of the user's scene takes part.
+object do not matter and nothing of the user's scene takes part. A colour pass is made from the triangle that each
+pixel shows (:mod:`meshkin.scene.surface_colours`), the same on both.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..progress import Progress
 from ..snapshot import Snapshot
 from ..storage import make_folder, write_file
 from ..views import Passes, Views
-from . import compat, passes_cycles, passes_gpu
+from . import compat, passes_cycles, passes_gpu, surface_colours
 
 PATHS = ("gpu", "cycles")
 MOST_TRIANGLES = 2**24 - 1
@@ -36,7 +37,9 @@ def available_paths() -> tuple[str, ...]:
     return tuple(path for path in PATHS if works[path])
 
 
-def render(snapshot: Snapshot, views: Views, path: str = "auto") -> Generator[Progress, None, Passes]:
+def render(
+    snapshot: Snapshot, views: Views, path: str = "auto", look: surface_colours.Look | None = None
+) -> Generator[Progress, None, Passes]:
     """Render the passes of a snapshot, one view for each step of the generator.
 
     Nothing of the user's is touched: no scene, selection, mode, setting or handler. Closing the generator leaves
@@ -46,6 +49,7 @@ def render(snapshot: Snapshot, views: Views, path: str = "auto") -> Generator[Pr
         snapshot: with finite vertices.
         views: cameras around it, from :func:`meshkin.views.frame`.
         path: "gpu", "cycles", or "auto" for the fastest that works.
+        look: the object's colours, for a colour pass; None for none.
 
     Returns:
         The passes, face included on either path.
@@ -72,16 +76,19 @@ def render(snapshot: Snapshot, views: Views, path: str = "auto") -> Generator[Pr
         )
     if "gpu" in paths:
         try:
-            return (yield from _render(snapshot, views, "gpu"))
+            return (yield from _render(snapshot, views, "gpu", look))
         except MeshKinError as error:
             if error.code != "gpu-failed" or "cycles" not in paths:
                 raise
-    return (yield from _render(snapshot, views, "cycles"))
+    return (yield from _render(snapshot, views, "cycles", look))
 
 
-def _render(snapshot: Snapshot, views: Views, path: str) -> Generator[Progress, None, Passes]:
+def _render(
+    snapshot: Snapshot, views: Views, path: str, look: surface_colours.Look | None
+) -> Generator[Progress, None, Passes]:
     shape = (len(views), views.resolution, views.resolution)
-    passes = Passes(np.empty((*shape, 3), np.float16), np.empty(shape, np.float32), np.empty(shape, np.int32))
+    colour = None if look is None else np.empty((*shape, 3), np.uint8)
+    passes = Passes(np.empty((*shape, 3), np.float16), np.empty(shape, np.float32), np.empty(shape, np.int32), colour)
     assert passes.face is not None
     corners = ((snapshot.vertices.astype(np.float64) - views.centre) / views.radius).astype(np.float32)[snapshot.faces]
     with contextlib.closing(_pictures(path, corners, snapshot.normals, views)) as pictures:
@@ -92,6 +99,8 @@ def _render(snapshot: Snapshot, views: Views, path: str) -> Generator[Progress, 
             )
             passes.depth[view] = np.where(face >= 0, depth, np.inf)
             passes.face[view] = face
+            if look is not None and colour is not None:
+                colour[view] = surface_colours.paint(look, snapshot, views, view, face)
             yield Progress("Rendering views", (view + 1) / len(views))
     return passes
 
@@ -130,7 +139,9 @@ def _towards_camera(
 
 
 def save_pictures(passes: Passes, folder: Path) -> list[Path]:
-    """Write ``normal_000.png`` and ``depth_000.png`` for each view, for people to look at; returns the files.
+    """Write ``normal_000.png``, ``depth_000.png`` (and ``colour_000.png``) of each view, for people to look at.
+
+    Returns the files.
 
     Normals have their usual colours, ``(n + 1) / 2``; depth is white at the view's nearest and dark grey at its
     farthest point; the background is black. Raises StorageError.
@@ -144,11 +155,15 @@ def save_pictures(passes: Passes, folder: Path) -> list[Path]:
         colours = (normal.astype(np.float32) + 1) / 2
         for name, picture in (("normal", colours), ("depth", np.repeat(grey[..., None], 3, axis=-1))):
             files.append(folder / f"{name}_{view:03d}.png")
-            _write_png(files[-1], (picture * seen[..., None] * 255).round().astype(np.uint8))
+            write_png(files[-1], (picture * seen[..., None] * 255).round().astype(np.uint8))
+    if passes.colour is not None:
+        for view, picture in enumerate(passes.colour):
+            files.append(folder / f"colour_{view:03d}.png")
+            write_png(files[-1], picture)
     return files
 
 
-def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write RGB pixels (H, W, 3) as a PNG file. Source: PNG specification, third edition, section 11."""
     height, width, _ = pixels.shape
     unfiltered = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))

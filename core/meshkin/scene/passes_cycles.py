@@ -11,8 +11,9 @@ import os
 import struct
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -24,6 +25,8 @@ from ..storage import readable_failure
 from ..views import Views
 from . import compat
 
+SAMPLES = 8
+"""Rays through each pixel of a colour picture, which may show fine texture."""
 _SENSOR = 36.0
 _CHANNELS = ("Depth.Z", "x.X", "y.X", "z.X", "face.X")
 _HANDLERS = (
@@ -58,11 +61,60 @@ def pictures(
                 yield np.stack((x, y, z), axis=-1), np.where(face > 0, depth, 0), face
 
 
+def colours(
+    mesh: bpy.types.Mesh, matrix: Matrix, location: NDArray[np.float64], views: Views, view: int
+) -> NDArray[np.float32]:
+    """What a mesh with glowing materials sends to one camera, (H, W, 4): linear RGB times alpha, alpha.
+
+    Args:
+        mesh: with its materials; stays.
+        matrix: where it stands in the world.
+        location: float64 (3,), origin of the snapshot's frame in the world.
+        views: the cameras.
+        view: number of the one.
+
+    Raises as :func:`pictures`.
+    """
+    with readable_failure(Path(tempfile.gettempdir()), "making a folder in"), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "view.exr"
+        with _stage(views, path) as (scene, new):
+            scene.cycles.samples, scene.render.film_transparent = SAMPLES, True
+            scene.cycles.pixel_filter_type = "BOX"
+            scene.view_layers[0].use_pass_combined = True
+            obj = new(bpy.data.objects, mesh)
+            obj.matrix_world = matrix
+            scene.collection.objects.link(obj)
+            camera = scene.camera
+            camera.data.clip_start, camera.data.clip_end = (
+                views.radius * (views.distance - 1) / 2,
+                views.radius * (views.distance + 2),
+            )
+            _aim(camera, views, view)
+            pose = camera.matrix_world.copy()
+            pose.translation = (np.array(pose.translation) * views.radius + views.centre + location).tolist()
+            camera.matrix_world = pose
+            _render(scene)
+            return np.stack(_read_exr(path, tuple(f"Combined.{name}" for name in "RGBA")), axis=-1)
+
+
 @contextlib.contextmanager
 def _scene(
     corners: NDArray[np.float32], normals: NDArray[np.float32], views: Views, path: Path
 ) -> Iterator[bpy.types.Scene]:
     """A scene with the triangles and a camera, that renders into ``path``; nothing of it is left afterwards."""
+    with _stage(views, path) as (scene, new):
+        material = new(bpy.data.materials)
+        _write_attributes(compat.node_tree(material))
+        mesh = new(bpy.data.meshes)
+        _fill(mesh, corners, normals)
+        mesh.materials.append(material)
+        scene.collection.objects.link(new(bpy.data.objects, mesh))
+        yield scene
+
+
+@contextlib.contextmanager
+def _stage(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, Callable[..., Any]]]:
+    """An empty scene with a camera, that renders into ``path``, and what makes more data that go with it."""
     made: set[int] = set()
 
     def new(collection: bpy.types.bpy_prop_collection, *arguments: object) -> bpy.types.ID:
@@ -73,18 +125,12 @@ def _scene(
     try:
         scene = new(bpy.data.scenes)
         _set_up(scene, views.resolution, path)
-        material = new(bpy.data.materials)
-        _write_attributes(compat.node_tree(material))
-        mesh = new(bpy.data.meshes)
-        _fill(mesh, corners, normals)
-        mesh.materials.append(material)
         camera = new(bpy.data.cameras)
         camera.sensor_fit, camera.sensor_width = "HORIZONTAL", _SENSOR
         camera.clip_start, camera.clip_end = (views.distance - 1) / 2, views.distance + 2
-        for data in (mesh, camera):
-            scene.camera = new(bpy.data.objects, data)
-            scene.collection.objects.link(scene.camera)
-        yield scene
+        scene.camera = new(bpy.data.objects, camera)
+        scene.collection.objects.link(scene.camera)
+        yield scene, new
     finally:
         # By number, because a script may have opened another file meanwhile: our references would be dangling.
         for kind in ("scenes", "objects", "meshes", "cameras", "materials"):

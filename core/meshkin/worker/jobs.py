@@ -29,7 +29,8 @@ def plan(arguments: Arguments, report: Report) -> Result:
     """What features of a shape need: the recipe, its cache key, and the cache file where it is there already.
 
     Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of
-    :func:`meshkin.features.recipe.resolve`), ``device`` (refused here where there is no such device).
+    :func:`meshkin.features.recipe.resolve`), ``device`` (refused here where there is no such device), ``look`` (hash
+    of its materials, once they are known to count). Result: also ``wants_colour``.
     """
     from ..features import cache, recipe
 
@@ -38,9 +39,10 @@ def plan(arguments: Arguments, report: Report) -> Result:
 
         choose(arguments["device"])
     chosen = recipe.resolve(**arguments["choice"], report=report)
-    key = recipe.key(chosen, arguments["shape"])
-    path = cache.features_path(key)
-    return {"recipe": chosen, "key": key, "features": str(path) if cache.usable(key) else None}
+    key = recipe.key(chosen, arguments["shape"], arguments.get("look", ""))
+    path, wants_colour = cache.features_path(key), recipe.wants_colour(chosen)
+    there = str(path) if cache.usable(key) else None
+    return {"recipe": chosen, "key": key, "features": there, "wants_colour": wants_colour}
 
 
 def features(arguments: Arguments, report: Report) -> Result:
