@@ -218,6 +218,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
     one.add_argument("--through", default="", metavar="OBJECT", help="match by way of this reference of a set")
     _guidance_arguments(one)
+    one.add_argument("--smoothing", type=int, default=0, help="how often weights are averaged with their neighbours'")
+    one.add_argument("--threshold", type=float, default=0.4, help="confidence below which weights are inpainted")
+    one.add_argument(
+        "--nearness", default="auto", choices=("auto", "always", "never"), help="weights from the nearest point"
+    )
     _feature_arguments(one)
     one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
 
@@ -286,9 +291,8 @@ def _options(arguments: argparse.Namespace) -> Any:
             f"--layers or --rings is not understood: {error}.",
             "As in --layers 9,11 --rings 0:8,30:6.",
         ) from error
-    texture = {
-        name: getattr(arguments, name) for name in ("texture_size", "margin", "limit") if hasattr(arguments, name)
-    }
+    names = ("texture_size", "margin", "limit", "smoothing", "threshold", "nearness")
+    transfers = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return Options(
         features=arguments.features,
         model=arguments.model,
@@ -302,8 +306,8 @@ def _options(arguments: argparse.Namespace) -> Any:
         device=arguments.device,
         online=arguments.online,
         pictures=arguments.pictures,
-        **texture,
         **_guidance(arguments),
+        **transfers,
     )
 
 

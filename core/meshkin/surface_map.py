@@ -30,7 +30,7 @@ class SurfaceMap:
     vertex: NDArray[np.int32]
     confidence: NDArray[np.float32]
 
-    def pull(self, values: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
+    def pull(self, values: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float64]:
         """Carry per-vertex values of the range to the domain.
 
         Args:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 TRANSFERS = ("texture", "weights", "attributes")
 """What can be carried over."""
+NEARNESS = ("auto", "always", "never")
+"""When weights come from the nearest point of the source instead of the match."""
 CHANNELS = 16
 """PCA channels written to a mesh."""
 
@@ -60,6 +62,10 @@ class Options:
         texture_size: width and height of a transferred texture, pixels.
         margin: pixels by which a texture's islands are grown.
         limit: most groups that a vertex may be weighted to.
+        smoothing: how often each vertex's weights are averaged with its neighbours'.
+        threshold: confidence from which a point of the map is relied on for weights; the rest is inpainted.
+        nearness: whether weights come from the nearest point of the source instead of the match: "always", "never",
+            or "auto": where the target lies on the source (clothes, hair, eyes).
         names: the attributes to transfer; () for all.
         pairs: point pairs that guide the match, each a vertex number of the source's own mesh and one of the
             target's, or points in their own coordinates; None for the empties in the scene
@@ -84,6 +90,9 @@ class Options:
     texture_size: int = 2048
     margin: int = 8
     limit: int = 4
+    smoothing: int = 0
+    threshold: float = 0.4
+    nearness: str = "auto"
     names: tuple[str, ...] = ()
     pairs: Pairs | None = None
     flip: bool | None = None
@@ -254,11 +263,15 @@ def transfer(
         check, _ = _CARRIERS[name]
         check(source, target, options)
     with _job_folder() as folder:
-        made = yield from _match(source, target, options, folder)
+        worn = "weights" in wanted and (yield from _worn(source, target, options, folder))
+        if worn and len(wanted) == 1:
+            made = _Found(_undescribed(source), _undescribed(target), "")
+        else:
+            made = yield from _match(source, target, options, folder)
         one, two = made.source, made.target
         for end, name in ((one, "source"), (two, "target")):
             end.snapshot.save(folder / f"{name}.npz")
-        job = _Transfer(one, two, made.map, folder, options)
+        job = _Transfer(one, two, made.map, folder, options, worn)
         writes = []
         for name in wanted:
             _, carry = _CARRIERS[name]
@@ -266,7 +279,8 @@ def transfer(
         snapshots.check_writable(two.handle.get())
         snapshots.check_unchanged(two.handle.get(), two.snapshot)
         details = [sentence for write in writes for sentence in write()]
-        made.remember()
+        if made.map:
+            made.remember()
     return Report(
         f"“{one.handle.name}” gave “{two.handle.name}” its {' and '.join(wanted)}.",
         details,
@@ -472,6 +486,24 @@ def _guidance(made: _Found) -> list[str]:
     return pairs + (["It is flipped: left is matched to right."] if made.flip else [])
 
 
+def _undescribed(obj: bpy.types.Object) -> _Described:
+    """An object whose features are not needed."""
+    return _Described(Handle.of(obj), snapshots.take(obj).check(), "", "", {})
+
+
+def _worn(
+    source: bpy.types.Object, target: bpy.types.Object, options: Options, folder: Path
+) -> Generator[Progress, None, bool]:
+    """Whether weights are to come from the nearest point: chosen so, or the target lies on the source."""
+    if options.nearness != "auto":
+        return options.nearness == "always"
+    arguments = {}
+    for name, obj in (("source", source), ("target", target)):
+        arguments[name] = str(folder / f"{name}-place.npz")
+        snapshots.take(obj).check().save(folder / f"{name}-place.npz")
+    return bool((yield from client.shared().run("worn", arguments))["worn"])
+
+
 # Transfers: what each needs, how it is carried, how it is written -------------------------------------------------
 
 
@@ -482,6 +514,7 @@ class _Transfer:
     map: str
     folder: Path
     options: Options
+    worn: bool = False
 
     def run(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, NDArray[Any]]]:
         """Run one transfer job on both snapshots and the map; its arrays come back."""
@@ -536,14 +569,32 @@ def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: 
         raise InputError("no-groups", f"“{source.name}” has no vertex groups.", "Choose a source with weights.")
     if options.limit < 1:
         raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
+    if options.nearness not in NEARNESS:
+        raise InputError(
+            "nearness-unknown",
+            f"“{options.nearness}” is no way to use nearness.",
+            f"Choose from {', '.join(NEARNESS)}.",
+        )
 
 
 def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
     names, values = weights.read(job.source.handle.get(), job.source.snapshot)
     _save(job.folder / "groups.npy", values)
-    carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), limit=job.options.limit)
-    rows = carried["weights"][job.target.snapshot.original]
-    return lambda: weights.write(job.target.handle.get(), names, rows, job.options.limit)
+    chosen = {name: getattr(job.options, name) for name in ("limit", "smoothing", "threshold")}
+    if job.worn:
+        chosen["map"] = ""
+    carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), **chosen)
+    original = job.target.snapshot.original
+    rows, inpainted = carried["weights"][original], carried["inpainted"][original]
+
+    def write() -> list[str]:
+        obj = job.target.handle.get()
+        said = weights.write(obj, names, rows, job.options.limit)
+        attributes.write(obj, "inpainted", inpainted.astype(np.float32))
+        origin = "the nearest point of the source" if job.worn else "the match"
+        return [f"From {origin}; {inpainted.mean():.0%} of the vertices were inpainted.", *said]
+
+    return write
 
 
 def _check_attributes(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:

@@ -1,19 +1,25 @@
-"""Skin weights through a map: properties that hold for every input."""
+"""Skin weights through a map: properties that hold for every input, and clothes whose true weights are known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import shapes
+from figures import Figure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from meshkin.errors import InputError
 from meshkin.surface_map import SurfaceMap
-from meshkin.transfer.weights import transfer_weights
+from meshkin.transfer.biharmonic import inpaint
+from meshkin.transfer.trust import trusted
+from meshkin.transfer.weights import interpolate, transfer_weights
+from meshkin.transfer.worn import closest, is_worn
 
 POINTS, FACES = shapes.grid(3, 2)
+FLAT = shapes.snapshot(np.column_stack((POINTS, np.zeros(len(POINTS)))), FACES)
+FINE = shapes.snapshot(np.column_stack((shapes.grid(4, 7)[0], np.zeros(40))), shapes.grid(4, 7)[1])
 
 
 def random_map(generator: np.random.Generator, count: int, confidence: float = 0.0) -> SurfaceMap:
@@ -33,18 +39,25 @@ weights_of_any_kind = st.integers(1, 9).flatmap(
 
 
 @settings(max_examples=200, deadline=None)
-@given(weights_of_any_kind, st.integers(1, 6), st.integers(0, 1000))
-def test_rows_are_weights(weights: shapes.Array, limit: int, seed: int) -> None:
+@given(weights_of_any_kind, st.integers(1, 6), st.integers(0, 1000), st.sampled_from([0.0, 0.3, 1.0, None]))
+def test_rows_are_weights(weights: shapes.Array, limit: int, seed: int, confidence: float | None) -> None:
     """Whatever the source's weights and however little the map is trusted."""
-    found = random_map(np.random.default_rng(seed), 40)
-    carried = transfer_weights(weights, FACES, found, limit)
+    generator = np.random.default_rng(seed)
+    found = random_map(generator, 40, confidence or 0)
+    if confidence is None:
+        found.confidence[:] = generator.random(40)
+    weighted = (np.isfinite(weights) & (weights > 0)).any(axis=1)
+    if not (weighted[FACES[found.face]] & (found.barycentric > 0)).any():
+        with pytest.raises(InputError) as failure:
+            transfer_weights(weights, FLAT, FINE, found, limit=limit)
+        assert failure.value.code == "no-weights"
+        return
+    carried = transfer_weights(weights, FLAT, FINE, found, limit=limit, smoothing=seed % 3).weights
     assert carried.dtype == np.float32
     assert carried.shape == (40, weights.shape[1])
     assert (carried >= 0).all()
     assert ((carried > 0).sum(axis=1) <= limit).all()
-    weighted = (np.isfinite(weights) & (weights > 0)).any(axis=1)
-    corners = weighted[FACES[found.face]] & (found.barycentric > 0)
-    np.testing.assert_allclose(carried.sum(axis=1), corners.any(axis=1), atol=1e-6)
+    np.testing.assert_allclose(carried.sum(axis=1), 1, atol=1e-6)
 
 
 def test_weights_come_from_the_right_place() -> None:
@@ -54,16 +67,17 @@ def test_weights_come_from_the_right_place() -> None:
     face = np.array([np.flatnonzero((vertex == FACES).any(axis=1))[0] for vertex in range(len(POINTS))], np.int32)
     barycentric = (FACES[face] == np.arange(len(POINTS))[:, None]).astype(np.float32)
     identity = SurfaceMap(face, barycentric, np.arange(len(POINTS), dtype=np.int32), np.ones(len(POINTS), np.float32))
-    np.testing.assert_allclose(transfer_weights(weights, FACES, identity), weights, atol=1e-6)
+    np.testing.assert_allclose(interpolate(weights, FACES, identity), weights, atol=1e-6)
     found = random_map(generator, 50)
     mixed = np.einsum("vk,vkb->vb", found.barycentric, weights[FACES[found.face]])
-    np.testing.assert_allclose(transfer_weights(weights, FACES, found), mixed, atol=1e-6)
+    np.testing.assert_allclose(interpolate(weights, FACES, found), mixed, atol=1e-6)
 
 
 def test_the_largest_are_kept() -> None:
     weights = np.tile([0.05, 0.3, 0.1, 0.35, 0.2], (len(POINTS), 1))
-    carried = transfer_weights(weights, FACES, random_map(np.random.default_rng(0), 10), 2)
-    np.testing.assert_allclose(carried, np.tile([0, 0.3 / 0.65, 0, 0.35 / 0.65, 0], (10, 1)), atol=1e-6)
+    found = random_map(np.random.default_rng(0), 40)
+    carried = transfer_weights(weights, FLAT, FINE, found, limit=2).weights
+    np.testing.assert_allclose(carried, np.tile([0, 0.3 / 0.65, 0, 0.35 / 0.65, 0], (40, 1)), atol=1e-6)
 
 
 def test_unnormalised_and_unweighted_vertices_do_not_pull() -> None:
@@ -74,23 +88,171 @@ def test_unnormalised_and_unweighted_vertices_do_not_pull() -> None:
     weights[b] = (0, 1)
     third = np.full((1, 3), 1 / 3, np.float32)
     found = SurfaceMap(np.zeros(1, np.int32), third, FACES[0, :1], np.zeros(1, np.float32))
-    np.testing.assert_allclose(transfer_weights(weights, FACES, found), [[0.5, 0.5]], atol=1e-6)
+    np.testing.assert_allclose(interpolate(weights, FACES, found), [[0.5, 0.5]], atol=1e-6)
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(2)
     weights, found = generator.random((len(POINTS), 7)), random_map(generator, 100)
-    whole = transfer_weights(weights, FACES, found)
+    whole = interpolate(weights, FACES, found)
     monkeypatch.setattr("meshkin.transfer.weights.BLOCK", 50)
-    np.testing.assert_array_equal(transfer_weights(weights, FACES, found), whole)
+    np.testing.assert_array_equal(interpolate(weights, FACES, found), whole)
 
 
 def test_bad_input_is_named() -> None:
-    found = random_map(np.random.default_rng(0), 5)
-    with pytest.raises(InputError) as failure:
-        transfer_weights(np.ones((len(POINTS) - 1, 2)), FACES, found)
-    assert failure.value.code == "weights-size"
-    with pytest.raises(InputError) as failure:
-        transfer_weights(np.ones((len(POINTS), 2)), FACES, found, 0)
-    assert failure.value.code == "weights-limit"
-    assert transfer_weights(np.ones((len(POINTS), 0)), FACES, found).shape == (5, 0)
+    found = random_map(np.random.default_rng(0), 40)
+    for weights, limit, code in (
+        (np.ones((len(POINTS) - 1, 2)), 4, "weights-size"),
+        (np.ones((len(POINTS), 2)), 0, "weights-limit"),
+        (np.zeros((len(POINTS), 2)), 4, "no-weights"),
+        (np.ones((len(POINTS), 0)), 4, "no-weights"),
+    ):
+        with pytest.raises(InputError) as failure:
+            transfer_weights(weights, FLAT, FINE, found, limit=limit)
+        assert failure.value.code == code
+
+
+def test_inpainting_continues_what_is_linear() -> None:
+    """A function that is linear over the plane is reproduced where it is unknown; known rows stay as they were."""
+    points, faces = shapes.grid(20, 20)
+    vertices = np.column_stack((points, np.zeros(len(points))))
+    rows = np.column_stack((points[:, 0], 1 - points[:, 0]))
+    known = np.linalg.norm(points - 0.5, axis=1) > 0.3
+    filled = inpaint(np.where(known[:, None], rows, 7), known, vertices, faces)
+    np.testing.assert_array_equal(filled[known], rows[known])
+    np.testing.assert_allclose(filled, rows, atol=1e-3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000))
+def test_inpainting_gives_weights_on_any_mesh(seed: int) -> None:
+    """Loose vertices, islands without a known vertex, collapsed and doubled faces, seams, needles."""
+    generator = np.random.default_rng(seed)
+    points, faces = shapes.grid(6, 5)
+    vertices = np.column_stack((points, 0.2 * generator.random(len(points))))
+    vertices = np.concatenate((vertices, vertices + 2, vertices, generator.random((3, 3))))
+    shift = len(points)
+    faces = np.concatenate((faces, faces + shift, faces[:7] + 2 * shift, faces[:2], [[0, 0, 1], [2, 1, 2]]))
+    vertices[generator.integers(0, len(vertices), 5)] = vertices[0]
+    vertices[generator.integers(0, len(vertices), 5), 2] *= 1e-7
+    known = generator.random(len(vertices)) < generator.random()
+    known[generator.integers(len(vertices))] = True
+    rows = generator.dirichlet(np.full(5, 0.1), len(vertices))
+    filled = inpaint(rows, known, vertices, faces)
+    assert (filled >= 0).all()
+    np.testing.assert_allclose(filled.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(filled[known], rows[known])
+
+
+@pytest.mark.parametrize(("gap", "mean", "wrong"), [(0.0, 0.012, 0.0), (0.05, 0.035, 0.005), (0.08, 0.045, 0.01)])
+def test_clothes_take_the_weights_of_what_they_lie_on(gap: float, mean: float, wrong: float) -> None:
+    """Also where the other leg is nearer. The bounds include what the two coarse meshes cost (0.01)."""
+    figure = Figure()
+    body = figure.body(90)
+    suit, truth = figure.clothes(gap, 82)
+    assert is_worn(body, suit)
+    weights = figure.weights(body.vertices.astype(np.float64))
+    found = closest(body, suit)
+    error = np.abs(transfer_weights(weights, body, suit, found, worn=True).weights - truth).sum(axis=1)
+    assert error.mean() <= mean
+    assert (error > 1).mean() <= wrong
+
+
+@pytest.mark.parametrize("gap", [0.03])
+def test_thick_cloth_is_the_same_on_both_sides(gap: float) -> None:
+    """A pipe around an arm, open at both ends and thick: its inside faces the arm, and is not distrusted for that."""
+    figure = Figure(arms=60)
+    body = figure.body()
+    head, tail, radius = figure.bones["upperarm.L"]
+    outer, faces = tube(head, tail, radius + gap + 0.01)
+    inner, _ = tube(head, tail, radius + gap)
+    count = len(outer)
+    rim = [
+        np.stack((ring, np.roll(ring, -1), np.roll(ring, -1) + count, ring + count), axis=1)[:, corners]
+        for ring in (np.arange(24)[::-1], np.arange(count - 24, count))
+        for corners in ([0, 1, 2], [0, 2, 3])
+    ]
+    sleeve = shapes.snapshot(np.concatenate((outer, inner)), np.concatenate((faces, faces[:, ::-1] + count, *rim)))
+    for one in (sleeve, shapes.snapshot(sleeve.vertices, sleeve.faces[:, ::-1])):
+        found = closest(body, one)
+        middle = np.tile(np.repeat(np.arange(count // 24) > 3, 24), 2)
+        assert (found.confidence[middle] > 0.4).mean() > 0.9
+        weights = transfer_weights(figure.weights(body.vertices.astype(float)), body, one, found, worn=True).weights
+        assert np.abs(weights[:count] - weights[count:]).sum(axis=1)[middle[:count]].max() < 0.2
+
+
+def test_small_parts_follow_one_bone_and_lost_ones_their_neighbours() -> None:
+    figure = Figure()
+    body = figure.body()
+    ball = shapes.sphere(12, 8)
+    eye = 0.015 * ball.vertices + (0.02, -0.06, 0.93)
+    button = 0.01 * ball.vertices + (0.0, -0.105, 0.66)  # between spine and chest
+    far = 0.3 * ball.vertices + (3, 0, 0.9)
+    count = len(ball.vertices)
+    vertices, faces = (
+        np.concatenate((body.vertices, eye, button, far)),
+        np.concatenate([body.faces, *(ball.faces + len(body.vertices) + count * part for part in range(3))]),
+    )
+    target = shapes.snapshot(vertices, faces)
+    weights = figure.weights(body.vertices.astype(float))
+    carried = transfer_weights(weights, body, target, closest(body, target), worn=True).weights
+    parts = np.split(carried[len(body.vertices) :], 3)
+    np.testing.assert_array_equal(parts[0][:, figure.names.index("head")], 1)
+    assert (parts[1] == parts[1][0]).all()
+    np.testing.assert_allclose(parts[2].sum(axis=1), 1, atol=1e-6)
+    assert figure.names[parts[2].sum(axis=0).argmax()].endswith(("head", ".L"))
+
+
+def test_what_is_worn() -> None:
+    figure = Figure()
+    body = figure.body()
+    ball = shapes.sphere(12, 8)
+    eye = shapes.snapshot(0.015 * ball.vertices + (0.02, -0.05, 0.93), ball.faces)
+    assert is_worn(body, eye)
+    assert is_worn(body, figure.clothes(0.02)[0])
+    assert not is_worn(body, Figure(arms=80).body(60))
+    taller = shapes.snapshot(body.vertices * (0.9, 1, 1.1), body.faces)
+    assert not is_worn(body, taller)
+    moved = figure.clothes(0.02)[0]
+    moved.location[:] = (1, 0, 0)
+    assert not is_worn(body, moved)
+
+
+def test_torn_turned_and_doubtful_places_are_not_trusted() -> None:
+    points, faces = shapes.grid(30, 30)
+    flat = np.column_stack((points, np.zeros(len(points))))
+    face = np.array([np.flatnonzero((vertex == faces).any(axis=1))[0] for vertex in range(len(points))], np.int32)
+
+    def map_to(vertex: shapes.Array, confidence: shapes.Array) -> SurfaceMap:
+        barycentric = (faces[face[vertex]] == vertex[:, None]).astype(np.float32)
+        return SurfaceMap(face[vertex], barycentric, vertex.astype(np.int32), confidence.astype(np.float32))
+
+    number = np.arange(len(points)).reshape(31, 31)
+    sure = np.ones(len(points))
+    shape = (flat, faces)
+    assert trusted(map_to(number.ravel(), sure), shape, shape, 0.5, 0.0).all()
+    assert not trusted(map_to(number[::-1].ravel(), sure), shape, shape, 0.5, 0.0).any()
+    assert trusted(map_to(number[::-1].ravel(), sure), shape, shape, 0.5, None).all()
+    torn = number.copy()
+    torn[10:13, 10:12] = number[25:28, 25:27]
+    kept = trusted(map_to(torn.ravel(), sure), shape, shape, 0.5, None).reshape(31, 31)
+    assert not kept[10:13, 10:12].any()
+    assert kept.mean() > 0.95
+    doubtful = np.where(points[:, 0] < 0.5, 0.2, 0.9)
+    np.testing.assert_array_equal(
+        trusted(map_to(number.ravel(), doubtful), shape, shape, 0.5, 0.0), points[:, 0] >= 0.5
+    )
+
+
+def tube(head: shapes.Array, tail: shapes.Array, radius: float) -> tuple[shapes.Array, shapes.Array]:
+    """A pipe from head to tail, 15 rings of 24 vertices, facing outwards."""
+    along = (tail - head) / np.linalg.norm(tail - head)
+    across = np.cross(along, (0, 1, 0))
+    angle = np.arange(24) * 2 * np.pi / 24
+    ring = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * np.cross(along, across)
+    rings = np.linspace(0, 1, 15)[:, None, None] * (tail - head) + head + radius * ring
+    number = np.arange(15 * 24).reshape(15, 24)
+    a, b = number[:-1], np.roll(number[:-1], -1, axis=1)
+    c, d = np.roll(number[1:], -1, axis=1), number[1:]
+    faces = np.concatenate([np.stack((a, b, c), -1).reshape(-1, 3), np.stack((a, c, d), -1).reshape(-1, 3)])
+    return rings.reshape(-1, 3), faces

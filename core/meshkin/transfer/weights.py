@@ -1,45 +1,124 @@
-"""Skin weights, carried through a map."""
+"""Skin weights, carried from one surface to another."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from ..errors import InputError
+from ..features.surface import edges, weld
+from ..snapshot import Snapshot
 from ..surface_map import SurfaceMap
+from .biharmonic import inpaint, smooth
+from .trust import trusted
 
 BLOCK = 1 << 22
 """Most interpolated weights held at a time."""
+LEAST = 0.4
+"""Confidence below which a map is not relied on, unless that is more than half of it."""
+TURNED = -0.3
+"""Agreement of orientation below which a map between two bodies is not relied on."""
+SMALL = 0.08
+"""Extent of a small part (an eye, a tooth, a button), in diagonals of the character's bounding box."""
+TINY = 0.03
+"""Extent up to which a small part without one ruling bone is kept rigid too, by equal weights."""
+RULE = 2 / 3
+"""Share of its weights from which one bone rules a small part."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Weights on the target.
+
+    Attributes:
+        weights: float32 (V, B), non-negative, rows sum to 1 (within 1e-6), at most ``limit`` values above zero in each.
+        inpainted: bool (V,), where they do not come from the map but from the vertices around.
+    """
+
+    weights: NDArray[np.float32]
+    inpainted: NDArray[np.bool_]
 
 
 def transfer_weights(
-    weights: NDArray[np.floating], source_faces: NDArray[np.int32], to_source: SurfaceMap, limit: int = 4
+    weights: NDArray[np.floating],
+    source: Snapshot,
+    target: Snapshot,
+    to_source: SurfaceMap,
+    *,
+    worn: bool = False,
+    limit: int = 4,
+    smoothing: int = 0,
+    threshold: float = LEAST,
+) -> Carried:
+    """Carry vertex weights of the source to the target.
+
+    Where the map can be relied on (:func:`meshkin.transfer.trust.trusted`) weights are interpolated barycentrically;
+    over the rest they are continued (:func:`meshkin.transfer.biharmonic.inpaint`). A small loose part (an eye, a tooth,
+    a button) follows one bone, if one rules it. Then smoothing, the limit, and normalising. Where nothing can be
+    relied on, the map is followed as it is.
+
+    Args:
+        weights: (U, B), one row for each source vertex, one column for each bone or group.
+        source, target: the two shapes.
+        to_source: every target vertex's point on the source.
+        worn: whether ``to_source`` is a map of nearness (:func:`meshkin.transfer.worn.closest`).
+        limit: most groups that a vertex may be weighted to, 1 or more.
+        smoothing: how often every row is averaged with its neighbours'.
+        threshold: least confidence; where fewer than half of the vertices have it, the median stands in.
+
+    Raises:
+        InputError: ``weights-size`` (not one row for each source vertex), ``weights-limit``, ``no-weights`` (every
+            weight is zero or not a number).
+    """
+    rows = interpolate(weights, source.faces, to_source)
+    weighted: NDArray[np.bool_] = np.asarray(rows.any(axis=1))
+    if not weighted.any():
+        raise InputError(
+            "no-weights",
+            f"The chosen groups of “{source.name}” hold no weights.",
+            "Choose other groups, or paint them.",
+        )
+    if limit < 1:
+        raise InputError("weights-limit", f"A vertex cannot have {limit} weights.", "Choose a limit of 1 or more.")
+    shapes = (source.vertices, source.faces), (target.vertices, target.faces)
+    least = min(threshold, float(np.median(to_source.confidence)))
+    known = trusted(to_source, *shapes, least, None if worn else TURNED) & weighted
+    if not known.any():
+        known = weighted
+    rows = inpaint(rows, known, target.vertices, target.faces)
+    size = _extent(source.vertices if worn else target.vertices)
+    rows = smooth(_rigid(rows, target.vertices, target.faces, size), target.vertices, target.faces, smoothing)
+    return Carried(_finished(rows, limit), ~known)
+
+
+def interpolate(
+    weights: NDArray[np.floating], source_faces: NDArray[np.int32], to_source: SurfaceMap
 ) -> NDArray[np.float32]:
-    """Carry vertex weights of the source to the target's vertices.
+    """The source's weights at the points of a map, normalised.
 
     Source rows are normalised first, so that every weighted vertex counts the same; weights below zero, and what is
     not a number, count as none. A target vertex whose three source corners have no weight at all gets a row of zeros.
 
     Args:
-        weights: (U, B), one row for each source vertex, one column for each bone or group.
+        weights: (U, B).
         source_faces: int32 (F, 3), the source's triangles.
         to_source: every target vertex's point on the source.
-        limit: most groups that a vertex may be weighted to, 1 or more.
 
     Returns:
-        float32 (V, B), non-negative, at most ``limit`` values above zero in a row; rows sum to 1 (within 1e-6) or are
-        all zero.
+        float32 (V, B), rows sum to 1 or are all zero.
 
     Raises:
-        InputError: ``weights-size`` (not one row for each source vertex), ``weights-limit``.
+        InputError: ``weights-size``.
     """
     weights = np.asarray(weights)
     if weights.ndim != 2 or len(weights) <= int(source_faces.max(initial=-1)):
         raise InputError(
             "weights-size", "The weights do not have a row for each vertex of the source.", "Read them again."
         )
-    if limit < 1:
-        raise InputError("weights-limit", f"A vertex cannot have {limit} weights.", "Choose a limit of 1 or more.")
     sound = _normalised(np.where(np.isfinite(weights) & (weights > 0), weights, 0).astype(np.float64))
     count, bones = len(to_source.face), weights.shape[1]
     carried = np.zeros((count, bones), np.float32)
@@ -48,8 +127,53 @@ def transfer_weights(
         part = slice(start, start + step)
         corners = sound[source_faces[to_source.face[part]]]
         rows = np.einsum("vk,vkb->vb", to_source.barycentric[part].astype(np.float64), corners)
-        carried[part] = _normalised(_largest(rows, limit))
+        carried[part] = _normalised(rows)
     return carried
+
+
+def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
+    """At most ``limit`` weights in a row, the largest, and a sum of 1."""
+    finished = np.empty(rows.shape, np.float32)
+    step = max(1, BLOCK // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        finished[part] = _normalised(_largest(rows[part].astype(np.float64), limit))
+    return finished
+
+
+def _rigid(
+    rows: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer], size: float
+) -> NDArray[np.floating]:
+    """Let small loose parts follow one bone, if one rules them; let tiny ones have the same weights all over."""
+    first, place = weld(vertices)
+    pairs = edges(place[faces])
+    graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first),) * 2)
+    count, part = csgraph.connected_components(graph, directed=False)
+    part = part[place]
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    np.minimum.at(low, part, vertices)
+    np.maximum.at(high, part, vertices)
+    extent = np.linalg.norm(high - low, axis=1)
+    small = (extent <= SMALL * size) & (extent > 0)
+    here = np.flatnonzero(small[part])
+    if not len(here):
+        return rows
+    number = np.cumsum(small) - 1
+    chosen = sparse.csr_array(
+        (np.ones(len(here)), (number[part[here]], np.arange(len(here)))), shape=(int(small.sum()), len(here))
+    )
+    mean = _normalised(np.asarray(chosen @ rows[here], np.float64))
+    ruled = mean.max(axis=1, initial=0) >= RULE
+    mean[ruled] = np.eye(rows.shape[1])[mean[ruled].argmax(axis=1)]
+    held = ruled | (extent[small] <= TINY * size)
+    here = here[held[number[part[here]]]]
+    result = rows.copy()
+    result[here] = mean[number[part[here]]]
+    return result
+
+
+def _extent(vertices: NDArray[np.floating]) -> float:
+    return float(np.linalg.norm(np.ptp(vertices, axis=0)))
 
 
 def _normalised(rows: NDArray[np.float64]) -> NDArray[np.float64]:

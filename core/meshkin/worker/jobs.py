@@ -149,15 +149,29 @@ def transfer_attributes(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, values=values)
 
 
-def transfer_weights(arguments: Arguments, report: Report) -> Result:
-    """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's, at most ``limit`` a vertex."""
-    from ..transfer.weights import transfer_weights as carry
+def is_worn(arguments: Arguments, report: Report) -> Result:
+    """Whether the ``target`` lies on the ``source`` (snapshot files), where both stand: ``worn``."""
+    from ..transfer.worn import is_worn as worn
 
-    found = Match.load(Path(arguments["map"]))
+    report("Comparing places", 0)
+    return {"worn": worn(*_ends(arguments))}
+
+
+def transfer_weights(arguments: Arguments, report: Report) -> Result:
+    """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's.
+
+    Arguments: ``source``, ``target`` (snapshot files), ``map`` ("" for the map of nearness), ``limit``,
+    ``smoothing``, ``threshold``. Output: ``weights`` (V, B), ``inpainted`` (V,).
+    """
+    from ..transfer.weights import transfer_weights as carry
+    from ..transfer.worn import closest
+
+    ends = _ends(arguments)
     report("Carrying weights", 0)
-    return _output(
-        arguments, weights=carry(_read(arguments["weights"]), found.source_faces, found.to_source, arguments["limit"])
-    )
+    found = Match.load(Path(arguments["map"])).to_source if arguments["map"] else closest(*ends)
+    chosen = {name: arguments[name] for name in ("limit", "smoothing", "threshold")}
+    carried = carry(_read(arguments["weights"]), *ends, found, worn=not arguments["map"], **chosen)
+    return _output(arguments, weights=carried.weights, inpainted=carried.inpainted)
 
 
 def transfer_texture(arguments: Arguments, report: Report) -> Result:
@@ -232,6 +246,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "match": match,
     "compose": compose,
     "attributes": transfer_attributes,
+    "worn": is_worn,
     "weights": transfer_weights,
     "texture": transfer_texture,
     "models-get": models_get,

@@ -1,0 +1,151 @@
+"""What is worn: the map from a garment (eyes, teeth, hair) to the body that it lies on, by nearness in space."""
+
+from __future__ import annotations
+
+import igl
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
+
+from ..features.surface import face_vectors, vertex_normals, weld
+from ..matching.geometry import unit_rows
+from ..matching.nearest import precise
+from ..snapshot import Snapshot
+from ..surface_map import SurfaceMap
+
+Floats = NDArray[np.float64]
+
+NEAR = 0.12
+"""How far outside the source something worn may be, in diagonals of the source's bounding box."""
+DEEP = 0.04
+"""How far inside, likewise: eyes and teeth are."""
+SKIN = 0.005
+"""How far inside a whole suit may be, likewise."""
+SHARE = 0.95
+"""Share of the target's vertices for which that must hold."""
+SMALL = 0.75
+"""Something whose diagonal is less than this share of the source's cannot be another character of its kind."""
+COVER = 0.9
+"""What reaches this far in every direction, in extents of the source, is a whole suit or another character."""
+CREASE = np.cos(np.radians(50))
+"""Across sharper edges a surface turns over (the rim of a thick cloth)."""
+
+
+def is_worn(source: Snapshot, target: Snapshot) -> bool:
+    """Whether the target lies on the source, where both stand in the world: a garment, hair, eyes, a suit.
+
+    Nearly all of its vertices are within :data:`NEAR` outside or :data:`DEEP` inside the source; and it is smaller
+    than the source, or nowhere inside it; and where it reaches as far as the source in every direction, the source
+    sticks out nowhere. Another character in the same place fails one of these.
+    """
+    points, surface = _placed(source, target)
+    whole = np.ptp(surface, axis=0)
+    box = float(np.linalg.norm(whole))
+    depth, distance = _depths(points, surface, source.faces)
+    if np.mean(distance <= NEAR * box) < SHARE:
+        return False
+    small = float(np.linalg.norm(np.ptp(points, axis=0))) < SMALL * box
+    if np.mean(depth <= (DEEP if small else SKIN) * box) < SHARE:
+        return False
+    if (np.ptp(points, axis=0) < COVER * whole).any():
+        return True
+    within, away = _depths(surface, points, target.faces)
+    return bool(np.mean((within > 0) | (away <= 2 * SKIN * box)) >= SHARE)
+
+
+def _depths(points: Floats, surface: Floats, faces: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """How far each point is inside a surface, 0 for outside; and how far from it."""
+    square = igl.point_mesh_squared_distance(points, surface, faces.astype(np.int64))[0]
+    distance = np.sqrt(np.maximum(square, 0))
+    inside = igl.fast_winding_number(surface, faces.astype(np.int64), points) > 0.5
+    return np.where(inside, distance, 0), distance
+
+
+def closest(source: Snapshot, target: Snapshot) -> SurfaceMap:
+    """For every vertex of the target the point of the source that it lies on.
+
+    This is the closest point where the surfaces face the same way there; else the point nearest in place and normal
+    together, a normal turned over being as far as the typical gap is wide: it is not the other leg's then. Cloth that
+    is thick, or inside out, is cut at its sharp edges, and each piece faces the way that most of its vertices do.
+
+    Returns:
+        a map whose confidence is 1 where both normals and the direction between the points agree, 0.5 where the worst
+        of them is 30° off, 0 from 60° on.
+    """
+    points, surface = _placed(source, target)
+    faces = source.faces.astype(np.int64)
+    square, face, at = igl.point_mesh_squared_distance(points, surface, faces)
+    gap = np.sqrt(np.maximum(square, 0))
+    shares = _shares(at, surface, faces, face)
+    outward = vertex_normals(surface, source.faces)
+    own = vertex_normals(points, target.faces)
+    there = unit_rows(np.einsum("vk,vkd->vd", shares, outward[faces[face]]))
+    own *= _facing(target, np.einsum("vd,vd->v", own, there), gap)[:, None]
+    off = np.einsum("vd,vd->v", own, there) < np.cos(np.radians(30))
+    if off.any():
+        reach = max(float(np.median(gap)), 1e-3 * float(np.linalg.norm(np.ptp(surface, axis=0))))
+        place = np.hstack((surface, reach * outward)).astype(np.float32)
+        asked = np.hstack((points[off], reach * own[off])).astype(np.float32)
+        used = np.unique(faces)
+        start = used[cKDTree(place[used]).query(asked)[1]]
+        face[off], shares[off], _ = precise(asked, start, place, source.faces)
+    corners = faces[face]
+    at = np.einsum("vk,vkd->vd", shares, surface[corners])
+    there = unit_rows(np.einsum("vk,vkd->vd", shares, outward[corners]))
+    apart = points - at
+    length = np.linalg.norm(apart, axis=1)
+    along = np.einsum("vd,vd->v", unit_rows(apart), there)
+    touching = length < 0.01 * float(np.linalg.norm(np.ptp(surface, axis=0)))
+    angle = np.degrees(np.arccos(np.clip(np.einsum("vd,vd->v", own, there), -1, 1)))
+    lean = np.where(touching, 0, np.degrees(np.arccos(np.clip(along, -1, 1))))
+    confidence = np.clip(1 - np.maximum(angle, lean) / 60, 0, 1)
+    vertex = np.take_along_axis(corners, shares.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return SurfaceMap(
+        face.astype(np.int32), shares.astype(np.float32), vertex.astype(np.int32), confidence.astype(np.float32)
+    )
+
+
+def _placed(source: Snapshot, target: Snapshot) -> tuple[Floats, Floats]:
+    """The target's and the source's vertices in the source's frame, the target where it stands in the world."""
+    return target.vertices + (target.location - source.location), source.vertices.astype(np.float64)
+
+
+def _shares(at: Floats, surface: Floats, faces: NDArray[np.integer], face: NDArray[np.integer]) -> Floats:
+    a, b, c = (np.ascontiguousarray(surface[faces[face, corner]]) for corner in range(3))
+    shares = np.clip(np.nan_to_num(igl.barycentric_coordinates(at, a, b, c)), 0, 1)
+    total = shares.sum(axis=1, keepdims=True)
+    return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / 3)
+
+
+def _facing(target: Snapshot, agreement: Floats, gap: Floats) -> Floats:
+    """1 or -1 for each vertex: whether its piece of surface faces as the source does, or the other way.
+
+    Pieces end at sharp edges. Nearer vertices have more to say: they are less likely to see another limb.
+    """
+    first, place = weld(target.vertices)
+    faces = place[target.faces]
+    piece = _pieces(target.vertices[first], faces)
+    corners = np.bincount(place, minlength=len(first))
+    weight = 1 / (gap**2 + (np.median(gap) or 1.0) ** 2)
+    say = np.bincount(place, weight * agreement, len(first)) / corners
+    vote = np.bincount(np.repeat(piece, 3), say[faces.ravel()])
+    sign = np.bincount(faces.ravel(), np.repeat(np.where(vote < 0, -1.0, 1.0)[piece], 3), len(first))
+    return np.where(sign < 0, -1.0, 1.0)[place]
+
+
+def _pieces(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The number of each face's piece: faces that share an edge at which the surface does not turn sharply."""
+    normals = unit_rows(face_vectors(vertices, faces))
+    corners = np.concatenate((faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]))
+    owner = np.tile(np.arange(len(faces)), 3)
+    ordered = np.sort(corners, axis=1)
+    key = ordered[:, 0].astype(np.int64) * (int(faces.max(initial=0)) + 1) + ordered[:, 1]
+    order = np.argsort(key, kind="stable")
+    same = key[order][1:] == key[order][:-1]
+    one, two = owner[order][:-1][same], owner[order][1:][same]
+    smooth = np.einsum("fd,fd->f", normals[one], normals[two]) > CREASE
+    graph = sparse.coo_array((np.ones(smooth.sum()), (one[smooth], two[smooth])), shape=(len(faces),) * 2)
+    piece: NDArray[np.int32] = csgraph.connected_components(graph, directed=False)[1]
+    return piece
