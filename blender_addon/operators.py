@@ -187,13 +187,71 @@ class MESHKIN_OT_transfer_weights(_Transfer):
     what = "weights"
 
     limit: properties.limit()
+    smoothing: properties.smoothing()
+    threshold: properties.threshold()
+    nearness: properties.nearness()
+    groups: properties.groups()
+    pattern: properties.pattern()
+    rename: properties.rename()
+    mix: properties.mix()
+    mask: properties.mask()
+    mirrored: properties.mirrored()
 
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return "" if source.vertex_groups else f"“{source.name}” has no vertex groups"
 
     def chosen(self, context: bpy.types.Context) -> Options:
-        return _options(context, limit=self.limit)
+        from meshkin.errors import InputError
+        from meshkin.sides import parse_table
+
+        chosen = {name: getattr(self, name) for name in properties.WEIGHTS}
+        try:
+            chosen["rename"] = tuple(parse_table(self.rename).items())
+        except ValueError as error:
+            raise InputError(
+                "option-invalid", f"“{error}” in the table of names is not understood.", "Write old = new, …"
+            ) from error
+        return _options(context, **chosen)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        for name in properties.WEIGHTS:
+            target = context.scene.meshkin.target
+            if name == "mask" and target:
+                layout.prop_search(self, name, target, "vertex_groups")
+            else:
+                layout.prop(self, name)
+
+
+class MESHKIN_OT_select_inpainted(_Explained, bpy.types.Operator):
+    """Select the target's vertices whose weights were inpainted, not taken from the source"""
+
+    bl_idname = "meshkin.select_inpainted"
+    bl_label = "Select Inpainted Vertices"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if reason := _busy() or _missing(context, "target") or _locked(context.scene.meshkin.target):
+            return reason
+        there = "meshkin_inpainted" in context.scene.meshkin.target.data.attributes
+        return "" if there else "No weights were transferred to the target yet"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from meshkin.errors import MeshKinError
+        from meshkin.scene import weights
+
+        target = context.scene.meshkin.target
+        try:
+            found = weights.inpainted(target)
+            weights.select(target, found)
+        except MeshKinError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{int(found.sum())} of {len(found)} vertices of “{target.name}” were inpainted")
+        return {"FINISHED"}
 
 
 class MESHKIN_OT_transfer_attributes(_Transfer):
@@ -378,6 +436,7 @@ CLASSES: list[type] = [
     MESHKIN_OT_transfer_texture,
     MESHKIN_OT_transfer_weights,
     MESHKIN_OT_transfer_attributes,
+    MESHKIN_OT_select_inpainted,
     MESHKIN_OT_cancel,
     MESHKIN_OT_swap,
     MESHKIN_OT_pick,

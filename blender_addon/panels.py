@@ -10,7 +10,7 @@ import textwrap
 
 import bpy
 
-from . import driver, status
+from . import driver, properties, status
 
 
 def paragraph(layout: bpy.types.UILayout, text: str, width: int = 60, icon: str = "NONE") -> None:
@@ -91,7 +91,11 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
         column.label(text="Transfer")
         texture = column.operator("meshkin.transfer_texture", icon="TEXTURE")
         texture.texture_size, texture.margin = settings.texture_size, settings.margin
-        column.operator("meshkin.transfer_weights", icon="MOD_VERTEX_WEIGHT").limit = settings.limit
+        row = column.row(align=True)
+        skinning = row.operator("meshkin.transfer_weights", icon="MOD_VERTEX_WEIGHT")
+        for name in properties.WEIGHTS:
+            setattr(skinning, name, getattr(settings, name))
+        row.operator("meshkin.select_inpainted", text="", icon="RESTRICT_SELECT_OFF")
         column.operator("meshkin.transfer_attributes", icon="SPREADSHEET")
 
         shown = status.colours_shown()
@@ -118,7 +122,7 @@ class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.meshkin
-        for names in (("features", "views", "resolution"), ("texture_size", "margin"), ("limit",)):
+        for names in (("features", "views", "resolution"), ("texture_size", "margin"), properties.WEIGHTS):
             column = layout.column(align=True)
             for name in names:
                 column.prop(settings, name)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, PointerProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 SURFACES = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES"}
 """Types of objects that can have a surface."""
@@ -46,6 +46,97 @@ def limit() -> object:
     )
 
 
+def smoothing() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return IntProperty(
+        name="Smoothing",
+        description="How often each vertex's weights are averaged with its neighbours'",
+        default=0,
+        min=0,
+        max=100,
+        soft_max=20,
+    )
+
+
+def threshold() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return FloatProperty(
+        name="Threshold",
+        description="Confidence from which the match is relied on for weights; the rest is inpainted",
+        default=0.4,
+        min=0,
+        max=1,
+        subtype="FACTOR",
+    )
+
+
+def nearness() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return EnumProperty(
+        name="Nearness",
+        description="Whether weights come from the nearest point of the source instead of the match",
+        items=(
+            ("auto", "Automatic", "Where the target lies on the source: clothes, hair, eyes"),
+            ("always", "Nearest Point", "Always from the nearest point that faces the same way"),
+            ("never", "Match", "Always through the match"),
+        ),
+    )
+
+
+def groups() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return EnumProperty(
+        name="Groups",
+        description="Which of the source's vertex groups are carried",
+        items=(
+            ("deform", "Deforming Bones", "Groups of deforming bones; all groups where no armature poses the source"),
+            ("all", "All", "Every vertex group"),
+            ("selected", "Selected Bones", "Groups of the bones selected in the source's armature"),
+            ("active", "Active", "The active vertex group"),
+        ),
+    )
+
+
+def mix() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return FloatProperty(
+        name="Mix",
+        description="How much of the new weights is taken; the rest are the target's own",
+        default=1,
+        min=0,
+        max=1,
+        subtype="FACTOR",
+    )
+
+
+def mask() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return StringProperty(name="Mask", description="Vertex group of the target that limits where weights are written")
+
+
+def pattern() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return StringProperty(name="Names", description="Only groups whose names fit, as in DEF-*; several between spaces")
+
+
+def rename() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return StringProperty(
+        name="Rename", description="Groups that are called otherwise on the target: old = new, several between commas"
+    )
+
+
+def mirrored() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return BoolProperty(
+        name="Both Sides", description="Create the empty group of the other side too, as mirroring needs", default=True
+    )
+
+
+WEIGHTS = ("limit", "smoothing", "threshold", "nearness", "groups", "pattern", "rename", "mix", "mask", "mirrored")
+"""Settings of a transfer of weights, by their names on the panel, on the operator and in the library."""
+
+
 class Settings(bpy.types.PropertyGroup):
     """The panel's fields (``scene.meshkin``)."""
 
@@ -84,3 +175,12 @@ class Settings(bpy.types.PropertyGroup):
     texture_size: texture_size()
     margin: margin()
     limit: limit()
+    smoothing: smoothing()
+    threshold: threshold()
+    nearness: nearness()
+    groups: groups()
+    pattern: pattern()
+    rename: rename()
+    mix: mix()
+    mask: mask()
+    mirrored: mirrored()

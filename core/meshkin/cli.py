@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 from . import __version__, doctor
 from .errors import Cancelled, InputError, MeshKinError, WorkerError
 from .progress import Progress, finish
+from .sides import parse_table
 from .storage import make_folder, readable_failure, write_file
 from .worker import environment
 
@@ -216,6 +217,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--texture-size", type=int, default=2048)
     one.add_argument("--margin", type=int, default=8, help="pixels around each island")
     one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
+    one.add_argument("--groups", default="deform", choices=("deform", "all", "selected", "active"))
+    one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
+    one.add_argument("--rename", default="", metavar="OLD=NEW,…", help="groups called otherwise on the target")
+    one.add_argument("--mix", type=float, default=1.0, help="how much of the new weights is taken, 0 to 1")
+    one.add_argument("--mask", default="", metavar="GROUP", help="the target's vertex group that limits the transfer")
     one.add_argument("--through", default="", metavar="OBJECT", help="match by way of this reference of a set")
     _guidance_arguments(one)
     one.add_argument("--smoothing", type=int, default=0, help="how often weights are averaged with their neighbours'")
@@ -285,13 +291,25 @@ def _options(arguments: argparse.Namespace) -> Any:
         layers = tuple(int(text) for text in arguments.layers.split(",") if text)
         pairs = [text.split(":") for text in arguments.rings.split(",") if text]
         rings = tuple((float(elevation), int(count)) for elevation, count in pairs)
+        rename = tuple(parse_table(getattr(arguments, "rename", "")).items())
     except ValueError as error:
         raise InputError(
             "option-invalid",
-            f"--layers or --rings is not understood: {error}.",
-            "As in --layers 9,11 --rings 0:8,30:6.",
+            f"--layers, --rings or --rename is not understood: {error}.",
+            "As in --layers 9,11 --rings 0:8,30:6 --rename arm.L=LeftArm.",
         ) from error
-    names = ("texture_size", "margin", "limit", "smoothing", "threshold", "nearness")
+    names = (
+        "texture_size",
+        "margin",
+        "limit",
+        "smoothing",
+        "threshold",
+        "nearness",
+        "groups",
+        "pattern",
+        "mix",
+        "mask",
+    )
     transfers = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return Options(
         features=arguments.features,
@@ -307,6 +325,7 @@ def _options(arguments: argparse.Namespace) -> Any:
         online=arguments.online,
         pictures=arguments.pictures,
         **_guidance(arguments),
+        rename=rename,
         **transfers,
     )
 

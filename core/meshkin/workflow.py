@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import sides
 from .errors import InputError
 from .point_pairs import Pairs
 from .progress import Progress
@@ -66,6 +67,13 @@ class Options:
         threshold: confidence from which a point of the map is relied on for weights; the rest is inpainted.
         nearness: whether weights come from the nearest point of the source instead of the match: "always", "never",
             or "auto": where the target lies on the source (clothes, hair, eyes).
+        groups: which vertex groups are carried: "deform" (those of deforming bones), "all", "selected" (of the bones
+            selected in the source's armature) or "active".
+        pattern: only groups whose names fit, as in ``DEF-*``; several between spaces.
+        rename: (old, new) names: groups that are called otherwise on the target.
+        mix: how much of the new weights is taken, 0 to 1; the rest are the target's own.
+        mask: vertex group of the target by which ``mix`` is multiplied; "" for none.
+        mirrored: create the empty group of the other side for every one whose name has a side.
         names: the attributes to transfer; () for all.
         pairs: point pairs that guide the match, each a vertex number of the source's own mesh and one of the
             target's, or points in their own coordinates; None for the empties in the scene
@@ -93,6 +101,12 @@ class Options:
     smoothing: int = 0
     threshold: float = 0.4
     nearness: str = "auto"
+    groups: str = "deform"
+    pattern: str = ""
+    rename: tuple[tuple[str, str], ...] = ()
+    mix: float = 1.0
+    mask: str = ""
+    mirrored: bool = True
     names: tuple[str, ...] = ()
     pairs: Pairs | None = None
     flip: bool | None = None
@@ -271,7 +285,7 @@ def transfer(
         one, two = made.source, made.target
         for end, name in ((one, "source"), (two, "target")):
             end.snapshot.save(folder / f"{name}.npz")
-        job = _Transfer(one, two, made.map, folder, options, worn)
+        job = _Transfer(one, two, made.map, folder, options, worn, made.flip)
         writes = []
         for name in wanted:
             _, carry = _CARRIERS[name]
@@ -515,6 +529,7 @@ class _Transfer:
     folder: Path
     options: Options
     worn: bool = False
+    flip: bool = False
 
     def run(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, NDArray[Any]]]:
         """Run one transfer job on both snapshots and the map; its arrays come back."""
@@ -565,8 +580,7 @@ def _carry_texture(job: _Transfer) -> Generator[Progress, None, Write]:
 
 
 def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-    if not source.vertex_groups:
-        raise InputError("no-groups", f"“{source.name}” has no vertex groups.", "Choose a source with weights.")
+    weights.chosen(source, options.groups, options.pattern)
     if options.limit < 1:
         raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
     if options.nearness not in NEARNESS:
@@ -575,24 +589,35 @@ def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: 
             f"“{options.nearness}” is no way to use nearness.",
             f"Choose from {', '.join(NEARNESS)}.",
         )
+    if options.mask and options.mask not in target.vertex_groups:
+        raise InputError(
+            "mask-missing", f"“{target.name}” has no vertex group “{options.mask}”.", "Choose one that it has."
+        )
 
 
 def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
-    names, values = weights.read(job.source.handle.get(), job.source.snapshot)
+    source, options = job.source.handle.get(), job.options
+    names, values = weights.read(source, job.source.snapshot, weights.chosen(source, options.groups, options.pattern))
     _save(job.folder / "groups.npy", values)
-    chosen = {name: getattr(job.options, name) for name in ("limit", "smoothing", "threshold")}
+    chosen = {name: getattr(options, name) for name in ("limit", "smoothing", "threshold")}
     if job.worn:
         chosen["map"] = ""
     carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), **chosen)
     original = job.target.snapshot.original
     rows, inpainted = carried["weights"][original], carried["inpainted"][original]
+    called = sides.renamed(names, dict(options.rename), flip=job.flip and not job.worn)
+    left = [group.name for group in source.vertex_groups if group.name not in names]
 
     def write() -> list[str]:
         obj = job.target.handle.get()
-        said = weights.write(obj, names, rows, job.options.limit)
-        attributes.write(obj, "inpainted", inpainted.astype(np.float32))
+        said = weights.write(obj, called, rows, options.limit, options.mix, options.mask, options.mirrored)
+        attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
         origin = "the nearest point of the source" if job.worn else "the match"
-        return [f"From {origin}; {inpainted.mean():.0%} of the vertices were inpainted.", *said]
+        said.insert(0, f"From {origin}; {inpainted.mean():.0%} of the vertices were inpainted.")
+        if left:
+            why = "not of deforming bones" if options.groups == "deform" and not options.pattern else "not chosen"
+            said.append(f"Not carried, {why}: {', '.join(left)}.")
+        return said
 
     return write
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from meshkin.errors import InputError
+from meshkin.scene import attributes, compat, weights
 from meshkin.scene import snapshot as snapshots
-from meshkin.scene import weights
 
 BONES = ["Hüfte", "spine", "arm.L", "arm.R", "hand.L", "hand.R"]
 
@@ -73,7 +73,9 @@ def test_locked_and_other_groups_stay() -> None:
     column = dict(zip(names, found.T, strict=True))
     assert (column["spine"] == 0.25).all()
     assert (column["cloth"] == 0.75).all()
-    np.testing.assert_array_equal(column["arm.L"], values[:, 2])
+    total = np.delete(values, 1, axis=1).sum(axis=1)
+    scale = np.divide(0.75, total, out=np.zeros_like(total), where=total > 0)  # a quarter is locked
+    np.testing.assert_allclose(column["arm.L"], values[:, 2] * scale, atol=1e-6)
     assert (column["hand.R"] == 0).all()
     assert "Locked, left as they were: spine." in said
     assert "Other groups, left as they were: cloth." in said
@@ -132,6 +134,84 @@ def test_transferred_weights_can_be_posed() -> None:
     np.testing.assert_allclose(snapshots.take(obj).vertices, rest.vertices, atol=1e-5)
     armature.pose.bones["spine"].location = (0, 1.5, 0)  # along the bone, world Y
     np.testing.assert_allclose(snapshots.take(obj).vertices, np.add(rest.vertices, (0, 1.5, 0)), atol=1e-5)
+
+
+def test_chosen_groups() -> None:
+    obj, armature = sphere(), rig()
+    weights.write(obj, [*BONES, "pin"], random_weights(len(obj.data.vertices), len(BONES) + 1))
+    assert weights.chosen(obj) == [*BONES, "pin"]
+    weights.bind(obj, armature)
+    armature.data.bones["hand.L"].use_deform = False
+    assert weights.chosen(obj) == [name for name in BONES if name != "hand.L"]
+    assert weights.chosen(obj, "all") == [*BONES, "pin"]
+    assert weights.chosen(obj, "all", "*.L p*") == ["arm.L", "hand.L", "pin"]
+    assert weights.chosen(obj, "deform", "hand*") == ["hand.R"]
+    for name in BONES:
+        compat.select_bone(armature, name, name == "arm.R")
+    assert weights.chosen(obj, "selected") == ["arm.R"]
+    obj.vertex_groups.active = obj.vertex_groups["pin"]
+    assert weights.chosen(obj, "active") == ["pin"]
+    for arguments, code in ((("some",), "groups-unknown"), (("all", "leg*"), "no-groups")):
+        with pytest.raises(InputError) as raised:
+            weights.chosen(obj, *arguments)
+        assert raised.value.code == code
+
+
+def test_mixing_and_masking() -> None:
+    obj = sphere()
+    count = len(obj.data.vertices)
+    old, new = random_weights(count, 4, seed=1), random_weights(count, 4, seed=2)
+    weights.write(obj, BONES[:4], old)
+    weights.write(obj, BONES[:4], new, mix=0.25)
+    mixed = 0.25 * new + 0.75 * old
+    np.testing.assert_allclose(weights.read(obj, snapshots.take(obj))[1], mixed, atol=1e-6)
+    half = obj.vertex_groups.new(name="mask")
+    half.add(range(0, count, 2), 1, "REPLACE")
+    said = weights.write(obj, BONES[:4], new, mask="mask")
+    found = weights.read(obj, snapshots.take(obj), BONES[:4])[1]
+    np.testing.assert_allclose(found[::2], new[::2], atol=1e-6)
+    np.testing.assert_allclose(found[1::2], mixed[1::2], atol=1e-6)
+    assert f"{count // 2} of {count} vertices are masked and stay as they were." in said
+    with pytest.raises(InputError) as raised:
+        weights.write(obj, BONES[:4], new, mask="no such")
+    assert raised.value.code == "mask-missing"
+
+
+def test_locked_groups_keep_their_share() -> None:
+    obj = sphere()
+    count = len(obj.data.vertices)
+    weights.write(obj, ["spine"], np.full((count, 1), 0.4))
+    obj.vertex_groups["spine"].lock_weight = True
+    new = random_weights(count, 4)
+    weights.write(obj, ["spine", "arm.L", "arm.R", "hand.L"], new)
+    found = weights.read(obj, snapshots.take(obj), ["spine", "arm.L", "arm.R", "hand.L"])[1]
+    np.testing.assert_allclose(found[:, 0], 0.4, atol=1e-6)
+    others = new[:, 1:].sum(axis=1) > 0
+    np.testing.assert_allclose(found.sum(axis=1)[others], 1, atol=1e-6)
+    np.testing.assert_allclose(found[:, 1:] * new[:, 1:].sum(axis=1, keepdims=True), 0.6 * new[:, 1:], atol=1e-6)
+
+
+def test_groups_of_the_other_side_are_created_empty() -> None:
+    obj = sphere()
+    said = weights.write(obj, ["arm.L", "spine"], random_weights(len(obj.data.vertices), 2), mirrored=True)
+    assert obj.vertex_groups.keys() == ["arm.L", "spine", "arm.R"]
+    assert "Empty, for the other side: arm.R." in said
+    assert weights.read(obj, snapshots.take(obj), ["arm.R"])[1].max() == 0
+
+
+def test_selecting_vertices() -> None:
+    obj = sphere()
+    with pytest.raises(InputError) as raised:
+        weights.inpainted(obj)
+    assert raised.value.code == "no-inpainted"
+    chosen = np.array([vertex.co.z > 0.3 for vertex in obj.data.vertices])
+    attributes.write(obj, weights.INPAINTED, chosen.astype(np.float32))
+    weights.select(obj, weights.inpainted(obj))
+    assert [vertex.select for vertex in obj.data.vertices] == chosen.tolist()
+    assert all(face.select == chosen[list(face.vertices)].all() for face in obj.data.polygons)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert [vertex.select for vertex in obj.data.vertices] == chosen.tolist()
 
 
 def test_errors() -> None:

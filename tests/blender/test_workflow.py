@@ -456,3 +456,36 @@ def test_textured_features_follow_the_materials(small_model: str) -> None:
     assert normal == unmoved
     assert first != normal
     assert state()["scene"] == settings
+
+
+def test_clothes_take_weights_from_the_body_without_a_match() -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    body, cloth = creature("body"), creature("cloth", subdivisions=3)
+    paint(body)
+    body.vertex_groups["upper"].name, body.vertex_groups["lower"].name = "arm.L", "spine"
+    cloth.scale = (1.04, 1.04, 1.04)
+    for obj in (body, cloth):
+        obj.location = (5, 0, 0)
+    bpy.context.view_layer.update()
+    options = workflow.Options(rename=(("spine", "Spine"),))
+    job = workflow.transfer(body, cloth, ["weights"], options)
+    stages = set()
+    try:
+        while True:
+            stages.add(next(job).stage)
+    except StopIteration as stop:
+        report = stop.value
+    assert "Matching" not in " ".join(stages)
+    assert report.details[0].startswith("From the nearest point of the source")
+    assert cloth.vertex_groups.keys() == ["arm.L", "Spine", "arm.R"]
+    for vertex in cloth.data.vertices:
+        found = {cloth.vertex_groups[one.group].name: one.weight for one in vertex.groups}
+        assert sum(found.values()) == pytest.approx(1, abs=1e-6)
+    heights = np.array([vertex.co.z for vertex in cloth.data.vertices])
+    share = (heights - heights.min()) / np.ptp(heights)
+    arm = np.array([sum(one.weight for one in vertex.groups if one.group == 0) for vertex in cloth.data.vertices])
+    assert np.abs(arm - share).mean() < 0.03
+    forced = finish(
+        workflow.transfer(body, cloth, ["weights"], workflow.Options(features="geometric", nearness="never"))
+    )
+    assert forced.details[0].startswith("From the match")

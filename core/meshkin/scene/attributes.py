@@ -69,6 +69,16 @@ def write(obj: bpy.types.Object, name: str, values: NDArray[np.generic]) -> None
     _write(obj, PREFIX + name, kind, values)
 
 
+def point_values(obj: bpy.types.Object, name: str) -> NDArray[np.float32] | None:
+    """The values of the number attribute ``meshkin_<name>`` on the object's own vertices, or None without one."""
+    there = obj.data.attributes.get(PREFIX + name) if obj.type == "MESH" else None
+    if there is None or there.domain != "POINT" or there.data_type != "FLOAT":
+        return None
+    values = np.empty(len(there.data), np.float32)
+    there.data.foreach_get("value", values)
+    return values
+
+
 def write_features(
     obj: bpy.types.Object,
     colours: NDArray[np.floating],

@@ -74,6 +74,20 @@ def _egl_has_opengl() -> bool:
     return works(egl.eglGetDisplay(None)) or works(egl.eglGetPlatformDisplay(surfaceless, None, None))
 
 
+def selected_bones(armature: bpy.types.Object) -> set[str]:
+    """Names of an armature's selected bones; from 5.0 on it is the pose's bones that are selected."""
+    bones = armature.data.bones
+    if bones and not hasattr(bones[0], "select"):
+        return {bone.name for bone in armature.pose.bones if bone.select}
+    return {bone.name for bone in bones if bone.select}
+
+
+def select_bone(armature: bpy.types.Object, name: str, selected: bool) -> None:
+    """Select or deselect one bone, where :func:`selected_bones` finds it."""
+    bone = armature.data.bones[name]
+    (bone if hasattr(bone, "select") else armature.pose.bones[name]).select = selected
+
+
 def import_gltf(path: Path) -> None:
     """Import a .gltf or .glb file with the add-on that Blender brings along, its vertices as they are."""
     _enable("io_scene_gltf2")

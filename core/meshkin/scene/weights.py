@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..sides import other_side
 from ..snapshot import Snapshot
+from . import attributes, compat
 from .snapshot import check_writable, evaluated
+
+INPAINTED = "inpainted"
+"""The attribute (with MeshKin's prefix) that is 1 where the last transfer inpainted weights."""
 
 
 def armature_of(obj: bpy.types.Object) -> bpy.types.Object | None:
@@ -22,10 +28,53 @@ def armature_of(obj: bpy.types.Object) -> bpy.types.Object | None:
     return parent if parent and parent.type == "ARMATURE" and obj.parent_type == "ARMATURE" else None
 
 
-def read(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[list[str], NDArray[np.float32]]:
+GROUPS = ("deform", "all", "selected", "active")
+"""Which groups are carried: of deforming bones (all where no armature poses the object), every one, of the bones
+selected in the armature, or the active one."""
+
+
+def chosen(obj: bpy.types.Object, groups: str = "deform", pattern: str = "") -> list[str]:
+    """Names of the object's vertex groups that are to be carried.
+
+    Args:
+        groups: one of :data:`GROUPS`.
+        pattern: only names that fit it, as in ``DEF-*``, or several between spaces; "" for all.
+
+    Raises:
+        InputError: ``groups-unknown`` (no such choice), ``no-groups`` (there are none, or none is chosen).
+    """
+    if groups not in GROUPS:
+        raise InputError("groups-unknown", f"“{groups}” is no choice of groups.", f"Choose from {', '.join(GROUPS)}.")
+    names = [group.name for group in obj.vertex_groups]
+    if not names:
+        raise InputError("no-groups", f"“{obj.name}” has no vertex groups.", "Choose a source with weights.")
+    armature = armature_of(obj)
+    if groups == "deform":
+        bones = armature.data.bones if armature else ()
+        kept = [name for name in names if name in bones and bones[name].use_deform] or names
+    elif groups == "selected":
+        selected = compat.selected_bones(armature) if armature else set()
+        kept = [name for name in names if name in selected]
+    elif groups == "active":
+        kept = [obj.vertex_groups.active.name] if obj.vertex_groups.active else []
+    else:
+        kept = names
+    kept = [name for name in kept if not pattern or any(fnmatchcase(name, one) for one in pattern.split())]
+    if not kept:
+        raise InputError(
+            "no-groups", f"None of the groups of “{obj.name}” is chosen.", "Choose others, or another name pattern."
+        )
+    return kept
+
+
+def read(
+    obj: bpy.types.Object, snapshot: Snapshot, names: Sequence[str] | None = None
+) -> tuple[list[str], NDArray[np.float32]]:
     """The weights of the object's vertex groups as the modifiers leave them.
 
-    Where an armature poses the object only groups of its deforming bones count, unless there are none of them.
+    Args:
+        snapshot: of the object.
+        names: of the groups; None for those of the deforming bones (:func:`chosen`).
 
     Returns:
         the groups' names, and their weights float32 (V, B) on the snapshot's vertices, 0 where not assigned.
@@ -34,61 +83,133 @@ def read(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[list[str], NDArray[
         InputError: ``no-groups`` when there are none; ``mesh-changed`` when the mesh has other vertices than the
             snapshot.
     """
-    names = [group.name for group in obj.vertex_groups]
-    if not names:
-        raise InputError("no-groups", f"“{obj.name}” has no vertex groups.", "Choose a source with weights.")
-    vertices: list[int] = []
-    groups: list[int] = []
-    values: list[float] = []
+    names = chosen(obj) if names is None else list(names)
+    number = {group.name: group.index for group in obj.vertex_groups}
     with evaluated(obj) as (_, mesh):
         if len(mesh.vertices) != len(snapshot.vertices):
             raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
-        # Blender gives out assignments one by one only. (Copying them to attributes with geometry nodes, which can
-        # be read at once, takes as long.)
-        for index, vertex in enumerate(mesh.vertices):
-            for assignment in vertex.groups:
-                vertices.append(index)
-                groups.append(assignment.group)
-                values.append(assignment.weight)
-    weights = np.zeros((len(snapshot.vertices), max([len(names), *(group + 1 for group in set(groups))])), np.float32)
-    weights[vertices, groups] = values
-    armature = armature_of(obj)
-    bones = armature.data.bones if armature else ()
-    chosen = [index for index, name in enumerate(names) if name in bones and bones[name].use_deform]
-    chosen = chosen or list(range(len(names)))
-    return [names[index] for index in chosen], np.ascontiguousarray(weights[:, chosen])
+        weights = _matrix(mesh, len(number))
+    return names, np.ascontiguousarray(weights[:, [number[name] for name in names]])
 
 
-def write(obj: bpy.types.Object, names: Sequence[str], weights: NDArray[np.floating], limit: int = 4) -> list[str]:
+def write(
+    obj: bpy.types.Object,
+    names: Sequence[str],
+    weights: NDArray[np.floating],
+    limit: int = 4,
+    mix: float = 1.0,
+    mask: str = "",
+    mirrored: bool = False,
+) -> list[str]:
     """Create the groups, or replace what is in those of the same name; other and locked groups stay as they are.
 
-    Groups without any weight are created too, so that the rig finds them.
+    Groups without any weight are created too, so that the rig finds them. Where a locked one of the named groups
+    holds weight, the others share the rest.
 
     Args:
         names: of the groups, B.
         weights: (W, B) on the vertices of the object's own mesh; only positive ones are assigned.
         limit: a vertex keeps this many of its largest weights, scaled so that their sum stays.
+        mix: how much of the new weights is taken, 0 to 1; the rest are those that were there.
+        mask: a vertex group of the object by which ``mix`` is multiplied; vertices outside stay as they are.
+        mirrored: create the group of the other side, empty, for every one whose name has a side.
 
     Returns:
         sentences about what was and was not written.
 
     Raises:
-        InputError: ``mesh-changed`` when W is not the number of vertices, and as
+        InputError: ``mesh-changed`` when W is not the number of vertices, ``mask-missing``, and as
             :func:`meshkin.scene.snapshot.check_writable`.
     """
     check_writable(obj)
     if len(weights) != len(obj.data.vertices):
         raise InputError("mesh-changed", f"“{obj.name}” has other vertices now.", "Run the job again.")
-    weights = _limited(np.nan_to_num(weights), limit)
-    everyone = range(len(weights))
-    locked, replaced, empty = [], [], []
-    for name, column in zip(names, weights.T, strict=True):
+    if mask and mask not in obj.vertex_groups:
+        raise InputError("mask-missing", f"“{obj.name}” has no vertex group “{mask}”.", "Choose one that it has.")
+    locked = [name for name in names if name in obj.vertex_groups and obj.vertex_groups[name].lock_weight]
+    free = np.array([name not in locked and name != mask for name in names], bool)
+    kept = [name for name, one in zip(names, free, strict=True) if one]
+    share = np.full(len(weights), np.clip(mix, 0, 1))
+    new = np.clip(np.nan_to_num(weights), 0, None).astype(np.float64)
+    if locked or mask or mix < 1:
+        before = _matrix(obj.data, len(obj.vertex_groups))
+        number = [obj.vertex_groups[name].index if name in obj.vertex_groups else -1 for name in names]
+        old = np.where(np.array(number) >= 0, before[:, number], 0) if before.shape[1] else np.zeros_like(new)
+        share *= before[:, obj.vertex_groups[mask].index] if mask else 1
+        # What a locked group holds is not for the others to give away.
+        room = np.clip(1 - old[:, ~free].sum(axis=1), 0, 1) if locked else 1
+        total = new[:, free].sum(axis=1)
+        new *= np.divide(room * (new.sum(axis=1) > 0), total, out=np.zeros_like(total), where=total > 0)[:, None]
+        new = share[:, None] * new + (1 - share[:, None]) * old
+    new = _limited(new[:, free], limit)
+    touched = np.flatnonzero(share > 0)
+    replaced, empty = _assign(obj, kept, new, touched)
+    others = [group.name for group in obj.vertex_groups if group.name not in names]
+    added = []
+    for name in map(other_side, kept) if mirrored else ():
+        if name not in obj.vertex_groups:
+            added.append(obj.vertex_groups.new(name=name).name)
+    obj.data.update()
+    said = [f"Weights: {len(kept)} groups, at most {limit} to a vertex."]
+    if len(touched) < len(weights):
+        said.append(f"{len(weights) - len(touched)} of {len(weights)} vertices are masked and stay as they were.")
+    for text, listed in (
+        ("Replaced" if mix >= 1 and not mask else f"Mixed with what was there ({mix:.0%})", replaced),
+        ("Locked, left as they were", locked),
+        ("Without any weight", empty),
+        ("Empty, for the other side", added),
+        ("Other groups, left as they were", others),
+    ):
+        if listed:
+            said.append(f"{text}: {', '.join(listed)}.")
+    return said
+
+
+def select(obj: bpy.types.Object, vertices: NDArray[np.bool_]) -> None:
+    """Select these vertices of the object's own mesh, (W,), and nothing else.
+
+    Raises InputError ``mesh-changed``, and as :func:`meshkin.scene.snapshot.check_writable`.
+    """
+    check_writable(obj)
+    mesh = obj.data
+    if len(vertices) != len(mesh.vertices):
+        raise InputError("mesh-changed", f"“{obj.name}” has other vertices now.", "Run the job again.")
+    ends = np.empty(len(mesh.edges) * 2, np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    starts = np.empty(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("loop_start", starts)
+    mesh.vertices.foreach_set("select", vertices)
+    mesh.edges.foreach_set("select", vertices[ends.reshape(-1, 2)].all(axis=1))
+    if len(starts):
+        mesh.polygons.foreach_set("select", np.logical_and.reduceat(vertices[corners], starts))
+    mesh.update()
+
+
+def inpainted(obj: bpy.types.Object) -> NDArray[np.bool_]:
+    """The vertices (W,) of the object's own mesh whose weights were inpainted by the last transfer.
+
+    Raises InputError ``no-inpainted`` when weights were never transferred to it.
+    """
+    values = attributes.point_values(obj, INPAINTED)
+    if values is None:
+        raise InputError(
+            "no-inpainted", f"No weights were transferred to “{obj.name}” yet.", "Transfer weights to it first."
+        )
+    return values > 0.5
+
+
+def _assign(
+    obj: bpy.types.Object, names: Sequence[str], weights: NDArray[np.floating], touched: NDArray[np.integer]
+) -> tuple[list[str], list[str]]:
+    """Write the touched vertices' rows; the names of groups that were there, and of those without any weight."""
+    replaced, empty = [], []
+    indices = touched.tolist()
+    for name, column in zip(names, weights[touched].T, strict=True):
         group = obj.vertex_groups.get(name)
-        if group and group.lock_weight:
-            locked.append(name)
-            continue
         if group:
-            group.remove(everyone)
+            group.remove(indices)
             replaced.append(name)
         else:
             group = obj.vertex_groups.new(name=name)
@@ -96,20 +217,28 @@ def write(obj: bpy.types.Object, names: Sequence[str], weights: NDArray[np.float
         if not len(assigned):
             empty.append(name)
         # One call each keeps every weight exact, and is as fast as collecting those that are equal.
-        for index, weight in zip(assigned.tolist(), column[assigned].tolist(), strict=True):
+        for index, weight in zip(touched[assigned].tolist(), column[assigned].tolist(), strict=True):
             group.add((index,), weight, "REPLACE")
-    obj.data.update()
-    others = [group.name for group in obj.vertex_groups if group.name not in names]
-    said = [f"Weights: {len(names) - len(locked)} groups, at most {limit} to a vertex."]
-    for text, listed in (
-        ("Replaced", replaced),
-        ("Locked, left as they were", locked),
-        ("Without any weight", empty),
-        ("Other groups, left as they were", others),
-    ):
-        if listed:
-            said.append(f"{text}: {', '.join(listed)}.")
-    return said
+    return replaced, empty
+
+
+def _matrix(mesh: bpy.types.Mesh, groups: int) -> NDArray[np.float32]:
+    """All weights of a mesh, float32 (V, at least ``groups``).
+
+    Blender gives out assignments one by one only. (Copying them to attributes with geometry nodes, which can be read
+    at once, takes as long.)
+    """
+    vertices: list[int] = []
+    columns: list[int] = []
+    values: list[float] = []
+    for index, vertex in enumerate(mesh.vertices):
+        for assignment in vertex.groups:
+            vertices.append(index)
+            columns.append(assignment.group)
+            values.append(assignment.weight)
+    weights = np.zeros((len(mesh.vertices), max([groups, *(column + 1 for column in set(columns))])), np.float32)
+    weights[vertices, columns] = values
+    return weights
 
 
 def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:

@@ -1,0 +1,398 @@
+"""Skin weights against the truth: Blender's Data Transfer, closest point with inpainting, and MeshKin, side by side.
+
+    python tests/benchmarks/weights.py [--data FOLDER] [--work FOLDER] [--blender PYTHON] [--only PART …]
+
+Runs in the worker's environment with Anny (PyPI ``anny``) added; ``--blender`` is a Python that has ``bpy``. The data
+folder (``MESHKIN_TEST_DATA``) holds ``makehuman``; what is not there is left out. Prints results/weights.txt.
+
+The truth: an analytic figure of capsules with clothes at a distance; MakeHuman's body, whose proxies and clothes are
+given by exact barycentric rows; and people by Anny, who share one rig and one set of weights, at other topologies.
+"L1" is the mean over vertices of the sum of the absolute differences of a row, "wrong" the share of vertices with more
+than half of their weight on other bones (L1 above 1), "side" the share with more than 0.1 on bones of the wrong side,
+"posed" the mean distance between the vertex posed by true and by found weights over 20 poses, per cent of height. All
+methods keep four weights a vertex; the truth has more in places.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import igl
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests" / "plain")]
+
+import skeleton
+from figures import Figure
+
+from meshkin.features.surface import vertex_normals
+from meshkin.matching.geometry import unit_rows
+from meshkin.snapshot import Snapshot
+from meshkin.surface_map import Match
+from meshkin.transfer.biharmonic import inpaint
+from meshkin.transfer.weights import transfer_weights
+from meshkin.transfer.worn import closest, is_worn
+
+Array = NDArray[Any]
+POSES = 20
+LIMBS = (
+    "spine",
+    "neck",
+    "head",
+    "clavicle",
+    "shoulder",
+    "upperarm",
+    "lowerarm",
+    "wrist",
+    "upperleg",
+    "lowerleg",
+    "foot",
+)
+"""Bones that are turned, with all their children."""
+
+
+@dataclass
+class Case:
+    """A source with weights and a target whose true ones are known."""
+
+    name: str
+    part: str
+    source: Snapshot
+    weights: Array
+    target: Snapshot
+    truth: Array
+    bones: list[str]
+    match: bool = False
+    rig: tuple[Array, Array] | None = None
+    joints: Array | None = None
+    extra: dict[str, Array] = field(default_factory=dict)
+
+
+# Cases -----------------------------------------------------------------------------------------------------------
+
+
+def analytic(_: argparse.Namespace) -> list[Case]:
+    cases = []
+    for label, figure in (
+        ("close limbs", Figure(0.06, 50)),
+        ("arms down", Figure(0.075, 25)),
+        ("apart", Figure(0.09, 60)),
+    ):
+        body = figure.body(90)
+        weights = figure.weights(body.vertices.astype(np.float64))
+        for gap in (0.0, 0.02, 0.05, 0.08):
+            suit, truth = figure.clothes(gap, 82)
+            name = f"suit {gap:.0%}, {label}"
+            cases.append(Case(name, "clothes", body, weights, suit, truth, figure.names))
+    return cases
+
+
+def makehuman(arguments: argparse.Namespace) -> list[Case]:
+    folder = arguments.data / "makehuman"
+    if not folder.exists():
+        return []
+    vertices, faces = read_obj(folder / "base.obj")
+    table = json.loads((folder / "default_weights.mhw").read_text())["weights"]
+    bones = list(table)
+    weights = np.zeros((len(vertices), len(bones)))
+    for column, rows in enumerate(table.values()):
+        index, value = np.array(rows).T
+        weights[index.astype(int), column] = value
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    skin = faces[(faces < 13380).all(axis=1)]  # the rest are helpers that clothes hang on
+    body = shape("body", vertices[:13380], skin)
+    cases = []
+    for path in sorted((folder / "proxymeshes").glob("*/*.proxy")):
+        cases.append(fitted(path, vertices, weights, body, bones, "proxies"))
+    for path in sorted((folder / "clothes").glob("*/*.mhclo")):
+        if path.stem.startswith("shoes"):
+            continue  # they hang on helpers whose toes are weighted otherwise than the skin's
+        cases.append(fitted(path, vertices, weights, body, bones, "garments"))
+    return [case for case in cases if case]
+
+
+def fitted(path: Path, vertices: Array, weights: Array, body: Snapshot, bones: list[str], part: str) -> Any:
+    """A proxy or garment on the base body, with the weights of its rows."""
+    rows, scales, reading = [], {}, False
+    mesh = path.with_suffix(".obj")
+    for line in path.read_text(errors="replace").splitlines():
+        words = line.split()
+        if words[:1] == ["obj_file"]:
+            mesh = path.parent / words[1]
+        if words and words[0] in ("x_scale", "y_scale", "z_scale"):
+            axis = "xyz".index(words[0][0])
+            scales[axis] = abs(vertices[int(words[1]), axis] - vertices[int(words[2]), axis]) / float(words[3])
+        if words[:1] == ["verts"]:
+            reading = True
+        elif words[:1] == ["delete_verts"]:
+            break
+        elif reading and words and words[0].isdigit():
+            numbers = [float(word) for word in words]
+            rows.append([numbers[0]] * 3 + [1, 0, 0, 0, 0, 0] if len(numbers) == 1 else numbers[:9])
+    _, faces = read_obj(mesh)
+    table = np.array(rows).reshape(-1, 9)
+    corners, shares, offsets = table[:, :3].astype(int), table[:, 3:6], table[:, 6:]
+    if faces.max() >= len(table):
+        return None
+    scale = np.array([scales.get(axis, 1.0) for axis in range(3)])
+    places = np.einsum("vk,vkd->vd", shares, vertices[corners]) + offsets * scale
+    truth = np.clip(np.einsum("vk,vkb->vb", shares, weights[corners]), 0, None)
+    if (truth.sum(axis=1) == 0).any():
+        return None
+    truth /= truth.sum(axis=1, keepdims=True)
+    return Case(path.stem, part, body, weights[: len(body.vertices)], shape(path.stem, places, faces), truth, bones)
+
+
+def people(arguments: argparse.Namespace) -> list[Case]:
+    """Anny's people, one rig; made once and kept in the working folder."""
+    made = arguments.work / "people"
+    if not (made / "done").exists():
+        make_people(made)
+    source, cases = dict(np.load(made / "source.npz")), []
+    bones = [str(name) for name in source["names"]]
+    body = shape("source", source["vertices"], source["faces"])
+    for path in sorted(made.glob("to-*.npz")):
+        data = dict(np.load(path))
+        target = shape(path.stem[3:], data["vertices"], data["faces"])
+        case = Case(path.stem[3:], "people", body, source["weights"], target, data["weights"], bones, True)
+        case.rig, case.extra = (source["parents"], data["bones"]), {"source_bones": source["bones"], **data}
+        cases.append(case)
+    return cases
+
+
+def make_people(folder: Path) -> None:
+    from people import SOURCE, TARGETS, TOPOLOGIES, Anny, Look
+    from skeleton import mirrored
+    from surface import blend
+
+    folder.mkdir(parents=True, exist_ok=True)
+    anny = Anny()
+    spread = mirrored({"upperarm01.L": (0, -20, 0), "upperleg01.L": (0, -6, 0)})
+    middle = {"gender": 0.5, "age": 0.67, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.5}
+    dance = {"upperarm01.L": (0, -50, 0), "upperarm01.R": (0, 15, 0)}
+    dance |= {"upperleg01.L": (-25, 0, 0), "lowerleg01.L": (30, 0, 0)}
+    looks = (
+        *TARGETS,
+        Look("Boy", middle | {"gender": 0.2, "age": 0.35}, "soma", {}),
+        Look("Giant", middle | {"gender": 0, "muscle": 0.9, "height": 1, "proportions": 0.9}, "decimated", spread),
+        Look("Matron", middle | {"gender": 1, "age": 0.8, "weight": 1, "height": 0.3}, "decimated", {}),
+        Look("Dancer", middle | {"gender": 1, "weight": 0.3, "proportions": 0.8}, "soma", dance),
+    )
+    source = anny.body(SOURCE, {})
+    rig = {"names": np.array(anny.names), "parents": anny.parents}
+    save(folder / "source.npz", vertices=source.rest, faces=anny.quads, weights=anny.weights, bones=source.bones,
+         lengths=source.lengths, **rig)  # fmt: skip
+    for look in looks:
+        body = anny.body(look)
+        faces, _, corners, shares = TOPOLOGIES[look.topology](anny, body)
+        save(folder / f"to-{look.name}.npz", vertices=blend(body.posed, corners, shares), faces=faces,
+             weights=blend(anny.weights, corners, shares), bones=body.posed_bones, lengths=body.lengths,
+             corners=corners, shares=shares)  # fmt: skip
+    (folder / "done").write_text("")
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[Case]]] = {
+    "clothes": analytic,
+    "makehuman": makehuman,
+    "people": people,
+}
+
+
+# Methods ---------------------------------------------------------------------------------------------------------
+
+
+def closest_inpainted(case: Case) -> Array:
+    """Closest point; copied within 5 % of the bounding box's diagonal and 30° of normal; the rest biharmonic."""
+    points, surface = case.target.vertices.astype(np.float64), case.source.vertices.astype(np.float64)
+    if case.match:
+        low, size = surface.min(axis=0), np.ptp(surface, axis=0)
+        points = (points - points.min(axis=0)) / np.ptp(points, axis=0) * size + low
+    faces = case.source.faces.astype(np.int64)
+    square, face, at = igl.point_mesh_squared_distance(points, surface, faces)
+    corners = faces[face]
+    shares = igl.barycentric_coordinates(at, *(np.ascontiguousarray(surface[corners[:, k]]) for k in range(3)))
+    shares = np.clip(np.nan_to_num(shares), 0, 1)
+    rows = np.einsum("vk,vkb->vb", shares / shares.sum(axis=1, keepdims=True), normalised(case.weights)[corners])
+    normal = unit_rows(np.einsum("vk,vkd->vd", shares, vertex_normals(surface, faces)[corners]))
+    cosine = np.einsum("vd,vd->v", normal, vertex_normals(points, case.target.faces))
+    near = np.sqrt(np.maximum(square, 0)) <= 0.05 * np.linalg.norm(np.ptp(surface, axis=0))
+    known = near & (cosine >= np.cos(np.radians(30)))
+    return inpaint(rows, known, points, case.target.faces)
+
+
+def ours(case: Case, found: Match | None) -> tuple[Array, float]:
+    start = time.perf_counter()
+    worn = not case.match
+    to_source = closest(case.source, case.target) if found is None else found.to_source
+    carried = transfer_weights(case.weights, case.source, case.target, to_source, worn=worn)
+    seconds = time.perf_counter() - start
+    check(carried.weights, 4)
+    return carried.weights, seconds
+
+
+def check(weights: Array, limit: int) -> None:
+    assert (weights >= 0).all()
+    assert ((weights > 0).sum(axis=1) <= limit).all()
+    assert np.abs(weights.sum(axis=1, dtype=np.float64) - 1).max() <= 1e-6
+
+
+# Measures --------------------------------------------------------------------------------------------------------
+
+
+def measure(case: Case, weights: Array) -> dict[str, float]:
+    weights = normalised(weights)
+    error = np.abs(weights - case.truth).sum(axis=1)
+    found = {"L1": float(error.mean()), "wrong": float((error > 1).mean())}
+    side = np.array(
+        [1 if name.endswith((".L", "_L")) else -1 if name.endswith((".R", "_R")) else 0 for name in case.bones]
+    )
+    if side.any():
+        left, right = (
+            np.asarray([weights[:, side == one].sum(axis=1), case.truth[:, side == one].sum(axis=1)]) for one in (1, -1)
+        )
+        crossed = np.where(right[1] > 0.5, left[0], np.where(left[1] > 0.5, right[0], 0))
+        found["side"] = float((crossed > 0.1).mean())
+    if case.rig is not None:
+        found["posed"] = posed_error(case, weights)
+    return found
+
+
+def posed_error(case: Case, weights: Array) -> float:
+    """Mean distance between the vertices posed by true and by found weights, hundredths of the height."""
+    assert case.rig is not None
+    parents, bones = case.rig
+    generator = np.random.default_rng(0)
+    vertices = case.target.vertices.astype(np.float64)
+    total = 0.0
+    moving = np.array([name.startswith(LIMBS) for name in case.bones])
+    for _ in range(POSES):
+        turns = generator.normal(0, 20, (len(bones), 3)) * moving[:, None]
+        posed = skeleton.pose(parents, bones, Rotation.from_euler("xyz", turns, degrees=True).as_matrix())
+        one, two = (skeleton.skin(vertices, rows, bones, posed) for rows in (case.truth, weights))
+        total += float(np.linalg.norm(one - two, axis=1).mean())
+    return 100 * total / POSES / float(np.ptp(vertices[:, 2]))
+
+
+def speed() -> list[str]:
+    """Seconds after the match on meshes of 20,000 and 200,000 vertices with 60 bones, a fifth of them inpainted."""
+    lines = []
+    figure = Figure()
+    for cells in (160, 500):
+        body, target = figure.body(160), figure.body(cells, 0.4)
+        places = body.vertices.astype(np.float64)
+        weights = np.repeat(figure.weights(places), 6, axis=1)[:, :60] * np.random.default_rng(0).random(
+            (len(places), 60)
+        )
+        found = closest(body, target)
+        found.confidence[target.vertices[:, 2] < 0.25] = 0
+        start = time.perf_counter()
+        carried = transfer_weights(weights, body, target, found, worn=True)
+        seconds = time.perf_counter() - start
+        check(carried.weights, 4)
+        share = carried.inpainted.mean()
+        lines.append(
+            f"{len(target.vertices)} vertices, {weights.shape[1]} bones, {share:.0%} inpainted: {seconds:.2f} s"
+        )
+    return lines
+
+
+# Running ---------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = os.environ.get("MESHKIN_TEST_DATA") or ROOT.parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=default)
+    parser.add_argument("--work", type=Path, default=Path("/tmp/meshkin-weights"))
+    parser.add_argument("--blender", default=str(ROOT / ".environments" / "bpy-5.2" / "bin" / "python"))
+    parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
+    arguments = parser.parse_args()
+    scenes = arguments.work / "scenes"
+    scenes.mkdir(parents=True, exist_ok=True)
+    cases = [case for part in arguments.only for case in PARTS[part](arguments)]
+    for case in cases:
+        path = scenes / f"{case.part}-{case.name}.npz"
+        if not path.exists():
+            source, target = case.source, case.target
+            arrays = {"sv": source.vertices, "sf": source.faces, "sw": normalised(case.weights)}
+            save(path, tv=target.vertices, tf=target.faces, match=case.match, **arrays)
+    subprocess.run([arguments.blender, str(Path(__file__).with_name("weights_scene.py")), str(scenes)], check=True)
+    print("Skin weights against the truth. 2 cores, no GPU.\n")
+    print(f"{'':34}{'Data Transfer':^32}{'closest point, inpainted':^32}{'MeshKin':^32}")
+    print(f"{'':34}" + 3 * f"{'L1':>8}{'wrong':>8}{'side':>8}{'posed':>8}" + "  seconds")
+    for part in dict.fromkeys(case.part for case in cases):
+        rows = []
+        print(f"{part}")
+        for case in (case for case in cases if case.part == part):
+            stem = f"{case.part}-{case.name}"
+            found = Match.load(scenes / f"{stem}.map.npz") if case.match else None
+            mine, seconds = ours(case, found)
+            others = np.load(scenes / f"{stem}.transfer.npy"), closest_inpainted(case)
+            methods = (*(limited(one) for one in others), mine)
+            measured = [measure(case, one) for one in methods]
+            chosen = "" if case.match or is_worn(case.source, case.target) else "  (not seen as worn)"
+            rows.append(measured)
+            print(f"  {case.name:32}" + "".join(cells(one) for one in measured) + f"{seconds:9.2f}{chosen}", flush=True)
+        mean = [{key: float(np.mean([row[m][key] for row in rows])) for key in rows[0][m]} for m in range(3)]
+        print(f"  {'mean':32}" + "".join(cells(one) for one in mean) + "\n")
+    print("\n".join(speed()))
+
+
+def cells(measured: dict[str, float]) -> str:
+    text = f"{measured['L1']:8.4f}{measured['wrong']:8.2%}"
+    text += f"{measured['side']:8.2%}" if "side" in measured else f"{'':8}"
+    return text + (f"{measured['posed']:8.3f}" if "posed" in measured else f"{'':8}")
+
+
+def limited(rows: Array, limit: int = 4) -> Array:
+    """What Limit Total and Normalize All make of weights."""
+    rows = np.array(rows, np.float64)
+    np.put_along_axis(rows, np.argpartition(rows, -limit, axis=1)[:, :-limit], 0, axis=1)
+    return normalised(rows)
+
+
+def normalised(rows: Array) -> Array:
+    total = rows.sum(axis=1, keepdims=True)
+    return np.divide(rows, total, out=np.zeros(rows.shape), where=total > 0)
+
+
+def shape(name: str, vertices: Array, faces: Array) -> Snapshot:
+    """A snapshot of triangles or quads."""
+    import shapes
+
+    triangles = np.concatenate((faces[:, [0, 1, 2]], faces[:, [0, 2, 3]])) if faces.shape[1] == 4 else faces
+    return shapes.snapshot(vertices, triangles, name=name)
+
+
+def read_obj(path: Path) -> tuple[Array, Array]:
+    """Vertices and quads (triangles with their last corner twice)."""
+    places, faces = [], []
+    for line in path.read_text(errors="replace").splitlines():
+        words = line.split()
+        if words[:1] == ["v"]:
+            places.append([float(word) for word in words[1:4]])
+        elif words[:1] == ["f"]:
+            corners = [int(word.split("/")[0]) - 1 for word in words[1:]]
+            faces.append(corners if len(corners) == 4 else [*corners, corners[-1]])
+    # left in MakeHuman's frame (Y up): both shapes share it
+    return np.array(places), np.array(faces)
+
+
+def save(path: Path, **arrays: Any) -> None:
+    np.savez(path, **arrays)
+
+
+if __name__ == "__main__":
+    main()
