@@ -9,12 +9,13 @@ import sys
 
 import bpy
 
-from . import driver, operators, panels, preferences, properties, status
+from . import driver, guide, operators, panels, preferences, properties, status
 
 CLASSES: list[type] = [
     properties.Settings,
     preferences.Preferences,
     *operators.CLASSES,
+    *guide.CLASSES,
     *panels.CLASSES,
 ]
 
@@ -36,6 +37,8 @@ def register() -> None:
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=properties.Settings)
     bpy.app.handlers.load_pre.append(driver.before_load)
+    for name, handler in guide.HANDLERS.items():
+        getattr(bpy.app.handlers, name).append(handler)
     _commands.append(bpy.utils.register_cli_command("meshkin", _command))
 
 
@@ -46,6 +49,9 @@ def unregister() -> None:
     if "meshkin.worker.client" in sys.modules:
         sys.modules["meshkin.worker.client"].stop()
     bpy.utils.unregister_cli_command(_commands.pop())
+    guide.before_load()
+    for name, handler in guide.HANDLERS.items():
+        getattr(bpy.app.handlers, name).remove(handler)
     bpy.app.handlers.load_pre.remove(driver.before_load)
     del bpy.types.Scene.meshkin
     for kind in reversed(CLASSES):

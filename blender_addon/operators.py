@@ -32,6 +32,7 @@ def _options(context: bpy.types.Context, **more: Any) -> Options:
         model=bpy.path.abspath(chosen.model) if chosen else "",
         device=chosen.device if chosen else "auto",
         online=bpy.app.online_access,
+        through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
         **more,
     )
 
@@ -125,8 +126,10 @@ class MESHKIN_OT_match(_SceneJob):
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
+        from .guide import with_lines
+
         settings = context.scene.meshkin
-        return workflow.match(settings.source, settings.target, _options(context))
+        return with_lines(workflow.match(settings.source, settings.target, _options(context)))
 
 
 class _Transfer(_SceneJob):
@@ -335,10 +338,10 @@ class MESHKIN_OT_show_colours(_Explained, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from meshkin.errors import MeshKinError
-        from meshkin.scene import display, objects
+        from meshkin.scene import attributes, display, objects
 
         try:
-            if display.is_shown():
+            if display.is_shown() and display.shown() in ("", attributes.COLOUR):
                 display.hide()
             else:
                 display.show(objects.described([]))

@@ -7,12 +7,19 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
+from . import status
+
 SURFACES = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES"}
 """Types of objects that can have a surface."""
 
 
 def _has_surface(self: Settings, obj: bpy.types.Object) -> bool:
     return obj.type in SURFACES and obj.name in self.id_data.objects
+
+
+def _redraw_lines(self: Settings, context: bpy.types.Context) -> None:
+    if status.lines_shown():
+        status.scene_module("lines").refresh(self.lines)
 
 
 def texture_size() -> object:
@@ -151,6 +158,21 @@ class Settings(bpy.types.PropertyGroup):
         description="The object that receives",
         type=bpy.types.Object,
         poll=_has_surface,
+    )
+    through: PointerProperty(
+        name="Through",
+        description="Reference of a set: every match goes by way of it, so that all of the set agree. Empty: directly",
+        type=bpy.types.Object,
+        poll=_has_surface,
+    )
+    lines: IntProperty(
+        name="Lines",
+        description="Lines drawn, spread evenly over the source",
+        default=60,
+        min=1,
+        soft_max=500,
+        max=5000,
+        update=_redraw_lines,
     )
     features: EnumProperty(
         name="Features",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import Any
 
 import bpy
 
@@ -48,7 +49,7 @@ def forget() -> None:
 def refresh() -> None:
     """Look it up now."""
     from meshkin import storage
-    from meshkin.scene import display  # noqa: F401  (colours_shown asks it from now on)
+    from meshkin.scene import display, lines, matches, pairs  # noqa: F401  (scene_module finds them from now on)
     from meshkin.worker import environment
 
     from . import preferences
@@ -71,10 +72,24 @@ def refresh() -> None:
     redraw()
 
 
-def colours_shown() -> bool:
-    """Whether the features' colours are shown; False until the library is loaded."""
-    display = sys.modules.get("meshkin.scene.display")
-    return bool(display and display.is_shown())
+def scene_module(name: str) -> Any:
+    """A module of ``meshkin.scene``; None until the library is loaded, which drawing must not wait for."""
+    return sys.modules.get(f"meshkin.scene.{name}")
+
+
+def colours_shown(name: str = "color") -> bool:
+    """Whether colours are shown: the features', or those of this name (without prefix)."""
+    display = scene_module("display")
+    if display is None or not display.is_shown():
+        return False
+    # An undo takes back which colours a mesh shows, but not a view's shading: then they are the features', to be hidden.
+    return (display.shown() or "meshkin_color") == f"meshkin_{name}"
+
+
+def lines_shown() -> bool:
+    """Whether lines are drawn between source and target."""
+    lines = scene_module("lines")
+    return bool(lines and lines.is_shown())
 
 
 def redraw() -> None:

@@ -425,10 +425,10 @@ def _match(
     one, two = Handle.of(source), Handle.of(target)
     if options.through is None:
         return (yield from _match_directly(one, two, options, folder))
-    _check_direct(options)
     centre = Handle.of(options.through)
     if centre == one:
         return (yield from _match_directly(one, two, options, folder))
+    _check_direct(options)
     first = yield from _match_directly(centre, one, options, folder)
     if centre == two:
         return (yield from _join(first, None, folder))

@@ -7,6 +7,7 @@ opened. Point pairs are drawn too, thicker.
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from gpu_extras.batch import batch_for_shader
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..point_pairs import Point
 from . import look, matches, pairs
 from .objects import Handle
 
@@ -44,6 +46,7 @@ class Lines:
 
 
 _shown: Lines | None = None
+_marks: list[Point] = []
 _handler: Any = None
 
 
@@ -52,7 +55,7 @@ def show(source: bpy.types.Object, target: bpy.types.Object, count: int = COUNT)
 
     Raises as :func:`meshkin.scene.matches.load`.
     """
-    global _shown, _handler
+    global _shown
     found = matches.load(source, target)
     rows = spread(found.source.vertices, np.unique(found.source.faces), count)
     kin = found.match.to_target.pull(found.target.vertices, found.match.target_faces)[rows]
@@ -65,17 +68,20 @@ def show(source: bpy.types.Object, target: bpy.types.Object, count: int = COUNT)
         _moved(target.matrix_world.inverted_safe(), kin + found.target.location),
         np.hstack((shade, sure[:, None])).astype(np.float32),
     )
-    if _handler is None and not bpy.app.background:
-        _handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+    _handle()
 
 
 def hide() -> None:
     """Draw no lines any more."""
-    global _shown, _handler
+    global _shown
     _shown = None
-    if _handler is not None:
-        bpy.types.SpaceView3D.draw_handler_remove(_handler, "WINDOW")
-        _handler = None
+    _handle()
+
+
+def mark(points: Sequence[Point]) -> None:
+    """Draw a cross at each of these points in the world, and no others."""
+    _marks[:] = points
+    _handle()
 
 
 def is_shown() -> bool:
@@ -83,11 +89,14 @@ def is_shown() -> bool:
     return _shown is not None
 
 
-def refresh() -> None:
-    """Draw the lines of the two objects' newest match, if lines are drawn; none where there is no match any more."""
+def refresh(count: int = 0) -> None:
+    """If lines are drawn, draw those of the two objects' newest match, so many (0: as many as there are now).
+
+    Where there is no match any more there are no lines either.
+    """
     if _shown is not None:
         try:
-            show(_shown.source.get(), _shown.target.get(), len(_shown.starts))
+            show(_shown.source.get(), _shown.target.get(), count or len(_shown.starts))
         except InputError:
             hide()
 
@@ -122,6 +131,21 @@ def spread(vertices: NDArray[np.floating], usable: NDArray[np.integer], count: i
     return np.asarray(usable, np.int64)[chosen]
 
 
+def _handle() -> None:
+    """Have Blender call :func:`_draw` while there is something to draw."""
+    global _handler
+    wanted = bool(_shown or _marks) and not bpy.app.background
+    if wanted and _handler is None:
+        _handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+    elif _handler is not None and not wanted:
+        bpy.types.SpaceView3D.draw_handler_remove(_handler, "WINDOW")
+        _handler = None
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
 def _ends() -> tuple[bpy.types.Object, bpy.types.Object] | None:
     """The two objects, if both are there and to be seen."""
     if _shown is None:
@@ -139,17 +163,31 @@ def _moved(matrix: Any, points: NDArray[np.floating]) -> NDArray[np.float64]:
     return moved
 
 
+def _crosses() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Three short lines through each mark, in the size of an empty."""
+    region = bpy.context.region_data
+    reach = 0.015 * (region.view_distance if region else 1.0)
+    centres = np.array(_marks, np.float64).reshape(-1, 1, 1, 3)
+    arms = reach * np.stack((np.eye(3), -np.eye(3)), axis=1)
+    points = (centres + arms).reshape(-1, 2, 3)
+    return points, np.tile(np.array([1.0, 0.8, 0.1, 1.0], np.float32), (len(points), 1))
+
+
 def _draw() -> None:
     shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")
     gpu.state.blend_set("ALPHA")
-    gpu.state.depth_test_set("LESS_EQUAL")
-    for width, (points, colours) in ((WIDTH, segments()), (PAIR_WIDTH, pair_segments())):
+    for width, depth, (points, colours) in (
+        (WIDTH, "LESS_EQUAL", segments()),
+        (PAIR_WIDTH, "LESS_EQUAL", pair_segments()),
+        (WIDTH, "NONE", _crosses()),
+    ):
         if len(points):
             content = {
                 "pos": points.reshape(-1, 3).astype(np.float32),
                 "color": np.repeat(colours, 2, axis=0),
             }
             batch = batch_for_shader(shader, "LINES", content)
+            gpu.state.depth_test_set(depth)
             shader.bind()
             shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
             shader.uniform_float("lineWidth", width)
