@@ -82,7 +82,7 @@ def colours_shown(name: str = "color") -> bool:
     display = scene_module("display")
     if display is None or not display.is_shown():
         return False
-    # An undo takes back which colours a mesh shows, but not a view's shading: then they are the features', to be hidden.
+    # Undo takes back which colours a mesh shows, but not a view's shading: the features' button hides that.
     return (display.shown() or "meshkin_color") == f"meshkin_{name}"
 
 
