@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .operators import Steps
 
 
+REACH = 12
+"""Pixels by which a click may miss: tips are what is picked most."""
+
+
 def _unmatched(context: bpy.types.Context) -> str:
     """Why there is no match to look at, or ""."""
     reason = _busy() or _missing(context, "source", "target")
@@ -119,7 +123,11 @@ class MESHKIN_OT_pick_pairs(_Explained, bpy.types.Operator):
         objects = [handle.get() for handle in self._ends]
         hits = []
         for side, obj in enumerate(objects):
-            if point := pairs.hit(snapshot.take(obj), tuple(origin), tuple(direction)):
+            shape = snapshot.take(obj)
+            centre = obj.matrix_world @ (sum((Vector(corner) for corner in obj.bound_box), Vector()) / 8)
+            beside = (at[0] + REACH, at[1])
+            here, there = (view3d_utils.region_2d_to_location_3d(region, data, one, centre) for one in (at, beside))
+            if point := pairs.hit(shape, tuple(origin), tuple(direction), (here - there).length):
                 hits.append(((Vector(point) - origin).length, side, point))
         if hits:
             _, side, self._points[side] = min(hits)

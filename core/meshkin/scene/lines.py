@@ -24,8 +24,10 @@ from .objects import Handle
 
 COUNT = 60
 """Lines drawn, unless another number is wanted."""
-WIDTH, PAIR_WIDTH = 1.5, 4.0
+WIDTH, PAIR_WIDTH = 2.0, 4.0
 """Pixels."""
+BEHIND = 0.15
+"""Share of a line's opacity that is left where it lies behind something."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ def show(source: bpy.types.Object, target: bpy.types.Object, count: int = COUNT)
     found = matches.load(source, target)
     rows = spread(found.source.vertices, np.unique(found.source.faces), count)
     kin = found.match.to_target.pull(found.target.vertices, found.match.target_faces)[rows]
-    shade = look.place_colours(found.source)[rows]
-    sure = 0.15 + 0.85 * found.match.to_target.confidence[rows]
+    shade = look.place_colours(found.source)[rows] ** (1 / 2.2)  # lines are drawn in the screen's colours
+    sure = 0.3 + 0.7 * found.match.to_target.confidence[rows]
     _shown = Lines(
         Handle.of(source),
         Handle.of(target),
@@ -176,16 +178,14 @@ def _crosses() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
 def _draw() -> None:
     shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")
     gpu.state.blend_set("ALPHA")
-    for width, depth, (points, colours) in (
-        (WIDTH, "LESS_EQUAL", segments()),
-        (PAIR_WIDTH, "LESS_EQUAL", pair_segments()),
-        (WIDTH, "NONE", _crosses()),
+    for width, behind, (points, colours) in (
+        (WIDTH, BEHIND, segments()),
+        (PAIR_WIDTH, BEHIND, pair_segments()),
+        (WIDTH, 1.0, _crosses()),
     ):
-        if len(points):
-            content = {
-                "pos": points.reshape(-1, 3).astype(np.float32),
-                "color": np.repeat(colours, 2, axis=0),
-            }
+        for depth, share in (("NONE", behind), ("LESS_EQUAL", 1.0)) if len(points) else ():
+            shades = np.repeat(colours, 2, axis=0) * np.array((1, 1, 1, share), np.float32)
+            content = {"pos": points.reshape(-1, 3).astype(np.float32), "color": shades}
             batch = batch_for_shader(shader, "LINES", content)
             gpu.state.depth_test_set(depth)
             shader.bind()

@@ -94,15 +94,19 @@ def selected_vertex(obj: bpy.types.Object) -> int:
     return int(flags.argmax())
 
 
-def hit(shape: Snapshot, origin: Point, direction: Point) -> Point | None:
-    """Where a ray in the world first meets the surface, or None (Möller and Trumbore 1997, all triangles at once)."""
+def hit(shape: Snapshot, origin: Point, direction: Point, reach: float = 0.0) -> Point | None:
+    """Where a ray in the world first meets the surface (Möller and Trumbore 1997, all triangles at once).
+
+    Where it misses: the vertex nearest to the ray, if it passes within ``reach``; else None.
+    """
     start = np.asarray(origin, np.float64) - shape.location
-    ray = np.asarray(direction, np.float64)
-    a, b, c = shape.vertices.astype(np.float64)[shape.faces].transpose(1, 0, 2)
+    ray = np.asarray(direction, np.float64) / np.linalg.norm(direction)
+    places = shape.vertices.astype(np.float64)
+    a, b, c = places[shape.faces].transpose(1, 0, 2)
     u_edge, v_edge = b - a, c - a
     across = np.cross(ray, v_edge)
     determinant = np.einsum("fd,fd->f", u_edge, across)
-    facing = np.abs(determinant) > 0
+    facing = determinant != 0
     scale = np.divide(1.0, determinant, out=np.zeros_like(determinant), where=facing)
     offset = start - a
     u = np.einsum("fd,fd->f", offset, across) * scale
@@ -110,9 +114,16 @@ def hit(shape: Snapshot, origin: Point, direction: Point) -> Point | None:
     v = (around @ ray) * scale
     far = np.einsum("fd,fd->f", v_edge, around) * scale
     met = facing & (u >= 0) & (v >= 0) & (u + v <= 1) & (far > 0)
-    if not met.any():
-        return None
-    x, y, z = (start + ray * far[met].min() + shape.location).tolist()
+    if met.any():
+        place = start + ray * far[met].min()
+    else:
+        along = (places - start) @ ray
+        beside = np.linalg.norm(places - start - along[:, None] * ray, axis=1)
+        beside[along <= 0] = np.inf
+        if not beside.min() <= reach:
+            return None
+        place = places[beside.argmin()]
+    x, y, z = (place + shape.location).tolist()
     return x, y, z
 
 
