@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy
 import pytest
+from creatures import creature
 
 from meshkin import __version__
 from meshkin.errors import InputError
@@ -332,3 +333,102 @@ def test_built_zip_installs_in_a_fresh_blender(tmp_path: Path) -> None:
         check=False,
     )
     assert "INSTALLED AND REMOVED" in done.stdout, done.stdout + done.stderr
+
+
+GUIDE = ("flip", "show_match", "show_confidence", "show_lines")
+
+
+@pytest.fixture
+def matched(addon: ModuleType, tmp_path: Path) -> Iterator[tuple[bpy.types.Object, bpy.types.Object]]:
+    """Two small creatures, picked and matched by the button."""
+    from meshkin.worker import client
+
+    bpy.context.preferences.addons["blender_addon"].preferences.cache_folder = str(tmp_path)
+    client.stop()
+    one, two = creature("one", subdivisions=3), creature("two", 1.2, subdivisions=3)
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target, settings.features = one, two, "geometric"
+    importlib.import_module("blender_addon.status").refresh()
+    assert reason("show_match") == "Match source and target first"
+    bpy.ops.meshkin.match()
+    yield one, two
+    client.stop()
+
+
+def test_buttons_to_look_at_a_match(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
+    status = importlib.import_module("blender_addon.status")
+    _, two = matched
+    for operator, colour in (("show_match", "match_color"), ("show_confidence", "match_confidence_color")):
+        call = getattr(bpy.ops.meshkin, operator)
+        assert not status.colours_shown(colour)
+        assert call() == {"FINISHED"}
+        assert status.colours_shown(colour)
+        assert {obj.data.color_attributes.active_color_name for obj in matched} == {f"meshkin_{colour}"}
+    assert bpy.ops.meshkin.show_colours() == {"FINISHED"}
+    assert status.colours_shown()
+    assert bpy.ops.meshkin.show_match() == {"FINISHED"}
+    assert bpy.ops.meshkin.show_match() == {"FINISHED"}
+    assert not status.colours_shown("match_color")
+    assert not status.colours_shown()
+    assert bpy.ops.meshkin.show_lines() == {"FINISHED"}
+    bpy.context.scene.meshkin.lines = 17
+    assert len(status.scene_module("lines").segments()[0]) == 17
+    assert bpy.ops.meshkin.show_lines() == {"FINISHED"}
+    assert not status.lines_shown()
+    two.data.vertices[0].co.x += 1
+    for operator in ("show_match", "show_lines"):
+        with pytest.raises(RuntimeError, match=r"“two” was changed since it was matched\. Match the two again\."):
+            getattr(bpy.ops.meshkin, operator)()
+
+
+def test_low_confidence_is_selected_in_edit_mode(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
+    one, two = matched
+    assert bpy.context.mode == "OBJECT"
+    for threshold in (1.0, 0.0):
+        assert bpy.ops.meshkin.select_low(threshold=threshold) == {"FINISHED"}
+        assert (two.mode, one.mode) == ("EDIT", "OBJECT")
+        two.update_from_editmode()
+        assert {vertex.select for vertex in two.data.vertices} == {threshold == 1}
+
+
+def test_pairs_by_selection(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
+    one, two = matched
+    with pytest.raises(RuntimeError, match="vertices of “one” are selected"):
+        bpy.ops.meshkin.pair_selected()
+    for obj, vertex in ((one, 3), (two, 8)):
+        flags = [index == vertex for index in range(len(obj.data.vertices))]
+        obj.data.vertices.foreach_set("select", flags)
+    assert bpy.ops.meshkin.pair_selected() == {"FINISHED"}
+    assert {obj.name for obj in bpy.data.objects if obj.type == "EMPTY"} == {"Kin 1 · one", "Kin 1 · two"}
+    assert bpy.data.objects["Kin 1 · two"].parent_vertices[0] == 8
+    with pytest.raises(RuntimeError, match="There is no point pair “7”"):
+        bpy.ops.meshkin.remove_pair(label="7")
+    assert bpy.ops.meshkin.remove_pair(label="1") == {"FINISHED"}
+    assert not [obj for obj in bpy.data.objects if obj.type == "EMPTY"]
+    two.hide_set(True)
+    assert reason("pick_pairs") == "“two” is hidden"
+
+
+def test_a_set_by_selection(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
+    one, two = matched
+    assert reason("match_set").startswith("Select three or more objects")
+    third = creature("three", 0.9, subdivisions=3)
+    for obj in (one, two, third):
+        obj.select_set(True)
+    bpy.context.view_layer.objects.active = one
+    assert bpy.ops.meshkin.match_set() == {"FINISHED"}
+    settings = bpy.context.scene.meshkin
+    assert settings.through == one
+    settings.source = third
+    assert bpy.ops.meshkin.match() == {"FINISHED"}
+    assert reason("flip").startswith("Only a direct match can be flipped")
+    assert bpy.ops.meshkin.show_match() == {"FINISHED"}
+
+
+@pytest.mark.parametrize("operator", GUIDE)
+def test_guiding_buttons_say_what_is_missing(addon: ModuleType, operator: str) -> None:
+    assert reason(operator).startswith("Pick a source")
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target = cube("one"), cube("two")
+    importlib.import_module("blender_addon.status").refresh()
+    assert reason(operator) == "Match source and target first"
