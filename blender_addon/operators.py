@@ -160,7 +160,7 @@ class _Transfer(_SceneJob):
 
 
 class MESHKIN_OT_transfer_texture(_Transfer):
-    """Bake the source's base colour texture into a new texture of the target"""
+    """Bake the source's materials into new textures and a new material of the target"""
 
     bl_idname = "meshkin.transfer_texture"
     bl_label = "Texture"
@@ -168,18 +168,30 @@ class MESHKIN_OT_transfer_texture(_Transfer):
 
     texture_size: properties.texture_size()
     margin: properties.margin()
+    texture_threshold: properties.texture_threshold()
+    map_smoothing: properties.map_smoothing()
+    channels: properties.channels()
+    unwrap: properties.unwrap()
+    tiles: properties.tiles()
+    _preview = False
 
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
-        if not any(slot.material for slot in source.material_slots):
-            return f"“{source.name}” has no material"
-        for obj in (source, target):
-            if obj.type == "MESH" and not obj.data.uv_layers:
-                return f"“{obj.name}” has no UV map; unwrap it first"
-        return ""
+        return "" if any(slot.material for slot in source.material_slots) else f"“{source.name}” has no material"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._preview = True
+        return super().invoke(context, event)
 
     def chosen(self, context: bpy.types.Context) -> Options:
-        return _options(context, texture_size=self.texture_size, margin=self.margin)
+        names = ("texture_size", "margin", "texture_threshold", "map_smoothing", "unwrap", "tiles")
+        order = [name for name, _, _ in properties.CHANNELS if name in self.channels]
+        return _options(
+            context,
+            channels=tuple(order),
+            preview=self._preview,
+            **{name: getattr(self, name) for name in names},
+        )
 
 
 class MESHKIN_OT_transfer_weights(_Transfer):

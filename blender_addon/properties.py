@@ -46,6 +46,78 @@ def margin() -> object:
     )
 
 
+CHANNELS = (
+    ("base_color", "Base Colour", "With the alpha, where that is chosen too"),
+    ("roughness", "Roughness", ""),
+    ("metallic", "Metallic", ""),
+    ("normal", "Normal", "Normal maps, turned into the target's tangent space, and bumps"),
+    ("emission", "Emission", ""),
+    ("alpha", "Alpha", ""),
+    ("displacement", "Displacement", ""),
+    ("other", "Other", "Specular, subsurface, transmission, coat and sheen"),
+)
+
+
+def channels() -> object:
+    """Which parts of a material are carried over."""
+    return EnumProperty(
+        name="Channels",
+        description="Which parts of the material are carried over",
+        items=CHANNELS,
+        options={"ENUM_FLAG"},
+        default={name for name, _, _ in CHANNELS},
+    )
+
+
+def texture_threshold() -> object:
+    """Confidence below which a texture is filled in."""
+    return FloatProperty(
+        name="Threshold",
+        description="Where the match is trusted less than this, textures are filled in from around; 0: copied as is",
+        default=0,
+        min=0,
+        max=1,
+        subtype="FACTOR",
+    )
+
+
+def map_smoothing() -> object:
+    """How far the map's detail is evened out."""
+    return FloatProperty(
+        name="Smooth Map",
+        description="Evens out the match (not the picture) within this share of the object's size, in hundredths",
+        default=0,
+        min=0,
+        max=100,
+        soft_max=20,
+    )
+
+
+def unwrap() -> object:
+    """How a target without UVs is unwrapped."""
+    return EnumProperty(
+        name="Unwrap",
+        description="How a target without a UV map gets one",
+        items=(
+            ("smart", "Smart UV Project", "Blender's own: many islands, no stretch"),
+            ("xatlas", "xatlas", "Fewer, larger islands; takes longer"),
+        ),
+    )
+
+
+def tiles() -> object:
+    """What UVs outside the unit square mean."""
+    return EnumProperty(
+        name="Tiles",
+        description="What UVs of the target outside the unit square mean",
+        items=(
+            ("auto", "Automatic", "UDIM tiles, if the layout looks like it"),
+            ("udim", "UDIM", "A picture for each tile"),
+            ("one", "Repeat", "One picture, repeated"),
+        ),
+    )
+
+
 def limit() -> object:
     """The property of this name, the same on the panel and on the operator."""
     return IntProperty(

@@ -216,6 +216,19 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--what", default="texture,weights,attributes", help="any of texture,weights,attributes")
     one.add_argument("--texture-size", type=int, default=2048)
     one.add_argument("--margin", type=int, default=8, help="pixels around each island")
+    one.add_argument(
+        "--channels", type=_names, default=(), metavar="NAME,…",
+        help="of base_color, roughness, metallic, normal, emission, alpha, displacement, other; default: all",
+    )  # fmt: skip
+    one.add_argument(
+        "--texture-threshold", type=float, default=0.0, help="confidence below which textures are filled in from around"
+    )
+    one.add_argument(
+        "--map-smoothing", type=float, default=0.0, help="evens out the map's detail, hundredths of the object's size"
+    )
+    one.add_argument("--unwrap", default="smart", choices=("smart", "xatlas"), help="for a target without UVs")
+    one.add_argument("--tiles", default="auto", choices=("auto", "udim", "one"), help="what UVs outside 0 to 1 mean")
+    one.add_argument("--texture-folder", default="", metavar="FOLDER", help="keep new images as files; default: packed")
     one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
     one.add_argument("--groups", default="deform", choices=("deform", "all", "selected", "active"))
     one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
@@ -309,6 +322,7 @@ def _options(arguments: argparse.Namespace) -> Any:
         "pattern",
         "mix",
         "mask",
+        *("channels", "texture_threshold", "map_smoothing", "unwrap", "tiles", "texture_folder"),
     )
     transfers = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return Options(
@@ -328,6 +342,10 @@ def _options(arguments: argparse.Namespace) -> Any:
         rename=rename,
         **transfers,
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _guidance(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import sides
+from . import sides, texturing
 from .errors import InputError
 from .point_pairs import Pairs
 from .progress import Progress
-from .scene import attributes, look, matches, materials, passes, surface_colours, weights
+from .scene import attributes, look, matches, passes, surface_colours, weights
 from .scene import pairs as point_pairs
 from .scene import snapshot as snapshots
 from .scene.objects import FEATURES_PROPERTY, Handle, described
@@ -62,6 +62,13 @@ class Options:
         pictures: folder in which to save the rendered passes as pictures; "" for none.
         texture_size: width and height of a transferred texture, pixels.
         margin: pixels by which a texture's islands are grown.
+        channels: of a material, of :data:`meshkin.scene.shading.CHANNELS`; () for all.
+        texture_threshold: where the map is trusted less than this (0 to 1), textures are filled in from around.
+        map_smoothing: evens out the map's detail within this many hundredths of the square root of the target's area.
+        unwrap: "smart" (Blender's Smart UV Project) or "xatlas", for a target without UVs.
+        tiles: "udim", "one" (UVs outside the unit square repeat), or "auto": what they look like.
+        texture_folder: where to keep new images as files; "" packs them.
+        preview: show a small texture first.
         limit: most groups that a vertex may be weighted to.
         smoothing: how often each vertex's weights are averaged with its neighbours'.
         threshold: confidence from which a point of the map is relied on for weights; the rest is inpainted.
@@ -97,6 +104,13 @@ class Options:
     pictures: str = ""
     texture_size: int = 2048
     margin: int = 8
+    channels: tuple[str, ...] = ()
+    texture_threshold: float = 0.0
+    map_smoothing: float = 0.0
+    unwrap: str = "smart"
+    tiles: str = "auto"
+    texture_folder: str = ""
+    preview: bool = False
     limit: int = 4
     smoothing: int = 0
     threshold: float = 0.4
@@ -287,9 +301,12 @@ def transfer(
             end.snapshot.save(folder / f"{name}.npz")
         job = _Transfer(one, two, made.map, folder, options, worn, made.flip)
         writes = []
-        for name in wanted:
-            _, carry = _CARRIERS[name]
-            writes.append((yield from carry(job)))
+        try:
+            for name in wanted:
+                _, carry = _CARRIERS[name]
+                writes.append((yield from carry(job)))
+        finally:
+            job.take_back()
         snapshots.check_writable(two.handle.get())
         snapshots.check_unchanged(two.handle.get(), two.snapshot)
         details = [sentence for write in writes for sentence in write()]
@@ -530,6 +547,17 @@ class _Transfer:
     options: Options
     worn: bool = False
     flip: bool = False
+    undo: list[Callable[[], None]] = field(default_factory=list)
+
+    def answer(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, Any]]:
+        """Run one transfer job on both snapshots and the map; its answer comes back."""
+        paths = {"map": self.map, "source": str(self.folder / "source.npz"), "target": str(self.folder / "target.npz")}
+        return (yield from client.shared().run(kind, {**paths, **arguments}))
+
+    def take_back(self) -> None:
+        """Take away what was only shown."""
+        while self.undo:
+            self.undo.pop()()
 
     def run(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, NDArray[Any]]]:
         """Run one transfer job on both snapshots and the map; its arrays come back."""
@@ -545,36 +573,23 @@ Write = Callable[[], list[str]]
 
 
 def _check_texture(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-    materials.base_colour_images(source)
-    for obj in (source, target):
-        if obj.type != "MESH" or not obj.data.uv_layers:
-            raise InputError("no-uvs", f"“{obj.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
-    if options.margin < 0 or not 1 <= options.texture_size <= 16384:
-        raise InputError(
-            "texture-size",
-            f"A texture of {options.texture_size} pixels with a margin of {options.margin} cannot be made.",
-            "Use a size of 1 to 16384 and a margin of 0 or more.",
-        )
+    texturing.check(source, target, texturing.wanted_of(options))
 
 
 def _carry_texture(job: _Transfer) -> Generator[Progress, None, Write]:
-    obj = job.source.handle.get()
-    images = materials.base_colour_images(obj)
-    slots = []
-    for slot, image in images:
-        path = job.folder / f"image{slot}.npy"
-        _save(path, image.pixels)
-        slots.append([slot, str(path)])
-    with_uvs = snapshots.with_uvs(obj, job.source.snapshot, {slot: image.uv_map for slot, image in images})
-    with_uvs.save(job.folder / "source.npz")
-    size = {"size": job.options.texture_size, "margin": job.options.margin}
-    pixels = (yield from job.run("texture", images=slots, **size))["pixels"]
-    first = images[0][1]
+    def show(small: texturing.Made) -> None:
+        obj = job.target.handle.get()
+        snapshots.check_writable(obj)
+        written = small.write(obj, "")
+        job.undo.append(lambda: texturing.take_back(job.target.handle.get(), written))
+
+    source, target = job.source.handle.get(), job.target.handle.get()
+    wanted = texturing.wanted_of(job.options)
+    made = yield from texturing.carry(source, target, job.source.snapshot, job.answer, job.folder, wanted, show)
 
     def write() -> list[str]:
-        target = job.target.handle.get()
-        image, material = materials.write_texture(target, pixels, f"{first.name} on {target.name}", first.colorspace)
-        return [f"Texture: image “{image.name}” in the new material “{material.name}”."]
+        written = made.write(job.target.handle.get(), wanted.folder)
+        return texturing.described(written, made)
 
     return write
 

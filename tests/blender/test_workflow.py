@@ -290,7 +290,7 @@ def test_wishes_that_cannot_be_granted() -> None:
     refused(workflow.transfer(source, target, ["attributes"], GEOMETRIC), InputError, "no-attributes")
     refused(workflow.features([source], workflow.Options(features="magic")), InputError, "features-unknown")
     paint(source)
-    target.data.uv_layers.remove(target.data.uv_layers[0])
+    source.data.uv_layers.remove(source.data.uv_layers[0])
     refused(workflow.transfer(source, target, ["texture"], GEOMETRIC), InputError, "no-uvs")
 
 

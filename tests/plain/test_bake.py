@@ -176,7 +176,14 @@ def test_values_and_conversions(ball: Snapshot) -> None:
     linear = ((0.5 + 0.055) / 1.055) ** 2.4
     channels = [
         Channel({0: Source((0,), weights=((0,), (1,), (0,), (0,))), 1: Source(value=(0.25,))}, 1, 32),
-        Channel({0: Source((0,), decode=True), 1: Source((0,), scale=2, offset=-0.1)}, 4, 32),
+        Channel(
+            {
+                0: Source((0,), decode=True),
+                1: Source((0,), weights=tuple(map(tuple, 2 * np.eye(4))), offset=(-0.1,) * 4),
+            },
+            4,
+            32,
+        ),
         Channel({0: Source((0,), decode=True, encode=True)}, 4, 32),
     ]
     target = unfolded(ball)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import bpy
 import numpy as np
@@ -24,17 +24,21 @@ REST = ".meshkin_rest"
 NUMBER = ".meshkin_number"
 
 
-def take(obj: bpy.types.Object) -> Snapshot:
+def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snapshot:
     """The object's evaluated mesh as it is now; frame and fields as in :class:`Snapshot`.
 
     Objects in edit mode give the state being edited. Curves, texts and metaballs give the mesh that Blender makes of
     them; ``original`` is empty then, as they have no mesh of their own to write to. A modifier that builds a new
     surface (Remesh) has no vertices in common with the object's own: ``original`` is the nearest one in space then.
 
+    Args:
+        obj: the object.
+        uvs: (C, 2), a UV layout for the corners of its own mesh, to be used instead of its UV maps.
+
     Raises:
         InputError: ``not-a-surface`` when the object has no surface (camera, armature, empty).
     """
-    with evaluated(obj) as (copy, mesh):
+    with evaluated(obj, uvs) as (copy, mesh):
         vertices = _floats(mesh.vertices, "co", 3)
         triangles = _triangles(mesh)
         matrix = np.array(copy.matrix_world, np.float64)
@@ -85,6 +89,24 @@ def with_uvs(obj: bpy.types.Object, snapshot: Snapshot, maps: Mapping[int, str])
     return dataclasses.replace(snapshot, uvs=uvs)
 
 
+def uv_layouts(obj: bpy.types.Object, snapshot: Snapshot, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+    """UV maps of an object at each triangle corner of its snapshot, float32 (F, 3, 2), by name.
+
+    A name that is "" or not on the mesh gives the map active for rendering. Raises InputError ``no-uvs``,
+    ``mesh-changed``.
+    """
+    if snapshot.uvs is None:
+        raise InputError("no-uvs", f"“{snapshot.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+    found = dict.fromkeys(names, snapshot.uvs)
+    with evaluated(obj) as (_, mesh):
+        if len(mesh.loop_triangles) != len(snapshot.faces):
+            raise _changed(snapshot)
+        for name in found:
+            if layer := mesh.uv_layers.get(name):
+                found[name] = _floats(layer.uv, "vector", 2)[snapshot.corners]
+    return found
+
+
 def check_unchanged(obj: bpy.types.Object, snapshot: Snapshot) -> None:
     """Raise InputError ``mesh-changed`` when the object would not give the same snapshot any more."""
     now = take(obj)
@@ -126,7 +148,9 @@ def is_writable(obj: bpy.types.Object) -> bool:
 
 
 @contextlib.contextmanager
-def evaluated(obj: bpy.types.Object) -> Iterator[tuple[bpy.types.Object, bpy.types.Mesh]]:
+def evaluated(
+    obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None
+) -> Iterator[tuple[bpy.types.Object, bpy.types.Mesh]]:
     """The evaluated object and its mesh with all its layers (vertex groups, attributes), valid inside the block.
 
     Vertices and corners are numbered as in the snapshots that :func:`take` makes. Raises InputError
@@ -144,6 +168,10 @@ def evaluated(obj: bpy.types.Object) -> Iterator[tuple[bpy.types.Object, bpy.typ
         copy.hide_viewport = False
         if obj.type == "MESH":
             _number(data)
+            if uvs is not None:
+                layout = data.uv_layers.new(name="MeshKin", do_init=False)
+                layout.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+                layout.active_render = True
         scene.collection.objects.link(copy)
         layer = scene.view_layers[0]
         layer.update()

@@ -58,14 +58,16 @@ class Picture:
 class Source:
     """What one material slot gives to a channel: pictures (several tiles of one image), or a value.
 
-    A sample is decoded (sRGB to linear) or encoded (linear to sRGB) if need be, then multiplied by ``weights`` and
-    ``scale``, and ``offset`` is added.
+    A sample is decoded (sRGB to linear) if need be, multiplied by ``weights``, ``offset`` is added, and the result
+    encoded (linear to sRGB) if need be.
 
     Attributes:
         pictures: their numbers; () for a plain value.
         value: (C,), the plain value, and what is shown where no tile is.
         decode, encode: convert the first three channels of each sample.
-        weights: (C, D), which channels of the picture make up each channel of the result; None for all as they are.
+        weights: (C, D), how much of each channel of the picture is in each channel of the result; None for all as
+            they are.
+        offset: (D,), () for 0.
         strength: of normals.
     """
 
@@ -74,8 +76,7 @@ class Source:
     decode: bool = False
     encode: bool = False
     weights: tuple[tuple[float, ...], ...] | None = None
-    scale: float = 1
-    offset: float = 0
+    offset: tuple[float, ...] = ()
     strength: float = 1
 
 
@@ -443,12 +444,12 @@ def encoded(values: Singles) -> Singles:
 def _converted(samples: Singles, source: Source) -> Singles:
     if source.decode:
         samples[:, :3] = decoded(samples[:, :3])
-    if source.encode:
-        samples[:, :3] = encoded(samples[:, :3])
     if source.weights is not None:
         samples = samples @ np.array(source.weights, np.float32)
-    if source.scale != 1 or source.offset != 0:
-        samples = samples * np.float32(source.scale) + np.float32(source.offset)
+    if source.offset:
+        samples = samples + np.array(source.offset, np.float32)
+    if source.encode:
+        samples[:, :3] = encoded(samples[:, :3])
     return samples
 
 

@@ -185,6 +185,35 @@ def transfer_texture(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, pixels=pixels)
 
 
+def bake_materials(arguments: Arguments, report: Report) -> Result:
+    """Bake channels of the source's materials into the target's UV layout, as picture files.
+
+    Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of :class:`meshkin.transfer.texture.Picture`, the
+    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.Channel` and
+    ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one").
+    Result: ``files`` (by channel, by tile), ``alpha`` (whether the base colour's fourth channel is the alpha),
+    ``shares``.
+    """
+    from ..transfer import materials
+
+    found = Match.load(Path(arguments["map"]))
+    return materials.bake_files(*_ends(arguments), found, arguments, report)
+
+
+def unwrap(arguments: Arguments, report: Report) -> Result:
+    """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
+    from ..transfer.unwrap import unwrap_polygons
+
+    shape = Snapshot.load(Path(arguments["shape"]))
+    report("Unwrapping", 0)
+    uvs = unwrap_polygons(
+        shape.vertices, shape.faces, shape.polygons, shape.corners, arguments["size"], arguments["padding"]
+    )
+    path = Path(arguments["folder"]) / f"{Path(arguments['shape']).stem}-uvs.npy"
+    write_file(path, lambda file: np.save(file, uvs, allow_pickle=False))
+    return {"uvs": str(path)}
+
+
 def models_get(arguments: Arguments, report: Report) -> Result:
     """Fetch models by name into the model cache."""
     from .. import models
@@ -249,6 +278,8 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "worn": is_worn,
     "weights": transfer_weights,
     "texture": transfer_texture,
+    "bake": bake_materials,
+    "unwrap": unwrap,
     "models-get": models_get,
     "models-list": models_list,
     "cache-info": cache_info,

@@ -1,0 +1,448 @@
+"""Whole materials: what feeds each channel of an object's Principled BSDFs, slot by slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+Matrix = NDArray[np.float64]
+Groups = tuple[bpy.types.Node, ...]
+
+LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
+"""Colour spaces (or beginnings of their names) whose values are light or data, not display values."""
+LUMA = np.array([[0.2126], [0.7152], [0.0722]])
+"""How Blender makes a value of a colour."""
+ADDRESSES = {"REPEAT": "repeat", "EXTEND": "extend", "CLIP": "clip", "MIRROR": "mirror"}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One input of the shader as a channel: its name, the socket, how many numbers it has, which group it is in."""
+
+    name: str
+    socket: str
+    width: int
+    group: str
+
+
+INPUTS = (
+    Slot("base_color", "Base Color", 3, "base_color"),
+    Slot("metallic", "Metallic", 1, "metallic"),
+    Slot("roughness", "Roughness", 1, "roughness"),
+    Slot("alpha", "Alpha", 1, "alpha"),
+    Slot("emission", "Emission Color", 3, "emission"),
+    Slot("emission_strength", "Emission Strength", 1, "emission"),
+    Slot("specular", "Specular IOR Level", 1, "other"),
+    Slot("subsurface", "Subsurface Weight", 1, "other"),
+    Slot("transmission", "Transmission Weight", 1, "other"),
+    Slot("coat", "Coat Weight", 1, "other"),
+    Slot("coat_roughness", "Coat Roughness", 1, "other"),
+    Slot("sheen", "Sheen Weight", 1, "other"),
+)
+CHANNELS = ("base_color", "roughness", "metallic", "normal", "emission", "alpha", "displacement", "other")
+"""What a user can choose from; "other" are specular, subsurface, transmission, coat and sheen."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What feeds one input: an image, a value, or nodes that have to be baked.
+
+    The input's value is ``offset + sample @ weights``, the sample linear red, green, blue and alpha.
+
+    Attributes:
+        image: None for a plain value, which is ``offset`` then.
+        uv_map: name of the UV map, "" for the one active for rendering.
+        mapping: (2, 3), what a Mapping node does to UVs.
+        weights: (4, width).
+        offset: (width,).
+        address, closest: how the image is repeated and interpolated.
+        baked: the nodes are too complex to read.
+        strength: of a normal map or bump; ``distance`` of a bump, ``midlevel`` of a displacement.
+    """
+
+    width: int
+    image: bpy.types.Image | None = None
+    uv_map: str = ""
+    mapping: tuple[tuple[float, ...], ...] = ((1, 0, 0), (0, 1, 0))
+    weights: Matrix = field(default_factory=lambda: np.zeros((4, 0)))
+    offset: Matrix = field(default_factory=lambda: np.zeros(0))
+    address: str = "repeat"
+    closest: bool = False
+    baked: bool = False
+    strength: float = 1
+    distance: float = 1
+    midlevel: float = 0.5
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the image's colour as it is."""
+        return bool(np.array_equal(self.weights, np.eye(4)[:, : self.width]) and not self.offset.any())
+
+    @property
+    def constant(self) -> bool:
+        """Whether it is a plain value."""
+        return self.image is None and not self.baked
+
+    def as_wide(self, width: int) -> Wire:
+        """A colour as a value, or a value as a grey."""
+        if width == self.width:
+            return self
+        change = LUMA if width == 1 else np.ones((1, width))
+        return replace(self, width=width, weights=self.weights @ change, offset=self.offset @ change)
+
+
+@dataclass(frozen=True)
+class Shading:
+    """The materials of one object, read.
+
+    Attributes:
+        materials: by slot, those that some face uses; None for an empty slot.
+        wires: by slot, by channel.
+        main: the slot with the most faces.
+        told: what could not be read as it is.
+    """
+
+    materials: dict[int, bpy.types.Material | None]
+    wires: dict[int, dict[str, Wire]]
+    main: int
+    told: list[str]
+
+
+class _Complex(Exception):
+    """Nodes that cannot be read as one image."""
+
+
+def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
+    """What feeds the channels of each material that some face of the object uses.
+
+    Followed are links through reroutes, groups and muted nodes to image textures (with Mapping and UV Map nodes),
+    values, Separate Color, multiplication by a value, simple Math, Invert, Normal Map, Bump and Displacement. What
+    else there is becomes a wire that has to be baked.
+
+    Args:
+        obj: the source.
+        channels: of :data:`CHANNELS`; () for all.
+
+    Raises:
+        InputError: ``channel-unknown``; ``no-texture`` when there is no image and no two different values either;
+            ``image-missing`` when an image cannot be loaded.
+    """
+    unknown = [name for name in channels if name not in CHANNELS]
+    if unknown:
+        raise InputError(
+            "channel-unknown", f"There is no channel “{', '.join(unknown)}”.", f"Choose from {', '.join(CHANNELS)}."
+        )
+    wanted = tuple(channels) or CHANNELS
+    faces = _faces_of_slots(obj)
+    slots = obj.material_slots
+    materials, wires, told = {}, {}, []
+    for index in np.flatnonzero(faces).tolist():
+        material = slots[index].material if index < len(slots) else None
+        materials[index] = material
+        wires[index] = _wires(material, wanted)
+        if complex_ones := [name for name, wire in wires[index].items() if wire.baked]:
+            told.append(
+                f"“{slots[index].name}”: {', '.join(complex_ones)} baked first (its nodes are more than one image)."
+            )
+    images = [wire.image for one in wires.values() for wire in one.values() if wire.image]
+    for image in images:
+        check_image(image)
+    varied = any(wire.baked for one in wires.values() for wire in one.values())
+    keys = {tuple(sorted((name, tuple(wire.offset)) for name, wire in one.items())) for one in wires.values()}
+    if not images and not varied and len(keys) < 2:
+        raise InputError(
+            "no-texture",
+            f"The materials of “{obj.name}” have no image texture and no values to tell apart.",
+            "Connect an image to its material, or choose other channels.",
+        )
+    return Shading(materials, wires, int(faces.argmax()), told)
+
+
+def check_image(image: bpy.types.Image) -> None:
+    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded."""
+    if image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
+        raise InputError(
+            "image-moving", f"“{image.name}” is a {image.source.lower()}.", "Use a still image, or bake it first."
+        )
+    if not image.size[0] * image.size[1] or (image.source != "TILED" and not len(image.pixels)):
+        where = f" ({image.filepath})" if image.filepath else ""
+        raise InputError(
+            "image-missing",
+            f"The image “{image.name}”{where} cannot be loaded.",
+            "Use File > External Data > Find Missing Files.",
+        )
+
+
+def is_linear(image: bpy.types.Image) -> bool:
+    """Whether the pixels that Blender gives out are linear: those of float images always are."""
+    return bool(image.is_float or image.colorspace_settings.name.startswith(LINEAR))
+
+
+def origin(
+    socket: bpy.types.NodeSocket, groups: Groups = ()
+) -> tuple[bpy.types.NodeSocket, Groups, bpy.types.NodeSocket]:
+    """The output that feeds ``socket``, through reroutes, groups and muted nodes, and the groups that it lies in.
+
+    Returns:
+        the output (or the input itself, where nothing feeds it), its groups, and the last input on the way.
+    """
+    while True:
+        link = next((one for one in socket.links if not one.is_muted), None) if socket.is_linked else None
+        if link is None:
+            return socket, groups, socket
+        node, out = link.from_node, link.from_socket
+        if node.type == "REROUTE":
+            socket = node.inputs[0]
+        elif node.mute:
+            inner = next((one.from_socket for one in node.internal_links if one.to_socket == out), None)
+            if inner is None:
+                return socket, groups, socket
+            socket = inner
+        elif node.type == "GROUP" and node.node_tree:
+            end = next(
+                (one for one in node.node_tree.nodes if one.type == "GROUP_OUTPUT" and one.is_active_output), None
+            )
+            if end is None:
+                return socket, groups, socket
+            socket, groups = _same(end.inputs, out), (*groups, node)
+        elif node.type == "GROUP_INPUT" and groups:
+            socket, groups = _same(groups[-1].inputs, out), groups[:-1]
+        else:
+            return out, groups, socket
+
+
+def surface(material: bpy.types.Material) -> tuple[bpy.types.Node | None, Groups]:
+    """The material's Principled BSDF, if that alone is its surface, and the groups that it lies in."""
+    tree = material.node_tree
+    output = tree.get_output_node("ALL") if tree else None
+    if output is None:
+        return None, ()
+    out, groups, _ = origin(output.inputs["Surface"])
+    node = out.node
+    return (node, groups) if node.type == "BSDF_PRINCIPLED" and out.is_output else (None, ())
+
+
+def _wires(material: bpy.types.Material | None, wanted: Sequence[str]) -> dict[str, Wire]:
+    wires = {}
+    chosen = [one for one in INPUTS if one.group in wanted]
+    node, groups = surface(material) if material else (None, ())
+    tree = material.node_tree if material else None
+    if node is None:
+        bare = tree is None or tree.get_output_node("ALL") is None
+        for one in chosen:
+            wires[one.name] = _without_principled(material, one, bare)
+    else:
+        for one in chosen:
+            wires[one.name] = _wire(node.inputs[one.socket], groups, one.width)
+        if "normal" in wanted and node.inputs["Normal"].is_linked:
+            wires.update(_normal_wires(node.inputs["Normal"], groups))
+    output = tree.get_output_node("ALL") if tree else None
+    if "displacement" in wanted and output is not None and output.inputs["Displacement"].is_linked:
+        wires["displacement"] = _displacement(output.inputs["Displacement"])
+    return wires
+
+
+def _without_principled(material: bpy.types.Material | None, one: Slot, bare: bool) -> Wire:
+    """A channel of another surface: its colour, roughness and emission can be baked, the rest are defaults."""
+    if not bare and one.name in ("base_color", "roughness", "emission"):
+        return Wire(one.width, baked=True, weights=np.eye(4)[:, : one.width], offset=np.zeros(one.width))
+    value = {"roughness": 0.5, "alpha": 1.0, "emission_strength": 0.0 if bare else 1.0, "specular": 0.5}.get(
+        one.name, 0.0
+    )
+    offset = np.full(one.width, value)
+    if one.name == "base_color":
+        offset = np.array(material.diffuse_color[:3] if material else (0.8, 0.8, 0.8), np.float64)
+    return Wire(one.width, weights=np.zeros((4, one.width)), offset=offset)
+
+
+def _wire(socket: bpy.types.NodeSocket, groups: Groups, width: int) -> Wire:
+    """What feeds an input, as ``width`` numbers; a wire to be baked where that is too complex."""
+    try:
+        return _read(socket, groups).as_wide(width)
+    except _Complex:
+        return Wire(width, baked=True, weights=np.eye(4)[:, :width], offset=np.zeros(width))
+
+
+def _read(socket: bpy.types.NodeSocket, groups: Groups) -> Wire:
+    out, groups, _ = origin(socket, groups)
+    if not out.is_output:
+        return _value(out)
+    node = out.node
+    if node.type in ("RGB", "VALUE"):
+        return _value(out)
+    if node.type == "TEX_IMAGE" and node.image:
+        return _image(node, out, groups)
+    if node.type in ("SEPARATE_COLOR", "SEPRGB") and getattr(node, "mode", "RGB") == "RGB":
+        wire = _read(node.inputs[0], groups).as_wide(3)
+        index = list(node.outputs).index(out)
+        part = slice(index, index + 1)
+        return replace(wire, width=1, weights=wire.weights[:, part], offset=wire.offset[part])
+    if node.type == "MIX" and node.data_type == "RGBA" and node.blend_type == "MULTIPLY":
+        sides = [one for one in node.inputs if one.enabled and one.type == "RGBA"]
+        factor = next(one for one in node.inputs if one.enabled and one.type != "RGBA")
+        return _product(_read(factor, groups), *(_read(one, groups).as_wide(3) for one in sides))
+    if node.type == "MIX_RGB" and node.blend_type == "MULTIPLY":
+        factor, *sides = node.inputs
+        return _product(_read(factor, groups), *(_read(one, groups).as_wide(3) for one in sides))
+    if node.type == "INVERT":
+        factor = _read(node.inputs[0], groups)
+        if factor.constant and factor.offset.tolist() == [1.0]:
+            wire = _read(node.inputs[1], groups).as_wide(3)
+            return replace(wire, weights=-wire.weights, offset=1 - wire.offset)
+    if node.type == "MATH" and node.operation in ("MULTIPLY", "ADD", "SUBTRACT") and not node.use_clamp:
+        one, two = (_read(side, groups).as_wide(1) for side in node.inputs[:2])
+        return _arithmetic(node.operation, one, two)
+    raise _Complex
+
+
+def _value(socket: bpy.types.NodeSocket) -> Wire:
+    value = socket.default_value if hasattr(socket, "default_value") else 0.0
+    offset = np.atleast_1d(np.array(value, np.float64))[:3]
+    return Wire(len(offset), weights=np.zeros((4, len(offset))), offset=offset)
+
+
+def _image(node: bpy.types.Node, out: bpy.types.NodeSocket, groups: Groups) -> Wire:
+    if node.projection != "FLAT" or node.image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
+        raise _Complex
+    space = node.image.colorspace_settings.name
+    if space != "sRGB" and not is_linear(node.image):
+        raise _Complex
+    weights = np.eye(4)[:, 3:] if out.name == "Alpha" else np.eye(4)[:, :3]
+    uv_map, mapping = _coordinates(node.inputs["Vector"], groups)
+    return Wire(
+        weights.shape[1], node.image, uv_map, mapping, weights, np.zeros(weights.shape[1]),
+        ADDRESSES[node.extension], node.interpolation == "Closest",
+    )  # fmt: skip
+
+
+def _coordinates(socket: bpy.types.NodeSocket, groups: Groups) -> tuple[str, tuple[tuple[float, ...], ...]]:
+    """The UV map's name and what a Mapping node does to it."""
+    matrix = np.eye(3)
+    while True:
+        out, groups, _ = origin(socket, groups)
+        if not out.is_output:
+            return "", tuple(map(tuple, matrix[:2].tolist()))
+        node = out.node
+        if node.type == "MAPPING":
+            matrix = matrix @ _mapping(node)
+            socket = node.inputs["Vector"]
+            continue
+        if node.type == "UVMAP" and not node.from_instancer:
+            name = node.uv_map
+        elif node.type == "ATTRIBUTE" and node.attribute_type == "GEOMETRY" and out.name == "Vector":
+            name = node.attribute_name
+        elif node.type == "TEX_COORD" and out.name == "UV" and not node.from_instancer:
+            name = ""
+        else:
+            raise _Complex
+        return str(name), tuple(map(tuple, matrix[:2].tolist()))
+
+
+def _mapping(node: bpy.types.Node) -> Matrix:
+    if any(one.is_linked for one in node.inputs if one.name != "Vector") or node.vector_type not in (
+        "POINT",
+        "TEXTURE",
+        "VECTOR",
+    ):
+        raise _Complex
+    get = {one.name: np.array(one.default_value, np.float64) for one in node.inputs if one.name != "Vector"}
+    turn, scale = get["Rotation"], get["Scale"]
+    if turn[0] or turn[1]:
+        raise _Complex
+    c, s = np.cos(turn[2]), np.sin(turn[2])
+    matrix = np.array([[c * scale[0], -s * scale[1], 0], [s * scale[0], c * scale[1], 0], [0, 0, 1]])
+    if node.vector_type != "VECTOR":
+        matrix[:2, 2] = get["Location"][:2]
+    if node.vector_type == "TEXTURE":
+        if abs(np.linalg.det(matrix)) < 1e-12:
+            raise _Complex
+        matrix = np.linalg.inv(matrix)
+    return matrix
+
+
+def _product(factor: Wire, one: Wire, two: Wire) -> Wire:
+    """A x B where one side is a value and the factor a value."""
+    if not factor.constant or not (one.constant or two.constant):
+        raise _Complex
+    wire, value = (two, one) if one.constant else (one, two)
+    if one.constant and factor.offset[0] != 1:
+        raise _Complex
+    scale = 1 - factor.offset[0] + factor.offset[0] * value.offset
+    return replace(wire, weights=wire.weights * scale, offset=wire.offset * scale)
+
+
+def _arithmetic(operation: str, one: Wire, two: Wire) -> Wire:
+    if not (one.constant or two.constant):
+        raise _Complex
+    if operation == "MULTIPLY":
+        wire, value = (two, one) if one.constant else (one, two)
+        return replace(wire, weights=wire.weights * value.offset, offset=wire.offset * value.offset)
+    sign = 1 if operation == "ADD" else -1
+    if one.constant:
+        return replace(two, weights=sign * two.weights, offset=one.offset + sign * two.offset)
+    return replace(one, offset=one.offset + sign * two.offset)
+
+
+def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups) -> dict[str, Wire]:
+    """The normal map and the bump behind a Normal input."""
+    out, groups, _ = origin(socket, groups)
+    node = out.node
+    flat = Wire(3, baked=True, weights=np.eye(4)[:, :3], offset=np.zeros(3))
+    if not out.is_output:
+        return {}
+    try:
+        if node.type == "NORMAL_MAP" and node.space == "TANGENT":
+            wire, strength = _read(node.inputs["Color"], groups).as_wide(3), _read(node.inputs["Strength"], groups)
+            if strength.constant and wire.image and wire.plain and (not node.uv_map or node.uv_map == wire.uv_map):
+                return {"normal": replace(wire, strength=float(strength.offset[0]))}
+        elif node.type == "BUMP":
+            height = _read(node.inputs["Height"], groups).as_wide(1)
+            numbers = [_read(node.inputs[name], groups) for name in ("Strength", "Distance")]
+            if height.image and all(one.constant for one in numbers):
+                lift, distance = (float(one.offset[0]) for one in numbers)
+                found = {"bump": replace(height, strength=-lift if node.invert else lift, distance=distance)}
+                if node.inputs["Normal"].is_linked:
+                    below = _normal_wires(node.inputs["Normal"], groups)
+                    if "bump" in below or any(one.baked for one in below.values()):
+                        return {"normal": flat}
+                    found.update(below)
+                return found
+    except _Complex:
+        pass
+    return {"normal": flat}
+
+
+def _displacement(socket: bpy.types.NodeSocket) -> Wire:
+    """The height behind a Displacement output: one channel, with the scale as strength."""
+    baked = Wire(1, baked=True, weights=np.eye(4)[:, :1], offset=np.zeros(1))
+    out, groups, _ = origin(socket)
+    if out.node.type != "DISPLACEMENT" or out.node.inputs["Normal"].is_linked:
+        return baked
+    try:
+        height = _read(out.node.inputs["Height"], groups).as_wide(1)
+        scale, middle = (_read(out.node.inputs[name], groups) for name in ("Scale", "Midlevel"))
+    except _Complex:
+        return baked
+    if not (scale.constant and middle.constant):
+        return baked
+    return replace(height, strength=float(scale.offset[0]), midlevel=float(middle.offset[0]))
+
+
+def _same(sockets: bpy.types.bpy_prop_collection, socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    return next(one for one in sockets if one.identifier == socket.identifier)
+
+
+def _faces_of_slots(obj: bpy.types.Object) -> NDArray[Any]:
+    """How many faces use each slot; all count for the first where the object is not a mesh."""
+    if obj.type != "MESH":
+        return np.ones(max(len(obj.material_slots), 1), np.int64)
+    used = np.zeros(len(obj.data.polygons), np.int32)
+    obj.data.polygons.foreach_get("material_index", used)
+    return np.bincount(np.clip(used, 0, max(len(obj.material_slots) - 1, 0)), minlength=1)

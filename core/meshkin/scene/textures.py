@@ -1,0 +1,246 @@
+"""Whole materials made for the target from baked picture files; nothing that is there is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from . import compat
+from .shading import INPUTS, Shading, Wire, surface
+from .snapshot import check_writable
+
+UV_NAME = "MeshKin"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One baked picture.
+
+    Attributes:
+        channel: as in :data:`meshkin.scene.shading.INPUTS`, or "normal", "bump", "displacement", "mask".
+        files: for each tile (1001 and on) its file; one file for a picture without tiles.
+        name: for the image.
+        colorspace: of the values in the files.
+        has_alpha: its fourth channel is the material's alpha.
+    """
+
+    channel: str
+    files: Mapping[int, Path]
+    name: str
+    colorspace: str
+    has_alpha: bool = False
+
+
+@dataclass
+class Written:
+    """What was made, so that it can be taken away again; and the materials that faces had before."""
+
+    images: list[bpy.types.Image]
+    material: bpy.types.Material
+    before: NDArray[np.int32]
+    layer: str
+
+
+def write(
+    obj: bpy.types.Object,
+    shading: Shading,
+    pictures: Sequence[Picture],
+    name: str,
+    uvs: NDArray[np.floating] | None = None,
+    folder: str = "",
+) -> Written:
+    """Give the object a new material of the pictures and the source's values, in a new slot that all its faces use.
+
+    Args:
+        obj: the target.
+        shading: the source's materials; values and settings come from the one with the most faces.
+        pictures: what was baked.
+        name: of the material.
+        uvs: (C, 2) of the mesh's own corners, for a mesh without UVs: a new UV map of them is made.
+        folder: where to keep the images as files; "" packs them into the .blend.
+
+    Raises:
+        InputError: ``mesh-changed``, and as :func:`meshkin.scene.snapshot.check_writable`.
+    """
+    check_writable(obj)
+    mesh = obj.data
+    if uvs is not None and len(uvs) != len(mesh.loops):
+        raise InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Run the job again.")
+    images = {one.channel: _load(one, folder) for one in pictures}
+    added = ""
+    if uvs is not None:
+        layer = mesh.uv_layers.new(name=UV_NAME, do_init=False)
+        layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+        layer.active_render, mesh.uv_layers.active, added = True, layer, layer.name
+    uv_map = next(layer.name for layer in mesh.uv_layers if layer.active_render)
+    alpha = any(one.has_alpha for one in pictures)
+    shown = {channel: image for channel, image in images.items() if channel != "mask"}
+    material = _material(name, shading, shown, uv_map, alpha)
+    before = np.empty(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("material_index", before)
+    mesh.materials.append(material)
+    mesh.polygons.foreach_set("material_index", np.full(len(before), len(mesh.materials) - 1, np.int32))
+    mesh.update()
+    return Written(list(images.values()), material, before, added)
+
+
+def take_back(obj: bpy.types.Object, written: Written) -> None:
+    """Remove what :func:`write` made and give the faces their materials back, where that still is as it was."""
+    mesh = obj.data
+    slot = next((index for index, one in enumerate(mesh.materials) if one == written.material), None)
+    if slot is not None:
+        mesh.materials.pop(index=slot)
+    if len(mesh.polygons) == len(written.before):
+        mesh.polygons.foreach_set("material_index", written.before)
+    if written.layer and (layer := mesh.uv_layers.get(written.layer)):
+        mesh.uv_layers.remove(layer)
+    mesh.update()
+    bpy.data.batch_remove([written.material, *written.images])
+
+
+def linear_space() -> str:
+    """Blender's name for linear light with its own primaries."""
+    names = {one.name for one in bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items}
+    return next(name for name in ("Linear Rec.709", "Linear", "Non-Color") if name in names)
+
+
+def _load(picture: Picture, folder: str) -> bpy.types.Image:
+    """The files as an image, packed, or kept in a folder."""
+    files = dict(sorted(picture.files.items()))
+    first = next(iter(files.values()))
+    suffix = first.suffix
+    stem = bpy.path.clean_name(picture.name)
+    tiled = len(files) > 1 or next(iter(files)) != 1001
+    file_name = f"{stem}.<UDIM>{suffix}" if tiled else f"{stem}{suffix}"
+    place = Path(bpy.path.abspath(folder)) if folder else first.parent
+    if folder:
+        place.mkdir(parents=True, exist_ok=True)
+        file_name = _free(place, file_name, files)
+    for tile, file in files.items():
+        file.replace(place / file_name.replace("<UDIM>", str(tile))) if folder or tiled else None
+    here = place / file_name.replace("<UDIM>", str(next(iter(files)))) if folder or tiled else first
+    image = bpy.data.images.load(str(here))
+    image.name = picture.name
+    if tiled:
+        image.source = "TILED"
+        image.filepath_raw = str(place / file_name)
+        image.tiles[0].number = next(iter(files))
+        for tile in list(files)[1:]:
+            image.tiles.new(tile_number=tile)
+        image.reload()
+    image.colorspace_settings.name = picture.colorspace
+    image.alpha_mode = "STRAIGHT" if picture.channel == "base_color" else "CHANNEL_PACKED"
+    if not folder:
+        image.pack()
+        image.filepath_raw = f"//{file_name}"
+    return image
+
+
+def _free(folder: Path, name: str, files: Mapping[int, Path]) -> str:
+    """A file name of which there is none in the folder yet."""
+    stem, dot, rest = name.partition(".")
+    number = 0
+    while any((folder / name.replace("<UDIM>", str(tile))).exists() for tile in files):
+        number += 1
+        name = f"{stem}_{number:03d}{dot}{rest}"
+    return name
+
+
+def _material(
+    name: str, shading: Shading, images: Mapping[str, bpy.types.Image], uv_map: str, has_alpha: bool
+) -> bpy.types.Material:
+    source = shading.materials[shading.main]
+    material = source.copy() if source else bpy.data.materials.new(name)
+    material.name = name
+    if material.library_weak_reference is None and material.asset_data:
+        material.asset_clear()
+    material.animation_data_clear()
+    principled, _ = surface(source) if source else (None, ())
+    tree = compat.node_tree(material)
+    tree.nodes.clear()
+    output, shader, uvs = (
+        tree.nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", "BsdfPrincipled", "UVMap")
+    )
+    uvs.uv_map = uv_map
+    output.location, shader.location, uvs.location = (300, 300), (0, 300), (-900, 300)
+    tree.links.new(output.inputs["Surface"], shader.outputs["BSDF"])
+    wires = shading.wires[shading.main]
+    if principled:
+        _copy_values(principled, shader)
+    for one in INPUTS:
+        wire = wires.get(one.name)
+        if wire is not None and wire.constant and one.name not in images:
+            value = wire.offset.tolist()
+            shader.inputs[one.socket].default_value = (*value, 1) if one.width == 3 else value[0]
+    nodes = {}
+    for row, (channel, image) in enumerate(images.items()):
+        node = nodes[channel] = tree.nodes.new("ShaderNodeTexImage")
+        node.image, node.location, node.label = image, (-600, 300 - 300 * row), channel.replace("_", " ").capitalize()
+        tree.links.new(node.inputs["Vector"], uvs.outputs["UV"])
+    for one in INPUTS:
+        if one.name in nodes:
+            tree.links.new(shader.inputs[one.socket], nodes[one.name].outputs["Color"])
+    if has_alpha:
+        tree.links.new(shader.inputs["Alpha"], nodes["base_color"].outputs["Alpha"])
+    _relief(tree, shader, output, nodes, wires, uv_map, shading)
+    return material
+
+
+def _copy_values(source: bpy.types.Node, shader: bpy.types.Node) -> None:
+    """Plain values and settings of a Principled BSDF, where the other has the same."""
+    for name in ("distribution", "subsurface_method"):
+        setattr(shader, name, getattr(source, name))
+    for socket in source.inputs:
+        twin = shader.inputs.get(socket.name)
+        if twin is not None and twin.type == socket.type and hasattr(twin, "default_value") and not socket.is_linked:
+            twin.default_value = socket.default_value
+
+
+def _relief(
+    tree: bpy.types.NodeTree,
+    shader: bpy.types.Node,
+    output: bpy.types.Node,
+    nodes: Mapping[str, bpy.types.Node],
+    wires: Mapping[str, Wire],
+    uv_map: str,
+    shading: Shading,
+) -> None:
+    """Normal map, bump and displacement."""
+
+    def wire(channel: str) -> Wire:
+        return wires.get(channel) or next(one[channel] for one in shading.wires.values() if channel in one)
+
+    if "normal" in nodes:
+        normal = tree.nodes.new("ShaderNodeNormalMap")
+        normal.location, normal.uv_map = (-300, -300), uv_map
+        normal.inputs["Strength"].default_value = common(shading, "normal")
+        tree.links.new(normal.inputs["Color"], nodes["normal"].outputs["Color"])
+        tree.links.new(shader.inputs["Normal"], normal.outputs["Normal"])
+    if "bump" in nodes:
+        bump = tree.nodes.new("ShaderNodeBump")
+        bump.location, bump.invert = (-150, -300), wire("bump").strength < 0
+        bump.inputs["Strength"].default_value = abs(wire("bump").strength)
+        bump.inputs["Distance"].default_value = wire("bump").distance
+        tree.links.new(bump.inputs["Height"], nodes["bump"].outputs["Color"])
+        if "normal" in nodes:
+            tree.links.new(bump.inputs["Normal"], normal.outputs["Normal"])
+        tree.links.new(shader.inputs["Normal"], bump.outputs["Normal"])
+    if "displacement" in nodes:
+        lift = tree.nodes.new("ShaderNodeDisplacement")
+        lift.location = (0, -300)
+        lift.inputs["Scale"].default_value = wire("displacement").strength
+        lift.inputs["Midlevel"].default_value = wire("displacement").midlevel
+        tree.links.new(lift.inputs["Height"], nodes["displacement"].outputs["Color"])
+        tree.links.new(output.inputs["Displacement"], lift.outputs["Displacement"])
+
+
+def common(shading: Shading, channel: str) -> float:
+    """The strength of a channel where all slots that have it agree; 1 where they do not (it is baked in then)."""
+    strengths = {one[channel].strength for one in shading.wires.values() if channel in one}
+    return strengths.pop() if len(strengths) == 1 else 1.0
