@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from bpy.props import BoolProperty
 
 from . import driver, preferences, properties, status
 
@@ -35,6 +36,21 @@ def _options(context: bpy.types.Context, **more: Any) -> Options:
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
         **more,
     )
+
+
+def _weight_options(chosen: Any) -> dict[str, Any]:
+    """The settings of a transfer of weights, of the panel or of an operator, as the library takes them."""
+    from meshkin.errors import InputError
+    from meshkin.sides import parse_table
+
+    values = {name: getattr(chosen, name) for name in properties.WEIGHTS}
+    try:
+        values["rename"] = tuple(parse_table(values["rename"]).items())
+    except ValueError as error:
+        raise InputError(
+            "option-invalid", f"“{error}” in the table of names is not understood.", "Write old = new, …"
+        ) from error
+    return values
 
 
 def _busy() -> str:
@@ -217,17 +233,7 @@ class MESHKIN_OT_transfer_weights(_Transfer):
         return "" if source.vertex_groups else f"“{source.name}” has no vertex groups"
 
     def chosen(self, context: bpy.types.Context) -> Options:
-        from meshkin.errors import InputError
-        from meshkin.sides import parse_table
-
-        chosen = {name: getattr(self, name) for name in properties.WEIGHTS}
-        try:
-            chosen["rename"] = tuple(parse_table(self.rename).items())
-        except ValueError as error:
-            raise InputError(
-                "option-invalid", f"“{error}” in the table of names is not understood.", "Write old = new, …"
-            ) from error
-        return _options(context, **chosen)
+        return _options(context, **_weight_options(self))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -238,6 +244,33 @@ class MESHKIN_OT_transfer_weights(_Transfer):
                 layout.prop_search(self, name, target, "vertex_groups")
             else:
                 layout.prop(self, name)
+
+
+class MESHKIN_OT_transfer_armature(_Transfer):
+    """Fit a copy of the source's armature into the target and let it pose the target, with the weights for it"""
+
+    bl_idname = "meshkin.transfer_armature"
+    bl_label = "Armature"
+    what = "armature"
+
+    with_weights: BoolProperty(
+        name="Weights", description="Carry the source's weights too, with the panel's settings", default=True
+    )
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        posed = any(modifier.type == "ARMATURE" and modifier.object for modifier in source.modifiers)
+        posed = posed or (source.parent and source.parent.type == "ARMATURE" and source.parent_type == "ARMATURE")
+        return "" if posed else f"No armature poses “{source.name}”"
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        weights = self.with_weights and bool(settings.source.vertex_groups)
+        what = ("weights", "armature") if weights else ("armature",)
+        chosen = _weight_options(settings) if weights else {}
+        return workflow.transfer(settings.source, settings.target, what, _options(context, **chosen))
 
 
 class MESHKIN_OT_select_inpainted(_Explained, bpy.types.Operator):
@@ -451,6 +484,7 @@ CLASSES: list[type] = [
     MESHKIN_OT_transfer_texture,
     MESHKIN_OT_transfer_weights,
     MESHKIN_OT_transfer_attributes,
+    MESHKIN_OT_transfer_armature,
     MESHKIN_OT_select_inpainted,
     MESHKIN_OT_cancel,
     MESHKIN_OT_swap,

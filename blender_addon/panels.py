@@ -96,6 +96,7 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
         for name in properties.WEIGHTS:
             setattr(skinning, name, getattr(settings, name))
         row.operator("meshkin.select_inpainted", text="", icon="RESTRICT_SELECT_OFF")
+        column.operator("meshkin.transfer_armature", icon="ARMATURE_DATA")
         column.operator("meshkin.transfer_attributes", icon="SPREADSHEET")
 
         shown = status.colours_shown()

@@ -22,6 +22,7 @@ from . import sides, texturing
 from .errors import InputError
 from .point_pairs import Pairs
 from .progress import Progress
+from .scene import armature as armatures
 from .scene import attributes, look, matches, passes, surface_colours, weights
 from .scene import pairs as point_pairs
 from .scene import snapshot as snapshots
@@ -35,7 +36,7 @@ from .worker import client
 if TYPE_CHECKING:
     import bpy
 
-TRANSFERS = ("texture", "weights", "attributes")
+TRANSFERS = ("texture", "weights", "attributes", "armature")
 """What can be carried over."""
 NEARNESS = ("auto", "always", "never")
 """When weights come from the nearest point of the source instead of the match."""
@@ -278,7 +279,7 @@ def transfer(
     """Carry texture, weights or attributes from source to target through their map (made first where it is not there).
 
     Raises as :func:`match`, and InputError ``transfer-unknown``, ``no-texture``, ``no-uvs``, ``no-groups``,
-    ``no-attributes``: before anything is computed where that can be known.
+    ``no-attributes``, ``no-armature``: before anything is computed where that can be known.
     """
     unknown = [name for name in what if name not in TRANSFERS]
     if unknown or not what:
@@ -292,7 +293,7 @@ def transfer(
         check(source, target, options)
     with _job_folder() as folder:
         worn = "weights" in wanted and (yield from _worn(source, target, options, folder))
-        if worn and len(wanted) == 1:
+        if worn and set(wanted) <= {"weights", "armature"}:
             made = _Found(_undescribed(source), _undescribed(target), "")
         else:
             made = yield from _match(source, target, options, folder)
@@ -656,10 +657,52 @@ def _carry_attributes(job: _Transfer) -> Generator[Progress, None, Write]:
     return lambda: [attributes.write_transferred(target.get(), one, values) for one, values in carried]
 
 
+def _check_armature(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    armatures.check(source)
+
+
+def _carry_armature(job: _Transfer) -> Generator[Progress, None, Write]:
+    """Fit a copy of the source's armature; what is worn is posed by the source's own."""
+    source, snapshot = job.source.handle.get(), job.source.snapshot
+    armature = Handle.of(armatures.check(source))
+    if job.worn:
+        return lambda: armatures.attach(job.target.handle.get(), armature.get(), job.source.handle.get())
+    skeleton = armatures.read(armature.get(), snapshot.location.tolist())
+    groups: list[str] = []
+    values = np.zeros((len(snapshot.vertices), 0), np.float32)
+    if source.vertex_groups:
+        groups, values = weights.read(source, snapshot, [group.name for group in source.vertex_groups])
+    number = {name: index for index, name in enumerate(groups)}
+    _save(job.folder / "groups.npy", values)
+    fields = {name: getattr(skeleton, name) for name in ("heads", "tails", "axes", "parents", "mirror")}
+    fields["column"] = np.array([number.get(name, -1) for name in skeleton.names], np.int64)
+    with readable_failure(job.folder, "writing"):
+        np.savez(job.folder / "bones.npz", allow_pickle=False, **fields)
+    fitted = yield from job.run("joints", weights=str(job.folder / "groups.npy"), bones=str(job.folder / "bones.npz"))
+
+    def write() -> list[str]:
+        target = job.target.handle.get()
+        shift = job.target.snapshot.location - snapshot.location
+        copy = armatures.copy_to(armature.get(), target, shift.tolist(), f"{armature.name} on {target.name}")
+        scale, place = float(fitted["scale"]), job.target.snapshot.location
+        heads, tails = fitted["heads"] + place, fitted["tails"] + place
+        armatures.move_bones(copy, skeleton.names, heads, tails, fitted["axes"], scale)
+        said = [
+            f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {float(fitted['scale']):.2f} times as large."
+        ]
+        if fitted["moved"].any():
+            listed = [name for name, one in zip(skeleton.names, fitted["moved"], strict=True) if one]
+            said.append(f"Brought back into the body: {', '.join(listed)}.")
+        return said + armatures.attach(target, copy, job.source.handle.get())
+
+    return write
+
+
 _CARRIERS = {
     "texture": (_check_texture, _carry_texture),
     "weights": (_check_weights, _carry_weights),
     "attributes": (_check_attributes, _carry_attributes),
+    "armature": (_check_armature, _carry_armature),
 }
 
 

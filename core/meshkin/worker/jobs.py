@@ -174,6 +174,21 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, weights=carried.weights, inpainted=carried.inpainted)
 
 
+def fit_joints(arguments: Arguments, report: Report) -> Result:
+    """Move a skeleton of the source into the target.
+
+    Arguments: ``source``, ``target`` (snapshot files), ``map``, ``bones`` (file with the fields of
+    :class:`meshkin.transfer.joints.Bones`), ``weights`` (file, (U, C)). Output: the fields of ``Fitted``.
+    """
+    from ..transfer.joints import Bones, fit_joints
+
+    found = Match.load(Path(arguments["map"]))
+    with np.load(arguments["bones"], allow_pickle=False) as fields:
+        bones = Bones(**{name: fields[name] for name in fields.files})
+    fitted = fit_joints(bones, _read(arguments["weights"]), *_ends(arguments), found.to_target, report)
+    return _output(arguments, **{name: np.asarray(value) for name, value in vars(fitted).items()})
+
+
 def transfer_texture(arguments: Arguments, report: Report) -> Result:
     """Bake the source's ``images`` ([slot, file] pairs) into the target's UV map: ``pixels`` (size, size, 4)."""
     from ..transfer.texture import transfer_texture as bake
@@ -277,6 +292,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "attributes": transfer_attributes,
     "worn": is_worn,
     "weights": transfer_weights,
+    "joints": fit_joints,
     "texture": transfer_texture,
     "bake": bake_materials,
     "unwrap": unwrap,

@@ -1,0 +1,282 @@
+"""Armatures: read as plain arrays, copied with all that hangs on them, their bones moved."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..sides import other_side
+from .snapshot import check_writable
+from .weights import armature_of
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """An armature's bones in world axes, origin at a given place; every parent before its children.
+
+    Attributes:
+        names: B of them.
+        heads, tails, axes: float64 (B, 3); ``axes`` are the bones' Z axes.
+        parents, mirror: int64 (B,), -1 for none.
+    """
+
+    names: list[str]
+    heads: Floats
+    tails: Floats
+    axes: Floats
+    parents: NDArray[np.int64]
+    mirror: NDArray[np.int64]
+
+
+def check(obj: bpy.types.Object) -> bpy.types.Object:
+    """The armature that poses the object.
+
+    Raises InputError ``no-armature``, ``no-bones``, and ``armature-edited`` (its bones are being edited).
+    """
+    armature = armature_of(obj)
+    if armature is None:
+        raise InputError(
+            "no-armature",
+            f"No armature poses “{obj.name}”.",
+            "Give it an Armature modifier, or choose another source.",
+        )
+    if not armature.data.bones:
+        raise InputError("no-bones", f"“{armature.name}” has no bones.", "Choose another source.")
+    if armature.mode == "EDIT":
+        raise InputError(
+            "armature-edited", f"The bones of “{armature.name}” are being edited.", "Go back to Object Mode first."
+        )
+    return armature
+
+
+def read(armature: bpy.types.Object, origin: Sequence[float]) -> Skeleton:
+    """The bones in the pose that the armature has now.
+
+    Args:
+        origin: the point of the world that becomes the origin.
+    """
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    # One that is in no view layer is not evaluated; its pose is the last known then.
+    posed = evaluated.pose.bones if evaluated.pose else armature.pose.bones
+    world = np.array(armature.matrix_world, np.float64)
+    linear, place = world[:3, :3], world[:3, 3] - np.asarray(origin, np.float64)
+    names = [bone.name for bone in armature.data.bones]  # parents come first
+    number = {name: index for index, name in enumerate(names)}
+    matrices = np.array([posed[name].matrix for name in names], np.float64)
+    heads = matrices[:, :3, 3]
+    tails = np.array([posed[name].tail for name in names], np.float64)
+    return Skeleton(
+        names,
+        heads @ linear.T + place,
+        tails @ linear.T + place,
+        matrices[:, :3, 2] @ linear.T,
+        np.array([number[bone.parent.name] if bone.parent else -1 for bone in armature.data.bones], np.int64),
+        np.array([number.get(other_side(name), -1) if other_side(name) != name else -1 for name in names], np.int64),
+    )
+
+
+def copy_to(
+    armature: bpy.types.Object, target: bpy.types.Object, shift: Sequence[float], name: str
+) -> bpy.types.Object:
+    """A copy of an armature with its data, in the target's collections, moved by ``shift`` in the world.
+
+    Constraints, drivers, custom shapes, bone collections and custom properties come along; what pointed to the
+    original or its data points to the copy. The copy is in its rest pose, without the original's action.
+    """
+    copy = armature.copy()
+    copy.data = armature.data.copy()
+    copy.name = copy.data.name = name
+    for collection in target.users_collection or [bpy.context.scene.collection]:
+        collection.objects.link(copy)
+    copy.parent = None
+    copy.matrix_world = Matrix.Translation(Vector(shift)) @ armature.matrix_world
+    copy.hide_viewport = False
+    _point_to({armature: copy, armature.data: copy.data}, copy)
+    for owner in (copy, copy.data):
+        if owner.animation_data:
+            owner.animation_data.action = None
+            for track in list(owner.animation_data.nla_tracks):
+                owner.animation_data.nla_tracks.remove(track)
+    for bone in copy.pose.bones:
+        bone.matrix_basis = Matrix()
+    return copy
+
+
+def move_bones(
+    armature: bpy.types.Object, names: Sequence[str], heads: Floats, tails: Floats, axes: Floats, scale: float
+) -> None:
+    """Give an armature's bones new places.
+
+    Args:
+        names: B, as :func:`read`.
+        heads, tails, axes: (B, 3) in the world.
+        scale: how many times larger the bones' envelopes and B-bone widths become.
+    """
+    inverse = np.linalg.inv(np.array(armature.matrix_world, np.float64))
+    local = [points @ inverse[:3, :3].T + inverse[:3, 3] for points in (heads, tails)]
+    turned = axes @ inverse[:3, :3].T
+    poles = _pole_angles(armature)
+    with _edited(armature) as edit_bones:
+        joined = [name for name in names if edit_bones[name].use_connect]
+        for name in names:
+            edit_bones[name].use_connect = False
+        for name, head, tail, axis in zip(names, *local, turned, strict=True):
+            bone = edit_bones[name]
+            if np.linalg.norm(tail - head) < 1e-6:
+                tail = head + np.array([0, 0, 1e-4])  # Blender deletes a bone without a length
+            bone.head, bone.tail = head.tolist(), tail.tolist()
+            bone.align_roll(Vector(axis.tolist()))
+            for field in ("head_radius", "tail_radius", "envelope_distance", "bbone_x", "bbone_z"):
+                setattr(bone, field, getattr(bone, field) * scale)
+        for name in joined:
+            bone = edit_bones[name]
+            if bone.parent and (bone.head - bone.parent.tail).length < 1e-5 * max(1.0, bone.parent.tail.length):
+                bone.use_connect = True
+    for constraint, before in poles.items():
+        after = _pole_angle(armature, *constraint)
+        if after is not None:
+            ik = armature.pose.bones[constraint[0]].constraints[constraint[1]]
+            ik.pole_angle = _wrapped(ik.pole_angle + after - before)
+    for bone in armature.pose.bones:
+        for constraint in bone.constraints:
+            if constraint.type == "STRETCH_TO":
+                constraint.rest_length = 0  # Blender measures it anew
+
+
+def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types.Object) -> list[str]:
+    """Let the armature pose the target as another pose ``like``: as its parent, by an Armature modifier.
+
+    The modifier comes after those that make the mesh whole (Mirror, Weld at its front) and before all others; one
+    that is there is used. Envelopes and Preserve Volume are as on ``like``.
+
+    Returns:
+        sentences about what was done.
+
+    Raises:
+        InputError: as :func:`meshkin.scene.snapshot.check_writable`.
+    """
+    check_writable(target)
+    before = armature_of(target)
+    matrix = target.matrix_world.copy()
+    target.parent, target.parent_type, target.parent_bone = armature, "OBJECT", ""
+    target.matrix_parent_inverse = armature.matrix_world.inverted_safe()
+    target.matrix_world = matrix
+    modifier = next((one for one in target.modifiers if one.type == "ARMATURE"), None)
+    if modifier is None:
+        modifier = target.modifiers.new("Armature", "ARMATURE")
+        first = 0
+        while target.modifiers[first].type in ("MIRROR", "WELD"):
+            first += 1
+        target.modifiers.move(len(target.modifiers) - 1, first)
+    modifier.object, modifier.use_vertex_groups = armature, True
+    model = next((one for one in like.modifiers if one.type == "ARMATURE"), None)
+    if model:
+        for field in ("use_bone_envelopes", "use_deform_preserve_volume", "use_multi_modifier"):
+            setattr(modifier, field, getattr(model, field))
+    said = [f"“{armature.name}” poses “{target.name}”."]
+    if before and before != armature:
+        said.append(f"“{before.name}”, which posed it before, is left as it is.")
+    return said
+
+
+def _point_to(exchange: dict[Any, Any], copy: bpy.types.Object) -> None:
+    """Let constraints and drivers of the copy use the copy where they used the original."""
+    for bone in copy.pose.bones:
+        for constraint in bone.constraints:
+            for field in ("target", "pole_target"):
+                if getattr(constraint, field, None) in exchange:
+                    setattr(constraint, field, exchange[getattr(constraint, field)])
+            for one in getattr(constraint, "targets", ()):
+                if one.target in exchange:
+                    one.target = exchange[one.target]
+    for constraint in copy.constraints:
+        if getattr(constraint, "target", None) in exchange:
+            constraint.target = exchange[constraint.target]
+    for owner in (copy, copy.data):
+        for curve in owner.animation_data.drivers if owner.animation_data else ():
+            for variable in curve.driver.variables:
+                for one in variable.targets:
+                    if one.id in exchange:
+                        one.id = exchange[one.id]
+
+
+@contextlib.contextmanager
+def _edited(armature: bpy.types.Object) -> Iterator[Any]:
+    """The armature's edit bones; afterwards everybody is in the mode, and everything selected, as before."""
+    layer, scene = bpy.context.view_layer, bpy.context.scene
+    active, selected = layer.objects.active, list(layer.objects.selected)
+    mode = active.mode if active else "OBJECT"
+    if active and mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    here = armature.name in scene.collection.objects
+    if not here:
+        scene.collection.objects.link(armature)  # its own collection may be hidden
+    armature.hide_set(False)
+    for obj in selected:
+        obj.select_set(False)
+    layer.objects.active = armature
+    armature.select_set(True)
+    try:
+        bpy.ops.object.mode_set(mode="EDIT")
+        symmetric = armature.data.use_mirror_x
+        armature.data.use_mirror_x = False
+        yield armature.data.edit_bones
+        armature.data.use_mirror_x = symmetric
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+        armature.select_set(False)
+        if not here:
+            scene.collection.objects.unlink(armature)
+        for obj in selected:
+            obj.select_set(True)
+        layer.objects.active = active
+        if active and mode != "OBJECT":
+            bpy.ops.object.mode_set(mode=mode)
+
+
+def _pole_angles(armature: bpy.types.Object) -> dict[tuple[str, str], float]:
+    """For each IK constraint with a pole, by bone and constraint: the angle at which the rest pose keeps still."""
+    angles = {}
+    for bone in armature.pose.bones:
+        for constraint in bone.constraints:
+            if constraint.type == "IK" and constraint.pole_target == armature and constraint.pole_subtarget:
+                angle = _pole_angle(armature, bone.name, constraint.name)
+                if angle is not None:
+                    angles[bone.name, constraint.name] = angle
+    return angles
+
+
+def _pole_angle(armature: bpy.types.Object, bone: str, name: str) -> float | None:
+    """The pole angle that leaves a chain of an IK constraint where it rests; None where there is none."""
+    constraint = armature.pose.bones[bone].constraints[name]
+    bones = armature.data.bones
+    pole, last = bones.get(constraint.pole_subtarget), bones[bone]
+    first, count = last, 1
+    while first.parent and (constraint.chain_count == 0 or count < constraint.chain_count):
+        first, count = first.parent, count + 1
+    if pole is None:
+        return None
+    # The solver turns the chain about the line from its root to its end until, seen along this line, the mixture
+    # cos(angle) X + sin(angle) Z of its first bone's axes points at the pole (iksolver: IK_QSolver's pole constraint).
+    along = last.tail_local - first.head_local
+    if along.length < 1e-9:
+        return None
+    along.normalize()
+    seen = np.eye(3) - np.outer(along, along)
+    axes = np.array(first.matrix_local.to_3x3(), np.float64)[:, [0, 2]]
+    mixture, *_ = np.linalg.lstsq(seen @ axes, seen @ np.array(pole.head_local - first.head_local), rcond=1e-6)
+    return float(np.arctan2(mixture[1], mixture[0])) if mixture.any() else None
+
+
+def _wrapped(angle: float) -> float:
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)

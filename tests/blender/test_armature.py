@@ -1,0 +1,218 @@
+"""Armatures copied and moved with all that hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from meshkin import workflow
+from meshkin.errors import InputError
+from meshkin.progress import finish
+from meshkin.scene import armature as armatures
+from meshkin.scene import snapshot as snapshots
+from meshkin.scene import weights
+from meshkin.worker import client
+
+OPTIONS = workflow.Options(features="geometric")
+BONES = {
+    "root": ((0, 0, 0), (0, 0, 0.4), None),
+    "arm": ((0, 0, 0.4), (0.7, 0.1, 0.5), "root"),
+    "hand": ((0.7, 0.1, 0.5), (1.5, 0, 0.4), "arm"),
+    "ik": ((1.5, 0, 0.4), (1.7, 0, 0.4), None),
+    "pole": ((0.7, 1.4, 1.8), (0.7, 1.4, 2.1), None),
+    "leg.L": ((0.2, 0.3, -0.1), (0.4, 0.5, -0.6), "root"),
+    "leg.R": ((0.2, -0.3, -0.1), (0.4, -0.5, -0.6), "root"),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
+        client.stop()
+        yield folder
+        client.stop()
+
+
+@pytest.fixture(autouse=True)
+def empty() -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def creature(name: str, scale: float = 1.0) -> bpy.types.Object:
+    """A lopsided blob."""
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4)
+    obj = bpy.context.view_layer.objects.active
+    obj.name = obj.data.name = name
+    points = np.empty(len(obj.data.vertices) * 3, np.float32)
+    obj.data.vertices.foreach_get("co", points)
+    x, y, z = points.reshape(-1, 3).T
+    bumps = 1 + 0.9 * np.exp(-4 * ((x - 1) ** 2 + y**2 + z**2)) + 0.6 * np.exp(-6 * (x**2 + (y - 1) ** 2 + z**2))
+    bumps += 0.4 * np.exp(-8 * ((x + 0.6) ** 2 + (y + 0.3) ** 2 + (z - 0.7) ** 2))
+    moved = scale * np.stack((x * bumps, y * bumps, z * bumps), axis=1)
+    obj.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
+    return obj
+
+
+def rigged(scale: float = 1.0) -> tuple[bpy.types.Object, bpy.types.Object]:
+    """The blob with a rig that has something of everything; ``scale`` is the armature object's."""
+    obj = creature("body")
+    armature = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
+    bpy.context.scene.collection.objects.link(armature)
+    armature.scale = (scale,) * 3
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    for name, (head, tail, parent) in BONES.items():
+        bone = armature.data.edit_bones.new(name)
+        bone.head, bone.tail = np.divide(head, scale).tolist(), np.divide(tail, scale).tolist()
+        bone.roll = 0.3
+        bone.parent = armature.data.edit_bones.get(parent or "")
+        bone.use_connect = name in ("arm", "hand")
+        bone.use_deform = name not in ("ik", "pole")
+    bpy.ops.object.mode_set(mode="OBJECT")
+    points = np.array([vertex.co[:] for vertex in obj.data.vertices])
+    names = [name for name in BONES if name not in ("ik", "pole")]
+    middles = np.array([np.add(*BONES[name][:2]) / 2 for name in names])
+    shares = np.exp(-4 * np.linalg.norm(points[:, None] - middles, axis=2) ** 2)
+    weights.write(obj, names, shares / shares.sum(axis=1, keepdims=True), 7)
+    weights.bind(obj, armature)
+    obj.modifiers["Armature"].use_deform_preserve_volume = True
+    pose = armature.pose.bones
+    shape = bpy.data.objects.new("shape", bpy.data.meshes.new("shape"))
+    pose["ik"].custom_shape = shape
+    pose["ik"]["grip"] = 0.25
+    armature.data["made by"] = "hand"
+    armature.data.collections.new("controls").assign(armature.data.bones["ik"])
+    ik = pose["hand"].constraints.new("IK")
+    ik.target, ik.subtarget, ik.chain_count = armature, "ik", 2
+    copied = pose["leg.R"].constraints.new("COPY_ROTATION")
+    copied.target, copied.subtarget = armature, "leg.L"
+    copied.influence = 0
+    curve = copied.driver_add("influence")
+    variable = curve.driver.variables.new()
+    variable.type, variable.name = "SINGLE_PROP", "grip"
+    variable.targets[0].id, variable.targets[0].data_path = armature, 'pose.bones["ik"]["grip"]'
+    curve.driver.expression = "grip"
+    bpy.context.view_layer.update()
+    return obj, armature
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_the_rig_comes_over_whole(scale: float) -> None:
+    source, armature = rigged(scale)
+    target = creature("giant", 2.0)
+    target.location = (6, 0, 1)
+    target.modifiers.new("mirror", "MIRROR").use_axis = (False, False, False)
+    target.modifiers.new("smooth", "SMOOTH").iterations = 0
+    bpy.context.view_layer.objects.active = source
+    bpy.context.view_layer.update()
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
+    copy = weights.armature_of(target)
+    assert copy != armature
+    assert copy.data != armature.data
+    assert [one.type for one in target.modifiers] == ["MIRROR", "ARMATURE", "SMOOTH"]
+    assert target.modifiers["Armature"].use_deform_preserve_volume
+    assert bpy.context.view_layer.objects.active == source
+    assert any("7 bones" in line for line in report.details)
+    bpy.context.view_layer.update()
+    for name, (head, tail, _) in BONES.items():
+        bone = copy.data.bones[name]
+        assert (bone.parent and bone.parent.name) == BONES[name][2]
+        assert bone.use_connect == armature.data.bones[name].use_connect
+        assert bone.use_deform == armature.data.bones[name].use_deform
+        if name.startswith("leg"):
+            continue
+        for place, true in ((bone.head_local, head), (bone.tail_local, tail)):
+            world = copy.matrix_world @ place
+            np.testing.assert_allclose(world, 2 * np.array(true) + (6, 0, 1), atol=0.2)
+        turned = copy.matrix_world.to_3x3() @ bone.matrix_local.to_3x3().col[2]
+        was = armature.matrix_world.to_3x3() @ armature.data.bones[name].matrix_local.to_3x3().col[2]
+        assert turned.angle(was) < 0.3
+    one, two = copy.data.bones["leg.L"], copy.data.bones["leg.R"]
+    assert one.length == pytest.approx(two.length, rel=1e-4)
+    pose = copy.pose.bones
+    assert pose["ik"].custom_shape.name == "shape"
+    assert pose["ik"]["grip"] == 0.25
+    assert copy.data["made by"] == "hand"
+    assert [bone.name for bone in copy.data.collections["controls"].bones] == ["ik"]
+    assert pose["hand"].constraints["IK"].target == copy
+    driver = copy.animation_data.drivers[0].driver
+    assert driver.variables[0].targets[0].id == copy
+    assert pose["leg.R"].constraints[0].target == copy
+    pose["ik"]["grip"] = 0.75
+    copy.update_tag()
+    before = snapshots.take(target).vertices
+    pose["ik"].location = (0, 0, 0.6 / scale)
+    bpy.context.view_layer.update()
+    assert pose["leg.R"].constraints[0].influence == pytest.approx(0.75)
+    evaluated = copy.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    goal, reached = evaluated.pose.bones["ik"].head, evaluated.pose.bones["hand"].tail
+    assert (copy.matrix_world @ goal - copy.matrix_world @ reached).length < 0.1
+    assert np.abs(snapshots.take(target).vertices - before).max() > 0.2
+    np.testing.assert_allclose(armature.pose.bones["ik"].location, 0)
+
+
+def test_at_rest_nothing_moves() -> None:
+    source, armature = rigged()
+    armature.pose.bones["ik"]["grip"] = 0.0
+    target = creature("twin")
+    target.location = (4, 0, 0)
+    bpy.context.view_layer.update()
+    before = snapshots.take(target).vertices
+    finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(snapshots.take(target).vertices, before, atol=1e-4)
+
+
+def test_clothes_are_posed_by_the_body_s_armature() -> None:
+    source, armature = rigged()
+    cloth = creature("cloth", 1.03)
+    bpy.context.view_layer.update()
+    report = finish(workflow.transfer(source, cloth, ["weights", "armature"], OPTIONS))
+    assert weights.armature_of(cloth) == armature
+    assert len([obj for obj in bpy.data.objects if obj.type == "ARMATURE"]) == 1
+    assert "“rig” poses “cloth”." in report.details
+
+
+def test_pole_angles_follow_the_bones() -> None:
+    """An IK chain with a pole rests where it is modelled, before and after its bones are moved and rolled."""
+    _, armature = rigged()
+    armature.pose.bones["ik"]["grip"] = 0.0
+    ik = armature.pose.bones["hand"].constraints["IK"]
+    ik.pole_target, ik.pole_subtarget = armature, "pole"
+    ik.pole_angle = armatures._pole_angle(armature, "hand", "IK")
+    bpy.context.view_layer.update()
+    skeleton = armatures.read(armature, (0, 0, 0))
+    rest = np.array([bone.tail_local[:] for bone in armature.data.bones])
+    np.testing.assert_allclose(skeleton.tails, rest, atol=1e-3)
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], float)
+    axes = np.roll(skeleton.axes, 1, axis=1)
+    heads, tails = (1.5 * points @ turn.T for points in (skeleton.heads, skeleton.tails))
+    armatures.move_bones(armature, skeleton.names, heads, tails, axes, 1.5)
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(armatures.read(armature, (0, 0, 0)).tails, tails, atol=2e-3)
+
+
+def test_bad_input_is_named_and_changes_nothing() -> None:
+    source, armature = rigged()
+    target = creature("twin")
+    plain = creature("plain")
+    for obj, code in ((plain, "no-armature"), (source, "armature-edited")):
+        if obj == source:
+            bpy.context.view_layer.objects.active = armature
+            bpy.ops.object.mode_set(mode="EDIT")
+        with pytest.raises(InputError) as raised:
+            finish(workflow.transfer(obj, target, ["armature"], OPTIONS))
+        assert raised.value.code == code
+    bpy.ops.object.mode_set(mode="OBJECT")
+    source.modifiers["Armature"].object = bpy.data.objects.new("bare", bpy.data.armatures.new("bare"))
+    with pytest.raises(InputError) as raised:
+        finish(workflow.transfer(source, target, ["armature"], OPTIONS))
+    assert raised.value.code == "no-bones"
+    assert not target.modifiers
+    assert target.parent is None
