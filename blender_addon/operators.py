@@ -26,11 +26,14 @@ def _options(context: bpy.types.Context, **more: Any) -> Options:
 
     preferences.apply(context)
     settings, chosen = context.scene.meshkin, preferences.get(context)
+    painting = "diff3f" in settings.features
+    if painting:
+        more |= {name: getattr(settings, name) for name in ("prompt", "negative_prompt", "profile", "seed")}
     return Options(
         features=settings.features,
         views=settings.views,
         resolution=settings.resolution,
-        model=bpy.path.abspath(chosen.model) if chosen else "",
+        model=bpy.path.abspath(chosen.model) if chosen and not painting else "",
         device=chosen.device if chosen else "auto",
         online=bpy.app.online_access,
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
@@ -456,6 +459,23 @@ class MESHKIN_OT_get_model(driver.JobOperator, _Explained, bpy.types.Operator):
         return workflow.get_models(_options(context))
 
 
+class MESHKIN_OT_release_memory(driver.JobOperator, _Explained, bpy.types.Operator):
+    """Have the worker forget its models, so that all memory of the graphics card is Blender's again"""
+
+    bl_idname = "meshkin.release_memory"
+    bl_label = "Release GPU Memory"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return _busy()
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        return workflow.release_memory()
+
+
 class MESHKIN_OT_clear_cache(driver.JobOperator, _Explained, bpy.types.Operator):
     """Delete all computed features and maps from the cache; they are computed again when needed"""
 
@@ -492,5 +512,6 @@ CLASSES: list[type] = [
     MESHKIN_OT_show_colours,
     MESHKIN_OT_setup_worker,
     MESHKIN_OT_get_model,
+    MESHKIN_OT_release_memory,
     MESHKIN_OT_clear_cache,
 ]

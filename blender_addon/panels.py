@@ -170,7 +170,8 @@ class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.meshkin
-        for names in (("features", "views", "resolution"), ("texture_size", "margin"), properties.WEIGHTS):
+        painted = ("prompt", "negative_prompt", "profile", "seed") if "diff3f" in settings.features else ()
+        for names in (("features", *painted, "views", "resolution"), ("texture_size", "margin"), properties.WEIGHTS):
             column = layout.column(align=True)
             for name in names:
                 column.prop(settings, name)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import FloatProperty, IntProperty, StringProperty
 
 from . import driver, status
 
@@ -18,8 +18,10 @@ VARIABLES = {
     "models_folder": "MESHKIN_MODELS",
     "cache_folder": "MESHKIN_CACHE",
     "cache_limit": "MESHKIN_CACHE_LIMIT",
+    "idle_seconds": "MESHKIN_IDLE_SECONDS",
 }
 """Preferences that the library, and the worker, read from the environment."""
+_UNITS = {"cache_limit": 1e9}
 _inherited = {variable: os.environ.get(variable) for variable in VARIABLES.values()}
 
 
@@ -34,7 +36,7 @@ def apply(context: bpy.types.Context) -> None:
     chosen = get(context)
     for name, variable in VARIABLES.items():
         value = getattr(chosen, name, None) or ""
-        text = bpy.path.abspath(value) if isinstance(value, str) else str(int(value * 1e9))
+        text = bpy.path.abspath(value) if isinstance(value, str) else str(int(value * _UNITS.get(name, 1)))
         if text := text or _inherited[variable] or "":
             os.environ[variable] = text
         else:
@@ -98,6 +100,14 @@ class Preferences(bpy.types.AddonPreferences):
         update=lambda self, context: status.request(),
     )
 
+    idle_seconds: IntProperty(
+        name="Release GPU Memory After",
+        description="Seconds without a job after which the worker forgets its models; 0: five minutes",
+        default=0,
+        min=0,
+        update=_changed,
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draw; reads plain state only."""
         from . import panels
@@ -113,6 +123,8 @@ class Preferences(bpy.types.AddonPreferences):
         panels.worker_state(box, context)
         box.prop(self, "worker_python", placeholder=status.worker or "not set up")
         box.prop(self, "device")
+        box.prop(self, "idle_seconds")
+        box.operator("meshkin.release_memory", icon="MEMORY")
 
         box = layout.box()
         box.label(text="Models", icon="IMAGE_DATA")

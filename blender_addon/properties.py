@@ -252,9 +252,26 @@ class Settings(bpy.types.PropertyGroup):
         items=(
             ("auto", "Automatic", "The best that the models at hand allow"),
             ("dinov2", "DINOv2", "What an image model sees in renders of the object"),
+            ("diff3f", "Diff3F", "What Stable Diffusion paints on the object; needs its models and a graphics card"),
+            ("diff3f+geometric", "Diff3F and Geometric", "What Stable Diffusion paints on the object, and its shape"),
             ("geometric", "Geometric", "The shape alone; needs no model"),
         ),
     )
+    prompt: StringProperty(
+        name="Prompt", description="What the objects are, for Diff3F; empty: what each is called", default=""
+    )
+    negative_prompt: StringProperty(
+        name="Not", description="What Diff3F is not to paint; empty: what the profile says", default=""
+    )
+    profile: EnumProperty(
+        name="Profile",
+        description="How Diff3F paints",
+        items=(
+            ("fast", "Fast", "24 views, 8 steps each"),
+            ("reference", "Reference", "As published: 50 views, 24 steps in two branches each"),
+        ),
+    )
+    seed: IntProperty(name="Seed", description="Of what Diff3F paints", default=60, min=0)
     views: IntProperty(
         name="Views", description="Pictures taken of each object; 0: the default", default=0, min=0, max=512
     )

@@ -293,6 +293,11 @@ def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--background", type=float, default=-1.0, help="grey level behind the object, 0 to 1")
     parser.add_argument("--render", default="auto", choices=("auto", "gpu", "cycles"))
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--prompt", default="", help="what the object is, for diff3f; default: its name")
+    parser.add_argument("--negative-prompt", default="", help="what diff3f is not to paint")
+    parser.add_argument("--profile", default="", choices=("", "fast", "reference"), help="of diff3f")
+    parser.add_argument("--seed", type=int, help="of diff3f's noise")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of diff3f, as JSON")
     parser.add_argument("--online", action="store_true", help="models may be fetched from the hub")
     parser.add_argument("--pictures", default="", metavar="FOLDER", help="save the rendered views as pictures")
 
@@ -338,6 +343,11 @@ def _options(arguments: argparse.Namespace) -> Any:
         device=arguments.device,
         online=arguments.online,
         pictures=arguments.pictures,
+        prompt=arguments.prompt,
+        negative_prompt=arguments.negative_prompt,
+        profile=arguments.profile,
+        seed=arguments.seed,
+        settings=dict(_setting(text) for text in arguments.set),
         **_guidance(arguments),
         rename=rename,
         **transfers,
@@ -357,6 +367,17 @@ def _guidance(arguments: argparse.Namespace) -> dict[str, Any]:
     if getattr(arguments, "flip", False):
         found["flip"] = True
     return found
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """NAME and VALUE of NAME=VALUE; a value that is no JSON is a text."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InputError("option-invalid", f"--set {text} is not understood.", "As in --set steps=20.")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
 
 
 # Running ---------------------------------------------------------------------------------------------------------

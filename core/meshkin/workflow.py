@@ -8,9 +8,10 @@ the scene happens in the last step; closing the generator cancels the job and le
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,11 @@ class Options:
         flip: whether to take the mirrored answer; None for what it was when the two were last matched, if the point
             pairs are still the same.
         through: an object that others are matched through, so that all of a set are consistent.
+        prompt: what the object is, in words, for ``diff3f``; "" for its name.
+        negative_prompt: what not to paint; "" for the profile's.
+        profile: of ``diff3f``, "fast" or "reference"; "" for the first.
+        seed: of ``diff3f``'s noise; None for the profile's.
+        settings: more of ``diff3f``'s parameters by name, see :mod:`meshkin.features.profiles`.
     """
 
     features: str = "auto"
@@ -126,6 +132,11 @@ class Options:
     pairs: Pairs | None = None
     flip: bool | None = None
     through: bpy.types.Object | None = None
+    prompt: str = ""
+    negative_prompt: str = ""
+    profile: str = ""
+    seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -326,6 +337,15 @@ def get_models(options: Options = Options(), name: str = "embedded") -> Job:
     return Report(f"The model is ready in {result['folder']}.", result["models"], result)
 
 
+def release_memory() -> Job:
+    """Have the worker forget its models: their memory is Blender's then, until the next job needs them."""
+    yield Progress("Releasing models", 0)
+    if not client.running():
+        return Report("No worker is running: it holds no memory.")
+    result = yield from client.shared().run("release", {})
+    return Report(f"The models are released: {result['bytes'] / 1e6:.0f} MB of graphics memory were freed.", [], result)
+
+
 def cache_info() -> Job:
     """How many files and bytes the cache holds."""
     result = yield from client.shared().run("cache-info", {})
@@ -354,6 +374,9 @@ def _plan(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Genera
         "resolution": options.resolution or None,
         "style": options.style or None,
         "background": None if options.background < 0 else options.background,
+        "profile": options.profile or None,
+        "prompt": options.prompt or _in_words(snapshot.name),
+        "settings": _settings(options),
         "online": options.online,
     }
     arguments = {"shape": snapshot.key, "choice": choice, "device": options.device}
@@ -367,6 +390,20 @@ def _read(handle: Handle) -> Generator[Progress, None, Snapshot]:
     """The object as it is now."""
     yield Progress("Reading the mesh", 0)
     return snapshots.take(handle.get()).check()
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    named = {"negative": options.negative_prompt or None, "seed": options.seed}
+    return {**{name: value for name, value in named.items() if value is not None}, **options.settings}
+
+
+_NAMELESS = set(["mesh", "object", "obj", "geo", "geometry", "cube", "sphere", "ico", "uv", "plane", "cylinder", "cone", "torus", "low", "high", "poly", "lod"])
+
+
+def _in_words(name: str) -> str:
+    """What an object is, from its name ("Old_Lion.003": "old lion"); "object" where the name does not say."""
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return " ".join(word for word in words if word not in _NAMELESS) or "object"
 
 
 def _describe(

@@ -1,6 +1,7 @@
 """Features and maps on disk: computed once, found again by key, the least recently used dropped first.
 
-``features/KEY.safetensors`` holds one shape's features in half precision, ``maps/KEY.npz`` a map between two shapes.
+``features/KEY.safetensors`` holds one shape's features in half precision, ``maps/KEY.npz`` a map between two shapes,
+``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` what a job that was stopped had done.
 A file's modification time says when it was last used. Files are written whole or not at all, so that any number of
 processes may share the folder.
 """
@@ -29,6 +30,7 @@ LIMIT = 8 * 10**9
 GRACE = 3600.0
 """Seconds since its last use for which a file is safe from :func:`trim`: a running job may still need it."""
 
+_FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors")
 _HALF_MAX = float(np.finfo(np.float16).max)
 
 
@@ -52,6 +54,16 @@ class Features:
 def features_path(key: str) -> Path:
     """The cache file of the features with this key, there or not."""
     return cache_folder() / "features" / f"{key}.safetensors"
+
+
+def painted_folder(key: str) -> Path:
+    """Where the painted pictures of the features with this key lie (``000.png`` ...), there or not."""
+    return cache_folder() / "painted" / key
+
+
+def partial_folder(key: str) -> Path:
+    """Where a job keeps what it has done of the features with this key, until it is done."""
+    return cache_folder() / "partial" / key
 
 
 def save(key: str, found: Features) -> Path:
@@ -174,7 +186,7 @@ def info() -> dict[str, Any]:
 def _entries() -> list[tuple[Path, float, int]]:
     """Every file of the cache, when it was last used (seconds since the epoch) and its size in bytes."""
     entries = []
-    for path in (*cache_folder().glob("features/*.safetensors"), *cache_folder().glob("maps/*.npz")):
+    for path in (file for pattern in _FILES for file in cache_folder().glob(pattern)):
         with contextlib.suppress(OSError):  # another process may be trimming too
             status = path.stat()
             entries.append((path, status.st_mtime, status.st_size))

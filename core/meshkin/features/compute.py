@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..progress import Report, silent
 from ..snapshot import Snapshot
-from ..views import Passes, of_recipe
+from ..views import Passes, Views, grid_directions, of_recipe
+from . import kept
 from .cache import Features
-from .extractor import ImageExtractor, SurfaceExtractor, ViewImages
-from .lifting import lift, unit_rows
+from .extractor import Grids, ImageExtractor, SurfaceExtractor, ViewImages
+from .lifting import Lifted, lift, unit_rows
 from .recipe import build
 
 
@@ -21,6 +24,8 @@ def compute(
     passes: Passes | None,
     device: str = "auto",
     report: Report = silent,
+    partial: Path | None = None,
+    painted: Path | None = None,
 ) -> Features:
     """Features of every vertex of a mesh.
 
@@ -29,10 +34,14 @@ def compute(
         recipe: as :func:`meshkin.features.recipe.resolve` makes it.
         passes: what the recipe's views saw; None where it has none.
         device: "auto", "cpu" or a torch device.
+        report: told the progress; may raise Cancelled.
+        partial: folder where extractors that take long keep what they have done, for when the job is stopped.
+        painted: folder for what an extractor paints, a picture for each view.
 
     Returns:
-        For each part its unit features times the part's weight, in the recipe's order, with the views that saw each
-        vertex and the confidence of the parts that come from pictures (1 everywhere where there is none).
+        For each part its features times the part's weight, in the recipe's order, with the views that saw each vertex
+        and the confidence of the parts that come from pictures (1 everywhere where there is none). They are unit
+        vectors but where the part lifts as published.
     """
     columns, confidences, channels = [], [], []
     seen = np.zeros(len(snapshot.vertices), np.int16)
@@ -43,18 +52,25 @@ def compute(
         else:
             assert passes is not None
             views = of_recipe(snapshot, recipe)
-            grids = extractor.extract(ViewImages(passes.normal, passes.depth, passes.colour, views), report)
-            lifted = lift(
-                snapshot.vertices,
-                snapshot.faces,
-                snapshot.parts,
-                views,
-                passes.depth,
-                grids,
-                extractor.channels,
-                report,
-            )
-            values, seen = lifted.features / np.sqrt(np.float32(len(extractor.channels))), lifted.seen
+            images = ViewImages(passes.normal, passes.depth, passes.colour, views)
+            grids = _grids(extractor, images, report, partial, painted)
+            weights = getattr(extractor, "map_weights", (len(extractor.channels) ** -0.5,) * len(extractor.channels))
+            if part.get("lifting") == "published":
+                lifted = _lift_published(snapshot, recipe, part, views, passes, grids, extractor, weights, report)
+                values = lifted.features
+            else:
+                lifted = lift(
+                    snapshot.vertices,
+                    snapshot.faces,
+                    snapshot.parts,
+                    views,
+                    passes.depth,
+                    grids,
+                    extractor.channels,
+                    report,
+                )
+                values = lifted.features * np.repeat(np.array(weights, np.float32), extractor.channels)
+            seen = lifted.seen
             confidences.append(lifted.confidence)
         columns.append((values * np.float32(part["weight"])).astype(np.float16))
         channels.append([part["extractor"], values.shape[1]])
@@ -64,4 +80,42 @@ def compute(
         seen=seen,
         confidence=confidence.astype(np.float32),
         metadata={"name": snapshot.name, "shape": snapshot.key, "recipe": recipe, "channels": channels},
+    )
+
+
+def _grids(
+    extractor: ImageExtractor, images: ViewImages, report: Report, partial: Path | None, painted: Path | None
+) -> Iterator[Grids]:
+    if not hasattr(extractor, "map_weights"):  # quick: nothing is worth keeping
+        return extractor.extract(images, report)
+    grids = extractor.extract(images, report) if partial is None else kept.extract(extractor, images, partial, report)
+    return grids if painted is None else kept.save_pictures(grids, painted)
+
+
+def _lift_published(
+    snapshot: Snapshot,
+    recipe: dict[str, Any],
+    part: dict[str, Any],
+    views: Views,
+    passes: Passes,
+    grids: Iterator[Grids],
+    extractor: ImageExtractor,
+    weights: tuple[float, ...],
+    report: Report,
+) -> Lifted:
+    from . import published
+
+    counts = grid_directions(recipe["views"]["grid"])[1] if "grid" in recipe["views"] else np.ones(len(views), int)
+    dinov2 = "dinov2" in part["models"]
+    return published.lift(
+        snapshot.vertices,
+        views,
+        counts,
+        passes.depth,
+        grids,
+        extractor.channels,
+        weights,
+        dinov2,
+        part["tolerance"],
+        report,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,6 +17,10 @@ T = TypeVar("T")
 _CPU_BATCH = 4
 """Pictures at a time on a CPU: 8 fall out of the caches of an idle one, 2 wait for other threads on a busy one."""
 _LARGEST_BATCH = 64
+_WORKING_ROOM = 1 << 30
+"""Bytes that networks need beside their weights for one picture."""
+
+_kept: list[Any] = []
 
 
 def choose(name: str = "auto") -> torch.device:
@@ -57,12 +62,39 @@ def batch_size(device: torch.device, picture_bytes: int) -> int:
     return max(1, min(_LARGEST_BATCH, free // 2 // max(picture_bytes, 1)))
 
 
-def free(device: torch.device) -> None:
-    """Give back the memory on a device that nothing refers to any more."""
+def check_room(device: str, numbers: int) -> None:
+    """Raise MeshKinError ``memory-low`` where so many weights, and what they compute, cannot be on the device at once.
+
+    Raises InputError ``device-missing`` as :func:`choose`.
+    """
+    chosen = choose(device)
+    if chosen.type != "cuda":
+        return
+    needed = numbers * precision(chosen).itemsize + _WORKING_ROOM
+    free = torch.cuda.mem_get_info(chosen)[0] + torch.cuda.memory_reserved(chosen)
+    if free < needed:
+        raise MeshKinError(
+            "memory-low",
+            f"The graphics card has {free / 2**30:.1f} GiB free; these features need {needed / 2**30:.1f}.",
+            "Close other programs, release GPU memory, or set the device to “cpu”.",
+        )
+
+
+def keep(load: Callable[..., T]) -> Callable[..., T]:
+    """A loading function that keeps what it loaded last, until :func:`release`."""
+    kept = lru_cache(maxsize=1)(load)
+    _kept.append(kept)
+    return kept
+
+
+def release() -> None:
+    """Forget what is kept and give back the memory that nothing refers to any more."""
+    for one in _kept:
+        one.cache_clear()
     gc.collect()
-    if device.type == "cuda":
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    elif device.type == "mps":
+    if torch.backends.mps.is_available():
         torch.mps.empty_cache()
 
 

@@ -1,15 +1,16 @@
 """What to compute as features, as plain JSON data: which views, which extractors, which of their layers.
 
-A recipe is ``{"name", "views", "resolution", "parts"}``. ``views`` is ``{"fibonacci": N}``,
-``{"rings": [[elevation in degrees, N], ...]}`` or, when no part looks at pictures, None; ``resolution`` is that of the
-rendered pictures, which all parts share. Each part names its ``extractor``, its ``weight`` beside the others, and
-every parameter that its extractor takes.
+A recipe is ``{"name", "views", "resolution", "parts"}``. ``views`` is as :func:`meshkin.views.of_recipe` takes it or,
+when no part looks at pictures, None; ``resolution`` is that of the rendered pictures, which all parts share. Each part
+names its ``extractor``, its ``weight`` beside the others, and every parameter that its extractor takes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from ..progress import Report, silent
 from .extractor import ImageExtractor, SurfaceExtractor
 from .parameters import CODE as EXTRACTOR_CODE
 from .parameters import STRIDES, STYLES, check_layers, check_stages
+from .profiles import check as check_diff3f
+from .profiles import profile as profile_of
 
 CODE = 1
 """Raised whenever the same recipe would give other features for a reason that no extractor's own ``CODE`` tells."""
@@ -38,11 +41,17 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "dinov2": {"weight": 0.5, "style": "normal", "background": 1.0, "resolution": RESOLUTION},
     "efficientnet": {"weight": 0.3, "stages": [2, 4], "style": "normal", "background": 1.0, "resolution": RESOLUTION},
     "geometric": {"weight": 1.0},
+    "diff3f": {"weight": 1.0},
 }
-"""Every extractor and its parameters."""
+"""Every extractor and its parameters; those of ``diff3f`` are in :mod:`meshkin.features.profiles`."""
+_AUTO = ("dinov2", "efficientnet", "geometric")
+_ROLES = {"base": "stable-diffusion", "depth": "controlnet", "normal": "controlnet", "dinov2": "dinov2"}
+"""The models of ``diff3f`` and what each must be."""
 _LAYERS = {"vit-s14-imgfocus": [9]}
 """Hidden states read where the last is not the best: this model was fine-tuned to tell object from background."""
-_PICTURES = ("dinov2", "efficientnet")
+_PICTURES = ("dinov2", "efficientnet", "diff3f")
+_PLACES = ("folder", "model", "licence", "compiled")
+"""What of a part does not change the features."""
 
 
 def resolve(
@@ -55,23 +64,31 @@ def resolve(
     resolution: int | None = None,
     style: str | None = None,
     background: float | None = None,
+    profile: str | None = None,
+    prompt: str = "",
+    settings: dict[str, Any] | None = None,
     online: bool = False,
     report: Report = silent,
 ) -> dict[str, Any]:
     """The full recipe for what a user asks for; models are located and checked here, before anything is rendered.
 
     Args:
-        name: an extractor ("dinov2", "efficientnet", "geometric"), several joined by "+", or "auto": all whose models
-            are there; "geometric" always is.
-        model: folder, name or hub id of the model for "dinov2" (for "efficientnet" when that is asked for without
-            "dinov2"); None for the default.
-        layers: hidden states to read of that model, or stages; None for the default.
+        name: an extractor ("dinov2", "efficientnet", "geometric", "diff3f"), several joined by "+", or "auto": all of
+            the first three whose models are there; "geometric" always is.
+        model: folder, name or hub id of the model for the first of "dinov2", "efficientnet" and "diff3f" that is asked
+            for (of the last the Stable Diffusion model); None for the default.
+        layers: hidden states to read of that model, or stages; None for the default. Those of the DINOv2 in "diff3f"
+            are among its settings.
         views: number of evenly spread views; None for the default.
         rings: (elevation in degrees, count) of rings of views, instead of ``views``.
         resolution: of the rendered pictures, pixels; None for what the extractors want. Each part uses the largest
             multiple of its cells that is not larger.
         style: of the pictures, see :mod:`meshkin.features.pictures`; None for the default.
         background: grey level behind the object, in [0, 1]; None for the default.
+        profile: of "diff3f", "fast" or "reference"; None for the first.
+        prompt: what the object is, in words, for "diff3f".
+        settings: of "diff3f", any of its parameters, and ``base``, ``depth``, ``normal``, ``dinov2``: folder, name or
+            hub id of each of its models.
         online: whether models may be fetched.
         report: told about a download; may raise Cancelled.
 
@@ -81,10 +98,18 @@ def resolve(
     """
     names = _names(name)
     chosen = next((one for one in _PICTURES if one in names), None)
+    if (profile or settings) and "diff3f" not in names:
+        raise InputError("features-option", f"“{name}” has no profile and no settings.", "Leave them out.")
     parts = []
+    placed: dict[str, Any] = {}
     for one in names:
         part: dict[str, Any] = {"extractor": one, **_DEFAULTS[one]}
-        if one in _PICTURES:
+        if one == "diff3f":
+            part |= _diff3f(profile or "fast", settings or {}, prompt, model if one == chosen else None, online, report)
+            placed = part.pop("views")
+            if resolution is not None:
+                part["resolution"] = max(resolution // 64, 1) * 64
+        elif one in _PICTURES:
             named = model if one == chosen else None
             try:
                 located = models.locate(one, named, online=online, report=report)
@@ -100,11 +125,11 @@ def resolve(
                 part["resolution"] = max(resolution // cell, 1) * cell
         parts.append(part)
     pictured = [part["resolution"] for part in parts if part["extractor"] in _PICTURES]
-    if layers is not None and not any(part["extractor"] == chosen for part in parts):
+    if layers is not None and (chosen == "diff3f" or not any(part["extractor"] == chosen for part in parts)):
         raise InputError("features-option", f"“{name}” has no layers to choose.", "Leave them out.")
     recipe = {
         "name": "+".join(part["extractor"] for part in parts),
-        "views": _views(views, rings) if pictured else None,
+        "views": _views(views, rings, placed) if pictured else None,
         "resolution": resolution or max(pictured, default=RESOLUTION),
         "parts": parts,
     }
@@ -123,12 +148,17 @@ def check(recipe: dict[str, Any]) -> dict[str, Any]:
         return recipe
     resolution, views = recipe["resolution"], recipe["views"]
     _require(_whole(resolution) and 16 <= resolution <= 8192, "resolution", resolution)
-    _require(isinstance(views, dict) and len(views) == 1, "views", views)
+    placing = {"distance", "angle"}
+    kinds = set(views) - placing if isinstance(views, dict) else set()
+    _require(len(kinds) == 1 and (set(views) & placing) in (set(), placing), "views", views)
+    if "distance" in views:
+        _require(_number(views["distance"]) and 0.5 < views["distance"] < 100, "distance", views["distance"])
+        _require(_number(views["angle"]) and 1 <= views["angle"] < 180, "angle", views["angle"])
     if "rings" in views:
         good = [len(ring) == 2 and -90 <= ring[0] <= 90 and _whole(ring[1]) and ring[1] > 0 for ring in views["rings"]]
         _require(bool(good) and all(good), "rings", views["rings"])
     else:
-        count = views.get("fibonacci")
+        count = views.get("fibonacci", views.get("grid"))
         _require(_whole(count) and 1 <= count <= 1000, "views", count)
     return recipe
 
@@ -149,6 +179,10 @@ def _built(text: str, device: str) -> ImageExtractor | SurfaceExtractor:
         from .geometric import Geometric
 
         return Geometric()
+    if part["extractor"] == "diff3f":
+        from .diff3f import Diff3F
+
+        return Diff3F(part, device)
     folder, checksum = Path(part["folder"]), part["checksum"]
     look = {name: part[name] for name in ("style", "background", "resolution")}
     if part["extractor"] == "dinov2":
@@ -165,6 +199,25 @@ def wants_colour(recipe: dict[str, Any]) -> bool:
     return any(part.get("style") == "textured" for part in recipe["parts"])
 
 
+def release() -> None:
+    """Forget the models that are kept, and give their memory back: the graphics card is Blender's then."""
+    _built.cache_clear()
+    if devices := sys.modules.get(f"{__package__}.devices"):
+        devices.release()
+
+
+def check_memory(recipe: dict[str, Any], device: str) -> None:
+    """Raise MeshKinError ``memory-low`` where a graphics card has no room for what must be on it at once."""
+    for part in recipe["parts"]:
+        if part["extractor"] == "diff3f":
+            from .devices import check_room
+
+            folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
+            networks = [folders["base"] / "unet", *(folders[role] for role in ("depth", "normal") if role in folders)]
+            shapes = [models.tensor_shapes(models.weights_file(folder)).values() for folder in networks]
+            check_room(device, sum(math.prod(shape) for each in shapes for shape in each))
+
+
 def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
     """Name in the cache of the features of a shape by a recipe, 32 hex digits.
 
@@ -176,8 +229,7 @@ def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
         shape: the mesh's :attr:`meshkin.snapshot.Snapshot.key`.
         look: content hash of its materials; counts only where the recipe wants colour.
     """
-    places = ("folder", "model", "licence")
-    parts = [{name: value for name, value in part.items() if name not in places} for part in recipe["parts"]]
+    parts = [_lasting(part) for part in recipe["parts"]]
     codes = {part["extractor"]: EXTRACTOR_CODE[part["extractor"]] for part in parts}
     seen = [shape, look] if wants_colour(recipe) else shape
     text = json.dumps([CODE, codes, seen, recipe["views"], recipe["resolution"], parts], sort_keys=True)
@@ -186,7 +238,7 @@ def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
 
 def _names(text: str) -> list[str]:
     """The extractors in "a+b"; raises InputError ``features-unknown``."""
-    names = list(_DEFAULTS) if text == "auto" else [name.strip() for name in text.split("+")]
+    names = list(_AUTO) if text == "auto" else [name.strip() for name in text.split("+")]
     unknown = [name for name in names if name not in _DEFAULTS]
     if unknown or len(set(names)) < len(names):
         raise _unknown(text)
@@ -197,7 +249,7 @@ def _unknown(text: str) -> InputError:
     return InputError(
         "features-unknown",
         f"There are no features “{text}”.",
-        f"Choose auto, {', '.join(_DEFAULTS)}, or several of the last three joined by “+”.",
+        f"Choose auto, {', '.join(_DEFAULTS)}, or several of the last {len(_DEFAULTS)} joined by “+”.",
     )
 
 
@@ -217,8 +269,50 @@ def _model(located: models.Located, layers: Sequence[int] | None) -> dict[str, A
     return found
 
 
-def _views(views: int | None, rings: Sequence[Sequence[float]] | None) -> dict[str, Any]:
-    return {"rings": [list(ring) for ring in rings]} if rings else {"fibonacci": VIEWS if views is None else views}
+def _views(views: int | None, rings: Sequence[Sequence[float]] | None, placed: dict[str, Any]) -> dict[str, Any]:
+    """The views asked for; ``placed`` says which where the user does not, and how the cameras stand."""
+    standing = {name: value for name, value in placed.items() if name in ("distance", "angle")}
+    if rings:
+        return {"rings": [list(ring) for ring in rings], **standing}
+    if not placed:
+        return {"fibonacci": VIEWS if views is None else views}
+    kind = "grid" if "grid" in placed else "fibonacci"
+    return {kind: placed[kind] if views is None else views, **standing}
+
+
+def _diff3f(
+    profile: str, settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: Report
+) -> dict[str, Any]:
+    """The parameters of ``diff3f``, its ``views`` among them, and its ``models`` by role."""
+    part = profile_of(profile)
+    chosen: dict[str, Any] = {"base": model, "depth": None, "normal": None, "dinov2": None}
+    for name, value in {"prompt": prompt or part["prompt"], **settings}.items():
+        if name in chosen:
+            chosen[name] = str(value)
+        elif name in part or name == "weight":
+            part[name] = value
+        else:
+            known = ", ".join(sorted([*part, *chosen]))
+            raise InputError("features-option", f"diff3f has no setting “{name}”.", f"It has {known}.")
+    check_diff3f({"weight": 1.0, **part})
+    needless = [role for role, scale in zip(("depth", "normal"), part["controls"], strict=True) if scale == 0]
+    needless += ["dinov2"] if part["fusion"] == 0 else []
+    part["models"] = {}
+    for role, kind in _ROLES.items():
+        if role not in needless:
+            located = models.locate(kind, chosen[role] or models.DIFF3F[role], online=online, report=report)
+            part["models"][role] = {"model": located.name, "folder": str(located.folder)}
+            part["models"][role] |= {"checksum": located.checksum, "licence": located.licence}
+    if "dinov2" in part["models"] and not part["layers"]:
+        folder = Path(part["models"]["dinov2"]["folder"])
+        part["layers"] = [int(models.config(folder).get("num_hidden_layers", 12))]
+    return part
+
+
+def _lasting(part: dict[str, Any]) -> dict[str, Any]:
+    """A part without what does not change the features, at any depth."""
+    kept = {name: value for name, value in part.items() if name not in _PLACES}
+    return {name: _lasting(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
 def _cell(part: dict[str, Any]) -> int:
@@ -232,6 +326,9 @@ def _check_part(part: dict[str, Any]) -> None:
     extractor = part.get("extractor")
     if extractor not in _DEFAULTS:
         raise _unknown(str(extractor))
+    if extractor == "diff3f":
+        _check_diff3f(part)
+        return
     layers = "layers" if extractor == "dinov2" else "stages"
     known = {"extractor", *_DEFAULTS[extractor]}
     if extractor in _PICTURES:
@@ -250,6 +347,26 @@ def _check_part(part: dict[str, Any]) -> None:
     _require(part["style"] in STYLES, "style", part["style"])
     _require(_number(part["background"]) and 0 <= part["background"] <= 1, "background", part["background"])
     _require(_whole(resolution) and 0 < resolution <= 8192 and resolution % cell == 0, "resolution", resolution)
+
+
+def _check_diff3f(part: dict[str, Any]) -> None:
+    """Whether the values can be, and the models go together: known from their configurations alone."""
+    check_diff3f(part)
+    folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
+    unet = models.config(folders["base"] / "unet")
+    for role in ("depth", "normal"):
+        control = models.config(folders[role]) if role in folders else unet
+        for name in ("cross_attention_dim", "block_out_channels"):
+            if control.get(name) != unet.get(name):
+                raise ModelError(
+                    "model-wrong",
+                    f"The ControlNet in {folders[role]} is not made for the model in {folders['base']}.",
+                    "Choose one for Stable Diffusion 1.5.",
+                )
+    if "dinov2" in folders:
+        check_layers(folders["dinov2"], part["layers"])
+        patch = int(models.config(folders["dinov2"]).get("patch_size", 14))
+        _require(part["dino_resolution"] % patch == 0, "dino_resolution", part["dino_resolution"])
 
 
 def _number(value: Any) -> bool:

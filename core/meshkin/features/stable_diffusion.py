@@ -250,26 +250,20 @@ class StableDiffusion:
         latents: torch.Tensor,
         eta: float = 0.0,
         noise: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Latents (n, 4, h, w) one DDIM step cleaner, of the schedule that :meth:`timesteps` set last."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents (n, 4, h, w) one DDIM step cleaner, of the schedule that :meth:`timesteps` set last; and the clean
+        latents that this step foresees."""
         extra = noise.to(self.device) if noise is not None and eta > 0 else None
-        cleaner: torch.Tensor = self._scheduler.step(
+        cleaner, clean = self._scheduler.step(
             prediction, step, latents, eta=eta, variance_noise=extra, return_dict=False
-        )[0]
-        return cleaner
+        )
+        return cleaner, clean
 
     def rows(self, size: tuple[int, int]) -> int:
         """How many latents of ``size`` (h, w) the memory allows :meth:`evaluate` to look at in one batch."""
         self._use("_unet", "_controls")
         fitting = self._fitting(("_unet",), self._row_bytes(torch.empty((1, 4, *size), device="meta")))
         return min(fitting, self._batch or fitting)
-
-    def release(self) -> None:
-        """Free all that lies on the device; the object is of no use afterwards."""
-        self._texts.clear()
-        for name in ("_text_encoder", "_vae", "_unet", "_controls", "_tokenizer"):
-            self.__dict__.pop(name, None)
-        devices.free(self.device)
 
     # How it is done ----------------------------------------------------------------------------------------------
 
@@ -318,7 +312,7 @@ class StableDiffusion:
     ) -> list[Any]:
         """What ``run`` gives for each batch with these networks; a size that was too large is not tried again."""
         self._use(*networks)
-        size = min(self._fitting(networks, row_bytes), self._batch or count)
+        size = min(self._sizes.get(networks[0], count), self._fitting(networks, row_bytes), self._batch or count)
         found = []
         try:
             for rows, one in devices.in_batches(count, size, run, silent, ""):
@@ -333,6 +327,8 @@ class StableDiffusion:
         return found
 
     def _fitting(self, networks: tuple[str, ...], row_bytes: int) -> int:
+        if self.device.type == "cpu":
+            return self._batch or 1  # more at a time are no faster there, and one stops soonest when cancelled
         return self._sizes.get(networks[0]) or devices.batch_size(self.device, row_bytes)
 
     def _row_bytes(self, latents: torch.Tensor) -> int:
@@ -383,6 +379,20 @@ class StableDiffusion:
                 for network in self._networks()[name]:
                     if next(network.parameters()).device.type != place.type:
                         network.to(place)
+
+
+@devices.keep
+def load(
+    folder: Path,
+    controls: tuple[Path, ...] = (),
+    unet: Path | None = None,
+    device: str = "auto",
+    compiled: bool = False,
+    batch: int | None = None,
+) -> StableDiffusion:
+    """A :class:`StableDiffusion`, the last one again where it is the same: loading takes long, and there is room for
+    one only."""
+    return StableDiffusion(folder, controls, unet, device, compiled, batch)
 
 
 class _EnoughError(Exception):

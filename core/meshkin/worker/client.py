@@ -352,6 +352,11 @@ def shared(python: Path | None = None) -> Worker:
     return _shared
 
 
+def running() -> bool:
+    """Whether the shared worker is there."""
+    return _shared is not None and _shared.alive
+
+
 def stop() -> None:
     """End the shared worker, if there is one."""
     global _shared

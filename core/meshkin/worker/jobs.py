@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,9 +42,10 @@ def plan(arguments: Arguments, report: Report) -> Result:
         choose(arguments["device"])
     chosen = recipe.resolve(**arguments["choice"], report=report)
     key = recipe.key(chosen, arguments["shape"], arguments.get("look", ""))
-    path, wants_colour = cache.features_path(key), recipe.wants_colour(chosen)
-    there = str(path) if cache.usable(key) else None
-    return {"recipe": chosen, "key": key, "features": there, "wants_colour": wants_colour}
+    there = str(cache.features_path(key)) if cache.usable(key) else None
+    if there is None:
+        recipe.check_memory(chosen, arguments["device"])
+    return {"recipe": chosen, "key": key, "features": there, "wants_colour": recipe.wants_colour(chosen)}
 
 
 def features(arguments: Arguments, report: Report) -> Result:
@@ -55,8 +58,23 @@ def features(arguments: Arguments, report: Report) -> Result:
 
     snapshot = Snapshot.load(Path(arguments["snapshot"]))
     passes = Passes.load(Path(arguments["passes"])) if arguments["passes"] else None
-    found = compute(snapshot, arguments["recipe"], passes, arguments["device"], report)
-    return {"features": str(cache.save(arguments["key"], found))}
+    key = arguments["key"]
+    partial, painted = cache.partial_folder(key), cache.painted_folder(key)
+    found = compute(snapshot, arguments["recipe"], passes, arguments["device"], report, partial, painted)
+    path = cache.save(key, found)
+    shutil.rmtree(partial, ignore_errors=True)
+    return {"features": str(path), "painted": str(painted) if painted.is_dir() else None}
+
+
+def release(arguments: Arguments, report: Report) -> Result:
+    """Forget all models, so that their memory, on a graphics card or not, is free; how many ``bytes`` of a card's."""
+    from ..features import recipe
+
+    torch = sys.modules.get("torch")
+    used = torch.cuda.memory_reserved if torch and torch.cuda.is_available() else int
+    before = used()
+    recipe.release()
+    return {"bytes": before - used()}
 
 
 def colours(arguments: Arguments, report: Report) -> Result:
@@ -263,7 +281,6 @@ def cache_clear(arguments: Arguments, report: Report) -> Result:
 def doctor(arguments: Arguments, report: Report) -> Result:
     """What this worker has: Python, libraries, devices, memory."""
     import platform
-    import sys
     from importlib import metadata
 
     import torch
@@ -286,6 +303,7 @@ def doctor(arguments: Arguments, report: Report) -> Result:
 JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "plan": plan,
     "features": features,
+    "release": release,
     "colours": colours,
     "match": match,
     "compose": compose,
