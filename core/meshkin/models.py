@@ -248,6 +248,7 @@ def kind_in(folder: Path) -> str:
     """
     if (folder / "unet" / CONFIG).exists():
         for part in PARTS:
+            config(folder / part)
             tensor_shapes(weights_file(folder / part))
         for name in _PARTS_FILES:
             if not (folder / name).is_file():

@@ -397,7 +397,8 @@ def _settings(options: Options) -> dict[str, Any]:
     return {**{name: value for name, value in named.items() if value is not None}, **options.settings}
 
 
-_NAMELESS = set(["mesh", "object", "obj", "geo", "geometry", "cube", "sphere", "ico", "uv", "plane", "cylinder", "cone", "torus", "low", "high", "poly", "lod"])
+_NAMELESS = {"mesh", "object", "obj", "geo", "cube", "sphere", "icosphere", "plane", "cylinder", "low", "high", "poly"}
+"""Words in objects' names that do not say what they are."""
 
 
 def _in_words(name: str) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import diffusers
 import small_models
 import torch
+import transformers
 from diffusers import AutoencoderKL, ControlNetModel, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -18,8 +20,15 @@ WIDTHS = (32, 64, 96, 96)
 TEXT = 32
 
 
+def quiet() -> None:
+    """Keep the libraries from drawing bars while they save."""
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.disable_progress_bar()
+
+
 def everything(folder: Path, seed: int = 0) -> dict[str, str]:
     """Save one model of each kind that ``diff3f`` reads below ``folder``; their folders by role."""
+    quiet()
     folders = {name: folder / name for name in ("base", "depth", "normal", "dinov2")}
     base(folders["base"], seed)
     control(folders["depth"], seed + 1)
@@ -31,11 +40,12 @@ def everything(folder: Path, seed: int = 0) -> dict[str, str]:
 def base(folder: Path, seed: int = 0) -> None:
     """Save a Stable Diffusion model in the layout of ``diffusers``."""
     unet(folder / "unet", seed)
+    torch.manual_seed(seed)
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8, 8, 16, 16),
-        norm_num_groups=4,
+        block_out_channels=(16, 16, 32, 32),
+        norm_num_groups=2,  # of fewer than eight channels, a group on a plain background amplifies rounding
         latent_channels=4,
         layers_per_block=1,
     )
@@ -52,11 +62,12 @@ def base(folder: Path, seed: int = 0) -> None:
 
 def unet(folder: Path, seed: int = 0) -> None:
     """Save a UNet alone."""
+    torch.manual_seed(seed)
     network = UNet2DConditionModel(
         block_out_channels=WIDTHS,
         cross_attention_dim=TEXT,
         attention_head_dim=4,
-        norm_num_groups=8,
+        norm_num_groups=4,
         sample_size=64,
     )
     _randomise(network, seed).save_pretrained(folder)
@@ -64,13 +75,16 @@ def unet(folder: Path, seed: int = 0) -> None:
 
 def control(folder: Path, seed: int = 0) -> None:
     """Save a ControlNet; unlike a new one, it has something to say."""
+    torch.manual_seed(seed)
     network = ControlNetModel(
         block_out_channels=WIDTHS,
         cross_attention_dim=TEXT,
         attention_head_dim=4,
-        norm_num_groups=8,
+        norm_num_groups=4,
         conditioning_embedding_out_channels=(8, 16, 16, 32),
     )
+    with torch.no_grad():
+        network.controlnet_cond_embedding.conv_out.weight.normal_(0, 0.5)
     _randomise(network, seed).save_pretrained(folder)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from rays import cast
 from scipy.sparse import csgraph
 from scipy.spatial import Delaunay
 
@@ -50,27 +51,6 @@ def joined(*meshes: tuple[Array, Array]) -> tuple[Array, Array]:
 
 def parts_of(vertices: Array, faces: Array) -> Array:
     return csgraph.connected_components(surface.edge_graph(vertices, faces), directed=False)[1]
-
-
-def cast(views: Views, vertices: Array, faces: Array) -> tuple[Array, Array, Array]:
-    """Depth (N, H, W) in radii, face (N, H, W) and surface point (N, H, W, 3) at each pixel's centre."""
-    size = views.resolution
-    axis = (np.arange(size) + 0.5) / size
-    x, y = np.meshgrid(axis, axis)
-    tree = igl.AABB()
-    tree.init(vertices, faces)
-    depth, face = np.empty((len(views), size, size), np.float32), np.empty((len(views), size, size), np.int32)
-    point = np.empty((len(views), size, size, 3))
-    for view, rotation in enumerate(views.rotation):
-        shift, zoom = views.shift[view], views.zoom[view]
-        ray = np.stack(((x - 0.5 + shift[0]) / zoom, (0.5 - y + shift[1]) / zoom, -np.ones_like(x)), axis=-1)
-        direction = np.ascontiguousarray(ray.reshape(-1, 3) @ rotation) * views.radius
-        eye = views.centre + views.radius * DISTANCE * rotation[2]
-        hit, distance, _ = tree.intersect_ray_first(vertices, faces, np.tile(eye, (size * size, 1)), direction)
-        depth[view] = np.where(hit >= 0, distance, np.inf).reshape(size, size)
-        face[view] = hit.reshape(size, size)
-        point[view] = (eye + np.where(hit >= 0, distance, 0)[:, None] * direction).reshape(size, size, 3)
-    return depth, face, point
 
 
 def batches(maps: list[Array], dtype: torch.dtype = torch.float32, size: int = 5) -> Iterator[Grids]:

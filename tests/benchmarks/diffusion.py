@@ -1,0 +1,276 @@
+"""How fast Diff3F runs, with networks of full size and random weights: speed does not depend on the weights.
+
+Both profiles, from rendered passes to features of the vertices, and beside them in the same run the published loop: one
+view at a time, two branches, full decode, all networks moved to and from the device for each view, maps as large as
+the picture. On CUDA also the peak of the memory, the share of the device's own matrix rate that the denoising loop
+reaches, and what compiling costs at the start. Without CUDA only ``--small`` is practical: narrow networks, few
+views; its times tell that everything runs, and how the loops compare, but nothing of a graphics card.
+
+    python tests/benchmarks/diffusion.py [--small] [--views N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, PNDMScheduler, UNet2DConditionModel
+from diffusers import StableDiffusionControlNetImg2ImgPipeline as Pipeline
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, Dinov2Config, Dinov2Model
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "plain"))
+import rays
+import shapes
+import small_diffusion
+
+from meshkin.features import published, recipe
+from meshkin.features.compute import compute
+from meshkin.features.diff3f import Diff3F
+from meshkin.features.extractor import ViewImages
+from meshkin.progress import silent
+from meshkin.views import Views, of_recipe
+
+TARGETS = {"reference": (12.0, 15), "fast": (2.0, 80)}
+"""Seconds a shape on one H100, and times the published loop's speed."""
+RATE_TARGET = 0.35
+
+
+def full_size(folder: Path) -> dict[str, str]:
+    """The architectures of Stable Diffusion 1.5, its two ControlNets and DINOv2 ViT-B/14, saved in half precision."""
+    folders = {name: folder / name for name in ("base", "depth", "normal", "dinov2")}
+    heads = {"cross_attention_dim": 768, "attention_head_dim": 8}
+    UNet2DConditionModel(sample_size=64, **heads).half().save_pretrained(folders["base"] / "unet")
+    AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        sample_size=512,
+    ).half().save_pretrained(folders["base"] / "vae")
+    text = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12}
+    CLIPTextModel(CLIPTextConfig(**text)).half().save_pretrained(folders["base"] / "text_encoder")
+    small_diffusion._tokenizer(folders["base"] / "tokenizer")
+    PNDMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+    ).save_pretrained(folders["base"] / "scheduler")
+    for name in ("depth", "normal"):
+        ControlNetModel(**heads).half().save_pretrained(folders[name])
+    Dinov2Model(Dinov2Config(hidden_size=768, num_attention_heads=12, image_size=518)).save_pretrained(
+        folders["dinov2"]
+    )
+    return {name: str(path) for name, path in folders.items()}
+
+
+class Published:
+    """The published loop on one device."""
+
+    def __init__(self, folders: dict[str, str], part: dict[str, Any], device: torch.device) -> None:
+        base, dtype = Path(folders["base"]), torch.float16 if device.type == "cuda" else torch.float32
+        half = {"torch_dtype": dtype}
+        self.pipe = Pipeline(
+            vae=AutoencoderKL.from_pretrained(base / "vae", **half),
+            text_encoder=CLIPTextModel.from_pretrained(base / "text_encoder", dtype=dtype),
+            tokenizer=CLIPTokenizer.from_pretrained(base / "tokenizer"),
+            unet=UNet2DConditionModel.from_pretrained(base / "unet", **half),
+            controlnet=[ControlNetModel.from_pretrained(folders[name], **half) for name in ("depth", "normal")],
+            scheduler=DDIMScheduler.from_pretrained(base / "scheduler"),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+        self.pipe.set_progress_bar_config(disable=True)
+        if device.type == "cuda":
+            self.pipe.enable_model_cpu_offload()
+        self.dino = Dinov2Model.from_pretrained(folders["dinov2"]).to(device).eval()
+        self.part, self.device = part, device
+        self.seen: list[torch.Tensor] = []
+        self.pipe.unet.up_blocks[1].register_forward_hook(
+            lambda module, arguments, output: self.seen.append(output[:1].clone())
+        )
+
+    @torch.no_grad()
+    def view(self, images: ViewImages, vertices: np.ndarray[Any, Any], total: torch.Tensor) -> None:
+        """Paint one view and add its features to the vertices."""
+        from PIL import Image
+
+        assert images.views is not None
+        made = [published.shaded_picture(images), published.depth_picture(images), published.normal_picture(images)]
+        start, depth, normal = (
+            Image.fromarray((one[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()) for one in made
+        )
+        self.seen.clear()
+        torch.manual_seed(60)
+        part = self.part
+        painted = self.pipe(
+            "object", negative_prompt=part["negative"], num_inference_steps=part["steps"], image=start,
+            control_image=[depth, normal], guidance_scale=7, eta=1,
+        ).images[0]  # fmt: skip
+        steps = self.seen[-len(self.seen) * 3 // 4 :]
+        weights = torch.linspace(0.1, 1, len(steps))
+        summed = sum(functional.normalize(one, dim=1) * weight for one, weight in zip(steps, weights, strict=True))
+        size = images.depth.shape[1:]
+        resized = painted.resize((part["dino_resolution"],) * 2, Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None].float().to(self.device) / 255 - 0.45
+        tokens = self.dino(pixels).last_hidden_state[:, 1:]
+        side = int(tokens.shape[1] ** 0.5)
+        patches = tokens.reshape(1, side, side, -1).permute(0, 3, 1, 2)
+        large = [functional.interpolate(one.float(), size, mode="bilinear") for one in (summed, patches)]
+        both = torch.cat([0.5 * functional.normalize(one, dim=1) for one in large], dim=1)[0].flatten(1).cpu()
+        radius = 0.01 * published.diameter(vertices)
+        pixel = published.pixel_of_vertex(vertices, images.views, 0, images.depth[0], radius)
+        reached = torch.from_numpy(np.flatnonzero(pixel >= 0))
+        total[reached, : len(both)] += both[:, torch.from_numpy(pixel)[reached]].T
+
+
+def seconds(device: torch.device, run: Callable[[], object]) -> float:
+    """How long ``run`` takes, all that it started on the device included."""
+    for synchronise in (True, False):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if synchronise:
+            started = time.perf_counter()
+            run()
+    return time.perf_counter() - started
+
+
+def matrix_rate(device: torch.device) -> float:
+    """Operations a second of a large bf16 matrix product on the device itself."""
+    size = 8192
+    one = torch.randn((size, size), device=device, dtype=torch.bfloat16)
+    run = lambda: [one @ one for _ in range(10)]  # noqa: E731
+    run()
+    return 10 * 2 * size**3 / statistics.median(seconds(device, run) for _ in range(5))
+
+
+def operations(extractor: Diff3F, images: ViewImages) -> int:
+    """Floating-point operations of one view in the denoising loop."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    one = images.take([0])
+    start, controls = extractor.conditioning(one)
+    decode, dino = extractor._sd.decode, extractor._dinov2
+    extractor._sd.decode = lambda latents: torch.zeros((1, 3, 8, 8))  # type: ignore[method-assign]
+    extractor._dinov2 = None  # counted is the loop, not what comes after it
+    try:
+        with FlopCounterMode(display=False) as counter:
+            extractor.paint(start, controls, extractor.noise(one))
+    finally:
+        extractor._sd.decode, extractor._dinov2 = decode, dino  # type: ignore[method-assign]
+    return int(counter.get_total_flops())
+
+
+def images_of(shape: Any, views: Views) -> tuple[ViewImages, Any]:
+    seen = rays.passes(shape, views)
+    return ViewImages(seen.normal, seen.depth, views=views), seen
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--small", action="store_true", help="narrow networks, 128 px, few views")
+    parser.add_argument("--views", type=int, default=0, help="views of the profiles; default theirs, or 8 when small")
+    parser.add_argument("--published-views", type=int, default=3, help="how many views the published loop is timed on")
+    arguments = parser.parse_args()
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda" if cuda else "cpu")
+    if not cuda and not arguments.small:
+        raise SystemExit("There is no CUDA device: run with --small.")
+    if not cuda:
+        torch.set_num_threads(1)
+    name = torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} cores ({platform.machine()}), no GPU"
+    size = {"resolution": 128, "dino_resolution": 70} if arguments.small else {}
+    shape = shapes.bumpy(shapes.sphere(32, 16) if arguments.small else shapes.sphere(160, 80))
+    print(
+        f"{name}; torch {torch.__version__}; {'SMALL networks, 128 px' if arguments.small else 'full size, 512 px'}; "
+    )
+    print(f"{len(shape.vertices)} vertices; medians of 3 runs, after one to warm up\n")
+    rate = matrix_rate(device) if cuda else 0.0
+    if rate:
+        print(f"bf16 matrix rate of the device: {rate / 1e12:.0f} TFLOP/s\n")
+    with tempfile.TemporaryDirectory() as folder:
+        small_diffusion.quiet()
+        make = small_diffusion.everything if arguments.small else full_size
+        folders = make(Path(folder))
+        loop_second = measure_published(folders, size, shape, device, arguments.published_views)
+        print(f"{'':28}{'views':>6}{'s a view':>10}{'s a shape':>11}{'beside published':>18}{'peak GB':>9}{'rate':>7}")
+        whole = loop_second * 100
+        timed = f"(timed on {arguments.published_views} views)"
+        print(f"{'published loop':28}{100:6}{loop_second:10.3f}{whole:11.2f}{1.0:18.1f}  {timed}")
+        for profile in ("reference", "fast"):
+            measure(profile, folders, size, shape, device, arguments, whole, rate)
+        if cuda:
+            measure_compiling(folders, size, shape, device)
+
+
+def measure_published(
+    folders: dict[str, str], size: dict[str, int], shape: Any, device: torch.device, count: int
+) -> float:
+    """Seconds that the published loop takes for a view."""
+    chosen = recipe.resolve("diff3f", profile="reference", views=9, settings={**folders, **size})
+    images, _ = images_of(shape, of_recipe(shape, chosen))
+    loop = Published(folders, chosen["parts"][0], device)
+    vertices = shape.vertices.astype(np.float64)
+    total = torch.zeros((len(vertices), 2048))
+    loop.view(images.take([0]), vertices, total)
+    return statistics.median(
+        seconds(device, lambda view=view: loop.view(images.take([view]), vertices, total)) for view in range(count)
+    )
+
+
+def measure(
+    profile: str, folders: dict[str, str], size: dict[str, int], shape: Any, device: torch.device,
+    arguments: argparse.Namespace, published_shape: float, rate: float,
+) -> None:  # fmt: skip
+    """Print a profile's line."""
+    views = arguments.views or ((100 if profile == "reference" else 24) if not arguments.small else 9)
+    chosen = recipe.resolve("diff3f", profile=profile, views=views, settings={**folders, **size})
+    images, seen = images_of(shape, of_recipe(shape, chosen))
+    count = len(images.normal)
+    run = lambda: compute(shape, chosen, seen, str(device))  # noqa: E731
+    run()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    taken = statistics.median(seconds(device, run) for _ in range(3))
+    peak = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else 0.0
+    extractor = recipe.build(chosen["parts"][0], str(device))
+    assert isinstance(extractor, Diff3F)
+    share = ""
+    if rate:
+        loop = seconds(device, lambda: list(extractor.extract(images, silent)))
+        share = f"{operations(extractor, images) * count / loop / rate:7.0%}"
+    # The published loop computes its repeated views again: beside it counts a whole shape.
+    faster = published_shape / taken if not arguments.small else published_shape / 100 / (taken / count)
+    print(f"{profile:28}{count:6}{taken / count:10.3f}{taken:11.2f}{faster:18.1f}{peak:9.1f}{share}")
+    if rate:
+        limit, times = TARGETS[profile]
+        verdicts = [
+            f"{what} {'met' if good else 'MISSED'}"
+            for what, good in ((f"{limit:.0f} s", taken <= limit), (f"{times} times", faster >= times))
+        ]
+        print(f"{'':28}targets: {', '.join(verdicts)}, {RATE_TARGET:.0%} of the rate: see the last column")
+
+
+def measure_compiling(folders: dict[str, str], size: dict[str, int], shape: Any, device: torch.device) -> None:
+    """Print what compiling the attention blocks costs at the start, and what it gives."""
+    recipe.release()
+    chosen = recipe.resolve("diff3f", views=24, settings={**folders, **size, "compiled": True})
+    images, _ = images_of(shape, of_recipe(shape, chosen))
+    extractor = recipe.build(chosen["parts"][0], str(device))
+    assert isinstance(extractor, Diff3F)
+    first, second = (seconds(device, lambda: list(extractor.extract(images, silent))) for _ in range(2))
+    print(f"\ncompiled, fast: first shape {first:.1f} s, second {second:.2f} s: {first - second:.1f} s to start")
+
+
+if __name__ == "__main__":
+    main()
