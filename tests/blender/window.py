@@ -226,7 +226,49 @@ def disabling_cancels() -> Wait:
     assert hasattr(bpy.types.Scene, "meshkin")
 
 
+def point_pairs_are_clicked() -> Wait:
+    """A click on each object makes a pair, a click beside them none; Esc ends it, each pair is one undo step."""
+    from bpy_extras import view3d_utils
+
+    bpy.ops.wm.read_homefile(use_factory_startup=False)
+    yield 0.5
+    one = bpy.data.objects["Cube"]
+    two = one.copy()
+    bpy.context.scene.collection.objects.link(two)
+    two.location.x = 5
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target = one, two
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.view3d.view_axis(type="FRONT")
+        bpy.ops.view3d.view_all()
+    yield 1.0
+    bpy.ops.ed.undo_push(message="Two cubes")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        assert bpy.ops.meshkin.pick_pairs("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
+    for point in ((0.9, -1, 0.9), (2.5, 0, 6), (5.9, -1, -0.9)):
+        spot = view3d_utils.location_3d_to_region_2d(region, area.spaces.active.region_3d, point)
+        at = {"x": int(region.x + spot.x), "y": int(region.y + spot.y)}
+        for kind, value in (("MOUSEMOVE", "NOTHING"), ("LEFTMOUSE", "PRESS"), ("LEFTMOUSE", "RELEASE")):
+            window.event_simulate(type=kind, value=value, **at)
+            yield 0.2
+    press("ESC")
+    yield 0.3
+    places = {}
+    for obj in bpy.data.objects:
+        if obj.type == "EMPTY":
+            places[obj.parent.name] = tuple(round(value) for value in obj.matrix_world.translation)
+    assert places == {"Cube": (1, -1, 1), "Cube.001": (6, -1, -1)}, places
+    press("Z", ctrl=True)
+    yield 0.5
+    assert not [obj for obj in bpy.data.objects if obj.type == "EMPTY"]
+    assert "Cube.001" in bpy.data.objects
+
+
 CHECKS = (
+    point_pairs_are_clicked,
     to_the_end_and_undone,
     escape_cancels,
     the_button_cancels,
