@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
-from . import properties, status
+from . import preferences, properties, status
 from .operators import _busy, _Explained, _locked, _missing, _options, _SceneJob
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class _Quick(_Explained, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         from meshkin.errors import MeshKinError
 
+        preferences.apply(context)
         try:
             told = self.act(context)
         except MeshKinError as error:
@@ -153,7 +154,8 @@ class MESHKIN_OT_pick_pairs(_Explained, bpy.types.Operator):
         lines.mark([])
         if context.window:
             context.window.cursor_modal_restore()
-        context.workspace.status_text_set(None)
+        if context.workspace:
+            context.workspace.status_text_set(None)
         status.redraw()
         return {"FINISHED"} if self._count else {"CANCELLED"}
 
