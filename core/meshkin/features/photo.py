@@ -1,0 +1,151 @@
+"""A photograph described as renders are: read, framed around its object, given to the same extractors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..errors import InputError
+from ..progress import Report
+from ..views import BORDER
+from .extractor import ImageExtractor, ViewImages
+from .recipe import build
+
+SMALLEST = 16
+"""Pixels that a photograph must have each way."""
+LARGEST = 2048
+"""Longer side to which a larger photograph is reduced: no extractor sees more."""
+GRID = 96
+"""Cells each way in which a framed photograph is described."""
+
+Window = tuple[int, int, int]
+"""Row and column of the upper left corner and side of a square of pixels; it may stand out of the photograph."""
+
+
+def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """An image file: its colours (H, W, 3), upright, and where it is opaque (H, W), None where that is everywhere.
+
+    Raises InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``.
+    """
+    image = _open(path)
+    if min(image.size) < SMALLEST:
+        raise InputError(
+            "photo-small",
+            f"{path} is only {image.width} by {image.height} pixels large.",
+            f"Use a picture of at least {SMALLEST} by {SMALLEST}.",
+        )
+    image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    pixels = np.array(image.convert("RGBA"))
+    opaque = pixels[..., 3] >= 128
+    return np.ascontiguousarray(pixels[..., :3]), None if opaque.all() else opaque
+
+
+def load_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where a mask image is white, or, if it has transparent places, opaque; bool, resized to ``shape`` (H, W).
+
+    Raises InputError as :func:`load`, and ``mask-differs`` when it is not shaped like the photograph.
+    """
+    image = _open(path)
+    height, width = shape
+    if abs(image.width * height - image.height * width) > 0.02 * image.width * height:
+        raise InputError(
+            "mask-differs",
+            f"The mask {path} is not shaped like the photograph: {image.width} by {image.height} pixels.",
+            "Make the mask from the photograph.",
+        )
+    pixels = np.array(image.convert("RGBA").resize((width, height), Image.Resampling.BILINEAR))
+    if (pixels[..., 3] < 128).any():
+        return pixels[..., 3] >= 128
+    return np.array(Image.fromarray(pixels).convert("L")) >= 128
+
+
+def check_mask(mask: NDArray[np.bool_], what: str) -> NDArray[np.bool_]:
+    """The mask, if something is in it; raises InputError ``mask-empty``."""
+    if mask.sum() < SMALLEST:
+        raise InputError("mask-empty", f"{what} shows no object.", "Paint the object white on black.")
+    return mask
+
+
+def window(mask: NDArray[np.bool_], border: float = BORDER) -> Window:
+    """The square that frames what is in the mask as renders are framed: ``border`` of its side is left free."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    low, high = np.array((rows[0], columns[0])), np.array((rows[-1], columns[-1])) + 1
+    side = int(np.ceil((high - low).max() / (1 - 2 * border)))
+    top, left = ((low + high - side) // 2).tolist()
+    return top, left, side
+
+
+def describe(
+    colour: NDArray[np.uint8],
+    inside: NDArray[np.bool_],
+    where: Window,
+    recipe: dict[str, Any],
+    device: str,
+    report: Report,
+    cells: int = GRID,
+) -> NDArray[np.float32]:
+    """Features of a part of a photograph, comparable with those of :func:`meshkin.features.compute.compute`.
+
+    Args:
+        colour: uint8 (H, W, 3), sRGB.
+        inside: bool (H, W), what to show; the rest becomes the recipe's background.
+        where: the square to look at.
+        recipe: its parts all look at pictures, textured ones.
+        device: "auto", "cpu" or a torch device.
+        cells: of the result.
+
+    Returns:
+        float32 (cells, cells, C), each map's unit features times its part's weight, side by side.
+    """
+    top, left, side = where
+    size = max(part["resolution"] for part in recipe["parts"])
+    # From pixel centres of the resized square to those of the photograph
+    square = np.zeros((side, side, 3), np.uint8)
+    shown = np.zeros((side, side), bool)
+    rows = slice(max(top, 0), min(top + side, len(colour)))
+    columns = slice(max(left, 0), min(left + side, colour.shape[1]))
+    place = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+    square[place], shown[place] = colour[rows, columns], inside[rows, columns]
+    picture = np.array(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
+    seen = np.array(Image.fromarray(shown).convert("L").resize((size, size), Image.Resampling.BILINEAR)) >= 128
+    images = ViewImages(
+        normal=np.zeros((1, size, size, 3), np.float16),
+        depth=np.where(seen, np.float32(1), np.float32(np.inf))[None],
+        colour=picture[None],
+    )
+    columns_ = []
+    for part in recipe["parts"]:
+        extractor = build(part, device)
+        assert not hasattr(extractor, "describe")
+        image_extractor: ImageExtractor = extractor  # type: ignore[assignment]
+        scale = part["weight"] / np.sqrt(len(image_extractor.channels))
+        for grids in image_extractor.extract(images, report):
+            for one in grids.maps:
+                columns_.append(_resampled(one[:1].float(), cells) * scale)
+    return np.concatenate(columns_, axis=-1).astype(np.float32)
+
+
+def _resampled(one: torch.Tensor, cells: int) -> NDArray[np.float32]:
+    """A map (1, C, h, w) at the centres of cells x cells cells, unit vectors, (cells, cells, C)."""
+    centres = (torch.arange(cells, device=one.device) + 0.5) / cells * 2 - 1
+    places = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), dim=-1)[None]
+    values = torch.nn.functional.grid_sample(one, places, mode="bilinear", padding_mode="border", align_corners=False)
+    values = torch.nn.functional.normalize(torch.nan_to_num(values, 0.0, 0.0, 0.0), dim=1)
+    return values[0].permute(1, 2, 0).cpu().numpy()
+
+
+def _open(path: Path) -> Image.Image:
+    if not path.is_file():
+        raise InputError("photo-missing", f"There is no file {path}.", "Check the path.")
+    try:
+        with Image.open(path) as file:
+            return ImageOps.exif_transpose(file)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(
+            "photo-unreadable", f"{path} is no picture that can be read: {error}", "Use a PNG or JPEG file."
+        ) from error
