@@ -9,7 +9,7 @@ import sys
 
 import bpy
 
-from . import driver, guide, operators, panels, preferences, properties, status
+from . import driver, guide, operators, panels, photos, preferences, properties, status
 
 CLASSES: list[type] = [
     properties.Settings,
@@ -17,6 +17,7 @@ CLASSES: list[type] = [
     *operators.CLASSES,
     *guide.CLASSES,
     *panels.CLASSES,
+    *photos.CLASSES,
 ]
 
 

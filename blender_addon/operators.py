@@ -33,6 +33,7 @@ def _options(context: bpy.types.Context, **more: Any) -> Options:
         features=settings.features,
         views=settings.views,
         resolution=settings.resolution,
+        style="" if settings.style == "DEFAULT" else settings.style,
         model=bpy.path.abspath(chosen.model) if chosen and not painting else "",
         device=chosen.device if chosen else "auto",
         online=bpy.app.online_access,

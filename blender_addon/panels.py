@@ -171,7 +171,8 @@ class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
         layout.use_property_decorate = False
         settings = context.scene.meshkin
         painted = ("prompt", "negative_prompt", "profile", "seed") if "diff3f" in settings.features else ()
-        for names in (("features", *painted, "views", "resolution"), ("texture_size", "margin"), properties.WEIGHTS):
+        seen = ("features", *painted, "style", "views", "resolution")
+        for names in (seen, ("texture_size", "margin"), properties.WEIGHTS):
             column = layout.column(align=True)
             for name in names:
                 column.prop(settings, name)

@@ -272,6 +272,23 @@ class Settings(bpy.types.PropertyGroup):
         ),
     )
     seed: IntProperty(name="Seed", description="Of what Diff3F paints", default=60, min=0)
+    photo: StringProperty(name="Photo", description="The photograph to match to the target", subtype="FILE_PATH")
+    photo_mask: StringProperty(
+        name="Mask",
+        description="Image that is white where the photo shows the object; empty: the photo's transparency, or what "
+        "looks like the target",
+        subtype="FILE_PATH",
+    )
+    style: EnumProperty(
+        name="Style",
+        description="What the pictures of each object show",
+        items=(
+            ("DEFAULT", "Default", "What the features are made for"),
+            ("normal", "Normals", "The direction of the surface as a colour"),
+            ("shading", "Shading", "Grey, in soft light"),
+            ("textured", "Textured", "The object's own materials in even light"),
+        ),
+    )
     views: IntProperty(
         name="Views", description="Pictures taken of each object; 0: the default", default=0, min=0, max=512
     )

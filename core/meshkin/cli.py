@@ -92,10 +92,19 @@ def _features(arguments: argparse.Namespace) -> Answer:
     return [*report.lines(), f"Written to {arguments.output}."], {"output": str(arguments.output), **_told(report)}
 
 
+PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+"""Endings of files that are photographs."""
+
+
 def _match(arguments: argparse.Namespace) -> Answer:
     from . import workflow
     from .scene import files
 
+    if arguments.source.lower().endswith(PHOTOS):
+        target = files.load(arguments.target)
+        report = _drive(workflow.match_photo(arguments.source, target, _options(arguments), arguments.photo_mask))
+        _copy(Path(report.data["map"]), arguments.output)
+        return [*report.lines(), f"Written to {arguments.output}."], {"output": str(arguments.output), **_told(report)}
     source, target = files.load(arguments.source), files.load(arguments.target)
     report = _drive(workflow.match(source, target, _options(arguments)))
     _copy(Path(report.data["map"]), arguments.output)
@@ -192,10 +201,11 @@ def _parser() -> argparse.ArgumentParser:
     _feature_arguments(one)
     one.add_argument("--output", type=Path, required=True, metavar="F.safetensors")
 
-    one = _command(commands, "match", _match, "the map between two meshes, both ways", needs_blender=True)
-    one.add_argument("source", help=mesh)
+    one = _command(commands, "match", _match, "the map between two meshes, or a photo and a mesh", needs_blender=True)
+    one.add_argument("source", help=f"{mesh}, or a photo ({' '.join(PHOTOS)})")
     one.add_argument("target", help=mesh)
     _guidance_arguments(one)
+    one.add_argument("--photo-mask", default="", metavar="IMAGE", help="white where the photo shows the object")
     _feature_arguments(one)
     one.add_argument("--output", type=Path, required=True, metavar="MAP.npz")
 

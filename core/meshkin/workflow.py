@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from . import sides, texturing
 from .errors import InputError
+from .photo_map import PhotoMap
 from .point_pairs import Pairs
 from .progress import Progress
 from .scene import armature as armatures
-from .scene import attributes, look, matches, passes, surface_colours, weights
+from .scene import attributes, look, matches, passes, sheets, surface_colours, weights
 from .scene import pairs as point_pairs
 from .scene import snapshot as snapshots
 from .scene.objects import FEATURES_PROPERTY, Handle, described
@@ -281,6 +282,60 @@ def match_set(objects: Iterable[bpy.types.Object], reference: bpy.types.Object, 
         f"{len(made)} objects are matched to “{centre.name}”, and through it to each other.",
         sentences,
         {"reference": centre.name, "maps": {one.target.handle.name: one.map for one in made}},
+    )
+
+
+def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
+    """Match a photograph to an object: for each pixel of what it shows, a point on the object's surface.
+
+    ``data["map"]`` is the path of a :class:`meshkin.photo_map.PhotoMap` in the cache, ``data["image"]`` the name of a
+    new image: the photograph, coloured like the mesh's feature colours, which are written to it, as strongly as each
+    pixel is trusted. With ``options.pictures`` it is saved there too.
+
+    Args:
+        photo: an image file.
+        target: a mesh.
+        options: of its features only the parts that look at pictures are used, the object rendered in its own
+            materials unless ``style`` says otherwise; "auto" takes all whose models are there.
+        mask: an image file, white (or opaque) where the object is; "" for the photograph's transparency or, where it
+            has none, what agrees with the mesh.
+
+    Raises as :func:`features`, and InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``,
+    ``mask-differs``, ``mask-empty``, ``photo-no-object``, ``photo-features`` (none of the features looks at pictures).
+    """
+    names = [name.strip() for name in options.features.split("+") if name.strip() != "geometric"]
+    if not names:
+        raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
+    snapshots.check_writable(target)
+    chosen = replace(
+        options,
+        features="pictures" if names == ["auto"] else "+".join(names),
+        style=options.style or "textured",
+    )
+    handle = Handle.of(target)
+    given = {"photo": str(photo), "mask": mask}
+    files = {name: str(Path(path).expanduser().resolve()) if path else "" for name, path in given.items()}
+    with _job_folder() as folder:
+        yield from client.shared().run("check-photo", files)
+        one = yield from _describe(handle, chosen, folder / "target")
+        one.snapshot.save(folder / "shape.npz")
+        arguments = {"snapshot": str(folder / "shape.npz"), "features": one.features, "recipe": one.recipe}
+        arguments |= {"key": one.key, "device": options.device}
+        result = yield from client.shared().run("match-photo", {**files, **arguments})
+        found = PhotoMap.load(Path(result["map"]))
+        colours = yield from _colours([one], chosen, folder)
+        snapshots.check_unchanged(handle.get(), one.snapshot)
+        picture = sheets.matched(found, colours[0][1]["colours"])
+        title = f"{Path(photo).stem} on {handle.name}"
+        if options.pictures:
+            passes.write_png(Path(options.pictures) / f"{title}.png", picture)
+        _write_colours(colours)
+        image = sheets.show(picture, title)
+    confidence = float(found.confidence[found.mask].mean())
+    return Report(
+        f"{Path(photo).name} is matched to “{handle.name}”: confidence {confidence:.0%} on average.",
+        [f"The object covers {found.mask.mean():.0%} of the photo. See the image “{image.name}”."],
+        {"map": result["map"], "confidence": confidence, "share": float(found.mask.mean()), "image": image.name},
     )
 
 

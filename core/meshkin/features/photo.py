@@ -122,7 +122,7 @@ def describe(
     for part in recipe["parts"]:
         extractor = build(part, device)
         assert not hasattr(extractor, "describe")
-        image_extractor: ImageExtractor = extractor  # type: ignore[assignment]
+        image_extractor: ImageExtractor = extractor
         scale = part["weight"] / np.sqrt(len(image_extractor.channels))
         for grids in image_extractor.extract(images, report):
             for one in grids.maps:

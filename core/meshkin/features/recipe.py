@@ -74,7 +74,7 @@ def resolve(
 
     Args:
         name: an extractor ("dinov2", "efficientnet", "geometric", "diff3f"), several joined by "+", or "auto": all of
-            the first three whose models are there; "geometric" always is.
+            the first three whose models are there ("geometric" always is), or "pictures": the same without "geometric".
         model: folder, name or hub id of the model for the first of "dinov2", "efficientnet" and "diff3f" that is asked
             for (of the last the Stable Diffusion model); None for the default.
         layers: hidden states to read of that model, or stages; None for the default. Those of the DINOv2 in "diff3f"
@@ -114,7 +114,11 @@ def resolve(
             try:
                 located = models.locate(one, named, online=online, report=report)
             except ModelError as error:
-                if name == "auto" and named is None and error.code in ("model-missing", "model-download-failed"):
+                if (
+                    name in ("auto", "pictures")
+                    and named is None
+                    and error.code in ("model-missing", "model-download-failed")
+                ):
                     continue
                 raise
             part |= _model(located, layers if one == chosen else None)
@@ -124,6 +128,8 @@ def resolve(
                 cell = _cell(part)
                 part["resolution"] = max(resolution // cell, 1) * cell
         parts.append(part)
+    if not parts:
+        raise ModelError("model-missing", "No model that looks at pictures has been fetched yet.", models.GET_FIX)
     pictured = [part["resolution"] for part in parts if part["extractor"] in _PICTURES]
     if layers is not None and (chosen == "diff3f" or not any(part["extractor"] == chosen for part in parts)):
         raise InputError("features-option", f"“{name}” has no layers to choose.", "Leave them out.")
@@ -238,6 +244,8 @@ def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
 
 def _names(text: str) -> list[str]:
     """The extractors in "a+b"; raises InputError ``features-unknown``."""
+    if text == "pictures":
+        return ["dinov2", "efficientnet"]
     names = list(_AUTO) if text == "auto" else [name.strip() for name in text.split("+")]
     unknown = [name for name in names if name not in _DEFAULTS]
     if unknown or len(set(names)) < len(names):

@@ -8,15 +8,20 @@ preference is bounded: a limb in another pose than the mesh's goes where its fea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import igl
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..errors import InputError
+from ..features import photo as photos
+from ..features.cache import Features
 from ..features.surface import vertex_normals
+from ..photo_map import PhotoMap
 from ..progress import Report, silent
 from ..snapshot import Snapshot
 from .geometry import unit_rows
@@ -35,9 +40,12 @@ TRIALS = 400
 LEAST_FIT = 0.25
 """Share of the answers' weight that has to agree with a camera for it to count."""
 
+VERSION = 1
+"""Raised whenever :func:`match` would give another map."""
+REFERENCES = 2000
+"""Vertices whose features say what the object looks like, when it is cut out."""
+
 Floats = NDArray[np.float64]
-Describe = Callable[[NDArray[np.bool_], tuple[int, int, int]], NDArray[np.float32]]
-"""Features (n, n, C) of a square of the photograph in which only the pixels of a mask are shown."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,74 @@ class Cells:
         first = np.array((self.top, self.left)).reshape(2, 1, 1)
         places: Floats = (np.stack((rows, columns)) + 0.5 - first) / self.side * self.count - 0.5
         return places
+
+
+def match(
+    path: Path,
+    mask_path: Path | None,
+    shape: Snapshot,
+    described: Features,
+    recipe: dict[str, Any],
+    device: str = "auto",
+    report: Report = silent,
+) -> PhotoMap:
+    """Match a photograph to a surface.
+
+    Args:
+        path: the photograph.
+        mask_path: image that is white, or opaque, where the object is. Without it the photograph's own transparency
+            says so; without that, the object is cut out by :func:`cut`, first in the whole picture, then closer.
+        shape: the surface.
+        described: its features.
+        recipe: theirs; every part looks at pictures, textured ones.
+        device: "auto", "cpu" or a torch device.
+        report: told the progress; may raise Cancelled.
+
+    Raises:
+        InputError: as :func:`meshkin.features.photo.load`, ``load_mask`` and ``check_mask``; ``photo-no-object`` when
+            nothing in it agrees with the surface.
+    """
+    photo, opaque = photos.load(path)
+    size = photo.shape[:2]
+    everything = np.ones(size, bool)
+
+    def describe(shown: NDArray[np.bool_], where: photos.Window) -> NDArray[np.float32]:
+        return photos.describe(photo, shown, where, recipe, device, report)
+
+    if mask_path is not None:
+        mask = photos.check_mask(photos.load_mask(mask_path, (size[0], size[1])), f"The mask {mask_path}")
+    elif opaque is not None:
+        mask = photos.check_mask(opaque, "The photo's transparency")
+    else:
+        known = np.flatnonzero(described.confidence > 0)
+        references = unit_rows(described.features[known[:: max(1, len(known) // REFERENCES)]])
+        side = max(size)
+        where = ((size[0] - side) // 2, (size[1] - side) // 2, side)
+        for _ in range(2):
+            mask = cut(describe(everything, where), Cells(*where, photos.GRID), references, photo)
+            if mask.sum() < photos.SMALLEST:
+                raise InputError(
+                    "photo-no-object",
+                    f"Nothing in {path} looks like “{shape.name}”.",
+                    "Give a mask that is white where the object is.",
+                )
+            where = photos.window(mask, 0.15)
+    where = photos.window(mask)
+    cells = Cells(*where, photos.GRID)
+    inside = cells.inside(mask)
+    if not inside.any():  # thinner than a cell
+        row, column = np.argwhere(mask)[len(np.argwhere(mask)) // 2]
+        inside[tuple(((np.array((row, column)) + 0.5 - where[:2]) / where[2] * cells.count).astype(int))] = True
+    places = (np.argwhere(inside)[:, ::-1] + 0.5) / cells.count
+    grid = describe(mask, where)
+    vertex, trust, camera = match_cells(grid[inside], places, shape, described.features, described.confidence, report)
+    face, barycentric, confidence = densify(cells, inside, vertex, trust, mask, shape)
+    if camera is None:
+        camera = np.full((4, 2), np.nan)
+    else:
+        camera = camera * cells.side
+        camera[3] += (cells.left, cells.top)
+    return PhotoMap(mask, face, barycentric, confidence, shape.faces, camera, photo)
 
 
 def cut(
@@ -281,7 +357,7 @@ def _otsu(values: NDArray[np.floating]) -> float:
 def _guided(guide: Floats, values: Floats, radius: int) -> Floats:
     """The guided filter with a colour guide (H, W, 3), on values (H, W)."""
 
-    def mean(array: Floats) -> Floats:
+    def mean(array: NDArray[np.floating]) -> Floats:
         size = (2 * radius + 1, 2 * radius + 1) + (1,) * (array.ndim - 2)
         return ndimage.uniform_filter(array, size)
 

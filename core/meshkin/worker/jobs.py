@@ -6,6 +6,7 @@ worker is up at once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import StorageError
+from ..photo_map import PhotoMap
 from ..progress import Report, silent
 from ..snapshot import Snapshot
 from ..storage import map_path, models_folder, write_file
@@ -154,6 +157,46 @@ def compose(arguments: Arguments, report: Report) -> Result:
     middle = Snapshot.load(Path(arguments["through"])).vertices
     source, target = (shape.vertices for shape in _ends(arguments))
     compose_matches(first, second, middle, source, target).save(path)
+    return {"map": str(path)}
+
+
+def check_photo(arguments: Arguments, report: Report) -> Result:
+    """Whether ``photo`` and ``mask`` (files; "" for none) can be matched, before anything is computed."""
+    from ..features import photo
+
+    colour, opaque = photo.load(Path(arguments["photo"]))
+    mask = photo.load_mask(Path(arguments["mask"]), colour.shape[:2]) if arguments["mask"] else opaque
+    if mask is not None:
+        photo.check_mask(mask, f"The mask {arguments['mask']}" if arguments["mask"] else "The photo's transparency")
+    return {"size": list(colour.shape[1::-1]), "masked": mask is not None}
+
+
+def match_photo(arguments: Arguments, report: Report) -> Result:
+    """Match a photograph to a shape into the cache.
+
+    Arguments: ``photo``, ``mask`` (files; "" for none: the photograph's transparency, else feature agreement),
+    ``snapshot`` (file), ``features`` (cache file), ``recipe``, ``key`` (of the features), ``device``. Result: ``map``,
+    the cache file of a :class:`meshkin.photo_map.PhotoMap`.
+    """
+    from ..features import cache
+    from ..matching import photo as matcher
+
+    files = [Path(name) for name in (arguments["photo"], arguments["mask"]) if name]
+    contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
+    path = _map_path("photo", matcher.VERSION, arguments["key"], *contents)
+    with contextlib.suppress(StorageError):
+        PhotoMap.load(path)
+        return {"map": str(path)}
+    found = matcher.match(
+        files[0],
+        files[1] if len(files) > 1 else None,
+        Snapshot.load(Path(arguments["snapshot"])),
+        cache.read(Path(arguments["features"])),
+        arguments["recipe"],
+        arguments["device"],
+        report,
+    )
+    found.save(path)
     return {"map": str(path)}
 
 
@@ -306,6 +349,8 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "release": release,
     "colours": colours,
     "match": match,
+    "check-photo": check_photo,
+    "match-photo": match_photo,
     "compose": compose,
     "attributes": transfer_attributes,
     "worn": is_worn,
