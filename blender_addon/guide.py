@@ -73,9 +73,13 @@ class MESHKIN_OT_pick_pairs(_Explained, bpy.types.Operator):
         return ""
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        from meshkin.scene import lines
         from meshkin.scene.objects import Handle
 
         settings = context.scene.meshkin
+        self._lines = not lines.is_shown()  # between the pairs, as long as they are picked
+        if self._lines:
+            lines.show(settings.source, settings.target, 0)
         self._ends = [Handle.of(settings.source), Handle.of(settings.target)]
         self._points: list[Any] = [None, None]
         self._count = 0
@@ -152,6 +156,8 @@ class MESHKIN_OT_pick_pairs(_Explained, bpy.types.Operator):
         from meshkin.scene import lines
 
         lines.mark([])
+        if self._lines:
+            lines.hide()
         if context.window:
             context.window.cursor_modal_restore()
         if context.workspace:
@@ -357,7 +363,11 @@ class MESHKIN_OT_show_lines(_Quick):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return "" if status.lines_shown() else _unmatched(context)
+        reason = "" if status.lines_shown() else _unmatched(context)
+        known, settings = status.scene_module("pairs"), context.scene.meshkin
+        if reason and known and settings.source and settings.target and known.between(settings.source, settings.target):
+            return _busy()
+        return reason
 
     def act(self, context: bpy.types.Context) -> str:
         from meshkin.scene import lines

@@ -387,6 +387,21 @@ def test_lines_join_kin_and_follow_the_objects() -> None:
     assert not lines.is_shown()
 
 
+def test_lines_between_point_pairs_need_no_match() -> None:
+    source, target = two()
+    refused("not-matched", lambda: lines.show(source, target))
+    lines.show(source, target, 0)
+    pairs.add(source, target, 3, 4)
+    bpy.context.view_layer.update()
+    lines.show(source, target)
+    assert (len(lines.segments()[0]), len(lines.pair_segments()[0])) == (0, 1)
+    finish(workflow.match(source, target, options(pairs=[])))
+    lines.refresh()
+    assert (len(lines.segments()[0]), len(lines.pair_segments()[0])) == (lines.COUNT, 1)
+    lines.hide()
+    assert not len(lines.pair_segments()[0])
+
+
 def test_vertices_of_low_confidence_are_selected_in_either_mode() -> None:
     source, target = two()
     refused("not-matched", lambda: look.select_below(target, 0.5))

@@ -36,12 +36,14 @@ class Lines:
 
     Attributes:
         source, target: the two objects.
+        count: how many were asked for.
         starts, ends: float64 (N, 3), in the coordinates of source and target.
         colours: float32 (N, 4).
     """
 
     source: Handle
     target: Handle
+    count: int
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
     colours: NDArray[np.float32]
@@ -55,21 +57,19 @@ _handler: Any = None
 def show(source: bpy.types.Object, target: bpy.types.Object, count: int = COUNT) -> None:
     """Draw lines between ``count`` points, spread evenly over the source, and their kin on the target.
 
-    Raises as :func:`meshkin.scene.matches.load`.
+    Where the two have point pairs but no match, or for a count of 0, lines are drawn between the point pairs alone.
+    Raises as :func:`meshkin.scene.matches.load` where there is neither.
     """
     global _shown
-    found = matches.load(source, target)
-    rows = spread(found.source.vertices, np.unique(found.source.faces), count)
-    kin = found.match.to_target.pull(found.target.vertices, found.match.target_faces)[rows]
-    shade = look.place_colours(found.source)[rows] ** (1 / 2.2)  # lines are drawn in the screen's colours
-    sure = 0.3 + 0.7 * found.match.to_target.confidence[rows]
-    _shown = Lines(
-        Handle.of(source),
-        Handle.of(target),
-        _moved(source.matrix_world.inverted_safe(), found.source.vertices[rows] + found.source.location),
-        _moved(target.matrix_world.inverted_safe(), kin + found.target.location),
-        np.hstack((shade, sure[:, None])).astype(np.float32),
-    )
+    empty = np.empty((0, 3))
+    wanted = Lines(Handle.of(source), Handle.of(target), count, empty, empty, np.empty((0, 4), np.float32))
+    if count:
+        try:
+            wanted = _lines(source, target, count)
+        except InputError:
+            if not pairs.between(source, target):
+                raise
+    _shown = wanted
     _handle()
 
 
@@ -91,14 +91,14 @@ def is_shown() -> bool:
     return _shown is not None
 
 
-def refresh(count: int = 0) -> None:
-    """If lines are drawn, draw those of the two objects' newest match, so many (0: as many as there are now).
+def refresh(count: int | None = None) -> None:
+    """If lines are drawn, draw those of the two objects' newest match, so many (None: as many as were asked for).
 
-    Where there is no match any more there are no lines either.
+    Where there is no match any more, nor a point pair, there are no lines either.
     """
     if _shown is not None:
         try:
-            show(_shown.source.get(), _shown.target.get(), count or len(_shown.starts))
+            show(_shown.source.get(), _shown.target.get(), _shown.count if count is None else count)
         except InputError:
             hide()
 
@@ -131,6 +131,22 @@ def spread(vertices: NDArray[np.floating], usable: NDArray[np.integer], count: i
         chosen.append(int(distance.argmax()))
         np.minimum(distance, np.linalg.norm(places - places[chosen[-1]], axis=1), out=distance)
     return np.asarray(usable, np.int64)[chosen]
+
+
+def _lines(source: bpy.types.Object, target: bpy.types.Object, count: int) -> Lines:
+    found = matches.load(source, target)
+    rows = spread(found.source.vertices, np.unique(found.source.faces), count)
+    kin = found.match.to_target.pull(found.target.vertices, found.match.target_faces)[rows]
+    shade = look.place_colours(found.source)[rows] ** (1 / 2.2)  # lines are drawn in the screen's colours
+    sure = 0.3 + 0.7 * found.match.to_target.confidence[rows]
+    return Lines(
+        Handle.of(source),
+        Handle.of(target),
+        count,
+        _moved(source.matrix_world.inverted_safe(), found.source.vertices[rows] + found.source.location),
+        _moved(target.matrix_world.inverted_safe(), kin + found.target.location),
+        np.hstack((shade, sure[:, None])).astype(np.float32),
+    )
 
 
 def _handle() -> None:
