@@ -141,12 +141,19 @@ class Sampler:
             index, weight = self._filtered(
                 places.reshape(-1, 2), np.repeat(island[row], number), np.repeat(detail[rows], number)
             )
-            weight /= number
-            taps.append((row, index.reshape(len(row), -1), weight.reshape(len(row), -1)))
+            index, weight = index.reshape(len(row), -1), weight.reshape(len(row), -1)
+            # What lies beside the island does not count; where all of it does, the texel's centre alone counts.
+            total = weight.sum(axis=1)
+            lost = np.flatnonzero(total < 1e-6)
+            if len(lost):
+                index[lost, :4], weight[lost, :4] = self._level(0, uv[row[lost]], island[row[lost]])
+                index[lost, 4:], total[lost] = 0, 1
+            weight /= total[:, None]
+            taps.append((row, index, weight))
         return taps
 
     def _filtered(self, uv: Singles, island: Numbers, detail: Singles) -> tuple[Numbers, Singles]:
-        """Texels and weights (N, 8) between the two levels about ``detail``."""
+        """Texels and weights (N, 8) between the two levels about ``detail``; all 0 where none is the island's."""
         deepest = len(self.levels) - 1
         detail = np.minimum(detail, deepest)
         lower = np.minimum(detail.astype(np.int32), deepest)
@@ -164,15 +171,14 @@ class Sampler:
         lost = np.flatnonzero(total < 1e-3)
         if len(lost):
             finer = np.flatnonzero(lower[lost] > 0)
-            index[lost, :4], weight[lost, :4] = self._level(0, uv[lost], island[lost])
-            weight[lost, 4:] = 0
-            index[lost, 4:] = 0
+            index[lost, :4], weight[lost, :4] = self._level(0, uv[lost], island[lost], strict=True)
+            weight[lost, 4:], index[lost, 4:] = 0, 0
             if len(finer):
                 index[lost[finer]], weight[lost[finer]] = self._filtered(
                     uv[lost[finer]], island[lost[finer]], lower[lost[finer]] - np.float32(1)
                 )
             total = weight.sum(axis=1)
-        return index, weight / total[:, None]
+        return index, weight / np.maximum(total, 1e-12)[:, None]
 
     def _level(self, number: int, uv: Singles, island: Numbers, strict: bool = False) -> tuple[Numbers, Singles]:
         """Four texels of a level and their bilinear weights (N, 4); all 0 where ``strict`` and none is the island's."""
