@@ -176,7 +176,11 @@ class _Transfer(_SceneJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return workflow.transfer(settings.source, settings.target, (self.what,), self.chosen(context))
+        return workflow.transfer(settings.source, settings.target, self.wishes(), self.chosen(context))
+
+    def wishes(self) -> tuple[str, ...]:
+        """What is to be transferred."""
+        return (self.what,)
 
 
 class MESHKIN_OT_transfer_texture(_Transfer):
@@ -307,15 +311,20 @@ class MESHKIN_OT_select_inpainted(_Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_transfer_attributes(_Transfer):
-    """Carry the source's colour, number and vector attributes to the target"""
+    """Carry the source's attributes, and if wanted face materials, UV maps, shape keys and sculpted detail"""
 
     bl_idname = "meshkin.transfer_attributes"
     bl_label = "Attributes"
     what = "attributes"
 
+    kinds: properties.kinds()
+
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return "" if source.type == "MESH" else f"“{source.name}” is not a mesh"
+
+    def wishes(self) -> tuple[str, ...]:
+        return tuple(name for name, _, _ in properties.KINDS if name in self.kinds)
 
 
 class MESHKIN_OT_cancel(bpy.types.Operator):

@@ -69,6 +69,26 @@ def channels() -> object:
     )
 
 
+KINDS = (
+    ("attributes", "Attributes", "Named attributes of points, edges, faces and corners, vertex colours among them"),
+    ("materials", "Face Materials", "Which material each face has, by majority"),
+    ("uvs", "UV Maps", "The source's UV maps, as new ones"),
+    ("shape_keys", "Shape Keys", "Turned and scaled into the target's own frames"),
+    ("detail", "Sculpted Detail", "What is small of the source's shape, as a shape key"),
+)
+
+
+def kinds() -> object:
+    """What else lives on a surface and is carried over."""
+    return EnumProperty(
+        name="Kinds",
+        description="What is carried over",
+        items=KINDS,
+        options={"ENUM_FLAG"},
+        default={"attributes"},
+    )
+
+
 def texture_threshold() -> object:
     """Confidence below which a texture is filled in."""
     return FloatProperty(

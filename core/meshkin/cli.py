@@ -223,7 +223,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("file", type=Path, metavar="FILE.blend")
     one.add_argument("--source", required=True, metavar="OBJECT")
     one.add_argument("--target", required=True, metavar="OBJECT")
-    one.add_argument("--what", default="texture,weights,attributes", help="any of texture,weights,attributes,armature")
+    one.add_argument(
+        "--what",
+        default="texture,weights,attributes",
+        help="any of texture, weights, attributes, materials, uvs, shape_keys, detail, armature",
+    )
     one.add_argument("--texture-size", type=int, default=2048)
     one.add_argument("--margin", type=int, default=8, help="pixels around each island")
     one.add_argument(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import sides, texturing
+from . import payloads, sides, texturing
 from .errors import InputError
 from .photo_map import PhotoMap
 from .point_pairs import Pairs
@@ -38,7 +38,7 @@ from .worker import client
 if TYPE_CHECKING:
     import bpy
 
-TRANSFERS = ("texture", "weights", "attributes", "armature")
+TRANSFERS = ("texture", "weights", *payloads.KINDS, "armature")
 """What can be carried over."""
 NEARNESS = ("auto", "always", "never")
 """When weights come from the nearest point of the source instead of the match."""
@@ -84,7 +84,7 @@ class Options:
         mix: how much of the new weights is taken, 0 to 1; the rest are the target's own.
         mask: vertex group of the target by which ``mix`` is multiplied; "" for none.
         mirrored: create the empty group of the other side for every one whose name has a side.
-        names: the attributes to transfer; () for all.
+        names: the attributes, UV maps or shape keys to transfer; () for all.
         pairs: point pairs that guide the match, each a vertex number of the source's own mesh and one of the
             target's, or points in their own coordinates; None for the empties in the scene
             (:mod:`meshkin.scene.pairs`), () for none.
@@ -731,25 +731,6 @@ def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
     return write
 
 
-def _check_attributes(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-    if not attributes.transferable(source, options.names):
-        raise InputError(
-            "no-attributes",
-            f"“{source.name}” has no colour, number or vector attributes.",
-            "Paint or add one first.",
-        )
-
-
-def _carry_attributes(job: _Transfer) -> Generator[Progress, None, Write]:
-    carried = []
-    for one in attributes.read(job.source.handle.get(), job.source.snapshot, job.options.names):
-        _save(job.folder / "values.npy", one.values)
-        values = (yield from job.run("attributes", values=str(job.folder / "values.npy")))["values"]
-        carried.append((one, values[job.target.snapshot.original]))
-    target = job.target.handle
-    return lambda: [attributes.write_transferred(target.get(), one, values) for one, values in carried]
-
-
 def _check_armature(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
     armatures.check(source)
 
@@ -791,10 +772,35 @@ def _carry_armature(job: _Transfer) -> Generator[Progress, None, Write]:
     return write
 
 
-_CARRIERS = {
+def _payload(kind: str) -> tuple[_Check, _Carry]:
+    """How one of :data:`meshkin.payloads.KINDS` is checked and carried."""
+
+    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+        payloads.check(kind, source, options.names)
+
+    def carry(job: _Transfer) -> Generator[Progress, None, Write]:
+        source, target = job.source, job.target
+        write = yield from payloads.carry(
+            kind,
+            source.handle.get(),
+            target.handle.get(),
+            source.snapshot,
+            target.snapshot,
+            job.options.names,
+            job.answer,
+            job.folder,
+        )
+        return lambda: write(target.handle.get())
+
+    return check, carry
+
+
+_Check = Callable[["bpy.types.Object", "bpy.types.Object", Options], None]
+_Carry = Callable[[_Transfer], Generator[Progress, None, Write]]
+_CARRIERS: dict[str, tuple[_Check, _Carry]] = {
     "texture": (_check_texture, _carry_texture),
     "weights": (_check_weights, _carry_weights),
-    "attributes": (_check_attributes, _carry_attributes),
+    **{kind: _payload(kind) for kind in payloads.KINDS},
     "armature": (_check_armature, _carry_armature),
 }
 

@@ -108,13 +108,22 @@ def test_attributes_travel(kind: str) -> None:
     np.testing.assert_allclose(stored, values[order], atol=0.005 if kind == "BYTE_COLOR" else 1e-6)
 
 
-def test_corner_values_become_means() -> None:
-    obj = grid()
-    values = fill(obj, "painted", "FLOAT_COLOR", "CORNER")
+@pytest.mark.parametrize("domain", ["POINT", "EDGE", "FACE", "CORNER"])
+@pytest.mark.parametrize("kind", ["FLOAT_COLOR", "INT", "BOOLEAN", "INT8"])
+def test_every_domain_there_and_back(domain: str, kind: str) -> None:
+    obj, other = grid(), grid()
+    attribute = obj.data.attributes.new("values", kind, domain)
+    size, width = len(attribute.data), 4 if kind == "FLOAT_COLOR" else 1
+    values = np.random.default_rng(0).integers(0, 2 if kind == "BOOLEAN" else 100, (size, width))
+    dtype = {"BOOLEAN": np.bool_, "FLOAT_COLOR": np.float32}.get(kind, np.int32)
+    attribute.data.foreach_set("color" if width == 4 else "value", values.astype(dtype).ravel())
     (found,) = attributes.read(obj, snapshots.take(obj))
-    vertices = np.array([loop.vertex_index for loop in obj.data.loops])
-    for vertex in (0, 7, 20):
-        np.testing.assert_allclose(found.values[vertex], values[vertices == vertex].mean(axis=0), rtol=1e-5)
+    assert (found.type, found.domain) == (kind, domain)
+    np.testing.assert_array_equal(found.values, values)
+    attributes.write_transferred(other, found, found.values)
+    (back,) = attributes.read(other, snapshots.take(other))
+    assert (back.type, back.domain) == (kind, domain)
+    np.testing.assert_array_equal(back.values, values)
 
 
 def test_values_come_from_behind_the_modifiers() -> None:
@@ -138,9 +147,6 @@ def test_only_the_users_attributes_are_offered() -> None:
         attributes.read(obj, snapshots.take(obj))
     assert raised.value.code == "no-attributes"
     obj.data.uv_layers.new(name="second map")
-    obj.data.attributes.new("number", "INT", "POINT")
-    obj.data.attributes.new("truth", "BOOLEAN", "POINT")
-    obj.data.attributes.new("per face", "FLOAT", "FACE")
     obj.data.attributes.new("crease_vert", "FLOAT", "POINT")
     obj.data.normals_split_custom_set([(0, 0, 1)] * len(obj.data.loops))
     attributes.write(obj, "test", np.zeros(len(obj.data.vertices)))

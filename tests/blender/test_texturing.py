@@ -528,3 +528,58 @@ def test_cancelled_from_the_start() -> None:
     job.close()
     assert names() == before
     assert Cancelled().exit_code == 130
+
+
+def test_other_payloads() -> None:
+    """Attributes of every domain, materials, UV maps, shape keys and detail, onto a copy with its own."""
+    source = blob("source")
+    for name in ("upper", "lower"):
+        shaded(source, name)
+    heights = np.array([polygon.center.z for polygon in source.data.polygons])
+    source.data.polygons.foreach_set("material_index", (heights > 0).astype(np.int32))
+    marks = source.data.attributes.new("marks", "BOOLEAN", "EDGE")
+    flags = np.zeros(len(source.data.edges), bool)
+    flags[100:140] = True
+    marks.data.foreach_set("value", flags)
+    groups = source.data.attributes.new("groups", "INT", "FACE")
+    groups.data.foreach_set("value", np.where(heights > 0.3, 7, 3).astype(np.int32))
+    source.shape_key_add(name="Basis")
+    key = source.shape_key_add(name="grin")
+    places = np.empty(len(source.data.vertices) * 3, np.float32)
+    key.data.foreach_get("co", places)
+    places = places.reshape(-1, 3)
+    places[:, 2] += np.where(places[:, 0] > 0.5, 0.2, 0)
+    key.data.foreach_set("co", places.ravel())
+    target = blob("target", stretch=1.05)
+    target.data.materials.append(bpy.data.materials.new("own"))
+    kinds = ["attributes", "materials", "uvs", "shape_keys", "detail"]
+    report = finish(workflow.transfer(source, target, kinds, OPTIONS))
+    assert [slot.material.name for slot in target.material_slots] == ["own", "upper", "lower"]
+    own = np.array([polygon.center.z for polygon in target.data.polygons])
+    assigned = np.array([polygon.material_index for polygon in target.data.polygons])
+    assert (assigned == np.where(own > 0, 2, 1)).mean() > 0.7
+    found = np.empty(len(target.data.polygons), np.int32)
+    target.data.attributes["groups"].data.foreach_get("value", found)
+    assert set(found.tolist()) == {3, 7}
+    assert (target.data.attributes["marks"].domain, target.data.attributes["groups"].domain) == ("EDGE", "FACE")
+    assert [layer.name for layer in target.data.uv_layers] == ["UVMap", "UVMap.001"]
+    assert target.data.uv_layers.active.name == "UVMap"
+    assert [one.name for one in target.data.shape_keys.key_blocks] == ["Basis", "grin", "Detail of source"]
+    moved = np.empty(len(target.data.vertices) * 3, np.float32)
+    target.data.shape_keys.key_blocks["grin"].data.foreach_get("co", moved)
+    basis = np.empty_like(moved)
+    target.data.shape_keys.key_blocks["Basis"].data.foreach_get("co", basis)
+    lifted = np.linalg.norm((moved - basis).reshape(-1, 3), axis=1)
+    assert 0.1 < lifted.max() < 0.4
+    assert np.median(lifted) < 0.05
+    assert len(report.lines()) >= 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("materials", "no-materials"), ("uvs", "no-uvs"), ("shape_keys", "no-shape-keys")]
+)
+def test_payloads_that_are_not_there(kind: str, code: str) -> None:
+    source, target = blob("source", uvs=False), blob("target")
+    with pytest.raises(InputError) as failure:
+        finish(workflow.transfer(source, target, [kind], OPTIONS))
+    assert failure.value.code == code

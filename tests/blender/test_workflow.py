@@ -164,7 +164,7 @@ def test_transfer_of_everything() -> None:
     source, target = creature("source"), creature("target", 1.25)
     paint(source)
     before = state()
-    report = finish(workflow.transfer(source, target, workflow.TRANSFERS, GEOMETRIC))
+    report = finish(workflow.transfer(source, target, ["texture", "weights", "attributes"], GEOMETRIC))
     assert len(report.lines()) >= 4
     after = state()
     assert set(after["images"]) - set(before["images"]) == {"skin on target"}

@@ -25,31 +25,44 @@ CHANNELS = 16
 NAME_BYTES = 63
 """Longest name that every supported version takes, UTF-8."""
 
-_LAYOUT = {
-    "FLOAT": ("value", 1),
-    "FLOAT2": ("vector", 2),
-    "FLOAT_VECTOR": ("vector", 3),
-    "FLOAT_COLOR": ("color", 4),
-    "BYTE_COLOR": ("color", 4),
+_LAYOUT: dict[str, tuple[str, int, type[np.generic]]] = {
+    "FLOAT": ("value", 1, np.float32),
+    "FLOAT2": ("vector", 2, np.float32),
+    "FLOAT_VECTOR": ("vector", 3, np.float32),
+    "FLOAT_COLOR": ("color", 4, np.float32),
+    "BYTE_COLOR": ("color", 4, np.float32),
+    "QUATERNION": ("value", 4, np.float32),
+    "INT": ("value", 1, np.int32),
+    "INT8": ("value", 1, np.int32),
+    "INT32_2D": ("value", 2, np.int32),
+    "BOOLEAN": ("value", 1, np.bool_),
 }
-"""Types that can be interpolated: the property that holds the value, and its length. Colours are scene linear."""
-_BUILT_IN = ("position", "rest_position", "custom_normal", "crease_vert", "bevel_weight_vert")
-"""Attributes of these types that belong to Blender, not to the user."""
+"""Types: the property that holds the value, its length, NumPy's type. Colours are scene linear."""
+LABELS = ("INT", "INT8", "INT32_2D", "BOOLEAN")
+"""Types that are not mixed: the majority counts."""
+_BUILT_IN = (
+    *("position", "rest_position", "custom_normal", "material_index", "id", "sculpt_face_set"),
+    *("crease_vert", "crease_edge", "bevel_weight_vert", "bevel_weight_edge"),
+    *("sharp_face", "sharp_edge", "uv_seam", "freestyle_edge", "freestyle_face"),
+)
+"""Attributes that belong to Blender, not to the user: carried only when named."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a mesh, on the vertices of its snapshot.
+    """One attribute of a mesh.
 
     Attributes:
         name: as on the mesh.
-        type: Blender's: FLOAT, FLOAT2, FLOAT_VECTOR, FLOAT_COLOR or BYTE_COLOR.
-        values: float32 (V, C) with 1, 2, 3, 4 or 4 channels; colours are scene linear with straight alpha.
+        type: Blender's: FLOAT, FLOAT_COLOR, INT, BOOLEAN, …
+        values: (N, C), float32, int32 or bool; colours are scene linear with straight alpha.
+        domain: POINT, EDGE, FACE or CORNER.
     """
 
     name: str
     type: str
-    values: NDArray[np.float32]
+    values: NDArray[np.generic]
+    domain: str = "POINT"
 
 
 def write(obj: bpy.types.Object, name: str, values: NDArray[np.generic]) -> None:
@@ -124,17 +137,16 @@ def remove(obj: bpy.types.Object) -> list[str]:
 def transferable(obj: bpy.types.Object, names: Sequence[str] = ()) -> list[str]:
     """Names of the user's attributes on the object's own mesh that can be carried over, of ``names`` if any are given.
 
-    Those are float, vector and colour attributes on points and corners, without UV maps, what Blender or MeshKin
-    keeps for itself, and whole numbers and truth values, which cannot be interpolated.
+    Of every domain, numbers, vectors, colours, whole numbers and truth values; without UV maps and what MeshKin keeps
+    for itself. What belongs to Blender (creases, sharp edges, face sets) is carried when it is named.
     """
     return _transferable(obj.data, names) if obj.type == "MESH" else []
 
 
 def read(obj: bpy.types.Object, snapshot: Snapshot, names: Sequence[str] = ()) -> list[Attribute]:
-    """The user's attributes as the modifiers leave them, on the snapshot's vertices.
+    """The user's attributes as the modifiers leave them, each on the elements of its domain.
 
-    A vertex takes the mean over its corners of a corner attribute: a border between two colours becomes one vertex
-    wide. ``names`` chooses; () means all that are :func:`transferable`.
+    ``names`` chooses; () means all that are :func:`transferable`.
 
     Raises:
         InputError: ``no-attributes`` when there are none, ``mesh-changed`` when the mesh has other vertices than
@@ -143,16 +155,30 @@ def read(obj: bpy.types.Object, snapshot: Snapshot, names: Sequence[str] = ()) -
     with evaluated(obj) as (_, mesh):
         if len(mesh.vertices) != len(snapshot.vertices):
             raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
-        found = [_on_points(mesh, name) for name in _transferable(mesh, names)]
+        found = [_read(mesh, name) for name in _transferable(mesh, names)]
     if not found:
         raise InputError(
-            "no-attributes", f"“{obj.name}” has no colour, number or vector attributes.", "Paint or add one first."
+            "no-attributes", f"“{obj.name}” has no attributes that can be carried.", "Paint or add one first."
         )
     return found
 
 
-def write_transferred(obj: bpy.types.Object, attribute: Attribute, values: NDArray[np.floating]) -> str:
-    """Write an attribute carried over from another mesh, (W, C) on the object's own vertices; says what was done.
+def edges(mesh: bpy.types.Mesh) -> NDArray[np.int32]:
+    """The vertices of each edge of a mesh, int32 (E, 2)."""
+    ends = np.empty(len(mesh.edges) * 2, np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    return ends.reshape(-1, 2)
+
+
+def evaluated_edges(obj: bpy.types.Object) -> NDArray[np.int32]:
+    """The vertices of each edge as the modifiers leave them, int32 (E, 2)."""
+    with evaluated(obj) as (_, mesh):
+        return edges(mesh)
+
+
+def write_transferred(obj: bpy.types.Object, attribute: Attribute, values: NDArray[np.generic]) -> str:
+    """Write an attribute carried over from another mesh, (N, C) on the elements of its domain of the object's own mesh;
+    says what was done.
 
     Raises:
         InputError: ``attribute-taken`` when the name belongs to a UV map, a vertex group or Blender itself on this
@@ -167,24 +193,25 @@ def write_transferred(obj: bpy.types.Object, attribute: Attribute, values: NDArr
             f"“{name}” on “{obj.name}” is a UV map, a vertex group or a name that Blender uses.",
             "Rename the attribute on the source.",
         )
-    _write(obj, name, attribute.type, values)
-    return f"Attribute: “{name}”{', in place of the one that was there' if there else ''}."
+    _write(obj, name, attribute.type, values, attribute.domain)
+    place = {"POINT": "points", "EDGE": "edges", "FACE": "faces", "CORNER": "corners"}[attribute.domain]
+    return f"Attribute: “{name}” on {place}{', in place of the one that was there' if there else ''}."
 
 
-def _write(obj: bpy.types.Object, name: str, kind: str, values: NDArray[np.generic]) -> None:
+def _write(obj: bpy.types.Object, name: str, kind: str, values: NDArray[np.generic], domain: str = "POINT") -> None:
     check_writable(obj)
     mesh = obj.data
-    if len(values) != len(mesh.vertices):
+    size = {"POINT": mesh.vertices, "EDGE": mesh.edges, "FACE": mesh.polygons, "CORNER": mesh.loops}[domain]
+    if len(values) != len(size):
         raise InputError("mesh-changed", f"“{obj.name}” has other vertices now.", "Run the job again.")
     if len(name.encode()) > NAME_BYTES:
         raise InputError("attribute-name", f"The attribute name “{name}” is too long.", "Use a shorter one.")
     there = mesh.attributes.get(name)
-    if there and (there.data_type, there.domain) != (kind, "POINT"):
+    if there and (there.data_type, there.domain) != (kind, domain):
         mesh.attributes.remove(there)
         there = None
-    attribute = there or mesh.attributes.new(name, kind, "POINT")
-    field = _LAYOUT[kind][0] if kind in _LAYOUT else "value"
-    dtype = np.int32 if kind == "INT" else np.float32
+    attribute = there or mesh.attributes.new(name, kind, domain)
+    field, _, dtype = _LAYOUT[kind]
     attribute.data.foreach_set(field, np.ascontiguousarray(values, dtype).ravel())
     mesh.update()
 
@@ -194,25 +221,19 @@ def _transferable(mesh: bpy.types.Mesh, names: Sequence[str]) -> list[str]:
         attribute.name
         for attribute in mesh.attributes
         if attribute.data_type in _LAYOUT
-        and attribute.domain in ("POINT", "CORNER")
+        and attribute.domain in ("POINT", "EDGE", "FACE", "CORNER")
         and not attribute.is_internal
+        and not attribute.is_required
         and not attribute.name.startswith((".", PREFIX))
-        and attribute.name not in _BUILT_IN
+        and (attribute.name not in _BUILT_IN or attribute.name in names)
         and attribute.name not in mesh.uv_layers
         and (not names or attribute.name in names)
     ]
 
 
-def _on_points(mesh: bpy.types.Mesh, name: str) -> Attribute:
+def _read(mesh: bpy.types.Mesh, name: str) -> Attribute:
     attribute = mesh.attributes[name]
-    field, width = _LAYOUT[attribute.data_type]
-    values = np.empty((len(attribute.data), width), np.float32)
+    field, width, dtype = _LAYOUT[attribute.data_type]
+    values = np.empty((len(attribute.data), width), dtype)
     attribute.data.foreach_get(field, values.ravel())
-    if attribute.domain == "CORNER":
-        corners = np.empty(len(mesh.loops), np.int32)
-        mesh.loops.foreach_get("vertex_index", corners)
-        count = len(mesh.vertices)
-        sums = [np.bincount(corners, channel, count) for channel in values.T]
-        number = np.maximum(np.bincount(corners, minlength=count), 1)
-        values = (np.stack(sums, axis=1) / number[:, None]).astype(np.float32)
-    return Attribute(name, attribute.data_type, values)
+    return Attribute(name, attribute.data_type, values, attribute.domain)

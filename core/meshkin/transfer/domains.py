@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -277,9 +277,28 @@ def detail(shape: Snapshot, radius: float) -> NDArray[np.float64]:
     return offsets[place]
 
 
-def carry_all(domains: Domains, given: Sequence[Values]) -> list[Array]:
-    """Several values at once."""
-    return [domains.carry(one) for one in given]
+def carry_given(
+    source: Snapshot,
+    target: Snapshot,
+    to_source: SurfaceMap,
+    edges: Sequence[Array],
+    given: Sequence[Mapping[str, Any]],
+    radius: float,
+) -> list[Array]:
+    """What :func:`meshkin.worker.jobs.carry_domains` is asked for."""
+    domains = Domains(source, target, to_source, *edges)
+    carried = []
+    for one in given:
+        values = one["values"]
+        if one["mode"] == "uvs":
+            carried.append(domains.uvs(values.astype(np.float64)))
+        elif one["mode"] == "offsets":
+            carried.append(domains.displacements(values).astype(np.float32))
+        elif one["mode"] == "detail":
+            carried.append(domains.displacements(detail(source, radius)).astype(np.float32))
+        else:
+            carried.append(domains.carry(Values(one["domain"], one["label"], values)))
+    return carried
 
 
 def _mixed(values: Array, weights: Array, label: bool) -> Array:

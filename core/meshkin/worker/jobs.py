@@ -276,6 +276,27 @@ def bake_materials(arguments: Arguments, report: Report) -> Result:
     return materials.bake_files(*_ends(arguments), found, arguments, report)
 
 
+def carry_domains(arguments: Arguments, report: Report) -> Result:
+    """Carry values of any domain, UV maps, displacements or detail to a target's own mesh.
+
+    Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
+    vertices' numbers among the map's), ``edges`` (files (E, 2) of both), ``given`` (``mode``, ``domain``,
+    ``label``, ``values``), ``radius`` of the detail. Output: an array for each, named by its number.
+    ``radius`` of the detail. Output: an array for each, named by its number.
+    """
+    from ..transfer.domains import carry_given
+
+    found = Match.load(Path(arguments["map"])).to_source
+    rows = _read(arguments["original"])
+    fields = {name: getattr(found, name)[rows] for name in type(found).__dataclass_fields__}
+    source, own = (Snapshot.load(Path(arguments[name])) for name in ("source", "own"))
+    edges = [_read(path) for path in arguments["edges"]]
+    given = [{**one, "values": _read(one["values"])} for one in arguments["given"]]
+    report("Carrying values", 0)
+    carried = carry_given(source, own, type(found)(**fields), edges, given, arguments["radius"])
+    return _output(arguments, **{str(number): values for number, values in enumerate(carried)})
+
+
 def unwrap(arguments: Arguments, report: Report) -> Result:
     """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
     from ..transfer.unwrap import unwrap_polygons
@@ -359,6 +380,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "texture": transfer_texture,
     "bake": bake_materials,
     "unwrap": unwrap,
+    "domains": carry_domains,
     "models-get": models_get,
     "models-list": models_list,
     "cache-info": cache_info,

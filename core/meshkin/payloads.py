@@ -1,0 +1,166 @@
+"""Attributes, material assignments, UV maps, shape keys and sculpted detail from source to target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .progress import Progress
+from .scene import attributes, payloads
+from .scene import snapshot as snapshots
+from .snapshot import Snapshot
+from .storage import readable_failure
+
+if TYPE_CHECKING:
+    import bpy
+
+KINDS = ("attributes", "materials", "uvs", "shape_keys", "detail")
+"""What this module carries."""
+DETAIL = 2.0
+"""Detail is what is smaller than this, in hundredths of the square root of the source's area."""
+
+Run = Callable[..., Generator[Progress, None, dict[str, Any]]]
+Write = Callable[["bpy.types.Object"], list[str]]
+
+
+def check(kind: str, source: bpy.types.Object, names: Sequence[str]) -> None:
+    """Raise InputError where the source has nothing of this kind: ``no-attributes``, ``no-materials``, ``no-uvs``,
+    ``no-shape-keys``."""
+    name = source.name
+    mesh = source.data if source.type == "MESH" else None
+    if kind == "attributes" and not attributes.transferable(source, names):
+        raise InputError("no-attributes", f"“{name}” has no attributes that can be carried.", "Paint or add one first.")
+    if kind == "materials" and not (mesh and any(slot.material for slot in source.material_slots)):
+        raise InputError("no-materials", f"“{name}” has no materials.", "Give its faces materials first.")
+    if kind == "uvs" and not (mesh and mesh.uv_layers):
+        raise InputError("no-uvs", f"“{name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+    if kind == "shape_keys" and not payloads.shape_keys(source):
+        raise InputError("no-shape-keys", f"“{name}” has no shape keys.", "Choose a source that has some.")
+
+
+def carry(
+    kind: str,
+    source: bpy.types.Object,
+    target: bpy.types.Object,
+    source_shape: Snapshot,
+    target_shape: Snapshot,
+    names: Sequence[str],
+    run: Run,
+    folder: Path,
+) -> Generator[Progress, None, Write]:
+    """Carry one kind of thing; what writes it comes back.
+
+    Args:
+        kind: of :data:`KINDS`.
+        source, target: the objects.
+        source_shape, target_shape: their snapshots.
+        names: the attributes, UV maps or shape keys to carry; () for all.
+        run: runs a job of the worker on both snapshots and the map.
+        folder: for bulk data.
+    """
+    yield Progress(f"Reading {kind.replace('_', ' ')}", 0)
+    read = {
+        "attributes": _read_attributes,
+        "materials": _read_materials,
+        "uvs": _read_uvs,
+        "shape_keys": _read_shape_keys,
+        "detail": _read_detail,
+    }[kind]
+    given, write = read(source, source_shape, names)
+    own, edges = payloads.own_shape(target, target_shape)
+    own.save(folder / "own.npz")
+    jobs = []
+    for number, (mode, domain, label, values) in enumerate(given):
+        path = folder / f"{kind}{number}.npy"
+        _save(path, values)
+        jobs.append({"mode": mode, "domain": domain, "label": label, "values": str(path)})
+    _save(folder / "own-edges.npy", edges)
+    _save(folder / "source-edges.npy", attributes.evaluated_edges(source))
+    _save(folder / "original.npy", target_shape.original)
+    answer = yield from run(
+        "domains", own=str(folder / "own.npz"), original=str(folder / "original.npy"), given=jobs, radius=DETAIL,
+        edges=[str(folder / "source-edges.npy"), str(folder / "own-edges.npy")],
+        output=str(folder / f"{kind}.npz"),
+    )  # fmt: skip
+    with np.load(answer["output"], allow_pickle=False) as data:
+        carried = [data[str(number)] for number in range(len(jobs))]
+    return lambda obj: write(obj, carried)
+
+
+Given = tuple[str, str, bool, NDArray[Any]]
+"""Mode ("values", "uvs", "offsets", "detail"), domain, whether it is a label, and the values."""
+Reading = tuple[list[Given], Callable[["bpy.types.Object", list[NDArray[Any]]], list[str]]]
+
+
+def _read_attributes(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+    found = attributes.read(obj, shape, names)
+    given = [("values", one.domain, one.type in attributes.LABELS, one.values) for one in found]
+
+    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+        return [attributes.write_transferred(target, one, values) for one, values in zip(found, carried, strict=True)]
+
+    return given, write
+
+
+def _read_materials(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+    count = int(shape.polygons.max(initial=-1)) + 1
+    numbers = np.zeros((count, 1), np.int32)
+    numbers[shape.polygons, 0] = shape.materials
+    materials = [slot.material for slot in obj.material_slots]
+
+    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+        return [payloads.write_materials(target, materials, carried[0][:, 0])]
+
+    return [("values", "FACE", True, numbers)], write
+
+
+def _read_uvs(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+    chosen = [layer.name for layer in obj.data.uv_layers if not names or layer.name in names]
+    layouts = snapshots.uv_layouts(obj, shape, chosen)
+
+    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+        return [payloads.write_uv_map(target, name, values) for name, values in zip(chosen, carried, strict=True)]
+
+    return [("uvs", "CORNER", False, layouts[name]) for name in chosen], write
+
+
+def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+    found = [(name, offsets) for name, offsets in payloads.shape_keys(obj) if not names or name in names]
+    given: list[Given] = []
+    for _, offsets in found:
+        if len(offsets) != len(shape.original):
+            raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
+        known = np.unique(shape.original)
+        if len(known) != len(shape.vertices):
+            raise InputError(
+                "modifiers-in-the-way",
+                f"The modifiers of “{obj.name}” add vertices, which its shape keys do not move.",
+                "Switch its Subdivision (or the like) off in the viewport for the transfer.",
+            )
+        values = np.zeros((len(shape.vertices), 3), np.float32)
+        values[shape.original] = offsets
+        given.append(("offsets", "POINT", False, values))
+
+    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+        return [
+            payloads.write_shape_key(target, name, values) for (name, _), values in zip(found, carried, strict=True)
+        ]
+
+    return given, write
+
+
+def _read_detail(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+        return [payloads.write_shape_key(target, f"Detail of {obj.name}", carried[0])]
+
+    return [("detail", "POINT", False, np.zeros(0, np.float32))], write
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    with readable_failure(path, "writing"):
+        np.save(path, values, allow_pickle=False)
