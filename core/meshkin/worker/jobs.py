@@ -282,7 +282,6 @@ def carry_domains(arguments: Arguments, report: Report) -> Result:
     Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
     vertices' numbers among the map's), ``edges`` (files (E, 2) of both), ``given`` (``mode``, ``domain``,
     ``label``, ``values``), ``radius`` of the detail. Output: an array for each, named by its number.
-    ``radius`` of the detail. Output: an array for each, named by its number.
     """
     from ..transfer.domains import carry_given
 
