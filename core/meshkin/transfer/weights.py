@@ -22,6 +22,8 @@ LEAST = 0.4
 """Confidence below which a map is not relied on, unless that is more than half of it."""
 TURNED = -0.3
 """Agreement of orientation below which a map between two bodies is not relied on."""
+ANCHORS = 0.5
+"""Least share of the vertices that one bone rules which is taken from the map, the most confident first."""
 SMALL = 0.08
 """Extent of a small part (an eye, a tooth, a button), in diagonals of the character's bounding box."""
 TINY = 0.03
@@ -59,7 +61,8 @@ def transfer_weights(
     Where the map can be relied on (:func:`meshkin.transfer.trust.trusted`) weights are interpolated barycentrically;
     over the rest they are continued (:func:`meshkin.transfer.biharmonic.inpaint`). A small loose part (an eye, a tooth,
     a button) follows one bone, if one rules it. Then smoothing, the limit, and normalising. Where nothing can be
-    relied on, the map is followed as it is.
+    relied on, the map is followed as it is; and so it is, between bodies, at the more confident half of each bone's
+    own vertices.
 
     Args:
         weights: (U, B), one row for each source vertex, one column for each bone or group.
@@ -87,12 +90,31 @@ def transfer_weights(
     shapes = (source.vertices, source.faces), (target.vertices, target.faces)
     least = min(threshold, float(np.median(to_source.confidence)))
     known = trusted(to_source, *shapes, least, None if worn else TURNED) & weighted
+    if not worn:
+        known |= weighted & _anchors(rows, known, to_source.confidence)
     if not known.any():
         known = weighted
     rows = inpaint(rows, known, target.vertices, target.faces)
     size = _extent(source.vertices if worn else target.vertices)
     rows = smooth(_rigid(rows, target.vertices, target.faces, size), target.vertices, target.faces, smoothing)
     return Carried(_finished(rows, limit), ~known)
+
+
+def _anchors(
+    rows: NDArray[np.floating], known: NDArray[np.bool_], confidence: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """The most confident vertices of every bone's own region that is hardly known, (V,).
+
+    Otherwise a bone that the map is nowhere sure of would be painted over by its neighbours, and move nothing.
+    """
+    bone = rows.argmax(axis=1)
+    count = np.bincount(bone, minlength=rows.shape[1])
+    order = np.lexsort((-confidence, bone))
+    rank = np.empty(len(bone), np.int64)
+    rank[order] = np.arange(len(bone)) - np.repeat(np.cumsum(count) - count, count)
+    share = np.bincount(bone, known, rows.shape[1]) / np.maximum(count, 1)
+    anchors: NDArray[np.bool_] = (share[bone] < ANCHORS) & (rank < np.ceil(ANCHORS * count[bone]))
+    return anchors
 
 
 def interpolate(
