@@ -281,6 +281,29 @@ class MESHKIN_OT_transfer_armature(_Transfer):
         return workflow.transfer(settings.source, settings.target, what, _options(context, **chosen))
 
 
+class MESHKIN_OT_build_armature(_SceneJob):
+    """Make an armature from the target's vertex groups alone and let it pose the target"""
+
+    bl_idname = "meshkin.build_armature"
+    bl_label = "Armature from Groups"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if reason := _busy() or _missing(context, "target"):
+            return reason
+        target = context.scene.meshkin.target
+        empty = "" if target.vertex_groups else f"“{target.name}” has no vertex groups"
+        return _locked(target) or empty or status.worker_missing
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.build_armature(
+            settings.target, _options(context, groups=settings.groups, pattern=settings.pattern)
+        )
+
+
 class MESHKIN_OT_select_inpainted(_Explained, bpy.types.Operator):
     """Select the target's vertices whose weights were inpainted, not taken from the source"""
 
@@ -515,6 +538,7 @@ CLASSES: list[type] = [
     MESHKIN_OT_transfer_weights,
     MESHKIN_OT_transfer_attributes,
     MESHKIN_OT_transfer_armature,
+    MESHKIN_OT_build_armature,
     MESHKIN_OT_select_inpainted,
     MESHKIN_OT_cancel,
     MESHKIN_OT_swap,

@@ -96,7 +96,9 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
         for name in properties.WEIGHTS:
             setattr(skinning, name, getattr(settings, name))
         row.operator("meshkin.select_inpainted", text="", icon="RESTRICT_SELECT_OFF")
-        column.operator("meshkin.transfer_armature", icon="ARMATURE_DATA")
+        row = column.row(align=True)
+        row.operator("meshkin.transfer_armature", icon="ARMATURE_DATA")
+        row.operator("meshkin.build_armature", text="", icon="OUTLINER_OB_ARMATURE")
         column.operator("meshkin.transfer_attributes", icon="SPREADSHEET")
 
         shown = status.colours_shown()

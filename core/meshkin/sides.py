@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 _WORD = re.compile(r"(?<![A-Za-z])(left|right)(?![a-z])|(?<![A-Z])(Left|Right)(?![a-z])|(LEFT|RIGHT)")
 """A whole word, also in camel case: ``left_arm``, ``mixamorig:LeftArm``, ``ArmRight``, ``ARM_LEFT``."""
@@ -29,6 +29,12 @@ def other_side(name: str) -> str:
     new = _OTHER[old.lower()]
     new = new.upper() if old.isupper() else new.capitalize() if old[0].isupper() else new
     return name[: found.start()] + new + name[found.end() :]
+
+
+def twins(names: Sequence[str]) -> list[int]:
+    """For each name the number of its other side's among them, -1 where there is none."""
+    number = {name: index for index, name in enumerate(names)}
+    return [number.get(other, -1) if (other := other_side(name)) != name else -1 for name in names]
 
 
 def renamed(names: Iterable[str], table: Mapping[str, str], flip: bool = False) -> list[str]:

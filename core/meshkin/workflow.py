@@ -386,6 +386,34 @@ def transfer(
     )
 
 
+def build_armature(obj: bpy.types.Object, options: Options = Options()) -> Job:
+    """Make an armature from the object's vertex groups alone, and let it pose the object.
+
+    ``options.groups`` and ``options.pattern`` choose the groups.
+    Raises InputError ``no-groups``, ``no-weights`` (no group rules enough vertices), bad meshes; WorkerError.
+    """
+    snapshots.check_writable(obj)
+    chosen = weights.chosen(obj, options.groups, options.pattern)
+    handle = Handle.of(obj)
+    with _job_folder() as folder:
+        snapshot = snapshots.take(obj).check()
+        snapshot.save(folder / "target.npz")
+        names, values = weights.read(obj, snapshot, chosen)
+        _save(folder / "groups.npy", values)
+        arguments = {"target": str(folder / "target.npz"), "weights": str(folder / "groups.npy")}
+        result = yield from client.shared().run("skeleton", {**arguments, "output": str(folder / "skeleton.npz")})
+        found = _arrays(Path(result["output"]))
+        snapshots.check_unchanged(handle.get(), snapshot)
+        called = [names[column] for column in found["column"]]
+        places = found["heads"] + snapshot.location, found["tails"] + snapshot.location
+        armature = armatures.build(handle.get(), f"{handle.name} bones", called, *places, found["parents"].tolist())
+        said = armatures.attach(handle.get(), armature, handle.get())
+    left = [name for name in names if name not in called]
+    if left:
+        said.append(f"Groups that rule too few vertices to be bones: {', '.join(left)}.")
+    return Report(f"“{armature.name}” was built of {len(called)} vertex groups.", said, {"armature": armature.name})
+
+
 def get_models(options: Options = Options(), name: str = "embedded") -> Job:
     """Fetch models into the model cache. Raises ModelError ``model-download-failed``, ``model-damaged``."""
     result = yield from client.shared().run("models-get", {"name": name})
@@ -688,6 +716,14 @@ def _carry_texture(job: _Transfer) -> Generator[Progress, None, Write]:
     return write
 
 
+_FINDINGS = {
+    "missing": "these bones move hardly anything on the target",
+    "split": "these bones move several separate places",
+    "crossed": "these bones lie on the wrong side",
+}
+"""What the check after a transfer of weights says."""
+
+
 def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
     weights.chosen(source, options.groups, options.pattern)
     if options.limit < 1:
@@ -709,6 +745,7 @@ def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
     names, values = weights.read(source, job.source.snapshot, weights.chosen(source, options.groups, options.pattern))
     _save(job.folder / "groups.npy", values)
     chosen = {name: getattr(options, name) for name in ("limit", "smoothing", "threshold")}
+    chosen["mirror"] = sides.twins(names)
     if job.worn:
         chosen["map"] = ""
     carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), **chosen)
@@ -726,6 +763,11 @@ def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
         if left:
             why = "not of deforming bones" if options.groups == "deform" and not options.pattern else "not chosen"
             said.append(f"Not carried, {why}: {', '.join(left)}.")
+        for finding, text in _FINDINGS.items():
+            if job.worn and finding == "missing":
+                continue  # clothes cover a part of the body only
+            if len(carried[finding]):
+                said.append(f"Check: {text}: {', '.join(called[bone] for bone in carried[finding])}.")
         return said
 
     return write

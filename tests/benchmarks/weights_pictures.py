@@ -99,6 +99,7 @@ def data_transfer(source: bpy.types.Object, target: bpy.types.Object) -> None:
         place = np.array(target.matrix_world @ vertex.co)
         place = (place - boxes[1][0]) / boxes[1][1] * boxes[0][1] + boxes[0][0]
         vertex.co = target.matrix_world.inverted() @ Vector(place)
+    target.vertex_groups.clear()
     for group in source.vertex_groups:
         target.vertex_groups.new(name=group.name)
     modifier = target.modifiers.new("transfer", "DATA_TRANSFER")
@@ -113,7 +114,7 @@ def data_transfer(source: bpy.types.Object, target: bpy.types.Object) -> None:
         if group.name not in target.vertex_groups:
             target.vertex_groups.new(name=group.name)
     for index, row in enumerate(rows):
-        for group, weight in row:
+        for group, weight in (one for one in row if one[0] < len(target.vertex_groups)):
             target.vertex_groups[group].add((index,), weight, "REPLACE")
 
 

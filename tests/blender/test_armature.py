@@ -198,6 +198,32 @@ def test_pole_angles_follow_the_bones() -> None:
     np.testing.assert_allclose(armatures.read(armature, (0, 0, 0)).tails, tails, atol=2e-3)
 
 
+def test_an_armature_from_groups_alone() -> None:
+    """The blob's groups, their armature gone, become a skeleton that poses it."""
+    source, armature = rigged()
+    bpy.data.objects.remove(armature)
+    source.modifiers.clear()
+    source.location = (1, 2, 3)
+    bpy.context.view_layer.update()
+    before = snapshots.take(source).vertices
+    report = finish(workflow.build_armature(source))
+    made = weights.armature_of(source)
+    bones = made.data.bones
+    assert {"root", "hand", "leg.L", "leg.R"} <= set(bones.keys()) <= set(source.vertex_groups.keys())
+    assert bones["hand"].parent.name in ("arm", "root")
+    assert sum(bone.parent is None for bone in bones) == 1
+    assert report.data["armature"] == made.name
+    np.testing.assert_allclose(snapshots.take(source).vertices, before, atol=1e-5)
+    made.pose.bones["hand"].rotation_mode = "XYZ"
+    made.pose.bones["hand"].rotation_euler = (1, 0, 0)
+    bpy.context.view_layer.update()
+    assert np.abs(snapshots.take(source).vertices - before).max() > 0.1
+    source.vertex_groups.clear()
+    with pytest.raises(InputError) as raised:
+        finish(workflow.build_armature(source))
+    assert raised.value.code == "no-groups"
+
+
 def test_bad_input_is_named_and_changes_nothing() -> None:
     source, armature = rigged()
     target = creature("twin")

@@ -13,7 +13,7 @@ from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..sides import other_side
+from ..sides import twins
 from .snapshot import check_writable
 from .weights import armature_of
 
@@ -81,7 +81,7 @@ def read(armature: bpy.types.Object, origin: Sequence[float]) -> Skeleton:
         tails @ linear.T + place,
         matrices[:, :3, 2] @ linear.T,
         np.array([number[bone.parent.name] if bone.parent else -1 for bone in armature.data.bones], np.int64),
-        np.array([number.get(other_side(name), -1) if other_side(name) != name else -1 for name in names], np.int64),
+        np.array(twins(names), np.int64),
     )
 
 
@@ -151,6 +151,32 @@ def move_bones(
         for constraint in bone.constraints:
             if constraint.type == "STRETCH_TO":
                 constraint.rest_length = 0  # Blender measures it anew
+
+
+def build(
+    obj: bpy.types.Object, name: str, names: Sequence[str], heads: Floats, tails: Floats, parents: Sequence[int]
+) -> bpy.types.Object:
+    """A new armature in the object's collections, at its origin.
+
+    Args:
+        names: of the bones, B, every parent before its children.
+        heads, tails: (B, 3) in the world.
+        parents: B, -1 for none.
+    """
+    armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
+    armature.location = obj.matrix_world.translation
+    armature.show_in_front = True
+    for collection in obj.users_collection or [bpy.context.scene.collection]:
+        collection.objects.link(armature)
+    place = np.array(armature.location)
+    with _edited(armature) as edit_bones:
+        for bone, head, tail, parent in zip(names, heads - place, tails - place, parents, strict=True):
+            made = edit_bones.new(bone)
+            made.head, made.tail = head.tolist(), tail.tolist()
+            if parent >= 0:
+                made.parent = edit_bones[names[parent]]
+                made.use_connect = (made.head - made.parent.tail).length < 1e-5 * max(1.0, made.length)
+    return armature
 
 
 def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types.Object) -> list[str]:

@@ -22,6 +22,10 @@ LEAST = 0.4
 """Confidence below which a map is not relied on, unless that is more than half of it."""
 TURNED = -0.3
 """Agreement of orientation below which a map between two bodies is not relied on."""
+SURE = 0.4
+"""A loose part of which a smaller share is relied on takes the weights of what it lies on."""
+LOOSE = 0.5
+"""Extent of a part that may be loose, in diagonals of the character's bounding box."""
 ANCHORS = 0.5
 """Least share of the vertices that one bone rules which is taken from the map, the most confident first."""
 SMALL = 0.08
@@ -90,13 +94,18 @@ def transfer_weights(
     shapes = (source.vertices, source.faces), (target.vertices, target.faces)
     least = min(threshold, float(np.median(to_source.confidence)))
     known = trusted(to_source, *shapes, least, None if worn else TURNED) & weighted
+    size = _extent(source.vertices if worn else target.vertices)
+    part, extent = _parts(target.vertices, target.faces)
     if not worn:
+        # A loose part that the map is not sure of (armour, hair: the source has none) follows what it lies on.
+        lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extent < LOOSE * size)
         known |= weighted & _anchors(rows, known, to_source.confidence)
+        if known[~lost[part]].any():
+            known &= ~lost[part]
     if not known.any():
         known = weighted
     rows = inpaint(rows, known, target.vertices, target.faces)
-    size = _extent(source.vertices if worn else target.vertices)
-    rows = smooth(_rigid(rows, target.vertices, target.faces, size), target.vertices, target.faces, smoothing)
+    rows = smooth(_rigid(rows, part, extent, size), target.vertices, target.faces, smoothing)
     return Carried(_finished(rows, limit), ~known)
 
 
@@ -163,10 +172,8 @@ def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
     return finished
 
 
-def _rigid(
-    rows: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer], size: float
-) -> NDArray[np.floating]:
-    """Let small loose parts follow one bone, if one rules them; let tiny ones have the same weights all over."""
+def _parts(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The loose part of each vertex (V,), and the diagonal of each part's bounding box (P,)."""
     first, place = weld(vertices)
     pairs = edges(place[faces])
     graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first),) * 2)
@@ -175,7 +182,13 @@ def _rigid(
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     np.minimum.at(low, part, vertices)
     np.maximum.at(high, part, vertices)
-    extent = np.linalg.norm(high - low, axis=1)
+    return part, np.linalg.norm(high - low, axis=1)
+
+
+def _rigid(
+    rows: NDArray[np.floating], part: NDArray[np.integer], extent: NDArray[np.float64], size: float
+) -> NDArray[np.floating]:
+    """Let small loose parts follow one bone, if one rules them; let tiny ones have the same weights all over."""
     small = (extent <= SMALL * size) & (extent > 0)
     here = np.flatnonzero(small[part])
     if not len(here):

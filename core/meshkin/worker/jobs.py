@@ -222,8 +222,10 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's.
 
     Arguments: ``source``, ``target`` (snapshot files), ``map`` ("" for the map of nearness), ``limit``,
-    ``smoothing``, ``threshold``. Output: ``weights`` (V, B), ``inpainted`` (V,).
+    ``smoothing``, ``threshold``, ``mirror`` (the number of each group's twin on the other side, -1 for none). Output:
+    ``weights`` (V, B), ``inpainted`` (V,), and the fields of :class:`meshkin.transfer.skeletons.Findings`.
     """
+    from ..transfer.skeletons import examine
     from ..transfer.weights import transfer_weights as carry
     from ..transfer.worn import closest
 
@@ -231,8 +233,20 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     report("Carrying weights", 0)
     found = Match.load(Path(arguments["map"])).to_source if arguments["map"] else closest(*ends)
     chosen = {name: arguments[name] for name in ("limit", "smoothing", "threshold")}
-    carried = carry(_read(arguments["weights"]), *ends, found, worn=not arguments["map"], **chosen)
-    return _output(arguments, weights=carried.weights, inpainted=carried.inpainted)
+    weights = _read(arguments["weights"])
+    carried = carry(weights, *ends, found, worn=not arguments["map"], **chosen)
+    report("Checking weights", 0.8)
+    findings = examine(ends[0], weights, ends[1], carried.weights, np.array(arguments["mirror"], np.int64))
+    return _output(arguments, weights=carried.weights, inpainted=carried.inpainted, **vars(findings))
+
+
+def extract_skeleton(arguments: Arguments, report: Report) -> Result:
+    """Build a skeleton from ``weights`` (file, (V, C)) of the ``target`` (snapshot file): a ``Skeleton``."""
+    from ..transfer.skeletons import extract
+
+    report("Finding bones", 0)
+    found = extract(Snapshot.load(Path(arguments["target"])), _read(arguments["weights"]))
+    return _output(arguments, **vars(found))
 
 
 def fit_joints(arguments: Arguments, report: Report) -> Result:
@@ -376,6 +390,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "worn": is_worn,
     "weights": transfer_weights,
     "joints": fit_joints,
+    "skeleton": extract_skeleton,
     "texture": transfer_texture,
     "bake": bake_materials,
     "unwrap": unwrap,
