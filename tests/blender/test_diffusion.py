@@ -1,0 +1,220 @@
+"""Diff3F from end to end: Blender's renders, the worker, small random models of the real architecture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from meshkin import workflow
+from meshkin.errors import InputError, MeshKinError, ModelError
+from meshkin.progress import Progress, finish
+from meshkin.scene import passes
+from meshkin.scene import snapshot as snapshots
+from meshkin.storage import cache_folder
+from meshkin.views import of_recipe
+from meshkin.worker import client
+
+PLAIN = Path(__file__).resolve().parent.parent / "plain"
+SMALL: dict[str, Any] = {"resolution": 64, "dino_resolution": 70, "steps": 4}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
+        patch.setenv("MESHKIN_MODELS", str(folder / "models"))
+        client.stop()
+        yield folder
+        client.stop()
+
+
+@pytest.fixture(scope="module")
+def models(home: Path) -> dict[str, str]:
+    code = (
+        "import json, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
+        "import small_diffusion; print(json.dumps(small_diffusion.everything(Path(sys.argv[1]))))"
+    )
+    core = str(Path(workflow.__file__).parent.parent)
+    python = os.environ["MESHKIN_WORKER_PYTHON"]
+    command = [python, "-c", code, str(home / "small"), str(PLAIN), core]
+    subprocess.run(command, check=True, capture_output=True)
+    return {name: str(home / "small" / name) for name in ("base", "depth", "normal", "dinov2")}
+
+
+@pytest.fixture
+def lion() -> Iterator[bpy.types.Object]:
+    """A lopsided blob called as artists call things."""
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=3)
+    obj = bpy.context.view_layer.objects.active
+    obj.name = obj.data.name = "Old_Lion.003"
+    points = np.empty(len(obj.data.vertices) * 3, np.float32)
+    obj.data.vertices.foreach_get("co", points)
+    x, y, z = points.reshape(-1, 3).T
+    bumps = 1 + 0.9 * np.exp(-4 * ((x - 1) ** 2 + y**2 + z**2)) + 0.6 * np.exp(-6 * (x**2 + (y - 1) ** 2 + z**2))
+    obj.data.vertices.foreach_set("co", np.stack((x * bumps, 0.6 * y * bumps, z * bumps), axis=1).ravel())
+    obj.data.polygons.foreach_set("use_smooth", np.ones(len(obj.data.polygons), bool))
+    yield obj
+    bpy.data.meshes.remove(obj.data)
+
+
+def options(models: dict[str, str], **more: Any) -> workflow.Options:
+    settings = {**models, **SMALL, **more.pop("settings", {})}
+    return workflow.Options(**{"features": "diff3f", "views": 4, "device": "cpu", "settings": settings, **more})
+
+
+def features(report: workflow.Report) -> NDArray[np.float32]:
+    """Features out of the cache file, by its format alone."""
+    import json
+    import struct
+
+    content = Path(report.data["features"][0]).read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    entry = json.loads(content[8 : 8 + length])["features"]
+    start, end = entry["data_offsets"]
+    values = np.frombuffer(content[8 + length + start : 8 + length + end], np.float16)
+    return values.reshape(entry["shape"]).astype(np.float32)
+
+
+def test_features_and_what_the_model_saw(models: dict[str, str], lion: bpy.types.Object) -> None:
+    report = finish(workflow.features([lion], options(models)))
+    part = report.data["recipe"]["parts"][0]
+    assert part["prompt"] == "old lion"
+    found = features(report)
+    assert found.shape == (len(lion.data.vertices), 96 + 48)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=2e-3)
+    pictures = sorted(path.name for path in cache_folder().glob("painted/*/*.png"))
+    assert pictures == ["000.png", "001.png", "002.png", "003.png"]
+    assert not list(cache_folder().glob("partial/*"))
+    again = finish(workflow.features([lion], options(models)))
+    assert again.data["features"] == report.data["features"]
+    other = finish(workflow.features([lion], options(models, prompt="zebra")))
+    assert other.data["features"] != report.data["features"]
+    finish(workflow.clear_cache())
+    assert not list(cache_folder().glob("painted/*/*.png"))
+
+
+@pytest.mark.parametrize("profile", ["fast", "reference"])
+def test_both_ways_to_render_give_the_same_features(
+    profile: str, models: dict[str, str], lion: bpy.types.Object
+) -> None:
+    paths = passes.available_paths()
+    found = []
+    for path in paths:
+        finish(workflow.clear_cache())
+        found.append(features(finish(workflow.features([lion], options(models, profile=profile, render_path=path)))))
+    for other in found[1:]:
+        one = found[0]
+        cosine = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+        assert cosine.min() > 0.9999
+        assert np.abs(one - other).max() < 2e-3 * np.abs(one).max()  # half precision alone is 5e-4
+    assert found
+
+
+@pytest.mark.parametrize("path", passes.available_paths())
+def test_passes_of_the_reference_cameras(path: str, models: dict[str, str], lion: bpy.types.Object) -> None:
+    recipe = {"views": {"grid": 9, "distance": 0.65, "angle": 90.0}, "resolution": 96}
+    snapshot = snapshots.take(lion)
+    views = of_recipe(snapshot, recipe)
+    seen = finish(passes.render(snapshot, views, path))
+    assert seen.face is not None
+    for view in range(len(views)):
+        rows, columns = np.nonzero(seen.face[view] >= 0)
+        assert len(rows) > 500
+        triangles = snapshot.vertices.astype(np.float64)[snapshot.faces[seen.face[view][rows, columns]]]
+        corners = np.stack([views.to_camera(view, triangles[:, corner]) for corner in range(3)], axis=1)
+        # The ray through the pixel's centre meets the plane of the triangle at the depth that the pass tells.
+        plane = np.stack(((columns + 0.5) / 96 - 0.5, 0.5 - (rows + 0.5) / 96), axis=1) / views.zoom[view]
+        ray = np.column_stack((plane, -np.ones(len(plane))))
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        slope = (normal * ray).sum(axis=1)
+        depth = (normal * corners[:, 0]).sum(axis=1) / slope
+        square = np.abs(slope) / np.linalg.norm(normal, axis=1) / np.linalg.norm(ray, axis=1) > 0.2
+        np.testing.assert_allclose(seen.depth[view][rows, columns][square], depth[square], rtol=2e-3)
+
+
+def test_a_cancelled_job_goes_on_where_it_was(models: dict[str, str], lion: bpy.types.Object) -> None:
+    finish(workflow.clear_cache())
+    whole = features(finish(workflow.features([lion], options(models, seed=7))))
+    finish(workflow.clear_cache())
+    job = workflow.features([lion], options(models, seed=7))
+    for progress in job:
+        if progress.stage == "Painting views" and progress.fraction > 0.6:
+            break
+    job.close()
+    kept = {path: path.stat().st_mtime_ns for path in cache_folder().glob("partial/*/*.safetensors")}
+    assert 1 <= len(kept) < 4
+    stages = []
+    resumed = finish(workflow.features([lion], options(models, seed=7)), lambda one: stages.append(one.stage))
+    assert "Taking up views done before" in stages
+    np.testing.assert_array_equal(features(resumed), whole)
+    assert not list(cache_folder().glob("partial/*"))
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "code"),
+    [
+        ({"settings": {"steps": 0}}, InputError, "features-option"),
+        ({"settings": {"taps": {"up7": 1}}}, InputError, "features-option"),
+        ({"settings": {"colour": 1}}, InputError, "features-option"),
+        ({"device": "cuda:63"}, InputError, "device-missing"),
+        ({"profile": "slow"}, InputError, "features-option"),
+        ({"settings": {"base": "nobody/nothing"}}, ModelError, "model-missing"),
+        ({"features": "geometric", "profile": "fast"}, InputError, "features-option"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_rendered(
+    more: dict[str, Any], kind: type[MeshKinError], code: str, models: dict[str, str], lion: bpy.types.Object
+) -> None:
+    stages = []
+    with pytest.raises(kind) as caught:
+        finish(workflow.features([lion], options(models, **more)), lambda one: stages.append(one.stage))
+    assert caught.value.code == code
+    assert "Rendering views" not in stages
+
+
+def test_without_models_it_says_how_to_get_them(lion: bpy.types.Object) -> None:
+    with pytest.raises(ModelError, match="meshkin models get diff3f"):
+        finish(workflow.features([lion], workflow.Options(features="diff3f")))
+
+
+def test_models_are_released_when_told_and_when_idle(
+    models: dict[str, str], lion: bpy.types.Object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(workflow.features([lion], options(models, seed=8)))
+    report = finish(workflow.release_memory())
+    assert "released" in report.title
+    client.stop()
+    assert "No worker" in finish(workflow.release_memory()).title
+    monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "0.2")
+    try:
+        finish(workflow.features([lion], options(models, seed=9)))
+        import time
+
+        deadline = time.monotonic() + 30
+        while "models released" not in client.shared().end_of_log():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        finish(workflow.features([lion], options(models, seed=10)))  # and comes back to work
+    finally:
+        client.stop()
+
+
+def test_names_become_words() -> None:
+    named = {"Old_Lion.003": "old lion", "Cube.001": "object", "HighPolyWolf": "wolf", "": "object", "Ëlan 2": "ëlan"}
+    assert {name: workflow._in_words(name) for name in named} == named
+
+
+def test_progress_is_told_at_each_step(models: dict[str, str], lion: bpy.types.Object) -> None:
+    told: list[Progress] = []
+    chosen = options(models, seed=11, views=1, settings={"steps": 12})
+    finish(workflow.features([lion], chosen), told.append)
+    assert len({one.fraction for one in told if one.stage == "Painting views"}) >= 3
