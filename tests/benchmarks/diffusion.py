@@ -178,7 +178,7 @@ def images_of(shape: Any, views: Views) -> tuple[ViewImages, Any]:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--small", action="store_true", help="narrow networks, 128 px, few views")
+    parser.add_argument("--small", action="store_true", help="narrow networks, 64 px, few views")
     parser.add_argument("--views", type=int, default=0, help="views of the profiles; default theirs, or 8 when small")
     parser.add_argument("--published-views", type=int, default=3, help="how many views the published loop is timed on")
     arguments = parser.parse_args()
@@ -189,12 +189,11 @@ def main() -> None:
     if not cuda:
         torch.set_num_threads(1)
     name = torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} cores ({platform.machine()}), no GPU"
-    size = {"resolution": 128, "dino_resolution": 70} if arguments.small else {}
+    size = {"resolution": 64, "dino_resolution": 70} if arguments.small else {}
     shape = shapes.bumpy(shapes.sphere(32, 16) if arguments.small else shapes.sphere(160, 80))
-    print(
-        f"{name}; torch {torch.__version__}; {'SMALL networks, 128 px' if arguments.small else 'full size, 512 px'}; "
-    )
-    print(f"{len(shape.vertices)} vertices; medians of 3 runs, after one to warm up\n")
+    print(f"{name}; torch {torch.__version__}; {'SMALL networks, 64 px' if arguments.small else 'full size, 512 px'}; ")
+    runs = "one run each" if arguments.small else "medians of 3 runs, after one to warm up"
+    print(f"{len(shape.vertices)} vertices; {runs}\n")
     rate = matrix_rate(device) if cuda else 0.0
     if rate:
         print(f"bf16 matrix rate of the device: {rate / 1e12:.0f} TFLOP/s\n")
@@ -238,10 +237,11 @@ def measure(
     images, seen = images_of(shape, of_recipe(shape, chosen))
     count = len(images.normal)
     run = lambda: compute(shape, chosen, seen, str(device))  # noqa: E731
-    run()
+    if not arguments.small:
+        run()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    taken = statistics.median(seconds(device, run) for _ in range(3))
+    taken = statistics.median(seconds(device, run) for _ in range(1 if arguments.small else 3))
     peak = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else 0.0
     extractor = recipe.build(chosen["parts"][0], str(device))
     assert isinstance(extractor, Diff3F)

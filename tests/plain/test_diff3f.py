@@ -444,7 +444,7 @@ def test_guidance_of_one_runs_one_branch_and_what_nothing_reads_is_not_made(
 
     monkeypatch.setattr(StableDiffusion, "evaluate", counted)
     monkeypatch.setattr(StableDiffusion, "decode", noted)
-    next(Diff3F(resolve()["parts"][0], "cpu").extract(images, silent))
+    next(Diff3F(resolve()["parts"][0], "cpu", batch=1).extract(images, silent))
     assert rows == [(1, True)] * 7 + [(1, False)]
     assert decoded == [1]
     rows.clear()

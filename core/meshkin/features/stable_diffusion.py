@@ -32,6 +32,8 @@ _UNET_ROW = 80
 """Memory of one row in the UNet with its ControlNets, in maps of its first block's size."""
 _VAE_ROW = 20
 """Memory of one picture in the VAE, in maps of the picture's size with the first block's channels."""
+_CPU_ROWS = 2
+"""Rows at a time on a CPU, where more are no faster: a view's two branches; a job that is cancelled stops soon."""
 _ROOM = 2 << 30
 """Bytes that must be left beside all weights for them to stay on the device together."""
 
@@ -328,7 +330,7 @@ class StableDiffusion:
 
     def _fitting(self, networks: tuple[str, ...], row_bytes: int) -> int:
         if self.device.type == "cpu":
-            return self._batch or 1  # more at a time are no faster there, and one stops soonest when cancelled
+            return self._batch or _CPU_ROWS
         return self._sizes.get(networks[0]) or devices.batch_size(self.device, row_bytes)
 
     def _row_bytes(self, latents: torch.Tensor) -> int:
