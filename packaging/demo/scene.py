@@ -70,7 +70,7 @@ def main(output: Path) -> None:
         timed(one.name, "features", lambda one=one: workflow.features([one]))
     for target, data in zip(targets, targets_data, strict=True):
         report = timed(target.name, "match", lambda target=target: workflow.match(source, target))
-        for what in workflow.TRANSFERS:
+        for what in ("texture", "weights", "attributes"):
             timed(target.name, what, lambda target=target, what=what: workflow.transfer(source, target, (what,)))
         record(source, target, data, Path(report.data["map"]), results)
     timed("All three", "shared colours", lambda: workflow.features(everything))
