@@ -34,7 +34,7 @@ def _options(context: bpy.types.Context, **more: Any) -> Options:
         views=settings.views,
         resolution=settings.resolution,
         style="" if settings.style == "DEFAULT" else settings.style,
-        model=bpy.path.abspath(chosen.model) if chosen and not painting else "",
+        model=bpy.path.abspath(chosen.model) if chosen and not painting and settings.features != "sd_dino" else "",
         device=chosen.device if chosen else "auto",
         online=bpy.app.online_access,
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,

@@ -274,6 +274,11 @@ class Settings(bpy.types.PropertyGroup):
             ("dinov2", "DINOv2", "What an image model sees in renders of the object"),
             ("diff3f", "Diff3F", "What Stable Diffusion paints on the object; needs its models and a graphics card"),
             ("diff3f+geometric", "Diff3F and Geometric", "What Stable Diffusion paints on the object, and its shape"),
+            (
+                "sd_dino",
+                "SD+DINO",
+                "What Stable Diffusion and DINOv2 see in its own materials; needs their models",
+            ),
             ("geometric", "Geometric", "The shape alone; needs no model"),
         ),
     )

@@ -43,7 +43,7 @@ def compute(
         and the confidence of the parts that come from pictures (1 everywhere where there is none). They are unit
         vectors but where the part lifts as published.
     """
-    columns, confidences, channels = [], [], []
+    columns, confidences, channels, maps = [], [], [], []
     seen = np.zeros(len(snapshot.vertices), np.int16)
     for part in recipe["parts"]:
         extractor: ImageExtractor | SurfaceExtractor = build(part, device)
@@ -74,12 +74,13 @@ def compute(
             confidences.append(lifted.confidence)
         columns.append((values * np.float32(part["weight"])).astype(np.float16))
         channels.append([part["extractor"], values.shape[1]])
+        maps.append(list(extractor.channels) if part["extractor"] == "sd_dino" else [values.shape[1]])
     confidence = np.mean(confidences, axis=0) if confidences else np.ones(len(seen))
     return Features(
         features=np.concatenate(columns, axis=1),
         seen=seen,
         confidence=confidence.astype(np.float32),
-        metadata={"name": snapshot.name, "shape": snapshot.key, "recipe": recipe, "channels": channels},
+        metadata={"name": snapshot.name, "shape": snapshot.key, "recipe": recipe, "channels": channels, "maps": maps},
     )
 
 

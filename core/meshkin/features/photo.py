@@ -103,7 +103,7 @@ def describe(
         float32 (cells, cells, C), each map's unit features times its part's weight, side by side.
     """
     top, left, side = where
-    size = max(part["resolution"] for part in recipe["parts"])
+    size = recipe["resolution"]
     # From pixel centres of the resized square to those of the photograph
     square = np.zeros((side, side, 3), np.uint8)
     shown = np.zeros((side, side), bool)
@@ -123,10 +123,11 @@ def describe(
         extractor = build(part, device)
         assert not hasattr(extractor, "describe")
         image_extractor: ImageExtractor = extractor
-        scale = part["weight"] / np.sqrt(len(image_extractor.channels))
+        even = (len(image_extractor.channels) ** -0.5,) * len(image_extractor.channels)
+        weights = getattr(image_extractor, "map_weights", even)
         for grids in image_extractor.extract(images, report):
-            for one in grids.maps:
-                columns_.append(_resampled(one[:1].float(), cells) * scale)
+            for one, weight in zip(grids.maps, weights, strict=True):
+                columns_.append(_resampled(one[:1].float(), cells) * (weight * part["weight"]))
     return np.concatenate(columns_, axis=-1).astype(np.float32)
 
 

@@ -24,6 +24,9 @@ from .parameters import CODE as EXTRACTOR_CODE
 from .parameters import STRIDES, STYLES, check_layers, check_stages
 from .profiles import check as check_diff3f
 from .profiles import profile as profile_of
+from .single_pass import ROLES as SD_DINO_ROLES
+from .single_pass import SD_DINO
+from .single_pass import check as check_sd_dino
 
 CODE = 1
 """Raised whenever the same recipe would give other features for a reason that no extractor's own ``CODE`` tells."""
@@ -42,14 +45,17 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "efficientnet": {"weight": 0.3, "stages": [2, 4], "style": "normal", "background": 1.0, "resolution": RESOLUTION},
     "geometric": {"weight": 1.0},
     "diff3f": {"weight": 1.0},
+    "sd_dino": {"weight": 1.0},
 }
-"""Every extractor and its parameters; those of ``diff3f`` are in :mod:`meshkin.features.profiles`."""
+"""Every extractor and its parameters; those of ``diff3f`` are in :mod:`meshkin.features.profiles`, those of ``sd_dino``
+in :mod:`meshkin.features.single_pass`."""
 _AUTO = ("dinov2", "efficientnet", "geometric")
 _ROLES = {"base": "stable-diffusion", "depth": "controlnet", "normal": "controlnet", "dinov2": "dinov2"}
 """The models of ``diff3f`` and what each must be."""
 _LAYERS = {"vit-s14-imgfocus": [9]}
 """Hidden states read where the last is not the best: this model was fine-tuned to tell object from background."""
-_PICTURES = ("dinov2", "efficientnet", "diff3f")
+_PICTURES = ("dinov2", "efficientnet", "diff3f", "sd_dino")
+_DIFFUSION = ("diff3f", "sd_dino")
 _PLACES = ("folder", "model", "licence", "compiled")
 """What of a part does not change the features."""
 
@@ -73,8 +79,9 @@ def resolve(
     """The full recipe for what a user asks for; models are located and checked here, before anything is rendered.
 
     Args:
-        name: an extractor ("dinov2", "efficientnet", "geometric", "diff3f"), several joined by "+", or "auto": all of
-            the first three whose models are there ("geometric" always is), or "pictures": the same without "geometric".
+        name: an extractor ("dinov2", "efficientnet", "geometric", "diff3f", "sd_dino"), several joined by "+", or
+            "auto": all of the first three whose models are there ("geometric" always is), or "pictures": the same
+            without "geometric".
         model: folder, name or hub id of the model for the first of "dinov2", "efficientnet" and "diff3f" that is asked
             for (of the last the Stable Diffusion model); None for the default.
         layers: hidden states to read of that model, or stages; None for the default. Those of the DINOv2 in "diff3f"
@@ -86,9 +93,9 @@ def resolve(
         style: of the pictures, see :mod:`meshkin.features.pictures`; None for the default.
         background: grey level behind the object, in [0, 1]; None for the default.
         profile: of "diff3f", "fast" or "reference"; None for the first.
-        prompt: what the object is, in words, for "diff3f".
+        prompt: what the object is, in words, for "diff3f", and for "sd_dino" where its template asks for it.
         settings: of "diff3f", any of its parameters, and ``base``, ``depth``, ``normal``, ``dinov2``: folder, name or
-            hub id of each of its models.
+            hub id of each of its models; or of "sd_dino" likewise (``base``, ``unet``, ``dinov2``).
         online: whether models may be fetched.
         report: told about a download; may raise Cancelled.
 
@@ -98,7 +105,7 @@ def resolve(
     """
     names = _names(name)
     chosen = next((one for one in _PICTURES if one in names), None)
-    if (profile or settings) and "diff3f" not in names:
+    if (profile and "diff3f" not in names) or (settings and not set(_DIFFUSION) & set(names)):
         raise InputError("features-option", f"“{name}” has no profile and no settings.", "Leave them out.")
     parts = []
     placed: dict[str, Any] = {}
@@ -109,6 +116,11 @@ def resolve(
             placed = part.pop("views")
             if resolution is not None:
                 part["resolution"] = max(resolution // 64, 1) * 64
+        elif one == "sd_dino":
+            size = None if resolution is None else max(resolution // 64, 1) * 64
+            look = {"style": style, "background": background, "resolution": size}
+            given = {name: value for name, value in look.items() if value is not None} | (settings or {})
+            part |= _sd_dino(given, prompt, model if one == chosen else None, online, report)
         elif one in _PICTURES:
             named = model if one == chosen else None
             try:
@@ -131,7 +143,7 @@ def resolve(
     if not parts:
         raise ModelError("model-missing", "No model that looks at pictures has been fetched yet.", models.GET_FIX)
     pictured = [part["resolution"] for part in parts if part["extractor"] in _PICTURES]
-    if layers is not None and (chosen == "diff3f" or not any(part["extractor"] == chosen for part in parts)):
+    if layers is not None and (chosen in _DIFFUSION or not any(part["extractor"] == chosen for part in parts)):
         raise InputError("features-option", f"“{name}” has no layers to choose.", "Leave them out.")
     recipe = {
         "name": "+".join(part["extractor"] for part in parts),
@@ -189,6 +201,10 @@ def _built(text: str, device: str) -> ImageExtractor | SurfaceExtractor:
         from .diff3f import Diff3F
 
         return Diff3F(part, device)
+    if part["extractor"] == "sd_dino":
+        from .sd_dino import SdDino
+
+        return SdDino(part, device)
     folder, checksum = Path(part["folder"]), part["checksum"]
     look = {name: part[name] for name in ("style", "background", "resolution")}
     if part["extractor"] == "dinov2":
@@ -215,7 +231,7 @@ def release() -> None:
 def check_memory(recipe: dict[str, Any], device: str) -> None:
     """Raise MeshKinError ``memory-low`` where a graphics card has no room for what must be on it at once."""
     for part in recipe["parts"]:
-        if part["extractor"] == "diff3f":
+        if part["extractor"] in _DIFFUSION:
             from .devices import check_room
 
             folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
@@ -317,6 +333,45 @@ def _diff3f(
     return part
 
 
+def _sd_dino(settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: Report) -> dict[str, Any]:
+    """The parameters of ``sd_dino`` and its ``models`` by role."""
+    part = {"weight": 1.0, **SD_DINO}
+    named: dict[str, Any] = {"base": model or models.DIFF3F["base"], "unet": None, "dinov2": models.DIFF3F["dinov2"]}
+    for name, value in settings.items():
+        (named if name in named else part)[name] = value
+    check_sd_dino(part)
+    part["prompt"] = part["prompt"] or prompt if "{}" in part["template"] else ""
+    part["models"] = {}
+    for role, kind in SD_DINO_ROLES.items():
+        if named[role] and (role != "dinov2" or part["fusion"] > 0):
+            located = models.locate(kind, str(named[role]), online=online, report=report)
+            part["models"][role] = {"model": located.name, "folder": str(located.folder)}
+            part["models"][role] |= {"checksum": located.checksum, "licence": located.licence}
+    if "dinov2" in part["models"] and not part["layers"]:
+        folder = Path(part["models"]["dinov2"]["folder"])
+        last = int(models.config(folder).get("num_hidden_layers", 12))
+        part["layers"] = _LAYERS.get(part["models"]["dinov2"]["model"], [last])
+    return part
+
+
+def _check_sd_dino(part: dict[str, Any]) -> None:
+    """Whether the values can be, and the models go together: known from their configurations alone."""
+    check_sd_dino(part)
+    folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
+    if "unet" in folders:
+        one, two = models.config(folders["base"] / "unet"), models.config(folders["unet"])
+        if one.get("cross_attention_dim") != two.get("cross_attention_dim"):
+            raise ModelError(
+                "model-wrong",
+                f"The UNet in {folders['unet']} is not made for the model in {folders['base']}.",
+                "Choose one for Stable Diffusion 1.5.",
+            )
+    if "dinov2" in folders:
+        check_layers(folders["dinov2"], part["layers"])
+        patch = int(models.config(folders["dinov2"]).get("patch_size", 14))
+        _require(part["dino_resolution"] % patch == 0, "dino_resolution", part["dino_resolution"])
+
+
 def _lasting(part: dict[str, Any]) -> dict[str, Any]:
     """A part without what does not change the features, at any depth."""
     kept = {name: value for name, value in part.items() if name not in _PLACES}
@@ -336,6 +391,9 @@ def _check_part(part: dict[str, Any]) -> None:
         raise _unknown(str(extractor))
     if extractor == "diff3f":
         _check_diff3f(part)
+        return
+    if extractor == "sd_dino":
+        _check_sd_dino(part)
         return
     layers = "layers" if extractor == "dinov2" else "stages"
     known = {"extractor", *_DEFAULTS[extractor]}

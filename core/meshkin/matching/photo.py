@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import InputError
+from ..features import joint
 from ..features import photo as photos
 from ..features.cache import Features
 from ..features.surface import vertex_normals
@@ -108,6 +109,8 @@ def match(
     size = photo.shape[:2]
     everything = np.ones(size, bool)
 
+    maps = described.metadata.get("maps", [])
+
     def describe(shown: NDArray[np.bool_], where: photos.Window) -> NDArray[np.float32]:
         return photos.describe(photo, shown, where, recipe, device, report)
 
@@ -117,11 +120,14 @@ def match(
         mask = photos.check_mask(opaque, "The photo's transparency")
     else:
         known = np.flatnonzero(described.confidence > 0)
-        references = unit_rows(described.features[known[:: max(1, len(known) // REFERENCES)]])
+        references = described.features[known[:: max(1, len(known) // REFERENCES)]]
         side = max(size)
         where = ((size[0] - side) // 2, (size[1] - side) // 2, side)
         for _ in range(2):
-            mask = cut(describe(everything, where), Cells(*where, photos.GRID), references, photo)
+            grid = describe(everything, where)
+            rows = grid.reshape(-1, grid.shape[-1])
+            one, two = joint.reduce([rows, references], recipe, maps)
+            mask = cut(one.reshape(*grid.shape[:2], -1), Cells(*where, photos.GRID), unit_rows(two), photo)
             if mask.sum() < photos.SMALLEST:
                 raise InputError(
                     "photo-no-object",
@@ -137,7 +143,8 @@ def match(
         inside[tuple(((np.array((row, column)) + 0.5 - where[:2]) / where[2] * cells.count).astype(int))] = True
     places = (np.argwhere(inside)[:, ::-1] + 0.5) / cells.count
     grid = describe(mask, where)
-    vertex, trust, camera = match_cells(grid[inside], places, shape, described.features, described.confidence, report)
+    queries, features = joint.reduce([grid[inside], described.features], recipe, maps)
+    vertex, trust, camera = match_cells(queries, places, shape, features, described.confidence, report)
     face, barycentric, confidence = densify(cells, inside, vertex, trust, mask, shape)
     if camera is None:
         camera = np.full((4, 2), np.nan)

@@ -86,12 +86,13 @@ def colours(arguments: Arguments, report: Report) -> Result:
     Arguments: ``features`` (cache files), ``folder`` (for the results), ``channels``. Result: ``arrays``, an .npz file
     for each shape with ``colours`` (V, 3) in [0, 1], ``channels`` (V, K), ``seen`` (V,), ``confidence`` (V,).
     """
-    from ..features import cache, pca
+    from ..features import cache, joint, pca
 
     found = [cache.read(Path(path)) for path in arguments["features"]]
     report("Making colours", 0)
-    basis = pca.basis([one.features for one in found], max(arguments["channels"], 3))
-    projected = [pca.project(basis, one.features) for one in found]
+    reduced = joint.reduce_all(found)
+    basis = pca.basis(reduced, max(arguments["channels"], 3))
+    projected = [pca.project(basis, one) for one in reduced]
     painted = pca.colours(projected)
     paths = []
     for index, one in enumerate(found):
@@ -115,7 +116,7 @@ def match(arguments: Arguments, report: Report) -> Result:
     ``keys`` (their two cache keys), ``pairs`` ([source vertex, target vertex] rows), ``flip``. Result: ``map``, the
     cache file.
     """
-    from ..features import cache
+    from ..features import cache, joint
     from ..matching import MATCHER_VERSION
     from ..matching import match as matcher
 
@@ -130,7 +131,8 @@ def match(arguments: Arguments, report: Report) -> Result:
     ends = _ends(arguments)
     found = [cache.read(Path(arguments[f"{name}_features"])) for name in ("source", "target")]
     one, two = found
-    result = matcher(*ends, one.features, two.features, one.confidence, two.confidence, report, **guidance)
+    source, target = joint.reduce_all(found)
+    result = matcher(*ends, source, target, one.confidence, two.confidence, report, **guidance)
     result.save(path)
     return {"map": str(path)}
 
