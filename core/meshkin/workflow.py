@@ -636,7 +636,7 @@ def _guidance(made: _Found) -> list[str]:
     """What guided a match, a sentence each."""
     count = len(made.pairs)
     pairs = [f"{count} point pair{'s' if count > 1 else ''} guided it."] if count else []
-    return pairs + (["It is flipped: left is matched to right."] if made.flip else [])
+    return pairs + (["It is flipped: the mirrored answer was taken."] if made.flip else [])
 
 
 def _undescribed(obj: bpy.types.Object) -> _Described:

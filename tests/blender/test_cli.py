@@ -208,6 +208,20 @@ def test_a_set_of_files(tmp_path: Path) -> None:
     refused(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
 
 
+def test_transfer_through_an_object_of_a_set(tmp_path: Path) -> None:
+    for name, stretch in (("middle", 1.0), ("one", 1.2), ("two", 0.9)):
+        add(name, *blob(stretch, 2)).data.attributes.new("warmth", "FLOAT", "POINT")
+    bpy.data.objects["two"].data.attributes.remove(bpy.data.objects["two"].data.attributes["warmth"])
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "in.blend"))
+    command = ("transfer", tmp_path / "in.blend", "--source", "one", "--target", "two", "--what", "attributes")
+    ran = run(*command, "--through", "middle", *GEOMETRIC, "--output", tmp_path / "out.blend", "--json")
+    assert ran.returncode == 0, ran.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    assert "warmth" in bpy.data.objects["two"].data.attributes
+    ran = run(*command, "--through", "nobody", *GEOMETRIC, "--output", tmp_path / "out.blend", "--json")
+    refused(ran, 3, "object-unknown")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "code"),
     [

@@ -287,9 +287,9 @@ def test_the_reference_may_be_an_end_itself() -> None:
 def test_a_transfer_through_the_reference() -> None:
     reference = creature("reference", subdivisions=3)
     one, other = creature("one", 1.2, 3), creature("two", 0.85, 3)
-    one.vertex_groups.new(name="all").add(range(len(one.data.vertices)), 1.0, "REPLACE")
-    finish(workflow.transfer(one, other, ["weights"], options(through=reference)))
-    assert [group.name for group in other.vertex_groups] == ["all"]
+    one.data.attributes.new("warmth", "FLOAT", "POINT")
+    finish(workflow.transfer(one, other, ["attributes"], options(through=reference)))
+    assert "warmth" in other.data.attributes
     assert matches.is_matched(one, other)
 
 
