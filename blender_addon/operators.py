@@ -229,6 +229,7 @@ class MESHKIN_OT_transfer_weights(_Transfer):
     smoothing: properties.smoothing()
     threshold: properties.threshold()
     nearness: properties.nearness()
+    way: properties.way()
     groups: properties.groups()
     pattern: properties.pattern()
     rename: properties.rename()

@@ -182,6 +182,19 @@ def nearness() -> object:
     )
 
 
+def way() -> object:
+    """The property of this name, the same on the panel and on the operator."""
+    return EnumProperty(
+        name="Way",
+        description="How weights come over where they do not come by nearness",
+        items=(
+            ("auto", "Automatic", "The match; where it is doubtful, whichever does better on parts of the source"),
+            ("map", "Match", "Through the match"),
+            ("features", "Features", "Learnt on the source from its features; for shapes without a good match"),
+        ),
+    )
+
+
 def groups() -> object:
     """The property of this name, the same on the panel and on the operator."""
     return EnumProperty(
@@ -232,7 +245,19 @@ def mirrored() -> object:
     )
 
 
-WEIGHTS = ("limit", "smoothing", "threshold", "nearness", "groups", "pattern", "rename", "mix", "mask", "mirrored")
+WEIGHTS = (
+    "limit",
+    "smoothing",
+    "threshold",
+    "nearness",
+    "way",
+    "groups",
+    "pattern",
+    "rename",
+    "mix",
+    "mask",
+    "mirrored",
+)
 """Settings of a transfer of weights, by their names on the panel, on the operator and in the library."""
 
 
@@ -331,6 +356,7 @@ class Settings(bpy.types.PropertyGroup):
     smoothing: smoothing()
     threshold: threshold()
     nearness: nearness()
+    way: way()
     groups: groups()
     pattern: pattern()
     rename: rename()

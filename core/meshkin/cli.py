@@ -244,6 +244,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--tiles", default="auto", choices=("auto", "udim", "one"), help="what UVs outside 0 to 1 mean")
     one.add_argument("--texture-folder", default="", metavar="FOLDER", help="keep new images as files; default: packed")
     one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
+    one.add_argument(
+        "--way", default="auto", choices=("auto", "map", "features"), help="weights by the map, or learnt from features"
+    )
     one.add_argument("--groups", default="deform", choices=("deform", "all", "selected", "active"))
     one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
     one.add_argument("--rename", default="", metavar="OLD=NEW,…", help="groups called otherwise on the target")
@@ -336,6 +339,7 @@ def _options(arguments: argparse.Namespace) -> Any:
         "limit",
         "smoothing",
         "threshold",
+        "way",
         "nearness",
         "groups",
         "pattern",

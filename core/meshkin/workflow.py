@@ -42,6 +42,8 @@ TRANSFERS = ("texture", "weights", *payloads.KINDS, "armature")
 """What can be carried over."""
 NEARNESS = ("auto", "always", "never")
 """When weights come from the nearest point of the source instead of the match."""
+WAYS = ("auto", "map", "features")
+"""How weights come over."""
 CHANNELS = 16
 """PCA channels written to a mesh."""
 
@@ -77,6 +79,9 @@ class Options:
         threshold: confidence from which a point of the map is relied on for weights; the rest is inpainted.
         nearness: whether weights come from the nearest point of the source instead of the match: "always", "never",
             or "auto": where the target lies on the source (clothes, hair, eyes).
+        way: how weights come over where they do not come by nearness: "map"; "features" (a small model learnt on the
+            source reads them off the features, for shapes without a good map); or "auto": the map, and where more than
+            half would have to be inpainted, the one that does better on held-out patches of the source.
         groups: which vertex groups are carried: "deform" (those of deforming bones), "all", "selected" (of the bones
             selected in the source's armature) or "active".
         pattern: only groups whose names fit, as in ``DEF-*``; several between spaces.
@@ -123,6 +128,7 @@ class Options:
     smoothing: int = 0
     threshold: float = 0.4
     nearness: str = "auto"
+    way: str = "auto"
     groups: str = "deform"
     pattern: str = ""
     rename: tuple[tuple[str, str], ...] = ()
@@ -648,7 +654,7 @@ def _worn(
     source: bpy.types.Object, target: bpy.types.Object, options: Options, folder: Path
 ) -> Generator[Progress, None, bool]:
     """Whether weights are to come from the nearest point: chosen so, or the target lies on the source."""
-    if options.nearness != "auto":
+    if options.nearness != "auto" or options.way == "features":
         return options.nearness == "always"
     arguments = {}
     for name, obj in (("source", source), ("target", target)):
@@ -734,6 +740,8 @@ def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: 
             f"“{options.nearness}” is no way to use nearness.",
             f"Choose from {', '.join(NEARNESS)}.",
         )
+    if options.way not in WAYS:
+        raise InputError("way-unknown", f"“{options.way}” is no way of weights.", f"Choose from {', '.join(WAYS)}.")
     if options.mask and options.mask not in target.vertex_groups:
         raise InputError(
             "mask-missing", f"“{target.name}” has no vertex group “{options.mask}”.", "Choose one that it has."
@@ -745,7 +753,9 @@ def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
     names, values = weights.read(source, job.source.snapshot, weights.chosen(source, options.groups, options.pattern))
     _save(job.folder / "groups.npy", values)
     chosen = {name: getattr(options, name) for name in ("limit", "smoothing", "threshold")}
-    chosen["mirror"] = sides.twins(names)
+    chosen |= {"mirror": sides.twins(names), "way": options.way, "features": None}
+    if job.source.features and job.target.features:
+        chosen["features"] = [job.source.features, job.target.features]
     if job.worn:
         chosen["map"] = ""
     carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), **chosen)
@@ -759,7 +769,15 @@ def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
         said = weights.write(obj, called, rows, options.limit, options.mix, options.mask, options.mirrored)
         attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
         origin = "the nearest point of the source" if job.worn else "the match"
+        if carried["learnt"]:
+            origin = "the features"
         said.insert(0, f"From {origin}; {inpainted.mean():.0%} of the vertices were inpainted.")
+        if np.isfinite(carried["compared"]).all():
+            learnt, copied = carried["compared"]
+            said.append(
+                f"On held-out patches of the source, weights learnt from features are off by {learnt:.2f}, "
+                f"weights copied from the most similar point by {copied:.2f}."
+            )
         if left:
             why = "not of deforming bones" if options.groups == "deform" and not options.pattern else "not chosen"
             said.append(f"Not carried, {why}: {', '.join(left)}.")

@@ -489,3 +489,16 @@ def test_clothes_take_weights_from_the_body_without_a_match() -> None:
         workflow.transfer(body, cloth, ["weights"], workflow.Options(features="geometric", nearness="never"))
     )
     assert forced.details[0].startswith("From the match")
+
+
+def test_weights_by_features_and_by_the_map_are_compared() -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    source, target = creature("source"), creature("target", 1.1, subdivisions=3)
+    paint(source)
+    options = workflow.Options(features="geometric", way="features")
+    report = finish(workflow.transfer(source, target, ["weights"], options))
+    assert report.details[0].startswith("From the features")
+    assert any("held-out patches" in line for line in report.details)
+    for vertex in target.data.vertices:
+        assert sum(one.weight for one in vertex.groups) == pytest.approx(1, abs=1e-6)
+    refused(workflow.transfer(source, target, ["weights"], workflow.Options(way="magic")), InputError, "way-unknown")

@@ -109,6 +109,15 @@ def transfer_weights(
     return Carried(_finished(rows, limit), ~known)
 
 
+def finish_weights(
+    rows: NDArray[np.floating], target: Snapshot, limit: int = 4, smoothing: int = 0
+) -> NDArray[np.float32]:
+    """What :func:`transfer_weights` does at the end, to weights (V, B) from elsewhere."""
+    part, extent = _parts(target.vertices, target.faces)
+    rows = _rigid(rows, part, extent, _extent(target.vertices))
+    return _finished(smooth(rows, target.vertices, target.faces, smoothing), limit)
+
+
 def _anchors(
     rows: NDArray[np.floating], known: NDArray[np.bool_], confidence: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
@@ -150,7 +159,7 @@ def interpolate(
         raise InputError(
             "weights-size", "The weights do not have a row for each vertex of the source.", "Read them again."
         )
-    sound = _normalised(np.where(np.isfinite(weights) & (weights > 0), weights, 0).astype(np.float64))
+    sound = normalised(weights)
     count, bones = len(to_source.face), weights.shape[1]
     carried = np.zeros((count, bones), np.float32)
     step = max(1, BLOCK // max(1, bones))
@@ -160,6 +169,11 @@ def interpolate(
         rows = np.einsum("vk,vkb->vb", to_source.barycentric[part].astype(np.float64), corners)
         carried[part] = _normalised(rows)
     return carried
+
+
+def normalised(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rows that sum to 1, or are all zero; what is below zero or not a number counts as none."""
+    return _normalised(np.where(np.isfinite(weights) & (weights > 0), weights, 0).astype(np.float64))
 
 
 def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:

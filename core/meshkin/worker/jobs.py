@@ -224,8 +224,11 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's.
 
     Arguments: ``source``, ``target`` (snapshot files), ``map`` ("" for the map of nearness), ``limit``,
-    ``smoothing``, ``threshold``, ``mirror`` (the number of each group's twin on the other side, -1 for none). Output:
-    ``weights`` (V, B), ``inpainted`` (V,), and the fields of :class:`meshkin.transfer.skeletons.Findings`.
+    ``smoothing``, ``threshold``, ``mirror`` (the number of each group's twin on the other side, -1 for none), ``way``
+    ("map", "features", or "auto": where more than half would be inpainted, the one that does better on held-out
+    patches of the source), ``features`` (the two cache files, or None). Output: ``weights`` (V, B), ``inpainted``
+    (V,), ``compared`` (error of the features' way, of the map's; nan where they were not compared), ``learnt``
+    (whether the features' way was taken), and the fields of :class:`meshkin.transfer.skeletons.Findings`.
     """
     from ..transfer.skeletons import examine
     from ..transfer.weights import transfer_weights as carry
@@ -237,9 +240,27 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     chosen = {name: arguments[name] for name in ("limit", "smoothing", "threshold")}
     weights = _read(arguments["weights"])
     carried = carry(weights, *ends, found, worn=not arguments["map"], **chosen)
+    rows, inpainted, learnt, compared = carried.weights, carried.inpainted, False, (np.nan, np.nan)
+    doubtful = bool(arguments["map"]) and inpainted.mean() > 0.5
+    if arguments["features"] and (arguments["way"] == "features" or (arguments["way"] == "auto" and doubtful)):
+        from ..features import cache
+        from ..transfer import regress
+        from ..transfer.weights import finish_weights, normalised
+
+        report("Learning weights", 0.2)
+        one, two = (cache.read(Path(path)).features for path in arguments["features"])
+        shares = normalised(weights)
+        both = regress.compare(one, shares, ends[0])
+        compared = both.regressor, both.nearest
+        learnt = arguments["way"] == "features" or both.better == "features"
+        if learnt:
+            predicted = regress.predict_weights(one, two, shares, ends[0])
+            rows = finish_weights(predicted, ends[1], arguments["limit"], arguments["smoothing"])
+            inpainted = np.zeros(len(rows), bool)
     report("Checking weights", 0.8)
-    findings = examine(ends[0], weights, ends[1], carried.weights, np.array(arguments["mirror"], np.int64))
-    return _output(arguments, weights=carried.weights, inpainted=carried.inpainted, **vars(findings))
+    findings = examine(ends[0], weights, ends[1], rows, np.array(arguments["mirror"], np.int64))
+    told = {"learnt": np.array(learnt), "compared": np.array(compared)}
+    return _output(arguments, weights=rows, inpainted=inpainted, **told, **vars(findings))
 
 
 def extract_skeleton(arguments: Arguments, report: Report) -> Result:
