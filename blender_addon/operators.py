@@ -32,6 +32,7 @@ def _options(context: bpy.types.Context, **more: Any) -> Options:
     return Options(
         features=settings.features,
         views=settings.views,
+        without=_numbers(settings.without),
         resolution=settings.resolution,
         style="" if settings.style == "DEFAULT" else settings.style,
         model=bpy.path.abspath(chosen.model) if chosen and not painting and settings.features != "sd_dino" else "",
@@ -40,6 +41,16 @@ def _options(context: bpy.types.Context, **more: Any) -> Options:
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
         **more,
     )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers in a text such as “3, 7”."""
+    from meshkin.errors import InputError
+
+    try:
+        return tuple(int(word) for word in text.replace(",", " ").split())
+    except ValueError as error:
+        raise InputError("option-invalid", f"“{text}” are no numbers of views.", "Write them as in 3, 7.") from error
 
 
 def _weight_options(chosen: Any) -> dict[str, Any]:

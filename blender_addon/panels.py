@@ -108,6 +108,7 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
             icon="HIDE_OFF" if shown else "HIDE_ON",
             depress=shown,
         )
+        layout.operator("meshkin.show_pictures", icon="IMAGE_DATA")
         job_state(layout, context)
         model_state(layout, context)
 
@@ -173,7 +174,7 @@ class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
         layout.use_property_decorate = False
         settings = context.scene.meshkin
         painted = ("prompt", "negative_prompt", "profile", "seed") if "diff3f" in settings.features else ()
-        seen = ("features", *painted, "style", "views", "resolution")
+        seen = ("features", *painted, "style", "views", "without", "resolution")
         for names in (seen, ("texture_size", "margin"), properties.WEIGHTS):
             column = layout.column(align=True)
             for name in names:

@@ -13,10 +13,25 @@ from . import status
 from .operators import _busy, _locked, _missing, _options, _SceneJob
 
 if TYPE_CHECKING:
+    from meshkin.workflow import Report
+
     from .operators import Steps
 
 
-class MESHKIN_OT_match_photo(_SceneJob):
+class _Pictured(_SceneJob):
+    """Base of the jobs whose result is a picture: it is shown, in a window of its own where no editor is open."""
+
+    def _finished(self, report: Report) -> set[str]:
+        result = super()._finished(report)
+        if not bpy.app.background:
+            from meshkin.scene import sheets
+
+            names = [report.data["image"]] if "image" in report.data else list(report.data["images"].values())
+            sheets.open_editor(names[-1])
+        return result
+
+
+class MESHKIN_OT_match_photo(_Pictured):
     """Find for every pixel of the object in a photo its point on the target, and show it as a picture"""
 
     bl_idname = "meshkin.match_photo"
@@ -34,6 +49,29 @@ class MESHKIN_OT_match_photo(_SceneJob):
         settings = context.scene.meshkin
         photo, mask = (bpy.path.abspath(path) if path else "" for path in (settings.photo, settings.photo_mask))
         return workflow.match_photo(photo, settings.target, _options(context), mask)
+
+
+class MESHKIN_OT_show_pictures(_Pictured):
+    """Show what the models see of source and target, every view with its number: any can be left out"""
+
+    bl_idname = "meshkin.show_pictures"
+    bl_label = "Show Pictures"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        settings = context.scene.meshkin
+        picked = [name for name in ("source", "target") if getattr(settings, name)] or ["source"]
+        if settings.source == settings.target:
+            del picked[1:]
+        reason = _busy() or _missing(context, *picked)
+        return reason or ("Shape alone: no pictures" if settings.features == "geometric" else status.worker_missing)
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        objects = list(dict.fromkeys(obj for obj in (settings.source, settings.target) if obj))
+        return workflow.pictures(objects, _options(context))
 
 
 class MESHKIN_PT_photo(bpy.types.Panel):
@@ -58,4 +96,4 @@ class MESHKIN_PT_photo(bpy.types.Panel):
         layout.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
 
 
-CLASSES: list[type] = [MESHKIN_OT_match_photo, MESHKIN_PT_photo]
+CLASSES: list[type] = [MESHKIN_OT_match_photo, MESHKIN_OT_show_pictures, MESHKIN_PT_photo]

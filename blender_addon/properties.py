@@ -322,6 +322,9 @@ class Settings(bpy.types.PropertyGroup):
         ),
     )
     seed: IntProperty(name="Seed", description="Of what Diff3F paints", default=60, min=0)
+    without: StringProperty(
+        name="Without", description="Numbers of views to leave out, as the contact sheet shows them: 3, 7"
+    )
     photo: StringProperty(name="Photo", description="The photograph to match to the target", subtype="FILE_PATH")
     photo_mask: StringProperty(
         name="Mask",

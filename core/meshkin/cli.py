@@ -96,6 +96,19 @@ PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Endings of files that are photographs."""
 
 
+def _pictures(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import files
+
+    with tempfile.TemporaryDirectory() as folder:
+        kept = arguments.pictures or folder
+        obj = files.load(arguments.mesh)
+        report = _drive(workflow.pictures([obj], dataclasses.replace(_options(arguments), pictures=kept)))
+        _copy(Path(kept) / f"{obj.name} views.png", arguments.output)
+    lines = [report.details[0], f"Written to {arguments.output}."]
+    return lines, {"output": str(arguments.output), **_told(report)}
+
+
 def _match(arguments: argparse.Namespace) -> Answer:
     from . import workflow
     from .scene import files
@@ -201,6 +214,11 @@ def _parser() -> argparse.ArgumentParser:
     _feature_arguments(one)
     one.add_argument("--output", type=Path, required=True, metavar="F.safetensors")
 
+    one = _command(commands, "pictures", _pictures, "what the models see of a mesh", needs_blender=True)
+    one.add_argument("mesh", help=mesh)
+    _feature_arguments(one)
+    one.add_argument("--output", type=Path, required=True, metavar="SHEET.png")
+
     one = _command(commands, "match", _match, "the map between two meshes, or a photo and a mesh", needs_blender=True)
     one.add_argument("source", help=f"{mesh}, or a photo ({' '.join(PHOTOS)})")
     one.add_argument("target", help=mesh)
@@ -305,6 +323,7 @@ def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layers", default="", help="blocks of that model to read, as in 9,11")
     parser.add_argument("--views", type=int, default=0, help="number of evenly spread views")
     parser.add_argument("--rings", default="", help="rings of views instead: ELEVATION:COUNT,… in degrees")
+    parser.add_argument("--without", default="", metavar="VIEWS", help="numbers of views to leave out, as in 3,7")
     parser.add_argument("--resolution", type=int, default=0, help="of the rendered views, pixels")
     parser.add_argument("--style", default="", choices=("", "normal", "shading", "textured"), help="of those pictures")
     parser.add_argument("--background", type=float, default=-1.0, help="grey level behind the object, 0 to 1")
@@ -326,11 +345,12 @@ def _options(arguments: argparse.Namespace) -> Any:
         layers = tuple(int(text) for text in arguments.layers.split(",") if text)
         pairs = [text.split(":") for text in arguments.rings.split(",") if text]
         rings = tuple((float(elevation), int(count)) for elevation, count in pairs)
+        without = tuple(int(text) for text in arguments.without.split(",") if text.strip())
         rename = tuple(parse_table(getattr(arguments, "rename", "")).items())
     except ValueError as error:
         raise InputError(
             "option-invalid",
-            f"--layers, --rings or --rename is not understood: {error}.",
+            f"--layers, --rings, --without or --rename is not understood: {error}.",
             "As in --layers 9,11 --rings 0:8,30:6 --rename arm.L=LeftArm.",
         ) from error
     names = (
@@ -354,6 +374,7 @@ def _options(arguments: argparse.Namespace) -> Any:
         layers=layers,
         views=arguments.views,
         rings=rings,
+        without=without,
         resolution=arguments.resolution,
         style=arguments.style,
         background=arguments.background,

@@ -267,12 +267,20 @@ def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack((right, np.cross(backward, right), backward))
 
 
+def count_of_recipe(wanted: dict[str, Any]) -> int:
+    """How many views a recipe's ``views`` place, those left out among them."""
+    if "rings" in wanted:
+        return sum(count for _, count in wanted["rings"])
+    return len(grid_directions(wanted["grid"])[0]) if "grid" in wanted else int(wanted["fibonacci"])
+
+
 def of_recipe(snapshot: Snapshot, recipe: dict[str, Any]) -> Views:
     """The cameras that a feature recipe asks for around a mesh: the same in Blender and in the worker.
 
     ``recipe["views"]`` is ``{"fibonacci": N}``, ``{"rings": [[elevation in degrees, N], ...]}`` or ``{"grid": N}``
     (:func:`grid_directions`). Each view is framed, unless ``distance`` (bounding-box diagonals) and ``angle``
-    (degrees) are there too: then all cameras stand so far away (:func:`surround`).
+    (degrees) are there too: then all cameras stand so far away (:func:`surround`). ``without`` lists the numbers of
+    views that are left out.
     """
     wanted, vertices = recipe["views"], snapshot.vertices[np.unique(snapshot.faces)]
     if "rings" in wanted:
@@ -281,6 +289,7 @@ def of_recipe(snapshot: Snapshot, recipe: dict[str, Any]) -> Views:
         directions, _ = grid_directions(wanted["grid"])
     else:
         directions = fibonacci_directions(wanted["fibonacci"])
+    directions = np.delete(directions, wanted.get("without", []), axis=0)
     if "distance" in wanted:
         return surround(vertices, directions, recipe["resolution"], wanted["distance"], wanted["angle"])
     return frame(vertices, directions, recipe["resolution"])

@@ -58,6 +58,7 @@ class Options:
         layers: the model's blocks to read; () for the default.
         views: number of evenly spread views; 0 for the default.
         rings: (elevation in degrees, count) of rings of views, used instead of ``views`` when given.
+        without: numbers of views to leave out, as the contact sheet (:func:`pictures`) shows them.
         resolution: of the rendered pictures, pixels; 0 for what the extractors want.
         style: of the pictures: "normal", "shading" or "textured" (the objects' own materials); "" for the default.
         background: grey level behind the object, 0 to 1; below 0 for the default.
@@ -108,6 +109,7 @@ class Options:
     layers: tuple[int, ...] = ()
     views: int = 0
     rings: tuple[tuple[float, int], ...] = ()
+    without: tuple[int, ...] = ()
     resolution: int = 0
     style: str = ""
     background: float = -1.0
@@ -291,6 +293,49 @@ def match_set(objects: Iterable[bpy.types.Object], reference: bpy.types.Object, 
     )
 
 
+def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
+    """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
+
+    Diff3F's painted views where it is among the features (which are computed if they are not there), else the rendered
+    pictures. Views left out by ``options.without`` are crossed out. With ``options.pictures`` the pictures and the
+    sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
+
+    Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
+    """
+    handles = [Handle.of(obj) for obj in objects]
+    if not handles:
+        raise InputError("nothing-selected", "No object was given.", "Select an object with a surface.")
+    made = []
+    with _job_folder() as folder:
+        for number, handle in enumerate(handles):
+            snapshot = yield from _read(handle)
+            plan = yield from _plan(handle.get(), snapshot, options)
+            recipe = plan["recipe"]
+            if not recipe["views"]:
+                raise InputError("pictures-none", f"“{recipe['name']}” looks at no pictures.", "Choose other features.")
+            if any(part["extractor"] == "diff3f" for part in recipe["parts"]):
+                yield from _describe(handle, replace(options, pictures=""), folder / f"features{number}", snapshot)
+            every = {**recipe, "views": {name: value for name, value in recipe["views"].items() if name != "without"}}
+            colours = surface_colours.read(handle.get(), snapshot) if plan["wants_colour"] else None
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.render_path, colours)
+            seen.save(folder / f"passes{number}")
+            arguments = {"passes": str(folder / f"passes{number}"), "recipe": recipe, "key": plan["key"]}
+            arguments |= {"keep": str(Path(options.pictures) / handle.name) if options.pictures else ""}
+            result = yield from client.shared().run("sheet", {**arguments, "output": str(folder / f"{number}.npy")})
+            picture = np.load(result["output"], allow_pickle=False)
+            if options.pictures:
+                passes.write_png(Path(options.pictures) / f"{handle.name} views.png", picture)
+            made.append((handle, picture, len(seen.depth)))
+        images = {handle.name: sheets.show(picture, f"{handle.name} views").name for handle, picture, _ in made}
+    names = ", ".join(f"“{name}”" for name in images.values())
+    kept = made[0][2] - len(recipe["views"].get("without", []))
+    return Report(
+        f"The pictures are in {names}.",
+        [f"{kept} of {made[0][2]} views are used; leave others out by their numbers."],
+        {"images": images, "views": made[0][2], "used": kept},
+    )
+
+
 def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
     """Match a photograph to an object: for each pixel of what it shows, a point on the object's surface.
 
@@ -460,6 +505,7 @@ def _plan(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Genera
         "layers": list(options.layers) or None,
         "views": options.views or None,
         "rings": [list(ring) for ring in options.rings] or None,
+        "without": list(options.without),
         "resolution": options.resolution or None,
         "style": options.style or None,
         "background": None if options.background < 0 else options.background,

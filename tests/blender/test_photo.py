@@ -212,3 +212,50 @@ def test_a_real_character_before_a_real_background_without_a_mask(
     truth = face >= 0
     assert (found.mask & truth).sum() / (found.mask | truth).sum() > 0.7
     assert error(found, snapshot, face, place) < 0.04
+
+
+# What the models see
+
+
+def test_contact_sheets_and_views_left_out(options: workflow.Options, tmp_path: Path) -> None:
+    obj = egg()
+    report = finish(workflow.pictures([obj], options))
+    image = bpy.data.images[report.data["images"]["egg"]]
+    assert tuple(image.size) == (4 * 256, 2 * 256)
+    assert (report.data["views"], report.data["used"]) == (8, 8)
+    fewer = dataclasses.replace(options, without=(2, 5), pictures=str(tmp_path))
+    report = finish(workflow.pictures([obj], fewer))
+    assert report.data["used"] == 6
+    crossed = bpy.data.images[report.data["images"]["egg"]]
+    one, two = (np.array(each.pixels).reshape(512, 1024, 4)[::-1, :, :3] for each in (image, crossed))
+    changed = [
+        bool(np.abs(one - two)[row * 256 : row * 256 + 256, column * 256 : column * 256 + 256].max() > 0.01)
+        for row in range(2)
+        for column in range(4)
+    ]
+    assert changed == [view in (2, 5) for view in range(8)]
+    kept = sorted(file.name for file in (tmp_path / "egg").iterdir())
+    assert kept == [f"seen_{view:03d}.png" for view in range(8) if view not in (2, 5)]
+    assert (tmp_path / "egg views.png").stat().st_size > 1000
+    full, less = (Path(finish(workflow.features([obj], one)).data["features"][0]).name for one in (options, fewer))
+    assert full != less
+    with pytest.raises(InputError):
+        finish(workflow.pictures([obj], dataclasses.replace(options, without=(8,))))
+    with pytest.raises(InputError):
+        finish(workflow.pictures([obj], dataclasses.replace(options, without=tuple(range(8)))))
+    with pytest.raises(InputError) as caught:
+        finish(workflow.pictures([obj], workflow.Options("geometric")))
+    assert caught.value.code == "pictures-none"
+
+
+def test_pictures_on_the_command_line(
+    options: workflow.Options, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    egg()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
+    capfd.readouterr()
+    arguments = ["pictures", f"{tmp_path}/egg.blend:egg", "--features", "dinov2", "--model", options.model]
+    arguments += ["--views", "4", "--resolution", "112", "--without", "1", "--style", "textured", "--json"]
+    assert cli.main([*arguments, "--output", str(tmp_path / "sheet.png")]) == 0
+    assert json.loads(capfd.readouterr().out)["used"] == 3
+    assert (tmp_path / "sheet.png").read_bytes()[1:4] == b"PNG"

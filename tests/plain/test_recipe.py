@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import shapes
 import small_models
 
 from meshkin import models
@@ -18,6 +20,7 @@ from meshkin.features.efficientnet import EfficientNet
 from meshkin.features.geometric import Geometric
 from meshkin.progress import silent
 from meshkin.storage import models_folder
+from meshkin.views import of_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -219,3 +222,17 @@ def test_the_look_counts_only_where_colour_is_wanted(vit: Path, lite: Path) -> N
     assert recipe.key(plain, "shape", "one look") == recipe.key(plain, "shape", "other look")
     assert recipe.key(textured, "shape", "one look") != recipe.key(textured, "shape", "other look")
     assert [recipe.build(part, "cpu").wants_colour for part in textured["parts"]] == [True] * 2  # type: ignore[union-attr]
+
+
+def test_views_left_out_are_no_cameras_but_part_of_the_key(vit: Path) -> None:
+    shape = shapes.sphere(8, 6)
+    for chosen in ({"views": 5}, {"rings": [(0, 3), (40, 2)]}):
+        full = recipe.resolve("dinov2", **chosen)
+        less = recipe.resolve("dinov2", without=[3, 1, 3], **chosen)
+        assert less["views"]["without"] == [1, 3]
+        one, two = (of_recipe(shape, each) for each in (full, less))
+        np.testing.assert_array_equal(two.rotation, one.rotation[[0, 2, 4]])
+        assert recipe.key(full, "shape") != recipe.key(less, "shape")
+        for wrong in ([5], [-1], [0, 1, 2, 3, 4]):
+            assert code_of(InputError, "dinov2", without=wrong, **chosen) == "features-option"
+    assert recipe.resolve("geometric", without=[1]) == recipe.resolve("geometric")

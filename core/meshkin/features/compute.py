@@ -10,7 +10,7 @@ import numpy as np
 
 from ..progress import Report, silent
 from ..snapshot import Snapshot
-from ..views import Passes, Views, grid_directions, of_recipe
+from ..views import Passes, Views, count_of_recipe, grid_directions, of_recipe
 from . import kept
 from .cache import Features
 from .extractor import Grids, ImageExtractor, SurfaceExtractor, ViewImages
@@ -106,7 +106,9 @@ def _lift_published(
 ) -> Lifted:
     from . import published
 
-    counts = grid_directions(recipe["views"]["grid"])[1] if "grid" in recipe["views"] else np.ones(len(views), int)
+    wanted = recipe["views"]
+    counts = grid_directions(wanted["grid"])[1] if "grid" in wanted else np.ones(count_of_recipe(wanted), int)
+    counts = np.delete(counts, wanted.get("without", []))
     dinov2 = "dinov2" in part["models"]
     return published.lift(
         snapshot.vertices,

@@ -19,6 +19,7 @@ from typing import Any
 from .. import models
 from ..errors import InputError, ModelError
 from ..progress import Report, silent
+from ..views import count_of_recipe
 from .extractor import ImageExtractor, SurfaceExtractor
 from .parameters import CODE as EXTRACTOR_CODE
 from .parameters import STRIDES, STYLES, check_layers, check_stages
@@ -67,6 +68,7 @@ def resolve(
     layers: Sequence[int] | None = None,
     views: int | None = None,
     rings: Sequence[Sequence[float]] | None = None,
+    without: Sequence[int] = (),
     resolution: int | None = None,
     style: str | None = None,
     background: float | None = None,
@@ -88,6 +90,7 @@ def resolve(
             are among its settings.
         views: number of evenly spread views; None for the default.
         rings: (elevation in degrees, count) of rings of views, instead of ``views``.
+        without: numbers of views to leave out, from 0.
         resolution: of the rendered pictures, pixels; None for what the extractors want. Each part uses the largest
             multiple of its cells that is not larger.
         style: of the pictures, see :mod:`meshkin.features.pictures`; None for the default.
@@ -151,6 +154,8 @@ def resolve(
         "resolution": resolution or max(pictured, default=RESOLUTION),
         "parts": parts,
     }
+    if without and recipe["views"]:
+        recipe["views"] |= {"without": sorted(set(without))}  # type: ignore[operator]
     return check(recipe)
 
 
@@ -167,7 +172,7 @@ def check(recipe: dict[str, Any]) -> dict[str, Any]:
     resolution, views = recipe["resolution"], recipe["views"]
     _require(_whole(resolution) and 16 <= resolution <= 8192, "resolution", resolution)
     placing = {"distance", "angle"}
-    kinds = set(views) - placing if isinstance(views, dict) else set()
+    kinds = set(views) - placing - {"without"} if isinstance(views, dict) else set()
     _require(len(kinds) == 1 and (set(views) & placing) in (set(), placing), "views", views)
     if "distance" in views:
         _require(_number(views["distance"]) and 0.5 < views["distance"] < 100, "distance", views["distance"])
@@ -178,6 +183,10 @@ def check(recipe: dict[str, Any]) -> dict[str, Any]:
     else:
         count = views.get("fibonacci", views.get("grid"))
         _require(_whole(count) and 1 <= count <= 1000, "views", count)
+    if "without" in views:
+        gone, count = views["without"], count_of_recipe(views)
+        numbers = isinstance(gone, list) and bool(gone) and all(_whole(view) and 0 <= view < count for view in gone)
+        _require(numbers and gone == sorted(set(gone)) and len(gone) < count, "without", gone)
     return recipe
 
 

@@ -47,3 +47,21 @@ def show(picture: NDArray[np.uint8], name: str) -> bpy.types.Image:
                 if shown is None or "meshkin_picture" in shown:
                     area.spaces.active.image = image
     return image
+
+
+def open_editor(name: str) -> None:
+    """Show an image in a new window where no image editor in sight shows it."""
+    image = bpy.data.images.get(name)
+    windows = bpy.context.window_manager.windows
+    editors = [area for window in windows for area in window.screen.areas if area.type == "IMAGE_EDITOR"]
+    if image is None or any(area.spaces.active.image == image for area in editors):
+        return
+    before = {window.as_pointer() for window in windows}
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.ops.wm.window_new()
+    for window in windows:
+        if window.as_pointer() not in before:
+            area = window.screen.areas[0]
+            area.type = "IMAGE_EDITOR"
+            area.spaces.active.image = image
+            return

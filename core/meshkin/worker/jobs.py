@@ -162,6 +162,22 @@ def compose(arguments: Arguments, report: Report) -> Result:
     return {"map": str(path)}
 
 
+def sheet(arguments: Arguments, report: Report) -> Result:
+    """What the models saw of a shape, as one picture of numbered tiles: ``output``, uint8 (H, W, 3).
+
+    Arguments: ``passes`` (folder, of all views), ``recipe``, ``key`` (of the features, whose painted views are shown
+    where there are some), ``keep`` (folder for each picture as a file; "" for none), ``output`` (file).
+    """
+    from ..features import cache, sheet
+
+    passes = Passes.load(Path(arguments["passes"]))
+    painted = cache.painted_folder(arguments["key"])
+    keep = Path(arguments["keep"]) if arguments["keep"] else None
+    pixels, found = sheet.make(arguments["recipe"], passes, painted, keep, report)
+    np.save(arguments["output"], pixels)
+    return {"output": arguments["output"], "painted": found}
+
+
 def check_photo(arguments: Arguments, report: Report) -> Result:
     """Whether ``photo`` and ``mask`` (files; "" for none) can be matched, before anything is computed."""
     from ..features import photo
@@ -406,6 +422,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "release": release,
     "colours": colours,
     "match": match,
+    "sheet": sheet,
     "check-photo": check_photo,
     "match-photo": match_photo,
     "compose": compose,
