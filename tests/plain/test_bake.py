@@ -15,6 +15,8 @@ from meshkin.errors import InputError
 from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.islands import opposite
+from meshkin.transfer.sampling import sample
 from meshkin.transfer.smoothing import smoothed
 from meshkin.transfer.tangents import tangents
 from meshkin.transfer.texels import dilate, texel_map
@@ -110,14 +112,36 @@ def test_mirrored_halves_share_their_texels(ball: Snapshot) -> None:
         assert np.quantile(error[here], 0.97) <= 1.5
 
 
+def seam_steps(shape: Snapshot, picture: Array) -> Array:
+    """How far both sides of each edge of a layout of single triangles differ, sampled as a renderer does."""
+    assert shape.uvs is not None
+    across = opposite(shape.faces)
+    row, side = np.nonzero(across >= 0)
+    other = across[row, side]
+    start, end = (side + 1) % 3, (side + 2) % 3
+    twins = [(shape.faces[other] == shape.faces[row, one][:, None]).argmax(axis=1) for one in (start, end)]
+    steps = []
+    for along in (0.2, 0.5, 0.8):
+        here = shape.uvs[row, start] * (1 - along) + shape.uvs[row, end] * along
+        there = shape.uvs[other, twins[0]] * (1 - along) + shape.uvs[other, twins[1]] * along
+        steps.append(np.abs(sample(picture, here) - sample(picture, there)).max(axis=1))
+    return np.concatenate(steps)
+
+
 def test_seams_do_not_show(ball: Snapshot) -> None:
     """Over every edge that the target's layout cuts, both sides agree within 2/255."""
     target = unfolded(ball)
     picture = quantised(painted(ball, 1024), 8)
     baked = one([Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(1024, 2))
     texels = texel_map(target.uvs, 1024)
-    truth = solid(places_of(target, texels))
-    assert np.abs(baked.pictures[0][texels.covered] / 255 - truth).max() < 2 / 255
+    inside = texels.covered & (texels.barycentric.min(axis=2) > 0)
+    truth = np.zeros((1024, 1024, 4), np.float32)
+    truth[texels.covered] = solid(places_of(target, texels))
+    assert np.abs(baked.pictures[0][inside] / 255 - truth[inside]).max() < 2 / 255
+    steps = seam_steps(target, baked.pictures[0] / np.float32(255))
+    assert np.quantile(steps, 0.99) < 2 / 255
+    dilate(truth, texels.covered, 2)
+    assert steps.mean() < 0.7 * seam_steps(target, truth).mean()  # better than the nearest texel would do
 
 
 def test_tiles_of_source_and_target(ball: Snapshot) -> None:

@@ -64,6 +64,63 @@ def check_match(source: Snapshot, target: Snapshot, match: Match) -> None:
         raise InputError("map-other-mesh", "The map belongs to other meshes.", "Match the objects again.")
 
 
+class Walker:
+    """Finds points on a surface by walking from triangle to triangle."""
+
+    def __init__(self, vertices: Floats, faces: NDArray[np.integer]) -> None:
+        """Args: vertices float64 (V, 3), about the origin; faces (F, 3)."""
+        self.vertices, self.faces = vertices, faces
+        self._table = self._rows(face_vectors(vertices, faces))
+        self._neighbours = opposite(places(vertices)[faces]).astype(np.int32)
+
+    def _rows(self, normals: Floats) -> Singles:
+        """For each triangle the three affine functions of a point that give its second and third barycentric
+        coordinate and its height above the plane, float32 (F, 12); for one without an area the height is nan."""
+        a, b, c = self.vertices[self.faces].transpose(1, 0, 2)
+        squares = np.einsum("fd,fd->f", normals, normals)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            second, third = np.cross(c - a, normals) / squares, np.cross(normals, b - a) / squares
+            up = normals / np.sqrt(squares)
+        rises = np.stack([second, third, up], axis=1)
+        offsets = -np.einsum("fkd,fd->fk", rises, a)[:, :, None]
+        return np.concatenate([rises, offsets], axis=2, dtype=np.float32).reshape(-1, 12)
+
+    def walk(self, points: Singles, start: Numbers) -> tuple[Numbers, Singles, Singles]:
+        """Each point's triangle, coordinates and height, reached from ``face``; nan heights where a walk fails."""
+        face = start.copy()
+        weights, height = np.empty((len(points), 3), np.float32), np.empty(len(points), np.float32)
+        active: Integers | slice = slice(None)
+        before = np.full(len(points), -1, np.int32)
+        for _ in range(STEPS):
+            here, from_face, place = face[active], before[active], points[active]
+            rows = self._table[here]
+            second, third, above = (
+                rows[:, k] * place[:, 0] + rows[:, k + 1] * place[:, 1] + rows[:, k + 2] * place[:, 2] + rows[:, k + 3]
+                for k in (0, 4, 8)
+            )
+            first = 1 - second - third
+            weights[active], height[active] = np.stack([first, second, third], axis=1), above
+            low = np.minimum(np.minimum(first, second), third)
+            side = np.where(first == low, 0, np.where(second == low, 1, 2))
+            onward = self._neighbours[here, side]
+            go = np.flatnonzero((low < OUTSIDE) & (onward >= 0) & (onward != from_face))
+            if not len(go):
+                break
+            active = go if isinstance(active, slice) else active[go]
+            before[active], face[active] = here[go], onward[go]
+        beyond = np.flatnonzero(~(weights.min(axis=1) >= OUTSIDE))  # past an edge or a corner that sticks out
+        if len(beyond):
+            height[beyond], weights[beyond] = self._clamped(points[beyond], face[beyond], height[beyond])
+        np.maximum(weights, 0, out=weights)
+        weights /= weights.sum(axis=1, keepdims=True)
+        return face, weights, height
+
+    def _clamped(self, points: Singles, face: Numbers, height: Singles) -> tuple[Singles, Singles]:
+        nearest, squares = nearest_on_triangles(points.astype(np.float64), self.vertices[self.faces[face]])
+        distance = np.where(np.isnan(height), np.nan, np.sqrt(squares))
+        return distance.astype(np.float32), nearest.astype(np.float32)
+
+
 class Carrier:
     """Carries points inside the target's triangles to the source's surface.
 
@@ -93,8 +150,7 @@ class Carrier:
         self._solid = np.flatnonzero(normals.any(axis=1))
         self._solid_faces = source.faces[self._solid].astype(np.int64)
         self.normals = unit_rows(normals).astype(np.float32)
-        self._table = self._rows(normals)
-        self._neighbours = opposite(places(source.vertices)[source.faces]).astype(np.int32)
+        self._walker = Walker(self.vertices, source.faces)
         corners = target.faces
         before = _longest_edge(target.vertices.astype(np.float64)[corners])
         after = _longest_edge(self.points[corners])
@@ -115,7 +171,7 @@ class Carrier:
         corners = self.target_faces[face]
         points = _blend(barycentric, self._mapped, corners)
         nearest = np.take_along_axis(corners, barycentric.argmax(axis=1)[:, None], axis=1)[:, 0]
-        there, weights, height = self._walk(points, self.map.face[nearest])
+        there, weights, height = self._walker.walk(points, self.map.face[nearest])
         lost = np.flatnonzero(~(np.abs(height) <= self._limit[face]))
         if len(lost):
             there[lost], weights[lost] = self._search(points[lost], barycentric[lost], corners[lost])
@@ -151,53 +207,6 @@ class Carrier:
         mixed = np.einsum("nk,nk->n", barycentric, self.map.confidence[corners]).astype(np.float32)
         mixed[self.torn[face]] = 0
         return mixed
-
-    def _rows(self, normals: Floats) -> Singles:
-        """For each triangle the three affine functions of a point that give its second and third barycentric
-        coordinate and its height above the plane, float32 (F, 12); for one without an area the height is nan."""
-        a, b, c = self.vertices[self.faces].transpose(1, 0, 2)
-        squares = np.einsum("fd,fd->f", normals, normals)[:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            second, third = np.cross(c - a, normals) / squares, np.cross(normals, b - a) / squares
-            up = normals / np.sqrt(squares)
-        rises = np.stack([second, third, up], axis=1)
-        offsets = -np.einsum("fkd,fd->fk", rises, a)[:, :, None]
-        return np.concatenate([rises, offsets], axis=2, dtype=np.float32).reshape(-1, 12)
-
-    def _walk(self, points: Singles, start: Numbers) -> tuple[Numbers, Singles, Singles]:
-        """Each point's triangle, coordinates and height, reached from ``face``; nan heights where a walk fails."""
-        face = start.copy()
-        weights, height = np.empty((len(points), 3), np.float32), np.empty(len(points), np.float32)
-        active: Integers | slice = slice(None)
-        before = np.full(len(points), -1, np.int32)
-        for _ in range(STEPS):
-            here, from_face, place = face[active], before[active], points[active]
-            rows = self._table[here]
-            second, third, above = (
-                rows[:, k] * place[:, 0] + rows[:, k + 1] * place[:, 1] + rows[:, k + 2] * place[:, 2] + rows[:, k + 3]
-                for k in (0, 4, 8)
-            )
-            first = 1 - second - third
-            weights[active], height[active] = np.stack([first, second, third], axis=1), above
-            low = np.minimum(np.minimum(first, second), third)
-            side = np.where(first == low, 0, np.where(second == low, 1, 2))
-            onward = self._neighbours[here, side]
-            go = np.flatnonzero((low < OUTSIDE) & (onward >= 0) & (onward != from_face))
-            if not len(go):
-                break
-            active = go if isinstance(active, slice) else active[go]
-            before[active], face[active] = here[go], onward[go]
-        beyond = np.flatnonzero(~(weights.min(axis=1) >= OUTSIDE))  # past an edge or a corner that sticks out
-        if len(beyond):
-            height[beyond], weights[beyond] = self._clamped(points[beyond], face[beyond], height[beyond])
-        np.maximum(weights, 0, out=weights)
-        weights /= weights.sum(axis=1, keepdims=True)
-        return face, weights, height
-
-    def _clamped(self, points: Singles, face: Numbers, height: Singles) -> tuple[Singles, Singles]:
-        nearest, squares = nearest_on_triangles(points.astype(np.float64), self.vertices[self.faces[face]])
-        distance = np.where(np.isnan(height), np.nan, np.sqrt(squares))
-        return distance.astype(np.float32), nearest.astype(np.float32)
 
     def _search(
         self, points: Singles, barycentric: NDArray[np.floating], corners: NDArray[np.integer]

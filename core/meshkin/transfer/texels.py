@@ -181,6 +181,43 @@ def margin_of(covered: NDArray[np.bool_], margin: int) -> tuple[Integers, Intege
     return np.concatenate(border), np.concatenate(nearest)
 
 
+def beyond(
+    texels: TexelMap, uvs: NDArray[np.floating], tile: tuple[int, int], size: int, around: bool
+) -> tuple[Integers, Integers, Floats]:
+    """Texels whose centres lie just outside the islands, as points in the plane of the triangle that they lie at.
+
+    Args:
+        texels: of a square picture.
+        uvs: (F, 3, 2), as they were laid out.
+        tile: the corner of the unit square of UVs that the picture fills.
+        size: of the picture.
+        around: also those that no island touches, within two texels.
+
+    Returns:
+        their numbers int64 (N,), triangles int64 (N,), and barycentric coordinates float64 (N, 3), of which some are
+        below 0.
+    """
+    face = texels.face.ravel()
+    touched = np.flatnonzero((face >= 0) & (texels.barycentric.reshape(-1, 3).min(axis=1) <= 0))
+    texel, whose = touched, face[touched].astype(np.int64)
+    if around:
+        border, nearest = margin_of(texels.covered, 2)
+        texel, whose = np.concatenate([texel, border]), np.concatenate([whose, face[nearest].astype(np.int64)])
+    row, column = np.divmod(texel, size)
+    spots = np.stack([(column + 0.5) / size, 1 - (row + 0.5) / size], axis=1) + np.asarray(tile)
+    corners = np.asarray(uvs, np.float64)[whose]
+    spots += np.round(corners.mean(axis=1) - spots)  # repeated outside the unit square
+    edges, offset = corners[:, 1:] - corners[:, :1], spots - corners[:, 0]
+    turn = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    sound = np.abs(turn) * size * size > 1e-6
+    scale = np.divide(1.0, turn, out=np.zeros_like(turn), where=sound)
+    second = (offset[:, 0] * edges[:, 1, 1] - offset[:, 1] * edges[:, 1, 0]) * scale
+    third = (edges[:, 0, 0] * offset[:, 1] - edges[:, 0, 1] * offset[:, 0]) * scale
+    weights = np.stack([1 - second - third, second, third], axis=1)
+    kept = np.flatnonzero(sound & (weights.min(axis=1) < 0))
+    return texel[kept], whose[kept], weights[kept]
+
+
 @dataclass(frozen=True)
 class _Spans:
     """Runs of texels, each in one row of one triangle, int64 (N,): its number, the first x, the y, how many."""

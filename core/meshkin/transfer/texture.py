@@ -11,21 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..matching.geometry import nearest_on_triangles
 from ..progress import Report, silent
 from ..snapshot import Snapshot
 from ..surface_map import Match
-from .carrier import Carrier, Kin, check_match
+from .carrier import Carrier, Kin, Walker, check_match
 from .inpaint import Fill, fill
 from .islands import components, opposite, places, uv_corners
 from .sampling import Sampler, apply
 from .tangents import frames, gradients, stretch, tangents, turned
-from .texels import margin_of, texel_map
+from .texels import TexelMap, beyond, margin_of, texel_map
 from .threads import in_order
 
 BLOCK = 1 << 16
 """Most texels sampled at a time."""
 SOFT = 0.1
 """Over this much confidence above the threshold a filled texture fades into the copied one."""
+SAME = 0.06
+"""Values no farther apart than this, across a seam, are one picture."""
 PIECE = 6
 """A filled region is solved in pieces about this many texels long."""
 
@@ -239,6 +242,8 @@ class _Bake:
         self.to_uvs = [
             np.einsum("fku,fkd->fud", one[:, 1:] - one[:, :1], rises).astype(np.float32) for one in self.layouts
         ]
+        self.centre = target.vertices.astype(np.float64).mean(axis=0)
+        self.walker = Walker(target.vertices.astype(np.float64) - self.centre, target.faces)
         self.samplers: dict[tuple[Any, ...], Sampler] = {}
         self.pyramids: dict[int, NDArray[Any]] = {}
         if any(channel.normal for channel in channels):
@@ -283,10 +288,56 @@ class _Bake:
         report("Growing the islands", 0)
         for values in (*result, filled):
             values[border] = values[nearest]
+        self._continue(result, filled, tile, texels, report)
         torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
         repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
         shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
         return Baked(tile, [one.reshape(size, size, -1) for one in result], filled.reshape(size, size), shares)
+
+    def _continue(
+        self,
+        result: list[NDArray[Any]],
+        filled: NDArray[np.uint8],
+        tile: tuple[int, int],
+        texels: TexelMap,
+        report: Report,
+    ) -> None:
+        """Let texels beside the islands, from which renderers mix at a seam, show what lies across the seam.
+
+        Where that is another colour altogether (the source has an edge there), they stay as they are.
+        """
+        report("Joining the seams", 0)
+        texel, face, weights = beyond(texels, self.uvs, tile, self.layout.size, self.layout.margin > 0)
+        texel, face, weights = self._across(texel, face, weights)
+        free = np.flatnonzero(filled[texel] == 0)
+        for start in range(0, len(free), BLOCK):
+            rows = free[start : start + BLOCK]
+            there, mixed = self.carrier.carry(face[rows], weights[rows])
+            values = self._values(face[rows], weights[rows], there, mixed)
+            column = 0
+            for picture, channel in zip(result, self.channels, strict=True):
+                new = values[:, column : column + channel.width]
+                new = quantised(_unit(new) if channel.normal else new, channel.depth)
+                scale = np.float32(1 if channel.depth == 32 else np.iinfo(DEPTHS[channel.depth]).max)
+                step = np.abs(new.astype(np.float32) - picture[texel[rows]]).max(axis=1) / scale
+                near = np.flatnonzero(step <= SAME)
+                picture[texel[rows[near]]] = new[near]
+                column += channel.width
+
+    def _across(self, texel: Any, face: Any, weights: Any) -> tuple[Any, Any, Any]:
+        """Points in the planes of triangles, which may lie outside them, brought back to the target's surface."""
+        vertices = self.target.vertices.astype(np.float64)
+        corners = vertices[self.target.faces[face]]
+        points = np.einsum("nk,nkd->nd", weights, corners)
+        edges = self.uvs[face].astype(np.float64)
+        edges = edges[:, 1:] - edges[:, :1]
+        flat = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
+        real = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        length = np.sqrt(real / np.maximum(flat, 1e-300)) / self.layout.size
+        _, squares = nearest_on_triangles(points, corners)
+        found, mixed, height = self.walker.walk((points - self.centre).astype(np.float32), face.astype(np.int32))
+        good = (np.sqrt(squares) <= 3 * length) & (np.abs(height) <= length)
+        return texel[good], found[good], mixed[good]
 
     def _prepare(self, kin: Kin, report: Report) -> None:
         """Samplers and pyramids for what the texels need."""

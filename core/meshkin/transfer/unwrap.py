@@ -7,6 +7,7 @@ import xatlas
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..features.surface import face_areas
 from ..matching.geometry import surface_area, unit_rows
 from .islands import places
 
@@ -30,6 +31,45 @@ def unwrap(
     Raises:
         InputError: ``unwrap-failed``.
     """
+    each = np.arange(len(faces))
+    corners = np.arange(faces.size).reshape(-1, 3)
+    return unwrap_polygons(vertices, faces, each, corners, size, padding)[corners]
+
+
+def unwrap_polygons(
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    polygons: NDArray[np.integer],
+    corners: NDArray[np.integer],
+    size: int = 2048,
+    padding: int = 8,
+) -> NDArray[np.float32]:
+    """As :func:`unwrap`, for a mesh of polygons, whose corners have one UV each: float32 (C, 2).
+
+    A polygon whose triangles came into different islands, or that xatlas left out, is laid flat on its own beside them.
+
+    Args:
+        vertices, faces, size, padding: as there.
+        polygons: (F,), the polygon that each triangle is part of.
+        corners: (F, 3), the corner of its polygon at each corner of a triangle.
+    """
+    uvs = _charts(vertices, faces, size, padding).astype(np.float64)
+    result = np.zeros((int(corners.max(initial=-1)) + 1, 2))
+    result[corners.ravel()] = uvs.reshape(-1, 2)
+    torn = (np.abs(result[corners] - uvs) > 1e-6).any(axis=(1, 2))
+    steps = uvs[:, 1:] - uvs[:, :1]
+    flat = np.abs(steps[:, 0, 0] * steps[:, 1, 1] - steps[:, 0, 1] * steps[:, 1, 0]) < 1e-14
+    left_out = flat & (face_areas(vertices, faces) > 0)
+    apart = np.flatnonzero(np.isin(polygons, polygons[torn | left_out]))
+    if len(apart):
+        _lay_apart(result, vertices, faces[apart], polygons[apart], corners[apart], uvs, faces, padding / size)
+    # Keep away from the picture's border: beyond it an image is repeated.
+    border = padding / 2 / size
+    return np.asarray(border + (1 - 2 * border) * result, np.float32)
+
+
+def _charts(vertices: NDArray[np.floating], faces: NDArray[np.integer], size: int, padding: int) -> NDArray[np.float32]:
+    """What xatlas makes of a surface, (F, 3, 2)."""
     place = places(vertices)
     first = np.zeros(int(place.max(initial=-1)) + 1, np.int64)
     first[place] = np.arange(len(place))
@@ -45,37 +85,7 @@ def unwrap(
         raise InputError("unwrap-failed", f"The mesh cannot be unwrapped: {error}.", "Unwrap it by hand.") from error
     if corners.shape != faces.shape:
         raise InputError("unwrap-failed", "The mesh cannot be unwrapped: faces were lost.", "Unwrap it by hand.")
-    # Keep away from the picture's border: beyond it an image is repeated.
-    border = padding / 2 / size
-    return np.asarray(border + (1 - 2 * border) * uvs[corners], np.float32)
-
-
-def unwrap_polygons(
-    vertices: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    polygons: NDArray[np.integer],
-    corners: NDArray[np.integer],
-    size: int = 2048,
-    padding: int = 8,
-) -> NDArray[np.float32]:
-    """As :func:`unwrap`, for a mesh of polygons, whose corners have one UV each: float32 (C, 2).
-
-    A polygon whose triangles came into different islands is laid flat on its own beside them.
-
-    Args:
-        vertices, faces, size, padding: as there.
-        polygons: (F,), the polygon that each triangle is part of.
-        corners: (F, 3), the corner of its polygon at each corner of a triangle.
-    """
-    uvs = unwrap(vertices, faces, size, padding).astype(np.float64)
-    count = int(corners.max(initial=-1)) + 1
-    result = np.zeros((count, 2))
-    result[corners.ravel()] = uvs.reshape(-1, 2)
-    torn = (np.abs(result[corners] - uvs) > 1e-6).any(axis=(1, 2))
-    apart = np.flatnonzero(np.isin(polygons, polygons[torn]))
-    if len(apart):
-        _lay_apart(result, vertices, faces[apart], polygons[apart], corners[apart], uvs, faces, padding / size)
-    return result.astype(np.float32)
+    return np.asarray(uvs[corners], np.float32)
 
 
 def _lay_apart(

@@ -1,0 +1,142 @@
+"""Pictures of textures carried between real characters: the source, the target before, the target after.
+
+    python tests/benchmarks/texture_pairs.py FOLDER [NAME …]
+
+Runs where ``bpy`` is, with a worker and its models; reads characters from ``MESHKIN_TEST_DATA`` (default: a folder
+``shared/data`` beside the checkout). Writes FOLDER/NAME.png for each pair and prints what was said about it.
+"""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "core"))
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from meshkin import workflow
+from meshkin.errors import MeshKinError
+from meshkin.progress import finish
+from meshkin.scene import files
+from meshkin.surface_map import Match
+from meshkin.worker import client
+
+DATA = Path(os.environ.get("MESHKIN_TEST_DATA", ROOT.parent / "shared" / "data"))
+PAIRS = {
+    "person-to-person": ("characters/mesh2motion/human-male.glb", "characters/mesh2motion/human-female.glb"),
+    "person-to-child": ("characters/mesh2motion/human-female.glb", "child"),
+    "person-to-creature": ("characters/mesh2motion/human-male.glb", "characters/mesh2motion/human-zombie.glb"),
+    "animal-to-animal": ("characters/mesh2motion/fox-fox.glb", "characters/mesh2motion/fox-dog.glb"),
+    "knight-to-barbarian": ("characters/kaykit/Knight.glb", "characters/kaykit/Barbarian.glb"),
+    "shoe-to-shoe": ("makehuman/clothes/shoes01/shoes01.obj", "makehuman/clothes/shoes04/shoes04.obj"),
+    "wolf-to-husky": ("characters/quadrupeds/Wolf-v12.glb", "characters/quadrupeds/Husky-v9.glb"),
+}
+WIDTH, HEIGHT = 420, 520
+
+
+def load(path: str, folder: Path) -> bpy.types.Object:
+    """A mesh of the data folder, or a parametric child."""
+    obj = files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
+    texture = (DATA / path).with_name(f"{Path(path).stem}_diffuse.png")
+    if path.endswith(".obj") and texture.exists() and not any(slot.material for slot in obj.material_slots):
+        material = bpy.data.materials.new(obj.name)
+        material.use_nodes = True
+        node = material.node_tree.nodes.new("ShaderNodeTexImage")
+        node.image = bpy.data.images.load(str(texture))
+        shader = next(one for one in material.node_tree.nodes if one.type == "BSDF_PRINCIPLED")
+        material.node_tree.links.new(shader.inputs["Base Color"], node.outputs["Color"])
+        obj.data.materials.append(material)
+    return obj
+
+
+def picture(obj: bpy.types.Object, path: Path) -> np.ndarray:
+    """The object from the front and a little from the side, (H, W, 3)."""
+    scene = bpy.context.scene
+    for other in bpy.data.objects:
+        other.hide_render = other != obj
+    corners = np.array([obj.matrix_world @ Vector(corner) for corner in obj.bound_box])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    size = float((high - low).max())
+    centre = Vector(((low + high) / 2).tolist())
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    camera.data.type, camera.data.ortho_scale = "ORTHO", size * 1.08
+    camera.data.clip_end = size * 10
+    turn = math.radians(25)
+    toward = Vector((math.sin(turn), -math.cos(turn), 0.15)).normalized()
+    camera.location = centre + toward * size * 3
+    camera.rotation_euler = (-toward).to_track_quat("-Z", "Y").to_euler()
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.device, scene.cycles.use_denoising = 12, "CPU", False
+    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
+    scene.view_settings.view_transform = "Standard"
+    if scene.world is None:
+        scene.world = bpy.data.worlds.new("white")
+    scene.world.use_nodes = True
+    background = next(one for one in scene.world.node_tree.nodes if one.type == "BACKGROUND")
+    background.inputs[0].default_value, background.inputs[1].default_value = (1, 1, 1, 1), 0.9
+    scene.render.filepath = str(path)
+    scene.render.image_settings.file_format = "PNG"
+    bpy.ops.render.render(write_still=True)
+    bpy.data.objects.remove(camera)
+    image = bpy.data.images.load(str(path))
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    bpy.data.images.remove(image)
+    path.unlink()
+    return pixels.reshape(HEIGHT, WIDTH, 4)[..., :3]
+
+
+def run(name: str, folder: Path) -> None:
+    """One pair."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    source, target = (load(path, folder) for path in PAIRS[name])
+    target.data.materials.clear()
+    before = [picture(obj, folder / f"{name}-{index}.png") for index, obj in enumerate((source, target))]
+    begin = time.perf_counter()
+    matched = finish(workflow.match(source, target, workflow.Options()))
+    match_time = time.perf_counter() - begin
+    found = Match.load(Path(matched.data["map"]))
+    begin = time.perf_counter()
+    said = []
+    for threshold in (0.0, 0.4):
+        options = workflow.Options(texture_size=1024, texture_threshold=threshold)
+        report = finish(workflow.transfer(source, target, ["texture"], options))
+        said.append(report)
+        before.append(picture(target, folder / f"{name}-after.png"))
+    took = time.perf_counter() - begin
+    sheet = np.concatenate(before, axis=1)
+    image = bpy.data.images.new("sheet", sheet.shape[1], sheet.shape[0])
+    image.pixels.foreach_set(np.dstack([sheet, np.ones(sheet.shape[:2], np.float32)]).astype(np.float32).ravel())
+    image.filepath_raw, image.file_format = str(folder / f"{name}.png"), "PNG"
+    image.save()
+    confidence = found.to_source.confidence
+    quantiles = ", ".join(f"{value:.2f}" for value in np.quantile(confidence, (0.05, 0.25, 0.5, 0.75)))
+    print(f"{name}: matched in {match_time:.0f} s, two textures in {took:.0f} s; confidence {quantiles}", flush=True)
+    for line in said[1].lines():
+        print(f"    {line}", flush=True)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[2:] or PAIRS:
+        try:
+            run(name, folder)
+        except MeshKinError as error:
+            print(f"{name}: {error}", flush=True)
+    client.stop()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
