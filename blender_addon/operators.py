@@ -68,6 +68,12 @@ def _weight_options(chosen: Any) -> dict[str, Any]:
     return values
 
 
+def _also(context: bpy.types.Context) -> tuple[bpy.types.Object, ...]:
+    """The selected meshes besides source and target."""
+    ends = (context.scene.meshkin.source, context.scene.meshkin.target)
+    return tuple(obj for obj in context.selected_objects if obj.type == "MESH" and obj not in ends)
+
+
 def _busy() -> str:
     return f"“{driver.running.title}” is running; cancel it first" if driver.running else ""
 
@@ -273,6 +279,11 @@ class MESHKIN_OT_transfer_armature(_Transfer):
     bl_label = "Armature"
     what = "armature"
 
+    selected_too: BoolProperty(
+        name="Selected Too",
+        description="The other selected meshes (eyes, teeth, hair, clothes) lie on the target and are rigged with it",
+        default=False,
+    )
     with_weights: BoolProperty(
         name="Weights", description="Carry the source's weights too, with the panel's settings", default=True
     )
@@ -290,6 +301,8 @@ class MESHKIN_OT_transfer_armature(_Transfer):
         weights = self.with_weights and bool(settings.source.vertex_groups)
         what = ("weights", "armature") if weights else ("armature",)
         chosen = _weight_options(settings) if weights else {}
+        if self.selected_too:
+            chosen["also"] = _also(context)
         return workflow.transfer(settings.source, settings.target, what, _options(context, **chosen))
 
 

@@ -153,6 +153,9 @@ def _transfer(arguments: argparse.Namespace) -> Answer:
     options = _options(arguments)
     if arguments.through:
         options = dataclasses.replace(options, through=blend.find(arguments.through))
+    if arguments.also:
+        also = tuple(blend.find(name.strip()) for name in arguments.also.split(",") if name.strip())
+        options = dataclasses.replace(options, also=also)
     report = _drive(workflow.transfer(source, target, what, options))
     blend.save_file(arguments.output)
     return [*report.lines(), f"Saved as {arguments.output}."], {"output": str(arguments.output), **_told(report)}
@@ -268,6 +271,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--groups", default="deform", choices=("deform", "all", "selected", "active"))
     one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
     one.add_argument("--rename", default="", metavar="OLD=NEW,…", help="groups called otherwise on the target")
+    one.add_argument(
+        "--also", default="", metavar="OBJECT,…", help="meshes that lie on the target: they get weights and rig with it"
+    )
     one.add_argument("--mix", type=float, default=1.0, help="how much of the new weights is taken, 0 to 1")
     one.add_argument("--mask", default="", metavar="GROUP", help="the target's vertex group that limits the transfer")
     one.add_argument("--through", default="", metavar="OBJECT", help="match by way of this reference of a set")

@@ -89,6 +89,7 @@ class Options:
         rename: (old, new) names: groups that are called otherwise on the target.
         mix: how much of the new weights is taken, 0 to 1; the rest are the target's own.
         mask: vertex group of the target by which ``mix`` is multiplied; "" for none.
+        also: other meshes that lie on the target (eyes, teeth, hair, clothes): they get weights and armature with it.
         mirrored: create the empty group of the other side for every one whose name has a side.
         names: the attributes, UV maps or shape keys to transfer; () for all.
         pairs: point pairs that guide the match, each a vertex number of the source's own mesh and one of the
@@ -137,6 +138,7 @@ class Options:
     mix: float = 1.0
     mask: str = ""
     mirrored: bool = True
+    also: tuple[bpy.types.Object, ...] = ()
     names: tuple[str, ...] = ()
     pairs: Pairs | None = None
     flip: bool | None = None
@@ -403,7 +405,9 @@ def transfer(
         raise InputError(
             "transfer-unknown", f"“{', '.join(unknown)}” cannot be transferred.", f"Choose from {', '.join(TRANSFERS)}."
         )
-    snapshots.check_writable(target)
+    for obj in (target, *options.also):
+        snapshots.check_writable(obj)
+    also = tuple(Handle.of(obj) for obj in options.also if obj not in (source, target))
     wanted = [name for name in TRANSFERS if name in what]
     for name in wanted:
         check, _ = _CARRIERS[name]
@@ -417,7 +421,7 @@ def transfer(
         one, two = made.source, made.target
         for end, name in ((one, "source"), (two, "target")):
             end.snapshot.save(folder / f"{name}.npz")
-        job = _Transfer(one, two, made.map, folder, options, worn, made.flip)
+        job = _Transfer(one, two, made.map, folder, options, worn, also)
         writes = []
         try:
             for name in wanted:
@@ -720,7 +724,7 @@ class _Transfer:
     folder: Path
     options: Options
     worn: bool = False
-    flip: bool = False
+    also: tuple[Handle, ...] = ()
     undo: list[Callable[[], None]] = field(default_factory=list)
 
     def answer(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, Any]]:
@@ -807,8 +811,20 @@ def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
     carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), **chosen)
     original = job.target.snapshot.original
     rows, inpainted = carried["weights"][original], carried["inpainted"][original]
-    called = sides.renamed(names, dict(options.rename), flip=job.flip and not job.worn)
+    called = sides.renamed(names, dict(options.rename))
     left = [group.name for group in source.vertex_groups if group.name not in names]
+    also = []
+    if job.also:
+        _save(job.folder / "carried.npy", carried["weights"])
+    for index, handle in enumerate(job.also):
+        # Each lies on the target: it takes the weights that the target has just been given.
+        snapshot = snapshots.take(handle.get()).check()
+        snapshot.save(job.folder / f"also{index}.npz")
+        places = {"source": str(job.folder / "target.npz"), "target": str(job.folder / f"also{index}.npz"), "map": ""}
+        worn = yield from job.run(
+            "weights", **{**chosen, **places, "features": None}, weights=str(job.folder / "carried.npy")
+        )
+        also.append((handle, snapshot, worn))
 
     def write() -> list[str]:
         obj = job.target.handle.get()
@@ -832,6 +848,13 @@ def _carry_weights(job: _Transfer) -> Generator[Progress, None, Write]:
                 continue  # clothes cover a part of the body only
             if len(carried[finding]):
                 said.append(f"Check: {text}: {', '.join(called[bone] for bone in carried[finding])}.")
+        for handle, snapshot, worn in also:
+            one = handle.get()
+            snapshots.check_writable(one)
+            snapshots.check_unchanged(one, snapshot)
+            weights.write(one, called, worn["weights"][snapshot.original], options.limit, options.mix)
+            attributes.write(one, weights.INPAINTED, worn["inpainted"][snapshot.original].astype(np.float32))
+            said.append(f"“{one.name}” takes its weights from “{obj.name}”, on which it lies.")
         return said
 
     return write
@@ -845,8 +868,14 @@ def _carry_armature(job: _Transfer) -> Generator[Progress, None, Write]:
     """Fit a copy of the source's armature; what is worn is posed by the source's own."""
     source, snapshot = job.source.handle.get(), job.source.snapshot
     armature = Handle.of(armatures.check(source))
+
+    def attach(rig: bpy.types.Object) -> list[str]:
+        like = job.source.handle.get()
+        posed = [job.target.handle, *job.also]
+        return [sentence for one in posed for sentence in armatures.attach(one.get(), rig, like)]
+
     if job.worn:
-        return lambda: armatures.attach(job.target.handle.get(), armature.get(), job.source.handle.get())
+        return lambda: attach(armature.get())
     skeleton = armatures.read(armature.get(), snapshot.location.tolist())
     groups: list[str] = []
     values = np.zeros((len(snapshot.vertices), 0), np.float32)
@@ -873,7 +902,10 @@ def _carry_armature(job: _Transfer) -> Generator[Progress, None, Write]:
         if fitted["moved"].any():
             listed = [name for name, one in zip(skeleton.names, fitted["moved"], strict=True) if one]
             said.append(f"Brought back into the body: {', '.join(listed)}.")
-        return said + armatures.attach(target, copy, job.source.handle.get())
+        for old, new in job.options.rename:
+            if old in copy.data.bones:
+                copy.data.bones[old].name = new
+        return said + attach(copy)
 
     return write
 

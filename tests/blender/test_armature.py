@@ -179,6 +179,31 @@ def test_clothes_are_posed_by_the_body_s_armature() -> None:
     assert "“rig” poses “cloth”." in report.details
 
 
+def test_eyes_and_clothes_come_along() -> None:
+    """All meshes of a character in one go: a shirt follows what it covers, an eye follows one bone, all one rig."""
+    source, armature = rigged()
+    target, shirt = creature("giant", 2.0), creature("shirt", 2.06)
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.08, location=(6, -1.95, 1))
+    eye = bpy.context.view_layer.objects.active
+    for obj in (target, shirt):
+        obj.location = (6, 0, 1)
+    bpy.context.view_layer.update()
+    options = workflow.Options(features="geometric", also=(shirt, eye))
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
+    rig = weights.armature_of(target)
+    assert rig != armature
+    assert weights.armature_of(shirt) == weights.armature_of(eye) == rig
+    assert any("“Sphere” takes its weights from “giant”" in line for line in report.details)
+    names, found = weights.read(shirt, snapshots.take(shirt))
+    target_names, rows = weights.read(target, snapshots.take(target))
+    own = dict(zip(target_names, rows.T, strict=True))
+    for name, column in zip(names, found.T, strict=True):
+        np.testing.assert_allclose(column, own[name], atol=0.1)
+    eyes = weights.read(eye, snapshots.take(eye))[1]
+    assert (eyes == eyes[0]).all()
+    np.testing.assert_allclose(eyes.sum(axis=1), 1, atol=1e-6)
+
+
 def test_pole_angles_follow_the_bones() -> None:
     """An IK chain with a pole rests where it is modelled, before and after its bones are moved and rolled."""
     _, armature = rigged()
