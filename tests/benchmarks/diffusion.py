@@ -1,10 +1,10 @@
 """How fast Diff3F runs, with networks of full size and random weights: speed does not depend on the weights.
 
-Both profiles, from rendered passes to features of the vertices, and beside them in the same run the published loop: one
-view at a time, two branches, full decode, all networks moved to and from the device for each view, maps as large as
-the picture. On CUDA also the peak of the memory, the share of the device's own matrix rate that the denoising loop
-reaches, and what compiling costs at the start. Without CUDA only ``--small`` is practical: narrow networks, few
-views; its times tell that everything runs, and how the loops compare, but nothing of a graphics card.
+Both profiles, from rendered passes (whose own time ``passes.py`` beside this tells) to features of the vertices, and in
+the same run the published loop: one view at a time, two branches, full decode, all networks moved to and from the
+device for each view, maps as large as the picture. On CUDA also the peak of the memory, the share of the device's own
+matrix rate that the denoising loop reaches, and what compiling costs at the start. Without CUDA only ``--small`` is
+practical: narrow networks, 64 px, few views. Its times tell that everything runs, and nothing of a graphics card.
 
     python tests/benchmarks/diffusion.py [--small] [--views N]
 """
@@ -27,6 +27,7 @@ import torch
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, PNDMScheduler, UNet2DConditionModel
 from diffusers import StableDiffusionControlNetImg2ImgPipeline as Pipeline
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, Dinov2Config, Dinov2Model
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "plain"))
@@ -135,13 +136,16 @@ class Published:
 
 def seconds(device: torch.device, run: Callable[[], object]) -> float:
     """How long ``run`` takes, all that it started on the device included."""
-    for synchronise in (True, False):
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        if synchronise:
-            started = time.perf_counter()
-            run()
+    _synchronise(device)
+    started = time.perf_counter()
+    run()
+    _synchronise(device)
     return time.perf_counter() - started
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def matrix_rate(device: torch.device) -> float:
@@ -153,21 +157,19 @@ def matrix_rate(device: torch.device) -> float:
     return 10 * 2 * size**3 / statistics.median(seconds(device, run) for _ in range(5))
 
 
-def operations(extractor: Diff3F, images: ViewImages) -> int:
-    """Floating-point operations of one view in the denoising loop."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    one = images.take([0])
-    start, controls = extractor.conditioning(one)
-    decode, dino = extractor._sd.decode, extractor._dinov2
-    extractor._sd.decode = lambda latents: torch.zeros((1, 3, 8, 8))  # type: ignore[method-assign]
-    extractor._dinov2 = None  # counted is the loop, not what comes after it
+def loop_rate(extractor: Diff3F, images: ViewImages, device: torch.device) -> float:
+    """Operations a second of the denoising loop, all views: what comes after it is left out."""
+    dinov2, extractor._dinov2 = extractor._dinov2, None
     try:
+        one = images.take([0])
+        start, controls = extractor.conditioning(one)
         with FlopCounterMode(display=False) as counter:
             extractor.paint(start, controls, extractor.noise(one))
+        run = lambda: list(extractor.extract(images, silent))  # noqa: E731
+        run()
+        return float(counter.get_total_flops() * len(images.normal) / seconds(device, run))
     finally:
-        extractor._sd.decode, extractor._dinov2 = decode, dino  # type: ignore[method-assign]
-    return int(counter.get_total_flops())
+        extractor._dinov2 = dinov2
 
 
 def images_of(shape: Any, views: Views) -> tuple[ViewImages, Any]:
@@ -247,8 +249,7 @@ def measure(
     assert isinstance(extractor, Diff3F)
     share = ""
     if rate:
-        loop = seconds(device, lambda: list(extractor.extract(images, silent)))
-        share = f"{operations(extractor, images) * count / loop / rate:7.0%}"
+        share = f"{loop_rate(extractor, images, device) / rate:7.0%}"
     # The published loop computes its repeated views again: beside it counts a whole shape.
     faster = published_shape / taken if not arguments.small else published_shape / 100 / (taken / count)
     print(f"{profile:28}{count:6}{taken / count:10.3f}{taken:11.2f}{faster:18.1f}{peak:9.1f}{share}")

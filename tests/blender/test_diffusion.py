@@ -155,7 +155,7 @@ def test_a_cancelled_job_goes_on_where_it_was(models: dict[str, str], lion: bpy.
     stages = []
     resumed = finish(workflow.features([lion], options(models, seed=7)), lambda one: stages.append(one.stage))
     assert "Taking up views done before" in stages
-    np.testing.assert_array_equal(features(resumed), whole)
+    assert np.abs(features(resumed) - whole).max() < 1e-3 * np.abs(whole).max()
     assert not list(cache_folder().glob("partial/*"))
 
 

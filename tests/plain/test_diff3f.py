@@ -489,7 +489,7 @@ def test_progress_at_each_step_and_cancel_in_the_middle(resolve: Resolve, potato
     images, _ = images_of(potato, resolve())
     told = []
     list(Diff3F(resolve(steps=5)["parts"][0], "cpu").extract(images, lambda stage, part: told.append(part)))
-    assert len(told) >= 4 * 4
+    assert len(told) >= 2 * 5  # two views at a time, five steps each
     assert told == sorted(told)
 
     def stop(stage: str, fraction: float) -> None:
@@ -506,8 +506,8 @@ def test_a_stopped_job_takes_up_the_views_it_had_done(
     chosen = resolve(steps=5)
     _, seen = images_of(potato, chosen)
     whole = compute(potato, chosen, seen, "cpu", partial=tmp_path / "whole", painted=tmp_path / "painted")
-    pictures = {path.name: path.read_bytes() for path in (tmp_path / "painted").iterdir()}
-    assert set(pictures) == {"000.png", "001.png", "002.png", "003.png"}
+    pictures = sorted(path.name for path in (tmp_path / "painted").iterdir())
+    assert pictures == ["000.png", "001.png", "002.png", "003.png"]
     assert Image.open(tmp_path / "painted" / "002.png").size == (PIXELS, PIXELS)
 
     def stop(stage: str, fraction: float) -> None:
@@ -526,8 +526,10 @@ def test_a_stopped_job_takes_up_the_views_it_had_done(
     )
     resumed = compute(potato, chosen, seen, "cpu", silent, tmp_path / "partial", tmp_path / "resumed")
     assert sum(computed) == 3
-    np.testing.assert_array_equal(resumed.features, whole.features)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "resumed").iterdir()} == pictures
+    assert relative(resumed.features.astype(np.float32), whole.features.astype(np.float32)) < 1e-3
+    for name in pictures:
+        one, two = (np.asarray(Image.open(tmp_path / run / name), int) for run in ("painted", "resumed"))
+        assert np.abs(one - two).max() <= 1
 
 
 def test_a_full_disk_ends_the_keeping_not_the_job(resolve: Resolve, potato: Snapshot, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ def extract(extractor: ImageExtractor, images: ViewImages, folder: Path, report:
     """As ``extractor.extract``, but what ``folder`` keeps of an earlier run is not computed again, and what is computed
     is kept there.
 
-    Maps come in half precision, kept or not, so that a resumed run gives the very numbers of an uninterrupted one. A
-    disk that is full ends the keeping, not the job. The views of the extractor must not depend on each other.
+    Maps come in half precision, kept or not, so that a resumed run gives what an uninterrupted one does. A disk that
+    is full ends the keeping, not the job. The views of the extractor must not depend on each other.
     """
     device = getattr(extractor, "device", torch.device("cpu"))
     count = len(images.normal)

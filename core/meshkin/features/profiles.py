@@ -22,7 +22,7 @@ A profile names the views (which go into the recipe) and every parameter of the 
 * ``fusion``: DINOv2's share, 0 to 1; at 0 nothing is decoded and no DINOv2 loaded.
 * ``lifting``: ``visible`` (:func:`meshkin.features.lifting.lift`) or ``published``; ``tolerance``: the latter's radius
   around a vertex, in lengths of the shape's diameter.
-* ``compiled``: whether the attention blocks are compiled first (CUDA only; no part of the cache key).
+* ``compiled``: whether the attention blocks are compiled first (no part of the cache key).
 """
 
 from __future__ import annotations

@@ -131,8 +131,8 @@ class StableDiffusion:
         self._texts: dict[str, torch.Tensor] = {}
         self._together = self._all_fit()
         if compiled:
-            for one in (self._unet, *self._controls):
-                one.compile_repeated_blocks(dynamic=True)
+            for network in (self._unet, *self._controls):
+                _compile(network)
 
     def channels(self, tap: str) -> int:
         """Channels of a tap's map."""
@@ -399,6 +399,15 @@ def load(
 
 class _EnoughError(Exception):
     """All that was wanted of the UNet is there."""
+
+
+def _compile(network: Any) -> None:
+    """Compile the attention blocks, all alike, so that each kind is compiled once; where there is no compiler they run
+    as they are."""
+    torch._dynamo.config.suppress_errors = True
+    for module in network.modules():
+        if type(module).__name__ == "BasicTransformerBlock":
+            module.compile(dynamic=True)
 
 
 def _bytes(network: Any) -> int:
