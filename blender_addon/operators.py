@@ -329,6 +329,29 @@ class MESHKIN_OT_build_armature(_SceneJob):
         )
 
 
+class MESHKIN_OT_motion(_SceneJob):
+    """Let the target's armature play the action of the source's, keyed on every frame"""
+
+    bl_idname = "meshkin.motion"
+    bl_label = "Motion"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if reason := _busy() or _missing(context, "source", "target"):
+            return reason
+        for name in ("source", "target"):
+            obj = getattr(context.scene.meshkin, name)
+            if not any(modifier.type == "ARMATURE" and modifier.object for modifier in obj.modifiers):
+                return f"No armature poses “{obj.name}”"
+        return ""
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.motion(settings.source, settings.target)
+
+
 class MESHKIN_OT_select_inpainted(_Explained, bpy.types.Operator):
     """Select the target's vertices whose weights were inpainted, not taken from the source"""
 
@@ -564,6 +587,7 @@ CLASSES: list[type] = [
     MESHKIN_OT_transfer_attributes,
     MESHKIN_OT_transfer_armature,
     MESHKIN_OT_build_armature,
+    MESHKIN_OT_motion,
     MESHKIN_OT_select_inpainted,
     MESHKIN_OT_cancel,
     MESHKIN_OT_swap,

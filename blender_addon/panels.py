@@ -98,6 +98,7 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
         row.operator("meshkin.select_inpainted", text="", icon="RESTRICT_SELECT_OFF")
         row = column.row(align=True)
         row.operator("meshkin.transfer_armature", icon="ARMATURE_DATA")
+        row.operator("meshkin.motion", text="", icon="ACTION")
         row.operator("meshkin.build_armature", text="", icon="OUTLINER_OB_ARMATURE")
         column.operator("meshkin.transfer_attributes", icon="SPREADSHEET")
 

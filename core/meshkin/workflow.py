@@ -26,6 +26,7 @@ from .point_pairs import Pairs
 from .progress import Progress
 from .scene import armature as armatures
 from .scene import attributes, look, matches, passes, sheets, surface_colours, weights
+from .scene import motion as motions
 from .scene import pairs as point_pairs
 from .scene import snapshot as snapshots
 from .scene.objects import FEATURES_PROPERTY, Handle, described
@@ -467,6 +468,44 @@ def build_armature(obj: bpy.types.Object, options: Options = Options()) -> Job:
     if left:
         said.append(f"Groups that rule too few vertices to be bones: {', '.join(left)}.")
     return Report(f"“{armature.name}” was built of {len(called)} vertex groups.", said, {"armature": armature.name})
+
+
+def motion(source: bpy.types.Object, target: bpy.types.Object) -> Job:
+    """Let the target's armature play what the source's plays, keyed on every frame.
+
+    Args:
+        source, target: armatures, or meshes that armatures pose, with bones of the same names.
+
+    Raises InputError ``no-armature``, ``no-bones``, ``armature-edited``, ``same-object``, ``no-action``,
+    ``bones-differ``.
+    """
+    one, two = (obj if obj.type == "ARMATURE" else armatures.check(obj) for obj in (source, target))
+    if one == two:
+        raise InputError("same-object", f"“{one.name}” poses both already.", "Fit an armature to the target first.")
+    frames = motions.frames_of(one)
+    before = two.animation_data.action if two.animation_data else None
+    muted = [constraint for bone in two.pose.bones for constraint in bone.constraints if not constraint.mute]
+    done = False
+    try:
+        for share in motions.retarget(one, two, frames, f"{one.animation_data.action.name} on {two.name}"):
+            yield Progress("Keying the motion", share)
+        done = True
+    finally:
+        if not done:
+            _take_motion_back(two, before, muted)
+    said = [f"Frames {frames[0]} to {frames[-1]}."]
+    if muted:
+        said.append(f"{len(muted)} constraints of “{two.name}” were muted: the keys hold what they would do.")
+    return Report(f"“{two.name}” moves as “{one.name}” does.", said, {"action": two.animation_data.action.name})
+
+
+def _take_motion_back(armature: bpy.types.Object, action: bpy.types.Action | None, muted: list[Any]) -> None:
+    made = armature.animation_data.action if armature.animation_data else None
+    if made is not None and made != action:
+        armature.animation_data.action = action
+        motions.remove(made)
+    for constraint in muted:
+        constraint.mute = False
 
 
 def get_models(options: Options = Options(), name: str = "embedded") -> Job:
