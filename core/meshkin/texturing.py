@@ -130,7 +130,7 @@ def carry(
         output.mkdir(exist_ok=True)
         answer = yield from run(
             "bake", folder=str(output), size=size, margin=margin, threshold=wanted.threshold,
-            smoothing=wanted.smoothing, tiles=wanted.tiles, **plan.arguments,
+            smoothing=wanted.smoothing, tiles=wanted.tiles, quick=size != wanted.size, **plan.arguments,
         )  # fmt: skip
         made = _made(plan, found, answer, target, uvs, told)
         if size != wanted.size:

@@ -29,6 +29,8 @@ def bake_files(
 ) -> dict[str, Any]:
     """Bake what the arguments of :func:`meshkin.worker.jobs.bake_materials` ask for; its result."""
     pictures = [_picture(one) for one in arguments["pictures"]]
+    if arguments["quick"]:
+        pictures = [replace(one, pixels=_small(one.pixels, 2 * arguments["size"])) for one in pictures]
     layouts = [np.load(path, allow_pickle=False) for path in arguments["layouts"]]
     channels = [_channel(one) for one in arguments["channels"]]
     names = [one["name"] for one in arguments["channels"]]
@@ -50,6 +52,14 @@ def bake_files(
         for key, share in baked.shares.items():
             shares.setdefault(key, []).append(share)
     return {"files": files, "alpha": alpha, "shares": {key: float(np.mean(all_)) for key, all_ in shares.items()}}
+
+
+def _small(pixels: NDArray[Any], most: int) -> NDArray[Any]:
+    """A picture halved until it is at most ``most`` pixels wide and high, as long as it can be: for a preview."""
+    while max(pixels.shape[:2]) > most and not (pixels.shape[0] % 2 or pixels.shape[1] % 2):
+        halves = [pixels[i::2, j::2].astype(np.float32) for i in (0, 1) for j in (0, 1)]
+        pixels = (sum(halves[1:], halves[0]) / 4).astype(pixels.dtype)
+    return pixels
 
 
 def found_tiles(uvs: NDArray[np.floating], wanted: bool) -> tuple[tuple[int, int], ...] | None:

@@ -319,7 +319,8 @@ def bake_materials(arguments: Arguments, report: Report) -> Result:
 
     Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of :class:`meshkin.transfer.texture.Picture`, the
     pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.Channel` and
-    ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one").
+    ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one"),
+    ``quick`` (from shrunk images, for a preview).
     Result: ``files`` (by channel, by tile), ``alpha`` (whether the base colour's fourth channel is the alpha),
     ``shares``.
     """
