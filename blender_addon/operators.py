@@ -224,6 +224,10 @@ class MESHKIN_OT_transfer_texture(_Transfer):
         self._preview = True
         return super().invoke(context, event)
 
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        self._preview = False  # from a script, and from the redo panel, which may keep the operator
+        return super().execute(context)
+
     def chosen(self, context: bpy.types.Context) -> Options:
         names = ("texture_size", "margin", "texture_threshold", "map_smoothing", "unwrap", "tiles")
         order = [name for name, _, _ in properties.CHANNELS if name in self.channels]

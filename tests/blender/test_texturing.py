@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from meshkin import workflow
-from meshkin.errors import Cancelled, InputError
+from meshkin.errors import Cancelled, InputError, StorageError
 from meshkin.progress import finish
 from meshkin.scene import compat, images, shading
 from meshkin.worker import client
@@ -459,6 +460,28 @@ def test_disk_full_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Exception, match="dev/full"):
         finish(workflow.transfer(source, target, ["texture"], options))
     assert names() == before
+
+
+def test_no_space_left_loses_nothing(tmp_path: Path) -> None:
+    """Files that cannot grow, as on a full disk: a clear error, and nothing is left behind."""
+    source = blob("source")
+    tree, shader = shaded(source)
+    tree.links.new(shader.inputs["Base Color"], textured(tree, new_image("base", waves())).outputs["Color"])
+    target = twin(source)
+    finish(workflow.match(source, target, OPTIONS))
+    options = workflow.Options(**{**vars(OPTIONS), "texture_folder": str(tmp_path / "new")})
+    before, slots = names(), len(target.material_slots)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (2_000, 60_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            with pytest.raises(StorageError):
+                finish(workflow.transfer(source, target, ["texture"], options))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert names() == before
+        assert len(target.material_slots) == slots
+        assert not list((tmp_path / "new").iterdir())
 
 
 def test_many_slots_one_pixel_and_shared_images() -> None:

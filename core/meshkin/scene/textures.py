@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, MeshKinError
+from ..storage import make_folder, write_file
 from . import compat
 from .shading import INPUTS, Shading, Wire, surface
 from .snapshot import check_writable
@@ -72,7 +74,13 @@ def write(
     mesh = obj.data
     if uvs is not None and len(uvs) != len(mesh.loops):
         raise InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Run the job again.")
-    images = {one.channel: _load(one, folder) for one in pictures}
+    images: dict[str, bpy.types.Image] = {}
+    try:
+        for one in pictures:
+            images[one.channel] = _load(one, folder)
+    except MeshKinError:
+        bpy.data.batch_remove(list(images.values()))
+        raise
     added = ""
     if uvs is not None:
         layer = mesh.uv_layers.new(name=UV_NAME, do_init=False)
@@ -120,10 +128,11 @@ def _load(picture: Picture, folder: str) -> bpy.types.Image:
     file_name = f"{stem}.<UDIM>{suffix}" if tiled else f"{stem}{suffix}"
     place = Path(bpy.path.abspath(folder)) if folder else first.parent
     if folder:
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
         file_name = _free(place, file_name, files)
-    for tile, file in files.items():
-        file.replace(place / file_name.replace("<UDIM>", str(tile))) if folder or tiled else None
+    if folder or tiled:
+        for tile, file in files.items():
+            _copy(file, place / file_name.replace("<UDIM>", str(tile)))
     here = place / file_name.replace("<UDIM>", str(next(iter(files)))) if folder or tiled else first
     image = bpy.data.images.load(str(here))
     image.name = picture.name
@@ -140,6 +149,10 @@ def _load(picture: Picture, folder: str) -> bpy.types.Image:
         image.pack()
         image.filepath_raw = f"//{file_name}"
     return image
+
+
+def _copy(file: Path, to: Path) -> None:
+    write_file(to, lambda path: shutil.copyfile(file, path))
 
 
 def _free(folder: Path, name: str, files: Mapping[int, Path]) -> str:
