@@ -7,9 +7,10 @@ import pytest
 import shapes
 from numpy.typing import NDArray
 
-from meshkin.errors import Cancelled
+from meshkin.errors import Cancelled, InputError
 from meshkin.matching import match, match_features, mirror, spectral
 from meshkin.snapshot import Snapshot
+from meshkin.surface_map import Match
 
 Floats = NDArray[np.float64]
 LIMBS = ((0.0, 0.5, 0.9), (0.8, 0.6, 0.2), (-0.8, 0.6, 0.2), (0.6, -0.7, -0.3), (-0.6, -0.7, -0.3))
@@ -45,25 +46,38 @@ def tick() -> None:
 
 def coarse(shape: Snapshot, features: NDArray[np.float32]) -> spectral.Shape:
     centred = features - features.mean(axis=0)
-    return spectral.shape(shape.vertices, shape.faces, centred / np.sqrt((centred**2).sum(axis=1).mean()))
+    one, _ = spectral.shape(shape.vertices, shape.faces)
+    return spectral.described(one, centred / np.sqrt((centred**2).sum(axis=1).mean()))
 
 
 @pytest.mark.parametrize("bend", [0.0, 0.25])
 def test_a_shapes_own_mirror_is_found_in_any_pose(bend: float) -> None:
     shape, places, features = beast(64, bend, 0.1)
     one = coarse(shape, features)
-    found = mirror.find_mirror(one, tick)
-    assert found is not None
-    here = places[one.vertex]
-    assert np.median(np.linalg.norm(here[found.twin] - here * (-1, 1, 1), axis=1)) < 0.1
+    found = mirror.find_mirrors(one, one, tick)[0][0]
+    here = places[one.place]
+    rough = here[mirror.rough_of(one).place]
+    assert np.median(np.linalg.norm(rough[found.twin] - rough * (-1, 1, 1), axis=1)) < 0.1
     clear = np.abs(here[:, 0]) > 0.2
     agree = (found.side[clear] > 0) == (here[clear, 0] > 0)
     assert max(agree.mean(), 1 - agree.mean()) > 0.98
 
 
+def test_a_shape_borrows_the_others_mirror() -> None:
+    clear, _, features = beast(64, 0.0, 0.1)
+    noisy, places, blurred = beast(52, 0.3, 0.4)
+    one, two = coarse(clear, features), coarse(noisy, blurred)
+    found = mirror.find_mirrors(one, two, tick)[1][0]
+    here = places[two.place]
+    away = np.abs(here[:, 0]) > 0.2
+    agree = (found.side[away] > 0) == (here[away, 0] > 0)
+    assert max(agree.mean(), 1 - agree.mean()) > 0.95
+
+
 def test_no_mirror_is_made_up_where_features_tell_the_sides() -> None:
     shape, _, features = beast(64, 0.5, 0.02, lopsided=True)
-    assert mirror.find_mirror(coarse(shape, features), tick) is None
+    one = coarse(shape, features)
+    assert mirror.find_mirrors(one, one, tick) == ([], [])
 
 
 def test_sides_are_kept_where_features_do_not_tell_them() -> None:
@@ -81,6 +95,72 @@ def test_sides_are_kept_where_features_do_not_tell_them() -> None:
     assert plain > 0.2
     assert flips < 0.02
     assert error < 0.1
+
+
+def error_to(found: Match, there: Floats, here: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(there[found.to_source.vertex] - here, axis=1))
+
+
+def test_flipped_is_the_mirrored_answer() -> None:
+    source, there, source_features = beast(64, 0.0, 0.1)
+    target, here, target_features = beast(52, 0.6, 0.1)
+    ones = np.ones(len(there)), np.ones(len(here))
+    found = match(source, target, source_features, target_features, *ones, flip=True)
+    assert np.median(error_to(found, there * (-1, 1, 1), here)) < 0.1
+    assert found.notes["flipped"]
+    assert found.notes["orientation"] < found.notes["orientation_flipped"]
+    plain = match(source, target, source_features, target_features, *ones)
+    assert (plain.notes["sided"], plain.notes["ambiguous"], plain.notes["sentences"]) == (True, False, [])
+
+
+def test_one_point_pair_tells_the_sides_and_is_kept_exactly() -> None:
+    source, there, source_features = beast(64, 0.0, 0.1)
+    target, here, target_features = beast(52, 0.6, 0.1)
+    ones = np.ones(len(there)), np.ones(len(here))
+    left = int(here[:, 0].argmax())
+    right = int(np.linalg.norm(there - here[left] * (-1, 1, 1), axis=1).argmin())
+    pairs = np.array([[right, left]])  # says that left is right
+    found = match(source, target, source_features, target_features, *ones, pairs=pairs)
+    assert np.median(error_to(found, there * (-1, 1, 1), here)) < 0.1
+    assert (found.to_source.vertex[left], found.to_target.vertex[right]) == (right, left)
+    assert (found.to_source.barycentric[left].max(), found.to_source.confidence[left]) == (1, 1)
+
+
+def test_point_pairs_help_where_features_fail() -> None:
+    source, there, source_features = beast(64, 0.0, 3, lopsided=True)
+    target, here, target_features = beast(52, 0.6, 3, lopsided=True)
+    ones = np.ones(len(there)), np.ones(len(here))
+    picked = np.random.default_rng(0).permutation(len(here))[:12]
+    pairs = np.array([(np.linalg.norm(there - here[one], axis=1).argmin(), one) for one in picked])
+    alone, guided = (
+        error_to(match(source, target, source_features, target_features, *ones, pairs=some), there, here)
+        for some in (None, pairs)
+    )
+    assert guided.mean() < 0.7 * alone.mean()
+
+
+@pytest.mark.parametrize("pair", [(0, 10**6), (-1, 0), (10**6, 0)])
+def test_point_pairs_must_name_vertices(pair: tuple[int, int]) -> None:
+    shape, _, features = beast(40, 0.0, 0.1)
+    ones = np.ones(len(features))
+    with pytest.raises(InputError, match="has no vertex") as caught:
+        match(shape, shape, features, features, ones, ones, pairs=np.array([pair]))
+    assert caught.value.code == "pairs-vertex"
+
+
+def test_intrinsic_channels_count_as_far_as_the_shapes_are_alike() -> None:
+    """Channels that are misleading between different shapes do not spoil the match when they are said to be so."""
+    source, there, source_features = beast(64, 0.0, 0.1, lopsided=True)
+    wide = shapes.snapshot(source.vertices * (2.5, 1, 1), source.faces)
+    ones = np.ones(len(there))
+    wrong = 3 * shapes.smooth_features(there), 3 * shapes.smooth_features(np.roll(there, 1, axis=1))
+    features = [np.hstack((source_features, part)).astype(np.float32) for part in wrong]
+    told = np.arange(features[0].shape[1]) >= source_features.shape[1]
+    errors = [
+        error_to(match(source, wide, *features, ones, ones, intrinsic=mask), there, there).mean()
+        for mask in (None, told)
+    ]
+    assert errors[1] < 0.5 * errors[0]
 
 
 def test_refining_smooths_what_noise_tears() -> None:

@@ -54,6 +54,14 @@ def reduce_all(found: Sequence[Features]) -> list[NDArray[np.float32]]:
     return reduce([one.features for one in found], found[0].metadata["recipe"], maps)
 
 
+def intrinsic(one: Features, width: int) -> NDArray[np.bool_]:
+    """Which of the ``width`` columns of :func:`reduce_all` tell the surface's intrinsic geometry alone, bool (width,)."""
+    channels = one.metadata["channels"]
+    reduced = width - sum(count for name, count in channels if name != "sd_dino")
+    parts = [np.full(reduced if name == "sd_dino" else count, name == "geometric") for name, count in channels]
+    return np.concatenate(parts)
+
+
 def _reduced(
     features: list[NDArray[np.float32]], part: dict[str, Any], channels: Sequence[int]
 ) -> list[NDArray[np.float32]]:

@@ -2,20 +2,38 @@
 
 Features alone leave left and right open and are noisy. So the shapes are matched without regard to the side first
 (through functions that are the same on both), then each side is given the one of the other's that keeps triangles the
-right way round, and last all is refined together.
+right way round, and last all is refined together. Point pairs that the user gives take part as further features.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
 
+from ..features import surface
 from ..progress import Report
-from .mirror import Mirror, find_mirror
-from .spectral import Floats, Indices, Shape, nearest_rows, orientation, refine, shape
+from .mirror import Mirror, find_mirrors, rough_of
+from .spectral import (
+    Both,
+    Floats,
+    Indices,
+    Maps,
+    Shape,
+    fit,
+    map_matrix,
+    matching_counts,
+    matrix_maps,
+    nearest_rows,
+    orientation,
+    orientations,
+    refine,
+)
 
 SIDE_WEIGHT = 0.5
 """Of the side against functions and features, whose total variances are 1."""
@@ -25,6 +43,20 @@ FIRST_WITH_SIDES = 20
 """Functions that refining with sides starts from."""
 CONSTANT = 1.5
 """A coordinate that is the same everywhere: with it, comparing directions is comparing distances."""
+REACH = (0.05, 0.2, 0.6)
+"""How far a point pair is felt, on a surface of area 1."""
+PAIR_WEIGHT = 0.5
+"""Of a point pair's features."""
+PARTS = 15
+"""Smooth functions from which the parts are made whose sides are exchanged."""
+LEAST_PART = 0.02
+"""Share of the points that such a part must have."""
+WORTH = 0.25
+"""Share of its triangles by which exchanging a part's sides must pay (0.7 where it is wholly right)."""
+GOOD = 0.75
+"""Share of triangles kept the right way round at which no other mirror maps are tried."""
+CLEAR = 0.25
+"""By how much more triangles the chosen sides must keep the right way round for the choice to be clear."""
 
 
 @dataclass(frozen=True)
@@ -35,88 +67,186 @@ class Alignment:
         source: float32 (U, D), a row for each source vertex.
         target: float32 (V, D), likewise.
         orientation: share of the triangles that keep their orientation under the map found.
-        sided: whether left and right were told apart by the shapes' own mirror maps.
+        mirrored: the same of the other choice of sides; None where the sides were not told apart.
+        mirrors: whether source and target have a mirror map of their own.
     """
 
     source: NDArray[np.float32]
     target: NDArray[np.float32]
     orientation: float
-    sided: bool
+    mirrored: float | None
+    mirrors: tuple[bool, bool]
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the sides may as well be the other way round."""
+        return self.mirrored is not None and self.orientation - self.mirrored < CLEAR
 
 
 def align(
-    source: tuple[NDArray[np.floating], NDArray[np.integer]],
-    target: tuple[NDArray[np.floating], NDArray[np.integer]],
-    features: tuple[NDArray[np.float32], NDArray[np.float32]],
+    one: Shape,
+    two: Shape,
+    prolong: tuple[sparse.csr_array, sparse.csr_array],
     report: Report,
-) -> Alignment | None:
+    pairs: Indices | None = None,
+    flip: bool = False,
+) -> Alignment:
     """Bring two surfaces into one space.
 
     Args:
-        source, target: vertices (V, 3) and faces (F, 3) of each.
-        features: (U, C) and (V, C), centred, comparable.
+        one, two: source and target, with features.
+        prolong: of each, (U, P) and (V, Q), carries values to its vertices.
         report: told what is being done; may raise Cancelled.
-
-    Returns:
-        None where a shape is too small to have smooth functions.
+        pairs: (N, 2), a source and a target vertex each, that belong together.
+        flip: take the sides the other way round.
     """
-    report("Finding smooth functions", 0.0)
-    scale = np.sqrt(sum(float((part**2).sum(axis=1).mean()) for part in features) / 2) or 1.0
-    one = shape(*source, features[0] / np.float32(scale))
-    report("Finding smooth functions", 0.5)
-    two = shape(*target, features[1] / np.float32(scale))
-    if min(one.functions.shape[1], two.functions.shape[1]) < FIRST_WITH_SIDES:
-        return None
+    from_one, from_two = prolong
     rounds = 0
 
     def tick() -> None:
         nonlocal rounds
         rounds += 1
-        report("Telling left from right", 1 - 0.97**rounds)
+        report("Telling left from right", 1 - 0.98**rounds)
 
-    start = nearest_rows(one.features, two.features), nearest_rows(two.features, one.features)
-    mirrors = find_mirror(one, tick), find_mirror(two, tick)
-    if mirrors[0] is not None and mirrors[1] is not None:
-        maps, sides, kept = _with_sides(one, two, (mirrors[0], mirrors[1]), start, tick)
-    else:
+    count = min(one.functions.shape[1], two.functions.shape[1])
+    functions = one.functions[:, :count], two.functions[:, :count]
+    given = np.empty((0, 2), np.int64) if pairs is None else pairs
+    ends = _own_points(from_one, given[:, 0]), _own_points(from_two, given[:, 1])
+    hints = _nearness(one, ends[0]), _nearness(two, ends[1])
+    mirrors = find_mirrors(one, two, tick)
+    found = None
+    for choice in sorted(itertools.product(*map(range, map(len, mirrors))), key=sum):
+        both = mirrors[0][choice[0]], mirrors[1][choice[1]]
+        tried = _with_sides(one, two, both, hints, ends, flip, tick)
+        if found is None or tried.clarity > found.clarity:
+            found = tried
+        if found.clarity > GOOD:
+            break
+    if found is None:
         sides = np.zeros((len(one.points), 1)), np.zeros((len(two.points), 1))
-        extra = one.features.astype(np.float64), two.features.astype(np.float64)
-        maps = refine(one, two, one.functions, two.functions, extra, *start, FIRST_WITH_SIDES, tick)
-        kept = orientation(two, one, maps[0])
-    ends = _embeddings(one, two, sides, maps)
+        extra = _rows(one, two, _beside(one, two, hints, sides))
+        found = _Found(*_refined(one, two, None, extra, None, FIRST_WITH_SIDES, tick), sides, None)
+    maps, sides = found.maps, found.sides
+    counts = matching_counts((one.energies, two.energies), min(len(one.energies), len(two.energies)))
+    functions = one.functions[:, : counts[0]], two.functions[:, : counts[1]]
+    matrix = map_matrix(rough_of(one), rough_of(two), _rows(one, two, functions), maps)
+    maps = matrix_maps(functions, _beside(one, two, hints, sides), matrix)
+    places = functions[0], functions[1] @ map_matrix(one, two, functions, maps)
+    rows = [
+        np.hstack((place / np.sqrt(counts[0]), beside, np.full((len(place), 1), CONSTANT)))
+        for place, beside in zip(places, _beside(one, two, hints, sides), strict=True)
+    ]
     return Alignment(
-        np.asarray(one.prolong @ ends[0], np.float32),
-        np.asarray(two.prolong @ ends[1], np.float32),
-        kept,
-        None not in mirrors,
+        np.asarray(from_one @ rows[0], np.float32),
+        np.asarray(from_two @ rows[1], np.float32),
+        found.kept,
+        found.mirrored,
+        (len(mirrors[0]) > 0, len(mirrors[1]) > 0),
     )
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Maps both ways between the rough meshes, the share of triangles that keep their orientation, the sides as
+    coordinates, and the share with the other choice of sides (None where there is none)."""
+
+    maps: Maps
+    kept: float
+    sides: Both
+    mirrored: float | None
+
+    @property
+    def clarity(self) -> float:
+        return max(self.kept, self.mirrored or 0)
+
+
 def _with_sides(
-    one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], start: tuple[Indices, Indices], tick: Callable[[], None]
-) -> tuple[tuple[Indices, Indices], tuple[Floats, Floats], float]:
-    """Maps both ways, the sides as coordinates, and the share of triangles that keep their orientation."""
-    halves = _same_on_both_sides(one, mirrors[0]), _same_on_both_sides(two, mirrors[1])
-    folded = refine(one, two, mirrors[0].symmetric, mirrors[1].symmetric, halves, *start, FIRST, tick)
-    best = None
-    for sign in (1.0, -1.0):
-        sides = mirrors[0].side[:, None] * SIDE_WEIGHT, mirrors[1].side[:, None] * (sign * SIDE_WEIGHT)
-        lifted = (
-            _lifted(folded[0], mirrors[0], sides[0], sides[1]),
-            _lifted(folded[1], mirrors[1], sides[1], sides[0]),
-        )
-        extra: tuple[Floats, Floats] = np.hstack((one.features, sides[0])), np.hstack((two.features, sides[1]))
-        maps = refine(one, two, one.functions, two.functions, extra, *lifted, FIRST_WITH_SIDES, tick)
-        kept = orientation(two, one, maps[0])
-        if best is None or kept > best[2]:
-            best = maps, sides, kept
-    assert best is not None
-    return best
+    one: Shape,
+    two: Shape,
+    mirrors: tuple[Mirror, Mirror],
+    hints: Both,
+    ends: tuple[Indices, Indices],
+    flip: bool,
+    tick: Callable[[], None],
+) -> _Found:
+    """Maps with left and right told apart by both shapes' mirror maps."""
+    none = np.zeros((len(one.points), 0)), np.zeros((len(two.points), 0))
+    alike = _rows(one, two, _beside(one, two, hints, none))
+    halves = tuple((part + part[mirror.twin]) / 2 for part, mirror in zip(alike, mirrors, strict=True))
+    folded, _ = _refined(one, two, mirrors, (halves[0], halves[1]), None, FIRST, tick)
+
+    def lift(of_target: Floats) -> _Found:
+        sides = mirrors[0].side[:, None] * SIDE_WEIGHT, of_target[:, None] * SIDE_WEIGHT
+        here = _rows(one, two, sides)
+        lifted = _lifted(folded[0], mirrors[0], here[0], here[1]), _lifted(folded[1], mirrors[1], here[1], here[0])
+        extra = _rows(one, two, _beside(one, two, hints, sides))
+        return _Found(*_refined(one, two, None, extra, lifted, FIRST_WITH_SIDES, tick), sides, None)
+
+    side = mirrors[1].side
+    found = lift(side), lift(-side)
+    # Where the other choice keeps more triangles the right way round, one shape's sides are exchanged: repair them.
+    parts = np.sign(_smooth(mirrors[1], two, _local(one, two, found[0].maps[0]) - _local(one, two, found[1].maps[0])))
+    share = min(float((parts > 0).mean()), float((parts < 0).mean()))
+    if share > LEAST_PART:
+        mended = lift(side * parts), lift(-side * parts)
+        if max(end.kept for end in mended) > max(end.kept for end in found) + WORTH * share:
+            found = mended
+    agreements = [float((end.sides[0][ends[0]] * end.sides[1][ends[1]]).sum()) for end in found]
+    said = abs(agreements[0]) > SIDE_WEIGHT**2 / 2  # the user's point pairs tell the sides
+    right = (agreements[0] > 0) if said else (found[0].kept >= found[1].kept)
+    chosen, other = found if right != flip else found[::-1]
+    return replace(chosen, mirrored=other.kept)
 
 
-def _same_on_both_sides(end: Shape, mirror: Mirror) -> Floats:
-    features: Floats = (end.features + end.features[mirror.twin]).astype(np.float64) / 2
-    return features
+def _local(one: Shape, two: Shape, to_source: Indices) -> Floats:
+    """How far triangles around each point of the target's rough mesh keep their orientation, (R,), summed."""
+    rough = rough_of(two)
+    signs = orientations(rough, rough_of(one), to_source)
+    total = np.bincount(np.ravel(rough.faces), weights=np.repeat(signs, 3), minlength=len(rough.points))
+    return np.asarray(total, np.float64)
+
+
+def _smooth(mirror: Mirror, shape: Shape, values: Floats) -> Floats:
+    """Values (R,) of the rough mesh as a smooth function (P,) that is the same on both sides."""
+    rough = rough_of(shape)
+    functions = mirror.symmetric[:, :PARTS]
+    return np.asarray(functions @ fit(functions[rough.place], rough.mass, values))
+
+
+def _refined(
+    one: Shape,
+    two: Shape,
+    mirrors: tuple[Mirror, Mirror] | None,
+    extra: Both,
+    maps: Maps | None,
+    first: int,
+    tick: Callable[[], None],
+) -> tuple[Maps, float]:
+    """:func:`refine` on the rough meshes, from features alone where there are no ``maps`` yet, with the share of
+    triangles that keep their orientation. With ``mirrors`` only symmetric functions are used."""
+    ends = rough_of(one), rough_of(two)
+    if mirrors is None:
+        functions, energies = (ends[0].functions, ends[1].functions), (one.energies, two.energies)
+    else:
+        functions = _rows(one, two, (mirrors[0].symmetric, mirrors[1].symmetric))
+        energies = mirrors[0].energies, mirrors[1].energies
+    if maps is None:
+        maps = nearest_rows(extra[0], extra[1]), nearest_rows(extra[1], extra[0])
+    maps, _ = refine(*ends, functions, energies, extra, maps, first, tick)
+    return maps, orientation(ends[1], ends[0], maps[0])
+
+
+def _rows(one: Shape, two: Shape, values: Both) -> Both:
+    """The rows of the rough meshes' points."""
+    return values[0][rough_of(one).place], values[1][rough_of(two).place]
+
+
+def _beside(one: Shape, two: Shape, hints: Both, sides: Both) -> Both:
+    """What is compared beside the functions: features, nearness to the user's points, sides."""
+    return (
+        np.hstack((one.features, hints[0], sides[0])).astype(np.float64),
+        np.hstack((two.features, hints[1], sides[1])).astype(np.float64),
+    )
 
 
 def _lifted(folded: Indices, mirror: Mirror, side: Floats, other: Floats) -> Indices:
@@ -125,17 +255,17 @@ def _lifted(folded: Indices, mirror: Mirror, side: Floats, other: Floats) -> Ind
     return np.where(wrong, mirror.twin[folded], folded)
 
 
-def _embeddings(
-    one: Shape, two: Shape, sides: tuple[Floats, Floats], maps: tuple[Indices, Indices]
-) -> tuple[Floats, Floats]:
-    """Coordinates in which the refined maps are nearest neighbours: functions (the target's taken to the source's by
-    the maps' matrix), features, sides, and a constant."""
-    pulled = two.functions.T @ (two.mass[:, None] * one.functions[maps[0]])
-    pushed = (one.functions.T @ (one.mass[:, None] * two.functions[maps[1]])).T
-    scale = np.sqrt(one.functions.shape[1])
-    ends = one.functions / scale, two.functions @ ((pulled + pushed) / 2) / scale
-    constant = (np.full((len(end), 1), CONSTANT) for end in ends)
-    features = one.features, two.features
-    parts = zip(ends, features, sides, constant, strict=True)
-    first, second = (np.hstack(part) for part in parts)
-    return first, second
+def _own_points(prolong: sparse.csr_array, vertices: Indices) -> Indices:
+    """The point of the coarser mesh that each of the mesh's vertices takes most from."""
+    return np.asarray(prolong[vertices].argmax(axis=1)).ravel().astype(np.int64)
+
+
+def _nearness(shape: Shape, points: Indices) -> Floats:
+    """How near each point lies to some points, along the surface, at several scales: (P, number of points x scales)."""
+    if len(points) == 0:
+        return np.empty((len(shape.points), 0))
+    links = np.concatenate((surface.edges(shape.faces), surface.bridges(shape.points, shape.faces)))
+    lengths = np.linalg.norm(shape.points[links[:, 0]] - shape.points[links[:, 1]], axis=1) + 1e-9
+    graph = sparse.csr_array((lengths, (links[:, 0], links[:, 1])), shape=(len(shape.points),) * 2)
+    distances = csgraph.dijkstra(graph, directed=False, indices=points).T
+    return PAIR_WEIGHT * np.hstack([np.exp(-((distances / reach) ** 2) / 2) for reach in REACH])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,21 @@ from ..features import pca
 from ..progress import Report, silent
 from ..snapshot import Snapshot
 from ..surface_map import Match, SurfaceMap
-from .align import align
+from .align import Alignment, align
 from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
+from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-1"
+MATCHER_VERSION = "spectral-2"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
+FEWEST = 20
+"""Smooth functions that a shape must have to be matched by them."""
+LEAST_INTRINSIC = 0.15
+"""Of channels that tell intrinsic geometry, between shapes that have little of it in common."""
+UNLIKE = 0.6
+"""By how much more features count, against smooth functions, between shapes without intrinsic geometry in common."""
 PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
 NEIGHBOURHOOD = 0.1
@@ -66,6 +74,9 @@ def match(
     source_confidence: NDArray[np.floating],
     target_confidence: NDArray[np.floating],
     report: Report = silent,
+    pairs: NDArray[np.integer] | None = None,
+    flip: bool = False,
+    intrinsic: NDArray[np.bool_] | None = None,
 ) -> Match:
     """Match two shapes by their features, both ways.
 
@@ -87,25 +98,47 @@ def match(
         source_confidence: (U,) in [0, 1], how far to trust each row; 0 excludes a vertex as an answer.
         target_confidence: (V,) likewise.
         report: told what is being done; may raise Cancelled.
+        pairs: int (N, 2), a source and a target vertex each, which are to be matched: exactly, and as hints for what
+            lies around them and for left and right.
+        flip: mirror the answer: take left for right.
+        intrinsic: (C,), which channels only tell the surface's intrinsic geometry; they count as far as the shapes
+            are the same but for bending (:func:`meshkin.matching.spectral.isometry`).
 
     Raises:
         InputError: as :meth:`Snapshot.check`; ``features-mesh`` (not a row for each vertex), ``features-differ`` (not
-            the same channels), ``features-nan``.
+            the same channels), ``features-nan``, ``pairs-vertex`` (a pair names a vertex that is not there).
     """
     _check(source, source_features, source_confidence)
     _check(target, target_features, target_confidence)
     _check_widths(source, target, source_features, target_features)
-    report("Comparing features", 0)
-    basis = pca.basis([source_features, target_features], COMPONENTS)
-    features = pca.project(basis, source_features), pca.project(basis, target_features)
-    aligned = align((source.vertices, source.faces), (target.vertices, target.faces), features, report)
-    if aligned is None:
+    given = _pairs(source, target, pairs)
+    report("Finding smooth functions", 0)
+    one, from_one = shape(source.vertices, source.faces)
+    report("Finding smooth functions", 0.5)
+    two, from_two = shape(target.vertices, target.faces)
+    if min(len(one.energies), len(two.energies)) < FEWEST:
         return match_features(
             source, target, source_features, target_features, source_confidence, target_confidence, report
         )
-    one = _side(source, aligned.source * np.any(source_features, axis=1, keepdims=True), source_confidence)
-    two = _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence)
-    return _between(one, two, report)
+    report("Comparing features", 0)
+    alike = isometry((one.energies, two.energies))
+    gain = np.ones(source_features.shape[1], np.float32)
+    if intrinsic is not None and not intrinsic.all():
+        gain[intrinsic] = max(alike, LEAST_INTRINSIC)
+    weighted = source_features * gain, target_features * gain
+    basis = pca.basis(weighted, COMPONENTS)
+    features = [pca.project(basis, part) for part in weighted]
+    scale = np.float32(np.sqrt(sum(float((part**2).sum(axis=1).mean()) for part in features) / 2) or 1.0)
+    scale /= np.float32(1 + UNLIKE * (1 - alike))
+    one, two = described(one, features[0] / scale), described(two, features[1] / scale)
+    aligned = align(one, two, (from_one, from_two), report, given, flip)
+    ends = (
+        _side(source, aligned.source * np.any(source_features, axis=1, keepdims=True), source_confidence),
+        _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence),
+    )
+    found = _between(*ends, report)
+    _pin(found, given)
+    return replace(found, notes=_notes(aligned, source.name, target.name, flip, len(given) > 0))
 
 
 def match_features(
@@ -184,9 +217,9 @@ def find(
     return found, np.sqrt(agreement * (1 + margin) / 2)
 
 
-def _side(shape: Snapshot, features: NDArray[np.float32], confidence: NDArray[np.floating]) -> Side:
+def _side(snapshot: Snapshot, features: NDArray[np.float32], confidence: NDArray[np.floating]) -> Side:
     known = np.where(features.any(axis=1), np.clip(confidence, 0, 1), 0)
-    return Side(shape.vertices.astype(np.float64), shape.faces, unit_rows(features), known.astype(np.float32))
+    return Side(snapshot.vertices.astype(np.float64), snapshot.faces, unit_rows(features), known.astype(np.float32))
 
 
 def _trusted(
@@ -197,6 +230,56 @@ def _trusted(
     trip = np.linalg.norm(returned - domain.vertices, axis=1) / domain.size
     confidence = there.confidence * quality * np.exp(-trip / TRIP)
     return SurfaceMap(there.face, there.barycentric, there.vertex, confidence.astype(np.float32))
+
+
+def _pairs(source: Snapshot, target: Snapshot, pairs: NDArray[np.integer] | None) -> Indices:
+    """The point pairs, int64 (N, 2); raises InputError ``pairs-vertex``."""
+    given = np.asarray(np.empty((0, 2)) if pairs is None else pairs, np.int64).reshape(-1, 2)
+    for end, column in ((source, given[:, 0]), (target, given[:, 1])):
+        wrong = column[(column < 0) | (column >= len(end.vertices))]
+        wrong = wrong if len(wrong) else column[~np.isin(column, end.faces)]
+        if len(wrong):
+            raise InputError(
+                "pairs-vertex",
+                f"“{end.name}” has no vertex {wrong[0]} on its surface, which a point pair names.",
+                "Pick the point again.",
+            )
+    return given
+
+
+def _pin(found: Match, pairs: Indices) -> None:
+    """Send the vertices of point pairs exactly to each other."""
+    for one, faces, asks, answers in (
+        (found.to_source, found.source_faces, pairs[:, 1], pairs[:, 0]),
+        (found.to_target, found.target_faces, pairs[:, 0], pairs[:, 1]),
+    ):
+        for ask, answer in zip(asks, answers, strict=True):
+            face, corner = np.argwhere(faces == answer)[0]
+            one.face[ask], one.vertex[ask], one.confidence[ask] = face, answer, 1
+            one.barycentric[ask] = np.arange(3) == corner
+
+
+def _notes(aligned: Alignment, source: str, target: str, flip: bool, guided: bool) -> dict[str, Any]:
+    """What is to be said of the sides, for programs and for people."""
+    sentences = []
+    sided = aligned.mirrored is not None
+    ambiguous = aligned.ambiguous and not (guided or flip)
+    if ambiguous:
+        sentences.append("Left and right are a guess: if they are exchanged, flip the match or give a point pair.")
+    without = [name for name, found in zip((source, target), aligned.mirrors, strict=True) if not found]
+    if without:
+        names = " and ".join(f"“{name}”" for name in without)
+        sentences.append(f"No mirror symmetry was found on {names}: matched without it.")
+        if flip:
+            sentences.append("So there is nothing to flip.")
+    return {
+        "orientation": aligned.orientation,
+        "orientation_flipped": aligned.mirrored,
+        "sided": sided,
+        "ambiguous": ambiguous,
+        "flipped": flip and sided,
+        "sentences": sentences,
+    }
 
 
 def _check(shape: Snapshot, features: NDArray[np.floating], confidence: NDArray[np.floating]) -> None:

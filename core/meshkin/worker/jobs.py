@@ -120,11 +120,6 @@ def match(arguments: Arguments, report: Report) -> Result:
     from ..matching import MATCHER_VERSION
     from ..matching import match as matcher
 
-    guidance: dict[str, Any] = {}
-    if arguments["pairs"]:
-        guidance["pairs"] = np.array(arguments["pairs"], np.int64)
-    if arguments["flip"]:
-        guidance["flip"] = True
     path = _map_path(MATCHER_VERSION, *arguments["keys"], arguments["pairs"], arguments["flip"])
     if cache.usable_map(path):
         return {"map": str(path)}
@@ -132,7 +127,17 @@ def match(arguments: Arguments, report: Report) -> Result:
     found = [cache.read(Path(arguments[f"{name}_features"])) for name in ("source", "target")]
     one, two = found
     source, target = joint.reduce_all(found)
-    result = matcher(*ends, source, target, one.confidence, two.confidence, report, **guidance)
+    result = matcher(
+        *ends,
+        source,
+        target,
+        one.confidence,
+        two.confidence,
+        report,
+        pairs=np.array(arguments["pairs"] or np.empty((0, 2)), np.int64),
+        flip=arguments["flip"],
+        intrinsic=joint.intrinsic(one, source.shape[1]),
+    )
     result.save(path)
     return {"map": str(path)}
 

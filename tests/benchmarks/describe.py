@@ -1,0 +1,75 @@
+"""Features of shapes for the benchmarks: what a scripted Blender run computes, through the same cache.
+
+    BLENDER_PYTHON tests/benchmarks/describe.py FOLDER --features NAME
+
+Every ``X.txt`` in FOLDER names a model file: it is read, its mesh written to ``X.npz`` and the bone that rules each
+vertex to ``X.bones.npy``. For every ``X.npz`` (a :class:`meshkin.snapshot.Snapshot`) the views are rendered here and
+the features computed by the worker; ``X.json`` then names the cache file and the seconds it took. Needs a Python with
+``bpy``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from meshkin.progress import finish
+from meshkin.scene import files, passes, weights
+from meshkin.scene import snapshot as snapshots
+from meshkin.snapshot import Snapshot
+from meshkin.views import of_recipe
+from meshkin.worker import client
+
+
+def describe(snapshot: Snapshot, name: str) -> Path:
+    """The cache file of a shape's features."""
+    worker = client.shared()
+    choice = {"shape": snapshot.key, "choice": {"name": name}, "device": "auto"}
+    plan = finish(worker.run("plan", choice))
+    if plan["features"]:
+        return Path(plan["features"])
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = {"snapshot": f"{folder}/snapshot.npz", "passes": None, "device": "auto"}
+        snapshot.save(Path(arguments["snapshot"]))
+        if plan["recipe"]["views"]:
+            seen = finish(passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), "auto"))
+            seen.save(Path(folder) / "passes")
+            arguments["passes"] = f"{folder}/passes"
+        arguments |= {"recipe": plan["recipe"], "key": plan["key"]}
+        return Path(finish(worker.run("features", arguments))["features"])
+
+
+def read_character(model: Path, to: Path) -> None:
+    """A rigged character's snapshot, and the name of the bone with the largest weight at each vertex ("" for none)."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    obj = files.load(model)
+    snapshot = snapshots.take(obj)
+    names, values = weights.read(obj, snapshot)
+    snapshot.save(to)
+    np.save(to.with_suffix(".bones.npy"), np.where(values.any(axis=1), np.array(names)[values.argmax(axis=1)], ""))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--features", default="auto")
+    wanted = parser.parse_args()
+    for path in sorted(wanted.folder.glob("*.txt")):
+        if not path.with_suffix(".npz").exists():
+            read_character(Path(path.read_text().strip()), path.with_suffix(".npz"))
+    for path in sorted(wanted.folder.glob("*.npz")):
+        started = time.perf_counter()
+        found = describe(Snapshot.load(path), wanted.features)
+        seconds = time.perf_counter() - started
+        path.with_suffix(".json").write_text(json.dumps({"features": str(found), "seconds": seconds}))
+        print(f"{path.stem}: {seconds:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
