@@ -55,7 +55,7 @@ def reduce_all(found: Sequence[Features]) -> list[NDArray[np.float32]]:
 
 
 def intrinsic(one: Features, width: int) -> NDArray[np.bool_]:
-    """Which of the ``width`` columns of :func:`reduce_all` tell the surface's intrinsic geometry alone, bool (width,)."""
+    """Which of the ``width`` columns of :func:`reduce_all` tell intrinsic geometry alone, bool (width,)."""
     channels = one.metadata["channels"]
     reduced = width - sum(count for name, count in channels if name != "sd_dino")
     parts = [np.full(reduced if name == "sd_dino" else count, name == "geometric") for name, count in channels]
