@@ -21,6 +21,21 @@ def creature(name: str, stretch: float = 1.0, subdivisions: int = 4) -> bpy.type
     return obj
 
 
+def twin_sided(name: str, stretch: float = 1.0) -> bpy.types.Object:
+    """A body with a head, a nose and two equal arms, left and right of x = 0."""
+    obj = creature(name)
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4)
+    ball = bpy.context.view_layer.objects.active
+    x, y, z = places(ball).T
+    bpy.data.objects.remove(ball)
+    bumps = 1 + 1.1 * np.exp(-9 * ((np.abs(x) - 0.9) ** 2 + y**2 + (z - 0.4) ** 2))
+    bumps += 0.8 * np.exp(-5 * (x**2 + y**2 + (z - 1) ** 2))
+    bumps += 0.4 * np.exp(-9 * (x**2 + (y + 0.8) ** 2 + (z - 0.6) ** 2))
+    moved = np.stack((x * bumps * stretch, y * bumps * 0.8, z * bumps), axis=1)
+    obj.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
+    return obj
+
+
 def places(obj: bpy.types.Object) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """The vertices of the object's own mesh, (V, 3)."""
     points = np.empty(len(obj.data.vertices) * 3, np.float32)

@@ -381,6 +381,13 @@ def test_buttons_to_look_at_a_match(matched: tuple[bpy.types.Object, bpy.types.O
             getattr(bpy.ops.meshkin, operator)()
 
 
+def test_the_match_is_flipped_and_back(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
+    matches = importlib.import_module("meshkin.scene.matches")
+    for flipped in (True, False):
+        assert bpy.ops.meshkin.flip() == {"FINISHED"}
+        assert matches.is_flipped(*matched) == flipped
+
+
 def test_low_confidence_is_selected_in_edit_mode(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
     one, two = matched
     assert bpy.context.mode == "OBJECT"

@@ -208,6 +208,25 @@ def test_a_set_of_files(tmp_path: Path) -> None:
     refused(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
 
 
+def test_point_pairs_and_flip_reach_the_matcher(tmp_path: Path) -> None:
+    """By vertex numbers in a table, or by coordinates as an .obj file has them."""
+    surface = blob(subdivisions=2)
+    one, two = write(tmp_path / "a.obj", *surface), write(tmp_path / "b.off", *blob(1.2, 2))
+    x, y, z = surface[0][5].tolist()
+    (tmp_path / "pairs.csv").write_text("source,target\n5,5\n40,40\n")
+    (tmp_path / "pairs.json").write_text(json.dumps({"source": [[x, y, z], 40], "target": [5, 40]}))
+    maps = []
+    for more in ([], ["--flip"], ["--pairs", tmp_path / "pairs.csv"], ["--pairs", tmp_path / "pairs.json"]):
+        ran = run("match", one, two, *GEOMETRIC, *more, "--output", tmp_path / "m.npz", "--json")
+        assert ran.returncode == 0, ran.stderr
+        data = answer(ran)
+        assert data["pairs"] == ([[5, 5], [40, 40]] if "--pairs" in more else [])
+        assert data["flip"] == ("--flip" in more)
+        maps.append(data["map"])
+    assert maps[2] == maps[3]
+    assert len(set(maps)) == 3
+
+
 def test_transfer_through_an_object_of_a_set(tmp_path: Path) -> None:
     for name, stretch in (("middle", 1.0), ("one", 1.2), ("two", 0.9)):
         add(name, *blob(stretch, 2)).data.attributes.new("warmth", "FLOAT", "POINT")

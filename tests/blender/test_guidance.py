@@ -11,7 +11,7 @@ import bmesh
 import bpy
 import numpy as np
 import pytest
-from creatures import creature, places
+from creatures import creature, places, twin_sided
 from mathutils import Vector
 
 from meshkin import workflow
@@ -249,6 +249,58 @@ def test_a_match_is_found_again_after_saving(tmp_path: Path) -> None:
     target.data.vertices[0].co.x -= 1
     Path(report.data["map"]).unlink()
     refused("match-gone", lambda: matches.load(source, target))
+
+
+# Flipping and pairs ----------------------------------------------------------------------------------------------
+
+
+def same_side(report: workflow.Report, source: bpy.types.Object, target: bpy.types.Object) -> float:
+    """Share of the target's vertices off the middle whose kin is on the same side."""
+    found = Match.load(Path(report.data["map"]))
+    kin = found.to_source.pull(places(source), found.source_faces)[:, 0]
+    own = places(target)[:, 0]
+    off = np.abs(own) > 0.3
+    return float((np.sign(kin[off]) == np.sign(own[off])).mean())
+
+
+def test_flipping_and_its_memory() -> None:
+    source, target = twin_sided("source"), twin_sided("target", 1.15)
+    plain = finish(workflow.match(source, target, options(flip=False)))
+    before = same_side(plain, source, target)
+    assert not 0.1 < before < 0.9
+    flipped = finish(workflow.match(source, target, options(flip=True)))
+    assert abs(same_side(flipped, source, target) - (1 - before)) < 0.1
+    assert matches.is_flipped(source, target)
+    assert any("flipped" in text for text in flipped.details)
+    stages: list[str] = []
+    again = finish(workflow.match(source, target, options()), lambda progress: stages.append(progress.stage))
+    assert again.data["map"] == flipped.data["map"]
+    assert not [stage for stage in stages if stage.startswith(("Measuring", "Comparing", "Matching"))]
+    source.data.attributes.new("warmth", "FLOAT", "POINT")
+    carried = finish(workflow.transfer(source, target, ["attributes"], options()))
+    assert carried.data["map"] == flipped.data["map"]
+    assert finish(workflow.match(source, target, options(flip=False))).data["map"] == plain.data["map"]
+    assert not matches.is_flipped(source, target)
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_one_point_pair_settles_the_sides_and_is_kept(crossed: bool) -> None:
+    source, target = twin_sided("source"), twin_sided("target", 1.15)
+    finish(workflow.match(source, target, options(flip=True)))
+    one = int(places(source)[:, 0].argmax())
+    two_ = int(places(target)[:, 0].argmin() if crossed else places(target)[:, 0].argmax())
+    pairs.add(source, target, one, two_)
+    report = finish(workflow.match(source, target, GEOMETRIC))
+    assert report.data["pairs"] == [[one, two_]]
+    assert not report.data["flip"], "a flip made without the pair does not count with it"
+    share = same_side(report, source, target)
+    assert share < 0.1 if crossed else share > 0.9
+    found = Match.load(Path(report.data["map"]))
+    kin = found.to_source.pull(places(source), found.source_faces)[two_]
+    assert np.linalg.norm(kin - places(source)[one]) < 0.1
+    given = finish(workflow.match(source, target, options(pairs=[(one, two_)])))
+    assert given.data["map"] == report.data["map"]
+    assert finish(workflow.match(source, target, options(pairs=[]))).data["map"] != report.data["map"]
 
 
 # Sets ------------------------------------------------------------------------------------------------------------
