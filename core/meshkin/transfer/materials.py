@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from .texture import Baked, Channel, Layout, Picture, Source, bake, target_uvs
 
 LOOK = 256
 """Width of the pictures in which tiles are compared."""
+KEPT = 2048
+"""Width of the largest picture whose texels' kin are kept for the next bake."""
 ALIKE = 0.95
 """Two tiles that share this much of what the smaller one covers show the same texels."""
 
@@ -43,7 +46,8 @@ def bake_files(
     files: dict[str, dict[str, str]] = {}
     shares: dict[str, list[float]] = {}
     alpha = "base_color" in names and "alpha" in names
-    for baked in bake(pictures, layouts, channels, source, target, match, layout, report):
+    memory = _memory(source, target, match, layout)
+    for baked in bake(pictures, layouts, channels, source, target, match, layout, report, memory):
         number = 1001 + baked.tile[0] + 10 * baked.tile[1]
         report("Saving the texture", 0)
         for name, pixels in _named(baked, names, alpha, arguments["threshold"]).items():
@@ -52,6 +56,25 @@ def bake_files(
         for key, share in baked.shares.items():
             shares.setdefault(key, []).append(share)
     return {"files": files, "alpha": alpha, "shares": {key: float(np.mean(all_)) for key, all_ in shares.items()}}
+
+
+_last: dict[str, dict[Any, Any]] = {}
+"""What the last bake can leave to the next one, which often differs in its channels or threshold alone."""
+
+
+def _memory(source: Snapshot, target: Snapshot, match: Match, layout: Layout) -> dict[Any, Any] | None:
+    """Where the bake of these shapes at this size keeps its texels' kin; None where that would be too much to keep."""
+    if layout.size > KEPT:
+        _last.clear()
+        return None
+    digest = hashlib.blake2b(f"{source.key} {target.key} {layout.size} {layout.tiles}".encode())
+    for array in (target.uvs, match.to_source.face, match.to_source.barycentric, match.to_source.confidence):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    key = digest.hexdigest()
+    if key not in _last:
+        _last.clear()
+        _last[key] = {}
+    return _last[key]
 
 
 def _small(pixels: NDArray[Any], most: int) -> NDArray[Any]:

@@ -144,6 +144,7 @@ def bake(
     match: Match,
     layout: Layout,
     report: Report = silent,
+    memory: dict[Any, Any] | None = None,
 ) -> Iterator[Baked]:
     """Bake channels of the source's materials into the target's UV layout, tile by tile.
 
@@ -159,6 +160,8 @@ def bake(
         match: their map.
         layout: size, margin, tiles, threshold.
         report: told what is being done; may raise Cancelled.
+        memory: where to keep, and to look for, what depends on the two shapes, the map, size and tiles alone: the
+            texels' kin, which other channels, margins and thresholds can use again.
 
     Raises:
         InputError: ``no-uvs``, ``uvs-no-area``, ``image-empty``, ``map-other-mesh`` (the map is not of these two),
@@ -169,10 +172,12 @@ def bake(
         if picture.pixels.ndim != 3 or picture.pixels.size == 0:
             raise InputError("image-empty", "An image of the source has no pixels.", "Reload or replace the image.")
     check_match(source, target, match)
-    carrier = Carrier(source, target, match.to_source)
-    work = _Bake(pictures, layouts, channels, source, target, carrier, uvs, layout)
+    kept = {} if memory is None else memory
+    if "carrier" not in kept:
+        kept["carrier"] = Carrier(source, target, match.to_source)
+    work = _Bake(pictures, layouts, channels, source, target, kept["carrier"], uvs, layout)
     for tile in layout.tiles or ((0, 0),):
-        yield work.tile(tile, report)
+        yield work.tile(tile, kept if memory is not None else dict(kept), report)
 
 
 def transfer_texture(
@@ -252,14 +257,17 @@ class _Bake:
                 tangents(source.vertices, source.faces, source.normals, one) for one in self.layouts
             ]
 
-    def tile(self, tile: tuple[int, int], report: Report) -> Baked:
+    def tile(self, tile: tuple[int, int], memory: dict[Any, Any], report: Report) -> Baked:
         size, margin = self.layout.size, self.layout.margin
-        texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, wrap=self.layout.tiles is None)
+        if tile not in memory:
+            wrap = self.layout.tiles is None
+            texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, wrap)
+            memory[tile] = texels, self.carrier.texels(texels, report)
+        texels, kin = memory[tile]
         weights = texels.barycentric.reshape(-1, 3)
-        with ThreadPoolExecutor(1) as pool:
-            growing = pool.submit(margin_of, texels.covered, margin)
-            kin = self.carrier.texels(texels, report)
-            border, nearest = growing.result()
+        pool = ThreadPoolExecutor(1)
+        growing = pool.submit(margin_of, texels.covered, margin)
+        pool.shutdown(wait=False)
         self._prepare(kin, report)
         filling = self._filling(kin, report)
         result = [np.zeros((size * size, one.width), DEPTHS[one.depth]) for one in self.channels]
@@ -286,6 +294,7 @@ class _Bake:
         for start in in_order(work, range(0, total, BLOCK)):
             report("Sampling the texture", start / total)
         report("Growing the islands", 0)
+        border, nearest = growing.result()
         for values in (*result, filled):
             values[border] = values[nearest]
         self._continue(result, filled, tile, texels, report)
