@@ -40,6 +40,7 @@ PAIRS = {
     "wolf-to-husky": ("characters/quadrupeds/Wolf-v12.glb", "characters/quadrupeds/Husky-v9.glb"),
 }
 WIDTH, HEIGHT = 420, 520
+VIEWS = int(os.environ.get("MESHKIN_BENCH_VIEWS", "0"))
 
 
 def load(path: str, folder: Path) -> bpy.types.Object:
@@ -103,13 +104,13 @@ def run(name: str, folder: Path) -> None:
     target.data.materials.clear()
     before = [picture(obj, folder / f"{name}-{index}.png") for index, obj in enumerate((source, target))]
     begin = time.perf_counter()
-    matched = finish(workflow.match(source, target, workflow.Options()))
+    matched = finish(workflow.match(source, target, workflow.Options(views=VIEWS)))
     match_time = time.perf_counter() - begin
     found = Match.load(Path(matched.data["map"]))
     begin = time.perf_counter()
     said = []
-    for threshold in (0.0, 0.4):
-        options = workflow.Options(texture_size=1024, texture_threshold=threshold)
+    for threshold in (0.0, 0.2):
+        options = workflow.Options(views=VIEWS, texture_size=1024, texture_threshold=threshold)
         report = finish(workflow.transfer(source, target, ["texture"], options))
         said.append(report)
         before.append(picture(target, folder / f"{name}-after.png"))

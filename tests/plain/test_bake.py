@@ -351,3 +351,21 @@ def test_pictures_of_any_shape(ball: Snapshot, shape: tuple[int, int]) -> None:
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, 32)], ball, unfolded(ball), Layout(200, 0))
     covered = texel_map(unfolded(ball).uvs, 200).covered
     np.testing.assert_allclose(baked.pictures[0][covered], 0.5, atol=1e-6)
+
+
+def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
+    """Another threshold, margin and channel with the texels' kin of the last bake, as without."""
+    target = unfolded(ball)
+    found = known_map(ball, target)
+    assert ball.uvs is not None
+    pictures = [Picture(quantised(painted(ball, 64), 8)), Picture(quantised(painted(ball, 32)[..., :1], 16))]
+    memory: dict[object, object] = {}
+    first, second = Channel({0: Source((0,))}), Channel({0: Source((1,))}, 1, 16)
+    list(bake(pictures, [ball.uvs], [first], ball, target, found, Layout(128, 2), memory=memory))
+    assert memory
+    layout = Layout(128, 4, None, 0.95)
+    (kept,) = bake(pictures, [ball.uvs], [first, second], ball, target, found, layout, memory=memory)
+    (fresh,) = bake(pictures, [ball.uvs], [first, second], ball, target, found, layout)
+    for one_, other in zip(kept.pictures, fresh.pictures, strict=True):
+        np.testing.assert_array_equal(one_, other)
+    np.testing.assert_array_equal(kept.filled, fresh.filled)
