@@ -249,6 +249,61 @@ def test_an_armature_from_groups_alone() -> None:
     assert raised.value.code == "no-groups"
 
 
+@pytest.mark.parametrize("override", [False, True])
+def test_linked_rigs(tmp_path: Path, override: bool) -> None:
+    rigged()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, wanted):
+        wanted.objects = ["body", "rig"]
+    source, armature = wanted.objects
+    if override:
+        source, armature = (obj.override_create(remap_local_usages=True) for obj in (source, armature))
+        source.modifiers["Armature"].object = armature
+    for obj in (source, armature):
+        bpy.context.scene.collection.objects.link(obj)
+    target = creature("twin")
+    target.location = (5, 0, 0)
+    bpy.context.view_layer.update()
+    finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
+    copy = weights.armature_of(target)
+    assert copy not in (armature, None)
+    assert copy.library is None
+    assert copy.override_library is None
+    assert copy.data.library is None
+    np.testing.assert_allclose((copy.matrix_world @ copy.data.bones["hand"].tail_local)[:], (6.5, 0, 0.4), atol=0.1)
+    assert copy.pose.bones["hand"].constraints["IK"].target == copy
+
+
+def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
+    source, armature = rigged()
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    for index in range(500):
+        bone = armature.data.edit_bones.new(f"hair {index}")
+        bone.head, bone.tail = (0.01 * (index % 50), 0, 0.5), (0.01 * (index % 50), 0.1, 0.5)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    names = [f"hair {index}" for index in range(500)]
+    count = len(source.data.vertices)
+    weights.write(source, names, np.random.default_rng(0).random((count, 500)) > 0.99, 500)
+    target = creature("twin")
+    old = bpy.data.objects.new("old rig", bpy.data.armatures.new("old rig"))
+    bpy.context.scene.collection.objects.link(old)
+    target.vertex_groups.new(name="old").add(range(count), 1, "REPLACE")
+    weights.bind(target, old)
+    target.location = (5, 0, 0)
+    bpy.context.view_layer.update()
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
+    assert len(weights.armature_of(target).data.bones) == len(BONES) + 500
+    assert [one.type for one in target.modifiers] == ["ARMATURE"]
+    assert any("“old rig”, which posed it before, is left as it is." in line for line in report.details)
+    assert any(line.startswith("Other groups, left as they were: old") for line in report.details)
+    for vertex in target.data.vertices:
+        carried = [one.weight for one in vertex.groups if target.vertex_groups[one.group].name != "old"]
+        assert sum(carried) == pytest.approx(1, abs=1e-6)
+        assert len(carried) <= 4
+
+
 def test_bad_input_is_named_and_changes_nothing() -> None:
     source, armature = rigged()
     target = creature("twin")

@@ -95,6 +95,9 @@ def copy_to(
     """
     copy = armature.copy()
     copy.data = armature.data.copy()
+    for one in (copy, copy.data):
+        if one.override_library:  # of overrides only what the library's author foresaw could be changed
+            one.make_local(clear_liboverride=True)
     copy.name = copy.data.name = name
     for collection in target.users_collection or [bpy.context.scene.collection]:
         collection.objects.link(copy)
