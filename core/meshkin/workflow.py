@@ -925,7 +925,7 @@ def _carry_armature(job: _Transfer) -> Generator[Progress, None, Write]:
     fields = {name: getattr(skeleton, name) for name in ("heads", "tails", "axes", "parents", "mirror")}
     fields["column"] = np.array([number.get(name, -1) for name in skeleton.names], np.int64)
     with readable_failure(job.folder, "writing"):
-        np.savez(job.folder / "bones.npz", allow_pickle=False, **fields)
+        np.savez(job.folder / "bones.npz", **fields)
     fitted = yield from job.run("joints", weights=str(job.folder / "groups.npy"), bones=str(job.folder / "bones.npz"))
 
     def write() -> list[str]:
