@@ -51,6 +51,27 @@ class MESHKIN_OT_match_photo(_Pictured):
         return workflow.match_photo(photo, settings.target, _options(context), mask)
 
 
+class MESHKIN_OT_texture_photo(_Pictured):
+    """Give the target the photo as its texture: where it shows the target, else from the mirror twin, else filled in"""
+
+    bl_idname = "meshkin.texture_photo"
+    bl_label = "Photo as Texture"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        reason = MESHKIN_OT_match_photo.why_not(context)
+        target = context.scene.meshkin.target
+        return reason or ("" if target.data.uv_layers else f"“{target.name}” has no UV map; unwrap it first")
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        photo, mask = (bpy.path.abspath(path) if path else "" for path in (settings.photo, settings.photo_mask))
+        options = _options(context, texture_size=settings.texture_size, margin=settings.margin)
+        return workflow.texture_photo(photo, settings.target, options, mask)
+
+
 class MESHKIN_OT_show_pictures(_Pictured):
     """Show what the models see of source and target, every view with its number: any can be left out"""
 
@@ -93,7 +114,9 @@ class MESHKIN_PT_photo(bpy.types.Panel):
         column = layout.column(align=True)
         column.prop(settings, "photo")
         column.prop(settings, "photo_mask")
-        layout.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
+        column = layout.column(align=True)
+        column.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
+        column.operator("meshkin.texture_photo", icon="TEXTURE")
 
 
-CLASSES: list[type] = [MESHKIN_OT_match_photo, MESHKIN_OT_show_pictures, MESHKIN_PT_photo]
+CLASSES: list[type] = [MESHKIN_OT_match_photo, MESHKIN_OT_texture_photo, MESHKIN_OT_show_pictures, MESHKIN_PT_photo]

@@ -96,6 +96,17 @@ PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Endings of files that are photographs."""
 
 
+def _texture_photo(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import blend
+
+    blend.open_file(arguments.file)
+    target = blend.find(arguments.target)
+    report = _drive(workflow.texture_photo(arguments.photo, target, _options(arguments), arguments.photo_mask))
+    blend.save_file(arguments.output)
+    return [*report.lines(), f"Saved as {arguments.output}."], {"output": str(arguments.output), **_told(report)}
+
+
 def _pictures(arguments: argparse.Namespace) -> Answer:
     from . import workflow
     from .scene import files
@@ -216,6 +227,16 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("mesh", help=mesh)
     _feature_arguments(one)
     one.add_argument("--output", type=Path, required=True, metavar="F.safetensors")
+
+    one = _command(commands, "texture-photo", _texture_photo, "a photo as an object's texture", needs_blender=True)
+    one.add_argument("photo", help=f"a picture ({' '.join(PHOTOS)})")
+    one.add_argument("file", type=Path, metavar="FILE.blend")
+    one.add_argument("--target", required=True, metavar="OBJECT")
+    one.add_argument("--photo-mask", default="", metavar="IMAGE", help="white where the photo shows the object")
+    one.add_argument("--texture-size", type=int, default=2048)
+    one.add_argument("--margin", type=int, default=8, help="pixels around each island")
+    _feature_arguments(one)
+    one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
 
     one = _command(commands, "pictures", _pictures, "what the models see of a mesh", needs_blender=True)
     one.add_argument("mesh", help=mesh)

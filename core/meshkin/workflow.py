@@ -25,7 +25,7 @@ from .photo_map import PhotoMap
 from .point_pairs import Pairs
 from .progress import Progress
 from .scene import armature as armatures
-from .scene import attributes, look, matches, passes, sheets, surface_colours, weights
+from .scene import attributes, look, matches, materials, passes, sheets, surface_colours, weights
 from .scene import motion as motions
 from .scene import pairs as point_pairs
 from .scene import snapshot as snapshots
@@ -339,6 +339,49 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
     )
 
 
+def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
+    """Give an object a photograph as its texture: where that shows it, else from the mirror twin, else filled.
+
+    The photograph is matched first, as by :func:`match_photo`. The texture is a new image in a new material in a new
+    slot; a second new image shows where each texel's colour is from: the photograph (red), the mirror twin (green),
+    the surroundings (blue).
+
+    Raises as :func:`match_photo`, and InputError ``no-uvs``, ``uvs-no-area``, ``texture-size``, ``photo-nothing-seen``.
+    """
+    if target.type == "MESH" and not target.data.uv_layers:
+        raise InputError("no-uvs", f"“{target.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+    handle = Handle.of(target)
+    with _job_folder() as folder:
+        one, path = yield from _match_photo(photo, target, options, mask, folder)
+        arguments = {"map": path, "snapshot": str(folder / "shape.npz"), "features": one.features}
+        size = {"size": options.texture_size, "margin": options.margin}
+        output = str(folder / "texture.npz")
+        result = yield from client.shared().run("texture-photo", {**arguments, **size, "output": output})
+        made = _arrays(Path(output))
+        target = handle.get()
+        snapshots.check_unchanged(target, one.snapshot)
+        image, material = materials.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
+        origin = (made["origin"] * 255).round().astype(np.uint8)
+        origin_image = sheets.show(origin, f"{image.name} origin")
+    seen, mirrored, filled = result["shares"]
+    details = [
+        f"Texture: image “{image.name}” in the new material “{material.name}”.",
+        f"{seen:.0%} is from the photo (red in “{origin_image.name}”), {mirrored:.0%} from the mirror twin (green), "
+        f"{filled:.0%} filled in (blue).",
+    ]
+    if result["overlap"] > 0.05:
+        details.append(
+            f"{result['overlap']:.0%} of the UV map lies over other parts of it, which get the same colours. "
+            "Make a UV map without overlaps for colours of their own."
+        )
+    names = {"texture": image.name, "image": origin_image.name}
+    return Report(
+        f"“{handle.name}” has the texture of {Path(photo).name}.",
+        details,
+        {"map": path, **names, "shares": result["shares"], "overlap": result["overlap"]},
+    )
+
+
 def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
     """Match a photograph to an object: for each pixel of what it shows, a point on the object's surface.
 
@@ -357,27 +400,11 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
     Raises as :func:`features`, and InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``,
     ``mask-differs``, ``mask-empty``, ``photo-no-object``, ``photo-features`` (none of the features looks at pictures).
     """
-    names = [name.strip() for name in options.features.split("+") if name.strip() != "geometric"]
-    if not names:
-        raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
-    snapshots.check_writable(target)
-    chosen = replace(
-        options,
-        features="pictures" if names == ["auto"] else "+".join(names),
-        style=options.style or "textured",
-    )
     handle = Handle.of(target)
-    given = {"photo": str(photo), "mask": mask}
-    files = {name: str(Path(path).expanduser().resolve()) if path else "" for name, path in given.items()}
     with _job_folder() as folder:
-        yield from client.shared().run("check-photo", files)
-        one = yield from _describe(handle, chosen, folder / "target")
-        one.snapshot.save(folder / "shape.npz")
-        arguments = {"snapshot": str(folder / "shape.npz"), "features": one.features, "recipe": one.recipe}
-        arguments |= {"key": one.key, "device": options.device}
-        result = yield from client.shared().run("match-photo", {**files, **arguments})
-        found = PhotoMap.load(Path(result["map"]))
-        colours = yield from _colours([one], chosen, folder)
+        one, path = yield from _match_photo(photo, target, options, mask, folder)
+        found = PhotoMap.load(Path(path))
+        colours = yield from _colours([one], _for_photos(options), folder)
         snapshots.check_unchanged(handle.get(), one.snapshot)
         picture = sheets.matched(found, colours[0][1]["colours"])
         title = f"{Path(photo).stem} on {handle.name}"
@@ -389,7 +416,7 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
     return Report(
         f"{Path(photo).name} is matched to “{handle.name}”: confidence {confidence:.0%} on average.",
         [f"The object covers {found.mask.mean():.0%} of the photo. See the image “{image.name}”."],
-        {"map": result["map"], "confidence": confidence, "share": float(found.mask.mean()), "image": image.name},
+        {"map": path, "confidence": confidence, "share": float(found.mask.mean()), "image": image.name},
     )
 
 
@@ -645,6 +672,36 @@ def _seen_sentence(one: _Described, values: dict[str, NDArray[Any]]) -> str:
         return f"“{one.handle.name}”: {len(one.snapshot.vertices)} vertices described without pictures."
     share = float((values["seen"] > 0).mean())
     return f"“{one.handle.name}”: {share:.1%} of {len(one.snapshot.vertices)} vertices were seen, the rest filled in."
+
+
+# Photographs -----------------------------------------------------------------------------------------------------
+
+
+def _for_photos(options: Options) -> Options:
+    """The options with only those features that look at pictures, textured ones."""
+    names = [name.strip() for name in options.features.split("+") if name.strip() != "geometric"]
+    if not names:
+        raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
+    features = "pictures" if names == ["auto"] else "+".join(names)
+    return replace(options, features=features, style=options.style or "textured")
+
+
+def _match_photo(
+    photo: str | Path, target: bpy.types.Object, options: Options, mask: str, folder: Path
+) -> Generator[Progress, None, tuple[_Described, str]]:
+    """The object described as photographs can be, its snapshot saved as ``shape.npz``; and the file of the match."""
+    chosen = _for_photos(options)
+    snapshots.check_writable(target)
+    handle = Handle.of(target)
+    given = {"photo": str(photo), "mask": mask}
+    files = {name: str(Path(path).expanduser().resolve()) if path else "" for name, path in given.items()}
+    yield from client.shared().run("check-photo", files)
+    one = yield from _describe(handle, chosen, folder / "target")
+    one.snapshot.save(folder / "shape.npz")
+    arguments = {"snapshot": str(folder / "shape.npz"), "features": one.features, "recipe": one.recipe}
+    arguments |= {"key": one.key, "device": options.device}
+    result = yield from client.shared().run("match-photo", {**files, **arguments})
+    return one, result["map"]
 
 
 # Match -----------------------------------------------------------------------------------------------------------

@@ -259,3 +259,49 @@ def test_pictures_on_the_command_line(
     assert cli.main([*arguments, "--output", str(tmp_path / "sheet.png")]) == 0
     assert json.loads(capfd.readouterr().out)["used"] == 3
     assert (tmp_path / "sheet.png").read_bytes()[1:4] == b"PNG"
+
+
+# The photo as a texture
+
+
+def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) -> None:
+    """What the photo shows has its colours there; the rest is filled; every texel says where it is from."""
+    obj = egg()
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.uv.smart_project()
+    bpy.ops.object.mode_set(mode="OBJECT")
+    snapshot, picture, face, _ = taken(obj, tmp_path)
+    passes.write_png(tmp_path / "photo.png", picture)
+    passes.write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
+    chosen = dataclasses.replace(options, texture_size=256)
+    slots = [slot.name for slot in obj.material_slots]
+    report = finish(workflow.texture_photo(tmp_path / "photo.png", obj, chosen, str(tmp_path / "mask.png")))
+    assert [slot.name for slot in obj.material_slots][:-1] == slots
+    texture, origin = (bpy.data.images[report.data[name]] for name in ("texture", "image"))
+    assert tuple(texture.size) == tuple(origin.size) == (256, 256)
+    pixels, shares = (np.array(one.pixels).reshape(256, 256, 4) for one in (texture, origin))
+    covered = shares[..., :3].sum(axis=-1) > 0
+    np.testing.assert_allclose(shares[covered][:, :3].sum(axis=1), 1, atol=0.02)
+    assert (pixels[covered][:, 3] == 1).all()
+    assert 0.25 < report.data["shares"][0] < 0.7
+    assert report.data["overlap"] < 0.05
+    views = frame(snapshot.vertices, ring_directions([(15, 1)]), 128)
+    now = snapshots.take(obj)
+    found = finish(passes.render(now, views, "auto", surface_colours.read(obj, now)))
+    obj.data.polygons.foreach_set("material_index", np.zeros(len(obj.data.polygons), np.int32))
+    before = finish(passes.render(now, views, "auto", surface_colours.read(obj, snapshots.take(obj))))
+    assert found.colour is not None
+    assert before.colour is not None
+    seen = np.isfinite(found.depth[0])
+    away = np.abs(found.colour[0].astype(float) - before.colour[0])[seen].mean(axis=-1)
+    assert np.median(away) < 60  # lit from the side in the photo
+
+
+def test_a_photo_needs_uvs(options: workflow.Options, tmp_path: Path) -> None:
+    obj = egg()
+    while obj.data.uv_layers:
+        obj.data.uv_layers.remove(obj.data.uv_layers[0])
+    with pytest.raises(InputError) as caught:
+        finish(workflow.texture_photo(tmp_path / "photo.png", obj, options))
+    assert caught.value.code == "no-uvs"

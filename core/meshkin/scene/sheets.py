@@ -46,6 +46,7 @@ def show(picture: NDArray[np.uint8], name: str) -> bpy.types.Image:
                 shown = area.spaces.active.image
                 if shown is None or "meshkin_picture" in shown:
                     area.spaces.active.image = image
+                    area.tag_redraw()
     return image
 
 

@@ -223,6 +223,23 @@ def match_photo(arguments: Arguments, report: Report) -> Result:
     return {"map": str(path)}
 
 
+def texture_photo(arguments: Arguments, report: Report) -> Result:
+    """A matched photograph as a texture: ``pixels`` (size, size, 4) and ``origin`` (size, size, 3).
+
+    Arguments: ``map`` (of :func:`match_photo`), ``snapshot``, ``features``, ``size``, ``margin``, ``output``. Result:
+    also ``shares`` of the texels from the photograph, the mirror twin and the surroundings, and ``overlap``.
+    """
+    from ..features import cache
+    from ..transfer.photo import photo_texture
+
+    found, shape = PhotoMap.load(Path(arguments["map"])), Snapshot.load(Path(arguments["snapshot"]))
+    features = cache.read(Path(arguments["features"])).features
+    made = photo_texture(found, shape, features, arguments["size"], arguments["margin"], report=report)
+    pixels, origin, overlap = made
+    shares = origin[origin.any(axis=-1)].mean(axis=0)
+    return _output(arguments, pixels=pixels, origin=origin) | {"shares": shares.tolist(), "overlap": overlap}
+
+
 def transfer_attributes(arguments: Arguments, report: Report) -> Result:
     """Carry ``values`` (file, (U,) or (U, C)) of the source's vertices to the target's."""
     from ..transfer.attributes import transfer_attribute
@@ -431,6 +448,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "sheet": sheet,
     "check-photo": check_photo,
     "match-photo": match_photo,
+    "texture-photo": texture_photo,
     "compose": compose,
     "attributes": transfer_attributes,
     "worn": is_worn,
