@@ -19,8 +19,8 @@ from scipy.spatial import cKDTree
 from ..errors import InputError
 from ..features import pca, surface
 from ..features.lifting import fill
-from ..matching.mirror import find_mirror
-from ..matching.spectral import shape as spectral_shape
+from ..matching import spectral
+from ..matching.mirror import find_mirrors, rough_of
 from ..photo_map import PhotoMap
 from ..progress import Report, silent
 from ..snapshot import Snapshot
@@ -168,13 +168,22 @@ def _twins(
     reduced = pca.project(basis, features)
     reduced = reduced / np.float32(max(float(np.sqrt(reduced.var(axis=0).sum())), 1e-12))
     report("Looking for the mirror twin", 0)
-    coarse = spectral_shape(shape.vertices, shape.faces, reduced)
-    found = find_mirror(coarse, lambda: report("Looking for the mirror twin", 0.5))
-    if found is None:
+    whole = spectral.described(spectral.shape(shape.vertices, shape.faces)[0], reduced)
+    mirrors, _ = find_mirrors(whole, whole, lambda: report("Looking for the mirror twin", 0.5))
+    if not mirrors:
         return placed.places, nobody
-    other = coarse.vertex[found.twin]
-    seen = coarse.prolong @ placed.seen[other].astype(np.float64)
-    return np.asarray(coarse.prolong @ placed.places[other]), np.asarray(seen > 0.99)
+    vertex = whole.place[rough_of(whole).place]
+    other = vertex[mirrors[0].twin]
+    count = min(4, len(vertex))
+    away, near = cKDTree(shape.vertices[vertex]).query(shape.vertices, k=count)
+    away, near = away.reshape(-1, count), near.reshape(-1, count)
+    weights = 1 / np.maximum(away, 1e-6 * max(float(away.max()), 1e-12)) ** 2
+    weights /= weights.sum(axis=1, keepdims=True)
+    seen = placed.seen[other][near].all(axis=1)
+    # A twin on the other side of a thin part would be a place elsewhere: its neighbours' places lie apart then.
+    places = np.einsum("vk,vkc->vc", weights, placed.places[other][near])
+    apart = np.linalg.norm(placed.places[other][near] - places[:, None], axis=2).max(axis=1)
+    return places, seen & (apart < 4 * np.median(apart))
 
 
 def _look(picture: Singles, places: NDArray[np.floating]) -> Singles:
