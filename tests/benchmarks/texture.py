@@ -318,7 +318,7 @@ from meshkin.progress import finish
 from meshkin.scene import files
 objects = [files.load(path) for path in sys.argv[1:3]]
 report = finish(workflow.match(*objects, workflow.Options()))
-print("RESULT", json.dumps({"map": report.data["map"], "recipe": report.data["recipe"]}), flush=True)
+print("RESULT", json.dumps({"map": report.data["map"], "recipe": report.data["recipe"]["name"]}), flush=True)
 from meshkin.worker import client
 client.stop(); os._exit(0)
 """

@@ -36,7 +36,6 @@ PAIRS = {
     "person-to-creature": ("characters/mesh2motion/human-male.glb", "characters/mesh2motion/human-zombie.glb"),
     "animal-to-animal": ("characters/mesh2motion/fox-fox.glb", "characters/mesh2motion/fox-dog.glb"),
     "knight-to-barbarian": ("characters/kaykit/Knight.glb", "characters/kaykit/Barbarian.glb"),
-    "shoe-to-shoe": ("makehuman/clothes/shoes01/shoes01.obj", "makehuman/clothes/shoes04/shoes04.obj"),
     "wolf-to-husky": ("characters/quadrupeds/Wolf-v12.glb", "characters/quadrupeds/Husky-v9.glb"),
 }
 WIDTH, HEIGHT = 420, 520
@@ -44,18 +43,8 @@ VIEWS = int(os.environ.get("MESHKIN_BENCH_VIEWS", "0"))
 
 
 def load(path: str, folder: Path) -> bpy.types.Object:
-    """A mesh of the data folder, or a parametric child."""
-    obj = files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
-    texture = (DATA / path).with_name(f"{Path(path).stem}_diffuse.png")
-    if path.endswith(".obj") and texture.exists() and not any(slot.material for slot in obj.material_slots):
-        material = bpy.data.materials.new(obj.name)
-        material.use_nodes = True
-        node = material.node_tree.nodes.new("ShaderNodeTexImage")
-        node.image = bpy.data.images.load(str(texture))
-        shader = next(one for one in material.node_tree.nodes if one.type == "BSDF_PRINCIPLED")
-        material.node_tree.links.new(shader.inputs["Base Color"], node.outputs["Color"])
-        obj.data.materials.append(material)
-    return obj
+    """A mesh of the data folder, or FOLDER/child.obj: any mesh of a child, without UVs."""
+    return files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
 
 
 def picture(obj: bpy.types.Object, path: Path) -> np.ndarray:

@@ -412,7 +412,7 @@ def test_distrust_makes_a_mask() -> None:
     assert pixels_of(mask)[..., 0].max() > 0.9
 
 
-@pytest.mark.parametrize("what", ["none", "missing", "zero", "no-area", "unknown", "movie"])
+@pytest.mark.parametrize("what", ["none", "missing", "zero", "no-image", "no-area", "unknown", "movie"])
 def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> None:
     source = blob("source")
     target = blob("target", stretch=1.2)
@@ -428,6 +428,10 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
         image.source = "FILE"
         path.unlink() if what == "missing" else path.write_bytes(b"")
         image.reload()
+    elif what == "no-image":
+        (tmp_path / "text.png").write_text("this is no picture")
+        node = next(node for node in tree.nodes if node.type == "TEX_IMAGE")
+        node.image = bpy.data.images.load(str(tmp_path / "text.png"))
     elif what == "no-area":
         layer = target.data.uv_layers[0]
         layer.uv.foreach_set("vector", np.full(len(target.data.loops) * 2, 0.5, np.float32))
@@ -436,7 +440,13 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
     elif what == "movie":
         image.source = "SEQUENCE"
     before = names()
-    expected = {"none": "no-texture", "missing": "image-missing", "zero": "image-missing", "no-area": "uvs-no-area"}
+    expected = {
+        "none": "no-texture",
+        "missing": "image-missing",
+        "zero": "image-missing",
+        "no-image": "image-missing",
+        "no-area": "uvs-no-area",
+    }
     expected |= {"unknown": "channel-unknown", "movie": ""}
     job = workflow.transfer(source, target, ["texture"], workflow.Options(**options))
     if what == "movie":

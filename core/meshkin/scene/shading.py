@@ -311,6 +311,7 @@ def _value(socket: bpy.types.NodeSocket) -> Wire:
 def _image(node: bpy.types.Node, out: bpy.types.NodeSocket, groups: Groups) -> Wire:
     if node.projection != "FLAT" or node.image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
         raise _Complex
+    check_image(node.image)
     space = node.image.colorspace_settings.name
     if space != "sRGB" and not is_linear(node.image):
         raise _Complex

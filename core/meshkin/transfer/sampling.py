@@ -82,7 +82,7 @@ class Sampler:
         self.island = _united(self.uvs, island, faces, address == "repeat")
         owner = np.full(height * width, -1, np.int32)
         if address != "mirror" and len(faces):
-            face = texel_map(self.uvs[faces], shape, report, wrap=address == "repeat").face.ravel()
+            face = texel_map(self.uvs[faces], shape, report, address == "repeat", faces_only=True).face.ravel()
             owner[face >= 0] = self.island[faces[face[face >= 0]]]
         deepest = int(np.ceil(np.log2(max(shrink, 1)))) if not closest else 0
         self.levels = [Level(height, width, 0, owner)]
@@ -281,8 +281,8 @@ def _united(uvs: Singles, island: NDArray[Any], faces: NDArray[np.int64], wrap: 
     island = np.asarray(island, np.int32)
     if not len(faces):
         return np.asarray(island, np.int32)
-    one = texel_map(uvs[faces], OVERLAP_SIZE, wrap=wrap).face.ravel()
-    other = texel_map(uvs[faces[::-1]], OVERLAP_SIZE, wrap=wrap).face.ravel()
+    one = texel_map(uvs[faces], OVERLAP_SIZE, wrap=wrap, faces_only=True).face.ravel()
+    other = texel_map(uvs[faces[::-1]], OVERLAP_SIZE, wrap=wrap, faces_only=True).face.ravel()
     covered = (one >= 0) & (other >= 0)
     first, last = island[faces[one[covered]]], island[faces[::-1][other[covered]]]
     count = int(island.max()) + 1

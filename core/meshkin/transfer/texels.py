@@ -48,7 +48,11 @@ class TexelMap:
 
 
 def texel_map(
-    uvs: NDArray[np.floating], size: int | tuple[int, int], report: Report = silent, wrap: bool = True
+    uvs: NDArray[np.floating],
+    size: int | tuple[int, int],
+    report: Report = silent,
+    wrap: bool = True,
+    faces_only: bool = False,
 ) -> TexelMap:
     """Lay a UV layout over a picture.
 
@@ -61,6 +65,7 @@ def texel_map(
         size: width and height of the picture, or its (height, width), pixels.
         report: told the share done; may raise Cancelled.
         wrap: False leaves out what lies outside [0, 1] (one tile of several).
+        faces_only: leave ``barycentric`` at 0 where a centre is covered, which saves time.
 
     Raises:
         InputError: ``texture-size`` (not within 1 .. 16384), ``uvs-range`` (a triangle spans more than 64 tiles).
@@ -88,7 +93,7 @@ def texel_map(
             return y % height * width + x % width, slice(None)
         return y * width + x, (x >= 0) & (x < width) & (y >= 0) & (y < height)
 
-    def laid(block: tuple[float, _Spans]) -> tuple[float, Integers, Integers, NDArray[np.float32]]:
+    def laid(block: tuple[float, _Spans]) -> tuple[float, Integers, Integers, NDArray[np.float32] | None]:
         share, spans = block
         span, along = expand(spans.width)
         texel, here = texels_of(spans.x[span] + along, spans.y[span])
@@ -96,7 +101,8 @@ def texel_map(
         free = np.flatnonzero(face_of[texel] < 0)
         if len(free) < len(texel):
             span, along, texel = span[free], along[free], texel[free]
-        return share, texel, spans.face[span], _inside(corners, doubled, spans, span, along)
+        weights = None if faces_only else _inside(corners, doubled, spans, span, along)
+        return share, texel, spans.face[span], weights
 
     for share, texel, face, weights in in_order(laid, _spans(corners, triangles, 0.0)):
         report("Laying out texels", share / 2)
@@ -105,9 +111,11 @@ def texel_map(
         taken = face_of[texel]
         if (taken >= 0).any():
             free = np.flatnonzero(taken < 0)
-            texel, face, weights = texel[free], face[free], weights[free]
+            texel, face = texel[free], face[free]
+            weights = None if weights is None else weights[free]
         face_of[texel[::-1]] = face[::-1]
-        barycentric[texel[::-1]] = weights[::-1]
+        if weights is not None:
+            barycentric[texel[::-1]] = weights[::-1]
     found: list[tuple[Integers, Floats, Integers, Floats]] = []
     outer = np.flatnonzero(shown & _bordering(uvs, doubled))
     for share, spans in _spans(corners, outer, REACH):
