@@ -33,6 +33,7 @@ from .spectral import (
     orientation,
     orientations,
     refine,
+    weighted,
 )
 
 SIDE_WEIGHT = 0.5
@@ -53,8 +54,10 @@ LEAST_PART = 0.02
 """Share of the points that such a part must have."""
 WORTH = 0.25
 """Share of its triangles by which exchanging a part's sides must pay (0.7 where it is wholly right)."""
-GOOD = 0.75
-"""Share of triangles kept the right way round at which no other mirror maps are tried."""
+TRIED = 4
+"""Pairs of mirror maps that are tried."""
+GOOD = 0.65
+"""By how much more triangles one choice of sides must keep for no further pair to be tried."""
 CLEAR = 0.25
 """By how much more triangles the chosen sides must keep the right way round for the choice to be clear."""
 
@@ -87,6 +90,7 @@ def align(
     one: Shape,
     two: Shape,
     prolong: tuple[sparse.csr_array, sparse.csr_array],
+    weight: float,
     report: Report,
     pairs: Indices | None = None,
     flip: bool = False,
@@ -96,6 +100,7 @@ def align(
     Args:
         one, two: source and target, with features.
         prolong: of each, (U, P) and (V, Q), carries values to its vertices.
+        weight: of the features against functions.
         report: told what is being done; may raise Cancelled.
         pairs: (N, 2), a source and a target vertex each, that belong together.
         flip: take the sides the other way round.
@@ -114,8 +119,10 @@ def align(
     ends = _own_points(from_one, given[:, 0]), _own_points(from_two, given[:, 1])
     hints = _nearness(one, ends[0]), _nearness(two, ends[1])
     mirrors = find_mirrors(one, two, tick)
+    one, two = (weighted(end, weight) for end in (one, two))
     found = None
-    for choice in sorted(itertools.product(*map(range, map(len, mirrors))), key=sum):
+    choices = sorted(itertools.product(*map(range, map(len, mirrors))), key=sum)
+    for choice in choices[:TRIED]:
         both = mirrors[0][choice[0]], mirrors[1][choice[1]]
         tried = _with_sides(one, two, both, hints, ends, flip, tick)
         if found is None or tried.clarity > found.clarity:
@@ -157,7 +164,8 @@ class _Found:
 
     @property
     def clarity(self) -> float:
-        return max(self.kept, self.mirrored or 0)
+        """By how much more triangles one choice of sides keeps than the other."""
+        return abs(self.kept - (self.mirrored or 0))
 
 
 def _with_sides(

@@ -129,9 +129,8 @@ def match(
     basis = pca.basis(weighted, COMPONENTS)
     features = [pca.project(basis, part) for part in weighted]
     scale = np.float32(np.sqrt(sum(float((part**2).sum(axis=1).mean()) for part in features) / 2) or 1.0)
-    scale /= np.float32(1 + UNLIKE * (1 - alike))
     one, two = described(one, features[0] / scale), described(two, features[1] / scale)
-    aligned = align(one, two, (from_one, from_two), report, given, flip)
+    aligned = align(one, two, (from_one, from_two), 1 + UNLIKE * (1 - alike), report, given, flip)
     ends = (
         _side(source, aligned.source * np.any(source_features, axis=1, keepdims=True), source_confidence),
         _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence),

@@ -109,6 +109,12 @@ def described(one: Shape, features: NDArray[np.float32]) -> Shape:
     return replace(one, features=here, rough=described(one.rough, here) if one.rough else None)
 
 
+def weighted(one: Shape, weight: float) -> Shape:
+    """The shape with its features multiplied."""
+    features = one.features * np.float32(weight)
+    return replace(one, features=features, rough=weighted(one.rough, weight) if one.rough else None)
+
+
 def nearest_rows(references: NDArray[np.floating], queries: NDArray[np.floating], count: int = 1) -> Indices:
     """The ``count`` nearest references (R, D) of each query (Q, D), int64 (Q,) or (Q, count); exact, in blocks."""
     one, two = np.asarray(references, np.float32), np.asarray(queries, np.float32)
