@@ -18,7 +18,7 @@ from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-2"
+MATCHER_VERSION = "spectral-3"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
@@ -32,8 +32,10 @@ PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
 NEIGHBOURHOOD = 0.1
 """Radius within which candidates count as the same answer, in square roots of the surface's area."""
-TRIP = 0.1
-"""Round-trip distance at which confidence has fallen to 1/e, in square roots of the surface's area."""
+# The law of confidence, sigmoid(BASE + QUALITY log q - TRIP sqrt(d)): fitted on 17 pairs of the correspondence
+# benchmark (TOSCA, people, heads). Calibration error, each pair left out in turn: 0.02 over all vertices, 0.01 to 0.06
+# on pairs without exchanged sides, 0.15 to 0.19 on the two with a quarter of the vertices on the wrong side.
+BASE, QUALITY, TRIP = 3.8, 7.2, 8.0
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,12 @@ def match(
     then to the nearest point on the triangles around it. Nothing grows with the product of the vertex counts. Shapes
     too small to have smooth functions are compared by their features alone.
 
-    The confidence of a vertex is sqrt(f g) sqrt(a (1 + m) / 2) exp(-d / 0.1): f and g are the features' own confidence
-    at the vertex and at its answer; a the cosine there, or 0 where negative; m = (a - r) / (1 - r) the margin to the
-    best cosine r farther than a tenth of the square root of the area from the answer; d the distance between the
-    vertex and what the other direction makes of its answer, in square roots of the area.
+    The confidence of a vertex is the chance that its answer lies within 5 % of the square root of the area of the true
+    one, by a logistic law of two things: the quality q = sqrt(a (1 + m) / 2), of a, the cosine to the answer, or 0
+    where negative, and m = (a - r) / (1 - r), the margin to the best cosine r farther than a tenth of the square root
+    of the area from the answer; and the distance d, in square roots of the area, between the vertex and what the other
+    direction makes of its answer. It is 0 where the features at the vertex or at its answer have none, and half where
+    left and right are a guess.
 
     Args:
         source, target: the two shapes.
@@ -136,8 +140,12 @@ def match(
         _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence),
     )
     found = _between(*ends, report)
+    notes = _notes(aligned, source.name, target.name, flip, len(given) > 0)
+    if notes["ambiguous"]:
+        for surface_map in (found.to_source, found.to_target):
+            surface_map.confidence[:] /= 2
     _pin(found, given)
-    return replace(found, notes=_notes(aligned, source.name, target.name, flip, len(given) > 0))
+    return replace(found, notes=notes)
 
 
 def match_features(
@@ -227,7 +235,8 @@ def _trusted(
     """The map with its final confidence: quality and round trip taken in."""
     returned = there.pull(back.pull(domain.vertices, domain.faces), surface.faces)
     trip = np.linalg.norm(returned - domain.vertices, axis=1) / domain.size
-    confidence = there.confidence * quality * np.exp(-trip / TRIP)
+    odds = BASE + QUALITY * np.log(np.maximum(quality, 1e-6)) - TRIP * np.sqrt(trip)
+    confidence = np.where(there.confidence > 0, 1 / (1 + np.exp(-odds)), 0)
     return SurfaceMap(there.face, there.barycentric, there.vertex, confidence.astype(np.float32))
 
 
