@@ -486,13 +486,14 @@ def _download(name: str, made: Path, patterns: Sequence[str], report: Report) ->
         "import sys; from huggingface_hub import snapshot_download as get;"
         "get(sys.argv[1], local_dir=sys.argv[2], allow_patterns=sys.argv[3:])"
     )
-    _run([sys.executable, "-c", code, name, str(made), *patterns], name, report)
+    fix = f"Check the connection and try again, or copy the model from another machine to {_folder(name)}."
+    _run([sys.executable, "-c", code, name, str(made), *patterns], name, report, fix)
 
 
 _RETRY = "Check the connection and try again."
 
 
-def _run(command: list[str], name: str, report: Report) -> None:
+def _run(command: list[str], name: str, report: Report, fix: str = _RETRY) -> None:
     """Run a download in a process of its own, so that it can be cancelled and cannot write to our output."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
@@ -514,7 +515,7 @@ def _run(command: list[str], name: str, report: Report) -> None:
         said = output.read().decode(errors="replace").strip()
     if process.returncode:
         message = f"“{name}” could not be downloaded: {said[-1500:] or 'no reason was given'}"
-        raise ModelError("model-download-failed", message, _RETRY)
+        raise ModelError("model-download-failed", message, fix)
 
 
 # Small things ----------------------------------------------------------------------------------------------------
@@ -562,7 +563,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _damaged(path: Path, what: str, fix: str = "") -> ModelError:
     """A ``model-damaged`` error about one file."""
     if not fix:
-        ours = path.is_relative_to(os.path.abspath(models_folder()))
-        name = path.parent.name.replace("--", "/")
+        home = os.path.abspath(models_folder())
+        ours = path.parent != Path(home) and path.is_relative_to(home)
+        name = path.relative_to(home).parts[0].replace("--", "/") if ours else ""
         fix = f"Run “meshkin models get {name}”." if ours else "Fetch or copy the model again."
     return ModelError("model-damaged", f"The model file {path} {what}.", fix)

@@ -398,7 +398,7 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
             has none, what agrees with the mesh.
 
     Raises as :func:`features`, and InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``,
-    ``mask-differs``, ``mask-empty``, ``photo-no-object``, ``photo-features`` (none of the features looks at pictures).
+    ``mask-differs``, ``mask-empty``, ``photo-no-object``, ``photo-features`` (none of the features looks at photos).
     """
     handle = Handle.of(target)
     with _job_folder() as folder:
@@ -682,6 +682,8 @@ def _for_photos(options: Options) -> Options:
     names = [name.strip() for name in options.features.split("+") if name.strip() != "geometric"]
     if not names:
         raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
+    if "diff3f" in names:
+        raise InputError("photo-features", "Diff3F paints views of meshes, not photos.", "Choose “sd_dino” or “auto”.")
     features = "pictures" if names == ["auto"] else "+".join(names)
     return replace(options, features=features, style=options.style or "textured")
 

@@ -4,6 +4,7 @@ against itself in other batches, orders and runs."""
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ from transformers import CLIPTextModel, CLIPTokenizer, Dinov2Model
 
 from meshkin import models
 from meshkin.errors import Cancelled, InputError, MeshKinError, ModelError
-from meshkin.features import devices, kept, published, recipe
+from meshkin.features import devices, kept, published, recipe, stable_diffusion
 from meshkin.features.compute import compute
 from meshkin.features.diff3f import Diff3F, depth_picture, normal_picture
+from meshkin.features.dinov2 import Dinov2
 from meshkin.features.extractor import Grids, ViewImages
 from meshkin.features.lifting import view_weights
 from meshkin.features.parameters import TAPS
@@ -50,10 +52,16 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MESHKIN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MESHKIN_MODELS", raising=False)
-    yield tmp_path / "home"
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def released() -> Iterator[None]:
+    """Networks stay loaded between the tests that use the same ones."""
+    yield
     recipe.release()
 
 
@@ -131,9 +139,14 @@ def published_features(
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
     grid = torch.stack((columns, rows), dim=-1)[None]
     seen: list[torch.Tensor] = []
+    done: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     pipe.unet.up_blocks[1].register_forward_hook(lambda module, arguments, output: seen.append(output[:1].clone()))
     total, count = None, torch.zeros(len(vertices))
     for view in order:
+        if view in done:  # the same seed is set before each view: a repeated one is painted alike
+            total[done[view][0]] += done[view][1]
+            count[done[view][0]] += 1
+            continue
         seen.clear()
         torch.manual_seed(60)
         painted = pipe(
@@ -172,6 +185,7 @@ def published_features(
             hit_vertices.append(first)
             hit_pixels.append(torch.full_like(first, pixel))
         which, taken = torch.cat(hit_vertices), both[:, foreground].T[torch.cat(hit_pixels)]
+        done[view] = which, taken
         total = torch.zeros((len(vertices), both.shape[0])) if total is None else total
         total[which] += taken
         count[which] += 1
@@ -184,7 +198,7 @@ def test_the_reference_is_the_published_loop(folders: dict[str, str], resolve: R
     images, seen = images_of(potato, chosen)
     _, counts = grid_directions(4)
     assert counts.tolist() == [2, 2]
-    order = [0, 1, 0, 1]  # the grid with its repeats, computed again each time
+    order = [0, 1, 0, 1]  # the grid with its repeats
     expected, count = published_features(folders, potato, chosen, images, order)
     found = compute(potato, chosen, seen, "cpu")
     assert 0.15 < (count > 0).mean() < 1
@@ -280,10 +294,18 @@ def test_calibrated_pictures(potato: Snapshot, resolve: Resolve) -> None:
 # The engine ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def engine(folders: dict[str, str]) -> StableDiffusion:
+@pytest.fixture(scope="module")
+def loaded(folders: dict[str, str]) -> StableDiffusion:
     controls = [Path(folders["depth"]), Path(folders["normal"])]
     return StableDiffusion(Path(folders["base"]), controls, device="cpu", batch=4)
+
+
+@pytest.fixture
+def engine(loaded: StableDiffusion) -> StableDiffusion:
+    """As if just loaded."""
+    loaded._sizes.clear()
+    loaded._texts.clear()
+    return loaded
 
 
 def a_look(engine: StableDiffusion, rows: int = 3) -> dict[str, Any]:
@@ -405,7 +427,7 @@ def test_noise_belongs_to_the_view() -> None:
 
 @pytest.mark.parametrize("profile", ["fast", "reference"])
 def test_neither_batch_nor_order_nor_run_matters(profile: str, resolve: Resolve, potato: Snapshot) -> None:
-    chosen = resolve(profile, views=4 if profile == "fast" else 9, steps=4)
+    chosen = resolve(profile, views=4 if profile == "fast" else 9, steps=3)
     images, _ = images_of(potato, chosen)
     images = images.take([0, 1, 2])
     part = chosen["parts"][0]
@@ -489,7 +511,7 @@ def test_progress_at_each_step_and_cancel_in_the_middle(resolve: Resolve, potato
     images, _ = images_of(potato, resolve())
     told = []
     list(Diff3F(resolve(steps=5)["parts"][0], "cpu").extract(images, lambda stage, part: told.append(part)))
-    assert len(told) >= 2 * 5  # two views at a time, five steps each
+    assert len(told) >= 2 * 5  # two views at a time, five reports each
     assert told == sorted(told)
 
     def stop(stage: str, fraction: float) -> None:
@@ -633,9 +655,24 @@ def test_models_that_are_not_there_and_where_they_are_looked_for(home: Path, fol
     assert part["layers"] == [3]
 
 
-def broken(folders: dict[str, str], tmp_path: Path, role: str) -> Path:
-    import shutil
+def test_folders_put_there_by_hand_count_as_fetched(home: Path, folders: dict[str, str]) -> None:
+    """As a machine without the hub has them: nothing is downloaded, and what is damaged is named with its fix."""
+    for role, name in models.DIFF3F.items():
+        shutil.copytree(folders[role], home / "models" / name.replace("/", "--"))
+    assert models.get("diff3f") == [home / "models" / name.replace("/", "--") for name in models.DIFF3F.values()]
+    rows = {row["name"]: row for row in models.listing()}
+    assert all(rows[name]["ok"] for name in models.DIFF3F.values())
+    unet = home / "models" / models.DIFF3F["base"].replace("/", "--") / "unet" / "diffusion_pytorch_model.safetensors"
+    unet.write_bytes(unet.read_bytes()[:-100])
+    with pytest.raises(ModelError) as caught:
+        recipe.resolve("diff3f", settings=SMALL)
+    assert caught.value.code == "model-damaged"
+    assert caught.value.fix == f"Run “meshkin models get {models.DIFF3F['base']}”."
+    rows = {row["name"]: row for row in models.listing()}
+    assert [name for name in models.DIFF3F.values() if not rows[name]["ok"]] == [models.DIFF3F["base"]]
 
+
+def broken(folders: dict[str, str], tmp_path: Path, role: str) -> Path:
     copy = tmp_path / "copy"
     shutil.copytree(folders[role], copy)
     return copy
@@ -700,6 +737,79 @@ def test_weights_that_do_not_fit_their_config(folders: dict[str, str], resolve: 
         with pytest.raises(ModelError) as caught:
             Diff3F(resolve(base=str(copy))["parts"][0], "cpu")
         assert caught.value.code == "model-wrong"
+
+
+def test_half_precision_as_the_card_prefers() -> None:
+    single, half, brain = torch.float32, torch.float16, torch.bfloat16
+    for capability in ((8, 0), (8, 9), (9, 0), (12, 0)):
+        assert devices.diffusion_precision(capability) == (brain, brain)
+    for capability in ((6, 1), (7, 0), (7, 5)):
+        assert devices.diffusion_precision(capability) == (half, single)
+    assert devices.diffusion_precision(None) == (single, single)
+    assert devices.capability(torch.device("cpu")) is None
+
+
+@pytest.mark.parametrize(("capability", "least"), [((7, 5), 0.999), ((9, 0), 0.99)])
+def test_half_precision_gives_the_features_of_single(
+    capability: tuple[int, int], least: float, resolve: Resolve, potato: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = resolve(views=2, steps=3)["parts"][0]
+    images, _ = images_of(potato, resolve(views=2))
+    exact = all_maps(Diff3F(part, "cpu").extract(images, silent))
+    stable_diffusion.load.cache_clear()
+    monkeypatch.setattr(devices, "capability", lambda device: capability)
+    half = Diff3F(part, "cpu")
+    assert next(half._sd._unet.parameters()).dtype == devices.diffusion_precision(capability)[0] != torch.float32
+    assert next(half._sd._vae.parameters()).dtype == devices.diffusion_precision(capability)[1]
+    grids = list(half.extract(images, silent))
+    stable_diffusion.load.cache_clear()
+    assert {one.dtype for batch in grids for one in batch.maps} == {torch.float32}
+    for one, two in zip(exact, all_maps(iter(grids)), strict=True):
+        similarity = functional.cosine_similarity(torch.from_numpy(one), torch.from_numpy(two), dim=1)
+        assert similarity.min() > least
+
+
+def test_dinov2_takes_fewer_pictures_where_memory_runs_out(
+    resolve: Resolve, potato: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor = Diff3F(resolve(steps=3)["parts"][0], "cpu")
+    painted = torch.randint(0, 256, (3, 3, PIXELS, PIXELS), generator=torch.Generator().manual_seed(1)).byte()
+    (expected,) = extractor._seen(painted)
+    maps, sizes = Dinov2.maps, []
+
+    def short(network: Dinov2, pictures: torch.Tensor) -> list[torch.Tensor]:
+        sizes.append(len(pictures))
+        if len(pictures) > 1:
+            raise torch.OutOfMemoryError("no memory")
+        return maps(network, pictures)
+
+    monkeypatch.setattr(Dinov2, "maps", short)
+    (found,) = extractor._seen(painted)
+    assert sizes == [3, 1, 1, 1]
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_sums_leave_a_small_card_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    card, computer = torch.device("cuda"), torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**30, 2**33))
+    assert devices.sums_device(card, 2**29) == card
+    assert devices.sums_device(card, 2**29 + 1) == computer
+    assert devices.sums_device(computer, 2**40) == computer
+
+
+def test_files_in_half_precision_as_the_hub_names_them(
+    folders: dict[str, str], resolve: Resolve, tmp_path: Path
+) -> None:
+    chosen = {}
+    for role in ("base", "depth"):
+        chosen[role] = str(tmp_path / role)
+        shutil.copytree(folders[role], tmp_path / role)
+        for file in list((tmp_path / role).rglob("*.safetensors")):
+            file.rename(file.with_suffix(".fp16.safetensors"))
+    part = resolve(**chosen, steps=2)["parts"][0]
+    plain = resolve(steps=2)["parts"][0]
+    assert part["models"]["base"]["checksum"] == plain["models"]["base"]["checksum"]
+    assert isinstance(Diff3F(part, "cpu"), Diff3F)
 
 
 def test_a_card_that_is_too_small(resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,33 @@ def choose(name: str = "auto") -> torch.device:
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """Half precision on CUDA, single elsewhere."""
+    """Of networks that only look at pictures: float16 on CUDA, which they bear on every card, single elsewhere."""
     return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def capability(device: torch.device) -> tuple[int, int] | None:
+    """The compute capability of a CUDA device; None for any other."""
+    return torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+
+
+def diffusion_precision(capability: tuple[int, int] | None) -> tuple[torch.dtype, torch.dtype]:
+    """Of a diffusion model's UNet, ControlNets and text encoder, and of its VAE, as the device prefers it.
+
+    bfloat16 where a CUDA device has it in hardware (compute capability 8.0): it has the range of single precision, so
+    that nothing overflows. Older ones have float16, in which the VAE's decoder can overflow: it stays in single
+    precision there. Anything else computes in single precision. Sums and latents are float32 everywhere.
+    """
+    if capability is None:
+        return torch.float32, torch.float32
+    return (torch.bfloat16, torch.bfloat16) if capability >= (8, 0) else (torch.float16, torch.float32)
+
+
+def sums_device(device: torch.device, size: int) -> torch.device:
+    """Where sums of ``size`` bytes are kept: on the device, or in the computer's memory where they would take more
+    than half of what is free there."""
+    if device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] // 2:
+        return device
+    return torch.device("cpu")
 
 
 def batch_size(device: torch.device, picture_bytes: int) -> int:

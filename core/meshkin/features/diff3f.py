@@ -157,8 +157,18 @@ class Diff3F:
             return found, None
         report(_STAGE, 1.0)
         painted = sd.decode(latents if part["finish"] else clean)
-        shown_large = pictures.resize(painted.float() / 255, part["dino_resolution"])
-        return [*found, *(one.float() for one in self._dinov2.maps(shown_large))], painted
+        return [*found, *self._seen(painted)], painted
+
+    def _seen(self, painted: torch.Tensor) -> list[torch.Tensor]:
+        """What DINOv2 sees in painted pictures, float32 maps."""
+        dinov2, size = self._dinov2, self._part["dino_resolution"]
+        assert dinov2 is not None
+
+        def run(rows: slice) -> list[torch.Tensor]:
+            return dinov2.maps(pictures.resize(painted[rows].float() / 255, size))
+
+        batches = [maps for _, maps in devices.in_batches(len(painted), len(painted), run, silent, "")]
+        return [torch.cat(layer).float() for layer in zip(*batches, strict=True)]
 
     def _branches(self) -> int:
         return 2 if self._part["guidance"] > 1 else 1

@@ -14,6 +14,7 @@ from scipy.sparse import csgraph
 from ..progress import Report
 from ..views import Views
 from . import surface
+from .devices import sums_device
 from .extractor import Grids
 
 DEPTH_TOLERANCE = 2e-3
@@ -69,7 +70,7 @@ def lift(
         parts: int (V,), connected part of each vertex.
         views: the N cameras.
         depth: float32 (N, H, W), as in :class:`meshkin.views.Passes`.
-        grids: the feature maps, every view in one batch; the sums stay on their device.
+        grids: the feature maps, every view in one batch; the sums stay on their device where there is room.
         channels: of each map.
         report: called after each batch; may raise Cancelled.
     """
@@ -80,7 +81,8 @@ def lift(
     done = 0
     for batch in grids:
         if total is None:
-            total = torch.zeros((len(points), int(starts[-1])), dtype=torch.float32, device=batch.maps[0].device)
+            place = sums_device(batch.maps[0].device, 4 * len(points) * int(starts[-1]))
+            total = torch.zeros((len(points), int(starts[-1])), dtype=torch.float32, device=place)
         for row, view in enumerate(batch.views):
             places = views.project(view, points)[0] / views.resolution
             for start, one in zip(starts[:-1], batch.maps, strict=True):
@@ -239,13 +241,13 @@ def _add_samples(
     visible = np.flatnonzero(weights)
     for first in range(0, len(visible), _BLOCK):
         rows = visible[first : first + _BLOCK]
-        at = torch.from_numpy((places[rows] * 2 - 1).astype(np.float32)).to(total.device)
+        at = torch.from_numpy((places[rows] * 2 - 1).astype(np.float32)).to(grid.device)
         sample = torch.nn.functional.grid_sample(
             source, at[None, None], mode="bilinear", padding_mode="border", align_corners=False
         )[0, :, 0].T
         sample = torch.nn.functional.normalize(torch.nan_to_num(sample, 0.0, 0.0, 0.0), dim=1)
-        sample *= torch.from_numpy(weights[rows]).to(total.device)[:, None]
-        total[:, start:end].index_add_(0, torch.from_numpy(rows).to(total.device), sample)
+        sample *= torch.from_numpy(weights[rows]).to(grid.device)[:, None]
+        total[:, start:end].index_add_(0, torch.from_numpy(rows).to(total.device), sample.to(total.device))
 
 
 def _normalise(features: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ class SdDino:
             step = part["step"]
             noise = Noise.draw(self._seeds(images), (latents.shape[-2], latents.shape[-1])).start
             latents = sd.add_noise(latents, noise, step)
-        words = part["template"].format(part["prompt"]) if "{}" in part["template"] else part["template"]
+        words = part["template"].replace("{}", part["prompt"])
         text = sd.encode_text(words)
         _, maps = sd.evaluate(latents, step, text, taps=list(part["taps"]), predict=False)
         if self._dinov2 is not None:

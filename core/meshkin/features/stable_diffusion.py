@@ -93,7 +93,8 @@ class StableDiffusion:
 
     Attributes:
         device: where it runs.
-        dtype: half precision on CUDA, single elsewhere. Latents and taps are float32 throughout.
+        dtype: of UNet, ControlNets and text encoder, see :func:`meshkin.features.devices.diffusion_precision`.
+            Latents and taps are float32 throughout.
         scale: pixels along a latent's cell.
 
     Raises:
@@ -115,11 +116,11 @@ class StableDiffusion:
 
         _quieten()
         self.device = devices.choose(device)
-        self.dtype = devices.precision(self.device)
+        self.dtype, self._vae_dtype = devices.diffusion_precision(devices.capability(self.device))
         load = self._load
         self._text_encoder = load(transformers.CLIPTextModel, folder / "text_encoder", attn_implementation="sdpa")
         self._tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        self._vae = load(diffusers.AutoencoderKL, folder / "vae")
+        self._vae = load(diffusers.AutoencoderKL, folder / "vae", self._vae_dtype)
         self._unet = load(diffusers.UNet2DConditionModel, unet or folder / "unet")
         self._controls = [load(diffusers.ControlNetModel, one) for one in controls]
         self._scheduler = diffusers.DDIMScheduler.from_config(
@@ -168,7 +169,7 @@ class StableDiffusion:
         """
 
         def run(rows: slice) -> torch.Tensor:
-            found = self._vae.encode(self._images(pictures[rows]) * 2 - 1).latent_dist
+            found = self._vae.encode(self._images(pictures[rows], self._vae_dtype) * 2 - 1).latent_dist
             if noise is None:
                 return found.mean.float()
             return found.mean.float() + found.std.float() * noise[rows].to(self.device)
@@ -181,7 +182,7 @@ class StableDiffusion:
         """Pictures of clean latents (n, 4, h, w): uint8 (n, 3, 8 h, 8 w), RGB."""
 
         def run(rows: slice) -> torch.Tensor:
-            scaled = (latents[rows].to(self.device) / self._vae.config.scaling_factor).to(self.dtype)
+            scaled = (latents[rows].to(self.device) / self._vae.config.scaling_factor).to(self._vae_dtype)
             picture = self._vae.decode(self._last(scaled)).sample.float() / 2 + 0.5
             return (picture.clamp(0, 1) * 255).round().to(torch.uint8)
 
@@ -235,7 +236,7 @@ class StableDiffusion:
             middle: torch.Tensor | None = None
             for network, pictures, scale in zip(self._controls, controls, scales, strict=True):
                 which = torch.arange(rows.start, rows.stop) % len(pictures)
-                images = self._images(pictures[which])
+                images = self._images(pictures[which], self.dtype)
                 more, centre = network(sample, step, text[rows], images, scale, return_dict=False)
                 down = [one + two for one, two in zip(down, more, strict=True)] if down else list(more)
                 middle = centre if middle is None else middle + centre
@@ -339,20 +340,20 @@ class StableDiffusion:
 
     def _picture_bytes(self, pictures: torch.Tensor) -> int:
         pixels = pictures.shape[2] * pictures.shape[3]
-        return int(pixels * self._vae.config.block_out_channels[0] * self.dtype.itemsize * _VAE_ROW)
+        return int(pixels * self._vae.config.block_out_channels[0] * self._vae_dtype.itemsize * _VAE_ROW)
 
-    def _images(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self._last(pictures.to(self.device, self.dtype))
+    def _images(self, pictures: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        return self._last(pictures.to(self.device, dtype))
 
     @staticmethod
     def _last(images: torch.Tensor) -> torch.Tensor:
         return images.contiguous(memory_format=torch.channels_last)
 
-    def _load(self, kind: Any, folder: Path, **more: Any) -> Any:
-        """One network, in our precision, still on the CPU."""
+    def _load(self, kind: Any, folder: Path, dtype: torch.dtype | None = None, **more: Any) -> Any:
+        """One network, in our precision unless told otherwise, still on the CPU."""
         variant = "fp16" if ".fp16." in weights_file(folder).name else None
         wanted = {"use_safetensors": True, "local_files_only": True, "variant": variant, "output_loading_info": True}
-        precision = {"dtype" if more else "torch_dtype": self.dtype}
+        precision = {"dtype" if more else "torch_dtype": dtype or self.dtype}
         try:
             network, found = kind.from_pretrained(folder, **wanted, **precision, **more)
         except (OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
