@@ -356,6 +356,25 @@ class MESHKIN_OT_motion(_SceneJob):
         return workflow.motion(settings.source, settings.target)
 
 
+class MESHKIN_OT_pose(_Transfer):
+    """Bring the target into the pose that the source has now, without any rig, as a new shape key"""
+
+    bl_idname = "meshkin.pose"
+    bl_label = "Pose"
+
+    threshold: properties.threshold()
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        return ""
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.pose(settings.source, settings.target, _options(context, threshold=self.threshold))
+
+
 class MESHKIN_OT_select_inpainted(_Explained, bpy.types.Operator):
     """Select the target's vertices whose weights were inpainted, not taken from the source"""
 
@@ -592,6 +611,7 @@ CLASSES: list[type] = [
     MESHKIN_OT_transfer_armature,
     MESHKIN_OT_build_armature,
     MESHKIN_OT_motion,
+    MESHKIN_OT_pose,
     MESHKIN_OT_select_inpainted,
     MESHKIN_OT_cancel,
     MESHKIN_OT_swap,

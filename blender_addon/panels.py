@@ -100,6 +100,7 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
         row.operator("meshkin.transfer_armature", icon="ARMATURE_DATA")
         row.operator("meshkin.motion", text="", icon="ACTION")
         row.operator("meshkin.build_armature", text="", icon="OUTLINER_OB_ARMATURE")
+        column.operator("meshkin.pose", icon="POSE_HLT").threshold = settings.threshold
         column.operator("meshkin.transfer_attributes", icon="SPREADSHEET")
 
         shown = status.colours_shown()

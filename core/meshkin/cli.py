@@ -172,6 +172,43 @@ def _transfer(arguments: argparse.Namespace) -> Answer:
     return [*report.lines(), f"Saved as {arguments.output}."], {"output": str(arguments.output), **_told(report)}
 
 
+def _pose(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import blend
+
+    blend.open_file(arguments.file)
+    source, target = blend.find(arguments.source), blend.find(arguments.target)
+    options = _options(arguments)
+    if arguments.through:
+        options = dataclasses.replace(options, through=blend.find(arguments.through))
+    return _saved(arguments, _drive(workflow.pose(source, target, options)))
+
+
+def _motion(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import blend
+
+    blend.open_file(arguments.file)
+    return _saved(arguments, _drive(workflow.motion(blend.find(arguments.source), blend.find(arguments.target))))
+
+
+def _build_armature(arguments: argparse.Namespace) -> Answer:
+    from . import workflow
+    from .scene import blend
+
+    blend.open_file(arguments.file)
+    options = workflow.Options(groups=arguments.groups, pattern=arguments.pattern)
+    return _saved(arguments, _drive(workflow.build_armature(blend.find(arguments.target), options)))
+
+
+def _saved(arguments: argparse.Namespace, report: Any) -> Answer:
+    """Save the open file with what a job has done to it."""
+    from .scene import blend
+
+    blend.save_file(arguments.output)
+    return [*report.lines(), f"Saved as {arguments.output}."], {"output": str(arguments.output), **_told(report)}
+
+
 def _doctor(arguments: argparse.Namespace) -> Answer:
     checks = _drive(doctor.examine())
     lines = []
@@ -305,6 +342,29 @@ def _parser() -> argparse.ArgumentParser:
         "--nearness", default="auto", choices=("auto", "always", "never"), help="weights from the nearest point"
     )
     _feature_arguments(one)
+    one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
+
+    one = _command(commands, "pose", _pose, "one object into another's pose, as a shape key", needs_blender=True)
+    one.add_argument("file", type=Path, metavar="FILE.blend")
+    one.add_argument("--source", required=True, metavar="OBJECT")
+    one.add_argument("--target", required=True, metavar="OBJECT")
+    one.add_argument("--through", default="", metavar="OBJECT", help="match by way of this reference of a set")
+    one.add_argument("--threshold", type=float, default=0.4, help="confidence from which the match is relied on")
+    _guidance_arguments(one)
+    _feature_arguments(one)
+    one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
+
+    one = _command(commands, "motion", _motion, "one armature's action, played by another", needs_blender=True)
+    one.add_argument("file", type=Path, metavar="FILE.blend")
+    one.add_argument("--source", required=True, metavar="OBJECT", help="an armature, or what it poses")
+    one.add_argument("--target", required=True, metavar="OBJECT", help="another with bones of the same names")
+    one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
+
+    one = _command(commands, "build-armature", _build_armature, "bones from vertex groups alone", needs_blender=True)
+    one.add_argument("file", type=Path, metavar="FILE.blend")
+    one.add_argument("--target", required=True, metavar="OBJECT")
+    one.add_argument("--groups", default="deform", choices=("deform", "all", "active"))
+    one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
     one.add_argument("--output", type=Path, required=True, metavar="OUT.blend")
 
     _command(commands, "doctor", _doctor, "what is there, what is missing, what mends it")

@@ -28,6 +28,7 @@ from .scene import armature as armatures
 from .scene import attributes, look, matches, materials, passes, sheets, surface_colours, weights
 from .scene import motion as motions
 from .scene import pairs as point_pairs
+from .scene import payloads as written
 from .scene import snapshot as snapshots
 from .scene.objects import FEATURES_PROPERTY, Handle, described
 from .snapshot import Snapshot
@@ -533,6 +534,43 @@ def _take_motion_back(armature: bpy.types.Object, action: bpy.types.Action | Non
         motions.remove(made)
     for constraint in muted:
         constraint.mute = False
+
+
+def pose(source: bpy.types.Object, target: bpy.types.Object, options: Options = Options()) -> Job:
+    """Bring the target into the pose that the source has now, without any rig, as a new shape key that is switched on.
+
+    Its other shape keys stay. ``options.threshold`` is the confidence from which the map is relied on.
+    ``data["shape_key"]`` is the key's name. Raises as :func:`match`.
+    """
+    snapshots.check_writable(target)
+    with _job_folder() as folder:
+        made = yield from _match(source, target, options, folder)
+        one, two = made.source, made.target
+        own, _ = written.own_shape(two.handle.get(), two.snapshot)
+        one.snapshot.save(folder / "source.npz")
+        own.save(folder / "own.npz")
+        _save(folder / "original.npy", two.snapshot.original)
+        arguments = {"map": made.map, "threshold": options.threshold, "output": str(folder / "posed.npz")}
+        arguments |= {name: str(folder / f"{name}.npz") for name in ("source", "own")}
+        result = yield from client.shared().run("pose", {**arguments, "original": str(folder / "original.npy")})
+        found = _arrays(Path(result["output"]))
+        obj = two.handle.get()
+        snapshots.check_writable(obj)
+        snapshots.check_unchanged(obj, two.snapshot)
+        offsets = found["vertices"].astype(np.float64) - own.vertices
+        said = [written.write_shape_key(obj, f"Pose of {one.handle.name}", offsets, value=1.0)]
+        made.remember()
+    said.append(
+        f"The match was relied on at {found['known'].mean():.0%} of the vertices; "
+        f"edges became {float(found['stretch']):.1%} longer or shorter on average."
+    )
+    if rig := weights.armature_of(obj):
+        said.append(f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose to see the key alone.")
+    return Report(
+        f"“{obj.name}” stands as “{one.handle.name}” does.",
+        said,
+        {"map": made.map, "shape_key": obj.data.shape_keys.key_blocks[-1].name, "stretch": float(found["stretch"])},
+    )
 
 
 def get_models(options: Options = Options(), name: str = "embedded") -> Job:

@@ -51,8 +51,10 @@ def shape_keys(obj: bpy.types.Object) -> list[tuple[str, NDArray[np.float32]]]:
     ]
 
 
-def write_shape_key(obj: bpy.types.Object, name: str, offsets: NDArray[np.floating]) -> str:
+def write_shape_key(obj: bpy.types.Object, name: str, offsets: NDArray[np.floating], value: float = 0.0) -> str:
     """Add a shape key that moves the own vertices by ``offsets`` (W, 3), world axes; says what was done.
+
+    Others, and which one is active, stay; ``value`` is how far it is switched on.
 
     Raises InputError ``mesh-changed``, and as :func:`meshkin.scene.snapshot.check_writable`.
     """
@@ -67,6 +69,7 @@ def write_shape_key(obj: bpy.types.Object, name: str, offsets: NDArray[np.floati
     base = _places(obj.data.shape_keys.reference_key)
     key.data.foreach_set("co", (base + local).astype(np.float32).ravel())
     key.relative_key = obj.data.shape_keys.reference_key
+    key.value = value
     obj.data.update()
     return f"Shape key: “{key.name}”."
 

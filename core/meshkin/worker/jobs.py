@@ -325,6 +325,22 @@ def fit_joints(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, **{name: np.asarray(value) for name, value in vars(fitted).items()})
 
 
+def pose(arguments: Arguments, report: Report) -> Result:
+    """Bring the target's own mesh into the source's pose.
+
+    Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
+    vertices' numbers among the map's), ``threshold``. Output: the fields of :class:`meshkin.transfer.pose.Posed`.
+    """
+    from ..transfer.pose import pose as bring
+
+    found = Match.load(Path(arguments["map"])).to_source
+    rows = _read(arguments["original"])
+    fields = {name: getattr(found, name)[rows] for name in type(found).__dataclass_fields__}
+    source, own = (Snapshot.load(Path(arguments[name])) for name in ("source", "own"))
+    posed = bring(source, own, type(found)(**fields), arguments["threshold"], report)
+    return _output(arguments, **{name: np.asarray(value) for name, value in vars(posed).items()})
+
+
 def transfer_texture(arguments: Arguments, report: Report) -> Result:
     """Bake the source's ``images`` ([slot, file] pairs) into the target's UV map: ``pixels`` (size, size, 4)."""
     from ..transfer.texture import transfer_texture as bake
@@ -455,6 +471,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "weights": transfer_weights,
     "joints": fit_joints,
     "skeleton": extract_skeleton,
+    "pose": pose,
     "texture": transfer_texture,
     "bake": bake_materials,
     "unwrap": unwrap,
