@@ -242,7 +242,7 @@ def match(source: bpy.types.Object, target: bpy.types.Object, options: Options =
     """
     with _job_folder() as folder:
         snapshots.check_writable(target)
-        made = yield from _match(source, target, options, folder)
+        made = yield from _match(Handle.of(source), Handle.of(target), options, folder)
         found = Match.load(Path(made.map))
         colours = yield from _colours([made.source, made.target], options, folder)
         _write_matches([made], [found], colours)
@@ -436,17 +436,18 @@ def transfer(
         )
     for obj in (target, *options.also):
         snapshots.check_writable(obj)
+    ends = Handle.of(source), Handle.of(target)
     also = tuple(Handle.of(obj) for obj in options.also if obj not in (source, target))
     wanted = [name for name in TRANSFERS if name in what]
     for name in wanted:
         check, _ = _CARRIERS[name]
         check(source, target, options)
     with _job_folder() as folder:
-        worn = "weights" in wanted and (yield from _worn(source, target, options, folder))
+        worn = "weights" in wanted and (yield from _worn(*ends, options, folder))
         if worn and set(wanted) <= {"weights", "armature"}:
-            made = _Found(_undescribed(source), _undescribed(target), "")
+            made = _Found(_undescribed(ends[0]), _undescribed(ends[1]), "")
         else:
-            made = yield from _match(source, target, options, folder)
+            made = yield from _match(*ends, options, folder)
         one, two = made.source, made.target
         for end, name in ((one, "source"), (two, "target")):
             end.snapshot.save(folder / f"{name}.npz")
@@ -747,13 +748,10 @@ def _match_photo(
 # Match -----------------------------------------------------------------------------------------------------------
 
 
-def _match(
-    source: bpy.types.Object, target: bpy.types.Object, options: Options, folder: Path
-) -> Generator[Progress, None, _Found]:
+def _match(one: Handle, two: Handle, options: Options, folder: Path) -> Generator[Progress, None, _Found]:
     """Both objects' features and their map in the cache, made directly or through a third object."""
-    if source == target:
+    if one == two:
         raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
-    one, two = Handle.of(source), Handle.of(target)
     if options.through is None:
         return (yield from _match_directly(one, two, options, folder))
     centre = Handle.of(options.through)
@@ -831,21 +829,19 @@ def _guidance(made: _Found) -> list[str]:
     return pairs + (["It is flipped: the mirrored answer was taken."] if made.flip else [])
 
 
-def _undescribed(obj: bpy.types.Object) -> _Described:
+def _undescribed(handle: Handle) -> _Described:
     """An object whose features are not needed."""
-    return _Described(Handle.of(obj), snapshots.take(obj).check(), "", "", {})
+    return _Described(handle, snapshots.take(handle.get()).check(), "", "", {})
 
 
-def _worn(
-    source: bpy.types.Object, target: bpy.types.Object, options: Options, folder: Path
-) -> Generator[Progress, None, bool]:
+def _worn(source: Handle, target: Handle, options: Options, folder: Path) -> Generator[Progress, None, bool]:
     """Whether weights are to come from the nearest point: chosen so, or the target lies on the source."""
     if options.nearness != "auto" or options.way == "features":
         return options.nearness == "always"
     arguments = {}
-    for name, obj in (("source", source), ("target", target)):
+    for name, handle in (("source", source), ("target", target)):
         arguments[name] = str(folder / f"{name}-place.npz")
-        snapshots.take(obj).check().save(folder / f"{name}-place.npz")
+        snapshots.take(handle.get()).check().save(folder / f"{name}-place.npz")
     return bool((yield from client.shared().run("worn", arguments))["worn"])
 
 
@@ -1084,11 +1080,17 @@ _CARRIERS: dict[str, tuple[_Check, _Carry]] = {
 
 @contextlib.contextmanager
 def _job_folder() -> Iterator[Path]:
-    """A folder for one job's bulk data, gone afterwards."""
+    """A folder for one job's bulk data, gone afterwards.
+
+    Raises InputError ``object-gone`` for whatever the job holds of Blender's data and was deleted meanwhile.
+    """
     with readable_failure(Path(tempfile.gettempdir()), "making a folder in"):
         folder = Path(tempfile.mkdtemp(prefix="meshkin-"))
     try:
         yield folder
+    except ReferenceError as error:
+        what = "An object, material or image of this job was deleted while it ran."
+        raise InputError("object-gone", what, "Start the job again.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

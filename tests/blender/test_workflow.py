@@ -24,6 +24,8 @@ from meshkin.surface_map import Match
 from meshkin.worker import client
 
 GEOMETRIC = workflow.Options(features="geometric", texture_size=256)
+MATCHED = workflow.Options(features="geometric", nearness="never")
+"""Through the match, also where the two creatures stand in one another."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -299,7 +301,7 @@ def test_a_target_changed_while_the_job_runs_is_left_alone() -> None:
     paint(source)
 
     def job() -> workflow.Job:
-        for progress in workflow.transfer(source, target, ["weights"], GEOMETRIC):
+        for progress in workflow.transfer(source, target, ["weights"], MATCHED):
             if progress.stage == "Comparing features":
                 target.data.vertices[0].co.x = 3
             yield progress
@@ -308,10 +310,11 @@ def test_a_target_changed_while_the_job_runs_is_left_alone() -> None:
     refused(job(), InputError, "mesh-changed")
 
 
-def test_a_target_deleted_while_the_job_runs() -> None:
+@pytest.mark.parametrize("options", [GEOMETRIC, MATCHED], ids=["worn", "matched"])
+def test_a_target_deleted_while_the_job_runs(options: workflow.Options) -> None:
     source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
     paint(source)
-    running = workflow.transfer(source, target, ["weights"], GEOMETRIC)
+    running = workflow.transfer(source, target, ["weights"], options)
     next(running)
     bpy.data.objects.remove(target)
     with pytest.raises(InputError) as caught:
@@ -329,7 +332,7 @@ def stages_of(make: Callable[[], workflow.Job]) -> list[str]:
 @pytest.mark.slow
 def test_a_worker_killed_in_any_stage_is_reported_and_replaced(home: Path, small_model: str) -> None:
     options = workflow.Options(
-        features="dinov2+geometric", model=small_model, layers=(2,), views=3, resolution=112, texture_size=64
+        features="dinov2+geometric", model=small_model, layers=(2,), views=3, resolution=112, nearness="never"
     )
     cache = home / "killed"
     with pytest.MonkeyPatch.context() as patch:
