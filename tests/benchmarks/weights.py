@@ -3,7 +3,8 @@
     python tests/benchmarks/weights.py [--data FOLDER] [--work FOLDER] [--blender PYTHON] [--only PART …]
 
 Runs in the worker's environment with Anny (PyPI ``anny``) added; ``--blender`` is a Python that has ``bpy``. The data
-folder (``MESHKIN_TEST_DATA``) holds ``makehuman``; what is not there is left out. Prints results/weights.txt.
+folder (``MESHKIN_TEST_DATA``) holds ``makehuman`` and ``characters``; what is not there is left out. Prints
+results/weights.txt.
 
 The truth: an analytic figure of capsules with clothes at a distance; MakeHuman's body, whose proxies and clothes are
 given by exact barycentric rows; and people by Anny, who share one rig and one set of weights, at other topologies.
@@ -44,6 +45,7 @@ from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match
 from meshkin.transfer.biharmonic import inpaint
 from meshkin.transfer.joints import Bones, fit_joints
+from meshkin.transfer.pose import pose
 from meshkin.transfer.weights import transfer_weights
 from meshkin.transfer.worn import closest, is_worn
 
@@ -321,6 +323,57 @@ def armatures(cases: list[Case], scenes: Path) -> list[str]:
     return [*lines, f"  {'mean':32}{np.mean(means):8.2f}", ""] if means else []
 
 
+def poses(cases: list[Case], scenes: Path) -> list[str]:
+    """The source brought into each target's pose through MeshKin's maps, without a rig, and posed by its true bones."""
+    lines = [f"{'poses as shape keys':34}{'before':>8}{'mean':>8}{'worst':>8}  edges longer or shorter  seconds"]
+    for case in cases:
+        if not case.match or case.rig is None:
+            continue
+        found = Match.load(scenes / f"{case.part}-{case.name}.map.npz")
+        parents, wanted = case.rig
+        rest = case.extra["source_bones"]
+        turns = wanted.copy()  # the target's orientations, the source's lengths
+        for bone, parent in enumerate(parents.tolist()):
+            step = rest[parent, :3, :3].T @ (rest[bone, :3, 3] - rest[parent, :3, 3])
+            at = rest[bone, :3, 3] if parent < 0 else turns[parent, :3, 3] + turns[parent, :3, :3] @ step
+            turns[bone, :3, 3] = at
+        vertices = case.source.vertices.astype(np.float64)
+        true = skeleton.skin(vertices, case.weights, rest, turns)
+        start = time.perf_counter()
+        posed = pose(case.target, case.source, found.to_target)
+        seconds = time.perf_counter() - start
+        before, error = (
+            100 * np.linalg.norm(laid_over(points, true) - true, axis=1) / np.ptp(vertices[:, 2])
+            for points in (vertices, posed.vertices.astype(np.float64))
+        )
+        lines.append(
+            f"  {case.name:32}{before.mean():8.2f}{error.mean():8.2f}{error.max():8.2f}"
+            f"{posed.stretch:12.1%}{seconds:22.1f}"
+        )
+    return [*lines, ""] if len(lines) > 1 else []
+
+
+def laid_over(points: Array, others: Array) -> Array:
+    """Points turned and moved to where they lie nearest to others."""
+    turn, _ = Rotation.align_vectors(others - others.mean(axis=0), points - points.mean(axis=0))
+    moved: Array = turn.apply(points - points.mean(axis=0)) + others.mean(axis=0)
+    return moved
+
+
+ANIMALS = ("Horse-v7", "Cow-v3", "Deer-v4", "Alpaca-v1", "Husky-v9", "ShibaInu-v10", "Wolf-v12", "Fox-v6")
+"""Pairs, source first, whose armatures have bones of the same names."""
+
+
+def animals(arguments: argparse.Namespace) -> None:
+    """Armatures fitted to other animals against their own, hundredths of the height; bones that move something only."""
+    data = arguments.data / "characters"
+    if data.exists():
+        print(f"{'armatures of animals':34}{'mean':>8}{'median':>8}{'worst':>8}  bones, the worst", flush=True)
+        script = str(Path(__file__).with_name("weights_scene.py"))
+        subprocess.run([arguments.blender, script, "--animals", str(data), *ANIMALS], check=True)
+        print()
+
+
 def speed() -> list[str]:
     """How long it takes after the match, 60 bones, a fifth of the vertices inpainted."""
     lines = []
@@ -353,11 +406,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--work", type=Path, default=Path("/tmp/meshkin-weights"))
     parser.add_argument("--blender", default=str(ROOT / ".environments" / "bpy-5.2" / "bin" / "python"))
-    parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--only", nargs="*", choices=[*PARTS, "animals"], default=[*PARTS, "animals"])
     arguments = parser.parse_args()
     scenes = arguments.work / "scenes"
     scenes.mkdir(parents=True, exist_ok=True)
-    cases = [case for part in arguments.only for case in PARTS[part](arguments)]
+    cases = [case for part in arguments.only if part in PARTS for case in PARTS[part](arguments)]
     for case in cases:
         path = scenes / f"{case.part}-{case.name}.npz"
         if not path.exists():
@@ -383,7 +436,10 @@ def main() -> None:
             print(f"  {case.name:32}" + "".join(cells(one) for one in measured) + f"{seconds:9.2f}{chosen}", flush=True)
         mean = [{key: float(np.mean([row[m][key] for row in rows])) for key in rows[0][m]} for m in range(3)]
         print(f"  {'mean':32}" + "".join(cells(one) for one in mean) + "\n")
-    print("\n".join([*armatures(cases, scenes), *speed()]))
+    print("\n".join([*armatures(cases, scenes), *poses(cases, scenes)]))
+    if "animals" in arguments.only:
+        animals(arguments)
+    print("\n".join(speed()))
 
 
 def cells(measured: dict[str, float]) -> str:

@@ -1,14 +1,20 @@
 """The part of ``weights.py`` that needs Blender: Blender's own Data Transfer, and MeshKin's maps.
 
-    python weights_scene.py FOLDER        (a Python that has bpy)
+    python weights_scene.py FOLDER                    (a Python that has bpy)
+    python weights_scene.py --animals DATA A.glb B.glb …
 
 For every FOLDER/NAME.npz (``sv, sf, sw`` source vertices, faces, weights; ``tv, tf`` the target's; ``match``) writes
 FOLDER/NAME.transfer.npy, the weights by Data Transfer (nearest face interpolated), and, if ``match`` is set,
 FOLDER/NAME.map.npz.
+
+With ``--animals`` the armature of each first animal is fitted to the second, whose bones have the same names: prints
+how far the joints are from its own.
 """
 
 from __future__ import annotations
 
+import argparse
+import logging
 import os
 import shutil
 import sys
@@ -22,6 +28,7 @@ import numpy as np
 
 from meshkin import workflow
 from meshkin.progress import finish
+from meshkin.scene import weights
 from meshkin.worker import client
 
 
@@ -34,12 +41,12 @@ def add(name: str, vertices: Any, faces: Any) -> bpy.types.Object:
     return obj
 
 
-def data_transfer(source: bpy.types.Object, target: bpy.types.Object, weights: Any, align: bool) -> Any:
+def data_transfer(source: bpy.types.Object, target: bpy.types.Object, rows: Any, align: bool) -> Any:
     """Blender's modifier of that name on a copy of the target, aligned by bounding boxes if asked."""
-    for bone in range(weights.shape[1]):
+    for bone in range(rows.shape[1]):
         group = source.vertex_groups.new(name=str(bone))
-        for vertex in np.flatnonzero(weights[:, bone]):
-            group.add([int(vertex)], float(weights[vertex, bone]), "REPLACE")
+        for vertex in np.flatnonzero(rows[:, bone]):
+            group.add([int(vertex)], float(rows[vertex, bone]), "REPLACE")
     copy = bpy.data.objects.new("copy", target.data.copy())
     bpy.context.scene.collection.objects.link(copy)
     if align:
@@ -59,7 +66,7 @@ def data_transfer(source: bpy.types.Object, target: bpy.types.Object, weights: A
     modifier.vert_mapping = "POLYINTERP_NEAREST"
     bpy.context.view_layer.update()
     mesh = copy.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
-    found = np.zeros((len(mesh.vertices), weights.shape[1]), np.float32)
+    found = np.zeros((len(mesh.vertices), rows.shape[1]), np.float32)
     for index, vertex in enumerate(mesh.vertices):
         for one in vertex.groups:
             found[index, one.group] = one.weight
@@ -88,10 +95,65 @@ def main(folder: Path) -> None:
     client.stop()
 
 
+def animal(path: Path) -> bpy.types.Object:
+    """The skinned mesh of a file, in its rest pose."""
+    before = set(bpy.data.objects)
+    bpy.ops.import_scene.gltf(filepath=str(path))
+    new = set(bpy.data.objects) - before
+    for obj in new:
+        if obj.type == "ARMATURE":
+            obj.animation_data_clear()
+            for bone in obj.pose.bones:
+                bone.matrix_basis.identity()
+    obj = max((one for one in new if weights.armature_of(one)), key=lambda one: len(one.data.vertices))
+    obj.name = path.stem
+    return obj
+
+
+def joints(obj: bpy.types.Object) -> dict[str, Any]:
+    """Where the bones that move the object begin, by name, in the world."""
+    rig = weights.armature_of(obj)
+    used = {one.group for vertex in obj.data.vertices for one in vertex.groups if one.weight > 0}
+    names = {group.name for group in obj.vertex_groups if group.index in used}
+    bones = [bone for bone in rig.data.bones if bone.name in names]
+    return {bone.name: np.array(rig.matrix_world @ bone.head_local) for bone in bones}
+
+
+def compare_animals(data: Path, names: list[str]) -> None:
+    logging.disable(logging.INFO)  # the importer's
+    features = os.environ.get("WEIGHTS_FEATURES", "auto")
+    means = []
+    for one, two in zip(names[::2], names[1::2], strict=True):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        source, target = (animal(next(data.rglob(f"{name}.glb"))) for name in (one, two))
+        bpy.context.view_layer.update()
+        true, used = joints(target), joints(source)
+        height = float(target.dimensions[2])
+        finish(workflow.transfer(source, target, ["armature"], workflow.Options(features=features)))
+        bpy.context.view_layer.update()
+        rig = weights.armature_of(target)
+        shared = [name for name in true if name in used]
+        heads = np.array([rig.matrix_world @ rig.data.bones[name].head_local for name in shared])
+        error = 100 * np.linalg.norm(heads - np.array([true[name] for name in shared]), axis=1) / height
+        means.append(error.mean())
+        worst = shared[int(error.argmax())]
+        print(f"  {f'{one} -> {two}':32}{error.mean():8.2f}{np.median(error):8.2f}{error.max():8.2f}"
+              f"{len(shared):7}  {worst}", flush=True)  # fmt: skip
+    print(f"  {'mean':32}{np.mean(means):8.2f}", flush=True)
+    client.stop()
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="*")
+    parser.add_argument("--animals", type=Path, metavar="DATA")
+    chosen = parser.parse_args()
     status = 0
     try:
-        main(Path(sys.argv[-1]))
+        if chosen.animals:
+            compare_animals(chosen.animals, chosen.folder)
+        else:
+            main(Path(chosen.folder[0]))
     except BaseException:
         traceback.print_exc()
         status = 1
