@@ -23,8 +23,8 @@ from meshkin.features.surface import vertex_areas
 from meshkin.matching.geometry import surface_area
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.sampling import sample
 from meshkin.transfer.texels import dilate, texel_map
-from meshkin.transfer.texture import sample
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "benchmarks"))
 from measures import geodesics, orientation_share, psnr, share_on_wrong_side, share_within
