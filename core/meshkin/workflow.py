@@ -545,7 +545,7 @@ def pose(source: bpy.types.Object, target: bpy.types.Object, options: Options = 
     """
     snapshots.check_writable(target)
     with _job_folder() as folder:
-        made = yield from _match(source, target, options, folder)
+        made = yield from _match(Handle.of(source), Handle.of(target), options, folder)
         one, two = made.source, made.target
         own, _ = written.own_shape(two.handle.get(), two.snapshot)
         one.snapshot.save(folder / "source.npz")
