@@ -189,3 +189,24 @@ def test_telling_the_sides_can_be_cancelled() -> None:
 
     with pytest.raises(Cancelled):
         match(source, source, features, features, ones, ones, report)
+
+
+def test_functions_go_together_by_energy_not_by_number() -> None:
+    """One shape has ten smooth functions more, of a part that the other lacks."""
+    energies = np.arange(1.0, 101)
+    more = np.sort(np.concatenate((energies, np.linspace(0.5, 5, 10))))
+    assert spectral.matching_counts((energies, energies), 20) == (20, 20)
+    assert spectral.matching_counts((energies, more), 20) == (20, 30)
+    assert spectral.matching_counts((more, energies), 20) == (30, 20)
+    assert spectral.matching_counts((energies, np.full(100, 1e-3)), 20) == (20, 40)
+
+
+def test_bending_is_nearly_isometric_and_stretching_is_not() -> None:
+    def energies(shape: Snapshot) -> Floats:
+        return spectral.shape(shape.vertices, shape.faces)[0].energies
+
+    plain, bent = beast(64, 0.0, 0.1)[0], beast(64, 0.3, 0.1)[0]
+    wide = shapes.snapshot(plain.vertices * (2.5, 1, 1), plain.faces)
+    assert spectral.isometry((energies(plain), energies(plain))) == 1
+    assert spectral.isometry((energies(plain), energies(bent))) > 0.8
+    assert spectral.isometry((energies(plain), energies(wide))) < 0.3
