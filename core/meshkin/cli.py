@@ -406,7 +406,7 @@ def _guidance_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", default="auto", metavar="NAME", help="extractor, or several joined by +")
-    parser.add_argument("--model", default="", help="folder or hub id of dinov2's model")
+    parser.add_argument("--model", default="", help="folder or hub id of the first extractor's model")
     parser.add_argument("--layers", default="", help="blocks of that model to read, as in 9,11")
     parser.add_argument("--views", type=int, default=0, help="number of evenly spread views")
     parser.add_argument("--rings", default="", help="rings of views instead: ELEVATION:COUNT,… in degrees")
@@ -419,8 +419,8 @@ def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt", default="", help="what the object is, for diff3f; default: its name")
     parser.add_argument("--negative-prompt", default="", help="what diff3f is not to paint")
     parser.add_argument("--profile", default="", choices=("", "fast", "reference"), help="of diff3f")
-    parser.add_argument("--seed", type=int, help="of diff3f's noise")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of diff3f, as JSON")
+    parser.add_argument("--seed", type=int, help="of the noise of diff3f and sd_dino")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of diff3f or sd_dino, as JSON")
     parser.add_argument("--online", action="store_true", help="models may be fetched from the hub")
     parser.add_argument("--pictures", default="", metavar="FOLDER", help="save the rendered views as pictures")
 

@@ -104,7 +104,8 @@ class Options:
         negative_prompt: what not to paint; "" for the profile's.
         profile: of ``diff3f``, "fast" or "reference"; "" for the first.
         seed: of ``diff3f``'s noise; None for the profile's.
-        settings: more of ``diff3f``'s parameters by name, see :mod:`meshkin.features.profiles`.
+        settings: more of the parameters of ``diff3f`` or ``sd_dino`` by name, see :mod:`meshkin.features.profiles` and
+            :mod:`meshkin.features.single_pass`.
     """
 
     features: str = "auto"

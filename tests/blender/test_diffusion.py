@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ import bpy
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from test_photo import egg, error, taken
 
-from meshkin import workflow
+from meshkin import cli, workflow
 from meshkin.errors import InputError, MeshKinError, ModelError
+from meshkin.photo_map import PhotoMap
 from meshkin.progress import Progress, finish
 from meshkin.scene import passes
 from meshkin.scene import snapshot as snapshots
@@ -73,9 +78,6 @@ def options(models: dict[str, str], **more: Any) -> workflow.Options:
 
 def features(report: workflow.Report) -> NDArray[np.float32]:
     """Features out of the cache file, by its format alone."""
-    import json
-    import struct
-
     content = Path(report.data["features"][0]).read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     entry = json.loads(content[8 : 8 + length])["features"]
@@ -186,28 +188,6 @@ def test_without_models_it_says_how_to_get_them(lion: bpy.types.Object) -> None:
         finish(workflow.features([lion], workflow.Options(features="diff3f")))
 
 
-def test_models_are_released_when_told_and_when_idle(
-    models: dict[str, str], lion: bpy.types.Object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finish(workflow.features([lion], options(models, seed=8)))
-    report = finish(workflow.release_memory())
-    assert "released" in report.title
-    client.stop()
-    assert "No worker" in finish(workflow.release_memory()).title
-    monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "0.2")
-    try:
-        finish(workflow.features([lion], options(models, seed=9)))
-        import time
-
-        deadline = time.monotonic() + 30
-        while "models released" not in client.shared().end_of_log():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        finish(workflow.features([lion], options(models, seed=10)))  # and comes back to work
-    finally:
-        client.stop()
-
-
 def test_names_become_words() -> None:
     named = {"Old_Lion.003": "old lion", "Cube.001": "object", "HighPolyWolf": "wolf", "": "object", "Ëlan 2": "ëlan"}
     assert {name: workflow._in_words(name) for name in named} == named
@@ -218,3 +198,109 @@ def test_progress_is_told_at_each_step(models: dict[str, str], lion: bpy.types.O
     chosen = options(models, seed=11, views=1, settings={"steps": 12})
     finish(workflow.features([lion], chosen), told.append)
     assert len({one.fraction for one in told if one.stage == "Painting views"}) >= 3
+
+
+# What the model painted, shown -----------------------------------------------------------------------------------
+
+
+def pixels(image: bpy.types.Image) -> NDArray[np.float32]:
+    """Its colours, row 0 at the top."""
+    width, height = image.size
+    return np.array(image.pixels, np.float32).reshape(height, width, 4)[::-1, :, :3]
+
+
+def tile(sheet: NDArray[np.float32], view: int) -> NDArray[np.float32]:
+    row, column = divmod(view, sheet.shape[1] // 256)
+    return sheet[row * 256 : row * 256 + 256, column * 256 : column * 256 + 256]
+
+
+def test_the_contact_sheet_shows_what_was_painted(
+    models: dict[str, str], lion: bpy.types.Object, tmp_path: Path
+) -> None:
+    finish(workflow.clear_cache())
+    chosen = options(models, pictures=str(tmp_path / "all"))
+    report = finish(workflow.pictures([lion], chosen))
+    assert (report.data["views"], report.data["used"]) == (4, 4)
+    sheet = bpy.data.images[report.data["images"][lion.name]]
+    assert tuple(sheet.size) == (3 * 256, 2 * 256)
+    whole = pixels(sheet)
+    painted = {path.stem: path for path in cache_folder().glob("painted/*/*.png")}
+    assert sorted(painted) == ["000", "001", "002", "003"]
+    for view in range(4):
+        picture = pixels(bpy.data.images.load(str(painted[f"{view:03d}"])))
+        kept = pixels(bpy.data.images.load(str(tmp_path / "all" / lion.name / f"seen_{view:03d}.png")))
+        np.testing.assert_array_equal(kept, picture)
+        shown = tile(whole, view).reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
+        inner = np.s_[12:-2, 2:-2]  # without the number and the frame
+        assert np.abs(shown - picture)[inner].mean() < 0.02
+    assert np.abs(tile(whole, 0) - tile(whole, 1)).mean() > 0.02
+
+    fewer = options(models, pictures=str(tmp_path / "fewer"), without=(2,))
+    report = finish(workflow.pictures([lion], fewer))
+    assert (report.data["views"], report.data["used"]) == (4, 3)
+    crossed = pixels(bpy.data.images[report.data["images"][lion.name]])
+    for view in (0, 1, 3):  # its noise belongs to the view: what is left is painted as before
+        assert np.abs(tile(crossed, view) - tile(whole, view)).max() < 0.03
+    assert tile(crossed, 2).mean() < 0.7 * tile(whole, 2).mean()  # dark, with a cross
+    names = sorted(path.name for path in (tmp_path / "fewer" / lion.name).iterdir())
+    assert names == ["seen_000.png", "seen_001.png", "seen_003.png"]
+
+
+# A photo and a mesh by SD+DINO -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["noised", "clean"])
+def test_a_photo_is_matched_by_what_diffusion_sees(
+    form: str, models: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    obj = egg()
+    snapshot, picture, face, place = taken(obj, tmp_path, size=256)
+    passes.write_png(tmp_path / "photo.png", picture)
+    passes.write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
+    settings = {"base": models["base"], "dinov2": models["dinov2"], "dino_resolution": 70, "form": form}
+    settings |= {"taps": '{"s2": 1, "s3": 1}', "step": 2}  # a random network does not see through more noise
+    if form == "clean":
+        settings["unet"] = str(Path(models["base"]) / "unet")
+    arguments = ["match", str(tmp_path / "photo.png"), f"{tmp_path}/egg.blend:egg", "--features", "sd_dino"]
+    arguments += ["--photo-mask", str(tmp_path / "mask.png"), "--views", "6", "--resolution", "256"]
+    arguments += [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    capfd.readouterr()
+    status = cli.main([*arguments, "--device", "cpu", "--json", "--output", str(tmp_path / "map.npz")])
+    told = json.loads(capfd.readouterr().out)
+    assert (status, told["ok"]) == (0, True)
+    found = PhotoMap.load(tmp_path / "map.npz")
+    np.testing.assert_array_equal(found.mask, face >= 0)
+    assert found.face[found.mask].min() >= 0
+    assert 0 < found.confidence[found.mask].mean() <= 1
+    assert error(found, snapshot, face, place) < 0.2  # a chance answer is off by 0.4
+
+
+def test_what_is_painted_cannot_be_compared_with_a_photo(models: dict[str, str], tmp_path: Path) -> None:
+    passes.write_png(tmp_path / "photo.png", np.full((60, 80, 3), 128, np.uint8))
+    with pytest.raises(InputError) as caught:
+        finish(workflow.match_photo(tmp_path / "photo.png", egg(), options(models)))
+    assert caught.value.code == "photo-features"
+
+
+# Last, since it stops the worker ---------------------------------------------------------------------------------
+
+
+def test_models_are_released_when_told_and_when_idle(
+    models: dict[str, str], lion: bpy.types.Object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(workflow.features([lion], options(models, views=1, seed=8)))
+    report = finish(workflow.release_memory())
+    assert "released" in report.title
+    client.stop()
+    assert "No worker" in finish(workflow.release_memory()).title
+    monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "0.2")
+    try:
+        finish(workflow.features([lion], options(models, views=1, seed=9)))
+        deadline = time.monotonic() + 30
+        while "models released" not in client.shared().end_of_log():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        finish(workflow.features([lion], options(models, views=1, seed=10)))  # and comes back to work
+    finally:
+        client.stop()
