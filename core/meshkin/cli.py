@@ -420,7 +420,9 @@ def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--negative-prompt", default="", help="what diff3f is not to paint")
     parser.add_argument("--profile", default="", choices=("", "fast", "reference"), help="of diff3f")
     parser.add_argument("--seed", type=int, help="of the noise of diff3f and sd_dino")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of diff3f or sd_dino, as JSON")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of diff3f or sd_dino, as JSON"
+    )
     parser.add_argument("--online", action="store_true", help="models may be fetched from the hub")
     parser.add_argument("--pictures", default="", metavar="FOLDER", help="save the rendered views as pictures")
 
