@@ -360,7 +360,7 @@ def laid_over(points: Array, others: Array) -> Array:
     return moved
 
 
-ANIMALS = ("Horse-v7", "Cow-v3", "Deer-v4", "Alpaca-v1", "Husky-v9", "ShibaInu-v10", "Wolf-v12", "Fox-v6")
+ANIMALS = ("Horse-v7", "Cow-v3", "Deer-v4", "Alpaca-v1", "Husky-v9", "ShibaInu-v10")
 """Pairs, source first, whose armatures have bones of the same names."""
 
 
