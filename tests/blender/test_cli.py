@@ -208,6 +208,7 @@ def test_a_set_of_files(tmp_path: Path) -> None:
     refused(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
 
 
+@pytest.mark.slow
 def test_point_pairs_and_flip_reach_the_matcher(tmp_path: Path) -> None:
     """By vertex numbers in a table, or by coordinates as an .obj file has them."""
     surface = blob(subdivisions=2)
@@ -227,6 +228,7 @@ def test_point_pairs_and_flip_reach_the_matcher(tmp_path: Path) -> None:
     assert len(set(maps)) == 3
 
 
+@pytest.mark.slow
 def test_transfer_through_an_object_of_a_set(tmp_path: Path) -> None:
     for name, stretch in (("middle", 1.0), ("one", 1.2), ("two", 0.9)):
         add(name, *blob(stretch, 2)).data.attributes.new("warmth", "FLOAT", "POINT")

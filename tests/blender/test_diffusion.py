@@ -27,6 +27,7 @@ from meshkin.storage import cache_folder
 from meshkin.views import of_recipe
 from meshkin.worker import client
 
+pytestmark = pytest.mark.slow
 PLAIN = Path(__file__).resolve().parent.parent / "plain"
 SMALL: dict[str, Any] = {"resolution": 64, "dino_resolution": 70, "steps": 4}
 

@@ -309,7 +309,8 @@ def test_a_worker_of_another_version(start: Start) -> None:
 
 
 PARENT = """
-import sys, threading, time
+import signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what they run in the background ignore it
 sys.path.insert(0, sys.argv[1])
 from meshkin.errors import Cancelled
 from meshkin.progress import finish

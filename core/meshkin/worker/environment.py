@@ -160,8 +160,7 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
     log = _log_of(folder)
     log.unlink(missing_ok=True)
     if folder.exists():
-        remove = "import shutil, sys; shutil.rmtree(sys.argv[1])"
-        status = yield from _process([base, "-I", "-c", remove, folder], log, Progress("Removing the old one", 0.0))
+        status = yield from _process([base, "-I", "-c", _REMOVE, folder], log, Progress("Removing the old one", 0.0))
         _require(status, "remove", folder, base)
     make_folder(folder)
     marker = {"requirements": _hash(requirements), "python": version, "complete": False}
@@ -190,6 +189,15 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
     _write(folder / _MARKER, json.dumps({**marker, "complete": True}))
 
 
+# The pip of a setup that was killed may live on a little, and write into the folder that is being removed.
+_REMOVE = """
+import os, shutil, sys, time
+for wait in range(60):
+    shutil.rmtree(sys.argv[1], ignore_errors=wait < 59)
+    if not os.path.exists(sys.argv[1]):
+        break
+    time.sleep(0.5)
+"""
 _PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--prefer-binary")
 
 
