@@ -240,16 +240,6 @@ def texture_photo(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, pixels=pixels, origin=origin) | {"shares": shares.tolist(), "overlap": overlap}
 
 
-def transfer_attributes(arguments: Arguments, report: Report) -> Result:
-    """Carry ``values`` (file, (U,) or (U, C)) of the source's vertices to the target's."""
-    from ..transfer.attributes import transfer_attribute
-
-    found = Match.load(Path(arguments["map"]))
-    report("Carrying attributes", 0)
-    values = transfer_attribute(_read(arguments["values"]), found.source_faces, found.to_source)
-    return _output(arguments, values=values)
-
-
 def is_worn(arguments: Arguments, report: Report) -> Result:
     """Whether the ``target`` lies on the ``source`` (snapshot files), where both stand: ``worn``."""
     from ..transfer.worn import is_worn as worn
@@ -339,17 +329,6 @@ def pose(arguments: Arguments, report: Report) -> Result:
     source, own = (Snapshot.load(Path(arguments[name])) for name in ("source", "own"))
     posed = bring(source, own, type(found)(**fields), arguments["threshold"], report)
     return _output(arguments, **{name: np.asarray(value) for name, value in vars(posed).items()})
-
-
-def transfer_texture(arguments: Arguments, report: Report) -> Result:
-    """Bake the source's ``images`` ([slot, file] pairs) into the target's UV map: ``pixels`` (size, size, 4)."""
-    from ..transfer.texture import transfer_texture as bake
-
-    found = Match.load(Path(arguments["map"]))
-    source, target = _ends(arguments)
-    images = [(slot, _read(path)) for slot, path in arguments["images"]]
-    pixels = bake(images, source, target, found, arguments["size"], arguments["margin"], report)
-    return _output(arguments, pixels=pixels)
 
 
 def bake_materials(arguments: Arguments, report: Report) -> Result:
@@ -466,13 +445,11 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "match-photo": match_photo,
     "texture-photo": texture_photo,
     "compose": compose,
-    "attributes": transfer_attributes,
     "worn": is_worn,
     "weights": transfer_weights,
     "joints": fit_joints,
     "skeleton": extract_skeleton,
     "pose": pose,
-    "texture": transfer_texture,
     "bake": bake_materials,
     "unwrap": unwrap,
     "domains": carry_domains,
