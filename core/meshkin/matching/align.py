@@ -125,7 +125,7 @@ def align(
     for choice in choices[:TRIED]:
         both = mirrors[0][choice[0]], mirrors[1][choice[1]]
         tried = _with_sides(one, two, both, hints, ends, flip, tick)
-        if found is None or tried.clarity > found.clarity:
+        if found is None or tried.best > found.best:
             found = tried
         if found.clarity > GOOD:
             break
@@ -161,6 +161,11 @@ class _Found:
     kept: float
     sides: Both
     mirrored: float | None
+
+    @property
+    def best(self) -> float:
+        """The share of triangles that the better choice of sides keeps."""
+        return max(self.kept, self.mirrored or 0)
 
     @property
     def clarity(self) -> float:
