@@ -113,8 +113,6 @@ def align(
         rounds += 1
         report("Telling left from right", 1 - 0.98**rounds)
 
-    count = min(one.functions.shape[1], two.functions.shape[1])
-    functions = one.functions[:, :count], two.functions[:, :count]
     given = np.empty((0, 2), np.int64) if pairs is None else pairs
     ends = _own_points(from_one, given[:, 0]), _own_points(from_two, given[:, 1])
     hints = _nearness(one, ends[0]), _nearness(two, ends[1])
