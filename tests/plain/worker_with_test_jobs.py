@@ -59,7 +59,7 @@ def flood(arguments: Arguments, report: Report) -> dict[str, Any]:
     os.write(2, b"x" * 79 + b"\n")
     for _ in range(100):
         os.write(2, (b"y" * 79 + b"\n") * 1000)
-    while os.fstat(2).st_size > 4 << 20:
+    while not 0 < os.fstat(2).st_size < 4 << 20:  # cut, and begun anew
         report("Waiting", 0.0)
         time.sleep(0.05)
     return {}
