@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from test_photo import egg, error, taken
 
+import meshkin
 from meshkin import cli, workflow
 from meshkin.errors import InputError, MeshKinError, ModelError
 from meshkin.photo_map import PhotoMap
@@ -26,6 +27,7 @@ from meshkin.scene import snapshot as snapshots
 from meshkin.storage import cache_folder
 from meshkin.views import of_recipe
 from meshkin.worker import client
+from meshkin.workflow.describing import words_of
 
 pytestmark = pytest.mark.slow
 PLAIN = Path(__file__).resolve().parent.parent / "plain"
@@ -49,7 +51,7 @@ def models(home: Path) -> dict[str, str]:
         "import json, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
         "import small_diffusion; print(json.dumps(small_diffusion.everything(Path(sys.argv[1]))))"
     )
-    core = str(Path(workflow.__file__).parent.parent)
+    core = str(Path(meshkin.__file__).parent.parent)
     python = os.environ["MESHKIN_WORKER_PYTHON"]
     command = [python, "-c", code, str(home / "small"), str(PLAIN), core]
     subprocess.run(command, check=True, capture_output=True)
@@ -191,7 +193,7 @@ def test_without_models_it_says_how_to_get_them(lion: bpy.types.Object) -> None:
 
 def test_names_become_words() -> None:
     named = {"Old_Lion.003": "old lion", "Cube.001": "object", "HighPolyWolf": "wolf", "": "object", "Ëlan 2": "ëlan"}
-    assert {name: workflow._in_words(name) for name in named} == named
+    assert {name: words_of(name) for name in named} == named
 
 
 def test_progress_is_told_at_each_step(models: dict[str, str], lion: bpy.types.Object) -> None:

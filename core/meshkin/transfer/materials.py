@@ -1,4 +1,4 @@
-"""Whole materials baked from files into files: what the worker does for :mod:`meshkin.texturing`."""
+"""Whole materials baked from files into files: what the worker does for :mod:`meshkin.workflow.texturing`."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
-from .progress import Progress
-from .scene import attributes, payloads
-from .scene import snapshot as snapshots
-from .snapshot import Snapshot
-from .storage import readable_failure
+from ..errors import InputError
+from ..progress import Progress
+from ..scene import attributes, payloads
+from ..scene import snapshot as snapshots
+from ..snapshot import Snapshot
+from ..storage import readable_failure
 
 if TYPE_CHECKING:
     import bpy

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
-from .progress import Progress
-from .scene import baking, images, shading, textures, unwrapping
-from .scene import snapshot as snapshots
-from .scene.shading import Shading, Wire
-from .snapshot import Snapshot
-from .storage import readable_failure
+from ..errors import InputError
+from ..progress import Progress
+from ..scene import baking, images, shading, textures, unwrapping
+from ..scene import snapshot as snapshots
+from ..scene.shading import Shading, Wire
+from ..snapshot import Snapshot
+from ..storage import readable_failure
 
 if TYPE_CHECKING:
     import bpy
 
-    from .workflow import Options
+    from .options import Options
 
 PREVIEW = 512
 """Width of the picture shown while the full one is made."""

@@ -1,0 +1,38 @@
+"""The main job: what every button, script and command runs.
+
+Each function is a generator that yields :class:`meshkin.progress.Progress` and returns a :class:`Report`. Something
+drives it: a modal operator with a timer, or :func:`meshkin.progress.finish`. No step takes longer than one rendered
+view; all writing to the scene happens in the last step; closing the generator cancels the job and leaves the scene as
+it was.
+"""
+
+from .describing import features, pictures
+from .matching import match, match_set
+from .options import NEARNESS, TRANSFERS, WAYS, Job, Options, Report
+from .photographs import match_photo, texture_photo
+from .rigs import build_armature, motion, pose
+from .transferring import transfer
+from .upkeep import cache_info, clear_cache, get_models, release_memory
+
+__all__ = [
+    "NEARNESS",
+    "TRANSFERS",
+    "WAYS",
+    "Job",
+    "Options",
+    "Report",
+    "build_armature",
+    "cache_info",
+    "clear_cache",
+    "features",
+    "get_models",
+    "match",
+    "match_photo",
+    "match_set",
+    "motion",
+    "pictures",
+    "pose",
+    "release_memory",
+    "texture_photo",
+    "transfer",
+]

@@ -1,0 +1,219 @@
+"""Features: what the models see of an object, computed once, shown as attributes and as pictures."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..progress import Progress
+from ..scene import attributes, passes, sheets, surface_colours
+from ..scene import snapshot as snapshots
+from ..scene.objects import FEATURES_PROPERTY, Handle, described
+from ..snapshot import Snapshot
+from ..views import of_recipe
+from ..worker import client
+from .files import arrays, job_folder
+from .options import CHANNELS, Job, Options, Report
+
+if TYPE_CHECKING:
+    import bpy
+
+
+def features(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
+    """Compute (or take from the cache) the features of objects and show them as attributes on their meshes.
+
+    Raises InputError (``nothing-selected``, bad meshes), ModelError, WorkerError, StorageError.
+    """
+    handles = [Handle.of(obj) for obj in objects]
+    if not handles:
+        raise InputError("nothing-selected", "No object was given.", "Select an object with a surface.")
+    for handle in handles:
+        snapshots.check_writable(handle.get())
+    with job_folder() as folder:
+        found = []
+        for index, handle in enumerate(handles):
+            found.append((yield from describe(handle, options, folder / f"object{index}")))
+        colours = yield from colours_of(found, options, folder)
+        for one in found:
+            snapshots.check_unchanged(one.handle.get(), one.snapshot)
+        write_colours(colours)
+    names = ", ".join(f"“{handle.name}”" for handle in handles)
+    return Report(
+        f"Features of {names} are ready.",
+        [_seen_sentence(one, values) for one, values in colours if one in found],
+        {"features": [one.features for one in found], "recipe": found[0].recipe},
+    )
+
+
+def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
+    """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
+
+    Diff3F's painted views where it is among the features (which are computed if they are not there), else the rendered
+    pictures. Views left out by ``options.without`` are crossed out. With ``options.pictures`` the pictures and the
+    sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
+
+    Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
+    """
+    handles = [Handle.of(obj) for obj in objects]
+    if not handles:
+        raise InputError("nothing-selected", "No object was given.", "Select an object with a surface.")
+    made = []
+    with job_folder() as folder:
+        for number, handle in enumerate(handles):
+            snapshot = yield from read(handle)
+            plan = yield from plan_of(handle.get(), snapshot, options)
+            recipe = plan["recipe"]
+            if not recipe["views"]:
+                raise InputError("pictures-none", f"“{recipe['name']}” looks at no pictures.", "Choose other features.")
+            if any(part["extractor"] == "diff3f" for part in recipe["parts"]):
+                yield from describe(handle, replace(options, pictures=""), folder / f"features{number}", snapshot)
+            every = {**recipe, "views": {name: value for name, value in recipe["views"].items() if name != "without"}}
+            colours = surface_colours.read(handle.get(), snapshot) if plan["wants_colour"] else None
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.render_path, colours)
+            seen.save(folder / f"passes{number}")
+            arguments = {"passes": str(folder / f"passes{number}"), "recipe": recipe, "key": plan["key"]}
+            arguments |= {"keep": str(Path(options.pictures) / handle.name) if options.pictures else ""}
+            result = yield from client.shared().run("sheet", {**arguments, "output": str(folder / f"{number}.npy")})
+            picture = np.load(result["output"], allow_pickle=False)
+            if options.pictures:
+                passes.write_png(Path(options.pictures) / f"{handle.name} views.png", picture)
+            made.append((handle, picture, len(seen.depth)))
+        images = {handle.name: sheets.show(picture, f"{handle.name} views").name for handle, picture, _ in made}
+    names = ", ".join(f"“{name}”" for name in images.values())
+    kept = made[0][2] - len(recipe["views"].get("without", []))
+    return Report(
+        f"The pictures are in {names}.",
+        [f"{kept} of {made[0][2]} views are used; leave others out by their numbers."],
+        {"images": images, "views": made[0][2], "used": kept},
+    )
+
+
+@dataclass(frozen=True)
+class Described:
+    """One object with its snapshot and the cache file of its features."""
+
+    handle: Handle
+    snapshot: Snapshot
+    key: str
+    features: str
+    recipe: dict[str, Any]
+
+
+def describe(
+    handle: Handle, options: Options, folder: Path, snapshot: Snapshot | None = None
+) -> Generator[Progress, None, Described]:
+    """The object's features in the cache, computed if they are not there."""
+    snapshot = snapshot or (yield from read(handle))
+    plan = yield from plan_of(handle.get(), snapshot, options)
+    path = plan["features"]
+    if path is None or (options.pictures and plan["recipe"]["views"]):
+        snapshot.save(folder / "snapshot.npz")
+        if plan["recipe"]["views"]:
+            colours = surface_colours.read(handle.get(), snapshot) if plan["wants_colour"] else None
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), options.render_path, colours)
+            seen.save(folder / "passes")
+            if options.pictures:
+                passes.save_pictures(seen, Path(options.pictures) / handle.name)
+    if path is None:
+        arguments = {
+            "snapshot": str(folder / "snapshot.npz"),
+            "passes": str(folder / "passes") if plan["recipe"]["views"] else None,
+            "recipe": plan["recipe"],
+            "key": plan["key"],
+            "device": options.device,
+        }
+        path = (yield from client.shared().run("features", arguments))["features"]
+    shutil.rmtree(folder, ignore_errors=True)
+    return Described(handle, snapshot, plan["key"], path, plan["recipe"])
+
+
+def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
+    """The object as it is now."""
+    yield Progress("Reading the mesh", 0)
+    return snapshots.take(handle.get()).check()
+
+
+def plan_of(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
+    """What has to be computed: ``recipe``, ``key``, ``features`` (the cache file, or None), ``wants_colour``."""
+    choice = {
+        "name": options.features,
+        "model": options.model or None,
+        "layers": list(options.layers) or None,
+        "views": options.views or None,
+        "rings": [list(ring) for ring in options.rings] or None,
+        "without": list(options.without),
+        "resolution": options.resolution or None,
+        "style": options.style or None,
+        "background": None if options.background < 0 else options.background,
+        "profile": options.profile or None,
+        "prompt": options.prompt or words_of(snapshot.name),
+        "settings": _settings(options),
+        "online": options.online,
+    }
+    arguments = {"shape": snapshot.key, "choice": choice, "device": options.device}
+    plan = yield from client.shared().run("plan", arguments)
+    if plan["wants_colour"]:
+        plan = yield from client.shared().run("plan", {**arguments, "look": surface_colours.key(obj)})
+    return plan
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    named = {"negative": options.negative_prompt or None, "seed": options.seed}
+    return {**{name: value for name, value in named.items() if value is not None}, **options.settings}
+
+
+_NAMELESS = {"mesh", "object", "obj", "geo", "cube", "sphere", "icosphere", "plane", "cylinder", "low", "high", "poly"}
+"""Words in objects' names that do not say what they are."""
+
+
+def words_of(name: str) -> str:
+    """What an object is, from its name ("Old_Lion.003": "old lion"); "object" where the name does not say."""
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return " ".join(word for word in words if word not in _NAMELESS) or "object"
+
+
+def colours_of(
+    found: list[Described], options: Options, folder: Path
+) -> Generator[Progress, None, list[tuple[Described, dict[str, NDArray[Any]]]]]:
+    """PCA colours of these objects and of all others in the file that show the same kind of features, in one basis."""
+    group = list(found)
+    for obj in described([one.handle for one in found]):
+        snapshot = snapshots.take(obj)
+        plan = yield from plan_of(obj, snapshot, options)
+        if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:
+            group.append(Described(Handle.of(obj), snapshot, plan["key"], plan["features"], plan["recipe"]))
+    arguments = {"features": [one.features for one in group], "folder": str(folder), "channels": CHANNELS}
+    result = yield from client.shared().run("colours", arguments)
+    return [(one, arrays(Path(path))) for one, path in zip(group, result["arrays"], strict=True)]
+
+
+def write_colours(colours: list[tuple[Described, dict[str, NDArray[Any]]]]) -> None:
+    """Show the features on every object of the group that can be written to (a linked source cannot)."""
+    for one, values in colours:
+        obj, rows = one.handle.get(), one.snapshot.original
+        if not snapshots.is_writable(obj):
+            continue
+        attributes.write_features(
+            obj, values["colours"][rows], values["channels"][rows], values["seen"][rows], values["confidence"][rows]
+        )
+        obj[FEATURES_PROPERTY] = one.key
+
+
+def _seen_sentence(one: Described, values: dict[str, NDArray[Any]]) -> str:
+    if not one.recipe["views"]:
+        return f"“{one.handle.name}”: {len(one.snapshot.vertices)} vertices described without pictures."
+    share = float((values["seen"] > 0).mean())
+    return f"“{one.handle.name}”: {share:.1%} of {len(one.snapshot.vertices)} vertices were seen, the rest filled in."
+
+
+def undescribed(handle: Handle) -> Described:
+    """An object whose features are not needed."""
+    return Described(handle, snapshots.take(handle.get()).check(), "", "", {})

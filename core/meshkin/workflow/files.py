@@ -1,0 +1,43 @@
+"""A job's bulk data, which goes to the worker and comes back as files."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..storage import readable_failure
+
+
+@contextlib.contextmanager
+def job_folder() -> Iterator[Path]:
+    """A folder for one job's bulk data, gone afterwards.
+
+    Raises InputError ``object-gone`` for whatever the job holds of Blender's data and was deleted meanwhile.
+    """
+    with readable_failure(Path(tempfile.gettempdir()), "making a folder in"):
+        folder = Path(tempfile.mkdtemp(prefix="meshkin-"))
+    try:
+        yield folder
+    except ReferenceError as error:
+        what = "An object, material or image of this job was deleted while it ran."
+        raise InputError("object-gone", what, "Start the job again.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as data:
+        return {name: data[name] for name in data.files}
+
+
+def save(path: Path, values: NDArray[Any]) -> None:
+    with readable_failure(path, "writing"):
+        np.save(path, values, allow_pickle=False)

@@ -1,0 +1,134 @@
+"""Photographs: matched to an object, and carried onto it as a texture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..photo_map import PhotoMap
+from ..progress import Progress
+from ..scene import materials, passes, sheets
+from ..scene import snapshot as snapshots
+from ..scene.objects import Handle
+from ..worker import client
+from .describing import Described, colours_of, describe, write_colours
+from .files import arrays, job_folder
+from .options import Job, Options, Report
+
+if TYPE_CHECKING:
+    import bpy
+
+
+def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
+    """Give an object a photograph as its texture: where that shows it, else from the mirror twin, else filled.
+
+    The photograph is matched first, as by :func:`match_photo`. The texture is a new image in a new material in a new
+    slot; a second new image shows where each texel's colour is from: the photograph (red), the mirror twin (green),
+    the surroundings (blue).
+
+    Raises as :func:`match_photo`, and InputError ``no-uvs``, ``uvs-no-area``, ``texture-size``, ``photo-nothing-seen``.
+    """
+    if target.type == "MESH" and not target.data.uv_layers:
+        raise InputError("no-uvs", f"“{target.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+    handle = Handle.of(target)
+    with job_folder() as folder:
+        one, path = yield from _match_photo(photo, target, options, mask, folder)
+        arguments = {"map": path, "snapshot": str(folder / "shape.npz"), "features": one.features}
+        size = {"size": options.texture_size, "margin": options.margin}
+        output = str(folder / "texture.npz")
+        result = yield from client.shared().run("texture-photo", {**arguments, **size, "output": output})
+        made = arrays(Path(output))
+        target = handle.get()
+        snapshots.check_unchanged(target, one.snapshot)
+        image, material = materials.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
+        origin = (made["origin"] * 255).round().astype(np.uint8)
+        origin_image = sheets.show(origin, f"{image.name} origin")
+    seen, mirrored, filled = result["shares"]
+    details = [
+        f"Texture: image “{image.name}” in the new material “{material.name}”.",
+        f"{seen:.0%} is from the photo (red in “{origin_image.name}”), {mirrored:.0%} from the mirror twin (green), "
+        f"{filled:.0%} filled in (blue).",
+    ]
+    if result["overlap"] > 0.05:
+        details.append(
+            f"{result['overlap']:.0%} of the UV map lies over other parts of it, which get the same colours. "
+            "Make a UV map without overlaps for colours of their own."
+        )
+    names = {"texture": image.name, "image": origin_image.name}
+    return Report(
+        f"“{handle.name}” has the texture of {Path(photo).name}.",
+        details,
+        {"map": path, **names, "shares": result["shares"], "overlap": result["overlap"]},
+    )
+
+
+def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
+    """Match a photograph to an object: for each pixel of what it shows, a point on the object's surface.
+
+    ``data["map"]`` is the path of a :class:`meshkin.photo_map.PhotoMap` in the cache, ``data["image"]`` the name of a
+    new image: the photograph, coloured like the mesh's feature colours, which are written to it, as strongly as each
+    pixel is trusted. With ``options.pictures`` it is saved there too.
+
+    Args:
+        photo: an image file.
+        target: a mesh.
+        options: of its features only the parts that look at pictures are used, the object rendered in its own
+            materials unless ``style`` says otherwise; "auto" takes all whose models are there.
+        mask: an image file, white (or opaque) where the object is; "" for the photograph's transparency or, where it
+            has none, what agrees with the mesh.
+
+    Raises as :func:`features`, and InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``,
+    ``mask-differs``, ``mask-empty``, ``photo-no-object``, ``photo-features`` (none of the features looks at photos).
+    """
+    handle = Handle.of(target)
+    with job_folder() as folder:
+        one, path = yield from _match_photo(photo, target, options, mask, folder)
+        found = PhotoMap.load(Path(path))
+        colours = yield from colours_of([one], _for_photos(options), folder)
+        snapshots.check_unchanged(handle.get(), one.snapshot)
+        picture = sheets.matched(found, colours[0][1]["colours"])
+        title = f"{Path(photo).stem} on {handle.name}"
+        if options.pictures:
+            passes.write_png(Path(options.pictures) / f"{title}.png", picture)
+        write_colours(colours)
+        image = sheets.show(picture, title)
+    confidence = float(found.confidence[found.mask].mean())
+    return Report(
+        f"{Path(photo).name} is matched to “{handle.name}”: confidence {confidence:.0%} on average.",
+        [f"The object covers {found.mask.mean():.0%} of the photo. See the image “{image.name}”."],
+        {"map": path, "confidence": confidence, "share": float(found.mask.mean()), "image": image.name},
+    )
+
+
+def _for_photos(options: Options) -> Options:
+    """The options with only those features that look at pictures, textured ones."""
+    names = [name.strip() for name in options.features.split("+") if name.strip() != "geometric"]
+    if not names:
+        raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
+    if "diff3f" in names:
+        raise InputError("photo-features", "Diff3F paints views of meshes, not photos.", "Choose “sd_dino” or “auto”.")
+    features = "pictures" if names == ["auto"] else "+".join(names)
+    return replace(options, features=features, style=options.style or "textured")
+
+
+def _match_photo(
+    photo: str | Path, target: bpy.types.Object, options: Options, mask: str, folder: Path
+) -> Generator[Progress, None, tuple[Described, str]]:
+    """The object described as photographs can be, its snapshot saved as ``shape.npz``; and the file of the match."""
+    chosen = _for_photos(options)
+    snapshots.check_writable(target)
+    handle = Handle.of(target)
+    given = {"photo": str(photo), "mask": mask}
+    files = {name: str(Path(path).expanduser().resolve()) if path else "" for name, path in given.items()}
+    yield from client.shared().run("check-photo", files)
+    one = yield from describe(handle, chosen, folder / "target")
+    one.snapshot.save(folder / "shape.npz")
+    arguments = {"snapshot": str(folder / "shape.npz"), "features": one.features, "recipe": one.recipe}
+    arguments |= {"key": one.key, "device": options.device}
+    result = yield from client.shared().run("match-photo", {**files, **arguments})
+    return one, result["map"]

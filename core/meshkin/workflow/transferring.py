@@ -1,0 +1,321 @@
+"""Transfers: what each needs, how it is carried over a map, how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import sides
+from ..errors import InputError
+from ..progress import Progress
+from ..scene import armature as armatures
+from ..scene import attributes, weights
+from ..scene import snapshot as snapshots
+from ..scene.objects import Handle
+from ..storage import readable_failure
+from ..worker import client
+from . import payloads, texturing
+from .describing import Described, undescribed
+from .files import arrays, job_folder, save
+from .matching import Found, find_match
+from .options import NEARNESS, TRANSFERS, WAYS, Job, Options, Report
+
+if TYPE_CHECKING:
+    import bpy
+
+
+def transfer(
+    source: bpy.types.Object, target: bpy.types.Object, what: Sequence[str], options: Options = Options()
+) -> Job:
+    """Carry texture, weights or attributes from source to target through their map (made first where it is not there).
+
+    Raises as :func:`match`, and InputError ``transfer-unknown``, ``no-texture``, ``no-uvs``, ``no-groups``,
+    ``no-attributes``, ``no-armature``: before anything is computed where that can be known.
+    """
+    unknown = [name for name in what if name not in TRANSFERS]
+    if unknown or not what:
+        raise InputError(
+            "transfer-unknown", f"“{', '.join(unknown)}” cannot be transferred.", f"Choose from {', '.join(TRANSFERS)}."
+        )
+    for obj in (target, *options.also):
+        snapshots.check_writable(obj)
+    ends = Handle.of(source), Handle.of(target)
+    also = tuple(Handle.of(obj) for obj in options.also if obj not in (source, target))
+    wanted = [name for name in TRANSFERS if name in what]
+    for name in wanted:
+        check, _ = _CARRIERS[name]
+        check(source, target, options)
+    with job_folder() as folder:
+        worn = "weights" in wanted and (yield from _worn(*ends, options, folder))
+        if worn and set(wanted) <= {"weights", "armature"}:
+            made = Found(undescribed(ends[0]), undescribed(ends[1]), "")
+        else:
+            made = yield from find_match(*ends, options, folder)
+        one, two = made.source, made.target
+        for end, name in ((one, "source"), (two, "target")):
+            end.snapshot.save(folder / f"{name}.npz")
+        job = Transfer(one, two, made.map, folder, options, worn, also)
+        writes = []
+        try:
+            for name in wanted:
+                _, carry = _CARRIERS[name]
+                writes.append((yield from carry(job)))
+        finally:
+            job.take_back()
+        snapshots.check_writable(two.handle.get())
+        snapshots.check_unchanged(two.handle.get(), two.snapshot)
+        details = [sentence for write in writes for sentence in write()]
+        if made.map:
+            made.remember()
+    return Report(
+        f"“{one.handle.name}” gave “{two.handle.name}” its {' and '.join(wanted)}.",
+        details,
+        {"map": made.map, "written": wanted},
+    )
+
+
+@dataclass(frozen=True)
+class Transfer:
+    source: Described
+    target: Described
+    map: str
+    folder: Path
+    options: Options
+    worn: bool = False
+    also: tuple[Handle, ...] = ()
+    undo: list[Callable[[], None]] = field(default_factory=list)
+
+    def answer(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, Any]]:
+        """Run one transfer job on both snapshots and the map; its answer comes back."""
+        paths = {"map": self.map, "source": str(self.folder / "source.npz"), "target": str(self.folder / "target.npz")}
+        return (yield from client.shared().run(kind, {**paths, **arguments}))
+
+    def take_back(self) -> None:
+        """Take away what was only shown."""
+        while self.undo:
+            self.undo.pop()()
+
+    def run(self, kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, NDArray[Any]]]:
+        """Run one transfer job on both snapshots and the map; its arrays come back."""
+        paths = {"map": self.map, "source": str(self.folder / "source.npz"), "target": str(self.folder / "target.npz")}
+        result = yield from client.shared().run(
+            kind, {**paths, "output": str(self.folder / f"{kind}.npz"), **arguments}
+        )
+        return arrays(Path(result["output"]))
+
+
+def _worn(source: Handle, target: Handle, options: Options, folder: Path) -> Generator[Progress, None, bool]:
+    """Whether weights are to come from the nearest point: chosen so, or the target lies on the source."""
+    if options.nearness != "auto" or options.way == "features":
+        return options.nearness == "always"
+    arguments = {}
+    for name, handle in (("source", source), ("target", target)):
+        arguments[name] = str(folder / f"{name}-place.npz")
+        snapshots.take(handle.get()).check().save(folder / f"{name}-place.npz")
+    return bool((yield from client.shared().run("worn", arguments))["worn"])
+
+
+Write = Callable[[], list[str]]
+"""Writes what was carried to the target and says what it wrote."""
+
+
+def _check_texture(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    texturing.check(source, target, texturing.wanted_of(options))
+
+
+def _carry_texture(job: Transfer) -> Generator[Progress, None, Write]:
+    def show(small: texturing.Made) -> None:
+        obj = job.target.handle.get()
+        snapshots.check_writable(obj)
+        written = small.write(obj, "")
+        job.undo.append(lambda: texturing.take_back(job.target.handle.get(), written))
+
+    source, target = job.source.handle.get(), job.target.handle.get()
+    wanted = texturing.wanted_of(job.options)
+    made = yield from texturing.carry(source, target, job.source.snapshot, job.answer, job.folder, wanted, show)
+
+    def write() -> list[str]:
+        written = made.write(job.target.handle.get(), wanted.folder)
+        return texturing.described(written, made)
+
+    return write
+
+
+_FINDINGS = {
+    "missing": "these bones move hardly anything on the target",
+    "split": "these bones move several separate places",
+    "crossed": "these bones lie on the wrong side",
+}
+"""What the check after a transfer of weights says."""
+
+
+def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    weights.chosen(source, options.groups, options.pattern)
+    if options.limit < 1:
+        raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
+    if options.nearness not in NEARNESS:
+        raise InputError(
+            "nearness-unknown",
+            f"“{options.nearness}” is no way to use nearness.",
+            f"Choose from {', '.join(NEARNESS)}.",
+        )
+    if options.way not in WAYS:
+        raise InputError("way-unknown", f"“{options.way}” is no way of weights.", f"Choose from {', '.join(WAYS)}.")
+    if options.mask and options.mask not in target.vertex_groups:
+        raise InputError(
+            "mask-missing", f"“{target.name}” has no vertex group “{options.mask}”.", "Choose one that it has."
+        )
+
+
+def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
+    source, options = job.source.handle.get(), job.options
+    names, values = weights.read(source, job.source.snapshot, weights.chosen(source, options.groups, options.pattern))
+    save(job.folder / "groups.npy", values)
+    chosen = {name: getattr(options, name) for name in ("limit", "smoothing", "threshold")}
+    chosen |= {"mirror": sides.twins(names), "way": options.way, "features": None}
+    if job.source.features and job.target.features:
+        chosen["features"] = [job.source.features, job.target.features]
+    if job.worn:
+        chosen["map"] = ""
+    carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), **chosen)
+    original = job.target.snapshot.original
+    rows, inpainted = carried["weights"][original], carried["inpainted"][original]
+    called = sides.renamed(names, dict(options.rename))
+    left = [group.name for group in source.vertex_groups if group.name not in names]
+    also = []
+    if job.also:
+        save(job.folder / "carried.npy", carried["weights"])
+    for index, handle in enumerate(job.also):
+        # Each lies on the target: it takes the weights that the target has just been given.
+        snapshot = snapshots.take(handle.get()).check()
+        snapshot.save(job.folder / f"also{index}.npz")
+        places = {"source": str(job.folder / "target.npz"), "target": str(job.folder / f"also{index}.npz"), "map": ""}
+        worn = yield from job.run(
+            "weights", **{**chosen, **places, "features": None}, weights=str(job.folder / "carried.npy")
+        )
+        also.append((handle, snapshot, worn))
+
+    def write() -> list[str]:
+        obj = job.target.handle.get()
+        said = weights.write(obj, called, rows, options.limit, options.mix, options.mask, options.mirrored)
+        attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
+        origin = "the nearest point of the source" if job.worn else "the match"
+        if carried["learnt"]:
+            origin = "the features"
+        said.insert(0, f"From {origin}; {inpainted.mean():.0%} of the vertices were inpainted.")
+        if np.isfinite(carried["compared"]).all():
+            learnt, copied = carried["compared"]
+            said.append(
+                f"On held-out patches of the source, weights learnt from features are off by {learnt:.2f}, "
+                f"weights copied from the most similar point by {copied:.2f}."
+            )
+        if left:
+            why = "not of deforming bones" if options.groups == "deform" and not options.pattern else "not chosen"
+            said.append(f"Not carried, {why}: {', '.join(left)}.")
+        for finding, text in _FINDINGS.items():
+            if job.worn and finding == "missing":
+                continue  # clothes cover a part of the body only
+            if len(carried[finding]):
+                said.append(f"Check: {text}: {', '.join(called[bone] for bone in carried[finding])}.")
+        for handle, snapshot, worn in also:
+            one = handle.get()
+            snapshots.check_writable(one)
+            snapshots.check_unchanged(one, snapshot)
+            weights.write(one, called, worn["weights"][snapshot.original], options.limit, options.mix)
+            attributes.write(one, weights.INPAINTED, worn["inpainted"][snapshot.original].astype(np.float32))
+            said.append(f"“{one.name}” takes its weights from “{obj.name}”, on which it lies.")
+        return said
+
+    return write
+
+
+def _check_armature(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    armatures.check(source)
+
+
+def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
+    """Fit a copy of the source's armature; what is worn is posed by the source's own."""
+    source, snapshot = job.source.handle.get(), job.source.snapshot
+    armature = Handle.of(armatures.check(source))
+
+    def attach(rig: bpy.types.Object) -> list[str]:
+        like = job.source.handle.get()
+        posed = [job.target.handle, *job.also]
+        return [sentence for one in posed for sentence in armatures.attach(one.get(), rig, like)]
+
+    if job.worn:
+        return lambda: attach(armature.get())
+    skeleton = armatures.read(armature.get(), snapshot.location.tolist())
+    groups: list[str] = []
+    values = np.zeros((len(snapshot.vertices), 0), np.float32)
+    if source.vertex_groups:
+        groups, values = weights.read(source, snapshot, [group.name for group in source.vertex_groups])
+    number = {name: index for index, name in enumerate(groups)}
+    save(job.folder / "groups.npy", values)
+    fields = {name: getattr(skeleton, name) for name in ("heads", "tails", "axes", "parents", "mirror")}
+    fields["column"] = np.array([number.get(name, -1) for name in skeleton.names], np.int64)
+    with readable_failure(job.folder, "writing"):
+        np.savez(job.folder / "bones.npz", **fields)
+    fitted = yield from job.run("joints", weights=str(job.folder / "groups.npy"), bones=str(job.folder / "bones.npz"))
+
+    def write() -> list[str]:
+        target = job.target.handle.get()
+        shift = job.target.snapshot.location - snapshot.location
+        copy = armatures.copy_to(armature.get(), target, shift.tolist(), f"{armature.name} on {target.name}")
+        scale, place = float(fitted["scale"]), job.target.snapshot.location
+        heads, tails = fitted["heads"] + place, fitted["tails"] + place
+        armatures.move_bones(copy, skeleton.names, heads, tails, fitted["axes"], scale)
+        said = [
+            f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {float(fitted['scale']):.2f} times as large."
+        ]
+        if fitted["moved"].any():
+            listed = [name for name, one in zip(skeleton.names, fitted["moved"], strict=True) if one]
+            said.append(f"Brought back into the body: {', '.join(listed)}.")
+        for old, new in job.options.rename:
+            if old in copy.data.bones:
+                copy.data.bones[old].name = new
+        return said + attach(copy)
+
+    return write
+
+
+def _payload(kind: str) -> tuple[_Check, _Carry]:
+    """How one of :data:`meshkin.workflow.payloads.KINDS` is checked and carried."""
+
+    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+        payloads.check(kind, source, options.names)
+
+    def carry(job: Transfer) -> Generator[Progress, None, Write]:
+        source, target = job.source, job.target
+        write = yield from payloads.carry(
+            kind,
+            source.handle.get(),
+            target.handle.get(),
+            source.snapshot,
+            target.snapshot,
+            job.options.names,
+            job.answer,
+            job.folder,
+        )
+        return lambda: write(target.handle.get())
+
+    return check, carry
+
+
+_Check = Callable[["bpy.types.Object", "bpy.types.Object", Options], None]
+
+
+_Carry = Callable[[Transfer], Generator[Progress, None, Write]]
+
+
+_CARRIERS: dict[str, tuple[_Check, _Carry]] = {
+    "texture": (_check_texture, _carry_texture),
+    "weights": (_check_weights, _carry_weights),
+    **{kind: _payload(kind) for kind in payloads.KINDS},
+    "armature": (_check_armature, _carry_armature),
+}
