@@ -16,7 +16,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".environments"
@@ -74,36 +76,61 @@ def demo(output: Path) -> int:
 def test(series: Sequence[str], everything: bool) -> int:
     """Style, types, the tests in plain Python and in every Blender for which a Python is found.
 
-    Tests marked slow run in the last of ``series`` for which there is a Python, or with ``everything`` in all.
+    As many suites at a time as there are cores, what each says printed when it ends. Tests marked slow run in the last
+    of ``series`` for which there is a Python, or with ``everything`` in all.
     """
     worker = worker_environment()
     say("Fetching the embedded models (once)")
     run(worker, "-m", "meshkin", "models", "get", "embedded")
-    failed = []
-    steps: list[tuple[str, Path, list[str]]] = [
-        ("style", worker, ["-m", "ruff", "check", "."]),
-        ("formatting", worker, ["-m", "ruff", "format", "--check", "."]),
-        ("types", worker, ["-m", "mypy"]),
+    pythons = {name: python for name in series if (python := find_python(BLENDERS[name][1])) is not None}
+    for name in set(series) - set(pythons):
+        say(f"No Python {BLENDERS[name][1]} was found: the tests in Blender {name} are left out.")
+
+    def plain() -> str:
+        return check("plain Python", worker, "-m", "pytest", "tests/plain")
+
+    def blender(name: str) -> str:
+        packages = [f"bpy=={BLENDERS[name][0]}", "pytest~=9.2"]
+        inside = environment(f"bpy-{name}", pythons[name], packages, check="bpy")
+        choice = [] if everything or name == list(pythons)[-1] else ["-m", "not slow"]
+        return check(f"Blender {name}", inside, "-m", "pytest", "tests/blender", *choice)
+
+    failed = [
+        check("style", worker, "-m", "ruff", "check", "."),
+        check("formatting", worker, "-m", "ruff", "format", "--check", "."),
+        check("types", worker, "-m", "mypy"),
     ]
-    steps.append(("plain Python", worker, ["-m", "pytest", "tests/plain"]))
-    pythons = {name: find_python(BLENDERS[name][1]) for name in series}
-    newest = [name for name in series if pythons[name]][-1:]
-    for name, python in pythons.items():
-        release, version = BLENDERS[name]
-        if python is None:
-            say(f"No Python {version} was found: the tests in Blender {name} are left out.")
-            continue
-        choice = [] if everything or name in newest else ["-m", "not slow"]
-        blender = environment(f"bpy-{name}", python, [f"bpy=={release}", "pytest~=9.2"], check="bpy")
-        steps.append((f"Blender {name}", blender, ["-m", "pytest", "tests/blender", *choice]))
-    for name, python, arguments in steps:
-        say(f"Testing: {name}")
-        start = time.monotonic()
-        if subprocess.run([python, *arguments], cwd=ROOT, env=variables(), check=False).returncode != 0:
-            failed.append(name)
-        say(f"{name}: {'FAILED' if name in failed else 'passed'} in {time.monotonic() - start:.0f} s")
-    say(f"Failed: {', '.join(failed)}" if failed else f"All passed: {', '.join(name for name, _, _ in steps)}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        suites = [pool.submit(blender, name) for name in reversed(pythons)] + [pool.submit(plain)]
+        failed = [name for name in [*failed, *(suite.result() for suite in suites)] if name]
+    say(f"Failed: {', '.join(failed)}" if failed else "All passed.")
     return 1 if failed else 0
+
+
+def check(name: str, python: Path, *arguments: str) -> str:
+    """Run one check in a home of its own and print what it said; its name where it failed, else "".
+
+    One thread for each program: the cores are shared with the checks beside it.
+    """
+    say(f"Testing: {name}")
+    start = time.monotonic()
+    with TemporaryDirectory(prefix="meshkin-test-") as home:
+        own = {"MESHKIN_HOME": home, "OMP_NUM_THREADS": "1"}
+        told = subprocess.run(
+            [python, *arguments],
+            cwd=ROOT,
+            env={**variables(), **own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    result = "FAILED" if told.returncode else "passed"
+    print(told.stdout, end="", flush=True)
+    say(f"{name}: {result} in {time.monotonic() - start:.0f} s")
+    return name if told.returncode else ""
 
 
 def worker_environment() -> Path:
@@ -160,6 +187,7 @@ def variables() -> dict[str, str]:
     own = {
         "PYTHONPATH": str(ROOT / "core"),
         "MESHKIN_HOME": str(ENVIRONMENTS / "home"),
+        "MESHKIN_MODELS": str(ENVIRONMENTS / "home" / "models"),
         "MESHKIN_WORKER_PYTHON": str(worker),
         "PYTHONUTF8": "1",
     }
