@@ -564,7 +564,7 @@ class MESHKIN_OT_get_model(driver.JobOperator, _Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_release_memory(driver.JobOperator, _Explained, bpy.types.Operator):
-    """Have the worker forget its models, so that all memory of the graphics card is Blender's again"""
+    """End the worker, so that all memory of the graphics card is Blender's again; the next job starts another"""
 
     bl_idname = "meshkin.release_memory"
     bl_label = "Release GPU Memory"

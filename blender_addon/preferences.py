@@ -102,7 +102,7 @@ class Preferences(bpy.types.AddonPreferences):
 
     idle_seconds: IntProperty(
         name="Release GPU Memory After",
-        description="Seconds without a job after which the worker forgets its models; 0: five minutes",
+        description="Seconds without a job after which the worker ends, and its models with it; 0: five minutes",
         default=0,
         min=0,
         update=_changed,

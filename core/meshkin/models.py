@@ -171,7 +171,7 @@ class Located:
         folder: holds the weights and ``config.json``, or a folder for each part.
         name: of the model; a user's folder goes by its own name.
         kind: the extractor that reads it.
-        checksum: SHA-256 of the weights.
+        checksum: SHA-256 of the weights, or of several files' checksums.
         licence: SPDX, or "" where not known.
     """
 
@@ -531,8 +531,14 @@ def _bundle(name: str) -> str:
 
 
 def _checksum(folder: Path, kind: str) -> str:
-    """SHA-256 of a model's weights; of several files, that of their SHA-256."""
-    sums = [sha256(path) for path in weights_files(folder, kind)]
+    """SHA-256 of a model's weights; of several files, that of their SHA-256. What ``diffusers`` reads counts with the
+    settings beside its weights: a VAE's scale or a scheduler's steps change features as much."""
+    files = weights_files(folder, kind)
+    if kind == "stable-diffusion":
+        files += [folder / name for name in (*(f"{part}/{CONFIG}" for part in PARTS), *_PARTS_FILES)]
+    elif kind in NETWORKS:
+        files.append(folder / CONFIG)
+    sums = [sha256(path) for path in files]
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import time
@@ -112,16 +113,13 @@ def test_both_ways_to_render_give_the_same_features(
     profile: str, models: dict[str, str], lion: bpy.types.Object
 ) -> None:
     paths = passes.available_paths()
+    assert len(paths) == (2 if bpy.app.version >= (5, 2) else 1)
     found = []
     for path in paths:
         finish(workflow.clear_cache())
         found.append(features(finish(workflow.features([lion], options(models, profile=profile, render_path=path)))))
     for other in found[1:]:
-        one = found[0]
-        cosine = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
-        assert cosine.min() > 0.9999
-        assert np.abs(one - other).max() < 2e-3 * np.abs(one).max()  # half precision alone is 5e-4
-    assert found
+        assert (np.linalg.norm(found[0] - other, axis=1) < 1e-3 * np.linalg.norm(other, axis=1)).all()
 
 
 @pytest.mark.parametrize("path", passes.available_paths())
@@ -155,6 +153,10 @@ def test_a_cancelled_job_goes_on_where_it_was(models: dict[str, str], lion: bpy.
         if progress.stage == "Painting views" and progress.fraction > 0.6:
             break
     job.close()
+    deadline = time.monotonic() + 30
+    while not client.running():  # it stops after the step it is at, and keeps its models
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     kept = {path: path.stat().st_mtime_ns for path in cache_folder().glob("partial/*/*.safetensors")}
     assert 1 <= len(kept) < 4
     stages = []
@@ -184,6 +186,26 @@ def test_what_cannot_be_is_said_before_anything_is_rendered(
         finish(workflow.features([lion], options(models, **more)), lambda one: stages.append(one.stage))
     assert caught.value.code == code
     assert "Rendering views" not in stages
+
+
+def test_models_that_do_not_fit_are_found_before_anything_is_rendered(
+    models: dict[str, str], lion: bpy.types.Object, tmp_path: Path
+) -> None:
+    """A wrong architecture, which only loading shows; a file that was cut short."""
+    copy = tmp_path / "copy"
+    shutil.copytree(models["depth"], copy)
+    config, weights = copy / "config.json", copy / "diffusion_pytorch_model.safetensors"
+    right = config.read_text()
+    config.write_text(json.dumps({**json.loads(right), "layers_per_block": 3}))
+    for code in ("model-wrong", "model-damaged"):
+        stages: list[str] = []
+        job = workflow.features([lion], options(models, settings={"depth": str(copy)}))
+        with pytest.raises(ModelError) as caught:
+            finish(job, lambda one, stages=stages: stages.append(one.stage))
+        assert (caught.value.code, str(copy) in caught.value.message) == (code, True)
+        assert "Rendering views" not in stages
+        config.write_text(right)
+        weights.write_bytes(weights.read_bytes()[:-10])
 
 
 def test_without_models_it_says_how_to_get_them(lion: bpy.types.Object) -> None:
@@ -222,7 +244,11 @@ def test_the_contact_sheet_shows_what_was_painted(
 ) -> None:
     finish(workflow.clear_cache())
     chosen = options(models, pictures=str(tmp_path / "all"))
+    finish(workflow.features([lion], options(models)))
+    for path in cache_folder().glob("painted/*/*.png"):
+        path.unlink()  # as where the cache is short of room: they are painted again
     report = finish(workflow.pictures([lion], chosen))
+    assert "4 of 4 views are used, 4 of them shown painted by Diff3F" in report.lines()[1]
     assert (report.data["views"], report.data["used"]) == (4, 4)
     sheet = bpy.data.images[report.data["images"][lion.name]]
     assert tuple(sheet.size) == (3 * 256, 2 * 256)
@@ -257,7 +283,7 @@ def test_a_photo_is_matched_by_what_diffusion_sees(
     form: str, models: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     obj = egg()
-    snapshot, picture, face, place = taken(obj, tmp_path, size=256)
+    snapshot, picture, face, place = taken(obj, tmp_path, size=128)
     passes.write_png(tmp_path / "photo.png", picture)
     passes.write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
@@ -266,7 +292,7 @@ def test_a_photo_is_matched_by_what_diffusion_sees(
     if form == "clean":
         settings["unet"] = str(Path(models["base"]) / "unet")
     arguments = ["match", str(tmp_path / "photo.png"), f"{tmp_path}/egg.blend:egg", "--features", "sd_dino"]
-    arguments += ["--photo-mask", str(tmp_path / "mask.png"), "--views", "6", "--resolution", "256"]
+    arguments += ["--photo-mask", str(tmp_path / "mask.png"), "--views", "6", "--resolution", "128"]
     arguments += [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     capfd.readouterr()
     status = cli.main([*arguments, "--device", "cpu", "--json", "--output", str(tmp_path / "map.npz")])
@@ -292,18 +318,18 @@ def test_what_is_painted_cannot_be_compared_with_a_photo(models: dict[str, str],
 def test_models_are_released_when_told_and_when_idle(
     models: dict[str, str], lion: bpy.types.Object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish(workflow.features([lion], options(models, views=1, seed=8)))
-    report = finish(workflow.release_memory())
-    assert "released" in report.title
-    client.stop()
+    finish(workflow.features([lion], options(models)))
+    worker = client.shared()
+    assert "released" in finish(workflow.release_memory()).title
+    assert not worker.alive
     assert "No worker" in finish(workflow.release_memory()).title
     monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "0.2")
-    try:
-        finish(workflow.features([lion], options(models, views=1, seed=9)))
-        deadline = time.monotonic() + 30
-        while "models released" not in client.shared().end_of_log():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        finish(workflow.features([lion], options(models, views=1, seed=10)))  # and comes back to work
-    finally:
-        client.stop()
+    idle = client.shared()
+    finish(idle.run("cache-info", {}))
+    deadline = time.monotonic() + 30
+    while idle.alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    monkeypatch.delenv("MESHKIN_IDLE_SECONDS")
+    finish(workflow.features([lion], options(models)))  # and another comes to work
+    client.stop()

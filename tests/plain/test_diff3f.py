@@ -730,13 +730,33 @@ def test_models_of_another_architecture(folders: dict[str, str], resolve: Resolv
 
 
 def test_weights_that_do_not_fit_their_config(folders: dict[str, str], resolve: Resolve, tmp_path: Path) -> None:
-    copy = broken(folders, tmp_path, "base")
-    config = json.loads((copy / "vae" / "config.json").read_text())
-    for changed in ({"layers_per_block": 2}, {"block_out_channels": [8, 8, 16, 32]}):
-        (copy / "vae" / "config.json").write_text(json.dumps({**config, **changed}))
+    """As a job finds it before it renders."""
+    for role, part, changed in (
+        ("base", "vae", {"layers_per_block": 2}),
+        ("base", "vae", {"block_out_channels": [8, 8, 16, 32]}),
+        ("base", "unet", {"layers_per_block": 3}),
+        ("base", "text_encoder", {"num_hidden_layers": 3}),
+        ("depth", "", {"layers_per_block": 3}),
+        ("dinov2", "", {"hidden_size": 96}),
+    ):
+        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
+        file = broken(folders, tmp_path, role) / part / "config.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
         with pytest.raises(ModelError) as caught:
-            Diff3F(resolve(base=str(copy))["parts"][0], "cpu")
+            recipe.prepare(resolve(**{role: str(tmp_path / "copy")}), "cpu")
         assert caught.value.code == "model-wrong"
+    recipe.release()
+
+
+def test_settings_beside_the_weights_count_for_the_key(
+    folders: dict[str, str], resolve: Resolve, tmp_path: Path
+) -> None:
+    plain = recipe.key(resolve(), "shape")
+    copy = broken(folders, tmp_path, "base")
+    assert recipe.key(resolve(base=str(copy)), "shape") == plain
+    file = copy / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "prediction_type": "v_prediction"}))
+    assert recipe.key(resolve(base=str(copy)), "shape") != plain
 
 
 def test_half_precision_as_the_card_prefers() -> None:
@@ -813,13 +833,27 @@ def test_files_in_half_precision_as_the_hub_names_them(
 
 
 def test_a_card_that_is_too_small(resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe.check_memory(resolve(), "cpu")
+    recipe.prepare(resolve(), "cpu")
     monkeypatch.setattr(devices, "choose", lambda name: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**29, 2**31))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
     with pytest.raises(MeshKinError, match="GiB") as caught:
-        recipe.check_memory(resolve(), "auto")
+        recipe.prepare(resolve(), "auto")
     assert caught.value.code == "memory-low"
+
+
+def test_large_networks_are_left_to_a_processor_only_where_it_is_named(resolve: Resolve) -> None:
+    """What a machine without CUDA says; the tests' own networks are small."""
+    if torch.cuda.is_available():
+        assert devices.choose("cuda").type == "cuda"
+        return
+    devices.check_room("auto", 10**7)
+    devices.check_room("cpu", 10**9)
+    for refused in (lambda: devices.check_room("auto", 10**9), lambda: recipe.prepare(resolve(), "cuda")):
+        with pytest.raises(InputError, match="CUDA") as caught:
+            refused()
+        assert caught.value.code == "device-missing"
+        assert "“cpu”" in caught.value.fix
 
 
 def test_two_prompts_share_one_set_of_networks_and_release_forgets_them(resolve: Resolve) -> None:

@@ -20,6 +20,9 @@ _LARGEST_BATCH = 64
 _WORKING_ROOM = 1 << 30
 """Bytes that networks need beside their weights for one picture."""
 
+_LARGEST_ON_CPU = 10**8
+"""Weights with which a processor takes minutes a picture: more are given to one only where it is asked for by name."""
+
 _kept: list[Any] = []
 
 
@@ -39,9 +42,20 @@ def choose(name: str = "auto") -> torch.device:
         "cuda": torch.cuda.device_count(),
         "mps": int(torch.backends.mps.is_available()),
     }.get(device.type, 0)
+    if device.type == "cuda" and not count:
+        raise InputError("device-missing", *_no_cuda())
     if (device.index or 0) >= count:
         raise InputError("device-missing", f"This machine has no device “{name}”.", "Choose “auto” or “cpu”.")
     return device
+
+
+def _no_cuda() -> tuple[str, str]:
+    """Why there is no CUDA device, and what to do."""
+    other = "set the device to “cpu”, which takes very much longer"
+    if torch.version.cuda is None:
+        fix = "Install PyTorch for your card (pytorch.org) with the worker's Python, which “meshkin doctor” names"
+        return "The worker's PyTorch was made without CUDA.", f"{fix}, or {other}."
+    return "This machine has no CUDA graphics card that PyTorch can use.", f"Update the card's driver, or {other}."
 
 
 def precision(device: torch.device) -> torch.dtype:
@@ -90,9 +104,11 @@ def batch_size(device: torch.device, picture_bytes: int) -> int:
 def check_room(device: str, numbers: int) -> None:
     """Raise MeshKinError ``memory-low`` where so many weights, and what they compute, cannot be on the device at once.
 
-    Raises InputError ``device-missing`` as :func:`choose`.
+    Raises InputError ``device-missing`` as :func:`choose`, and where "auto" would leave many to the processor.
     """
     chosen = choose(device)
+    if device == "auto" and chosen.type == "cpu" and numbers > _LARGEST_ON_CPU:
+        raise InputError("device-missing", *_no_cuda())
     if chosen.type != "cuda":
         return
     needed = numbers * precision(chosen).itemsize + _WORKING_ROOM

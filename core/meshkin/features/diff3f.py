@@ -78,14 +78,16 @@ class Diff3F:
         """
         count = len(images.normal)
         together = max(1, self._sd.rows(self._latent_size()) // self._branches())
-        for first in range(0, count, together):
-            which = list(range(first, min(first + together, count)))
 
-            def tell(stage: str, fraction: float, first: int = first, some: int = len(which)) -> None:
-                report(stage, (first + fraction * some) / count)
+        def run(rows: slice) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+            def tell(stage: str, fraction: float) -> None:
+                report(stage, (rows.start + fraction * (rows.stop - rows.start)) / count)
 
-            start, controls = self.conditioning(images.take(which))
-            maps, painted = self.paint(start, controls, self.noise(images.take(which)), tell)
+            some = images.take(list(range(rows.start, rows.stop)))
+            start, controls = self.conditioning(some)
+            return self.paint(start, controls, self.noise(some), tell)
+
+        for which, (maps, painted) in devices.in_batches(count, together, run, silent, ""):
             yield Grids(which, maps, painted)
 
     def conditioning(self, images: ViewImages) -> tuple[torch.Tensor, list[torch.Tensor]]:

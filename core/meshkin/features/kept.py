@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,15 @@ def extract(extractor: ImageExtractor, images: ViewImages, folder: Path, report:
 
 
 def save_pictures(grids: Iterator[Grids], folder: Path) -> Iterator[Grids]:
-    """The same grids; what was painted is written to ``folder`` as ``000.png`` and so on, as it comes."""
+    """The same grids; what was painted is written to ``folder`` as ``000.png`` and so on, as it comes, until the disk
+    is full."""
+    keeping = True
     for batch in grids:
         if batch.painted is not None:
             pictures = batch.painted.permute(0, 2, 3, 1).cpu().numpy()
             for view, picture in zip(batch.views, pictures, strict=True):
                 image = Image.fromarray(picture)
-                write_file(folder / f"{view:03d}.png", lambda path, image=image: image.save(path))  # type: ignore[misc]
+                keeping = keeping and _written(folder / f"{view:03d}.png", image.save)
         yield batch
 
 
@@ -75,8 +77,13 @@ def _write(path: Path, maps: list[torch.Tensor], painted: torch.Tensor | None) -
     tensors: dict[str, Any] = {f"map{index:02d}": one.cpu().contiguous() for index, one in enumerate(maps)}
     if painted is not None:
         tensors["painted"] = painted.cpu().contiguous()
+    return _written(path, lambda file: save_file(tensors, file))
+
+
+def _written(path: Path, write: Callable[[Path], None]) -> bool:
+    """Write a file; whether that went well."""
     try:
-        write_file(path, lambda file: save_file(tensors, file))
+        write_file(path, write)
     except (StorageError, SafetensorError) as error:
         print(f"Views are not kept any more: {error}", file=sys.stderr, flush=True)
         return False

@@ -237,16 +237,22 @@ def release() -> None:
         devices.release()
 
 
-def check_memory(recipe: dict[str, Any], device: str) -> None:
-    """Raise MeshKinError ``memory-low`` where a graphics card has no room for what must be on it at once."""
+def prepare(recipe: dict[str, Any], device: str, report: Report = silent) -> None:
+    """Load the large models of a recipe, so that whatever is wrong with them is known before views are rendered.
+
+    Raises MeshKinError ``memory-low`` where a graphics card has no room for what must be on it at once, InputError
+    ``device-missing`` (also where "auto" finds no card for them), ModelError ``model-wrong``.
+    """
     for part in recipe["parts"]:
         if part["extractor"] in _DIFFUSION:
             from .devices import check_room
 
+            report("Loading models", 0.0)
             folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
             networks = [folders["base"] / "unet", *(folders[role] for role in ("depth", "normal") if role in folders)]
             shapes = [models.tensor_shapes(models.weights_file(folder)).values() for folder in networks]
             check_room(device, sum(math.prod(shape) for each in shapes for shape in each))
+            build(part, device)
 
 
 def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:

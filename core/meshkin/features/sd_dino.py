@@ -71,11 +71,12 @@ class SdDino:
         """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
         count, cells = len(images.normal), self._part["resolution"] // self._sd.scale
         together = max(1, self._sd.rows((cells, cells)))
-        for first in range(0, count, together):
-            report(_STAGE, first / count)
-            which = list(range(first, min(first + together, count)))
-            yield Grids(which, self._maps(images.take(which)))
-        report(_STAGE, 1.0)
+
+        def run(rows: slice) -> list[torch.Tensor]:
+            return self._maps(images.take(list(range(rows.start, rows.stop))))
+
+        for which, maps in devices.in_batches(count, together, run, report, _STAGE):
+            yield Grids(which, maps)
 
     @torch.inference_mode()
     def _maps(self, images: ViewImages) -> list[torch.Tensor]:

@@ -314,20 +314,23 @@ class StableDiffusion:
         self, networks: tuple[str, ...], count: int, row_bytes: int, run: Callable[[slice], Any]
     ) -> list[Any]:
         """What ``run`` gives for each batch with these networks; a size that was too large is not tried again."""
-        self._use(*networks)
-        size = min(self._sizes.get(networks[0], count), self._fitting(networks, row_bytes), self._batch or count)
-        found = []
         try:
+            self._use(*networks)
+            size = min(self._sizes.get(networks[0], count), self._fitting(networks, row_bytes), self._batch or count)
+            found = []
             for rows, one in devices.in_batches(count, size, run, silent, ""):
                 if len(rows) < size and rows[-1] < count - 1:
                     self._sizes[networks[0]] = len(rows)
                 found.append(one)
-        except MeshKinError as error:
-            if error.code != "memory-low" or not self._together or self.device.type == "cpu":
+            return found
+        except (MeshKinError, torch.OutOfMemoryError) as error:
+            if getattr(error, "code", "memory-low") != "memory-low" or not self._together or self.device.type == "cpu":
                 raise
-            self._together = False  # from here on what is idle leaves the device
-            return self._in_batches(networks, count, row_bytes, run)
-        return found
+        # Out of the handler, whose traceback would keep the failed batch's tensors alive. From here on what is idle
+        # leaves the device.
+        self._together = False
+        self._sizes.clear()
+        return self._in_batches(networks, count, row_bytes, run)
 
     def _fitting(self, networks: tuple[str, ...], row_bytes: int) -> int:
         if self.device.type == "cpu":
@@ -382,6 +385,8 @@ class StableDiffusion:
                 for network in self._networks()[name]:
                     if next(network.parameters()).device.type != place.type:
                         network.to(place)
+            if idle and self.device.type == "cuda":
+                torch.cuda.empty_cache()
 
 
 @devices.keep

@@ -35,7 +35,8 @@ def plan(arguments: Arguments, report: Report) -> Result:
 
     Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of
     :func:`meshkin.features.recipe.resolve`), ``device`` (refused here where there is no such device), ``look`` (hash
-    of its materials, once they are known to count). Result: also ``wants_colour``.
+    of its materials, once they are known to count). Result: also ``wants_colour``, and ``painted``, how many painted
+    pictures of these features are kept.
     """
     from ..features import cache, recipe
 
@@ -46,9 +47,17 @@ def plan(arguments: Arguments, report: Report) -> Result:
     chosen = recipe.resolve(**arguments["choice"], report=report)
     key = recipe.key(chosen, arguments["shape"], arguments.get("look", ""))
     there = str(cache.features_path(key)) if cache.usable(key) else None
-    if there is None:
-        recipe.check_memory(chosen, arguments["device"])
-    return {"recipe": chosen, "key": key, "features": there, "wants_colour": recipe.wants_colour(chosen)}
+    painted = len(list(cache.painted_folder(key).glob("[0-9]*.png")))
+    found = {"recipe": chosen, "key": key, "features": there, "painted": painted}
+    return {**found, "wants_colour": recipe.wants_colour(chosen)}
+
+
+def prepare(arguments: Arguments, report: Report) -> Result:
+    """Load the large models of a ``recipe`` on a ``device``: what is wrong with them shows before the rendering."""
+    from ..features import recipe
+
+    recipe.prepare(arguments["recipe"], arguments["device"], report)
+    return {}
 
 
 def features(arguments: Arguments, report: Report) -> Result:
@@ -67,17 +76,6 @@ def features(arguments: Arguments, report: Report) -> Result:
     path = cache.save(key, found)
     shutil.rmtree(partial, ignore_errors=True)
     return {"features": str(path), "painted": str(painted) if painted.is_dir() else None}
-
-
-def release(arguments: Arguments, report: Report) -> Result:
-    """Forget all models, so that their memory, on a graphics card or not, is free; how many ``bytes`` of a card's."""
-    from ..features import recipe
-
-    torch = sys.modules.get("torch")
-    used = torch.cuda.memory_reserved if torch and torch.cuda.is_available() else int
-    before = used()
-    recipe.release()
-    return {"bytes": before - used()}
 
 
 def colours(arguments: Arguments, report: Report) -> Result:
@@ -436,8 +434,8 @@ def doctor(arguments: Arguments, report: Report) -> Result:
 
 JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "plan": plan,
+    "prepare": prepare,
     "features": features,
-    "release": release,
     "colours": colours,
     "match": match,
     "sheet": sheet,

@@ -33,7 +33,7 @@ _STUCK_SECONDS = 10.0
 """After so long without a beat (one native call holds Python's lock), where every thread is goes to the log."""
 _IDLE_SECONDS = 300.0
 IDLE_SECONDS = "MESHKIN_IDLE_SECONDS"
-"""Environment variable: seconds without a job after which models are released; 0 for never."""
+"""Environment variable: seconds without a job after which the worker ends; 0 for never."""
 _LARGEST_LOG = 4 << 20
 
 
@@ -94,8 +94,8 @@ class _Server:
         while True:
             with self._changed:
                 if not self._changed.wait_for(lambda: self._waiting, _idle_seconds()):
-                    _release_models()
-                    self._changed.wait_for(lambda: self._waiting)
+                    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} idle: ends", file=sys.stderr, flush=True)
+                    os._exit(0)  # a CUDA context goes with its process only
                 job = next(iter(self._waiting))
                 message = self._waiting.pop(job)
                 self._running, self._cancelled = job, False
@@ -205,20 +205,12 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _idle_seconds() -> float | None:
-    """After so long without a job the models go, so that the graphics card is Blender's; None for never."""
+    """After so long without a job the worker ends, so that the graphics card is Blender's; None for never."""
     try:
         seconds = float(os.environ.get(IDLE_SECONDS, ""))
     except ValueError:
         return _IDLE_SECONDS
     return seconds if seconds > 0 else None
-
-
-def _release_models() -> None:
-    """Forget the models that jobs have left loaded."""
-    recipe = sys.modules.get(f"{__package__}".rpartition(".")[0] + ".features.recipe")
-    if recipe is not None:
-        recipe.release()
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} idle: models released", file=sys.stderr, flush=True)
 
 
 def _release_memory() -> None:

@@ -18,7 +18,7 @@ from ..scene import attributes, passes, sheets, surface_colours
 from ..scene import snapshot as snapshots
 from ..scene.objects import FEATURES_PROPERTY, Handle, described
 from ..snapshot import Snapshot
-from ..views import of_recipe
+from ..views import count_of_recipe, of_recipe
 from ..worker import client
 from .files import arrays, job_folder
 from .options import CHANNELS, Job, Options, Report
@@ -56,7 +56,7 @@ def features(objects: Iterable[bpy.types.Object], options: Options = Options()) 
 def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
     """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
 
-    Diff3F's painted views where it is among the features (which are computed if they are not there), else the rendered
+    Diff3F's painted views where it is among the features (painted now if they are not there), else the rendered
     pictures. Views left out by ``options.without`` are crossed out. With ``options.pictures`` the pictures and the
     sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
 
@@ -65,7 +65,7 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
     handles = [Handle.of(obj) for obj in objects]
     if not handles:
         raise InputError("nothing-selected", "No object was given.", "Select an object with a surface.")
-    made = []
+    made, said = [], []
     with job_folder() as folder:
         for number, handle in enumerate(handles):
             snapshot = yield from read(handle)
@@ -73,8 +73,11 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
             recipe = plan["recipe"]
             if not recipe["views"]:
                 raise InputError("pictures-none", f"“{recipe['name']}” looks at no pictures.", "Choose other features.")
-            if any(part["extractor"] == "diff3f" for part in recipe["parts"]):
-                yield from describe(handle, replace(options, pictures=""), folder / f"features{number}", snapshot)
+            used = count_of_recipe(recipe["views"]) - len(recipe["views"].get("without", []))
+            paints = any(part["extractor"] == "diff3f" and part["fusion"] > 0 for part in recipe["parts"])
+            if paints:
+                plain, gone = replace(options, pictures=""), plan["painted"] < used
+                yield from describe(handle, plain, folder / f"features{number}", snapshot, afresh=gone)
             every = {**recipe, "views": {name: value for name, value in recipe["views"].items() if name != "without"}}
             colours = surface_colours.read(handle.get(), snapshot) if plan["wants_colour"] else None
             seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.render_path, colours)
@@ -85,15 +88,17 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
             picture = np.load(result["output"], allow_pickle=False)
             if options.pictures:
                 passes.write_png(Path(options.pictures) / f"{handle.name} views.png", picture)
-            made.append((handle, picture, len(seen.depth)))
-        images = {handle.name: sheets.show(picture, f"{handle.name} views").name for handle, picture, _ in made}
+            made.append((handle, picture))
+            what = "painted by Diff3F" if paints else "as rendered"
+            shown = result["painted"] if paints else used
+            said.append(
+                f"“{handle.name}”: {used} of {len(seen.depth)} views are used, {shown} of them shown {what};"
+                " leave others out by their numbers."
+            )
+        images = {handle.name: sheets.show(picture, f"{handle.name} views").name for handle, picture in made}
     names = ", ".join(f"“{name}”" for name in images.values())
-    kept = made[0][2] - len(recipe["views"].get("without", []))
-    return Report(
-        f"The pictures are in {names}.",
-        [f"{kept} of {made[0][2]} views are used; leave others out by their numbers."],
-        {"images": images, "views": made[0][2], "used": kept},
-    )
+    data = {"images": images, "views": len(seen.depth), "used": used, "painted": shown if paints else 0}
+    return Report(f"The pictures are in {names}.", said, data)
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,14 @@ class Described:
 
 
 def describe(
-    handle: Handle, options: Options, folder: Path, snapshot: Snapshot | None = None
+    handle: Handle, options: Options, folder: Path, snapshot: Snapshot | None = None, afresh: bool = False
 ) -> Generator[Progress, None, Described]:
-    """The object's features in the cache, computed if they are not there."""
+    """The object's features in the cache, computed if they are not there, or in any case ``afresh``."""
     snapshot = snapshot or (yield from read(handle))
     plan = yield from plan_of(handle.get(), snapshot, options)
-    path = plan["features"]
+    path = None if afresh else plan["features"]
+    if path is None:
+        yield from client.shared().run("prepare", {"recipe": plan["recipe"], "device": options.device})
     if path is None or (options.pictures and plan["recipe"]["views"]):
         snapshot.save(folder / "snapshot.npz")
         if plan["recipe"]["views"]:

@@ -14,12 +14,12 @@ def get_models(options: Options = Options(), name: str = "embedded") -> Job:
 
 
 def release_memory() -> Job:
-    """Have the worker forget its models: their memory is Blender's then, until the next job needs them."""
+    """End the worker: all its memory, on the graphics card too, is Blender's until the next job starts another."""
     yield Progress("Releasing models", 0)
     if not client.running():
         return Report("No worker is running: it holds no memory.")
-    result = yield from client.shared().run("release", {})
-    return Report(f"The models are released: {result['bytes'] / 1e6:.0f} MB of graphics memory were freed.", [], result)
+    client.stop()
+    return Report("The models are released: the worker has ended, and the next job starts another.")
 
 
 def cache_info() -> Job:
