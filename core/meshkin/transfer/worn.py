@@ -14,6 +14,8 @@ from ..matching.geometry import unit_rows
 from ..matching.nearest import precise
 from ..snapshot import Snapshot
 from ..surface_map import SurfaceMap
+from .biharmonic import extend, smoothed_normals
+from .trust import trusted
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +33,16 @@ COVER = 0.9
 """What reaches this far in every direction, in extents of the source, is a whole suit or another character."""
 CREASE = np.cos(np.radians(50))
 """Across sharper edges a surface turns over (the rim of a thick cloth)."""
+SURE = 0.4
+"""Confidence from which the closest point says how far the cloth is from the skin."""
+NEARBY = 0.3
+"""How much the place counts that neighbours say, beside lying on the normal."""
+LEVELS = 8
+"""Different gaps that are looked at."""
+ASIDE = 0.1
+"""How far beside the skin's normal cloth may lie, in gaps."""
+UNEVEN = 0.3
+"""How much the gap may differ from the neighbours', in gaps."""
 
 
 def is_worn(source: Snapshot, target: Snapshot) -> bool:
@@ -70,10 +82,59 @@ def closest(source: Snapshot, target: Snapshot) -> SurfaceMap:
     together, a normal turned over being as far as the typical gap is wide: it is not the other leg's then. Cloth that
     is thick, or inside out, is cut at its sharp edges, and each piece faces the way that most of its vertices do.
 
+    Then the skin is inflated until it reaches the cloth, whose points belong to what they lie above: in armpits and
+    between legs, where cloth folds, that is far from the closest point. How far to inflate, and where about to look,
+    is continued from where the closest point is sure.
+
     Returns:
-        a map whose confidence is 1 where both normals and the direction between the points agree, 0.5 where the worst
-        of them is 30° off, 0 from 60° on.
+        a map whose confidence is 1 where cloth lies above its point, or both normals and the direction between the
+        points agree; 0.5 where the worst of them is 30° off, 0 from 60° on.
     """
+    return _below(source, target, _nearest(source, target))
+
+
+def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
+    """The map with points replaced by those whose normal goes through the cloth, where these can be told."""
+    points, surface = _placed(source, target)
+    known = trusted(found, (surface, source.faces), (points, target.faces), SURE)
+    if not known.any():
+        return found
+    outward = smoothed_normals(surface, source.faces)
+    at = found.pull(surface, source.faces)
+    height = np.einsum("vd,vd->v", points - at, found.pull(outward, source.faces))
+    said = extend(np.column_stack((at, height)), known, points, target.faces)
+    about, gap = said[:, :3], said[:, 3]
+    levels = np.unique(np.quantile(gap, np.linspace(0, 1, LEVELS)))
+    level = np.abs(gap[:, None] - levels).argmin(axis=1)
+    used = np.unique(source.faces)
+    face, shares = np.empty(len(points), np.int64), np.empty((len(points), 3))
+    for number, one in enumerate(levels):
+        here = np.flatnonzero(level == number)
+        inflated = np.hstack((surface + one * outward, NEARBY * surface)).astype(np.float32)
+        asked = np.hstack((points[here], NEARBY * about[here])).astype(np.float32)
+        start = used[cKDTree(inflated[used]).query(asked)[1]]
+        face[here], shares[here], _ = precise(asked, start, inflated, source.faces)
+    corners = source.faces[face]
+    apart = points - np.einsum("vk,vkd->vd", shares, surface[corners])
+    normal = unit_rows(np.einsum("vk,vkd->vd", shares, outward[corners]))
+    height = np.einsum("vd,vd->v", apart, normal)
+    aside = np.linalg.norm(apart - height[:, None] * normal, axis=1)
+    touching = 1e-3 * float(np.linalg.norm(np.ptp(surface, axis=0)))
+    fits = (aside < ASIDE * np.abs(gap) + touching) & (np.abs(height - gap) < UNEVEN * np.abs(gap) + touching)
+    face = np.where(fits, face, found.face)
+    shares = np.where(fits[:, None], shares, found.barycentric)
+    return _map(source, face, shares, np.where(fits, 1, found.confidence))
+
+
+def _map(source: Snapshot, face: NDArray[np.integer], shares: Floats, confidence: Floats) -> SurfaceMap:
+    vertex = np.take_along_axis(source.faces[face], shares.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return SurfaceMap(
+        face.astype(np.int32), shares.astype(np.float32), vertex.astype(np.int32), confidence.astype(np.float32)
+    )
+
+
+def _nearest(source: Snapshot, target: Snapshot) -> SurfaceMap:
+    """The closest point, or where the surfaces face otherwise there the one nearest in place and normal."""
     points, surface = _placed(source, target)
     faces = source.faces.astype(np.int64)
     square, face, at = igl.point_mesh_squared_distance(points, surface, faces)
@@ -101,10 +162,7 @@ def closest(source: Snapshot, target: Snapshot) -> SurfaceMap:
     angle = np.degrees(np.arccos(np.clip(np.einsum("vd,vd->v", own, there), -1, 1)))
     lean = np.where(touching, 0, np.degrees(np.arccos(np.clip(along, -1, 1))))
     confidence = np.clip(1 - np.maximum(angle, lean) / 60, 0, 1)
-    vertex = np.take_along_axis(corners, shares.argmax(axis=1)[:, None], axis=1)[:, 0]
-    return SurfaceMap(
-        face.astype(np.int32), shares.astype(np.float32), vertex.astype(np.int32), confidence.astype(np.float32)
-    )
+    return _map(source, face, shares, confidence)
 
 
 def _placed(source: Snapshot, target: Snapshot) -> tuple[Floats, Floats]:
