@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 
 from meshkin import workflow
 from meshkin.errors import InputError
@@ -169,9 +170,39 @@ def test_at_rest_nothing_moves() -> None:
     np.testing.assert_allclose(snapshots.take(target).vertices, before, atol=1e-4)
 
 
+def test_what_constraints_do_at_rest_is_not_done_twice() -> None:
+    """A rig whose driver bends a leg with all controls cleared bends the target's leg as far, not twice as far."""
+    source, armature = rigged()
+    armature.pose.bones["leg.L"].rotation_mode = "XYZ"
+    curve = armature.pose.bones["leg.L"].driver_add("rotation_euler", 0)
+    curve.driver.expression = "0.9"
+    target = creature("twin")
+    target.location = (4, 0, 0)
+    bpy.context.view_layer.update()
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
+    bpy.context.view_layer.update()
+    copy = weights.armature_of(target)
+    assert armature.data.pose_position == copy.data.pose_position == "POSE"
+    assert len(bpy.data.armatures) == 2
+    assert any("move these bones from rest" in line and "leg.L" in line for line in report.details)
+    rest = armature.data.bones["leg.L"]
+    np.testing.assert_allclose(
+        copy.matrix_world @ copy.data.bones["leg.L"].tail_local, rest.tail_local + Vector((4, 0, 0)), atol=0.2
+    )
+    one, two = ((bone.tail - bone.head) for bone in (rig.pose.bones["leg.L"] for rig in (armature, copy)))
+    assert one.angle(two) < 0.3
+
+
 def test_clothes_are_posed_by_the_body_s_armature() -> None:
     source, armature = rigged()
     cloth = creature("cloth", 1.03)
+    cloth.modifiers.new("Armature", "ARMATURE").use_bone_envelopes = True
+    report = finish(workflow.transfer(source, cloth, ["weights"], OPTIONS))
+    assert cloth.modifiers["Armature"].use_deform_preserve_volume
+    assert not cloth.modifiers["Armature"].use_bone_envelopes
+    assert any("As on “body”" in line and "Preserve Volume" in line for line in report.details)
+    cloth.modifiers.clear()
+    cloth.vertex_groups.clear()
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, cloth, ["weights", "armature"], OPTIONS))
     assert weights.armature_of(cloth) == armature

@@ -58,7 +58,7 @@ def bend(obj: bpy.types.Object) -> None:
 
 def limb(name: str) -> bpy.types.Object:
     """A long lopsided blob."""
-    obj = creature(name)
+    obj = creature(name, subdivisions=3)
     obj.data.transform(Matrix.Diagonal((2, 0.5, 0.5, 1)))
     return obj
 

@@ -68,7 +68,7 @@ def test_locked_and_other_groups_stay() -> None:
     obj.vertex_groups["spine"].lock_weight = True
     values = random_weights(count, len(BONES))
     values[:, 5] = 0
-    said = "\n".join(weights.write(obj, BONES, values))
+    said = "\n".join(weights.write(obj, BONES, values, limit=5))  # the locked one counts
     names, found = weights.read(obj, snapshots.take(obj))
     column = dict(zip(names, found.T, strict=True))
     assert (column["spine"] == 0.25).all()
@@ -84,11 +84,11 @@ def test_locked_and_other_groups_stay() -> None:
 
 def test_limit_keeps_the_largest_and_the_sum() -> None:
     obj = sphere()
-    values = np.random.default_rng(0).random((len(obj.data.vertices), 6))
+    values = np.random.default_rng(0).random((len(obj.data.vertices), 6)) / 6
     weights.write(obj, BONES, values, limit=2)
     _, found = weights.read(obj, snapshots.take(obj))
     assert (np.count_nonzero(found, axis=1) == 2).all()
-    np.testing.assert_allclose(found.sum(axis=1), np.minimum(values.sum(axis=1), found.sum(axis=1)), rtol=1e-5)
+    np.testing.assert_allclose(found.sum(axis=1), values.sum(axis=1), rtol=1e-5)
     np.testing.assert_array_equal(found > 0, values >= np.sort(values, axis=1)[:, -2:-1])
 
 
@@ -175,6 +175,27 @@ def test_mixing_and_masking() -> None:
     with pytest.raises(InputError) as raised:
         weights.write(obj, BONES[:4], new, mask="no such")
     assert raised.value.code == "mask-missing"
+
+
+def test_rows_sum_to_one_whatever_was_there() -> None:
+    """Old weights that do not sum to 1, that are missing or locked, mixed and masked; no more influences than asked."""
+    obj = sphere()
+    count = len(obj.data.vertices)
+    random = np.random.default_rng(3)
+    old = random.random((count, 6)) * (random.random((count, 6)) > 0.5)
+    old[::5] = 0
+    old[:, 1] *= 0.4
+    weights.write(obj, BONES, old, 6)
+    obj.vertex_groups["spine"].lock_weight = True
+    mask = obj.vertex_groups.new(name="mask")
+    for index in range(1, count, 2):
+        mask.add((index,), float(random.random()), "REPLACE")
+    weights.write(obj, BONES, random_weights(count, 6, seed=4), 3, mix=0.7, mask="mask")
+    found = weights.read(obj, snapshots.take(obj), BONES)[1]
+    np.testing.assert_allclose(found[1::2].sum(axis=1), 1, atol=1e-6)
+    assert (np.count_nonzero(found[1::2], axis=1) <= 3).all()
+    np.testing.assert_array_equal(found[:, 1], old[:, 1].astype(np.float32))
+    np.testing.assert_array_equal(found[::2], old[::2].astype(np.float32))
 
 
 def test_locked_groups_keep_their_share() -> None:

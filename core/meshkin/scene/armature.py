@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..sides import twins
 from .snapshot import check_writable
-from .weights import armature_of
+from .weights import armature_of, keep_flags
 
 Floats = NDArray[np.float64]
+
+STILL = 1e-3
+"""Bones that are turned (sine) or moved (share of the rig's extent) by less rest."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,38 @@ def read(armature: bpy.types.Object, origin: Sequence[float]) -> Skeleton:
     )
 
 
+def driven(armature: bpy.types.Object) -> list[str]:
+    """The bones that constraints and drivers move although every bone's own pose is cleared."""
+    probe = armature.copy()
+    probe.data = armature.data.copy()
+    bpy.context.scene.collection.objects.link(probe)
+    try:
+        _point_to({armature: probe, armature.data: probe.data}, probe)
+        _clear(probe)
+        bpy.context.view_layer.update()
+        posed = probe.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+        rest = np.array([bone.matrix_local for bone in armature.data.bones], np.float64)
+        now = np.array([posed[bone.name].matrix for bone in armature.data.bones], np.float64)
+    finally:
+        bpy.data.armatures.remove(probe.data)  # and the probe with it
+    size = float(np.linalg.norm(np.ptp(rest[:, :3, 3], axis=0))) or 1.0
+    off = np.abs(now[:, :3, :3] - rest[:, :3, :3]).max(axis=(1, 2)) + np.abs(now - rest)[:, :3, 3].max(axis=1) / size
+    return [bone.name for bone, far in zip(armature.data.bones, off.tolist(), strict=True) if far > STILL]
+
+
+@contextlib.contextmanager
+def at_rest(armature: bpy.types.Object) -> Iterator[None]:
+    """Show the armature, and what it poses, in its rest position."""
+    before = armature.data.pose_position
+    armature.data.pose_position = "REST"
+    bpy.context.view_layer.update()
+    try:
+        yield
+    finally:
+        armature.data.pose_position = before
+        bpy.context.view_layer.update()
+
+
 def copy_to(
     armature: bpy.types.Object, target: bpy.types.Object, shift: Sequence[float], name: str
 ) -> bpy.types.Object:
@@ -105,14 +140,19 @@ def copy_to(
     copy.matrix_world = Matrix.Translation(Vector(shift)) @ armature.matrix_world
     copy.hide_viewport = False
     _point_to({armature: copy, armature.data: copy.data}, copy)
-    for owner in (copy, copy.data):
+    _clear(copy)
+    return copy
+
+
+def _clear(armature: bpy.types.Object) -> None:
+    """Bring an armature into its rest pose, without any action."""
+    for owner in (armature, armature.data):
         if owner.animation_data:
             owner.animation_data.action = None
             for track in list(owner.animation_data.nla_tracks):
                 owner.animation_data.nla_tracks.remove(track)
-    for bone in copy.pose.bones:
+    for bone in armature.pose.bones:
         bone.matrix_basis = Matrix()
-    return copy
 
 
 def move_bones(
@@ -208,10 +248,7 @@ def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types
             first += 1
         target.modifiers.move(len(target.modifiers) - 1, first)
     modifier.object, modifier.use_vertex_groups = armature, True
-    model = next((one for one in like.modifiers if one.type == "ARMATURE"), None)
-    if model:
-        for field in ("use_bone_envelopes", "use_deform_preserve_volume", "use_multi_modifier"):
-            setattr(modifier, field, getattr(model, field))
+    keep_flags(target, like)
     said = [f"“{armature.name}” poses “{target.name}”."]
     if before and before != armature:
         said.append(f"“{before.name}”, which posed it before, is left as it is.")

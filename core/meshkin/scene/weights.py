@@ -103,13 +103,13 @@ def write(
 ) -> list[str]:
     """Create the groups, or replace what is in those of the same name; other and locked groups stay as they are.
 
-    Groups without any weight are created too, so that the rig finds them. Where a locked one of the named groups
-    holds weight, the others share the rest.
+    Groups without any weight are created too, so that the rig finds them. The weights of a vertex in the named groups
+    sum to what is given, and to 1 where they are mixed; where a locked one holds weight, the others share the rest.
 
     Args:
         names: of the groups, B.
         weights: (W, B) on the vertices of the object's own mesh; only positive ones are assigned.
-        limit: a vertex keeps this many of its largest weights, scaled so that their sum stays.
+        limit: a vertex keeps this many of its largest weights, those of locked groups included.
         mix: how much of the new weights is taken, 0 to 1; the rest are those that were there.
         mask: a vertex group of the object by which ``mix`` is multiplied; vertices outside stay as they are.
         mirrored: create the group of the other side, empty, for every one whose name has a side.
@@ -131,17 +131,20 @@ def write(
     kept = [name for name, one in zip(names, free, strict=True) if one]
     share = np.full(len(weights), np.clip(mix, 0, 1))
     new = np.clip(np.nan_to_num(weights), 0, None).astype(np.float64)
+    total = new.sum(axis=1)
+    held = np.zeros_like(new[:, ~free])
     if locked or mask or mix < 1:
         before = _matrix(obj.data, len(obj.vertex_groups))
         number = [obj.vertex_groups[name].index if name in obj.vertex_groups else -1 for name in names]
         old = np.where(np.array(number) >= 0, before[:, number], 0) if before.shape[1] else np.zeros_like(new)
         share *= before[:, obj.vertex_groups[mask].index] if mask else 1
-        # What a locked group holds is not for the others to give away.
-        room = np.clip(1 - old[:, ~free].sum(axis=1), 0, 1) if locked else 1
-        total = new[:, free].sum(axis=1)
-        new *= np.divide(room * (new.sum(axis=1) > 0), total, out=np.zeros_like(total), where=total > 0)[:, None]
-        new = share[:, None] * new + (1 - share[:, None]) * old
-    new = _limited(new[:, free], limit)
+        held, total = old[:, ~free], (total > 0).astype(np.float64)
+        # Where nothing was, there is nothing to mix with.
+        kept_share = np.where(old[:, free].any(axis=1), 1 - share, 0)[:, None]
+        new = (1 - kept_share) * _shares(new) + kept_share * _shares(np.where(free, old, 0))
+    # What a locked group holds is not for the others to give away.
+    room = np.clip(total - held.sum(axis=1), 0, None)
+    new = room[:, None] * _shares(_largest(new[:, free], limit - (held > 0).sum(axis=1)))
     touched = np.flatnonzero(share > 0)
     replaced, empty = _assign(obj, kept, new, touched)
     others = [group.name for group in obj.vertex_groups if group.name not in names]
@@ -261,13 +264,35 @@ def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
     modifier.object, modifier.use_vertex_groups = armature, True
 
 
-def _limited(weights: NDArray[np.floating], limit: int) -> NDArray[np.float64]:
-    """Keep each row's ``limit`` largest weights and the row's sum."""
-    kept: NDArray[np.float64] = np.clip(weights, 0, None).astype(np.float64)
-    if kept.shape[1] > limit:
-        before = kept.sum(axis=1, keepdims=True)
-        small = np.argpartition(kept, -limit, axis=1)[:, :-limit]
-        np.put_along_axis(kept, small, 0, axis=1)
-        after = kept.sum(axis=1, keepdims=True)
-        kept *= np.divide(before, after, out=np.ones_like(before), where=after > 0)
+FLAGS = ("use_bone_envelopes", "use_deform_preserve_volume", "use_multi_modifier")
+"""What an Armature modifier is told besides its armature."""
+
+
+def keep_flags(obj: bpy.types.Object, like: bpy.types.Object) -> list[str]:
+    """Give the object's Armature modifier the envelopes and Preserve Volume of another's, where both have one.
+
+    Returns sentences about what was changed.
+    """
+    one, two = (next((m for m in each.modifiers if m.type == "ARMATURE"), None) for each in (obj, like))
+    if one is None or two is None:
+        return []
+    changed = [flag for flag in FLAGS if getattr(one, flag) != getattr(two, flag)]
+    for flag in changed:
+        setattr(one, flag, getattr(two, flag))
+    labels = [one.bl_rna.properties[flag].name for flag in changed]
+    return [f"As on “{like.name}”: {', '.join(labels)} of the Armature modifier."] if labels else []
+
+
+def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows that sum to 1, or are all zero."""
+    total = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+
+
+def _largest(weights: NDArray[np.float64], limits: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Rows (V, B) with all but their largest values set to zero; ``limits`` (V,) are kept, one at least."""
+    order = np.argsort(-weights, axis=1, kind="stable")
+    kept = np.zeros_like(weights)
+    least = np.arange(weights.shape[1]) < np.maximum(limits, 1)[:, None]
+    np.put_along_axis(kept, order, np.where(least, np.take_along_axis(weights, order, axis=1), 0), axis=1)
     return kept

@@ -204,6 +204,7 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
         obj = job.target.handle.get()
         said = weights.write(obj, called, rows, options.limit, options.mix, options.mask, options.mirrored)
         attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
+        said += weights.keep_flags(obj, job.source.handle.get())
         origin = "the nearest point of the source" if job.worn else "the match"
         if carried["learnt"]:
             origin = "the features"
@@ -250,7 +251,17 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
 
     if job.worn:
         return lambda: attach(armature.get())
+    driven = armatures.driven(armature.get())
+    shape = str(job.folder / "source.npz")
     skeleton = armatures.read(armature.get(), snapshot.location.tolist())
+    if driven:
+        # Constraints and drivers will pose the copy as they pose the source: what they do must not be in its rest.
+        with armatures.at_rest(armature.get()):
+            rest = snapshots.take(source)
+            if len(rest.vertices) == len(snapshot.vertices):
+                skeleton = armatures.read(armature.get(), rest.location.tolist())
+                shape = str(job.folder / "rest.npz")
+                rest.save(Path(shape))
     groups: list[str] = []
     values = np.zeros((len(snapshot.vertices), 0), np.float32)
     if source.vertex_groups:
@@ -261,7 +272,8 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
     fields["column"] = np.array([number.get(name, -1) for name in skeleton.names], np.int64)
     with readable_failure(job.folder, "writing"):
         np.savez(job.folder / "bones.npz", **fields)
-    fitted = yield from job.run("joints", weights=str(job.folder / "groups.npy"), bones=str(job.folder / "bones.npz"))
+    given = {"weights": str(job.folder / "groups.npy"), "bones": str(job.folder / "bones.npz"), "source": shape}
+    fitted = yield from job.run("joints", **given)
 
     def write() -> list[str]:
         target = job.target.handle.get()
@@ -273,6 +285,8 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
         said = [
             f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {float(fitted['scale']):.2f} times as large."
         ]
+        if driven:
+            said.append(f"Constraints and drivers move these bones from rest, as on the source: {', '.join(driven)}.")
         if fitted["moved"].any():
             listed = [name for name, one in zip(skeleton.names, fitted["moved"], strict=True) if one]
             said.append(f"Brought back into the body: {', '.join(listed)}.")
