@@ -235,6 +235,47 @@ def test_eyes_and_clothes_come_along() -> None:
     np.testing.assert_allclose(eyes.sum(axis=1), 1, atol=1e-6)
 
 
+def test_eyes_keep_bones_of_their_own() -> None:
+    """The source's eyes are a mesh of its rig, with bones that the body knows nothing of: so are the target's."""
+    source, armature = rigged()
+    places = {"eye.L": (0.25, -0.95, 0.2), "eye.R": (-0.25, -0.95, 0.2)}
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    for name, place in places.items():
+        bone = armature.data.edit_bones.new(name)
+        bone.head, bone.tail = np.multiply(place, 0.9).tolist(), place
+        bone.parent = armature.data.edit_bones["root"]
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+    def eyes(name: str, scale: float, shift: tuple[float, float, float]) -> bpy.types.Object:
+        made = []
+        for place in places.values():
+            location = np.multiply(place, scale) + shift
+            bpy.ops.mesh.primitive_uv_sphere_add(segments=8, ring_count=6, radius=0.12 * scale, location=location)
+            made.append(bpy.context.view_layer.objects.active)
+        with bpy.context.temp_override(active_object=made[0], selected_editable_objects=made, selected_objects=made):
+            bpy.ops.object.join()
+        made[0].name = name
+        return made[0]
+
+    own = eyes("eyes", 1, (0, 0, 0))
+    left = [(own.matrix_world @ vertex.co).x > 0 for vertex in own.data.vertices]
+    weights.write(own, list(places), np.column_stack((left, np.logical_not(left))))
+    weights.bind(own, armature)
+    target, other = creature("giant", 2.0), eyes("its eyes", 2, (6, 0, 1))
+    target.location = (6, 0, 1)
+    bpy.context.view_layer.update()
+    options = workflow.Options(features="geometric", also=(other,))
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
+    assert "“its eyes” takes its weights from the same part of “body”." in report.details
+    found = weights.read(other, snapshots.take(other), list(places))[1]
+    left = [(other.matrix_world @ vertex.co).x > 6 for vertex in other.data.vertices]
+    np.testing.assert_array_equal(found, np.column_stack((left, np.logical_not(left))))
+    assert "eye.L" not in target.vertex_groups
+    eye = weights.armature_of(other).data.bones["eye.L"]
+    np.testing.assert_allclose(weights.armature_of(other).matrix_world @ eye.tail_local, (6.5, -1.9, 1.4), atol=0.3)
+
+
 def test_pole_angles_follow_the_bones() -> None:
     """An IK chain with a pole rests where it is modelled, before and after its bones are moved and rolled."""
     _, armature = rigged()

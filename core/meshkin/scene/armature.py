@@ -62,6 +62,13 @@ def check(obj: bpy.types.Object) -> bpy.types.Object:
     return armature
 
 
+def posed_with(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The other meshes of the scene that the object's armature poses and that have vertex groups."""
+    armature = armature_of(obj)
+    others = [one for one in bpy.context.scene.objects if one.type == "MESH" and one != obj and one.vertex_groups]
+    return [one for one in others if armature and armature_of(one) == armature]
+
+
 def read(armature: bpy.types.Object, origin: Sequence[float]) -> Skeleton:
     """The bones in the pose that the armature has now.
 

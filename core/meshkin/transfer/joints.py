@@ -95,11 +95,11 @@ def fit_joints(
     if len(places) < len(np.unique(source.faces)):
         # A proxy's vertices lie beside the originals that stand for them.
         offset = places - source.vertices[coarse.vertex]
-        moved_places = moved_places + _similar(places, moved_places)[0] * offset
+        moved_places = moved_places + similar(places, moved_places)[0] * offset
     ends, end = weld(np.concatenate((bones.heads, bones.tails)))
     both = np.concatenate((bones.heads, bones.tails))[ends]
     heads, tails = np.split(carry_points(both, places, coarse.faces, moved_places, report)[end], 2)
-    scale, _ = _similar(places, moved_places)
+    scale, _ = similar(places, moved_places)
     turns = _turns(bones, weights, np.asarray(source.vertices, np.float64), mapped)
     heads, tails = _lengths(bones, heads, tails, scale)
     heads, tails, moved = _inside(bones, heads, tails, source, target, scale)
@@ -116,7 +116,7 @@ def carry_points(
 
     Exact for translations, turns and scales also where the surface is open.
     """
-    scale, turn = _similar(vertices, moved)
+    scale, turn = similar(vertices, moved)
     result = np.empty((len(points), 3))
     for index, point in enumerate(points):
         if index % 16 == 0:
@@ -170,7 +170,7 @@ def mean_value_coordinates(point: Floats, vertices: Floats, faces: NDArray[np.in
     return np.asarray(shares / total)
 
 
-def _similar(vertices: Floats, moved: Floats) -> tuple[float, Rotation]:
+def similar(vertices: Floats, moved: Floats) -> tuple[float, Rotation]:
     """The scale and turn that come nearest to what happened to the vertices."""
     one, two = vertices - vertices.mean(axis=0), moved - moved.mean(axis=0)
     size = float(np.sqrt((one**2).sum()))
@@ -187,7 +187,7 @@ def _kabsch(covariance: Floats) -> Rotation:
 
 def _turns(bones: Bones, weights: NDArray[np.floating], vertices: Floats, mapped: Floats) -> Rotation:
     """How the skin of each bone is turned by the map; a bone with little skin turns as its parent, or as all."""
-    _, whole = _similar(vertices, mapped)
+    _, whole = similar(vertices, mapped)
     turns = np.empty((len(bones.heads), 4))
     for bone, (parent, column) in enumerate(zip(bones.parents, bones.column, strict=True)):
         turns[bone] = turns[parent] if parent >= 0 else whole.as_quat()

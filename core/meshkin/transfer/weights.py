@@ -94,18 +94,18 @@ def transfer_weights(
     shapes = (source.vertices, source.faces), (target.vertices, target.faces)
     least = min(threshold, float(np.median(to_source.confidence)))
     known = trusted(to_source, *shapes, least, None if worn else TURNED) & weighted
-    size = _extent(source.vertices if worn else target.vertices)
-    part, extent = _parts(target.vertices, target.faces)
+    size = extent(source.vertices if worn else target.vertices)
+    part, extents = loose_parts(target.vertices, target.faces)
     if not worn:
         # A loose part that the map is not sure of (armour, hair: the source has none) follows what it lies on.
-        lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extent < LOOSE * size)
+        lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extents < LOOSE * size)
         known |= weighted & _anchors(rows, known, to_source.confidence)
         if known[~lost[part]].any():
             known &= ~lost[part]
     if not known.any():
         known = weighted
     rows = inpaint(rows, known, target.vertices, target.faces)
-    rows = smooth(_rigid(rows, part, extent, size), target.vertices, target.faces, smoothing)
+    rows = smooth(_rigid(rows, part, extents, size), target.vertices, target.faces, smoothing)
     return Carried(_finished(rows, limit), ~known)
 
 
@@ -113,8 +113,8 @@ def finish_weights(
     rows: NDArray[np.floating], target: Snapshot, limit: int = 4, smoothing: int = 0
 ) -> NDArray[np.float32]:
     """What :func:`transfer_weights` does at the end, to weights (V, B) from elsewhere."""
-    part, extent = _parts(target.vertices, target.faces)
-    rows = _rigid(rows, part, extent, _extent(target.vertices))
+    part, extents = loose_parts(target.vertices, target.faces)
+    rows = _rigid(rows, part, extents, extent(target.vertices))
     return _finished(smooth(rows, target.vertices, target.faces, smoothing), limit)
 
 
@@ -186,7 +186,9 @@ def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
     return finished
 
 
-def _parts(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def loose_parts(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The loose part of each vertex (V,), and the diagonal of each part's bounding box (P,)."""
     first, place = weld(vertices)
     pairs = edges(place[faces])
@@ -200,10 +202,10 @@ def _parts(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> tuple[
 
 
 def _rigid(
-    rows: NDArray[np.floating], part: NDArray[np.integer], extent: NDArray[np.float64], size: float
+    rows: NDArray[np.floating], part: NDArray[np.integer], extents: NDArray[np.float64], size: float
 ) -> NDArray[np.floating]:
     """Let small loose parts follow one bone, if one rules them; let tiny ones have the same weights all over."""
-    small = (extent <= SMALL * size) & (extent > 0)
+    small = (extents <= SMALL * size) & (extents > 0)
     here = np.flatnonzero(small[part])
     if not len(here):
         return rows
@@ -214,14 +216,15 @@ def _rigid(
     mean = _normalised(np.asarray(chosen @ rows[here], np.float64))
     ruled = mean.max(axis=1, initial=0) >= RULE
     mean[ruled] = np.eye(rows.shape[1])[mean[ruled].argmax(axis=1)]
-    held = ruled | (extent[small] <= TINY * size)
+    held = ruled | (extents[small] <= TINY * size)
     here = here[held[number[part[here]]]]
     result = rows.copy()
     result[here] = mean[number[part[here]]]
     return result
 
 
-def _extent(vertices: NDArray[np.floating]) -> float:
+def extent(vertices: NDArray[np.floating]) -> float:
+    """The diagonal of the bounding box."""
     return float(np.linalg.norm(np.ptp(vertices, axis=0)))
 
 

@@ -289,6 +289,26 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, weights=rows, inpainted=inpainted, **told, **vars(findings))
 
 
+def kin_parts(arguments: Arguments, report: Report) -> Result:
+    """Give the small loose parts of a ``shape`` (snapshot file) the weights of those of the source that they are.
+
+    Arguments: ``source``, ``target`` (snapshot files), ``map``, ``rows`` (file, (V, B), the weights so far), ``others``
+    (file with ``vertices``, ``faces``, ``weights`` of all of the source's meshes), ``limit``. Output: ``weights``
+    (V, B), ``found`` (V,), the vertices that have a kin.
+    """
+    from ..transfer.parts import from_kin
+    from ..transfer.weights import finish_weights
+
+    shape = Snapshot.load(Path(arguments["shape"]))
+    source, target = _ends(arguments)
+    with np.load(arguments["others"], allow_pickle=False) as fields:
+        others = fields["vertices"].astype(np.float64), fields["faces"], fields["weights"]
+    to_source = Match.load(Path(arguments["map"])).to_source
+    rows, found = from_kin(_read(arguments["rows"]), shape, target, source, to_source, others)
+    finished = finish_weights(rows, shape, arguments["limit"]) if found.any() else rows
+    return _output(arguments, weights=np.where(found[:, None], finished, rows), found=found)
+
+
 def extract_skeleton(arguments: Arguments, report: Report) -> Result:
     """Build a skeleton from ``weights`` (file, (V, C)) of the ``target`` (snapshot file): a ``Skeleton``."""
     from ..transfer.skeletons import extract
@@ -445,6 +465,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "compose": compose,
     "worn": is_worn,
     "weights": transfer_weights,
+    "parts": kin_parts,
     "joints": fit_joints,
     "skeleton": extract_skeleton,
     "pose": pose,

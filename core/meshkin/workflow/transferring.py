@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..scene import armature as armatures
 from ..scene import attributes, weights
 from ..scene import snapshot as snapshots
 from ..scene.objects import Handle
+from ..snapshot import Snapshot
 from ..storage import readable_failure
 from ..worker import client
 from . import payloads, texturing
@@ -183,9 +185,6 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
     if job.worn:
         chosen["map"] = ""
     carried = yield from job.run("weights", weights=str(job.folder / "groups.npy"), **chosen)
-    original = job.target.snapshot.original
-    rows, inpainted = carried["weights"][original], carried["inpainted"][original]
-    called = sides.renamed(names, dict(options.rename))
     left = [group.name for group in source.vertex_groups if group.name not in names]
     also = []
     if job.also:
@@ -199,16 +198,29 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
             "weights", **{**chosen, **places, "features": None}, weights=str(job.folder / "carried.npy")
         )
         also.append((handle, snapshot, worn))
+    extra: list[str] = []
+    if not job.worn:
+        main = (job.target.snapshot, "target.npz", carried)
+        others = [(snapshot, f"also{index}.npz", worn) for index, (_, snapshot, worn) in enumerate(also)]
+        extra = yield from _parts_of_kin(job, names, values, [main, *others])
+    called = sides.renamed([*names, *extra], dict(options.rename))
+
+    def put(obj: bpy.types.Object, snapshot: Snapshot, result: dict[str, NDArray[Any]], *more: Any) -> list[str]:
+        rows, inpainted = (result[name][snapshot.original] for name in ("weights", "inpainted"))
+        kept = np.flatnonzero((np.arange(len(called)) < len(names)) | rows.any(axis=0))
+        said = weights.write(obj, [called[one] for one in kept], rows[:, kept], options.limit, options.mix, *more)
+        attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
+        return said
 
     def write() -> list[str]:
         obj = job.target.handle.get()
-        said = weights.write(obj, called, rows, options.limit, options.mix, options.mask, options.mirrored)
-        attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
+        said = put(obj, job.target.snapshot, carried, options.mask, options.mirrored)
         said += weights.keep_flags(obj, job.source.handle.get())
         origin = "the nearest point of the source" if job.worn else "the match"
         if carried["learnt"]:
             origin = "the features"
-        said.insert(0, f"From {origin}; {inpainted.mean():.0%} of the vertices were inpainted.")
+        share = carried["inpainted"][job.target.snapshot.original].mean()
+        said.insert(0, f"From {origin}; {share:.0%} of the vertices were inpainted.")
         if np.isfinite(carried["compared"]).all():
             learnt, copied = carried["compared"]
             said.append(
@@ -227,12 +239,71 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
             one = handle.get()
             snapshots.check_writable(one)
             snapshots.check_unchanged(one, snapshot)
-            weights.write(one, called, worn["weights"][snapshot.original], options.limit, options.mix)
-            attributes.write(one, weights.INPAINTED, worn["inpainted"][snapshot.original].astype(np.float32))
-            said.append(f"“{one.name}” takes its weights from “{obj.name}”, on which it lies.")
+            put(one, snapshot, worn)
+            kin = (
+                f"the same part of “{job.source.handle.name}”" if worn.get("kin") else f"“{obj.name}”, on which it lies"
+            )
+            said.append(f"“{one.name}” takes its weights from {kin}.")
         return said
 
     return write
+
+
+def _parts_of_kin(
+    job: Transfer,
+    names: list[str],
+    values: NDArray[np.float32],
+    shapes: list[tuple[Snapshot, str, dict[str, NDArray[Any]]]],
+) -> Generator[Progress, None, list[str]]:
+    """Give small loose parts the weights of the source's: eyes that are meshes of their own keep their own bones.
+
+    Args:
+        names, values: the groups that were carried, and their weights on the source.
+        shapes: of what weights were carried to: the snapshot, its file, and the job's answer, which is changed.
+
+    Returns the names of further groups, for which the weights in the answers have columns.
+    """
+    source, options = job.source.handle.get(), job.options
+    targets = [job.target.handle.get(), *(handle.get() for handle in job.also)]
+    read = []
+    for one in armatures.posed_with(source):
+        if one not in targets:
+            with contextlib.suppress(InputError):  # none of its groups is chosen, or it has no surface
+                snapshot = snapshots.take(one).check()
+                read.append(
+                    (snapshot, *weights.read(one, snapshot, weights.chosen(one, options.groups, options.pattern)))
+                )
+    if not read:
+        shapes = shapes[1:]
+    if not shapes:
+        return []
+    extra = list(dict.fromkeys(name for _, groups, _ in read for name in groups if name not in names))
+    column = {name: number for number, name in enumerate([*names, *extra])}
+    origin, start = job.source.snapshot.location, 0
+    vertices, faces, rows = [], [], []
+    for snapshot, groups, found in [(job.source.snapshot, names, values), *read]:
+        vertices.append(snapshot.vertices + (snapshot.location - origin))
+        faces.append(snapshot.faces + start)
+        start += len(snapshot.vertices)
+        wide = np.zeros((len(found), len(column)), np.float32)
+        wide[:, [column[name] for name in groups]] = found
+        rows.append(wide)
+    fields: dict[str, Any] = {
+        "vertices": np.concatenate(vertices),
+        "faces": np.concatenate(faces),
+        "weights": np.concatenate(rows),
+    }
+    with readable_failure(job.folder, "writing"):
+        np.savez(job.folder / "others.npz", **fields)
+    for _, file, result in shapes:
+        so_far = np.pad(result["weights"], ((0, 0), (0, len(extra))))
+        save(job.folder / "rows.npy", so_far)
+        paths = {name: str(job.folder / path) for name, path in (("rows", "rows.npy"), ("others", "others.npz"))}
+        parts = yield from job.run("parts", **paths, shape=str(job.folder / file), limit=options.limit)
+        result["weights"] = parts["weights"]
+        result["inpainted"] = result["inpainted"] & ~parts["found"]
+        result["kin"] = np.array(parts["found"].all())
+    return extra
 
 
 def _check_armature(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
