@@ -483,8 +483,9 @@ def _download(name: str, made: Path, patterns: Sequence[str], report: Report) ->
     if not patterns:
         return
     code = (
-        "import sys; from huggingface_hub import snapshot_download as get;"
-        "get(sys.argv[1], local_dir=sys.argv[2], allow_patterns=sys.argv[3:])"
+        "import sys; from huggingface_hub import snapshot_download as get\n"
+        "try: get(sys.argv[1], local_dir=sys.argv[2], allow_patterns=sys.argv[3:])\n"
+        "except Exception as error: sys.exit(str(error))"
     )
     fix = f"Check the connection and try again, or copy the model from another machine to {_folder(name)}."
     _run([sys.executable, "-c", code, name, str(made), *patterns], name, report, fix)

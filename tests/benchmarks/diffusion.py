@@ -3,7 +3,7 @@
 Both profiles, from rendered passes (whose own time ``passes.py`` beside this tells) to features of the vertices, and in
 the same run the published loop: one view at a time, two branches, full decode, all networks moved to and from the
 device for each view, maps as large as the picture. On CUDA also the peak of the memory, the share of the device's own
-matrix rate that the denoising loop reaches, and what compiling costs at the start. Without CUDA only ``--small`` is
+matrix rate that the denoising loop reaches; and what compiling costs at the start. Without CUDA only ``--small`` is
 practical: narrow networks, 64 px, few views. Its times tell that everything runs, and nothing of a graphics card.
 
     python tests/benchmarks/diffusion.py [--small] [--views N]
@@ -210,8 +210,7 @@ def main() -> None:
         print(f"{'published loop':28}{100:6}{loop_second:10.3f}{whole:11.2f}{1.0:18.1f}  {timed}")
         for profile in ("reference", "fast"):
             measure(profile, folders, size, shape, device, arguments, whole, rate)
-        if cuda:
-            measure_compiling(folders, size, shape, device)
+        measure_compiling(folders, size, shape, device, arguments.views or (9 if arguments.small else 24))
 
 
 def measure_published(
@@ -262,15 +261,20 @@ def measure(
         print(f"{'':28}targets: {', '.join(verdicts)}, {RATE_TARGET:.0%} of the rate: see the last column")
 
 
-def measure_compiling(folders: dict[str, str], size: dict[str, int], shape: Any, device: torch.device) -> None:
+def measure_compiling(
+    folders: dict[str, str], size: dict[str, int], shape: Any, device: torch.device, views: int
+) -> None:
     """Print what compiling the attention blocks costs at the start, and what it gives."""
-    recipe.release()
-    chosen = recipe.resolve("diff3f", views=24, settings={**folders, **size, "compiled": True})
-    images, _ = images_of(shape, of_recipe(shape, chosen))
-    extractor = recipe.build(chosen["parts"][0], str(device))
-    assert isinstance(extractor, Diff3F)
-    first, second = (seconds(device, lambda: list(extractor.extract(images, silent))) for _ in range(2))
-    print(f"\ncompiled, fast: first shape {first:.1f} s, second {second:.2f} s: {first - second:.1f} s to start")
+    print()
+    for compiled in (False, True):
+        recipe.release()
+        chosen = recipe.resolve("diff3f", views=views, settings={**folders, **size, "compiled": compiled})
+        images, _ = images_of(shape, of_recipe(shape, chosen))
+        extractor = recipe.build(chosen["parts"][0], str(device))
+        assert isinstance(extractor, Diff3F)
+        first, second = (seconds(device, lambda: list(extractor.extract(images, silent))) for _ in range(2))
+        name = "fast, compiled" if compiled else "fast, as it is"
+        print(f"{name:28}first shape {first:.1f} s, second {second:.2f} s: {first - second:.1f} s to start")
 
 
 if __name__ == "__main__":

@@ -52,9 +52,9 @@ def options(home: Path) -> workflow.Options:
     return workflow.Options("dinov2", model=model, layers=(1,), views=8, resolution=224, device="cpu")
 
 
-def egg() -> bpy.types.Object:
+def egg(subdivisions: int = 5) -> bpy.types.Object:
     """A lopsided egg painted with its own place: every point has a colour of its own."""
-    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=5)
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=subdivisions)
     obj = bpy.context.view_layer.objects.active
     obj.name = "egg"
     points = np.empty(3 * len(obj.data.vertices), np.float32)

@@ -54,7 +54,9 @@ class Diff3F:
         self._part = part
         self._controlled = [place for place, role in enumerate(("depth", "normal")) if role in folders]
         controls = tuple(folders[role] for role in ("depth", "normal") if role in folders)
-        self._sd = stable_diffusion.load(folders["base"], controls, None, device, part["compiled"], batch)
+        checksums = tuple(model["checksum"] for model in part["models"].values())
+        self._sd = stable_diffusion.load(folders["base"], controls, None, device, part["compiled"], checksums)
+        self._batch = batch
         self.device = self._sd.device
         self.resolution = part["resolution"]
         self._taps: dict[str, float] = part["taps"]
@@ -68,8 +70,7 @@ class Diff3F:
             self.channels += self._dinov2.channels
             weights = np.append(weights, np.full(len(part["layers"]), part["fusion"]))
         self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
-        checksums = ",".join(model["checksum"] for model in part["models"].values())
-        self.version = f"{self.name} {CODE[self.name]}; {checksums}; {self._sd.dtype}"
+        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums)}; {self._sd.dtype}"
 
     def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`; ``images.views`` must be there.
@@ -77,6 +78,7 @@ class Diff3F:
         Raises MeshKinError ``memory-low``.
         """
         count = len(images.normal)
+        self._sd.batch = self._batch
         together = max(1, self._sd.rows(self._latent_size()) // self._branches())
 
         def run(rows: slice) -> tuple[list[torch.Tensor], torch.Tensor | None]:

@@ -48,7 +48,10 @@ class SdDino:
     def __init__(self, part: dict[str, Any], device: str = "auto", batch: int | None = None) -> None:
         folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
         self._part = part
-        self._sd = stable_diffusion.load(folders["base"], (), folders.get("unet"), device, part["compiled"], batch)
+        checksums = tuple(model["checksum"] for model in part["models"].values())
+        unet, compiled = folders.get("unet"), part["compiled"]
+        self._sd = stable_diffusion.load(folders["base"], (), unet, device, compiled, checksums)
+        self._batch = batch
         self.device = self._sd.device
         self.resolution = max(part["resolution"], part["dino_resolution"] if "dinov2" in folders else 0)
         self.wants_colour = part["style"] == "textured"
@@ -64,12 +67,12 @@ class SdDino:
             self.channels += self._dinov2.channels
             weights = np.append(weights, np.full(len(layers), part["fusion"] / np.sqrt(len(layers))))
         self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
-        checksums = ",".join(model["checksum"] for model in part["models"].values())
-        self.version = f"{self.name} {CODE[self.name]}; {checksums}; {self._sd.dtype}"
+        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums)}; {self._sd.dtype}"
 
     def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
         count, cells = len(images.normal), self._part["resolution"] // self._sd.scale
+        self._sd.batch = self._batch
         together = max(1, self._sd.rows((cells, cells)))
 
         def run(rows: slice) -> list[torch.Tensor]:

@@ -15,7 +15,7 @@
 * ``components``: to which each level is reduced, jointly for all that meet in a job (:mod:`meshkin.features.joint`).
 * ``layers``, ``dino_resolution``: of DINOv2; [] for its last layer. (Published: 840 pixels.)
 * ``fusion``: DINOv2's share, 0 to 1; at 0 it is not loaded.
-* ``compiled``: whether the attention blocks are compiled first (CUDA only; no part of the cache key).
+* ``compiled``: whether the attention blocks are compiled first (no part of the cache key).
 
 Source: "A Tale of Two Features" (Zhang et al., NeurIPS 2023, https://arxiv.org/abs/2305.15347), sections 3 and 4.
 """

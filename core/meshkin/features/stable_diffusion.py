@@ -95,6 +95,7 @@ class StableDiffusion:
         device: where it runs.
         dtype: of UNet, ControlNets and text encoder, see :func:`meshkin.features.devices.diffusion_precision`.
             Latents and taps are float32 throughout.
+        batch: as above; may be set at any time.
         scale: pixels along a latent's cell.
 
     Raises:
@@ -127,7 +128,7 @@ class StableDiffusion:
             read_config(folder / "scheduler", "scheduler_config.json")
         )
         self.scale = 2 ** (len(self._vae.config.block_out_channels) - 1)
-        self._batch = batch
+        self.batch = batch
         self._sizes: dict[str, int] = {}  # what was found to fit
         self._texts: dict[str, torch.Tensor] = {}
         self._together = self._all_fit()
@@ -266,7 +267,7 @@ class StableDiffusion:
         """How many latents of ``size`` (h, w) the memory allows :meth:`evaluate` to look at in one batch."""
         self._use("_unet", "_controls")
         fitting = self._fitting(("_unet",), self._row_bytes(torch.empty((1, 4, *size), device="meta")))
-        return min(fitting, self._batch or fitting)
+        return min(fitting, self.batch or fitting)
 
     # How it is done ----------------------------------------------------------------------------------------------
 
@@ -316,7 +317,7 @@ class StableDiffusion:
         """What ``run`` gives for each batch with these networks; a size that was too large is not tried again."""
         try:
             self._use(*networks)
-            size = min(self._sizes.get(networks[0], count), self._fitting(networks, row_bytes), self._batch or count)
+            size = min(self._sizes.get(networks[0], count), self._fitting(networks, row_bytes), self.batch or count)
             found = []
             for rows, one in devices.in_batches(count, size, run, silent, ""):
                 if len(rows) < size and rows[-1] < count - 1:
@@ -334,7 +335,7 @@ class StableDiffusion:
 
     def _fitting(self, networks: tuple[str, ...], row_bytes: int) -> int:
         if self.device.type == "cpu":
-            return self._batch or _CPU_ROWS
+            return self.batch or _CPU_ROWS
         return self._sizes.get(networks[0]) or devices.batch_size(self.device, row_bytes)
 
     def _row_bytes(self, latents: torch.Tensor) -> int:
@@ -396,11 +397,11 @@ def load(
     unet: Path | None = None,
     device: str = "auto",
     compiled: bool = False,
-    batch: int | None = None,
+    checksums: tuple[str, ...] = (),
 ) -> StableDiffusion:
-    """A :class:`StableDiffusion`, the last one again where it is the same: loading takes long, and there is room for
-    one only."""
-    return StableDiffusion(folder, controls, unet, device, compiled, batch)
+    """A :class:`StableDiffusion`, the last one again where it is the same, by its files' ``checksums`` too: loading
+    takes long, and there is room for one only."""
+    return StableDiffusion(folder, controls, unet, device, compiled)
 
 
 class _EnoughError(Exception):

@@ -89,7 +89,7 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
             if options.pictures:
                 passes.write_png(Path(options.pictures) / f"{handle.name} views.png", picture)
             made.append((handle, picture))
-            what = "painted by Diff3F" if paints else "as rendered"
+            what = "as Diff3F painted them" if paints else "as rendered"
             shown = result["painted"] if paints else used
             said.append(
                 f"“{handle.name}”: {used} of {len(seen.depth)} views are used, {shown} of them shown {what};"
@@ -184,7 +184,7 @@ _NAMELESS = {"mesh", "object", "obj", "geo", "cube", "sphere", "icosphere", "pla
 def words_of(name: str) -> str:
     """What an object is, from its name ("Old_Lion.003": "old lion"); "object" where the name does not say."""
     words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
-    return " ".join(word for word in words if word not in _NAMELESS) or "object"
+    return " ".join(word for word in dict.fromkeys(words) if word not in _NAMELESS) or "object"
 
 
 def colours_of(
