@@ -193,7 +193,7 @@ def main() -> None:
     name = torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} cores ({platform.machine()}), no GPU"
     size = {"resolution": 64, "dino_resolution": 70} if arguments.small else {}
     shape = shapes.bumpy(shapes.sphere(32, 16) if arguments.small else shapes.sphere(160, 80))
-    print(f"{name}; torch {torch.__version__}; {'SMALL networks, 64 px' if arguments.small else 'full size, 512 px'}; ")
+    print(f"{name}; torch {torch.__version__}; {'SMALL networks, 64 px' if arguments.small else 'full size, 512 px'}")
     runs = "one run each" if arguments.small else "medians of 3 runs, after one to warm up"
     print(f"{len(shape.vertices)} vertices; {runs}\n")
     rate = matrix_rate(device) if cuda else 0.0
@@ -272,7 +272,8 @@ def measure_compiling(
         images, _ = images_of(shape, of_recipe(shape, chosen))
         extractor = recipe.build(chosen["parts"][0], str(device))
         assert isinstance(extractor, Diff3F)
-        first, second = (seconds(device, lambda: list(extractor.extract(images, silent))) for _ in range(2))
+        run = lambda extractor=extractor, images=images: list(extractor.extract(images, silent))  # noqa: E731
+        first, second = seconds(device, run), seconds(device, run)
         name = "fast, compiled" if compiled else "fast, as it is"
         print(f"{name:28}first shape {first:.1f} s, second {second:.2f} s: {first - second:.1f} s to start")
 
