@@ -139,9 +139,9 @@ def test_seams_do_not_show(ball: Snapshot) -> None:
     truth[texels.covered] = solid(places_of(target, texels))
     assert np.abs(baked.pictures[0][inside] / 255 - truth[inside]).max() < 2 / 255
     steps = seam_steps(target, baked.pictures[0] / np.float32(255))
-    assert np.quantile(steps, 0.99) < 2 / 255
+    assert np.quantile(steps, 0.999) < 2 / 255
     dilate(truth, texels.covered, 2)
-    assert steps.mean() < 0.7 * seam_steps(target, truth).mean()  # better than the nearest texel would do
+    assert steps.mean() < 0.6 * seam_steps(target, truth).mean()  # better than the nearest texel would do
 
 
 def test_tiles_of_source_and_target(ball: Snapshot) -> None:
@@ -369,3 +369,21 @@ def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
     for one_, other in zip(kept.pictures, fresh.pictures, strict=True):
         np.testing.assert_array_equal(one_, other)
     np.testing.assert_array_equal(kept.filled, fresh.filled)
+
+
+def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
+    """A picture of noise, in four strips that are turned, moved and shrunk: no step shows where they meet."""
+    assert ball.uvs is not None
+    strip = np.minimum(np.floor(ball.uvs.mean(axis=1)[:, 0] * 4), 3).astype(int)
+    along = (ball.uvs - np.stack([strip / 4, 0 * strip], axis=1)[:, None]) * (4, 1) * 0.43 + 0.035
+    turned = np.where((strip % 2 == 1)[:, None, None], along[..., ::-1] * (1, -1) + (0, 0.5), along)
+    uvs = turned + np.stack([strip % 2, strip // 2], axis=1)[:, None] / 2
+    target = replace(ball, uvs=uvs.astype(np.float32))
+    picture = np.random.default_rng(0).integers(0, 256, (100, 100, 1), dtype=np.uint8)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, target, Layout(512, 8))
+    steps = seam_steps(target, baked.pictures[0] / np.float32(255))
+    across = opposite(target.faces)
+    row, side = np.nonzero(across >= 0)
+    seam = np.tile(np.abs(strip[row] - strip[across[row, side]]) == 1, 3)  # 0 and 3 meet at the source's own
+    assert seam.sum() > 300
+    assert np.quantile(steps[seam], 0.98) < 2 / 255

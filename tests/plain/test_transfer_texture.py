@@ -203,13 +203,15 @@ def ball() -> Snapshot:
 
 
 def test_a_new_layout_of_the_same_mesh(ball: Snapshot) -> None:
-    """At least 40 dB; no seam: each texel of each of 2,208 islands is right to a few shades."""
+    """At least 48 dB; no seam: each texel of each of 2,208 islands is right to a few shades, also shared ones."""
     target = unfolded(ball)
     result = transfer_texture([(0, painted(ball, 512))], ball, target, known_map(ball, target), 700, 2)
     texels = texel_map(target.uvs, 700)
     truth = solid(places_of(target, texels))
-    assert psnr(result[texels.covered], truth) >= 40
-    assert np.abs(result[texels.covered] - truth).max() < 0.06
+    assert psnr(result[texels.covered], truth) >= 48
+    error = np.abs(result[texels.covered] - truth).max(axis=1)
+    assert error.max() < 0.12
+    assert np.quantile(error, 0.99) < 0.03
     back = transfer_texture([(0, result)], target, ball, known_map(target, ball), 256, 2)
     texels = texel_map(ball.uvs, 256)
     assert psnr(back[texels.covered], solid(places_of(ball, texels))) >= 36

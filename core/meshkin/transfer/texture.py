@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from .carrier import Carrier, Kin, Walker, check_match
 from .inpaint import Fill, fill
 from .islands import components, opposite, places, uv_corners
 from .sampling import Sampler, apply
+from .seams import SHARED, TOLERANCE, Seams, join, seams
 from .tangents import frames, gradients, stretch, tangents, turned
 from .texels import TexelMap, beyond, margin_of, texel_map
 from .threads import in_order
@@ -29,6 +30,8 @@ SOFT = 0.1
 """Over this much confidence above the threshold a filled texture fades into the copied one."""
 SAME = 0.06
 """Values no farther apart than this, across a seam, are one picture."""
+INSET = 0.02
+"""Whether the source's picture goes on over a seam is looked up this share of the way to the triangles' middles."""
 PIECE = 6
 """A filled region is solved in pieces about this many texels long."""
 
@@ -298,6 +301,8 @@ class _Bake:
         for values in (*result, filled):
             values[border] = values[nearest]
         self._continue(result, filled, tile, texels, report)
+        if margin > 0:
+            self._join(result, filled, tile, texels)
         torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
         repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
         shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
@@ -332,6 +337,43 @@ class _Bake:
                 near = np.flatnonzero(step <= SAME)
                 picture[texel[rows[near]]] = new[near]
                 column += channel.width
+
+    def _join(
+        self, result: list[NDArray[Any]], filled: NDArray[np.uint8], tile: tuple[int, int], texels: TexelMap
+    ) -> None:
+        """Let what is still a step across a seam of the layout, and none on the source, vanish.
+
+        Normals are left out: on the two sides their numbers mean two different frames.
+        """
+        kept = [number for number, channel in enumerate(self.channels) if not channel.normal]
+        if not kept:
+            return
+        found = seams(self.target.vertices, self.target.faces, self.uvs, texels, tile, self.layout.tiles is None)
+        used, numbers = np.unique(found.texels, return_inverse=True)
+        small = replace(found, texels=numbers.reshape(found.texels.shape))
+        flat = np.concatenate([real(result[k][used]) for k in kept], axis=1)
+        steps = np.abs(small.steps(flat)).max(axis=1)
+        rows = np.flatnonzero((steps > TOLERANCE) & (found.alone | (steps <= SHARED)))
+        rows = rows[self._goes_on(found.chosen(rows), filled)]
+        if not len(rows):
+            return
+        changed = join(flat, small, rows, texels.covered.ravel()[used])
+        column = 0
+        for k in kept:
+            channel = self.channels[k]
+            result[k][used[changed]] = quantised(flat[changed, column : column + channel.width], channel.depth)
+            column += channel.width
+
+    def _goes_on(self, found: Seams, filled: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """At which spots of the target's seams the source's picture goes on, bool (N,)."""
+        corners = self.carrier.points[self.target.faces[found.faces]]
+        one, other = np.einsum("snk,snkd->snd", found.barycentric, corners)
+        same = np.linalg.norm(one - other, axis=1) < 1e-4 * np.ptp(self.carrier.vertices, axis=0).max()
+        inner = (1 - INSET) * found.barycentric + np.float32(INSET / 3)
+        first, second = (self.carrier.carry(face, mixed)[0] for face, mixed in zip(found.faces, inner, strict=True))
+        for group in (self.source.materials, *(sampler.island for sampler in self.samplers.values())):
+            same &= group[first] == group[second]
+        return np.asarray(same | (filled[found.texels] > 0).any(axis=(0, 2)))
 
     def _across(self, texel: Any, face: Any, weights: Any) -> tuple[Any, Any, Any]:
         """Points in the planes of triangles, which may lie outside them, brought back to the target's surface."""
@@ -479,6 +521,11 @@ class _Points:
             there = frames(self.target_face, self.target_weights, bake.target.normals, bake.target_tangents)
             normals = turned(normals.astype(np.float32), here, there, bake.carried[self.target_face])
         return np.asarray(normals * 0.5 + 0.5, np.float32)
+
+
+def real(values: NDArray[Any]) -> Singles:
+    """Whole numbers of 8 or 16 bits as float32 within [0, 1]; float32 as it is."""
+    return values if values.dtype == np.float32 else values * np.float32(1 / np.iinfo(values.dtype).max)
 
 
 def quantised(values: NDArray[np.floating], depth: int) -> NDArray[Any]:

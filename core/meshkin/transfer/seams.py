@@ -1,0 +1,195 @@
+"""The two sides of a UV layout's seams, brought to one colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.linalg import lsmr
+
+from ..matching.geometry import expand
+from .islands import components, opposite, places, uv_corners
+from .texels import TexelMap
+
+SPOTS = 3
+"""Spots looked at along a seam, per texel."""
+TOLERANCE = 0.9 / 255
+"""A step smaller than this is not seen."""
+SHARED = 0.1
+"""The largest step that is taken away where texels are shared with another island, which may be of another colour."""
+HOLD = 0.02
+"""How strongly a covered texel keeps its value, against one spot's wish to have no step; others a quarter of that."""
+MOST = 0.1
+"""The most that a covered texel is changed by."""
+ROUNDS = 60
+"""Most rounds of the solver."""
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Seams:
+    """Spots along the seams of a layout, seen from both sides, as far as they show in one picture.
+
+    Attributes:
+        faces: int64 (2, N), the triangles that meet there.
+        barycentric: float32 (2, N, 3), the spot in each.
+        texels: int64 (2, N, 4), from which a renderer mixes what it shows on each side.
+        weights: float32 (2, N, 4).
+        alone: bool (N,), whether no other island shows, or is shown by, any of these texels.
+    """
+
+    faces: Integers
+    barycentric: Singles
+    texels: Integers
+    weights: Singles
+    alone: NDArray[np.bool_]
+
+    def steps(self, flat: Singles) -> Singles:
+        """How far the first side's colour is from the second's, float32 (N, C), in a picture (size * size, C)."""
+        one, other = (
+            np.einsum("nk,nkc->nc", weights, flat[texels])
+            for texels, weights in zip(self.texels, self.weights, strict=True)
+        )
+        return np.asarray(one - other)
+
+    def chosen(self, rows: Integers) -> Seams:
+        """Some of the spots."""
+        return Seams(
+            self.faces[:, rows],
+            self.barycentric[:, rows],
+            self.texels[:, rows],
+            self.weights[:, rows],
+            self.alone[rows],
+        )
+
+
+def seams(
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    uvs: NDArray[np.floating],
+    texels: TexelMap,
+    tile: tuple[int, int],
+    wrap: bool,
+) -> Seams:
+    """Where the surface goes on but the layout does not.
+
+    Left out are spots that show another island's texels, which lies over theirs (mirrored halves): there the layout
+    has no colour of their own.
+
+    Args:
+        vertices, faces: the surface.
+        uvs: (F, 3, 2) of its triangles.
+        texels: the square picture.
+        tile: the corner of the unit square that it fills.
+        wrap: whether UVs outside that square come in at the other side.
+    """
+    size = texels.face.shape[0]
+    place = places(vertices)
+    corner = uv_corners(place, faces, uvs)
+    first, second = _cuts(place[faces], corner)
+    exact = np.asarray(uvs, np.float64) - np.asarray(tile)
+    edges = exact - np.roll(exact, 1, axis=1)
+    area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    sound = (np.abs(area) * size * size > 1e-6)[np.stack([first, second]) // 3].all(axis=0)
+    first, second = first[sound], second[sound]
+    # An edge is numbered by the corner that it begins at; the other side runs along it backwards.
+    start = exact.reshape(-1, 2)[[first, _next(second)]]
+    end = exact.reshape(-1, 2)[[_next(first), second]]
+    length = np.linalg.norm(end - start, axis=2).max(axis=0) * size
+    edge, number = expand(np.clip(np.ceil(length * SPOTS), 1, 4 * size).astype(np.int64))
+    along = (number + 0.5) / np.bincount(edge, minlength=len(first))[edge]
+    spots = start[:, edge] + along[:, None] * (end - start)[:, edge]
+    whose = np.stack([first, second])[:, edge]
+    weights = np.zeros((2, len(edge), 3), np.float32)
+    for side, share in ((0, along), (1, 1 - along)):
+        rows = np.arange(len(edge))
+        weights[side, rows, whose[side] % 3] = 1 - share
+        weights[side, rows, _next(whose[side]) % 3] = share
+    near, mixed = _bilinear(spots, size)
+    island = components(opposite(corner))
+    shows = texels.face.ravel()[near]
+    shown = np.where(shows >= 0, island[shows], -1)
+    here = np.broadcast_to(island[whose // 3][..., None], near.shape)
+    own = ((shown == here) & (mixed > 0)).any(axis=2).all(axis=0)
+    if not wrap:
+        own &= ((spots >= 0) & (spots <= 1)).all(axis=(0, 2))
+    rows = np.flatnonzero(own)
+    lowest, highest = np.full(size * size, len(faces), np.int32), np.full(size * size, -1, np.int32)
+    used, shown, here = near[:, rows], shown[:, rows], here[:, rows]
+    np.minimum.at(lowest, used.ravel(), np.where(shown >= 0, np.minimum(shown, here), here).ravel())
+    np.maximum.at(highest, used.ravel(), np.maximum(shown, here).ravel())
+    alone = (lowest[used] == highest[used]).all(axis=(0, 2))
+    return Seams(whose[:, rows] // 3, weights[:, rows], used, mixed[:, rows], alone)
+
+
+def join(flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_]) -> Integers:
+    """Change texels as little as it takes for the steps at some spots to vanish; which texels changed.
+
+    Least squares over the texels that those spots show; other spots that show them keep the step that they have (as
+    Sloan and others did for light maps), by LSMR (Fong and Saunders 2011).
+
+    Args:
+        flat: float32 (P, C), changed.
+        found: the seams, their texels rows of ``flat``.
+        rows: int64 (K,), the spots whose steps shall vanish.
+        covered: bool (P,).
+    """
+    changed = np.unique(found.texels[:, rows])
+    number = np.full(len(flat), -1)
+    number[changed] = np.arange(len(changed))
+    wanted = np.zeros(len(found.alone), bool)
+    wanted[rows] = True
+    touching = np.flatnonzero((number[found.texels] >= 0).any(axis=(0, 2)))
+    part = found.chosen(touching)
+    column = np.concatenate([number[part.texels[0]], number[part.texels[1]]], axis=1)
+    value = np.concatenate([part.weights[0], -part.weights[1]], axis=1)
+    row = np.broadcast_to(np.arange(len(touching))[:, None], column.shape)
+    free = column >= 0
+    freedom = 1 / np.sqrt(np.where(covered[changed], HOLD, HOLD / 4))
+    shape = (len(touching), len(changed))
+    mixing = coo_array((value[free] * freedom[column[free]], (row[free], column[free])), shape=shape).tocsr()
+    missing = np.where(wanted[touching, None], -part.steps(flat), 0).astype(np.float64)
+    most = np.where(covered[changed], MOST, np.inf)
+    for channel in range(flat.shape[1]):
+        change = freedom * lsmr(mixing, missing[:, channel], damp=1, atol=1e-3, btol=1e-3, maxiter=ROUNDS)[0]
+        flat[changed, channel] += np.clip(change, -most, most).astype(np.float32)
+    return changed
+
+
+def _cuts(ends: Integers, corner: Integers) -> tuple[Integers, Integers]:
+    """Pairs of triangles' edges that are one edge of the surface but two of the layout, each once: int64 (E,) twice.
+
+    An edge has the number of the corner, of all triangles', at which it begins.
+    """
+    start, end = ends.ravel().astype(np.int64), np.roll(ends, -1, axis=1).ravel().astype(np.int64)
+    count = int(ends.max(initial=0)) + 1
+    order = np.argsort(start * count + end, kind="stable")
+    keys = (start * count + end)[order]
+    at = np.minimum(np.searchsorted(keys, end * count + start), max(len(keys) - 1, 0))
+    twin = order[at]
+    both = np.flatnonzero((keys[at] == end * count + start) & (start < end))
+    flat = corner.ravel()
+    other = twin[both]
+    split = (flat[both] != flat[_next(other)]) | (flat[_next(both)] != flat[other])
+    return both[split], other[split]
+
+
+def _next(corner: Integers) -> Integers:
+    """The corner after each, round its triangle."""
+    return np.asarray(corner - corner % 3 + (corner + 1) % 3)
+
+
+def _bilinear(spots: Floats, size: int) -> tuple[Integers, Singles]:
+    """The four texels about UVs (…, 2) of a picture that repeats, and their weights: (…, 4) each."""
+    x, y = spots[..., 0] * size - 0.5, (1 - spots[..., 1]) * size - 0.5
+    left, top = np.floor(x), np.floor(y)
+    right, bottom = x - left, y - top
+    columns, rows = left.astype(np.int64), top.astype(np.int64)
+    texels = [(rows + i) % size * size + (columns + j) % size for i in (0, 1) for j in (0, 1)]
+    weights = [(bottom if i else 1 - bottom) * (right if j else 1 - right) for i in (0, 1) for j in (0, 1)]
+    return np.stack(texels, axis=-1), np.stack(weights, axis=-1).astype(np.float32)
