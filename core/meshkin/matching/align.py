@@ -33,6 +33,7 @@ from .spectral import (
     orientation,
     orientations,
     refine,
+    tearing,
     weighted,
 )
 
@@ -52,12 +53,8 @@ PARTS = 15
 """Smooth functions from which the parts are made whose sides are exchanged."""
 LEAST_PART = 0.02
 """Share of the points that such a part must have."""
-WORTH = 0.25
-"""Share of its triangles by which exchanging a part's sides must pay (0.7 where it is wholly right)."""
 TRIED = 4
 """Pairs of mirror maps that are tried."""
-GOOD = 0.65
-"""By how much more triangles one choice of sides must keep for no further pair to be tried."""
 CLEAR = 0.25
 """By how much more triangles the chosen sides must keep the right way round for the choice to be clear."""
 
@@ -123,14 +120,11 @@ def align(
     for choice in choices[:TRIED]:
         both = mirrors[0][choice[0]], mirrors[1][choice[1]]
         tried = _with_sides(one, two, both, hints, ends, flip, tick)
-        if found is None or tried.best > found.best:
+        if found is None or tried.torn < found.torn:
             found = tried
-        if found.clarity > GOOD:
-            break
     if found is None:
         sides = np.zeros((len(one.points), 1)), np.zeros((len(two.points), 1))
-        extra = _rows(one, two, _beside(one, two, hints, sides))
-        found = _Found(*_refined(one, two, None, extra, None, FIRST_WITH_SIDES, tick), sides, None)
+        found = _refined(one, two, _beside(one, two, hints, sides), None, sides, tick)
     maps, sides = found.maps, found.sides
     counts = matching_counts((one.energies, two.energies), min(len(one.energies), len(two.energies)))
     functions = one.functions[:, : counts[0]], two.functions[:, : counts[1]]
@@ -152,23 +146,17 @@ def align(
 
 @dataclass(frozen=True)
 class _Found:
-    """Maps both ways between the rough meshes, the share of triangles that keep their orientation, the sides as
-    coordinates, and the share with the other choice of sides (None where there is none)."""
+    """Maps both ways between the rough meshes, with the sides as coordinates that they were found by.
+
+    ``kept`` is the share of triangles that keep their orientation, ``mirrored`` the same with the other choice of sides
+    (None where there is none), ``torn`` the mean :func:`meshkin.matching.spectral.tearing` of both ways.
+    """
 
     maps: Maps
-    kept: float
     sides: Both
-    mirrored: float | None
-
-    @property
-    def best(self) -> float:
-        """The share of triangles that the better choice of sides keeps."""
-        return max(self.kept, self.mirrored or 0)
-
-    @property
-    def clarity(self) -> float:
-        """By how much more triangles one choice of sides keeps than the other."""
-        return abs(self.kept - (self.mirrored or 0))
+    kept: float
+    torn: float
+    mirrored: float | None = None
 
 
 def _with_sides(
@@ -184,24 +172,21 @@ def _with_sides(
     none = np.zeros((len(one.points), 0)), np.zeros((len(two.points), 0))
     alike = _rows(one, two, _beside(one, two, hints, none))
     halves = tuple((part + part[mirror.twin]) / 2 for part, mirror in zip(alike, mirrors, strict=True))
-    folded, _ = _refined(one, two, mirrors, (halves[0], halves[1]), None, FIRST, tick)
+    folded = _folded(one, two, mirrors, (halves[0], halves[1]), tick)
 
     def lift(of_target: Floats) -> _Found:
         sides = mirrors[0].side[:, None] * SIDE_WEIGHT, of_target[:, None] * SIDE_WEIGHT
         here = _rows(one, two, sides)
         lifted = _lifted(folded[0], mirrors[0], here[0], here[1]), _lifted(folded[1], mirrors[1], here[1], here[0])
-        extra = _rows(one, two, _beside(one, two, hints, sides))
-        return _Found(*_refined(one, two, None, extra, lifted, FIRST_WITH_SIDES, tick), sides, None)
+        return _refined(one, two, _beside(one, two, hints, sides), lifted, sides, tick)
 
     side = mirrors[1].side
     found = lift(side), lift(-side)
-    # Where the other choice keeps more triangles the right way round, one shape's sides are exchanged: repair them.
+    # Where the other choice keeps more triangles the right way round, one shape's sides may be exchanged. If they are,
+    # exchanging them mends a tear; if not, it makes one.
     parts = np.sign(_smooth(mirrors[1], two, _local(one, two, found[0].maps[0]) - _local(one, two, found[1].maps[0])))
-    share = min(float((parts > 0).mean()), float((parts < 0).mean()))
-    if share > LEAST_PART:
-        mended = lift(side * parts), lift(-side * parts)
-        if max(end.kept for end in mended) > max(end.kept for end in found) + WORTH * share:
-            found = mended
+    if min((parts > 0).mean(), (parts < 0).mean()) > LEAST_PART:
+        found = min(found, (lift(side * parts), lift(-side * parts)), key=lambda both: both[0].torn + both[1].torn)
     agreements = [float((end.sides[0][ends[0]] * end.sides[1][ends[1]]).sum()) for end in found]
     said = abs(agreements[0]) > SIDE_WEIGHT**2 / 2  # the user's point pairs tell the sides
     right = (agreements[0] > 0) if said else (found[0].kept >= found[1].kept)
@@ -224,27 +209,24 @@ def _smooth(mirror: Mirror, shape: Shape, values: Floats) -> Floats:
     return np.asarray(functions @ fit(functions[rough.place], rough.mass, values))
 
 
-def _refined(
-    one: Shape,
-    two: Shape,
-    mirrors: tuple[Mirror, Mirror] | None,
-    extra: Both,
-    maps: Maps | None,
-    first: int,
-    tick: Callable[[], None],
-) -> tuple[Maps, float]:
-    """:func:`refine` on the rough meshes, from features alone where there are no ``maps`` yet, with the share of
-    triangles that keep their orientation. With ``mirrors`` only symmetric functions are used."""
+def _folded(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], extra: Both, tick: Callable[[], None]) -> Maps:
+    """Maps that do not care for sides, by symmetric functions alone."""
+    functions = _rows(one, two, (mirrors[0].symmetric, mirrors[1].symmetric))
+    maps = nearest_rows(extra[0], extra[1]), nearest_rows(extra[1], extra[0])
+    energies = mirrors[0].energies, mirrors[1].energies
+    return refine(rough_of(one), rough_of(two), functions, energies, extra, maps, FIRST, tick)[0]
+
+
+def _refined(one: Shape, two: Shape, beside: Both, maps: Maps | None, sides: Both, tick: Callable[[], None]) -> _Found:
+    """Maps refined on the rough meshes, from what is compared ``beside`` functions where there are none yet."""
     ends = rough_of(one), rough_of(two)
-    if mirrors is None:
-        functions, energies = (ends[0].functions, ends[1].functions), (one.energies, two.energies)
-    else:
-        functions = _rows(one, two, (mirrors[0].symmetric, mirrors[1].symmetric))
-        energies = mirrors[0].energies, mirrors[1].energies
+    extra = _rows(one, two, beside)
     if maps is None:
         maps = nearest_rows(extra[0], extra[1]), nearest_rows(extra[1], extra[0])
-    maps, _ = refine(*ends, functions, energies, extra, maps, first, tick)
-    return maps, orientation(ends[1], ends[0], maps[0])
+    functions, energies = (ends[0].functions, ends[1].functions), (one.energies, two.energies)
+    maps, _ = refine(*ends, functions, energies, extra, maps, FIRST_WITH_SIDES, tick)
+    torn = (tearing(ends[1], ends[0], maps[0]) + tearing(ends[0], ends[1], maps[1])) / 2
+    return _Found(maps, sides, orientation(ends[1], ends[0], maps[0]), torn)
 
 
 def _rows(one: Shape, two: Shape, values: Both) -> Both:

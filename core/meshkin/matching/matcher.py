@@ -18,7 +18,7 @@ from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-4"
+MATCHER_VERSION = "spectral-5"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""

@@ -32,6 +32,8 @@ ROUGH = 1500
 """Vertices of the mesh on which maps are refined, about."""
 FUNCTIONS = 100
 """Eigenfunctions of each shape."""
+SMOOTHEST = 30
+"""Eigenfunctions that distances along the surface are measured by."""
 DIFFERENT = 0.15
 """Root mean square logarithm of eigenvalue ratios at which shapes are no more alike than 1/e."""
 _BLOCK = 1 << 23
@@ -148,6 +150,19 @@ def orientation(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
     """
     signs = orientations(domain, surface_of, to_surface)
     return float((signs > 0).sum() / max((signs != 0).sum(), 1)) if signs.any() else 0.5
+
+
+def tearing(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
+    """How far apart a vertex map (P,) takes neighbours: the mean square, against that of any two points.
+
+    The Dirichlet energy of the map, its lengths along the surface (compare Ezuz, Heeren, Azencot, Rumpf and Ben-Chen,
+    "Elastic Correspondence between Triangle Meshes", 2019). About 0.015 for a good map between people, 0.03 to 0.1
+    where limbs are taken for each other.
+    """
+    places = surface_of.embedding[:, :SMOOTHEST]
+    one, two = to_surface[surface.edges(domain.faces)].T
+    any_two = 2 * float(places.var(axis=0).sum())
+    return float(((places[one] - places[two]) ** 2).sum(axis=1).mean() / any_two)
 
 
 def fit(functions: Floats, mass: Floats, values: Floats) -> Floats:
