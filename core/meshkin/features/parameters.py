@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..models import config as read_config
 
-CODE = {"dinov2": 1, "efficientnet": 1, "geometric": 1, "diff3f": 1, "sd_dino": 1}
+CODE = {"dinov2": 1, "efficientnet": 1, "geometric": 1, "diff3f": 1, "sd_dino": 2}
 """Raised whenever an extractor would give other features for the same parameters."""
 STYLES = ("normal", "shading", "textured")
 """``normal``: the camera-space normal as a colour. ``shading``: a grey surface in even light. ``textured``: the

@@ -23,6 +23,8 @@ from .parameters import CODE
 from .stable_diffusion import Noise, view_seed
 
 _STAGE = "Reading pictures (SD+DINO)"
+_CLEAN_STEP = 261
+"""What a UNet for clean latents is told in place of a step, always: with this CleanDIFT was fine-tuned."""
 _dinov2 = devices.keep(Dinov2)
 
 
@@ -86,7 +88,7 @@ class SdDino:
         part, sd, every = self._part, self._sd, slice(None)
         shown = pictures.make(images, every, part["style"], part["background"], part["resolution"], self.device)
         latents = sd.encode(shown)
-        step = 0
+        step = _CLEAN_STEP
         if part["form"] == "noised":
             step = part["step"]
             noise = Noise.draw(self._seeds(images), (latents.shape[-2], latents.shape[-1])).start

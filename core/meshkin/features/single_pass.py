@@ -6,7 +6,8 @@
 * ``prompt``, ``template``: what the object is in words, and the sentence it is put into. The default sentence is empty,
   as published: no text. "a photo of a {}" is the published alternative.
 * ``form``: ``noised``, for a UNet as Stable Diffusion was trained: one look at latents with the noise of ``step``;
-  or ``clean``, for one fine-tuned to look at clean latents without a step (CleanDIFT, Stracke et al., CVPR 2025).
+  or ``clean``, for one fine-tuned to look at clean latents whatever the step (CleanDIFT, Stracke et al., CVPR 2025,
+  https://arxiv.org/abs/2412.03439): no noise, and ``step``, ``seed`` and ``noise`` say nothing.
   An ordinary UNet does worse on clean latents than on noisy ones.
 * ``step``: how much noise, 0 to 999; published: 100.
 * ``seed``; ``noise``: ``view`` (each view its own noise, by where its camera stands) or ``shared`` (all pictures the
