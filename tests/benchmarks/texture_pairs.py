@@ -16,16 +16,18 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "core"))
+sys.path[:0] = [str(ROOT / "core"), str(ROOT / "tests/benchmarks")]
 
 import bpy
 import numpy as np
 from mathutils import Vector
+from photo import photo
 
 from meshkin import workflow
 from meshkin.errors import MeshKinError
 from meshkin.progress import finish
-from meshkin.scene import files
+from meshkin.scene import compat, files, passes
+from meshkin.scene import snapshot as snapshots
 from meshkin.surface_map import Match
 from meshkin.worker import client
 
@@ -37,18 +39,48 @@ PAIRS = {
     "animal-to-animal": ("characters/mesh2motion/fox-fox.glb", "characters/mesh2motion/fox-dog.glb"),
     "knight-to-barbarian": ("characters/kaykit/Knight.glb", "characters/kaykit/Barbarian.glb"),
     "wolf-to-husky": ("characters/quadrupeds/Wolf-v12.glb", "characters/quadrupeds/Husky-v9.glb"),
+    "crossbow-to-crossbow": ("characters/kaykit/Rogue.glb#1H_Crossbow", "characters/kaykit/Rogue.glb#2H_Crossbow"),
+    "shoe-to-shoe": ("makehuman/clothes/shoes01/shoes01.obj", "makehuman/clothes/shoes04/shoes04.obj"),
 }
+"""FILE or FILE#OBJECT in the data folder."""
+PHOTOS = {
+    "photo-to-mesh": "characters/mesh2motion/human-sintel.glb",
+    "photo-to-fox": "characters/mesh2motion/fox-fox.glb",
+}
+"""A made photograph of each, before a background and in other light, onto its bare mesh."""
 WIDTH, HEIGHT = 420, 520
 VIEWS = int(os.environ.get("MESHKIN_BENCH_VIEWS", "0"))
 
 
 def load(path: str, folder: Path) -> bpy.types.Object:
     """A mesh of the data folder, or FOLDER/child.obj: any mesh of a child, without UVs."""
-    return files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
+    path, _, name = path.partition("#")
+    if not name:
+        obj = files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
+        skin = (DATA / path).with_name(f"{obj.name}_diffuse.png")
+        if skin.exists():
+            obj.data.materials.clear()
+            material = bpy.data.materials.new(obj.name)
+            obj.data.materials.append(material)
+            tree = compat.node_tree(material)
+            node = tree.nodes.new("ShaderNodeTexImage")
+            node.image = bpy.data.images.load(str(skin))
+            tree.links.new(tree.nodes["Principled BSDF"].inputs["Base Color"], node.outputs["Color"])
+        return obj
+    before = set(bpy.data.objects)
+    bpy.ops.import_scene.gltf(filepath=str(DATA / path))
+    found = next(one for one in bpy.data.objects if one not in before and one.name.startswith(name))
+    found.data = found.data.copy()
+    place = found.matrix_world.copy()
+    found.parent = None
+    found.matrix_world = place
+    for one in [one for one in bpy.data.objects if one not in before and one != found]:
+        bpy.data.objects.remove(one)
+    return found
 
 
-def picture(obj: bpy.types.Object, path: Path) -> np.ndarray:
-    """The object from the front and a little from the side, (H, W, 3)."""
+def picture(obj: bpy.types.Object, path: Path, azimuth: float = 25) -> np.ndarray:
+    """The object from the front and ``azimuth`` degrees from the side, (H, W, 3)."""
     scene = bpy.context.scene
     for other in bpy.data.objects:
         other.hide_render = other != obj
@@ -59,7 +91,7 @@ def picture(obj: bpy.types.Object, path: Path) -> np.ndarray:
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     camera.data.type, camera.data.ortho_scale = "ORTHO", size * 1.08
     camera.data.clip_end = size * 10
-    turn = math.radians(25)
+    turn = math.radians(azimuth)
     toward = Vector((math.sin(turn), -math.cos(turn), 0.15)).normalized()
     camera.location = centre + toward * size * 3
     camera.rotation_euler = (-toward).to_track_quat("-Z", "Y").to_euler()
@@ -91,6 +123,9 @@ def run(name: str, folder: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     source, target = (load(path, folder) for path in PAIRS[name])
     target.data.materials.clear()
+    if "#" in PAIRS[name][1]:  # its UVs lie on the swatches of a palette
+        while target.data.uv_layers:
+            target.data.uv_layers.remove(target.data.uv_layers[0])
     before = [picture(obj, folder / f"{name}-{index}.png") for index, obj in enumerate((source, target))]
     begin = time.perf_counter()
     matched = finish(workflow.match(source, target, workflow.Options(views=VIEWS)))
@@ -104,11 +139,7 @@ def run(name: str, folder: Path) -> None:
         said.append(report)
         before.append(picture(target, folder / f"{name}-after.png"))
     took = time.perf_counter() - begin
-    sheet = np.concatenate(before, axis=1)
-    image = bpy.data.images.new("sheet", sheet.shape[1], sheet.shape[0])
-    image.pixels.foreach_set(np.dstack([sheet, np.ones(sheet.shape[:2], np.float32)]).astype(np.float32).ravel())
-    image.filepath_raw, image.file_format = str(folder / f"{name}.png"), "PNG"
-    image.save()
+    save(before, folder / f"{name}.png")
     confidence = found.to_source.confidence
     quantiles = ", ".join(f"{value:.2f}" for value in np.quantile(confidence, (0.05, 0.25, 0.5, 0.75)))
     print(f"{name}: matched in {match_time:.0f} s, two textures in {took:.0f} s; confidence {quantiles}", flush=True)
@@ -116,12 +147,43 @@ def run(name: str, folder: Path) -> None:
         print(f"    {line}", flush=True)
 
 
+def save(pictures: list[np.ndarray], path: Path) -> None:
+    """Pictures side by side as a file."""
+    sheet = np.concatenate(pictures, axis=1)
+    image = bpy.data.images.new("sheet", sheet.shape[1], sheet.shape[0])
+    image.pixels.foreach_set(np.dstack([sheet, np.ones(sheet.shape[:2], np.float32)]).astype(np.float32).ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+
+
+def run_photo(name: str, folder: Path) -> None:
+    """A photograph onto a mesh: the photograph, then the mesh from its side, from the other side, and what is from
+    where."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    obj = load(PHOTOS[name], folder)
+    shot, _, _ = photo(obj, snapshots.take(obj), 0.5, 0)
+    path = folder / f"{name}-photo.png"
+    passes.write_png(path, shot)
+    obj.data.materials.clear()
+    options = workflow.Options(views=VIEWS, texture_size=1024)
+    begin = time.perf_counter()
+    said = finish(workflow.texture_photo(path, obj, options))
+    took = time.perf_counter() - begin
+    high = np.zeros((HEIGHT, shot.shape[1], 3), np.float32)
+    high[: len(shot)] = shot / np.float32(255)
+    sides = [picture(obj, folder / f"{name}-side.png", azimuth) for azimuth in (29, 209)]
+    save([high[::-1], *sides], folder / f"{name}.png")
+    print(f"{name}: {took:.0f} s", flush=True)
+    for line in said.lines():
+        print(f"    {line}", flush=True)
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[2:] or PAIRS:
+    for name in sys.argv[2:] or (*PAIRS, *PHOTOS):
         try:
-            run(name, folder)
+            (run_photo if name in PHOTOS else run)(name, folder)
         except MeshKinError as error:
             print(f"{name}: {error}", flush=True)
     client.stop()

@@ -108,11 +108,12 @@ class Walker:
                 break
             active = go if isinstance(active, slice) else active[go]
             before[active], face[active] = here[go], onward[go]
-        beyond = np.flatnonzero(~(weights.min(axis=1) >= OUTSIDE))  # past an edge or a corner that sticks out
+        lowest = np.minimum(np.minimum(weights[:, 0], weights[:, 1]), weights[:, 2])
+        beyond = np.flatnonzero(~(lowest >= OUTSIDE))  # past an edge or a corner that sticks out
         if len(beyond):
             height[beyond], weights[beyond] = self._clamped(points[beyond], face[beyond], height[beyond])
         np.maximum(weights, 0, out=weights)
-        weights /= weights.sum(axis=1, keepdims=True)
+        weights /= (weights[:, 0] + weights[:, 1] + weights[:, 2])[:, None]
         return face, weights, height
 
     def _clamped(self, points: Singles, face: Numbers, height: Singles) -> tuple[Singles, Singles]:

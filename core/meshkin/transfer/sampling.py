@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from ..progress import Report, silent
 from .texels import texel_map
 
 TAPS = 4
@@ -60,8 +59,6 @@ class Sampler:
         address: str = "repeat",
         closest: bool = False,
         tile: tuple[int, int] = (0, 0),
-        shrink: float = 1.0,
-        report: Report = silent,
     ) -> None:
         """Lay out the islands.
 
@@ -73,7 +70,6 @@ class Sampler:
             address: one of :data:`ADDRESSES`.
             closest: the picture is not interpolated.
             tile: the corner of the unit square that the picture fills.
-            shrink: most texels of the picture that a texel of the result spans: how deep the pyramid goes.
         """
         self.uvs = np.asarray(uvs, np.float32) - np.asarray(tile, np.float32)
         self.address, self.closest = address, closest
@@ -82,11 +78,20 @@ class Sampler:
         self.island = _united(self.uvs, island, faces, address == "repeat")
         owner = np.full(height * width, -1, np.int32)
         if address != "mirror" and len(faces):
-            face = texel_map(self.uvs[faces], shape, report, address == "repeat", faces_only=True).face.ravel()
+            face = texel_map(self.uvs[faces], shape, wrap=address == "repeat", faces_only=True).face.ravel()
             owner[face >= 0] = self.island[faces[face[face >= 0]]]
-        deepest = int(np.ceil(np.log2(max(shrink, 1)))) if not closest else 0
         self.levels = [Level(height, width, 0, owner)]
-        for _ in range(min(deepest, int(np.log2(max(min(shape), 1))))):
+
+    @property
+    def texels(self) -> int:
+        """How many texels all levels have."""
+        return self.levels[-1].start + self.levels[-1].height * self.levels[-1].width
+
+    def deepen(self, shrink: float) -> None:
+        """Add levels for texels of the result that span up to ``shrink`` texels of the picture."""
+        shape = (self.levels[0].height, self.levels[0].width)
+        deepest = 0 if self.closest else int(min(np.ceil(np.log2(max(shrink, 1))), np.log2(max(min(shape), 1))))
+        while len(self.levels) <= deepest:
             last = self.levels[-1]
             start = last.start + last.height * last.width
             halved = _halved_owners(last)
@@ -97,12 +102,14 @@ class Sampler:
 
         A very large picture keeps its type instead, which samples take longer to read.
         """
-        if pixels.dtype != np.float32 and pixels[..., 0].size <= LARGE:
-            pixels = pixels * np.float32(1 / np.iinfo(pixels.dtype).max)
-        levels = [pixels.reshape(-1, pixels.shape[2])]
+        kind = np.float32 if pixels[..., 0].size <= LARGE else pixels.dtype
+        flat = np.empty((self.texels, pixels.shape[2]), kind)
+        scale = 1 if kind == pixels.dtype else np.float32(1 / np.iinfo(pixels.dtype).max)
+        np.multiply(pixels.reshape(-1, pixels.shape[2]), scale, out=flat[: pixels[..., 0].size], casting="unsafe")
         for fine, coarse in zip(self.levels[:-1], self.levels[1:], strict=True):
-            levels.append(_halved(levels[-1], fine, coarse))
-        return np.concatenate(levels) if len(levels) > 1 else levels[0]
+            end = coarse.start + coarse.height * coarse.width
+            flat[coarse.start : end] = _halved(flat[fine.start : coarse.start], fine, coarse)
+        return flat
 
     def taps(self, face: Numbers, barycentric: Singles, footprint: Singles | None = None) -> Taps:
         """What samples at points of the source are made up of.
@@ -202,15 +209,17 @@ class Sampler:
             index += level.start
             return index, weight
         own = level.owner[index] == island[:, None]
-        kept = weight * own
-        total = kept.sum(axis=1)
-        whole = np.flatnonzero(total < 0.999)
-        if len(whole):
-            none = whole[total[whole] < 1e-6]
-            kept[whole] /= np.maximum(total[whole, None], 1e-6)
+        mixed = np.flatnonzero(own.view(np.uint32).ravel() != 0x01010101)  # not all four
+        if len(mixed):
+            kept = weight[mixed] * own[mixed]
+            total = kept.sum(axis=1)
+            kept /= np.maximum(total[:, None], 1e-6)
             if not strict:
-                kept[none] = weight[none]  # an island without a texel of its own
-        return index + np.int32(level.start), kept
+                none = total < 1e-6
+                kept[none] = weight[mixed[none]]  # an island without a texel of its own
+            weight[mixed] = kept
+        index += np.int32(level.start)
+        return index, weight
 
 
 def apply(taps: Taps, flat: NDArray[Any], count: int) -> Singles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ..features.surface import face_vectors
 from ..matching.geometry import Floats, unit_rows
@@ -77,12 +78,7 @@ def gradients(corners: Floats) -> tuple[Floats, Floats]:
     return np.cross(c - a, normals) * scale, np.cross(normals, b - a) * scale
 
 
-def turned(
-    normals: Singles,
-    source_frame: tuple[Singles, Singles, Singles],
-    target_frame: tuple[Singles, Singles, Singles],
-    carried: Singles,
-) -> Singles:
+def turned(normals: Singles, here: Singles, there: Singles) -> Singles:
     """Tangent-space normals of the source, in the target's tangent space.
 
     The map's rotation between the two tangent planes is the orthogonal matrix nearest to its differential there; what
@@ -90,37 +86,41 @@ def turned(
 
     Args:
         normals: float32 (N, 3), in the source's frames.
-        source_frame, target_frame: unit tangent, bitangent and normal at each point, float32 (N, 3) each.
-        carried: float32 (N, 3, 3), where vectors in the target's plane go on the source (:func:`stretch`).
+        here: float32 (N, 6), the source's tangent and bitangent at each point.
+        there: float32 (N, 6), where the target's tangent and bitangent go on the source (:func:`stretch`).
 
     Returns:
         float32 (N, 3), unit.
     """
-    images = [np.einsum("nij,nj->ni", carried, axis) for axis in target_frame[:2]]
-    (tt, tb), (bt, bb) = (tuple(np.einsum("nd,nd->n", axis, image) for image in images) for axis in source_frame[:2])
+    tt, tb, bt, bb = (
+        here[:, i] * there[:, j] + here[:, i + 1] * there[:, j + 1] + here[:, i + 2] * there[:, j + 2]
+        for i in (0, 3)
+        for j in (0, 3)
+    )
     # Nearest rotation, or reflection where the frames' hands or the map make it one.
-    mirrored = tt * bb - tb * bt < 0
-    cosine = np.where(mirrored, tt - bb, tt + bb)
-    sine = np.where(mirrored, bt + tb, bt - tb)
+    flip = np.where(tt * bb - tb * bt < 0, np.float32(-1), np.float32(1))
+    cosine, sine = tt + flip * bb, bt - flip * tb
     length = np.hypot(cosine, sine)
     known = length > 1e-20
     cosine = np.divide(cosine, length, out=np.ones_like(cosine), where=known)
     sine = np.divide(sine, length, out=np.zeros_like(sine), where=known)
-    flip = np.where(mirrored, -1, 1)
-    x, y = normals[:, 0], normals[:, 1]
-    result = np.stack([cosine * x + sine * y, flip * (cosine * y - sine * x), normals[:, 2]], axis=1)
-    return np.asarray(unit_rows(result), np.float32)
+    x, y, z = normals.T
+    result = np.stack([cosine * x + sine * y, flip * (cosine * y - sine * x), z], axis=1)
+    return np.asarray(result / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-20)[:, None], np.float32)
 
 
-def frames(
-    face: NDArray[np.integer], barycentric: Singles, normals: Singles, corner_tangents: Singles
-) -> tuple[Singles, Singles, Singles]:
-    """Tangent, bitangent and normal at points of a surface, unit, float32 (N, 3) each."""
-    normal = unit_rows(np.einsum("nk,nkd->nd", barycentric, normals[face]))
-    mixed = np.einsum("nk,nkd->nd", barycentric, corner_tangents[face])
-    tangent = mixed[:, :3] - np.einsum("nd,nd->n", mixed[:, :3], normal)[:, None] * normal
-    tangent = unit_rows(tangent)
-    return tangent, np.sign(mixed[:, 3:]) * np.cross(normal, tangent), normal
+def frames(normals: NDArray[np.floating], corner_tangents: Singles) -> Singles:
+    """Tangent and bitangent at each triangle corner, float32 (F, 3, 6), of normals (F, 3, 3) and :func:`tangents`."""
+    tangent, sign = corner_tangents[..., :3], corner_tangents[..., 3:]
+    return np.concatenate([tangent, sign * np.cross(normals, tangent)], axis=2, dtype=np.float32)
+
+
+def blend(corners: Singles, face: NDArray[np.integer], barycentric: Singles) -> Singles:
+    """Values at triangle corners (F, 3, C), mixed at points of the surface: float32 (N, C)."""
+    column = 3 * face[:, None].astype(np.int32) + np.arange(3, dtype=np.int32)
+    ends = np.arange(0, column.size + 1, 3, dtype=np.int32)
+    mixing = csr_array((barycentric.ravel(), column.ravel(), ends), shape=(len(face), 3 * len(corners)))
+    return np.asarray(mixing @ corners.reshape(-1, corners.shape[2]))
 
 
 def _angles(corners: Floats, normals: Floats) -> Floats:

@@ -159,38 +159,44 @@ def dilate(pixels: NDArray[np.float32], covered: NDArray[np.bool_], margin: int)
         covered: bool (H, W).
         margin: pixels, 0 or more.
     """
-    border, nearest = margin_of(covered, margin)
+    border, nearest, _ = margin_of(covered, margin)
     flat = pixels.reshape(-1, pixels.shape[2])
     flat[border] = flat[nearest]
     if not np.shares_memory(flat, pixels):
         pixels[...] = flat.reshape(pixels.shape)
 
 
-def margin_of(covered: NDArray[np.bool_], margin: int) -> tuple[Integers, Integers]:
-    """The texels within ``margin`` pixels of the covered ones, and the nearest covered one of each: int64 (M,) numbers.
+def margin_of(covered: NDArray[np.bool_], margin: int) -> tuple[Integers, Integers, Integers]:
+    """The texels within ``margin`` pixels of the covered ones, the nearest covered one of each, and the square of how
+    far that is: int64 (M,) each.
 
     Args:
         covered: bool (H, W).
         margin: pixels, 0 or more.
     """
     if margin <= 0 or covered.all() or not covered.any():
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
     rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)
     width = covered.shape[1]
     step = max(1, BLOCK // width)
-    border, nearest = [], []
+    border, nearest, squares = [], [], []
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         y, x = np.ogrid[start : start + len(rows[part]), :width]
-        near = (rows[part] - y) ** 2 + (columns[part] - x) ** 2 <= margin * margin
-        near &= ~covered[part]
+        far = (rows[part] - y) ** 2 + (columns[part] - x) ** 2
+        near = (far <= margin * margin) & ~covered[part]
         border.append(np.flatnonzero(near) + start * width)
         nearest.append(rows[part][near].astype(np.int64) * width + columns[part][near])
-    return np.concatenate(border), np.concatenate(nearest)
+        squares.append(far[near].astype(np.int64))
+    return np.concatenate(border), np.concatenate(nearest), np.concatenate(squares)
 
 
 def beyond(
-    texels: TexelMap, uvs: NDArray[np.floating], tile: tuple[int, int], size: int, around: bool
+    texels: TexelMap,
+    uvs: NDArray[np.floating],
+    tile: tuple[int, int],
+    size: int,
+    around: tuple[Integers, Integers],
 ) -> tuple[Integers, Integers, Floats]:
     """Texels whose centres lie just outside the islands, as points in the plane of the triangle that they lie at.
 
@@ -199,18 +205,17 @@ def beyond(
         uvs: (F, 3, 2), as they were laid out.
         tile: the corner of the unit square of UVs that the picture fills.
         size: of the picture.
-        around: also those that no island touches, within two texels.
+        around: texels that no island touches to look at too, and the nearest covered one of each.
 
     Returns:
         their numbers int64 (N,), triangles int64 (N,), and barycentric coordinates float64 (N, 3), of which some are
         below 0.
     """
     face = texels.face.ravel()
-    touched = np.flatnonzero((face >= 0) & (texels.barycentric.reshape(-1, 3).min(axis=1) <= 0))
-    texel, whose = touched, face[touched].astype(np.int64)
-    if around:
-        border, nearest = margin_of(texels.covered, 2)
-        texel, whose = np.concatenate([texel, border]), np.concatenate([whose, face[nearest].astype(np.int64)])
+    mixed = texels.barycentric.reshape(-1, 3)
+    touched = np.flatnonzero((face >= 0) & ((mixed[:, 0] <= 0) | (mixed[:, 1] <= 0) | (mixed[:, 2] <= 0)))
+    texel = np.concatenate([touched, around[0]])
+    whose = face[np.concatenate([touched, around[1]])].astype(np.int64)
     row, column = np.divmod(texel, size)
     spots = np.stack([(column + 0.5) / size, 1 - (row + 0.5) / size], axis=1) + np.asarray(tile)
     corners = np.asarray(uvs, np.float64)[whose]

@@ -20,7 +20,7 @@ from .inpaint import Fill, fill
 from .islands import components, opposite, places, uv_corners
 from .sampling import Sampler, apply
 from .seams import SHARED, TOLERANCE, Seams, join, seams
-from .tangents import frames, gradients, stretch, tangents, turned
+from .tangents import blend, frames, gradients, stretch, tangents, turned
 from .texels import TexelMap, beyond, margin_of, texel_map
 from .threads import in_order
 
@@ -255,22 +255,26 @@ class _Bake:
         self.samplers: dict[tuple[Any, ...], Sampler] = {}
         self.pyramids: dict[int, NDArray[Any]] = {}
         if any(channel.normal for channel in channels):
-            self.target_tangents = tangents(target.vertices, target.faces, target.normals, uvs)
-            self.source_tangents = [
-                tangents(source.vertices, source.faces, source.normals, one) for one in self.layouts
+            own = frames(target.normals, tangents(target.vertices, target.faces, target.normals, uvs))
+            self.carried_frames = (own.reshape(-1, 6, 3) @ self.carried.transpose(0, 2, 1)).reshape(own.shape)
+            self.source_frames = [
+                frames(source.normals, tangents(source.vertices, source.faces, source.normals, one))
+                for one in self.layouts
             ]
 
     def tile(self, tile: tuple[int, int], memory: dict[Any, Any], report: Report) -> Baked:
         size, margin = self.layout.size, self.layout.margin
+        pool = ThreadPoolExecutor(1)  # beside what has its own threads
+        laying = pool.submit(self._lay_out)
         if tile not in memory:
             wrap = self.layout.tiles is None
             texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, wrap)
             memory[tile] = texels, self.carrier.texels(texels, report)
         texels, kin = memory[tile]
         weights = texels.barycentric.reshape(-1, 3)
-        pool = ThreadPoolExecutor(1)
-        growing = pool.submit(margin_of, texels.covered, margin)
+        growing = pool.submit(margin_of, texels.covered, max(margin, 2) if margin else 0)
         pool.shutdown(wait=False)
+        laying.result()
         self._prepare(kin, report)
         filling = self._filling(kin, report)
         result = [np.zeros((size * size, one.width), DEPTHS[one.depth]) for one in self.channels]
@@ -297,10 +301,11 @@ class _Bake:
         for start in in_order(work, range(0, total, BLOCK)):
             report("Sampling the texture", start / total)
         report("Growing the islands", 0)
-        border, nearest = growing.result()
+        border, nearest, squares = growing.result()
+        within, close = squares <= margin * margin, squares <= 4
         for values in (*result, filled):
-            values[border] = values[nearest]
-        self._continue(result, filled, tile, texels, report)
+            values[border[within]] = values[nearest[within]]
+        self._continue(result, filled, tile, texels, (border[close], nearest[close]), report)
         if margin > 0:
             self._join(result, filled, tile, texels)
         torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
@@ -314,6 +319,7 @@ class _Bake:
         filled: NDArray[np.uint8],
         tile: tuple[int, int],
         texels: TexelMap,
+        around: tuple[Any, Any],
         report: Report,
     ) -> None:
         """Let texels beside the islands, from which renderers mix at a seam, show what lies across the seam.
@@ -321,7 +327,7 @@ class _Bake:
         Where that is another colour altogether (the source has an edge there), they stay as they are.
         """
         report("Joining the seams", 0)
-        texel, face, weights = beyond(texels, self.uvs, tile, self.layout.size, self.layout.margin > 0)
+        texel, face, weights = beyond(texels, self.uvs, tile, self.layout.size, around)
         texel, face, weights = self._across(texel, face, weights)
         free = np.flatnonzero(filled[texel] == 0)
         for start in range(0, len(free), BLOCK):
@@ -390,26 +396,42 @@ class _Bake:
         good = (np.sqrt(squares) <= 3 * length) & (np.abs(height) <= length)
         return texel[good], found[good], mixed[good]
 
-    def _prepare(self, kin: Kin, report: Report) -> None:
-        """Samplers and pyramids for what the texels need."""
-        bound = np.linalg.norm(self.from_texels, axis=(1, 2))[kin.target_face]
-        used = self.source.materials
+    def _lay_out(self) -> None:
+        """A sampler for each size and layout of the source's pictures, once."""
+        place = places(self.source.vertices)
         for key, slots in self._groups().items():
-            number, shape, address, closest, tile = key
-            shown = np.isin(used, list(slots))
+            if key not in self.samplers:
+                number, shape, address, closest, tile = key
+                corners = uv_corners(place, self.source.faces, self.layouts[number])
+                shown = np.isin(self.source.materials, list(slots))
+                self.samplers[key] = Sampler(
+                    self.layouts[number],
+                    components(opposite(corners)),
+                    shown,
+                    shape,
+                    address,
+                    closest,
+                    tile or (0, 0),
+                )
+
+    def _prepare(self, kin: Kin, report: Report) -> None:
+        """Pyramids as deep as the texels need."""
+        bound = np.linalg.norm(self.from_texels, axis=(1, 2))[kin.target_face]
+        for key, sampler in self.samplers.items():
+            number, shape, *_ = key
             reach = np.linalg.norm(self.to_uvs[number], axis=(1, 2)) * max(shape)
-            shrink = float((reach[kin.face] * bound).max(initial=1))
-            if key in self.samplers and 2 ** (len(self.samplers[key].levels) - 1) >= min(shrink, min(shape) / 2):
-                continue
-            place = places(self.source.vertices)
-            corners = uv_corners(place, self.source.faces, self.layouts[number])
-            island = components(opposite(corners))
-            self.samplers[key] = Sampler(
-                self.layouts[number], island, shown, shape, address, closest, tile or (0, 0), shrink, report
-            )
-            for index, picture in enumerate(self.pictures):
-                if _key(picture) == key:
-                    self.pyramids[index] = self.samplers[key].pyramid(picture.pixels)
+            sampler.deepen(float((reach[kin.face] * bound).max(initial=1)))
+        indices = [index for index, one in enumerate(self.pictures) if _key(one) in self.samplers]
+
+        def work(index: int) -> tuple[int, NDArray[Any]]:
+            sampler, there = self.samplers[_key(self.pictures[index])], self.pyramids.get(index)
+            if there is not None and len(there) == sampler.texels:
+                return index, there
+            return index, sampler.pyramid(self.pictures[index].pixels)
+
+        for done, (index, flat) in enumerate(in_order(work, indices)):
+            report("Shrinking the images", done / len(indices))
+            self.pyramids[index] = flat
 
     def _groups(self) -> dict[tuple[Any, ...], set[int]]:
         """Pictures' sizes and layouts with the slots that use them."""
@@ -517,9 +539,9 @@ class _Points:
         if source.pictures:
             layout = self.bake.pictures[source.pictures[0]].layout
             bake = self.bake
-            here = frames(self.face, self.weights, bake.source.normals, bake.source_tangents[layout])
-            there = frames(self.target_face, self.target_weights, bake.target.normals, bake.target_tangents)
-            normals = turned(normals.astype(np.float32), here, there, bake.carried[self.target_face])
+            here = blend(bake.source_frames[layout], self.face, self.weights)
+            there = blend(bake.carried_frames, self.target_face, self.target_weights)
+            normals = turned(normals.astype(np.float32, copy=False), here, there)
         return np.asarray(normals * 0.5 + 0.5, np.float32)
 
 
