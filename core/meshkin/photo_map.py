@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StorageError
-from .storage import UNREADABLE, write_file
+from .storage import UNREADABLE, write_arrays
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,7 @@ class PhotoMap:
     def save(self, path: Path) -> None:
         """Write an .npz file with an array for each attribute; raises StorageError."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-        def write(file: Path) -> None:
-            with file.open("wb") as stream:
-                np.savez_compressed(stream, allow_pickle=False, **fields)
-
-        write_file(path, write)
+        write_arrays(path, fields, compressed=True)
 
     @staticmethod
     def load(path: Path) -> PhotoMap:

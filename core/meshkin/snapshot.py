@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError, StorageError
-from .storage import UNREADABLE, write_file
+from .storage import UNREADABLE, write_arrays
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,7 @@ class Snapshot:
         if fields["uvs"] is None:
             del fields["uvs"]
         fields["material_names"] = np.array(self.material_names, dtype=np.str_)
-
-        def write(file: Path) -> None:
-            with file.open("wb") as stream:
-                np.savez(stream, **fields)
-
-        write_file(path, write)
+        write_arrays(path, fields)
 
     @staticmethod
     def load(path: Path) -> Snapshot:

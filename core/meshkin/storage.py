@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from .errors import StorageError
 
@@ -95,3 +99,14 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
+    """Write arrays as an .npz file, whole or not at all, as :func:`write_file`.
+
+    They are packed in memory: a zip archive that runs into a full disk cannot be closed any more.
+    """
+    packed = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(packed, **arrays)
+    with packed.getbuffer() as content:
+        write_file(path, lambda file: file.write_bytes(content))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StorageError
-from .storage import UNREADABLE, write_file
+from .storage import UNREADABLE, write_arrays
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,7 @@ class Match:
         }
         fields |= {"source_faces": self.source_faces, "target_faces": self.target_faces}
         fields["notes"] = np.array(json.dumps(self.notes), np.str_)
-
-        def write(file: Path) -> None:
-            with file.open("wb") as stream:
-                np.savez(stream, **fields)
-
-        write_file(path, write)
+        write_arrays(path, fields)
 
     @staticmethod
     def load(path: Path) -> Match:

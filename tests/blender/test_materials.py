@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from meshkin.errors import InputError, StorageError
+from meshkin.errors import InputError
 from meshkin.scene import compat, materials
 
 
@@ -54,8 +54,8 @@ def test_image_of_the_base_colour() -> None:
     mapping = tree.nodes.new("ShaderNodeMapping")
     tree.links.new(mapping.inputs["Vector"], uvs.outputs["UV"])
     tree.links.new(texture.inputs["Vector"], mapping.outputs["Vector"])
-    ((slot, found),) = materials.base_colour_images(obj)
-    assert (slot, found.name, found.colorspace, found.uv_map, found.is_image) == (0, "skin", "sRGB", "second", True)
+    found = materials.base_colour(obj.data.materials[0])
+    assert (found.name, found.colorspace, found.uv_map, found.is_image) == ("skin", "sRGB", "second", True)
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
 
 
@@ -80,28 +80,19 @@ def test_through_mixing_nodes_and_groups() -> None:
     tree.links.new(blend.inputs[1], transparent.outputs[0])
     tree.links.new(blend.inputs[2], shader.outputs[0])
     tree.links.new(tree.get_output_node("ALL").inputs["Surface"], blend.outputs[0])
-    ((_, found),) = materials.base_colour_images(obj)
+    found = materials.base_colour(obj.data.materials[0])
     assert found.name == "skin"
 
 
-def test_several_slots() -> None:
-    """Images first, then by number of faces; plain colours in sRGB; unused and empty slots left out."""
-    obj = plane()
+def test_plain_colours_are_encoded() -> None:
     linear = (0.2, 0.5, 0.8, 1.0)
-    for name, colour in (("unused", (1, 1, 1, 1)), ("blue", linear)):
-        material = bpy.data.materials.new(name)
-        shader = next(node for node in compat.node_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
-        shader.inputs["Base Color"].default_value = colour
-        obj.data.materials.append(material)
-    obj.data.materials.append(None)
-    textured(obj, new_image("skin", ramp()))
-    obj.data.polygons.foreach_set("material_index", [1, 1, 3, 2])
-    first, second = materials.base_colour_images(obj)
-    assert (first[0], second[0]) == (3, 1)
-    assert second[1].name == "blue"
-    assert not second[1].is_image
+    material = bpy.data.materials.new("blue")
+    shader = next(node for node in compat.node_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = linear
+    found = materials.base_colour(material)
+    assert (found.name, found.is_image) == ("blue", False)
     expected = [1.055 * value ** (1 / 2.4) - 0.055 for value in linear[:3]]
-    np.testing.assert_allclose(second[1].pixels, [[[*expected, 1]]], atol=1e-6)
+    np.testing.assert_allclose(found.pixels, [[[*expected, 1]]], atol=1e-6)
 
 
 def test_linear_images_are_encoded() -> None:
@@ -109,20 +100,9 @@ def test_linear_images_are_encoded() -> None:
     encoded = [[(0.0, 0.01292, 0.484529, 1.0), (0.735357, 1.0, 1.0, 0.5)]]
     obj = plane()
     textured(obj, new_image("hdr", light, float_buffer=True))
-    ((_, found),) = materials.base_colour_images(obj)
+    found = materials.base_colour(obj.data.materials[0])
     assert found.colorspace == "sRGB"
     np.testing.assert_allclose(found.pixels, encoded, atol=1e-5)
-
-
-def test_no_texture() -> None:
-    obj = plane()
-    for _ in range(2):
-        with pytest.raises(InputError) as raised:
-            materials.base_colour_images(obj)
-        assert raised.value.code == "no-texture"
-        obj.data.materials.append(bpy.data.materials.new("plain"))
-    with pytest.raises(InputError):
-        materials.base_colour_images(bpy.data.objects.new("empty", None))
 
 
 def test_image_that_is_not_there(tmp_path: Path) -> None:
@@ -133,12 +113,12 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
     textured(obj, image)
     image.source = "FILE"
     image.reload()
-    ((_, found),) = materials.base_colour_images(obj)
+    found = materials.base_colour(obj.data.materials[0])
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
     (tmp_path / "gone.png").unlink()
     image.reload()
     with pytest.raises(InputError) as raised:
-        materials.base_colour_images(obj)
+        materials.base_colour(obj.data.materials[0])
     assert raised.value.code == "image-missing"
     assert "gone.png" in raised.value.message
 
@@ -147,7 +127,7 @@ def test_tiles_are_refused() -> None:
     obj = plane()
     textured(obj, bpy.data.images.new("tiles", 4, 4, tiled=True))
     with pytest.raises(InputError) as raised:
-        materials.base_colour_images(obj)
+        materials.base_colour(obj.data.materials[0])
     assert raised.value.code == "image-tiled"
 
 
@@ -167,8 +147,8 @@ def test_written_texture_round_trip(tmp_path: Path) -> None:
     names = obj.name, image.name
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
-    ((slot, found),) = materials.base_colour_images(bpy.data.objects[names[0]])
-    assert (slot, found.name, found.uv_map) == (1, names[1], "UVMap")
+    found = materials.base_colour(bpy.data.objects[names[0]].data.materials[1])
+    assert (found.name, found.uv_map) == (names[1], "UVMap")
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
     assert bpy.data.images["old"].size[:] == (2, 2)
 
@@ -179,23 +159,4 @@ def test_texture_needs_uvs() -> None:
         materials.write_texture(obj, ramp(), "texture")
     assert raised.value.code == "no-uvs"
     assert not obj.data.materials
-    assert not bpy.data.images
-
-
-@pytest.mark.parametrize("name", ["Haut 皮膚.png", "long" * 20])
-def test_saved_image_round_trip(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "new folder" / name
-    materials.save_image(ramp(), path)
-    assert not bpy.data.images
-    image = bpy.data.images.load(str(path))
-    values = np.empty(ramp().size, np.float32)
-    image.pixels.foreach_get(values)
-    np.testing.assert_allclose(values.reshape(ramp().shape)[::-1], ramp(), atol=1e-6)
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
-
-
-def test_image_that_cannot_be_saved(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError):
-        materials.save_image(ramp(), tmp_path / "file" / "image.png")
     assert not bpy.data.images

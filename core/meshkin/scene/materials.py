@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, StorageError
-from ..storage import write_file
+from ..errors import InputError
 from . import compat
 from .snapshot import check_writable
 
@@ -38,36 +36,6 @@ class BaseColour:
     colorspace: str
     uv_map: str
     is_image: bool
-
-
-def base_colour_images(obj: bpy.types.Object) -> list[tuple[int, BaseColour]]:
-    """The base colour of every material slot that some face uses: images first, then by number of faces.
-
-    It is the first image texture found upstream of the material's surface, through Principled BSDFs' Base Color, other
-    shaders' colours, colour-mixing nodes and groups; without one, the plain base colour. Mapping nodes, and the mixing
-    itself, are not followed.
-
-    Raises:
-        InputError: ``no-texture`` when there is no image and no two different colours either; ``image-missing`` when
-            an image cannot be loaded; ``image-tiled`` for UDIM tiles.
-    """
-    slots = obj.material_slots
-    used = np.zeros(len(obj.data.polygons) if obj.type == "MESH" else 0, np.int32)
-    if len(used):
-        obj.data.polygons.foreach_get("material_index", used)
-    faces = np.bincount(np.clip(used, 0, None), minlength=len(slots))
-    found = [
-        (index, base_colour(slot.material))
-        for index, slot in enumerate(slots)
-        if slot.material and (faces[index] or not len(used))
-    ]
-    if not any(one.is_image for _, one in found) and len({one.pixels.tobytes() for _, one in found}) < 2:
-        raise InputError(
-            "no-texture",
-            f"The materials of “{obj.name}” have no image texture and no colours to tell apart.",
-            "Connect an image to the Base Color of its material.",
-        )
-    return sorted(found, key=lambda entry: (not entry[1].is_image, -int(faces[entry[0]])))
 
 
 def write_texture(
@@ -100,24 +68,15 @@ def write_texture(
     return image, material
 
 
-def save_image(pixels: NDArray[np.floating], path: Path) -> None:
-    """Save sRGB pixels (H, W, 4) in [0, 1], row 0 at the top, as an 8-bit PNG file; raises StorageError."""
-
-    def write(file: Path) -> None:
-        image = _new_image(pixels, path.stem, SRGB)
-        try:
-            image.filepath_raw, image.file_format = str(file), "PNG"
-            image.save()
-        except RuntimeError as error:
-            raise StorageError("file-failed", f"Failed while writing {path}: {error}", "Free some space.") from error
-        finally:
-            bpy.data.images.remove(image)
-
-    write_file(path, write)
-
-
 def base_colour(material: bpy.types.Material) -> BaseColour:
-    """The first image texture upstream of a material's surface, or its plain base colour; raises as above."""
+    """The first image texture upstream of a material's surface, or its plain base colour.
+
+    Followed are Principled BSDFs' Base Color, other shaders' colours, colour-mixing nodes and groups; Mapping nodes,
+    and the mixing itself, are not.
+
+    Raises:
+        InputError: ``image-missing`` when an image cannot be loaded; ``image-tiled`` for UDIM tiles.
+    """
     colour, tree = material.diffuse_color, material.node_tree
     if tree is not None and (output := tree.get_output_node("ALL")):
         nodes = list(_upstream(output.inputs["Surface"]))

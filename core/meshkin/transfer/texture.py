@@ -36,8 +36,6 @@ PIECE = 6
 """A filled region is solved in pieces about this many texels long."""
 
 Singles = NDArray[np.float32]
-Image = tuple[int, NDArray[np.float32]]
-"""Material slot, and pixels float32 (H, W, 4), row 0 at the top."""
 DEPTHS: Mapping[int, type[Any]] = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
@@ -181,28 +179,6 @@ def bake(
     work = _Bake(pictures, layouts, channels, source, target, kept["carrier"], uvs, layout)
     for tile in layout.tiles or ((0, 0),):
         yield work.tile(tile, kept if memory is not None else dict(kept), report)
-
-
-def transfer_texture(
-    images: Sequence[Image],
-    source: Snapshot,
-    target: Snapshot,
-    match: Match,
-    size: int,
-    margin: int,
-    report: Report = silent,
-) -> NDArray[np.float32]:
-    """Bake one image for each material slot into one picture, float32 (size, size, 4): :func:`bake` in short.
-
-    Values stay as they are in the image: no colour conversion. Texels from slots without an image stay 0.
-    """
-    pictures = [Picture(image) for _, image in images]
-    channel = Channel({slot: Source((number,)) for number, (slot, _) in enumerate(images)}, depth=32)
-    if source.uvs is None:
-        raise _no_uvs(source)
-    layouts = [np.nan_to_num(source.uvs, nan=0, posinf=0, neginf=0)]
-    (baked,) = bake(pictures, layouts, [channel], source, target, match, Layout(size, margin), report)
-    return baked.pictures[0]
 
 
 def target_uvs(target: Snapshot) -> Singles:

@@ -22,7 +22,7 @@ from ..errors import StorageError
 from ..photo_map import PhotoMap
 from ..progress import Report, silent
 from ..snapshot import Snapshot
-from ..storage import map_path, models_folder, write_file
+from ..storage import map_path, models_folder, write_arrays, write_file
 from ..surface_map import Match
 from ..views import Passes
 
@@ -96,13 +96,8 @@ def colours(arguments: Arguments, report: Report) -> Result:
     for index, one in enumerate(found):
         path = Path(arguments["folder"]) / f"colours{index}.npz"
         channels = projected[index][:, : arguments["channels"]].astype(np.float32)
-        _write(
-            path,
-            colours=painted[index].astype(np.float32),
-            channels=channels,
-            seen=one.seen,
-            confidence=one.confidence,
-        )
+        colours = painted[index].astype(np.float32)
+        write_arrays(path, {"colours": colours, "channels": channels, "seen": one.seen, "confidence": one.confidence})
         paths.append(str(path))
     return {"arrays": paths}
 
@@ -500,14 +495,6 @@ def _read(path: str) -> NDArray[Any]:
     return values
 
 
-def _write(path: Path, **arrays: NDArray[Any]) -> None:
-    def write(file: Path) -> None:
-        with file.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-
-    write_file(path, write)
-
-
 def _output(arguments: Arguments, **arrays: NDArray[Any]) -> Result:
-    _write(Path(arguments["output"]), **arrays)
+    write_arrays(Path(arguments["output"]), arrays)
     return {"output": arguments["output"]}

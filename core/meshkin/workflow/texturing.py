@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 PREVIEW = 512
 """Width of the picture shown while the full one is made."""
-LARGEST_BAKE = 4096
+SMALLEST_BAKE, LARGEST_BAKE = 512, 4096
+"""Width of the pictures that nodes are baked into first: as large as wanted, within these."""
 UNWRAPS = ("smart", "xatlas")
 """How a target without UVs can be unwrapped: by Blender's Smart UV Project, or by xatlas."""
 TILES = ("auto", "udim", "one")
@@ -198,7 +199,7 @@ def _plan(
         path = folder / "bake-layout.npy"
         _save(path, uvs[snapshot.corners])
         layouts["MeshKin bake", ()] = str(path)
-        size = int(np.clip(wanted.size, 1024, LARGEST_BAKE))
+        size = int(np.clip(wanted.size, SMALLEST_BAKE, LARGEST_BAKE))
         baked = yield from baking.bake(source, snapshot, uvs, jobs, size)
         for job, pixels in baked.items():
             bakes[job] = add(pixels, layout=list(layouts).index(("MeshKin bake", ())), address="clip", linear=True)

@@ -19,7 +19,7 @@ from ..scene import attributes, weights
 from ..scene import snapshot as snapshots
 from ..scene.objects import Handle
 from ..snapshot import Snapshot
-from ..storage import readable_failure
+from ..storage import write_arrays
 from ..worker import client
 from . import payloads, texturing
 from .describing import Described, undescribed
@@ -293,8 +293,7 @@ def _parts_of_kin(
         "faces": np.concatenate(faces),
         "weights": np.concatenate(rows),
     }
-    with readable_failure(job.folder, "writing"):
-        np.savez(job.folder / "others.npz", **fields)
+    write_arrays(job.folder / "others.npz", fields)
     for _, file, result in shapes:
         so_far = np.pad(result["weights"], ((0, 0), (0, len(extra))))
         save(job.folder / "rows.npy", so_far)
@@ -341,8 +340,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
     save(job.folder / "groups.npy", values)
     fields = {name: getattr(skeleton, name) for name in ("heads", "tails", "axes", "parents", "mirror")}
     fields["column"] = np.array([number.get(name, -1) for name in skeleton.names], np.int64)
-    with readable_failure(job.folder, "writing"):
-        np.savez(job.folder / "bones.npz", **fields)
+    write_arrays(job.folder / "bones.npz", fields)
     given = {"weights": str(job.folder / "groups.npy"), "bones": str(job.folder / "bones.npz"), "source": shape}
     fitted = yield from job.run("joints", **given)
 
