@@ -54,8 +54,9 @@ class Diff3F:
         self._part = part
         self._controlled = [place for place, role in enumerate(("depth", "normal")) if role in folders]
         controls = tuple(folders[role] for role in ("depth", "normal") if role in folders)
-        checksums = tuple(model["checksum"] for model in part["models"].values())
-        self._sd = stable_diffusion.load(folders["base"], controls, None, device, part["compiled"], checksums)
+        checksums = {role: model["checksum"] for role, model in part["models"].items()}
+        painting = tuple(checksum for role, checksum in checksums.items() if role != "dinov2")
+        self._sd = stable_diffusion.load(folders["base"], controls, None, device, part["compiled"], painting)
         self._batch = batch
         self.device = self._sd.device
         self.resolution = part["resolution"]
@@ -70,7 +71,7 @@ class Diff3F:
             self.channels += self._dinov2.channels
             weights = np.append(weights, np.full(len(part["layers"]), part["fusion"]))
         self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
-        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums)}; {self._sd.dtype}"
+        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums.values())}; {self._sd.dtype}"
 
     def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`; ``images.views`` must be there.

@@ -50,9 +50,10 @@ class SdDino:
     def __init__(self, part: dict[str, Any], device: str = "auto", batch: int | None = None) -> None:
         folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
         self._part = part
-        checksums = tuple(model["checksum"] for model in part["models"].values())
+        checksums = {role: model["checksum"] for role, model in part["models"].items()}
+        looking = tuple(checksum for role, checksum in checksums.items() if role != "dinov2")
         unet, compiled = folders.get("unet"), part["compiled"]
-        self._sd = stable_diffusion.load(folders["base"], (), unet, device, compiled, checksums)
+        self._sd = stable_diffusion.load(folders["base"], (), unet, device, compiled, looking)
         self._batch = batch
         self.device = self._sd.device
         self.resolution = max(part["resolution"], part["dino_resolution"] if "dinov2" in folders else 0)
@@ -69,7 +70,7 @@ class SdDino:
             self.channels += self._dinov2.channels
             weights = np.append(weights, np.full(len(layers), part["fusion"] / np.sqrt(len(layers))))
         self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
-        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums)}; {self._sd.dtype}"
+        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums.values())}; {self._sd.dtype}"
 
     def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
