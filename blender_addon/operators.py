@@ -405,7 +405,7 @@ class MESHKIN_OT_select_inpainted(_Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_transfer_attributes(_Transfer):
-    """Carry the source's attributes, and if wanted face materials, UV maps, shape keys and sculpted detail"""
+    """Carry the source's attributes, and if wanted face materials, UV maps, shape keys, sculpted detail and hair"""
 
     bl_idname = "meshkin.transfer_attributes"
     bl_label = "Attributes"

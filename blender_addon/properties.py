@@ -75,6 +75,7 @@ KINDS = (
     ("uvs", "UV Maps", "The source's UV maps, as new ones"),
     ("shape_keys", "Shape Keys", "Turned and scaled into the target's own frames"),
     ("detail", "Sculpted Detail", "What is small of the source's shape, as a shape key"),
+    ("hair", "Hair", "Hair curves that grow on the source, as new ones that grow on the target"),
 )
 
 

@@ -305,7 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--what",
         default="texture,weights,attributes",
-        help="any of texture, weights, attributes, materials, uvs, shape_keys, detail, armature",
+        help="any of texture, weights, attributes, materials, uvs, shape_keys, detail, hair, armature",
     )
     one.add_argument("--texture-size", type=int, default=2048)
     one.add_argument("--margin", type=int, default=8, help="pixels around each island")

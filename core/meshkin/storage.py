@@ -108,5 +108,4 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False
     """
     packed = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(packed, **arrays)
-    with packed.getbuffer() as content:
-        write_file(path, lambda file: file.write_bytes(content))
+    write_file(path, lambda file: file.write_bytes(packed.getvalue()))

@@ -608,8 +608,48 @@ def test_other_payloads() -> None:
     assert len(report.lines()) >= 6
 
 
+def test_hair_grows_on_the_target() -> None:
+    """Strands stand on a copy elsewhere as on the source, attached by its UV map; the source's hair stays."""
+    source = blob("source")
+    target = twin(source)
+    target.location = (5, 0, 0)
+    curves = bpy.data.hair_curves.new("fur")
+    fur = bpy.data.objects.new("fur", curves)
+    bpy.context.scene.collection.objects.link(fur)
+    fur.parent = source
+    fur.location = (0, 0, 1)
+    curves.surface, curves.surface_uv_map = source, "UVMap"
+    curves.materials.append(bpy.data.materials.new("fur"))
+    curves.add_curves([3] * 20)
+    vertices = [source.data.vertices[number] for number in range(40, 440, 20)]
+    roots = np.array([vertex.co for vertex in vertices])
+    points = roots[:, None] + np.arange(3)[:, None] * 0.1 * np.array([vertex.normal for vertex in vertices])[:, None]
+    points -= (0, 0, 1)
+    curves.attributes["position"].data.foreach_set("vector", points.astype(np.float32).ravel())
+    bpy.context.view_layer.update()
+    report = finish(workflow.transfer(source, target, ["hair"], OPTIONS))
+    assert any("20 strands" in line for line in report.lines())
+    new = bpy.data.objects["fur on twin"]
+    assert (new.parent, new.data.surface, new.data.surface_uv_map) == (target, target, "UVMap")
+    assert [one.name for one in new.data.materials] == ["fur"]
+    bpy.context.view_layer.update()
+    found = np.empty(len(new.data.points) * 3, np.float32)
+    new.data.attributes["position"].data.foreach_get("vector", found)
+    world = found.reshape(-1, 3) + np.array(new.matrix_world.translation)
+    off = np.linalg.norm(world - points.reshape(-1, 3) - (5, 0, 1), axis=1)
+    assert off.max() < 0.15
+    assert np.median(off) < 0.03
+    uvs = np.empty(40, np.float32)
+    new.data.attributes["surface_uv_coordinate"].data.foreach_get("vector", uvs)
+    assert uvs.min() >= 0
+    assert len(np.unique(uvs.round(3))) > 15
+    assert fur.parent == source
+    assert len(curves.points) == 60
+
+
 @pytest.mark.parametrize(
-    ("kind", "code"), [("materials", "no-materials"), ("uvs", "no-uvs"), ("shape_keys", "no-shape-keys")]
+    ("kind", "code"),
+    [("materials", "no-materials"), ("uvs", "no-uvs"), ("shape_keys", "no-shape-keys"), ("hair", "no-hair")],
 )
 def test_payloads_that_are_not_there(kind: str, code: str) -> None:
     source, target = blob("source", uvs=False), blob("target")

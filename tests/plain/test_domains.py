@@ -7,10 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapes
+from scipy.spatial.transform import Rotation
 from test_transfer_texture import known_map
 
+from meshkin.features.surface import vertex_normals
+from meshkin.matching.geometry import expand
 from meshkin.snapshot import Snapshot
 from meshkin.transfer.domains import Domains, Values, detail
+from meshkin.transfer.hair import carry_strands
 
 Array = shapes.Array
 
@@ -124,3 +128,23 @@ def test_detail_is_what_is_small(source: Snapshot) -> None:
     plain = np.einsum("vd,vd->v", detail(source, 2), normals)
     assert np.corrcoef(found[middle] - plain[middle], ripple[middle])[0, 1] > 0.9
     assert np.abs(plain[middle]).mean() < 0.004
+
+
+def test_hair_goes_with_its_surface() -> None:
+    """On a copy turned, moved and twice as large, strands are turned, moved and twice as long."""
+    ball = shapes.bumpy(shapes.sphere(48, 24))
+    turn = Rotation.from_euler("xyz", (0.3, 1.0, -0.5)).as_matrix()
+    target = replace(ball, vertices=(2 * ball.vertices @ turn.T + (1, 2, 3)).astype(np.float32))
+    rooted = np.arange(100, 1000, 30)
+    roots, normals = ball.vertices[rooted].astype(float), vertex_normals(ball.vertices, ball.faces)[rooted]
+    lengths = 2 + np.arange(len(rooted)) % 3
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    strand, along = expand(lengths)
+    points = roots[strand] + 0.1 * along[:, None] * (normals[strand] + along[:, None] * (0, 0, 0.3))
+    match = known_map(ball, ball).to_target
+    moved, uvs = carry_strands(ball, target, match, points, first)
+    np.testing.assert_allclose(moved, 2 * points @ turn.T + (1, 2, 3), atol=0.02)
+    corner = np.array([np.argwhere(ball.faces == vertex)[0] for vertex in rooted])
+    u, v = (uvs - ball.uvs[corner[:, 0], corner[:, 1]]).T
+    np.testing.assert_allclose(v, 0, atol=0.01)
+    np.testing.assert_allclose(u - np.rint(u), 0, atol=0.02)

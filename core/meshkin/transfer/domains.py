@@ -120,7 +120,7 @@ class Domains:
     def displacements(self, offsets: Array) -> NDArray[np.float64]:
         """Displacements (U, 3) of the source's vertices, turned and scaled into the target's local frames: (V, 3)."""
         carried = self.map.pull(offsets, self.source.faces)
-        turn, scale = self._frames()
+        turn, scale = self.frames()
         return np.einsum("vji,vj->vi", turn, carried) / scale[:, None]
 
     def _corners(self) -> tuple[Array, Array]:
@@ -220,7 +220,7 @@ class Domains:
         result[near] = values[marked[found[near]]]
         return result
 
-    def _frames(self) -> tuple[Array, Array]:
+    def frames(self) -> tuple[Array, Array]:
         """How the target's local frames are turned (V, 3, 3) and scaled (V,) onto the source's by the map."""
         vertices, points = self.target.vertices.astype(np.float64), self.carrier.points
         faces = self.target.faces

@@ -380,6 +380,18 @@ def carry_domains(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, **{str(number): values for number, values in enumerate(carried)})
 
 
+def carry_strands(arguments: Arguments, report: Report) -> Result:
+    """Carry hair to a target. Arguments: ``map``, ``source``, ``target``, ``points`` and ``first`` (files, see
+    :func:`meshkin.transfer.hair.carry_strands`). Output: ``points``, ``roots``."""
+    from ..transfer.hair import carry_strands
+
+    found = Match.load(Path(arguments["map"]))
+    report("Carrying hair", 0)
+    strands = [_read(arguments[name]) for name in ("points", "first")]
+    points, roots = carry_strands(*_ends(arguments), found.to_target, *strands)
+    return _output(arguments, points=points, roots=roots)
+
+
 def unwrap(arguments: Arguments, report: Report) -> Result:
     """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
     from ..transfer.unwrap import unwrap_polygons
@@ -467,6 +479,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "bake": bake_materials,
     "unwrap": unwrap,
     "domains": carry_domains,
+    "strands": carry_strands,
     "models-get": models_get,
     "models-list": models_list,
     "cache-info": cache_info,

@@ -1,4 +1,4 @@
-"""Attributes, material assignments, UV maps, shape keys and sculpted detail from source to target."""
+"""Attributes, material assignments, UV maps, shape keys, sculpted detail and hair from source to target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..progress import Progress
-from ..scene import attributes, payloads
+from ..scene import attributes, hair, payloads
 from ..scene import snapshot as snapshots
 from ..snapshot import Snapshot
 from ..storage import readable_failure
@@ -19,7 +19,7 @@ from ..storage import readable_failure
 if TYPE_CHECKING:
     import bpy
 
-KINDS = ("attributes", "materials", "uvs", "shape_keys", "detail")
+KINDS = ("attributes", "materials", "uvs", "shape_keys", "detail", "hair")
 """What this module carries."""
 DETAIL = 2.0
 """Detail is what is smaller than this, in hundredths of the square root of the source's area."""
@@ -30,7 +30,7 @@ Write = Callable[["bpy.types.Object"], list[str]]
 
 def check(kind: str, source: bpy.types.Object, names: Sequence[str]) -> None:
     """Raise InputError where the source has nothing of this kind: ``no-attributes``, ``no-materials``, ``no-uvs``,
-    ``no-shape-keys``."""
+    ``no-shape-keys``, ``no-hair``."""
     name = source.name
     mesh = source.data if source.type == "MESH" else None
     if kind == "attributes" and not attributes.transferable(source, names):
@@ -41,6 +41,12 @@ def check(kind: str, source: bpy.types.Object, names: Sequence[str]) -> None:
         raise InputError("no-uvs", f"“{name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
     if kind == "shape_keys" and not payloads.shape_keys(source):
         raise InputError("no-shape-keys", f"“{name}” has no shape keys.", "Choose a source that has some.")
+    if kind == "hair" and not hair.growing_on(source):
+        raise InputError(
+            "no-hair",
+            f"No hair curves grow on “{name}”.",
+            "Choose a source that has some; a particle system becomes such by Object > Convert > Curves.",
+        )
 
 
 def carry(
@@ -64,6 +70,8 @@ def carry(
         folder: for bulk data.
     """
     yield Progress(f"Reading {kind.replace('_', ' ')}", 0)
+    if kind == "hair":
+        return (yield from _carry_hair(source, source_shape, target_shape, run, folder))
     read = {
         "attributes": _read_attributes,
         "materials": _read_materials,
@@ -159,6 +167,20 @@ def _read_detail(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -
         return [payloads.write_shape_key(target, f"Detail of {obj.name}", carried[0])]
 
     return [("detail", "POINT", False, np.zeros(0, np.float32))], write
+
+
+def _carry_hair(
+    source: bpy.types.Object, source_shape: Snapshot, target_shape: Snapshot, run: Run, folder: Path
+) -> Generator[Progress, None, Write]:
+    carried = []
+    for number, one in enumerate(hair.read(source)):
+        paths = {name: str(folder / f"hair{number}-{name}.npy") for name in ("points", "first")}
+        _save(Path(paths["points"]), one.points - source_shape.location)
+        _save(Path(paths["first"]), one.first)
+        answer = yield from run("strands", **paths, output=str(folder / f"hair{number}.npz"))
+        with np.load(answer["output"], allow_pickle=False) as data:
+            carried.append((one, data["points"] + target_shape.location, data["roots"]))
+    return lambda obj: [hair.write(obj, one, points, roots) for one, points, roots in carried]
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:
