@@ -227,12 +227,15 @@ def _models_get(arguments: argparse.Namespace) -> Answer:
 
 def _models_list(arguments: argparse.Namespace) -> Answer:
     result = _job("models-list", {})
-    lines = [
-        f"{one['name']}: {one['licence']}, {'%.0f MB' % (one['bytes'] / 1e6) if one['present'] else 'not fetched'}"
-        f"{', SHA-256 ' + one['sha256'] if one['present'] else ''}"
-        for one in result["models"]
-    ]
-    return lines, result
+    return [f"{one['name']}: {one['licence']}, {_state(one)}" for one in result["models"]], result
+
+
+def _state(model: dict[str, Any]) -> str:
+    if not model["present"]:
+        return "not fetched"
+    if not model["ok"]:
+        return f"damaged: {model['problem']} {model['fix']}"
+    return f"{model['bytes'] / 1e6:.0f} MB, SHA-256 {model['sha256']}"
 
 
 def _cache_info(arguments: argparse.Namespace) -> Answer:

@@ -68,14 +68,13 @@ def examine() -> Generator[Progress, None, list[Check]]:
         size = f", {device['memory'] / 2**30:.0f} GiB" if device["memory"] else ""
         checks.append(Check(f"device {device['name']}", True, f"{device['label']}{size}"))
     for model in models["models"]:
-        there = model["present"]
-        text = (
-            f"{model['bytes'] / 1e6:.0f} MB, {model['licence']}, SHA-256 {model['sha256'][:16]}"
-            if there
-            else "not fetched"
-        )
-        fix = "" if there else f"meshkin models get {model['get']}"
-        checks.append(Check(f"model {model['name']}", there, text, fix, needed=False))  # “geometric” needs none
+        whole = model["ok"]
+        if whole:
+            text = f"{model['bytes'] / 1e6:.0f} MB, {model['licence']}, SHA-256 {model['sha256'][:16]}"
+        else:
+            text = model["problem"] if model["present"] else "not fetched"
+        fix = "" if whole else f"meshkin models get {model['get']}"
+        checks.append(Check(f"model {model['name']}", whole, text, fix, needed=False))  # “geometric” needs none
     checks.append(_folder(f", {cache['files']} files, {cache['bytes'] / 1e6:.0f} MB"))
     return checks
 

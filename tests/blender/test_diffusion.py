@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from test_photo import egg, error, taken
 
 import meshkin
-from meshkin import cli, workflow
+from meshkin import cli, doctor, workflow
 from meshkin.errors import InputError, MeshKinError, ModelError
 from meshkin.photo_map import PhotoMap
 from meshkin.progress import Progress, finish
@@ -206,6 +206,25 @@ def test_models_that_do_not_fit_are_found_before_anything_is_rendered(
         assert "Rendering views" not in stages
         config.write_text(right)
         weights.write_bytes(weights.read_bytes()[:-10])
+
+
+def test_a_damaged_model_is_named_by_the_doctor(
+    home: Path, models: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = home / "models" / "lllyasviel--control_v11f1p_sd15_depth"
+    shutil.copytree(models["depth"], folder)
+    try:
+        for size, whole in ((0, True), (-10, False)):
+            file = folder / "diffusion_pytorch_model.safetensors"
+            os.truncate(file, file.stat().st_size + size)
+            (check,) = [one for one in finish(doctor.examine()) if one.name.endswith("sd15_depth")]
+            assert (check.ok, bool(check.fix)) == (whole, not whole)
+            capfd.readouterr()
+            assert cli.main(["models", "list"]) == 0
+            (line,) = [line for line in capfd.readouterr().out.splitlines() if "sd15_depth" in line]
+            assert ("damaged" in line) is not whole
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_without_models_it_says_how_to_get_them(lion: bpy.types.Object) -> None:
