@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,9 +17,10 @@ from ..surface_map import Match, SurfaceMap
 from .align import Alignment, align
 from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
+from .register import registered
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-5"
+MATCHER_VERSION = "spectral-6"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
@@ -139,7 +141,7 @@ def match(
         _side(source, aligned.source * np.any(source_features, axis=1, keepdims=True), source_confidence),
         _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence),
     )
-    found = _between(*ends, report)
+    found = _between(*ends, report, registered)
     notes = _notes(aligned, source.name, target.name, flip, len(given) > 0)
     if notes["ambiguous"]:
         for surface_map in (found.to_source, found.to_target):
@@ -168,15 +170,20 @@ def match_features(
     return _between(one, two, report)
 
 
-def _between(one: Side, two: Side, report: Report) -> Match:
+def _between(one: Side, two: Side, report: Report, finer: Callable[..., SurfaceMap] | None = None) -> Match:
     to_source, source_quality = find(two, one, report, "Matching target to source")
     to_target, target_quality = find(one, two, report, "Matching source to target")
-    return Match(
-        _trusted(to_source, source_quality, to_target, two, one),
-        _trusted(to_target, target_quality, to_source, one, two),
-        one.faces,
-        two.faces,
-    )
+
+    def believed() -> Match:
+        there = _trusted(to_source, source_quality, to_target, two, one)
+        back = _trusted(to_target, target_quality, to_source, one, two)
+        return Match(there, back, one.faces, two.faces)
+
+    if finer:
+        so_far, ends = believed(), ((one.vertices, one.faces), (two.vertices, two.faces))
+        to_source = finer(ends[1], ends[0], so_far.to_source, report)
+        to_target = finer(ends[0], ends[1], so_far.to_target, report)
+    return believed()
 
 
 def find(

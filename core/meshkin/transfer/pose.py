@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
-from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
-from threadpoolctl import threadpool_limits
 
 from ..features.surface import clean_faces, edges, laplacian, weld
+from ..matching.elastic import Elastic, aligned, springs
 from ..matching.geometry import surface_area
 from ..progress import Report, silent
 from ..snapshot import Snapshot
@@ -82,7 +81,7 @@ def pose(
     points, faces = rest[first], clean_faces(place[target.faces])
     area = surface_area(points, faces)
     stiffness, mass = laplacian(points, faces)
-    pairs, strength = _springs(stiffness)
+    pairs, strength = springs(stiffness)
     goals, count = to_source.pull(source.vertices, source.faces), np.bincount(place)
     sureness = np.maximum(to_source.confidence, 1e-6) * known
     weight = np.bincount(place, sureness / sureness[known].mean()) / count
@@ -109,13 +108,6 @@ def stretch(rest: Floats, posed: Floats, faces: NDArray[np.integer]) -> float:
     one, two = edges(faces).T
     before, after = (np.linalg.norm(points[one] - points[two], axis=1) for points in (rest, posed))
     return float(np.abs(after - before).sum() / max(before.sum(), 1e-30))
-
-
-def _springs(stiffness: sparse.csc_array) -> tuple[NDArray[np.integer], Floats]:
-    """The pairs (E, 2) that a Laplacian joins, and how strongly."""
-    entries = sparse.triu(stiffness, 1).tocoo()
-    kept = entries.data < 0
-    return np.stack((entries.row, entries.col), axis=1)[kept].astype(np.int64), -entries.data[kept]
 
 
 def _parts(pairs: NDArray[np.integer], count: int) -> NDArray[np.int32]:
@@ -148,48 +140,23 @@ def _solve(
     points: Floats, pairs: NDArray[np.integer], strength: Floats, goals: Floats, weight: Floats, report: Report
 ) -> Floats:
     """Where springs at rest at ``points`` go when these are drawn to ``goals``, by ``weight`` (summing to about 1)."""
-    size, links = len(points), len(pairs)
-    ends = (np.repeat(np.arange(links), 2), pairs.ravel())
-    difference = sparse.csr_array((np.tile([1.0, -1.0], links), ends), shape=(links, size))
-    spread = sparse.csr_array((np.repeat(strength, 2), (pairs.ravel(), ends[0])), shape=(size, links))
-    springs = difference.T @ sparse.diags_array(strength) @ difference
-    at_rest = difference @ points
-    turn, shift = _aligned(points, goals, weight)
+    body = Elastic(points, pairs, strength)
+    turn, shift = aligned(points, goals, weight)
     guess = points @ turn.T
     goals = goals + shift
-    turns = np.broadcast_to(turn, (size, 3, 3))
+    turns = np.broadcast_to(turn, (len(points), 3, 3))
     places, pull = guess, weight
     for stage, (reach, steps) in enumerate(STAGES):
-        diagonal = pull / reach**2 + WEAK
-        with threadpool_limits(1, user_api="blas"):
-            factors = splu(
-                sparse.csc_array(springs + sparse.diags_array(diagonal)),
-                permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0.0,
-                options={"SymmetricMode": True},
-            )
-            for step in range(steps):
-                report("Posing", (stage + step / steps) / len(STAGES))
-                wanted = (pull / reach**2)[:, None] * goals + WEAK * guess
-                mean = (turns[pairs[:, 0]] + turns[pairs[:, 1]]) / 2
-                forces = difference.T @ (strength[:, None] * np.einsum("eij,ej->ei", mean, at_rest))
-                places = factors.solve(forces + wanted)
-                now = difference @ places
-                outer = (now[:, :, None] * at_rest[:, None, :]).reshape(links, 9)
-                turns = _rotations((spread @ outer).reshape(size, 3, 3))
-                goals = _drawn_near(goals, places, pull)
+        solve = body.held(pull / reach**2 + WEAK)
+        for step in range(steps):
+            report("Posing", (stage + step / steps) / len(STAGES))
+            places = solve(turns, (pull / reach**2)[:, None] * goals + WEAK * guess)
+            turns = body.turns(places)
+            goals = _drawn_near(goals, places, pull)
         apart = np.linalg.norm(places - goals, axis=1)
         usual = float(np.median(apart[weight > 0])) if weight.any() else 0.0
         pull = weight / (1 + (apart / max(3 * usual, 1e-30)) ** 2)
     return places
-
-
-def _aligned(points: Floats, goals: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """The turn (3, 3) that brings points nearest to goals; the shift (3,) that brings these to the turned points."""
-    share = weight / max(float(weight.sum()), 1e-30)
-    centre, middle = share @ points, share @ goals
-    turn = _rotations(((goals - middle) * share[:, None]).T @ (points - centre))
-    return turn, turn @ centre - middle
 
 
 def _drawn_near(goals: Floats, places: Floats, weight: Floats) -> Floats:
@@ -200,12 +167,3 @@ def _drawn_near(goals: Floats, places: Floats, weight: Floats) -> Floats:
     square = float(share @ (offsets**2).sum(axis=1))
     scale = float(share @ (offsets * (places - middle)).sum(axis=1)) / square if square > 0 else 1.0
     return scale * offsets + middle
-
-
-def _rotations(matrices: Floats) -> Floats:
-    """The rotation nearest to each matrix (…, 3, 3)."""
-    left, _, right = np.linalg.svd(matrices)
-    sign = np.linalg.det(left) * np.linalg.det(right)
-    left[..., :, 2] *= np.where(sign < 0, -1.0, 1.0)[..., None]
-    rotations: Floats = left @ right
-    return rotations
