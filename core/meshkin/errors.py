@@ -66,3 +66,13 @@ def from_dict(data: dict[str, str]) -> MeshKinError:
     """The error that :meth:`MeshKinError.to_dict` described, of the same class."""
     kind = _KINDS.get(data.get("kind", ""), MeshKinError)
     return kind(data["code"], data["message"], data.get("fix", ""))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a library raised this because memory ran out, the processor's or a graphics card's."""
+    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+        return True
+    said = str(error).lower()  # for the processor's memory, Apple's, and inside CUDA's libraries a plain RuntimeError
+    return isinstance(error, RuntimeError) and any(
+        words in said for words in ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
+    )

@@ -370,8 +370,9 @@ def test_the_controlnets_have_their_say(engine: StableDiffusion) -> None:
     assert (steered - other).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("failure", [torch.OutOfMemoryError("no memory"), RuntimeError("CUDA error: out of memory")])
 def test_batches_halve_where_memory_runs_out_and_stay_so(
-    engine: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+    failure: RuntimeError, engine: StableDiffusion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = a_look(engine, rows=7)
     expected, (map_expected,) = engine.evaluate(**look, taps=["up1"])
@@ -381,7 +382,7 @@ def test_batches_halve_where_memory_runs_out_and_stay_so(
     def short(network: Any, sample: torch.Tensor, *arguments: Any, **more: Any) -> Any:
         sizes.append(len(sample))
         if len(sample) > 2:
-            raise torch.OutOfMemoryError("no memory")
+            raise failure
         return forward(network, sample, *arguments, **more)
 
     monkeypatch.setattr(type(engine._unet), "forward", short)
@@ -404,6 +405,13 @@ def test_not_even_one_row_fits(engine: StableDiffusion, monkeypatch: pytest.Monk
     with pytest.raises(MeshKinError) as caught:
         engine.decode(torch.zeros((2, 4, 8, 8)))
     assert caught.value.code == "memory-low"
+
+    def broken(*arguments: Any, **more: Any) -> Any:
+        raise RuntimeError("another failure")
+
+    monkeypatch.setattr(type(engine._vae), "decode", broken)
+    with pytest.raises(RuntimeError, match="another failure"):
+        engine.decode(torch.zeros((2, 4, 8, 8)))
 
 
 def test_a_text_is_encoded_once(engine: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:

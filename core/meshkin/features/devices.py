@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from ..errors import InputError, MeshKinError
+from ..errors import InputError, MeshKinError, is_out_of_memory
 from ..progress import Report
 
 T = TypeVar("T")
@@ -163,7 +163,9 @@ def in_batches(
         result: T | None = None
         try:
             result = run(slice(start, stop))
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             if size == 1:
                 raise MeshKinError(
                     "memory-low",

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import MeshKinError, ModelError
+from ..errors import MeshKinError, ModelError, is_out_of_memory
 from ..models import config as read_config
 from ..models import weights_file
 from ..progress import silent
@@ -324,8 +324,9 @@ class StableDiffusion:
                     self._sizes[networks[0]] = len(rows)
                 found.append(one)
             return found
-        except (MeshKinError, torch.OutOfMemoryError) as error:
-            if getattr(error, "code", "memory-low") != "memory-low" or not self._together or self.device.type == "cpu":
+        except (MeshKinError, RuntimeError) as error:
+            low = is_out_of_memory(error) or getattr(error, "code", "") == "memory-low"
+            if not low or not self._together or self.device.type == "cpu":
                 raise
         # Out of the handler, whose traceback would keep the failed batch's tensors alive. From here on what is idle
         # leaves the device.

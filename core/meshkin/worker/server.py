@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NoReturn
 
 from .. import __version__
-from ..errors import Cancelled, MeshKinError, StorageError, WorkerError
+from ..errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
 from ..progress import Report
 from .protocol import BEAT, BYE, CANCEL, ERROR, HELLO, PROGRESS, PROTOCOL, RESULT, RUN, Channel
 
@@ -176,7 +176,7 @@ def _explained(error: BaseException) -> MeshKinError:
     traceback.print_exception(error)
     if isinstance(error, MeshKinError):
         return error
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return WorkerError(
             "out-of-memory",
             "The memory is not enough for this job.",
@@ -192,15 +192,6 @@ def _explained(error: BaseException) -> MeshKinError:
         "worker-bug",
         f"The worker failed with {type(error).__name__}: {str(error).strip()[:300]}",
         "This is a bug in MeshKin: report it with the worker's log.",
-    )
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
-        return True
-    said = str(error).lower()  # what PyTorch raises for the processor's memory and for Apple's is a plain RuntimeError
-    return isinstance(error, RuntimeError) and any(
-        words in said for words in ("can't allocate memory", "not enough memory", "out of memory")
     )
 
 
