@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .errors import StorageError
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
@@ -106,6 +104,8 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False
 
     They are packed in memory: a zip archive that runs into a full disk cannot be closed any more.
     """
+    import numpy as np  # here: what starts the worker does without
+
     packed = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(packed, **arrays)
     write_file(path, lambda file: file.write_bytes(packed.getvalue()))
