@@ -200,6 +200,24 @@ class _Transfer(_SceneJob):
         return (self.what,)
 
 
+TEXTURE_SETTINGS = ("texture_size", "margin", "texture_threshold", "map_smoothing", "unwrap", "tiles")
+REDO_DELAY = 0.3
+"""Seconds after a change in the redo panel until the job starts, so that a slider can be dragged."""
+_again: dict[str, Any] = {}
+"""The settings of the redo panel that the next texture is to be made with."""
+
+
+def _texture_again() -> None:
+    """Start a texture's job with the settings of the redo panel, in place of the (empty) step that that has left."""
+    manager = bpy.context.window_manager
+    last = manager.operators[-1].bl_idname if manager.operators else ""
+    if driver.running or last != "MESHKIN_OT_transfer_texture" or not manager.windows:
+        return
+    with bpy.context.temp_override(window=manager.windows[0]):
+        bpy.ops.ed.undo()
+        bpy.ops.meshkin.transfer_texture("INVOKE_DEFAULT", **_again)
+
+
 class MESHKIN_OT_transfer_texture(_Transfer):
     """Bake the source's materials into new textures and a new material of the target"""
 
@@ -214,28 +232,33 @@ class MESHKIN_OT_transfer_texture(_Transfer):
     channels: properties.channels()
     unwrap: properties.unwrap()
     tiles: properties.tiles()
-    _preview = False
+    with_window: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # started by a button: what the redo panel repeats
 
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return "" if any(slot.material for slot in source.material_slots) else f"“{source.name}” has no material"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._preview = True
+        self.with_window = True
         return super().invoke(context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self._preview = False  # from a script, and from the redo panel, which may keep the operator
-        return super().execute(context)
+        """From a script, run the job to its end; from the redo panel, start it anew, with preview, progress, cancel."""
+        if not self.with_window or bpy.app.background:
+            return super().execute(context)
+        _again.clear()
+        _again.update({name: getattr(self, name) for name in TEXTURE_SETTINGS}, channels=set(self.channels))
+        if not bpy.app.timers.is_registered(_texture_again):
+            bpy.app.timers.register(_texture_again, first_interval=REDO_DELAY)
+        return {"FINISHED"}
 
     def chosen(self, context: bpy.types.Context) -> Options:
-        names = ("texture_size", "margin", "texture_threshold", "map_smoothing", "unwrap", "tiles")
         order = [name for name, _, _ in properties.CHANNELS if name in self.channels]
         return _options(
             context,
             channels=tuple(order),
-            preview=self._preview,
-            **{name: getattr(self, name) for name in names},
+            preview=self.with_window,
+            **{name: getattr(self, name) for name in TEXTURE_SETTINGS},
         )
 
 

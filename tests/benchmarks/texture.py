@@ -209,12 +209,12 @@ def measure(case: Case, say: Any) -> None:
     for label, values in (("result", steps), ("truth laid out likewise", ideal), ("source", own)):
         say(
             f"    steps over seams, {label}: 99.9 % below {np.quantile(values, 0.999) * 255:.2f}/255, "
-            f"largest {values.max() * 255:.2f}/255"
+            f"largest {values.max() * 255:.2f}/255, {(values > 2 / 255).sum()} of {len(values)} spots above 2/255"
         )
 
 
 def speed(case: Case, say: Any, size: int) -> None:
-    """One colour, one value and one normal picture in one go."""
+    """One colour, one value and one normal picture in one go; the best of three."""
     picture = painted(case.source, case.source.vertices.astype(float), SIZE)
     colour = quantised(np.concatenate([picture, np.ones((SIZE, SIZE, 1), np.float32)], axis=2), 8)
     pictures = [Picture(colour), Picture(colour[..., :1].copy()), Picture(colour[..., :3].copy())]
@@ -223,13 +223,16 @@ def speed(case: Case, say: Any, size: int) -> None:
         Channel({0: Source((1,))}, 1),
         Channel({0: Source((2,))}, 3, normal=True),
     ]
-    before, used = time.perf_counter(), time.process_time()
-    baked(case, pictures, channels, size)
-    wall, cpu = time.perf_counter() - before, time.process_time() - used
+    times = []
+    for _ in range(3 if size <= SIZE else 1):
+        before, used = time.perf_counter(), time.process_time()
+        baked(case, pictures, channels, size)
+        times.append((time.perf_counter() - before, time.process_time() - used))
+    wall, cpu = min(times)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     say(
         f"{size} x {size}, colour + roughness + normal from 2048 x 2048 images: {wall:.1f} s "
-        f"({cpu:.1f} s of one core's time), at most {most:.1f} GB"
+        f"({cpu:.1f} s of one core's time; load average {os.getloadavg()[0]:.1f}), at most {most:.1f} GB"
     )
 
 

@@ -52,7 +52,7 @@ def options(home: Path) -> workflow.Options:
     return workflow.Options("dinov2", model=model, layers=(1,), views=8, resolution=224, device="cpu")
 
 
-def egg(subdivisions: int = 5) -> bpy.types.Object:
+def egg(subdivisions: int = 4) -> bpy.types.Object:
     """A lopsided egg painted with its own place: every point has a colour of its own."""
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=subdivisions)
     obj = bpy.context.view_layer.objects.active

@@ -15,6 +15,7 @@ from meshkin.errors import InputError
 from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.islands import opposite
 from meshkin.transfer.sampling import sample
 from meshkin.transfer.smoothing import smoothed
@@ -371,14 +372,21 @@ def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
     np.testing.assert_array_equal(kept.filled, fresh.filled)
 
 
-def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
-    """A picture of noise, in four strips that are turned, moved and shrunk: no step shows where they meet."""
+def strips(ball: Snapshot, axis: int) -> tuple[Snapshot, Array]:
+    """The ball's layout cut along u or v into four strips that are turned, moved and shrunk; each triangle's strip."""
     assert ball.uvs is not None
-    strip = np.minimum(np.floor(ball.uvs.mean(axis=1)[:, 0] * 4), 3).astype(int)
-    along = (ball.uvs - np.stack([strip / 4, 0 * strip], axis=1)[:, None]) * (4, 1) * 0.43 + 0.035
+    strip = np.minimum(np.floor(ball.uvs.mean(axis=1)[:, axis] * 4), 3).astype(int)
+    shift = np.zeros((len(strip), 1, 2))
+    shift[:, 0, axis] = strip / 4
+    along = (ball.uvs - shift) * np.where(np.arange(2) == axis, 4, 1) * 0.43 + 0.035
     turned = np.where((strip % 2 == 1)[:, None, None], along[..., ::-1] * (1, -1) + (0, 0.5), along)
     uvs = turned + np.stack([strip % 2, strip // 2], axis=1)[:, None] / 2
-    target = replace(ball, uvs=uvs.astype(np.float32))
+    return replace(ball, uvs=uvs.astype(np.float32)), strip
+
+
+def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
+    """A picture of noise: no step shows where the target's strips meet."""
+    target, strip = strips(ball, 0)
     picture = np.random.default_rng(0).integers(0, 256, (100, 100, 1), dtype=np.uint8)
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, target, Layout(512, 8))
     steps = seam_steps(target, baked.pictures[0] / np.float32(255))
@@ -387,3 +395,18 @@ def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
     seam = np.tile(np.abs(strip[row] - strip[across[row, side]]) == 1, 3)  # 0 and 3 meet at the source's own
     assert seam.sum() > 300
     assert np.quantile(steps[seam], 0.98) < 2 / 255
+
+
+def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
+    """The source's strips, each of one colour, run across the target's: no texel has a mixed colour."""
+    source, strip = strips(ball, 0)
+    target, _ = strips(ball, 1)
+    colours = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250], [250, 250, 10]], np.uint8)
+    laid = texel_map(source.uvs, 256)
+    picture = np.zeros((256, 256, 3), np.uint8)
+    picture[laid.covered] = colours[strip[laid.face[laid.covered]]]
+    match = known_map(source, target)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(300, 8), match)
+    kin = Carrier(source, target, match.to_source).texels(texel_map(target.uvs, 300))
+    found = baked.pictures[0].reshape(-1, 3)[kin.texel].astype(int)
+    assert (np.abs(found - colours[strip[kin.face]]).max(axis=1) <= 2).all()

@@ -119,12 +119,24 @@ def seams(
     if not wrap:
         own &= ((spots >= 0) & (spots <= 1)).all(axis=(0, 2))
     rows = np.flatnonzero(own)
-    lowest, highest = np.full(size * size, len(faces), np.int32), np.full(size * size, -1, np.int32)
     used, shown, here = near[:, rows], shown[:, rows], here[:, rows]
-    np.minimum.at(lowest, used.ravel(), np.where(shown >= 0, np.minimum(shown, here), here).ravel())
-    np.maximum.at(highest, used.ravel(), np.maximum(shown, here).ravel())
-    alone = (lowest[used] == highest[used]).all(axis=(0, 2))
+    low, high = np.where(shown >= 0, np.minimum(shown, here), here), np.maximum(shown, here)
+    alone = unmixed(used, low, high, size * size)
     return Seams(whose[:, rows] // 3, weights[:, rows], used, mixed[:, rows], alone)
+
+
+def unmixed(texels: Integers, low: NDArray[np.integer], high: NDArray[np.integer], count: int) -> NDArray[np.bool_]:
+    """At which spots all texels have one label only, at whatever spot they are seen: bool (N,).
+
+    Args:
+        texels: (2, N, 4).
+        low, high: (2, N, 4), the least and the greatest label that each has there.
+        count: how many texels there are.
+    """
+    lowest, highest = np.full(count, np.iinfo(np.int32).max, np.int32), np.full(count, -1, np.int32)
+    np.minimum.at(lowest, texels.ravel(), low.ravel().astype(np.int32))
+    np.maximum.at(highest, texels.ravel(), high.ravel().astype(np.int32))
+    return np.asarray((lowest[texels] == highest[texels]).all(axis=(0, 2)))
 
 
 def join(flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_]) -> Integers:

@@ -19,7 +19,7 @@ from .carrier import Carrier, Kin, Walker, check_match
 from .inpaint import Fill, fill
 from .islands import components, opposite, places, uv_corners
 from .sampling import Sampler, apply
-from .seams import SHARED, TOLERANCE, Seams, join, seams
+from .seams import SHARED, TOLERANCE, Seams, join, seams, unmixed
 from .tangents import blend, frames, gradients, stretch, tangents, turned
 from .texels import TexelMap, beyond, margin_of, texel_map
 from .threads import in_order
@@ -30,8 +30,6 @@ SOFT = 0.1
 """Over this much confidence above the threshold a filled texture fades into the copied one."""
 SAME = 0.06
 """Values no farther apart than this, across a seam, are one picture."""
-INSET = 0.02
-"""Whether the source's picture goes on over a seam is looked up this share of the way to the triangles' middles."""
 PIECE = 6
 """A filled region is solved in pieces about this many texels long."""
 
@@ -283,7 +281,7 @@ class _Bake:
             values[border[within]] = values[nearest[within]]
         self._continue(result, filled, tile, texels, (border[close], nearest[close]), report)
         if margin > 0:
-            self._join(result, filled, tile, texels)
+            self._join(result, filled, tile, texels, kin, (border, nearest))
         torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
         repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
         shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
@@ -321,7 +319,13 @@ class _Bake:
                 column += channel.width
 
     def _join(
-        self, result: list[NDArray[Any]], filled: NDArray[np.uint8], tile: tuple[int, int], texels: TexelMap
+        self,
+        result: list[NDArray[Any]],
+        filled: NDArray[np.uint8],
+        tile: tuple[int, int],
+        texels: TexelMap,
+        kin: Kin,
+        grown: tuple[Any, Any],
     ) -> None:
         """Let what is still a step across a seam of the layout, and none on the source, vanish.
 
@@ -335,27 +339,42 @@ class _Bake:
         small = replace(found, texels=numbers.reshape(found.texels.shape))
         flat = np.concatenate([real(result[k][used]) for k in kept], axis=1)
         steps = np.abs(small.steps(flat)).max(axis=1)
-        rows = np.flatnonzero((steps > TOLERANCE) & (found.alone | (steps <= SHARED)))
-        rows = rows[self._goes_on(found.chosen(rows), filled)]
+        fine = (steps > TOLERANCE) & (found.alone | (steps <= SHARED))
+        covered = texels.covered.ravel()[used]
+        rows = np.flatnonzero(fine & self._goes_on(small, used, filled, kin, grown))
         if not len(rows):
             return
-        changed = join(flat, small, rows, texels.covered.ravel()[used])
+        changed = join(flat, small, rows, covered)
         column = 0
         for k in kept:
             channel = self.channels[k]
             result[k][used[changed]] = quantised(flat[changed, column : column + channel.width], channel.depth)
             column += channel.width
 
-    def _goes_on(self, found: Seams, filled: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """At which spots of the target's seams the source's picture goes on, bool (N,)."""
+    def _goes_on(
+        self, found: Seams, used: Any, filled: NDArray[np.uint8], kin: Kin, grown: tuple[Any, Any]
+    ) -> NDArray[np.bool_]:
+        """At which spots of the target's seams one picture of the source goes on, bool (N,).
+
+        Both sides come from one place, and all texels about it from one island and material of the source: colours
+        of another shall not come in.
+        """
         corners = self.carrier.points[self.target.faces[found.faces]]
         one, other = np.einsum("snk,snkd->snd", found.barycentric, corners)
         same = np.linalg.norm(one - other, axis=1) < 1e-4 * np.ptp(self.carrier.vertices, axis=0).max()
-        inner = (1 - INSET) * found.barycentric + np.float32(INSET / 3)
-        first, second = (self.carrier.carry(face, mixed)[0] for face, mixed in zip(found.faces, inner, strict=True))
-        for group in (self.source.materials, *(sampler.island for sampler in self.samplers.values())):
-            same &= group[first] == group[second]
-        return np.asarray(same | (filled[found.texels] > 0).any(axis=(0, 2)))
+        groups = [self.source.materials, *(sampler.island for sampler in self.samplers.values())]
+        label = np.unique(np.stack(groups), axis=1, return_inverse=True)[1].reshape(-1)
+        border, nearest = grown
+        at = np.minimum(np.searchsorted(border, used), max(len(border) - 1, 0))
+        shown = np.where(border[at] == used, nearest[at], used) if len(border) else used
+        at = np.minimum(np.searchsorted(kin.texel, shown), len(kin.texel) - 1)
+        origin = np.where(kin.texel[at] == shown, label[kin.face[at]], -1)
+        shows = np.where(filled[used] > 0, -1, origin)[found.texels]
+        high = shows.max(axis=(0, 2))
+        low = np.where(shows >= 0, shows, high[None, :, None]).min(axis=(0, 2))
+        shape = found.texels.shape
+        low, high = (np.broadcast_to(values[None, :, None], shape) for values in (low, high))
+        return np.asarray(same & unmixed(found.texels, low, high, len(used)))
 
     def _across(self, texel: Any, face: Any, weights: Any) -> tuple[Any, Any, Any]:
         """Points in the planes of triangles, which may lie outside them, brought back to the target's surface."""
