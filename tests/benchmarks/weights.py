@@ -376,13 +376,15 @@ def animals(arguments: argparse.Namespace) -> None:
 
 def speed() -> list[str]:
     """How long it takes after the match, 60 bones, a fifth of the vertices inpainted."""
-    lines = []
+    lines = [
+        f"{'speed':34}{'bones':>8}{'inpainted':>11}{'seconds':>9}{'allowed':>9}{'share':>8}  of the processor's time"
+    ]
     figure = Figure()
     body = figure.body(160)
     places = body.vertices.astype(np.float64)
     weights = np.repeat(figure.weights(places), 6, axis=1)[:, :60] * np.random.default_rng(0).random((len(places), 60))
-    coarse = figure.body(82, 0.4)
-    for rounds in (1, 2, 3):
+    for cells, rounds, allowed in ((75, 1, 1), (59, 3, 15)):
+        coarse = figure.body(cells, 0.4)
         vertices, faces = igl.loop(coarse.vertices.astype(np.float64), coarse.faces.astype(np.int64), rounds)
         target = shape("fine", vertices, faces.astype(np.int32))
         found = closest(body, target)
@@ -391,9 +393,11 @@ def speed() -> list[str]:
         carried = transfer_weights(weights, body, target, found, worn=True)
         seconds, busy = time.perf_counter() - start, time.process_time() - busy
         check(carried.weights, 4)
-        share = carried.inpainted.mean()
-        size = f"{len(target.vertices)} vertices, {weights.shape[1]} bones, {share:.0%} inpainted"
-        lines.append(f"{size}: {seconds:.2f} s, {busy:.2f} s of processor time")
+        size = f"{len(target.vertices)} vertices"
+        lines.append(
+            f"  {size:32}{weights.shape[1]:8}{carried.inpainted.mean():11.0%}{seconds:9.2f}{allowed:9}"
+            f"{seconds / allowed:8.0%}{busy:9.2f}"
+        )
     return lines
 
 
@@ -435,7 +439,9 @@ def main() -> None:
             rows.append(measured)
             print(f"  {case.name:32}" + "".join(cells(one) for one in measured) + f"{seconds:9.2f}{chosen}", flush=True)
         mean = [{key: float(np.mean([row[m][key] for row in rows])) for key in rows[0][m]} for m in range(3)]
-        print(f"  {'mean':32}" + "".join(cells(one) for one in mean) + "\n")
+        print(f"  {'mean':32}" + "".join(cells(one) for one in mean))
+        shares = [f"{key} {mean[2][key] / mean[0][key]:.0%}" for key in ("L1", "posed") if mean[0].get(key)]
+        print(f"  of Data Transfer's: {', '.join(shares)}\n")
     print("\n".join([*armatures(cases, scenes), *poses(cases, scenes)]))
     if "animals" in arguments.only:
         animals(arguments)

@@ -376,6 +376,31 @@ def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
         assert len(carried) <= 4
 
 
+def test_groups_of_every_kind() -> None:
+    """None, empty ones, all-zero ones: named, and nothing is changed. Without bones and unnormalised: they work."""
+    source, target = creature("body"), creature("twin")
+    count = len(source.data.vertices)
+
+    def refused(code: str) -> None:
+        with pytest.raises(InputError) as raised:
+            finish(workflow.transfer(source, target, ["weights"], OPTIONS))
+        assert raised.value.code == code
+        assert not target.vertex_groups
+        assert not target.modifiers
+
+    refused("no-groups")
+    source.vertex_groups.new(name="zero")
+    refused("no-weights")
+    source.vertex_groups["zero"].add(range(count), 0, "REPLACE")
+    refused("no-weights")
+    source.vertex_groups.new(name="much").add(range(0, count, 2), 0.9, "REPLACE")
+    source.vertex_groups.new(name="more").add(range(0, count, 3), 0.8, "REPLACE")
+    finish(workflow.transfer(source, target, ["weights"], OPTIONS))
+    found = weights.read(target, snapshots.take(target), ["zero", "much", "more"])[1]
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(found[6], (0, 9 / 17, 8 / 17), atol=1e-6)
+
+
 def test_bad_input_is_named_and_changes_nothing() -> None:
     source, armature = rigged()
     target = creature("twin")

@@ -52,7 +52,8 @@ def test_rows_are_weights(weights: shapes.Array, limit: int, seed: int, confiden
             transfer_weights(weights, FLAT, FINE, found, limit=limit)
         assert failure.value.code == "no-weights"
         return
-    carried = transfer_weights(weights, FLAT, FINE, found, limit=limit, smoothing=seed % 3).weights
+    worn = bool(seed % 2)
+    carried = transfer_weights(weights, FLAT, FINE, found, limit=limit, smoothing=seed % 3, worn=worn).weights
     assert carried.dtype == np.float32
     assert carried.shape == (40, weights.shape[1])
     assert (carried >= 0).all()

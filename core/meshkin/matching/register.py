@@ -25,7 +25,7 @@ REACHES = (0.1, 0.05, 0.05, 0.03, 0.03, 0.02, 0.02)
 """How far each stage's pull is evened out over the surface, in square roots of its area."""
 FIRST, LATER = 10, 4
 """Steps of the first stage, which follows the map, and of each later one, which goes to the nearest points."""
-KEPT = 0.1
+KEPT = 0.04
 """Share of the pull that the map keeps in the later stages."""
 SURE = 4
 """Power of the confidence with which the map keeps pulling: of fingers it hardly does."""
