@@ -80,6 +80,23 @@ def test_no_mirror_is_made_up_where_features_tell_the_sides() -> None:
     assert mirror.find_mirrors(one, one, tick) == ([], [])
 
 
+@pytest.mark.parametrize("kind", ["table", "vase", "ball"])
+def test_several_symmetries_are_told_and_matched_plainly(kind: str) -> None:
+    ball = shapes.sphere(64, 32)
+    x, y, z = ball.vertices.astype(np.float64).T
+    size = {"table": (1, 0.6, 0.35), "vase": (0.5, 0.5, 1), "ball": (1, 1, 1)}[kind]
+    told = {"table": (abs(x), abs(y), z), "vase": (np.hypot(x, y), z, z), "ball": (0 * x, 0 * x, 0 * x)}[kind]
+    features = shapes.smooth_features(np.column_stack(told))
+    features += np.random.default_rng(0).normal(0, 0.1, features.shape)
+    shape, sure = shapes.snapshot(ball.vertices * size, ball.faces), np.ones(len(x), np.float32)
+    found = match(shape, shape, features, features, sure, sure)
+    assert found.notes["ambiguous"]
+    assert not found.notes["sided"]
+    assert found.notes["several_symmetries"] == [shape.name] * 2
+    assert "point pairs" in found.notes["sentences"][0]
+    assert found.to_source.confidence.mean() <= 0.5
+
+
 def test_sides_are_kept_where_features_do_not_tell_them() -> None:
     source, there, source_features = beast(64, 0.0, 0.1)
     target, here, target_features = beast(52, 0.6, 0.1)

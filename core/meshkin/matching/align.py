@@ -18,7 +18,7 @@ from scipy.sparse import csgraph
 
 from ..features import surface
 from ..progress import Report
-from .mirror import Mirror, find_mirrors, rough_of
+from .mirror import Mirror, find_mirrors, has_several, rough_of
 from .spectral import (
     Both,
     Floats,
@@ -69,6 +69,7 @@ class Alignment:
         orientation: share of the triangles that keep their orientation under the map found.
         mirrored: the same of the other choice of sides; None where the sides were not told apart.
         mirrors: whether source and target have a mirror map of their own.
+        several: whether source and target have more symmetries than one; then no mirror maps are looked for.
     """
 
     source: NDArray[np.float32]
@@ -76,11 +77,13 @@ class Alignment:
     orientation: float
     mirrored: float | None
     mirrors: tuple[bool, bool]
+    several: tuple[bool, bool]
 
     @property
     def ambiguous(self) -> bool:
-        """Whether the sides may as well be the other way round."""
-        return self.mirrored is not None and self.orientation - self.mirrored < CLEAR
+        """Whether another answer may be as good: the sides the other way round, or another symmetry."""
+        unclear = self.mirrored is not None and self.orientation - self.mirrored < CLEAR
+        return unclear or any(self.several)
 
 
 def align(
@@ -113,7 +116,8 @@ def align(
     given = np.empty((0, 2), np.int64) if pairs is None else pairs
     ends = _own_points(from_one, given[:, 0]), _own_points(from_two, given[:, 1])
     hints = _nearness(one, ends[0]), _nearness(two, ends[1])
-    mirrors = find_mirrors(one, two, tick)
+    several = has_several(one), has_several(two)
+    mirrors = ([], []) if any(several) else find_mirrors(one, two, tick)
     one, two = (weighted(end, weight) for end in (one, two))
     found = None
     choices = sorted(itertools.product(*map(range, map(len, mirrors))), key=sum)
@@ -141,6 +145,7 @@ def align(
         found.kept,
         found.mirrored,
         (len(mirrors[0]) > 0, len(mirrors[1]) > 0),
+        several,
     )
 
 

@@ -279,19 +279,24 @@ def _notes(aligned: Alignment, source: str, target: str, flip: bool, guided: boo
     sentences = []
     sided = aligned.mirrored is not None
     ambiguous = aligned.ambiguous and not (guided or flip)
-    if ambiguous:
+    if ambiguous and sided:
         sentences.append("Left and right are a guess: if they are exchanged, flip the match or give a point pair.")
+    several = [name for name, found in zip((source, target), aligned.several, strict=True) if found]
     without = [name for name, found in zip((source, target), aligned.mirrors, strict=True) if not found]
-    if without:
+    if several:
+        names = " and ".join(f"“{name}”" for name in several)
+        sentences.append(f"More than one symmetry was found on {names}: point pairs say which answer is meant.")
+    elif without:
         names = " and ".join(f"“{name}”" for name in without)
         sentences.append(f"No mirror symmetry was found on {names}: matched without it.")
-        if flip:
-            sentences.append("So there is nothing to flip.")
+    if flip and not sided:
+        sentences.append("So there is nothing to flip.")
     return {
         "orientation": aligned.orientation,
         "orientation_flipped": aligned.mirrored,
         "sided": sided,
         "ambiguous": ambiguous,
+        "several_symmetries": several,
         "flipped": flip and sided,
         "sentences": sentences,
     }

@@ -8,7 +8,7 @@ points. A shape for which this fails borrows its symmetric functions from the ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,14 @@ CHOICES = 3
 """Mirror maps of a shape that are tried."""
 SAME = 0.1
 """Mean distance, in mean distances from the centre, up to which two mirror maps are the same."""
+FEW = 0.45
+"""Share of the smoothest functions that are symmetric below which there may be several symmetries; of one mirror, half
+are."""
+CLEARLY = 0.6
+"""By how much more must be left of the symmetric functions than of the others."""
+OPPOSITE = -0.6
+"""What of an antisymmetric function is left on twins if there is only one: -1, and noise. A third of that, if of three
+twins two lie on the other side."""
 CLEAR = 0.2
 """A guess whose :func:`_faults` are fewer ends the search."""
 
@@ -88,6 +96,19 @@ def find_mirrors(one: Shape, two: Shape, tick: Callable[[], None]) -> tuple[list
     return found[0], found[1]
 
 
+def has_several(shape: Shape) -> bool:
+    """Whether a shape has more than one symmetry (a table, a vase, a ball): points have more than one twin.
+
+    Averaged over all of a point's twins, symmetric functions stay as they are; of the others the less is left the more
+    twins there are.
+    """
+    end = rough_of(shape)
+    values = np.mean([np.linalg.eigh(matrix)[0] for matrix in _averages(end, (SIZES[3],))], axis=0)
+    steps = np.diff(values)
+    symmetric = len(steps) - steps.argmax()
+    return bool(steps.max() > CLEARLY and symmetric < FEW * len(values) and values[0] > OPPOSITE)
+
+
 def rough_of(shape: Shape) -> Shape:
     """The shape's rough mesh."""
     assert shape.rough is not None
@@ -121,18 +142,24 @@ def _different(shape: Shape, guesses: list[Guess]) -> list[Guess]:
 
 
 def _own_guesses(shape: Shape) -> Iterator[Floats]:
-    """Involutions (K, K) from the features: each function is averaged over the points most like a point, but far."""
+    """Involutions (K, K) from the features."""
+    for matrix in _averages(shape, SIZES):
+        values, vectors = np.linalg.eigh(matrix)
+        yield _involution(vectors, values > 0)
+
+
+def _averages(shape: Shape, sizes: Sequence[int]) -> Iterator[Floats]:
+    """What becomes of functions averaged over the points most like a point, but far: symmetric matrices (K, K)."""
     places = _places(shape)
     apart = _distances(places)
     unlike = _distances(shape.features.astype(np.float64))
     for radius in NEIGHBOURHOODS:
         far = np.where(apart < radius * apart.mean(), np.inf, unlike)
         alike = np.argpartition(far, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-        averaged = shape.functions[alike, : max(SIZES)].mean(axis=1)
-        for size in SIZES:
+        averaged = shape.functions[alike, : max(sizes)].mean(axis=1)
+        for size in sizes:
             matrix = fit(shape.functions[:, :size], shape.mass, averaged[:, :size])
-            values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-            yield _involution(vectors, values > 0)
+            yield (matrix + matrix.T) / 2
 
 
 def _borrowed_guesses(giver: Shape, twin: Indices, taker: Shape) -> Iterator[Floats]:
