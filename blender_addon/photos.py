@@ -59,9 +59,7 @@ class MESHKIN_OT_texture_photo(_Pictured):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        reason = MESHKIN_OT_match_photo.why_not(context)
-        target = context.scene.meshkin.target
-        return reason or ("" if target.data.uv_layers else f"“{target.name}” has no UV map; unwrap it first")
+        return MESHKIN_OT_match_photo.why_not(context)
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow

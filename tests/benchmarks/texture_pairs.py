@@ -26,7 +26,7 @@ from photo import photo
 from meshkin import workflow
 from meshkin.errors import MeshKinError
 from meshkin.progress import finish
-from meshkin.scene import compat, files, passes
+from meshkin.scene import files, passes
 from meshkin.scene import snapshot as snapshots
 from meshkin.surface_map import Match
 from meshkin.worker import client
@@ -40,7 +40,6 @@ PAIRS = {
     "knight-to-barbarian": ("characters/kaykit/Knight.glb", "characters/kaykit/Barbarian.glb"),
     "wolf-to-husky": ("characters/quadrupeds/Wolf-v12.glb", "characters/quadrupeds/Husky-v9.glb"),
     "crossbow-to-crossbow": ("characters/kaykit/Rogue.glb#1H_Crossbow", "characters/kaykit/Rogue.glb#2H_Crossbow"),
-    "shoe-to-shoe": ("makehuman/clothes/shoes01/shoes01.obj", "makehuman/clothes/shoes04/shoes04.obj"),
 }
 """FILE or FILE#OBJECT in the data folder."""
 PHOTOS = {
@@ -48,6 +47,8 @@ PHOTOS = {
     "photo-to-fox": "characters/mesh2motion/fox-fox.glb",
 }
 """A made photograph of each, before a background and in other light, onto its bare mesh."""
+MASKED = ("photo-to-mesh",)
+"""The photographs that come with a mask."""
 WIDTH, HEIGHT = 420, 520
 VIEWS = int(os.environ.get("MESHKIN_BENCH_VIEWS", "0"))
 
@@ -56,17 +57,7 @@ def load(path: str, folder: Path) -> bpy.types.Object:
     """A mesh of the data folder, or FOLDER/child.obj: any mesh of a child, without UVs."""
     path, _, name = path.partition("#")
     if not name:
-        obj = files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
-        skin = (DATA / path).with_name(f"{obj.name}_diffuse.png")
-        if skin.exists():
-            obj.data.materials.clear()
-            material = bpy.data.materials.new(obj.name)
-            obj.data.materials.append(material)
-            tree = compat.node_tree(material)
-            node = tree.nodes.new("ShaderNodeTexImage")
-            node.image = bpy.data.images.load(str(skin))
-            tree.links.new(tree.nodes["Principled BSDF"].inputs["Base Color"], node.outputs["Color"])
-        return obj
+        return files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
     before = set(bpy.data.objects)
     bpy.ops.import_scene.gltf(filepath=str(DATA / path))
     found = next(one for one in bpy.data.objects if one not in before and one.name.startswith(name))
@@ -161,13 +152,16 @@ def run_photo(name: str, folder: Path) -> None:
     where."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     obj = load(PHOTOS[name], folder)
-    shot, _, _ = photo(obj, snapshots.take(obj), 0.5, 0)
-    path = folder / f"{name}-photo.png"
+    shot, shown, _ = photo(obj, snapshots.take(obj), 0.5, 0)
+    path, mask = folder / f"{name}-photo.png", folder / f"{name}-mask.png"
     passes.write_png(path, shot)
+    passes.write_png(mask, np.repeat(np.uint8(255) * shown[..., None], 3, axis=-1))
     obj.data.materials.clear()
+    while obj.data.uv_layers:  # their parts lie over each other
+        obj.data.uv_layers.remove(obj.data.uv_layers[0])
     options = workflow.Options(views=VIEWS, texture_size=1024)
     begin = time.perf_counter()
-    said = finish(workflow.texture_photo(path, obj, options))
+    said = finish(workflow.texture_photo(path, obj, options, str(mask) if name in MASKED else ""))
     took = time.perf_counter() - begin
     high = np.zeros((HEIGHT, shot.shape[1], 3), np.float32)
     high[: len(shot)] = shot / np.float32(255)

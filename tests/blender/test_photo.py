@@ -265,12 +265,11 @@ def test_pictures_on_the_command_line(
 
 
 def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) -> None:
-    """What the photo shows has its colours there; the rest is filled; every texel says where it is from."""
+    """What the photo shows has its colours there; the rest is filled; every texel says where it is from; a mesh without
+    a UV map gets one."""
     obj = egg()
-    bpy.ops.object.mode_set(mode="EDIT")
-    bpy.ops.mesh.select_all(action="SELECT")
-    bpy.ops.uv.smart_project()
-    bpy.ops.object.mode_set(mode="OBJECT")
+    while obj.data.uv_layers:
+        obj.data.uv_layers.remove(obj.data.uv_layers[0])
     snapshot, picture, face, _ = taken(obj, tmp_path)
     passes.write_png(tmp_path / "photo.png", picture)
     passes.write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
@@ -278,6 +277,8 @@ def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) 
     slots = [slot.name for slot in obj.material_slots]
     report = finish(workflow.texture_photo(tmp_path / "photo.png", obj, chosen, str(tmp_path / "mask.png")))
     assert [slot.name for slot in obj.material_slots][:-1] == slots
+    assert [layer.name for layer in obj.data.uv_layers] == ["MeshKin"]
+    assert any("had no UV map" in line for line in report.lines())
     texture, origin = (bpy.data.images[report.data[name]] for name in ("texture", "image"))
     assert tuple(texture.size) == tuple(origin.size) == (256, 256)
     pixels, shares = (np.array(one.pixels).reshape(256, 256, 4) for one in (texture, origin))
@@ -296,12 +297,3 @@ def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) 
     seen = np.isfinite(found.depth[0])
     away = np.abs(found.colour[0].astype(float) - before.colour[0])[seen].mean(axis=-1)
     assert np.median(away) < 60  # lit from the side in the photo
-
-
-def test_a_photo_needs_uvs(options: workflow.Options, tmp_path: Path) -> None:
-    obj = egg()
-    while obj.data.uv_layers:
-        obj.data.uv_layers.remove(obj.data.uv_layers[0])
-    with pytest.raises(InputError) as caught:
-        finish(workflow.texture_photo(tmp_path / "photo.png", obj, options))
-    assert caught.value.code == "no-uvs"

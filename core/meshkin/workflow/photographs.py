@@ -12,10 +12,11 @@ import numpy as np
 from ..errors import InputError
 from ..photo_map import PhotoMap
 from ..progress import Progress
-from ..scene import materials, passes, sheets
+from ..scene import materials, passes, payloads, sheets, textures
 from ..scene import snapshot as snapshots
 from ..scene.objects import Handle
 from ..worker import client
+from . import texturing
 from .describing import Described, colours_of, describe, write_colours
 from .files import arrays, job_folder
 from .options import Job, Options, Report
@@ -31,25 +32,32 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
     slot; a second new image shows where each texel's colour is from: the photograph (red), the mirror twin (green),
     the surroundings (blue).
 
-    Raises as :func:`match_photo`, and InputError ``no-uvs``, ``uvs-no-area``, ``texture-size``, ``photo-nothing-seen``.
+    An object without a UV map gets one, as ``options.unwrap`` says.
+
+    Raises as :func:`match_photo`, and InputError ``uvs-no-area``, ``texture-size``, ``photo-nothing-seen``.
     """
-    if target.type == "MESH" and not target.data.uv_layers:
-        raise InputError("no-uvs", f"“{target.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+    wanted = texturing.wanted_of(options)
     handle = Handle.of(target)
     with job_folder() as folder:
         one, path = yield from _match_photo(photo, target, options, mask, folder)
         arguments = {"map": path, "snapshot": str(folder / "shape.npz"), "features": one.features}
+        uvs, target = None, handle.get()
+        if not target.data.uv_layers:
+            uvs = yield from texturing.unwrapped(target, client.shared().run, folder, wanted)
+            snapshots.take(handle.get(), uvs).save(folder / "shape.npz")
         size = {"size": options.texture_size, "margin": options.margin}
         output = str(folder / "texture.npz")
         result = yield from client.shared().run("texture-photo", {**arguments, **size, "output": output})
         made = arrays(Path(output))
         target = handle.get()
         snapshots.check_unchanged(target, one.snapshot)
+        made_uvs = [] if uvs is None else [payloads.write_uv_map(target, textures.UV_NAME, uvs)]
         image, material = materials.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
         origin = (made["origin"] * 255).round().astype(np.uint8)
         origin_image = sheets.show(origin, f"{image.name} origin")
     seen, mirrored, filled = result["shares"]
     details = [
+        *(made_uvs and [texturing.had_none(target, wanted)]),
         f"Texture: image “{image.name}” in the new material “{material.name}”.",
         f"{seen:.0%} is from the photo (red in “{origin_image.name}”), {mirrored:.0%} from the mirror twin (green), "
         f"{filled:.0%} filled in (blue).",

@@ -115,13 +115,12 @@ def carry(
     found = shading.read(source, wanted.channels)
     uvs = None
     if not target.data.uv_layers:
-        uvs = yield from _unwrapped(target, run, folder, wanted)
+        uvs = yield from unwrapped(target, run, folder, wanted)
     snapshots.take(target, uvs).save(folder / "target.npz")
     plan = yield from _plan(source, snapshot, found, run, folder, wanted)
     told = [*found.told]
     if uvs is not None:
-        tool = "Blender's Smart UV Project" if wanted.unwrap == "smart" else "xatlas"
-        told.append(f"“{target.name}” had no UV map: {tool} made one, “{textures.UV_NAME}”.")
+        told.append(had_none(target, wanted))
     sizes = [wanted.size]
     if wanted.preview and wanted.size > PREVIEW:
         sizes.insert(0, PREVIEW)
@@ -140,9 +139,16 @@ def carry(
     return made
 
 
-def _unwrapped(
+def had_none(target: bpy.types.Object, wanted: Wanted) -> str:
+    """Says that and how a UV map was made."""
+    tool = "Blender's Smart UV Project" if wanted.unwrap == "smart" else "xatlas"
+    return f"“{target.name}” had no UV map: {tool} made one, “{textures.UV_NAME}”."
+
+
+def unwrapped(
     target: bpy.types.Object, run: Run, folder: Path, wanted: Wanted
 ) -> Generator[Progress, None, NDArray[np.float32]]:
+    """A UV layout for an object that has none, float32 (C, 2) on its own corners."""
     yield Progress("Unwrapping the target", 0)
     if wanted.unwrap == "smart":
         return unwrapping.smart_project(target, 2 * wanted.margin / wanted.size)
