@@ -62,6 +62,7 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
         f"{seen:.0%} is from the photo (red in “{origin_image.name}”), {mirrored:.0%} from the mirror twin (green), "
         f"{filled:.0%} filled in (blue).",
     ]
+    details += _doubts(PhotoMap.load(Path(path)))
     if result["overlap"] > 0.05:
         details.append(
             f"{result['overlap']:.0%} of the UV map lies over other parts of it, which get the same colours. "
@@ -106,11 +107,21 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
         write_colours(colours)
         image = sheets.show(picture, title)
     confidence = float(found.confidence[found.mask].mean())
+    doubts = _doubts(found)
     return Report(
         f"{Path(photo).name} is matched to “{handle.name}”: confidence {confidence:.0%} on average.",
-        [f"The object covers {found.mask.mean():.0%} of the photo. See the image “{image.name}”."],
+        [f"The object covers {found.mask.mean():.0%} of the photo. See the image “{image.name}”.", *doubts],
         {"map": path, "confidence": confidence, "share": float(found.mask.mean()), "image": image.name},
     )
+
+
+def _doubts(found: PhotoMap) -> list[str]:
+    """What the user should know about a match of a photograph."""
+    if np.isfinite(found.camera).all():
+        return []
+    return [
+        "No one camera fits the match: parts of it may be wrong. Look at the colours, or take a photo from the side."
+    ]
 
 
 def _for_photos(options: Options) -> Options:
