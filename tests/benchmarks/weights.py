@@ -364,14 +364,31 @@ ANIMALS = ("Horse-v7", "Cow-v3", "Deer-v4", "Alpaca-v1", "Husky-v9", "ShibaInu-v
 """Pairs, source first, whose armatures have bones of the same names."""
 
 
-def animals(arguments: argparse.Namespace) -> None:
+def animals(arguments: argparse.Namespace) -> list[str]:
     """Armatures fitted to other animals against their own, hundredths of the height; bones that move something only."""
-    data = arguments.data / "characters"
-    if data.exists():
-        print(f"{'armatures of animals':34}{'mean':>8}{'median':>8}{'worst':>8}  bones, the worst", flush=True)
-        script = str(Path(__file__).with_name("weights_scene.py"))
-        subprocess.run([arguments.blender, script, "--animals", str(data), *ANIMALS], check=True)
-        print()
+    data, folder = arguments.data / "characters", arguments.work / "animals"
+    if not data.exists():
+        return []
+    folder.mkdir(exist_ok=True)
+    script = str(Path(__file__).with_name("weights_scene.py"))
+    subprocess.run([arguments.blender, script, str(folder), *ANIMALS, "--animals", str(data)], check=True)
+    lines = [f"{'armatures of animals':34}{'mean':>8}{'median':>8}{'worst':>8}  joints outside of the body, the worst"]
+    means = []
+    for one, two in zip(ANIMALS[::2], ANIMALS[1::2], strict=True):
+        with np.load(folder / f"{one} to {two}.npz") as found:
+            error = np.linalg.norm(found["fitted"] - found["true"], axis=1)
+            error *= 100 / np.ptp(found["target_vertices"][:, 2])
+            within = [
+                igl.fast_winding_number(found[f"{end}_vertices"], found[f"{end}_faces"].astype(np.int64), places) > 0.5
+                for end, places in (("source", found["source"]), ("target", found["fitted"]))
+            ]
+            outside, worst = int((within[0] & ~within[1]).sum()), found["names"][error.argmax()]
+        means.append(error.mean())
+        lines.append(
+            f"  {f'{one} -> {two}':32}{error.mean():8.2f}{np.median(error):8.2f}{error.max():8.2f}{outside:10}"
+            f"{worst:>18}"
+        )
+    return [*lines, f"  {'mean':32}{np.mean(means):8.2f}", ""]
 
 
 def speed() -> list[str]:
@@ -444,7 +461,7 @@ def main() -> None:
         print(f"  of Data Transfer's: {', '.join(shares)}\n")
     print("\n".join([*armatures(cases, scenes), *poses(cases, scenes)]))
     if "animals" in arguments.only:
-        animals(arguments)
+        print("\n".join(animals(arguments)))
     print("\n".join(speed()))
 
 

@@ -1,14 +1,14 @@
 """The part of ``weights.py`` that needs Blender: Blender's own Data Transfer, and MeshKin's maps.
 
     python weights_scene.py FOLDER                    (a Python that has bpy)
-    python weights_scene.py --animals DATA A.glb B.glb …
+    python weights_scene.py FOLDER --animals DATA A B …
 
 For every FOLDER/NAME.npz (``sv, sf, sw`` source vertices, faces, weights; ``tv, tf`` the target's; ``match``) writes
 FOLDER/NAME.transfer.npy, the weights by Data Transfer (nearest face interpolated), and, if ``match`` is set,
 FOLDER/NAME.map.npz.
 
-With ``--animals`` the armature of each first animal is fitted to the second, whose bones have the same names: prints
-how far the joints are from its own.
+With ``--animals`` the armature of each first animal is fitted to the second, whose bones have the same names, and the
+joints are written to FOLDER/A to B.npz.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import numpy as np
 
 from meshkin import workflow
 from meshkin.progress import finish
+from meshkin.scene import snapshot as snapshots
 from meshkin.scene import weights
 from meshkin.worker import client
 
@@ -119,41 +120,41 @@ def joints(obj: bpy.types.Object) -> dict[str, Any]:
     return {bone.name: np.array(rig.matrix_world @ bone.head_local) for bone in bones}
 
 
-def compare_animals(data: Path, names: list[str]) -> None:
+def compare_animals(data: Path, folder: Path, names: list[str]) -> None:
+    """Fit each first animal's armature to the second; FOLDER/A to B.npz holds the joints and both shapes."""
     logging.disable(logging.INFO)  # the importer's
     features = os.environ.get("WEIGHTS_FEATURES", "auto")
-    means = []
     for one, two in zip(names[::2], names[1::2], strict=True):
         bpy.ops.wm.read_factory_settings(use_empty=True)
         source, target = (animal(next(data.rglob(f"{name}.glb"))) for name in (one, two))
         bpy.context.view_layer.update()
         true, used = joints(target), joints(source)
-        height = float(target.dimensions[2])
+        shapes = [snapshots.take(obj) for obj in (source, target)]
         finish(workflow.transfer(source, target, ["armature"], workflow.Options(features=features)))
         bpy.context.view_layer.update()
         rig = weights.armature_of(target)
         shared = [name for name in true if name in used]
-        heads = np.array([rig.matrix_world @ rig.data.bones[name].head_local for name in shared])
-        error = 100 * np.linalg.norm(heads - np.array([true[name] for name in shared]), axis=1) / height
-        means.append(error.mean())
-        worst = shared[int(error.argmax())]
-        print(f"  {f'{one} -> {two}':32}{error.mean():8.2f}{np.median(error):8.2f}{error.max():8.2f}"
-              f"{len(shared):7}  {worst}", flush=True)  # fmt: skip
-    print(f"  {'mean':32}{np.mean(means):8.2f}", flush=True)
+        fitted = [rig.matrix_world @ rig.data.bones[name].head_local for name in shared]
+        places = {"source": [used[name] for name in shared], "true": [true[name] for name in shared], "fitted": fitted}
+        arrays = {name: np.array(values, np.float64) for name, values in places.items()}
+        for end, shape in zip(("source", "target"), shapes, strict=True):
+            arrays |= {f"{end}_vertices": shape.vertices + shape.location, f"{end}_faces": shape.faces}
+        np.savez(folder / f"{one} to {two}.npz", names=shared, **arrays)
     client.stop()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", nargs="*")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*")
     parser.add_argument("--animals", type=Path, metavar="DATA")
     chosen = parser.parse_args()
     status = 0
     try:
         if chosen.animals:
-            compare_animals(chosen.animals, chosen.folder)
+            compare_animals(chosen.animals, chosen.folder, chosen.names)
         else:
-            main(Path(chosen.folder[0]))
+            main(chosen.folder)
     except BaseException:
         traceback.print_exc()
         status = 1

@@ -29,6 +29,8 @@ EPOCHS = 200
 PATCHES = 60
 """Patches that the source is cut into, so that what is held out has no neighbours among what is learnt from."""
 FOLDS = 3
+USABLE = 0.6
+"""Error up to which learnt weights are of use: most of a vertex's weight is on the right bones then."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Comparison:
 
     @property
     def better(self) -> str:
-        """ "features" or "map"."""
-        return "features" if self.regressor < self.nearest else "map"
+        """ "features" or "map": weights learnt badly are no way, even if copies were worse."""
+        return "features" if self.regressor < min(self.nearest, USABLE) else "map"
 
 
 def predict_weights(
