@@ -67,17 +67,18 @@ def tiles(image: bpy.types.Image) -> dict[tuple[int, int] | None, NDArray[Any]]:
 def _pixels(image: bpy.types.Image) -> NDArray[Any]:
     check_image(image)
     width, height = image.size
-    raw = np.empty(len(image.pixels), np.float32)
+    raw: NDArray[Any] = np.empty(len(image.pixels), np.float32)
     image.pixels.foreach_get(raw)
+    if not image.is_float:
+        raw *= 255
+        raw += 0.5
+        raw = np.clip(raw, 0, 255, out=raw).astype(np.uint8)
     stored = raw.reshape(height, width, -1)[::-1]
     channels = stored.shape[2]
     if channels == 4:
-        pixels = stored
-    else:
-        pixels = np.ones((height, width, 4), np.float32)
-        pixels[..., :3] = stored[..., :1] if channels < 3 else stored[..., :3]
-        if channels == 2:
-            pixels[..., 3] = stored[..., 1]
-    if image.is_float:
-        return np.ascontiguousarray(pixels, np.float32)
-    return np.ascontiguousarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
+        return np.ascontiguousarray(stored)
+    pixels = np.full((height, width, 4), 1 if image.is_float else 255, raw.dtype)
+    pixels[..., :3] = stored[..., :1] if channels < 3 else stored[..., :3]
+    if channels == 2:
+        pixels[..., 3] = stored[..., 1]
+    return pixels
