@@ -204,6 +204,26 @@ def test_small_parts_follow_one_bone_and_lost_ones_their_neighbours() -> None:
     assert figure.names[parts[2].sum(axis=0).argmax()].endswith(("head", ".L"))
 
 
+def test_a_bone_is_not_found_where_it_cannot_be() -> None:
+    """Eight bones in a row: a doubtful place next to the first that looks like the last is none of its own."""
+    points, faces = shapes.grid(80, 4)
+    strip = shapes.snapshot(np.column_stack((4 * points[:, 0], points[:, 1], np.zeros(len(points)))), faces)
+    bone = np.minimum((points[:, 0] * 8).astype(int), 7)
+    weights = np.eye(8)[bone]
+    weights[1:-1] = (weights[:-2] + weights[1:-1] + weights[2:]) / 3
+    weights = (weights + weights[np.clip(np.arange(len(points)) + 5, 0, len(points) - 1)]) / 2
+    column = np.arange(len(points)) // 5
+    doubtful, wrong = (column >= 70) | ((column >= 8) & (column < 18)), (column >= 8) & (column < 18)
+    vertex = np.where(wrong, np.arange(len(points)) + 5 * 62, np.arange(len(points)))
+    face = np.array([np.flatnonzero((one == faces).any(axis=1))[0] for one in vertex], np.int32)
+    barycentric = (faces[face] == vertex[:, None]).astype(np.float32)
+    sure = np.where(doubtful, 0.1, 0.9).astype(np.float32)
+    found = SurfaceMap(face, barycentric, vertex.astype(np.int32), sure)
+    carried = transfer_weights(weights, strip, strip, found).weights
+    assert carried[column < 25, 3:].max() < 0.01
+    assert (carried[column >= 76].argmax(axis=1) == 7).all()
+
+
 def test_what_is_worn() -> None:
     figure = Figure()
     body = figure.body()

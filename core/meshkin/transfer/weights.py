@@ -28,6 +28,10 @@ LOOSE = 0.5
 """Extent of a part that may be loose, in diagonals of the character's bounding box."""
 ANCHORS = 0.5
 """Least share of the vertices that one bone rules which is taken from the map, the most confident first."""
+STEPS = 3
+"""Steps from bone to bone, of those that share vertices, by which an anchor may be apart from what is known around."""
+SHARED = 0.05
+"""Weight from which a vertex counts as shared."""
 SMALL = 0.08
 """Extent of a small part (an eye, a tooth, a button), in diagonals of the character's bounding box."""
 TINY = 0.03
@@ -99,7 +103,7 @@ def transfer_weights(
     if not worn:
         # A loose part that the map is not sure of (armour, hair: the source has none) follows what it lies on.
         lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extents < LOOSE * size)
-        known |= weighted & _anchors(rows, known, to_source.confidence)
+        known |= weighted & _anchors(rows, known, to_source.confidence) & _in_place(rows, known, weights, target)
         if known[~lost[part]].any():
             known &= ~lost[part]
     if not known.any():
@@ -133,6 +137,37 @@ def _anchors(
     share = np.bincount(bone, known, rows.shape[1]) / np.maximum(count, 1)
     anchors: NDArray[np.bool_] = (share[bone] < ANCHORS) & (rank < np.ceil(ANCHORS * count[bone]))
     return anchors
+
+
+def _in_place(
+    rows: NDArray[np.floating], known: NDArray[np.bool_], weights: NDArray[np.floating], target: Snapshot
+) -> NDArray[np.bool_]:
+    """The vertices (V,) whose ruling bone is near, on the source, to the bones of what is known around them.
+
+    Ears that the source has not may look like fingers to the map; but fingers are not found on heads.
+    """
+    share = sparse.csr_array((normalised(weights) > SHARED).astype(np.float64))
+    apart = csgraph.shortest_path(share.T @ share, unweighted=True)
+    bone = rows.argmax(axis=1)
+    first, place = weld(target.vertices)
+    pairs = edges(place[target.faces])
+    sure = np.bincount(place, known, len(first)) > 0
+    ruler = bone[first]
+    inner = pairs[~sure[pairs].any(axis=1)]
+    graph = sparse.coo_array((np.ones(len(inner)), (inner[:, 0], inner[:, 1])), shape=(len(first),) * 2)
+    count, region = csgraph.connected_components(graph, directed=False)
+    border = pairs[sure[pairs].sum(axis=1) == 1]
+    inside = np.where(sure[border[:, 0]], border[:, 1], border[:, 0])
+    outside = border.sum(axis=1) - inside
+    # Each region's known neighbours, by bone: a region and a bone are one number.
+    bones = rows.shape[1]
+    found = np.unique(region[inside].astype(np.int64) * bones + ruler[outside])
+    near = sparse.csr_array((np.ones(len(found)), (found // bones, found % bones)), shape=(count, bones))
+    reached = near @ sparse.csr_array((apart <= STEPS).astype(np.float64))
+    alone = np.bincount(region[inside], minlength=count) == 0
+    own = region[place]
+    result: NDArray[np.bool_] = alone[own] | (np.asarray(reached[own, bone]).ravel() > 0)
+    return result
 
 
 def interpolate(
