@@ -4,7 +4,7 @@
 
 Runs in the worker's environment with Anny (PyPI ``anny``) added; ``--blender`` is a Python that has ``bpy``. The data
 folder (``MESHKIN_TEST_DATA``) holds ``makehuman`` and ``characters``; what is not there is left out. Prints
-results/weights.txt.
+results/weights.txt, to which what is seen in the pictures of ``weights_pictures.py`` is added by hand.
 
 The truth: an analytic figure of capsules with clothes at a distance; MakeHuman's body, whose proxies and clothes are
 given by exact barycentric rows; and people by Anny, who share one rig and one set of weights, at other topologies.
