@@ -124,7 +124,7 @@ def align(
     for choice in choices[:TRIED]:
         both = mirrors[0][choice[0]], mirrors[1][choice[1]]
         tried = _with_sides(one, two, both, hints, ends, flip, tick)
-        if found is None or tried.torn < found.torn:
+        if found is None or tried.faults < found.faults:
             found = tried
     if found is None:
         sides = np.zeros((len(one.points), 1)), np.zeros((len(two.points), 1))
@@ -163,6 +163,11 @@ class _Found:
     torn: float
     mirrored: float | None = None
 
+    @property
+    def faults(self) -> float:
+        """What the best of several maps has least of, either choice of sides granted."""
+        return self.torn / max(self.kept, self.mirrored or 0, 1e-6)
+
 
 def _with_sides(
     one: Shape,
@@ -191,7 +196,8 @@ def _with_sides(
     # exchanging them mends a tear; if not, it makes one.
     parts = np.sign(_smooth(mirrors[1], two, _local(one, two, found[0].maps[0]) - _local(one, two, found[1].maps[0])))
     if min((parts > 0).mean(), (parts < 0).mean()) > LEAST_PART:
-        found = min(found, (lift(side * parts), lift(-side * parts)), key=lambda both: both[0].torn + both[1].torn)
+        mended = lift(side * parts), lift(-side * parts)
+        found = min(found, mended, key=lambda both: min(end.faults for end in both))
     agreements = [float((end.sides[0][ends[0]] * end.sides[1][ends[1]]).sum()) for end in found]
     said = abs(agreements[0]) > SIDE_WEIGHT**2 / 2  # the user's point pairs tell the sides
     right = (agreements[0] > 0) if said else (found[0].kept >= found[1].kept)
