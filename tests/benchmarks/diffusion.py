@@ -1,20 +1,23 @@
 """How fast Diff3F runs, with networks of full size and random weights: speed does not depend on the weights.
 
-Both profiles, from rendered passes (whose own time ``passes.py`` beside this tells) to features of the vertices, and in
-the same run the published loop: one view at a time, two branches, full decode, all networks moved to and from the
-device for each view, maps as large as the picture. On CUDA also the peak of the memory, the share of the device's own
-matrix rate that the denoising loop reaches; and what compiling costs at the start. Without CUDA only ``--small`` is
-practical: narrow networks, 64 px, few views. Its times tell that everything runs, and nothing of a graphics card.
+Both profiles, from a shape to features of its vertices: what Blender takes to render the passes counts in (with
+``--blender``, a Python that has ``bpy``; without it the table says so). In the same run the published loop: one view at
+a time, two branches, full decode, all networks moved to and from the device for each view, maps as large as the
+picture. On CUDA also the peak of the memory, the share of the device's own matrix rate that the denoising loop reaches;
+and what compiling costs at the start. Without CUDA only ``--small`` is practical: narrow networks, 64 px, few views.
+Its times tell that everything runs, and nothing of a graphics card.
 
-    python tests/benchmarks/diffusion.py [--small] [--views N]
+    python tests/benchmarks/diffusion.py --blender BLENDER_PYTHON [--small] [--views N]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -45,6 +48,20 @@ from meshkin.views import Views, of_recipe
 TARGETS = {"reference": (12.0, 15), "fast": (2.0, 80)}
 """Seconds a shape on one H100, and times the published loop's speed."""
 RATE_TARGET = 0.35
+RENDER = """
+import json, sys, time
+from pathlib import Path
+from meshkin.scene import passes
+from meshkin.snapshot import Snapshot
+from meshkin.views import of_recipe
+shape = Snapshot.load(Path(sys.argv[1]))
+views = of_recipe(shape, json.loads(sys.argv[2]))
+for _ in range(2):
+    started = time.perf_counter()
+    list(passes.render(shape, views, "auto"))
+print("seconds", time.perf_counter() - started)
+"""
+"""Renders a shape's passes twice in Blender and prints what the second time took."""
 
 
 def full_size(folder: Path) -> dict[str, str]:
@@ -172,6 +189,18 @@ def loop_rate(extractor: Diff3F, images: ViewImages, device: torch.device) -> fl
         extractor._dinov2 = dinov2
 
 
+def render_seconds(blender: str | None, shape: Any, chosen: dict[str, Any]) -> float:
+    """How long Blender takes to render the passes of a shape; 0 without a Blender."""
+    if not blender:
+        return 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shape.npz"
+        shape.save(path)
+        command = [blender, "-c", RENDER, str(path), json.dumps(chosen)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(next(line for line in told.stdout.splitlines() if line.startswith("seconds")).split()[1])
+
+
 def images_of(shape: Any, views: Views) -> tuple[ViewImages, Any]:
     seen = rays.passes(shape, views)
     return ViewImages(seen.normal, seen.depth, views=views), seen
@@ -182,6 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--small", action="store_true", help="narrow networks, 64 px, few views")
     parser.add_argument("--views", type=int, default=0, help="views of the profiles; default theirs, or 8 when small")
+    parser.add_argument("--blender", help="a Python with bpy, which renders the passes")
     parser.add_argument("--published-views", type=int, default=3, help="how many views the published loop is timed on")
     arguments = parser.parse_args()
     cuda = torch.cuda.is_available()
@@ -244,6 +274,8 @@ def measure(
         torch.cuda.reset_peak_memory_stats(device)
     taken = statistics.median(seconds(device, run) for _ in range(1 if arguments.small else 3))
     peak = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else 0.0
+    rendering = render_seconds(arguments.blender, shape, chosen)
+    taken += rendering
     extractor = recipe.build(chosen["parts"][0], str(device))
     assert isinstance(extractor, Diff3F)
     share = ""
@@ -252,6 +284,7 @@ def measure(
     # The published loop computes its repeated views again: beside it counts a whole shape.
     faster = published_shape / taken if not arguments.small else published_shape / 100 / (taken / count)
     print(f"{profile:28}{count:6}{taken / count:10.3f}{taken:11.2f}{faster:18.1f}{peak:9.1f}{share}")
+    print(f"{'':28}{f'{rendering:.2f} s of these for the passes' if rendering else 'passes not counted'}")
     if rate:
         limit, times = TARGETS[profile]
         verdicts = [
