@@ -120,6 +120,12 @@ class _Explained:
         return not reason
 
 
+def _picked(settings: Any) -> list[str]:
+    """Which of source and target are picked, the same object once; the source where none is."""
+    picked = [name for name in ("source", "target") if getattr(settings, name)] or ["source"]
+    return picked[:1] if settings.source == settings.target else picked
+
+
 class _SceneJob(driver.JobOperator, _Explained, bpy.types.Operator):
     """Base of the jobs that write to the scene: each is one undo step."""
 
@@ -135,9 +141,7 @@ class MESHKIN_OT_features(_SceneJob):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
-        picked = [name for name in ("source", "target") if getattr(settings, name)] or ["source"]
-        if settings.source == settings.target:
-            del picked[1:]
+        picked = _picked(settings)
         objects = [getattr(settings, name) for name in picked]
         return _busy() or _missing(context, *picked) or _locked(*objects) or status.worker_missing
 
@@ -145,7 +149,7 @@ class MESHKIN_OT_features(_SceneJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        objects = list(dict.fromkeys(obj for obj in (settings.source, settings.target) if obj))
+        objects = [getattr(settings, name) for name in _picked(settings)]
         return workflow.features(objects, _options(context))
 
 

@@ -162,6 +162,27 @@ class MESHKIN_PT_match(_Sidebar, bpy.types.Panel):
         column.prop(settings, "through", text="Through")
 
 
+class MESHKIN_PT_photo(_Sidebar, bpy.types.Panel):
+    """A photo and what it is matched to."""
+
+    bl_idname = "MESHKIN_PT_photo"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Photo"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.meshkin
+        column = layout.column(align=True)
+        column.prop(settings, "photo")
+        column.prop(settings, "photo_mask")
+        column = layout.column(align=True)
+        column.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
+        column.operator("meshkin.texture_photo", icon="TEXTURE")
+
+
 class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
     """How the job is done."""
 
@@ -184,4 +205,4 @@ class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
         layout.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = __package__
 
 
-CLASSES: list[type] = [MESHKIN_PT_main, MESHKIN_PT_match, MESHKIN_PT_options]
+CLASSES: list[type] = [MESHKIN_PT_main, MESHKIN_PT_match, MESHKIN_PT_options, MESHKIN_PT_photo]

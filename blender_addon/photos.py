@@ -1,7 +1,6 @@
 """Photographs matched to the target, and the pictures that the models look at."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from . import status
-from .operators import _busy, _locked, _missing, _options, _SceneJob
+from .operators import _busy, _locked, _missing, _options, _picked, _SceneJob
 
 if TYPE_CHECKING:
     from meshkin.workflow import Report
@@ -79,42 +78,15 @@ class MESHKIN_OT_show_pictures(_Pictured):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
-        picked = [name for name in ("source", "target") if getattr(settings, name)] or ["source"]
-        if settings.source == settings.target:
-            del picked[1:]
-        reason = _busy() or _missing(context, *picked)
+        reason = _busy() or _missing(context, *_picked(settings))
         return reason or ("Shape alone: no pictures" if settings.features == "geometric" else status.worker_missing)
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        objects = list(dict.fromkeys(obj for obj in (settings.source, settings.target) if obj))
+        objects = [getattr(settings, name) for name in _picked(settings)]
         return workflow.pictures(objects, _options(context))
 
 
-class MESHKIN_PT_photo(bpy.types.Panel):
-    """A photo and what it is matched to."""
-
-    bl_idname = "MESHKIN_PT_photo"
-    bl_parent_id = "MESHKIN_PT_main"
-    bl_label = "Photo"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "MeshKin"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        settings = context.scene.meshkin
-        column = layout.column(align=True)
-        column.prop(settings, "photo")
-        column.prop(settings, "photo_mask")
-        column = layout.column(align=True)
-        column.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
-        column.operator("meshkin.texture_photo", icon="TEXTURE")
-
-
-CLASSES: list[type] = [MESHKIN_OT_match_photo, MESHKIN_OT_texture_photo, MESHKIN_OT_show_pictures, MESHKIN_PT_photo]
+CLASSES: list[type] = [MESHKIN_OT_match_photo, MESHKIN_OT_texture_photo, MESHKIN_OT_show_pictures]

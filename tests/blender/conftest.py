@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,37 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "core"))
 
 import bpy
 
+from meshkin.worker import client
+
 
 @pytest.fixture(autouse=True)
 def empty_file() -> None:
     """Throw away what the test before left: data, preferences, add-ons."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """MeshKin's folders for a module: nothing of the user's is read or written."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
+        client.stop()
+        yield folder
+        client.stop()
+
+
+@pytest.fixture(scope="module")
+def small_model(home: Path) -> str:
+    """A randomly initialised DINOv2 of the real architecture, saved as transformers saves it."""
+    code = (
+        "import sys, torch; from transformers import Dinov2Config, Dinov2Model; torch.manual_seed(0);"
+        "Dinov2Model(Dinov2Config(hidden_size=48, num_hidden_layers=3, num_attention_heads=3, image_size=112))"
+        ".save_pretrained(sys.argv[1], safe_serialization=True)"
+    )
+    python = os.environ["MESHKIN_WORKER_PYTHON"]
+    subprocess.run([python, "-c", code, str(home / "model")], check=True, capture_output=True)
+    return str(home / "model")
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -17,7 +16,6 @@ from meshkin.progress import finish
 from meshkin.scene import armature as armatures
 from meshkin.scene import snapshot as snapshots
 from meshkin.scene import weights
-from meshkin.worker import client
 
 OPTIONS = workflow.Options(features="geometric")
 BONES = {
@@ -29,21 +27,6 @@ BONES = {
     "leg.L": ((0.2, 0.3, -0.1), (0.4, 0.5, -0.6), "root"),
     "leg.R": ((0.2, -0.3, -0.1), (0.4, -0.5, -0.6), "root"),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        client.stop()
-        yield folder
-        client.stop()
-
-
-@pytest.fixture(autouse=True)
-def empty() -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def creature(name: str, scale: float = 1.0) -> bpy.types.Object:

@@ -19,24 +19,12 @@ from meshkin.errors import InputError
 from meshkin.progress import finish
 from meshkin.scene import attributes, display, lines, look, matches, pairs, snapshot
 from meshkin.surface_map import Match
-from meshkin.worker import client
 
 GEOMETRIC = workflow.Options(features="geometric", texture_size=64)
 
 
 def options(**more: Any) -> workflow.Options:
     return workflow.Options(features="geometric", texture_size=64, **more)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """MeshKin's folders for this module: nothing of the user's is read or written."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        client.stop()
-        yield folder
-        client.stop()
 
 
 @pytest.fixture(autouse=True)

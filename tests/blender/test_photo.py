@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -27,29 +25,10 @@ from meshkin.worker import client
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """MeshKin's folders for this module: nothing of the user's is read or written."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        client.stop()
-        yield folder
-        client.stop()
-
-
 @pytest.fixture(scope="module")
-def options(home: Path) -> workflow.Options:
-    """A randomly initialised DINOv2 of the real architecture on few and small pictures."""
-    code = (
-        "import sys, torch; from transformers import Dinov2Config, Dinov2Model; torch.manual_seed(0);"
-        "Dinov2Model(Dinov2Config(hidden_size=48, num_hidden_layers=3, num_attention_heads=3, image_size=112))"
-        ".save_pretrained(sys.argv[1], safe_serialization=True)"
-    )
-    python = os.environ["MESHKIN_WORKER_PYTHON"]
-    subprocess.run([python, "-c", code, str(home / "model")], check=True, capture_output=True)
-    model = str(home / "model")
-    return workflow.Options("dinov2", model=model, layers=(1,), views=8, resolution=224, device="cpu")
+def options(small_model: str) -> workflow.Options:
+    """A small model on few and small pictures."""
+    return workflow.Options("dinov2", model=small_model, layers=(1,), views=8, resolution=224, device="cpu")
 
 
 def egg(subdivisions: int = 4) -> bpy.types.Object:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import bpy
 import numpy as np
 import pytest
@@ -16,24 +13,8 @@ from meshkin import workflow
 from meshkin.errors import InputError
 from meshkin.progress import finish
 from meshkin.scene import snapshot as snapshots
-from meshkin.worker import client
 
 OPTIONS = workflow.Options(features="geometric")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        client.stop()
-        yield folder
-        client.stop()
-
-
-@pytest.fixture(autouse=True)
-def empty() -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def places(obj: bpy.types.Object) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,8 @@ from meshkin import workflow
 from meshkin.errors import Cancelled, InputError, StorageError
 from meshkin.progress import finish
 from meshkin.scene import compat, images, shading
-from meshkin.worker import client
 
 OPTIONS = workflow.Options(features="geometric", texture_size=256, margin=2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        client.stop()
-        yield folder
-        client.stop()
 
 
 def blob(name: str, uvs: bool = True, stretch: float = 1.0) -> bpy.types.Object:

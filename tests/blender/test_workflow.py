@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +25,6 @@ from meshkin.worker import client
 GEOMETRIC = workflow.Options(features="geometric", texture_size=256)
 MATCHED = workflow.Options(features="geometric", nearness="never")
 """Through the match, also where the two creatures stand in one another."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """MeshKin's folders for this module: nothing of the user's is read or written."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        client.stop()
-        yield folder
-        client.stop()
-
-
-@pytest.fixture(scope="module")
-def small_model(home: Path) -> str:
-    """A randomly initialised DINOv2 of the real architecture, saved as transformers saves it."""
-    code = (
-        "import sys, torch; from transformers import Dinov2Config, Dinov2Model; torch.manual_seed(0);"
-        "Dinov2Model(Dinov2Config(hidden_size=48, num_hidden_layers=3, num_attention_heads=3, image_size=112))"
-        ".save_pretrained(sys.argv[1], safe_serialization=True)"
-    )
-    python = os.environ["MESHKIN_WORKER_PYTHON"]
-    subprocess.run([python, "-c", code, str(home / "model")], check=True, capture_output=True)
-    return str(home / "model")
 
 
 def paint(obj: bpy.types.Object) -> None:
