@@ -9,12 +9,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from ..features.surface import face_vectors, vertex_normals, weld
+from ..features.surface import edges, face_vectors, vertex_normals, weld
 from ..matching.geometry import unit_rows
 from ..matching.nearest import precise
 from ..snapshot import Snapshot
 from ..surface_map import SurfaceMap
-from .biharmonic import extend, smoothed_normals
+from .biharmonic import extend, smooth, smoothed_normals
 from .trust import trusted
 
 Floats = NDArray[np.float64]
@@ -37,6 +37,14 @@ SURE = 0.4
 """Confidence from which the closest point says how far the cloth is from the skin."""
 NEARBY = 0.3
 """How much the place counts that neighbours say, beside lying on the normal."""
+TOGETHER = 4
+"""How often points in folds, through which the normals of several places go, are drawn to their neighbours'."""
+PULL = 3
+"""Steps of smoothing, each time."""
+FREED = 2
+"""How often they are then let go to where the normal goes through the cloth."""
+LOOSE = 1.0
+"""Gap from which cloth may fold, in its mean edge lengths; in tighter cloth neighbours are too far to tell."""
 LEVELS = 8
 """Different gaps that are looked at."""
 ASIDE = 0.1
@@ -84,7 +92,8 @@ def closest(source: Snapshot, target: Snapshot) -> SurfaceMap:
 
     Then the skin is inflated until it reaches the cloth, whose points belong to what they lie above: in armpits and
     between legs, where cloth folds, that is far from the closest point. How far to inflate, and where about to look,
-    is continued from where the closest point is sure.
+    is continued from where the closest point is sure. Where cloth folds, a point lies above several places of the
+    skin: drawing points to their neighbours', in turns with inflating, chooses the one that goes with these.
 
     Returns:
         a map whose confidence is 1 where cloth lies above its point, or both normals and the direction between the
@@ -107,15 +116,24 @@ def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
     levels = np.unique(np.quantile(gap, np.linspace(0, 1, LEVELS)))
     level = np.abs(gap[:, None] - levels).argmin(axis=1)
     used = np.unique(source.faces)
+    inflated = [np.hstack((surface + one * outward, NEARBY * surface)).astype(np.float32) for one in levels]
+    trees = [cKDTree(one[used]) for one in inflated]
     face, shares = np.empty(len(points), np.int64), np.empty((len(points), 3))
-    for number, one in enumerate(levels):
-        here = np.flatnonzero(level == number)
-        inflated = np.hstack((surface + one * outward, NEARBY * surface)).astype(np.float32)
-        asked = np.hstack((points[here], NEARBY * about[here])).astype(np.float32)
-        start = used[cKDTree(inflated[used]).query(asked)[1]]
-        face[here], shares[here], _ = precise(asked, start, inflated, source.faces)
+    one, two = edges(target.faces).T
+    length = float(np.linalg.norm(points[one] - points[two], axis=1).mean())
+    folded = ~known & (np.abs(gap) > LOOSE * length)
+    for turn in range(1 + TOGETHER + FREED):
+        if 0 < turn <= TOGETHER:
+            about = smooth(about, points, target.faces, PULL)
+        for number, (skin, tree) in enumerate(zip(inflated, trees, strict=True)):
+            here = np.flatnonzero((level == number) & (folded | (turn == 0)))
+            if not len(here):
+                continue
+            asked = np.hstack((points[here], NEARBY * about[here])).astype(np.float32)
+            face[here], shares[here], _ = precise(asked, used[tree.query(asked)[1]], skin, source.faces)
+        about = np.einsum("vk,vkd->vd", shares, surface[source.faces[face]])
     corners = source.faces[face]
-    apart = points - np.einsum("vk,vkd->vd", shares, surface[corners])
+    apart = points - about
     normal = unit_rows(np.einsum("vk,vkd->vd", shares, outward[corners]))
     height = np.einsum("vd,vd->v", apart, normal)
     aside = np.linalg.norm(apart - height[:, None] * normal, axis=1)
