@@ -24,6 +24,7 @@ from typing import Any
 import igl
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "core"), str(ROOT / "tests/plain"), str(ROOT / "packaging/demo")]
@@ -43,6 +44,8 @@ from meshkin.transfer.unwrap import unwrap
 
 Array = NDArray[Any]
 SIZE = 2048
+VISIBLE = 2 / 255
+"""A larger step over a seam is counted."""
 
 
 def solid(points: Array) -> Array:
@@ -126,8 +129,27 @@ def baked(case: Case, pictures: list[Picture], channels: list[Channel], size: in
     return result
 
 
-def seam_steps(shape: Snapshot, picture: Array) -> Array:
-    """How far the two sides of each seam differ, at 8 places along it, sampled as a renderer does: (N,) in [0, 1]."""
+@dataclass
+class Steps:
+    """How far the two sides of each seam differ, at 8 places along each edge.
+
+    Attributes:
+        size: (N,), the largest of the channels' differences, in [0, 1].
+        face: (N,), a triangle on one side.
+        weights: (N, 3), the place in it.
+    """
+
+    size: Array
+    face: Array
+    weights: Array
+
+    def places(self, shape: Snapshot, points: Array) -> Array:
+        """Where they are, (N, 3), if the vertices of the shape are at ``points``."""
+        return np.asarray(np.einsum("nk,nkd->nd", self.weights, points[shape.faces[self.face]]))
+
+
+def seam_steps(shape: Snapshot, picture: Array) -> Steps:
+    """Steps over a shape's seams, sampled as a renderer does."""
     assert shape.uvs is not None
     place = places(shape.vertices)
     corner = uv_corners(place, shape.faces, shape.uvs)
@@ -149,7 +171,35 @@ def seam_steps(shape: Snapshot, picture: Array) -> Array:
     for edge in (places_uv[cut], places_uv[twin[cut]][:, ::-1]):
         spots = (edge[:, 0] * (1 - along) + edge[:, 1] * along).reshape(-1, 2)
         sides.append(sample(picture, spots))
-    return np.asarray(np.abs(sides[0] - sides[1]).max(axis=1))
+    corners = np.eye(3)
+    weights = corners[cut % 3] * (1 - along) + corners[(cut + 1) % 3] * along
+    return Steps(np.abs(sides[0] - sides[1]).max(axis=1), np.tile(cut // 3, 8), weights.reshape(-1, 3))
+
+
+def texel_length(shape: Snapshot, points: Array, face: Array) -> Array:
+    """How long a texel is at triangles, (N,), if the vertices of the shape are at ``points``."""
+    assert shape.uvs is not None
+    edges = points[shape.faces[face]]
+    uvs = shape.uvs[face].astype(np.float64)
+    lengths = np.linalg.norm(edges - np.roll(edges, 1, axis=1), axis=2).max(axis=1)
+    return np.asarray(lengths / (np.linalg.norm(uvs - np.roll(uvs, 1, axis=1), axis=2).max(axis=1) * SIZE))
+
+
+def source_steps(case: Case, steps: Steps, own: Steps, points: Array) -> Array:
+    """The largest step that the source itself has at places of the target's seams, 0 where it has no seam, (N,).
+
+    Looked for within two texels (of the source or the target, whichever are longer there): what a sample mixes.
+    """
+    there = own.places(case.source, case.source.vertices.astype(float))
+    here = steps.places(case.target, points)
+    seams = cKDTree(there)
+    _, nearest = seams.query(here)
+    reach = np.maximum(
+        texel_length(case.target, points, steps.face),
+        texel_length(case.source, case.source.vertices.astype(float), own.face)[nearest],
+    )
+    near = seams.query_ball_point(here, 2 * reach)
+    return np.array([own.size[rows].max(initial=0) for rows in near])
 
 
 def coverage(case: Case, size: int) -> float:
@@ -206,11 +256,19 @@ def measure(case: Case, say: Any) -> None:
     ideal = seam_steps(case.target, truth)
     say(f"{case.name}: PSNR {quality:.1f} dB over {texels.covered.mean():.0%} covered texels")
     say(f"    islands covered {coverage(case, SIZE):.4%}; texels that bleed {bleeding(case)}")
-    for label, values in (("result", steps), ("truth laid out likewise", ideal), ("source", own)):
-        say(
+    for label, found in (("result", steps), ("truth laid out likewise", ideal), ("source", own)):
+        values = found.size
+        line = (
             f"    steps over seams, {label}: 99.9 % below {np.quantile(values, 0.999) * 255:.2f}/255, "
-            f"largest {values.max() * 255:.2f}/255, {(values > 2 / 255).sum()} of {len(values)} spots above 2/255"
+            f"largest {values.max() * 255:.2f}/255, {(values > VISIBLE).sum()} of {len(values)} spots above 2/255"
         )
+        if found is not own and (values > VISIBLE).any():
+            there = source_steps(case, found, own, truth_points)
+            line += (
+                f", {((values > VISIBLE) & (there <= VISIBLE)).sum()} of them where the source has none above 2/255, "
+                f"{((values > VISIBLE) & (there == 0)).sum()} where it has no seam"
+            )
+        say(line)
 
 
 def speed(case: Case, say: Any, size: int) -> None:
@@ -305,7 +363,7 @@ def beside_blender(case: Case, python: str, say: Any) -> None:
         theirs = np.load(f"{path}.baked.npy")
     inner = texels.covered & (texels.barycentric.min(axis=2) > 0)
     for label, image, seconds in (("MeshKin", ours, wall), ("Blender's selected-to-active", theirs, took)):
-        steps = seam_steps(case.target, image)
+        steps = seam_steps(case.target, image).size
         say(
             f"    {label}: {seconds:.1f} s, PSNR {psnr(image, truth, inner):.1f} dB where the centre is covered, "
             f"{psnr(image, truth, texels.covered):.1f} dB over all touched, seams 99.9 % below "

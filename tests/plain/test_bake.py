@@ -397,6 +397,17 @@ def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
     assert np.quantile(steps[seam], 0.98) < 2 / 255
 
 
+def test_no_step_where_seams_cross(ball: Snapshot) -> None:
+    """A smooth picture in strips that run across the target's: no step shows, not even where four of them meet."""
+    source, _ = strips(ball, 0)
+    target, _ = strips(ball, 1)
+    picture = quantised(painted(source, 640), 8)
+    match = known_map(source, target)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(640, 8), match)
+    steps = seam_steps(target, baked.pictures[0] / np.float32(255))
+    assert steps.max() < 2 / 255
+
+
 def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
     """The source's strips, each of one colour, run across the target's: no texel has a mixed colour."""
     source, strip = strips(ball, 0)

@@ -19,10 +19,14 @@ TOLERANCE = 0.9 / 255
 """A step smaller than this is not seen."""
 SHARED = 0.1
 """The largest step that is taken away where texels are shared with another island, which may be of another colour."""
+FAINT = 8 / 255
+"""Where islands of the source meet, steps are taken away between texels that are no farther apart than this."""
 HOLD = 0.02
 """How strongly a covered texel keeps its value, against one spot's wish to have no step; others a quarter of that."""
 MOST = 0.1
 """The most that a covered texel is changed by."""
+PASSES = 3
+"""Most solutions, each of the steps that the one before has left, or made beside those that it took away."""
 ROUNDS = 60
 """Most rounds of the solver."""
 
@@ -56,6 +60,11 @@ class Seams:
             for texels, weights in zip(self.texels, self.weights, strict=True)
         )
         return np.asarray(one - other)
+
+    def plain(self, flat: Singles, most: float) -> NDArray[np.bool_]:
+        """Where all eight texels are no farther apart than ``most`` in each channel, bool (N,)."""
+        shown = flat[self.texels]
+        return np.asarray((shown.max(axis=(0, 2)) - shown.min(axis=(0, 2)) <= most).all(axis=1))
 
     def chosen(self, rows: Integers) -> Seams:
         """Some of the spots."""

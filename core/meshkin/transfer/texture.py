@@ -19,7 +19,7 @@ from .carrier import Carrier, Kin, Walker, check_match
 from .inpaint import Fill, fill
 from .islands import components, opposite, places, uv_corners
 from .sampling import Sampler, apply
-from .seams import SHARED, TOLERANCE, Seams, join, seams, unmixed
+from .seams import FAINT, PASSES, SHARED, TOLERANCE, Seams, join, seams, unmixed
 from .tangents import blend, frames, gradients, stretch, tangents, turned
 from .texels import TexelMap, beyond, margin_of, texel_map
 from .threads import in_order
@@ -329,6 +329,8 @@ class _Bake:
     ) -> None:
         """Let what is still a step across a seam of the layout, and none on the source, vanish.
 
+        Where islands of the source meet, only if their colours hardly differ.
+
         Normals are left out: on the two sides their numbers mean two different frames.
         """
         kept = [number for number, channel in enumerate(self.channels) if not channel.normal]
@@ -338,13 +340,18 @@ class _Bake:
         used, numbers = np.unique(found.texels, return_inverse=True)
         small = replace(found, texels=numbers.reshape(found.texels.shape))
         flat = np.concatenate([real(result[k][used]) for k in kept], axis=1)
-        steps = np.abs(small.steps(flat)).max(axis=1)
-        fine = (steps > TOLERANCE) & (found.alone | (steps <= SHARED))
         covered = texels.covered.ravel()[used]
-        rows = np.flatnonzero(fine & self._goes_on(small, used, filled, kin, grown))
-        if not len(rows):
-            return
-        changed = join(flat, small, rows, covered)
+        same, one = self._goes_on(small, used, filled, kin, grown)
+        steps = np.abs(small.steps(flat)).max(axis=1)
+        goes_on = same & (one | small.plain(flat, FAINT)) & (found.alone | (steps <= SHARED))
+        touched = np.zeros(len(used), bool)
+        for _ in range(PASSES):
+            rows = np.flatnonzero(goes_on & (steps > TOLERANCE))
+            if not len(rows):
+                break
+            touched[join(flat, small, rows, covered)] = True
+            steps = np.abs(small.steps(flat)).max(axis=1)
+        changed = np.flatnonzero(touched)
         column = 0
         for k in kept:
             channel = self.channels[k]
@@ -353,11 +360,11 @@ class _Bake:
 
     def _goes_on(
         self, found: Seams, used: Any, filled: NDArray[np.uint8], kin: Kin, grown: tuple[Any, Any]
-    ) -> NDArray[np.bool_]:
-        """At which spots of the target's seams one picture of the source goes on, bool (N,).
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """At which spots of the target's seams one picture of the source goes on, bool (N,) twice.
 
-        Both sides come from one place, and all texels about it from one island and material of the source: colours
-        of another shall not come in.
+        Where both sides come from one place; and where all texels about it are from one island and material of the
+        source, so that colours of another cannot come in.
         """
         corners = self.carrier.points[self.target.faces[found.faces]]
         one, other = np.einsum("snk,snkd->snd", found.barycentric, corners)
@@ -374,7 +381,7 @@ class _Bake:
         low = np.where(shows >= 0, shows, high[None, :, None]).min(axis=(0, 2))
         shape = found.texels.shape
         low, high = (np.broadcast_to(values[None, :, None], shape) for values in (low, high))
-        return np.asarray(same & unmixed(found.texels, low, high, len(used)))
+        return same, unmixed(found.texels, low, high, len(used))
 
     def _across(self, texel: Any, face: Any, weights: Any) -> tuple[Any, Any, Any]:
         """Points in the planes of triangles, which may lie outside them, brought back to the target's surface."""
