@@ -397,15 +397,16 @@ def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
     assert np.quantile(steps[seam], 0.98) < 2 / 255
 
 
-def test_no_step_where_seams_cross(ball: Snapshot) -> None:
-    """A smooth picture in strips that run across the target's: no step shows, not even where four of them meet."""
+@pytest.mark.parametrize("size", [300, 640])
+def test_no_step_where_seams_cross(ball: Snapshot, size: int) -> None:
+    """A faint picture in strips that run across the target's: no step, not even where islands of the source meet."""
     source, _ = strips(ball, 0)
     target, _ = strips(ball, 1)
-    picture = quantised(painted(source, 640), 8)
+    picture = quantised(painted(source, size) * np.float32(0.5) + np.float32(0.2), 8)
     match = known_map(source, target)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(640, 8), match)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(size, 8), match)
     steps = seam_steps(target, baked.pictures[0] / np.float32(255))
-    assert steps.max() < 2 / 255
+    assert steps.max() < 1.5 / 255
 
 
 def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:

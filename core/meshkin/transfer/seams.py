@@ -19,7 +19,7 @@ TOLERANCE = 0.9 / 255
 """A step smaller than this is not seen."""
 SHARED = 0.1
 """The largest step that is taken away where texels are shared with another island, which may be of another colour."""
-FAINT = 8 / 255
+FAINT = 6 / 255
 """Where islands of the source meet, steps are taken away between texels that are no farther apart than this."""
 HOLD = 0.02
 """How strongly a covered texel keeps its value, against one spot's wish to have no step; others a quarter of that."""
