@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
 
 from ..features import surface
 from ..progress import Report
@@ -34,6 +35,7 @@ from .spectral import (
     orientations,
     refine,
     tearing,
+    torn,
     weighted,
 )
 
@@ -51,7 +53,7 @@ PAIR_WEIGHT = 0.5
 """Of a point pair's features."""
 PARTS = 15
 """Smooth functions from which the parts are made whose sides are exchanged."""
-LEAST_PART = 0.02
+LEAST_PART = 0.01
 """Share of the points that such a part must have."""
 TRIED = 4
 """Pairs of mirror maps that are tried."""
@@ -192,12 +194,12 @@ def _with_sides(
 
     side = mirrors[1].side
     found = lift(side), lift(-side)
-    # Where the other choice keeps more triangles the right way round, one shape's sides may be exchanged. If they are,
-    # exchanging them mends a tear; if not, it makes one.
-    parts = np.sign(_smooth(mirrors[1], two, _local(one, two, found[0].maps[0]) - _local(one, two, found[1].maps[0])))
-    if min((parts > 0).mean(), (parts < 0).mean()) > LEAST_PART:
-        mended = lift(side * parts), lift(-side * parts)
-        found = min(found, mended, key=lambda both: min(end.faults for end in both))
+    for parts_of in (_turned_over, _torn_off, _torn_off):
+        parts = parts_of(one, two, mirrors[1], found)
+        if min((parts > 0).mean(), (parts < 0).mean()) > LEAST_PART:
+            mended = lift(side * parts), lift(-side * parts)
+            if min(end.faults for end in mended) < min(end.faults for end in found):
+                found, side = mended, side * parts
     agreements = [float((end.sides[0][ends[0]] * end.sides[1][ends[1]]).sum()) for end in found]
     said = abs(agreements[0]) > SIDE_WEIGHT**2 / 2  # the user's point pairs tell the sides
     right = (agreements[0] > 0) if said else (found[0].kept >= found[1].kept)
@@ -213,11 +215,25 @@ def _local(one: Shape, two: Shape, to_source: Indices) -> Floats:
     return np.asarray(total, np.float64)
 
 
-def _smooth(mirror: Mirror, shape: Shape, values: Floats) -> Floats:
-    """Values (R,) of the rough mesh as a smooth function (P,) that is the same on both sides."""
-    rough = rough_of(shape)
+def _turned_over(one: Shape, two: Shape, mirror: Mirror, found: tuple[_Found, _Found]) -> Floats:
+    """-1 (P,) where the other choice of sides keeps more triangles the right way round: one shape's sides may be
+    exchanged there."""
+    rough = rough_of(two)
+    better = _local(one, two, found[0].maps[0]) - _local(one, two, found[1].maps[0])
     functions = mirror.symmetric[:, :PARTS]
-    return np.asarray(functions @ fit(functions[rough.place], rough.mass, values))
+    return np.sign(functions @ fit(functions[rough.place], rough.mass, better))
+
+
+def _torn_off(one: Shape, two: Shape, mirror: Mirror, found: tuple[_Found, _Found]) -> Floats:
+    """-1 (P,) on what tears separate from the largest part: it may have gone to the wrong side."""
+    rough, surface_of = rough_of(two), rough_of(one)
+    links = np.concatenate((surface.edges(rough.faces), surface.bridges(rough.points, rough.faces)))
+    whole = links[~torn(surface_of, min(found, key=lambda end: end.faults).maps[0], links)]
+    graph = sparse.coo_array((np.ones(len(whole)), tuple(whole.T)), shape=(len(rough.points),) * 2)
+    part = csgraph.connected_components(graph, directed=False)[1]
+    largest = np.bincount(part, weights=rough.mass).argmax()
+    there = cKDTree(rough.points).query(two.points)[1]
+    return np.where(part == largest, 1.0, -1.0)[there]
 
 
 def _folded(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], extra: Both, tick: Callable[[], None]) -> Maps:

@@ -20,7 +20,7 @@ from .nearest import Features, Indices, climb, nearest, precise, spread
 from .register import registered
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-8"
+MATCHER_VERSION = "spectral-9"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""

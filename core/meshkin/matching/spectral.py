@@ -34,6 +34,8 @@ FUNCTIONS = 100
 """Eigenfunctions of each shape."""
 SMOOTHEST = 30
 """Eigenfunctions that distances along the surface are measured by."""
+TORN = 0.15
+"""Of the mean square distance of any two points: neighbours that a map takes farther apart are torn."""
 DIFFERENT = 0.15
 """Root mean square logarithm of eigenvalue ratios at which shapes are no more alike than 1/e."""
 _BLOCK = 1 << 23
@@ -152,6 +154,13 @@ def orientation(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
     return float((signs > 0).sum() / max((signs != 0).sum(), 1)) if signs.any() else 0.5
 
 
+def apart(surface_of: Shape, to_surface: Indices, links: NDArray[np.integer]) -> Floats:
+    """How far apart a vertex map (P,) takes the ends of links (E, 2): squares, the mean of any two points being 1."""
+    places = surface_of.embedding[:, :SMOOTHEST]
+    one, two = to_surface[links].T
+    return np.asarray(((places[one] - places[two]) ** 2).sum(axis=1) / (2 * places.var(axis=0).sum()))
+
+
 def tearing(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
     """How far apart a vertex map (P,) takes neighbours: the mean square, against that of any two points.
 
@@ -159,10 +168,12 @@ def tearing(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
     "Elastic Correspondence between Triangle Meshes", 2019). About 0.015 for a good map between people, 0.03 to 0.1
     where limbs are taken for each other.
     """
-    places = surface_of.embedding[:, :SMOOTHEST]
-    one, two = to_surface[surface.edges(domain.faces)].T
-    any_two = 2 * float(places.var(axis=0).sum())
-    return float(((places[one] - places[two]) ** 2).sum(axis=1).mean() / any_two)
+    return float(apart(surface_of, to_surface, surface.edges(domain.faces)).mean())
+
+
+def torn(surface_of: Shape, to_surface: Indices, links: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which links (E, 2) a vertex map (P,) tears."""
+    return np.asarray(apart(surface_of, to_surface, links) > TORN)
 
 
 def fit(functions: Floats, mass: Floats, values: Floats) -> Floats:
