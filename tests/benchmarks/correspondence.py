@@ -201,9 +201,8 @@ def run(name: str, wanted: argparse.Namespace) -> list[dict[str, Any]]:
     rows = [row for row in map(json.loads, lines) if row["method"] in wanted.methods]
     done = {(row["source"], row["target"], row["method"]) for row in rows}
     shapes, pairs = SETS[name](wanted.data)
-    todo = [
-        (m, pair) for pair in pairs[: wanted.most] for m in wanted.methods if (pair.source, pair.target, m) not in done
-    ]
+    some = pairs[:: -(-len(pairs) // wanted.most)] if wanted.most else pairs
+    todo = [(m, pair) for pair in some for m in wanted.methods if (pair.source, pair.target, m) not in done]
     if not todo:
         return rows
     folder = described(shapes, name, wanted.features, wanted.work, wanted.blender)
@@ -266,7 +265,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/correspondence"))
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=SETS)
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
-    parser.add_argument("--most", type=int, help="only about so many pairs of each set, evenly picked")
+    parser.add_argument("--most", type=int, help="only at most so many pairs of each set, evenly picked")
     wanted = parser.parse_args()
     for name in wanted.sets:
         print(table(name, run(name, wanted)), end="\n\n", flush=True)
