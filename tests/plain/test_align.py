@@ -8,7 +8,7 @@ import shapes
 from numpy.typing import NDArray
 
 from meshkin.errors import Cancelled, InputError
-from meshkin.matching import match, match_features, mirror, spectral
+from meshkin.matching import align, match, match_features, mirror, spectral
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match
 
@@ -112,6 +112,35 @@ def test_sides_are_kept_where_features_do_not_tell_them() -> None:
     assert plain > 0.2
     assert flips < 0.02
     assert error < 0.1
+
+
+@pytest.mark.parametrize("limbs", [(1, 2), (3, 4)])
+def test_a_limb_whose_sides_are_exchanged_is_mended(limbs: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the cut between a shape's sides goes through its arms, not between them."""
+    source, here, one = beast(64, 0.0, 0.05)
+    target, there, two = beast(52, 0.2, 0.05)
+    find = align.find_mirrors
+
+    def on_limbs(places: Floats) -> NDArray[np.bool_]:
+        axes = np.array([LIMBS[limb] for limb in limbs])
+        return np.asarray((places @ (axes / np.linalg.norm(axes, axis=1, keepdims=True)).T).max(axis=1) > 0.96)
+
+    def spoilt(first: spectral.Shape, second: spectral.Shape, tick: object) -> tuple[list[mirror.Mirror], ...]:
+        found = find(first, second, tick)
+        for each in found[0]:
+            each.side[on_limbs(here[first.place])] *= -1
+        return found
+
+    def wrong() -> float:
+        found = match(source, target, one, two, *(np.ones(len(part), np.float32) for part in (one, two)))
+        error = np.linalg.norm(here[found.to_source.vertex] - there, axis=1)
+        return float((error[on_limbs(there)] > 0.5).mean())
+
+    monkeypatch.setattr(align, "find_mirrors", spoilt)
+    assert wrong() < 0.05
+    monkeypatch.setattr(align, "_torn_off", lambda one, two, mirror, found: np.ones(len(two.points)))
+    monkeypatch.setattr(align, "_turned_over", align._torn_off)
+    assert wrong() > 0.5
 
 
 def error_to(found: Match, there: Floats, here: Floats) -> Floats:
