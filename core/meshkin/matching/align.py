@@ -2,7 +2,9 @@
 
 Features alone leave left and right open and are noisy. So the shapes are matched without regard to the side first
 (through functions that are the same on both), then each side is given the one of the other's that keeps triangles the
-right way round, and last all is refined together. Point pairs that the user gives take part as further features.
+right way round. Of the mirror maps that the shapes may have those are taken whose result tears the surface least, and
+what a tear cuts off is tried on the other side. Last all is refined together. Point pairs that the user gives take part
+as further features.
 """
 
 from __future__ import annotations

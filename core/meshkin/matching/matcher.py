@@ -87,7 +87,8 @@ def match(
     Features are reduced together to their principal components, and both shapes brought into one space by
     :func:`meshkin.matching.align.align`, which settles left and right and smooths. There every vertex finds the most
     similar of about 6,000 evenly spread vertices of the other shape, goes from there to the most similar vertex, and
-    then to the nearest point on the triangles around it. Nothing grows with the product of the vertex counts. Shapes
+    then to the nearest point on the triangles around it; last the surfaces are laid onto each other
+    (:func:`meshkin.matching.register.registered`). Nothing grows with the product of the vertex counts. Shapes
     too small to have smooth functions are compared by their features alone.
 
     The confidence of a vertex is the chance that its answer lies within 5 % of the square root of the area of the true
@@ -95,7 +96,7 @@ def match(
     where negative, and m = (a - r) / (1 - r), the margin to the best cosine r farther than a tenth of the square root
     of the area from the answer; and the distance d, in square roots of the area, between the vertex and what the other
     direction makes of its answer. It is 0 where the features at the vertex or at its answer have none, and half where
-    left and right are a guess.
+    left and right are a guess, or a shape has several symmetries.
 
     Args:
         source, target: the two shapes.
