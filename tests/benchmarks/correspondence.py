@@ -63,10 +63,9 @@ def functional_map(source: Snapshot, target: Snapshot, one: Features, two: Featu
 
 
 def wks_zoomout(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
-    """The same refined by ZoomOut (Melzi et al. 2019) to 100 functions."""
+    """The same refined by ZoomOut (Melzi et al. 2019) from 35 to 100 functions."""
     model = _fitted(source, target)
-    model.zoomout_refine(nit=15, step=5)
-    return _vertex_map(model.get_p2p(), source, target)
+    return _vertex_map(model.get_p2p(model.zoomout_refine(nit=13, step=5)), source, target)
 
 
 def nearest_zoomout(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
@@ -75,7 +74,8 @@ def nearest_zoomout(source: Snapshot, target: Snapshot, one: Features, two: Feat
 
     start = nearest(source, target, one, two).vertex
     meshes = _mesh(source), _mesh(target)
-    return _vertex_map(mesh_zoomout_refine_p2p(start, *meshes, k_init=20, nit=16, step=5), source, target)
+    _, vertex = mesh_zoomout_refine_p2p(start, *meshes, k_init=20, nit=16, step=5, return_p2p=True)
+    return _vertex_map(vertex, source, target)
 
 
 METHODS: dict[str, Callable[[Snapshot, Snapshot, Features, Features], SurfaceMap]] = {
@@ -91,7 +91,7 @@ def _mesh(shape: Snapshot) -> Any:
     from pyFM.mesh import TriMesh
 
     return TriMesh(shape.vertices.astype(float), shape.faces.astype(int), area_normalize=True, center=True).process(
-        k=105, intrinsic=False, robust=True
+        k=128, robust=True
     )
 
 
@@ -99,8 +99,8 @@ def _fitted(source: Snapshot, target: Snapshot) -> Any:
     from pyFM.functional import FunctionalMapping
 
     model = FunctionalMapping(_mesh(source), _mesh(target))
-    model.preprocess(n_ev=(35, 35), n_descr=100, descr_type="WKS", subsample_step=5)
-    model.fit(w_descr=1, w_lap=1e-2, w_dcomm=1e-1, w_orient=0)
+    model.preprocess(n_descr=100, descr_type="WKS", subsample_step=5, k_process=128)
+    model.fit(K=(35, 35))
     return model
 
 
