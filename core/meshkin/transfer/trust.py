@@ -24,6 +24,7 @@ def trusted(
     target: tuple[NDArray[np.floating], NDArray[np.integer]],
     threshold: float,
     turned: float | None = None,
+    torn: bool = True,
 ) -> NDArray[np.bool_]:
     """The target vertices whose point on the source can be relied on.
 
@@ -35,6 +36,7 @@ def trusted(
         source, target: vertices (U, 3) and faces (F, 3); (V, 3) and (G, 3).
         threshold: least confidence.
         turned: least agreement in [-1, 1] of the mapped surface's normal with the source's; None not to look.
+        torn: whether to look for tears.
 
     Returns:
         bool (V,).
@@ -46,15 +48,35 @@ def trusted(
         sound &= orientation(found, mapped, source, faces) >= turned
     first, place = weld(points)
     pairs = edges(place[faces])
-    long = _stretch(points[first], mapped[first], pairs) > JUMP
     welded = np.bincount(place, ~sound, len(first)) == 0
-    torn = pairs[long & welded[pairs].all(axis=1)]
-    welded[torn.ravel()] = False
+    if torn:
+        long = _stretch(points[first], mapped[first], pairs) > JUMP
+        welded[pairs[long & welded[pairs].all(axis=1)].ravel()] = False
     kept = welded[pairs].all(axis=1)
     island = _parts(pairs[kept], len(first))
     part = _parts(pairs, len(first))
     crowd = np.bincount(island, welded)[island] / np.bincount(part)[part]
     result: NDArray[np.bool_] = (welded & (crowd >= CROWD))[place]
+    return result
+
+
+def tears(
+    mapped: Floats, points: NDArray[np.floating], faces: NDArray[np.integer], give: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """The vertices (V,) at edges that a map tears.
+
+    Args:
+        mapped: where the vertices come to lie (V, 3).
+        points, faces: vertices (V, 3) and faces (F, 3).
+        give: how much of its length the surface is known to have left at each vertex (V,), in [0, 1]; that much longer
+            the map may make it.
+    """
+    first, place = weld(points)
+    pairs = edges(place[faces])
+    long = _stretch(np.asarray(points, np.float64)[first], mapped[first], pairs)
+    torn = np.zeros(len(first), bool)
+    torn[pairs[long * give[first][pairs].min(axis=1) > JUMP]] = True
+    result: NDArray[np.bool_] = torn[place]
     return result
 
 

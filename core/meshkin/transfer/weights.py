@@ -97,7 +97,7 @@ def transfer_weights(
         raise InputError("weights-limit", f"A vertex cannot have {limit} weights.", "Choose a limit of 1 or more.")
     shapes = (source.vertices, source.faces), (target.vertices, target.faces)
     least = min(threshold, float(np.median(to_source.confidence)))
-    known = trusted(to_source, *shapes, least, None if worn else TURNED) & weighted
+    known = trusted(to_source, *shapes, least, None if worn else TURNED, not worn) & weighted
     size = extent(source.vertices if worn else target.vertices)
     part, extents = loose_parts(target.vertices, target.faces)
     if not worn:

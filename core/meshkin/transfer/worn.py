@@ -15,7 +15,7 @@ from ..matching.nearest import precise
 from ..snapshot import Snapshot
 from ..surface_map import SurfaceMap
 from .biharmonic import extend, smooth, smoothed_normals
-from .trust import trusted
+from .trust import tears, trusted
 
 Floats = NDArray[np.float64]
 
@@ -37,14 +37,21 @@ SURE = 0.4
 """Confidence from which the closest point says how far the cloth is from the skin."""
 NEARBY = 0.3
 """How much the place counts that neighbours say, beside lying on the normal."""
-TOGETHER = 4
-"""How often points in folds, through which the normals of several places go, are drawn to their neighbours'."""
+FACING = 0.15
+"""How much it counts that the inflated skin faces as the cloth does, in gaps: where it is folded, so is the cloth."""
+TOGETHER = 6
+"""How often points, where the normals of several places go through the cloth, are drawn to their neighbours'."""
 PULL = 3
 """Steps of smoothing, each time."""
 FREED = 2
 """How often they are then let go to where the normal goes through the cloth."""
-LOOSE = 1.0
-"""Gap from which cloth may fold, in its mean edge lengths; in tighter cloth neighbours are too far to tell."""
+RIVALS = 2
+"""Vertices of the inflated skin around which the point is looked for, while neighbours draw. Where the skin is squeezed
+the nearest vertex is not always of the nearest triangle."""
+RIVALS_FREED = 6
+"""The same, after that."""
+FOLD = 0.1
+"""A piece of less than this share of its part's triangles is no side of a thick cloth but a fold."""
 LEVELS = 8
 """Different gaps that are looked at."""
 ASIDE = 0.1
@@ -88,16 +95,19 @@ def closest(source: Snapshot, target: Snapshot) -> SurfaceMap:
 
     This is the closest point where the surfaces face the same way there; else the point nearest in place and normal
     together, a normal turned over being as far as the typical gap is wide: it is not the other leg's then. Cloth that
-    is thick, or inside out, is cut at its sharp edges, and each piece faces the way that most of its vertices do.
+    is thick, or inside out, is cut at its sharp edges, and each piece faces the way that most of its vertices do; but
+    small pieces are folds.
 
     Then the skin is inflated until it reaches the cloth, whose points belong to what they lie above: in armpits and
     between legs, where cloth folds, that is far from the closest point. How far to inflate, and where about to look,
     is continued from where the closest point is sure. Where cloth folds, a point lies above several places of the
-    skin: drawing points to their neighbours', in turns with inflating, chooses the one that goes with these.
+    skin: which it is, the inflated skin tells, which folds as the cloth does and must face the same way, and the
+    neighbours, to whose points each is drawn in turns with inflating.
 
     Returns:
         a map whose confidence is 1 where cloth lies above its point, or both normals and the direction between the
-        points agree; 0.5 where the worst of them is 30° off, 0 from 60° on.
+        points agree; 0.5 where the worst of them is 30° off, 0 from 60° on, and where neighbours lie farther apart on
+        the skin than its being inflated explains.
     """
     return _below(source, target, _nearest(source, target))
 
@@ -110,28 +120,40 @@ def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
         return found
     outward = smoothed_normals(surface, source.faces)
     at = found.pull(surface, source.faces)
-    height = np.einsum("vd,vd->v", points - at, found.pull(outward, source.faces))
-    said = extend(np.column_stack((at, height)), known, points, target.faces)
+    there = found.pull(outward, source.faces)
+    own = _turned(target, points, at, unit_rows(there))
+    height = np.einsum("vd,vd->v", points - at, there)
+    said = np.asarray(extend(np.column_stack((at, height)), known, points, target.faces), np.float64)
     about, gap = said[:, :3], said[:, 3]
     levels = np.unique(np.quantile(gap, np.linspace(0, 1, LEVELS)))
     level = np.abs(gap[:, None] - levels).argmin(axis=1)
-    used = np.unique(source.faces)
-    inflated = [np.hstack((surface + one * outward, NEARBY * surface)).astype(np.float32) for one in levels]
-    trees = [cKDTree(one[used]) for one in inflated]
+    used = np.unique(source.faces).astype(np.int64)
+    bend = FACING * float(np.median(np.abs(gap)))
+    free, facing = [], []
+    for one in levels:
+        skin = surface + one * outward
+        place = np.hstack((skin, NEARBY * surface, bend * vertex_normals(skin, source.faces))).astype(np.float32)
+        facing.append((place, cKDTree(place[used])))
+        free.append((place[:, :6], cKDTree(place[used, :6])))
     face, shares = np.empty(len(points), np.int64), np.empty((len(points), 3))
-    one, two = edges(target.faces).T
-    length = float(np.linalg.norm(points[one] - points[two], axis=1).mean())
-    folded = ~known & (np.abs(gap) > LOOSE * length)
+    unsettled = np.ones(len(points), bool)
     for turn in range(1 + TOGETHER + FREED):
+        drawn = turn <= TOGETHER
         if 0 < turn <= TOGETHER:
-            about = smooth(about, points, target.faces, PULL)
-        for number, (skin, tree) in enumerate(zip(inflated, trees, strict=True)):
-            here = np.flatnonzero((level == number) & (folded | (turn == 0)))
-            if not len(here):
-                continue
-            asked = np.hstack((points[here], NEARBY * about[here])).astype(np.float32)
-            face[here], shares[here], _ = precise(asked, used[tree.query(asked)[1]], skin, source.faces)
+            about = np.where(unsettled[:, None], smooth(about, points, target.faces, PULL), about)
+        # As far from the level's skin as the cloth is from its own, so that few levels will do.
+        moved = points - (gap - levels[level])[:, None] * unit_rows(points - about)
+        wanted = np.hstack((moved, NEARBY * about, bend * own) if drawn else (moved, NEARBY * about))
+        for number, (place, tree) in enumerate(facing if drawn else free):
+            here = np.flatnonzero((level == number) & (unsettled | (not drawn)))
+            if len(here):
+                asked = wanted[here].astype(np.float32)
+                rivals = used[tree.query(asked, RIVALS if drawn else RIVALS_FREED)[1]]
+                face[here], shares[here] = _best(asked, rivals, place, source.faces)
         about = np.einsum("vk,vkd->vd", shares, surface[source.faces[face]])
+        if turn == 0:
+            # What lies where it is nearest too is settled.
+            unsettled = ~known | (np.linalg.norm(about - at, axis=1) > ASIDE * np.abs(gap))
     corners = source.faces[face]
     apart = points - about
     normal = unit_rows(np.einsum("vk,vkd->vd", shares, outward[corners]))
@@ -139,9 +161,39 @@ def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
     aside = np.linalg.norm(apart - height[:, None] * normal, axis=1)
     touching = 1e-3 * float(np.linalg.norm(np.ptp(surface, axis=0)))
     fits = (aside < ASIDE * np.abs(gap) + touching) & (np.abs(height - gap) < UNEVEN * np.abs(gap) + touching)
+    give = np.where(fits, _squeeze(surface, outward, corners, gap), 1)
     face = np.where(fits, face, found.face)
     shares = np.where(fits[:, None], shares, found.barycentric)
-    return _map(source, face, shares, np.where(fits, 1, found.confidence))
+    below = _map(source, face, shares, np.where(fits, 1, found.confidence))
+    torn = tears(below.pull(surface, source.faces), points, target.faces, give)
+    below.confidence[torn] = 0
+    return below
+
+
+def _squeeze(surface: Floats, outward: Floats, corners: NDArray[np.integer], gap: Floats) -> Floats:
+    """How much of its length a piece of skin keeps at least when it is inflated, for triangles (V, 3): (V,) in [0, 1].
+
+    The smallest singular value of the map from a triangle to the one inflated by ``gap`` (V,).
+    """
+    flat = np.stack([surface[corners[:, k]] - surface[corners[:, 0]] for k in (1, 2)], axis=2)
+    bent = np.stack([outward[corners[:, k]] - outward[corners[:, 0]] for k in (1, 2)], axis=2)
+    full = flat + gap[:, None, None] * bent
+    before, after = (np.einsum("vij,vik->vjk", one, one) for one in (flat, full))
+    size = np.trace(before, axis1=1, axis2=2)
+    ratio = np.linalg.solve(before + (1e-9 * size + 1e-30)[:, None, None] * np.eye(2), after)
+    half, product = np.trace(ratio, axis1=1, axis2=2) / 2, np.linalg.det(ratio)
+    least = half - np.sqrt(np.maximum(half**2 - product, 0))
+    return np.sqrt(np.clip(least, 0, 1))
+
+
+def _best(
+    asked: NDArray[np.float32], rivals: NDArray[np.int64], place: NDArray[np.float32], faces: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], Floats]:
+    """Of the points around several vertices each, (Q, K), the nearest to what is asked for: face and shares."""
+    count, several = rivals.shape
+    face, shares, square = precise(np.repeat(asked, several, axis=0), rivals.ravel(), place, faces)
+    best = np.arange(count) * several + square.reshape(count, several).argmin(axis=1)
+    return face[best], shares[best]
 
 
 def _map(source: Snapshot, face: NDArray[np.integer], shares: Floats, confidence: Floats) -> SurfaceMap:
@@ -159,9 +211,8 @@ def _nearest(source: Snapshot, target: Snapshot) -> SurfaceMap:
     gap = np.sqrt(np.maximum(square, 0))
     shares = _shares(at, surface, faces, face)
     outward = vertex_normals(surface, source.faces)
-    own = vertex_normals(points, target.faces)
     there = unit_rows(np.einsum("vk,vkd->vd", shares, outward[faces[face]]))
-    own *= _facing(target, np.einsum("vd,vd->v", own, there), gap)[:, None]
+    own = _turned(target, points, at, there)
     off = np.einsum("vd,vd->v", own, there) < np.cos(np.radians(30))
     if off.any():
         reach = max(float(np.median(gap)), 1e-3 * float(np.linalg.norm(np.ptp(surface, axis=0))))
@@ -195,20 +246,36 @@ def _shares(at: Floats, surface: Floats, faces: NDArray[np.integer], face: NDArr
     return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / 3)
 
 
-def _facing(target: Snapshot, agreement: Floats, gap: Floats) -> Floats:
-    """1 or -1 for each vertex: whether its piece of surface faces as the source does, or the other way.
+def _turned(target: Snapshot, points: Floats, at: Floats, there: Floats) -> Floats:
+    """The target's normals, turned over where its piece of surface faces the other way than the source does.
 
-    Pieces end at sharp edges. Nearer vertices have more to say: they are less likely to see another limb.
+    Pieces end at sharp edges. Nearer vertices have more to say: they are less likely to see another limb. Small pieces
+    are folds, which keep the side that most of their connected part has.
+
+    Args:
+        points: of the target, (V, 3).
+        at, there: places and normals of the source at its vertices, (V, 3).
     """
+    own = vertex_normals(points, target.faces)
+    gap = np.linalg.norm(points - at, axis=1)
     first, place = weld(target.vertices)
     faces = place[target.faces]
     piece = _pieces(target.vertices[first], faces)
     corners = np.bincount(place, minlength=len(first))
     weight = 1 / (gap**2 + (np.median(gap) or 1.0) ** 2)
-    say = np.bincount(place, weight * agreement, len(first)) / corners
+    say = np.bincount(place, weight * np.einsum("vd,vd->v", own, there), len(first)) / corners
     vote = np.bincount(np.repeat(piece, 3), say[faces.ravel()])
-    sign = np.bincount(faces.ravel(), np.repeat(np.where(vote < 0, -1.0, 1.0)[piece], 3), len(first))
-    return np.where(sign < 0, -1.0, 1.0)[place]
+    sign = np.where(vote < 0, -1.0, 1.0)
+    pairs = edges(faces)
+    graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first),) * 2)
+    part = csgraph.connected_components(graph, directed=False)[1][faces[:, 0]]
+    whole = np.zeros(len(sign), np.int64)
+    whole[piece] = part
+    most = np.where(np.bincount(part, sign[piece]) < 0, -1.0, 1.0)
+    folds = np.bincount(piece) < FOLD * np.bincount(part)[whole]
+    sign[folds] = most[whole[folds]]
+    turn = np.bincount(faces.ravel(), np.repeat(sign[piece], 3), len(first))
+    return own * np.where(turn < 0, -1.0, 1.0)[place][:, None]
 
 
 def _pieces(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.int32]:
