@@ -37,9 +37,10 @@ from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
 from meshkin.transfer.islands import places, uv_corners
+from meshkin.transfer.pixels import quantised
 from meshkin.transfer.sampling import sample
 from meshkin.transfer.texels import dilate, texel_map
-from meshkin.transfer.texture import Baked, Channel, Layout, Picture, Source, bake, quantised
+from meshkin.transfer.texture import Baked, Channel, Layout, Picture, Source, bake
 from meshkin.transfer.unwrap import unwrap
 
 Array = NDArray[Any]

@@ -17,11 +17,12 @@ from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
 from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.islands import opposite
+from meshkin.transfer.pixels import quantised
 from meshkin.transfer.sampling import sample
 from meshkin.transfer.smoothing import smoothed
 from meshkin.transfer.tangents import tangents
 from meshkin.transfer.texels import dilate, texel_map
-from meshkin.transfer.texture import Baked, Channel, Layout, Picture, Source, bake, quantised
+from meshkin.transfer.texture import Baked, Channel, Layout, Picture, Source, bake
 
 Array = shapes.Array
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +12,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.linalg import lsmr
 
 from ..matching.geometry import expand
-from .islands import components, opposite, places, uv_corners
-from .texels import TexelMap
+from .islands import places, uv_corners
 
-SPOTS = 3
+SPOTS = 4
 """Spots looked at along a seam, per texel."""
 TOLERANCE = 0.9 / 255
 """A step smaller than this is not seen."""
-SHARED = 0.1
-"""The largest step that is taken away where texels are shared with another island, which may be of another colour."""
-FAINT = 6 / 255
-"""Where islands of the source meet, steps are taken away between texels that are no farther apart than this."""
 HOLD = 0.02
 """How strongly a covered texel keeps its value, against one spot's wish to have no step; others a quarter of that."""
 MOST = 0.1
-"""The most that a covered texel is changed by."""
-PASSES = 3
-"""Most solutions, each of the steps that the one before has left, or made beside those that it took away."""
+"""The most that a covered texel is changed by at a time."""
 ROUNDS = 60
 """Most rounds of the solver."""
 
@@ -37,101 +32,73 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Seams:
-    """Spots along the seams of a layout, seen from both sides, as far as they show in one picture.
+    """Spots along the seams of a layout, seen from both sides.
 
     Attributes:
         faces: int64 (2, N), the triangles that meet there.
         barycentric: float32 (2, N, 3), the spot in each.
-        texels: int64 (2, N, 4), from which a renderer mixes what it shows on each side.
+        texels: int64 (2, N, 4), from which a renderer mixes what it shows on each side; those of the second tile of
+            the layout are numbered after those of the first, and so on.
         weights: float32 (2, N, 4).
-        alone: bool (N,), whether no other island shows, or is shown by, any of these texels.
     """
 
     faces: Integers
     barycentric: Singles
     texels: Integers
     weights: Singles
-    alone: NDArray[np.bool_]
 
     def steps(self, flat: Singles) -> Singles:
-        """How far the first side's colour is from the second's, float32 (N, C), in a picture (size * size, C)."""
+        """How far the first side's colour is from the second's, float32 (N, C), in a picture's texels (P, C)."""
         one, other = (
             np.einsum("nk,nkc->nc", weights, flat[texels])
             for texels, weights in zip(self.texels, self.weights, strict=True)
         )
         return np.asarray(one - other)
 
-    def plain(self, flat: Singles, most: float) -> NDArray[np.bool_]:
-        """Where all eight texels are no farther apart than ``most`` in each channel, bool (N,)."""
-        shown = flat[self.texels]
-        return np.asarray((shown.max(axis=(0, 2)) - shown.min(axis=(0, 2)) <= most).all(axis=1))
-
-    def chosen(self, rows: Integers) -> Seams:
+    def chosen(self, rows: NDArray[Any]) -> Seams:
         """Some of the spots."""
-        return Seams(
-            self.faces[:, rows],
-            self.barycentric[:, rows],
-            self.texels[:, rows],
-            self.weights[:, rows],
-            self.alone[rows],
-        )
+        return Seams(self.faces[:, rows], self.barycentric[:, rows], self.texels[:, rows], self.weights[:, rows])
 
 
 def seams(
     vertices: NDArray[np.floating],
     faces: NDArray[np.integer],
     uvs: NDArray[np.floating],
-    texels: TexelMap,
-    tile: tuple[int, int],
-    wrap: bool,
+    size: int,
+    tiles: Sequence[tuple[int, int]] | None,
 ) -> Seams:
     """Where the surface goes on but the layout does not.
-
-    Left out are spots that show another island's texels, which lies over theirs (mirrored halves): there the layout
-    has no colour of their own.
 
     Args:
         vertices, faces: the surface.
         uvs: (F, 3, 2) of its triangles.
-        texels: the square picture.
-        tile: the corner of the unit square that it fills.
-        wrap: whether UVs outside that square come in at the other side.
+        size: width of the square pictures, texels.
+        tiles: the corners of the unit squares of UVs that have a picture; None for one picture that is repeated.
     """
-    size = texels.face.shape[0]
+    exact = np.asarray(uvs, np.float64)
     place = places(vertices)
-    corner = uv_corners(place, faces, uvs)
-    first, second = _cuts(place[faces], corner)
-    exact = np.asarray(uvs, np.float64) - np.asarray(tile)
+    first, second = cuts(place[faces], uv_corners(place, faces, uvs))
     edges = exact - np.roll(exact, 1, axis=1)
-    area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    sound = (np.abs(area) * size * size > 1e-6)[np.stack([first, second]) // 3].all(axis=0)
-    first, second = first[sound], second[sound]
+    sound = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]) * size * size > 1e-6
+    number = np.zeros(len(exact), np.int64)
+    if tiles is not None:
+        corner = np.floor(exact.mean(axis=1)).astype(np.int64)
+        number[:] = -1
+        for index, tile in enumerate(tiles):
+            number[(corner == tile).all(axis=1)] = index
+        exact = exact - corner[:, None]
+    both = (sound & (number >= 0))[np.stack([first, second]) // 3].all(axis=0)
+    first, second = first[both], second[both]
     # An edge is numbered by the corner that it begins at; the other side runs along it backwards.
-    start = exact.reshape(-1, 2)[[first, _next(second)]]
-    end = exact.reshape(-1, 2)[[_next(first), second]]
+    start = exact.reshape(-1, 2)[[first, following(second)]]
+    end = exact.reshape(-1, 2)[[following(first), second]]
     length = np.linalg.norm(end - start, axis=2).max(axis=0) * size
-    edge, number = expand(np.clip(np.ceil(length * SPOTS), 1, 4 * size).astype(np.int64))
-    along = (number + 0.5) / np.bincount(edge, minlength=len(first))[edge]
+    edge, along = spaced(np.clip(np.ceil(length * SPOTS), 1, 4 * size).astype(np.int64))
     spots = start[:, edge] + along[:, None] * (end - start)[:, edge]
     whose = np.stack([first, second])[:, edge]
-    weights = np.zeros((2, len(edge), 3), np.float32)
-    for side, share in ((0, along), (1, 1 - along)):
-        rows = np.arange(len(edge))
-        weights[side, rows, whose[side] % 3] = 1 - share
-        weights[side, rows, _next(whose[side]) % 3] = share
     near, mixed = _bilinear(spots, size)
-    island = components(opposite(corner))
-    shows = texels.face.ravel()[near]
-    shown = np.where(shows >= 0, island[shows], -1)
-    here = np.broadcast_to(island[whose // 3][..., None], near.shape)
-    own = ((shown == here) & (mixed > 0)).any(axis=2).all(axis=0)
-    if not wrap:
-        own &= ((spots >= 0) & (spots <= 1)).all(axis=(0, 2))
-    rows = np.flatnonzero(own)
-    used, shown, here = near[:, rows], shown[:, rows], here[:, rows]
-    low, high = np.where(shown >= 0, np.minimum(shown, here), here), np.maximum(shown, here)
-    alone = unmixed(used, low, high, size * size)
-    return Seams(whose[:, rows] // 3, weights[:, rows], used, mixed[:, rows], alone)
+    near += number[whose // 3][..., None] * size * size
+    return Seams(whose // 3, on_edges(whose, along), near, mixed)
 
 
 def unmixed(texels: Integers, low: NDArray[np.integer], high: NDArray[np.integer], count: int) -> NDArray[np.bool_]:
@@ -163,7 +130,7 @@ def join(flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_]
     changed = np.unique(found.texels[:, rows])
     number = np.full(len(flat), -1)
     number[changed] = np.arange(len(changed))
-    wanted = np.zeros(len(found.alone), bool)
+    wanted = np.zeros(found.faces.shape[1], bool)
     wanted[rows] = True
     touching = np.flatnonzero((number[found.texels] >= 0).any(axis=(0, 2)))
     part = found.chosen(touching)
@@ -182,7 +149,7 @@ def join(flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_]
     return changed
 
 
-def _cuts(ends: Integers, corner: Integers) -> tuple[Integers, Integers]:
+def cuts(ends: Integers, corner: Integers) -> tuple[Integers, Integers]:
     """Pairs of triangles' edges that are one edge of the surface but two of the layout, each once: int64 (E,) twice.
 
     An edge has the number of the corner, of all triangles', at which it begins.
@@ -196,13 +163,34 @@ def _cuts(ends: Integers, corner: Integers) -> tuple[Integers, Integers]:
     both = np.flatnonzero((keys[at] == end * count + start) & (start < end))
     flat = corner.ravel()
     other = twin[both]
-    split = (flat[both] != flat[_next(other)]) | (flat[_next(both)] != flat[other])
+    split = (flat[both] != flat[following(other)]) | (flat[following(both)] != flat[other])
     return both[split], other[split]
 
 
-def _next(corner: Integers) -> Integers:
+def following(corner: Integers) -> Integers:
     """The corner after each, round its triangle."""
     return np.asarray(corner - corner % 3 + (corner + 1) % 3)
+
+
+def spaced(counts: Integers) -> tuple[Integers, Floats]:
+    """``counts`` places evenly along each of some edges: the edge of each, int64 (N,), and how far along, (N,)."""
+    edge, number = expand(counts)
+    return edge, (number + 0.5) / counts[edge]
+
+
+def on_edges(corners: Integers, along: Floats) -> Singles:
+    """Barycentric coordinates, float32 (2, N, 3), of places along edges, seen from both sides.
+
+    Args:
+        corners: (2, N), the edge's number on each side (:func:`cuts`).
+        along: (N,), how far along, from where the first side begins.
+    """
+    weights = np.zeros((*corners.shape, 3), np.float32)
+    rows = np.arange(corners.shape[1])
+    for side, share in ((0, along), (1, 1 - along)):
+        weights[side, rows, corners[side] % 3] = 1 - share
+        weights[side, rows, following(corners[side]) % 3] = share
+    return weights
 
 
 def _bilinear(spots: Floats, size: int) -> tuple[Integers, Singles]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from ..surface_map import Match
 from .carrier import Carrier, Kin, Walker, check_match
 from .inpaint import Fill, fill
 from .islands import components, opposite, places, uv_corners
+from .joining import Borders, Joiner, borders
+from .pixels import DEPTHS, decoded, encoded, quantised
 from .sampling import Sampler, apply
-from .seams import FAINT, PASSES, SHARED, TOLERANCE, Seams, join, seams, unmixed
 from .tangents import blend, frames, gradients, stretch, tangents, turned
 from .texels import TexelMap, beyond, margin_of, texel_map
 from .threads import in_order
@@ -34,7 +35,6 @@ PIECE = 6
 """A filled region is solved in pieces about this many texels long."""
 
 Singles = NDArray[np.float32]
-DEPTHS: Mapping[int, type[Any]] = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,15 @@ def bake(
     if "carrier" not in kept:
         kept["carrier"] = Carrier(source, target, match.to_source)
     work = _Bake(pictures, layouts, channels, source, target, kept["carrier"], uvs, layout)
-    for tile in layout.tiles or ((0, 0),):
-        yield work.tile(tile, kept if memory is not None else dict(kept), report)
+    joiner = work.joiner()
+    waiting: dict[int, Baked] = {}
+    for number in range(len(layout.tiles or (0,))):
+        waiting[number] = work.tile(number, joiner, kept if memory is not None else dict(kept), report)
+        if joiner is None or joiner.apart or number + 1 == len(layout.tiles or (0,)):
+            if joiner is not None:
+                work.join(joiner, waiting)
+            yield from waiting.values()
+            waiting.clear()
 
 
 def target_uvs(target: Snapshot) -> Singles:
@@ -236,7 +243,9 @@ class _Bake:
                 for one in self.layouts
             ]
 
-    def tile(self, tile: tuple[int, int], memory: dict[Any, Any], report: Report) -> Baked:
+    def tile(self, number: int, joiner: Joiner | None, memory: dict[Any, Any], report: Report) -> Baked:
+        """One tile's pictures, whose seams are not yet joined."""
+        tile = (self.layout.tiles or ((0, 0),))[number]
         size, margin = self.layout.size, self.layout.margin
         pool = ThreadPoolExecutor(1)  # beside what has its own threads
         laying = pool.submit(self._lay_out)
@@ -280,11 +289,11 @@ class _Bake:
         for values in (*result, filled):
             values[border[within]] = values[nearest[within]]
         self._continue(result, filled, tile, texels, (border[close], nearest[close]), report)
-        if margin > 0:
-            self._join(result, filled, tile, texels, kin, (border, nearest))
         torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
         repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
         shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
+        if joiner is not None:
+            joiner.note(number, texels)
         return Baked(tile, [one.reshape(size, size, -1) for one in result], filled.reshape(size, size), shares)
 
     def _continue(
@@ -318,70 +327,38 @@ class _Bake:
                 picture[texel[rows[near]]] = new[near]
                 column += channel.width
 
-    def _join(
-        self,
-        result: list[NDArray[Any]],
-        filled: NDArray[np.uint8],
-        tile: tuple[int, int],
-        texels: TexelMap,
-        kin: Kin,
-        grown: tuple[Any, Any],
-    ) -> None:
-        """Let what is still a step across a seam of the layout, and none on the source, vanish.
-
-        Where islands of the source meet, only if their colours hardly differ.
+    def joiner(self) -> Joiner | None:
+        """The seams whose two sides can be made one; None where there are none to see.
 
         Normals are left out: on the two sides their numbers mean two different frames.
         """
+        if self.layout.margin <= 0 or all(channel.normal for channel in self.channels):
+            return None
+        length = np.linalg.norm(self.from_texels, axis=1).max(axis=1)
+        return Joiner(self.target, self.uvs, self.layout.size, self.layout.tiles, self.carrier, length)
+
+    def join(self, joiner: Joiner, tiles: Mapping[int, Baked]) -> None:
+        """Let what is still a step across seams within some tiles, and none on the source, vanish."""
         kept = [number for number, channel in enumerate(self.channels) if not channel.normal]
-        if not kept:
-            return
-        found = seams(self.target.vertices, self.target.faces, self.uvs, texels, tile, self.layout.tiles is None)
-        used, numbers = np.unique(found.texels, return_inverse=True)
-        small = replace(found, texels=numbers.reshape(found.texels.shape))
-        flat = np.concatenate([real(result[k][used]) for k in kept], axis=1)
-        covered = texels.covered.ravel()[used]
-        same, one = self._goes_on(small, used, filled, kin, grown)
-        steps = np.abs(small.steps(flat)).max(axis=1)
-        goes_on = same & (one | small.plain(flat, FAINT)) & (found.alone | (steps <= SHARED))
-        touched = np.zeros(len(used), bool)
-        for _ in range(PASSES):
-            rows = np.flatnonzero(goes_on & (steps > TOLERANCE))
-            if not len(rows):
-                break
-            touched[join(flat, small, rows, covered)] = True
-            steps = np.abs(small.steps(flat)).max(axis=1)
-        changed = np.flatnonzero(touched)
-        column = 0
-        for k in kept:
-            channel = self.channels[k]
-            result[k][used[changed]] = quantised(flat[changed, column : column + channel.width], channel.depth)
-            column += channel.width
+        ends = np.cumsum([0, *(channel.width for channel in self.channels)]).tolist()
+        joiner.join(
+            {
+                number: [baked.pictures[k].reshape(-1, baked.pictures[k].shape[2]) for k in kept]
+                for number, baked in tiles.items()
+            },
+            {number: baked.filled.ravel() for number, baked in tiles.items()},
+            self._borders,
+            self._values,
+            [slice(ends[k], ends[k + 1]) for k in kept],
+        )
 
-    def _goes_on(
-        self, found: Seams, used: Any, filled: NDArray[np.uint8], kin: Kin, grown: tuple[Any, Any]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """At which spots of the target's seams one picture of the source goes on, bool (N,) twice.
-
-        Where both sides come from one place; and where all texels about it are from one island and material of the
-        source, so that colours of another cannot come in.
-        """
-        corners = self.carrier.points[self.target.faces[found.faces]]
-        one, other = np.einsum("snk,snkd->snd", found.barycentric, corners)
-        same = np.linalg.norm(one - other, axis=1) < 1e-4 * np.ptp(self.carrier.vertices, axis=0).max()
-        groups = [self.source.materials, *(sampler.island for sampler in self.samplers.values())]
-        label = np.unique(np.stack(groups), axis=1, return_inverse=True)[1].reshape(-1)
-        border, nearest = grown
-        at = np.minimum(np.searchsorted(border, used), max(len(border) - 1, 0))
-        shown = np.where(border[at] == used, nearest[at], used) if len(border) else used
-        at = np.minimum(np.searchsorted(kin.texel, shown), len(kin.texel) - 1)
-        origin = np.where(kin.texel[at] == shown, label[kin.face[at]], -1)
-        shows = np.where(filled[used] > 0, -1, origin)[found.texels]
-        high = shows.max(axis=(0, 2))
-        low = np.where(shows >= 0, shows, high[None, :, None]).min(axis=(0, 2))
-        shape = found.texels.shape
-        low, high = (np.broadcast_to(values[None, :, None], shape) for values in (low, high))
-        return same, unmixed(found.texels, low, high, len(used))
+    def _borders(self, spacing: float) -> Borders:
+        """The source's, and how far beside them its pictures can change."""
+        depth = np.full(len(self.source.faces), spacing, np.float32)
+        for number, shape, *_ in self.samplers:
+            rise = np.linalg.norm(self.to_uvs[number], axis=(1, 2)) * max(shape)
+            depth = np.maximum(depth, spacing + 1.5 / np.maximum(rise, 1e-12))
+        return borders(self.source, self.layouts, spacing, depth)
 
     def _across(self, texel: Any, face: Any, weights: Any) -> tuple[Any, Any, Any]:
         """Points in the planes of triangles, which may lie outside them, brought back to the target's surface."""
@@ -545,31 +522,6 @@ class _Points:
             there = blend(bake.carried_frames, self.target_face, self.target_weights)
             normals = turned(normals.astype(np.float32, copy=False), here, there)
         return np.asarray(normals * 0.5 + 0.5, np.float32)
-
-
-def real(values: NDArray[Any]) -> Singles:
-    """Whole numbers of 8 or 16 bits as float32 within [0, 1]; float32 as it is."""
-    return values if values.dtype == np.float32 else values * np.float32(1 / np.iinfo(values.dtype).max)
-
-
-def quantised(values: NDArray[np.floating], depth: int) -> NDArray[Any]:
-    """Values within [0, 1] as whole numbers of 8 or 16 bits, or unlimited as float32."""
-    if depth == 32:
-        return np.asarray(values, np.float32)
-    most = np.iinfo(DEPTHS[depth]).max
-    return np.asarray((np.clip(values, 0, 1) * most + 0.5).astype(DEPTHS[depth]))
-
-
-def decoded(values: Singles) -> Singles:
-    """sRGB to linear light (IEC 61966-2-1); unlimited above 1."""
-    values = np.maximum(values, 0)
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def encoded(values: Singles) -> Singles:
-    """Linear light to sRGB (IEC 61966-2-1); unlimited above 1."""
-    values = np.maximum(values, 0)
-    return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def _converted(samples: Singles, source: Source) -> Singles:

@@ -1,0 +1,227 @@
+"""What is a step over a seam of the target's layout, and none on the source, made to vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ..snapshot import Snapshot
+from .carrier import Carrier
+from .islands import components, opposite, places, uv_corners
+from .pixels import quantised, real
+from .seams import TOLERANCE, Seams, cuts, join, on_edges, seams, spaced, unmixed
+from .texels import TexelMap
+
+PASSES = 16
+"""Most solutions, each of the steps that the one before has left, or made beside those that it took away."""
+SHARED = 0.1
+"""The largest step that is taken away where texels are shared with another island, which may be of another colour."""
+VISIBLE = 2 / 255
+"""A step of the source's own that is larger than this, and than what its colours change by beside it, is kept."""
+NEAR = 2.5
+"""In texels of the target: the source's seams within this distance show at a spot."""
+AROUND = 8
+"""How many places along the source's seams are looked at for each spot."""
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Values = Callable[[Any, Singles, Any, Singles], Singles]
+"""All pictures side by side, float32 (N, C), at points of the source that are the kin of points of the target: the
+target's triangles (N,) and barycentric coordinates (N, 3), and the source's."""
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Places along the source's own seams and its materials' borders, seen from both sides.
+
+    Attributes:
+        faces: int64 (2, M), the triangles that meet there.
+        barycentric: float32 (2, M, 3), the place in each.
+        beside: float32 (2, M, 3), a place farther from the border.
+        points: float64 (M, 3).
+    """
+
+    faces: Integers
+    barycentric: Singles
+    beside: Singles
+    points: Floats
+
+
+def borders(source: Snapshot, layouts: Sequence[NDArray[np.floating]], spacing: float, depth: Singles) -> Borders:
+    """The source's borders.
+
+    Args:
+        source: the surface.
+        layouts: (F, 3, 2) UVs of its triangles.
+        spacing: how far the places are apart.
+        depth: float32 (F,), how far beside the border to look, at most to the triangle's middle.
+    """
+    place = places(source.vertices)
+    corners = [uv_corners(place, source.faces, one).ravel() for one in layouts]
+    label = np.stack([*corners, np.repeat(source.materials, 3)])
+    corner = np.unique(label, axis=1, return_inverse=True)[1].reshape(-1, 3) if corners else place[source.faces]
+    whose = np.stack(cuts(place[source.faces], corner))
+    vertices = source.vertices.astype(np.float64)
+    ends = vertices[source.faces].reshape(-1, 3)
+    length = np.linalg.norm(ends[whose[0]] - vertices[np.roll(source.faces, -1, axis=1).ravel()[whose[0]]], axis=1)
+    edge, along = spaced(np.clip(np.ceil(length / max(spacing, 1e-30)), 1, 256).astype(np.int64))
+    whose = whose[:, edge]
+    faces, weights = whose // 3, on_edges(whose, along)
+    points = np.einsum("nk,nkd->nd", weights[0], vertices[source.faces[faces[0]]])
+    inward = np.linalg.norm(vertices[source.faces[faces]].mean(axis=2) - points, axis=2)
+    share = np.minimum(depth[faces] / np.maximum(inward, 1e-30), 1).astype(np.float32)
+    return Borders(faces, weights, weights + share[..., None] * (np.float32(1 / 3) - weights), points)
+
+
+class Joiner:
+    """The seams of a layout, over all its tiles."""
+
+    def __init__(
+        self,
+        target: Snapshot,
+        uvs: Singles,
+        size: int,
+        tiles: Sequence[tuple[int, int]] | None,
+        carrier: Carrier,
+        texel: Singles,
+    ) -> None:
+        """Find them.
+
+        Args:
+            target: the surface.
+            uvs: (F, 3, 2) of its triangles.
+            size, tiles: as :func:`meshkin.transfer.seams.seams`.
+            carrier: of its points.
+            texel: float32 (F,), how long a texel is on the source.
+        """
+        found = seams(target.vertices, target.faces, uvs, size, tiles)
+        sides = np.einsum("snk,snkd->snd", found.barycentric, carrier.points[target.faces[found.faces]])
+        apart = np.linalg.norm(sides[0] - sides[1], axis=1)
+        same = np.flatnonzero(apart < 1e-4 * np.ptp(carrier.vertices, axis=0).max())
+        self.used, numbers = np.unique(found.texels[:, same], return_inverse=True)
+        self.size, self.found = size, replace(found.chosen(same), texels=numbers.reshape(2, -1, 4))
+        self.points = sides.mean(axis=0)[same]
+        self.torn = carrier.torn[self.found.faces].any(axis=0)
+        self.texel = texel[self.found.faces].max(axis=0, initial=0)
+        self.island = components(opposite(uv_corners(places(target.vertices), target.faces, uvs)))
+        self.shows = np.full(len(self.used), -1, np.int32)
+
+    @property
+    def apart(self) -> bool:
+        """Whether no seam leads from one tile to another."""
+        tile = self.used[self.found.texels[:, :, 0]] // self.size**2
+        return bool((tile[0] == tile[1]).all())
+
+    def note(self, tile: int, texels: TexelMap) -> None:
+        """Remember which triangles a tile's texels show."""
+        part = self._part(tile)
+        self.shows[part] = texels.face.ravel()[self._texels(tile)]
+
+    def join(
+        self,
+        pictures: Mapping[int, Sequence[NDArray[Any]]],
+        filled: Mapping[int, NDArray[np.uint8]],
+        source: Callable[[float], Borders],
+        values: Values,
+        columns: Sequence[slice],
+    ) -> None:
+        """Change texels of some tiles' pictures as little as it takes.
+
+        Args:
+            pictures: by tile, each (P, C), changed: whole numbers of 8 or 16 bits, or float32.
+            filled: by tile, (P,), 255 where the picture does not come from the source.
+            source: its borders, places so far apart.
+            values: of the source.
+            columns: which of them are each picture's.
+        """
+        here, free = np.zeros((2, len(self.used)), bool)
+        for tile, share in filled.items():
+            here[self._part(tile)] = True
+            free[self._part(tile)] = share[self._texels(tile)] == 255
+        spots = np.flatnonzero(here[self.found.texels[:, :, 0]].all(axis=0))
+        if not len(spots):
+            return
+        found = self.found.chosen(spots)
+        lone = self._alone(found) & ~self.torn[spots]
+        asked = free[found.texels].all(axis=(0, 2))
+        good = np.repeat(asked[:, None], len(columns), axis=1)
+        spacing = float(np.median(self.texel[spots]))
+        ask = _Question(self, source(spacing), values, columns)
+        for number in range(len(columns)):
+            flat = np.zeros((len(self.used), columns[number].stop - columns[number].start), np.float32)
+            for tile, layers in pictures.items():
+                flat[self._part(tile)] = real(layers[number][self._texels(tile)])
+            touched = np.zeros(len(flat), bool)
+            for _ in range(PASSES):
+                steps = np.abs(found.steps(flat)).max(axis=1)
+                rows = np.flatnonzero((steps > TOLERANCE) & (lone | (steps <= SHARED)))
+                new = rows[~asked[rows]]
+                good[new], asked[new] = ask.goes_on(spots[new]), True
+                rows = rows[good[rows, number]]
+                if not len(rows):
+                    break
+                touched[join(flat, found, rows, self.shows >= 0)] = True
+                if next(iter(pictures.values()))[number].dtype != np.float32:
+                    np.clip(flat, 0, 1, out=flat)
+            for tile, layers in pictures.items():
+                rows = np.flatnonzero(touched[self._part(tile)])
+                picture = layers[number]
+                picture[self._texels(tile)[rows]] = quantised(flat[self._part(tile)][rows], 8 * picture.itemsize)
+
+    def _alone(self, found: Seams) -> Flags:
+        """At which spots no other island shows, or is shown by, any of their texels."""
+        shown = np.where(self.shows >= 0, self.island[self.shows], -1)[found.texels]
+        here = np.broadcast_to(self.island[found.faces][..., None], shown.shape)
+        low, high = np.where(shown >= 0, np.minimum(shown, here), here), np.maximum(shown, here)
+        return unmixed(found.texels, low, high, len(self.used))
+
+    def _part(self, tile: int) -> slice:
+        first, last = np.searchsorted(self.used, (tile * self.size**2, (tile + 1) * self.size**2))
+        return slice(int(first), int(last))
+
+    def _texels(self, tile: int) -> Integers:
+        """Numbers, in a tile's picture, of its texels that show at seams."""
+        return np.asarray(self.used[self._part(tile)] - tile * self.size**2)
+
+
+class _Question:
+    """Whether the source's pictures go on at spots of the target's seams."""
+
+    def __init__(self, joiner: Joiner, source: Borders, values: Values, columns: Sequence[slice]) -> None:
+        self.joiner, self.source, self.values, self.columns = joiner, source, values, columns
+        self.tree = cKDTree(source.points) if len(source.points) else None
+
+    def goes_on(self, spots: Integers) -> Flags:
+        """Where no border of the source that shows at a spot is a step, bool (K, pictures).
+
+        A step is what differs more from one side to the other than beside the border on the same side.
+        """
+        result = np.ones((len(spots), len(self.columns)), bool)
+        if self.tree is None or not len(spots):
+            return result
+        count = min(AROUND, len(self.source.points))
+        away, near = self.tree.query(self.joiner.points[spots], k=count)
+        row, column = np.nonzero(away.reshape(-1, count) <= NEAR * self.joiner.texel[spots, None])
+        if not len(row):
+            return result
+        there, first, inverse = np.unique(near.reshape(-1, count)[row, column], return_index=True, return_inverse=True)
+        spot = spots[row[first]]
+        face, weights = self.joiner.found.faces[0, spot], self.joiner.found.barycentric[0, spot]
+        source = self.source
+        (one, other), (one_beside, other_beside) = (
+            [self.values(face, weights, source.faces[side, there], places_[side, there]) for side in (0, 1)]
+            for places_ in (source.barycentric, source.beside)
+        )
+        step = np.abs(one - other)
+        slope = np.abs(one - one_beside) + np.abs(other - other_beside)
+        for number, part in enumerate(self.columns):
+            smooth = step[:, part].max(axis=1) <= VISIBLE + slope[:, part].max(axis=1)
+            result[row[~smooth[inverse]], number] = False
+        return result
