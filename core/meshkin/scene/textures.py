@@ -90,12 +90,23 @@ def write(
     alpha = any(one.has_alpha for one in pictures)
     shown = {channel: image for channel, image in images.items() if channel != "mask"}
     material = _material(name, shading, shown, uv_map, alpha)
+    if any(image.source == "TILED" for image in shown.values()) or _within(mesh.uv_layers[uv_map]):
+        for node in compat.node_tree(material).nodes:
+            if node.bl_idname == "ShaderNodeTexImage":
+                node.extension = "EXTEND"  # what lies at the other border does not show at this one
     before = np.empty(len(mesh.polygons), np.int32)
     mesh.polygons.foreach_get("material_index", before)
     mesh.materials.append(material)
     mesh.polygons.foreach_set("material_index", np.full(len(before), len(mesh.materials) - 1, np.int32))
     mesh.update()
     return Written(list(images.values()), material, before, added)
+
+
+def _within(layer: bpy.types.MeshUVLoopLayer) -> bool:
+    """Whether all UVs lie in the unit square."""
+    uvs = np.empty(2 * len(layer.uv), np.float32)
+    layer.uv.foreach_get("vector", uvs)
+    return bool(uvs.min(initial=0) >= 0 and uvs.max(initial=0) <= 1)
 
 
 def take_back(obj: bpy.types.Object, written: Written) -> None:

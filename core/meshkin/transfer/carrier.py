@@ -28,6 +28,8 @@ STEPS = 48
 """Most triangles walked over from a corner's."""
 LIFT = 0.35
 """In a mapped triangle's longest edge: a walk that ends farther below its point than this has lost its way."""
+ALIGNED = 0.8
+"""Cosine: where a walk ends on a triangle that faces farther away from the mapped one, a nearer place is looked for."""
 OUTSIDE = -1e-5
 """A barycentric coordinate below this is outside."""
 
@@ -128,7 +130,7 @@ class Carrier:
     Between three corners the map is taken to be straight: the corners' points on the source are interpolated, and the
     result brought back to the surface by walking there from the nearest corner's triangle, over edges only, so that it
     cannot get to the other side of a thin part. Where that leads nowhere, the nearest point that faces the same way is
-    taken. A triangle torn apart by the map is not drawn through the body: all of it goes where its most confident
+    taken, and also where it is nearer than a place beside a sharp edge that the walk did not get over. A triangle torn apart by the map is not drawn through the body: all of it goes where its most confident
     corner goes.
 
     Attributes:
@@ -159,6 +161,8 @@ class Carrier:
         growth = size / np.sqrt(surface_area(target.vertices, target.faces))
         self.torn = after > STRETCH * growth * before + GAP * size
         self._limit = (LIFT * after + 1e-3 * size).astype(np.float32)
+        self._small = (1e-3 * after).astype(np.float32)
+        self._plane = unit_rows(face_vectors(self.points, corners)).astype(np.float32)
         best = to_source.confidence[corners].argmax(axis=1)[:, None]
         self._anchor = np.take_along_axis(corners, best, axis=1)[:, 0]
 
@@ -175,7 +179,16 @@ class Carrier:
         there, weights, height = self._walker.walk(points, self.map.face[nearest])
         lost = np.flatnonzero(~(np.abs(height) <= self._limit[face]))
         if len(lost):
-            there[lost], weights[lost] = self._search(points[lost], barycentric[lost], corners[lost])
+            there[lost], weights[lost], _ = self._search(points[lost], barycentric[lost], corners[lost])
+        high = np.flatnonzero((np.abs(height) > self._small[face]) & (np.abs(height) <= self._limit[face]))
+        aligned = np.einsum("nd,nd->n", self.normals[there[high]], self._plane[face[high]])
+        doubted = (aligned < ALIGNED) | (np.abs(height[high]) > 0.3 * self._limit[face[high]])
+        beside, aligned = high[doubted], np.minimum(aligned[doubted] - 1e-3, ALIGNED)
+        if len(beside):
+            found, mixed, away = self._search(points[beside], barycentric[beside], corners[beside])
+            facing = np.einsum("nd,nd->n", self.normals[found], self._plane[face[beside]])
+            better = (facing >= aligned) & (away < np.abs(height[beside]))
+            there[beside[better]], weights[beside[better]] = found[better], mixed[better]
         torn = np.flatnonzero(self.torn[face])
         anchor = self._anchor[face[torn]]
         there[torn], weights[torn] = self.map.face[anchor], self.map.barycentric[anchor]
@@ -211,18 +224,18 @@ class Carrier:
 
     def _search(
         self, points: Singles, barycentric: NDArray[np.floating], corners: NDArray[np.integer]
-    ) -> tuple[Integers, Singles]:
-        """The nearest point of the surface; where it faces away, that of the triangles that the corners map into."""
+    ) -> tuple[Integers, Singles, Floats]:
+        """The nearest point of the surface, and how far away it is; where it faces away, that of the triangles that the corners map into."""
         exact = points.astype(np.float64)
         _, found, _ = igl.point_mesh_squared_distance(exact, self.vertices, self._solid_faces)
         there = self._solid[found]
         facing = np.einsum("nd,nd->n", _blend(barycentric, self._facing, corners), self.normals[there])
         averse = np.flatnonzero(facing < 0)
         tried = self.map.face[corners[averse]]
-        squares = [nearest_on_triangles(exact[averse], self.vertices[self.faces[tried[:, k]]])[1] for k in range(3)]
-        there[averse] = np.take_along_axis(tried, np.argmin(squares, axis=0)[:, None], axis=1)[:, 0]
-        weights, _ = nearest_on_triangles(exact, self.vertices[self.faces[there]])
-        return there, weights.astype(np.float32)
+        away = [nearest_on_triangles(exact[averse], self.vertices[self.faces[tried[:, k]]])[1] for k in range(3)]
+        there[averse] = np.take_along_axis(tried, np.argmin(away, axis=0)[:, None], axis=1)[:, 0]
+        weights, squares = nearest_on_triangles(exact, self.vertices[self.faces[there]])
+        return there, weights.astype(np.float32), np.sqrt(squares)
 
 
 def _blend(weights: NDArray[np.floating], values: Singles, corners: NDArray[np.integer]) -> Singles:

@@ -11,20 +11,25 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..snapshot import Snapshot
-from .carrier import Carrier
+from .carrier import Carrier, Kin
 from .islands import components, opposite, places, uv_corners
 from .pixels import quantised, real
 from .seams import TOLERANCE, Seams, cuts, join, on_edges, seams, spaced, unmixed
 from .texels import TexelMap
 
-PASSES = 16
+PASSES = 24
 """Most solutions, each of the steps that the one before has left, or made beside those that it took away."""
 SHARED = 0.1
 """The largest step that is taken away where texels are shared with another island, which may be of another colour."""
+FEW = 3
+"""Solutions that take part of them away: more would wear the other island's colours down."""
 VISIBLE = 2 / 255
-"""A step of the source's own that is larger than this, and than what its colours change by beside it, is kept."""
+"""A step of the source's own that is larger than this, and than what its colours change by beside it, is kept,"""
+FAINT = 6 / 255
+"""but not between texels that are no farther apart than this."""
 NEAR = 2.5
-"""In texels of the target: the source's seams within this distance show at a spot."""
+"""In texels of the target: the source's seams within this distance show at a spot; within twice of that, where texels
+come from several of its islands."""
 AROUND = 8
 """How many places along the source's seams are looked at for each spot."""
 
@@ -89,6 +94,7 @@ class Joiner:
         uvs: Singles,
         size: int,
         tiles: Sequence[tuple[int, int]] | None,
+        repeat: bool,
         carrier: Carrier,
         texel: Singles,
     ) -> None:
@@ -97,11 +103,11 @@ class Joiner:
         Args:
             target: the surface.
             uvs: (F, 3, 2) of its triangles.
-            size, tiles: as :func:`meshkin.transfer.seams.seams`.
+            size, tiles, repeat: as :func:`meshkin.transfer.seams.seams`.
             carrier: of its points.
             texel: float32 (F,), how long a texel is on the source.
         """
-        found = seams(target.vertices, target.faces, uvs, size, tiles)
+        found = seams(target.vertices, target.faces, uvs, size, tiles, repeat)
         sides = np.einsum("snk,snkd->snd", found.barycentric, carrier.points[target.faces[found.faces]])
         apart = np.linalg.norm(sides[0] - sides[1], axis=1)
         same = np.flatnonzero(apart < 1e-4 * np.ptp(carrier.vertices, axis=0).max())
@@ -112,6 +118,7 @@ class Joiner:
         self.texel = texel[self.found.faces].max(axis=0, initial=0)
         self.island = components(opposite(uv_corners(places(target.vertices), target.faces, uvs)))
         self.shows = np.full(len(self.used), -1, np.int32)
+        self.origin = np.full(len(self.used), -1, np.int32)
 
     @property
     def apart(self) -> bool:
@@ -119,10 +126,23 @@ class Joiner:
         tile = self.used[self.found.texels[:, :, 0]] // self.size**2
         return bool((tile[0] == tile[1]).all())
 
-    def note(self, tile: int, texels: TexelMap) -> None:
-        """Remember which triangles a tile's texels show."""
-        part = self._part(tile)
-        self.shows[part] = texels.face.ravel()[self._texels(tile)]
+    def note(self, tile: int, texels: TexelMap, kin: Kin, grown: tuple[Integers, Integers]) -> None:
+        """Remember which triangles of both surfaces a tile's texels show.
+
+        Args:
+            tile: its number.
+            texels: its texels on the target.
+            kin: and on the source.
+            grown: the texels of the margin, and the covered one whose picture each has.
+        """
+        part, used = self._part(tile), self._texels(tile)
+        self.shows[part] = texels.face.ravel()[used]
+        border, nearest = grown
+        at = np.minimum(np.searchsorted(border, used), max(len(border) - 1, 0))
+        shown = np.where(border[at] == used, nearest[at], used) if len(border) else used
+        at = np.minimum(np.searchsorted(kin.texel, shown), max(len(kin.texel) - 1, 0))
+        if len(kin.texel):
+            self.origin[part] = np.where(kin.texel[at] == shown, kin.face[at], -1)
 
     def join(
         self,
@@ -131,6 +151,7 @@ class Joiner:
         source: Callable[[float], Borders],
         values: Values,
         columns: Sequence[slice],
+        label: NDArray[np.integer],
     ) -> None:
         """Change texels of some tiles' pictures as little as it takes.
 
@@ -140,6 +161,7 @@ class Joiner:
             source: its borders, places so far apart.
             values: of the source.
             columns: which of them are each picture's.
+            label: (F,), the island and material of each triangle of the source.
         """
         here, free = np.zeros((2, len(self.used)), bool)
         for tile, share in filled.items():
@@ -153,27 +175,35 @@ class Joiner:
         asked = free[found.texels].all(axis=(0, 2))
         good = np.repeat(asked[:, None], len(columns), axis=1)
         spacing = float(np.median(self.texel[spots]))
-        ask = _Question(self, source(spacing), values, columns)
+        one = self._of_one(label)
+        ask = _Question(self, source(spacing), values, columns, one)
         for number in range(len(columns)):
             flat = np.zeros((len(self.used), columns[number].stop - columns[number].start), np.float32)
             for tile, layers in pictures.items():
                 flat[self._part(tile)] = real(layers[number][self._texels(tile)])
             touched = np.zeros(len(flat), bool)
-            for _ in range(PASSES):
+            limited = next(iter(pictures.values()))[number].dtype != np.float32
+            for turn in range(PASSES):
                 steps = np.abs(found.steps(flat)).max(axis=1)
-                rows = np.flatnonzero((steps > TOLERANCE) & (lone | (steps <= SHARED)))
+                rows = np.flatnonzero((steps > TOLERANCE) & (lone | ((steps <= SHARED) & (turn < FEW))))
                 new = rows[~asked[rows]]
                 good[new], asked[new] = ask.goes_on(spots[new]), True
-                rows = rows[good[rows, number]]
+                rows = rows[good[rows, number] | found.chosen(rows).plain(flat, FAINT)]
                 if not len(rows):
                     break
-                touched[join(flat, found, rows, self.shows >= 0)] = True
-                if next(iter(pictures.values()))[number].dtype != np.float32:
-                    np.clip(flat, 0, 1, out=flat)
+                touched[join(flat, found, rows, self.shows >= 0, limited, turn)] = True
             for tile, layers in pictures.items():
                 rows = np.flatnonzero(touched[self._part(tile)])
                 picture = layers[number]
                 picture[self._texels(tile)[rows]] = quantised(flat[self._part(tile)][rows], 8 * picture.itemsize)
+
+    def _of_one(self, label: NDArray[np.integer]) -> Flags:
+        """At which spots all texels come from one island and material of the source."""
+        shows = np.where(self.origin >= 0, label[self.origin], -1)[self.found.texels]
+        high = shows.max(axis=(0, 2))
+        low = np.where(shows >= 0, shows, high[None, :, None]).min(axis=(0, 2))
+        low, high = (np.broadcast_to(each[None, :, None], shows.shape) for each in (low, high))
+        return unmixed(self.found.texels, low, high, len(self.used))
 
     def _alone(self, found: Seams) -> Flags:
         """At which spots no other island shows, or is shown by, any of their texels."""
@@ -194,23 +224,30 @@ class Joiner:
 class _Question:
     """Whether the source's pictures go on at spots of the target's seams."""
 
-    def __init__(self, joiner: Joiner, source: Borders, values: Values, columns: Sequence[slice]) -> None:
-        self.joiner, self.source, self.values, self.columns = joiner, source, values, columns
+    def __init__(
+        self, joiner: Joiner, source: Borders, values: Values, columns: Sequence[slice], one: Flags
+    ) -> None:
+        self.joiner, self.source, self.values, self.columns, self.one = joiner, source, values, columns, one
         self.tree = cKDTree(source.points) if len(source.points) else None
 
     def goes_on(self, spots: Integers) -> Flags:
         """Where no border of the source that shows at a spot is a step, bool (K, pictures).
 
+        Where texels come from several islands, but no border is near, nothing is known: there they do not.
+
         A step is what differs more from one side to the other than beside the border on the same side.
         """
         result = np.ones((len(spots), len(self.columns)), bool)
+        result[~self.one[spots]] = False
         if self.tree is None or not len(spots):
             return result
         count = min(AROUND, len(self.source.points))
         away, near = self.tree.query(self.joiner.points[spots], k=count)
-        row, column = np.nonzero(away.reshape(-1, count) <= NEAR * self.joiner.texel[spots, None])
+        reach = np.where(self.one[spots], NEAR, 2 * NEAR) * self.joiner.texel[spots]
+        row, column = np.nonzero(away.reshape(-1, count) <= reach[:, None])
         if not len(row):
             return result
+        result[row] = True
         there, first, inverse = np.unique(near.reshape(-1, count)[row, column], return_index=True, return_inverse=True)
         spot = spots[row[first]]
         face, weights = self.joiner.found.faces[0, spot], self.joiner.found.barycentric[0, spot]

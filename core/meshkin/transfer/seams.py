@@ -8,18 +8,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import lsmr
 
 from ..matching.geometry import expand
 from .islands import places, uv_corners
 
-SPOTS = 4
-"""Spots looked at along a seam, per texel."""
+CLOSE = 0.02
+"""Spots no farther apart than this, in texels, are one."""
 TOLERANCE = 0.9 / 255
 """A step smaller than this is not seen."""
 HOLD = 0.02
 """How strongly a covered texel keeps its value, against one spot's wish to have no step; others a quarter of that."""
+YIELD = 0.6
+"""How much of that is left from one solution to the next."""
 MOST = 0.1
 """The most that a covered texel is changed by at a time."""
 ROUNDS = 60
@@ -55,6 +57,11 @@ class Seams:
         )
         return np.asarray(one - other)
 
+    def plain(self, flat: Singles, most: float) -> NDArray[np.bool_]:
+        """Where all eight texels are no farther apart than ``most`` in each channel, bool (N,)."""
+        shown = flat[self.texels]
+        return np.asarray((shown.max(axis=(0, 2)) - shown.min(axis=(0, 2)) <= most).all(axis=1))
+
     def chosen(self, rows: NDArray[Any]) -> Seams:
         """Some of the spots."""
         return Seams(self.faces[:, rows], self.barycentric[:, rows], self.texels[:, rows], self.weights[:, rows])
@@ -66,6 +73,7 @@ def seams(
     uvs: NDArray[np.floating],
     size: int,
     tiles: Sequence[tuple[int, int]] | None,
+    repeat: bool,
 ) -> Seams:
     """Where the surface goes on but the layout does not.
 
@@ -73,7 +81,8 @@ def seams(
         vertices, faces: the surface.
         uvs: (F, 3, 2) of its triangles.
         size: width of the square pictures, texels.
-        tiles: the corners of the unit squares of UVs that have a picture; None for one picture that is repeated.
+        tiles: the corners of the unit squares of UVs that have a picture; None for one picture.
+        repeat: whether that one is repeated outside; else its border goes on, as that of tiles does.
     """
     exact = np.asarray(uvs, np.float64)
     place = places(vertices)
@@ -92,11 +101,10 @@ def seams(
     # An edge is numbered by the corner that it begins at; the other side runs along it backwards.
     start = exact.reshape(-1, 2)[[first, following(second)]]
     end = exact.reshape(-1, 2)[[following(first), second]]
-    length = np.linalg.norm(end - start, axis=2).max(axis=0) * size
-    edge, along = spaced(np.clip(np.ceil(length * SPOTS), 1, 4 * size).astype(np.int64))
+    edge, along = _spots(start * size - 0.5, end * size - 0.5)
     spots = start[:, edge] + along[:, None] * (end - start)[:, edge]
     whose = np.stack([first, second])[:, edge]
-    near, mixed = _bilinear(spots, size)
+    near, mixed = _bilinear(spots, size, repeat)
     near += number[whose // 3][..., None] * size * size
     return Seams(whose // 3, on_edges(whose, along), near, mixed)
 
@@ -115,7 +123,9 @@ def unmixed(texels: Integers, low: NDArray[np.integer], high: NDArray[np.integer
     return np.asarray((lowest[texels] == highest[texels]).all(axis=(0, 2)))
 
 
-def join(flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_]) -> Integers:
+def join(
+    flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_], limited: bool, turn: int = 0
+) -> Integers:
     """Change texels as little as it takes for the steps at some spots to vanish; which texels changed.
 
     Least squares over the texels that those spots show; other spots that show them keep the step that they have (as
@@ -126,6 +136,8 @@ def join(flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_]
         found: the seams, their texels rows of ``flat``.
         rows: int64 (K,), the spots whose steps shall vanish.
         covered: bool (P,).
+        limited: values stay within [0, 1].
+        turn: how many solutions there have been before.
     """
     changed = np.unique(found.texels[:, rows])
     number = np.full(len(flat), -1)
@@ -138,14 +150,27 @@ def join(flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_]
     value = np.concatenate([part.weights[0], -part.weights[1]], axis=1)
     row = np.broadcast_to(np.arange(len(touching))[:, None], column.shape)
     free = column >= 0
-    freedom = 1 / np.sqrt(np.where(covered[changed], HOLD, HOLD / 4))
+    freedom = 1 / np.sqrt(HOLD * YIELD**turn * np.where(covered[changed], 1, 0.25))
     shape = (len(touching), len(changed))
     mixing = coo_array((value[free] * freedom[column[free]], (row[free], column[free])), shape=shape).tocsr()
     missing = np.where(wanted[touching, None], -part.steps(flat), 0).astype(np.float64)
     most = np.where(covered[changed], MOST, np.inf)
+
+    def solution(matrix: csr_array, wish: Floats) -> Floats:
+        change = freedom * lsmr(matrix, wish, damp=1, atol=1e-3, btol=1e-3, maxiter=ROUNDS)[0]
+        return np.asarray(np.clip(change, -most, most))
+
     for channel in range(flat.shape[1]):
-        change = freedom * lsmr(mixing, missing[:, channel], damp=1, atol=1e-3, btol=1e-3, maxiter=ROUNDS)[0]
-        flat[changed, channel] += np.clip(change, -most, most).astype(np.float32)
+        old = flat[changed, channel]
+        new = old + solution(mixing, missing[:, channel])
+        beyond = limited & ((new < 0) | (new > 1))
+        if beyond.any():
+            # What can go no farther stays there, and the others do without it.
+            fixed = np.where(beyond, np.clip(new, 0, 1) - old, 0)
+            others = mixing.copy()
+            others.data[beyond[others.indices]] = 0
+            new = old + fixed + np.where(beyond, 0, solution(others, missing[:, channel] - mixing @ (fixed / freedom)))
+        flat[changed, channel] = np.clip(new, 0, 1) if limited else new
     return changed
 
 
@@ -193,12 +218,44 @@ def on_edges(corners: Integers, along: Floats) -> Singles:
     return weights
 
 
-def _bilinear(spots: Floats, size: int) -> tuple[Integers, Singles]:
-    """The four texels about UVs (…, 2) of a picture that repeats, and their weights: (…, 4) each."""
+def _spots(start: Floats, end: Floats) -> tuple[Integers, Floats]:
+    """Where to look along edges: the edge of each spot, int64 (N,), and how far along, (N,).
+
+    What shows along an edge is a quadratic function from where it crosses a line through texels' centres to the next,
+    on whichever side: looked at are the ends and the middle of each such piece.
+
+    Args:
+        start, end: (2, E, 2), on each side, in texels, whose centres lie at whole numbers.
+    """
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    first = np.ceil(low)
+    which, number = expand(np.maximum(np.floor(high) - first + 1, 0).astype(np.int64).ravel())
+    span = (end - start).ravel()[which]
+    moving = np.flatnonzero(np.abs(span) > 1e-9)
+    which, number, span = which[moving], number[moving], span[moving]
+    along = (first.ravel()[which] + number - start.ravel()[which]) / span
+    count = start.shape[1]
+    edge = np.concatenate([which // 2 % count, np.arange(count), np.arange(count)])
+    along = np.concatenate([along, np.zeros(count), np.ones(count)])
+    order = np.lexsort((along, edge))
+    edge, along = edge[order], along[order]
+    length = np.linalg.norm(end - start, axis=2).max(axis=0)
+    gap = np.diff(along) * length[edge[1:]]
+    inner = np.flatnonzero((edge[1:] == edge[:-1]) & (gap > CLOSE))
+    kept = np.concatenate([[True], (edge[1:] != edge[:-1]) | (gap > CLOSE)])[: len(edge)]
+    middle = (along[inner] + along[inner + 1]) / 2
+    return np.concatenate([edge[kept], edge[inner]]), np.concatenate([along[kept], middle])
+
+
+def _bilinear(spots: Floats, size: int, repeat: bool) -> tuple[Integers, Singles]:
+    """The four texels about UVs (…, 2) of a picture, and their weights: (…, 4) each."""
     x, y = spots[..., 0] * size - 0.5, (1 - spots[..., 1]) * size - 0.5
     left, top = np.floor(x), np.floor(y)
     right, bottom = x - left, y - top
-    columns, rows = left.astype(np.int64), top.astype(np.int64)
-    texels = [(rows + i) % size * size + (columns + j) % size for i in (0, 1) for j in (0, 1)]
+    columns, rows = (
+        [one % size if repeat else np.clip(one, 0, size - 1) for one in (first, first + 1)]
+        for first in (left.astype(np.int64), top.astype(np.int64))
+    )
+    texels = [rows[i] * size + columns[j] for i in (0, 1) for j in (0, 1)]
     weights = [(bottom if i else 1 - bottom) * (right if j else 1 - right) for i in (0, 1) for j in (0, 1)]
     return np.stack(texels, axis=-1), np.stack(weights, axis=-1).astype(np.float32)

@@ -205,6 +205,11 @@ def target_uvs(target: Snapshot) -> Singles:
     return uvs
 
 
+def repeats(uvs: NDArray[np.floating]) -> bool:
+    """Whether a layout goes beyond the unit square, so that a picture of it has to be repeated."""
+    return bool(uvs.min(initial=0) < 0 or uvs.max(initial=0) > 1)
+
+
 class _Bake:
     """What all tiles share."""
 
@@ -221,6 +226,7 @@ class _Bake:
     ) -> None:
         self.pictures, self.channels, self.layout, self.carrier = pictures, channels, layout, carrier
         self.source, self.target, self.uvs = source, target, uvs
+        self.repeat = layout.tiles is None and repeats(uvs)
         self.layouts = [np.nan_to_num(one, nan=0, posinf=0, neginf=0).astype(np.float32) for one in layouts]
         self.carried = stretch(target.vertices, target.faces, carrier.points)
         self.carried[carrier.torn] = 0
@@ -250,8 +256,7 @@ class _Bake:
         pool = ThreadPoolExecutor(1)  # beside what has its own threads
         laying = pool.submit(self._lay_out)
         if tile not in memory:
-            wrap = self.layout.tiles is None
-            texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, wrap)
+            texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, self.repeat)
             memory[tile] = texels, self.carrier.texels(texels, report)
         texels, kin = memory[tile]
         weights = texels.barycentric.reshape(-1, 3)
@@ -293,7 +298,7 @@ class _Bake:
         repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
         shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
         if joiner is not None:
-            joiner.note(number, texels)
+            joiner.note(number, texels, kin, (border, nearest))
         return Baked(tile, [one.reshape(size, size, -1) for one in result], filled.reshape(size, size), shares)
 
     def _continue(
@@ -335,11 +340,13 @@ class _Bake:
         if self.layout.margin <= 0 or all(channel.normal for channel in self.channels):
             return None
         length = np.linalg.norm(self.from_texels, axis=1).max(axis=1)
-        return Joiner(self.target, self.uvs, self.layout.size, self.layout.tiles, self.carrier, length)
+        tiles = self.layout.tiles
+        return Joiner(self.target, self.uvs, self.layout.size, tiles, self.repeat, self.carrier, length)
 
     def join(self, joiner: Joiner, tiles: Mapping[int, Baked]) -> None:
         """Let what is still a step across seams within some tiles, and none on the source, vanish."""
         kept = [number for number, channel in enumerate(self.channels) if not channel.normal]
+        groups = [self.source.materials, *(sampler.island for sampler in self.samplers.values())]
         ends = np.cumsum([0, *(channel.width for channel in self.channels)]).tolist()
         joiner.join(
             {
@@ -350,6 +357,7 @@ class _Bake:
             self._borders,
             self._values,
             [slice(ends[k], ends[k + 1]) for k in kept],
+            np.unique(np.stack(groups), axis=1, return_inverse=True)[1].reshape(-1),
         )
 
     def _borders(self, spacing: float) -> Borders:
