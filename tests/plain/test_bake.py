@@ -16,9 +16,10 @@ from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
 from meshkin.transfer.carrier import Carrier
-from meshkin.transfer.islands import opposite
-from meshkin.transfer.pixels import quantised
+from meshkin.transfer.islands import opposite, places, uv_corners
+from meshkin.transfer.pixels import quantised, real
 from meshkin.transfer.sampling import sample
+from meshkin.transfer.seams import cuts, following, spaced
 from meshkin.transfer.smoothing import smoothed
 from meshkin.transfer.tangents import tangents
 from meshkin.transfer.texels import dilate, texel_map
@@ -398,16 +399,92 @@ def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
     assert np.quantile(steps[seam], 0.98) < 2 / 255
 
 
-@pytest.mark.parametrize("size", [300, 640])
-def test_no_step_where_seams_cross(ball: Snapshot, size: int) -> None:
-    """A faint picture in strips that run across the target's: no step, not even where islands of the source meet."""
+def all_steps(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> Array:
+    """The steps all along each edge that a layout cuts, eight to a texel, as a renderer shows them.
+
+    Pictures by tile, (S, S, C) float; their borders go on outside.
+    """
+    assert target.uvs is not None
+    size = next(iter(tiles.values())).shape[0]
+    place = places(target.vertices)
+    sides = np.stack(cuts(place[target.faces], uv_corners(place, target.faces, target.uvs)))
+    uvs = target.uvs.astype(float).reshape(-1, 2)
+    start, end = uvs[[sides[0], following(sides[1])]], uvs[[following(sides[0]), sides[1]]]
+    count = np.maximum(np.ceil(8 * size * np.linalg.norm(end - start, axis=2).max(axis=0)), 1).astype(int)
+    edge, along = spaced(count)
+    shown = []
+    for side in (0, 1):
+        spots = start[side, edge] + along[:, None] * (end - start)[side, edge]
+        tile = np.floor(target.uvs.mean(axis=1)).astype(int)[sides[side, edge] // 3]
+        look = np.zeros((len(spots), next(iter(tiles.values())).shape[2]), np.float32)
+        for corner, picture in tiles.items():
+            here = (tile == corner).all(axis=1)
+            wide = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
+            look[here] = sample(wide, ((spots[here] - corner) * size + 1) / (size + 2))
+        shown.append(look)
+    return np.abs(shown[0] - shown[1]).max(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("coarse", "size", "depth"), [(True, 128, 8), (True, 400, 8), (False, 300, 16), (False, 400, 8), (False, 640, 32)]
+)
+def test_no_step_where_seams_cross(ball: Snapshot, coarse: bool, size: int, depth: int) -> None:
+    """A picture of full contrast in strips that run across the target's: no step, not even where islands of the
+    source meet."""
+    if coarse:
+        ball = shapes.bumpy(shapes.sphere(16, 8))
+        ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
     source, _ = strips(ball, 0)
     target, _ = strips(ball, 1)
-    picture = quantised(painted(source, size) * np.float32(0.5) + np.float32(0.2), 8)
-    match = known_map(source, target)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(size, 8), match)
-    steps = seam_steps(target, baked.pictures[0] / np.float32(255))
-    assert steps.max() < 1.5 / 255
+    picture = quantised(painted(source, size), depth)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, depth)], source, target, Layout(size, 8))
+    shown = real(baked.pictures[0])
+    assert all_steps(target, {(0, 0): shown}).max() < 2 / 255
+    covered = texel_map(target.uvs, size).covered
+    assert psnr(shown[covered], solid(places_of(target, texel_map(target.uvs, size)))) > (38 if size == 128 else 46)
+
+
+def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
+    """A layout whose strips lie in two tiles: their seams are joined as those within a tile."""
+    target, strip = strips(ball, 1)
+    assert target.uvs is not None
+    apart = target.uvs + (strip % 2)[:, None, None] * np.array([1, 0])
+    target = replace(target, uvs=apart.astype(np.float32))
+    assert ball.uvs is not None
+    pictures = [Picture(quantised(painted(ball, 500), 8))]
+    layout = Layout(500, 8, ((0, 0), (1, 0)))
+    channels = [Channel({0: Source((0,))})]
+    found = list(bake(pictures, [ball.uvs], channels, ball, target, known_map(ball, target), layout))
+    assert [baked.tile for baked in found] == [(0, 0), (1, 0)]
+    tiles = {baked.tile: real(baked.pictures[0]) for baked in found}
+    assert all_steps(target, tiles).max() < 2 / 255
+
+
+def test_a_border_of_the_source_is_no_step_to_take_away(ball: Snapshot) -> None:
+    """Where the source's two sides differ, along the very seam of the target: they stay as they are."""
+    assert ball.uvs is not None
+    picture = np.zeros((256, 256, 1), np.uint8)
+    picture[:, 128:] = 200
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, ball, Layout(256, 8))
+    covered = texel_map(ball.uvs, 256).covered
+    assert (
+        np.abs(baked.pictures[0].astype(int) - picture)[covered] > 2
+    ).mean() < 0.01  # which side a seam's own are on
+
+
+def test_sharp_edges_are_kept_apart() -> None:
+    """A cube in other layouts: each side of it shows its own picture, up to its edges."""
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+    quads = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]])
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    cube = shapes.snapshot(corners, faces, split(12, 0.3))
+    target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
+    picture = quantised(painted(cube, 512), 8)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))})], cube, target, Layout(512, 8))
+    texels = texel_map(target.uvs, 512)
+    truth = solid(places_of(target, texels))
+    assert np.abs(baked.pictures[0][texels.covered] / 255 - truth).max() < 0.05
+    assert all_steps(target, {(0, 0): real(baked.pictures[0])}).max() < 2 / 255
 
 
 def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:

@@ -130,7 +130,8 @@ class Carrier:
     Between three corners the map is taken to be straight: the corners' points on the source are interpolated, and the
     result brought back to the surface by walking there from the nearest corner's triangle, over edges only, so that it
     cannot get to the other side of a thin part. Where that leads nowhere, the nearest point that faces the same way is
-    taken, and also where it is nearer than a place beside a sharp edge that the walk did not get over. A triangle torn apart by the map is not drawn through the body: all of it goes where its most confident
+    taken, and also where it is nearer than a place beside a sharp edge that the walk did not get over. A triangle torn
+    apart by the map is not drawn through the body: all of it goes where its most confident
     corner goes.
 
     Attributes:
@@ -225,7 +226,8 @@ class Carrier:
     def _search(
         self, points: Singles, barycentric: NDArray[np.floating], corners: NDArray[np.integer]
     ) -> tuple[Integers, Singles, Floats]:
-        """The nearest point of the surface, and how far away it is; where it faces away, that of the triangles that the corners map into."""
+        """The nearest point of the surface, and how far away it is; where it faces away, that of the triangles that the
+        corners map into."""
         exact = points.astype(np.float64)
         _, found, _ = igl.point_mesh_squared_distance(exact, self.vertices, self._solid_faces)
         there = self._solid[found]

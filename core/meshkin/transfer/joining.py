@@ -17,19 +17,23 @@ from .pixels import quantised, real
 from .seams import TOLERANCE, Seams, cuts, join, on_edges, seams, spaced, unmixed
 from .texels import TexelMap
 
+BESIDE = 0.25
+"""How strongly a texel of the margin keeps its value, against one that is covered."""
+STRAY = 0.02
+"""And one that shows no island, or another one than it is seen with."""
 PASSES = 24
 """Most solutions, each of the steps that the one before has left, or made beside those that it took away."""
 SHARED = 0.1
 """The largest step that is taken away where texels are shared with another island, which may be of another colour."""
 FEW = 3
 """Solutions that take part of them away: more would wear the other island's colours down."""
-VISIBLE = 2 / 255
-"""A step of the source's own that is larger than this, and than what its colours change by beside it, is kept,"""
 FAINT = 6 / 255
-"""but not between texels that are no farther apart than this."""
-NEAR = 2.5
-"""In texels of the target: the source's seams within this distance show at a spot; within twice of that, where texels
-come from several of its islands."""
+"""A step of the source's own is kept where it is larger than this and what its colours change by beside it."""
+SLOPES = 3
+"""In such changes: how far texels about one place may be apart."""
+NEAR, FAR = 0.25, 5.0
+"""In texels of the target: the source's borders within this distance show at a spot; where texels come from several of
+the source's islands, those within the second one."""
 AROUND = 8
 """How many places along the source's seams are looked at for each spot."""
 
@@ -119,6 +123,9 @@ class Joiner:
         self.island = components(opposite(uv_corners(places(target.vertices), target.faces, uvs)))
         self.shows = np.full(len(self.used), -1, np.int32)
         self.origin = np.full(len(self.used), -1, np.int32)
+        self.hold = np.ones(len(self.used), np.float32)
+        self.shown_by = np.zeros(len(self.used), np.int64)
+        self.shown_by[self.found.texels] = self.found.faces[..., None]
 
     @property
     def apart(self) -> bool:
@@ -141,8 +148,11 @@ class Joiner:
         at = np.minimum(np.searchsorted(border, used), max(len(border) - 1, 0))
         shown = np.where(border[at] == used, nearest[at], used) if len(border) else used
         at = np.minimum(np.searchsorted(kin.texel, shown), max(len(kin.texel) - 1, 0))
+        own = np.zeros(len(used), bool)
         if len(kin.texel):
-            self.origin[part] = np.where(kin.texel[at] == shown, kin.face[at], -1)
+            own = (kin.texel[at] == shown) & (self.island[kin.target_face[at]] == self.island[self.shown_by[part]])
+            self.origin[part] = np.where(own, kin.face[at], -1)
+        self.hold[part] = np.where(self.shows[part] >= 0, 1, np.where(own, BESIDE, STRAY))
 
     def join(
         self,
@@ -163,7 +173,7 @@ class Joiner:
             columns: which of them are each picture's.
             label: (F,), the island and material of each triangle of the source.
         """
-        here, free = np.zeros((2, len(self.used)), bool)
+        here, free = np.zeros(len(self.used), bool), np.zeros(len(self.used), bool)
         for tile, share in filled.items():
             here[self._part(tile)] = True
             free[self._part(tile)] = share[self._texels(tile)] == 255
@@ -173,37 +183,57 @@ class Joiner:
         found = self.found.chosen(spots)
         lone = self._alone(found) & ~self.torn[spots]
         asked = free[found.texels].all(axis=(0, 2))
-        good = np.repeat(asked[:, None], len(columns), axis=1)
-        spacing = float(np.median(self.texel[spots]))
+        room = np.full((len(spots), len(columns)), np.inf, np.float32)
+        spacing = NEAR * float(np.median(self.texel[spots]))
         one = self._of_one(label)
         ask = _Question(self, source(spacing), values, columns, one)
         for number in range(len(columns)):
             flat = np.zeros((len(self.used), columns[number].stop - columns[number].start), np.float32)
             for tile, layers in pictures.items():
                 flat[self._part(tile)] = real(layers[number][self._texels(tile)])
-            touched = np.zeros(len(flat), bool)
+            touched = self._reclaim(flat, found.chosen(np.flatnonzero(lone)))
             limited = next(iter(pictures.values()))[number].dtype != np.float32
             for turn in range(PASSES):
                 steps = np.abs(found.steps(flat)).max(axis=1)
                 rows = np.flatnonzero((steps > TOLERANCE) & (lone | ((steps <= SHARED) & (turn < FEW))))
                 new = rows[~asked[rows]]
-                good[new], asked[new] = ask.goes_on(spots[new]), True
-                rows = rows[good[rows, number] | found.chosen(rows).plain(flat, FAINT)]
+                room[new], asked[new] = ask.room(spots[new]), True
+                rows = rows[found.chosen(rows).spread(flat) <= room[rows, number]]
                 if not len(rows):
                     break
-                touched[join(flat, found, rows, self.shows >= 0, limited, turn)] = True
+                touched[join(flat, found, rows, self.hold, limited, turn)] = True
             for tile, layers in pictures.items():
                 rows = np.flatnonzero(touched[self._part(tile)])
                 picture = layers[number]
                 picture[self._texels(tile)[rows]] = quantised(flat[self._part(tile)][rows], 8 * picture.itemsize)
+
+    def _reclaim(self, flat: Singles, found: Seams) -> Flags:
+        """Give texels that show no island, or a strange one, what is beside them at the spots; which texels those are.
+
+        Args:
+            flat: float32 (P, C), changed.
+            found: spots that share no texel with another island.
+        """
+        stray = (self.hold == np.float32(STRAY))[found.texels]
+        count = (~stray).sum(axis=2)
+        mean = np.einsum("snk,snkc->snc", (~stray).astype(np.float32), flat[found.texels])
+        mean /= np.maximum(count, 1)[..., None]
+        side, spot, corner = np.nonzero(stray & (count > 0)[..., None])
+        texel = found.texels[side, spot, corner]
+        changed = np.zeros(len(flat), bool)
+        changed[texel] = True
+        flat[changed] = 0
+        np.add.at(flat, texel, mean[side, spot])
+        flat[changed] /= np.bincount(texel, minlength=len(flat))[changed, None]
+        return changed
 
     def _of_one(self, label: NDArray[np.integer]) -> Flags:
         """At which spots all texels come from one island and material of the source."""
         shows = np.where(self.origin >= 0, label[self.origin], -1)[self.found.texels]
         high = shows.max(axis=(0, 2))
         low = np.where(shows >= 0, shows, high[None, :, None]).min(axis=(0, 2))
-        low, high = (np.broadcast_to(each[None, :, None], shows.shape) for each in (low, high))
-        return unmixed(self.found.texels, low, high, len(self.used))
+        labels = [np.broadcast_to(each[None, :, None], shows.shape) for each in (low, high)]
+        return unmixed(self.found.texels, labels[0], labels[1], len(self.used))
 
     def _alone(self, found: Seams) -> Flags:
         """At which spots no other island shows, or is shown by, any of their texels."""
@@ -224,30 +254,27 @@ class Joiner:
 class _Question:
     """Whether the source's pictures go on at spots of the target's seams."""
 
-    def __init__(
-        self, joiner: Joiner, source: Borders, values: Values, columns: Sequence[slice], one: Flags
-    ) -> None:
+    def __init__(self, joiner: Joiner, source: Borders, values: Values, columns: Sequence[slice], one: Flags) -> None:
         self.joiner, self.source, self.values, self.columns, self.one = joiner, source, values, columns, one
         self.tree = cKDTree(source.points) if len(source.points) else None
 
-    def goes_on(self, spots: Integers) -> Flags:
-        """Where no border of the source that shows at a spot is a step, bool (K, pictures).
+    def room(self, spots: Integers) -> Singles:
+        """How far a spot's texels may be apart for them to be one picture, float32 (K, pictures).
 
-        Where texels come from several islands, but no border is near, nothing is known: there they do not.
-
-        A step is what differs more from one side to the other than beside the border on the same side.
+        No limit where they come from one island; a limit by what the colours change by beside the source's border
+        where they come from several, and what differs from one side of the border to the other does not exceed that;
+        :data:`FAINT` where it does, or where no border is near.
         """
-        result = np.ones((len(spots), len(self.columns)), bool)
-        result[~self.one[spots]] = False
+        result = np.full((len(spots), len(self.columns)), FAINT, np.float32)
+        result[self.one[spots]] = np.inf
         if self.tree is None or not len(spots):
             return result
         count = min(AROUND, len(self.source.points))
         away, near = self.tree.query(self.joiner.points[spots], k=count)
-        reach = np.where(self.one[spots], NEAR, 2 * NEAR) * self.joiner.texel[spots]
+        reach = np.where(self.one[spots], NEAR, FAR) * self.joiner.texel[spots]
         row, column = np.nonzero(away.reshape(-1, count) <= reach[:, None])
         if not len(row):
             return result
-        result[row] = True
         there, first, inverse = np.unique(near.reshape(-1, count)[row, column], return_index=True, return_inverse=True)
         spot = spots[row[first]]
         face, weights = self.joiner.found.faces[0, spot], self.joiner.found.barycentric[0, spot]
@@ -259,6 +286,12 @@ class _Question:
         step = np.abs(one - other)
         slope = np.abs(one - one_beside) + np.abs(other - other_beside)
         for number, part in enumerate(self.columns):
-            smooth = step[:, part].max(axis=1) <= VISIBLE + slope[:, part].max(axis=1)
-            result[row[~smooth[inverse]], number] = False
+            change = slope[:, part].max(axis=1)
+            broken = np.zeros(len(spots), bool)
+            broken[row[(step[:, part].max(axis=1) > FAINT + change)[inverse]]] = True
+            most = np.zeros(len(spots), np.float32)
+            np.maximum.at(most, row, change[inverse])
+            several = ~self.one[spots]
+            result[several, number] = FAINT + SLOPES * most[several]
+            result[broken, number] = FAINT
         return result

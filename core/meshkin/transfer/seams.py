@@ -19,7 +19,7 @@ CLOSE = 0.02
 TOLERANCE = 0.9 / 255
 """A step smaller than this is not seen."""
 HOLD = 0.02
-"""How strongly a covered texel keeps its value, against one spot's wish to have no step; others a quarter of that."""
+"""How strongly texels keep their values, against one spot's wish to have no step."""
 YIELD = 0.6
 """How much of that is left from one solution to the next."""
 MOST = 0.1
@@ -57,10 +57,10 @@ class Seams:
         )
         return np.asarray(one - other)
 
-    def plain(self, flat: Singles, most: float) -> NDArray[np.bool_]:
-        """Where all eight texels are no farther apart than ``most`` in each channel, bool (N,)."""
+    def spread(self, flat: Singles) -> Singles:
+        """How far all eight texels are apart, in the channel where that is most, float32 (N,)."""
         shown = flat[self.texels]
-        return np.asarray((shown.max(axis=(0, 2)) - shown.min(axis=(0, 2)) <= most).all(axis=1))
+        return np.asarray((shown.max(axis=(0, 2)) - shown.min(axis=(0, 2))).max(axis=1))
 
     def chosen(self, rows: NDArray[Any]) -> Seams:
         """Some of the spots."""
@@ -123,9 +123,7 @@ def unmixed(texels: Integers, low: NDArray[np.integer], high: NDArray[np.integer
     return np.asarray((lowest[texels] == highest[texels]).all(axis=(0, 2)))
 
 
-def join(
-    flat: Singles, found: Seams, rows: Integers, covered: NDArray[np.bool_], limited: bool, turn: int = 0
-) -> Integers:
+def join(flat: Singles, found: Seams, rows: Integers, hold: Singles, limited: bool, turn: int = 0) -> Integers:
     """Change texels as little as it takes for the steps at some spots to vanish; which texels changed.
 
     Least squares over the texels that those spots show; other spots that show them keep the step that they have (as
@@ -135,7 +133,7 @@ def join(
         flat: float32 (P, C), changed.
         found: the seams, their texels rows of ``flat``.
         rows: int64 (K,), the spots whose steps shall vanish.
-        covered: bool (P,).
+        hold: (P,), how strongly each texel keeps its value, up to 1.
         limited: values stay within [0, 1].
         turn: how many solutions there have been before.
     """
@@ -150,11 +148,11 @@ def join(
     value = np.concatenate([part.weights[0], -part.weights[1]], axis=1)
     row = np.broadcast_to(np.arange(len(touching))[:, None], column.shape)
     free = column >= 0
-    freedom = 1 / np.sqrt(HOLD * YIELD**turn * np.where(covered[changed], 1, 0.25))
+    freedom = 1 / np.sqrt(HOLD * YIELD**turn * hold[changed])
     shape = (len(touching), len(changed))
     mixing = coo_array((value[free] * freedom[column[free]], (row[free], column[free])), shape=shape).tocsr()
     missing = np.where(wanted[touching, None], -part.steps(flat), 0).astype(np.float64)
-    most = np.where(covered[changed], MOST, np.inf)
+    most = np.where(hold[changed] < 1, np.inf, MOST)
 
     def solution(matrix: csr_array, wish: Floats) -> Floats:
         change = freedom * lsmr(matrix, wish, damp=1, atol=1e-3, btol=1e-3, maxiter=ROUNDS)[0]

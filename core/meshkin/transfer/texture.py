@@ -256,7 +256,7 @@ class _Bake:
         pool = ThreadPoolExecutor(1)  # beside what has its own threads
         laying = pool.submit(self._lay_out)
         if tile not in memory:
-            texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, self.repeat)
+            texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, self.layout.tiles is None)
             memory[tile] = texels, self.carrier.texels(texels, report)
         texels, kin = memory[tile]
         weights = texels.barycentric.reshape(-1, 3)
@@ -362,10 +362,11 @@ class _Bake:
 
     def _borders(self, spacing: float) -> Borders:
         """The source's, and how far beside them its pictures can change."""
-        depth = np.full(len(self.source.faces), spacing, np.float32)
+        texel = float(np.median(np.linalg.norm(self.from_texels, axis=1).max(axis=1)))
+        depth = np.full(len(self.source.faces), texel, np.float32)
         for number, shape, *_ in self.samplers:
             rise = np.linalg.norm(self.to_uvs[number], axis=(1, 2)) * max(shape)
-            depth = np.maximum(depth, spacing + 1.5 / np.maximum(rise, 1e-12))
+            depth = np.maximum(depth, texel + 1.5 / np.maximum(rise, 1e-12))
         return borders(self.source, self.layouts, spacing, depth)
 
     def _across(self, texel: Any, face: Any, weights: Any) -> tuple[Any, Any, Any]:
