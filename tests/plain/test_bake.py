@@ -467,9 +467,9 @@ def test_a_border_of_the_source_is_no_step_to_take_away(ball: Snapshot) -> None:
     picture[:, 128:] = 200
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, ball, Layout(256, 8))
     covered = texel_map(ball.uvs, 256).covered
-    assert (
-        np.abs(baked.pictures[0].astype(int) - picture)[covered] > 2
-    ).mean() < 0.01  # which side a seam's own are on
+    covered[:30] = covered[-30:] = False  # all the ball's seams meet at the poles
+    changed = np.abs(baked.pictures[0].astype(int) - picture)[covered] > 2
+    assert changed.mean() < 0.006  # one texel in a row lies on the seam itself
 
 
 def test_sharp_edges_are_kept_apart() -> None:

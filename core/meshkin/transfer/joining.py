@@ -182,7 +182,7 @@ class Joiner:
             return
         found = self.found.chosen(spots)
         lone = self._alone(found) & ~self.torn[spots]
-        asked = free[found.texels].all(axis=(0, 2))
+        asked: Flags = np.asarray(free[found.texels].all(axis=(0, 2)))
         room = np.full((len(spots), len(columns)), np.inf, np.float32)
         spacing = NEAR * float(np.median(self.texel[spots]))
         one = self._of_one(label)
