@@ -138,9 +138,59 @@ def test_a_limb_whose_sides_are_exchanged_is_mended(limbs: tuple[int, int], monk
 
     monkeypatch.setattr(align, "find_mirrors", spoilt)
     assert wrong() < 0.05
-    monkeypatch.setattr(align, "_torn_off", lambda one, two, mirror, found: np.ones(len(two.points)))
-    monkeypatch.setattr(align, "_turned_over", align._torn_off)
+    monkeypatch.setattr(align, "_mended", lambda one, two, found, *others: found)
     assert wrong() > 0.5
+
+
+def test_the_opposite_point_lies_straight_across() -> None:
+    ball = shapes.sphere(48, 24)
+    one, _ = spectral.shape(ball.vertices * (1.0, 2.0, 0.5), ball.faces)
+    points = mirror.rough_of(one).points
+    flat = np.abs(mirror.rough_of(one).normals[:, 2]) > 0.9
+    across = points[spectral.opposite(mirror.rough_of(one))] * (1, 1, -1)
+    assert flat.sum() > 100
+    thickness = np.ptp(points[:, 2])
+    assert np.linalg.norm(across - points, axis=1)[flat].max() < thickness / 2
+
+
+def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the trunk of someone who sits with drawn-up knees."""
+    source, here, _ = beast(64, 0.0, 0.05)
+    target, there, _ = beast(52, 0.2, 0.05)
+
+    def on_trunk(places: Floats) -> NDArray[np.bool_]:
+        axes = np.array(LIMBS) / np.linalg.norm(LIMBS, axis=1, keepdims=True)
+        return np.asarray((places @ axes.T).max(axis=1) < 0.9)
+
+    def described(places: Floats) -> NDArray[np.float32]:
+        told = np.column_stack((np.abs(places[:, 0]), places[:, 1], places[:, 2] * ~on_trunk(places)))
+        return shapes.smooth_features(told)
+
+    fold = align._folded
+
+    def spoilt(one: spectral.Shape, two: spectral.Shape, *others: object) -> spectral.Maps:
+        maps = fold(one, two, *others)
+        ends = mirror.rough_of(one), mirror.rough_of(two)
+        trunks = [
+            on_trunk(places[shape.place][end.place])
+            for places, shape, end in zip((here, there), (one, two), ends, strict=True)
+        ]
+        turned = [spectral.opposite(end) for end in ends]
+        return (
+            np.where(trunks[1], turned[0][maps[0]], maps[0]),
+            np.where(trunks[0], turned[1][maps[1]], maps[1]),
+        )
+
+    def wrong() -> float:
+        rows = described(here), described(there)
+        found = match(source, target, *rows, *(np.ones(len(part), np.float32) for part in rows))
+        error = np.linalg.norm(here[found.to_source.vertex] - there, axis=1)
+        return float((error[on_trunk(there)] > 0.5).mean())
+
+    monkeypatch.setattr(align, "_folded", spoilt)
+    assert wrong() < 0.02
+    monkeypatch.setattr(align, "_mended", lambda one, two, found, *others: found)
+    assert wrong() > 0.2
 
 
 def error_to(found: Match, there: Floats, here: Floats) -> Floats:

@@ -2,15 +2,15 @@
 
 Features alone leave left and right open and are noisy. So the shapes are matched without regard to the side first
 (through functions that are the same on both), then each side is given the one of the other's that keeps triangles the
-right way round. Of the mirror maps that the shapes may have those are taken whose result tears the surface least, and
-what a tear cuts off is tried on the other side. Last all is refined together. Point pairs that the user gives take part
-as further features.
+right way round. Of the mirror maps that the shapes may have those are taken whose result tears the surface least. What
+is still turned over, or cut off by a tear, is tried elsewhere: on the other side, or straight across the body. Last all
+is refined together. Point pairs that the user gives take part as further features.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +33,7 @@ from .spectral import (
     matching_counts,
     matrix_maps,
     nearest_rows,
+    opposite,
     orientation,
     orientations,
     refine,
@@ -59,6 +60,10 @@ LEAST_PART = 0.01
 """Share of the points that such a part must have."""
 TRIED = 4
 """Pairs of mirror maps that are tried."""
+MENDED = 2
+"""The best of those, which are mended."""
+ROUNDS = 3
+"""Parts that are mended at most."""
 CLEAR = 0.25
 """By how much more triangles the chosen sides must keep the right way round for the choice to be clear."""
 
@@ -123,16 +128,21 @@ def align(
     several = has_several(one), has_several(two)
     mirrors = ([], []) if any(several) else find_mirrors(one, two, tick)
     one, two = (weighted(end, weight) for end in (one, two))
-    found = None
+    starts = []
     choices = sorted(itertools.product(*map(range, map(len, mirrors))), key=sum)
-    for choice in choices[:TRIED]:
-        both = mirrors[0][choice[0]], mirrors[1][choice[1]]
-        tried = _with_sides(one, two, both, hints, ends, flip, tick)
-        if found is None or tried.faults < found.faults:
-            found = tried
-    if found is None:
+    for here, there in choices[:TRIED]:
+        both = mirrors[0][here], mirrors[1][there]
+        lift = _lift(one, two, both, hints, tick)
+        starts.append((sorted((lift(both[1].side), lift(-both[1].side)), key=_faults), lift, both))
+    mended = []
+    for lifted, lift, both in sorted(starts, key=lambda start: start[0][0].faults)[:MENDED]:
+        mended.append((_mended(one, two, lifted, lift, both[1], hints, tick), both[0]))
+    if mended:
+        found, mirror = min(mended, key=lambda end: end[0].faults)
+        found = _chosen(found, _mirrored(one, two, found, mirror, hints, tick), ends, flip)
+    else:
         sides = np.zeros((len(one.points), 1)), np.zeros((len(two.points), 1))
-        found = _refined(one, two, _beside(one, two, hints, sides), None, sides, tick)
+        found = _refined(one, two, hints, None, sides, tick)
     maps, sides = found.maps, found.sides
     counts = matching_counts((one.energies, two.energies), min(len(one.energies), len(two.energies)))
     functions = one.functions[:, : counts[0]], two.functions[:, : counts[1]]
@@ -169,73 +179,116 @@ class _Found:
 
     @property
     def faults(self) -> float:
-        """What the best of several maps has least of, either choice of sides granted."""
-        return self.torn / max(self.kept, self.mirrored or 0, 1e-6)
+        """What the best of several maps has least of."""
+        return self.torn / max(self.kept, 1e-6)
 
 
-def _with_sides(
-    one: Shape,
-    two: Shape,
-    mirrors: tuple[Mirror, Mirror],
-    hints: Both,
-    ends: tuple[Indices, Indices],
-    flip: bool,
-    tick: Callable[[], None],
-) -> _Found:
-    """Maps with left and right told apart by both shapes' mirror maps."""
+Lift = Callable[[Floats], _Found]
+"""Maps by the side of each of the target's points, (Q,)."""
+
+
+def _faults(found: _Found) -> float:
+    return found.faults
+
+
+def _lift(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], hints: Both, tick: Callable[[], None]) -> Lift:
+    """What makes maps that tell left from right, by both shapes' mirror maps, of one map that does not."""
     none = np.zeros((len(one.points), 0)), np.zeros((len(two.points), 0))
     alike = _rows(one, two, _beside(one, two, hints, none))
     halves = tuple((part + part[mirror.twin]) / 2 for part, mirror in zip(alike, mirrors, strict=True))
     folded = _folded(one, two, mirrors, (halves[0], halves[1]), tick)
 
-    def lift(of_target: Floats) -> _Found:
-        sides = mirrors[0].side[:, None] * SIDE_WEIGHT, of_target[:, None] * SIDE_WEIGHT
+    def lift(side: Floats) -> _Found:
+        sides = mirrors[0].side[:, None] * SIDE_WEIGHT, side[:, None] * SIDE_WEIGHT
         here = _rows(one, two, sides)
-        lifted = _lifted(folded[0], mirrors[0], here[0], here[1]), _lifted(folded[1], mirrors[1], here[1], here[0])
-        return _refined(one, two, _beside(one, two, hints, sides), lifted, sides, tick)
+        maps = _lifted(folded[0], mirrors[0], here[0], here[1]), _lifted(folded[1], mirrors[1], here[1], here[0])
+        return _refined(one, two, hints, maps, sides, tick)
 
-    side = mirrors[1].side
-    found = lift(side), lift(-side)
-    for parts_of in (_turned_over, _torn_off, _torn_off):
-        parts = parts_of(one, two, mirrors[1], found)
-        if min((parts > 0).mean(), (parts < 0).mean()) > LEAST_PART:
-            mended = lift(side * parts), lift(-side * parts)
-            if min(end.faults for end in mended) < min(end.faults for end in found):
-                found, side = mended, side * parts
-    agreements = [float((end.sides[0][ends[0]] * end.sides[1][ends[1]]).sum()) for end in found]
-    said = abs(agreements[0]) > SIDE_WEIGHT**2 / 2  # the user's point pairs tell the sides
-    right = (agreements[0] > 0) if said else (found[0].kept >= found[1].kept)
-    chosen, other = found if right != flip else found[::-1]
+    return lift
+
+
+def _mended(
+    one: Shape,
+    two: Shape,
+    starts: Sequence[_Found],
+    lift: Lift,
+    mirror: Mirror,
+    hints: Both,
+    tick: Callable[[], None],
+) -> _Found:
+    """The best of some maps with parts of the target taken to the other side, or across the body, as long as that
+    leaves fewer faults. What is turned over is a candidate for both, what is torn off for the first. The other maps
+    may become the best if they are taken across the body wholly."""
+    found, *others = starts
+    for _ in range(ROUNDS):
+        side = found.sides[1][:, 0] / SIDE_WEIGHT
+        ends, others = [found, *others], []
+        tries = [_refined(one, two, hints, _across(one, two, end.maps), end.sides, tick) for end in ends]
+        for part in (_turned_over(one, two, mirror, found), _torn_off(one, two, found)):
+            if part.mean() > LEAST_PART:
+                tries.append(lift(np.where(part, -side, side)))
+        best = min(tries, key=_faults)
+        if best.faults >= found.faults:
+            break
+        found = best
+    return found
+
+
+def _mirrored(one: Shape, two: Shape, found: _Found, mirror: Mirror, hints: Both, tick: Callable[[], None]) -> _Found:
+    """The maps with the sides the other way round; ``mirror`` is the source's."""
+    to_source, to_target = found.maps
+    maps = mirror.twin[to_source], to_target[mirror.twin]
+    return _refined(one, two, hints, maps, (found.sides[0], -found.sides[1]), tick)
+
+
+def _chosen(found: _Found, other: _Found, ends: tuple[Indices, Indices], flip: bool) -> _Found:
+    """Which of two choices of sides is right: that on which the user's point pairs (``ends``) are, or else that keeps
+    more triangles the right way round; with ``flip`` the other."""
+    agreement = float((found.sides[0][ends[0]] * found.sides[1][ends[1]]).sum())
+    said = abs(agreement) > SIDE_WEIGHT**2 / 2
+    right = (agreement > 0) if said else (found.kept >= other.kept)
+    chosen, other = (found, other) if right != flip else (other, found)
     return replace(chosen, mirrored=other.kept)
 
 
-def _local(one: Shape, two: Shape, to_source: Indices) -> Floats:
-    """How far triangles around each point of the target's rough mesh keep their orientation, (R,), summed."""
-    rough = rough_of(two)
-    signs = orientations(rough, rough_of(one), to_source)
-    total = np.bincount(np.ravel(rough.faces), weights=np.repeat(signs, 3), minlength=len(rough.points))
+def _kept(domain: Shape, surface_of: Shape, to_surface: Indices) -> Floats:
+    """How far triangles around each point keep their orientation under a map (P,), summed: (P,)."""
+    signs = orientations(domain, surface_of, to_surface)
+    total = np.bincount(np.ravel(domain.faces), weights=np.repeat(signs, 3), minlength=len(domain.points))
     return np.asarray(total, np.float64)
 
 
-def _turned_over(one: Shape, two: Shape, mirror: Mirror, found: tuple[_Found, _Found]) -> Floats:
-    """-1 (P,) where the other choice of sides keeps more triangles the right way round: one shape's sides may be
-    exchanged there."""
+def _turned_over(one: Shape, two: Shape, mirror: Mirror, found: _Found) -> NDArray[np.bool_]:
+    """Where the map turns the target over, as a whole with its mirror twin: (Q,)."""
     rough = rough_of(two)
-    better = _local(one, two, found[0].maps[0]) - _local(one, two, found[1].maps[0])
     functions = mirror.symmetric[:, :PARTS]
-    return np.sign(functions @ fit(functions[rough.place], rough.mass, better))
+    kept = _kept(rough, rough_of(one), found.maps[0])
+    return np.asarray(functions @ fit(functions[rough.place], rough.mass, kept) < 0)
 
 
-def _torn_off(one: Shape, two: Shape, mirror: Mirror, found: tuple[_Found, _Found]) -> Floats:
-    """-1 (P,) on what tears separate from the largest part: it may have gone to the wrong side."""
-    rough, surface_of = rough_of(two), rough_of(one)
+def _torn_off(one: Shape, two: Shape, found: _Found) -> NDArray[np.bool_]:
+    """What tears separate from the largest part of the target, (Q,)."""
+    rough = rough_of(two)
     links = np.concatenate((surface.edges(rough.faces), surface.bridges(rough.points, rough.faces)))
-    whole = links[~torn(surface_of, min(found, key=lambda end: end.faults).maps[0], links)]
+    whole = links[~torn(rough_of(one), found.maps[0], links)]
     graph = sparse.coo_array((np.ones(len(whole)), tuple(whole.T)), shape=(len(rough.points),) * 2)
     part = csgraph.connected_components(graph, directed=False)[1]
     largest = np.bincount(part, weights=rough.mass).argmax()
     there = cKDTree(rough.points).query(two.points)[1]
-    return np.where(part == largest, 1.0, -1.0)[there]
+    return np.asarray((part != largest)[there])
+
+
+def _across(one: Shape, two: Shape, maps: Maps) -> Maps:
+    """The maps with the answers of what is turned over taken straight through the body: a trunk's front and back may
+    be exchanged, which maps that do not care for sides cannot tell by orientation."""
+
+    def mended(domain: Shape, surface_of: Shape, to_surface: Indices) -> Indices:
+        functions = domain.functions[:, :PARTS]
+        kept = functions @ fit(functions, domain.mass, _kept(domain, surface_of, to_surface))
+        return np.where(kept < 0, opposite(surface_of)[to_surface], to_surface)
+
+    ends = rough_of(one), rough_of(two)
+    return mended(ends[1], ends[0], maps[0]), mended(ends[0], ends[1], maps[1])
 
 
 def _folded(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], extra: Both, tick: Callable[[], None]) -> Maps:
@@ -246,10 +299,10 @@ def _folded(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], extra: Both,
     return refine(rough_of(one), rough_of(two), functions, energies, extra, maps, FIRST, tick)[0]
 
 
-def _refined(one: Shape, two: Shape, beside: Both, maps: Maps | None, sides: Both, tick: Callable[[], None]) -> _Found:
-    """Maps refined on the rough meshes, from what is compared ``beside`` functions where there are none yet."""
+def _refined(one: Shape, two: Shape, hints: Both, maps: Maps | None, sides: Both, tick: Callable[[], None]) -> _Found:
+    """Maps refined on the rough meshes, from what is compared beside functions where there are none yet."""
     ends = rough_of(one), rough_of(two)
-    extra = _rows(one, two, beside)
+    extra = _rows(one, two, _beside(one, two, hints, sides))
     if maps is None:
         maps = nearest_rows(extra[0], extra[1]), nearest_rows(extra[1], extra[0])
     functions, energies = (ends[0].functions, ends[1].functions), (one.energies, two.energies)

@@ -38,6 +38,8 @@ TORN = 0.15
 """Of the mean square distance of any two points: neighbours that a map takes farther apart are torn."""
 DIFFERENT = 0.15
 """Root mean square logarithm of eigenvalue ratios at which shapes are no more alike than 1/e."""
+ASTRAY = 3.0
+"""How much more the way to the opposite point costs aside than through the body."""
 _BLOCK = 1 << 23
 
 
@@ -143,6 +145,20 @@ def orientations(domain: Shape, surface_of: Shape, to_surface: Indices) -> Float
     facing = np.cross(b - a, c - a)
     agreement = np.einsum("fd,fd->f", facing, surface_of.normals[corners].sum(axis=1))
     return np.sign(agreement) * (np.linalg.norm(facing, axis=1) > 1e-12)
+
+
+def opposite(one: Shape) -> Indices:
+    """Of each point the one on the other side of the body, straight through it, int64 (P,); itself if there is none.
+
+    Quadratic in the points: for rough meshes.
+    """
+    way = one.points[None] - one.points[:, None]
+    depth = -np.einsum("pqd,pd->pq", way, one.normals)
+    astray = np.sqrt(np.maximum(np.einsum("pqd,pqd->pq", way, way) - depth**2, 0))
+    facing = (depth > 1e-6) & (one.normals @ one.normals.T < -0.2)
+    cost = np.where(facing, depth + ASTRAY * astray, np.inf)
+    found = cost.argmin(axis=1)
+    return np.where(facing.any(axis=1), found, np.arange(len(one.points)))
 
 
 def orientation(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
