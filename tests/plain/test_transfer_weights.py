@@ -246,6 +246,8 @@ def test_what_is_worn() -> None:
     assert not is_worn(body, Figure(arms=80).body(60))
     taller = shapes.snapshot(body.vertices * (0.9, 1, 1.1), body.faces)
     assert not is_worn(body, taller)
+    astride, child = Figure(legs=0.15).body(), Figure(arms=10).body(60)
+    assert not is_worn(astride, shapes.snapshot(child.vertices * 0.35, child.faces))  # stands between the legs
     moved = figure.clothes(0.02)[0]
     moved.location[:] = (1, 0, 0)
     assert not is_worn(body, moved)

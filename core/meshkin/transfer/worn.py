@@ -31,6 +31,10 @@ SMALL = 0.75
 """Something whose diagonal is less than this share of the source's cannot be another character of its kind."""
 COVER = 0.9
 """What reaches this far in every direction, in extents of the source, is a whole suit or another character."""
+ACCESSORY = 0.2
+"""What is smaller than this (eyes, teeth), in diagonals of the source, need not face as the source does."""
+AGREE = 0.4
+"""Share of the vertices of what is larger at which it faces as the source does; a smaller animal beside it does not."""
 CREASE = np.cos(np.radians(50))
 """Across sharper edges a surface turns over (the rim of a thick cloth)."""
 SURE = 0.4
@@ -64,8 +68,9 @@ def is_worn(source: Snapshot, target: Snapshot) -> bool:
     """Whether the target lies on the source, where both stand in the world: a garment, hair, eyes, a suit.
 
     Nearly all of its vertices are within :data:`NEAR` outside or :data:`DEEP` inside the source; and it is smaller
-    than the source, or nowhere inside it; and where it reaches as far as the source in every direction, the source
-    sticks out nowhere. Another character in the same place fails one of these.
+    than the source, or nowhere inside it; unless it is small it faces as the source does beneath; and where it reaches
+    as far as the source in every direction, the source sticks out nowhere. Another character in the same place fails
+    one of these.
     """
     points, surface = _placed(source, target)
     whole = np.ptp(surface, axis=0)
@@ -73,8 +78,10 @@ def is_worn(source: Snapshot, target: Snapshot) -> bool:
     depth, distance = _depths(points, surface, source.faces)
     if np.mean(distance <= NEAR * box) < SHARE:
         return False
-    small = float(np.linalg.norm(np.ptp(points, axis=0))) < SMALL * box
-    if np.mean(depth <= (DEEP if small else SKIN) * box) < SHARE:
+    size = float(np.linalg.norm(np.ptp(points, axis=0)))
+    if np.mean(depth <= (DEEP if size < SMALL * box else SKIN) * box) < SHARE:
+        return False
+    if size >= ACCESSORY * box and np.mean(_nearest(source, target).confidence >= SURE) < AGREE:
         return False
     if (np.ptp(points, axis=0) < COVER * whole).any():
         return True
