@@ -24,7 +24,7 @@ def beast(
     """A body with five limbs, its left and right the same before it is bent sideways.
 
     Returns the shape, where each vertex lies on the unit sphere it was made from, and features that are the same on
-    both sides but for noise. With ``lopsided`` the features tell the sides.
+    both sides but for noise. With ``lopsided``, up to 1, the features tell the sides.
     """
     ball = shapes.sphere(columns, columns // 2)
     places = ball.vertices.astype(np.float64)
@@ -34,7 +34,8 @@ def beast(
         radius += length * np.exp((cosine - 1) / 0.04)
     x, y, z = (places * radius[:, None]).T
     turned = np.stack((x * np.cos(bend * y) - z * np.sin(bend * y), y, x * np.sin(bend * y) + z * np.cos(bend * y)), 1)
-    folded = np.column_stack((places[:, 0] if lopsided else np.abs(places[:, 0]), places[:, 1:]))
+    across = lopsided * places[:, 0] + (1 - lopsided) * np.abs(places[:, 0])
+    folded = np.column_stack((across, places[:, 1:]))
     features = shapes.smooth_features(folded)
     blurred = features + np.random.default_rng(columns).normal(0, noise, features.shape)
     return shapes.snapshot(turned, ball.faces), places, blurred.astype(np.float32)
@@ -112,6 +113,16 @@ def test_sides_are_kept_where_features_do_not_tell_them() -> None:
     assert plain > 0.2
     assert flips < 0.02
     assert error < 0.1
+
+
+def test_sides_that_orientation_leaves_open_are_told_by_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, there, one = beast(64, 0.0, 0.1, 0.15)
+    target, here, two = beast(52, 0.6, 0.1, 0.15)
+    monkeypatch.setattr(align, "orientation", lambda *shapes_and_map: 0.5)
+    found = match(source, target, one, two, np.ones(len(there)), np.ones(len(here)))
+    error = np.linalg.norm(there[found.to_source.vertex] - here, axis=1)
+    assert np.median(error) < 0.1
+    assert found.notes["ambiguous"]
 
 
 @pytest.mark.parametrize("limbs", [(1, 2), (3, 4)])
