@@ -250,6 +250,33 @@ def test_eyes_keep_bones_of_their_own() -> None:
     np.testing.assert_allclose(weights.armature_of(other).matrix_world @ eye.tail_local, (6.5, -1.9, 1.4), atol=0.3)
 
 
+def test_a_limb_that_is_a_mesh_of_its_own() -> None:
+    """It does not lie on the body, whose weights would bend it: it takes those of the source's limb."""
+    source, armature = rigged()
+
+    def limb(name: str, scale: float, shift: tuple[float, float, float]) -> bpy.types.Object:
+        location = np.multiply((-1.2, 1.6, 0.4), scale) + shift
+        bpy.ops.mesh.primitive_cylinder_add(radius=0.3 * scale, depth=2.4 * scale, location=location)
+        made = bpy.context.view_layer.objects.active
+        bpy.ops.object.transform_apply()
+        made.name = name
+        return made
+
+    own = limb("limb", 1, (0, 0, 0))
+    upper = [vertex.co.z > 0.4 for vertex in own.data.vertices]
+    weights.write(own, ["hand", "leg.R"], np.column_stack((upper, np.logical_not(upper))))
+    weights.bind(own, armature)
+    target, other = creature("giant", 2.0), limb("its limb", 2, (6, 0, 1))
+    target.location = (6, 0, 1)
+    bpy.context.view_layer.update()
+    options = workflow.Options(features="geometric", also=(other,))
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
+    assert "“its limb” takes its weights from the same part of “body”." in report.details
+    found = weights.read(other, snapshots.take(other), ["hand", "leg.R"])[1]
+    upper = [vertex.co.z > 1.8 for vertex in other.data.vertices]
+    np.testing.assert_array_equal(found, np.column_stack((upper, np.logical_not(upper))))
+
+
 def test_pole_angles_follow_the_bones() -> None:
     """An IK chain with a pole rests where it is modelled, before and after its bones are moved and rolled."""
     _, armature = rigged()

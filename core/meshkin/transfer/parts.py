@@ -1,4 +1,4 @@
-"""Small loose parts of a character (eyes, teeth, a tongue), and those of another that they correspond to."""
+"""Loose parts of a character (eyes, teeth, limbs that are meshes), and those of another that they correspond to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from ..snapshot import Snapshot
 from ..surface_map import SurfaceMap
 from .joints import similar
 from .weights import extent, loose_parts
+from .worn import is_worn
 
 Floats = NDArray[np.float64]
 
 SMALL = 0.15
-"""Extent of a part that is looked for, in diagonals of the character's bounding box."""
+"""Extent of a part that is looked for, in diagonals of the character's bounding box; any, where it does not lie on the
+body: a character may consist of several meshes."""
 AROUND = 40
 """Vertices of the body around a part, at least, that say where it would be on the source."""
 OFF = 0.75
@@ -31,7 +33,9 @@ def from_kin(
     to_source: SurfaceMap,
     others: tuple[Floats, NDArray[np.integer], NDArray[np.floating]],
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Give each small loose part the weights of its kin: the part of the source that is where it would be there.
+    """Give each small loose part, and each that does not lie on the body, the weights of its kin.
+
+    That is the part of the source that is where it would be there.
 
     A part is placed on the source as the body around it is turned, scaled and moved by the map (Umeyama 1991). Eyes
     that are meshes of their own so keep the bones that move nothing else.
@@ -51,7 +55,9 @@ def from_kin(
     vertices, faces, weights = others
     number, sizes = loose_parts(vertices, faces)
     size, there = extent(body.vertices), extent(source.vertices)
-    kin = np.flatnonzero((sizes <= SMALL * there) & (sizes > 0))
+    apart = shape is not body and not is_worn(body, shape)
+    most = np.inf if apart else SMALL
+    kin = np.flatnonzero((sizes <= most * there) & (sizes > 0))
     if not len(kin):
         return result, found
     members = {int(one): np.flatnonzero(number == one) for one in kin}
@@ -63,7 +69,7 @@ def from_kin(
     if not len(usable):
         return result, found
     near, mapped = cKDTree(skin[usable]), to_source.pull(source.vertices.astype(np.float64), source.faces)
-    for one in np.flatnonzero((extents <= SMALL * size) & (extents > 0)):
+    for one in np.flatnonzero((extents <= most * size) & (extents > 0)):
         here = np.flatnonzero(part == one)
         points = shape.vertices[here] + (shape.location - body.location)
         middle = _middle(points)
@@ -76,11 +82,15 @@ def from_kin(
         larger = np.maximum(sizes[kin], scale * extents[one])
         off = np.linalg.norm(middles - _middle(placed), axis=1) / larger
         off[larger > UNLIKE * np.minimum(sizes[kin], scale * extents[one])] = np.inf
-        if off.min() > OFF:
+        if off.min() <= OFF:
+            own = members[int(kin[off.argmin()])]
+            target = vertices[own]
+            fitted = (placed - _middle(placed)) * (extent(target) / extent(placed)) + _middle(target)
+        elif apart:  # what is nearest there is more likely right than the body, on which it does not lie
+            own = np.flatnonzero(weights.any(axis=1))
+            target, fitted = vertices[own], placed
+        else:
             continue
-        own = members[int(kin[off.argmin()])]
-        target = vertices[own]
-        fitted = (placed - _middle(placed)) * (extent(target) / extent(placed)) + _middle(target)
         result[here] = weights[own][cKDTree(target).query(fitted)[1]]
         found[here] = result[here].any(axis=1)
         result[here[~found[here]]] = rows[here[~found[here]]]
