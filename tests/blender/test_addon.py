@@ -381,6 +381,50 @@ def test_buttons_to_look_at_a_match(matched: tuple[bpy.types.Object, bpy.types.O
             getattr(bpy.ops.meshkin, operator)()
 
 
+def test_a_texture_is_one_undo_step_and_is_changed_without_another_match(
+    matched: tuple[bpy.types.Object, bpy.types.Object], tmp_path: Path
+) -> None:
+    """The redo panel's settings, one after the other: none is matched again; each undo takes one texture back."""
+
+    def kept() -> set[tuple[Path, int]]:
+        """Features and maps in the cache: one written anew is another file."""
+        return {(path, path.stat().st_ino) for path in tmp_path.rglob("*") if path.is_file()}
+
+    one, two = matched
+    one.data.materials.append(textured("Fur"))
+    bpy.data.images["Fur"].pixels.foreach_set([1.0] * (4 * 16 * 16))
+    for mesh in (one.data, two.data):
+        layer = mesh.uv_layers.new(name="UVMap")
+        for loop, uv in zip(mesh.loops, layer.uv, strict=True):
+            place = mesh.vertices[loop.vertex_index].co
+            uv.vector = (0.5 + 0.1 * place.x, 0.5 + 0.1 * place.z)
+    bpy.ops.meshkin.match()
+    before = [set(data.keys()) for data in (bpy.data.materials, bpy.data.images)], len(two.material_slots)
+    settings = (
+        {"texture_size": 64, "margin": 2, "texture_threshold": 0.0},
+        {"texture_size": 128, "margin": 2, "texture_threshold": 0.0},
+        {"texture_size": 128, "margin": 8, "texture_threshold": 0.0},
+        {"texture_size": 128, "margin": 8, "texture_threshold": 0.99},
+    )
+    covered = []
+    files = kept()
+    assert files
+    bpy.ops.ed.undo_push(message="Matched")
+    for chosen in settings:
+        assert bpy.ops.meshkin.transfer_texture("EXEC_DEFAULT", True, channels={"base_color"}, **chosen) == {"FINISHED"}
+        assert kept() == files
+        two = bpy.data.objects["two"]
+        image = next(node.image for node in two.active_material.node_tree.nodes if node.type == "TEX_IMAGE")
+        assert tuple(image.size) == (chosen["texture_size"],) * 2
+        covered.append(sum(list(image.pixels)[::4]))
+        masks = [one_.name for one_ in bpy.data.images if "mask" in one_.name.lower()]
+        assert bool(masks) == (chosen["texture_threshold"] > 0)
+        bpy.ops.ed.undo()
+        two = bpy.data.objects["two"]
+        assert ([set(data.keys()) for data in (bpy.data.materials, bpy.data.images)], len(two.material_slots)) == before
+    assert covered[2] > covered[1]  # a wider margin
+
+
 def test_the_match_is_flipped_and_back(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
     matches = importlib.import_module("meshkin.scene.matches")
     for flipped in (True, False):

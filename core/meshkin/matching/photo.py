@@ -25,6 +25,7 @@ from ..features.surface import vertex_normals
 from ..photo_map import PhotoMap
 from ..progress import Report, silent
 from ..snapshot import Snapshot
+from . import colours
 from .geometry import unit_rows
 from .nearest import BLOCK, spread
 
@@ -41,8 +42,18 @@ TRIALS = 400
 LEAST_FIT = 0.25
 """Share of the answers' weight that has to agree with a camera for it to count."""
 
-VERSION = 1
+VERSION = 2
 """Raised whenever :func:`match` would give another map."""
+BAND = 2.0
+"""In cells: so far on both sides of the object's border its colours say where it is."""
+AROUND = 8.0
+"""In cells: the background's colours are those within this distance of the object."""
+COLOURS = 5
+"""Gaussians in a mixture of colours."""
+COLOUR_SHARE = 0.7
+"""How much the colours say in the band, the features the rest."""
+CUTS = 2
+"""How often the border is moved."""
 REFERENCES = 2000
 """Vertices whose features say what the object looks like, when it is cut out."""
 
@@ -162,7 +173,9 @@ def cut(
     A cell agrees with the surface by the cosine to its most similar vertex, and with the background by the mean cosine
     to the five most similar cells at the edge of the square. Where the first exceeds the second by more than Otsu's
     threshold (1979) is the object. The borders are moved to those of the picture's colours by a guided filter (He et
-    al. 2013, https://doi.org/10.1109/TPAMI.2012.213); pieces much smaller than the largest go, holes are filled.
+    al. 2013, https://doi.org/10.1109/TPAMI.2012.213), and then, in a band along them, to where the colours of the
+    object inside the band give way to those of the background outside of it (as GrabCut does: Rother et al. 2004,
+    https://doi.org/10.1145/1015706.1015720); pieces much smaller than the largest go, holes are filled.
 
     Args:
         grid: float32 (n, n, C), features of the square's cells.
@@ -184,7 +197,39 @@ def cut(
     dense = ndimage.map_coordinates(score.reshape(grid.shape[:2]), places, order=1, mode="nearest")
     outside = (places < -0.5).any(axis=0) | (places > cells.count - 0.5).any(axis=0)
     likely = np.where(outside, 0, 1 / (1 + np.exp(-np.clip(dense / 0.3, -30, 30))))
-    return _tidy(_guided(photo / 255.0, likely, max(2, cells.side // 16)) > 0.5)
+    mask = _tidy(_guided(photo / 255.0, likely, max(2, cells.side // 16)) > 0.5)
+    for _ in range(CUTS):
+        mask = _by_colour(mask, dense, outside, photo / 255.0, cells.side / cells.count)
+    return mask
+
+
+def _by_colour(
+    mask: NDArray[np.bool_], score: Floats, outside: NDArray[np.bool_], picture: Floats, cell: float
+) -> NDArray[np.bool_]:
+    """An object's mask (H, W) with its border moved to where the picture's colours change.
+
+    Args:
+        mask: bool (H, W).
+        score: (H, W), above 0 where features tell the object.
+        outside: bool (H, W), where there are no features.
+        picture: (H, W, 3), in [0, 1].
+        cell: width of a cell, pixels.
+    """
+    if not mask.any() or mask.all():
+        return mask
+    inwards, outwards = ndimage.distance_transform_edt(mask), ndimage.distance_transform_edt(~mask)
+    band = (inwards <= BAND * cell) & (outwards <= BAND * cell)
+    inner, outer = mask & ~band, ~mask & ~band & ~outside & (outwards < AROUND * cell)
+    if min(inner.sum(), outer.sum()) < 200:  # too little to know the colours by
+        return mask
+    smooth = ndimage.gaussian_filter(picture, (1, 1, 0))
+    ratio = colours.likelihood(smooth[band], colours.mixture(smooth[inner], COLOURS))
+    ratio -= colours.likelihood(smooth[band], colours.mixture(smooth[outer], COLOURS))
+    evidence = np.where(mask, 6.0, -6.0)
+    evidence[band] = COLOUR_SHARE * np.clip(ratio, -6, 6)
+    evidence[band] += (1 - COLOUR_SHARE) / 2 * np.clip(score[band] / 0.3, -6, 6)
+    evidence[outside] = -6
+    return _tidy(_guided(picture, 1 / (1 + np.exp(-evidence)), max(2, int(cell / 2))) > 0.5)
 
 
 def match_cells(
