@@ -460,6 +460,21 @@ def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     assert all_steps(target, tiles).max() < 2 / 255
 
 
+def test_a_picture_repeated_by_each_face(ball: Snapshot) -> None:
+    """Every triangle of the source has the whole picture: thousands of layers are sampled as quickly as one."""
+    corners = np.array([[0.0, 0], [1, 0], [0, 1]])
+    source = replace(ball, uvs=np.repeat(corners[None], len(ball.faces), axis=0).astype(np.float32))
+    row, column = np.mgrid[:256, :256]
+    picture = np.stack([row, column], axis=2).astype(np.uint8)
+    target = unfolded(ball)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 2)], source, target, Layout(512, 0))
+    texels = texel_map(target.uvs, 512)
+    inside = texels.covered & (texels.barycentric.min(axis=2) > 0.05)
+    weights = texels.barycentric[inside]
+    expected = np.stack([(1 - weights[:, 2]) * 256 - 0.5, weights[:, 1] * 256 - 0.5], axis=1)
+    assert np.quantile(np.abs(baked.pictures[0][inside] - expected), 0.99) < 16  # a texel of the target spans that many
+
+
 def test_a_border_of_the_source_is_no_step_to_take_away(ball: Snapshot) -> None:
     """Where the source's two sides differ, along the very seam of the target: they stay as they are."""
     assert ball.uvs is not None

@@ -199,7 +199,7 @@ def cut(
     likely = np.where(outside, 0, 1 / (1 + np.exp(-np.clip(dense / 0.3, -30, 30))))
     mask = _tidy(_guided(photo / 255.0, likely, max(2, cells.side // 16)) > 0.5)
     for _ in range(CUTS):
-        mask = _by_colour(mask, dense, outside, photo / 255.0, cells.side / cells.count)
+        mask = _by_colour(mask, dense, np.asarray(outside), photo / 255.0, cells.side / cells.count)
     return mask
 
 

@@ -23,6 +23,9 @@ OVERLAP_SIZE = 512
 SHARED = 0.02
 """Islands that share more than this of the smaller one's texels lie over each other on purpose."""
 
+LAYERS = 16.0
+"""A layout whose triangles' areas add up to more unit squares than this repeats the picture: it has no islands."""
+
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.int32]
 Taps = list[tuple[NDArray[np.int64] | slice, Numbers, Singles]]
@@ -75,6 +78,11 @@ class Sampler:
         self.address, self.closest = address, closest
         height, width = shape
         faces = np.flatnonzero(shown)
+        edges = self.uvs[faces, 1:].astype(np.float64) - self.uvs[faces, :1]
+        if np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]).sum() / 2 > LAYERS:
+            self.island = np.zeros(len(self.uvs), np.int32)
+            self.levels = [Level(height, width, 0, np.zeros(height * width, np.int32))]
+            return
         self.island = _united(self.uvs, island, faces, address == "repeat")
         owner = np.full(height * width, -1, np.int32)
         if address != "mirror" and len(faces):
