@@ -131,8 +131,7 @@ class Carrier:
     result brought back to the surface by walking there from the nearest corner's triangle, over edges only, so that it
     cannot get to the other side of a thin part. Where that leads nowhere, the nearest point that faces the same way is
     taken, and also where it is nearer than a place beside a sharp edge that the walk did not get over. A triangle torn
-    apart by the map is not drawn through the body: all of it goes where its most confident
-    corner goes.
+    apart by the map is not drawn through the body: all of it goes where its most confident corner goes.
 
     Attributes:
         torn: bool (G,), the target's triangles torn apart.

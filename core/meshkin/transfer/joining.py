@@ -280,8 +280,8 @@ class _Question:
         face, weights = self.joiner.found.faces[0, spot], self.joiner.found.barycentric[0, spot]
         source = self.source
         (one, other), (one_beside, other_beside) = (
-            [self.values(face, weights, source.faces[side, there], places_[side, there]) for side in (0, 1)]
-            for places_ in (source.barycentric, source.beside)
+            [self.values(face, weights, source.faces[side, there], where[side, there]) for side in (0, 1)]
+            for where in (source.barycentric, source.beside)
         )
         step = np.abs(one - other)
         slope = np.abs(one - one_beside) + np.abs(other - other_beside)

@@ -13,6 +13,7 @@ from scipy.sparse.linalg import lsmr
 
 from ..matching.geometry import expand
 from .islands import places, uv_corners
+from .texels import TILES
 
 CLOSE = 0.02
 """Spots no farther apart than this, in texels, are one."""
@@ -101,6 +102,8 @@ def seams(
     # An edge is numbered by the corner that it begins at; the other side runs along it backwards.
     start = exact.reshape(-1, 2)[[first, following(second)]]
     end = exact.reshape(-1, 2)[[following(first), second]]
+    short = np.linalg.norm(end - start, axis=2).max(axis=0) <= TILES  # longer ones are refused when they are laid out
+    first, second, start, end = first[short], second[short], start[:, short], end[:, short]
     edge, along = _spots(start * size - 0.5, end * size - 0.5)
     spots = start[:, edge] + along[:, None] * (end - start)[:, edge]
     whose = np.stack([first, second])[:, edge]
