@@ -99,7 +99,7 @@ def align(
     one: Shape,
     two: Shape,
     prolong: tuple[sparse.csr_array, sparse.csr_array],
-    weight: float,
+    weights: tuple[float, float],
     report: Report,
     pairs: Indices | None = None,
     flip: bool = False,
@@ -109,7 +109,7 @@ def align(
     Args:
         one, two: source and target, with features.
         prolong: of each, (U, P) and (V, Q), carries values to its vertices.
-        weight: of the features against functions.
+        weights: of the features against functions, where maps are searched for and where the last one is made.
         report: told what is being done; may raise Cancelled.
         pairs: (N, 2), a source and a target vertex each, that belong together.
         flip: take the sides the other way round.
@@ -127,7 +127,8 @@ def align(
     hints = _nearness(one, ends[0]), _nearness(two, ends[1])
     several = has_several(one), has_several(two)
     mirrors = ([], []) if any(several) else find_mirrors(one, two, tick)
-    one, two = (weighted(end, weight) for end in (one, two))
+    last = tuple(weighted(end, weights[1]) for end in (one, two))
+    one, two = (weighted(end, weights[0]) for end in (one, two))
     starts = []
     choices = sorted(itertools.product(*map(range, map(len, mirrors))), key=sum)
     for here, there in choices[:TRIED]:
@@ -143,7 +144,9 @@ def align(
     else:
         sides = np.zeros((len(one.points), 1)), np.zeros((len(two.points), 1))
         found = _refined(one, two, hints, None, sides, tick)
-    maps, sides = found.maps, found.sides
+    one, two = last
+    sides = found.sides
+    maps = _refined(one, two, hints, found.maps, sides, tick).maps  # whose features count more now
     counts = matching_counts((one.energies, two.energies), min(len(one.energies), len(two.energies)))
     functions = one.functions[:, : counts[0]], two.functions[:, : counts[1]]
     matrix = map_matrix(rough_of(one), rough_of(two), _rows(one, two, functions), maps)

@@ -20,7 +20,7 @@ from .nearest import Features, Indices, climb, nearest, precise, spread
 from .register import registered
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-10"
+MATCHER_VERSION = "spectral-11"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
@@ -28,9 +28,11 @@ FEWEST = 20
 """Smooth functions that a shape must have to be matched by them."""
 LEAST_INTRINSIC = 0.15
 """Of channels that tell intrinsic geometry, between shapes that have little of it in common."""
-FEATURES = (0.5, 1.6)
-"""What features count, against smooth functions, between shapes that are the same but for bending, and between shapes
-without intrinsic geometry in common."""
+UNLIKE = 1.6
+"""What features count, against smooth functions, between shapes without intrinsic geometry in common."""
+LIKE = (0.5, 1.0)
+"""The same between shapes that are the same but for bending: in the search for maps, and for the last one. Smooth
+functions tell the parts of like shapes apart better, features what is as small as fingers."""
 PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
 NEIGHBOURHOOD = 0.1
@@ -138,8 +140,8 @@ def match(
     features = [pca.project(basis, part) for part in weighted]
     scale = np.float32(np.sqrt(sum(float((part**2).sum(axis=1).mean()) for part in features) / 2) or 1.0)
     one, two = described(one, features[0] / scale), described(two, features[1] / scale)
-    weight = FEATURES[0] * alike + FEATURES[1] * (1 - alike)
-    aligned = align(one, two, (from_one, from_two), weight, report, given, flip)
+    search, last = (like * alike + UNLIKE * (1 - alike) for like in LIKE)
+    aligned = align(one, two, (from_one, from_two), (search, last), report, given, flip)
     ends = (
         _side(source, aligned.source * np.any(source_features, axis=1, keepdims=True), source_confidence),
         _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence),
