@@ -17,10 +17,11 @@ from ..surface_map import Match, SurfaceMap
 from .align import Alignment, align
 from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
+from .partial import crops
 from .register import registered
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-11"
+MATCHER_VERSION = "spectral-12"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
@@ -33,6 +34,8 @@ UNLIKE = 1.6
 LIKE = (0.5, 1.0)
 """The same between shapes that are the same but for bending: in the search for maps, and for the last one. Smooth
 functions tell the parts of like shapes apart better, features what is as small as fingers."""
+PARTIAL = 0.6
+"""Shapes that are less alike than this may be part and whole."""
 PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
 NEIGHBOURHOOD = 0.1
@@ -92,7 +95,9 @@ def match(
     similar of about 6,000 evenly spread vertices of the other shape, goes from there to the most similar vertex, and
     then to the nearest point on the triangles around it; last the surfaces are laid onto each other
     (:func:`meshkin.matching.register.registered`). Nothing grows with the product of the vertex counts. Shapes
-    too small to have smooth functions are compared by their features alone.
+    too small to have smooth functions are compared by their features alone. Where one shape is cut off and little like
+    the other, the other is also cropped to what is like it (:func:`meshkin.matching.partial.crops`), and of all these
+    maps the surest is taken.
 
     The confidence of a vertex is the chance that its answer lies within 5 % of the square root of the area of the true
     one, by a logistic law of two things: the quality q = sqrt(a (1 + m) / 2), of a, the cosine to the answer, or 0
@@ -122,14 +127,45 @@ def match(
     _check(target, target_features, target_confidence)
     _check_widths(source, target, source_features, target_features)
     given = _pairs(source, target, pairs)
+    features = source_features, target_features
+    confidence = source_confidence, target_confidence
+    found, alike = _match(source, target, *features, *confidence, report, given, flip, intrinsic)
+    if alike < PARTIAL and len(given) == 0:
+        for crop in crops(source, target, features, intrinsic, report):
+            tried, _ = _match(crop.source, crop.target, *crop.features, *confidence, report, given, flip, intrinsic)
+            whole = target if crop.of_target else source
+            found = max(found, crop.lifted(tried, whole.faces), key=_sureness)
+    return found
+
+
+def _sureness(found: Match) -> float:
+    """The mean confidence of the shape that has more of it, as if left and right were no guess."""
+    means = [float(one.confidence.mean()) for one in (found.to_source, found.to_target)]
+    return max(means) * (2 if found.notes.get("ambiguous") else 1)
+
+
+def _match(
+    source: Snapshot,
+    target: Snapshot,
+    source_features: NDArray[np.floating],
+    target_features: NDArray[np.floating],
+    source_confidence: NDArray[np.floating],
+    target_confidence: NDArray[np.floating],
+    report: Report,
+    given: Indices,
+    flip: bool,
+    intrinsic: NDArray[np.bool_] | None,
+) -> tuple[Match, float]:
+    """:func:`match` of the shapes as they are, and how alike they are (:func:`meshkin.matching.spectral.isometry`)."""
     report("Finding smooth functions", 0)
     one, from_one = shape(source.vertices, source.faces)
     report("Finding smooth functions", 0.5)
     two, from_two = shape(target.vertices, target.faces)
     if min(len(one.energies), len(two.energies)) < FEWEST:
-        return match_features(
+        features_alone = match_features(
             source, target, source_features, target_features, source_confidence, target_confidence, report
         )
+        return features_alone, 1.0
     report("Comparing features", 0)
     alike = isometry((one.energies, two.energies))
     gain = np.ones(source_features.shape[1], np.float32)
@@ -152,7 +188,7 @@ def match(
         for surface_map in (found.to_source, found.to_target):
             surface_map.confidence[:] /= 2
     _pin(found, given)
-    return replace(found, notes=notes)
+    return replace(found, notes=notes), alike
 
 
 def match_features(

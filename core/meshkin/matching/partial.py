@@ -1,0 +1,231 @@
+"""Part of a body against a whole one: the whole is cropped to what has the part's spectrum.
+
+A part's smooth functions, and all that is computed from them, have little in common with the whole's; those of the
+right crop are the same but for bending. So crops of the whole are compared with the part by their spectra, which needs
+no correspondence (Reuter, Wolter and Peinecke, "Laplace-Beltrami Spectra as Shape-DNA", 2006; compare Rampini,
+Tallini, Ovsjanikov, Bronstein and Rodolà, "Correspondence-Free Region Localization for Partial Shape Similarity via
+Hamiltonian Spectrum Alignment", 2019): what lies within some distance of a tip of the whole, or, where the whole is cut
+itself, beyond some distance of its cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from ..features import surface
+from ..features.geometric import Geometric
+from ..progress import Report
+from ..snapshot import Snapshot
+from ..surface_map import Match
+from .spectral import isometry
+
+Floats = NDArray[np.float64]
+
+SIZE = 1200
+"""Vertices of the coarser meshes whose spectra are compared, about."""
+CUT = 0.5
+"""A shape is cut if a loop of its boundary is longer than this, in square roots of its area."""
+TIPS = 6
+"""Tips around which crops are tried."""
+SMOOTHEST = 3
+"""Smooth functions by whose levels crops are tried."""
+SHARES = np.linspace(0.08, 0.96, 12)
+"""Shares of the whole's area that crops have."""
+ALIKE = 0.4
+"""How like the part (:func:`meshkin.matching.spectral.isometry`) a crop must be."""
+BETTER = 0.2
+"""And by how much more than the whole."""
+FIELDS = 2
+"""Ways to crop that are tried, the likeliest also a little smaller and larger: spectra tell the size only so well."""
+STEP = 0.04
+"""By what share of the area."""
+
+
+@dataclass(frozen=True)
+class _Mesh:
+    """A coarser mesh: points (P, 3) with their areas (P,), faces, and links (E, 2) that join them all."""
+
+    points: Floats
+    areas: Floats
+    faces: NDArray[np.integer]
+    links: NDArray[np.integer]
+    prolong: sparse.csr_array
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A pair of shapes of which one is cropped.
+
+    Attributes:
+        source, target: the shapes; all vertices are there, only faces are missing.
+        features: of both, their intrinsic channels those of the crop.
+        faces: which faces of the cropped shape are there, (F,).
+        of_target: whether that is the target.
+    """
+
+    source: Snapshot
+    target: Snapshot
+    features: tuple[NDArray[np.floating], NDArray[np.floating]]
+    faces: NDArray[np.bool_]
+    of_target: bool
+
+    def lifted(self, found: Match, whole: NDArray[np.int32]) -> Match:
+        """A match of the crop as one of the whole, of all faces (F, 3): what was cropped away has no confidence."""
+        if self.of_target:
+            return replace(self, of_target=False).lifted(found.swapped(), whole).swapped()
+        to_source = replace(found.to_source, face=np.flatnonzero(self.faces)[found.to_source.face].astype(np.int32))
+        there = np.zeros(len(found.to_target.confidence), bool)
+        there[whole[self.faces]] = True
+        to_target = replace(found.to_target, confidence=np.where(there, found.to_target.confidence, 0))
+        return Match(to_source, to_target, whole, found.target_faces, found.notes)
+
+
+def crops(
+    source: Snapshot,
+    target: Snapshot,
+    features: tuple[NDArray[np.floating], NDArray[np.floating]],
+    intrinsic: NDArray[np.bool_] | None,
+    report: Report,
+) -> Iterator[Crop]:
+    """What of one shape may be the other, if that is cut; nothing where no crop is like it.
+
+    Args:
+        source, target: the shapes.
+        features: of both, (U, C) and (V, C).
+        intrinsic: (C,), which channels are those of the ``geometric`` extractor.
+        report: told the progress; may raise Cancelled.
+    """
+    for of_target, whole, part in ((False, source, target), (True, target, source)):
+        if not _is_cut(part):
+            continue
+        for faces in _likely(whole, part, report):
+            crop = _cropped(whole, faces)
+            rows = np.array(features[of_target], np.float32)
+            if intrinsic is not None and intrinsic.any():
+                anew = Geometric().describe(crop, report)
+                rows[:, intrinsic] = anew * (np.linalg.norm(rows[:, intrinsic]) / np.linalg.norm(anew))
+            if of_target:
+                yield Crop(source, crop, (features[0], rows), faces, True)
+            else:
+                yield Crop(crop, target, (rows, features[1]), faces, False)
+
+
+def _cropped(whole: Snapshot, faces: NDArray[np.bool_]) -> Snapshot:
+    return replace(
+        whole,
+        faces=whole.faces[faces],
+        polygons=whole.polygons[faces],
+        corners=whole.corners[faces],
+        normals=whole.normals[faces],
+        uvs=None if whole.uvs is None else whole.uvs[faces],
+        materials=whole.materials[faces],
+    )
+
+
+def _is_cut(shape: Snapshot) -> bool:
+    """Whether a shape has an edge where it was cut off, longer than those around eyes and mouths."""
+    first, place = surface.weld(shape.vertices)
+    points, faces = shape.vertices[first], surface.clean_faces(place[shape.faces])
+    longest = _loops(points, faces).max(initial=0)
+    return bool(longest > CUT * np.sqrt(surface.face_areas(points, faces).sum()))
+
+
+def _loops(points: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
+    """The lengths of a surface's boundary loops."""
+    ends = _boundary(faces)
+    lengths = np.linalg.norm(points[ends[:, 0]] - points[ends[:, 1]], axis=1)
+    graph = sparse.coo_array((lengths, tuple(ends.T)), shape=(len(points),) * 2)
+    loop = csgraph.connected_components(graph, directed=False)[1]
+    return np.asarray(np.bincount(loop[ends[:, 0]], lengths))
+
+
+def _likely(whole: Snapshot, part: Snapshot, report: Report) -> list[NDArray[np.bool_]]:
+    """Which faces of the whole, (F,), may be the part: several crops; none where none is like it."""
+    mesh, wanted = _coarse(whole), _coarse(part)
+    spectrum = _spectrum(wanted.points, wanted.faces)
+    least = max(ALIKE, isometry((spectrum, _spectrum(mesh.points, mesh.faces))) + BETTER)
+    fields = _fields(mesh)
+
+    def likeliest(number: int, shares: Floats) -> tuple[float, int, float]:
+        report("Looking for the part", number / len(fields))
+        return max((_likeness(mesh, fields[number], share, spectrum), number, share) for share in shares)
+
+    near = sorted((likeliest(number, SHARES) for number in range(len(fields))), reverse=True)[:FIELDS]
+    _, number, share = near[0]
+    near += [likeliest(number, np.array([share + step])) for step in (-STEP, STEP)]
+    found = []
+    for likeness, number, share in near:
+        if likeness >= least:
+            inside = mesh.prolong @ _inside(mesh, fields[number], share).astype(np.float64) > 0.5
+            found.append(inside[whole.faces].all(axis=1))
+    return found
+
+
+def _coarse(shape: Snapshot) -> _Mesh:
+    coarse = surface.proxy(surface.normalise(shape.vertices, shape.faces), shape.faces, SIZE)
+    links = np.concatenate((surface.edges(coarse.faces), surface.bridges(coarse.vertices, coarse.faces)))
+    areas = surface.vertex_areas(coarse.vertices, coarse.faces)
+    return _Mesh(coarse.vertices, areas, coarse.faces, links, coarse.prolong)
+
+
+def _boundary(faces: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Edges of one face alone, (E, 2)."""
+    both = np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1)
+    found, count = np.unique(both, axis=0, return_counts=True)
+    return np.asarray(found[count == 1])
+
+
+def _fields(mesh: _Mesh) -> list[Floats]:
+    """What (P,) the whole may be cropped by: the distance along it from each tip, that from its own cut, falling, and
+    its smoothest functions, rising and falling."""
+    lengths = np.linalg.norm(mesh.points[mesh.links[:, 0]] - mesh.points[mesh.links[:, 1]], axis=1) + 1e-9
+    graph = sparse.csr_array((lengths, tuple(mesh.links.T)), shape=(len(mesh.points),) * 2)
+
+    def distances(points: NDArray[np.integer]) -> Floats:
+        return np.asarray(csgraph.dijkstra(graph, directed=False, indices=points, min_only=True))
+
+    found = []
+    if _loops(mesh.points, mesh.faces).max(initial=0) > CUT:
+        found.append(-distances(np.unique(_boundary(mesh.faces))))
+    tips = [int(distances(np.zeros(1, np.int64)).argmax())]
+    for _ in range(TIPS):
+        found.append(distances(np.array(tips[-1:])))
+        tips.append(int(distances(np.array(tips)).argmax()))
+    stiffness, mass = surface.connected_laplacian(mesh.points, mesh.faces)
+    for function in surface.eigenpairs(stiffness, mass, 1 + SMOOTHEST)[1].T[1:]:
+        found += [function, -function]
+    return found
+
+
+def _inside(mesh: _Mesh, field: Floats, share: float) -> NDArray[np.bool_]:
+    """The connected points (P,) with the lowest values of a field that have a share of the area."""
+    order = np.argsort(field)
+    total = np.cumsum(mesh.areas[order])
+    inside = field <= field[order[min(np.searchsorted(total, share * total[-1]), len(order) - 1)]]
+    whole = mesh.links[inside[mesh.links].all(axis=1)]
+    graph = sparse.coo_array((np.ones(len(whole)), tuple(whole.T)), shape=(len(field),) * 2)
+    component = csgraph.connected_components(graph, directed=False)[1]
+    return np.asarray(component == np.bincount(component, mesh.areas * inside).argmax()) & inside
+
+
+def _likeness(mesh: _Mesh, field: Floats, share: float, spectrum: Floats) -> float:
+    """How like the part's spectrum the crop's is."""
+    inside = _inside(mesh, field, share)
+    faces = mesh.faces[inside[mesh.faces].all(axis=1)]
+    if inside.sum() < 4 * len(spectrum) or len(faces) == 0:
+        return 0.0
+    return isometry((spectrum, _spectrum(mesh.points, faces)))
+
+
+def _spectrum(points: Floats, faces: NDArray[np.integer]) -> Floats:
+    """The first eigenvalues of a surface brought to area 1."""
+    used, corners = np.unique(faces, return_inverse=True)
+    faces = corners.reshape(-1, 3)
+    stiffness, mass = surface.connected_laplacian(surface.normalise(points[used], faces), faces)
+    return np.maximum(surface.eigenpairs(stiffness, mass, 21)[0], 1e-9)

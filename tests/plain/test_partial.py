@@ -1,0 +1,55 @@
+"""Part of a body against a whole one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import shapes
+from numpy.typing import NDArray
+from test_align import beast
+
+from meshkin.features.geometric import Geometric
+from meshkin.matching import match, matcher
+from meshkin.progress import silent
+from meshkin.snapshot import Snapshot
+
+Floats = NDArray[np.float64]
+
+
+def bust(columns: int, bend: float, waist: float) -> tuple[Snapshot, Floats]:
+    """Head and arms of a body, cut off at its waist, and where its vertices lie on the unit sphere that the body was
+    made from."""
+    whole, places, _ = beast(columns, bend, 0)
+    kept = (places[:, 1] > waist)[whole.faces].all(axis=1)
+    used, faces = np.unique(whole.faces[kept], return_inverse=True)
+    return shapes.snapshot(whole.vertices[used], faces.reshape(-1, 3).astype(np.int32)), places[used]
+
+
+@pytest.mark.parametrize("cut", ["the target", "the source"])
+def test_a_bust_is_matched_with_a_longer_one(cut: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (longer, there), (shorter, here) = bust(96, 0.0, -0.45), bust(80, 0.2, 0.05)
+    ends = (longer, shorter) if cut == "the target" else (shorter, longer)
+    rows = [Geometric().describe(end, silent) for end in ends]
+    sure = [np.ones(len(row), np.float32) for row in rows]
+
+    def error() -> float:
+        found = match(*ends, *rows, *sure, intrinsic=np.ones(rows[0].shape[1], bool))
+        found = found if cut == "the target" else found.swapped()
+        away = there[:, 1] < -0.3
+        assert not is_cropped or found.to_target.confidence[away].mean() < 0.1
+        return float(np.median(np.linalg.norm(found.to_source.pull(there, longer.faces) - here, axis=1)))
+
+    is_cropped = True
+    assert error() < 0.1
+    is_cropped = False
+    monkeypatch.setattr(matcher, "PARTIAL", 0)
+    assert error() > 0.2
+
+
+def test_whole_shapes_are_not_cropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    ball = shapes.sphere(32, 16)
+    box = replace(ball, vertices=(ball.vertices * (1, 1, 6)).astype(np.float32))
+    rows = [Geometric().describe(end, silent) for end in (ball, box)]
+    assert not list(matcher.crops(ball, box, (rows[0], rows[1]), None, silent))
