@@ -158,7 +158,7 @@ def test_the_opposite_point_lies_straight_across() -> None:
     one, _ = spectral.shape(ball.vertices * (1.0, 2.0, 0.5), ball.faces)
     points = mirror.rough_of(one).points
     flat = np.abs(mirror.rough_of(one).normals[:, 2]) > 0.9
-    across = points[spectral.opposite(mirror.rough_of(one))] * (1, 1, -1)
+    across = points[mirror.rough_of(one).opposite] * (1, 1, -1)
     assert flat.sum() > 100
     thickness = np.ptp(points[:, 2])
     assert np.linalg.norm(across - points, axis=1)[flat].max() < thickness / 2
@@ -186,7 +186,7 @@ def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch:
             on_trunk(places[shape.place][end.place])
             for places, shape, end in zip((here, there), (one, two), ends, strict=True)
         ]
-        turned = [spectral.opposite(end) for end in ends]
+        turned = [end.opposite for end in ends]
         return (
             np.where(trunks[1], turned[0][maps[0]], maps[0]),
             np.where(trunks[0], turned[1][maps[1]], maps[1]),

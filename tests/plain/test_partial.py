@@ -52,4 +52,4 @@ def test_whole_shapes_are_not_cropped(monkeypatch: pytest.MonkeyPatch) -> None:
     ball = shapes.sphere(32, 16)
     box = replace(ball, vertices=(ball.vertices * (1, 1, 6)).astype(np.float32))
     rows = [Geometric().describe(end, silent) for end in (ball, box)]
-    assert not list(matcher.crops(ball, box, (rows[0], rows[1]), None, silent))
+    assert not list(matcher.crops((ball, box), (rows[0], rows[1]), None, silent))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from ..features import surface
 from ..progress import Report
 from .mirror import Mirror, find_mirrors, has_several, rough_of
 from .spectral import (
@@ -33,7 +33,6 @@ from .spectral import (
     matching_counts,
     matrix_maps,
     nearest_rows,
-    opposite,
     orientation,
     orientations,
     refine,
@@ -134,7 +133,7 @@ def align(
     for here, there in choices[:TRIED]:
         both = mirrors[0][here], mirrors[1][there]
         lift = _lift(one, two, both, hints, tick)
-        starts.append((sorted((lift(both[1].side), lift(-both[1].side)), key=_faults), lift, both))
+        starts.append((sorted((lift(both[1].side), lift(-both[1].side)), key=FAULTS), lift, both))
     mended = []
     for lifted, lift, both in sorted(starts, key=lambda start: start[0][0].faults)[:MENDED]:
         mended.append((_mended(one, two, lifted, lift, both[1], hints, tick), both[0]))
@@ -192,9 +191,7 @@ class _Found:
 Lift = Callable[[Floats], _Found]
 """Maps by the side of each of the target's points, (Q,)."""
 
-
-def _faults(found: _Found) -> float:
-    return found.faults
+FAULTS = attrgetter("faults")
 
 
 def _lift(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], hints: Both, tick: Callable[[], None]) -> Lift:
@@ -233,7 +230,7 @@ def _mended(
         for part in (_turned_over(one, two, mirror, found), _torn_off(one, two, found)):
             if part.mean() > LEAST_PART:
                 tries.append(lift(np.where(part, -side, side)))
-        best = min(tries, key=_faults)
+        best = min(tries, key=FAULTS)
         if best.faults >= found.faults:
             break
         found = best
@@ -282,8 +279,7 @@ def _turned_over(one: Shape, two: Shape, mirror: Mirror, found: _Found) -> NDArr
 def _torn_off(one: Shape, two: Shape, found: _Found) -> NDArray[np.bool_]:
     """What tears separate from the largest part of the target, (Q,)."""
     rough = rough_of(two)
-    links = np.concatenate((surface.edges(rough.faces), surface.bridges(rough.points, rough.faces)))
-    whole = links[~torn(rough_of(one), found.maps[0], links)]
+    whole = rough.links[~torn(rough_of(one), found.maps[0], rough.links)]
     graph = sparse.coo_array((np.ones(len(whole)), tuple(whole.T)), shape=(len(rough.points),) * 2)
     part = csgraph.connected_components(graph, directed=False)[1]
     largest = np.bincount(part, weights=rough.mass).argmax()
@@ -298,7 +294,7 @@ def _across(one: Shape, two: Shape, maps: Maps) -> Maps:
     def mended(domain: Shape, surface_of: Shape, to_surface: Indices) -> Indices:
         functions = domain.functions[:, :PARTS]
         kept = functions @ fit(functions, domain.mass, _kept(domain, surface_of, to_surface))
-        return np.where(kept < 0, opposite(surface_of)[to_surface], to_surface)
+        return np.where(kept < 0, surface_of.opposite[to_surface], to_surface)
 
     ends = rough_of(one), rough_of(two)
     return mended(ends[1], ends[0], maps[0]), mended(ends[0], ends[1], maps[1])
@@ -354,8 +350,8 @@ def _nearness(shape: Shape, points: Indices) -> Floats:
     """How near each point lies to some points, along the surface, at several scales: (P, number of points x scales)."""
     if len(points) == 0:
         return np.empty((len(shape.points), 0))
-    links = np.concatenate((surface.edges(shape.faces), surface.bridges(shape.points, shape.faces)))
-    lengths = np.linalg.norm(shape.points[links[:, 0]] - shape.points[links[:, 1]], axis=1) + 1e-9
-    graph = sparse.csr_array((lengths, (links[:, 0], links[:, 1])), shape=(len(shape.points),) * 2)
+    one, two = shape.links.T
+    lengths = np.linalg.norm(shape.points[one] - shape.points[two], axis=1) + 1e-9
+    graph = sparse.csr_array((lengths, (one, two)), shape=(len(shape.points),) * 2)
     distances = csgraph.dijkstra(graph, directed=False, indices=points).T
     return PAIR_WEIGHT * np.hstack([np.exp(-((distances / reach) ** 2) / 2) for reach in REACH])

@@ -17,7 +17,7 @@ from ..surface_map import Match, SurfaceMap
 from .align import Alignment, align
 from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
-from .partial import crops
+from .partial import Rows, crops
 from .register import registered
 from .spectral import described, isometry, shape
 
@@ -127,14 +127,13 @@ def match(
     _check(target, target_features, target_confidence)
     _check_widths(source, target, source_features, target_features)
     given = _pairs(source, target, pairs)
-    features = source_features, target_features
+    shapes, features = (source, target), (source_features, target_features)
     confidence = source_confidence, target_confidence
-    found, alike = _match(source, target, *features, *confidence, report, given, flip, intrinsic)
+    found, alike = _match(shapes, features, confidence, report, given, flip, intrinsic)
     if alike < PARTIAL and len(given) == 0:
-        for crop in crops(source, target, features, intrinsic, report):
-            tried, _ = _match(crop.source, crop.target, *crop.features, *confidence, report, given, flip, intrinsic)
-            whole = target if crop.of_target else source
-            found = max(found, crop.lifted(tried, whole.faces), key=_sureness)
+        for crop in crops(shapes, features, intrinsic, report):
+            tried, _ = _match(crop.shapes, crop.features, confidence, report, given, flip, intrinsic)
+            found = max(found, crop.lifted(tried, shapes[crop.number].faces), key=_sureness)
     return found
 
 
@@ -145,33 +144,28 @@ def _sureness(found: Match) -> float:
 
 
 def _match(
-    source: Snapshot,
-    target: Snapshot,
-    source_features: NDArray[np.floating],
-    target_features: NDArray[np.floating],
-    source_confidence: NDArray[np.floating],
-    target_confidence: NDArray[np.floating],
+    shapes: tuple[Snapshot, Snapshot],
+    rows: Rows,
+    confidence: Rows,
     report: Report,
     given: Indices,
     flip: bool,
     intrinsic: NDArray[np.bool_] | None,
 ) -> tuple[Match, float]:
     """:func:`match` of the shapes as they are, and how alike they are (:func:`meshkin.matching.spectral.isometry`)."""
+    source, target = shapes
     report("Finding smooth functions", 0)
     one, from_one = shape(source.vertices, source.faces)
     report("Finding smooth functions", 0.5)
     two, from_two = shape(target.vertices, target.faces)
     if min(len(one.energies), len(two.energies)) < FEWEST:
-        features_alone = match_features(
-            source, target, source_features, target_features, source_confidence, target_confidence, report
-        )
-        return features_alone, 1.0
+        return match_features(source, target, *rows, *confidence, report), 1.0
     report("Comparing features", 0)
     alike = isometry((one.energies, two.energies))
-    gain = np.ones(source_features.shape[1], np.float32)
+    gain = np.ones(rows[0].shape[1], np.float32)
     if intrinsic is not None and not intrinsic.all():
         gain[intrinsic] = max(alike, LEAST_INTRINSIC)
-    weighted = source_features * gain, target_features * gain
+    weighted = rows[0] * gain, rows[1] * gain
     basis = pca.basis(weighted, COMPONENTS)
     features = [pca.project(basis, part) for part in weighted]
     scale = np.float32(np.sqrt(sum(float((part**2).sum(axis=1).mean()) for part in features) / 2) or 1.0)
@@ -179,8 +173,8 @@ def _match(
     search, last = (like * alike + UNLIKE * (1 - alike) for like in LIKE)
     aligned = align(one, two, (from_one, from_two), (search, last), report, given, flip)
     ends = (
-        _side(source, aligned.source * np.any(source_features, axis=1, keepdims=True), source_confidence),
-        _side(target, aligned.target * np.any(target_features, axis=1, keepdims=True), target_confidence),
+        _side(source, aligned.source * np.any(rows[0], axis=1, keepdims=True), confidence[0]),
+        _side(target, aligned.target * np.any(rows[1], axis=1, keepdims=True), confidence[1]),
     )
     found = _between(*ends, report, registered)
     notes = _notes(aligned, source.name, target.name, flip, len(given) > 0)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ..features import surface
 from .spectral import Floats, Indices, Shape, fit, nearest_rows, orientation
 
 SIZES = (6, 8, 10, 12, 16, 20)
@@ -276,8 +275,8 @@ def _apartness(shape: Shape, twin: Indices) -> tuple[NDArray[np.integer], Floats
     """Edges and bridges (E, 2), and of each how far its ends are from their twins, squared."""
     places = shape.embedding[:, :60]
     apart = np.linalg.norm(places - places[twin], axis=1)
-    pairs = np.concatenate((surface.edges(shape.faces), surface.bridges(shape.points, shape.faces)))
-    return pairs, np.minimum(apart[pairs[:, 0]], apart[pairs[:, 1]]) ** 2
+    one, two = shape.links.T
+    return shape.links, np.minimum(apart[one], apart[two]) ** 2
 
 
 def _graph(pairs: NDArray[np.integer], weight: Floats, count: int) -> tuple[sparse.csr_array, Floats]:

@@ -4,8 +4,8 @@ A part's smooth functions, and all that is computed from them, have little in co
 right crop are the same but for bending. So crops of the whole are compared with the part by their spectra, which needs
 no correspondence (Reuter, Wolter and Peinecke, "Laplace-Beltrami Spectra as Shape-DNA", 2006; compare Rampini,
 Tallini, Ovsjanikov, Bronstein and Rodolà, "Correspondence-Free Region Localization for Partial Shape Similarity via
-Hamiltonian Spectrum Alignment", 2019): what lies within some distance of a tip of the whole, or, where the whole is cut
-itself, beyond some distance of its cut.
+Hamiltonian Spectrum Alignment", 2019): what lies within some distance of a tip of the whole, on one side of a level of
+its smoothest functions, or, where the whole is cut itself, beyond some distance of its cut.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from ..surface_map import Match
 from .spectral import isometry
 
 Floats = NDArray[np.float64]
+Rows = tuple[NDArray[np.floating], NDArray[np.floating]]
+"""A row for each vertex of the source, and of the target."""
 
 SIZE = 1200
 """Vertices of the coarser meshes whose spectra are compared, about."""
@@ -63,22 +65,21 @@ class Crop:
     """A pair of shapes of which one is cropped.
 
     Attributes:
-        source, target: the shapes; all vertices are there, only faces are missing.
-        features: of both, their intrinsic channels those of the crop.
+        shapes: source and target; all vertices are there, only faces are missing.
+        features: of both, the intrinsic channels of the cropped one computed anew.
         faces: which faces of the cropped shape are there, (F,).
-        of_target: whether that is the target.
+        number: which of the two that is, 0 or 1.
     """
 
-    source: Snapshot
-    target: Snapshot
-    features: tuple[NDArray[np.floating], NDArray[np.floating]]
+    shapes: tuple[Snapshot, Snapshot]
+    features: Rows
     faces: NDArray[np.bool_]
-    of_target: bool
+    number: int
 
     def lifted(self, found: Match, whole: NDArray[np.int32]) -> Match:
         """A match of the crop as one of the whole, of all faces (F, 3): what was cropped away has no confidence."""
-        if self.of_target:
-            return replace(self, of_target=False).lifted(found.swapped(), whole).swapped()
+        if self.number == 1:
+            return replace(self, number=0).lifted(found.swapped(), whole).swapped()
         to_source = replace(found.to_source, face=np.flatnonzero(self.faces)[found.to_source.face].astype(np.int32))
         there = np.zeros(len(found.to_target.confidence), bool)
         there[whole[self.faces]] = True
@@ -87,33 +88,30 @@ class Crop:
 
 
 def crops(
-    source: Snapshot,
-    target: Snapshot,
-    features: tuple[NDArray[np.floating], NDArray[np.floating]],
-    intrinsic: NDArray[np.bool_] | None,
-    report: Report,
+    shapes: tuple[Snapshot, Snapshot], features: Rows, intrinsic: NDArray[np.bool_] | None, report: Report
 ) -> Iterator[Crop]:
     """What of one shape may be the other, if that is cut; nothing where no crop is like it.
 
     Args:
-        source, target: the shapes.
+        shapes: source and target.
         features: of both, (U, C) and (V, C).
         intrinsic: (C,), which channels are those of the ``geometric`` extractor.
         report: told the progress; may raise Cancelled.
     """
-    for of_target, whole, part in ((False, source, target), (True, target, source)):
+    for number, whole in enumerate(shapes):
+        part = shapes[1 - number]
         if not _is_cut(part):
             continue
         for faces in _likely(whole, part, report):
             crop = _cropped(whole, faces)
-            rows = np.array(features[of_target], np.float32)
+            rows = np.array(features[number], np.float32)
             if intrinsic is not None and intrinsic.any():
                 anew = Geometric().describe(crop, report)
                 rows[:, intrinsic] = anew * (np.linalg.norm(rows[:, intrinsic]) / np.linalg.norm(anew))
-            if of_target:
-                yield Crop(source, crop, (features[0], rows), faces, True)
+            if number == 0:
+                yield Crop((crop, part), (rows, features[1]), faces, number)
             else:
-                yield Crop(crop, target, (rows, features[1]), faces, False)
+                yield Crop((part, crop), (features[0], rows), faces, number)
 
 
 def _cropped(whole: Snapshot, faces: NDArray[np.bool_]) -> Snapshot:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,24 @@ class Shape:
         """
         return self.functions[:, 1:] / np.sqrt(self.energies[1:])
 
+    @cached_property
+    def links(self) -> NDArray[np.integer]:
+        """Edges, and bridges between loose parts, (E, 2)."""
+        return np.concatenate((surface.edges(self.faces), surface.bridges(self.points, self.faces)))
+
+    @cached_property
+    def opposite(self) -> Indices:
+        """Of each point the one on the other side of the body, straight through it, (P,); itself where there is none.
+
+        Quadratic in the points: for rough meshes.
+        """
+        way = self.points[None] - self.points[:, None]
+        depth = -np.einsum("pqd,pd->pq", way, self.normals)
+        astray = np.sqrt(np.maximum(np.einsum("pqd,pqd->pq", way, way) - depth**2, 0))
+        facing = (depth > 1e-6) & (self.normals @ self.normals.T < -0.2)
+        found = np.where(facing, depth + ASTRAY * astray, np.inf).argmin(axis=1)
+        return np.where(facing.any(axis=1), found, np.arange(len(self.points)))
+
 
 def shape(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> tuple[Shape, sparse.csr_array]:
     """The coarser mesh of a surface with its smooth functions, and the matrix (V, P) that carries values back to the
@@ -145,20 +164,6 @@ def orientations(domain: Shape, surface_of: Shape, to_surface: Indices) -> Float
     facing = np.cross(b - a, c - a)
     agreement = np.einsum("fd,fd->f", facing, surface_of.normals[corners].sum(axis=1))
     return np.sign(agreement) * (np.linalg.norm(facing, axis=1) > 1e-12)
-
-
-def opposite(one: Shape) -> Indices:
-    """Of each point the one on the other side of the body, straight through it, int64 (P,); itself if there is none.
-
-    Quadratic in the points: for rough meshes.
-    """
-    way = one.points[None] - one.points[:, None]
-    depth = -np.einsum("pqd,pd->pq", way, one.normals)
-    astray = np.sqrt(np.maximum(np.einsum("pqd,pqd->pq", way, way) - depth**2, 0))
-    facing = (depth > 1e-6) & (one.normals @ one.normals.T < -0.2)
-    cost = np.where(facing, depth + ASTRAY * astray, np.inf)
-    found = cost.argmin(axis=1)
-    return np.where(facing.any(axis=1), found, np.arange(len(one.points)))
 
 
 def orientation(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
