@@ -34,14 +34,17 @@ _LAYOUT: dict[str, tuple[str, int, type[np.generic]]] = {
     "QUATERNION": ("value", 4, np.float32),
     "INT": ("value", 1, np.int32),
     "INT8": ("value", 1, np.int32),
+    "INT16_2D": ("value", 2, np.int32),
     "INT32_2D": ("value", 2, np.int32),
+    "FLOAT4X4": ("value", 16, np.float32),
+    "STRING": ("value", 1, np.int32),
     "BOOLEAN": ("value", 1, np.bool_),
 }
-"""Types: the property that holds the value, its length, NumPy's type. Colours are scene linear."""
-LABELS = ("INT", "INT8", "INT32_2D", "BOOLEAN")
+"""Types: the property that holds the value, its length, NumPy's type. Colours are scene linear, texts are numbered."""
+LABELS = ("INT", "INT8", "INT16_2D", "INT32_2D", "BOOLEAN", "STRING")
 """Types that are not mixed: the majority counts."""
 _BUILT_IN = (
-    *("position", "rest_position", "custom_normal", "material_index", "id", "sculpt_face_set"),
+    *("position", "rest_position", "custom_normal", "material_index", "id", ".sculpt_face_set"),
     *("crease_vert", "crease_edge", "bevel_weight_vert", "bevel_weight_edge"),
     *("sharp_face", "sharp_edge", "uv_seam", "freestyle_edge", "freestyle_face"),
 )
@@ -57,12 +60,14 @@ class Attribute:
         type: Blender's: FLOAT, FLOAT_COLOR, INT, BOOLEAN, …
         values: (N, C), float32, int32 or bool; colours are scene linear with straight alpha.
         domain: POINT, EDGE, FACE or CORNER.
+        texts: of a STRING, which its values number; the first is empty.
     """
 
     name: str
     type: str
     values: NDArray[np.generic]
     domain: str = "POINT"
+    texts: tuple[bytes, ...] = ()
 
 
 def write(obj: bpy.types.Object, name: str, values: NDArray[np.generic]) -> None:
@@ -137,8 +142,8 @@ def remove(obj: bpy.types.Object) -> list[str]:
 def transferable(obj: bpy.types.Object, names: Sequence[str] = ()) -> list[str]:
     """Names of the user's attributes on the object's own mesh that can be carried over, of ``names`` if any are given.
 
-    Of every domain, numbers, vectors, colours, whole numbers and truth values; without UV maps and what MeshKin keeps
-    for itself. What belongs to Blender (creases, sharp edges, face sets) is carried when it is named.
+    Of every domain and type; without UV maps and what MeshKin keeps for itself. What belongs to Blender (creases, sharp
+    edges, face sets) is carried when it is named.
     """
     return _transferable(obj.data, names) if obj.type == "MESH" else []
 
@@ -187,18 +192,30 @@ def write_transferred(obj: bpy.types.Object, attribute: Attribute, values: NDArr
     check_writable(obj)
     mesh, name = obj.data, attribute.name
     there = mesh.attributes.get(name)
-    if name in mesh.uv_layers or name in obj.vertex_groups or (there and (there.is_internal or there.is_required)):
+    if name in mesh.uv_layers or name in obj.vertex_groups or _is_own(there, name):
         raise InputError(
             "attribute-taken",
             f"“{name}” on “{obj.name}” is a UV map, a vertex group or a name that Blender uses.",
             "Rename the attribute on the source.",
         )
-    _write(obj, name, attribute.type, values, attribute.domain)
+    _write(obj, name, attribute.type, values, attribute.domain, attribute.texts)
     place = {"POINT": "points", "EDGE": "edges", "FACE": "faces", "CORNER": "corners"}[attribute.domain]
     return f"Attribute: “{name}” on {place}{', in place of the one that was there' if there else ''}."
 
 
-def _write(obj: bpy.types.Object, name: str, kind: str, values: NDArray[np.generic], domain: str = "POINT") -> None:
+def _is_own(attribute: bpy.types.Attribute | None, name: str) -> bool:
+    """Whether it is one that a mesh cannot do without, or that Blender hides."""
+    return attribute is not None and (attribute.is_required or (attribute.is_internal and name not in _BUILT_IN))
+
+
+def _write(
+    obj: bpy.types.Object,
+    name: str,
+    kind: str,
+    values: NDArray[np.generic],
+    domain: str = "POINT",
+    texts: Sequence[bytes] = (),
+) -> None:
     check_writable(obj)
     mesh = obj.data
     size = {"POINT": mesh.vertices, "EDGE": mesh.edges, "FACE": mesh.polygons, "CORNER": mesh.loops}[domain]
@@ -212,7 +229,11 @@ def _write(obj: bpy.types.Object, name: str, kind: str, values: NDArray[np.gener
         there = None
     attribute = there or mesh.attributes.new(name, kind, domain)
     field, _, dtype = _LAYOUT[kind]
-    attribute.data.foreach_set(field, np.ascontiguousarray(values, dtype).ravel())
+    if kind == "STRING":  # Blender takes and gives texts one by one only
+        for item, number in zip(attribute.data, values.ravel().tolist(), strict=True):
+            item.value = texts[number]
+    else:
+        attribute.data.foreach_set(field, np.ascontiguousarray(values, dtype).ravel())
     mesh.update()
 
 
@@ -222,9 +243,8 @@ def _transferable(mesh: bpy.types.Mesh, names: Sequence[str]) -> list[str]:
         for attribute in mesh.attributes
         if attribute.data_type in _LAYOUT
         and attribute.domain in ("POINT", "EDGE", "FACE", "CORNER")
-        and not attribute.is_internal
-        and not attribute.is_required
-        and not attribute.name.startswith((".", PREFIX))
+        and not _is_own(attribute, attribute.name)
+        and (not attribute.name.startswith((".", PREFIX)) or attribute.name in _BUILT_IN)
         and (attribute.name not in _BUILT_IN or attribute.name in names)
         and attribute.name not in mesh.uv_layers
         and (not names or attribute.name in names)
@@ -234,6 +254,10 @@ def _transferable(mesh: bpy.types.Mesh, names: Sequence[str]) -> list[str]:
 def _read(mesh: bpy.types.Mesh, name: str) -> Attribute:
     attribute = mesh.attributes[name]
     field, width, dtype = _LAYOUT[attribute.data_type]
+    if attribute.data_type == "STRING":
+        texts, numbers = np.unique(np.array([b"", *(item.value for item in attribute.data)]), return_inverse=True)
+        found = numbers.reshape(-1)[1:, None].astype(dtype)
+        return Attribute(name, "STRING", found, attribute.domain, tuple(texts.tolist()))
     values = np.empty((len(attribute.data), width), dtype)
     attribute.data.foreach_get(field, values.ravel())
     return Attribute(name, attribute.data_type, values, attribute.domain)

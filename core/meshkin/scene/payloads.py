@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from ..errors import InputError
 from ..snapshot import Snapshot
 from .attributes import edges
 from .snapshot import check_writable
+
+MOST_UV_MAPS = 8
+"""Of a mesh, in Blender."""
 
 
 def own_shape(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[Snapshot, NDArray[np.int32]]:
@@ -38,23 +43,48 @@ def own_shape(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[Snapshot, NDAr
     return shape, edges(mesh)
 
 
-def shape_keys(obj: bpy.types.Object) -> list[tuple[str, NDArray[np.float32]]]:
-    """Each shape key but the basis: its name, and how far it moves each own vertex, world axes, float32 (W, 3)."""
+@dataclass(frozen=True)
+class ShapeKey:
+    """A shape key.
+
+    Attributes:
+        name: its name.
+        offsets: how far it moves each own vertex, world axes, float32 (W, 3).
+        reach: the least and the greatest value of its slider.
+    """
+
+    name: str
+    offsets: NDArray[np.float32]
+    reach: tuple[float, float]
+
+
+def shape_keys(obj: bpy.types.Object) -> list[ShapeKey]:
+    """Each shape key but the basis."""
     keys = obj.data.shape_keys if obj.type == "MESH" else None
     if keys is None:
         return []
     linear = np.array(obj.matrix_world, np.float64)[:3, :3]
     return [
-        (key.name, ((_places(key) - _places(key.relative_key)) @ linear.T).astype(np.float32))
+        ShapeKey(
+            key.name,
+            ((_places(key) - _places(key.relative_key)) @ linear.T).astype(np.float32),
+            (key.slider_min, key.slider_max),
+        )
         for key in keys.key_blocks
         if key != keys.reference_key and key.relative_key != key
     ]
 
 
-def write_shape_key(obj: bpy.types.Object, name: str, offsets: NDArray[np.floating], value: float = 0.0) -> str:
+def write_shape_key(
+    obj: bpy.types.Object,
+    name: str,
+    offsets: NDArray[np.floating],
+    value: float = 0.0,
+    reach: tuple[float, float] = (0.0, 1.0),
+) -> str:
     """Add a shape key that moves the own vertices by ``offsets`` (W, 3), world axes; says what was done.
 
-    Others, and which one is active, stay; ``value`` is how far it is switched on.
+    Others, and which one is active, stay; ``value`` is how far it is switched on, ``reach`` its slider's range.
 
     Raises InputError ``mesh-changed``, and as :func:`meshkin.scene.snapshot.check_writable`.
     """
@@ -69,6 +99,7 @@ def write_shape_key(obj: bpy.types.Object, name: str, offsets: NDArray[np.floati
     base = _places(obj.data.shape_keys.reference_key)
     key.data.foreach_set("co", (base + local).astype(np.float32).ravel())
     key.relative_key = obj.data.shape_keys.reference_key
+    key.slider_min, key.slider_max = reach
     key.value = value
     obj.data.update()
     return f"Shape key: “{key.name}”."
@@ -80,14 +111,20 @@ def write_uv_map(obj: bpy.types.Object, name: str, uvs: NDArray[np.floating]) ->
     check_writable(obj)
     if len(uvs) != len(obj.data.loops):
         raise InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Run the job again.")
+    check_room(obj, 1)
     layers = obj.data.uv_layers
     active = layers.active_index
     layer = layers.new(name=name, do_init=False)
-    if layer is None:
-        raise InputError("uv-maps-full", f"“{obj.name}” cannot have another UV map.", "Remove one first.")
     layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
     layers.active_index = max(active, 0)
     return f"UV map: “{layer.name}”."
+
+
+def check_room(obj: bpy.types.Object, count: int) -> None:
+    """Raise InputError ``uv-maps-full`` where a mesh cannot have so many more UV maps."""
+    if obj.type == "MESH" and len(obj.data.uv_layers) + count > MOST_UV_MAPS:
+        what = f"“{obj.name}” cannot have more than {MOST_UV_MAPS} UV maps: {count} more would be too many."
+        raise InputError("uv-maps-full", what, "Remove some first.")
 
 
 def write_materials(

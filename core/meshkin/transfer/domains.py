@@ -202,22 +202,30 @@ class Domains:
         return best
 
     def _on_edges(self, values: Array) -> Array:
-        """Of the source's edges near each of the target's and along it, the nearest one's value; 0 without one."""
-        places_of = self.source.vertices.astype(np.float64)
+        """The nearest edge's value.
+
+        What most edges have nothing of are lines (seams, creases): they go only to edges that lie on them and run along
+        them, the others stay 0.
+        """
         result = np.zeros((len(self.target_edges), values.shape[1]), values.dtype)
         marked = np.flatnonzero((values != 0).any(axis=1))
         if not len(marked) or not len(self.target_edges):
             return result
+        lines = 2 * len(marked) < len(values)
+        given = marked if lines else np.arange(len(values))
+        places_of = self.source.vertices.astype(np.float64)
         ends = self.carrier.points[self.target_edges]
         middle, along = ends.mean(axis=1), ends[:, 1] - ends[:, 0]
-        segments = self.source_edges[marked].astype(np.int64)
+        segments = self.source_edges[given].astype(np.int64)
         thin = np.column_stack([segments, segments[:, 1]])
         squares, found, _ = igl.point_mesh_squared_distance(middle, places_of, thin)
+        if not lines:
+            return np.asarray(values[given[found]])
         direction = unit_rows(places_of[segments[found, 1]] - places_of[segments[found, 0]])
         length = np.linalg.norm(along, axis=1)
         straight = np.abs(np.einsum("ed,ed->e", unit_rows(along), direction)) > 0.85
         near = (np.sqrt(np.maximum(squares, 0)) <= 0.25 * length + 1e-9) & straight
-        result[near] = values[marked[found[near]]]
+        result[near] = values[given[found[near]]]
         return result
 
     def frames(self) -> tuple[Array, Array]:

@@ -28,9 +28,9 @@ Run = Callable[..., Generator[Progress, None, dict[str, Any]]]
 Write = Callable[["bpy.types.Object"], list[str]]
 
 
-def check(kind: str, source: bpy.types.Object, names: Sequence[str]) -> None:
-    """Raise InputError where the source has nothing of this kind: ``no-attributes``, ``no-materials``, ``no-uvs``,
-    ``no-shape-keys``, ``no-hair``."""
+def check(kind: str, source: bpy.types.Object, target: bpy.types.Object, names: Sequence[str]) -> None:
+    """Raise InputError where the source has nothing of this kind (and of these names): ``no-attributes``,
+    ``no-materials``, ``no-uvs``, ``no-shape-keys``, ``no-hair``; or the target has no room for it: ``uv-maps-full``."""
     name = source.name
     mesh = source.data if source.type == "MESH" else None
     if kind == "attributes" and not attributes.transferable(source, names):
@@ -39,8 +39,14 @@ def check(kind: str, source: bpy.types.Object, names: Sequence[str]) -> None:
         raise InputError("no-materials", f"“{name}” has no materials.", "Give its faces materials first.")
     if kind == "uvs" and not (mesh and mesh.uv_layers):
         raise InputError("no-uvs", f"“{name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
-    if kind == "shape_keys" and not payloads.shape_keys(source):
-        raise InputError("no-shape-keys", f"“{name}” has no shape keys.", "Choose a source that has some.")
+    if kind == "uvs":
+        found = _of_names([layer.name for layer in mesh.uv_layers], names)
+        if not found:
+            raise InputError("no-uvs", f"“{name}” has no UV map of this name.", "Choose one that it has.")
+        payloads.check_room(target, len(found))
+    if kind == "shape_keys" and not _of_names([key.name for key in payloads.shape_keys(source)], names):
+        called = " of this name" if names and payloads.shape_keys(source) else ""
+        raise InputError("no-shape-keys", f"“{name}” has no shape keys{called}.", "Choose a source that has some.")
     if kind == "hair" and not hair.growing_on(source):
         raise InputError(
             "no-hair",
@@ -107,12 +113,36 @@ Reading = tuple[list[Given], Callable[["bpy.types.Object", list[NDArray[Any]]], 
 
 def _read_attributes(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
     found = attributes.read(obj, shape, names)
-    given = [("values", one.domain, one.type in attributes.LABELS, one.values) for one in found]
+    given = [
+        ("values", one.domain, one.type in attributes.LABELS, _products(one.values) if _turns(one) else one.values)
+        for one in found
+    ]
 
     def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
-        return [attributes.write_transferred(target, one, values) for one, values in zip(found, carried, strict=True)]
+        return [
+            attributes.write_transferred(target, one, _quaternions(values) if _turns(one) else values)
+            for one, values in zip(found, carried, strict=True)
+        ]
 
     return given, write
+
+
+def _turns(attribute: attributes.Attribute) -> bool:
+    return attribute.type == "QUATERNION"
+
+
+def _products(quaternions: NDArray[Any]) -> NDArray[np.float32]:
+    """Rotations (N, 4) as what can be averaged, (N, 16): a quaternion and its negative, which turn alike, are the
+    same there (Markley and others, Averaging Quaternions, 2007)."""
+    return np.asarray(np.einsum("ni,nj->nij", quaternions, quaternions).reshape(-1, 16), np.float32)
+
+
+def _quaternions(products: NDArray[Any]) -> NDArray[np.float32]:
+    """The unit quaternions (N, 4) of averages of :func:`_products`; no rotation where there is nothing."""
+    matrices = products.reshape(-1, 4, 4).astype(np.float64)
+    largest = np.linalg.eigh(matrices)[1][..., -1]
+    largest[np.trace(matrices, axis1=1, axis2=2) < 1e-12] = (1, 0, 0, 0)
+    return np.where(largest[:, :1] < 0, -largest, largest).astype(np.float32)
 
 
 def _read_materials(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
@@ -128,7 +158,7 @@ def _read_materials(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]
 
 
 def _read_uvs(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
-    chosen = [layer.name for layer in obj.data.uv_layers if not names or layer.name in names]
+    chosen = _of_names([layer.name for layer in obj.data.uv_layers], names)
     layouts = snapshots.uv_layouts(obj, shape, chosen)
 
     def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
@@ -138,10 +168,10 @@ def _read_uvs(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> R
 
 
 def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
-    found = [(name, offsets) for name, offsets in payloads.shape_keys(obj) if not names or name in names]
+    found = [key for key in payloads.shape_keys(obj) if not names or key.name in names]
     given: list[Given] = []
-    for _, offsets in found:
-        if len(offsets) != len(shape.original):
+    for key in found:
+        if len(key.offsets) != len(shape.original):
             raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
         known = np.unique(shape.original)
         if len(known) != len(shape.vertices):
@@ -151,12 +181,13 @@ def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str
                 "Switch its Subdivision (or the like) off in the viewport for the transfer.",
             )
         values = np.zeros((len(shape.vertices), 3), np.float32)
-        values[shape.original] = offsets
+        values[shape.original] = key.offsets
         given.append(("offsets", "POINT", False, values))
 
     def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
         return [
-            payloads.write_shape_key(target, name, values) for (name, _), values in zip(found, carried, strict=True)
+            payloads.write_shape_key(target, key.name, values, reach=key.reach)
+            for key, values in zip(found, carried, strict=True)
         ]
 
     return given, write
@@ -181,6 +212,10 @@ def _carry_hair(
         with np.load(answer["output"], allow_pickle=False) as data:
             carried.append((one, data["points"] + target_shape.location, data["roots"]))
     return lambda obj: [hair.write(obj, one, points, roots) for one, points, roots in carried]
+
+
+def _of_names(present: list[str], names: Sequence[str]) -> list[str]:
+    return [name for name in present if not names or name in names]
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:

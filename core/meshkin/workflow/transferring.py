@@ -371,7 +371,7 @@ def _payload(kind: str) -> tuple[_Check, _Carry]:
     """How one of :data:`meshkin.workflow.payloads.KINDS` is checked and carried."""
 
     def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-        payloads.check(kind, source, options.names)
+        payloads.check(kind, source, target, options.names)
 
     def carry(job: Transfer) -> Generator[Progress, None, Write]:
         source, target = job.source, job.target
