@@ -37,9 +37,9 @@ def check(kind: str, source: bpy.types.Object, target: bpy.types.Object, names: 
         raise InputError("no-attributes", f"“{name}” has no attributes that can be carried.", "Paint or add one first.")
     if kind == "materials" and not (mesh and any(slot.material for slot in source.material_slots)):
         raise InputError("no-materials", f"“{name}” has no materials.", "Give its faces materials first.")
-    if kind == "uvs" and not (mesh and mesh.uv_layers):
-        raise InputError("no-uvs", f"“{name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
     if kind == "uvs":
+        if not (mesh and mesh.uv_layers):
+            raise InputError("no-uvs", f"“{name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
         found = _of_names([layer.name for layer in mesh.uv_layers], names)
         if not found:
             raise InputError("no-uvs", f"“{name}” has no UV map of this name.", "Choose one that it has.")
