@@ -240,7 +240,9 @@ class MESHKIN_OT_transfer_texture(_Transfer):
 
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
-        return "" if any(slot.material for slot in source.material_slots) else f"“{source.name}” has no material"
+        dressed = any(slot.material for slot in source.material_slots)
+        dressed = dressed or any(modifier.type == "NODES" for modifier in source.modifiers)
+        return "" if dressed else f"“{source.name}” has no material"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self.with_window = True

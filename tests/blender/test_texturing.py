@@ -253,6 +253,205 @@ def test_nodes_too_complex_are_baked() -> None:
     }
 
 
+def at_texels(image: bpy.types.Image) -> np.ndarray:
+    """Texels of a twin's picture (256) that lie where the middles of the texels of a picture of 64 do, (40, 32, 4)."""
+    return pixels_of(image)[48:208, 64:192].reshape(40, 4, 32, 4, 4).mean(axis=(1, 3))
+
+
+HERE = (slice(12, 52), slice(16, 48))
+"""The same texels in a picture of 64."""
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+
+
+def test_mixed_shaders_are_baked_input_by_input() -> None:
+    """Metal and cloth, mixed by an image, with one normal map: each input is mixed as the shaders are."""
+    source = blob("source")
+    tree, metal = shaded(source)
+    cloth, mix = tree.nodes.new("ShaderNodeBsdfPrincipled"), tree.nodes.new("ShaderNodeMixShader")
+    factor = textured(tree, new_image("factor", waves(), "Non-Color"))
+    for shader, colour, metallic, rough in ((metal, (0.8, 0.1, 0.1, 1), 1, 0.2), (cloth, (0.1, 0.1, 0.8, 1), 0, 0.8)):
+        shader.inputs["Base Color"].default_value = colour
+        shader.inputs["Metallic"].default_value, shader.inputs["Roughness"].default_value = metallic, rough
+    relief = textured(tree, new_image("relief", np.full((8, 8, 4), (0.6, 0.4, 0.95, 1)), "Non-Color"))
+    normal = tree.nodes.new("ShaderNodeNormalMap")
+    tree.links.new(normal.inputs["Color"], relief.outputs["Color"])
+    tree.links.new(mix.inputs[0], factor.outputs["Color"])
+    for side, shader in ((1, metal), (2, cloth)):
+        tree.links.new(shader.inputs["Normal"], normal.outputs["Normal"])
+        tree.links.new(mix.inputs[side], shader.outputs[0])
+    tree.links.new(tree.nodes["Material Output"].inputs["Surface"], mix.outputs[0])
+    target = twin(source)
+    before = names()
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    _, found = new_parts(target)
+    assert set(found) == {"Base Color", "Metallic", "Roughness", "Normal"}
+    assert names()["node_groups"] == before["node_groups"]
+    assert found["Normal"].name == "relief on twin"
+    share = waves()[HERE][..., :3] @ LUMA
+    for socket, one, other in (("Metallic", 1, 0), ("Roughness", 0.2, 0.8)):
+        truth = one * (1 - share) + other * share
+        assert np.median(np.abs(at_texels(found[socket])[..., 0] - truth)) < 0.08, socket
+    red = 0.8 * (1 - share) + 0.1 * share
+    assert np.median(np.abs(at_texels(found["Base Color"])[..., 0] - (1.055 * red ** (1 / 2.4) - 0.055))) < 0.08
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_a_mix_with_transparency_is_alpha(side: int) -> None:
+    """A shader mixed with transparency keeps its images; the factor is the alpha."""
+    source = blob("source")
+    tree, shader = shaded(source)
+    clear, mix = tree.nodes.new("ShaderNodeBsdfTransparent"), tree.nodes.new("ShaderNodeMixShader")
+    base = textured(tree, new_image("base", waves()))
+    tree.links.new(shader.inputs["Base Color"], base.outputs["Color"])
+    tree.links.new(mix.inputs[0], textured(tree, new_image("cut", waves(seed=5), "Non-Color")).outputs["Color"])
+    tree.links.new(mix.inputs[side], shader.outputs[0])
+    tree.links.new(mix.inputs[3 - side], clear.outputs[0])
+    tree.links.new(tree.nodes["Material Output"].inputs["Surface"], mix.outputs[0])
+    target = twin(source)
+    report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    assert not any("baked" in line for line in report.lines())
+    _, found = new_parts(target)
+    assert set(found) == {"Base Color", "Alpha"}
+    share = waves(seed=5)[HERE][..., :3] @ LUMA
+    assert np.median(np.abs(at_texels(found["Alpha"])[..., 3] - (share if side == 2 else 1 - share))) < 0.08
+    assert np.median(np.abs(at_texels(found["Alpha"])[..., :3] - waves()[HERE][..., :3])) < 0.1
+
+
+def test_displacements_of_several_slots_are_of_one_scale() -> None:
+    """Scales and midlevels that differ from slot to slot, and a slot without: the same heights on the target."""
+    source = blob("source")
+    for name, scale, middle, height in (("low", 0.1, 0.5, 0.9), ("high", 0.4, 0.0, 0.25), ("flat", 0, 0, 0)):
+        tree, _ = shaded(source, name)
+        if scale:
+            lift = tree.nodes.new("ShaderNodeDisplacement")
+            lift.inputs["Scale"].default_value, lift.inputs["Midlevel"].default_value = scale, middle
+            image = textured(tree, new_image(name, np.full((8, 8, 4), (height, height, height, 1)), "Non-Color"))
+            tree.links.new(lift.inputs["Height"], image.outputs["Color"])
+            tree.links.new(tree.nodes["Material Output"].inputs["Displacement"], lift.outputs[0])
+    heights = np.array([polygon.center.z for polygon in source.data.polygons])
+    source.data.polygons.foreach_set("material_index", np.digitize(heights, (-0.3, 0.3)).astype(np.int32))
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    tree = target.material_slots[-1].material.node_tree
+    lift = next(node for node in tree.nodes if node.type == "DISPLACEMENT")
+    picture = pixels_of(lift.inputs["Height"].links[0].from_node.image)[..., 0]
+    scale, middle = (lift.inputs[name].default_value for name in ("Scale", "Midlevel"))
+    for row, lifted in ((230, 0.04), (128, 0.1), (26, 0.0)):
+        assert np.median(scale * (picture[row, 60:200] - middle)) == pytest.approx(lifted, abs=0.005)
+
+
+def test_materials_that_modifiers_set_and_slots_that_are_not_there() -> None:
+    source, target = blob("source"), blob("target")
+    material = bpy.data.materials.new("dress")
+    tree = compat.node_tree(material)
+    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    tree.links.new(shader.inputs["Base Color"], textured(tree, new_image("base", waves())).outputs["Color"])
+    group = bpy.data.node_groups.new("dress", "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        group.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    given, put, end = (
+        group.nodes.new(name) for name in ("NodeGroupInput", "GeometryNodeSetMaterial", "NodeGroupOutput")
+    )
+    put.inputs["Material"].default_value = material
+    group.links.new(put.inputs["Geometry"], given.outputs[0])
+    group.links.new(end.inputs[0], put.outputs[0])
+    modifier = source.modifiers.new("dress", "NODES")
+    modifier.node_group = group
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    material, found = new_parts(target)
+    assert material.name == "dress on target"
+    assert np.median(pixels_of(found["Base Color"])[48:208, 64:192, :3]) > 0.2
+    source.modifiers.clear()
+    source.data.materials.append(bpy.data.materials["dress"])
+    source.data.polygons.foreach_set("material_index", np.full(len(source.data.polygons), 7, np.int32))
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    _, found = new_parts(target)
+    assert np.median(pixels_of(found["Base Color"])[48:208, 64:192, :3]) > 0.2
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("deep", [True, False])
+def test_colours_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
+    """A colour beside its alpha is the image's own; without, it is multiplied by it, as Blender shows it."""
+    source = blob("source")
+    tree, shader = shaded(source)
+    image = new_image(
+        "base", np.full((8, 8, 4), (0.8, 0.6, 0.4, 0.25)), "Linear Rec.709" if deep else "sRGB", float_buffer=deep
+    )
+    if deep:
+        image.filepath_raw, image.file_format = str(tmp_path / "base.exr"), "OPEN_EXR"
+        image.save()
+        image.source = "FILE"
+        image.alpha_mode = "STRAIGHT"
+        image.reload()
+    node = textured(tree, image)
+    tree.links.new(shader.inputs["Base Color"], node.outputs["Color"])
+    if used:
+        tree.links.new(shader.inputs["Alpha"], node.outputs["Alpha"])
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    _, found = new_parts(target)
+    values = pixels_of(found["Base Color"])[128, 128]
+    # What Blender holds of floating-point images is multiplied by alpha already.
+    held = np.array((0.8, 0.6, 0.4)) * (0.25 if deep or not used else 1)
+    np.testing.assert_allclose(values, (*held, 0.25 if used else 1), atol=0.004)
+
+
+def test_every_input_with_an_image() -> None:
+    """Also those beside the usual ones; an index of refraction keeps its values beyond 1."""
+    source = blob("source")
+    tree, shader = shaded(source)
+    node = textured(tree, new_image("base", np.full((8, 8, 4), (0.5, 0.5, 0.5, 1)), "Non-Color"))
+    add = tree.nodes.new("ShaderNodeMath")
+    add.operation = "ADD"
+    add.inputs[1].default_value = 1
+    tree.links.new(add.inputs[0], node.outputs["Color"])
+    tree.links.new(shader.inputs["IOR"], add.outputs[0])
+    sockets = {one.socket for one in shading.INPUTS if one.socket in shader.inputs} - {"IOR", "Alpha"}
+    for name in sockets:
+        tree.links.new(shader.inputs[name], node.outputs["Color"])
+    assert {"Specular Tint", "Sheen Tint", "Coat Tint", "Subsurface Radius", "Thin Film IOR"} < sockets
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], workflow.Options(**{**vars(OPTIONS), "texture_size": 64})))
+    _, found = new_parts(target)
+    assert set(found) == sockets | {"IOR"}
+    assert pixels_of(found["IOR"])[32, 32, 0] == pytest.approx(1.5, abs=0.005)
+
+
+def test_a_tiff_of_16_bits_and_tiles_that_are_not_saved(tmp_path: Path) -> None:
+    source = blob("source")
+    tree, shader = shaded(source)
+    deep = new_image("deep", waves(16), "Non-Color", float_buffer=True)
+    scene = bpy.context.scene
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_depth, settings.color_mode = "TIFF", "16", "RGBA"
+    scene.view_settings.view_transform = "Raw"
+    deep.save_render(str(tmp_path / "deep.tif"), scene=scene)
+    deep = bpy.data.images.load(str(tmp_path / "deep.tif"))
+    deep.colorspace_settings.name = "Non-Color"
+    tree.links.new(shader.inputs["Roughness"], textured(tree, deep).outputs["Color"])
+    painted = bpy.data.images.new("painted", 16, 16, tiled=True)
+    painted.pixels.foreach_set(np.tile(np.array([0, 1, 0, 1], np.float32), 256))
+    painted.update()
+    tree.links.new(shader.inputs["Base Color"], textured(tree, painted).outputs["Color"])
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    assert painted.is_dirty
+    _, found = new_parts(target)
+    assert images.depth(found["Roughness"]) == 16
+    np.testing.assert_allclose(pixels_of(found["Base Color"])[128, 128, :3], (0, 1, 0), atol=0.01)
+
+
+def test_objects_that_share_the_targets_mesh_are_named() -> None:
+    source = blob("source")
+    everything(source)
+    target = twin(source)
+    other = bpy.data.objects.new("other", target.data)
+    report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    assert any("“other”" in line for line in report.lines())
+    assert other.data == target.data
+
+
 def test_another_surface_is_baked() -> None:
     source = blob("source")
     tree, _ = shaded(source)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..progress import Progress
 from ..snapshot import Snapshot
-from . import compat, shading
-from .snapshot import evaluated
+from . import compat, shaders, shading
+from .snapshot import evaluated, materials_of
 
 LAYER = "MeshKin bake"
 Job = tuple[int, str]
@@ -26,9 +26,8 @@ def bake(
 ) -> Generator[Progress, None, dict[Job, NDArray[np.float32]]]:
     """Bake channels of an object's materials, each on the whole layout.
 
-    What feeds an input of a Principled BSDF is baked as light that it emits; a surface that is no Principled BSDF gives
-    its colour, roughness and emission passes; normals are baked in the layout's tangent space. The user's scene, object
-    and materials are not touched.
+    Every shader is replaced by one that emits what feeds its input, so that they are mixed as the shaders are; normals
+    are baked in the layout's tangent space. The user's scene, object and materials are not touched.
 
     Args:
         obj: the source.
@@ -63,7 +62,7 @@ def _copy(
             result, preserve_all_data_layers=True, depsgraph=bpy.context.evaluated_depsgraph_get()
         )
         matrix = result.matrix_world.copy()
-        slots = [slot.material for slot in obj.material_slots]
+        slots = materials_of(result, mesh)
     scene = bpy.data.scenes.new("MeshKin bake")
     copy = bpy.data.objects.new("MeshKin bake", data)
     try:
@@ -142,39 +141,85 @@ def _baked(scene: bpy.types.Scene, copy: bpy.types.Object, job: Job, size: int) 
 
 def _rewire(material: bpy.types.Material, channel: str, made: list[bpy.types.ID]) -> tuple[str, dict[str, Any]]:
     """Make a copied material show a channel; the kind of bake and its options."""
+    tree = material.node_tree
+    _own_groups(tree, made)
+    output = tree.get_output_node("ALL")
+    if channel == "displacement":
+        out, _, _ = shaders.origin(output.inputs["Displacement"])
+        if out.node.type != "DISPLACEMENT":
+            raise RuntimeError("its displacement is a vector, not a height.")
+        height = out.node.inputs["Height"]
+        if out.node.id_data != tree:
+            raise RuntimeError("its displacement lies in a group.")
+        _show(tree, height, output.inputs["Surface"])
+        return "EMIT", {}
+    for link in list(output.inputs["Displacement"].links):
+        tree.links.remove(link)  # which would be part of the normals
+    if channel != "alpha":
+        _hide_transparency(output.inputs["Surface"])
     if channel in ("normal", "bump"):
         return "NORMAL", {"normal_space": "TANGENT"}
-    tree = material.node_tree
-    if channel == "displacement":
-        output = tree.get_output_node("ALL")
-        out, groups, _ = shading.origin(output.inputs["Displacement"])
-        if groups or out.node.type != "DISPLACEMENT":
-            raise RuntimeError("its displacement is a vector, not a height.")
-        _show(tree, out.node.inputs["Height"], output.inputs["Surface"])
-        return "EMIT", {}
-    shader, groups = shading.surface(material)
-    if shader is None:
-        kind = {"base_color": "DIFFUSE", "roughness": "ROUGHNESS", "emission": "EMIT"}[channel]
-        return kind, {"pass_filter": {"COLOR"}} if kind == "DIFFUSE" else {}
-    name = shader.name
-    for group in groups:
-        node = tree.nodes[group.name]
-        node.node_tree = node.node_tree.copy()
-        made.append(node.node_tree)
-        tree = node.node_tree
-    shader = tree.nodes[name]
-    socket = next(one.socket for one in shading.INPUTS if one.name == channel)
-    for link in list(shader.outputs[0].links):
-        _show(tree, shader.inputs[socket], link.to_socket)
+    found = shaders.of_material(material)
+    slot = next(one for one in shading.INPUTS if one.name == channel)
+    for shader in found:
+        value, strength = shader.input(channel, slot.socket), None
+        if value is None:
+            value = shading.DEFAULTS.get(channel, 0.0)
+        if channel == "emission" and len(shaders.seen(found)) > 1:
+            strength = shader.input("emission_strength", shading.STRENGTH.socket) or 0.0
+        for link in list(shader.node.outputs[0].links):
+            _show(shader.node.id_data, value, link.to_socket, strength)
     return "EMIT", {}
 
 
-def _show(tree: bpy.types.NodeTree, socket: bpy.types.NodeSocket, to: bpy.types.NodeSocket) -> None:
-    """Let what feeds ``socket`` shine from ``to``."""
+def _own_groups(tree: bpy.types.NodeTree, made: list[bpy.types.ID]) -> None:
+    """Give every group node in a tree a tree of its own, which can be changed."""
+    for node in tree.nodes:
+        if node.type == "GROUP" and node.node_tree:
+            node.node_tree = node.node_tree.copy()
+            made.append(node.node_tree)
+            _own_groups(node.node_tree, made)
+
+
+def _hide_transparency(surface: bpy.types.NodeSocket, groups: shaders.Groups = ()) -> None:
+    """Let mixes of something with transparency show that alone."""
+    out, groups, _ = shaders.origin(surface, groups)
+    if not out.is_output or out.node.type not in shaders.MIXES:
+        return
+    sides = [one for one in out.node.inputs if one.type == "SHADER"]
+    if out.node.type == "MIX_SHADER":
+        found = [shaders.shaders(side, groups) for side in sides]
+        clear = [bool(one) and all(shader.transparent for shader in one) for one in found]
+        if clear[0] != clear[1]:
+            factor = out.node.inputs[0]
+            for link in list(factor.links):
+                out.node.id_data.links.remove(link)
+            factor.default_value = 1.0 if clear[0] else 0.0
+    for side in sides:
+        _hide_transparency(side, groups)
+
+
+def _show(
+    tree: bpy.types.NodeTree,
+    value: bpy.types.NodeSocket | float,
+    to: bpy.types.NodeSocket,
+    strength: bpy.types.NodeSocket | float | None = None,
+) -> None:
+    """Let a value, or what feeds an input, shine from ``to``."""
     emission = tree.nodes.new("ShaderNodeEmission")
-    if socket.is_linked:
-        tree.links.new(emission.inputs["Color"], socket.links[0].from_socket)
-    else:
-        value = socket.default_value
-        emission.inputs["Color"].default_value = (value,) * 3 + (1,) if isinstance(value, float) else value
+    _feed(tree, emission.inputs["Color"], value)
+    if strength is not None:
+        _feed(tree, emission.inputs["Strength"], strength)
     tree.links.new(to, emission.outputs[0])
+
+
+def _feed(tree: bpy.types.NodeTree, to: bpy.types.NodeSocket, value: bpy.types.NodeSocket | float) -> None:
+    if isinstance(value, bpy.types.NodeSocket):
+        if link := next((one for one in value.links if not one.is_muted), None):
+            tree.links.new(to, link.from_socket)
+            return
+        value = value.default_value
+    if to.type == "VALUE":
+        to.default_value = value
+    else:
+        to.default_value = (value,) * 3 + (1,) if isinstance(value, (int, float)) else (*value[:3], 1)

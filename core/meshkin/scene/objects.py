@@ -35,6 +35,11 @@ class Handle:
             "object-gone", f"“{self.name}” is not in the file any more.", "Choose an object and start again."
         )
 
+    def sharing(self) -> list[str]:
+        """Names of the other objects that have the same mesh."""
+        obj = self.get()
+        return [one.name for one in bpy.data.objects if one.data == obj.data and one != obj]
+
 
 FEATURES_PROPERTY = "meshkin_features"
 """Custom property of an object: the cache key of the features that its attributes show."""

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .shaders import Groups, Shader, of_material, origin, seen, shaders
+from .snapshot import evaluated, materials_of
 
 Matrix = NDArray[np.float64]
-Groups = tuple[bpy.types.Node, ...]
 
 LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
 """Colour spaces (or beginnings of their names) whose values are light or data, not display values."""
@@ -45,9 +46,37 @@ INPUTS = (
     Slot("coat", "Coat Weight", 1, "other"),
     Slot("coat_roughness", "Coat Roughness", 1, "other"),
     Slot("sheen", "Sheen Weight", 1, "other"),
+    Slot("diffuse_roughness", "Diffuse Roughness", 1, "other"),
+    Slot("ior", "IOR", 1, "other"),
+    Slot("specular_tint", "Specular Tint", 3, "other"),
+    Slot("anisotropic", "Anisotropic", 1, "other"),
+    Slot("subsurface_radius", "Subsurface Radius", 3, "other"),
+    Slot("subsurface_scale", "Subsurface Scale", 1, "other"),
+    Slot("coat_ior", "Coat IOR", 1, "other"),
+    Slot("coat_tint", "Coat Tint", 3, "other"),
+    Slot("sheen_roughness", "Sheen Roughness", 1, "other"),
+    Slot("sheen_tint", "Sheen Tint", 3, "other"),
+    Slot("film_thickness", "Thin Film Thickness", 1, "other"),
+    Slot("film_ior", "Thin Film IOR", 1, "other"),
 )
+STRENGTH, ALPHA = (next(one for one in INPUTS if one.name == name) for name in ("emission_strength", "alpha"))
+COLOURS = ("base_color", "emission", "specular_tint", "coat_tint", "sheen_tint")
+"""Channels that are seen as colours: stored as sRGB where they fit into it."""
+UNLIMITED = (
+    *("emission_strength", "ior", "subsurface_radius", "subsurface_scale"),
+    *("coat_ior", "film_thickness", "film_ior"),
+)
+"""Channels of numbers beyond 1."""
+DEFAULTS = {
+    "roughness": 0.5,
+    "alpha": 1.0,
+    "specular": 0.5,
+    **dict.fromkeys(("metallic", "emission", "emission_strength", "subsurface", "transmission", "coat", "sheen"), 0.0),
+    "base_color": 0.8,
+}
+"""What a Principled BSDF gets for what another shader has not."""
 CHANNELS = ("base_color", "roughness", "metallic", "normal", "emission", "alpha", "displacement", "other")
-"""What a user can choose from; "other" are specular, subsurface, transmission, coat and sheen."""
+"""What a user can choose from; "other" are specular, subsurface, transmission, coat, sheen and thin film."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +93,7 @@ class Wire:
         offset: (width,).
         address, closest: how the image is repeated and interpolated.
         baked: the nodes are too complex to read.
+        associated: the colour is multiplied by the image's alpha, as Blender does where that is not used by itself.
         strength: of a normal map or bump; ``distance`` of a bump, ``midlevel`` of a displacement.
     """
 
@@ -76,6 +106,7 @@ class Wire:
     address: str = "repeat"
     closest: bool = False
     baked: bool = False
+    associated: bool = False
     strength: float = 1
     distance: float = 1
     midlevel: float = 0.5
@@ -124,7 +155,8 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
 
     Followed are links through reroutes, groups and muted nodes to image textures (with Mapping and UV Map nodes),
     values, Separate Color, multiplication by a value, simple Math, Invert, Normal Map, Bump and Displacement. What
-    else there is becomes a wire that has to be baked.
+    else there is becomes a wire that has to be baked, also where several shaders are mixed. The materials are those
+    that the modifiers leave.
 
     Args:
         obj: the source.
@@ -140,16 +172,15 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
             "channel-unknown", f"There is no channel “{', '.join(unknown)}”.", f"Choose from {', '.join(CHANNELS)}."
         )
     wanted = tuple(channels) or CHANNELS
-    faces = _faces_of_slots(obj)
-    slots = obj.material_slots
+    slots, faces = _slots(obj)
     materials, wires, told = {}, {}, []
     for index in np.flatnonzero(faces).tolist():
-        material = slots[index].material if index < len(slots) else None
-        materials[index] = material
+        material = materials[index] = slots[index] if slots else None
         wires[index] = _wires(material, wanted)
         if complex_ones := [name for name, wire in wires[index].items() if wire.baked]:
             told.append(
-                f"“{slots[index].name}”: {', '.join(complex_ones)} baked first (its nodes are more than one image)."
+                f"“{material.name if material else ''}”: {', '.join(complex_ones)} baked first "
+                "(its nodes are more than one image)."
             )
     images = [wire.image for one in wires.values() for wire in one.values() if wire.image]
     for image in images:
@@ -185,81 +216,76 @@ def is_linear(image: bpy.types.Image) -> bool:
     return bool(image.is_float or image.colorspace_settings.name.startswith(LINEAR))
 
 
-def origin(
-    socket: bpy.types.NodeSocket, groups: Groups = ()
-) -> tuple[bpy.types.NodeSocket, Groups, bpy.types.NodeSocket]:
-    """The output that feeds ``socket``, through reroutes, groups and muted nodes, and the groups that it lies in.
-
-    Returns:
-        the output (or the input itself, where nothing feeds it), its groups, and the last input on the way.
-    """
-    while True:
-        link = next((one for one in socket.links if not one.is_muted), None) if socket.is_linked else None
-        if link is None:
-            return socket, groups, socket
-        node, out = link.from_node, link.from_socket
-        if node.type == "REROUTE":
-            socket = node.inputs[0]
-        elif node.mute:
-            inner = next((one.from_socket for one in node.internal_links if one.to_socket == out), None)
-            if inner is None:
-                return socket, groups, socket
-            socket = inner
-        elif node.type == "GROUP" and node.node_tree:
-            end = next(
-                (one for one in node.node_tree.nodes if one.type == "GROUP_OUTPUT" and one.is_active_output), None
-            )
-            if end is None:
-                return socket, groups, socket
-            socket, groups = _same(end.inputs, out), (*groups, node)
-        elif node.type == "GROUP_INPUT" and groups:
-            socket, groups = _same(groups[-1].inputs, out), groups[:-1]
-        else:
-            return out, groups, socket
-
-
-def surface(material: bpy.types.Material) -> tuple[bpy.types.Node | None, Groups]:
-    """The material's Principled BSDF, if that alone is its surface, and the groups that it lies in."""
-    tree = material.node_tree
-    output = tree.get_output_node("ALL") if tree else None
-    if output is None:
-        return None, ()
-    out, groups, _ = origin(output.inputs["Surface"])
-    node = out.node
-    return (node, groups) if node.type == "BSDF_PRINCIPLED" and out.is_output else (None, ())
-
-
 def _wires(material: bpy.types.Material | None, wanted: Sequence[str]) -> dict[str, Wire]:
-    wires = {}
-    chosen = [one for one in INPUTS if one.group in wanted]
-    node, groups = surface(material) if material else (None, ())
+    found = of_material(material)
+    shown = seen(found)
     tree = material.node_tree if material else None
-    if node is None:
-        bare = tree is None or tree.get_output_node("ALL") is None
-        for one in chosen:
-            wires[one.name] = _without_principled(material, one, bare)
-    else:
-        for one in chosen:
-            wires[one.name] = _wire(node.inputs[one.socket], groups, one.width)
-        if "normal" in wanted and node.inputs["Normal"].is_linked:
-            wires.update(_normal_wires(node.inputs["Normal"], groups))
     output = tree.get_output_node("ALL") if tree else None
+    wires = {}
+    for one in (one for one in INPUTS if one.group in wanted):
+        if output and one.name == "alpha" and len(found) > len(shown):
+            wires["alpha"] = _shares(output.inputs["Surface"])
+        elif one.name == "base_color" and not found:
+            wires["base_color"] = _plain(material.diffuse_color[:3] if material else (0.8, 0.8, 0.8), 3)
+        else:
+            wire = _mixed([_input(shader, one) for shader in shown], one)
+            if wire:
+                wires[one.name] = wire
+    if len(shown) > 1 and "emission_strength" in wires:
+        # Where shaders are mixed, their colours are baked as strong as they shine.
+        strengths = [wire for wire in (_input(one, STRENGTH) for one in shown) if wire]
+        shining = any(not wire.constant or wire.offset.any() for wire in strengths)
+        wires |= {"emission": _baked(3) if shining else _plain(1, 3), "emission_strength": _plain(shining, 1)}
+    bent = [one for one in shown if "Normal" in one.node.inputs]
+    if "normal" in wanted and any(one.node.inputs["Normal"].is_linked for one in bent):
+        shared = len({origin(one.node.inputs["Normal"], one.groups)[:2] for one in bent}) == 1
+        wires |= _normal_wires(bent[0].node.inputs["Normal"], bent[0].groups) if shared else {"normal": _baked(3)}
     if "displacement" in wanted and output is not None and output.inputs["Displacement"].is_linked:
         wires["displacement"] = _displacement(output.inputs["Displacement"])
     return wires
 
 
-def _without_principled(material: bpy.types.Material | None, one: Slot, bare: bool) -> Wire:
-    """A channel of another surface: its colour, roughness and emission can be baked, the rest are defaults."""
-    if not bare and one.name in ("base_color", "roughness", "emission"):
-        return Wire(one.width, baked=True, weights=np.eye(4)[:, : one.width], offset=np.zeros(one.width))
-    value = {"roughness": 0.5, "alpha": 1.0, "emission_strength": 0.0 if bare else 1.0, "specular": 0.5}.get(
-        one.name, 0.0
-    )
-    offset = np.full(one.width, value)
-    if one.name == "base_color":
-        offset = np.array(material.diffuse_color[:3] if material else (0.8, 0.8, 0.8), np.float64)
-    return Wire(one.width, weights=np.zeros((4, one.width)), offset=offset)
+def _baked(width: int) -> Wire:
+    return Wire(width, baked=True, weights=np.eye(4)[:, :width], offset=np.zeros(width))
+
+
+def _plain(value: Any, width: int) -> Wire:
+    return Wire(width, weights=np.zeros((4, width)), offset=np.broadcast_to(np.array(value, np.float64), width).copy())
+
+
+def _input(shader: Shader, one: Slot) -> Wire | None:
+    """What one shader has for a channel; None where it has no such input and no sensible value."""
+    found = shader.input(one.name, one.socket)
+    if isinstance(found, bpy.types.NodeSocket):
+        return _wire(found, shader.groups, one.width)
+    if found is None:
+        found = None if shader.principled else DEFAULTS.get(one.name)
+    return None if found is None else _plain(found, one.width)
+
+
+def _mixed(wires: Sequence[Wire | None], one: Slot) -> Wire | None:
+    """A channel of several shaders: to be baked, unless they have the same value."""
+    if not wires:
+        return _plain(DEFAULTS[one.name], one.width) if one.name in DEFAULTS else None
+    found = [wire for wire in wires if wire]
+    if len(found) < 2 or all(wire.constant and (wire.offset == found[0].offset).all() for wire in found):
+        return found[0] if found else None
+    return _baked(one.width)
+
+
+def _shares(surface: bpy.types.NodeSocket) -> Wire:
+    """The alpha of a surface that is mixed with transparency: the factor of the mix, if that is all there is."""
+    out, groups, _ = origin(surface)
+    if out.node.type == "MIX_SHADER":
+        factor, *sides = out.node.inputs
+        found = [shaders(side, groups) for side in sides]
+        clear = [bool(one) and all(shader.transparent for shader in one) for one in found]
+        if clear[0] != clear[1]:
+            alphas = [_input(shader, ALPHA) for shader in found[0 if clear[1] else 1]]
+            if all(wire and wire.constant and (wire.offset == 1).all() for wire in alphas):
+                wire = _wire(factor, groups, 1)
+                return wire if clear[0] or wire.baked else replace(wire, weights=-wire.weights, offset=1 - wire.offset)
+    return _baked(1)
 
 
 def _wire(socket: bpy.types.NodeSocket, groups: Groups, width: int) -> Wire:
@@ -267,7 +293,7 @@ def _wire(socket: bpy.types.NodeSocket, groups: Groups, width: int) -> Wire:
     try:
         return _read(socket, groups).as_wide(width)
     except _Complex:
-        return Wire(width, baked=True, weights=np.eye(4)[:, :width], offset=np.zeros(width))
+        return _baked(width)
 
 
 def _read(socket: bpy.types.NodeSocket, groups: Groups) -> Wire:
@@ -311,6 +337,8 @@ def _value(socket: bpy.types.NodeSocket) -> Wire:
 def _image(node: bpy.types.Node, out: bpy.types.NodeSocket, groups: Groups) -> Wire:
     if node.projection != "FLAT" or node.image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
         raise _Complex
+    if node.image.source == "TILED" and node.image.is_dirty:
+        raise _Complex  # only Blender itself can get at what is painted on tiles and not saved
     check_image(node.image)
     space = node.image.colorspace_settings.name
     if space != "sRGB" and not is_linear(node.image):
@@ -319,7 +347,7 @@ def _image(node: bpy.types.Node, out: bpy.types.NodeSocket, groups: Groups) -> W
     uv_map, mapping = _coordinates(node.inputs["Vector"], groups)
     return Wire(
         weights.shape[1], node.image, uv_map, mapping, weights, np.zeros(weights.shape[1]),
-        ADDRESSES[node.extension], node.interpolation == "Closest",
+        ADDRESSES[node.extension], node.interpolation == "Closest", associated=not node.outputs["Alpha"].is_linked,
     )  # fmt: skip
 
 
@@ -395,7 +423,7 @@ def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups) -> dict[str, Wir
     """The normal map and the bump behind a Normal input."""
     out, groups, _ = origin(socket, groups)
     node = out.node
-    flat = Wire(3, baked=True, weights=np.eye(4)[:, :3], offset=np.zeros(3))
+    flat = _baked(3)
     if not out.is_output:
         return {}
     try:
@@ -422,28 +450,19 @@ def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups) -> dict[str, Wir
 
 def _displacement(socket: bpy.types.NodeSocket) -> Wire:
     """The height behind a Displacement output: one channel, with the scale as strength."""
-    baked = Wire(1, baked=True, weights=np.eye(4)[:, :1], offset=np.zeros(1))
     out, groups, _ = origin(socket)
-    if out.node.type != "DISPLACEMENT" or out.node.inputs["Normal"].is_linked:
-        return baked
-    try:
-        height = _read(out.node.inputs["Height"], groups).as_wide(1)
-        scale, middle = (_read(out.node.inputs[name], groups) for name in ("Scale", "Midlevel"))
-    except _Complex:
-        return baked
+    if out.node.type != "DISPLACEMENT":
+        return _baked(1)
+    height, scale, middle = (_wire(out.node.inputs[name], groups, 1) for name in ("Height", "Scale", "Midlevel"))
     if not (scale.constant and middle.constant):
-        return baked
+        return _baked(1)
     return replace(height, strength=float(scale.offset[0]), midlevel=float(middle.offset[0]))
 
 
-def _same(sockets: bpy.types.bpy_prop_collection, socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-    return next(one for one in sockets if one.identifier == socket.identifier)
-
-
-def _faces_of_slots(obj: bpy.types.Object) -> NDArray[Any]:
-    """How many faces use each slot; all count for the first where the object is not a mesh."""
-    if obj.type != "MESH":
-        return np.ones(max(len(obj.material_slots), 1), np.int64)
-    used = np.zeros(len(obj.data.polygons), np.int32)
-    obj.data.polygons.foreach_get("material_index", used)
-    return np.bincount(np.clip(used, 0, max(len(obj.material_slots) - 1, 0)), minlength=1)
+def _slots(obj: bpy.types.Object) -> tuple[list[bpy.types.Material | None], NDArray[Any]]:
+    """The material of each slot as the modifiers leave them, and how many faces use it."""
+    with evaluated(obj) as (result, mesh):
+        slots = materials_of(result, mesh)
+        used = np.zeros(len(mesh.polygons), np.int32)
+        mesh.polygons.foreach_get("material_index", used)
+    return slots, np.bincount(np.clip(used, 0, max(len(slots) - 1, 0)), minlength=1)

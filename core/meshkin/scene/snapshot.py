@@ -48,6 +48,7 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
         corner_vertices = _integers(mesh.loops, "vertex_index")
         layer = next((layer for layer in mesh.uv_layers if layer.active_render), None)
         faces = corner_vertices[corners]
+        slots = materials_of(copy, mesh)
         return Snapshot(
             name=obj.name,
             vertices=np.einsum("vd,ed->ve", vertices, linear).astype(np.float32),
@@ -57,12 +58,24 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
             normals=_transformed_normals(_floats(mesh.corner_normals, "vector", 3), linear)[corners],
             uvs=_floats(layer.uv, "vector", 2)[corners] if layer else None,
             uv_name=layer.name if layer else "",
-            materials=_integers(mesh.polygons, "material_index")[triangles["polygon_index"]],
-            material_names=tuple(slot.material.name if slot.material else "" for slot in copy.material_slots),
+            materials=np.clip(_integers(mesh.polygons, "material_index"), 0, max(len(slots) - 1, 0))[
+                triangles["polygon_index"]
+            ],
+            material_names=tuple(slot.name if slot else "" for slot in slots),
             parts=connected_parts(len(vertices), faces),
             original=_original(obj, mesh, vertices),
             location=matrix[:3, 3].copy(),
         )
+
+
+def materials_of(result: bpy.types.Object, mesh: bpy.types.Mesh) -> list[bpy.types.Material | None]:
+    """The material of each slot of an evaluated object: its own, or those of its mesh, which modifiers may set."""
+    slots = result.material_slots
+    found = [
+        slots[index].material if index < len(slots) and slots[index].link == "OBJECT" else material
+        for index, material in enumerate(mesh.materials)
+    ]
+    return [material.original if material else None for material in found]
 
 
 def with_uvs(obj: bpy.types.Object, snapshot: Snapshot, maps: Mapping[int, str]) -> Snapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..errors import InputError, MeshKinError
 from ..storage import make_folder, write_file
 from . import compat
-from .shading import INPUTS, Shading, Wire, surface
+from .shaders import of_material, seen
+from .shading import INPUTS, Shading, Wire
 from .snapshot import check_writable
 
 UV_NAME = "MeshKin"
@@ -185,7 +186,7 @@ def _material(
     if material.library_weak_reference is None and material.asset_data:
         material.asset_clear()
     material.animation_data_clear()
-    principled, _ = surface(source) if source else (None, ())
+    principled = next((one.node for one in seen(of_material(source)) if one.principled), None)
     tree = compat.node_tree(material)
     tree.nodes.clear()
     output, shader, uvs = (
@@ -199,9 +200,10 @@ def _material(
         _copy_values(principled, shader)
     for one in INPUTS:
         wire = wires.get(one.name)
-        if wire is not None and wire.constant and one.name not in images:
+        socket = shader.inputs.get(one.socket)
+        if socket is not None and wire is not None and wire.constant and one.name not in images:
             value = wire.offset.tolist()
-            shader.inputs[one.socket].default_value = (*value, 1) if one.width == 3 else value[0]
+            socket.default_value = (*value, 1)[: len(socket.default_value)] if one.width == 3 else value[0]
     nodes = {}
     for row, (channel, image) in enumerate(images.items()):
         node = nodes[channel] = tree.nodes.new("ShaderNodeTexImage")
@@ -236,10 +238,6 @@ def _relief(
     shading: Shading,
 ) -> None:
     """Normal map, bump and displacement."""
-
-    def wire(channel: str) -> Wire:
-        return wires.get(channel) or next(one[channel] for one in shading.wires.values() if channel in one)
-
     if "normal" in nodes:
         normal = tree.nodes.new("ShaderNodeNormalMap")
         normal.location, normal.uv_map = (-300, -300), uv_map
@@ -248,19 +246,22 @@ def _relief(
         tree.links.new(shader.inputs["Normal"], normal.outputs["Normal"])
     if "bump" in nodes:
         bump = tree.nodes.new("ShaderNodeBump")
-        bump.location, bump.invert = (-150, -300), wire("bump").strength < 0
-        bump.inputs["Strength"].default_value = abs(wire("bump").strength)
-        bump.inputs["Distance"].default_value = wire("bump").distance
+        strength, distance = bump_of(shading)
+        bump.location, bump.invert = (-150, -300), strength < 0
+        bump.inputs["Strength"].default_value = abs(strength)
+        bump.inputs["Distance"].default_value = distance
         tree.links.new(bump.inputs["Height"], nodes["bump"].outputs["Color"])
         if "normal" in nodes:
             tree.links.new(bump.inputs["Normal"], normal.outputs["Normal"])
         tree.links.new(shader.inputs["Normal"], bump.outputs["Normal"])
-    if "displacement" in nodes:
+    if "displacement" in nodes or "displacement" in wires:
         lift = tree.nodes.new("ShaderNodeDisplacement")
         lift.location = (0, -300)
-        lift.inputs["Scale"].default_value = wire("displacement").strength
-        lift.inputs["Midlevel"].default_value = wire("displacement").midlevel
-        tree.links.new(lift.inputs["Height"], nodes["displacement"].outputs["Color"])
+        lift.inputs["Scale"].default_value, lift.inputs["Midlevel"].default_value = lift_of(shading)
+        if "displacement" in nodes:
+            tree.links.new(lift.inputs["Height"], nodes["displacement"].outputs["Color"])
+        else:
+            lift.inputs["Height"].default_value = wires["displacement"].offset[0]
         tree.links.new(output.inputs["Displacement"], lift.outputs["Displacement"])
 
 
@@ -268,3 +269,35 @@ def common(shading: Shading, channel: str) -> float:
     """The strength of a channel where all slots that have it agree; 1 where they do not (it is baked in then)."""
     strengths = {one[channel].strength for one in shading.wires.values() if channel in one}
     return strengths.pop() if len(strengths) == 1 else 1.0
+
+
+def bump_of(shading: Shading) -> tuple[float, float]:
+    """Strength and distance of a bump: of the slot where it is the highest."""
+    found = [one["bump"] for one in shading.wires.values() if "bump" in one]
+    highest = max(found, key=lambda wire: abs(wire.strength * wire.distance))
+    return highest.strength, highest.distance
+
+
+def lift_of(shading: Shading) -> tuple[float, float]:
+    """Scale and midlevel of a displacement: the slots' own where they agree, else what all of them fit into."""
+    found = [one["displacement"] for one in shading.wires.values() if "displacement" in one]
+    if len({(wire.strength, wire.midlevel) for wire in found}) == 1:
+        return found[0].strength, found[0].midlevel
+    return 2 * max(abs(wire.strength) for wire in found), 0.5
+
+
+def fitted(wire: Wire, channel: str, shading: Shading) -> Wire:
+    """A slot's heights in the scale that :func:`_relief` gives to all slots."""
+    if channel == "bump":
+        strength, distance = bump_of(shading)
+        return _scaled(wire, wire.strength * wire.distance, strength * distance, 0, 0)
+    if channel == "displacement":
+        scale, middle = lift_of(shading)
+        return _scaled(wire, wire.strength, scale, wire.midlevel, middle)
+    return wire
+
+
+def _scaled(wire: Wire, own: float, common: float, own_middle: float, middle: float) -> Wire:
+    """Heights about one middle in one scale, as heights about another in another."""
+    share = own / common if common else 1.0
+    return replace(wire, weights=wire.weights * share, offset=middle + (wire.offset - own_middle) * share)

@@ -149,7 +149,8 @@ def _read_materials(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]
     count = int(shape.polygons.max(initial=-1)) + 1
     numbers = np.zeros((count, 1), np.int32)
     numbers[shape.polygons, 0] = shape.materials
-    materials = [slot.material for slot in obj.material_slots]
+    with snapshots.evaluated(obj) as (result, mesh):
+        materials = snapshots.materials_of(result, mesh)
 
     def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_materials(target, materials, carried[0][:, 0])]

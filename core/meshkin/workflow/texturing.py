@@ -31,8 +31,6 @@ UNWRAPS = ("smart", "xatlas")
 """How a target without UVs can be unwrapped: by Blender's Smart UV Project, or by xatlas."""
 TILES = ("auto", "udim", "one")
 """What UVs outside the unit square mean: tiles of their own, or the same picture again; or what they look like."""
-COLOURS = ("base_color", "emission")
-UNLIMITED = ("emission_strength",)
 
 Run = Callable[..., Generator[Progress, None, dict[str, Any]]]
 
@@ -216,30 +214,36 @@ def _plan(
             key = _picture_key(wire)
             if wire.image is None or key in numbers:
                 continue
-            if wire.image.name_full not in read:
-                read[wire.image.name_full] = images.tiles(wire.image)
+            if (wire.image.name_full, wire.associated) not in read:
+                read[wire.image.name_full, wire.associated] = images.tiles(wire.image, wire.associated)
                 yield Progress("Reading the images", 0.5)
             number = layout(wire.uv_map, wire.mapping)
             numbers[key] = [
                 add(
                     pixels, layout=number, address=wire.address, closest=wire.closest, tile=list(tile) if tile else None
                 )
-                for tile, pixels in read[wire.image.name_full].items()
+                for tile, pixels in read[wire.image.name_full, wire.associated].items()
             ]
     channels, names, spaces = [], {}, {}
-    order = [one.name for one in shading.INPUTS] + ["normal", "bump", "displacement"]
+    widths = {one.name: one.width for one in shading.INPUTS}
+    order = [*widths, "normal", "bump", "displacement"]
     used_names: set[str] = set()
     for channel in order:
-        by_slot = {slot: wires[channel] for slot, wires in found.wires.items() if channel in wires}
-        if not _is_picture(channel, by_slot):
+        by_slot = {
+            slot: textures.fitted(wires[channel], channel, found)
+            for slot, wires in found.wires.items()
+            if channel in wires
+        }
+        if not _is_picture(channel, by_slot, len(found.wires)):
             continue
         bright = max((brightest.get((slot, channel), 0) for slot in by_slot), default=0)
         space, depth = _encoding(channel, by_slot, bright)
-        width = 3 if channel in (*COLOURS, "normal") else 1
+        width = widths.get(channel, 3 if channel == "normal" else 1)
+        flat = textures.lift_of(found)[1] if channel == "displacement" else 0.5
         strength = textures.common(found, channel)
         sources = {}
         for slot in found.wires:
-            wire = by_slot.get(slot) or _missing(channel, width)
+            wire = by_slot.get(slot) or _missing(channel, width, flat)
             chosen = [bakes[slot, channel]] if (slot, channel) in bakes else numbers.get(_picture_key(wire), [])
             sources[slot] = _source(wire, chosen, space, width, channel, strength)
         channels.append(
@@ -252,23 +256,24 @@ def _plan(
 
 def _picture_key(wire: Wire) -> Any:
     image = wire.image.name_full if wire.image else ""
-    return (image, wire.uv_map, wire.mapping, wire.address, wire.closest)
+    return (image, wire.associated, wire.uv_map, wire.mapping, wire.address, wire.closest)
 
 
-def _is_picture(channel: str, wires: Mapping[int, Wire]) -> bool:
+def _is_picture(channel: str, wires: Mapping[int, Wire], slots: int) -> bool:
     """Whether a channel needs a picture: it has images or bakes, or slots have different values."""
     if any(not wire.constant for wire in wires.values()):
         return True
-    return channel not in ("bump", "displacement") and len({tuple(wire.offset) for wire in wires.values()}) > 1
+    apart = len({tuple(wire.offset) for wire in wires.values()}) > 1
+    return apart or (channel == "displacement" and 0 < len(wires) < slots)
 
 
 def _encoding(channel: str, wires: Mapping[int, Wire], bright: float) -> tuple[str, int]:
     """Colour space and depth of a channel's picture: the source's own where its images agree."""
     found = [wire.image for wire in wires.values() if wire.image]
     depth = max((images.depth(image) for image in found), default=8)
-    if channel in UNLIMITED or bright > 1:
+    if channel in shading.UNLIMITED or bright > 1:
         depth = 32
-    if channel not in COLOURS:
+    if channel not in shading.COLOURS:
         return "Non-Color", depth
     spaces = {image.colorspace_settings.name for image in found}
     if depth == 32:
@@ -306,9 +311,9 @@ def _source(
     return answer
 
 
-def _missing(channel: str, width: int) -> Wire:
+def _missing(channel: str, width: int, flat: float) -> Wire:
     """A slot that has no such thing: flat."""
-    offset = np.array([0.5, 0.5, 1.0]) if channel == "normal" else np.full(width, 0.5)
+    offset = np.array([0.5, 0.5, 1.0]) if channel == "normal" else np.full(width, flat)
     return Wire(width, weights=np.zeros((4, width)), offset=offset)
 
 

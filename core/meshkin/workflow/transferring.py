@@ -72,6 +72,10 @@ def transfer(
         snapshots.check_writable(two.handle.get())
         snapshots.check_unchanged(two.handle.get(), two.snapshot)
         details = [sentence for write in writes for sentence in write()]
+        if sharing := two.handle.sharing():
+            details.append(
+                f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same."
+            )
         if made.map:
             made.remember()
     return Report(
