@@ -197,10 +197,17 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
 
 
 def check_image(image: bpy.types.Image) -> None:
-    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded."""
+    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded, ``image-moving``, or
+    ``image-unsaved`` for tiles that are not as they are on the disk."""
     if image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
         raise InputError(
             "image-moving", f"“{image.name}” is a {image.source.lower()}.", "Use a still image, or bake it first."
+        )
+    if image.source == "TILED" and image.is_dirty:
+        raise InputError(
+            "image-unsaved",
+            f"The tiles of “{image.name}” have changes that are not saved.",
+            "Save or pack the image first (Image > Save, or Pack): tiles cannot be read otherwise.",
         )
     if not image.size[0] * image.size[1] or (image.source != "TILED" and not len(image.pixels)):
         where = f" ({image.filepath})" if image.filepath else ""
@@ -337,8 +344,6 @@ def _value(socket: bpy.types.NodeSocket) -> Wire:
 def _image(node: bpy.types.Node, out: bpy.types.NodeSocket, groups: Groups) -> Wire:
     if node.projection != "FLAT" or node.image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
         raise _Complex
-    if node.image.source == "TILED" and node.image.is_dirty:
-        raise _Complex  # only Blender itself can get at what is painted on tiles and not saved
     check_image(node.image)
     space = node.image.colorspace_settings.name
     if space != "sRGB" and not is_linear(node.image):
