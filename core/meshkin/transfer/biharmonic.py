@@ -98,7 +98,7 @@ def smooth(
 def smoothed_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
     """Unit normals (V, 3), 0 without a face, freed of the noise that small and long triangles make.
 
-    What varies faster than over half of a mean edge goes: ``(M + r^4 L M^-1 L) x = M n``.
+    What varies faster than over a quarter of a mean edge goes: ``(M + r^4 L M^-1 L) x = M n``.
     """
     first, place = weld(vertices)
     points, triangles = np.asarray(vertices, np.float64)[first], clean_faces(place[faces])
@@ -106,7 +106,7 @@ def smoothed_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer])
     stiffness, mass = laplacian(points, triangles)
     mass = np.maximum(mass, FLOOR * mass.mean())
     one, two = edges(triangles).T
-    reach = 0.5 * float(np.linalg.norm(points[one] - points[two], axis=1).mean())
+    reach = 0.25 * float(np.linalg.norm(points[one] - points[two], axis=1).mean())
     bend = stiffness @ sparse.diags_array(1 / mass) @ stiffness
     with threadpool_limits(1, user_api="blas"):
         system = sparse.csc_array(sparse.diags_array(mass) + reach**4 * bend)

@@ -60,26 +60,6 @@ def trusted(
     return result
 
 
-def tears(
-    mapped: Floats, points: NDArray[np.floating], faces: NDArray[np.integer], give: NDArray[np.floating]
-) -> NDArray[np.bool_]:
-    """The vertices (V,) at edges that a map tears.
-
-    Args:
-        mapped: where the vertices come to lie (V, 3).
-        points, faces: vertices (V, 3) and faces (F, 3).
-        give: how much of its length the surface is known to have left at each vertex (V,), in [0, 1]; that much longer
-            the map may make it.
-    """
-    first, place = weld(points)
-    pairs = edges(place[faces])
-    long = _stretch(np.asarray(points, np.float64)[first], mapped[first], pairs)
-    torn = np.zeros(len(first), bool)
-    torn[pairs[long * give[first][pairs].min(axis=1) > JUMP]] = True
-    result: NDArray[np.bool_] = torn[place]
-    return result
-
-
 def orientation(
     found: SurfaceMap,
     mapped: Floats,

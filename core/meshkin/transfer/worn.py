@@ -15,7 +15,7 @@ from ..matching.nearest import precise
 from ..snapshot import Snapshot
 from ..surface_map import SurfaceMap
 from .biharmonic import extend, smooth, smoothed_normals
-from .trust import tears, trusted
+from .trust import trusted
 
 Floats = NDArray[np.float64]
 
@@ -49,19 +49,15 @@ PULL = 3
 """Steps of smoothing, each time."""
 FREED = 2
 """How often they are then let go to where the normal goes through the cloth."""
-RIVALS = 2
-"""Vertices of the inflated skin around which the point is looked for, while neighbours draw. Where the skin is squeezed
-the nearest vertex is not always of the nearest triangle."""
-RIVALS_FREED = 6
-"""The same, after that."""
+RIVALS = 4
+"""Vertices of the inflated skin around which the point is looked for. Where the skin is squeezed the nearest vertex is
+not always of the nearest triangle."""
 FOLD = 0.1
 """A piece of less than this share of its part's triangles is no side of a thick cloth but a fold."""
 LEVELS = 8
 """Different gaps that are looked at."""
 ASIDE = 0.1
 """How far beside the skin's normal cloth may lie, in gaps."""
-UNEVEN = 0.3
-"""How much the gap may differ from the neighbours', in gaps."""
 
 
 def is_worn(source: Snapshot, target: Snapshot) -> bool:
@@ -113,8 +109,7 @@ def closest(source: Snapshot, target: Snapshot) -> SurfaceMap:
 
     Returns:
         a map whose confidence is 1 where cloth lies above its point, or both normals and the direction between the
-        points agree; 0.5 where the worst of them is 30° off, 0 from 60° on, and where neighbours lie farther apart on
-        the skin than its being inflated explains.
+        points agree; 0.5 where the worst of them is 30° off, 0 from 60° on.
     """
     return _below(source, target, _nearest(source, target))
 
@@ -155,7 +150,7 @@ def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
             here = np.flatnonzero((level == number) & (unsettled | (not drawn)))
             if len(here):
                 asked = wanted[here].astype(np.float32)
-                rivals = used[tree.query(asked, RIVALS if drawn else RIVALS_FREED)[1]]
+                rivals = used[tree.query(asked, RIVALS)[1]]
                 face[here], shares[here] = _best(asked, rivals, place, source.faces)
         about = np.einsum("vk,vkd->vd", shares, surface[source.faces[face]])
         if turn == 0:
@@ -167,30 +162,10 @@ def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
     height = np.einsum("vd,vd->v", apart, normal)
     aside = np.linalg.norm(apart - height[:, None] * normal, axis=1)
     touching = 1e-3 * float(np.linalg.norm(np.ptp(surface, axis=0)))
-    fits = (aside < ASIDE * np.abs(gap) + touching) & (np.abs(height - gap) < UNEVEN * np.abs(gap) + touching)
-    give = np.where(fits, _squeeze(surface, outward, corners, gap), 1)
+    fits = aside < ASIDE * np.abs(gap) + touching
     face = np.where(fits, face, found.face)
     shares = np.where(fits[:, None], shares, found.barycentric)
-    below = _map(source, face, shares, np.where(fits, 1, found.confidence))
-    torn = tears(below.pull(surface, source.faces), points, target.faces, give)
-    below.confidence[torn] = 0
-    return below
-
-
-def _squeeze(surface: Floats, outward: Floats, corners: NDArray[np.integer], gap: Floats) -> Floats:
-    """How much of its length a piece of skin keeps at least when it is inflated, for triangles (V, 3): (V,) in [0, 1].
-
-    The smallest singular value of the map from a triangle to the one inflated by ``gap`` (V,).
-    """
-    flat = np.stack([surface[corners[:, k]] - surface[corners[:, 0]] for k in (1, 2)], axis=2)
-    bent = np.stack([outward[corners[:, k]] - outward[corners[:, 0]] for k in (1, 2)], axis=2)
-    full = flat + gap[:, None, None] * bent
-    before, after = (np.einsum("vij,vik->vjk", one, one) for one in (flat, full))
-    size = np.trace(before, axis1=1, axis2=2)
-    ratio = np.linalg.solve(before + (1e-9 * size + 1e-30)[:, None, None] * np.eye(2), after)
-    half, product = np.trace(ratio, axis1=1, axis2=2) / 2, np.linalg.det(ratio)
-    least = half - np.sqrt(np.maximum(half**2 - product, 0))
-    return np.sqrt(np.clip(least, 0, 1))
+    return _map(source, face, shares, np.where(fits, 1, found.confidence))
 
 
 def _best(
