@@ -152,6 +152,8 @@ class Carrier:
         # Triangles without an area have no side and often no sensible UVs; their edges belong to others as well.
         self._solid = np.flatnonzero(normals.any(axis=1))
         self._solid_faces = source.faces[self._solid].astype(np.int64)
+        self._tree = igl.AABB()
+        self._tree.init(self.vertices, self._solid_faces)
         self.normals = unit_rows(normals).astype(np.float32)
         self._walker = Walker(self.vertices, source.faces)
         corners = target.faces
@@ -228,7 +230,7 @@ class Carrier:
         """The nearest point of the surface, and how far away it is; where it faces away, that of the triangles that the
         corners map into."""
         exact = points.astype(np.float64)
-        _, found, _ = igl.point_mesh_squared_distance(exact, self.vertices, self._solid_faces)
+        _, found, _ = self._tree.squared_distance(self.vertices, self._solid_faces, exact)
         there = self._solid[found]
         facing = np.einsum("nd,nd->n", _blend(barycentric, self._facing, corners), self.normals[there])
         averse = np.flatnonzero(facing < 0)

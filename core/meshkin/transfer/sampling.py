@@ -119,14 +119,21 @@ class Sampler:
             flat[coarse.start : end] = _halved(flat[fine.start : coarse.start], fine, coarse)
         return flat
 
-    def taps(self, face: Numbers, barycentric: Singles, footprint: Singles | None = None) -> Taps:
+    def taps(
+        self,
+        face: Numbers,
+        barycentric: Singles,
+        footprints: Singles | None = None,
+        which: NDArray[np.int64] | None = None,
+    ) -> Taps:
         """What samples at points of the source are made up of.
 
         Args:
             face: int32 (N,), triangles of the source.
             barycentric: float32 (N, 3).
-            footprint: float32 (N, 2, 2), how UV (rows) changes from texel to texel of the result (columns); None for
+            footprints: float32 (M, 2, 2), how UV (rows) changes from texel to texel of the result (columns); None for
                 no more than a texel of the picture.
+            which: int64 (N,), the footprint of each point; None for one each.
         """
         corners = self.uvs[face]
         uv = (
@@ -135,24 +142,27 @@ class Sampler:
             + barycentric[:, 2, None] * corners[:, 2]
         )
         island = self.island[face]
-        if footprint is None or len(self.levels) == 1:
+        if footprints is None or len(self.levels) == 1:
             return [(slice(None), *self._level(0, uv, island))]
         shape = np.array([self.levels[0].width, self.levels[0].height], np.float32)
-        longer, shorter, direction = _axes(footprint * shape[:, None])
+        longer, shorter, direction = _axes(footprints * shape[:, None])
+        which = np.arange(len(face)) if which is None else which
+        longer = longer[which]
         wide = np.flatnonzero(longer > FINE)
         if not len(wide):
             return [(slice(None), *self._level(0, uv, island))]
         near = np.flatnonzero(longer <= FINE)
         taps: Taps = [(near, *self._level(0, uv[near], island[near]))]
-        count = np.clip(np.rint(longer[wide] / np.maximum(shorter[wide], 1)), 1, TAPS).astype(np.int64)
-        detail = np.log2(np.maximum(longer[wide] / count, 1))
+        longer, shorter, direction = longer[wide], shorter[which[wide]], direction[which[wide]]
+        count = np.clip(np.rint(longer / np.maximum(shorter, 1)), 1, TAPS).astype(np.int64)
+        detail = np.log2(np.maximum(longer / count, 1))
         for number in range(1, TAPS + 1):
             rows = np.flatnonzero(count == number)
             if not len(rows):
                 continue
             row = wide[rows]
             steps = (np.arange(number, dtype=np.float32) + 0.5) / number - 0.5
-            places = uv[row][:, None] + steps[:, None] * (longer[row, None] * direction[row] / shape)[:, None]
+            places = uv[row][:, None] + steps[:, None] * (longer[rows, None] * direction[rows] / shape)[:, None]
             index, weight = self._filtered(
                 places.reshape(-1, 2), np.repeat(island[row], number), np.repeat(detail[rows], number)
             )
@@ -270,7 +280,10 @@ def sample(pixels: NDArray[np.float32], uvs: NDArray[np.floating]) -> NDArray[np
 
 def _addressed(first: Singles, size: int, address: str) -> tuple[list[Numbers], list[NDArray[np.bool_]]]:
     """Two neighbouring texels' numbers along one side, and whether they lie in the picture."""
-    near = np.clip(first, -(2**30), 2**30).astype(np.int64)
+    if first.min(initial=0) >= 0 and first.max(initial=0) < size - 1:  # all in the picture
+        near = first.astype(np.int32)
+        return [near, near + 1], [np.ones(len(near), bool)] * 2
+    near = np.clip(first, -(2**30), 2**30).astype(np.int32)
     both, inside = [], []
     for number in (near, near + 1):
         inside.append((number >= 0) & (number < size))

@@ -434,9 +434,10 @@ class _Bake:
         """All channels side by side at points, float32 (N, sum of widths)."""
         result = np.zeros((len(face), sum(one.width for one in self.channels)), np.float32)
         slots = self.source.materials[face]
-        for slot in np.unique(slots).tolist():
-            rows = np.flatnonzero(slots == slot)
-            points = _Points(self, rows, target_face[rows], target_weights[rows], face[rows], weights[rows])
+        found = np.flatnonzero(np.bincount(slots)).tolist()
+        for slot in found:
+            rows = np.flatnonzero(slots == slot) if len(found) > 1 else slice(None)
+            points = _Points(self, target_face[rows], target_weights[rows], face[rows], weights[rows])
             column = 0
             for channel in self.channels:
                 if slot in channel.sources:
@@ -482,12 +483,14 @@ class _Bake:
 class _Points:
     """Points of one material slot: samples of its pictures, sharing what they can."""
 
-    def __init__(
-        self, bake: _Bake, rows: Any, target_face: Any, target_weights: Singles, face: Any, weights: Singles
-    ) -> None:
+    def __init__(self, bake: _Bake, target_face: Any, target_weights: Singles, face: Any, weights: Singles) -> None:
         self.bake, self.target_face, self.target_weights = bake, target_face, target_weights
-        self.face, self.weights, self.count = face, weights, len(rows)
+        self.face, self.weights, self.count = face, weights, len(face)
         self.found: dict[Any, Any] = {}
+        # Neighbours in a row mostly lie in the same two triangles: they have one footprint.
+        change = (face[1:] != face[:-1]) | (target_face[1:] != target_face[:-1])
+        self.runs = np.flatnonzero(np.concatenate([np.ones(min(len(face), 1), bool), change]))
+        self.run = np.repeat(np.arange(len(self.runs)), np.diff(self.runs, append=len(face)))
 
     def values(self, source: Source, channel: Channel) -> Singles:
         """A channel's values, float32 (N, width)."""
@@ -509,10 +512,13 @@ class _Points:
         key = _key(picture)
         if key not in self.found:
             sampler = self.bake.samplers[key]
-            footprint = None
+            footprints = None
             if len(sampler.levels) > 1:
-                footprint = self.bake.to_uvs[picture.layout][self.face] @ self.bake.from_texels[self.target_face]
-            self.found[key] = sampler.taps(self.face, self.weights, footprint)
+                footprints = (
+                    self.bake.to_uvs[picture.layout][self.face[self.runs]]
+                    @ self.bake.from_texels[self.target_face[self.runs]]
+                )
+            self.found[key] = sampler.taps(self.face, self.weights, footprints, self.run)
         return self.found[key]
 
     def _tile(self, layout: int) -> Any:
