@@ -14,8 +14,8 @@ from meshkin import workflow
 from meshkin.errors import InputError
 from meshkin.progress import finish
 from meshkin.scene import armature as armatures
+from meshkin.scene import constraints, weights
 from meshkin.scene import snapshot as snapshots
-from meshkin.scene import weights
 
 OPTIONS = workflow.Options(features="geometric")
 BONES = {
@@ -283,7 +283,7 @@ def test_pole_angles_follow_the_bones() -> None:
     armature.pose.bones["ik"]["grip"] = 0.0
     ik = armature.pose.bones["hand"].constraints["IK"]
     ik.pole_target, ik.pole_subtarget = armature, "pole"
-    ik.pole_angle = armatures._pole_angle(armature, "hand", "IK")
+    ik.pole_angle = constraints._pole_angle(armature, "hand", "IK")
     bpy.context.view_layer.update()
     skeleton = armatures.read(armature, (0, 0, 0))
     rest = np.array([bone.tail_local[:] for bone in armature.data.bones])
@@ -291,9 +291,61 @@ def test_pole_angles_follow_the_bones() -> None:
     turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], float)
     axes = np.roll(skeleton.axes, 1, axis=1)
     heads, tails = (1.5 * points @ turn.T for points in (skeleton.heads, skeleton.tails))
-    armatures.move_bones(armature, skeleton.names, heads, tails, axes, 1.5)
+    armatures.move_bones(armature, skeleton.names, heads, tails, axes, 1.5, constraints.measured(armature))
     bpy.context.view_layer.update()
     np.testing.assert_allclose(armatures.read(armature, (0, 0, 0)).tails, tails, atol=2e-3)
+
+
+def test_constraints_that_keep_still_keep_still() -> None:
+    """What Child Of, Limit Distance and Limit Location hold where it rests, they hold on the target where it rests."""
+    source, armature = rigged()
+    armature.pose.bones["ik"]["grip"] = 0.0
+    armature.location = (0.5, 0, 0)  # and with it its child, the source
+    bpy.context.view_layer.update()
+    pose = armature.pose.bones
+    anchor = bpy.data.objects.new("anchor", None)
+    anchor.location = (1, 2, 3)
+    bpy.context.scene.collection.objects.link(anchor)
+    bpy.context.view_layer.update()
+    inverse = armature.matrix_world.inverted()
+    for owner, target, bone in (("hand", armature, "pole"), ("leg.L", anchor, "")):
+        held = pose[owner].constraints.new("CHILD_OF")
+        held.target, held.subtarget = target, bone
+        followed = target.matrix_world @ (pose[bone].matrix if bone else Matrix())
+        held.inverse_matrix = (inverse @ followed).inverted()
+    far = pose["leg.R"].constraints.new("LIMIT_DISTANCE")
+    far.target, far.subtarget, far.limit_mode = armature, "pole", "LIMITDIST_ONSURFACE"
+    far.distance = (pose["leg.R"].head - pose["pole"].head).length
+    for space, limited in (("POSE", "ik"), ("WORLD", "pole")):
+        limit = pose[limited].constraints.new("LIMIT_LOCATION")
+        limit.owner_space = space
+        place = pose[limited].head if space == "POSE" else armature.matrix_world @ pose[limited].head
+        for axis, value in zip("xyz", place, strict=True):
+            for end, by in (("min", -0.01), ("max", 0.01)):
+                setattr(limit, f"use_{end}_{axis}", True)
+                setattr(limit, f"{end}_{axis}", value + by)
+    pose["pole"].custom_shape, pose["pole"].use_custom_shape_bone_size = pose["ik"].custom_shape, False
+    bpy.context.view_layer.update()
+    resting(armature)
+    target = creature("giant", 2.0)
+    target.location = (6, 0, 1)
+    bpy.context.view_layer.update()
+    finish(workflow.transfer(source, target, ["armature"], OPTIONS))
+    bpy.context.view_layer.update()
+    copy = weights.armature_of(target)
+    resting(copy)
+    assert copy.pose.bones["pole"].custom_shape_scale_xyz.x == pytest.approx(2, rel=0.1)
+    anchor.location.x += 1
+    bpy.context.view_layer.update()
+    moved = copy.pose.bones["leg.L"].head - copy.data.bones["leg.L"].head_local
+    np.testing.assert_allclose(copy.matrix_world.to_3x3() @ moved, (1, 0, 0), atol=1e-4)
+
+
+def resting(armature: bpy.types.Object) -> None:
+    """No bone is anywhere but where it rests."""
+    posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+    for bone in armature.data.bones:
+        np.testing.assert_allclose(posed[bone.name].matrix, bone.matrix_local, atol=2e-3, err_msg=bone.name)
 
 
 def test_an_armature_from_groups_alone() -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..sides import twins
+from . import constraints
 from .snapshot import check_writable
 from .weights import armature_of, keep_flags
 
@@ -163,19 +164,25 @@ def _clear(armature: bpy.types.Object) -> None:
 
 
 def move_bones(
-    armature: bpy.types.Object, names: Sequence[str], heads: Floats, tails: Floats, axes: Floats, scale: float
+    armature: bpy.types.Object,
+    names: Sequence[str],
+    heads: Floats,
+    tails: Floats,
+    axes: Floats,
+    scale: float,
+    before: constraints.Measured,
 ) -> None:
     """Give an armature's bones new places.
 
     Args:
         names: B, as :func:`read`.
         heads, tails, axes: (B, 3) in the world.
-        scale: how many times larger the bones' envelopes and B-bone widths become.
+        scale: how many times larger the bones' envelopes, B-bone widths and constraints' distances become.
+        before: of the armature that this one is a copy of.
     """
     inverse = np.linalg.inv(np.array(armature.matrix_world, np.float64))
     local = [points @ inverse[:3, :3].T + inverse[:3, 3] for points in (heads, tails)]
     turned = axes @ inverse[:3, :3].T
-    poles = _pole_angles(armature)
     with _edited(armature) as edit_bones:
         joined = [name for name in names if edit_bones[name].use_connect]
         for name in names:
@@ -192,15 +199,11 @@ def move_bones(
             bone = edit_bones[name]
             if bone.parent and (bone.head - bone.parent.tail).length < 1e-5 * max(1.0, bone.parent.tail.length):
                 bone.use_connect = True
-    for constraint, before in poles.items():
-        after = _pole_angle(armature, *constraint)
-        if after is not None:
-            ik = armature.pose.bones[constraint[0]].constraints[constraint[1]]
-            ik.pole_angle = _wrapped(ik.pole_angle + after - before)
+    constraints.refit(armature, before, scale)
     for bone in armature.pose.bones:
-        for constraint in bone.constraints:
-            if constraint.type == "STRETCH_TO":
-                constraint.rest_length = 0  # Blender measures it anew
+        if not bone.use_custom_shape_bone_size:
+            bone.custom_shape_scale_xyz *= scale
+            bone.custom_shape_translation *= scale
 
 
 def build(
@@ -315,41 +318,3 @@ def _edited(armature: bpy.types.Object) -> Iterator[Any]:
         layer.objects.active = active
         if active and mode != "OBJECT":
             bpy.ops.object.mode_set(mode=mode)
-
-
-def _pole_angles(armature: bpy.types.Object) -> dict[tuple[str, str], float]:
-    """For each IK constraint with a pole, by bone and constraint: the angle at which the rest pose keeps still."""
-    angles = {}
-    for bone in armature.pose.bones:
-        for constraint in bone.constraints:
-            if constraint.type == "IK" and constraint.pole_target == armature and constraint.pole_subtarget:
-                angle = _pole_angle(armature, bone.name, constraint.name)
-                if angle is not None:
-                    angles[bone.name, constraint.name] = angle
-    return angles
-
-
-def _pole_angle(armature: bpy.types.Object, bone: str, name: str) -> float | None:
-    """The pole angle that leaves a chain of an IK constraint where it rests; None where there is none."""
-    constraint = armature.pose.bones[bone].constraints[name]
-    bones = armature.data.bones
-    pole, last = bones.get(constraint.pole_subtarget), bones[bone]
-    first, count = last, 1
-    while first.parent and (constraint.chain_count == 0 or count < constraint.chain_count):
-        first, count = first.parent, count + 1
-    if pole is None:
-        return None
-    # The solver turns the chain about the line from its root to its end until, seen along this line, the mixture
-    # cos(angle) X + sin(angle) Z of its first bone's axes points at the pole (iksolver: IK_QSolver's pole constraint).
-    along = last.tail_local - first.head_local
-    if along.length < 1e-9:
-        return None
-    along.normalize()
-    seen = np.eye(3) - np.outer(along, along)
-    axes = np.array(first.matrix_local.to_3x3(), np.float64)[:, [0, 2]]
-    mixture, *_ = np.linalg.lstsq(seen @ axes, seen @ np.array(pole.head_local - first.head_local), rcond=1e-6)
-    return float(np.arctan2(mixture[1], mixture[0])) if mixture.any() else None
-
-
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -15,7 +15,7 @@ from .. import sides
 from ..errors import InputError
 from ..progress import Progress
 from ..scene import armature as armatures
-from ..scene import attributes, weights
+from ..scene import attributes, constraints, weights
 from ..scene import snapshot as snapshots
 from ..scene.objects import Handle
 from ..snapshot import Snapshot
@@ -354,7 +354,8 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
         copy = armatures.copy_to(armature.get(), target, shift.tolist(), f"{armature.name} on {target.name}")
         scale, place = float(fitted["scale"]), job.target.snapshot.location
         heads, tails = fitted["heads"] + place, fitted["tails"] + place
-        armatures.move_bones(copy, skeleton.names, heads, tails, fitted["axes"], scale)
+        before = constraints.measured(armature.get())
+        armatures.move_bones(copy, skeleton.names, heads, tails, fitted["axes"], scale, before)
         said = [
             f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {float(fitted['scale']):.2f} times as large."
         ]
