@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -175,15 +175,17 @@ def bake(
     if "carrier" not in kept:
         kept["carrier"] = Carrier(source, target, match.to_source)
     work = _Bake(pictures, layouts, channels, source, target, kept["carrier"], uvs, layout)
-    joiner = work.joiner()
     waiting: dict[int, Baked] = {}
-    for number in range(len(layout.tiles or (0,))):
-        waiting[number] = work.tile(number, joiner, kept if memory is not None else dict(kept), report)
-        if joiner is None or joiner.apart or number + 1 == len(layout.tiles or (0,)):
-            if joiner is not None:
-                work.join(joiner, waiting)
-            yield from waiting.values()
-            waiting.clear()
+    with ThreadPoolExecutor(1) as beside:
+        joining = beside.submit(work.joiner)
+        for number in range(len(layout.tiles or (0,))):
+            waiting[number] = work.tile(number, joining, kept if memory is not None else dict(kept), report)
+            joiner = joining.result()
+            if joiner is None or joiner.apart or number + 1 == len(layout.tiles or (0,)):
+                if joiner is not None:
+                    work.join(joiner, waiting)
+                yield from waiting.values()
+                waiting.clear()
 
 
 def target_uvs(target: Snapshot) -> Singles:
@@ -241,15 +243,9 @@ class _Bake:
         self.walker = Walker(target.vertices.astype(np.float64) - self.centre, target.faces)
         self.samplers: dict[tuple[Any, ...], Sampler] = {}
         self.pyramids: dict[int, NDArray[Any]] = {}
-        if any(channel.normal for channel in channels):
-            own = frames(target.normals, tangents(target.vertices, target.faces, target.normals, uvs))
-            self.carried_frames = (own.reshape(-1, 6, 3) @ self.carried.transpose(0, 2, 1)).reshape(own.shape)
-            self.source_frames = [
-                frames(source.normals, tangents(source.vertices, source.faces, source.normals, one))
-                for one in self.layouts
-            ]
+        self.source_frames: list[Singles] = []
 
-    def tile(self, number: int, joiner: Joiner | None, memory: dict[Any, Any], report: Report) -> Baked:
+    def tile(self, number: int, joining: Future[Joiner | None], memory: dict[Any, Any], report: Report) -> Baked:
         """One tile's pictures, whose seams are not yet joined."""
         tile = (self.layout.tiles or ((0, 0),))[number]
         size, margin = self.layout.size, self.layout.margin
@@ -297,6 +293,7 @@ class _Bake:
         torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
         repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
         shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
+        joiner = joining.result()
         if joiner is not None:
             joiner.note(number, texels, kin, (border, nearest))
         return Baked(tile, [one.reshape(size, size, -1) for one in result], filled.reshape(size, size), shares)
@@ -385,7 +382,15 @@ class _Bake:
         return texel[good], found[good], mixed[good]
 
     def _lay_out(self) -> None:
-        """A sampler for each size and layout of the source's pictures, once."""
+        """A sampler for each size and layout of the source's pictures, and the frames of normals, once."""
+        if any(channel.normal for channel in self.channels) and not self.source_frames:
+            source, target = self.source, self.target
+            own = frames(target.normals, tangents(target.vertices, target.faces, target.normals, self.uvs))
+            self.carried_frames = (own.reshape(-1, 6, 3) @ self.carried.transpose(0, 2, 1)).reshape(own.shape)
+            self.source_frames = [
+                frames(source.normals, tangents(source.vertices, source.faces, source.normals, one))
+                for one in self.layouts
+            ]
         place = places(self.source.vertices)
         for key, slots in self._groups().items():
             if key not in self.samplers:
