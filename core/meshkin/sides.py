@@ -43,6 +43,12 @@ def renamed(names: Iterable[str], table: Mapping[str, str], flip: bool = False) 
     return [table.get(name, name) for name in flipped]
 
 
+def merged(names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """The names without repetition, and for each of those given its number among them."""
+    number = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    return list(number), [number[name] for name in names]
+
+
 def parse_table(text: str) -> dict[str, str]:
     """A table of names from lines, or parts between commas or semicolons, of the form ``old = new``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -452,6 +453,25 @@ def test_groups_of_every_kind() -> None:
     found = weights.read(target, snapshots.take(target), ["zero", "much", "more"])[1]
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(found[6], (0, 9 / 17, 8 / 17), atol=1e-6)
+
+
+def test_a_table_of_names_may_exchange_and_merge() -> None:
+    source, _ = rigged()
+    target = creature("twin")
+    target.location = (4, 0, 0)
+    bpy.context.view_layer.update()
+    finish(workflow.transfer(source, target, ["weights"], OPTIONS))
+    names = ["root", "arm", "hand", "leg.L", "leg.R"]
+    plain = dict(zip(names, weights.read(target, snapshots.take(target), names)[1].T, strict=True))
+    target.vertex_groups.clear()
+    table = (("leg.L", "leg.R"), ("leg.R", "leg.L"), ("hand", "Arm"), ("arm", "Arm"))
+    finish(workflow.transfer(source, target, ["weights", "armature"], replace(OPTIONS, rename=table)))
+    found = weights.read(target, snapshots.take(target), ["root", "Arm", "leg.L", "leg.R"])[1]
+    wanted = [plain["root"], plain["arm"] + plain["hand"], plain["leg.R"], plain["leg.L"]]
+    np.testing.assert_allclose(found, np.stack(wanted, axis=1), atol=1e-6)
+    bones = weights.armature_of(target).data.bones
+    assert {"Arm", "Arm.001", "leg.L", "leg.R"} <= set(bones.keys())
+    assert bones["leg.L"].head_local.y < bones["leg.R"].head_local.y
 
 
 def test_bad_input_is_named_and_changes_nothing() -> None:

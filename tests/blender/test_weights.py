@@ -212,6 +212,21 @@ def test_locked_groups_keep_their_share() -> None:
     np.testing.assert_allclose(found[:, 1:] * new[:, 1:].sum(axis=1, keepdims=True), 0.6 * new[:, 1:], atol=1e-6)
 
 
+def test_what_was_meant_for_a_locked_group_goes_to_what_is_next_to_it() -> None:
+    obj = sphere()
+    places = np.array([vertex.co[:] for vertex in obj.data.vertices])
+    obj.vertex_groups.new(name="head").lock_weight = True
+    new = np.stack((places[:, 2] > -0.5, places[:, 2] < 0, places[:, 0] > 0), axis=1).astype(float)
+    new[places[:, 2] > 0.1, 1:] = 0
+    new /= new.sum(axis=1, keepdims=True)
+    weights.write(obj, ["head", "left", "right"], new, 1)
+    found = weights.read(obj, snapshots.take(obj), ["head", "left", "right"])[1]
+    assert not found[:, 0].any()
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    assert (np.count_nonzero(found, axis=1) == 1).all()
+    assert (found[(places[:, 2] > 0.1) & (places[:, 0] > 0.5)].argmax(axis=1) == 2).any()
+
+
 def test_groups_of_the_other_side_are_created_empty() -> None:
     obj = sphere()
     said = weights.write(obj, ["arm.L", "spine"], random_weights(len(obj.data.vertices), 2), mirrored=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,6 +204,16 @@ def move_bones(
         if not bone.use_custom_shape_bone_size:
             bone.custom_shape_scale_xyz *= scale
             bone.custom_shape_translation *= scale
+
+
+def rename_bones(armature: bpy.types.Object, table: Iterable[tuple[str, str]]) -> None:
+    """Rename bones, (old, new); where two names are exchanged too. A name that is taken gets a number."""
+    bones = armature.data.bones
+    found = [(bones[old], new) for old, new in table if old in bones]
+    for number, (bone, _) in enumerate(found):
+        bone.name = f"meshkin {number}"
+    for bone, new in found:
+        bone.name = new
 
 
 def build(

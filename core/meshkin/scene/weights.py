@@ -104,7 +104,8 @@ def write(
     """Create the groups, or replace what is in those of the same name; other and locked groups stay as they are.
 
     Groups without any weight are created too, so that the rig finds them. The weights of a vertex in the named groups
-    sum to what is given, and to 1 where they are mixed; where a locked one holds weight, the others share the rest.
+    sum to what is given, and to 1 where they are mixed; where a locked one holds weight, the others share the rest, and
+    what they have next to it, where all was meant for the locked one.
 
     Args:
         names: of the groups, B.
@@ -144,7 +145,10 @@ def write(
         new = (1 - kept_share) * _shares(new) + kept_share * _shares(np.where(free, old, 0))
     # What a locked group holds is not for the others to give away.
     room = np.clip(total - held.sum(axis=1), 0, None)
-    new = room[:, None] * _shares(_largest(new[:, free], limit - (held > 0).sum(axis=1)))
+    new = _shares(new[:, free])
+    if locked:
+        _fill(new, total > 0, obj.data)
+    new = room[:, None] * _shares(_largest(new, limit - (held > 0).sum(axis=1)))
     touched = np.flatnonzero(share > 0)
     replaced, empty = _assign(obj, kept, new, touched)
     others = [group.name for group in obj.vertex_groups if group.name not in names]
@@ -287,6 +291,19 @@ def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows that sum to 1, or are all zero."""
     total = weights.sum(axis=1, keepdims=True)
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+
+
+def _fill(rows: NDArray[np.float64], wanted: NDArray[np.bool_], mesh: bpy.types.Mesh) -> None:
+    """Give wanted rows (V, B) that are all zero the mean of their neighbours' along edges, from the border inwards."""
+    ends = np.empty(len(mesh.edges) * 2, np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    one, two = np.concatenate((ends.reshape(-1, 2), ends.reshape(-1, 2)[:, ::-1])).T
+    known = np.asarray(rows.any(axis=1))
+    while len(border := np.flatnonzero(wanted[one] & ~known[one] & known[two])):
+        np.add.at(rows, one[border], rows[two[border]])
+        reached = np.unique(one[border])
+        known[reached] = True
+        rows[reached] = _shares(rows[reached])
 
 
 def _largest(weights: NDArray[np.float64], limits: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -212,7 +212,10 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
     def put(obj: bpy.types.Object, snapshot: Snapshot, result: dict[str, NDArray[Any]], *more: Any) -> list[str]:
         rows, inpainted = (result[name][snapshot.original] for name in ("weights", "inpainted"))
         kept = np.flatnonzero((np.arange(len(called)) < len(names)) | rows.any(axis=0))
-        said = weights.write(obj, [called[one] for one in kept], rows[:, kept], options.limit, options.mix, *more)
+        groups, column = sides.merged([called[one] for one in kept])
+        summed = np.zeros((len(rows), len(groups)), np.float64)
+        np.add.at(summed.T, column, rows[:, kept].T)
+        said = weights.write(obj, groups, summed, options.limit, options.mix, *more)
         attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
         return said
 
@@ -364,9 +367,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
         if fitted["moved"].any():
             listed = [name for name, one in zip(skeleton.names, fitted["moved"], strict=True) if one]
             said.append(f"Brought back into the body: {', '.join(listed)}.")
-        for old, new in job.options.rename:
-            if old in copy.data.bones:
-                copy.data.bones[old].name = new
+        armatures.rename_bones(copy, job.options.rename)
         return said + attach(copy)
 
     return write
