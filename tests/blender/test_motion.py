@@ -63,9 +63,12 @@ def directions(armature: bpy.types.Object, frame: int) -> np.ndarray:
     return np.array([(turn @ (posed[name].tail - posed[name].head)).normalized()[:] for name in REST])
 
 
-def test_directions_and_root_follow_whatever_the_rest_pose() -> None:
+@pytest.mark.parametrize("heading", [0, 90, -150])
+def test_directions_and_root_follow_whatever_the_rest_pose(heading: float) -> None:
+    """Seen from the target, which may face any way, its bones point where the source's do, as this sees them."""
     source, target = animated(), rig("target", LOWERED, roll=0.7)
-    target.rotation_euler = (0, 0, math.pi / 2)
+    target.rotation_euler = (0, 0, math.radians(heading))
+    turn = np.array(target.rotation_euler.to_matrix())
     target.location = (5, 0, 0)
     source.scale = (0.5, 0.5, 0.5)
     bpy.context.view_layer.update()
@@ -74,7 +77,7 @@ def test_directions_and_root_follow_whatever_the_rest_pose() -> None:
     assert bpy.context.scene.frame_current == 4
     assert report.data["action"] == target.animation_data.action.name
     for frame in (1, 6, 11):
-        np.testing.assert_allclose(directions(target, frame), directions(source, frame), atol=1e-4)
+        np.testing.assert_allclose(directions(target, frame), directions(source, frame) @ turn.T, atol=1e-4)
     roots = []
     for frame in (1, 11):
         bpy.context.scene.frame_set(frame)
@@ -82,7 +85,19 @@ def test_directions_and_root_follow_whatever_the_rest_pose() -> None:
     gone = roots[1] - roots[0]
     heads = [np.array([one[0] for one in bones.values()], float) for bones in (REST, LOWERED)]
     small, large = (np.linalg.norm(one - one.mean(axis=0)) for one in heads)
-    np.testing.assert_allclose(gone, (3 * large / small, 0, 0), atol=1e-4)
+    np.testing.assert_allclose(gone, turn @ (3 * large / small, 0, 0), atol=1e-4)
+
+
+def test_axes_of_the_armature_objects_make_no_difference() -> None:
+    """A rig whose own Y axis is up, stood upright by its object, moves as the source does."""
+    turn = np.array([(1, 0, 0), (0, 0, 1), (0, -1, 0)], float)
+    lying = {name: (turn @ head, turn @ tail, parent) for name, (head, tail, parent) in REST.items()}
+    source, target = animated(), rig("target", lying)
+    target.rotation_euler = (math.pi / 2, 0, 0)
+    bpy.context.view_layer.update()
+    finish(workflow.motion(source, target))
+    for frame in (1, 6, 11):
+        np.testing.assert_allclose(directions(target, frame), directions(source, frame), atol=1e-4)
 
 
 def test_the_same_rig_moves_exactly_the_same() -> None:
