@@ -397,6 +397,33 @@ def test_colours_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
     np.testing.assert_allclose(values, (*held, 0.25 if used else 1), atol=0.004)
 
 
+def test_a_normal_map_that_names_its_uv_map_and_a_white_that_is_baked() -> None:
+    """As glTF files come in: no bake of the normals, and 8 bits for an image multiplied by vertex colours."""
+    source = blob("source")
+    tree, shader = shaded(source)
+    colours = source.data.color_attributes.new("Color", "FLOAT_COLOR", "CORNER")
+    colours.data.foreach_set("color", np.ones(4 * len(source.data.loops), np.float32))
+    mix, painted = tree.nodes.new("ShaderNodeMix"), tree.nodes.new("ShaderNodeVertexColor")
+    mix.data_type, mix.blend_type, painted.layer_name = "RGBA", "MULTIPLY", "Color"
+    mix.inputs[0].default_value = 1
+    one, two = (socket for socket in mix.inputs if socket.enabled and socket.type == "RGBA")
+    tree.links.new(one, textured(tree, new_image("white", np.ones((64, 64, 4)))).outputs["Color"])
+    tree.links.new(two, painted.outputs["Color"])
+    tree.links.new(shader.inputs["Base Color"], next(socket for socket in mix.outputs if socket.enabled))
+    normal = tree.nodes.new("ShaderNodeNormalMap")
+    normal.uv_map = "UVMap"
+    relief = textured(tree, new_image("relief", np.full((8, 8, 4), (0.6, 0.4, 0.95, 1)), "Non-Color"))
+    tree.links.new(normal.inputs["Color"], relief.outputs["Color"])
+    tree.links.new(shader.inputs["Normal"], normal.outputs["Normal"])
+    target = twin(source)
+    report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    (baked,) = [line for line in report.lines() if "baked" in line]
+    assert "normal" not in baked
+    _, found = new_parts(target)
+    assert {images.depth(image) for image in found.values()} == {8}
+    assert found["Base Color"].colorspace_settings.name == "sRGB"
+
+
 def test_every_input_with_an_image() -> None:
     """Also those beside the usual ones; an index of refraction keeps its values beyond 1."""
     source = blob("source")

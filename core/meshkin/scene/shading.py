@@ -172,11 +172,11 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
             "channel-unknown", f"There is no channel “{', '.join(unknown)}”.", f"Choose from {', '.join(CHANNELS)}."
         )
     wanted = tuple(channels) or CHANNELS
-    slots, faces = _slots(obj)
+    slots, faces, rendered = _slots(obj)
     materials, wires, told = {}, {}, []
     for index in np.flatnonzero(faces).tolist():
         material = materials[index] = slots[index] if slots else None
-        wires[index] = _wires(material, wanted)
+        wires[index] = _wires(material, wanted, rendered)
         if complex_ones := [name for name, wire in wires[index].items() if wire.baked]:
             told.append(
                 f"“{material.name if material else ''}”: {', '.join(complex_ones)} baked first "
@@ -223,7 +223,8 @@ def is_linear(image: bpy.types.Image) -> bool:
     return bool(image.is_float or image.colorspace_settings.name.startswith(LINEAR))
 
 
-def _wires(material: bpy.types.Material | None, wanted: Sequence[str]) -> dict[str, Wire]:
+def _wires(material: bpy.types.Material | None, wanted: Sequence[str], rendered: str) -> dict[str, Wire]:
+    """What feeds the channels of one material; ``rendered`` is the UV map that is meant where none is named."""
     found = of_material(material)
     shown = seen(found)
     tree = material.node_tree if material else None
@@ -246,7 +247,9 @@ def _wires(material: bpy.types.Material | None, wanted: Sequence[str]) -> dict[s
     bent = [one for one in shown if "Normal" in one.node.inputs]
     if "normal" in wanted and any(one.node.inputs["Normal"].is_linked for one in bent):
         shared = len({origin(one.node.inputs["Normal"], one.groups)[:2] for one in bent}) == 1
-        wires |= _normal_wires(bent[0].node.inputs["Normal"], bent[0].groups) if shared else {"normal": _baked(3)}
+        wires |= (
+            _normal_wires(bent[0].node.inputs["Normal"], bent[0].groups, rendered) if shared else {"normal": _baked(3)}
+        )
     if "displacement" in wanted and output is not None and output.inputs["Displacement"].is_linked:
         wires["displacement"] = _displacement(output.inputs["Displacement"])
     return wires
@@ -424,7 +427,7 @@ def _arithmetic(operation: str, one: Wire, two: Wire) -> Wire:
     return replace(one, offset=one.offset + sign * two.offset)
 
 
-def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups) -> dict[str, Wire]:
+def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups, rendered: str) -> dict[str, Wire]:
     """The normal map and the bump behind a Normal input."""
     out, groups, _ = origin(socket, groups)
     node = out.node
@@ -434,7 +437,8 @@ def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups) -> dict[str, Wir
     try:
         if node.type == "NORMAL_MAP" and node.space == "TANGENT":
             wire, strength = _read(node.inputs["Color"], groups).as_wide(3), _read(node.inputs["Strength"], groups)
-            if strength.constant and wire.image and wire.plain and (not node.uv_map or node.uv_map == wire.uv_map):
+            same = (node.uv_map or rendered) == (wire.uv_map or rendered)
+            if strength.constant and wire.image and wire.plain and same:
                 return {"normal": replace(wire, strength=float(strength.offset[0]))}
         elif node.type == "BUMP":
             height = _read(node.inputs["Height"], groups).as_wide(1)
@@ -443,7 +447,7 @@ def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups) -> dict[str, Wir
                 lift, distance = (float(one.offset[0]) for one in numbers)
                 found = {"bump": replace(height, strength=-lift if node.invert else lift, distance=distance)}
                 if node.inputs["Normal"].is_linked:
-                    below = _normal_wires(node.inputs["Normal"], groups)
+                    below = _normal_wires(node.inputs["Normal"], groups, rendered)
                     if "bump" in below or any(one.baked for one in below.values()):
                         return {"normal": flat}
                     found.update(below)
@@ -464,10 +468,11 @@ def _displacement(socket: bpy.types.NodeSocket) -> Wire:
     return replace(height, strength=float(scale.offset[0]), midlevel=float(middle.offset[0]))
 
 
-def _slots(obj: bpy.types.Object) -> tuple[list[bpy.types.Material | None], NDArray[Any]]:
-    """The material of each slot as the modifiers leave them, and how many faces use it."""
+def _slots(obj: bpy.types.Object) -> tuple[list[bpy.types.Material | None], NDArray[Any], str]:
+    """The material of each slot as the modifiers leave them, how many faces use it, and the UV map that is rendered."""
     with evaluated(obj) as (result, mesh):
         slots = materials_of(result, mesh)
         used = np.zeros(len(mesh.polygons), np.int32)
         mesh.polygons.foreach_get("material_index", used)
-    return slots, np.bincount(np.clip(used, 0, max(len(slots) - 1, 0)), minlength=1)
+        rendered = next((layer.name for layer in mesh.uv_layers if layer.active_render), "")
+    return slots, np.bincount(np.clip(used, 0, max(len(slots) - 1, 0)), minlength=1), rendered

@@ -29,6 +29,8 @@ SMALLEST_BAKE, LARGEST_BAKE = 512, 4096
 """Width of the pictures that nodes are baked into first: as large as wanted, within these."""
 UNWRAPS = ("smart", "xatlas")
 """How a target without UVs can be unwrapped: by Blender's Smart UV Project, or by xatlas."""
+WHITE = 1 + 1 / 255
+"""What is baked may be brighter than 1 by less than this and still be white: Cycles computes to some 1/5000."""
 TILES = ("auto", "udim", "one")
 """What UVs outside the unit square mean: tiles of their own, or the same picture again; or what they look like."""
 
@@ -271,7 +273,7 @@ def _encoding(channel: str, wires: Mapping[int, Wire], bright: float) -> tuple[s
     """Colour space and depth of a channel's picture: the source's own where its images agree."""
     found = [wire.image for wire in wires.values() if wire.image]
     depth = max((images.depth(image) for image in found), default=8)
-    if channel in shading.UNLIMITED or bright > 1:
+    if channel in shading.UNLIMITED or bright > WHITE:
         depth = 32
     if channel not in shading.COLOURS:
         return "Non-Color", depth
