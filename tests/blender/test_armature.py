@@ -417,11 +417,13 @@ def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
     bpy.context.scene.collection.objects.link(old)
     target.vertex_groups.new(name="old").add(range(count), 1, "REPLACE")
     weights.bind(target, old)
+    target.modifiers.new("second", "ARMATURE").object = old
     target.location = (5, 0, 0)
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
     assert len(weights.armature_of(target).data.bones) == len(BONES) + 500
-    assert [one.type for one in target.modifiers] == ["ARMATURE"]
+    assert [one.type for one in target.modifiers] == ["ARMATURE", "ARMATURE"]
+    assert "It has more Armature modifiers, which pose it too: second." in report.details
     assert any("“old rig”, which posed it before, is left as it is." in line for line in report.details)
     assert any(line.startswith("Other groups, left as they were: old") for line in report.details)
     for vertex in target.data.vertices:

@@ -272,6 +272,9 @@ def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types
     said = [f"“{armature.name}” poses “{target.name}”."]
     if before and before != armature:
         said.append(f"“{before.name}”, which posed it before, is left as it is.")
+    more = [one.name for one in target.modifiers if one.type == "ARMATURE" and one.object and one != modifier]
+    if more:
+        said.append(f"It has more Armature modifiers, which pose it too: {', '.join(more)}.")
     return said
 
 
