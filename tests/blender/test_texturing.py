@@ -253,6 +253,31 @@ def test_nodes_too_complex_are_baked() -> None:
     }
 
 
+def test_several_slots_are_baked_at_once() -> None:
+    """Procedural slots, and one with an image: each shows on its own faces."""
+    source = blob("source")
+    for name, factor in (("lower", 0.25), ("upper", 1.0)):
+        tree, shader = shaded(source, name)
+        place, scale = tree.nodes.new("ShaderNodeTexCoord"), tree.nodes.new("ShaderNodeVectorMath")
+        scale.operation = "MULTIPLY_ADD"
+        scale.inputs[1].default_value, scale.inputs[2].default_value = (0, 0, 0), (factor, 0.5, 1 - factor)
+        tree.links.new(scale.inputs[0], place.outputs["Object"])
+        tree.links.new(shader.inputs["Base Color"], scale.outputs[0])
+    tree, shader = shaded(source, "top")
+    tree.links.new(shader.inputs["Base Color"], textured(tree, new_image("base", np.ones((8, 8, 4)))).outputs["Color"])
+    heights = np.array([polygon.center.z for polygon in source.data.polygons])
+    source.data.polygons.foreach_set("material_index", np.digitize(heights, (-0.3, 0.3)).astype(np.int32))
+    target = twin(source)
+    stages = []
+    job = workflow.transfer(source, target, ["texture"], OPTIONS)
+    finish(job, lambda progress: stages.append((progress.stage, progress.fraction)))
+    assert {fraction for stage, fraction in stages if stage.startswith("Baking")} == {0}
+    picture = pixels_of(new_parts(target)[1]["Base Color"])
+    for row, colour in ((230, (0.25, 0.5, 0.75)), (128, (1, 0.5, 0)), (26, (1, 1, 1))):
+        encoded = [1.055 * value ** (1 / 2.4) - 0.055 if value else 0 for value in colour]
+        np.testing.assert_allclose(np.median(picture[row, 60:200, :3], axis=0), encoded, atol=0.01)
+
+
 def at_texels(image: bpy.types.Image) -> np.ndarray:
     """Texels of a twin's picture (256) that lie where the middles of the texels of a picture of 64 do, (40, 32, 4)."""
     return pixels_of(image)[48:208, 64:192].reshape(40, 4, 32, 4, 4).mean(axis=(1, 3))

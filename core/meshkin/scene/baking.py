@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import bpy
@@ -17,14 +17,12 @@ from . import compat, shaders, shading
 from .snapshot import evaluated, materials_of
 
 LAYER = "MeshKin bake"
-Job = tuple[int, str]
-"""Material slot and channel."""
 
 
 def bake(
-    obj: bpy.types.Object, snapshot: Snapshot, uvs: NDArray[np.floating], jobs: Sequence[Job], size: int
-) -> Generator[Progress, None, dict[Job, NDArray[np.float32]]]:
-    """Bake channels of an object's materials, each on the whole layout.
+    obj: bpy.types.Object, snapshot: Snapshot, uvs: NDArray[np.floating], jobs: Mapping[str, Sequence[int]], size: int
+) -> Generator[Progress, None, dict[str, NDArray[np.float32]]]:
+    """Bake channels of an object's materials, all slots of a channel at once.
 
     Every shader is replaced by one that emits what feeds its input, so that they are mixed as the shaders are; normals
     are baked in the layout's tangent space. The user's scene, object and materials are not touched.
@@ -33,20 +31,20 @@ def bake(
         obj: the source.
         snapshot: of it.
         uvs: (C, 2), the layout, at each corner of its evaluated mesh.
-        jobs: what to bake.
+        jobs: by channel, the material slots that have it baked.
         size: width and height of each picture.
 
     Returns:
-        float32 (size, size, 4), linear, row 0 at the top, for each job.
+        float32 (size, size, 4), linear, row 0 at the top, for each channel.
 
     Raises:
         InputError: ``bake-failed``, ``mesh-changed``.
     """
-    found: dict[Job, NDArray[np.float32]] = {}
+    found: dict[str, NDArray[np.float32]] = {}
     with _copy(obj, snapshot, uvs) as (scene, copy):
-        for number, job in enumerate(jobs):
+        for number, (channel, slots) in enumerate(jobs.items()):
             yield Progress("Baking the source's nodes", number / len(jobs))
-            found[job] = _baked(scene, copy, job, size)
+            found[channel] = _baked(scene, copy, channel, slots, size)
     return found
 
 
@@ -71,9 +69,11 @@ def _copy(
         layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
         if rendered:
             data.uv_layers[rendered].active_render = True
-        data.materials.clear()
-        for material in slots or [None]:
-            data.materials.append(material)
+        for index, material in enumerate(slots or [None]):  # clearing them would take the faces' numbers too
+            if index < len(data.materials):
+                data.materials[index] = material
+            else:
+                data.materials.append(material)
         copy.matrix_world = matrix
         scene.collection.objects.link(copy)
         scene.render.engine = "CYCLES"
@@ -86,8 +86,9 @@ def _copy(
         bpy.data.batch_remove([copy, data, scene])
 
 
-def _baked(scene: bpy.types.Scene, copy: bpy.types.Object, job: Job, size: int) -> NDArray[np.float32]:
-    slot, channel = job
+def _baked(
+    scene: bpy.types.Scene, copy: bpy.types.Object, channel: str, slots: Sequence[int], size: int
+) -> NDArray[np.float32]:
     made: list[bpy.types.ID] = []
     before = [one.material for one in copy.material_slots]
     try:
@@ -97,10 +98,10 @@ def _baked(scene: bpy.types.Scene, copy: bpy.types.Object, job: Job, size: int) 
         kind = "EMIT"
         options: dict[str, Any] = {}
         for index, material in enumerate(before):
-            own = material.copy() if material and index == slot else bpy.data.materials.new("MeshKin bake")
+            own = material.copy() if material and index in slots else bpy.data.materials.new("MeshKin bake")
             made.append(own)
             tree = compat.node_tree(own)
-            if index == slot:
+            if index in slots:
                 kind, options = _rewire(own, channel, made)
             node = tree.nodes.new("ShaderNodeTexImage")
             node.image = image
@@ -128,9 +129,10 @@ def _baked(scene: bpy.types.Scene, copy: bpy.types.Object, job: Job, size: int) 
         image.pixels.foreach_get(pixels)
         return np.ascontiguousarray(pixels.reshape(size, size, 4)[::-1])
     except RuntimeError as error:
+        named = ", ".join(f"“{before[slot].name}”" for slot in slots if before[slot])
         raise InputError(
             "bake-failed",
-            f"The nodes of “{before[slot].name if before[slot] else ''}” cannot be baked: {str(error).strip()}",
+            f"{channel.replace('_', ' ').capitalize()} of {named} cannot be baked: {str(error).strip()}",
             "Bake the material into images first, or choose other channels.",
         ) from error
     finally:

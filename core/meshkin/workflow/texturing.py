@@ -193,9 +193,12 @@ def _plan(
         return len(pictures) - 1
 
     read: dict[Any, dict[Any, NDArray[Any]]] = {}
-    jobs = [(slot, channel) for slot, wires in found.wires.items() for channel, wire in wires.items() if wire.baked]
-    bakes: dict[Any, int] = {}
-    brightest: dict[Any, float] = {}
+    jobs: dict[str, list[int]] = {}
+    for slot, wires in found.wires.items():
+        for channel in (channel for channel, wire in wires.items() if wire.baked):
+            jobs.setdefault(channel, []).append(slot)
+    bakes: dict[str, int] = {}
+    brightest: dict[str, float] = {}
     if jobs:
         snapshot.save(folder / "bake-shape.npz")
         answer = yield from run(
@@ -207,9 +210,9 @@ def _plan(
         layouts["MeshKin bake", ()] = str(path)
         size = int(np.clip(wanted.size, SMALLEST_BAKE, LARGEST_BAKE))
         baked = yield from baking.bake(source, snapshot, uvs, jobs, size)
-        for job, pixels in baked.items():
-            bakes[job] = add(pixels, layout=list(layouts).index(("MeshKin bake", ())), address="clip", linear=True)
-            brightest[job] = float(pixels[..., :3].max(initial=0))
+        for channel, pixels in baked.items():
+            bakes[channel] = add(pixels, layout=list(layouts).index(("MeshKin bake", ())), address="clip", linear=True)
+            brightest[channel] = float(pixels[..., :3].max(initial=0))
     yield Progress("Reading the images", 0)
     for wires in found.wires.values():
         for wire in wires.values():
@@ -238,15 +241,14 @@ def _plan(
         }
         if not _is_picture(channel, by_slot, len(found.wires)):
             continue
-        bright = max((brightest.get((slot, channel), 0) for slot in by_slot), default=0)
-        space, depth = _encoding(channel, by_slot, bright)
+        space, depth = _encoding(channel, by_slot, brightest.get(channel, 0))
         width = widths.get(channel, 3 if channel == "normal" else 1)
         flat = textures.lift_of(found)[1] if channel == "displacement" else 0.5
         strength = textures.common(found, channel)
         sources = {}
         for slot in found.wires:
             wire = by_slot.get(slot) or _missing(channel, width, flat)
-            chosen = [bakes[slot, channel]] if (slot, channel) in bakes else numbers.get(_picture_key(wire), [])
+            chosen = [bakes[channel]] if wire.baked else numbers.get(_picture_key(wire), [])
             sources[slot] = _source(wire, chosen, space, width, channel, strength)
         channels.append(
             {"name": channel, "width": width, "depth": depth, "normal": channel == "normal", "sources": sources}
