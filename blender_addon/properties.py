@@ -54,7 +54,7 @@ CHANNELS = (
     ("emission", "Emission", ""),
     ("alpha", "Alpha", ""),
     ("displacement", "Displacement", ""),
-    ("other", "Other", "Specular, subsurface, transmission, coat and sheen"),
+    ("other", "Other", "Specular, subsurface, transmission, coat, sheen, thin film"),
 )
 
 
