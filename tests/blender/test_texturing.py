@@ -320,6 +320,34 @@ def test_mixed_shaders_are_baked_input_by_input() -> None:
     assert np.median(np.abs(at_texels(found["Base Color"])[..., 0] - (1.055 * red ** (1 / 2.4) - 0.055))) < 0.08
 
 
+@pytest.mark.parametrize("added", [True, False])
+def test_emission_beside_a_principled_shader(added: bool) -> None:
+    """Added or mixed, it shines as strongly as it did and leaves the other's roughness alone."""
+    source = blob("source")
+    tree, shader = shaded(source)
+    shader.inputs["Roughness"].default_value = 0.3
+    glow = tree.nodes.new("ShaderNodeEmission")
+    glow.inputs["Color"].default_value, glow.inputs["Strength"].default_value = (0.2, 0.5, 0.1, 1), 3
+    both = tree.nodes.new("ShaderNodeAddShader" if added else "ShaderNodeMixShader")
+    tree.links.new(
+        shader.inputs["Metallic"], textured(tree, new_image("metal", np.ones((8, 8, 4)), "Non-Color")).outputs[0]
+    )
+    for socket, one in zip(both.inputs[-2:], (shader, glow), strict=True):
+        tree.links.new(socket, one.outputs[0])
+    tree.links.new(tree.nodes["Material Output"].inputs["Surface"], both.outputs[0])
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    material, found = new_parts(target)
+    new = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    assert new.inputs["Roughness"].default_value == pytest.approx(0.3)
+    assert new.inputs["Emission Strength"].default_value == 1
+    shines = np.median(pixels_of(found["Emission Color"])[48:208, 64:192, :3], axis=(0, 1))
+    if not added:  # it fits into sRGB then
+        shines = ((shines + 0.055) / 1.055) ** 2.4
+    np.testing.assert_allclose(shines, np.array((0.6, 1.5, 0.3)) * (1 if added else 0.5), atol=0.01)
+    assert np.median(pixels_of(found["Metallic"])[48:208, 64:192, 0]) == pytest.approx(1, abs=0.01)
+
+
 @pytest.mark.parametrize("side", [1, 2])
 def test_a_mix_with_transparency_is_alpha(side: int) -> None:
     """A shader mixed with transparency keeps its images; the factor is the alpha."""

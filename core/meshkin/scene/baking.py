@@ -157,16 +157,15 @@ def _rewire(material: bpy.types.Material, channel: str, made: list[bpy.types.ID]
         return "EMIT", {}
     for link in list(output.inputs["Displacement"].links):
         tree.links.remove(link)  # which would be part of the normals
-    if channel != "alpha":
-        _hide_transparency(output.inputs["Surface"])
+    _hide_silent(output.inputs["Surface"], channel)
     if channel in ("normal", "bump"):
         return "NORMAL", {"normal_space": "TANGENT"}
     found = shaders.of_material(material)
     slot = next(one for one in shading.INPUTS if one.name == channel)
     for shader in found:
         value, strength = shader.input(channel, slot.socket), None
-        if value is None:
-            value = shading.DEFAULTS.get(channel, 0.0)
+        if value is None or not shader.has_say(channel):
+            value = shading.DEFAULTS.get(channel, 0.0) if shader.has_say(channel) else 0.0
         if channel == "emission" and len(shaders.seen(found)) > 1:
             strength = shader.input("emission_strength", shading.STRENGTH.socket) or 0.0
         for link in list(shader.node.outputs[0].links):
@@ -183,22 +182,22 @@ def _own_groups(tree: bpy.types.NodeTree, made: list[bpy.types.ID]) -> None:
             _own_groups(node.node_tree, made)
 
 
-def _hide_transparency(surface: bpy.types.NodeSocket, groups: shaders.Groups = ()) -> None:
-    """Let mixes of something with transparency show that alone."""
+def _hide_silent(surface: bpy.types.NodeSocket, channel: str, groups: shaders.Groups = ()) -> None:
+    """Let mixes of something with a shader that has no say in a channel show that alone."""
     out, groups, _ = shaders.origin(surface, groups)
     if not out.is_output or out.node.type not in shaders.MIXES:
         return
     sides = [one for one in out.node.inputs if one.type == "SHADER"]
     if out.node.type == "MIX_SHADER":
         found = [shaders.shaders(side, groups) for side in sides]
-        clear = [bool(one) and all(shader.transparent for shader in one) for one in found]
-        if clear[0] != clear[1]:
+        silent = [bool(one) and not any(shader.has_say(channel) for shader in one) for one in found]
+        if silent[0] != silent[1]:
             factor = out.node.inputs[0]
             for link in list(factor.links):
                 out.node.id_data.links.remove(link)
-            factor.default_value = 1.0 if clear[0] else 0.0
+            factor.default_value = 1.0 if silent[0] else 0.0
     for side in sides:
-        _hide_transparency(side, groups)
+        _hide_silent(side, channel, groups)
 
 
 def _show(

@@ -47,6 +47,12 @@ class Shader:
         """Whether it lets everything through."""
         return self.node.type in TRANSPARENT
 
+    def has_say(self, channel: str) -> bool:
+        """Whether it counts for a channel: transparency does for alpha alone, emission not for reflections."""
+        if self.node.type == "EMISSION":
+            return channel in ("base_color", "emission", "emission_strength", "alpha")
+        return channel == "alpha" or not self.transparent
+
     def input(self, channel: str, socket: str) -> bpy.types.NodeSocket | float | None:
         """What it has for a channel, which is called ``socket`` on a Principled BSDF; None where it has no such."""
         if self.principled:

@@ -236,7 +236,8 @@ def _wires(material: bpy.types.Material | None, wanted: Sequence[str], rendered:
         elif one.name == "base_color" and not found:
             wires["base_color"] = _plain(material.diffuse_color[:3] if material else (0.8, 0.8, 0.8), 3)
         else:
-            wire = _mixed([_input(shader, one) for shader in shown], one)
+            heard = [shader for shader in shown if shader.has_say(one.name)] or shown
+            wire = _mixed([_input(shader, one) for shader in heard], one)
             if wire:
                 wires[one.name] = wire
     if len(shown) > 1 and "emission_strength" in wires:
