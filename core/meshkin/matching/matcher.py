@@ -21,7 +21,7 @@ from .partial import Rows, crops
 from .register import registered
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-12"
+MATCHER_VERSION = "spectral-13"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
@@ -96,8 +96,8 @@ def match(
     then to the nearest point on the triangles around it; last the surfaces are laid onto each other
     (:func:`meshkin.matching.register.registered`). Nothing grows with the product of the vertex counts. Shapes
     too small to have smooth functions are compared by their features alone. Where one shape is cut off and little like
-    the other, the other is also cropped to what is like it (:func:`meshkin.matching.partial.crops`), and of all these
-    maps the surest is taken.
+    the other, the other is also cropped to what is like it (:func:`meshkin.matching.partial.crops`) and matched as if
+    the two were the same but for bending; of all these maps the surest is taken.
 
     The confidence of a vertex is the chance that its answer lies within 5 % of the square root of the area of the true
     one, by a logistic law of two things: the quality q = sqrt(a (1 + m) / 2), of a, the cosine to the answer, or 0
@@ -132,7 +132,7 @@ def match(
     found, alike = _match(shapes, features, confidence, report, given, flip, intrinsic)
     if alike < PARTIAL and len(given) == 0:
         for crop in crops(shapes, features, intrinsic, report):
-            tried, _ = _match(crop.shapes, crop.features, confidence, report, given, flip, intrinsic)
+            tried, _ = _match(crop.shapes, crop.features, confidence, report, given, flip, intrinsic, alike=1.0)
             found = max(found, crop.lifted(tried, shapes[crop.number].faces), key=_sureness)
     return found
 
@@ -151,8 +151,10 @@ def _match(
     given: Indices,
     flip: bool,
     intrinsic: NDArray[np.bool_] | None,
+    alike: float | None = None,
 ) -> tuple[Match, float]:
-    """:func:`match` of the shapes as they are, and how alike they are (:func:`meshkin.matching.spectral.isometry`)."""
+    """:func:`match` of the shapes as they are, and how alike they are, as given or else
+    :func:`meshkin.matching.spectral.isometry`."""
     source, target = shapes
     report("Finding smooth functions", 0)
     one, from_one = shape(source.vertices, source.faces)
@@ -161,7 +163,7 @@ def _match(
     if min(len(one.energies), len(two.energies)) < FEWEST:
         return match_features(source, target, *rows, *confidence, report), 1.0
     report("Comparing features", 0)
-    alike = isometry((one.energies, two.energies))
+    alike = isometry((one.energies, two.energies)) if alike is None else alike
     gain = np.ones(rows[0].shape[1], np.float32)
     if intrinsic is not None and not intrinsic.all():
         gain[intrinsic] = max(alike, LEAST_INTRINSIC)

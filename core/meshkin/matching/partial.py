@@ -4,8 +4,8 @@ A part's smooth functions, and all that is computed from them, have little in co
 right crop are the same but for bending. So crops of the whole are compared with the part by their spectra, which needs
 no correspondence (Reuter, Wolter and Peinecke, "Laplace-Beltrami Spectra as Shape-DNA", 2006; compare Rampini,
 Tallini, Ovsjanikov, Bronstein and Rodolà, "Correspondence-Free Region Localization for Partial Shape Similarity via
-Hamiltonian Spectrum Alignment", 2019): what lies within some distance of a tip of the whole, on one side of a level of
-its smoothest functions, or, where the whole is cut itself, beyond some distance of its cut.
+Hamiltonian Spectrum Alignment", 2019): what lies within some distance of a tip of the whole, in one of three metrics,
+on one side of a level of its smoothest functions, or, where the whole is cut itself, beyond some distance of its cut.
 """
 
 from __future__ import annotations
@@ -29,34 +29,41 @@ Floats = NDArray[np.float64]
 Rows = tuple[NDArray[np.floating], NDArray[np.floating]]
 """A row for each vertex of the source, and of the target."""
 
-SIZE = 1200
-"""Vertices of the coarser meshes whose spectra are compared, about."""
+WHOLE, PART = 4000, 1200
+"""Vertices of the coarser meshes whose spectra are compared, about: small crops of the whole need some, too."""
 CUT = 0.5
 """A shape is cut if a loop of its boundary is longer than this, in square roots of its area."""
 TIPS = 6
 """Tips around which crops are tried."""
-SMOOTHEST = 3
-"""Smooth functions by whose levels crops are tried."""
-SHARES = np.linspace(0.08, 0.96, 12)
+SMOOTH, SMOOTHEST = 60, 3
+"""Smooth functions that distances are computed from, and those by whose levels crops are tried."""
+SHARES = np.geomspace(0.02, 0.9, 11)
 """Shares of the whole's area that crops have."""
-ALIKE = 0.4
+ALIKE = 0.3
 """How like the part (:func:`meshkin.matching.spectral.isometry`) a crop must be."""
 BETTER = 0.2
 """And by how much more than the whole."""
-FIELDS = 2
-"""Ways to crop that are tried, the likeliest also a little smaller and larger: spectra tell the size only so well."""
-STEP = 0.04
-"""By what share of the area."""
+FINER = np.geomspace(0.82, 1.22, 7)
+"""Times the likeliest share: shares that are tried next."""
+TRIED = 2
+"""Crops that are matched, the likeliest."""
+SAME = 0.7
+"""Crops with more than this of their area in common (of that of both) are the same but for their size."""
+ENCLOSED = 0.1
+"""What is beyond a crop but smaller than this share of it, and apart from the rest, belongs to it."""
+LEAST_POINTS = 80
+"""Points that a crop's spectrum needs."""
 
 
 @dataclass(frozen=True)
 class _Mesh:
-    """A coarser mesh: points (P, 3) with their areas (P,), faces, and links (E, 2) that join them all."""
+    """A coarser mesh: points (P, 3), their areas (P,), faces, links (E, 2) that join them all, and the Laplacian."""
 
     points: Floats
     areas: Floats
     faces: NDArray[np.integer]
     links: NDArray[np.integer]
+    stiffness: sparse.csr_array
     prolong: sparse.csr_array
 
 
@@ -144,32 +151,39 @@ def _loops(points: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
 
 
 def _likely(whole: Snapshot, part: Snapshot, report: Report) -> list[NDArray[np.bool_]]:
-    """Which faces of the whole, (F,), may be the part: several crops; none where none is like it."""
-    mesh, wanted = _coarse(whole), _coarse(part)
-    spectrum = _spectrum(wanted.points, wanted.faces)
-    least = max(ALIKE, isometry((spectrum, _spectrum(mesh.points, mesh.faces))) + BETTER)
+    """Which faces of the whole, (F,), may be the part: the likeliest crops that differ, none where none is like it."""
+    mesh, wanted = _coarse(whole, WHOLE), _coarse(part, PART)
+    spectrum = _spectrum(wanted)
+    least = max(ALIKE, isometry((spectrum, _spectrum(mesh))) + BETTER)
     fields = _fields(mesh)
 
     def likeliest(number: int, shares: Floats) -> tuple[float, int, float]:
         report("Looking for the part", number / len(fields))
-        return max((_likeness(mesh, fields[number], share, spectrum), number, share) for share in shares)
+        crops = (_inside(mesh, fields[number], share) for share in shares)
+        return max(
+            (_likeness(mesh, inside, spectrum), number, share) for inside, share in zip(crops, shares, strict=True)
+        )
 
-    near = sorted((likeliest(number, SHARES) for number in range(len(fields))), reverse=True)[:FIELDS]
-    _, number, share = near[0]
-    near += [likeliest(number, np.array([share + step])) for step in (-STEP, STEP)]
-    found = []
-    for likeness, number, share in near:
-        if likeness >= least:
-            inside = mesh.prolong @ _inside(mesh, fields[number], share).astype(np.float64) > 0.5
-            found.append(inside[whole.faces].all(axis=1))
-    return found
+    found: list[NDArray[np.bool_]] = []
+    for likeness, number, share in sorted((likeliest(number, SHARES) for number in range(len(fields))), reverse=True):
+        if likeness < least or len(found) == TRIED:
+            break
+        _, _, share = likeliest(number, np.minimum(share * FINER, 1))
+        inside = _inside(mesh, fields[number], share)
+        if all(_common(mesh, inside, other) < SAME for other in found):
+            found.append(inside)
+    return [(mesh.prolong @ inside.astype(np.float64) > 0.5)[whole.faces].all(axis=1) for inside in found]
 
 
-def _coarse(shape: Snapshot) -> _Mesh:
-    coarse = surface.proxy(surface.normalise(shape.vertices, shape.faces), shape.faces, SIZE)
+def _common(mesh: _Mesh, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
+    return float(mesh.areas[one & two].sum() / mesh.areas[one | two].sum())
+
+
+def _coarse(shape: Snapshot, size: int) -> _Mesh:
+    coarse = surface.proxy(surface.normalise(shape.vertices, shape.faces), shape.faces, size)
     links = np.concatenate((surface.edges(coarse.faces), surface.bridges(coarse.vertices, coarse.faces)))
-    areas = surface.vertex_areas(coarse.vertices, coarse.faces)
-    return _Mesh(coarse.vertices, areas, coarse.faces, links, coarse.prolong)
+    stiffness, areas = surface.connected_laplacian(coarse.vertices, coarse.faces)
+    return _Mesh(coarse.vertices, areas, coarse.faces, links, sparse.csr_array(stiffness), coarse.prolong)
 
 
 def _boundary(faces: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -180,10 +194,16 @@ def _boundary(faces: NDArray[np.integer]) -> NDArray[np.integer]:
 
 
 def _fields(mesh: _Mesh) -> list[Floats]:
-    """What (P,) the whole may be cropped by: the distance along it from each tip, that from its own cut, falling, and
-    its smoothest functions, rising and falling."""
+    """What (P,) the whole may be cropped by: the distance from each tip, that from its own cut, falling, and its
+    smoothest functions, rising and falling.
+
+    Distances are geodesic, of commute time and biharmonic (Lipman, Rustamov and Funkhouser, "Biharmonic Distance",
+    2010): by the latter two, thin limbs are farther away than what is as long but thick.
+    """
     lengths = np.linalg.norm(mesh.points[mesh.links[:, 0]] - mesh.points[mesh.links[:, 1]], axis=1) + 1e-9
     graph = sparse.csr_array((lengths, tuple(mesh.links.T)), shape=(len(mesh.points),) * 2)
+    energies, functions = surface.eigenpairs(sparse.csc_array(mesh.stiffness), mesh.areas, 1 + SMOOTH)
+    energies, functions = energies[1:], functions[:, 1:]
 
     def distances(points: NDArray[np.integer]) -> Floats:
         return np.asarray(csgraph.dijkstra(graph, directed=False, indices=points, min_only=True))
@@ -194,36 +214,37 @@ def _fields(mesh: _Mesh) -> list[Floats]:
     tips = [int(distances(np.zeros(1, np.int64)).argmax())]
     for _ in range(TIPS):
         found.append(distances(np.array(tips[-1:])))
+        for places in (functions / np.sqrt(energies), functions / energies):
+            found.append(np.linalg.norm(places - places[tips[-1]], axis=1))
         tips.append(int(distances(np.array(tips)).argmax()))
-    stiffness, mass = surface.connected_laplacian(mesh.points, mesh.faces)
-    for function in surface.eigenpairs(stiffness, mass, 1 + SMOOTHEST)[1].T[1:]:
+    for function in functions.T[:SMOOTHEST]:
         found += [function, -function]
     return found
 
 
 def _inside(mesh: _Mesh, field: Floats, share: float) -> NDArray[np.bool_]:
-    """The connected points (P,) with the lowest values of a field that have a share of the area."""
+    """The connected points (P,) with the lowest values of a field that have a share of the area, and what little they
+    enclose, as the inside of a mouth."""
     order = np.argsort(field)
     total = np.cumsum(mesh.areas[order])
     inside = field <= field[order[min(np.searchsorted(total, share * total[-1]), len(order) - 1)]]
-    whole = mesh.links[inside[mesh.links].all(axis=1)]
-    graph = sparse.coo_array((np.ones(len(whole)), tuple(whole.T)), shape=(len(field),) * 2)
+    links = mesh.links[inside[mesh.links[:, 0]] == inside[mesh.links[:, 1]]]
+    graph = sparse.coo_array((np.ones(len(links)), tuple(links.T)), shape=(len(field),) * 2)
     component = csgraph.connected_components(graph, directed=False)[1]
-    return np.asarray(component == np.bincount(component, mesh.areas * inside).argmax()) & inside
+    areas = np.bincount(component, mesh.areas * inside)
+    enclosed = np.bincount(component, mesh.areas * ~inside) < ENCLOSED * areas.max()
+    return np.asarray((component == areas.argmax()) | (enclosed[component] & ~inside))
 
 
-def _likeness(mesh: _Mesh, field: Floats, share: float, spectrum: Floats) -> float:
-    """How like the part's spectrum the crop's is."""
-    inside = _inside(mesh, field, share)
-    faces = mesh.faces[inside[mesh.faces].all(axis=1)]
-    if inside.sum() < 4 * len(spectrum) or len(faces) == 0:
-        return 0.0
-    return isometry((spectrum, _spectrum(mesh.points, faces)))
+def _likeness(mesh: _Mesh, inside: NDArray[np.bool_], spectrum: Floats) -> float:
+    """How like the part's spectrum that of the points (P,) inside is."""
+    return isometry((spectrum, _spectrum(mesh, inside))) if inside.sum() >= LEAST_POINTS else 0.0
 
 
-def _spectrum(points: Floats, faces: NDArray[np.integer]) -> Floats:
-    """The first eigenvalues of a surface brought to area 1."""
-    used, corners = np.unique(faces, return_inverse=True)
-    faces = corners.reshape(-1, 3)
-    stiffness, mass = surface.connected_laplacian(surface.normalise(points[used], faces), faces)
-    return np.maximum(surface.eigenpairs(stiffness, mass, 21)[0], 1e-9)
+def _spectrum(mesh: _Mesh, inside: NDArray[np.bool_] | None = None) -> Floats:
+    """The first eigenvalues of the points (P,) inside, or of all, brought to area 1."""
+    points = np.arange(len(mesh.points)) if inside is None else np.flatnonzero(inside)
+    kept = mesh.stiffness[points][:, points]
+    kept = kept - sparse.diags_array(np.asarray(kept.sum(axis=1)).ravel())
+    areas = mesh.areas[points]
+    return np.maximum(surface.eigenpairs(sparse.csc_array(kept), areas / areas.sum(), 21)[0], 1e-9)
