@@ -8,6 +8,7 @@ import igl
 import numpy as np
 import pytest
 import shapes
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from test_transfer_texture import known_map, painted, places_of, psnr, solid, split, unfolded
 
@@ -341,11 +342,16 @@ def test_smoothing_evens_out_the_map_not_the_picture(ball: Snapshot) -> None:
     assert smoothed(noisy, ball, ball, 0) is noisy
 
 
-def test_uvs_without_an_area_are_named(ball: Snapshot) -> None:
-    target = replace(ball, uvs=np.full_like(ball.uvs, 0.5))
+@pytest.mark.parametrize(
+    ("corners", "code"),
+    [(np.full((3, 2), 0.5), "uvs-no-area"), (np.array([[0, 0], [1, 0], [1, 1]]), "uvs-overlap")],
+    ids=["no area", "every face over the whole picture"],
+)
+def test_uvs_of_no_use_are_named(ball: Snapshot, corners: NDArray[np.floating], code: str) -> None:
+    target = replace(ball, uvs=np.broadcast_to(corners, (len(ball.faces), 3, 2)).astype(np.float32))
     with pytest.raises(InputError) as failure:
         one([Picture(np.ones((2, 2, 4), np.float32))], [Channel({0: Source((0,))})], ball, target, Layout(16, 0))
-    assert failure.value.code == "uvs-no-area"
+    assert failure.value.code == code
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (3, 7)])

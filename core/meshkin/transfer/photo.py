@@ -77,7 +77,7 @@ def photo_texture(
         layout's area that lies over another part of it, and so cannot have colours of its own.
 
     Raises:
-        InputError: ``no-uvs``, ``uvs-no-area``, ``texture-size``, ``photo-nothing-seen``.
+        InputError: ``no-uvs``, ``uvs-no-area``, ``uvs-overlap``, ``texture-size``, ``photo-nothing-seen``.
     """
     uvs = target_uvs(shape)
     report("Placing the photo", 0)

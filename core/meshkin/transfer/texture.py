@@ -31,6 +31,8 @@ SOFT = 0.1
 """Over this much confidence above the threshold a filled texture fades into the copied one."""
 SAME = 0.06
 """Values no farther apart than this, across a seam, are one picture."""
+LAYERS = 256
+"""Times that a layout may cover the unit square; "Reset" in Blender's UV menu covers it once with each face."""
 PIECE = 6
 """A filled region is solved in pieces about this many texels long."""
 
@@ -163,8 +165,8 @@ def bake(
             texels' kin, which other channels, margins and thresholds can use again.
 
     Raises:
-        InputError: ``no-uvs``, ``uvs-no-area``, ``image-empty``, ``map-other-mesh`` (the map is not of these two),
-            and as :func:`meshkin.transfer.texels.texel_map`.
+        InputError: ``image-empty``, ``map-other-mesh`` (the map is not of these two), and as :func:`target_uvs` and
+            :func:`meshkin.transfer.texels.texel_map`.
     """
     uvs = target_uvs(target)
     for picture in pictures:
@@ -191,7 +193,8 @@ def bake(
 def target_uvs(target: Snapshot) -> Singles:
     """The target's UVs, if a texture can be laid out in them.
 
-    Raises InputError ``no-uvs``, ``uvs-no-area`` (no triangle has an area in the layout).
+    Raises InputError ``no-uvs``, ``uvs-no-area`` (no triangle has an area in the layout), ``uvs-overlap`` (it lies over
+    itself so often that no texel could belong to anything).
     """
     if target.uvs is None:
         raise _no_uvs(target)
@@ -202,6 +205,12 @@ def target_uvs(target: Snapshot) -> Singles:
         raise InputError(
             "uvs-no-area",
             f"The UV map of “{target.name}” has no area: all its faces lie on a point or a line.",
+            "Unwrap it (UV > Smart UV Project), or let MeshKin unwrap it.",
+        )
+    if areas.sum() / 2 > LAYERS:
+        raise InputError(
+            "uvs-overlap",
+            f"The faces of “{target.name}” cover its UV map {areas.sum() / 2:,.0f} times over.",
             "Unwrap it (UV > Smart UV Project), or let MeshKin unwrap it.",
         )
     return uvs

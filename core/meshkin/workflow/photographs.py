@@ -34,7 +34,8 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
 
     An object without a UV map gets one, as ``options.unwrap`` says.
 
-    Raises as :func:`match_photo`, and InputError ``uvs-no-area``, ``texture-size``, ``photo-nothing-seen``.
+    Raises as :func:`match_photo`, and InputError ``uvs-no-area``, ``uvs-overlap``, ``texture-size``,
+    ``photo-nothing-seen``.
     """
     wanted = texturing.wanted_of(options)
     handle = Handle.of(target)
