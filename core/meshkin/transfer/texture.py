@@ -205,13 +205,13 @@ def target_uvs(target: Snapshot) -> Singles:
         raise InputError(
             "uvs-no-area",
             f"The UV map of “{target.name}” has no area: all its faces lie on a point or a line.",
-            "Unwrap it (UV > Smart UV Project), or let MeshKin unwrap it.",
+            "Unwrap it (UV > Smart UV Project), or remove that UV map: MeshKin then makes one.",
         )
     if areas.sum() / 2 > LAYERS:
         raise InputError(
             "uvs-overlap",
             f"The faces of “{target.name}” cover its UV map {areas.sum() / 2:,.0f} times over.",
-            "Unwrap it (UV > Smart UV Project), or let MeshKin unwrap it.",
+            "Unwrap it (UV > Smart UV Project), or remove that UV map: MeshKin then makes one.",
         )
     return uvs
 
