@@ -52,8 +52,18 @@ def test_a_bust_is_found_on_a_longer_one_and_on_a_body(
     assert error() > 2 * most
 
 
-def test_whole_shapes_are_not_cropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def shells() -> Snapshot:
+    """Three open shells beside one another."""
+    one, _ = bust(32, 0.0, 0.05)
+    count = len(one.vertices)
+    moved = [one.vertices + np.float32(5 * k) * np.array([1, 0, 0], np.float32) for k in range(3)]
+    return shapes.snapshot(np.concatenate(moved), np.concatenate([one.faces + count * k for k in range(3)]))
+
+
+@pytest.mark.parametrize("other", ["a ball drawn out", "open shells"])
+def test_what_is_not_cut_off_is_not_looked_for(other: str) -> None:
     ball = shapes.sphere(32, 16)
-    box = replace(ball, vertices=(ball.vertices * (1, 1, 6)).astype(np.float32))
-    rows = [Geometric().describe(end, silent) for end in (ball, box)]
-    assert not list(matcher.crops((ball, box), (rows[0], rows[1]), None, silent))
+    longer = replace(ball, vertices=(ball.vertices * (1, 1, 6)).astype(np.float32))
+    ends = (ball, longer if other == "a ball drawn out" else shells())
+    rows = [Geometric().describe(end, silent) for end in ends]
+    assert not list(matcher.crops(ends, (rows[0], rows[1]), None, silent))

@@ -36,6 +36,8 @@ LIKE = (0.5, 1.0)
 functions tell the parts of like shapes apart better, features what is as small as fingers."""
 PARTIAL = 0.6
 """Shapes that are less alike than this may be part and whole."""
+SURER = 0.5
+"""What a crop's map may leave of the doubt that the whole's has: being taken for a bent copy makes it sure."""
 PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
 NEIGHBOURHOOD = 0.1
@@ -97,7 +99,7 @@ def match(
     (:func:`meshkin.matching.register.registered`). Nothing grows with the product of the vertex counts. Shapes
     too small to have smooth functions are compared by their features alone. Where one shape is cut off and little like
     the other, the other is also cropped to what is like it (:func:`meshkin.matching.partial.crops`) and matched as if
-    the two were the same but for bending; of all these maps the surest is taken.
+    the two were the same but for bending; where that makes a map that is clearly surer, it is taken.
 
     The confidence of a vertex is the chance that its answer lies within 5 % of the square root of the area of the true
     one, by a logistic law of two things: the quality q = sqrt(a (1 + m) / 2), of a, the cosine to the answer, or 0
@@ -131,9 +133,13 @@ def match(
     confidence = source_confidence, target_confidence
     found, alike = _match(shapes, features, confidence, report, given, flip, intrinsic)
     if alike < PARTIAL and len(given) == 0:
+        cropped = []
         for crop in crops(shapes, features, intrinsic, report):
             tried, _ = _match(crop.shapes, crop.features, confidence, report, given, flip, intrinsic, alike=1.0)
-            found = max(found, crop.lifted(tried, shapes[crop.number].faces), key=_sureness)
+            cropped.append(crop.lifted(tried, shapes[crop.number].faces))
+        surest = max(cropped, key=_sureness, default=found)
+        if 1 - _sureness(surest) < SURER * (1 - _sureness(found)):
+            return surest
     return found
 
 

@@ -37,7 +37,7 @@ TIPS = 6
 """Tips around which crops are tried."""
 SMOOTH, SMOOTHEST = 60, 3
 """Smooth functions that distances are computed from, and those by whose levels crops are tried."""
-SHARES = np.geomspace(0.02, 0.9, 11)
+SHARES = np.geomspace(0.02, 0.8, 11)
 """Shares of the whole's area that crops have."""
 ALIKE = 0.3
 """How like the part (:func:`meshkin.matching.spectral.isometry`) a crop must be."""
@@ -134,11 +134,17 @@ def _cropped(whole: Snapshot, faces: NDArray[np.bool_]) -> Snapshot:
 
 
 def _is_cut(shape: Snapshot) -> bool:
-    """Whether a shape has an edge where it was cut off, longer than those around eyes and mouths."""
+    """Whether a shape has an edge where it was cut off, longer than those around eyes and mouths.
+
+    Looked at is the part that makes up most of it: what is put together of open shells is not cut off.
+    """
     first, place = surface.weld(shape.vertices)
     points, faces = shape.vertices[first], surface.clean_faces(place[shape.faces])
-    longest = _loops(points, faces).max(initial=0)
-    return bool(longest > CUT * np.sqrt(surface.face_areas(points, faces).sum()))
+    areas = surface.face_areas(points, faces)
+    part = csgraph.connected_components(surface.edge_graph(points, faces), directed=False)[1][faces[:, 0]]
+    largest = part == np.bincount(part, areas).argmax()
+    area = float(areas[largest].sum())
+    return bool(area > areas.sum() / 2 and _loops(points, faces[largest]).max(initial=0) > CUT * np.sqrt(area))
 
 
 def _loops(points: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
@@ -168,7 +174,7 @@ def _likely(whole: Snapshot, part: Snapshot, report: Report) -> list[NDArray[np.
     for likeness, number, share in sorted((likeliest(number, SHARES) for number in range(len(fields))), reverse=True):
         if likeness < least or len(found) == TRIED:
             break
-        _, _, share = likeliest(number, np.minimum(share * FINER, 1))
+        _, _, share = likeliest(number, np.minimum(share * FINER, SHARES[-1]))
         inside = _inside(mesh, fields[number], share)
         if all(_common(mesh, inside, other) < SAME for other in found):
             found.append(inside)
