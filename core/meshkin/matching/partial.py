@@ -45,6 +45,8 @@ BETTER = 0.2
 """And by how much more than the whole."""
 FINER = np.geomspace(0.82, 1.22, 7)
 """Times the likeliest share: shares that are tried next."""
+REFINED = 8
+"""Of that many ways to crop."""
 TRIED = 2
 """Crops that are matched, the likeliest."""
 SAME = 0.7
@@ -170,13 +172,13 @@ def _likely(whole: Snapshot, part: Snapshot, report: Report) -> list[NDArray[np.
             (_likeness(mesh, inside, spectrum), number, share) for inside, share in zip(crops, shares, strict=True)
         )
 
+    near = sorted((likeliest(number, SHARES) for number in range(len(fields))), reverse=True)[:REFINED]
     found: list[NDArray[np.bool_]] = []
-    for likeness, number, share in sorted((likeliest(number, SHARES) for number in range(len(fields))), reverse=True):
-        if likeness < least or len(found) == TRIED:
-            break
-        _, _, share = likeliest(number, np.minimum(share * FINER, SHARES[-1]))
+    for likeness, number, share in sorted(
+        (likeliest(number, np.minimum(share * FINER, SHARES[-1])) for _, number, share in near), reverse=True
+    ):
         inside = _inside(mesh, fields[number], share)
-        if all(_common(mesh, inside, other) < SAME for other in found):
+        if likeness >= least and len(found) < TRIED and all(_common(mesh, inside, other) < SAME for other in found):
             found.append(inside)
     return [(mesh.prolong @ inside.astype(np.float64) > 0.5)[whole.faces].all(axis=1) for inside in found]
 
