@@ -41,6 +41,16 @@ def new_image(name: str, pixels: np.ndarray, space: str = "sRGB", **how: Any) ->
     return image
 
 
+def saved_16_bits(image: bpy.types.Image, path: Path, kind: str) -> bpy.types.Image:
+    """The image written to a file of 16 bits by the scene's settings, and loaded again."""
+    scene = bpy.context.scene
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_depth, settings.color_mode = kind, "16", "RGBA"
+    scene.view_settings.view_transform = "Raw"
+    image.save_render(str(path), scene=scene)
+    return bpy.data.images.load(str(path))
+
+
 def waves(size: int = 64, seed: int = 0) -> np.ndarray:
     """A smooth picture (size, size, 4), the same at opposite borders."""
     generator = np.random.default_rng(seed)
@@ -502,12 +512,7 @@ def test_a_tiff_of_16_bits(tmp_path: Path) -> None:
     source = blob("source")
     tree, shader = shaded(source)
     deep = new_image("deep", waves(16), "Non-Color", float_buffer=True)
-    scene = bpy.context.scene
-    settings = scene.render.image_settings
-    settings.file_format, settings.color_depth, settings.color_mode = "TIFF", "16", "RGBA"
-    scene.view_settings.view_transform = "Raw"
-    deep.save_render(str(tmp_path / "deep.tif"), scene=scene)
-    deep = bpy.data.images.load(str(tmp_path / "deep.tif"))
+    deep = saved_16_bits(deep, tmp_path / "deep.tif", "TIFF")
     deep.colorspace_settings.name = "Non-Color"
     tree.links.new(shader.inputs["Roughness"], textured(tree, deep).outputs["Color"])
     target = twin(source)
@@ -568,12 +573,7 @@ def test_depths_and_colour_spaces_are_kept(depth: int, space: str, tmp_path: Pat
     image = new_image("deep", np.full((16, 16, 4), (value, value, value, 1)), space, float_buffer=depth > 8)
     if depth == 16:
         image.colorspace_settings.name = "Non-Color"
-        scene = bpy.context.scene
-        settings = scene.render.image_settings
-        settings.file_format, settings.color_depth, settings.color_mode = "PNG", "16", "RGBA"
-        scene.view_settings.view_transform = "Raw"
-        image.save_render(str(tmp_path / "deep.png"), scene=scene)
-        image = bpy.data.images.load(str(tmp_path / "deep.png"))
+        image = saved_16_bits(image, tmp_path / "deep.png", "PNG")
         image.colorspace_settings.name = space
         assert image.is_float
     socket = "Base Color" if space != "Non-Color" else "Roughness"
