@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from skins import new_image, painted
 
 from meshkin.errors import InputError
 from meshkin.scene import compat, materials
@@ -22,29 +23,9 @@ def ramp(width: int = 5, height: int = 3) -> np.ndarray:
     return (np.random.default_rng(0).integers(0, 256, (height, width, 4)) / 255).astype(np.float32)
 
 
-def new_image(name: str, pixels: np.ndarray, **how: object) -> bpy.types.Image:
-    image = bpy.data.images.new(name, pixels.shape[1], pixels.shape[0], alpha=True, **how)
-    image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).ravel())
-    return image
-
-
-def textured(
-    obj: bpy.types.Object, image: bpy.types.Image
-) -> tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]:
-    """Give the object a material with the image as base colour; returns tree, shader and texture node."""
-    material = bpy.data.materials.new("Material")
-    obj.data.materials.append(material)
-    tree = compat.node_tree(material)
-    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
-    texture = tree.nodes.new("ShaderNodeTexImage")
-    texture.image = image
-    tree.links.new(shader.inputs["Base Color"], texture.outputs["Color"])
-    return tree, shader, texture
-
-
 def test_image_of_the_base_colour() -> None:
     obj = plane()
-    tree, shader, texture = textured(obj, new_image("skin", ramp()))
+    tree, shader, texture = painted(obj, new_image("skin", ramp()))
     bump = tree.nodes.new("ShaderNodeTexImage")
     bump.image = new_image("bumps", ramp(2, 2))
     tree.links.new(shader.inputs["Roughness"], bump.outputs["Color"])
@@ -61,7 +42,7 @@ def test_image_of_the_base_colour() -> None:
 
 def test_through_mixing_nodes_and_groups() -> None:
     obj = plane()
-    tree, shader, texture = textured(obj, new_image("skin", ramp()))
+    tree, shader, texture = painted(obj, new_image("skin", ramp()))
     group = bpy.data.node_groups.new("tint", "ShaderNodeTree")
     for kind in ("INPUT", "OUTPUT"):
         group.interface.new_socket("Colour", in_out=kind, socket_type="NodeSocketColor")
@@ -99,7 +80,7 @@ def test_linear_images_are_encoded() -> None:
     light = np.array([[(0.0, 0.001, 0.2, 1.0), (0.5, 1.0, 7.0, 0.5)]], np.float32)
     encoded = [[(0.0, 0.01292, 0.484529, 1.0), (0.735357, 1.0, 1.0, 0.5)]]
     obj = plane()
-    textured(obj, new_image("hdr", light, float_buffer=True))
+    painted(obj, new_image("hdr", light, "Linear Rec.709", float_buffer=True))
     found = materials.base_colour(obj.data.materials[0])
     assert found.colorspace == "sRGB"
     np.testing.assert_allclose(found.pixels, encoded, atol=1e-5)
@@ -110,7 +91,7 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
     image = new_image("gone", ramp())
     image.filepath_raw, image.file_format = str(tmp_path / "gone.png"), "PNG"
     image.save()
-    textured(obj, image)
+    painted(obj, image)
     image.source = "FILE"
     image.reload()
     found = materials.base_colour(obj.data.materials[0])
@@ -125,7 +106,7 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
 
 def test_tiles_are_refused() -> None:
     obj = plane()
-    textured(obj, bpy.data.images.new("tiles", 4, 4, tiled=True))
+    painted(obj, bpy.data.images.new("tiles", 4, 4, tiled=True))
     with pytest.raises(InputError) as raised:
         materials.base_colour(obj.data.materials[0])
     assert raised.value.code == "image-tiled"
@@ -134,7 +115,7 @@ def test_tiles_are_refused() -> None:
 def test_written_texture_round_trip(tmp_path: Path) -> None:
     """It comes back as written, also from a saved file, and what was there before is still there."""
     obj = plane()
-    textured(obj, new_image("old", ramp(2, 2)))
+    painted(obj, new_image("old", ramp(2, 2)))
     old = obj.data.materials[0]
     obj.data.uv_layers.new(name="other")
     uvs = [[item.vector[:] for item in layer.uv] for layer in obj.data.uv_layers]
