@@ -21,14 +21,7 @@ from meshkin.errors import Cancelled, ModelError, StorageError
 from meshkin.features.convert import efficientnet_of_checkpoint
 from meshkin.storage import models_folder
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own for each test, and a pip that reaches nothing."""
-    monkeypatch.setenv("MESHKIN_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MESHKIN_MODELS", raising=False)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def fetched(name: str, kind: str) -> Path:

@@ -24,11 +24,8 @@ from meshkin.views import of_recipe
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home of its own for each test, and a pip that reaches nothing."""
-    monkeypatch.setenv("MESHKIN_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MESHKIN_MODELS", raising=False)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+def no_hub(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub that reaches nothing."""
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
 
 
