@@ -151,11 +151,11 @@ class Published:
         total[reached, : len(both)] += both[:, torch.from_numpy(pixel)[reached]].T
 
 
-def seconds(device: torch.device, run: Callable[[], object]) -> float:
+def seconds(device: torch.device, run: Callable[..., object], *arguments: Any) -> float:
     """How long ``run`` takes, all that it started on the device included."""
     _synchronise(device)
     started = time.perf_counter()
-    run()
+    run(*arguments)
     _synchronise(device)
     return time.perf_counter() - started
 
@@ -169,9 +169,19 @@ def matrix_rate(device: torch.device) -> float:
     """Operations a second of a large bf16 matrix product on the device itself."""
     size = 8192
     one = torch.randn((size, size), device=device, dtype=torch.bfloat16)
-    run = lambda: [one @ one for _ in range(10)]  # noqa: E731
-    run()
-    return 10 * 2 * size**3 / statistics.median(seconds(device, run) for _ in range(5))
+
+    def products() -> None:
+        for _ in range(10):
+            torch.matmul(one, one)
+
+    products()
+    return 10 * 2 * size**3 / statistics.median(seconds(device, products) for _ in range(5))
+
+
+def describe(extractor: Diff3F, images: ViewImages) -> None:
+    """Every view's maps, none of them kept."""
+    for _ in extractor.extract(images, silent):
+        pass
 
 
 def loop_rate(extractor: Diff3F, images: ViewImages, device: torch.device) -> float:
@@ -182,9 +192,8 @@ def loop_rate(extractor: Diff3F, images: ViewImages, device: torch.device) -> fl
         start, controls = extractor.conditioning(one)
         with FlopCounterMode(display=False) as counter:
             extractor.paint(start, controls, extractor.noise(one))
-        run = lambda: list(extractor.extract(images, silent))  # noqa: E731
-        run()
-        return float(counter.get_total_flops() * len(images.normal) / seconds(device, run))
+        describe(extractor, images)
+        return float(counter.get_total_flops() * len(images.normal) / seconds(device, describe, extractor, images))
     finally:
         extractor._dinov2 = dinov2
 
@@ -253,9 +262,7 @@ def measure_published(
     vertices = shape.vertices.astype(np.float64)
     total = torch.zeros((len(vertices), 2048))
     loop.view(images.take([0]), vertices, total)
-    return statistics.median(
-        seconds(device, lambda view=view: loop.view(images.take([view]), vertices, total)) for view in range(count)
-    )
+    return statistics.median(seconds(device, loop.view, images.take([view]), vertices, total) for view in range(count))
 
 
 def measure(
@@ -267,12 +274,12 @@ def measure(
     chosen = recipe.resolve("diff3f", profile=profile, views=views, settings={**folders, **size})
     images, seen = images_of(shape, of_recipe(shape, chosen))
     count = len(images.normal)
-    run = lambda: compute(shape, chosen, seen, str(device))  # noqa: E731
+    job = shape, chosen, seen, str(device)
     if not arguments.small:
-        run()
+        compute(*job)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    taken = statistics.median(seconds(device, run) for _ in range(1 if arguments.small else 3))
+    taken = statistics.median(seconds(device, compute, *job) for _ in range(1 if arguments.small else 3))
     peak = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else 0.0
     rendering = render_seconds(arguments.blender, shape, chosen)
     taken += rendering
@@ -305,8 +312,7 @@ def measure_compiling(
         images, _ = images_of(shape, of_recipe(shape, chosen))
         extractor = recipe.build(chosen["parts"][0], str(device))
         assert isinstance(extractor, Diff3F)
-        run = lambda extractor=extractor, images=images: list(extractor.extract(images, silent))  # noqa: E731
-        first, second = seconds(device, run), seconds(device, run)
+        first, second = (seconds(device, describe, extractor, images) for _ in range(2))
         name = "fast, compiled" if compiled else "fast, as it is"
         print(f"{name:28}first shape {first:.1f} s, second {second:.2f} s: {first - second:.1f} s to start")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -51,12 +52,22 @@ def test_the_same_mesh_keeps_every_value(source: Snapshot) -> None:
     assert same.carry(Values("EDGE", True, marks))[marks[:, 0]].all()
 
 
+PLACES: dict[str, Callable[[Snapshot], Array]] = {
+    "POINT": lambda shape: shape.vertices,
+    "CORNER": lambda shape: shape.vertices[shape.faces].reshape(-1, 3),
+    "FACE": lambda shape: shape.vertices[shape.faces].mean(axis=1),
+}
+"""Where the values of each domain lie."""
+
+
+def wave(points: Array) -> Array:
+    """Two smooth numbers for each point."""
+    return np.sin(points @ np.array([[2.0, 1], [1, -2], [0.5, 1]]))
+
+
 def test_smooth_values_on_another_mesh(source: Snapshot, target: Snapshot) -> None:
     other = domains(source, target)
-    wave = lambda points: np.sin(points @ np.array([[2.0, 1], [1, -2], [0.5, 1]]))  # noqa: E731
-    corners = lambda shape: shape.vertices[shape.faces].reshape(-1, 3)  # noqa: E731
-    middles = lambda shape: shape.vertices[shape.faces].mean(axis=1)  # noqa: E731
-    for domain, places in {"POINT": lambda shape: shape.vertices, "CORNER": corners, "FACE": middles}.items():
+    for domain, places in PLACES.items():
         found = other.carry(Values(domain, False, wave(places(source))))
         assert np.abs(found - wave(places(target))).mean() < 0.03, domain
 
