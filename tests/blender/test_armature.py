@@ -210,6 +210,31 @@ def test_eyes_and_clothes_come_along() -> None:
     np.testing.assert_allclose(eyes.sum(axis=1), 1, atol=1e-6)
 
 
+PLACE = (6, 0, 1)
+"""Where the giant stands."""
+
+
+def carried_with(
+    other: bpy.types.Object, own: bpy.types.Object, source: bpy.types.Object, bones: list[str], axis: int, border: float
+) -> bpy.types.Object:
+    """A giant whose part takes its weights from the source's own: one bone beyond the border, one before it."""
+
+    def halves(obj: bpy.types.Object, border: float) -> np.ndarray:
+        beyond = [(obj.matrix_world @ vertex.co)[axis] > border for vertex in obj.data.vertices]
+        return np.column_stack((beyond, np.logical_not(beyond)))
+
+    weights.write(own, bones, halves(own, border))
+    weights.bind(own, weights.armature_of(source))
+    target = creature("giant", 2.0)
+    target.location = PLACE
+    bpy.context.view_layer.update()
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], replace(OPTIONS, also=(other,))))
+    assert f"“{other.name}” takes its weights from the same part of “body”." in report.details
+    found = weights.read(other, snapshots.take(other), bones)[1]
+    np.testing.assert_array_equal(found, halves(other, 2 * border + PLACE[axis]))
+    return target
+
+
 def test_eyes_keep_bones_of_their_own() -> None:
     """The source's eyes are a mesh of its rig, with bones that the body knows nothing of: so are the target's."""
     source, armature = rigged()
@@ -233,19 +258,8 @@ def test_eyes_keep_bones_of_their_own() -> None:
         made[0].name = name
         return made[0]
 
-    own = eyes("eyes", 1, (0, 0, 0))
-    left = [(own.matrix_world @ vertex.co).x > 0 for vertex in own.data.vertices]
-    weights.write(own, list(places), np.column_stack((left, np.logical_not(left))))
-    weights.bind(own, armature)
-    target, other = creature("giant", 2.0), eyes("its eyes", 2, (6, 0, 1))
-    target.location = (6, 0, 1)
-    bpy.context.view_layer.update()
-    options = workflow.Options(features="geometric", also=(other,))
-    report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
-    assert "“its eyes” takes its weights from the same part of “body”." in report.details
-    found = weights.read(other, snapshots.take(other), list(places))[1]
-    left = [(other.matrix_world @ vertex.co).x > 6 for vertex in other.data.vertices]
-    np.testing.assert_array_equal(found, np.column_stack((left, np.logical_not(left))))
+    other = eyes("its eyes", 2, PLACE)
+    target = carried_with(other, eyes("eyes", 1, (0, 0, 0)), source, list(places), axis=0, border=0)
     assert "eye.L" not in target.vertex_groups
     eye = weights.armature_of(other).data.bones["eye.L"]
     np.testing.assert_allclose(weights.armature_of(other).matrix_world @ eye.tail_local, (6.5, -1.9, 1.4), atol=0.3)
@@ -253,7 +267,7 @@ def test_eyes_keep_bones_of_their_own() -> None:
 
 def test_a_limb_that_is_a_mesh_of_its_own() -> None:
     """It does not lie on the body, whose weights would bend it: it takes those of the source's limb."""
-    source, armature = rigged()
+    source, _ = rigged()
 
     def limb(name: str, scale: float, shift: tuple[float, float, float]) -> bpy.types.Object:
         location = np.multiply((-1.2, 1.6, 0.4), scale) + shift
@@ -263,19 +277,8 @@ def test_a_limb_that_is_a_mesh_of_its_own() -> None:
         made.name = name
         return made
 
-    own = limb("limb", 1, (0, 0, 0))
-    upper = [vertex.co.z > 0.4 for vertex in own.data.vertices]
-    weights.write(own, ["hand", "leg.R"], np.column_stack((upper, np.logical_not(upper))))
-    weights.bind(own, armature)
-    target, other = creature("giant", 2.0), limb("its limb", 2, (6, 0, 1))
-    target.location = (6, 0, 1)
-    bpy.context.view_layer.update()
-    options = workflow.Options(features="geometric", also=(other,))
-    report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
-    assert "“its limb” takes its weights from the same part of “body”." in report.details
-    found = weights.read(other, snapshots.take(other), ["hand", "leg.R"])[1]
-    upper = [vertex.co.z > 1.8 for vertex in other.data.vertices]
-    np.testing.assert_array_equal(found, np.column_stack((upper, np.logical_not(upper))))
+    other = limb("its limb", 2, PLACE)
+    carried_with(other, limb("limb", 1, (0, 0, 0)), source, ["hand", "leg.R"], axis=2, border=0.4)
 
 
 def test_pole_angles_follow_the_bones() -> None:
