@@ -55,6 +55,13 @@ def model_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.operator("meshkin.get_model", icon="IMPORT")
 
 
+def form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """The layout, for settings below each other with their names to the left."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    return layout
+
+
 class _Sidebar:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
@@ -171,9 +178,7 @@ class MESHKIN_PT_photo(_Sidebar, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = form(self.layout)
         settings = context.scene.meshkin
         column = layout.column(align=True)
         column.prop(settings, "photo")
@@ -192,9 +197,7 @@ class MESHKIN_PT_options(_Sidebar, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = form(self.layout)
         settings = context.scene.meshkin
         painted = ("prompt", "negative_prompt", "profile", "seed") if "diff3f" in settings.features else ()
         seen = ("features", *painted, "style", "views", "without", "resolution")
