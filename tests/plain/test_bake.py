@@ -20,7 +20,7 @@ from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.islands import opposite, places, uv_corners
 from meshkin.transfer.pixels import quantised, real
 from meshkin.transfer.sampling import sample
-from meshkin.transfer.seams import cuts, following, spaced
+from meshkin.transfer.seams import cuts, following, on_edges, spaced
 from meshkin.transfer.smoothing import smoothed
 from meshkin.transfer.tangents import tangents
 from meshkin.transfer.texels import dilate, texel_map
@@ -227,19 +227,50 @@ def test_values_and_conversions(ball: Snapshot) -> None:
     np.testing.assert_allclose(third[inner & ~upper] - grey[0, 0], 0, atol=1e-5)
 
 
-def world_normals(shape: Snapshot, uvs: Array, picture: Array, size: int) -> tuple[Array, Array]:
+def frames(shape: Snapshot, face: Array, weights: Array) -> Array:
+    """Tangent, bitangent and normal as columns, (N, 3, 3), as a renderer has them: mixed, not made unit."""
+    assert shape.uvs is not None
+    along = tangents(shape.vertices, shape.faces, shape.normals, shape.uvs)
+    normal = np.einsum("nk,nkd->nd", weights, shape.normals[face].astype(float))
+    mixed = np.einsum("nk,nkd->nd", weights, along[face].astype(float))
+    bitangent = np.sign(mixed[:, 3:]) * np.cross(normal, mixed[:, :3])
+    return np.stack([mixed[:, :3], bitangent, normal], axis=2)
+
+
+def unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+def degrees(one: Array, other: Array) -> Array:
+    """Angles between unit vectors (N, 3)."""
+    return np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(one - other, axis=1) / 2, 0, 1)))
+
+
+def world_normals(shape: Snapshot, picture: Array) -> tuple[Array, Array]:
     """Where each covered texel lies, and the direction in space that its tangent-space normal has."""
-    texels = texel_map(uvs, size)
+    assert shape.uvs is not None
+    texels = texel_map(shape.uvs, len(picture))
+    frame = frames(shape, texels.face[texels.covered], texels.barycentric[texels.covered])
+    return places_of(shape, texels), unit(np.einsum("nij,nj->ni", frame, picture[texels.covered] * 2 - 1))
+
+
+def bumps(shape: Snapshot, face: Array, weights: Array) -> Array:
+    """A relief's true normals in space at points of a smooth shape, up to 40 degrees off its own."""
+    places = np.einsum("nk,nkd->nd", weights, shape.vertices[shape.faces[face]].astype(float))
+    own = unit(np.einsum("nk,nkd->nd", weights, shape.normals[face].astype(float)))
+    return unit(own + solid(places)[:, :3] - 0.5)
+
+
+def relief(shape: Snapshot, size: int, depth: int = 8) -> Array:
+    """The normal map that shows :func:`bumps`."""
+    assert shape.uvs is not None
+    texels = texel_map(shape.uvs, size)
     face, weights = texels.face[texels.covered], texels.barycentric[texels.covered]
-    frames = tangents(shape.vertices, shape.faces, shape.normals, uvs)
-    normal = np.einsum("nk,nkd->nd", weights, shape.normals[face])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    mixed = np.einsum("nk,nkd->nd", weights, frames[face])
-    tangent = mixed[:, :3] - (mixed[:, :3] * normal).sum(axis=1, keepdims=True) * normal
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
-    bitangent = np.sign(mixed[:, 3:]) * np.cross(normal, tangent)
-    value = picture[texels.covered] * 2 - 1
-    return places_of(shape, texels), value[:, :1] * tangent + value[:, 1:2] * bitangent + value[:, 2:] * normal
+    picture = np.zeros((size, size, 3), np.float32)
+    inside = np.linalg.solve(frames(shape, face, weights), bumps(shape, face, weights)[..., None])[..., 0]
+    picture[texels.covered] = unit(inside) * 0.5 + 0.5
+    dilate(picture, texels.covered, 8)
+    return quantised(picture, depth)
 
 
 @pytest.mark.parametrize("layout", ["turned", "mirrored", "islands"])
@@ -264,8 +295,8 @@ def test_normals_keep_their_direction_in_space(ball: Snapshot, layout: str) -> N
     target = replace(source, uvs=uvs.astype(np.float32))
     channel = Channel({0: Source((0,))}, 3, 32, normal=True)
     baked = one([Picture(picture)], [channel], source, target, Layout(700, 0))
-    places, found = world_normals(target, target.uvs, baked.pictures[0], 700)
-    _, truth = world_normals(source, source.uvs, picture, 256)
+    places, found = world_normals(target, baked.pictures[0])
+    _, truth = world_normals(source, picture)
     there = places_of(source, texels)
     distance, nearest = cKDTree(there).query(places)
     near = distance < 0.004
@@ -405,8 +436,9 @@ def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
     assert np.quantile(steps[seam], 0.98) < 2 / 255
 
 
-def all_steps(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> Array:
-    """The steps all along each edge that a layout cuts, eight to a texel, as a renderer shows them.
+def both_sides(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> tuple[Array, Array, Array]:
+    """What shows on the two sides all along each edge that a layout cuts, eight places to a texel, as a renderer shows
+    it: (2, N, C), with the triangles (2, N) and the places in them (2, N, 3).
 
     Pictures by tile, (S, S, C) float; their borders go on outside.
     """
@@ -428,7 +460,13 @@ def all_steps(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> Array:
             wide = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
             look[here] = sample(wide, ((spots[here] - corner) * size + 1) / (size + 2))
         shown.append(look)
-    return np.abs(shown[0] - shown[1]).max(axis=1)
+    return np.stack(shown), sides[:, edge] // 3, on_edges(sides[:, edge], along)
+
+
+def all_steps(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> Array:
+    """The steps all along each edge that a layout cuts."""
+    one_side, other, *_ = both_sides(target, tiles)[0]
+    return np.abs(one_side - other).max(axis=1)
 
 
 @pytest.mark.parametrize(
@@ -464,6 +502,55 @@ def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     assert [baked.tile for baked in found] == [(0, 0), (1, 0)]
     tiles = {baked.tile: real(baked.pictures[0]) for baked in found}
     assert all_steps(target, tiles).max() < 2 / 255
+
+
+@pytest.mark.parametrize(("size", "depth"), [(512, 8), (800, 16)])
+def test_no_step_of_a_normal_map_where_seams_cross(ball: Snapshot, size: int, depth: int) -> None:
+    """A relief in strips that run across the target's: both sides of each seam face the same way in space, the true
+    one."""
+    (source, _), (target, _) = strips(rounded(ball), 0), strips(rounded(ball), 1)
+    picture = Picture(relief(source, 1024, depth))
+    channel = Channel({0: Source((0,))}, 3, depth, normal=True)
+    baked = one([picture], [channel], source, target, Layout(size, 8))
+    shown, face, weights = both_sides(target, {(0, 0): real(baked.pictures[0])})
+    found = [unit(np.einsum("nij,nj->ni", frames(target, face[k], weights[k]), shown[k] * 2 - 1)) for k in (0, 1)]
+    assert degrees(*found).max() < 1
+    away = degrees(found[0], bumps(target, face[0], weights[0]))
+    assert np.quantile(away, 0.99) < 2
+    _, inside = world_normals(target, real(baked.pictures[0]))
+    texels = texel_map(target.uvs, size)
+    truth = bumps(target, texels.face[texels.covered], texels.barycentric[texels.covered])
+    assert np.quantile(degrees(inside, truth), 0.99) < 2
+
+
+def test_a_normal_map_is_filled_in_over_the_surface(ball: Snapshot) -> None:
+    """What is filled in leans as what is around it, however each triangle lies in the layout."""
+    source, target = rounded(ball), rounded(unfolded(ball))
+    where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
+    match = broken(known_map(source, target), where, ball)
+    channel = Channel({0: Source((0,))}, 3, 8, normal=True)
+    baked = one([Picture(relief(source, 512))], [channel], source, target, Layout(600, 2, None, 0.3), match)
+    _, found = world_normals(target, real(baked.pictures[0]))
+    texels = texel_map(target.uvs, 600)
+    face = texels.face[texels.covered]
+    filled = baked.filled[texels.covered] == 255
+    assert filled.sum() > 1000
+    away = degrees(found, bumps(target, face, texels.barycentric[texels.covered]))[filled]
+    assert np.quantile(away, 0.9) < 12
+
+
+def test_hard_edges_stay_under_a_normal_map() -> None:
+    """A flat normal map on a cube, whose sides meet at seams: it stays flat."""
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+    quads = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]])
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    cube = shapes.snapshot(corners, faces, split(12, 0.3))
+    flat = np.full((64, 64, 3), (128, 128, 255), np.uint8)
+    channel = Channel({0: Source((0,))}, 3, normal=True)
+    target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
+    baked = one([Picture(flat)], [channel], cube, target, Layout(256, 8))
+    covered = texel_map(target.uvs, 256).covered
+    assert (np.abs(baked.pictures[0][covered].astype(int) - (128, 128, 255)) <= 1).all()
 
 
 def test_a_picture_repeated_by_each_face(ball: Snapshot) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
+from ..matching.geometry import unit_rows
 from ..snapshot import Snapshot
 from .carrier import Carrier, Kin
 from .islands import components, opposite, places, uv_corners
 from .pixels import quantised, real
 from .seams import TOLERANCE, Seams, cuts, join, on_edges, seams, spaced, unmixed
+from .tangents import leaning, upright
 from .texels import TexelMap
 
 BESIDE = 0.25
@@ -34,6 +37,8 @@ SLOPES = 3
 NEAR, FAR = 0.25, 5.0
 """In texels of the target: the source's borders within this distance show at a spot; where texels come from several of
 the source's islands, those within the second one."""
+SMOOTH = 0.999
+"""Cosine: normal maps are not joined where the surface itself has an edge that is sharper."""
 AROUND = 8
 """How many places along the source's seams are looked at for each spot."""
 
@@ -41,6 +46,8 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Frames = Callable[[Any, Singles], Singles]
+"""Tangent, bitangent and normal, float32 (N, 9), at points of the target: triangles (N,), barycentric (N, 3)."""
 Values = Callable[[Any, Singles, Any, Singles], Singles]
 """All pictures side by side, float32 (N, C), at points of the source that are the kin of points of the target: the
 target's triangles (N,) and barycentric coordinates (N, 3), and the source's."""
@@ -161,6 +168,7 @@ class Joiner:
         source: Callable[[float], Borders],
         values: Values,
         columns: Sequence[slice],
+        frames: Sequence[Frames | None],
         label: NDArray[np.integer],
     ) -> None:
         """Change texels of some tiles' pictures as little as it takes.
@@ -171,6 +179,8 @@ class Joiner:
             source: its borders, places so far apart.
             values: of the source.
             columns: which of them are each picture's.
+            frames: for each picture that holds tangent-space normals, the target's frames; they are joined as
+                ``values`` has them, as :func:`meshkin.transfer.tangents.leaning`.
             label: (F,), the island and material of each triangle of the source.
         """
         here, free = np.zeros(len(self.used), bool), np.zeros(len(self.used), bool)
@@ -191,21 +201,41 @@ class Joiner:
             flat = np.zeros((len(self.used), columns[number].stop - columns[number].start), np.float32)
             for tile, layers in pictures.items():
                 flat[self._part(tile)] = real(layers[number][self._texels(tile)])
-            touched = self._reclaim(flat, found.chosen(np.flatnonzero(lone)))
             limited = next(iter(pictures.values()))[number].dtype != np.float32
+            frame, smooth = self._framed(found, frames[number])
+            if frame is not None:
+                flat, limited = leaning(flat, frame), False
+            touched = self._reclaim(flat, found.chosen(np.flatnonzero(lone)))
             for turn in range(PASSES):
                 steps = np.abs(found.steps(flat)).max(axis=1)
-                rows = np.flatnonzero((steps > TOLERANCE) & (lone | ((steps <= SHARED) & (turn < FEW))))
+                rows = np.flatnonzero((steps > TOLERANCE) & smooth & (lone | ((steps <= SHARED) & (turn < FEW))))
                 new = rows[~asked[rows]]
                 room[new], asked[new] = ask.room(spots[new]), True
                 rows = rows[found.chosen(rows).spread(flat) <= room[rows, number]]
                 if not len(rows):
                     break
                 touched[join(flat, found, rows, self.hold, limited, turn)] = True
+            if frame is not None:
+                flat = upright(flat, frame)
             for tile, layers in pictures.items():
                 rows = np.flatnonzero(touched[self._part(tile)])
                 picture = layers[number]
                 picture[self._texels(tile)[rows]] = quantised(flat[self._part(tile)][rows], 8 * picture.itemsize)
+
+    def _framed(self, found: Seams, frames: Frames | None) -> tuple[Singles | None, Flags]:
+        """The frame in which each texel of a normal map is seen at some spots, float32 (U, 9), and at which of these
+        the surface has no edge, bool (N,); None and everywhere for other pictures."""
+        count = found.faces.shape[1]
+        if frames is None:
+            return None, np.ones(count, bool)
+        at_spots = [frames(face, weights) for face, weights in zip(found.faces, found.barycentric, strict=True)]
+        one, other = (unit_rows(frame[:, 6:]) for frame in at_spots)
+        spot = np.repeat(np.arange(2 * count), 4)
+        seen = csr_array(
+            (found.weights.ravel(), (found.texels.ravel(), spot)), shape=(len(self.used), 2 * count), dtype=np.float32
+        )
+        mean = np.asarray(seen @ np.concatenate(at_spots) / np.maximum(seen.sum(axis=1), 1e-6)[:, None], np.float32)
+        return mean, np.asarray(np.einsum("nd,nd->n", one, other) > SMOOTH)
 
     def _reclaim(self, flat: Singles, found: Seams) -> Flags:
         """Give texels that show no island, or a strange one, what is beside them at the spots; which texels those are.

@@ -109,6 +109,36 @@ def turned(normals: Singles, here: Singles, there: Singles) -> Singles:
     return np.asarray(result / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-20)[:, None], np.float32)
 
 
+def leaning(values: Singles, frame: Singles) -> Singles:
+    """How far a normal map's normals differ, in space, from the surface's own, halved: float32 (N, 3), within [-1, 1].
+
+    On the two sides of a seam of the layout these are the same where the surface looks the same.
+
+    Args:
+        values: float32 (N, 3), within [0, 1], as a picture holds them.
+        frame: float32 (N, 9), tangent, bitangent, and the surface's normal.
+    """
+    normals = 2 * values - 1
+    tangent, bitangent, own = frame[:, :3], frame[:, 3:6], frame[:, 6:]
+    found = normals[:, :1] * tangent + normals[:, 1:2] * bitangent + normals[:, 2:] * own
+    return np.asarray((_unit(found) - _unit(own)) / 2, np.float32)
+
+
+def upright(lean: Singles, frame: Singles) -> Singles:
+    """The picture's values, float32 (N, 3), of what :func:`leaning` gives in a frame (N, 9)."""
+    tangent, bitangent, own = frame[:, :3], frame[:, 3:6], frame[:, 6:]
+    found = 2 * lean + _unit(own)
+    hand = np.where(np.einsum("nd,nd->n", np.cross(tangent, bitangent), own) < 0, -1, 1)
+    rows = [np.cross(*pair) for pair in ((bitangent, own), (own, tangent), (tangent, bitangent))]
+    inverse = np.stack([np.einsum("nd,nd->n", row, found) for row in rows], axis=1)
+    return np.asarray(_unit(inverse * hand[:, None]) / 2 + 0.5, np.float32)
+
+
+def _unit(vectors: Singles) -> Singles:
+    length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    return np.asarray(vectors / np.maximum(length, 1e-20)[:, None], np.float32)
+
+
 def frames(normals: NDArray[np.floating], corner_tangents: Singles) -> Singles:
     """Tangent and bitangent at each triangle corner, float32 (F, 3, 6), of normals (F, 3, 3) and :func:`tangents`."""
     tangent, sign = corner_tangents[..., :3], corner_tangents[..., 3:]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from .islands import components, opposite, places, uv_corners
 from .joining import Borders, Joiner, borders
 from .pixels import DEPTHS, decoded, encoded, quantised
 from .sampling import Sampler, apply
-from .tangents import blend, frames, gradients, stretch, tangents, turned
+from .tangents import blend, frames, gradients, leaning, stretch, tangents, turned, upright
 from .texels import TexelMap, beyond, margin_of, texel_map
 from .threads import in_order
 
@@ -281,8 +282,10 @@ class _Bake:
             if filling is not None:
                 share = self._distrust(kin.confidence[part])
                 rows = np.flatnonzero(share > 0)
-                new = filling.at(face[rows], weights[texel[rows]])
-                values[rows] += share[rows, None] * (new - values[rows])
+                mixed = weights[texel[rows]]
+                copied = self._in_space(values[rows], face[rows], mixed)
+                new = copied + share[rows, None] * (filling.at(face[rows], mixed) - copied)
+                values[rows] = self._in_picture(new, face[rows], mixed)
                 filled[texel] = np.rint(share * 255)
             start_column = 0
             for picture, channel in zip(result, self.channels, strict=True):
@@ -321,17 +324,19 @@ class _Bake:
         Where that is another colour altogether (the source has an edge there), they stay as they are.
         """
         report("Joining the seams", 0)
-        texel, face, weights = beyond(texels, self.uvs, tile, self.layout.size, around)
-        texel, face, weights = self._across(texel, face, weights)
+        texel, own, weights = beyond(texels, self.uvs, tile, self.layout.size, around)
+        inside = np.maximum(weights, 0) / np.maximum(weights, 0).sum(axis=1, keepdims=True)
+        kept, face, weights = self._across(own, weights)
+        texel, own, inside = texel[kept], own[kept], inside[kept].astype(np.float32)
         free = np.flatnonzero(filled[texel] == 0)
         for start in range(0, len(free), BLOCK):
             rows = free[start : start + BLOCK]
             there, mixed = self.carrier.carry(face[rows], weights[rows])
-            values = self._values(face[rows], weights[rows], there, mixed)
+            values = self._spatial(face[rows], weights[rows], there, mixed)
+            values = self._in_picture(values, own[rows], inside[rows])
             column = 0
             for picture, channel in zip(result, self.channels, strict=True):
-                new = values[:, column : column + channel.width]
-                new = quantised(_unit(new) if channel.normal else new, channel.depth)
+                new = quantised(values[:, column : column + channel.width], channel.depth)
                 scale = np.float32(1 if channel.depth == 32 else np.iinfo(DEPTHS[channel.depth]).max)
                 step = np.abs(new.astype(np.float32) - picture[texel[rows]]).max(axis=1) / scale
                 near = np.flatnonzero(step <= SAME)
@@ -339,11 +344,8 @@ class _Bake:
                 column += channel.width
 
     def joiner(self) -> Joiner | None:
-        """The seams whose two sides can be made one; None where there are none to see.
-
-        Normals are left out: on the two sides their numbers mean two different frames.
-        """
-        if self.layout.margin <= 0 or all(channel.normal for channel in self.channels):
+        """The seams whose two sides can be made one; None where there are none to see."""
+        if self.layout.margin <= 0:
             return None
         length = np.linalg.norm(self.from_texels, axis=1).max(axis=1)
         tiles = self.layout.tiles
@@ -351,18 +353,18 @@ class _Bake:
 
     def join(self, joiner: Joiner, tiles: Mapping[int, Baked]) -> None:
         """Let what is still a step across seams within some tiles, and none on the source, vanish."""
-        kept = [number for number, channel in enumerate(self.channels) if not channel.normal]
         groups = [self.source.materials, *(sampler.island for sampler in self.samplers.values())]
         ends = np.cumsum([0, *(channel.width for channel in self.channels)]).tolist()
         joiner.join(
             {
-                number: [baked.pictures[k].reshape(-1, baked.pictures[k].shape[2]) for k in kept]
+                number: [picture.reshape(-1, picture.shape[2]) for picture in baked.pictures]
                 for number, baked in tiles.items()
             },
             {number: baked.filled.ravel() for number, baked in tiles.items()},
             self._borders,
-            self._values,
-            [slice(ends[k], ends[k + 1]) for k in kept],
+            self._spatial,
+            [slice(*pair) for pair in itertools.pairwise(ends)],
+            [self._frames if channel.normal else None for channel in self.channels],
             np.unique(np.stack(groups), axis=1, return_inverse=True)[1].reshape(-1),
         )
 
@@ -375,8 +377,9 @@ class _Bake:
             depth = np.maximum(depth, texel + 1.5 / np.maximum(rise, 1e-12))
         return borders(self.source, self.layouts, spacing, depth)
 
-    def _across(self, texel: Any, face: Any, weights: Any) -> tuple[Any, Any, Any]:
-        """Points in the planes of triangles, which may lie outside them, brought back to the target's surface."""
+    def _across(self, face: Any, weights: Any) -> tuple[Any, Any, Any]:
+        """Points in the planes of triangles, which may lie outside them, brought back to the target's surface: those
+        for which that can be done, and their triangles and barycentric coordinates."""
         vertices = self.target.vertices.astype(np.float64)
         corners = vertices[self.target.faces[face]]
         points = np.einsum("nk,nkd->nd", weights, corners)
@@ -388,13 +391,48 @@ class _Bake:
         _, squares = nearest_on_triangles(points, corners)
         found, mixed, height = self.walker.walk((points - self.centre).astype(np.float32), face.astype(np.int32))
         good = (np.sqrt(squares) <= 3 * length) & (np.abs(height) <= length)
-        return texel[good], found[good], mixed[good]
+        return np.flatnonzero(good), found[good], mixed[good]
+
+    def _spatial(self, target_face: Any, target_weights: Singles, face: Any, weights: Singles) -> Singles:
+        """As :meth:`_values`, in space."""
+        values = self._values(target_face, target_weights, face, weights)
+        return self._in_space(values, target_face, target_weights)
+
+    def _in_space(self, values: Singles, face: Any, weights: Singles) -> Singles:
+        """Values at points of the target that can be compared, and mixed, across seams of its layout: normals as
+        :func:`meshkin.transfer.tangents.leaning`."""
+        return self._framed(values, face, weights, leaning)
+
+    def _in_picture(self, values: Singles, face: Any, weights: Singles) -> Singles:
+        """What :meth:`_in_space` gave, as pictures have it."""
+        return self._framed(values, face, weights, upright)
+
+    def _framed(
+        self, values: Singles, face: Any, weights: Singles, change: Callable[[Singles, Singles], Singles]
+    ) -> Singles:
+        if not any(channel.normal for channel in self.channels):
+            return values
+        result, frame, column = values.copy(), self._frames(face, weights), 0
+        for channel in self.channels:
+            if channel.normal:
+                result[:, column : column + 3] = change(values[:, column : column + 3], frame)
+            column += channel.width
+        return result
+
+    def _frames(self, face: Any, weights: Singles) -> Singles:
+        """Tangent, bitangent and normal at points of the target, float32 (N, 9), as renderers have them."""
+        mixed = blend(self.target_frames, face, weights)
+        bitangent = self.hands[face, None] * np.cross(mixed[:, 3:], mixed[:, :3])
+        return np.concatenate([mixed[:, :3], bitangent, mixed[:, 3:]], axis=1)
 
     def _lay_out(self) -> None:
         """A sampler for each size and layout of the source's pictures, and the frames of normals, once."""
         if any(channel.normal for channel in self.channels) and not self.source_frames:
             source, target = self.source, self.target
-            own = frames(target.normals, tangents(target.vertices, target.faces, target.normals, self.uvs))
+            along = tangents(target.vertices, target.faces, target.normals, self.uvs)
+            self.target_frames = np.concatenate([along[..., :3], target.normals], axis=2)
+            self.hands = along[:, 0, 3]
+            own = frames(target.normals, along)
             self.carried_frames = (own.reshape(-1, 6, 3) @ self.carried.transpose(0, 2, 1)).reshape(own.shape)
             self.source_frames = [
                 frames(source.normals, tangents(source.vertices, source.faces, source.normals, one))
@@ -486,7 +524,7 @@ class _Bake:
 
         def sample(face: Any, weights: Singles) -> Any:
             there, mixed = self.carrier.carry(face, weights)
-            return self._values(face, weights, there, mixed)
+            return self._spatial(face, weights, there, mixed)
 
         def known(face: Any, weights: Singles) -> NDArray[np.bool_]:
             return np.asarray(self.carrier.trust(face, weights) >= self.layout.threshold)
