@@ -9,15 +9,28 @@ import sys
 
 import bpy
 
-from . import driver, guide, operators, panels, photos, preferences, properties, status
+from . import (
+    driver,
+    guide,
+    look,
+    matching,
+    panels,
+    photos,
+    preferences,
+    properties,
+    rigs,
+    status,
+    texturing,
+    transferring,
+    upkeep,
+)
 
+BUTTONS = (matching, guide, look, texturing, transferring, rigs, photos, upkeep)
 CLASSES: list[type] = [
     properties.Settings,
     preferences.Preferences,
-    *operators.CLASSES,
-    *guide.CLASSES,
     *panels.CLASSES,
-    *photos.CLASSES,
+    *(kind for module in BUTTONS for kind in module.CLASSES),
 ]
 
 
@@ -38,7 +51,7 @@ def register() -> None:
         bpy.utils.register_class(kind)
     bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=properties.Settings)
     bpy.app.handlers.load_pre.append(driver.before_load)
-    for name, handler in guide.HANDLERS.items():
+    for name, handler in look.HANDLERS.items():
         getattr(bpy.app.handlers, name).append(handler)
     _commands.append(bpy.utils.register_cli_command("meshkin", _command))
 
@@ -50,8 +63,8 @@ def unregister() -> None:
     if "meshkin.worker.client" in sys.modules:
         sys.modules["meshkin.worker.client"].stop()
     bpy.utils.unregister_cli_command(_commands.pop())
-    guide.before_load()
-    for name, handler in guide.HANDLERS.items():
+    look.before_load()
+    for name, handler in look.HANDLERS.items():
         getattr(bpy.app.handlers, name).remove(handler)
     bpy.app.handlers.load_pre.remove(driver.before_load)
     del bpy.types.Scene.meshkin

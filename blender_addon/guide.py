@@ -1,62 +1,28 @@
-"""The buttons that guide a match and look at it; what they do is in ``meshkin.scene`` and ``meshkin.workflow``."""
+"""The buttons that guide a match; what they do is in ``meshkin.scene`` and ``meshkin.workflow``."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import StringProperty
 
-from . import preferences, properties, status
-from .operators import _busy, _Explained, _locked, _missing, _options, _SceneJob
+from . import properties, status
+from .common import Explained, Quick, SceneJob, busy, locked, missing, options, unmatched
+from .matching import with_lines
 
 if TYPE_CHECKING:
-    from .operators import Steps
+    from .common import Steps
 
 
 REACH = 12
 """Pixels by which a click may miss: tips are what is picked most."""
 
 
-def _unmatched(context: bpy.types.Context) -> str:
-    """Why there is no match to look at, or ""."""
-    reason = _busy() or _missing(context, "source", "target")
-    known = status.scene_module("matches")
-    if not reason and known and not known.is_matched(context.scene.meshkin.source, context.scene.meshkin.target):
-        return "Match source and target first"
-    return reason
-
-
-class _Quick(_Explained, bpy.types.Operator):
-    """Base of what is done at once: an expected error becomes its sentence."""
-
-    def act(self, context: bpy.types.Context) -> str:
-        """Do it; what to tell, or ""."""
-        raise NotImplementedError
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        from meshkin.errors import MeshKinError
-
-        preferences.apply(context)
-        try:
-            told = self.act(context)
-        except MeshKinError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        if told:
-            self.report({"INFO"}, told)
-        status.redraw()
-        return {"FINISHED"}
-
-
-# Guiding ---------------------------------------------------------------------------------------------------------
-
-
-class MESHKIN_OT_pick_pairs(_Explained, bpy.types.Operator):
+class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
     """Click on a point of one object, then on the same point of the other, as often as you like; Esc ends it"""
 
     bl_idname = "meshkin.pick_pairs"
@@ -65,7 +31,7 @@ class MESHKIN_OT_pick_pairs(_Explained, bpy.types.Operator):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        if reason := _busy() or _missing(context, "source", "target"):
+        if reason := busy() or missing(context, "source", "target"):
             return reason
         for obj in (context.scene.meshkin.source, context.scene.meshkin.target):
             if not obj.visible_get():
@@ -184,7 +150,7 @@ def _view_under(
     return None
 
 
-class MESHKIN_OT_pair_selected(_Quick):
+class MESHKIN_OT_pair_selected(Quick):
     """Make a point pair of the one vertex selected on the source and the one selected on the target"""
 
     bl_idname = "meshkin.pair_selected"
@@ -193,7 +159,7 @@ class MESHKIN_OT_pair_selected(_Quick):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return _busy() or _missing(context, "source", "target")
+        return busy() or missing(context, "source", "target")
 
     def act(self, context: bpy.types.Context) -> str:
         from meshkin.scene import pairs
@@ -204,7 +170,7 @@ class MESHKIN_OT_pair_selected(_Quick):
         return f"Point pair {made.label} added."
 
 
-class MESHKIN_OT_remove_pair(_Quick):
+class MESHKIN_OT_remove_pair(Quick):
     """Remove this point pair"""
 
     bl_idname = "meshkin.remove_pair"
@@ -215,7 +181,7 @@ class MESHKIN_OT_remove_pair(_Quick):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return _busy() or _missing(context, "source", "target")
+        return busy() or missing(context, "source", "target")
 
     def act(self, context: bpy.types.Context) -> str:
         from meshkin.scene import pairs
@@ -224,7 +190,7 @@ class MESHKIN_OT_remove_pair(_Quick):
         return ""
 
 
-class MESHKIN_OT_flip(_SceneJob):
+class MESHKIN_OT_flip(SceneJob):
     """Take the mirrored match, for when left and right came out exchanged; pressed again it flips back"""
 
     bl_idname = "meshkin.flip"
@@ -232,11 +198,11 @@ class MESHKIN_OT_flip(_SceneJob):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        reason = _unmatched(context)
+        reason = unmatched(context)
         settings = context.scene.meshkin
         if not reason and settings.through and settings.through != settings.source:
             reason = "Only a direct match can be flipped; clear “Through”, or make it the source"
-        return reason or _locked(settings.target) or status.worker_missing
+        return reason or locked(settings.target) or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -244,10 +210,10 @@ class MESHKIN_OT_flip(_SceneJob):
 
         settings = context.scene.meshkin
         flip = not matches.is_flipped(settings.source, settings.target)
-        return with_lines(workflow.match(settings.source, settings.target, _options(context, flip=flip)))
+        return with_lines(workflow.match(settings.source, settings.target, options(context, flip=flip)))
 
 
-class MESHKIN_OT_match_set(_SceneJob):
+class MESHKIN_OT_match_set(SceneJob):
     """Match all selected objects to the active one, and through it to each other, so that all of them agree"""
 
     bl_idname = "meshkin.match_set"
@@ -258,7 +224,7 @@ class MESHKIN_OT_match_set(_SceneJob):
         reference, others = _set(context)
         if len(others) < 2 or not (reference and reference.select_get() and reference.type in properties.SURFACES):
             return "Select three or more objects with a surface; the active one becomes the reference"
-        return _busy() or _locked(*others) or status.worker_missing
+        return busy() or locked(*others) or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -266,7 +232,7 @@ class MESHKIN_OT_match_set(_SceneJob):
 
         reference, others = _set(context)
         centre, scene = Handle.of(reference), context.scene.name
-        report = yield from with_lines(workflow.match_set(others, reference, _options(context)))
+        report = yield from with_lines(workflow.match_set(others, reference, options(context)))
         if scene in bpy.data.scenes:
             bpy.data.scenes[scene].meshkin.through = centre.get()
         return report
@@ -278,173 +244,10 @@ def _set(context: bpy.types.Context) -> tuple[bpy.types.Object | None, list[bpy.
     return reference, [obj for obj in chosen if obj != reference]
 
 
-def with_lines(job: Steps) -> Steps:
-    """A job after which the lines in the viewport are those of the new match."""
-    from meshkin.scene import lines
-
-    report = yield from job
-    lines.refresh()
-    return report
-
-
-# Looking ---------------------------------------------------------------------------------------------------------
-
-
-class _Show(_Quick):
-    """Base of the buttons that colour source and target; pressed again they give the shading back."""
-
-    bl_options = {"REGISTER", "UNDO"}
-    colour: str
-    """Name of the attribute, without prefix."""
-    paint: Callable[[bpy.types.Object, bpy.types.Object], None]
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        if status.colours_shown(cls.colour):
-            return _busy()
-        settings = context.scene.meshkin
-        return _unmatched(context) or _locked(settings.source, settings.target)
-
-    def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import attributes, display
-
-        name = attributes.PREFIX + self.colour
-        if display.shown() == name:
-            display.hide()
-            return ""
-        settings = context.scene.meshkin
-        type(self).paint(settings.source, settings.target)
-        everything = [obj for obj in context.scene.objects if obj.type == "MESH"]
-        display.show(everything, name)
-        return ""
-
-
-class MESHKIN_OT_show_match(_Show):
-    """Give points that are matched the same colour on source and target (and on others matched with this source)"""
-
-    bl_idname = "meshkin.show_match"
-    bl_label = "Same Colour"
-    colour = "match_color"
-
-    @staticmethod
-    def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
-        from meshkin.errors import InputError
-        from meshkin.scene import look, matches
-
-        look.paint(source, [target])
-        for other in matches.matched_with(source):
-            if other != target:
-                try:
-                    look.paint(source, [other])
-                except InputError:
-                    continue  # changed since, or linked: it is not what was asked about
-
-
-class MESHKIN_OT_show_confidence(_Show):
-    """Colour source and target by how sure their match is: green is sure, yellow and orange less, dark red is not"""
-
-    bl_idname = "meshkin.show_confidence"
-    bl_label = "Confidence"
-    colour = "match_confidence_color"
-
-    @staticmethod
-    def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
-        from meshkin.scene import look
-
-        look.paint_confidence(source, target)
-
-
-class MESHKIN_OT_show_lines(_Quick):
-    """Draw lines from points of the source to their kin on the target, and between point pairs"""
-
-    bl_idname = "meshkin.show_lines"
-    bl_label = "Lines"
-    bl_options = {"REGISTER"}
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        reason = "" if status.lines_shown() else _unmatched(context)
-        known, settings = status.scene_module("pairs"), context.scene.meshkin
-        if reason and known and settings.source and settings.target and known.between(settings.source, settings.target):
-            return _busy()
-        return reason
-
-    def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import lines
-
-        settings = context.scene.meshkin
-        if lines.is_shown():
-            lines.hide()
-        else:
-            lines.show(settings.source, settings.target, settings.lines)
-        return ""
-
-
-class MESHKIN_OT_select_low(_Quick):
-    """Select the target's vertices whose match is not sure, in Edit Mode"""
-
-    bl_idname = "meshkin.select_low"
-    bl_label = "Select Low-Confidence Vertices"
-    bl_options = {"REGISTER", "UNDO"}
-
-    threshold: FloatProperty(
-        name="Threshold",
-        description="Vertices with less confidence than this are selected",
-        default=0.5,
-        min=0,
-        max=1,
-        subtype="FACTOR",
-    )
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        reason = _busy() or _missing(context, "target")
-        target = context.scene.meshkin.target
-        if reason or (target.type == "MESH" and target.mode == "EDIT"):
-            return reason
-        if context.mode not in ("OBJECT", "EDIT_MESH"):
-            return "Go back to Object Mode first"
-        return _locked(target) or ("" if target.visible_get() else f"“{target.name}” is hidden")
-
-    def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import look
-
-        target = context.scene.meshkin.target
-        count = look.select_below(target, self.threshold)
-        if target.mode != "EDIT":
-            if context.mode != "OBJECT":
-                bpy.ops.object.mode_set(mode="OBJECT")
-            bpy.ops.object.select_all(action="DESELECT")
-            target.select_set(True)
-            context.view_layer.objects.active = target
-            bpy.ops.object.mode_set(mode="EDIT")
-        return f"{count} of {len(target.data.vertices)} vertices selected."
-
-
-@bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
-def after_undo(*_: object) -> None:
-    """Lines are not part of the file: draw those of the match that there is now."""
-    if status.lines_shown():
-        bpy.app.timers.register(status.scene_module("lines").refresh, first_interval=0.01)
-
-
-@bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
-def before_load(*_: object) -> None:
-    """No lines in a new file."""
-    if lines := status.scene_module("lines"):
-        lines.hide()
-        lines.mark([])
-
-
 CLASSES: list[type] = [
     MESHKIN_OT_pick_pairs,
     MESHKIN_OT_pair_selected,
     MESHKIN_OT_remove_pair,
     MESHKIN_OT_flip,
     MESHKIN_OT_match_set,
-    MESHKIN_OT_show_match,
-    MESHKIN_OT_show_confidence,
-    MESHKIN_OT_show_lines,
-    MESHKIN_OT_select_low,
 ]
-HANDLERS = {"undo_post": after_undo, "redo_post": after_undo, "load_pre": before_load}

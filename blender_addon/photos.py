@@ -4,20 +4,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from . import status
-from .operators import _busy, _locked, _missing, _options, _picked, _SceneJob
+from .common import SceneJob, busy, locked, missing, options, picked, picked_objects
 
 if TYPE_CHECKING:
     from meshkin.workflow import Report
 
-    from .operators import Steps
+    from .common import Steps
 
 
-class _Pictured(_SceneJob):
+def _files(settings: Any) -> tuple[str, str]:
+    """The photo and its mask, or "" for none."""
+    photo, mask = (bpy.path.abspath(path) if path else "" for path in (settings.photo, settings.photo_mask))
+    return photo, mask
+
+
+class _Pictured(SceneJob):
     """Base of the jobs whose result is a picture: it is shown, in a window of its own where no editor is open."""
 
     def _finished(self, report: Report) -> set[str]:
@@ -39,15 +45,15 @@ class MESHKIN_OT_match_photo(_Pictured):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
-        reason = _busy() or _missing(context, "target") or _locked(settings.target)
+        reason = busy() or missing(context, "target") or locked(settings.target)
         return reason or ("" if settings.photo else "Choose a photo first") or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        photo, mask = (bpy.path.abspath(path) if path else "" for path in (settings.photo, settings.photo_mask))
-        return workflow.match_photo(photo, settings.target, _options(context), mask)
+        photo, mask = _files(settings)
+        return workflow.match_photo(photo, settings.target, options(context), mask)
 
 
 class MESHKIN_OT_texture_photo(_Pictured):
@@ -64,9 +70,9 @@ class MESHKIN_OT_texture_photo(_Pictured):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        photo, mask = (bpy.path.abspath(path) if path else "" for path in (settings.photo, settings.photo_mask))
-        options = _options(context, texture_size=settings.texture_size, margin=settings.margin)
-        return workflow.texture_photo(photo, settings.target, options, mask)
+        photo, mask = _files(settings)
+        chosen = options(context, texture_size=settings.texture_size, margin=settings.margin)
+        return workflow.texture_photo(photo, settings.target, chosen, mask)
 
 
 class MESHKIN_OT_show_pictures(_Pictured):
@@ -78,15 +84,13 @@ class MESHKIN_OT_show_pictures(_Pictured):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
-        reason = _busy() or _missing(context, *_picked(settings))
+        reason = busy() or missing(context, *picked(settings))
         return reason or ("Shape alone: no pictures" if settings.features == "geometric" else status.worker_missing)
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
-        settings = context.scene.meshkin
-        objects = [getattr(settings, name) for name in _picked(settings)]
-        return workflow.pictures(objects, _options(context))
+        return workflow.pictures(picked_objects(context.scene.meshkin), options(context))
 
 
 CLASSES: list[type] = [MESHKIN_OT_match_photo, MESHKIN_OT_texture_photo, MESHKIN_OT_show_pictures]

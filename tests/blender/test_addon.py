@@ -300,14 +300,16 @@ assert name in bpy.context.preferences.addons, "not enabled"
 assert bpy.ops.meshkin.match.poll() is False
 import meshkin
 home = os.environ["BLENDER_USER_RESOURCES"]
+def installed():
+    return {file for _, _, files in os.walk(home) for file in files} & {"driver.py", "surface_map.py"}
+assert installed() == {"driver.py", "surface_map.py"}, installed()
 assert meshkin.__file__.startswith(home), meshkin.__file__
 import addon_utils
 addon_utils.disable(name, default_set=True)
 assert not hasattr(bpy.types.Scene, "meshkin")
 repos = [repo.module for repo in bpy.context.preferences.extensions.repos]
 bpy.ops.extensions.package_uninstall(repo_index=repos.index("user_default"), pkg_id="meshkin")
-left = [file for _, _, files in os.walk(home) for file in files if file in ("operators.py", "workflow.py")]
-assert not left, left
+assert installed() == set(), installed()
 print("INSTALLED AND REMOVED", flush=True)
 os._exit(0)
 """

