@@ -1,0 +1,85 @@
+"""The command line: ``meshkin …`` in a shell, ``blender --command meshkin …`` in a Blender that has the add-on.
+
+Results go to standard output, progress and everything that libraries print to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib.util
+import io
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import Cancelled, MeshKinError
+from ..storage import make_folder, readable_failure
+from . import blender, meshes, scenes, upkeep
+from .console import clean_output, interruptible, tell
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0, or the error's ``exit_code``)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        with interruptible():
+            if getattr(arguments, "output", None):
+                _check_writable(arguments.output)
+            if getattr(arguments, "folder", None):
+                _check_writable(arguments.folder / "map.npz")
+            if arguments.needs_blender and importlib.util.find_spec("bpy") is None:
+                return blender.run(list(sys.argv[1:] if argv is None else argv))
+            with clean_output():
+                lines, data = arguments.run(arguments)
+        tell(json.dumps({"ok": True, **data}) if arguments.json else "\n".join(lines))
+        return 0 if data.get("ok", True) else 1
+    except KeyboardInterrupt:
+        error: MeshKinError = Cancelled()
+    except MeshKinError as raised:
+        error = raised
+    except Exception as raised:
+        traceback.print_exc()
+        error = MeshKinError("unexpected", f"{type(raised).__name__}: {raised}.", "Please report this.")
+    tell(json.dumps({"ok": False, "error": error.to_dict()}) if arguments.json else "")
+    print(f"meshkin: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def entry() -> NoReturn:
+    """The ``meshkin`` program. Leaves without Python's shutdown, in which some Blender modules hang."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal's encoding does not have
+    code = main()
+    if "meshkin.worker.client" in sys.modules:
+        from ..worker import client
+
+        client.stop()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("meshkin", description="Semantic matching and transfer between meshes.")
+    parser.add_argument("--version", action="version", version=f"meshkin {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for kind in (meshes, scenes, upkeep):
+        kind.add(commands)
+    return parser
+
+
+def _check_writable(output: Path) -> None:
+    """Raise StorageError before the work is done rather than after."""
+    make_folder(output.parent)
+    with readable_failure(output, "writing"):
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
