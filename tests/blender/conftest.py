@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "core"))
 
 import bpy
 
+import meshkin
 from meshkin.worker import client
 
 
@@ -31,6 +32,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
         client.stop()
         yield folder
+        client.stop()
+
+
+@pytest.fixture(scope="module")
+def own_home(home: Path) -> Iterator[Path]:
+    """All of MeshKin's folders for a module, its models too, also for the processes that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESHKIN_HOME", str(home))
+        for name in ("MESHKIN_CACHE", "MESHKIN_MODELS", "MESHKIN_BLENDER"):
+            patch.delenv(name, raising=False)
+        patch.setenv("PYTHONPATH", str(Path(meshkin.__file__).parents[1]))
+        client.stop()
+        yield home
         client.stop()
 
 

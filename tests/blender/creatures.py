@@ -41,3 +41,14 @@ def places(obj: bpy.types.Object) -> np.ndarray[tuple[int, int], np.dtype[np.flo
     points = np.empty(len(obj.data.vertices) * 3, np.float32)
     obj.data.vertices.foreach_get("co", points)
     return points.reshape(-1, 3)
+
+
+def grade(obj: bpy.types.Object) -> None:
+    """Give an object two vertex groups and an attribute that change evenly with height."""
+    heights = places(obj)[:, 2]
+    share = (heights - heights.min()) / np.ptp(heights)
+    for name, values in (("upper", share), ("lower", 1 - share)):
+        group = obj.vertex_groups.new(name=name)
+        for index, value in enumerate(values.tolist()):
+            group.add((index,), value, "REPLACE")
+    obj.data.attributes.new("height", "FLOAT", "POINT").data.foreach_set("value", share)

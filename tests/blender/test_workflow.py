@@ -12,12 +12,12 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from creatures import creature
+from creatures import creature, grade
+from skins import painted
 
 from meshkin import workflow
 from meshkin.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.progress import finish
-from meshkin.scene import compat
 from meshkin.scene.attributes import PREFIX
 from meshkin.surface_map import Match
 from meshkin.worker import client
@@ -33,20 +33,8 @@ def paint(obj: bpy.types.Object) -> None:
     ramp = np.ones((64, 64, 4), np.float32)
     ramp[..., 0], ramp[..., 1] = np.meshgrid(np.linspace(0, 1, 64), np.linspace(0, 1, 64))
     image.pixels.foreach_set(ramp.ravel())
-    material = bpy.data.materials.new("skin")
-    tree = compat.node_tree(material)
-    node = tree.nodes.new("ShaderNodeTexImage")
-    node.image = image
-    shader = next(one for one in tree.nodes if one.type == "BSDF_PRINCIPLED")
-    tree.links.new(shader.inputs["Base Color"], node.outputs["Color"])
-    obj.data.materials.append(material)
-    heights = np.array([vertex.co.z for vertex in obj.data.vertices])
-    share = (heights - heights.min()) / np.ptp(heights)
-    for name, values in (("upper", share), ("lower", 1 - share)):
-        group = obj.vertex_groups.new(name=name)
-        for index, value in enumerate(values.tolist()):
-            group.add((index,), value, "REPLACE")
-    obj.data.attributes.new("height", "FLOAT", "POINT").data.foreach_set("value", share.astype(np.float32))
+    painted(obj, image)
+    grade(obj)
 
 
 def state() -> dict[str, Any]:
