@@ -369,6 +369,14 @@ def _sd_dino(settings: dict[str, Any], prompt: str, model: str | None, online: b
     return part
 
 
+def _check_dinov2(part: dict[str, Any], folders: dict[str, Path]) -> None:
+    """Whether the DINOv2 beside Stable Diffusion has the layers, and its patches fill the picture."""
+    if "dinov2" in folders:
+        check_layers(folders["dinov2"], part["layers"])
+        patch = int(models.config(folders["dinov2"]).get("patch_size", 14))
+        _require(part["dino_resolution"] % patch == 0, "dino_resolution", part["dino_resolution"])
+
+
 def _check_sd_dino(part: dict[str, Any]) -> None:
     """Whether the values can be, and the models go together: known from their configurations alone."""
     check_sd_dino(part)
@@ -381,10 +389,7 @@ def _check_sd_dino(part: dict[str, Any]) -> None:
                 f"The UNet in {folders['unet']} is not made for the model in {folders['base']}.",
                 "Choose one for Stable Diffusion 1.5.",
             )
-    if "dinov2" in folders:
-        check_layers(folders["dinov2"], part["layers"])
-        patch = int(models.config(folders["dinov2"]).get("patch_size", 14))
-        _require(part["dino_resolution"] % patch == 0, "dino_resolution", part["dino_resolution"])
+    _check_dinov2(part, folders)
 
 
 def _lasting(part: dict[str, Any]) -> dict[str, Any]:
@@ -444,10 +449,7 @@ def _check_diff3f(part: dict[str, Any]) -> None:
                     f"The ControlNet in {folders[role]} is not made for the model in {folders['base']}.",
                     "Choose one for Stable Diffusion 1.5.",
                 )
-    if "dinov2" in folders:
-        check_layers(folders["dinov2"], part["layers"])
-        patch = int(models.config(folders["dinov2"]).get("patch_size", 14))
-        _require(part["dino_resolution"] % patch == 0, "dino_resolution", part["dino_resolution"])
+    _check_dinov2(part, folders)
 
 
 def _number(value: Any) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..sides import twins
-from . import constraints
+from . import constraints, objects
 from .snapshot import check_writable
 from .weights import armature_of, keep_flags
 
@@ -256,10 +256,7 @@ def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types
     """
     check_writable(target)
     before = armature_of(target)
-    matrix = target.matrix_world.copy()
-    target.parent, target.parent_type, target.parent_bone = armature, "OBJECT", ""
-    target.matrix_parent_inverse = armature.matrix_world.inverted_safe()
-    target.matrix_world = matrix
+    objects.set_parent(target, armature)
     modifier = next((one for one in target.modifiers if one.type == "ARMATURE"), None)
     if modifier is None:
         modifier = target.modifiers.new("Armature", "ARMATURE")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..snapshot import Snapshot
-from . import attributes, matches
+from . import attributes, matches, objects
 from . import snapshot as snapshots
 
 CONFIDENCE = "match_confidence"
@@ -111,16 +111,7 @@ def _select(mesh: bpy.types.Mesh, chosen: NDArray[np.bool_]) -> int:
     hidden = np.empty(len(mesh.vertices), bool)
     mesh.vertices.foreach_get("hide", hidden)
     chosen = chosen & ~hidden
-    edges = np.empty(len(mesh.edges) * 2, np.int32)
-    mesh.edges.foreach_get("vertices", edges)
-    corners, starts = np.empty(len(mesh.loops), np.int32), np.empty(len(mesh.polygons), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
-    mesh.polygons.foreach_get("loop_start", starts)
-    mesh.vertices.foreach_set("select", chosen)
-    mesh.edges.foreach_set("select", chosen[edges.reshape(-1, 2)].all(axis=1))
-    if len(starts):
-        mesh.polygons.foreach_set("select", np.logical_and.reduceat(chosen[corners], starts))
-    mesh.update()
+    objects.select_vertices(mesh, chosen)
     return int(chosen.sum())
 
 

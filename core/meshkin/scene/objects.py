@@ -1,10 +1,15 @@
-"""Objects remembered across events: a pointer into Blender's data does not survive an undo or a deletion."""
+"""Objects: remembered across events, given a parent, their vertices selected.
+
+A pointer into Blender's data does not survive an undo or a deletion.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
 
@@ -49,3 +54,25 @@ def described(but: list[Handle]) -> list[bpy.types.Object]:
     """The file's other objects that carry features."""
     uids = {handle.uid for handle in but}
     return [obj for obj in bpy.data.objects if FEATURES_PROPERTY in obj and obj.session_uid not in uids]
+
+
+def set_parent(obj: bpy.types.Object, parent: bpy.types.Object) -> None:
+    """Give the object this parent, and leave it where it is."""
+    matrix = obj.matrix_world.copy()
+    obj.parent, obj.parent_type, obj.parent_bone = parent, "OBJECT", ""
+    obj.matrix_parent_inverse = parent.matrix_world.inverted_safe()
+    obj.matrix_world = matrix
+
+
+def select_vertices(mesh: bpy.types.Mesh, chosen: NDArray[np.bool_]) -> None:
+    """Select these vertices (W,), the edges and faces that have no others, and nothing else."""
+    ends = np.empty(len(mesh.edges) * 2, np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    corners, starts = np.empty(len(mesh.loops), np.int32), np.empty(len(mesh.polygons), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    mesh.polygons.foreach_get("loop_start", starts)
+    mesh.vertices.foreach_set("select", chosen)
+    mesh.edges.foreach_set("select", chosen[ends.reshape(-1, 2)].all(axis=1))
+    if len(starts):
+        mesh.polygons.foreach_set("select", np.logical_and.reduceat(chosen[corners], starts))
+    mesh.update()

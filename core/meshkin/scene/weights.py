@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..sides import other_side
 from ..snapshot import Snapshot
-from . import attributes, compat
+from . import attributes, compat, objects
 from .snapshot import check_writable, evaluated
 
 INPAINTED = "inpainted"
@@ -181,17 +181,7 @@ def select(obj: bpy.types.Object, vertices: NDArray[np.bool_]) -> None:
     mesh = obj.data
     if len(vertices) != len(mesh.vertices):
         raise InputError("mesh-changed", f"“{obj.name}” has other vertices now.", "Run the job again.")
-    ends = np.empty(len(mesh.edges) * 2, np.int32)
-    mesh.edges.foreach_get("vertices", ends)
-    corners = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
-    starts = np.empty(len(mesh.polygons), np.int32)
-    mesh.polygons.foreach_get("loop_start", starts)
-    mesh.vertices.foreach_set("select", vertices)
-    mesh.edges.foreach_set("select", vertices[ends.reshape(-1, 2)].all(axis=1))
-    if len(starts):
-        mesh.polygons.foreach_set("select", np.logical_and.reduceat(vertices[corners], starts))
-    mesh.update()
+    objects.select_vertices(mesh, vertices)
 
 
 def inpainted(obj: bpy.types.Object) -> NDArray[np.bool_]:
@@ -257,10 +247,7 @@ def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
     check_writable(obj)
     if armature.type != "ARMATURE":
         raise InputError("not-an-armature", f"“{armature.name}” is not an armature.", "Choose an armature.")
-    matrix = obj.matrix_world.copy()
-    obj.parent, obj.parent_type, obj.parent_bone = armature, "OBJECT", ""
-    obj.matrix_parent_inverse = armature.matrix_world.inverted_safe()
-    obj.matrix_world = matrix
+    objects.set_parent(obj, armature)
     modifier = next((one for one in obj.modifiers if one.type == "ARMATURE"), None)
     if modifier is None:
         modifier = obj.modifiers.new("Armature", "ARMATURE")
