@@ -1,0 +1,107 @@
+"""Models: which there are, where they lie, how they are fetched, and whether they are whole.
+
+A model is a folder under :func:`meshkin.storage.models_folder` with ``model.safetensors``, ``config.json`` and
+``meshkin-model.json`` (name, kind, licence, source, checksum). What ``diffusers`` reads keeps its layout: a ControlNet
+has ``diffusion_pytorch_model.safetensors``, Stable Diffusion has a folder for each part. Weights are read from
+safetensors only; the one pickled file that a package carries is checked against its pinned SHA-256 and loaded as plain
+tensors, once, to be converted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..progress import Report, silent
+from ..storage import models_folder
+from .checking import CONFIG, RECORD, WEIGHTS, Located, config, kind_in, sha256, tensor_shapes, verify, weights_file
+from .fetching import get, get_first
+from .known import DIFF3F, EMBEDDED, KNOWN, bundle, can_get, find, folder_of
+
+__all__ = [
+    "CONFIG",
+    "DIFF3F",
+    "EMBEDDED",
+    "GET_FIX",
+    "KNOWN",
+    "RECORD",
+    "WEIGHTS",
+    "Located",
+    "config",
+    "get",
+    "listing",
+    "locate",
+    "sha256",
+    "tensor_shapes",
+    "verify",
+    "weights_file",
+]
+
+GET_FIX = "Run “meshkin models get embedded”, or press “Get Models” in the panel."
+
+
+def locate(kind: str, model: str | None = None, *, online: bool = False, report: Report = silent) -> Located:
+    """Find the model for an extractor.
+
+    Args:
+        kind: "dinov2", "efficientnet", "stable-diffusion", "controlnet" or "unet".
+        model: a folder, the name of a known model, or a hub id; None for the default: the first known model of this
+            kind that lies in the model cache, else, when ``online``, the first that can be fetched.
+        online: whether a model that is not there may be fetched.
+        report: told about a download; may raise Cancelled.
+
+    Raises:
+        ModelError: ``model-missing``, ``model-damaged``, ``model-wrong``; with ``online`` also those of :func:`get`.
+    """
+    if model is not None and Path(model).expanduser().is_dir():
+        return verify(Path(model).expanduser(), kind)
+    candidates = (
+        [model] if model is not None else [known.name for known in KNOWN if known.kind == kind and known.default]
+    )
+    for name in candidates:
+        if folder_of(name).is_dir():
+            return verify(folder_of(name), kind)
+    if online and (model is None or can_get(model)):
+        return verify(folder_of(get_first(candidates, report)), kind)
+    if model is not None:
+        fix = (
+            f"Run “meshkin models get {bundle(model)}”."
+            if can_get(model)
+            else "Name a folder that holds one, or a hub id."
+        )
+        raise ModelError("model-missing", f"There is no model “{model}”.", fix)
+    raise ModelError("model-missing", f"No model for “{kind}” has been fetched yet.", GET_FIX)
+
+
+def listing() -> list[dict[str, Any]]:
+    """The models that a name is known for and all others in the model cache, as JSON data.
+
+    Each has ``name``, ``kind``, ``licence``, ``upstream``, ``present``, ``ok`` (there and whole), ``problem`` (what is
+    wrong, in words), ``fix``, ``get`` (the name to fetch it by), ``folder``, ``bytes`` and ``sha256`` of the weights.
+    """
+    rows = []
+    for name in dict.fromkeys([*EMBEDDED, *_cached_names(), *DIFF3F.values()]):
+        folder, known = folder_of(name), find(name)
+        row: dict[str, Any] = {
+            "name": name,
+            "kind": known.kind if known else "",
+            "licence": known.licence if known else "",
+            "upstream": known.upstream if known else f"https://huggingface.co/{name}",
+            "present": folder.is_dir(),
+            "folder": str(folder),
+            "bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
+            "get": bundle(name),
+        }
+        try:
+            found = verify(folder, known.kind if known else kind_in(folder))
+            row |= {"kind": found.kind, "ok": True, "problem": "", "fix": "", "sha256": found.checksum}
+        except ModelError as error:
+            row |= {"ok": False, "problem": error.message, "fix": error.fix, "sha256": ""}
+        rows.append(row)
+    return rows
+
+
+def _cached_names() -> list[str]:
+    """Names of the models in the model cache."""
+    return sorted(path.parent.name.replace("--", "/") for path in models_folder().glob(f"[!.]*/{RECORD}"))

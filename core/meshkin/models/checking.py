@@ -1,0 +1,187 @@
+"""What a folder holds: which kind of model, in which files, and whether they are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..storage import models_folder
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+RECORD = "meshkin-model.json"
+WEIGHTS_NAMES = (
+    "model.fp16.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    WEIGHTS,
+    "diffusion_pytorch_model.safetensors",
+)
+"""What a network's weights may be called where ``diffusers`` saved it, in the order of preference."""
+NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
+"""Kinds that are one network of ``diffusers``, and its class."""
+PARTS = ("unet", "vae", "text_encoder")
+"""Folders of a Stable Diffusion model that hold weights; ``tokenizer`` and ``scheduler`` lie beside them."""
+_PARTS_FILES = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
+_DINOV2_TYPES = ("dinov2", "dinov2_with_registers")
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model that is there and whole.
+
+    Attributes:
+        folder: holds the weights and ``config.json``, or a folder for each part.
+        name: of the model; a user's folder goes by its own name.
+        kind: the extractor that reads it.
+        checksum: SHA-256 of the weights, or of several files' checksums.
+        licence: SPDX, or "" where not known.
+    """
+
+    folder: Path
+    name: str
+    kind: str
+    checksum: str
+    licence: str
+
+
+def verify(folder: Path, kind: str) -> Located:
+    """The model in ``folder``, if it is whole and of the right kind.
+
+    Raises:
+        ModelError: ``model-missing`` without such a folder; ``model-damaged`` when a file is absent, truncated or not
+            what its recorded checksum says; ``model-wrong`` when it is another architecture.
+    """
+    folder = Path(os.path.abspath(folder))
+    if not folder.is_dir():
+        raise ModelError("model-missing", f"There is no folder {folder}.", "Name a folder that holds a model.")
+    record = _read_json(folder / RECORD) if (folder / RECORD).exists() else {}
+    name = str(record.get("name", folder.name))
+    found = kind_in(folder)
+    if found != kind:
+        raise ModelError(
+            "model-wrong",
+            f"The model in {folder} is not one for “{kind}” but {f'for “{found}”' if found else 'of an unknown kind'}.",
+            f"Choose a folder with a model for “{kind}”.",
+        )
+    checksum = checksum_of(folder, kind)
+    if record.get("sha256", checksum) != checksum:
+        raise damaged(weights_files(folder, kind)[0], "has changed since it was fetched")
+    return Located(folder, name, kind, checksum, str(record.get("licence", "")))
+
+
+def kind_in(folder: Path) -> str:
+    """Which extractor reads the model in ``folder``: "dinov2", "efficientnet", "stable-diffusion", or which part of one
+    it is: "controlnet", "unet"; "" for none.
+
+    Raises ModelError ``model-damaged`` when a file is absent, cut short or cannot be read.
+    """
+    if (folder / "unet" / CONFIG).exists():
+        for part in PARTS:
+            config(folder / part)
+            tensor_shapes(weights_file(folder / part))
+        for name in _PARTS_FILES:
+            if not (folder / name).is_file():
+                raise damaged(folder / name, "is missing")
+        unet, text = config(folder / "unet"), config(folder / "text_encoder")
+        fits = unet.get("in_channels") == 4 and unet.get("cross_attention_dim") == text.get("hidden_size")
+        return "stable-diffusion" if fits else ""
+    for kind, network in NETWORKS.items():
+        if (folder / CONFIG).exists() and config(folder).get("_class_name") == network:
+            tensor_shapes(weights_file(folder))
+            return kind
+    shapes = tensor_shapes(folder / WEIGHTS)
+    if "conv_stem.weight" in shapes and "blocks.6.0.conv_pwl.weight" in shapes:
+        return "efficientnet"
+    return "dinov2" if config(folder).get("model_type") in _DINOV2_TYPES else ""
+
+
+def weights_files(folder: Path, kind: str) -> list[Path]:
+    """The files that hold a model's weights, there or not."""
+    if kind == "stable-diffusion":
+        return [weights_file(folder / part) for part in PARTS]
+    return [weights_file(folder) if kind in NETWORKS else folder / WEIGHTS]
+
+
+def weights_file(folder: Path) -> Path:
+    """The file that holds a network's weights in a folder of ``diffusers``, there or not."""
+    found = [folder / name for name in WEIGHTS_NAMES if (folder / name).is_file()]
+    return found[0] if found else folder / WEIGHTS_NAMES[-1]
+
+
+def config(folder: Path, name: str = CONFIG) -> dict[str, Any]:
+    """A model's ``config.json``, or the file of another name; raises ModelError ``model-damaged``."""
+    return _read_json(folder / name)
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor in a safetensors file, read from its header.
+
+    Raises ModelError ``model-damaged`` when the file is absent, or not as long as its header says.
+    """
+    if not path.is_file():
+        raise damaged(path, "is missing; weights are read from safetensors only")
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > path.stat().st_size:
+                raise ValueError("header longer than the file")
+            header = json.loads(stream.read(length))
+        header.pop("__metadata__", None)
+        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+        shapes = {name: tuple(tensor["shape"]) for name, tensor in header.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise damaged(path, "cannot be read") from error
+    if path.stat().st_size != 8 + length + end:
+        raise damaged(path, "is not as long as it should be")
+    return shapes
+
+
+def checksum_of(folder: Path, kind: str) -> str:
+    """SHA-256 of a model's weights; of several files, that of their SHA-256. What ``diffusers`` reads counts with the
+    settings beside its weights: a VAE's scale or a scheduler's steps change features as much."""
+    files = weights_files(folder, kind)
+    if kind == "stable-diffusion":
+        files += [folder / name for name in (*(f"{part}/{CONFIG}" for part in PARTS), *_PARTS_FILES)]
+    elif kind in NETWORKS:
+        files.append(folder / CONFIG)
+    sums = [sha256(path) for path in files]
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal; computed once for each state of the file."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path, "is missing or cannot be read") from error
+    if not isinstance(data, dict):
+        raise damaged(path, "does not hold what it should")
+    return data
+
+
+def damaged(path: Path, what: str, fix: str = "") -> ModelError:
+    """A ``model-damaged`` error about one file."""
+    if not fix:
+        home = os.path.abspath(models_folder())
+        ours = path.parent != Path(home) and path.is_relative_to(home)
+        name = path.relative_to(home).parts[0].replace("--", "/") if ours else ""
+        fix = f"Run “meshkin models get {name}”." if ours else "Fetch or copy the model again."
+    return ModelError("model-damaged", f"The model file {path} {what}.", fix)

