@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import igl
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,3 +82,12 @@ def smooth_features(places: Array, channels: int = 48, seed: int = 0) -> Array:
     waves = generator.normal(0, 1.5, (3, channels))
     phases = generator.uniform(0, 2 * np.pi, channels)
     return np.sin(np.asarray(places, np.float64) @ waves + phases).astype(np.float32)
+
+
+def icosphere(level: int) -> tuple[Array, Array]:
+    """Vertices and faces of a ball of even triangles: 20 times 4 to the power of the level."""
+    vertices, faces = igl.icosahedron()
+    for _ in range(level):
+        vertices, faces = igl.upsample(vertices, faces)
+        vertices = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+    return np.asarray(vertices, np.float64), np.asarray(faces, np.int64)

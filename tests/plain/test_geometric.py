@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
-from shapes import snapshot
+from shapes import icosphere, snapshot
 
 from meshkin.errors import Cancelled
 from meshkin.features import geometric, surface
@@ -22,14 +22,6 @@ Array = NDArray[Any]
 
 def describe(vertices: Array, faces: Array) -> NDArray[np.float32]:
     return Geometric().describe(snapshot(vertices, faces), silent)
-
-
-def icosphere(level: int) -> tuple[Array, Array]:
-    vertices, faces = igl.icosahedron()
-    for _ in range(level):
-        vertices, faces = igl.upsample(vertices, faces)
-        vertices = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
-    return np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
 
 
 def creature(level: int) -> tuple[Array, Array]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import igl
 import numpy as np
 import pytest
 import torch
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from rays import cast
 from scipy.sparse import csgraph
 from scipy.spatial import Delaunay
+from shapes import icosphere
 
 from meshkin.errors import Cancelled
 from meshkin.features import lifting, surface
@@ -24,14 +24,6 @@ from meshkin.views import DISTANCE, Views, fibonacci_directions, frame
 
 Array = NDArray[Any]
 RESOLUTION = 128
-
-
-def icosphere(level: int) -> tuple[Array, Array]:
-    vertices, faces = igl.icosahedron()
-    for _ in range(level):
-        vertices, faces = igl.upsample(vertices, faces)
-        vertices = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
-    return np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
 
 
 def sheet(size: int, normal_axis: int = 2) -> tuple[Array, Array]:
