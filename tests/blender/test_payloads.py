@@ -215,3 +215,61 @@ def test_payloads_that_are_not_there(kind: str, code: str) -> None:
     with pytest.raises(InputError) as failure:
         finish(workflow.transfer(source, target, [kind], OPTIONS))
     assert failure.value.code == code
+
+
+def places(key: bpy.types.ShapeKey) -> np.ndarray:
+    found = np.empty(len(key.data) * 3, np.float32)
+    key.data.foreach_get("co", found)
+    return found.reshape(-1, 3)
+
+
+def test_muted_masked_and_relative_shape_keys() -> None:
+    """What a key moves by itself: against the key it is relative to, as far as its vertex group lets it."""
+    source = blob("source")
+    source.shape_key_add(name="Basis")
+    rest = places(source.data.shape_keys.reference_key)
+    upper = rest[:, 2] > 0
+    for name, lift in (("one", 0.3), ("two", 0.5), ("masked", 0.3)):
+        key = source.shape_key_add(name=name, from_mix=False)
+        key.data.foreach_set("co", (rest + np.array((0, 0, lift))).astype(np.float32).ravel())
+    keys = source.data.shape_keys.key_blocks
+    keys["two"].relative_key, keys["two"].mute = keys["one"], True
+    source.vertex_groups.new(name="other")
+    source.vertex_groups.new(name="upper").add(np.flatnonzero(upper).tolist(), 0.5, "REPLACE")
+    keys["masked"].vertex_group = "upper"
+    target = blob("target", stretch=1.05)
+    finish(workflow.transfer(source, target, ["shape_keys"], OPTIONS))
+    made = target.data.shape_keys.key_blocks
+    own = places(made[0])
+    lifts = {name: np.linalg.norm(places(made[name]) - own, axis=1) for name in ("one", "two", "masked")}
+    assert np.median(lifts["one"]) == pytest.approx(0.3, abs=0.03)
+    assert np.median(lifts["two"]) == pytest.approx(0.2, abs=0.03)
+    assert np.median(lifts["masked"][own[:, 2] > 0.3]) == pytest.approx(0.15, abs=0.03)
+    assert np.median(lifts["masked"][own[:, 2] < -0.3]) < 0.01
+    assert [made[name].mute for name in ("one", "two", "masked")] == [False, True, False]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_hair_that_is_renamed_or_deleted_meanwhile(gone: bool) -> None:
+    source = blob("source")
+    target = twin(source)
+    curves = bpy.data.hair_curves.new("fur")
+    fur = bpy.data.objects.new("fur", curves)
+    bpy.context.scene.collection.objects.link(fur)
+    curves.surface = source
+    curves.add_curves([2] * 4)
+    points = np.repeat(np.array([vertex.co for vertex in list(source.data.vertices)[40:440:100]]), 2, axis=0)
+    curves.attributes["position"].data.foreach_set("vector", points.astype(np.float32).ravel())
+    job = workflow.transfer(source, target, ["hair"], OPTIONS)
+    while next(job).stage != "Reading hair":
+        pass
+    next(job)
+    if gone:
+        bpy.data.objects.remove(fur)
+        with pytest.raises(InputError) as failure:
+            finish(job)
+        assert failure.value.code == "object-gone"
+    else:
+        fur.name = "mane"
+        finish(job)
+        assert "mane on twin" in bpy.data.objects

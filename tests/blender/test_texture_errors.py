@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from skins import OPTIONS, blob, names, new_image, painted, shaded, textured, twin, waves
+from skins import OPTIONS, blob, names, new_image, new_parts, painted, pixels_of, shaded, textured, twin, waves
 
 from meshkin import workflow
 from meshkin.errors import InputError, StorageError
@@ -57,12 +57,8 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
         "no-area": "uvs-no-area",
         "unsaved": "image-unsaved",
     }
-    expected |= {"unknown": "channel-unknown", "movie": ""}
+    expected |= {"unknown": "channel-unknown", "movie": "image-missing"}
     job = workflow.transfer(source, target, ["texture"], workflow.Options(**options))
-    if what == "movie":
-        report = finish(job)
-        assert any("baked" in line for line in report.lines())
-        return
     with pytest.raises(InputError) as failure:
         finish(job)
     assert failure.value.code == expected[what]
@@ -101,3 +97,81 @@ def test_no_space_left_loses_nothing(tmp_path: Path) -> None:
         assert names() == before
         assert len(target.material_slots) == slots
         assert not list((tmp_path / "new").iterdir())
+
+
+def gone(kind: str) -> None:
+    """Something that a user may do to a file while a job runs."""
+    twin_ = bpy.data.objects["twin"]
+    layer = twin_.data.uv_layers[0]
+    if kind == "preview's material":
+        bpy.data.materials.remove(twin_.data.materials[-1])
+    elif kind == "preview's image":
+        bpy.data.images.remove(bpy.data.images["base on twin"])
+    elif kind == "source":
+        bpy.data.objects.remove(bpy.data.objects["source"])
+    elif kind == "target":
+        bpy.data.objects.remove(twin_)
+    elif kind == "target's UV map":
+        twin_.data.uv_layers.remove(layer)
+    elif kind == "target's UVs":
+        layer.uv.foreach_set("vector", np.random.default_rng(0).random(2 * len(twin_.data.loops)).astype(np.float32))
+    elif kind == "target's mode":
+        bpy.context.view_layer.objects.active = twin_
+        bpy.ops.object.mode_set(mode="EDIT")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("preview's material", ""),
+        ("preview's image", ""),
+        ("source", "object-gone"),
+        ("target", "object-gone"),
+        ("target's UV map", "mesh-changed"),
+        ("target's UVs", "mesh-changed"),
+        ("target's mode", "edit-mode"),
+    ],
+)
+def test_what_changes_while_a_preview_is_shown(kind: str, code: str) -> None:
+    """A clear sentence, and the preview is taken away; or the right result."""
+    source = blob("source")
+    painted(source, new_image("base", waves()))
+    target = twin(source)
+    for name in ("one", "two"):
+        target.data.materials.append(bpy.data.materials.new(name))
+    own = np.arange(len(target.data.polygons), dtype=np.int32) % 2
+    target.data.polygons.foreach_set("material_index", own)
+    before = names()
+    job = workflow.transfer(source, target, ["texture"], replace(OPTIONS, texture_size=600, preview=True))
+    while not next(job).stage.startswith("Preview"):
+        pass
+    gone(kind)
+    if not code:
+        finish(job)
+        assert pixels_of(new_parts(target)[1]["Base Color"])[200:400, 200:400, :3].std() > 0.1
+        return
+    with pytest.raises(InputError) as failure:
+        finish(job)
+    assert failure.value.code == code
+    assert [one.name for one in bpy.data.images] == ["base"]
+    assert sorted(one.name for one in bpy.data.materials) == before["materials"]
+    if kind != "target":
+        if kind == "target's mode":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        left = np.empty_like(own)
+        target.data.polygons.foreach_get("material_index", left)
+        assert (left == own).all()
+
+
+def test_another_file_opened_while_nodes_are_baked() -> None:
+    source = blob("source")
+    tree, shader = shaded(source)
+    tree.links.new(shader.inputs["Base Color"], tree.nodes.new("ShaderNodeTexNoise").outputs["Color"])
+    job = workflow.transfer(source, twin(source), ["texture"], OPTIONS)
+    while not next(job).stage.startswith("Baking"):
+        pass
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with pytest.raises(InputError) as failure:
+        finish(job)
+    assert failure.value.code == "object-gone"
+    assert not bpy.data.meshes

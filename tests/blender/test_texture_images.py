@@ -8,9 +8,24 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from skins import OPTIONS, blob, new_image, new_parts, painted, pixels_of, saved_16_bits, shaded, textured, twin, waves
+from skins import (
+    OPTIONS,
+    at_texels,
+    blob,
+    names,
+    new_image,
+    new_parts,
+    painted,
+    pixels_of,
+    saved_16_bits,
+    shaded,
+    textured,
+    twin,
+    waves,
+)
 
 from meshkin import workflow
+from meshkin.errors import InputError
 from meshkin.progress import finish
 from meshkin.scene import images
 
@@ -127,3 +142,76 @@ def test_images_kept_in_a_folder(tmp_path: Path) -> None:
     _, found = new_parts(target)
     assert Path(found["Base Color"].filepath).exists()
     assert not found["Base Color"].packed_file
+
+
+def frames(folder: Path) -> bpy.types.Image:
+    """A sequence of a red, a green and a blue picture."""
+    for number, colour in enumerate(np.eye(3), 1):
+        image = new_image("frame", np.full((8, 8, 4), (*colour, 1)))
+        image.filepath_raw, image.file_format = str(folder / f"frame_{number:04d}.png"), "PNG"
+        image.save()
+        bpy.data.images.remove(image)
+    image = bpy.data.images.load(str(folder / "frame_0001.png"))
+    image.source = "SEQUENCE"
+    return image
+
+
+def test_the_current_frame_of_a_sequence(tmp_path: Path) -> None:
+    source = blob("source")
+    _, _, node = painted(source, frames(tmp_path))
+    node.image_user.frame_duration = 3
+    target = twin(source)
+    for frame, colour in ((2, (0, 1, 0)), (50, (0, 0, 1))):
+        bpy.context.scene.frame_set(frame)
+        finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+        np.testing.assert_allclose(
+            at_texels(new_parts(target)[1]["Base Color"])[..., :3].mean((0, 1)), colour, atol=0.01
+        )
+    (tmp_path / "frame_0002.png").unlink()
+    bpy.context.scene.frame_set(2)
+    with pytest.raises(InputError) as failure:
+        finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    assert failure.value.code == "image-missing"
+
+
+@pytest.mark.parametrize("kind", ["UV_GRID", "COLOR_GRID", "BLANK"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_generated_images(kind: str, deep: bool) -> None:
+    """Grids and plain colours that Blender makes: the same layout gives the same picture."""
+    source = blob("source")
+    image = bpy.data.images.new("grid", 256, 256, float_buffer=deep)
+    image.generated_type, image.generated_color = kind, (0.2, 0.6, 0.4, 1)
+    painted(source, image)
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    found, truth = (pixels_of(one)[48:208, 64:192, :3] for one in (new_parts(target)[1]["Base Color"], image))
+    assert np.median(np.abs(found - truth)) < 0.02
+
+
+@pytest.mark.parametrize("kind", ["none", "render", "none behind", "environment"])
+def test_images_that_are_not_there(kind: str) -> None:
+    """Named where a channel is that image; told where it is one of many nodes, which Blender shows in pink."""
+    source = blob("source")
+    tree, shader, node = painted(source, new_image("base", waves()))
+    node.image = None
+    if kind == "render":
+        scene = bpy.context.scene
+        scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        scene.collection.objects.link(scene.camera)
+        scene.render.engine, scene.cycles.samples, scene.render.resolution_x = "CYCLES", 1, 16
+        bpy.ops.render.render()
+        node.image = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
+    elif kind != "none":
+        mix, noise = tree.nodes.new("ShaderNodeMixRGB"), tree.nodes.new("ShaderNodeTexNoise")
+        part = node if kind == "none behind" else tree.nodes.new("ShaderNodeTexEnvironment")
+        tree.links.new(mix.inputs[1], noise.outputs["Color"])
+        tree.links.new(mix.inputs[2], part.outputs["Color"])
+        tree.links.new(shader.inputs["Base Color"], mix.outputs[0])
+        report = finish(workflow.transfer(source, twin(source), ["texture"], OPTIONS))
+        assert any("pink" in line for line in report.lines())
+        return
+    target, before = twin(source), names()
+    with pytest.raises(InputError) as failure:
+        finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    assert failure.value.code == ("image-viewer" if kind == "render" else "image-missing")
+    assert {**names(), "meshes": before["meshes"], "objects": before["objects"]} == before

@@ -261,3 +261,55 @@ def test_displacements_of_several_slots_are_of_one_scale() -> None:
     scale, middle = (lift.inputs[name].default_value for name in ("Scale", "Midlevel"))
     for row, lifted in ((230, 0.04), (128, 0.1), (26, 0.0)):
         assert np.median(scale * (picture[row, 60:200] - middle)) == pytest.approx(lifted, abs=0.005)
+
+
+@pytest.mark.parametrize("kind", ["group", "scale", "both"])
+def test_heights_of_any_nodes(kind: str) -> None:
+    """A Displacement node in a group, and one whose scale is a picture too: the same heights on the target."""
+    source = blob("source")
+    tree, _ = shaded(source)
+    outer, inner = tree, tree
+    if kind != "scale":
+        inner = bpy.data.node_groups.new("lifts", "ShaderNodeTree")
+        inner.interface.new_socket("Displacement", in_out="OUTPUT", socket_type="NodeSocketVector")
+        node = outer.nodes.new("ShaderNodeGroup")
+        node.node_tree = inner
+    lift, noise = inner.nodes.new("ShaderNodeDisplacement"), inner.nodes.new("ShaderNodeMath")
+    image = textured(inner, new_image("height", np.full((8, 8, 4), (0.6, 0.6, 0.6, 1)), "Non-Color"))
+    noise.operation = "POWER"
+    noise.inputs[1].default_value = 2
+    inner.links.new(noise.inputs[0], image.outputs["Color"])
+    inner.links.new(lift.inputs["Height"], noise.outputs[0])
+    lift.inputs["Midlevel"].default_value, lift.inputs["Scale"].default_value = 0.5, 0.1
+    expected = (0.36 - 0.5) * 0.1
+    if kind != "group":
+        inner.links.new(lift.inputs["Scale"], image.outputs["Color"])
+        expected = (0.36 - 0.5) * 0.6
+    if kind == "scale":
+        out = lift.outputs[0]
+    else:
+        inner.links.new(inner.nodes.new("NodeGroupOutput").inputs[0], lift.outputs[0])
+        out = node.outputs[0]
+    outer.links.new(outer.nodes["Material Output"].inputs["Displacement"], out)
+    target = twin(source)
+    groups = len(bpy.data.node_groups)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    assert len(bpy.data.node_groups) == groups
+    made = target.material_slots[-1].material.node_tree
+    lift = next(one for one in made.nodes if one.type == "DISPLACEMENT")
+    picture = pixels_of(lift.inputs["Height"].links[0].from_node.image)[..., 0]
+    scale, middle = (lift.inputs[name].default_value for name in ("Scale", "Midlevel"))
+    lifted = scale * (picture[60:200, 60:200] - middle)
+    np.testing.assert_allclose(np.quantile(lifted, (0.05, 0.5, 0.95)), expected, atol=0.001)
+
+
+def test_vector_displacement_is_left_out_and_told() -> None:
+    source = blob("source")
+    tree, _, texture = painted(source, new_image("base", waves()))
+    lift = tree.nodes.new("ShaderNodeVectorDisplacement")
+    tree.links.new(lift.inputs["Vector"], texture.outputs["Color"])
+    tree.links.new(tree.nodes["Material Output"].inputs["Displacement"], lift.outputs[0])
+    target = twin(source)
+    report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    assert any("vector" in line for line in report.lines())
+    assert set(new_parts(target)[1]) == {"Base Color"}

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..progress import Progress
 from ..snapshot import Snapshot
 from . import compat, shaders, shading
+from .objects import discard
 from .snapshot import evaluated, materials_of
 
 LAYER = "MeshKin bake"
@@ -63,6 +64,7 @@ def _copy(
         slots = materials_of(result, mesh)
     scene = bpy.data.scenes.new("MeshKin bake")
     copy = bpy.data.objects.new("MeshKin bake", data)
+    made = {one.session_uid for one in (scene, copy, data)}
     try:
         rendered = next((layer.name for layer in data.uv_layers if layer.active_render), None)
         layer = data.uv_layers.new(name=LAYER, do_init=False)
@@ -83,7 +85,7 @@ def _copy(
         scene.frame_current = bpy.context.scene.frame_current
         yield scene, copy
     finally:
-        bpy.data.batch_remove([copy, data, scene])
+        discard(made)
 
 
 def _baked(
@@ -146,17 +148,18 @@ def _rewire(material: bpy.types.Material, channel: str, made: list[bpy.types.ID]
     tree = material.node_tree
     _own_groups(tree, made)
     output = tree.get_output_node("ALL")
+    if output is None:
+        raise RuntimeError("it has no Material Output any more.")
     if channel == "displacement":
         out, _, _ = shaders.origin(output.inputs["Displacement"])
         if out.node.type != "DISPLACEMENT":
-            raise RuntimeError("its displacement is a vector, not a height.")
-        height = out.node.inputs["Height"]
-        if out.node.id_data != tree:
-            raise RuntimeError("its displacement lies in a group.")
-        _show(tree, height, output.inputs["Surface"])
-        return "EMIT", {}
+            raise RuntimeError("its displacement is not a height any more.")
+        _as_height(out)
+        _show(tree, output.inputs["Displacement"], output.inputs["Surface"])
     for link in list(output.inputs["Displacement"].links):
         tree.links.remove(link)  # which would be part of the normals
+    if channel == "displacement":
+        return "EMIT", {}
     _hide_silent(output.inputs["Surface"], channel)
     if channel in ("normal", "bump"):
         return "NORMAL", {"normal_space": "TANGENT"}
@@ -171,6 +174,18 @@ def _rewire(material: bpy.types.Material, channel: str, made: list[bpy.types.ID]
         for link in list(shader.node.outputs[0].links):
             _show(shader.node.id_data, value, link.to_socket, strength)
     return "EMIT", {}
+
+
+def _as_height(out: bpy.types.NodeSocket) -> None:
+    """Let (Height - Midlevel) * Scale take the place of what a Displacement node gives."""
+    node, tree = out.node, out.node.id_data
+    above, lifted = tree.nodes.new("ShaderNodeMath"), tree.nodes.new("ShaderNodeMath")
+    above.operation, lifted.operation = "SUBTRACT", "MULTIPLY"
+    for to, name in ((above.inputs[0], "Height"), (above.inputs[1], "Midlevel"), (lifted.inputs[1], "Scale")):
+        _feed(tree, to, node.inputs[name])
+    tree.links.new(lifted.inputs[0], above.outputs[0])
+    for link in list(out.links):
+        tree.links.new(link.to_socket, lifted.outputs[0])
 
 
 def _own_groups(tree: bpy.types.NodeTree, made: list[bpy.types.ID]) -> None:

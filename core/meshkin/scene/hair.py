@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from .objects import Handle
 from .snapshot import check_writable
 
 ATTACHED = "surface_uv_coordinate"
@@ -19,12 +20,12 @@ class Hair:
     """One hair object.
 
     Attributes:
-        name: of the object.
+        handle: of the object.
         points: float32 (P, 3), strand after strand, world axes about the world's origin.
         first: int64 (N,), the number of each strand's first point.
     """
 
-    name: str
+    handle: Handle
     points: NDArray[np.float32]
     first: NDArray[np.int64]
 
@@ -48,7 +49,7 @@ def read(obj: bpy.types.Object) -> list[Hair]:
         one.data.curves.foreach_get("first_point_index", first)
         matrix = np.array(one.matrix_world, np.float64)
         world = points.reshape(-1, 3).astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
-        found.append(Hair(one.name, world.astype(np.float32), first.astype(np.int64)))
+        found.append(Hair(Handle.of(one), world.astype(np.float32), first.astype(np.int64)))
     return found
 
 
@@ -57,13 +58,13 @@ def write(obj: bpy.types.Object, hair: Hair, points: NDArray[np.floating], roots
 
     The copy has the materials, attributes and modifiers of the hair that is read; that stays as it is.
 
-    Raises InputError as :func:`meshkin.scene.snapshot.check_writable`.
+    Raises InputError ``object-gone``, and as :func:`meshkin.scene.snapshot.check_writable`.
     """
     check_writable(obj)
-    old = bpy.data.objects[hair.name]
+    old = hair.handle.get()
     copy, data = old.copy(), old.data.copy()
     copy.data = data
-    copy.name = data.name = f"{hair.name} on {obj.name}"
+    copy.name = data.name = f"{old.name} on {obj.name}"
     matrix = np.linalg.pinv(np.array(obj.matrix_world, np.float64))
     local = np.asarray(points, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     data.attributes["position"].data.foreach_set("vector", local.astype(np.float32).ravel())

@@ -5,6 +5,7 @@ A pointer into Blender's data does not survive an undo or a deletion.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import bpy
@@ -44,6 +45,15 @@ class Handle:
         """Names of the other objects that have the same mesh."""
         obj = self.get()
         return [one.name for one in bpy.data.objects if one.data == obj.data and one != obj]
+
+
+def discard(uids: Collection[int]) -> None:
+    """Remove data-blocks that were made for a while, as far as they are still there.
+
+    They go by their ``session_uid``: where the user has removed one, or opened another file, references dangle.
+    """
+    for kind in ("scenes", "objects", "meshes", "cameras", "materials", "images"):
+        bpy.data.batch_remove([one for one in getattr(bpy.data, kind) if one.session_uid in uids])
 
 
 FEATURES_PROPERTY = "meshkin_features"

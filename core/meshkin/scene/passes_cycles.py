@@ -24,6 +24,7 @@ from ..errors import MeshKinError, StorageError
 from ..storage import readable_failure
 from ..views import Views
 from . import compat
+from .objects import discard
 
 SAMPLES = 8
 """Rays through each pixel of a colour picture, which may show fine texture."""
@@ -132,9 +133,7 @@ def _stage(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, Callable
         scene.collection.objects.link(scene.camera)
         yield scene, new
     finally:
-        # By number, because a script may have opened another file meanwhile: our references would be dangling.
-        for kind in ("scenes", "objects", "meshes", "cameras", "materials"):
-            bpy.data.batch_remove([data for data in getattr(bpy.data, kind) if data.session_uid in made])
+        discard(made)
 
 
 def _set_up(scene: bpy.types.Scene, resolution: int, path: Path) -> None:

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..snapshot import Snapshot
 from .attributes import edges
 from .snapshot import check_writable
+from .weights import group_weights
 
 MOST_UV_MAPS = 8
 """Of a mesh, in Blender."""
@@ -49,13 +50,15 @@ class ShapeKey:
 
     Attributes:
         name: its name.
-        offsets: how far it moves each own vertex, world axes, float32 (W, 3).
+        offsets: how far it moves each own vertex, as its vertex group lets it, world axes, float32 (W, 3).
         reach: the least and the greatest value of its slider.
+        mute: it is switched off.
     """
 
     name: str
     offsets: NDArray[np.float32]
     reach: tuple[float, float]
+    mute: bool
 
 
 def shape_keys(obj: bpy.types.Object) -> list[ShapeKey]:
@@ -64,11 +67,15 @@ def shape_keys(obj: bpy.types.Object) -> list[ShapeKey]:
     if keys is None:
         return []
     linear = np.array(obj.matrix_world, np.float64)[:3, :3]
+    masks = {key.vertex_group for key in keys.key_blocks}.intersection(obj.vertex_groups.keys())
+    shares = group_weights(obj.data, len(obj.vertex_groups)) if masks else np.zeros((0, 0))
+    mask = {name: shares[:, obj.vertex_groups[name].index, None] for name in masks}
     return [
         ShapeKey(
             key.name,
-            ((_places(key) - _places(key.relative_key)) @ linear.T).astype(np.float32),
+            (mask.get(key.vertex_group, 1) * (_places(key) - _places(key.relative_key)) @ linear.T).astype(np.float32),
             (key.slider_min, key.slider_max),
+            key.mute,
         )
         for key in keys.key_blocks
         if key != keys.reference_key and key.relative_key != key
@@ -81,6 +88,7 @@ def write_shape_key(
     offsets: NDArray[np.floating],
     value: float = 0.0,
     reach: tuple[float, float] = (0.0, 1.0),
+    mute: bool = False,
 ) -> str:
     """Add a shape key that moves the own vertices by ``offsets`` (W, 3), world axes; says what was done.
 
@@ -100,7 +108,7 @@ def write_shape_key(
     key.data.foreach_set("co", (base + local).astype(np.float32).ravel())
     key.relative_key = obj.data.shape_keys.reference_key
     key.slider_min, key.slider_max = reach
-    key.value = value
+    key.value, key.mute = value, mute
     obj.data.update()
     return f"Shape key: “{key.name}”."
 

@@ -84,6 +84,20 @@ def of_material(material: bpy.types.Material | None) -> list[Shader]:
     return shaders(output.inputs["Surface"]) if output else []
 
 
+def image_nodes(material: bpy.types.Material | None) -> list[bpy.types.Node]:
+    """The image and environment textures that something of a material's output is made of."""
+    tree = material.node_tree if material else None
+    output = tree.get_output_node("ALL") if tree else None
+    waiting: list[tuple[bpy.types.NodeSocket, Groups]] = [(one, ()) for one in output.inputs] if output else []
+    found: dict[tuple[bpy.types.Node, ...], bpy.types.Node] = {}
+    while waiting:
+        out, groups, _ = origin(*waiting.pop())
+        if out.is_output and (out.node, *groups) not in found:
+            found[out.node, *groups] = out.node
+            waiting += [(one, groups) for one in out.node.inputs]
+    return [node for node in found.values() if node.type in ("TEX_IMAGE", "TEX_ENVIRONMENT")]
+
+
 def seen(found: list[Shader]) -> list[Shader]:
     """Those that are not transparent, if there are any."""
     return [one for one in found if not one.transparent] or found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .shaders import Groups, Shader, of_material, origin, seen, shaders
+from .shaders import Groups, Shader, image_nodes, of_material, origin, seen, shaders
 from .snapshot import evaluated, materials_of
 
 Matrix = NDArray[np.float64]
@@ -20,6 +22,8 @@ LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
 """Colour spaces (or beginnings of their names) whose values are light or data, not display values."""
 LUMA = np.array([[0.2126], [0.7152], [0.0722]])
 """How Blender makes a value of a colour."""
+MOVING = ("MOVIE", "SEQUENCE")
+"""Kinds of images that have frames: the current one is baked."""
 ADDRESSES = {"REPEAT": "repeat", "EXTEND": "extend", "CLIP": "clip", "MIRROR": "mirror"}
 
 
@@ -173,18 +177,25 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
         )
     wanted = tuple(channels) or CHANNELS
     slots, faces, rendered = _slots(obj)
-    materials, wires, told = {}, {}, []
+    materials, wires = {}, {}
+    told: list[str] = []
     for index in np.flatnonzero(faces).tolist():
         material = materials[index] = slots[index] if slots else None
-        wires[index] = _wires(material, wanted, rendered)
+        wires[index] = _wires(material, wanted, rendered, told)
         if complex_ones := [name for name, wire in wires[index].items() if wire.baked]:
             told.append(
                 f"“{material.name if material else ''}”: {', '.join(complex_ones)} baked first "
                 "(its nodes are more than one image)."
             )
+        if (
+            material
+            and complex_ones
+            and (pink := sorted({_called(node.image) for node in image_nodes(material) if _lost(node)}))
+        ):
+            told.append(
+                f"“{material.name}” has images that cannot be loaded, pink as Blender shows them: {', '.join(pink)}."
+            )
     images = [wire.image for one in wires.values() for wire in one.values() if wire.image]
-    for image in images:
-        check_image(image)
     varied = any(wire.baked for one in wires.values() for wire in one.values())
     keys = {tuple(sorted((name, tuple(wire.offset)) for name, wire in one.items())) for one in wires.values()}
     if not images and not varied and len(keys) < 2:
@@ -196,12 +207,23 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
     return Shading(materials, wires, int(faces.argmax()), told)
 
 
-def check_image(image: bpy.types.Image) -> None:
-    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded, ``image-moving``, or
-    ``image-unsaved`` for tiles that are not as they are on the disk."""
-    if image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
+def check_image(image: bpy.types.Image | None, user: bpy.types.ImageUser | None = None) -> None:
+    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded, ``image-viewer`` for what a
+    render or the compositor shows, or ``image-unsaved`` for tiles that are not as they are on the disk.
+
+    Args:
+        image: None is missing.
+        user: which frame of a movie or a sequence is shown.
+    """
+    if image is None:
         raise InputError(
-            "image-moving", f"“{image.name}” is a {image.source.lower()}.", "Use a still image, or bake it first."
+            "image-missing", "An Image Texture node of the source has no image.", "Choose one, or remove the node."
+        )
+    if image.source == "VIEWER":
+        raise InputError(
+            "image-viewer",
+            f"“{image.name}” cannot be used as a texture.",
+            "Save it (Image > Save As) and use the file.",
         )
     if image.source == "TILED" and image.is_dirty:
         raise InputError(
@@ -209,7 +231,11 @@ def check_image(image: bpy.types.Image) -> None:
             f"The tiles of “{image.name}” have changes that are not saved.",
             "Save or pack the image first (Image > Save, or Pack): tiles cannot be read otherwise.",
         )
-    if not image.size[0] * image.size[1] or (image.source != "TILED" and not len(image.pixels)):
+    if image.source in MOVING:
+        missing = not image.packed_file and not Path(_frame_path(image, user)).is_file()
+    else:
+        missing = not image.size[0] * image.size[1] or (image.source != "TILED" and not len(image.pixels))
+    if missing:
         where = f" ({image.filepath})" if image.filepath else ""
         raise InputError(
             "image-missing",
@@ -218,13 +244,40 @@ def check_image(image: bpy.types.Image) -> None:
         )
 
 
+def _frame_path(image: bpy.types.Image, user: bpy.types.ImageUser | None) -> str:
+    """The file of a movie, or that of a sequence's frame that is shown now."""
+    path = str(bpy.path.abspath(image.filepath, library=image.library))
+    if image.source == "MOVIE" or user is None:
+        return path
+    frame = bpy.context.scene.frame_current - user.frame_start
+    last = max(user.frame_duration - 1, 0)
+    frame = (frame % (last + 1) if user.use_cyclic else min(max(frame, 0), last)) + 1 + user.frame_offset
+    return re.sub(r"\d+(?=\D*$)", lambda digits: str(frame).zfill(len(digits[0])), path)
+
+
+def _lost(node: bpy.types.Node) -> bool:
+    """Whether the image of a node cannot be shown."""
+    try:
+        check_image(node.image, node.image_user)
+    except InputError as error:
+        return error.code != "image-unsaved"
+    return False
+
+
+def _called(image: bpy.types.Image | None) -> str:
+    return f"“{image.name}”" if image else "one that is not chosen"
+
+
 def is_linear(image: bpy.types.Image) -> bool:
     """Whether the pixels that Blender gives out are linear: those of float images always are."""
     return bool(image.is_float or image.colorspace_settings.name.startswith(LINEAR))
 
 
-def _wires(material: bpy.types.Material | None, wanted: Sequence[str], rendered: str) -> dict[str, Wire]:
-    """What feeds the channels of one material; ``rendered`` is the UV map that is meant where none is named."""
+def _wires(
+    material: bpy.types.Material | None, wanted: Sequence[str], rendered: str, told: list[str]
+) -> dict[str, Wire]:
+    """What feeds the channels of one material; ``rendered`` is the UV map that is meant where none is named, and
+    ``told`` learns what is left out."""
     found = of_material(material)
     shown = seen(found)
     tree = material.node_tree if material else None
@@ -251,8 +304,11 @@ def _wires(material: bpy.types.Material | None, wanted: Sequence[str], rendered:
         wires |= (
             _normal_wires(bent[0].node.inputs["Normal"], bent[0].groups, rendered) if shared else {"normal": _baked(3)}
         )
-    if "displacement" in wanted and output is not None and output.inputs["Displacement"].is_linked:
-        wires["displacement"] = _displacement(output.inputs["Displacement"])
+    if material and "displacement" in wanted and output is not None and output.inputs["Displacement"].is_linked:
+        if lift := _displacement(output.inputs["Displacement"]):
+            wires["displacement"] = lift
+        else:
+            told.append(f"“{material.name}”: its displacement is a vector, not a height, and is not carried.")
     return wires
 
 
@@ -314,7 +370,7 @@ def _read(socket: bpy.types.NodeSocket, groups: Groups) -> Wire:
     node = out.node
     if node.type in ("RGB", "VALUE"):
         return _value(out)
-    if node.type == "TEX_IMAGE" and node.image:
+    if node.type == "TEX_IMAGE":
         return _image(node, out, groups)
     if node.type in ("SEPARATE_COLOR", "SEPRGB") and getattr(node, "mode", "RGB") == "RGB":
         wire = _read(node.inputs[0], groups).as_wide(3)
@@ -346,9 +402,9 @@ def _value(socket: bpy.types.NodeSocket) -> Wire:
 
 
 def _image(node: bpy.types.Node, out: bpy.types.NodeSocket, groups: Groups) -> Wire:
-    if node.projection != "FLAT" or node.image.source in ("MOVIE", "SEQUENCE", "VIEWER"):
+    check_image(node.image, node.image_user)
+    if node.projection != "FLAT" or node.image.source in MOVING:
         raise _Complex
-    check_image(node.image)
     space = node.image.colorspace_settings.name
     if space != "sRGB" and not is_linear(node.image):
         raise _Complex
@@ -458,14 +514,14 @@ def _normal_wires(socket: bpy.types.NodeSocket, groups: Groups, rendered: str) -
     return {"normal": flat}
 
 
-def _displacement(socket: bpy.types.NodeSocket) -> Wire:
-    """The height behind a Displacement output: one channel, with the scale as strength."""
+def _displacement(socket: bpy.types.NodeSocket) -> Wire | None:
+    """The height behind a Displacement output: one channel, with the scale as strength; None for a vector."""
     out, groups, _ = origin(socket)
     if out.node.type != "DISPLACEMENT":
-        return _baked(1)
+        return None
     height, scale, middle = (_wire(out.node.inputs[name], groups, 1) for name in ("Height", "Scale", "Midlevel"))
-    if not (scale.constant and middle.constant):
-        return _baked(1)
+    if height.baked or not (scale.constant and middle.constant):
+        return replace(_baked(1), midlevel=0.0)
     return replace(height, strength=float(scale.offset[0]), midlevel=float(middle.offset[0]))
 
 

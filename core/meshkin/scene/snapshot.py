@@ -127,6 +127,13 @@ def check_unchanged(obj: bpy.types.Object, snapshot: Snapshot) -> None:
         raise _changed(snapshot)
 
 
+def check_layout(obj: bpy.types.Object, uvs: NDArray[np.floating] | None) -> None:
+    """Raise InputError ``mesh-changed`` when the object's UVs are not those (F, 3, 2) of a snapshot any more."""
+    now = take(obj)
+    if now.uvs is None or uvs is None or not np.array_equal(now.uvs, uvs):
+        raise _changed(now)
+
+
 def is_read_only(obj: bpy.types.Object) -> bool:
     """Whether the object's mesh, if it has one, is linked from a library (overridden objects' meshes are too)."""
     return obj.data is not None and (obj.data.library is not None or obj.data.override_library is not None)

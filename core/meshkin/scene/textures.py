@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import bmesh
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, MeshKinError
 from ..storage import make_folder, write_file
 from . import compat
+from .objects import Handle, discard
 from .shaders import of_material, seen
 from .shading import INPUTS, Shading, Wire
 from .snapshot import check_writable
@@ -42,12 +45,15 @@ class Picture:
 
 @dataclass
 class Written:
-    """What was made, so that it can be taken away again; and the materials that faces had before."""
+    """What was made, and the materials that faces had before."""
 
     images: list[bpy.types.Image]
     material: bpy.types.Material
     before: NDArray[np.int32]
     layer: str
+
+    def __post_init__(self) -> None:
+        self.uids = {one.session_uid for one in (self.material, *self.images)}
 
 
 def write(
@@ -110,18 +116,24 @@ def _within(layer: bpy.types.MeshUVLoopLayer) -> bool:
     return bool(uvs.min(initial=0) >= 0 and uvs.max(initial=0) <= 1)
 
 
-def take_back(obj: bpy.types.Object, written: Written) -> None:
+def take_back(target: Handle, written: Written) -> None:
     """Remove what :func:`write` made and give the faces their materials back, where that still is as it was."""
-    mesh = obj.data
-    slot = next((index for index, one in enumerate(mesh.materials) if one == written.material), None)
-    if slot is not None:
-        mesh.materials.pop(index=slot)
-    if len(mesh.polygons) == len(written.before):
-        mesh.polygons.foreach_set("material_index", written.before)
-    if written.layer and (layer := mesh.uv_layers.get(written.layer)):
-        mesh.uv_layers.remove(layer)
-    mesh.update()
-    bpy.data.batch_remove([written.material, *written.images])
+    with contextlib.suppress(InputError):  # the object may be gone meanwhile
+        mesh = target.get().data
+        slot = next(
+            (index for index, one in enumerate(mesh.materials) if one and one.session_uid in written.uids), None
+        )
+        if slot is not None:
+            mesh.materials.pop(index=slot)
+        if len(mesh.polygons) == len(written.before):
+            mesh.polygons.foreach_set("material_index", written.before)
+            if mesh.is_editmode:
+                for face, index in zip(bmesh.from_edit_mesh(mesh).faces, written.before.tolist(), strict=False):
+                    face.material_index = index
+        if written.layer and (layer := mesh.uv_layers.get(written.layer)):
+            mesh.uv_layers.remove(layer)
+        mesh.update()
+    discard(written.uids)
 
 
 def linear_space() -> str:

@@ -88,7 +88,7 @@ def read(
     with evaluated(obj) as (_, mesh):
         if len(mesh.vertices) != len(snapshot.vertices):
             raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
-        weights = _matrix(mesh, len(number))
+        weights = group_weights(mesh, len(number))
     return names, np.ascontiguousarray(weights[:, [number[name] for name in names]])
 
 
@@ -135,7 +135,7 @@ def write(
     total = new.sum(axis=1)
     held = np.zeros_like(new[:, ~free])
     if locked or mask or mix < 1:
-        before = _matrix(obj.data, len(obj.vertex_groups))
+        before = group_weights(obj.data, len(obj.vertex_groups))
         number = [obj.vertex_groups[name].index if name in obj.vertex_groups else -1 for name in names]
         old = np.where(np.array(number) >= 0, before[:, number], 0) if before.shape[1] else np.zeros_like(new)
         share *= before[:, obj.vertex_groups[mask].index] if mask else 1
@@ -219,7 +219,7 @@ def _assign(
     return replaced, empty
 
 
-def _matrix(mesh: bpy.types.Mesh, groups: int) -> NDArray[np.float32]:
+def group_weights(mesh: bpy.types.Mesh, groups: int) -> NDArray[np.float32]:
     """All weights of a mesh, float32 (V, at least ``groups``).
 
     Blender gives out assignments one by one only. (Copying them to attributes with geometry nodes, which can be read

@@ -187,7 +187,7 @@ def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str
 
     def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
         return [
-            payloads.write_shape_key(target, key.name, values, reach=key.reach)
+            payloads.write_shape_key(target, key.name, values, reach=key.reach, mute=key.mute)
             for key, values in zip(found, carried, strict=True)
         ]
 

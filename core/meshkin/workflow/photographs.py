@@ -52,6 +52,8 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
         made = arrays(Path(output))
         target = handle.get()
         snapshots.check_unchanged(target, one.snapshot)
+        if uvs is None:
+            snapshots.check_layout(target, one.snapshot.uvs)
         made_uvs = [] if uvs is None else [payloads.write_uv_map(target, textures.UV_NAME, uvs)]
         image, material = materials.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
         origin = (made["origin"] * 255).round().astype(np.uint8)

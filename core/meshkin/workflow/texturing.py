@@ -54,16 +54,20 @@ class Wanted:
 
 @dataclass
 class Made:
-    """Pictures on the disk and what to make of them."""
+    """Pictures on the disk, the layout (F, 3, 2) that they were made for, and what to make of them; ``uvs`` (C, 2) is
+    the layout where the target has none of its own."""
 
     shading: Shading
     pictures: list[textures.Picture]
     name: str
+    layout: NDArray[np.float32] | None
     uvs: NDArray[np.float32] | None
     told: list[str] = field(default_factory=list)
 
     def write(self, obj: bpy.types.Object, folder: str) -> textures.Written:
-        """Write it to the target."""
+        """Write it to the target; raises InputError ``mesh-changed`` where its UVs are others now."""
+        if self.uvs is None:
+            snapshots.check_layout(obj, self.layout)
         return textures.write(obj, self.shading, self.pictures, self.name, self.uvs, folder)
 
 
@@ -116,7 +120,8 @@ def carry(
     uvs = None
     if not target.data.uv_layers:
         uvs = yield from unwrapped(target, run, folder, wanted)
-    snapshots.take(target, uvs).save(folder / "target.npz")
+    laid = snapshots.take(target, uvs)
+    laid.save(folder / "target.npz")
     plan = yield from _plan(source, snapshot, found, run, folder, wanted)
     told = [*found.told]
     if uvs is not None:
@@ -132,7 +137,7 @@ def carry(
             "bake", folder=str(output), size=size, margin=margin, threshold=wanted.threshold,
             smoothing=wanted.smoothing, tiles=wanted.tiles, quick=size != wanted.size, **plan.arguments,
         )  # fmt: skip
-        made = _made(plan, found, answer, target, uvs, told)
+        made = _made(plan, found, answer, target, laid.uvs, uvs, told)
         if size != wanted.size:
             show(made)
             yield Progress("Preview shown; making the full size", 0)
@@ -275,7 +280,8 @@ def _encoding(channel: str, wires: Mapping[int, Wire], bright: float) -> tuple[s
     """Colour space and depth of a channel's picture: the source's own where its images agree."""
     found = [wire.image for wire in wires.values() if wire.image]
     depth = max((images.depth(image) for image in found), default=8)
-    if channel in shading.UNLIMITED or bright > WHITE:
+    heights = channel == "displacement" and any(wire.baked for wire in wires.values())
+    if channel in shading.UNLIMITED or bright > WHITE or heights:
         depth = 32
     if channel not in shading.COLOURS:
         return "Non-Color", depth
@@ -341,6 +347,7 @@ def _made(
     found: Shading,
     answer: dict[str, Any],
     target: bpy.types.Object,
+    layout: NDArray[np.float32] | None,
     uvs: NDArray[np.float32] | None,
     told: Sequence[str],
 ) -> Made:
@@ -365,12 +372,7 @@ def _made(
         said.append(f"{shares['filled']:.1%} of the texture was filled in from around, as the mask image shows.")
     if shares["torn"] > 0.001:
         said.append(f"{shares['torn']:.1%} of the texture lies where the map is torn.")
-    return Made(found, pictures, f"{material.name if material else 'Material'} on {target.name}", uvs, said)
-
-
-def take_back(obj: bpy.types.Object, written: textures.Written) -> None:
-    """Take away what was only shown."""
-    textures.take_back(obj, written)
+    return Made(found, pictures, f"{material.name if material else 'Material'} on {target.name}", layout, uvs, said)
 
 
 def described(written: textures.Written, made: Made) -> list[str]:

@@ -15,7 +15,7 @@ from .. import sides
 from ..errors import InputError
 from ..progress import Progress
 from ..scene import armature as armatures
-from ..scene import attributes, constraints, weights
+from ..scene import attributes, constraints, textures, weights
 from ..scene import snapshot as snapshots
 from ..scene.objects import Handle
 from ..snapshot import Snapshot
@@ -69,6 +69,7 @@ def transfer(
                 writes.append((yield from carry(job)))
         finally:
             job.take_back()
+        one.handle.get()
         snapshots.check_writable(two.handle.get())
         snapshots.check_unchanged(two.handle.get(), two.snapshot)
         details = [sentence for write in writes for sentence in write()]
@@ -139,7 +140,7 @@ def _carry_texture(job: Transfer) -> Generator[Progress, None, Write]:
         obj = job.target.handle.get()
         snapshots.check_writable(obj)
         written = small.write(obj, "")
-        job.undo.append(lambda: texturing.take_back(job.target.handle.get(), written))
+        job.undo.append(lambda: textures.take_back(job.target.handle, written))
 
     source, target = job.source.handle.get(), job.target.handle.get()
     wanted = texturing.wanted_of(job.options)
