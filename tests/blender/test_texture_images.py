@@ -93,8 +93,10 @@ def test_colours_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
     np.testing.assert_allclose(values, (*held, 0.25 if used else 1), atol=0.004)
 
 
-def test_tiles_there_and_back(tmp_path: Path) -> None:
-    """A UDIM source: both tiles are read, also packed ones; the target in tiles gets tiles."""
+@pytest.mark.parametrize("packed", [True, False])
+def test_tiles_there_and_back(packed: bool, tmp_path: Path) -> None:
+    """A UDIM source: both tiles are read, packed ones, and such as nobody has looked at yet; the target in tiles gets
+    tiles."""
     source = blob("source")
     uvs = np.empty(len(source.data.loops) * 2, np.float32)
     layer = source.data.uv_layers[0]
@@ -113,10 +115,14 @@ def test_tiles_there_and_back(tmp_path: Path) -> None:
     image = bpy.data.images.load(str(tmp_path / "skin.1001.png"))
     image.source, image.name = "TILED", "skin"
     image.filepath_raw = str(tmp_path / "skin.<UDIM>.png")
-    image.reload()
-    image.pack()
-    for number in (1001, 1002):
-        (tmp_path / f"skin.{number}.png").unlink()
+    if packed:
+        image.reload()
+        image.pack()
+        for number in (1001, 1002):
+            (tmp_path / f"skin.{number}.png").unlink()
+    else:
+        image.tiles.new(1002)
+        image.reload()
     painted(source, image)
     target = twin(source)
     report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))

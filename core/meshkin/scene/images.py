@@ -66,9 +66,9 @@ def tiles(image: bpy.types.Image, associated: bool = False) -> dict[tuple[int, i
     with readable_failure(Path(tempfile.gettempdir()), "writing"), tempfile.TemporaryDirectory() as folder:
         copy = image.copy()
         try:
+            numbers = [tile.number for tile in copy.tiles if tile.size[0] >= 0]  # asked for its size, each is loaded
             suffix, copy.file_format = ("exr", "OPEN_EXR") if image.is_float else ("png", "PNG")
             copy.filepath_raw = str(Path(folder) / f"tile.<UDIM>.{suffix}")
-            numbers = [tile.number for tile in image.tiles]
             try:
                 copy.save()
             except RuntimeError as error:
