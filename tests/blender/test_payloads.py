@@ -249,6 +249,30 @@ def test_muted_masked_and_relative_shape_keys() -> None:
     assert [made[name].mute for name in ("one", "two", "masked")] == [False, True, False]
 
 
+def test_hair_on_a_target_that_a_script_has_moved() -> None:
+    """Moved and scaled without an update of the scene, and moved on while the job runs."""
+    source, target = blob("source"), blob("target")
+    target.location, target.scale = (3, 0, 0), (2, 2, 2)
+    curves = bpy.data.hair_curves.new("fur")
+    fur = bpy.data.objects.new("fur", curves)
+    bpy.context.scene.collection.objects.link(fur)
+    curves.surface = source
+    curves.add_curves([1] * 20)
+    points = np.array([vertex.co for vertex in list(source.data.vertices)[40:440:20]], np.float32)
+    curves.attributes["position"].data.foreach_set("vector", points.ravel())
+    job = workflow.transfer(source, target, ["hair"], OPTIONS)
+    while next(job).stage != "Reading hair":
+        pass
+    target.location = (0, 5, 0)
+    finish(job)
+    bpy.context.view_layer.update()
+    new = bpy.data.objects["fur on target"]
+    found = np.empty_like(points)
+    new.data.attributes["position"].data.foreach_get("vector", found.ravel())
+    assert new.matrix_world == target.matrix_world
+    assert np.median(np.linalg.norm(found - points, axis=1)) < 0.05
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_hair_that_is_renamed_or_deleted_meanwhile(gone: bool) -> None:
     source = blob("source")

@@ -21,7 +21,7 @@ class Hair:
 
     Attributes:
         handle: of the object.
-        points: float32 (P, 3), strand after strand, world axes about the world's origin.
+        points: float32 (P, 3), strand after strand, world axes about the origin of what it grows on.
         first: int64 (N,), the number of each strand's first point.
     """
 
@@ -48,13 +48,16 @@ def read(obj: bpy.types.Object) -> list[Hair]:
         first = np.empty(len(one.data.curves), np.int32)
         one.data.curves.foreach_get("first_point_index", first)
         matrix = np.array(one.matrix_world, np.float64)
-        world = points.reshape(-1, 3).astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
-        found.append(Hair(Handle.of(one), world.astype(np.float32), first.astype(np.int64)))
+        around = (
+            points.reshape(-1, 3).astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3] - obj.matrix_world.translation
+        )
+        found.append(Hair(Handle.of(one), around.astype(np.float32), first.astype(np.int64)))
     return found
 
 
 def write(obj: bpy.types.Object, hair: Hair, points: NDArray[np.floating], roots: NDArray[np.floating]) -> str:
-    """Copy a hair object onto a mesh, its points (P, 3) and roots' UVs (N, 2) new; says what was done.
+    """Copy a hair object onto a mesh, its points (P, 3), world axes about the mesh's origin, and roots' UVs (N, 2) new;
+    says what was done.
 
     The copy has the materials, attributes and modifiers of the hair that is read; that stays as it is.
 
@@ -65,8 +68,7 @@ def write(obj: bpy.types.Object, hair: Hair, points: NDArray[np.floating], roots
     copy, data = old.copy(), old.data.copy()
     copy.data = data
     copy.name = data.name = f"{old.name} on {obj.name}"
-    matrix = np.linalg.pinv(np.array(obj.matrix_world, np.float64))
-    local = np.asarray(points, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    local = np.asarray(points, np.float64) @ np.linalg.pinv(np.array(obj.matrix_world, np.float64)[:3, :3]).T
     data.attributes["position"].data.foreach_set("vector", local.astype(np.float32).ravel())
     data.surface = obj
     layer = next((layer for layer in obj.data.uv_layers if layer.active_render), None)

@@ -180,6 +180,7 @@ def evaluated(
         raise InputError("not-a-surface", f"“{obj.name}” has no surface.", "Choose a mesh object.")
     if obj.data.is_editmode:
         obj.update_from_editmode()
+    bpy.context.view_layer.update()  # what a script has moved is there from now on for all who ask
     scene = bpy.data.scenes.new("MeshKin")
     copy, data = obj.copy(), obj.data.copy()
     try:

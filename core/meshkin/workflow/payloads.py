@@ -77,7 +77,7 @@ def carry(
     """
     yield Progress(f"Reading {kind.replace('_', ' ')}", 0)
     if kind == "hair":
-        return (yield from _carry_hair(source, source_shape, target_shape, run, folder))
+        return (yield from _carry_hair(source, run, folder))
     read = {
         "attributes": _read_attributes,
         "materials": _read_materials,
@@ -201,17 +201,15 @@ def _read_detail(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -
     return [("detail", "POINT", False, np.zeros(0, np.float32))], write
 
 
-def _carry_hair(
-    source: bpy.types.Object, source_shape: Snapshot, target_shape: Snapshot, run: Run, folder: Path
-) -> Generator[Progress, None, Write]:
+def _carry_hair(source: bpy.types.Object, run: Run, folder: Path) -> Generator[Progress, None, Write]:
     carried = []
     for number, one in enumerate(hair.read(source)):
         paths = {name: str(folder / f"hair{number}-{name}.npy") for name in ("points", "first")}
-        _save(Path(paths["points"]), one.points - source_shape.location)
+        _save(Path(paths["points"]), one.points)
         _save(Path(paths["first"]), one.first)
         answer = yield from run("strands", **paths, output=str(folder / f"hair{number}.npz"))
         with np.load(answer["output"], allow_pickle=False) as data:
-            carried.append((one, data["points"] + target_shape.location, data["roots"]))
+            carried.append((one, data["points"], data["roots"]))
     return lambda obj: [hair.write(obj, one, points, roots) for one, points, roots in carried]
 
 
