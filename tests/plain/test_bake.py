@@ -488,6 +488,17 @@ def test_no_step_where_seams_cross(ball: Snapshot, coarse: bool, size: int, dept
     assert psnr(shown[covered], solid(places_of(target, texel_map(target.uvs, size)))) > (38 if size == 128 else 46)
 
 
+def test_no_light_is_brighter_or_darker_than_the_sources() -> None:
+    """Seams of a picture without limits, whose light goes to 8, are joined within what it has."""
+    ball = shapes.bumpy(shapes.sphere(16, 8))
+    ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
+    (source, _), (target, _) = strips(ball, 0), strips(ball, 1)
+    picture = painted(source, 128) * 8
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, 32)], source, target, Layout(128, 8))
+    assert baked.pictures[0].min() >= 0
+    assert baked.pictures[0].max() <= picture.max()
+
+
 def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     """A layout whose strips lie in two tiles: their seams are joined as those within a tile."""
     target, strip = strips(ball, 1)

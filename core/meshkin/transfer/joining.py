@@ -201,10 +201,13 @@ class Joiner:
             flat = np.zeros((len(self.used), columns[number].stop - columns[number].start), np.float32)
             for tile, layers in pictures.items():
                 flat[self._part(tile)] = real(layers[number][self._texels(tile)])
-            limited = next(iter(pictures.values()))[number].dtype != np.float32
+            ones = np.ones(flat.shape[1], np.float32)
+            limits = 0 * ones, ones
+            if next(iter(pictures.values()))[number].dtype == np.float32:
+                limits = flat.min(axis=0), flat.max(axis=0)
             frame, smooth = self._framed(found, frames[number])
             if frame is not None:
-                flat, limited = leaning(flat, frame), False
+                flat, limits = leaning(flat, frame), (-ones, ones)
             touched = self._reclaim(flat, found.chosen(np.flatnonzero(lone)))
             for turn in range(PASSES):
                 steps = np.abs(found.steps(flat)).max(axis=1)
@@ -214,7 +217,7 @@ class Joiner:
                 rows = rows[found.chosen(rows).spread(flat) <= room[rows, number]]
                 if not len(rows):
                     break
-                touched[join(flat, found, rows, self.hold, limited, turn)] = True
+                touched[join(flat, found, rows, self.hold, limits, turn)] = True
             if frame is not None:
                 flat = upright(flat, frame)
             for tile, layers in pictures.items():

@@ -126,7 +126,9 @@ def unmixed(texels: Integers, low: NDArray[np.integer], high: NDArray[np.integer
     return np.asarray((lowest[texels] == highest[texels]).all(axis=(0, 2)))
 
 
-def join(flat: Singles, found: Seams, rows: Integers, hold: Singles, limited: bool, turn: int = 0) -> Integers:
+def join(
+    flat: Singles, found: Seams, rows: Integers, hold: Singles, limits: tuple[Singles, Singles], turn: int = 0
+) -> Integers:
     """Change texels as little as it takes for the steps at some spots to vanish; which texels changed.
 
     Least squares over the texels that those spots show; other spots that show them keep the step that they have (as
@@ -137,7 +139,7 @@ def join(flat: Singles, found: Seams, rows: Integers, hold: Singles, limited: bo
         found: the seams, their texels rows of ``flat``.
         rows: int64 (K,), the spots whose steps shall vanish.
         hold: (P,), how strongly each texel keeps its value, up to 1.
-        limited: values stay within [0, 1].
+        limits: (C,) twice, the least and the greatest value of each channel.
         turn: how many solutions there have been before.
     """
     changed = np.unique(found.texels[:, rows])
@@ -164,14 +166,15 @@ def join(flat: Singles, found: Seams, rows: Integers, hold: Singles, limited: bo
     for channel in range(flat.shape[1]):
         old = flat[changed, channel]
         new = old + solution(mixing, missing[:, channel])
-        beyond = limited & ((new < 0) | (new > 1))
+        low, high = limits[0][channel], limits[1][channel]
+        beyond = (new < low) | (new > high)
         if beyond.any():
             # What can go no farther stays there, and the others do without it.
-            fixed = np.where(beyond, np.clip(new, 0, 1) - old, 0)
+            fixed = np.where(beyond, np.clip(new, low, high) - old, 0)
             others = mixing.copy()
             others.data[beyond[others.indices]] = 0
             new = old + fixed + np.where(beyond, 0, solution(others, missing[:, channel] - mixing @ (fixed / freedom)))
-        flat[changed, channel] = np.clip(new, 0, 1) if limited else new
+        flat[changed, channel] = np.clip(new, low, high)
     return changed
 
 
