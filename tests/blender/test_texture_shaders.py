@@ -313,3 +313,40 @@ def test_vector_displacement_is_left_out_and_told() -> None:
     report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
     assert any("vector" in line for line in report.lines())
     assert set(new_parts(target)[1]) == {"Base Color"}
+
+
+def directions(obj: bpy.types.Object, image: bpy.types.Image) -> tuple[np.ndarray, np.ndarray]:
+    """At the middle of each face away from its poles: its smooth normal, and where its normal map leans to in space."""
+    mesh, picture = obj.data, pixels_of(image)
+    mesh.calc_tangents(uvmap=mesh.uv_layers[0].name)
+    faces = [face for face in mesh.polygons if face.loop_total == 4]
+    loops = np.array([list(face.loop_indices) for face in faces])
+
+    def mean(values: list) -> np.ndarray:
+        return np.array(values, float)[loops].mean(axis=1)
+
+    uvs = mean([item.vector[:] for item in mesh.uv_layers[0].uv])
+    normal, tangent = mean([loop.normal[:] for loop in mesh.loops]), mean([loop.tangent[:] for loop in mesh.loops])
+    hand = mean([loop.bitangent_sign for loop in mesh.loops])[:, None]
+    size = len(picture)
+    rows, columns = ((1 - uvs[:, 1]) * size).astype(int), (uvs[:, 0] * size).astype(int)
+    x, y, z = (picture[rows, columns, :3].astype(float) * 2 - 1).T[..., None]
+    return normal, x * tangent + y * hand * np.cross(normal, tangent) + z * normal
+
+
+def test_baked_normals_keep_their_direction_in_space() -> None:
+    """Normals of other nodes than a normal map, from a source with a UV map of its own."""
+    source = blob("source")
+    tree, shader = shaded(source)
+    geometry, lean = tree.nodes.new("ShaderNodeNewGeometry"), tree.nodes.new("ShaderNodeVectorMath")
+    lean.inputs[1].default_value = (0.4, 0.2, 0)
+    tree.links.new(lean.inputs[0], geometry.outputs["Normal"])
+    tree.links.new(shader.inputs["Normal"], lean.outputs[0])
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    normal, found = directions(target, new_parts(target)[1]["Normal"])
+    truth = normal / np.linalg.norm(normal, axis=1, keepdims=True) + (0.4, 0.2, 0)
+    truth /= np.linalg.norm(truth, axis=1, keepdims=True)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    away = np.degrees(np.arccos(np.clip((truth * found).sum(axis=1), -1, 1)))
+    assert np.quantile(away, 0.9) < 4

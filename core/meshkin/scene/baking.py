@@ -69,6 +69,7 @@ def _copy(
         rendered = next((layer.name for layer in data.uv_layers if layer.active_render), None)
         layer = data.uv_layers.new(name=LAYER, do_init=False)
         layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+        data.uv_layers.active = layer  # whose tangents are baked
         if rendered:
             data.uv_layers[rendered].active_render = True
         for index, material in enumerate(slots or [None]):  # clearing them would take the faces' numbers too
