@@ -350,3 +350,31 @@ def test_baked_normals_keep_their_direction_in_space() -> None:
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     away = np.degrees(np.arccos(np.clip((truth * found).sum(axis=1), -1, 1)))
     assert np.quantile(away, 0.9) < 4
+
+
+def test_normal_maps_of_several_strengths() -> None:
+    """Slots whose strengths differ, below and above 1: each is as strong in the one new map, as Cycles has it."""
+    source = blob("source")
+    picture = np.full((8, 8, 4), (0.7, 0.4, 0.95, 1))
+    for strength in (0.5, 2.0):
+        tree, shader = shaded(source)
+        relief = tree.nodes.new("ShaderNodeNormalMap")
+        relief.inputs["Strength"].default_value = strength
+        image = textured(tree, new_image("relief", picture, "Non-Color"))
+        tree.links.new(relief.inputs["Color"], image.outputs["Color"])
+        tree.links.new(shader.inputs["Normal"], relief.outputs["Normal"])
+    heights = np.array([polygon.center.z for polygon in source.data.polygons])
+    source.data.polygons.foreach_set("material_index", (heights > 0).astype(np.int32))
+    target = twin(source)
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    read = pixels_of(new_parts(target)[1]["Normal"])
+    # The same by Cycles: a normal of those nodes and a vector of nothing, which is more than a normal map.
+    for material in source.data.materials:
+        tree = material.node_tree
+        shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+        nothing = tree.nodes.new("ShaderNodeVectorMath")
+        tree.links.new(nothing.inputs[0], shader.inputs["Normal"].links[0].from_socket)
+        tree.links.new(shader.inputs["Normal"], nothing.outputs[0])
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    baked = pixels_of(new_parts(target)[1]["Normal"])
+    assert np.quantile(np.abs(read - baked)[30:226, 30:226, :3], 0.95) < 3 / 255

@@ -581,7 +581,8 @@ class _Points:
     def _turned(self, values: Singles, source: Source) -> Singles:
         """Normals in [0, 1], turned into the target's frames."""
         normals = values * 2 - 1
-        normals = (normals - (0, 0, 1)) * np.float32(source.strength) + (0, 0, 1)
+        strength = np.array((source.strength, source.strength, min(source.strength, 1)), np.float32)
+        normals = (normals - (0, 0, 1)) * strength + (0, 0, 1)  # as Blender's Normal Map node
         if source.pictures:
             layout = self.bake.pictures[source.pictures[0]].layout
             bake = self.bake
