@@ -57,6 +57,8 @@ PARTS = 15
 """Smooth functions from which the parts are made whose sides are exchanged."""
 LEAST_PART = 0.01
 """Share of the points that such a part must have."""
+PIECES = 2
+"""Pieces that are turned over and tried at once, the largest."""
 TRIED = 4
 """Pairs of mirror maps that are tried."""
 MENDED = 2
@@ -227,7 +229,7 @@ def _mended(
         side = found.sides[1][:, 0] / SIDE_WEIGHT
         ends, others = [found, *others], []
         tries = [_refined(one, two, hints, _across(one, two, end.maps), end.sides, tick) for end in ends]
-        for part in (_turned_over(one, two, mirror, found), _torn_off(one, two, found)):
+        for part in (*_turned_over(one, two, mirror, found), _torn_off(one, two, found)):
             if part.mean() > LEAST_PART:
                 tries.append(lift(np.where(part, -side, side)))
         best = min(tries, key=FAULTS)
@@ -268,23 +270,33 @@ def _kept(domain: Shape, surface_of: Shape, to_surface: Indices) -> Floats:
     return np.asarray(total, np.float64)
 
 
-def _turned_over(one: Shape, two: Shape, mirror: Mirror, found: _Found) -> NDArray[np.bool_]:
-    """Where the map turns the target over, as a whole with its mirror twin: (Q,)."""
+def _turned_over(one: Shape, two: Shape, mirror: Mirror, found: _Found) -> list[NDArray[np.bool_]]:
+    """The largest connected pieces of what the map turns over of the target, with their mirror twins: (Q,) each."""
     rough = rough_of(two)
     functions = mirror.symmetric[:, :PARTS]
     kept = _kept(rough, rough_of(one), found.maps[0])
-    return np.asarray(functions @ fit(functions[rough.place], rough.mass, kept) < 0)
+    over = functions @ fit(functions[rough.place], rough.mass, kept) < 0
+    twins = np.stack((np.arange(len(mirror.twin)), mirror.twin), axis=1)
+    links = np.concatenate((rough.links, twins))
+    piece = _pieces(two, links[over[rough.place][links].all(axis=1)])
+    largest = np.argsort(-np.bincount(piece[over], minlength=1), kind="stable")[:PIECES]
+    return [over & (piece == number) for number in largest]
 
 
 def _torn_off(one: Shape, two: Shape, found: _Found) -> NDArray[np.bool_]:
     """What tears separate from the largest part of the target, (Q,)."""
     rough = rough_of(two)
-    whole = rough.links[~torn(rough_of(one), found.maps[0], rough.links)]
-    graph = sparse.coo_array((np.ones(len(whole)), tuple(whole.T)), shape=(len(rough.points),) * 2)
-    part = csgraph.connected_components(graph, directed=False)[1]
-    largest = np.bincount(part, weights=rough.mass).argmax()
-    there = cKDTree(rough.points).query(two.points)[1]
-    return np.asarray((part != largest)[there])
+    piece = _pieces(two, rough.links[~torn(rough_of(one), found.maps[0], rough.links)])
+    largest = np.bincount(piece, weights=two.mass).argmax()
+    return np.asarray(piece != largest)
+
+
+def _pieces(shape: Shape, links: NDArray[np.integer]) -> Indices:
+    """The number of the piece that each point lies in, (P,), links (E, 2) of the rough mesh holding pieces together."""
+    rough = rough_of(shape)
+    graph = sparse.coo_array((np.ones(len(links)), tuple(links.T)), shape=(len(rough.points),) * 2)
+    piece = csgraph.connected_components(graph, directed=False)[1]
+    return np.asarray(piece[cKDTree(rough.points).query(shape.points)[1]], np.int64)
 
 
 def _across(one: Shape, two: Shape, maps: Maps) -> Maps:
