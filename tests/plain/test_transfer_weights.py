@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import shapes
@@ -9,10 +11,11 @@ from figures import Figure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial import cKDTree
 
 from meshkin.errors import InputError
 from meshkin.surface_map import SurfaceMap
-from meshkin.transfer.biharmonic import inpaint
+from meshkin.transfer.biharmonic import inpaint, smooth
 from meshkin.transfer.trust import trusted
 from meshkin.transfer.weights import interpolate, transfer_weights
 from meshkin.transfer.worn import closest, is_worn
@@ -234,6 +237,49 @@ def test_a_bone_is_not_found_where_it_cannot_be() -> None:
     carried = transfer_weights(weights, strip, strip, found).weights
     assert carried[column < 25, 3:].max() < 0.01
     assert (carried[column >= 76].argmax(axis=1) == 7).all()
+
+
+def test_coarse_meshes_leave_bones_out() -> None:
+    """Twenty bones in a row on six squares: the next bone that is found lies three farther."""
+    points, faces = shapes.grid(200, 8)
+    strip = shapes.snapshot(np.column_stack((6 * points[:, 0], points[:, 1], np.zeros(len(points)))), faces)
+    bone = np.minimum((points[:, 0] * 20).astype(int), 19)
+    weights = smooth(np.eye(20)[bone], strip.vertices, faces, 10)
+    few, squares = shapes.grid(6, 2)
+    coarse = shapes.snapshot(np.column_stack((6 * few[:, 0], few[:, 1], np.zeros(len(few)))), squares)
+    there = cKDTree(points).query(few)[1]
+    face = np.array([np.flatnonzero((one == faces).any(axis=1))[0] for one in there], np.int32)
+    barycentric = (faces[face] == there[:, None]).astype(np.float32)
+    sure = np.full(len(few), 0.9, np.float32)
+    carried = transfer_weights(weights, strip, coarse, SurfaceMap(face, barycentric, there.astype(np.int32), sure))
+    assert not carried.inpainted.any()
+    assert (carried.weights.argmax(axis=1) == weights[there].argmax(axis=1)).all()
+
+
+def test_what_lies_on_a_limb_follows_that_limb_alone() -> None:
+    """Two legs side by side, and between them a plate of the one, nearer to the other in part, unknown."""
+    across, faces = shapes.grid(10, 60)
+    legs = [np.column_stack((side * 0.5 + 0.2 * across[:, 0], np.zeros(len(across)), across[:, 1])) for side in (0, 1)]
+    hip = np.array([[0, 0, 1.1], [0.7, 0, 1.1]])
+    body = np.vstack((*legs, hip))
+    top = [np.argsort(-leg[:, 2], kind="stable")[:11] + number * len(across) for number, leg in enumerate(legs)]
+    bridge = [[one, two, len(body) - 2 + number] for number in (0, 1) for one, two in pairwise(np.sort(top[number]))]
+    joined = [[top[0].max(), len(body) - 1, len(body) - 2], [top[1].min(), len(body) - 1, len(body) - 2]]
+    triangles = np.vstack((faces, faces + len(across), bridge, joined)).astype(np.int32)
+    source = shapes.snapshot(body, triangles)
+    side, high = body[:, 0] > 0.35, body[:, 2]
+    bone = np.where(high > 1, 0, np.where(high > 0.5, 1, 2) + 2 * side)
+    weights = smooth(np.eye(5)[bone], body, triangles, 6)
+    plate, squares = shapes.grid(10, 10)
+    place = np.column_stack((0.24 + 0.16 * plate[:, 0], np.full(len(plate), 0.02), 0.1 + 0.2 * plate[:, 1]))
+    target = shapes.snapshot(np.vstack((body, place)), np.vstack((triangles, squares + len(body))).astype(np.int32))
+    vertex = np.concatenate((np.arange(len(body)), np.zeros(len(plate), np.int64)))
+    face = np.array([np.flatnonzero((one == triangles).any(axis=1))[0] for one in vertex], np.int32)
+    sure = np.where(np.arange(len(vertex)) < len(body), 0.9, 0.0).astype(np.float32)
+    barycentric = (triangles[face] == vertex[:, None]).astype(np.float32)
+    carried = transfer_weights(weights, source, target, SurfaceMap(face, barycentric, vertex.astype(np.int32), sure))
+    assert (carried.weights[len(body) :, 2] > 0.9).all()
+    assert (carried.weights[: len(body)].argmax(axis=1) == weights.argmax(axis=1)).mean() > 0.98
 
 
 def test_what_is_worn() -> None:

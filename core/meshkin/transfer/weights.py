@@ -28,8 +28,10 @@ LOOSE = 0.5
 """Extent of a part that may be loose, in diagonals of the character's bounding box."""
 ANCHORS = 0.5
 """Least share of the vertices that one bone rules which is taken from the map, the most confident first."""
-STEPS = 3
-"""Steps from bone to bone, of those that share vertices, by which an anchor may be apart from what is known around."""
+STEPS = 2
+"""Steps from bone to bone, of those that share vertices, up to which the next bone over an edge is near."""
+LEAP = 2.0
+"""Way from bone to bone, by the middles of what they move, up to which it is near too, in lengths of the edge."""
 SHARED = 0.05
 """Weight from which a vertex counts as shared."""
 SMALL = 0.08
@@ -103,13 +105,17 @@ def transfer_weights(
     if not worn:
         # A loose part that the map is not sure of (armour, hair: the source has none) follows what it lies on.
         lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extents < LOOSE * size)
-        known |= weighted & _anchors(rows, known, to_source.confidence) & _in_place(rows, known, weights, target)
+        known |= weighted & _anchors(rows, known, to_source.confidence)
         if known[~lost[part]].any():
             known &= ~lost[part]
     if not known.any():
         known = weighted
-    rows = inpaint(rows, known, target.vertices, target.faces)
-    rows = smooth(_rigid(rows, part, extents, size), target.vertices, target.faces, smoothing)
+    filled = inpaint(rows, known, target.vertices, target.faces)
+    if not worn and (misplaced := _misplaced(filled, weights, source, target)).any():
+        alone = (np.bincount(part, known) == 0)[part]
+        known = known & ~misplaced
+        filled = inpaint(filled, known | alone & ~misplaced, target.vertices, target.faces)
+    rows = smooth(_rigid(filled, part, extents, size), target.vertices, target.faces, smoothing)
     return Carried(_finished(rows, limit), ~known)
 
 
@@ -139,35 +145,39 @@ def _anchors(
     return anchors
 
 
-def _in_place(
-    rows: NDArray[np.floating], known: NDArray[np.bool_], weights: NDArray[np.floating], target: Snapshot
+def _misplaced(
+    rows: NDArray[np.floating], weights: NDArray[np.floating], source: Snapshot, target: Snapshot
 ) -> NDArray[np.bool_]:
-    """The vertices (V,) whose ruling bone is near, on the source, to the bones of what is known around them.
+    """The vertices (V,) from which no way leads to most of their loose part along which each ruling bone is near the
+    next on the source: by few steps, or where meshes are coarse or bones short, by no longer a way than the edge here.
 
     Ears that the source has not may look like fingers to the map; but fingers are not found on heads.
     """
-    share = sparse.csr_array((normalised(weights) > SHARED).astype(np.float64))
-    apart = csgraph.shortest_path(share.T @ share, unweighted=True)
-    bone = rows.argmax(axis=1)
+    sound = normalised(weights)
+    share = sparse.csr_array((sound > SHARED).astype(np.float64))
+    beside = sparse.csr_array(share.T @ share)
+    middle = (sound.T @ source.vertices) / np.maximum(sound.sum(axis=0), 1e-30)[:, None]
+    one, two = beside.nonzero()
+    between = np.linalg.norm(middle[one] - middle[two], axis=1) + 1e-30
+    ways = sparse.csr_array((between, (one, two)), shape=beside.shape)
     first, place = weld(target.vertices)
     pairs = edges(place[target.faces])
-    sure = np.bincount(place, known, len(first)) > 0
-    ruler = bone[first]
-    inner = pairs[~sure[pairs].any(axis=1)]
-    graph = sparse.coo_array((np.ones(len(inner)), (inner[:, 0], inner[:, 1])), shape=(len(first),) * 2)
-    count, region = csgraph.connected_components(graph, directed=False)
-    border = pairs[sure[pairs].sum(axis=1) == 1]
-    inside = np.where(sure[border[:, 0]], border[:, 1], border[:, 0])
-    outside = border.sum(axis=1) - inside
-    # Each region's known neighbours, by bone: a region and a bone are one number.
-    bones = rows.shape[1]
-    found = np.unique(region[inside].astype(np.int64) * bones + ruler[outside])
-    near = sparse.csr_array((np.ones(len(found)), (found // bones, found % bones)), shape=(count, bones))
-    reached = near @ sparse.csr_array((apart <= STEPS).astype(np.float64))
-    alone = np.bincount(region[inside], minlength=count) == 0
-    own = region[place]
-    result: NDArray[np.bool_] = alone[own] | (np.asarray(reached[own, bone]).ravel() > 0)
-    return result
+    bones = tuple(rows.argmax(axis=1)[first][pairs].T)
+    points = target.vertices[first] * (extent(source.vertices) / max(extent(target.vertices), 1e-30))
+    lengths = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    steps = csgraph.shortest_path(beside, unweighted=True)[bones]
+    # Bones of rigid parts share nothing, and are found anywhere.
+    near = (steps <= STEPS) | np.isinf(steps) | (csgraph.shortest_path(ways)[bones] <= LEAP * lengths)
+
+    def pieces(links: NDArray[np.integer]) -> NDArray[np.int32]:
+        graph = sparse.coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(first),) * 2)
+        return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int32)
+
+    part, region = pieces(pairs), pieces(pairs[near])
+    size = np.bincount(region)[region]
+    most = np.zeros(part.max(initial=0) + 1, np.int64)
+    np.maximum.at(most, part, size)
+    return np.asarray((size < most[part])[place])
 
 
 def interpolate(
