@@ -2,10 +2,10 @@
 
 Features alone leave left and right open and are noisy. So the shapes are matched without regard to the side first
 (through functions that are the same on both), then each side is given the one of the other's that keeps triangles the
-right way round. Of the mirror maps that the shapes may have those are taken whose result tears the surface least,
-turns least of it over and keeps the features best. What is still turned over, or cut off by a tear, is tried
-elsewhere: on the other side, or straight across the body. Last all is refined together. Point pairs that the user
-gives take part as further features.
+right way round. Of the mirror maps that the shapes may have those are taken whose result tears the surface least. What
+is still turned over, or cut off by a tear, is tried elsewhere: on the other side, or straight across the body. Of
+results that are nearly as good the one that keeps the features better is taken. Last all is refined together. Point
+pairs that the user gives take part as further features.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ MENDED = 2
 """The best of those, which are mended."""
 ROUNDS = 3
 """Parts that are mended at most."""
-UNLIKENESS = 10
-"""Power of the features' distance among a map's faults: maps that differ in a paw differ in it by a hundredth."""
+CLOSE = 1.1
+"""By how much more faults another map may have whose features are nearer."""
 CLEAR = 0.25
 """By how much more triangles the chosen sides must keep the right way round for the choice to be clear."""
 
@@ -143,7 +143,8 @@ def align(
     for lifted, lift, both in sorted(starts, key=lambda start: start[0][0].faults)[:MENDED]:
         mended.append((_mended(one, two, lifted, lift, both[1], hints, tick), both[0]))
     if mended:
-        found, mirror = min(mended, key=lambda end: end[0].faults)
+        most = CLOSE * min(end.faults for end, _ in mended)
+        found, mirror = min((end for end in mended if end[0].faults <= most), key=lambda end: end[0].unlike)
         found = _chosen(found, _mirrored(one, two, found, mirror, hints, tick), ends, flip)
     else:
         sides = np.zeros((len(one.points), 1)), np.zeros((len(two.points), 1))
@@ -190,7 +191,7 @@ class _Found:
     @property
     def faults(self) -> float:
         """What the best of several maps has least of."""
-        return self.torn / max(self.kept, 1e-6) * self.unlike**UNLIKENESS
+        return self.torn / max(self.kept, 1e-6)
 
 
 Lift = Callable[[Floats], _Found]
