@@ -61,7 +61,7 @@ def demo(output: Path) -> int:
     """Environments, the embedded models, then the demo's four steps."""
     worker = worker_environment()
     series, python = first_python(["5.0", "5.2"])
-    blender = environment(f"bpy-{series}", python, [f"bpy=={BLENDERS[series][0]}"], check="bpy")
+    blender = blender_environment(series, python)
     say("Fetching the embedded models (once)")
     run(worker, "-m", "meshkin", "models", "get", "embedded")
     people = ROOT / "packaging" / "demo"
@@ -90,8 +90,7 @@ def test(series: Sequence[str], everything: bool) -> int:
         return check("plain Python", worker, "-m", "pytest", "tests/plain")
 
     def blender(name: str) -> str:
-        packages = [f"bpy=={BLENDERS[name][0]}", "pytest~=9.2"]
-        inside = environment(f"bpy-{name}", pythons[name], packages, check="bpy")
+        inside = blender_environment(name, pythons[name])
         choice = [] if everything or name == list(pythons)[-1] else ["-m", "not slow"]
         return check(f"Blender {name}", inside, "-m", "pytest", "tests/blender", *choice)
 
@@ -137,6 +136,11 @@ def worker_environment() -> Path:
     """The worker's environment, with what tests and the demo need beside it."""
     requirements = [*environments.worker_requirements(), *TEST_TOOLS, *PEOPLE]
     return environment("worker", Path(sys.executable), requirements, check="torch")
+
+
+def blender_environment(series: str, python: Path) -> Path:
+    """The environment with Blender as a module: the demo and the tests share it, and neither makes it anew."""
+    return environment(f"bpy-{series}", python, [f"bpy=={BLENDERS[series][0]}", "pytest~=9.2"], check="bpy")
 
 
 def environment(name: str, python: Path, requirements: Sequence[str], check: str) -> Path:
