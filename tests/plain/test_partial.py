@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import shapes
 from numpy.typing import NDArray
-from test_align import beast
+from test_align import LIMBS, beast
 
 from meshkin.features.geometric import Geometric
 from meshkin.matching import match, matcher
 from meshkin.progress import silent
 from meshkin.snapshot import Snapshot
+from meshkin.surface_map import Match
 
 Floats = NDArray[np.float64]
 
@@ -52,6 +53,40 @@ def test_a_bust_is_found_on_a_longer_one_and_on_a_body(
     assert error() > 2 * most
 
 
+def test_an_arm_alone_may_be_either_and_the_user_says_which() -> None:
+    body, there, _ = beast(96, 0.0, 0)
+    whole, places, _ = beast(80, 0.2, 0)
+    limb = np.array(LIMBS[1]) / np.linalg.norm(LIMBS[1])
+    used, faces = np.unique(whole.faces[(places @ limb > 0.75)[whole.faces].all(axis=1)], return_inverse=True)
+    arm, here = shapes.snapshot(whole.vertices[used], faces.reshape(-1, 3).astype(np.int32)), places[used]
+    rows = [Geometric().describe(end, silent) for end in (body, arm)]
+    sure = [np.ones(len(row), np.float32) for row in rows]
+    tip = int((here @ limb).argmax())
+    hand, other = (int((there @ (limb * (side, 1, 1))).argmax()) for side in (1, -1))
+
+    def found(flip: bool = False, hint: int | None = None) -> tuple[float, Match]:
+        """On which side of the body the arm is found, from -1 to 1."""
+        pairs = None if hint is None else np.array([[hint, tip]])
+        made = match(body, arm, *rows, *sure, pairs=pairs, flip=flip, intrinsic=np.ones(rows[0].shape[1], bool))
+        at = made.to_source.pull(there, body.faces)
+        assert np.abs(at @ (limb * (np.sign(at[:, :1].mean()), 1, 1))).mean() > 0.8
+        return float(np.sign(at[:, 0]).mean()), made
+
+    side, guess = found()
+    assert abs(side) > 0.95
+    assert guess.notes["ambiguous"]
+    assert any("two places" in sentence for sentence in guess.notes["sentences"])
+    flipped_side, flipped = found(flip=True)
+    assert flipped_side * side < -0.9
+    assert flipped.notes["flipped"]
+    assert flipped.to_source.confidence.mean() > 1.5 * guess.to_source.confidence.mean()
+    for hint, wanted in ((hand, 1), (other, -1)):
+        said, settled = found(hint=hint)
+        assert said * wanted > 0.95
+        assert not settled.notes["ambiguous"]
+        assert settled.to_source.vertex[tip] == hint
+
+
 def shells() -> Snapshot:
     """Three open shells beside one another."""
     one, _ = bust(32, 0.0, 0.05)
@@ -66,4 +101,4 @@ def test_what_is_not_cut_off_is_not_looked_for(other: str) -> None:
     longer = replace(ball, vertices=(ball.vertices * (1, 1, 6)).astype(np.float32))
     ends = (ball, longer if other == "a ball drawn out" else shells())
     rows = [Geometric().describe(end, silent) for end in ends]
-    assert not list(matcher.crops(ends, (rows[0], rows[1]), None, silent))
+    assert not list(matcher.crops(ends, (rows[0], rows[1]), None, np.empty((0, 2), np.int64), silent))

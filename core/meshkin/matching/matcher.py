@@ -17,11 +17,11 @@ from ..surface_map import Match, SurfaceMap
 from .align import Alignment, align
 from .geometry import surface_area, unit_rows
 from .nearest import Features, Indices, climb, nearest, precise, spread
-from .partial import Rows, crops
+from .partial import Crop, Rows, crops
 from .register import registered
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-15"
+MATCHER_VERSION = "spectral-16"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
@@ -37,7 +37,8 @@ functions tell the parts of like shapes apart better, features what is as small 
 PARTIAL = 0.6
 """Shapes that are less alike than this may be part and whole."""
 SURER = 0.5
-"""What a crop's map may leave of the doubt that the whole's has: being taken for a bent copy makes it sure."""
+"""What a map that is clearly surer than another may leave of its doubt. A crop's must be: being taken for a bent copy
+makes it sure."""
 PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
 NEIGHBOURHOOD = 0.1
@@ -99,14 +100,15 @@ def match(
     (:func:`meshkin.matching.register.registered`). Nothing grows with the product of the vertex counts. Shapes
     too small to have smooth functions are compared by their features alone. Where one shape is cut off and little like
     the other, the other is also cropped to what is like it (:func:`meshkin.matching.partial.crops`) and matched as if
-    the two were the same but for bending; where that makes a map that is clearly surer, it is taken.
+    the two were the same but for bending; where that makes a map that is clearly surer, it is taken. Where two crops
+    apart from each other are about as good (a lone arm), that is said, and ``flip`` takes the other.
 
     The confidence of a vertex is the chance that its answer lies within 5 % of the square root of the area of the true
     one, by a logistic law of two things: the quality q = sqrt(a (1 + m) / 2), of a, the cosine to the answer, or 0
     where negative, and m = (a - r) / (1 - r), the margin to the best cosine r farther than a tenth of the square root
     of the area from the answer; and the distance d, in square roots of the area, between the vertex and what the other
     direction makes of its answer. It is 0 where the features at the vertex or at its answer have none, and half where
-    left and right are a guess, or a shape has several symmetries.
+    left and right, or the place of a part, are a guess, or a shape has several symmetries.
 
     Args:
         source, target: the two shapes.
@@ -132,21 +134,40 @@ def match(
     shapes, features = (source, target), (source_features, target_features)
     confidence = source_confidence, target_confidence
     found, alike = _match(shapes, features, confidence, report, given, flip, intrinsic)
-    if alike < PARTIAL and len(given) == 0:
-        cropped = []
-        for crop in crops(shapes, features, intrinsic, report):
-            tried, _ = _match(crop.shapes, crop.features, confidence, report, given, flip, intrinsic, alike=1.0)
-            cropped.append(crop.lifted(tried, shapes[crop.number].faces))
-        surest = max(cropped, key=_sureness, default=found)
-        if 1 - _sureness(surest) < SURER * (1 - _sureness(found)):
-            return surest
-    return found
+    if alike >= PARTIAL:
+        return found
+
+    def placed(crop: Crop, flip: bool) -> Match:
+        tried, _ = _match(crop.shapes, crop.features, confidence, report, given, flip, intrinsic, alike=1.0)
+        return crop.lifted(tried, shapes[crop.number].faces)
+
+    places = [(placed(crop, False), crop) for crop in crops(shapes, features, intrinsic, given, report)]
+    places.sort(key=lambda place: _doubt(place[0]))
+    if not places or _doubt(places[0][0]) >= SURER * _doubt(found):
+        return found
+    (best, crop), *others = places
+    rival = next((other for other, elsewhere in others if crop.is_apart_from(elsewhere)), None)
+    if rival is not None and _doubt(best) > SURER * _doubt(rival) and len(given) == 0:
+        return _either(rival if flip else best, shapes[1 - crop.number].name, shapes[crop.number].name, flip)
+    return placed(crop, True) if flip else best
 
 
-def _sureness(found: Match) -> float:
-    """The mean confidence of the shape that has more of it, as if left and right were no guess."""
+def _doubt(found: Match) -> float:
+    """1 less the mean confidence of the shape that has more of it, as if left and right were no guess."""
     means = [float(one.confidence.mean()) for one in (found.to_source, found.to_target)]
-    return max(means) * (2 if found.notes.get("ambiguous") else 1)
+    return 1 - max(means) * (2 if found.notes.get("ambiguous") else 1)
+
+
+def _either(found: Match, part: str, whole: str, flip: bool) -> Match:
+    """One of two places that a part may have on the whole, with what is to be said of that."""
+    notes = dict(found.notes, ambiguous=not flip, flipped=flip)
+    if not flip:
+        if not found.notes.get("ambiguous"):
+            for surface_map in (found.to_source, found.to_target):
+                surface_map.confidence[:] /= 2
+        doubt = f"“{part}” fits two places of “{whole}”. Flip the match, or give a point pair, if it is the other."
+        notes["sentences"] = [doubt, *found.notes["sentences"]]
+    return replace(found, notes=notes)
 
 
 def _match(
@@ -167,7 +188,9 @@ def _match(
     report("Finding smooth functions", 0.5)
     two, from_two = shape(target.vertices, target.faces)
     if min(len(one.energies), len(two.energies)) < FEWEST:
-        return match_features(source, target, *rows, *confidence, report), 1.0
+        found = match_features(source, target, *rows, *confidence, report)
+        _pin(found, given)
+        return found, 1.0
     report("Comparing features", 0)
     alike = isometry((one.energies, two.energies)) if alike is None else alike
     gain = np.ones(rows[0].shape[1], np.float32)

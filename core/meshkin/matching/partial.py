@@ -51,6 +51,8 @@ TRIED = 2
 """Crops that are matched, the likeliest."""
 SAME = 0.7
 """Crops with more than this of their area in common (of that of both) are the same but for their size."""
+APART = 0.1
+"""Those with less than this of their faces in common are two places."""
 ENCLOSED = 0.1
 """What is beyond a crop but smaller than this share of it, and apart from the rest, belongs to it."""
 LEAST_POINTS = 80
@@ -85,6 +87,11 @@ class Crop:
     faces: NDArray[np.bool_]
     number: int
 
+    def is_apart_from(self, other: Crop) -> bool:
+        """Whether the other crop, of the same shape, is another place of it."""
+        common, both = self.faces & other.faces, self.faces | other.faces
+        return self.number == other.number and float(common.sum()) < APART * float(both.sum())
+
     def lifted(self, found: Match, whole: NDArray[np.int32]) -> Match:
         """A match of the crop as one of the whole, of all faces (F, 3): what was cropped away has no confidence."""
         if self.number == 1:
@@ -97,7 +104,11 @@ class Crop:
 
 
 def crops(
-    shapes: tuple[Snapshot, Snapshot], features: Rows, intrinsic: NDArray[np.bool_] | None, report: Report
+    shapes: tuple[Snapshot, Snapshot],
+    features: Rows,
+    intrinsic: NDArray[np.bool_] | None,
+    pairs: NDArray[np.integer],
+    report: Report,
 ) -> Iterator[Crop]:
     """What of one shape may be the other, if that is cut; nothing where no crop is like it.
 
@@ -105,13 +116,14 @@ def crops(
         shapes: source and target.
         features: of both, (U, C) and (V, C).
         intrinsic: (C,), which channels are those of the ``geometric`` extractor.
+        pairs: (N, 2), a source and a target vertex each, that belong together: every crop has those of its shape.
         report: told the progress; may raise Cancelled.
     """
     for number, whole in enumerate(shapes):
         part = shapes[1 - number]
         if not _is_cut(part):
             continue
-        for faces in _likely(whole, part, report):
+        for faces in _likely(whole, part, pairs[:, number], report):
             crop = _cropped(whole, faces)
             rows = np.array(features[number], np.float32)
             if intrinsic is not None and intrinsic.any():
@@ -158,9 +170,11 @@ def _loops(points: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
     return np.asarray(np.bincount(loop[ends[:, 0]], lengths))
 
 
-def _likely(whole: Snapshot, part: Snapshot, report: Report) -> list[NDArray[np.bool_]]:
-    """Which faces of the whole, (F,), may be the part: the likeliest crops that differ, none where none is like it."""
+def _likely(whole: Snapshot, part: Snapshot, vertices: NDArray[np.integer], report: Report) -> list[NDArray[np.bool_]]:
+    """Which faces of the whole, (F,), may be the part: the likeliest crops that differ and have some vertices (N,) of
+    the whole, none where none is like it."""
     mesh, wanted = _coarse(whole, WHOLE), _coarse(part, PART)
+    points = mesh.prolong[vertices].argmax(axis=1)
     spectrum = _spectrum(wanted)
     least = max(ALIKE, isometry((spectrum, _spectrum(mesh))) + BETTER)
     fields = _fields(mesh)
@@ -169,7 +183,8 @@ def _likely(whole: Snapshot, part: Snapshot, report: Report) -> list[NDArray[np.
         report("Looking for the part", number / len(fields))
         crops = (_inside(mesh, fields[number], share) for share in shares)
         return max(
-            (_likeness(mesh, inside, spectrum), number, share) for inside, share in zip(crops, shares, strict=True)
+            (_likeness(mesh, inside, spectrum) * bool(inside[points].all()), number, share)
+            for inside, share in zip(crops, shares, strict=True)
         )
 
     near = sorted((likeliest(number, SHARES) for number in range(len(fields))), reverse=True)[:REFINED]
@@ -180,7 +195,8 @@ def _likely(whole: Snapshot, part: Snapshot, report: Report) -> list[NDArray[np.
         inside = _inside(mesh, fields[number], share)
         if likeness >= least and len(found) < TRIED and all(_common(mesh, inside, other) < SAME for other in found):
             found.append(inside)
-    return [(mesh.prolong @ inside.astype(np.float64) > 0.5)[whole.faces].all(axis=1) for inside in found]
+    crops = ((mesh.prolong @ inside.astype(np.float64) > 0.5)[whole.faces].all(axis=1) for inside in found)
+    return [faces for faces in crops if np.isin(vertices, whole.faces[faces]).all()]
 
 
 def _common(mesh: _Mesh, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
