@@ -36,11 +36,12 @@ from measures import psnr
 from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.channels import Baked, Channel, Layout, Picture, Source
 from meshkin.transfer.islands import places, uv_corners
 from meshkin.transfer.pixels import quantised
 from meshkin.transfer.sampling import sample
 from meshkin.transfer.texels import dilate, texel_map
-from meshkin.transfer.texture import Baked, Channel, Layout, Picture, Source, bake
+from meshkin.transfer.texture import bake
 from meshkin.transfer.unwrap import unwrap
 
 Array = NDArray[Any]

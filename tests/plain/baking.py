@@ -10,10 +10,11 @@ from test_transfer_texture import known_map
 
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.channels import Baked, Channel, Layout, Picture
 from meshkin.transfer.islands import opposite, places, uv_corners
 from meshkin.transfer.sampling import sample
 from meshkin.transfer.seams import cuts, following, on_edges, spaced
-from meshkin.transfer.texture import Baked, Channel, Layout, Picture, bake
+from meshkin.transfer.texture import bake
 
 Array = shapes.Array
 

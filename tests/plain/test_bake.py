@@ -17,10 +17,11 @@ from meshkin.errors import InputError
 from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
+from meshkin.transfer.channels import Channel, Layout, Picture, Source
 from meshkin.transfer.pixels import quantised
 from meshkin.transfer.smoothing import smoothed
 from meshkin.transfer.texels import dilate, texel_map
-from meshkin.transfer.texture import Channel, Layout, Picture, Source, bake
+from meshkin.transfer.texture import bake
 
 Array = shapes.Array
 

@@ -13,10 +13,10 @@ from scipy.spatial import cKDTree
 from test_transfer_texture import known_map, places_of, solid, split, unfolded
 
 from meshkin.snapshot import Snapshot
+from meshkin.transfer.channels import Channel, Layout, Picture, Source
 from meshkin.transfer.pixels import quantised, real
 from meshkin.transfer.tangents import tangents
 from meshkin.transfer.texels import dilate, texel_map
-from meshkin.transfer.texture import Channel, Layout, Picture, Source
 
 Array = shapes.Array
 

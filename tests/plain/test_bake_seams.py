@@ -13,10 +13,11 @@ from test_transfer_texture import known_map, painted, places_of, psnr, solid, sp
 
 from meshkin.snapshot import Snapshot
 from meshkin.transfer.carrier import Carrier
+from meshkin.transfer.channels import Channel, Layout, Picture, Source
 from meshkin.transfer.islands import opposite
 from meshkin.transfer.pixels import quantised, real
 from meshkin.transfer.texels import dilate, texel_map
-from meshkin.transfer.texture import Channel, Layout, Picture, Source, bake
+from meshkin.transfer.texture import bake
 
 Array = shapes.Array
 

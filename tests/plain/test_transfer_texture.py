@@ -15,9 +15,10 @@ from meshkin.matching.geometry import nearest_on_triangles
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import Match, SurfaceMap
 from meshkin.transfer import texels
+from meshkin.transfer.channels import Channel, Layout, Picture, Source
 from meshkin.transfer.sampling import sample
 from meshkin.transfer.texels import TexelMap, dilate, texel_map
-from meshkin.transfer.texture import Channel, Layout, Picture, Source, bake
+from meshkin.transfer.texture import bake
 
 Array = shapes.Array
 

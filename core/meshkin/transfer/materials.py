@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from ..progress import Report
 from ..snapshot import Snapshot
 from ..surface_map import Match
+from .channels import Baked, Channel, Layout, Picture, Source
 from .files import save_picture
 from .smoothing import smoothed
 from .texels import texel_map
-from .texture import Baked, Channel, Layout, Picture, Source, bake, target_uvs
+from .texture import bake, target_uvs
 
 LOOK = 256
 """Width of the pictures in which tiles are compared."""

@@ -347,8 +347,8 @@ def pose(arguments: Arguments, report: Report) -> Result:
 def bake_materials(arguments: Arguments, report: Report) -> Result:
     """Bake channels of the source's materials into the target's UV layout, as picture files.
 
-    Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of :class:`meshkin.transfer.texture.Picture`, the
-    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.Channel` and
+    Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of :class:`meshkin.transfer.channels.Picture`, the
+    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.channels.Channel` and
     ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one"),
     ``quick`` (from shrunk images, for a preview).
     Result: ``files`` (by channel, by tile), ``alpha`` (whether the base colour's fourth channel is the alpha),

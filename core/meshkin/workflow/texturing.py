@@ -297,7 +297,7 @@ def _encoding(channel: str, wires: Mapping[int, Wire], bright: float) -> tuple[s
 def _source(
     wire: Wire, pictures: Sequence[int], space: str, width: int, channel: str, strength: float
 ) -> dict[str, Any]:
-    """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.texture.Source`)."""
+    """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.channels.Source`)."""
     encode = space == "sRGB"
     values = np.asarray(wire.offset, np.float64)[:width]
     plain = [float(value) for value in (_encoded(values) if encode else values)]
