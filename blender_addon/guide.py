@@ -191,7 +191,7 @@ class MESHKIN_OT_remove_pair(Quick):
 
 
 class MESHKIN_OT_flip(SceneJob):
-    """Take the mirrored match, for when left and right came out exchanged; pressed again it flips back"""
+    """Take the other answer: left and right exchanged, or the other place that a part fits; again to go back"""
 
     bl_idname = "meshkin.flip"
     bl_label = "Flip Match"

@@ -49,7 +49,9 @@ def guidance_arguments(parser: argparse.ArgumentParser) -> None:
         help="point pairs, as JSON or as rows: vertex numbers or coordinates, source first; default: the empties "
         "“Kin …” of .blend files",
     )
-    parser.add_argument("--flip", action="store_true", help="take the mirrored answer: left to right")
+    parser.add_argument(
+        "--flip", action="store_true", help="take the other answer: left for right, or a part's other place"
+    )
 
 
 def feature_arguments(parser: argparse.ArgumentParser) -> None:

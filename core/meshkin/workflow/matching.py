@@ -184,4 +184,4 @@ def _guidance(made: Found) -> list[str]:
     """What guided a match, a sentence each."""
     count = len(made.pairs)
     pairs = [f"{count} point pair{'s' if count > 1 else ''} guided it."] if count else []
-    return pairs + (["It is flipped: the mirrored answer was taken."] if made.flip else [])
+    return pairs + (["It is flipped: the other answer was taken."] if made.flip else [])

@@ -76,8 +76,8 @@ class Options:
         pairs: point pairs that guide the match, each a vertex number of the source's own mesh and one of the
             target's, or points in their own coordinates; None for the empties in the scene
             (:mod:`meshkin.scene.pairs`), () for none.
-        flip: whether to take the mirrored answer; None for what it was when the two were last matched, if the point
-            pairs are still the same.
+        flip: whether to take the other answer (mirrored, or the other place that a part fits); None for what it was
+            when the two were last matched, if the point pairs are still the same.
         through: an object that others are matched through, so that all of a set are consistent.
         prompt: what the object is, in words, for ``diff3f``; "" for its name.
         negative_prompt: what not to paint; "" for the profile's.
