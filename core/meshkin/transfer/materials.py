@@ -16,9 +16,10 @@ from ..snapshot import Snapshot
 from ..surface_map import Match
 from .channels import Baked, Channel, Layout, Picture, Source
 from .files import save_picture
+from .layouts import target_uvs
 from .smoothing import smoothed
 from .texels import texel_map
-from .texture import bake, target_uvs
+from .texture import bake
 
 LOOK = 256
 """Width of the pictures in which tiles are compared."""

@@ -24,9 +24,9 @@ from ..matching.mirror import find_mirrors, rough_of
 from ..photo_map import PhotoMap
 from ..progress import Report, silent
 from ..snapshot import Snapshot
+from .layouts import target_uvs
 from .sampling import sample
 from .texels import dilate, texel_map
-from .texture import target_uvs
 
 REACH = 0.015
 """Distance, in diagonals of the bounding box, at which a pixel counts 1/e for a vertex; twice as far is not seen."""

@@ -20,6 +20,7 @@ from .channels import Baked, Channel, Layout, Picture, Source
 from .inpaint import Fill, fill
 from .islands import components, opposite, places, uv_corners
 from .joining import Borders, Joiner, borders
+from .layouts import repeats, target_uvs, uv_steps
 from .pixels import DEPTHS, decoded, encoded, quantised
 from .sampling import Sampler, apply
 from .tangents import blend, frames, gradients, leaning, stretch, tangents, turned, upright
@@ -32,8 +33,6 @@ SOFT = 0.1
 """Over this much confidence above the threshold a filled texture fades into the copied one."""
 SAME = 0.06
 """Values no farther apart than this, across a seam, are one picture."""
-LAYERS = 256
-"""Times that a layout may cover the unit square; "Reset" in Blender's UV menu covers it once with each face."""
 PIECE = 6
 """A filled region is solved in pieces about this many texels long."""
 
@@ -69,8 +68,8 @@ def bake(
             texels' kin, which other channels, margins and thresholds can use again.
 
     Raises:
-        InputError: ``image-empty``, ``map-other-mesh`` (the map is not of these two), and as :func:`target_uvs` and
-            :func:`meshkin.transfer.texels.texel_map`.
+        InputError: ``image-empty``, ``map-other-mesh`` (the map is not of these two), and as
+            :func:`meshkin.transfer.layouts.target_uvs` and :func:`meshkin.transfer.texels.texel_map`.
     """
     uvs = target_uvs(target)
     for picture in pictures:
@@ -94,37 +93,6 @@ def bake(
                 waiting.clear()
 
 
-def target_uvs(target: Snapshot) -> Singles:
-    """The target's UVs, if a texture can be laid out in them.
-
-    Raises InputError ``no-uvs``, ``uvs-no-area`` (no triangle has an area in the layout), ``uvs-overlap`` (it lies over
-    itself so often that no texel could belong to anything).
-    """
-    if target.uvs is None:
-        raise _no_uvs(target)
-    uvs = np.nan_to_num(target.uvs, nan=0, posinf=0, neginf=0)
-    edges = uvs[:, 1:].astype(np.float64) - uvs[:, :1]
-    areas = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
-    if not (areas > 1e-12).any():
-        raise InputError(
-            "uvs-no-area",
-            f"The UV map of “{target.name}” has no area: all its faces lie on a point or a line.",
-            "Unwrap it (UV > Smart UV Project), or remove that UV map: MeshKin then makes one.",
-        )
-    if areas.sum() / 2 > LAYERS:
-        raise InputError(
-            "uvs-overlap",
-            f"The faces of “{target.name}” cover its UV map {areas.sum() / 2:,.0f} times over.",
-            "Unwrap it (UV > Smart UV Project), or remove that UV map: MeshKin then makes one.",
-        )
-    return uvs
-
-
-def repeats(uvs: NDArray[np.floating]) -> bool:
-    """Whether a layout goes beyond the unit square, so that a picture of it has to be repeated."""
-    return bool(uvs.min(initial=0) < 0 or uvs.max(initial=0) > 1)
-
-
 class _Bake:
     """What all tiles share."""
 
@@ -146,7 +114,7 @@ class _Bake:
         self.carried = stretch(target.vertices, target.faces, carrier.points)
         self.carried[carrier.torn] = 0
         # On the target, from texel to texel; on the source, from place to UV.
-        self.from_texels = self.carried @ _uv_steps(target, uvs, layout.size)
+        self.from_texels = self.carried @ uv_steps(target, uvs, layout.size)
         corners = source.vertices.astype(np.float64)[source.faces]
         rises = np.stack(gradients(corners), axis=1)
         self.to_uvs = [
@@ -517,21 +485,3 @@ def _unit(values: Singles) -> Singles:
 def _key(picture: Picture) -> tuple[Any, ...]:
     address = "extend" if picture.tile is not None else picture.address
     return (picture.layout, picture.pixels.shape[:2], address, picture.closest, picture.tile)
-
-
-def _uv_steps(shape: Snapshot, uvs: Singles, size: int) -> Singles:
-    """How places change from texel to texel of a layout, float32 (G, 3, 2); 0 for triangles without an area in it."""
-    places_of = shape.vertices.astype(np.float64)[shape.faces]
-    edges = places_of[:, 1:] - places_of[:, :1]
-    steps = (uvs[:, 1:] - uvs[:, :1]).astype(np.float64) * size
-    turn = steps[:, 0, 0] * steps[:, 1, 1] - steps[:, 0, 1] * steps[:, 1, 0]
-    scale = np.divide(1.0, turn, out=np.zeros_like(turn), where=np.abs(turn) > 1e-9)
-    inverse = np.stack(
-        [np.stack([steps[:, 1, 1], -steps[:, 0, 1]], 1), np.stack([-steps[:, 1, 0], steps[:, 0, 0]], 1)], 1
-    )
-    # Steps' rows are edges, columns u and v: edges^T = A steps^T, so A = edges^T steps^-T.
-    return np.asarray(np.einsum("fkd,fuk->fdu", edges, inverse) * scale[:, None, None], np.float32)
-
-
-def _no_uvs(shape: Snapshot) -> InputError:
-    return InputError("no-uvs", f"“{shape.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
