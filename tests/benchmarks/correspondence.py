@@ -8,9 +8,9 @@ that a run that is broken off goes on where it was. Prints a table for each set,
 
 Measured are (see ``measures.py``): err, mean geodesic error x100 / sqrt(area), over all vertices (over 2,000 drawn
 ones of larger meshes); within 5; the share on the wrong side; triangles that keep their orientation; Dirichlet energy
-over the true map's; the confidence's calibration error; for the quadrupeds the share of vertices on the right bone or
-one that touches it, those without weights left out. Seconds are for the match with features in hand; peak memory is
-the process's so far.
+over the true map's (over triangles whose corners' truth is known); the confidence's calibration error; for the
+quadrupeds the share of vertices on the right bone or one that touches it, those without weights left out. Seconds are
+for the match with features in hand; peak memory is the process's so far.
 """
 
 from __future__ import annotations
@@ -133,13 +133,12 @@ def measured(pair: Pair, source: Snapshot, target: Snapshot, found: SurfaceMap, 
         result["wrong side"] = measures.share_on_wrong_side(errors, mirrored, apart)
         result["err either side"] = float(np.minimum(errors, mirrored).mean())
     result["calibration"] = calibration_error(found.confidence[rows], errors <= 5)
-    if (pair.truth >= 0).all():
-        true = _vertex_map(pair.truth, source, target)
-        energies = [
-            measures.dirichlet_energy(one, target.vertices, target.faces, source.vertices, source.faces)
-            for one in (found, true)
-        ]
-        result["energy"] = energies[0] / max(energies[1], 1e-9)
+    true = _vertex_map(np.maximum(pair.truth, 0), source, target)
+    known = target.faces[(pair.truth >= 0)[target.faces].all(axis=1)]
+    energies = [
+        measures.dirichlet_energy(one, target.vertices, known, source.vertices, source.faces) for one in (found, true)
+    ]
+    result["energy"] = energies[0] / max(energies[1], 1e-9)
     return result
 
 
