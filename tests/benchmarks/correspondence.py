@@ -226,17 +226,21 @@ def run(name: str, wanted: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-COLUMNS = ("err", "within5", "wrong side", "err either side", "bone", "oriented", "energy", "calibration", "seconds")
+COLUMNS = (
+    *("err", "within5", "wrong side", "err either side", "bone"),
+    *("oriented", "energy", "calibration", "seconds", "peak GB"),
+)
 
 
 def table(name: str, rows: list[dict[str, Any]]) -> str:
-    """Means for each method and group, then every pair of ours, worst first."""
+    """Means for each method and group (of memory the most), then every pair of ours, worst first."""
     columns = [one for one in COLUMNS if any(one in row for row in rows)]
     head = f"{'':36}{'pairs':>6}" + "".join(f"{one:>17}" for one in columns)
     lines = [f"## {name}", head]
 
     def line(label: str, some: list[dict[str, Any]]) -> str:
-        means = [np.mean([row[one] for row in some if one in row] or [np.nan]) for one in columns]
+        values = [[row[one] for row in some if one in row] or [np.nan] for one in columns]
+        means = [np.max(some) if one == "peak GB" else np.mean(some) for one, some in zip(columns, values, strict=True)]
         return f"{label:36}{len(some):6}" + "".join(f"{mean:17.3f}" for mean in means)
 
     for method in METHODS:
