@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import tempfile
 from pathlib import Path
@@ -11,15 +12,73 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import StorageError
+from ..errors import InputError, StorageError
 from ..storage import readable_failure
-from .shading import check_image
+
+LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
+"""Colour spaces (or beginnings of their names) whose values are light or data, not display values."""
+
+MOVING = ("MOVIE", "SEQUENCE")
+"""Kinds of images that have frames: the current one counts."""
 
 HALF_WAY = ("PNG", "JPEG2000", "DPX", "CINEON")
 """File formats that hold 16 bits where Blender holds floating-point numbers."""
 
 ASSOCIATED = ("STRAIGHT", "PREMUL")
 """Alpha modes of images whose colours Blender multiplies by alpha, where that is not used by itself."""
+
+
+def check_image(image: bpy.types.Image | None, user: bpy.types.ImageUser | None = None) -> None:
+    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded, ``image-viewer`` for what a
+    render or the compositor shows, or ``image-unsaved`` for tiles that are not as they are on the disk.
+
+    Args:
+        image: None is missing.
+        user: which frame of a movie or a sequence is shown.
+    """
+    if image is None:
+        raise InputError(
+            "image-missing", "An Image Texture node of the source has no image.", "Choose one, or remove the node."
+        )
+    if image.source == "VIEWER":
+        raise InputError(
+            "image-viewer",
+            f"“{image.name}” cannot be used as a texture.",
+            "Save it (Image > Save As) and use the file.",
+        )
+    if image.source == "TILED" and image.is_dirty:
+        raise InputError(
+            "image-unsaved",
+            f"The tiles of “{image.name}” have changes that are not saved.",
+            "Save or pack the image first (Image > Save, or Pack): tiles cannot be read otherwise.",
+        )
+    if image.source in MOVING:
+        missing = not image.packed_file and not Path(_frame_path(image, user)).is_file()
+    else:
+        missing = not image.size[0] * image.size[1] or (image.source != "TILED" and not len(image.pixels))
+    if missing:
+        where = f" ({image.filepath})" if image.filepath else ""
+        raise InputError(
+            "image-missing",
+            f"The image “{image.name}”{where} cannot be loaded.",
+            "Use File > External Data > Find Missing Files.",
+        )
+
+
+def _frame_path(image: bpy.types.Image, user: bpy.types.ImageUser | None) -> str:
+    """The file of a movie, or that of a sequence's frame that is shown now."""
+    path = str(bpy.path.abspath(image.filepath, library=image.library))
+    if image.source == "MOVIE" or user is None:
+        return path
+    frame = bpy.context.scene.frame_current - user.frame_start
+    last = max(user.frame_duration - 1, 0)
+    frame = (frame % (last + 1) if user.use_cyclic else min(max(frame, 0), last)) + 1 + user.frame_offset
+    return re.sub(r"\d+(?=\D*$)", lambda digits: str(frame).zfill(len(digits[0])), path)
+
+
+def is_linear(image: bpy.types.Image) -> bool:
+    """Whether the pixels that Blender gives out are linear: those of float images always are."""
+    return bool(image.is_float or image.colorspace_settings.name.startswith(LINEAR))
 
 
 def depth(image: bpy.types.Image) -> int:

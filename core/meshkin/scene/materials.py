@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from . import compat
+from .images import is_linear
 from .snapshot import check_writable
 
 SRGB = "sRGB"
-_LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
-"""Colour spaces (or beginnings of their names) whose values are light, not display values."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +167,9 @@ def _pixels(image: bpy.types.Image) -> tuple[NDArray[np.float32], str]:
         pixels[..., :3] = stored[..., :1]
     else:
         pixels[..., :channels] = stored
-    space = image.colorspace_settings.name
-    if image.is_float or space.startswith(_LINEAR):
+    if is_linear(image):
         return encoded(pixels), SRGB
-    return pixels, space
+    return pixels, image.colorspace_settings.name
 
 
 def encoded(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

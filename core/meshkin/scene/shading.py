@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -13,17 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .images import MOVING, check_image, is_linear
 from .shaders import Groups, Shader, image_nodes, of_material, origin, seen, shaders
 from .snapshot import evaluated, materials_of
 
 Matrix = NDArray[np.float64]
 
-LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
-"""Colour spaces (or beginnings of their names) whose values are light or data, not display values."""
 LUMA = np.array([[0.2126], [0.7152], [0.0722]])
 """How Blender makes a value of a colour."""
-MOVING = ("MOVIE", "SEQUENCE")
-"""Kinds of images that have frames: the current one is baked."""
 ADDRESSES = {"REPEAT": "repeat", "EXTEND": "extend", "CLIP": "clip", "MIRROR": "mirror"}
 
 
@@ -207,54 +202,6 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
     return Shading(materials, wires, int(faces.argmax()), told)
 
 
-def check_image(image: bpy.types.Image | None, user: bpy.types.ImageUser | None = None) -> None:
-    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded, ``image-viewer`` for what a
-    render or the compositor shows, or ``image-unsaved`` for tiles that are not as they are on the disk.
-
-    Args:
-        image: None is missing.
-        user: which frame of a movie or a sequence is shown.
-    """
-    if image is None:
-        raise InputError(
-            "image-missing", "An Image Texture node of the source has no image.", "Choose one, or remove the node."
-        )
-    if image.source == "VIEWER":
-        raise InputError(
-            "image-viewer",
-            f"“{image.name}” cannot be used as a texture.",
-            "Save it (Image > Save As) and use the file.",
-        )
-    if image.source == "TILED" and image.is_dirty:
-        raise InputError(
-            "image-unsaved",
-            f"The tiles of “{image.name}” have changes that are not saved.",
-            "Save or pack the image first (Image > Save, or Pack): tiles cannot be read otherwise.",
-        )
-    if image.source in MOVING:
-        missing = not image.packed_file and not Path(_frame_path(image, user)).is_file()
-    else:
-        missing = not image.size[0] * image.size[1] or (image.source != "TILED" and not len(image.pixels))
-    if missing:
-        where = f" ({image.filepath})" if image.filepath else ""
-        raise InputError(
-            "image-missing",
-            f"The image “{image.name}”{where} cannot be loaded.",
-            "Use File > External Data > Find Missing Files.",
-        )
-
-
-def _frame_path(image: bpy.types.Image, user: bpy.types.ImageUser | None) -> str:
-    """The file of a movie, or that of a sequence's frame that is shown now."""
-    path = str(bpy.path.abspath(image.filepath, library=image.library))
-    if image.source == "MOVIE" or user is None:
-        return path
-    frame = bpy.context.scene.frame_current - user.frame_start
-    last = max(user.frame_duration - 1, 0)
-    frame = (frame % (last + 1) if user.use_cyclic else min(max(frame, 0), last)) + 1 + user.frame_offset
-    return re.sub(r"\d+(?=\D*$)", lambda digits: str(frame).zfill(len(digits[0])), path)
-
-
 def _lost(node: bpy.types.Node) -> bool:
     """Whether the image of a node cannot be shown."""
     try:
@@ -266,11 +213,6 @@ def _lost(node: bpy.types.Node) -> bool:
 
 def _called(image: bpy.types.Image | None) -> str:
     return f"“{image.name}”" if image else "one that is not chosen"
-
-
-def is_linear(image: bpy.types.Image) -> bool:
-    """Whether the pixels that Blender gives out are linear: those of float images always are."""
-    return bool(image.is_float or image.colorspace_settings.name.startswith(LINEAR))
 
 
 def _wires(

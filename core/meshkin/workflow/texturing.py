@@ -303,7 +303,7 @@ def _source(
     plain = [float(value) for value in (_encoded(values) if encode else values)]
     if wire.constant or not pictures:
         return {"pictures": [], "value": plain}
-    linear = wire.baked or (wire.image is not None and shading.is_linear(wire.image))
+    linear = wire.baked or (wire.image is not None and images.is_linear(wire.image))
     if wire.plain and not wire.baked and linear != encode:
         decode = encode = False  # as it is
     else:
