@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import meshkin
-from meshkin.errors import Cancelled, InputError, MeshKinError, StorageError, WorkerError
+from meshkin.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.progress import Progress, finish
 from meshkin.worker import client
 from meshkin.worker.client import Worker
@@ -465,45 +465,3 @@ def test_old_logs_go(start: Start) -> None:
     assert len(logs) == 10
     assert worker.log in set(worker.log.parent.iterdir())
     assert len(list(worker.log.parent.iterdir())) <= 8
-
-
-# finish
-
-
-def test_finish_closes_the_job_when_the_listener_fails() -> None:
-    closed = []
-
-    def job() -> Generator[Progress, None, int]:
-        try:
-            yield Progress("One", 0.0)
-            yield Progress("Two", 0.5)
-        finally:
-            closed.append(True)
-        return 7
-
-    def listener(progress: Progress) -> None:
-        raise RuntimeError("the terminal is gone")
-
-    with pytest.raises(RuntimeError):
-        finish(job(), listener)
-    assert closed == [True]
-    assert finish(job()) == 7
-
-
-def test_finish_tells_each_progress_once() -> None:
-    def job() -> Generator[Progress, None, None]:
-        for stage in "aaabba":
-            yield Progress(stage, 0.0)
-
-    told: list[str] = []
-    finish(job(), lambda progress: told.append(progress.stage))
-    assert told == ["a", "b", "a"]
-
-
-def test_finish_turns_an_interrupt_into_a_cancel() -> None:
-    def job() -> Generator[Progress, None, None]:
-        yield Progress("One", 0.0)
-        raise KeyboardInterrupt
-
-    with pytest.raises(Cancelled):
-        finish(job())
