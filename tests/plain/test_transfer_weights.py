@@ -219,6 +219,23 @@ def test_small_parts_follow_one_bone_and_lost_ones_their_neighbours() -> None:
     assert figure.names[parts[2].sum(axis=0).argmax()].endswith(("head", ".L"))
 
 
+def test_a_small_bone_does_not_take_all_that_is_unknown_around_it() -> None:
+    """An eye deep in its socket: all of the socket is doubtful, and the map knows the eye's place best."""
+    head = shapes.sphere(60, 40)
+    height = head.vertices[:, 2].astype(float)
+    eye, socket = height > 0.98, height > 0.6
+    weights = np.column_stack((eye, ~eye)).astype(float)
+    vertex = np.arange(len(height), dtype=np.int32)
+    face = np.array([np.flatnonzero((head.faces == one).any(axis=1))[0] for one in vertex], np.int32)
+    barycentric = (head.faces[face] == vertex[:, None]).astype(np.float32)
+    sure = np.where(socket, 0.1 + 0.1 * eye, 0.9).astype(np.float32)
+    carried = transfer_weights(weights, head, head, SurfaceMap(face, barycentric, vertex, sure))
+    assert carried.inpainted.any()
+    ruled = carried.weights[:, 0] > 0.5
+    assert eye[ruled].all()
+    assert ruled.sum() > eye.sum() / 3
+
+
 def test_a_bone_is_not_found_where_it_cannot_be() -> None:
     """Eight bones in a row: a doubtful place next to the first that looks like the last is none of its own."""
     points, faces = shapes.grid(80, 4)

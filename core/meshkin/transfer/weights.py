@@ -28,6 +28,8 @@ LOOSE = 0.5
 """Extent of a part that may be loose, in diagonals of the character's bounding box."""
 ANCHORS = 0.5
 """Least share of the vertices that one bone rules which is taken from the map, the most confident first."""
+GROWTH = 2.0
+"""How often the vertices that the map gives to a bone it may rule after inpainting."""
 STEPS = 2
 """Steps from bone to bone, of those that share vertices, up to which the next bone over an edge is near."""
 LEAP = 2.0
@@ -72,7 +74,7 @@ def transfer_weights(
     over the rest they are continued (:func:`meshkin.transfer.biharmonic.inpaint`). A small loose part (an eye, a tooth,
     a button) follows one bone, if one rules it. Then smoothing, the limit, and normalising. Where nothing can be
     relied on, the map is followed as it is; and so it is, between bodies, at the more confident half of each bone's
-    own vertices.
+    own vertices, from which nothing is continued if they would make the bone far larger.
 
     Args:
         weights: (U, B), one row for each source vertex, one column for each bone or group.
@@ -105,12 +107,17 @@ def transfer_weights(
     if not worn:
         # A loose part that the map is not sure of (armour, hair: the source has none) follows what it lies on.
         lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extents < LOOSE * size)
-        known |= weighted & _anchors(rows, known, to_source.confidence)
+        anchors = weighted & ~known & _anchors(rows, known, to_source.confidence)
+        known |= anchors
         if known[~lost[part]].any():
             known &= ~lost[part]
     if not known.any():
         known = weighted
     filled = inpaint(rows, known, target.vertices, target.faces)
+    if not worn and (grown := _grown(filled, rows) & ~known).any():
+        bones = np.unique(filled[grown].argmax(axis=1))
+        fewer = known & ~(anchors & np.isin(rows.argmax(axis=1), bones))
+        filled[grown] = inpaint(rows, fewer, target.vertices, target.faces)[grown]
     if not worn and (misplaced := _misplaced(filled, weights, source, target)).any():
         alone = (np.bincount(part, known) == 0)[part]
         known = known & ~misplaced
@@ -143,6 +150,17 @@ def _anchors(
     share = np.bincount(bone, known, rows.shape[1]) / np.maximum(count, 1)
     anchors: NDArray[np.bool_] = (share[bone] < ANCHORS) & (rank < np.ceil(ANCHORS * count[bone]))
     return anchors
+
+
+def _grown(filled: NDArray[np.floating], rows: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """What inpainting, but not the map, gives to bones that have become far larger by it, (V,).
+
+    Few anchors of a small bone may be all that is known in a hollow: an eye would rule its whole socket.
+    """
+    bone, own = filled.argmax(axis=1), rows.argmax(axis=1)
+    after, before = (np.bincount(ruling, minlength=rows.shape[1]) for ruling in (bone, own))
+    grown: NDArray[np.bool_] = (after > GROWTH * before)[bone] & (bone != own)
+    return grown
 
 
 def _misplaced(
