@@ -117,7 +117,8 @@ def transfer_weights(
     if not worn and (grown := _grown(filled, rows) & ~known).any():
         bones = np.unique(filled[grown].argmax(axis=1))
         fewer = known & ~(anchors & np.isin(rows.argmax(axis=1), bones))
-        filled[grown] = inpaint(rows, fewer, target.vertices, target.faces)[grown]
+        if fewer.any():
+            filled[grown] = inpaint(rows, fewer, target.vertices, target.faces)[grown]
     if not worn and (misplaced := _misplaced(filled, weights, source, target)).any():
         alone = (np.bincount(part, known) == 0)[part]
         known = known & ~misplaced
