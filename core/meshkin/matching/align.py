@@ -4,7 +4,7 @@ Features alone leave left and right open and are noisy. So the shapes are matche
 (through functions that are the same on both), then each side is given the one of the other's that keeps triangles the
 right way round. Of the mirror maps that the shapes may have those are taken whose result tears the surface least. What
 is still turned over, or cut off by a tear, is tried elsewhere: on the other side, or straight across the body. Of
-results that are nearly as good the one that keeps the features better is taken. Last all is refined together. Point
+results that are as good the one that keeps the features better is taken. Last all is refined together. Point
 pairs that the user gives take part as further features.
 """
 
@@ -66,8 +66,8 @@ MENDED = 2
 """The best of those, which are mended."""
 ROUNDS = 3
 """Parts that are mended at most."""
-CLOSE = 1.1
-"""By how much more faults another map may have whose features are nearer."""
+CLOSE = 1.02
+"""By how much more faults another map may have whose features are nearer; 1.1 took exchanged legs."""
 CLEAR = 0.25
 """By how much more triangles the chosen sides must keep the right way round for the choice to be clear."""
 

@@ -21,7 +21,7 @@ from .partial import Crop, Rows, crops
 from .register import registered
 from .spectral import described, isometry, shape
 
-MATCHER_VERSION = "spectral-16"
+MATCHER_VERSION = "spectral-17"
 """Changes whenever :func:`match` would give another map."""
 COMPONENTS = 32
 """Principal components of the features that are compared."""
