@@ -165,7 +165,7 @@ def _either(found: Match, part: str, whole: str, flip: bool) -> Match:
         if not found.notes.get("ambiguous"):
             for surface_map in (found.to_source, found.to_target):
                 surface_map.confidence[:] /= 2
-        doubt = f"“{part}” fits two places of “{whole}”. Flip the match, or give a point pair, if it is the other."
+        doubt = f"“{part}” fits two places of “{whole}”: flip the match, or give a point pair, if the other is meant."
         notes["sentences"] = [doubt, *found.notes["sentences"]]
     return replace(found, notes=notes)
 
