@@ -34,6 +34,7 @@ from scipy.spatial import cKDTree
 
 from meshkin.features import cache, joint
 from meshkin.features.cache import Features
+from meshkin.features.surface import clean_faces, weld
 from meshkin.matching import match, match_features
 from meshkin.snapshot import Snapshot
 from meshkin.surface_map import SurfaceMap
@@ -59,23 +60,23 @@ def nearest(source: Snapshot, target: Snapshot, one: Features, two: Features) ->
 
 def functional_map(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
     """A functional map from wave-kernel descriptors (Ovsjanikov et al. 2012), as pyFM computes it."""
-    return _vertex_map(_fitted(source, target).get_p2p(), source, target)
+    return _welded_map(_fitted(source, target).get_p2p(), source, target)
 
 
 def wks_zoomout(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
     """The same refined by ZoomOut (Melzi et al. 2019) from 35 to 100 functions."""
     model = _fitted(source, target)
-    return _vertex_map(model.get_p2p(model.zoomout_refine(nit=13, step=5)), source, target)
+    return _welded_map(model.get_p2p(model.zoomout_refine(nit=13, step=5)), source, target)
 
 
 def nearest_zoomout(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
     """ZoomOut (from 20 to 100 functions) started from the nearest neighbour in MeshKin's features."""
     from pyFM.refine.zoomout import mesh_zoomout_refine_p2p
 
-    start = nearest(source, target, one, two).vertex
+    start = weld(source.vertices)[1][nearest(source, target, one, two).vertex[weld(target.vertices)[0]]]
     meshes = _mesh(source), _mesh(target)
     _, vertex = mesh_zoomout_refine_p2p(start, *meshes, k_init=20, nit=16, step=5, return_p2p=True)
-    return _vertex_map(vertex, source, target)
+    return _welded_map(vertex, source, target)
 
 
 METHODS: dict[str, Callable[[Snapshot, Snapshot, Features, Features], SurfaceMap]] = {
@@ -88,11 +89,12 @@ METHODS: dict[str, Callable[[Snapshot, Snapshot, Features, Features], SurfaceMap
 
 
 def _mesh(shape: Snapshot) -> Any:
+    """A mesh for pyFM, with vertices at one place joined: those of flat shaded meshes would be parts to it."""
     from pyFM.mesh import TriMesh
 
-    return TriMesh(shape.vertices.astype(float), shape.faces.astype(int), area_normalize=True, center=True).process(
-        k=128, robust=True
-    )
+    first, place = weld(shape.vertices)
+    vertices, faces = shape.vertices[first].astype(float), clean_faces(place[shape.faces])
+    return TriMesh(vertices, faces, area_normalize=True, center=True).process(k=128, robust=True)
 
 
 def _fitted(source: Snapshot, target: Snapshot) -> Any:
@@ -102,6 +104,11 @@ def _fitted(source: Snapshot, target: Snapshot) -> Any:
     model.preprocess(n_descr=100, descr_type="WKS", subsample_step=5, k_process=128)
     model.fit(K=(35, 35))
     return model
+
+
+def _welded_map(vertex: Array, source: Snapshot, target: Snapshot) -> SurfaceMap:
+    """A map of the joined vertices as one of all."""
+    return _vertex_map(weld(source.vertices)[0][vertex[weld(target.vertices)[1]]], source, target)
 
 
 def _vertex_map(vertex: Array, source: Snapshot, target: Snapshot) -> SurfaceMap:
