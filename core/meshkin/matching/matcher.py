@@ -119,7 +119,7 @@ def match(
         report: told what is being done; may raise Cancelled.
         pairs: int (N, 2), a source and a target vertex each, which are to be matched: exactly, and as hints for what
             lies around them and for left and right.
-        flip: mirror the answer: take left for right.
+        flip: take the other answer: left for right, or the other place where a part fits two.
         intrinsic: (C,), which channels only tell the surface's intrinsic geometry; they count as far as the shapes
             are the same but for bending (:func:`meshkin.matching.spectral.isometry`).
 

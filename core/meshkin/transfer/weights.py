@@ -29,7 +29,7 @@ LOOSE = 0.5
 ANCHORS = 0.5
 """Least share of the vertices that one bone rules which is taken from the map, the most confident first."""
 GROWTH = 2.0
-"""How often the vertices that the map gives to a bone it may rule after inpainting."""
+"""A bone may rule up to this many times the vertices that the map gives it, once the rest is inpainted."""
 STEPS = 2
 """Steps from bone to bone, of those that share vertices, up to which the next bone over an edge is near."""
 LEAP = 2.0
@@ -102,6 +102,7 @@ def transfer_weights(
     shapes = (source.vertices, source.faces), (target.vertices, target.faces)
     least = min(threshold, float(np.median(to_source.confidence)))
     known = trusted(to_source, *shapes, least, None if worn else TURNED, not worn) & weighted
+    anchors = np.zeros_like(known)
     size = extent(source.vertices if worn else target.vertices)
     part, extents = loose_parts(target.vertices, target.faces)
     if not worn:
@@ -113,12 +114,7 @@ def transfer_weights(
             known &= ~lost[part]
     if not known.any():
         known = weighted
-    filled = inpaint(rows, known, target.vertices, target.faces)
-    if not worn and (grown := _grown(filled, rows) & ~known).any():
-        bones = np.unique(filled[grown].argmax(axis=1))
-        fewer = known & ~(anchors & np.isin(rows.argmax(axis=1), bones))
-        if fewer.any():
-            filled[grown] = inpaint(rows, fewer, target.vertices, target.faces)[grown]
+    filled = _continued(rows, known, anchors, target)
     if not worn and (misplaced := _misplaced(filled, weights, source, target)).any():
         alone = (np.bincount(part, known) == 0)[part]
         known = known & ~misplaced
@@ -153,15 +149,23 @@ def _anchors(
     return anchors
 
 
-def _grown(filled: NDArray[np.floating], rows: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """What inpainting, but not the map, gives to bones that have become far larger by it, (V,).
+def _continued(
+    rows: NDArray[np.floating], known: NDArray[np.bool_], anchors: NDArray[np.bool_], target: Snapshot
+) -> NDArray[np.floating]:
+    """Weights (V, B) inpainted from the known rows, but not from the anchors among them (V,) of bones that would
+    become far larger than in the map by it.
 
     Few anchors of a small bone may be all that is known in a hollow: an eye would rule its whole socket.
     """
+    filled = inpaint(rows, known, target.vertices, target.faces)
     bone, own = filled.argmax(axis=1), rows.argmax(axis=1)
     after, before = (np.bincount(ruling, minlength=rows.shape[1]) for ruling in (bone, own))
-    grown: NDArray[np.bool_] = (after > GROWTH * before)[bone] & (bone != own)
-    return grown
+    larger = after > GROWTH * before
+    fewer = known & ~(anchors & larger[own])
+    if fewer.any() and (fewer != known).any():
+        grown = larger[bone] & (bone != own) & ~known
+        filled[grown] = inpaint(rows, fewer, target.vertices, target.faces)[grown]
+    return filled
 
 
 def _misplaced(
