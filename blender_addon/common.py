@@ -13,7 +13,7 @@ import bpy
 from . import driver, preferences, properties, status
 
 if TYPE_CHECKING:
-    from meshkin.progress import Progress
+    from meshkin.base.progress import Progress
     from meshkin.workflow import Options, Report
 
     Steps = Generator[Progress, None, Report]
@@ -44,7 +44,7 @@ def options(context: bpy.types.Context, **more: Any) -> Options:
 
 def _numbers(text: str) -> tuple[int, ...]:
     """The whole numbers in a text such as “3, 7”."""
-    from meshkin.errors import InputError
+    from meshkin.base.errors import InputError
 
     try:
         return tuple(int(word) for word in text.replace(",", " ").split())
@@ -54,8 +54,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def weight_options(chosen: Any) -> dict[str, Any]:
     """The settings of a transfer of weights, of the panel or of an operator, as the library takes them."""
-    from meshkin.errors import InputError
-    from meshkin.sides import parse_table
+    from meshkin.base.errors import InputError
+    from meshkin.base.sides import parse_table
 
     values = {name: getattr(chosen, name) for name in properties.WEIGHTS}
     try:
@@ -101,7 +101,7 @@ def locked(*objects: bpy.types.Object) -> str:
 def unmatched(context: bpy.types.Context) -> str:
     """Why there is no match to look at, or ""."""
     reason = busy() or missing(context, "source", "target")
-    known = status.scene_module("matches")
+    known = status.scene_module("mesh.matches")
     if not reason and known and not known.is_matched(context.scene.meshkin.source, context.scene.meshkin.target):
         return "Match source and target first"
     return reason
@@ -148,7 +148,7 @@ class Quick(Explained, bpy.types.Operator):
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from meshkin.errors import MeshKinError
+        from meshkin.base.errors import MeshKinError
 
         preferences.apply(context)
         try:

@@ -1,4 +1,4 @@
-"""Runs one job at a time: a generator that yields ``meshkin.progress.Progress`` and returns a ``Report``.
+"""Runs one job at a time: a generator that yields ``meshkin.base.progress.Progress`` and returns a ``Report``.
 
 With a window, a modal operator advances it a little at every tick of a timer, so that Blender stays usable. Without
 one, or from a script, the same generator is run to its end.
@@ -19,7 +19,7 @@ import bpy
 from . import status
 
 if TYPE_CHECKING:
-    from meshkin.progress import Progress
+    from meshkin.base.progress import Progress
     from meshkin.workflow import Report
 
 TICK = 0.1
@@ -86,7 +86,7 @@ def _close() -> None:
 
 def _failure(title: str, error: Exception) -> str:
     """Remember a failed job for the panel; the sentence to report. Details of a surprise go to the console."""
-    from meshkin.errors import Cancelled, MeshKinError
+    from meshkin.base.errors import Cancelled, MeshKinError
 
     global outcome
     if isinstance(error, Cancelled):
@@ -121,7 +121,7 @@ class JobOperator:
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run the job to its end."""
-        from meshkin.progress import finish
+        from meshkin.base.progress import finish
 
         try:
             report = finish(self.steps(context))
@@ -201,7 +201,7 @@ class JobOperator:
         return {"FINISHED"}
 
     def _failed(self, error: Exception) -> set[str]:
-        from meshkin.errors import Cancelled
+        from meshkin.base.errors import Cancelled
 
         self.report({"WARNING"} if isinstance(error, Cancelled) else {"ERROR"}, _failure(self.bl_label, error))
         status.redraw()

@@ -39,7 +39,7 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         return ""
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        from meshkin.scene import lines
+        from meshkin.scene.display import lines
         from meshkin.scene.objects import Handle
 
         settings = context.scene.meshkin
@@ -55,11 +55,11 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self.report({"ERROR"}, "Points are picked in a window; scripts use meshkin.scene.pairs.add")
+        self.report({"ERROR"}, "Points are picked in a window; scripts use meshkin.scene.mesh.pairs.add")
         return {"CANCELLED"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        from meshkin.errors import MeshKinError
+        from meshkin.base.errors import MeshKinError
 
         if event.type in {"ESC", "RET", "NUMPAD_ENTER", "RIGHTMOUSE"} and event.value == "PRESS":
             return self._end(context)
@@ -85,7 +85,8 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         from bpy_extras import view3d_utils
         from mathutils import Vector
 
-        from meshkin.scene import lines, pairs, snapshot
+        from meshkin.scene.display import lines
+        from meshkin.scene.mesh import pairs, snapshot
 
         region, data = view
         at = (event.mouse_x - region.x, event.mouse_y - region.y)
@@ -119,7 +120,7 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         context.workspace.status_text_set(text)
 
     def _end(self, context: bpy.types.Context) -> set[str]:
-        from meshkin.scene import lines
+        from meshkin.scene.display import lines
 
         lines.mark([])
         if self._lines:
@@ -162,7 +163,7 @@ class MESHKIN_OT_pair_selected(Quick):
         return busy() or missing(context, "source", "target")
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import pairs
+        from meshkin.scene.mesh import pairs
 
         ends = context.scene.meshkin.source, context.scene.meshkin.target
         one, two = (pairs.selected_vertex(obj) for obj in ends)
@@ -184,7 +185,7 @@ class MESHKIN_OT_remove_pair(Quick):
         return busy() or missing(context, "source", "target")
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import pairs
+        from meshkin.scene.mesh import pairs
 
         pairs.remove(context.scene.meshkin.source, context.scene.meshkin.target, self.label)
         return ""
@@ -206,7 +207,7 @@ class MESHKIN_OT_flip(SceneJob):
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
-        from meshkin.scene import matches
+        from meshkin.scene.mesh import matches
 
         settings = context.scene.meshkin
         flip = not matches.is_flipped(settings.source, settings.target)

@@ -26,7 +26,9 @@ class MESHKIN_OT_show_colours(Quick):
         return busy()
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import attributes, display, objects
+        from meshkin.scene import objects
+        from meshkin.scene.display import viewport as display
+        from meshkin.scene.mesh import attributes
 
         if display.is_shown() and display.shown() in ("", attributes.COLOUR):
             display.hide()
@@ -51,7 +53,8 @@ class _Show(Quick):
         return unmatched(context) or locked(settings.source, settings.target)
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import attributes, display
+        from meshkin.scene.display import viewport as display
+        from meshkin.scene.mesh import attributes
 
         name = attributes.PREFIX + self.colour
         if display.shown() == name:
@@ -73,8 +76,9 @@ class MESHKIN_OT_show_match(_Show):
 
     @staticmethod
     def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
-        from meshkin.errors import InputError
-        from meshkin.scene import look, matches
+        from meshkin.base.errors import InputError
+        from meshkin.scene.display import match_colors as look
+        from meshkin.scene.mesh import matches
 
         look.paint(source, [target])
         for other in matches.matched_with(source):
@@ -94,7 +98,7 @@ class MESHKIN_OT_show_confidence(_Show):
 
     @staticmethod
     def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
-        from meshkin.scene import look
+        from meshkin.scene.display import match_colors as look
 
         look.paint_confidence(source, target)
 
@@ -109,13 +113,13 @@ class MESHKIN_OT_show_lines(Quick):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         reason = "" if status.lines_shown() else unmatched(context)
-        known, settings = status.scene_module("pairs"), context.scene.meshkin
+        known, settings = status.scene_module("mesh.pairs"), context.scene.meshkin
         if reason and known and settings.source and settings.target and known.between(settings.source, settings.target):
             return busy()
         return reason
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import lines
+        from meshkin.scene.display import lines
 
         settings = context.scene.meshkin
         if lines.is_shown():
@@ -152,7 +156,7 @@ class MESHKIN_OT_select_low(Quick):
         return locked(target) or ("" if target.visible_get() else f"“{target.name}” is hidden")
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import look
+        from meshkin.scene.display import match_colors as look
 
         target = context.scene.meshkin.target
         count = look.select_below(target, self.threshold)
@@ -170,13 +174,13 @@ class MESHKIN_OT_select_low(Quick):
 def after_undo(*_: object) -> None:
     """Lines are not part of the file: draw those of the match that there is now."""
     if status.lines_shown():
-        bpy.app.timers.register(status.scene_module("lines").refresh, first_interval=0.01)
+        bpy.app.timers.register(status.scene_module("display.lines").refresh, first_interval=0.01)
 
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def before_load(*_: object) -> None:
     """No lines in a new file."""
-    if lines := status.scene_module("lines"):
+    if lines := status.scene_module("display.lines"):
         lines.hide()
         lines.mark([])
 

@@ -98,7 +98,7 @@ class MESHKIN_OT_match(SceneJob):
 
 def with_lines(job: Steps) -> Steps:
     """A job after which the lines in the viewport are those of the new match."""
-    from meshkin.scene import lines
+    from meshkin.scene.display import lines
 
     report = yield from job
     lines.refresh()

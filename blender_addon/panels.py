@@ -132,7 +132,7 @@ class MESHKIN_PT_match(_Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         settings = context.scene.meshkin
-        matches, pairs = status.scene_module("matches"), status.scene_module("pairs")
+        matches, pairs = status.scene_module("mesh.matches"), status.scene_module("mesh.pairs")
         both = settings.source and settings.target and matches and pairs
 
         column = layout.column(align=True)

@@ -29,7 +29,7 @@ class _Pictured(SceneJob):
     def _finished(self, report: Report) -> set[str]:
         result = super()._finished(report)
         if not bpy.app.background:
-            from meshkin.scene import sheets
+            from meshkin.scene.display import image_editor as sheets
 
             names = [report.data["image"]] if "image" in report.data else list(report.data["images"].values())
             sheets.open_editor(names[-1])

@@ -19,7 +19,7 @@ def _has_surface(self: Settings, obj: bpy.types.Object) -> bool:
 
 def _redraw_lines(self: Settings, context: bpy.types.Context) -> None:
     if status.lines_shown():
-        status.scene_module("lines").refresh(self.lines)
+        status.scene_module("display.lines").refresh(self.lines)
 
 
 def texture_size() -> object:

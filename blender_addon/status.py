@@ -48,8 +48,8 @@ def forget() -> None:
 
 def refresh() -> None:
     """Look it up now."""
-    from meshkin import storage
-    from meshkin.scene import display, lines, matches, pairs  # noqa: F401  (scene_module finds them from now on)
+    from meshkin.base import storage
+    from meshkin.scene.display import viewport as display  # noqa: F401  (scene_module finds them from now on)
     from meshkin.worker import environment
 
     from . import preferences
@@ -79,7 +79,7 @@ def scene_module(name: str) -> Any:
 
 def colours_shown(name: str = "color") -> bool:
     """Whether colours are shown: the features', or those of this name (without prefix)."""
-    display = scene_module("display")
+    display = scene_module("display.viewport")
     if display is None or not display.is_shown():
         return False
     # Undo takes back which colours a mesh shows, but not a view's shading: the features' button hides that.
@@ -88,7 +88,7 @@ def colours_shown(name: str = "color") -> bool:
 
 def lines_shown() -> bool:
     """Whether lines are drawn between source and target."""
-    lines = scene_module("lines")
+    lines = scene_module("display.lines")
     return bool(lines and lines.is_shown())
 
 

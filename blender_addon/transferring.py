@@ -103,7 +103,7 @@ class MESHKIN_OT_select_inpainted(Quick):
         return "" if there else "No weights were transferred to the target yet"
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import weights
+        from meshkin.scene.rig import weights
 
         target = context.scene.meshkin.target
         found = weights.inpainted(target)

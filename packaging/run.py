@@ -27,8 +27,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 - said before anything newer is im
     sys.exit(f"This is Python {sys.version.split()[0]}; MeshKin needs Python 3.11 or newer.")
 
 sys.path.insert(0, str(ROOT / "core"))
-from meshkin.errors import MeshKinError, WorkerError
-from meshkin.progress import finish
+from meshkin.base.errors import MeshKinError, WorkerError
+from meshkin.base.progress import finish
 from meshkin.worker import environment as environments
 
 BLENDERS = {"4.2": ("4.2.23", "3.11"), "4.5": ("4.5.15", "3.11"), "5.0": ("5.0.1", "3.11"), "5.2": ("5.2.3", "3.13")}

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter, map_coordinates
-from surface import blend
 
-from meshkin.transfer.texels import dilate, texel_map
+from meshkin.transfer.texture.texels import dilate, texel_map
+from surface import blend
 
 if TYPE_CHECKING:
     from people import Anny, Body

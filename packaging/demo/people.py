@@ -22,11 +22,12 @@ from typing import Any
 
 import igl
 import numpy as np
-import outfit
-import skeleton
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import cKDTree
+
+import outfit
+import skeleton
 from skeleton import Turns, mirrored
 from surface import blend, nearest
 

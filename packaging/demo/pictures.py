@@ -16,6 +16,8 @@ import bpy
 import numpy as np
 from mathutils import Vector
 from numpy.typing import NDArray
+
+from meshkin.scene.mesh.attributes import COLOUR, PREFIX
 from scene import (
     ACT_FRAME,
     REST_FRAME,
@@ -25,8 +27,6 @@ from scene import (
     say,
     textured,
 )
-
-from meshkin.scene.attributes import COLOUR, PREFIX
 
 Array = NDArray[np.floating]
 

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skeleton
 from numpy.typing import NDArray
 from PIL import Image
-from surface import blend, nearest
 
-from meshkin.features.surface import vertex_areas
-from meshkin.matching.geometry import surface_area
-from meshkin.snapshot import Snapshot
-from meshkin.surface_map import Match, SurfaceMap
-from meshkin.transfer.sampling import sample
-from meshkin.transfer.texels import dilate, texel_map
+import skeleton
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import Match, SurfaceMap
+from meshkin.geometry.points import surface_area
+from meshkin.geometry.surface import vertex_areas
+from meshkin.transfer.texture.sampling import sample
+from meshkin.transfer.texture.texels import dilate, texel_map
+from surface import blend, nearest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "benchmarks"))
 from measures import geodesics, orientation_share, psnr, share_on_wrong_side, share_within

@@ -24,9 +24,10 @@ import numpy as np
 from mathutils import Matrix
 
 from meshkin import workflow
-from meshkin.errors import MeshKinError
-from meshkin.progress import Progress, finish
-from meshkin.scene import snapshot, weights
+from meshkin.base.errors import MeshKinError
+from meshkin.base.progress import Progress, finish
+from meshkin.scene.mesh import snapshot
+from meshkin.scene.rig import weights
 from meshkin.worker import client
 
 Arrays = Mapping[str, Any]

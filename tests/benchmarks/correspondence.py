@@ -26,18 +26,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import measures
 import numpy as np
-from correspondence_sets import SETS, Pair, Shapes
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from meshkin.features import cache, joint
-from meshkin.features.cache import Features
-from meshkin.features.surface import clean_faces, weld
+import measures
+from correspondence_sets import SETS, Pair, Shapes
+from meshkin.cache import store as cache
+from meshkin.cache.store import Features
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import SurfaceMap
+from meshkin.features import joint
+from meshkin.geometry.surface import clean_faces, weld
 from meshkin.matching import match, match_features
-from meshkin.snapshot import Snapshot
-from meshkin.surface_map import SurfaceMap
 
 Array = NDArray[Any]
 MEASURED = 2000

@@ -21,8 +21,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from meshkin.features.surface import vertex_normals
-from meshkin.snapshot import Snapshot
+from meshkin.data.snapshot import Snapshot
+from meshkin.geometry.surface import vertex_normals
 
 DEMO = Path(__file__).resolve().parents[2] / "packaging" / "demo"
 TOSCA = Path("correspondence/tosca_isometric")

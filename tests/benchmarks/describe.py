@@ -3,7 +3,8 @@
     BLENDER_PYTHON tests/benchmarks/describe.py FOLDER --features NAME
 
 Every ``X.txt`` in FOLDER names a model file: it is read, its mesh written to ``X.npz`` and the bone that rules each
-vertex to ``X.bones.npy``. For every ``X.npz`` (a :class:`meshkin.snapshot.Snapshot`) the views are rendered here and
+vertex to ``X.bones.npy``. For every ``X.npz`` (a :class:`meshkin.data.snapshot.Snapshot`) the views are rendered here
+and
 the features computed by the worker; ``X.json`` then names the cache file and the seconds it took. Needs a Python with
 ``bpy``.
 """
@@ -19,11 +20,13 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from meshkin.progress import finish
-from meshkin.scene import files, passes, weights
-from meshkin.scene import snapshot as snapshots
-from meshkin.snapshot import Snapshot
-from meshkin.views import of_recipe
+from meshkin.base.progress import finish
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.views import of_recipe
+from meshkin.scene import files
+from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.render import passes
+from meshkin.scene.rig import weights
 from meshkin.worker import client
 
 

@@ -33,17 +33,15 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, Dinov2Config, Dinov2Model
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "plain"))
-import rays
-import shapes
-import small_diffusion
-
-from meshkin.features import published, recipe
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from helpers import rays, shapes, small_diffusion
+from meshkin.base.progress import silent
+from meshkin.data.views import Views, of_recipe
+from meshkin.features import recipe
 from meshkin.features.compute import compute
-from meshkin.features.diff3f import Diff3F
 from meshkin.features.extractor import ViewImages
-from meshkin.progress import silent
-from meshkin.views import Views, of_recipe
+from meshkin.features.extractors.diff3f import published
+from meshkin.features.extractors.diff3f.extractor import Diff3F
 
 TARGETS = {"reference": (12.0, 15), "fast": (2.0, 80)}
 """Seconds a shape on one H100, and times the published loop's speed."""
@@ -52,8 +50,8 @@ RENDER = """
 import json, sys, time
 from pathlib import Path
 from meshkin.scene import passes
-from meshkin.snapshot import Snapshot
-from meshkin.views import of_recipe
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.views import of_recipe
 shape = Snapshot.load(Path(sys.argv[1]))
 views = of_recipe(shape, json.loads(sys.argv[2]))
 for _ in range(2):

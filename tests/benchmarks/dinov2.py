@@ -22,10 +22,10 @@ import torch
 from transformers import Dinov2Config, Dinov2Model
 from transformers.utils import logging
 
+from meshkin.base.progress import silent
 from meshkin.features import pictures
-from meshkin.features.dinov2 import Dinov2
 from meshkin.features.extractor import ViewImages
-from meshkin.progress import silent
+from meshkin.features.extractors.dinov2 import Dinov2
 
 VIEWS, RESOLUTION, ROUNDS = 24, 448, 3
 TARGET = 0.70

@@ -1,7 +1,7 @@
 """How good a map between two surfaces is, measured against the truth.
 
 Lengths are given in hundredths of the square root of the measured surface's area, as the literature does; the words
-are those of :class:`meshkin.surface_map.SurfaceMap`: a map goes from the vertices of its domain to its range.
+are those of :class:`meshkin.data.surface_map.SurfaceMap`: a map goes from the vertices of its domain to its range.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from meshkin.features.surface import face_vectors, vertex_normals
-from meshkin.matching.geometry import surface_area, unit_rows
-from meshkin.surface_map import SurfaceMap
+from meshkin.data.surface_map import SurfaceMap
+from meshkin.geometry.points import surface_area, unit_rows
+from meshkin.geometry.surface import face_vectors, vertex_normals
 
 Array = NDArray[Any]
 

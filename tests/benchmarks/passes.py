@@ -13,9 +13,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from meshkin.scene import passes
-from meshkin.snapshot import Snapshot
-from meshkin.views import fibonacci_directions, frame
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.views import fibonacci_directions, frame
+from meshkin.scene.render import passes
 
 VIEWS, RESOLUTION, RUNS = 24, 512, 5
 

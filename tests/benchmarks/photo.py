@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshkin import workflow
-from meshkin.photo_map import PhotoMap
-from meshkin.progress import finish
-from meshkin.scene import files, passes, surface_colours
-from meshkin.scene import snapshot as snapshots
-from meshkin.snapshot import Snapshot
-from meshkin.views import frame
+from meshkin.base.progress import finish
+from meshkin.data.photo_map import PhotoMap
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.views import frame
+from meshkin.scene import files
+from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.render import passes
+from meshkin.scene.render import surface_colors as surface_colours
 
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NAMES = ("mesh2motion/human-sintel", "mesh2motion/fox-fox", "kaykit/Knight", "mesh2motion/kaiju-t-rex")

@@ -27,22 +27,21 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "core"), str(ROOT / "tests/plain"), str(ROOT / "packaging/demo")]
+sys.path[:0] = [str(ROOT / "core"), str(ROOT / "tests"), str(ROOT / "packaging/demo")]
 
 import people
-import shapes
+from helpers import shapes
 from measures import psnr
-
-from meshkin.matching.geometry import nearest_on_triangles
-from meshkin.snapshot import Snapshot
-from meshkin.surface_map import Match, SurfaceMap
-from meshkin.transfer.channels import Baked, Channel, Layout, Picture, Source
-from meshkin.transfer.islands import places, uv_corners
-from meshkin.transfer.pixels import quantised
-from meshkin.transfer.sampling import sample
-from meshkin.transfer.texels import dilate, texel_map
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import Match, SurfaceMap
+from meshkin.geometry.adjacency import places, uv_corners
+from meshkin.geometry.points import nearest_on_triangles
 from meshkin.transfer.texture import bake
-from meshkin.transfer.unwrap import unwrap
+from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture, Source
+from meshkin.transfer.texture.pixels import quantised
+from meshkin.transfer.texture.sampling import sample
+from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.unwrapping import unwrap
 
 Array = NDArray[Any]
 SIZE = 2048
@@ -223,8 +222,8 @@ def coverage(case: Case, size: int) -> float:
 
 def bleeding(case: Case) -> int:
     """Texels that show a colour other than that of the island they come from, each island having one of its own."""
+    from meshkin.geometry.adjacency import components, opposite
     from meshkin.transfer.carrier import Carrier
-    from meshkin.transfer.islands import components, opposite
 
     source, target = case.source, case.target
     assert source.uvs is not None
@@ -377,7 +376,7 @@ MATCH = """
 import sys, os, json, bpy
 from pathlib import Path
 from meshkin import workflow
-from meshkin.progress import finish
+from meshkin.base.progress import finish
 from meshkin.scene import files
 objects = [files.load(path) for path in sys.argv[1:3]]
 report = finish(workflow.match(*objects, workflow.Options()))

@@ -21,15 +21,16 @@ sys.path[:0] = [str(ROOT / "core"), str(ROOT / "tests/benchmarks")]
 import bpy
 import numpy as np
 from mathutils import Vector
-from photo import photo
 
 from meshkin import workflow
-from meshkin.errors import MeshKinError
-from meshkin.progress import finish
-from meshkin.scene import files, passes
-from meshkin.scene import snapshot as snapshots
-from meshkin.surface_map import Match
+from meshkin.base.errors import MeshKinError
+from meshkin.base.progress import finish
+from meshkin.data.surface_map import Match
+from meshkin.scene import files
+from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.render import passes
 from meshkin.worker import client
+from photo import photo
 
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", ROOT.parent / "shared" / "data"))
 PAIRS = {

@@ -30,21 +30,20 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests" / "plain")]
+sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 import skeleton
-from figures import Figure
+from helpers.figures import Figure
+from meshkin.base.sides import twins
+from meshkin.data.surface_map import Match
+from meshkin.geometry.biharmonic import inpaint
+from meshkin.geometry.points import unit_rows
+from meshkin.geometry.surface import vertex_normals
+from meshkin.transfer.rig.joints import Bones, fit_joints
+from meshkin.transfer.rig.pose import pose
+from meshkin.transfer.weights.garments import closest, is_worn
+from meshkin.transfer.weights.skinning import transfer_weights
 from weights_cases import PARTS, Case, normalised, save, shape
-
-from meshkin.features.surface import vertex_normals
-from meshkin.matching.geometry import unit_rows
-from meshkin.sides import twins
-from meshkin.surface_map import Match
-from meshkin.transfer.biharmonic import inpaint
-from meshkin.transfer.joints import Bones, fit_joints
-from meshkin.transfer.pose import pose
-from meshkin.transfer.weights import transfer_weights
-from meshkin.transfer.worn import closest, is_worn
 
 Array = NDArray[Any]
 POSES = 20

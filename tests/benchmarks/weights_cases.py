@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests" / "plain")]
+sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
-from figures import Figure
-
-from meshkin.snapshot import Snapshot
+from helpers.figures import Figure
+from meshkin.data.snapshot import Snapshot
 
 Array = NDArray[Any]
 
@@ -176,7 +175,7 @@ def normalised(rows: Array) -> Array:
 
 def shape(name: str, vertices: Array, faces: Array) -> Snapshot:
     """A snapshot of triangles or quads."""
-    import shapes
+    from helpers import shapes
 
     triangles = np.concatenate((faces[:, [0, 1, 2]], faces[:, [0, 2, 3]])) if faces.shape[1] == 4 else faces
     return shapes.snapshot(vertices, triangles, name=name)

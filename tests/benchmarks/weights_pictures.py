@@ -20,9 +20,10 @@ import numpy as np
 from mathutils import Euler, Vector
 
 from meshkin import workflow
-from meshkin.progress import finish
-from meshkin.scene import armature as armatures
-from meshkin.scene import compat, weights
+from meshkin.base.progress import finish
+from meshkin.scene import compat
+from meshkin.scene.rig import armature as armatures
+from meshkin.scene.rig import weights
 from meshkin.worker import client
 
 PAIRS = [

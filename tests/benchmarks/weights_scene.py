@@ -27,9 +27,9 @@ import bpy
 import numpy as np
 
 from meshkin import workflow
-from meshkin.progress import finish
-from meshkin.scene import snapshot as snapshots
-from meshkin.scene import weights
+from meshkin.base.progress import finish
+from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.rig import weights
 from meshkin.worker import client
 
 

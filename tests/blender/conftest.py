@@ -8,11 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "core"))
-
 import bpy
+import pytest
 
 import meshkin
 from meshkin.worker import client

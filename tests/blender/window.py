@@ -21,8 +21,8 @@ import bpy
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "core")]
 
-from meshkin.errors import InputError  # noqa: E402
-from meshkin.progress import Progress  # noqa: E402
+from meshkin.base.errors import InputError  # noqa: E402
+from meshkin.base.progress import Progress  # noqa: E402
 from meshkin.scene.objects import Handle  # noqa: E402
 from meshkin.workflow import Report  # noqa: E402
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from painting import Resolve
-
-    from meshkin.snapshot import Snapshot
+    from helpers.painting import Resolve
+    from meshkin.data.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Folders of the small random models that Diff3F needs, by role."""
-    import small_diffusion
+    from helpers import small_diffusion
 
     return small_diffusion.everything(tmp_path_factory.mktemp("models"))
 
@@ -43,8 +42,7 @@ def released() -> Iterator[None]:
 @pytest.fixture
 def resolve(folders: dict[str, str]) -> Resolve:
     """Makes a recipe of Diff3F on the small models."""
-    from painting import SMALL
-
+    from helpers.painting import SMALL
     from meshkin.features import recipe
 
     def make(profile: str = "fast", views: int = 4, prompt: str = "potato", **settings: Any) -> dict[str, Any]:
@@ -56,6 +54,6 @@ def resolve(folders: dict[str, str]) -> Resolve:
 
 @pytest.fixture(scope="module")
 def potato() -> Snapshot:
-    import shapes
+    from helpers import shapes
 
     return shapes.bumpy(shapes.sphere(24, 12))

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..errors import Cancelled, MeshKinError
-from ..storage import make_folder, readable_failure
+from ..base.errors import Cancelled, MeshKinError
+from ..base.storage import make_folder, readable_failure
 from . import blender, meshes, scenes, upkeep
 from .console import clean_output, interruptible, tell
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from ..sides import parse_table
+from ..base.errors import InputError
+from ..base.sides import parse_table
 
 if TYPE_CHECKING:
     from ..workflow import Options, Report
@@ -119,7 +119,7 @@ def options(arguments: argparse.Namespace) -> Options:
 
 
 def _guidance(arguments: argparse.Namespace) -> dict[str, Any]:
-    from .. import point_pairs
+    from ..data import point_pairs
 
     found: dict[str, Any] = {}
     if getattr(arguments, "pairs", None):

@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .. import doctor
-from ..errors import WorkerError
+from ..base.errors import WorkerError
 from ..worker import environment
+from ..workflow import doctor
 from .console import RESULT_FILE
 
 _BOOTSTRAP = """

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..progress import Progress, finish
+from ..base.progress import Progress, finish
 
 RESULT_FILE = "MESHKIN_RESULT_FILE"
 """Environment variable: where a Blender that was started for a command leaves what is to be printed."""

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage import write_file
+from ..base.storage import write_file
 from .arguments import (
     MESH,
     PHOTOS,

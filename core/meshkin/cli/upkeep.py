@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .. import doctor
 from ..worker import environment
+from ..workflow import doctor
 from .arguments import Answer, command
 from .console import drive
 

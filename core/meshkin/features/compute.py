@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..progress import Report, silent
-from ..snapshot import Snapshot
-from ..views import Passes, Views, count_of_recipe, grid_directions, of_recipe
-from . import kept
-from .cache import Features
+from ..base.progress import Report, silent
+from ..cache.store import Features
+from ..data.snapshot import Snapshot
+from ..data.views import Passes, Views, count_of_recipe, grid_directions, of_recipe
+from . import resuming as kept
 from .extractor import Grids, ImageExtractor, SurfaceExtractor, ViewImages
 from .lifting import Lifted, lift, unit_rows
 from .recipe import build
@@ -104,7 +104,7 @@ def _lift_published(
     weights: tuple[float, ...],
     report: Report,
 ) -> Lifted:
-    from . import published
+    from .extractors.diff3f import published
 
     wanted = recipe["views"]
     counts = grid_directions(wanted["grid"])[1] if "grid" in wanted else np.ones(count_of_recipe(wanted), int)

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from ..errors import InputError, MeshKinError, is_out_of_memory
-from ..progress import Report
+from ..base.errors import InputError, MeshKinError, is_out_of_memory
+from ..base.progress import Report
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..progress import Report
-from ..snapshot import Snapshot
-from ..views import Views
+from ..base.progress import Report
+from ..data.snapshot import Snapshot
+from ..data.views import Views
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ViewImages:
-    """What an image extractor may look at; frames and units as in :class:`meshkin.views.Passes`.
+    """What an image extractor may look at; frames and units as in :class:`meshkin.data.views.Passes`.
 
     Attributes:
         normal: float16 (N, H, W, 3), camera frame, 0 on the background.

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cache.store import Features
 from . import pca
-from .cache import Features
 from .lifting import unit_rows
 
 

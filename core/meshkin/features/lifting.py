@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csgraph
 
-from ..progress import Report
-from ..views import Views
-from . import surface
+from ..base.progress import Report
+from ..data.views import Views
+from ..geometry import surface
 from .devices import sums_device
 from .extractor import Grids
 
@@ -69,7 +69,7 @@ def lift(
         faces: int (F, 3).
         parts: int (V,), connected part of each vertex.
         views: the N cameras.
-        depth: float32 (N, H, W), as in :class:`meshkin.views.Passes`.
+        depth: float32 (N, H, W), as in :class:`meshkin.data.views.Passes`.
         grids: the feature maps, every view in one batch; the sums stay on their device where there is room.
         channels: of each map.
         report: called after each batch; may raise Cancelled.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError
+from ..base.errors import InputError
 from ..models import config as read_config
 
 CODE = {"dinov2": 1, "efficientnet": 1, "geometric": 1, "diff3f": 1, "sd_dino": 2}

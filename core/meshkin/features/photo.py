@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import InputError
-from ..progress import Report
-from ..views import BORDER
+from ..base.errors import InputError
+from ..base.progress import Report
+from ..data.views import BORDER
 from .extractor import ImageExtractor, ViewImages
 from .recipe import build
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..errors import InputError
+from ..base.errors import InputError
 from .extractor import ViewImages
 from .parameters import STYLES
 

@@ -1,6 +1,7 @@
 """What to compute as features, as plain JSON data: which views, which extractors, which of their layers.
 
-A recipe is ``{"name", "views", "resolution", "parts"}``. ``views`` is as :func:`meshkin.views.of_recipe` takes it or,
+A recipe is ``{"name", "views", "resolution", "parts"}``. ``views`` is as :func:`meshkin.data.views.of_recipe` takes it
+or,
 when no part looks at pictures, None; ``resolution`` is that of the rendered pictures, which all parts share. Each part
 names its ``extractor``, its ``weight`` beside the others, and every parameter that its extractor takes.
 """
@@ -17,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from .. import models
-from ..errors import InputError, ModelError
-from ..progress import Report, silent
-from ..views import count_of_recipe
+from ..base.errors import InputError, ModelError
+from ..base.progress import Report, silent
+from ..data.views import count_of_recipe
 from .extractor import ImageExtractor, SurfaceExtractor
+from .extractors.diff3f.settings import check as check_diff3f
+from .extractors.diff3f.settings import profile as profile_of
+from .extractors.sd_dino.settings import ROLES as SD_DINO_ROLES
+from .extractors.sd_dino.settings import SD_DINO
+from .extractors.sd_dino.settings import check as check_sd_dino
 from .parameters import CODE as EXTRACTOR_CODE
 from .parameters import STRIDES, STYLES, check_layers, check_stages
-from .profiles import check as check_diff3f
-from .profiles import profile as profile_of
-from .single_pass import ROLES as SD_DINO_ROLES
-from .single_pass import SD_DINO
-from .single_pass import check as check_sd_dino
 
 CODE = 1
 """Raised whenever the same recipe would give other features for a reason that no extractor's own ``CODE`` tells."""
@@ -48,8 +49,9 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "diff3f": {"weight": 1.0},
     "sd_dino": {"weight": 1.0},
 }
-"""Every extractor and its parameters; those of ``diff3f`` are in :mod:`meshkin.features.profiles`, those of ``sd_dino``
-in :mod:`meshkin.features.single_pass`."""
+"""Every extractor and its parameters; those of ``diff3f`` are in :mod:`meshkin.features.extractors.diff3f.settings`,
+those of ``sd_dino``
+in :mod:`meshkin.features.extractors.sd_dino.settings`."""
 _AUTO = ("dinov2", "efficientnet", "geometric")
 _ROLES = {"base": "stable-diffusion", "depth": "controlnet", "normal": "controlnet", "dinov2": "dinov2"}
 """The models of ``diff3f`` and what each must be."""
@@ -203,24 +205,24 @@ def build(part: dict[str, Any], device: str = "auto") -> ImageExtractor | Surfac
 def _built(text: str, device: str) -> ImageExtractor | SurfaceExtractor:
     part = json.loads(text)
     if part["extractor"] == "geometric":
-        from .geometric import Geometric
+        from .extractors.geometric import Geometric
 
         return Geometric()
     if part["extractor"] == "diff3f":
-        from .diff3f import Diff3F
+        from .extractors.diff3f.extractor import Diff3F
 
         return Diff3F(part, device)
     if part["extractor"] == "sd_dino":
-        from .sd_dino import SdDino
+        from .extractors.sd_dino.extractor import SdDino
 
         return SdDino(part, device)
     folder, checksum = Path(part["folder"]), part["checksum"]
     look = {name: part[name] for name in ("style", "background", "resolution")}
     if part["extractor"] == "dinov2":
-        from .dinov2 import Dinov2
+        from .extractors.dinov2 import Dinov2
 
         return Dinov2(folder, checksum, part["layers"], device=device, **look)
-    from .efficientnet import EfficientNet
+    from .extractors.efficientnet import EfficientNet
 
     return EfficientNet(folder, checksum, part["stages"], device=device, **look)
 
@@ -263,7 +265,7 @@ def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
 
     Args:
         recipe: as :func:`resolve` makes it.
-        shape: the mesh's :attr:`meshkin.snapshot.Snapshot.key`.
+        shape: the mesh's :attr:`meshkin.data.snapshot.Snapshot.key`.
         look: content hash of its materials; counts only where the recipe wants colour.
     """
     parts = [_lasting(part) for part in recipe["parts"]]

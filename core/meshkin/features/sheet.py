@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..progress import Report
-from ..storage import write_file
-from ..views import Passes
+from ..base.progress import Report
+from ..base.storage import write_file
+from ..data.views import Passes
 from . import pictures
 from .extractor import ViewImages
 

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import MeshKinError, ModelError, is_out_of_memory
+from ..base.errors import MeshKinError, ModelError, is_out_of_memory
+from ..base.progress import silent
 from ..models import config as read_config
 from ..models import weights_file
-from ..progress import silent
 from . import devices
 from .parameters import TAPS
 

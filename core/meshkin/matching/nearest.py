@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..features.surface import vertex_normals
-from ..progress import Report, silent
-from .geometry import blocks, expand, nearest_on_triangles
+from ..base.progress import Report, silent
+from ..geometry.points import blocks, expand, nearest_on_triangles
+from ..geometry.surface import vertex_normals
 
 BLOCK = 1 << 23
 """Most similarities held at a time."""

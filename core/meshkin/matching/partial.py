@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from ..features import surface
-from ..features.geometric import Geometric
-from ..progress import Report
-from ..snapshot import Snapshot
-from ..surface_map import Match
-from .spectral import isometry
+from ..base.progress import Report
+from ..data.snapshot import Snapshot
+from ..data.surface_map import Match
+from ..features.extractors.geometric import Geometric
+from ..geometry import surface
+from ..spectral.maps import isometry
 
 Floats = NDArray[np.float64]
 Rows = tuple[NDArray[np.floating], NDArray[np.floating]]
@@ -40,7 +40,7 @@ SMOOTH, SMOOTHEST = 60, 3
 SHARES = np.geomspace(0.02, 0.8, 11)
 """Shares of the whole's area that crops have."""
 ALIKE = 0.3
-"""How like the part (:func:`meshkin.matching.spectral.isometry`) a crop must be."""
+"""How like the part (:func:`meshkin.spectral.maps.isometry`) a crop must be."""
 BETTER = 0.2
 """And by how much more than the whole."""
 FINER = np.geomspace(0.82, 1.22, 7)

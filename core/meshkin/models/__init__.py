@@ -1,6 +1,6 @@
 """Models: which there are, where they lie, how they are fetched, and whether they are whole.
 
-A model is a folder under :func:`meshkin.storage.models_folder` with ``model.safetensors``, ``config.json`` and
+A model is a folder under :func:`meshkin.base.storage.models_folder` with ``model.safetensors``, ``config.json`` and
 ``meshkin-model.json`` (name, kind, licence, source, checksum). What ``diffusers`` reads keeps its layout: a ControlNet
 has ``diffusion_pytorch_model.safetensors``, Stable Diffusion has a folder for each part. Weights are read from
 safetensors only; the one pickled file that a package carries is checked against its pinned SHA-256 and loaded as plain
@@ -12,9 +12,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
-from ..progress import Report, silent
-from ..storage import models_folder
+from ..base.errors import ModelError
+from ..base.progress import Report, silent
+from ..base.storage import models_folder
 from .checking import CONFIG, RECORD, WEIGHTS, Located, config, kind_in, sha256, tensor_shapes, verify, weights_file
 from .fetching import get, get_first
 from .known import DIFF3F, EMBEDDED, KNOWN, bundle, can_get, find, folder_of

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
-from ..storage import models_folder
+from ..base.errors import ModelError
+from ..base.storage import models_folder
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"

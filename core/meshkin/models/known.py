@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..storage import models_folder
+from ..base.storage import models_folder
 
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from ..errors import InputError, StorageError
+from ..base.errors import InputError, StorageError
 
 
 def version() -> str:

@@ -10,8 +10,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from . import compat, pairs
+from ..base.errors import InputError
+from . import compat
+from .mesh import pairs
 
 _BLEND = re.compile(r"(.+?\.blend):(.+)", re.IGNORECASE | re.DOTALL)
 """FILE.blend:OBJECT; the object's name may hold anything."""

@@ -8,15 +8,15 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..features.surface import face_vectors, vertex_normals
-from ..matching.geometry import Floats, Integers, nearest_on_triangles, surface_area, unit_rows
-from ..progress import Report, silent
-from ..snapshot import Snapshot
-from ..surface_map import Match, SurfaceMap
-from .islands import opposite, places
-from .texels import TexelMap
-from .threads import in_order
+from ..base.errors import InputError
+from ..base.progress import Report, silent
+from ..base.threads import in_order
+from ..data.snapshot import Snapshot
+from ..data.surface_map import Match, SurfaceMap
+from ..geometry.adjacency import opposite, places
+from ..geometry.points import Floats, Integers, nearest_on_triangles, surface_area, unit_rows
+from ..geometry.surface import face_vectors, vertex_normals
+from .texture.texels import TexelMap
 
 BLOCK = 1 << 17
 """Most points carried at a time."""

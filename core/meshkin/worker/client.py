@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from .. import __version__
-from ..errors import WorkerError, from_dict
-from ..progress import Progress
-from ..storage import home
+from ..base.errors import WorkerError, from_dict
+from ..base.progress import Progress
+from ..base.storage import home
 from . import environment
 from .protocol import BYE, CANCEL, ERROR, RESULT, RUN, Channel, Message, check_hello
 

@@ -22,9 +22,9 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from ..errors import InputError, StorageError, WorkerError
-from ..progress import Progress
-from ..storage import home, make_folder, readable_failure, write_file
+from ..base.errors import InputError, StorageError, WorkerError
+from ..base.progress import Progress
+from ..base.storage import home, make_folder, readable_failure, write_file
 
 OLDEST_PYTHON = (3, 11)
 

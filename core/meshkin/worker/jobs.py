@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import StorageError
-from ..photo_map import PhotoMap
-from ..progress import Report, silent
-from ..snapshot import Snapshot
-from ..storage import map_path, models_folder, write_arrays, write_file
-from ..surface_map import Match
-from ..views import Passes
+from ..base.errors import StorageError
+from ..base.progress import Report, silent
+from ..base.storage import map_path, models_folder, write_arrays, write_file
+from ..data.photo_map import PhotoMap
+from ..data.snapshot import Snapshot
+from ..data.surface_map import Match
+from ..data.views import Passes
 
 Arguments = dict[str, Any]
 Result = dict[str, Any]
@@ -38,7 +38,8 @@ def plan(arguments: Arguments, report: Report) -> Result:
     of its materials, once they are known to count). Result: also ``wants_colour``, and ``painted``, how many painted
     pictures of these features are kept.
     """
-    from ..features import cache, recipe
+    from ..cache import store as cache
+    from ..features import recipe
 
     if arguments["device"] not in ("auto", "cpu"):
         from ..features.devices import choose
@@ -65,7 +66,7 @@ def features(arguments: Arguments, report: Report) -> Result:
 
     Arguments: ``snapshot`` (file), ``passes`` (folder or None), ``recipe``, ``key``, ``device``.
     """
-    from ..features import cache
+    from ..cache import store as cache
     from ..features.compute import compute
 
     snapshot = Snapshot.load(Path(arguments["snapshot"]))
@@ -84,7 +85,8 @@ def colours(arguments: Arguments, report: Report) -> Result:
     Arguments: ``features`` (cache files), ``folder`` (for the results), ``channels``. Result: ``arrays``, an .npz file
     for each shape with ``colours`` (V, 3) in [0, 1], ``channels`` (V, K), ``seen`` (V,), ``confidence`` (V,).
     """
-    from ..features import cache, joint, pca
+    from ..cache import store as cache
+    from ..features import joint, pca
 
     found = [cache.read(Path(path)) for path in arguments["features"]]
     report("Making colours", 0)
@@ -109,7 +111,8 @@ def match(arguments: Arguments, report: Report) -> Result:
     ``keys`` (their two cache keys), ``pairs`` ([source vertex, target vertex] rows), ``flip``. Result: ``map``, the
     cache file.
     """
-    from ..features import cache, joint
+    from ..cache import store as cache
+    from ..features import joint
     from ..matching import MATCHER_VERSION
     from ..matching import match as matcher
 
@@ -142,8 +145,8 @@ def compose(arguments: Arguments, report: Report) -> Result:
     ``second`` is None where the third shape is the target), ``through``, ``source``, ``target`` (snapshot files).
     Result: ``map``, the cache file.
     """
-    from ..features import cache
-    from ..matching.compose import COMPOSE_VERSION, compose_matches
+    from ..cache import store as cache
+    from ..matching.composition import COMPOSE_VERSION, compose_matches
 
     path = _map_path(COMPOSE_VERSION, *(Path(arguments[name] or "").stem for name in ("first", "second")))
     if cache.usable_map(path):
@@ -166,7 +169,8 @@ def sheet(arguments: Arguments, report: Report) -> Result:
     Arguments: ``passes`` (folder, of all views), ``recipe``, ``key`` (of the features, whose painted views are shown
     where there are some), ``keep`` (folder for each picture as a file; "" for none), ``output`` (file).
     """
-    from ..features import cache, sheet
+    from ..cache import store as cache
+    from ..features import sheet
 
     passes = Passes.load(Path(arguments["passes"]))
     painted = cache.painted_folder(arguments["key"])
@@ -192,10 +196,10 @@ def match_photo(arguments: Arguments, report: Report) -> Result:
 
     Arguments: ``photo``, ``mask`` (files; "" for none: the photograph's transparency, else feature agreement),
     ``snapshot`` (file), ``features`` (cache file), ``recipe``, ``key`` (of the features), ``device``. Result: ``map``,
-    the cache file of a :class:`meshkin.photo_map.PhotoMap`.
+    the cache file of a :class:`meshkin.data.photo_map.PhotoMap`.
     """
-    from ..features import cache
-    from ..matching import photo as matcher
+    from ..cache import store as cache
+    from ..matching.photo import matcher
 
     files = [Path(name) for name in (arguments["photo"], arguments["mask"]) if name]
     contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
@@ -222,8 +226,8 @@ def texture_photo(arguments: Arguments, report: Report) -> Result:
     Arguments: ``map`` (of :func:`match_photo`), ``snapshot``, ``features``, ``size``, ``margin``, ``output``. Result:
     also ``shares`` of the texels from the photograph, the mirror twin and the surroundings, and ``overlap``.
     """
-    from ..features import cache
-    from ..transfer.photo import photo_texture
+    from ..cache import store as cache
+    from ..transfer.texture.photo import photo_texture
 
     found, shape = PhotoMap.load(Path(arguments["map"])), Snapshot.load(Path(arguments["snapshot"]))
     features = cache.read(Path(arguments["features"])).features
@@ -235,7 +239,7 @@ def texture_photo(arguments: Arguments, report: Report) -> Result:
 
 def is_worn(arguments: Arguments, report: Report) -> Result:
     """Whether the ``target`` lies on the ``source`` (snapshot files), where both stand: ``worn``."""
-    from ..transfer.worn import is_worn as worn
+    from ..transfer.weights.garments import is_worn as worn
 
     report("Comparing places", 0)
     return {"worn": worn(*_ends(arguments))}
@@ -249,11 +253,11 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     ("map", "features", or "auto": where more than half would be inpainted, the one that does better on held-out
     patches of the source), ``features`` (the two cache files, or None). Output: ``weights`` (V, B), ``inpainted``
     (V,), ``compared`` (error of the features' way, of the map's; nan where they were not compared), ``learnt``
-    (whether the features' way was taken), and the fields of :class:`meshkin.transfer.skeletons.Findings`.
+    (whether the features' way was taken), and the fields of :class:`meshkin.transfer.rig.skeletons.Findings`.
     """
-    from ..transfer.skeletons import examine
-    from ..transfer.weights import transfer_weights as carry
-    from ..transfer.worn import closest
+    from ..transfer.rig.skeletons import examine
+    from ..transfer.weights.garments import closest
+    from ..transfer.weights.skinning import transfer_weights as carry
 
     ends = _ends(arguments)
     report("Carrying weights", 0)
@@ -264,9 +268,9 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     rows, inpainted, learnt, compared = carried.weights, carried.inpainted, False, (np.nan, np.nan)
     doubtful = bool(arguments["map"]) and inpainted.mean() > 0.5
     if arguments["features"] and (arguments["way"] == "features" or (arguments["way"] == "auto" and doubtful)):
-        from ..features import cache
-        from ..transfer import regress
-        from ..transfer.weights import finish_weights, normalised
+        from ..cache import store as cache
+        from ..transfer.weights import regression as regress
+        from ..transfer.weights.skinning import finish_weights, normalised
 
         report("Learning weights", 0.2)
         one, two = (cache.read(Path(path)).features for path in arguments["features"])
@@ -291,8 +295,8 @@ def kin_parts(arguments: Arguments, report: Report) -> Result:
     (file with ``vertices``, ``faces``, ``weights`` of all of the source's meshes), ``limit``. Output: ``weights``
     (V, B), ``found`` (V,), the vertices that have a kin.
     """
-    from ..transfer.parts import from_kin
-    from ..transfer.weights import finish_weights
+    from ..transfer.weights.loose_parts import from_kin
+    from ..transfer.weights.skinning import finish_weights
 
     shape = Snapshot.load(Path(arguments["shape"]))
     source, target = _ends(arguments)
@@ -306,7 +310,7 @@ def kin_parts(arguments: Arguments, report: Report) -> Result:
 
 def extract_skeleton(arguments: Arguments, report: Report) -> Result:
     """Build a skeleton from ``weights`` (file, (V, C)) of the ``target`` (snapshot file): a ``Skeleton``."""
-    from ..transfer.skeletons import extract
+    from ..transfer.rig.skeletons import extract
 
     report("Finding bones", 0)
     found = extract(Snapshot.load(Path(arguments["target"])), _read(arguments["weights"]))
@@ -317,9 +321,9 @@ def fit_joints(arguments: Arguments, report: Report) -> Result:
     """Move a skeleton of the source into the target.
 
     Arguments: ``source``, ``target`` (snapshot files), ``map``, ``bones`` (file with the fields of
-    :class:`meshkin.transfer.joints.Bones`), ``weights`` (file, (U, C)). Output: the fields of ``Fitted``.
+    :class:`meshkin.transfer.rig.joints.Bones`), ``weights`` (file, (U, C)). Output: the fields of ``Fitted``.
     """
-    from ..transfer.joints import Bones, fit_joints
+    from ..transfer.rig.joints import Bones, fit_joints
 
     found = Match.load(Path(arguments["map"]))
     with np.load(arguments["bones"], allow_pickle=False) as fields:
@@ -332,9 +336,9 @@ def pose(arguments: Arguments, report: Report) -> Result:
     """Bring the target's own mesh into the source's pose.
 
     Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
-    vertices' numbers among the map's), ``threshold``. Output: the fields of :class:`meshkin.transfer.pose.Posed`.
+    vertices' numbers among the map's), ``threshold``. Output: the fields of :class:`meshkin.transfer.rig.pose.Posed`.
     """
-    from ..transfer.pose import pose as bring
+    from ..transfer.rig.pose import pose as bring
 
     found = Match.load(Path(arguments["map"])).to_source
     rows = _read(arguments["original"])
@@ -347,14 +351,15 @@ def pose(arguments: Arguments, report: Report) -> Result:
 def bake_materials(arguments: Arguments, report: Report) -> Result:
     """Bake channels of the source's materials into the target's UV layout, as picture files.
 
-    Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of :class:`meshkin.transfer.channels.Picture`, the
-    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.channels.Channel` and
-    ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one"),
+    Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of
+    :class:`meshkin.transfer.texture.channels.Picture`, the
+    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.channels.Channel`
+    and ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one"),
     ``quick`` (from shrunk images, for a preview).
     Result: ``files`` (by channel, by tile), ``alpha`` (whether the base colour's fourth channel is the alpha),
     ``shares``.
     """
-    from ..transfer import materials
+    from ..transfer.texture import materials
 
     found = Match.load(Path(arguments["map"]))
     return materials.bake_files(*_ends(arguments), found, arguments, report)
@@ -367,7 +372,7 @@ def carry_domains(arguments: Arguments, report: Report) -> Result:
     vertices' numbers among the map's), ``edges`` (files (E, 2) of both), ``given`` (``mode``, ``domain``,
     ``label``, ``values``), ``radius`` of the detail. Output: an array for each, named by its number.
     """
-    from ..transfer.domains import carry_given
+    from ..transfer.attributes.domains import carry_given
 
     found = Match.load(Path(arguments["map"])).to_source
     rows = _read(arguments["original"])
@@ -382,8 +387,8 @@ def carry_domains(arguments: Arguments, report: Report) -> Result:
 
 def carry_strands(arguments: Arguments, report: Report) -> Result:
     """Carry hair to a target. Arguments: ``map``, ``source``, ``target``, ``points`` and ``first`` (files, see
-    :func:`meshkin.transfer.hair.carry_strands`). Output: ``points``, ``roots``."""
-    from ..transfer.hair import carry_strands
+    :func:`meshkin.transfer.attributes.hair.carry_strands`). Output: ``points``, ``roots``."""
+    from ..transfer.attributes.hair import carry_strands
 
     found = Match.load(Path(arguments["map"]))
     report("Carrying hair", 0)
@@ -394,7 +399,7 @@ def carry_strands(arguments: Arguments, report: Report) -> Result:
 
 def unwrap(arguments: Arguments, report: Report) -> Result:
     """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
-    from ..transfer.unwrap import unwrap_polygons
+    from ..transfer.texture.unwrapping import unwrap_polygons
 
     shape = Snapshot.load(Path(arguments["shape"]))
     report("Unwrapping", 0)
@@ -423,14 +428,14 @@ def models_list(arguments: Arguments, report: Report) -> Result:
 
 def cache_info(arguments: Arguments, report: Report) -> Result:
     """Files and bytes in the cache."""
-    from ..features import cache
+    from ..cache import store as cache
 
     return cache.info()
 
 
 def cache_clear(arguments: Arguments, report: Report) -> Result:
     """Empty the cache."""
-    from ..features import cache
+    from ..cache import store as cache
 
     before = cache.info()
     cache.clear()

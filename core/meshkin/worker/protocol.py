@@ -14,7 +14,7 @@ import json
 import threading
 from typing import Any, BinaryIO
 
-from ..errors import WorkerError
+from ..base.errors import WorkerError
 
 PROTOCOL = 1
 """Changes whenever an older end could no longer understand a newer one."""
@@ -31,7 +31,7 @@ PROGRESS = "PROGRESS"
 RESULT = "RESULT"
 """{job, result}"""
 ERROR = "ERROR"
-"""{job, error}, the error as :meth:`meshkin.errors.MeshKinError.to_dict` tells it"""
+"""{job, error}, the error as :meth:`meshkin.base.errors.MeshKinError.to_dict` tells it"""
 CANCEL = "CANCEL"
 """{job}"""
 BEAT = "BEAT"

@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NoReturn
 
 from .. import __version__
-from ..errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
-from ..progress import Report
+from ..base.errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
+from ..base.progress import Report
 from .protocol import BEAT, BYE, CANCEL, ERROR, HELLO, PROGRESS, PROTOCOL, RESULT, RUN, Channel
 
 Job = Callable[[dict[str, Any], Report], dict[str, Any]]

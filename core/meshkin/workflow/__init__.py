@@ -1,7 +1,9 @@
 """The main job: what every button, script and command runs.
 
-Each function is a generator that yields :class:`meshkin.progress.Progress` and returns a :class:`Report`. Something
-drives it: a modal operator with a timer, or :func:`meshkin.progress.finish`. No step takes longer than one rendered
+Each function is a generator that yields :class:`meshkin.base.progress.Progress` and returns a :class:`Report`.
+Something
+drives it: a modal operator with a timer, or :func:`meshkin.base.progress.finish`. No step takes longer than one
+rendered
 view; all writing to the scene happens in the last step; closing the generator cancels the job and leaves the scene as
 it was.
 """

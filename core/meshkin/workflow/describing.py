@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..progress import Progress
-from ..scene import attributes, passes, sheets, surface_colours
-from ..scene import snapshot as snapshots
+from ..base.errors import InputError
+from ..base.progress import Progress
+from ..data.snapshot import Snapshot
+from ..data.views import count_of_recipe, of_recipe
+from ..scene.display import image_editor as sheets
+from ..scene.mesh import attributes
+from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import FEATURES_PROPERTY, Handle, described
-from ..snapshot import Snapshot
-from ..views import count_of_recipe, of_recipe
+from ..scene.render import passes
+from ..scene.render import surface_colors as surface_colours
 from ..worker import client
 from .files import arrays, job_folder
 from .options import CHANNELS, Job, Options, Report

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..storage import readable_failure
+from ..base.errors import InputError
+from ..base.storage import readable_failure
 
 
 @contextlib.contextmanager

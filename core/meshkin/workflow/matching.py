@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..progress import Progress
-from ..scene import attributes, look, matches
-from ..scene import pairs as point_pairs
-from ..scene import snapshot as snapshots
+from ..base.errors import InputError
+from ..base.progress import Progress
+from ..data.surface_map import Match
+from ..scene.display import match_colors as look
+from ..scene.mesh import attributes, matches
+from ..scene.mesh import pairs as point_pairs
+from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import Handle
-from ..surface_map import Match
 from ..worker import client
 from .describing import Described, colours_of, describe, read, write_colours
 from .files import job_folder
@@ -31,7 +32,7 @@ def match(source: bpy.types.Object, target: bpy.types.Object, options: Options =
 
     Writes the shared PCA colours on both (on the source only if it can be written to) and
     ``meshkin_match_confidence`` on the target, which remembers the match.
-    Raises as :func:`features` and :func:`meshkin.scene.pairs.vertices`, and InputError ``same-object``,
+    Raises as :func:`features` and :func:`meshkin.scene.mesh.pairs.vertices`, and InputError ``same-object``,
     ``pairs-through`` (point pairs given as an option, or flipped, together with ``through``).
     """
     with job_folder() as folder:

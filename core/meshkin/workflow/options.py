@@ -6,8 +6,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..point_pairs import Pairs
-from ..progress import Progress
+from ..base.progress import Progress
+from ..data.point_pairs import Pairs
 from .payloads import KINDS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Options:
         pictures: folder in which to save the rendered passes as pictures; "" for none.
         texture_size: width and height of a transferred texture, pixels.
         margin: pixels by which a texture's islands are grown.
-        channels: of a material, of :data:`meshkin.scene.shading.CHANNELS`; () for all.
+        channels: of a material, of :data:`meshkin.scene.materials.shading.CHANNELS`; () for all.
         texture_threshold: where the map is trusted less than this (0 to 1), textures are filled in from around.
         map_smoothing: evens out the map's detail within this many hundredths of the square root of the target's area.
         unwrap: "smart" (Blender's Smart UV Project) or "xatlas", for a target without UVs.
@@ -75,7 +75,7 @@ class Options:
         names: the attributes, UV maps or shape keys to transfer; () for all.
         pairs: point pairs that guide the match, each a vertex number of the source's own mesh and one of the
             target's, or points in their own coordinates; None for the empties in the scene
-            (:mod:`meshkin.scene.pairs`), () for none.
+            (:mod:`meshkin.scene.mesh.pairs`), () for none.
         flip: whether to take the other answer (mirrored, or the other place that a part fits); None for what it was
             when the two were last matched, if the point pairs are still the same.
         through: an object that others are matched through, so that all of a set are consistent.
@@ -83,8 +83,9 @@ class Options:
         negative_prompt: what not to paint; "" for the profile's.
         profile: of ``diff3f``, "fast" or "reference"; "" for the first.
         seed: of ``diff3f``'s noise; None for the profile's.
-        settings: more of the parameters of ``diff3f`` or ``sd_dino`` by name, see :mod:`meshkin.features.profiles` and
-            :mod:`meshkin.features.single_pass`.
+        settings: more of the parameters of ``diff3f`` or ``sd_dino`` by name, see
+        :mod:`meshkin.features.extractors.diff3f.settings` and
+            :mod:`meshkin.features.extractors.sd_dino.settings`.
     """
 
     features: str = "auto"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..progress import Progress
-from ..scene import attributes, hair, payloads
-from ..scene import snapshot as snapshots
-from ..snapshot import Snapshot
-from ..storage import readable_failure
+from ..base.errors import InputError
+from ..base.progress import Progress
+from ..base.storage import readable_failure
+from ..data.snapshot import Snapshot
+from ..scene.mesh import attributes, hair, payloads
+from ..scene.mesh import snapshot as snapshots
 
 if TYPE_CHECKING:
     import bpy

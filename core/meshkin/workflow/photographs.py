@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
-from ..photo_map import PhotoMap
-from ..progress import Progress
-from ..scene import materials, passes, payloads, sheets, textures
-from ..scene import snapshot as snapshots
+from ..base.errors import InputError
+from ..base.progress import Progress
+from ..data.photo_map import PhotoMap
+from ..scene.display import image_editor as sheets
+from ..scene.materials import principled as materials
+from ..scene.materials import textures
+from ..scene.mesh import payloads
+from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import Handle
+from ..scene.render import passes
 from ..worker import client
 from . import texturing
 from .describing import Described, colours_of, describe, write_colours
@@ -82,7 +86,8 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
 def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
     """Match a photograph to an object: for each pixel of what it shows, a point on the object's surface.
 
-    ``data["map"]`` is the path of a :class:`meshkin.photo_map.PhotoMap` in the cache, ``data["image"]`` the name of a
+    ``data["map"]`` is the path of a :class:`meshkin.data.photo_map.PhotoMap` in the cache, ``data["image"]`` the name
+    of a
     new image: the photograph, coloured like the mesh's feature colours, which are written to it, as strongly as each
     pixel is trusted. With ``options.pictures`` it is saved there too.
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..progress import Progress
-from ..scene import armature as armatures
-from ..scene import motion as motions
-from ..scene import payloads as written
-from ..scene import snapshot as snapshots
-from ..scene import weights
+from ..base.errors import InputError
+from ..base.progress import Progress
+from ..scene.mesh import payloads as written
+from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import Handle
+from ..scene.rig import armature as armatures
+from ..scene.rig import motion as motions
+from ..scene.rig import weights
 from ..worker import client
 from .files import arrays, job_folder, save
 from .matching import find_match

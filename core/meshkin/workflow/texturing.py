@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..progress import Progress
-from ..scene import baking, images, shading, textures, unwrapping
-from ..scene import snapshot as snapshots
-from ..scene.shading import Shading, Wire
-from ..snapshot import Snapshot
-from ..storage import readable_failure
+from ..base.errors import InputError
+from ..base.progress import Progress
+from ..base.storage import readable_failure
+from ..data.snapshot import Snapshot
+from ..scene.materials import baking, images, shading, textures
+from ..scene.materials.shading import Shading, Wire
+from ..scene.mesh import snapshot as snapshots
+from ..scene.mesh import unwrapping
 
 if TYPE_CHECKING:
     import bpy
@@ -297,7 +298,7 @@ def _encoding(channel: str, wires: Mapping[int, Wire], bright: float) -> tuple[s
 def _source(
     wire: Wire, pictures: Sequence[int], space: str, width: int, channel: str, strength: float
 ) -> dict[str, Any]:
-    """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.channels.Source`)."""
+    """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.texture.channels.Source`)."""
     encode = space == "sRGB"
     values = np.asarray(wire.offset, np.float64)[:width]
     plain = [float(value) for value in (_encoded(values) if encode else values)]

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import sides
-from ..errors import InputError
-from ..progress import Progress
-from ..scene import armature as armatures
-from ..scene import attributes, constraints, textures, weights
-from ..scene import snapshot as snapshots
+from ..base import sides
+from ..base.errors import InputError
+from ..base.progress import Progress
+from ..base.storage import write_arrays
+from ..data.snapshot import Snapshot
+from ..scene.materials import textures
+from ..scene.mesh import attributes
+from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import Handle
-from ..snapshot import Snapshot
-from ..storage import write_arrays
+from ..scene.rig import armature as armatures
+from ..scene.rig import constraints, weights
 from ..worker import client
 from . import payloads, texturing
 from .describing import Described, undescribed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..progress import Progress
+from ..base.progress import Progress
 from ..worker import client
 from .options import Job, Options, Report
 

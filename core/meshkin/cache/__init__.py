@@ -1,0 +1,1 @@
+"""Features, maps and painted pictures that are kept on disk."""

@@ -1,0 +1,205 @@
+"""Features and maps on disk: computed once, found again by key, the least recently used dropped first.
+
+``features/KEY.safetensors`` holds one shape's features in half precision, ``maps/KEY.npz`` a map between two shapes,
+``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` what a job that was stopped had done.
+A file's modification time says when it was last used. Files are written whole or not at all, so that any number of
+processes may share the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from ..base.errors import StorageError
+from ..base.storage import UNREADABLE, cache_folder, readable_failure, write_file
+from ..data.surface_map import Match
+
+LIMIT = 8 * 10**9
+"""Bytes the cache may hold, unless ``MESHKIN_CACHE_LIMIT`` says otherwise."""
+GRACE = 3600.0
+"""Seconds since its last use for which a file is safe from :func:`trim`: a running job may still need it."""
+
+_FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors")
+_HALF_MAX = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is known about every vertex of one shape.
+
+    Attributes:
+        features: float32 (V, C), finite.
+        seen: int16 (V,), number of views that saw the vertex (0 throughout for extractors without pictures).
+        confidence: float32 (V,) in [0, 1].
+        metadata: JSON data about them: recipe, mesh name, versions, the slices of channels of each map.
+    """
+
+    features: NDArray[np.float32]
+    seen: NDArray[np.int16]
+    confidence: NDArray[np.float32]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def features_path(key: str) -> Path:
+    """The cache file of the features with this key, there or not."""
+    return cache_folder() / "features" / f"{key}.safetensors"
+
+
+def painted_folder(key: str) -> Path:
+    """Where the painted pictures of the features with this key lie (``000.png`` ...), there or not."""
+    return cache_folder() / "painted" / key
+
+
+def partial_folder(key: str) -> Path:
+    """Where a job keeps what it has done of the features with this key, until it is done."""
+    return cache_folder() / "partial" / key
+
+
+def save(key: str, found: Features) -> Path:
+    """Keep features under ``key``, in half precision, then :func:`trim` the cache; the file's path.
+
+    Raises StorageError (``disk-full``, ``not-writable``, ``file-failed``); an older file stays whole then.
+    """
+    path = features_path(key)
+    write(path, found)
+    trim()
+    return path
+
+
+def write(path: Path, found: Features) -> None:
+    """Write features to a .safetensors file anywhere; raises StorageError."""
+    arrays = {
+        "features": np.clip(found.features, -_HALF_MAX, _HALF_MAX, dtype=np.float32).astype(np.float16),
+        "seen": np.ascontiguousarray(found.seen, np.int16),
+        "confidence": np.ascontiguousarray(found.confidence, np.float32),
+    }
+    content = to_bytes(arrays, {"meshkin": json.dumps(found.metadata)})
+    write_file(path, lambda file: file.write_bytes(content))
+
+
+def read(path: Path) -> Features:
+    """Read what :func:`write` wrote and mark it as used; raises StorageError (``file-damaged``)."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = json.loads(file.metadata()["meshkin"])
+            found = Features(
+                file.get_tensor("features").astype(np.float32),
+                file.get_tensor("seen"),
+                file.get_tensor("confidence"),
+                metadata,
+            )
+    except (*UNREADABLE, SafetensorError, TypeError) as error:
+        raise StorageError(
+            "file-damaged", f"The features in {path} cannot be read.", "Compute the features again."
+        ) from error
+    _touch(path)
+    return found
+
+
+def load(key: str) -> Features | None:
+    """The features kept under ``key``, or None; a damaged file is removed."""
+    path = features_path(key)
+    try:
+        return read(path)
+    except StorageError:
+        _remove(path)
+        return None
+
+
+def usable(key: str) -> bool:
+    """Whether features are kept under ``key``, whole; looks at the file's header and size only."""
+    path = features_path(key)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            file.keys()
+    except (*UNREADABLE, SafetensorError):
+        return False
+    _touch(path)
+    return True
+
+
+def usable_map(path: Path) -> bool:
+    """Whether a map lies at ``path`` that can be read; a damaged one is removed."""
+    try:
+        Match.load(path)
+    except StorageError:
+        _remove(path)
+        return False
+    _touch(path)
+    return True
+
+
+def limit() -> int:
+    """Bytes the cache may hold: ``MESHKIN_CACHE_LIMIT``, else :data:`LIMIT`."""
+    chosen = os.environ.get("MESHKIN_CACHE_LIMIT", "")
+    return int(chosen) if chosen.isdecimal() else LIMIT
+
+
+def trim(limit_bytes: int | None = None) -> int:
+    """Drop the least recently used files until the cache holds at most ``limit_bytes`` (default :func:`limit`).
+
+    Files used within the last :data:`GRACE` seconds stay, even if the cache is larger then. Left-over temporary
+    files of processes that were killed go first. Returns the number of bytes freed.
+    """
+    room = limit() if limit_bytes is None else limit_bytes
+    entries = _entries()
+    total = sum(size for _, _, size in entries)
+    freed = 0
+    latest = time.time() - GRACE
+    for path, used, size in sorted(entries, key=lambda entry: (not entry[0].name.startswith("."), entry[1])):
+        if used > latest or (total - freed <= room and not path.name.startswith(".")):
+            continue
+        if _remove(path):
+            freed += size
+    return freed
+
+
+def clear() -> None:
+    """Delete every file of the cache; raises StorageError (``not-writable``)."""
+    for path, _, _ in _entries():
+        with readable_failure(path, "deleting"):
+            path.unlink(missing_ok=True)
+
+
+def info() -> dict[str, Any]:
+    """``folder``, number of ``files``, ``bytes`` they take and the ``limit`` in bytes."""
+    entries = _entries()
+    return {
+        "folder": str(cache_folder()),
+        "files": len(entries),
+        "bytes": sum(size for _, _, size in entries),
+        "limit": limit(),
+    }
+
+
+def _entries() -> list[tuple[Path, float, int]]:
+    """Every file of the cache, when it was last used (seconds since the epoch) and its size in bytes."""
+    entries = []
+    for path in (file for pattern in _FILES for file in cache_folder().glob(pattern)):
+        with contextlib.suppress(OSError):  # another process may be trimming too
+            status = path.stat()
+            entries.append((path, status.st_mtime, status.st_size))
+    return entries
+
+
+def _touch(path: Path) -> None:
+    with contextlib.suppress(OSError):  # a cache that can only be read serves as well
+        os.utime(path)
+
+
+def _remove(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        path.unlink()
+        return True
+    return False

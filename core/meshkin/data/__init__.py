@@ -1,0 +1,1 @@
+"""What flows through the house: snapshots, maps, views, point pairs."""

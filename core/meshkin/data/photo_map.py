@@ -1,0 +1,55 @@
+"""A map from a photograph to a surface: for every pixel of the object, its point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import StorageError
+from ..base.storage import UNREADABLE, write_arrays
+
+
+@dataclass(frozen=True)
+class PhotoMap:
+    """A photograph of H x W pixels matched to a surface; row 0 is the top.
+
+    Attributes:
+        mask: bool (H, W), where the object is.
+        face: int32 (H, W), the triangle that each pixel of the object shows, -1 elsewhere.
+        barycentric: float32 (H, W, 3), where in it: non-negative, sum 1; 0 elsewhere.
+        confidence: float32 (H, W) in [0, 1], 0 elsewhere.
+        faces: int32 (F, 3), the triangles that ``face`` counts.
+        camera: float64 (4, 2), an affine camera that fits the match: ``(x, y, z, 1) @ camera`` is column and row of a
+            vertex (snapshot frame), in pixels; not a number where none fits.
+        photo: uint8 (H, W, 3), sRGB, the photograph as it was matched (large ones are made smaller).
+    """
+
+    mask: NDArray[np.bool_]
+    face: NDArray[np.int32]
+    barycentric: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    camera: NDArray[np.float64]
+    photo: NDArray[np.uint8]
+
+    def pull(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Values (V,) or (V, C) of the surface's vertices at the object's pixels in order, (P,) or (P, C)."""
+        corners = np.asarray(values, np.float64)[self.faces[self.face[self.mask]]]
+        return np.einsum("pk,pk...->p...", self.barycentric[self.mask].astype(np.float64), corners)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file with an array for each attribute; raises StorageError."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        write_arrays(path, fields, compressed=True)
+
+    @staticmethod
+    def load(path: Path) -> PhotoMap:
+        """Read what :meth:`save` wrote; raises StorageError when it is missing or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return PhotoMap(**{name: data[name] for name in PhotoMap.__dataclass_fields__})
+        except UNREADABLE as error:
+            raise StorageError("file-damaged", f"The match {path} cannot be read.", "Match the photo again.") from error

@@ -1,0 +1,112 @@
+"""Point pairs that guide a match: what a user says is the same point on source and target."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import InputError
+from ..base.storage import readable_failure
+
+Point = tuple[float, float, float]
+End = int | Point
+"""One end of a pair: a vertex of the object's own mesh by its number, or a point in the object's own coordinates."""
+Pairs = Sequence[tuple[End, End]]
+"""The source's end and the target's end of each pair."""
+
+_FIX = "Give a source and a target end for each pair: a vertex number, or x, y, z."
+
+
+def read(path: Path) -> list[tuple[End, End]]:
+    """Read point pairs from a file.
+
+    JSON: a list of [source, target] pairs, or an object with the two lists ``source`` and ``target``; an end is a
+    vertex number or [x, y, z]. Anything else is a table: rows of two vertex numbers, or of six coordinates, source
+    first, separated by commas, semicolons or blanks; a heading and lines that begin with # are passed over.
+
+    Raises:
+        InputError: ``file-missing``, ``pairs-unreadable``, and as :func:`checked`.
+        StorageError: when the file cannot be read.
+    """
+    if not path.is_file():
+        raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
+    with readable_failure(path, "reading"):
+        content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+        return checked(_of_json(json.loads(text)) if path.suffix.lower() == ".json" else _of_table(text))
+    except (ValueError, RecursionError) as error:
+        raise InputError("pairs-unreadable", f"The point pairs in {path} cannot be read: {error}.", _FIX) from error
+
+
+def checked(pairs: Iterable[Any]) -> list[tuple[End, End]]:
+    """Point pairs as plain numbers.
+
+    Raises InputError ``pairs-invalid``: not two ends, not a number, not finite, a negative vertex number.
+    """
+    result = []
+    for number, pair in enumerate(pairs, 1):
+        try:
+            source, target = pair
+            result.append((_end(source), _end(target)))
+        except (TypeError, ValueError) as error:
+            raise InputError("pairs-invalid", f"Point pair {number} cannot be used: {error}.", _FIX) from error
+    return result
+
+
+def _end(value: Any) -> End:
+    if isinstance(value, (str, bytes, bool)):
+        raise TypeError(f"{value!r} is not a number")
+    if isinstance(value, Iterable):
+        x, y, z = (float(one) for one in value)
+        if not all(math.isfinite(one) for one in (x, y, z)):
+            raise ValueError("a coordinate is not a finite number")
+        return x, y, z
+    vertex = operator.index(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if vertex < 0:
+        raise ValueError(f"there is no vertex {vertex}")
+    return vertex
+
+
+def _of_json(data: Any) -> Iterable[Any]:
+    if isinstance(data, dict):
+        if not {"source", "target"} <= data.keys():
+            raise ValueError("there is no “source” or no “target”")
+        source, target = data["source"], data["target"]
+        if not isinstance(source, list) or not isinstance(target, list):
+            raise ValueError("“source” and “target” have to be lists")
+        if len(source) != len(target):
+            raise InputError(
+                "pairs-count",
+                f"There are {len(source)} points for the source and {len(target)} for the target.",
+                "Give as many for one as for the other.",
+            )
+        return zip(source, target, strict=True)
+    if not isinstance(data, list):
+        raise ValueError("it is not a list")
+    return data
+
+
+def _of_table(text: str) -> list[tuple[Any, Any]]:
+    rows: list[tuple[Any, Any]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = [word for word in re.split(r"[,;\s]+", line.strip()) if word]
+        if not words or words[0].startswith("#"):
+            continue
+        try:
+            values = [float(word) for word in words]
+        except ValueError:
+            if not rows:
+                continue  # a heading
+            raise
+        if len(values) not in (2, 6):
+            raise ValueError(f"line {number} has {len(values)} numbers instead of 2 or 6")
+        rows.append((values[0], values[1]) if len(values) == 2 else (values[:3], values[3:]))
+    if text.strip() and not rows:
+        raise ValueError("there are no numbers in it")
+    return rows

@@ -1,0 +1,107 @@
+"""A mesh as plain arrays: what every later stage works on instead of Blender's data."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import InputError, StorageError
+from ..base.storage import UNREADABLE, write_arrays
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The evaluated mesh of one object at one moment.
+
+    Frame: world axes and world scale (Blender units, Z up), origin at the object's origin, so that moving an
+    object changes nothing here. Triangles wind counter-clockwise seen from outside, also for a negative scale.
+
+    Attributes:
+        name: the object's name.
+        vertices: float32 (V, 3).
+        faces: int32 (F, 3), vertex indices of the triangles.
+        polygons: int32 (F,), the evaluated mesh's polygon that each triangle is part of.
+        corners: int32 (F, 3), the evaluated mesh's corner (loop) at each triangle corner.
+        normals: float32 (F, 3, 3), unit shading normal at each triangle corner (flat, smooth or custom).
+        uvs: float32 (F, 3, 2) of the UV map active for rendering at each triangle corner, or None.
+        uv_name: that UV map's name, or "".
+        materials: int32 (F,), material slot index of each triangle.
+        material_names: name of the material in each slot ("" for an empty slot).
+        parts: int32 (V,), number of the connected part each vertex belongs to, 0 .. parts - 1; a vertex without
+            a triangle is a part of its own.
+        original: int32 (W,), for each vertex of the object's own (unevaluated) mesh, the vertex here that stands
+            for it. ``values[snapshot.original]`` is what is written back to the mesh.
+        location: float64 (3,), the object's origin in the world (not part of the hash).
+    """
+
+    name: str
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    polygons: NDArray[np.int32]
+    corners: NDArray[np.int32]
+    normals: NDArray[np.float32]
+    uvs: NDArray[np.float32] | None
+    uv_name: str
+    materials: NDArray[np.int32]
+    material_names: tuple[str, ...]
+    parts: NDArray[np.int32]
+    original: NDArray[np.int32]
+    location: NDArray[np.float64]
+
+    @cached_property
+    def key(self) -> str:
+        """Content hash of the shape (vertices, triangles, shading normals), 32 hex digits: its name in the cache."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in (self.vertices, self.faces, self.normals):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def check(self) -> Snapshot:
+        """This snapshot, if features can be computed on it.
+
+        Raises InputError: ``mesh-empty`` (no vertices or no faces), ``mesh-nan`` (a coordinate is not a finite
+        number), ``mesh-no-area`` (every face has zero area).
+        """
+        if len(self.vertices) == 0 or len(self.faces) == 0:
+            raise InputError("mesh-empty", f"“{self.name}” has no faces.", "Choose an object with a surface.")
+        if not np.isfinite(self.vertices).all():
+            raise InputError(
+                "mesh-nan",
+                f"“{self.name}” has vertices whose position is not a number.",
+                "Delete them, or run Mesh > Clean Up, or Mesh.validate() from a script.",
+            )
+        extent = float(np.ptp(self.vertices, axis=0).max())
+        corners = self.vertices[self.faces].astype(np.float64)
+        areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        if extent == 0 or float(areas.max()) <= 1e-14 * extent * extent:
+            raise InputError(
+                "mesh-no-area", f"Every face of “{self.name}” has zero area.", "Check the object's scale and its mesh."
+            )
+        return self
+
+    def save(self, path: Path) -> None:
+        """Write the snapshot as an .npz file; raises StorageError."""
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        if fields["uvs"] is None:
+            del fields["uvs"]
+        fields["material_names"] = np.array(self.material_names, dtype=np.str_)
+        write_arrays(path, fields)
+
+    @staticmethod
+    def load(path: Path) -> Snapshot:
+        """Read what :meth:`save` wrote; raises StorageError when the file is missing or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                fields: dict[str, Any] = {name: data[name] for name in data.files}
+        except UNREADABLE as error:
+            raise StorageError("file-damaged", f"The snapshot {path} cannot be read.", "Run the job again.") from error
+        fields["name"] = str(fields["name"])
+        fields["uv_name"] = str(fields["uv_name"])
+        fields["material_names"] = tuple(str(name) for name in fields["material_names"])
+        return Snapshot(**{"uvs": None, **fields})

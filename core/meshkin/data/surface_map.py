@@ -1,0 +1,97 @@
+"""A map between two surfaces: for every vertex of each, its kin on the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import StorageError
+from ..base.storage import UNREADABLE, write_arrays
+
+
+@dataclass(frozen=True)
+class SurfaceMap:
+    """For every vertex of one surface (the domain), a point on another (the range).
+
+    Attributes:
+        face: int32 (V,), triangle of the range.
+        barycentric: float32 (V, 3), non-negative, rows sum to 1: where in that triangle.
+        vertex: int32 (V,), the nearest vertex of the range.
+        confidence: float32 (V,) in [0, 1].
+    """
+
+    face: NDArray[np.int32]
+    barycentric: NDArray[np.float32]
+    vertex: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+
+    def pull(self, values: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Carry per-vertex values of the range to the domain.
+
+        Args:
+            values: (U,) or (U, C), one row for each vertex of the range.
+            faces: int32 (F, 3), the range's triangles.
+
+        Returns:
+            float64 (V,) or (V, C), interpolated barycentrically.
+        """
+        corners = np.asarray(values, np.float64)[faces[self.face]]
+        return np.einsum("vk,vk...->v...", self.barycentric.astype(np.float64), corners)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two shapes matched both ways.
+
+    Attributes:
+        to_source: for every target vertex, its point on the source.
+        to_target: for every source vertex, its point on the target.
+        source_faces: int32 (F, 3), the triangles that ``to_source.face`` counts.
+        target_faces: int32 (G, 3), the triangles that ``to_target.face`` counts.
+        notes: JSON values, what the matcher has to say: ``orientation`` (share of triangles that keep it), ``sided``
+            (whether left and right were told apart), ``ambiguous``, ``sentences`` (for people).
+    """
+
+    to_source: SurfaceMap
+    to_target: SurfaceMap
+    source_faces: NDArray[np.int32]
+    target_faces: NDArray[np.int32]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def swapped(self) -> Match:
+        """The same match with source and target exchanged."""
+        return Match(self.to_target, self.to_source, self.target_faces, self.source_faces, self.notes)
+
+    def save(self, path: Path) -> None:
+        """Write MAP.npz: ``face``, ``barycentric``, ``vertex``, ``confidence`` for each target vertex, the same for
+        each source vertex with the prefix ``inverse_``, ``source_faces``, ``target_faces`` and ``notes`` (JSON).
+
+        Raises StorageError.
+        """
+        fields: dict[str, Any] = {
+            prefix + name: getattr(one, name)
+            for prefix, one in (("", self.to_source), ("inverse_", self.to_target))
+            for name in SurfaceMap.__dataclass_fields__
+        }
+        fields |= {"source_faces": self.source_faces, "target_faces": self.target_faces}
+        fields["notes"] = np.array(json.dumps(self.notes), np.str_)
+        write_arrays(path, fields)
+
+    @staticmethod
+    def load(path: Path) -> Match:
+        """Read what :meth:`save` wrote; raises StorageError when it is missing or damaged."""
+        names = SurfaceMap.__dataclass_fields__
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                to_source, to_target = (
+                    SurfaceMap(**{name: data[prefix + name] for name in names}) for prefix in ("", "inverse_")
+                )
+                notes = json.loads(str(data["notes"])) if "notes" in data else {}
+                return Match(to_source, to_target, data["source_faces"], data["target_faces"], notes)
+        except UNREADABLE as error:
+            raise StorageError("file-damaged", f"The map {path} cannot be read.", "Match the objects again.") from error

@@ -1,0 +1,1 @@
+"""The extractors, one module or folder each."""

@@ -1,0 +1,1 @@
+"""Diff3F: features of Stable Diffusion while it paints the object."""

@@ -1,0 +1,227 @@
+"""Diff3F: what Stable Diffusion knows about the world, on an untextured shape (https://arxiv.org/abs/2311.17024).
+
+Each view is painted: its grey picture gets noise, and Stable Diffusion takes it away again, steered by ControlNets
+that see the depth and the normals, and by a prompt. While it does so, features of its decoder are read and averaged
+over the last steps; DINOv2 then looks at the painted picture. The two halves together describe each point.
+
+The method's two profiles, and what each of their parameters means, are in
+:mod:`meshkin.features.extractors.diff3f.settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ....base.progress import Report, silent
+from ... import devices, pictures, stable_diffusion
+from ...extractor import Grids, ViewImages
+from ...parameters import CODE
+from ...stable_diffusion import Noise, view_seed
+from ..dinov2 import Dinov2
+from . import published
+
+_FARTHEST = 0.2
+"""Grey level of an object's farthest point in a calibrated depth picture."""
+_STAGE = "Painting views"
+_dinov2 = devices.keep(Dinov2)
+
+
+class Diff3F:
+    """Stable Diffusion's and DINOv2's features of painted views.
+
+    Args:
+        part: of a recipe, as :func:`meshkin.features.recipe.resolve` makes it.
+        device: as :func:`meshkin.features.devices.choose` takes it.
+        batch: most views times branches to compute at a time; None for what the memory allows.
+
+    Attributes:
+        map_weights: how much each map counts beside the others, as a unit vector.
+
+    Raises:
+        ModelError: ``model-wrong``.
+        InputError: ``device-missing``, ``features-option``.
+    """
+
+    name = "diff3f"
+    wants_colour = False
+
+    def __init__(self, part: dict[str, Any], device: str = "auto", batch: int | None = None) -> None:
+        folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
+        self._part = part
+        self._controlled = [place for place, role in enumerate(("depth", "normal")) if role in folders]
+        controls = tuple(folders[role] for role in ("depth", "normal") if role in folders)
+        checksums = {role: model["checksum"] for role, model in part["models"].items()}
+        painting = tuple(checksum for role, checksum in checksums.items() if role != "dinov2")
+        self._sd = stable_diffusion.load(folders["base"], controls, None, device, part["compiled"], painting)
+        self._batch = batch
+        self.device = self._sd.device
+        self.resolution = part["resolution"]
+        self._taps: dict[str, float] = part["taps"]
+        self.channels: tuple[int, ...] = tuple(self._sd.channels(tap) for tap in self._taps)
+        weights = np.array(list(self._taps.values())) * (1 - part["fusion"])
+        self._dinov2: Dinov2 | None = None
+        if part["fusion"] > 0:
+            model, size = part["models"]["dinov2"], part["dino_resolution"]
+            layers = tuple(part["layers"])
+            self._dinov2 = _dinov2(folders["dinov2"], model["checksum"], layers, resolution=size, device=device)
+            self.channels += self._dinov2.channels
+            weights = np.append(weights, np.full(len(part["layers"]), part["fusion"]))
+        self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
+        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums.values())}; {self._sd.dtype}"
+
+    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+        """See :class:`meshkin.features.extractor.ImageExtractor`; ``images.views`` must be there.
+
+        Raises MeshKinError ``memory-low``.
+        """
+        count = len(images.normal)
+        self._sd.batch = self._batch
+        together = max(1, self._sd.rows(self._latent_size()) // self._branches())
+
+        def run(rows: slice) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+            def tell(stage: str, fraction: float) -> None:
+                report(stage, (rows.start + fraction * (rows.stop - rows.start)) / count)
+
+            some = images.take(list(range(rows.start, rows.stop)))
+            start, controls = self.conditioning(some)
+            return self.paint(start, controls, self.noise(some), tell)
+
+        for which, (maps, painted) in devices.in_batches(count, together, run, silent, ""):
+            yield Grids(which, maps, painted)
+
+    def conditioning(self, images: ViewImages) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The picture to paint over and the ControlNets' pictures of depth and normals, float32 (n, 3, H, W) each."""
+        if self._part["conditioning"] == "published":
+            start = published.shaded_picture(images)
+            both = [published.depth_picture(images), published.normal_picture(images)]
+        else:
+            start = pictures.make(images, slice(None), "shading", 1.0, self.resolution, self.device)
+            both = [depth_picture(images, self.device), normal_picture(images, self.device)]
+        return pictures.resize(start, self.resolution), [pictures.resize(one, self.resolution) for one in both]
+
+    def noise(self, images: ViewImages) -> Noise:
+        """The noise of these views.
+
+        Quirk of the published method: it sets the same seed before each view, so that all views get the same noise.
+        """
+        assert images.views is not None
+        seed = self._part["seed"]
+        directions = images.views.rotation[:, 2]
+        shared = self._part["noise"] == "shared"
+        seeds = [seed if shared else view_seed(seed, direction) for direction in directions]
+        steps = len(self._timesteps()) if self._part["eta"] > 0 else 0
+        return Noise.draw(seeds, self._latent_size(), steps, self._part["encoder"] == "sampled")
+
+    @torch.inference_mode()
+    def paint(
+        self, start: torch.Tensor, controls: Sequence[torch.Tensor], noise: Noise, report: Report = silent
+    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        """Paint views and read their features: the method itself, for pictures and noise from anywhere.
+
+        Args:
+            start: the pictures to paint over, float (n, 3, H, W), RGB in [0, 1]; H and W multiples of 64.
+            controls: for the depth and the normal ControlNet, float (n, 3, H, W) in [0, 1] each.
+            noise: of the n views.
+            report: told each step; may raise Cancelled.
+
+        Returns:
+            The maps: float32 (n, C, h, w) for each tap, the sum over the steps read of their weight times the unit
+            feature, then DINOv2's for each of its layers; and the painted pictures, uint8 (n, 3, H, W), or None where
+            nothing looks at them.
+        """
+        part, sd = self._part, self._sd
+        text = self._text(len(start))
+        steps = self._timesteps()
+        weights = self._step_weights(len(steps))
+        scales = [part["controls"][place] for place in self._controlled]
+        shown = [controls[place] for place in self._controlled]
+        report(_STAGE, 0.0)
+        latents = sd.add_noise(sd.encode(start, noise.posterior), noise.start, steps[0])
+        clean: torch.Tensor | None = None
+        sums: list[torch.Tensor | float] = [0.0] * len(self._taps)
+        for index, step in enumerate(steps):
+            report(_STAGE, index / len(steps))
+            reading = index - (len(steps) - len(weights))
+            wanted = list(self._taps) if reading >= 0 else []
+            last = index == len(steps) - 1
+            predict = not last or (self._dinov2 is not None and (part["finish"] or clean is None))
+            rows = torch.cat([latents] * self._branches())
+            prediction, maps = sd.evaluate(rows, step, text, shown, scales, wanted, predict)
+            for place, one in enumerate(maps):
+                read = one[: len(latents)] if part["read"] == "negative" else one[-len(latents) :]
+                sums[place] = sums[place] + functional.normalize(read, dim=1) * weights[reading]
+            if prediction is not None:
+                extra = None if noise.steps is None else noise.steps[:, index]
+                latents, clean = sd.step(self._guided(prediction), step, latents, part["eta"], extra)
+        found = [one for one in sums if isinstance(one, torch.Tensor)]
+        if self._dinov2 is None or clean is None:
+            return found, None
+        report(_STAGE, 1.0)
+        painted = sd.decode(latents if part["finish"] else clean)
+        return [*found, *self._seen(painted)], painted
+
+    def _seen(self, painted: torch.Tensor) -> list[torch.Tensor]:
+        """What DINOv2 sees in painted pictures, float32 maps."""
+        dinov2, size = self._dinov2, self._part["dino_resolution"]
+        assert dinov2 is not None
+
+        def run(rows: slice) -> list[torch.Tensor]:
+            return dinov2.maps(pictures.resize(painted[rows].float() / 255, size))
+
+        batches = [maps for _, maps in devices.in_batches(len(painted), len(painted), run, silent, "")]
+        return [torch.cat(layer).float() for layer in zip(*batches, strict=True)]
+
+    def _branches(self) -> int:
+        return 2 if self._part["guidance"] > 1 else 1
+
+    def _text(self, views: int) -> torch.Tensor:
+        """The prompts of all branches' rows: first the negative one's, where there are two."""
+        part, encode = self._part, self._sd.encode_text
+        rows = [encode(part["template"].replace("{}", part["prompt"]))]
+        if self._branches() == 2:
+            rows.insert(0, encode(part["negative"]))
+        return torch.cat([one.expand(views, -1, -1) for one in rows])
+
+    def _guided(self, prediction: torch.Tensor) -> torch.Tensor:
+        if self._branches() == 1:
+            return prediction
+        without, towards = prediction.chunk(2)
+        return without + self._part["guidance"] * (towards - without)
+
+    def _timesteps(self) -> list[int]:
+        return self._sd.timesteps(self._part["steps"], self._part["strength"])
+
+    def _step_weights(self, steps: int) -> list[float]:
+        """How much each of the last steps counts: of those that are read."""
+        read = max(1, int(steps * self._part["share"]))
+        low, high = self._part["step_weights"]
+        return torch.linspace(low, high, read).tolist() if read > 1 else [float(high)]
+
+    def _latent_size(self) -> tuple[int, int]:
+        return (self.resolution // self._sd.scale,) * 2
+
+
+def depth_picture(images: ViewImages, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Depth as its ControlNet was trained on it: near is white, the background black, and the object's farthest point
+    still apart from it. Float32 (n, 3, H, W) on ``device``."""
+    depth = torch.from_numpy(np.array(images.depth)).to(device)
+    seen = torch.isfinite(depth)
+    near = depth.amin(dim=(1, 2), keepdim=True)
+    far = depth.masked_fill(~seen, -torch.inf).amax(dim=(1, 2), keepdim=True)
+    grey = 1 - (1 - _FARTHEST) * (depth - near) / (far - near).clamp(min=1e-6)
+    return grey.masked_fill(~seen, 0)[:, None].expand(-1, 3, -1, -1)
+
+
+def normal_picture(images: ViewImages, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Normals in the colours that their ControlNet was trained on, float32 (n, 3, H, W) on ``device``: blue is front,
+    red is left, green is top; the background faces the camera. Source: the notes published with ControlNet 1.1."""
+    seen = torch.from_numpy(np.isfinite(images.depth)).to(device)
+    x, y, z = torch.from_numpy(np.array(images.normal)).to(device).float().unbind(dim=-1)
+    colour = (torch.stack((-x, y, z), dim=1) + 1) / 2
+    return torch.where(seen[:, None], colour, colour.new_tensor((0.5, 0.5, 1.0)).view(1, 3, 1, 1))

@@ -1,0 +1,267 @@
+"""Diff3F as its published code runs, where that is no matter of choice: a function for each quirk, with its reason.
+
+What is a matter of choice (schedule, scales, taps, weights) is data in
+:mod:`meshkin.features.extractors.diff3f.settings`; the camera
+grid, which Blender needs too, is :func:`meshkin.data.views.grid_directions`. Source: the code published with
+"Diffusion 3D
+Features" (Dutt, Muralikrishnan, Mitra, CVPR 2024, https://arxiv.org/abs/2311.17024); where paper and code differ, the
+code counts, since it made the numbers.
+
+Two things of it cannot be had from rendered passes and are left out: its normal map is not of unit length where
+normals are interpolated, and back faces keep their normals. On closed, finely meshed shapes neither shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError, cKDTree
+from scipy.spatial.distance import cdist
+from torch.nn import functional
+
+from ....base.progress import Report
+from ....data.views import Views
+from ...extractor import Grids, ViewImages
+from ...lifting import Lifted
+
+_GREY = 0.8
+_AMBIENT, _SPECULAR, _SHININESS = 0.6, 0.01, 64
+_DIFFUSE = (0.4, 0.4, 0.5)
+_NEIGHBOURS = 100
+"""Vertices that a pixel gives its feature to at most."""
+_BLOCK = 4096
+
+
+# The pictures ----------------------------------------------------------------------------------------------------
+
+
+def shaded_picture(images: ViewImages) -> torch.Tensor:
+    """What is painted over: a grey surface with a lamp at the camera, on white; float32 (n, 3, H, W) in [0, 1].
+
+    Phong's model with ambient, slightly blue diffuse and hardly any specular light, cut to 8 bits.
+    """
+    assert images.views is not None
+    seen = torch.from_numpy(np.isfinite(images.depth))
+    normal = torch.from_numpy(np.array(images.normal, np.float32))
+    light = torch.stack([_towards_camera(images.views, view, seen.shape[1:]) for view in range(len(seen))])
+    cosine = (normal * light).sum(dim=-1).clamp(min=0)
+    mirrored = (2 * cosine**2 - 1).clamp(min=0) * (cosine > 0)
+    diffuse = torch.tensor(_DIFFUSE) * cosine[..., None]
+    colour = (_AMBIENT + diffuse) * _GREY + _SPECULAR * mirrored[..., None] ** _SHININESS
+    return _eight_bits(torch.where(seen[..., None], colour, torch.ones(())).permute(0, 3, 1, 2))
+
+
+def depth_picture(images: ViewImages) -> torch.Tensor:
+    """What the depth ControlNet sees: white at the nearest point, black at the farthest; float32 (n, 3, H, W).
+
+    Quirk: the object's farthest pixel is as black as the background, because the depth is taken from the largest
+    value in the picture and the background set to zero afterwards.
+    """
+    depth = torch.from_numpy(np.array(images.depth))
+    seen = torch.isfinite(depth)
+    nothing = torch.zeros(())
+    farthest = torch.where(seen, depth, nothing).amax(dim=(1, 2), keepdim=True)
+    height = torch.where(seen, farthest - depth, nothing)
+    height = height / height.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    return _eight_bits(height[:, None].expand(-1, 3, -1, -1))
+
+
+def normal_picture(images: ViewImages) -> torch.Tensor:
+    """What the normal ControlNet sees: normals stretched to the full range; float32 (n, 3, H, W).
+
+    Quirks: the normals are those of the world, not of the camera, so that the colours are not those that the network
+    was trained on; the range is that of each picture over all channels; and a component that is exactly zero becomes
+    black like the background, whatever the range, because the code tells the background by its zeros.
+    """
+    assert images.views is not None
+    camera = torch.from_numpy(np.array(images.normal, np.float32))
+    rotation = torch.from_numpy(images.views.rotation.astype(np.float32))
+    x, y, z = torch.einsum("nhwi,nij->nhwj", camera, rotation).unbind(dim=-1)
+    world = torch.stack((x, z, -y), dim=1)  # the published code has Y upwards and Z towards the front, Blender Z and -Y
+    least, most = world.amin(dim=(1, 2, 3), keepdim=True), world.amax(dim=(1, 2, 3), keepdim=True)
+    stretched = (world - least) / (most - least).clamp(min=1e-12)
+    return _eight_bits(torch.where(world != 0, stretched, torch.zeros(())))
+
+
+def _eight_bits(values: torch.Tensor) -> torch.Tensor:
+    """Values in [0, 1] as an 8-bit picture keeps them: cut off, not rounded."""
+    return (values.float() * 255).floor().clamp(0, 255) / 255
+
+
+def _towards_camera(views: Views, view: int, shape: torch.Size) -> torch.Tensor:
+    """Unit vectors (H, W, 3) from each pixel's surface to the camera, camera frame."""
+    height, width = shape
+    x = ((torch.arange(width) + 0.5) / width - 0.5 + views.shift[view, 0]) / views.zoom[view]
+    y = -((torch.arange(height) + 0.5) / height - 0.5 - views.shift[view, 1]) / views.zoom[view]
+    rows, columns = torch.meshgrid(y.float(), x.float(), indexing="ij")
+    return functional.normalize(torch.stack((-columns, -rows, torch.ones_like(rows)), dim=-1), dim=-1)
+
+
+# From pixels to vertices -----------------------------------------------------------------------------------------
+
+
+def lift(
+    vertices: NDArray[np.floating],
+    views: Views,
+    counts: NDArray[np.integer],
+    depth: NDArray[np.float32],
+    grids: Iterator[Grids],
+    channels: Sequence[int],
+    weights: Sequence[float],
+    dinov2: bool,
+    tolerance: float,
+    report: Report,
+) -> Lifted:
+    """Carry feature maps of views to the vertices as the published code does.
+
+    In each view every vertex near a seen pixel takes that one pixel's feature (:func:`pixel_of_vertex`); the views are
+    averaged, and a vertex that no view reached copies the nearest one that was.
+
+    Args:
+        vertices: (V, 3), snapshot frame.
+        views: the N cameras, all different.
+        counts: int (N,), how often the published grid holds each: a repeated view has the same picture and the same
+            noise, so that its features are the same and count so many times.
+        depth: float32 (N, H, W), as in :class:`meshkin.data.views.Passes`.
+        grids: the maps, every view in one batch.
+        channels: of each map.
+        weights: of each map beside the others.
+        dinov2: whether the last map is DINOv2's.
+        tolerance: radius around a pixel's point within which vertices take its feature, in diameters of the shape.
+        report: told the progress; may raise Cancelled.
+
+    Returns:
+        Features that are *not* unit vectors: their length tells how far the views agree.
+    """
+    points = np.asarray(vertices, np.float64)
+    radius = tolerance * diameter(points)
+    total = torch.zeros((len(points), sum(channels)))
+    weight, seen = np.zeros(len(points)), np.zeros(len(points), np.int16)
+    done = 0
+    for batch in grids:
+        for row, view in enumerate(batch.views):
+            pixel = pixel_of_vertex(points, views, view, depth[view], radius)
+            reached = np.flatnonzero(pixel >= 0)
+            maps = [one[row].float() for one in batch.maps]
+            found = features_at(maps, weights, dinov2, pixel[reached], depth[view].shape)
+            total[torch.from_numpy(reached)] += found.cpu() * int(counts[view])
+            weight[reached] += counts[view]
+            seen[reached] += 1
+        done += len(batch.views)
+        report("Lifting features", done / len(views))
+    features = total.numpy()
+    features /= np.maximum(weight, 1)[:, None]
+    length = np.linalg.norm(features, axis=1) / np.sqrt(np.sum(np.square(weights)))
+    confidence = (np.clip(length, 0, 1) * (1 - np.exp(-weight))).astype(np.float32)
+    hidden = np.flatnonzero(weight == 0)
+    if 0 < len(hidden) < len(points):
+        known = np.flatnonzero(weight)
+        nearest = known[cKDTree(points[known]).query(points[hidden])[1]]
+        features[hidden], confidence[hidden] = features[nearest], confidence[nearest] / 2
+    return Lifted(features, seen, confidence)
+
+
+def pixel_of_vertex(
+    vertices: NDArray[np.float64], views: Views, view: int, depth: NDArray[np.float32], radius: float
+) -> NDArray[np.int64]:
+    """The pixel whose feature each vertex takes in one view, int64 (V,), row by row; -1 for none.
+
+    Quirks: a pixel reaches the *first* 100 vertices in the mesh's order within the radius, not the nearest; and of all
+    pixels that reach a vertex the last one counts, since features are added with repeated indices, of which only one
+    is carried out.
+
+    Args:
+        vertices: (V, 3), snapshot frame.
+        views, view: the camera.
+        depth: (H, W), radii, inf on the background.
+        radius: Blender units.
+    """
+    pixels = np.flatnonzero(np.isfinite(depth.ravel()))
+    points = _unproject(views, view, depth, pixels)
+    last = np.full(len(vertices), -1, np.int64)
+    tree = cKDTree(vertices)
+    for start in range(0, len(pixels), _BLOCK):
+        block = pixels[start : start + _BLOCK]
+        pairs = cKDTree(points[start : start + _BLOCK]).sparse_distance_matrix(tree, radius, output_type="ndarray")
+        order = np.lexsort((pairs["j"], pairs["i"]))
+        pixel, vertex = pairs["i"][order], pairs["j"][order]
+        first = np.searchsorted(pixel, pixel)  # where this pixel's vertices begin
+        kept = np.arange(len(pixel)) - first < _NEIGHBOURS
+        last[vertex[kept]] = block[pixel[kept]]  # in the order of the pixels: the last assignment stays
+    return last
+
+
+def features_at(
+    maps: Sequence[torch.Tensor],
+    weights: Sequence[float],
+    dinov2: bool,
+    pixels: NDArray[np.int64],
+    shape: tuple[int, ...],
+) -> torch.Tensor:
+    """Features of some pixels of one view, float32 (P, sum of channels): each map's a unit vector times its weight.
+
+    Quirk: maps are read on a grid whose outermost pixels lie on the picture's corners, by a function that takes the
+    corners of the outermost *cells* there: half a pixel outside, where half of every sample is zero. A map of the UNet
+    is made as large as the picture first, DINOv2's (the last one, where there is one) is not.
+    """
+    height, width = shape
+    rows, columns = np.divmod(pixels, width)
+    x = torch.from_numpy(columns * (width / (width - 1)) - 0.5)
+    y = torch.from_numpy(rows * (height / (height - 1)) - 0.5)
+    found = []
+    for index, (one, weight) in enumerate(zip(maps, weights, strict=True)):
+        if dinov2 and index == len(maps) - 1:
+            sample = _sample(one, x, y, (height, width), "zeros")
+        else:
+            sample = _sample_enlarged(one, x, y, (height, width))
+        found.append(functional.normalize(sample, dim=1) * weight)
+    return torch.cat(found, dim=1)
+
+
+def diameter(vertices: NDArray[np.float64]) -> float:
+    """The largest distance between two vertices (beyond 35,000 the published code tries a random 10,000 of them)."""
+    try:
+        points = vertices[ConvexHull(vertices).vertices]
+    except (QhullError, ValueError):  # flat, or too few
+        points = vertices
+    return max(float(cdist(points[start : start + 512], points).max()) for start in range(0, len(points), 512))
+
+
+def _unproject(views: Views, view: int, depth: NDArray[np.float32], pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The points that pixels show, (P, 3), snapshot frame.
+
+    Quirk: the outermost pixels are taken to lie on the picture's edge, so that all are up to half a pixel off.
+    """
+    height, width = depth.shape
+    rows, columns = np.divmod(pixels, width)
+    away = depth.ravel()[pixels].astype(np.float64)
+    x = (columns / (width - 1) - 0.5 + views.shift[view, 0]) / views.zoom[view]
+    y = -(rows / (height - 1) - 0.5 - views.shift[view, 1]) / views.zoom[view]
+    camera = np.stack((x * away, y * away, views.distance - away), axis=1)
+    place: NDArray[np.float64] = camera @ views.rotation[view] * views.radius + views.centre
+    return place
+
+
+def _sample(one: torch.Tensor, x: torch.Tensor, y: torch.Tensor, size: tuple[int, int], padding: str) -> torch.Tensor:
+    """A map (C, h, w) at places given in pixels of a picture of ``size``, 0 the first one's centre: float32 (P, C)."""
+    height, width = size
+    at = torch.stack(((x + 0.5) / width * 2 - 1, (y + 0.5) / height * 2 - 1), dim=1).float().to(one.device)
+    found = functional.grid_sample(one[None], at[None, None], padding_mode=padding, align_corners=False)
+    return found[0, :, 0].T
+
+
+def _sample_enlarged(one: torch.Tensor, x: torch.Tensor, y: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """The same of a map that was made as large as the picture, with zeros around, without making it so large."""
+    height, width = size
+    left, top = torch.floor(x), torch.floor(y)
+    total = torch.zeros((len(x), len(one)), device=one.device)
+    for down in (0, 1):
+        for right in (0, 1):
+            column, row = left + right, top + down
+            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+            share = (1 - (x - column).abs()) * (1 - (y - row).abs()) * inside
+            total += _sample(one, column, row, size, "border") * share.float().to(one.device)[:, None]
+    return total

@@ -1,0 +1,192 @@
+"""EfficientNet-Lite features (Tan and Le 2019, https://arxiv.org/abs/1905.11946; without squeeze-and-excitation)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
+
+from ...base.errors import InputError, ModelError
+from ...base.progress import Report
+from ...models import WEIGHTS
+from .. import devices, pictures
+from ..extractor import Grids, ViewImages
+from ..parameters import CODE, STRIDES, check_stages
+
+_STATISTICS = ((127 / 255,) * 3, (128 / 255,) * 3)
+"""What the Lite models were trained with, not ImageNet's."""
+_EPSILON = 1e-3
+
+
+class Network(nn.Module):
+    """Any EfficientNet-Lite up to one of its stages; widths, kernels and depths are read off the weights.
+
+    Args:
+        tensors: by timm's names.
+        stages: how many of the seven stages to build.
+
+    Raises:
+        KeyError, IndexError: when a tensor is missing.
+    """
+
+    def __init__(self, tensors: dict[str, torch.Tensor], stages: int) -> None:
+        super().__init__()
+        self.stem = _convolution(tensors, "conv_stem", "bn1", stride=2)
+        self.stages = nn.ModuleList()
+        self.channels = []
+        for stage in range(stages):
+            depth = len({name.split(".")[2] for name in tensors if name.startswith(f"blocks.{stage}.")})
+            stride = STRIDES[stage] // STRIDES[max(stage - 1, 0)]
+            blocks = [_Block(tensors, f"blocks.{stage}.{index}", 1 if index else stride) for index in range(depth)]
+            self.stages.append(nn.Sequential(*blocks))
+            last = "conv_pwl" if stage else "conv_pw"
+            self.channels.append(len(tensors[f"blocks.{stage}.{depth - 1}.{last}.weight"]))
+
+    def forward(self, values: torch.Tensor) -> list[torch.Tensor]:
+        """The map of each stage for standardised pictures (n, 3, h, w), h and w multiples of the last stage's cell."""
+        maps = []
+        values = self.stem(values)
+        for stage in self.stages:
+            values = stage(values)
+            maps.append(values)
+        return maps
+
+
+class _Block(nn.Module):
+    """One inverted residual block: expand (not in the first stage), depthwise, project."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor], name: str, stride: int) -> None:
+        super().__init__()
+        if f"{name}.conv_pwl.weight" in tensors:
+            self.layers = nn.Sequential(
+                _convolution(tensors, f"{name}.conv_pw", f"{name}.bn1"),
+                _convolution(tensors, f"{name}.conv_dw", f"{name}.bn2", stride),
+                _convolution(tensors, f"{name}.conv_pwl", f"{name}.bn3", clip=False),
+            )
+        else:
+            self.layers = nn.Sequential(
+                _convolution(tensors, f"{name}.conv_dw", f"{name}.bn1", stride),
+                _convolution(tensors, f"{name}.conv_pw", f"{name}.bn2", clip=False),
+            )
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.layers(values)
+        return values + result if values.shape == result.shape else result
+
+
+def _convolution(
+    tensors: dict[str, torch.Tensor], name: str, norm: str, stride: int = 1, clip: bool = True
+) -> nn.Sequential:
+    """A convolution with its batch normalisation folded in, clipped by ReLU6 unless it projects.
+
+    Padded as TensorFlow's "same" does for even sizes: the odd pixel of a halving goes to the right and below.
+    """
+    weight = tensors[f"{name}.weight"].float()
+    scale = tensors[f"{norm}.weight"].float() / torch.sqrt(tensors[f"{norm}.running_var"].float() + _EPSILON)
+    kernel, groups = weight.shape[-1], len(weight) if weight.shape[1] == 1 else 1
+    bias = tensors[f"{norm}.bias"].float() - tensors[f"{norm}.running_mean"].float() * scale
+    convolution = nn.Conv2d(weight.shape[1] * groups, len(weight), kernel, stride, groups=groups)
+    convolution.weight = nn.Parameter((weight * scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last))
+    convolution.bias = nn.Parameter(bias)
+    layers: list[nn.Module] = [convolution]
+    before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
+    if before == after:
+        convolution.padding = (before, before)
+    else:
+        layers.insert(0, nn.ZeroPad2d((before, after, before, after)))
+    if clip:
+        layers.append(nn.ReLU6())
+    return nn.Sequential(*layers)
+
+
+class EfficientNet:
+    """The maps that chosen stages of an EfficientNet-Lite put out.
+
+    Args:
+        folder: the model, as :func:`meshkin.models.verify` accepts it.
+        checksum: of its weights.
+        stages: ascending, 0 to 6. Their cells are 2, 4, 8, 16, 16, 32 and 32 pixels wide.
+        style: of the pictures, see :mod:`meshkin.features.pictures`.
+        background: grey level behind the object.
+        resolution: of the pictures, a multiple of the last stage's cell.
+        device: as :func:`meshkin.features.devices.choose` takes it.
+
+    Raises:
+        ModelError: ``model-wrong`` when the weights do not fit the architecture.
+        InputError: ``features-option`` for stages or a resolution that cannot be, ``device-missing``.
+    """
+
+    name = "efficientnet"
+
+    def __init__(
+        self,
+        folder: Path,
+        checksum: str,
+        stages: Sequence[int],
+        style: str = "normal",
+        background: float = 1.0,
+        resolution: int = 448,
+        device: str = "auto",
+    ) -> None:
+        check_stages(stages)
+        if resolution % STRIDES[stages[-1]]:
+            raise InputError(
+                "features-option",
+                f"A picture of {resolution} pixels has no whole number of cells.",
+                f"Use a multiple of {STRIDES[stages[-1]]}.",
+            )
+        self._device = devices.choose(device)
+        self._dtype = devices.precision(self._device)
+        self._stages = tuple(stages)
+        try:
+            network = Network(load_file(folder / WEIGHTS), stages[-1] + 1)
+        except (OSError, KeyError, IndexError, RuntimeError, SafetensorError) as error:
+            raise ModelError(
+                "model-wrong",
+                f"The model in {folder} cannot be loaded: {error}",
+                "Choose a folder with an EfficientNet-Lite.",
+            ) from error
+        self._network = network.to(self._device, self._dtype).eval()
+        self._style, self._background = style, background
+        self.wants_colour = style == "textured"
+        self.resolution = resolution
+        self.channels: tuple[int, ...] = tuple(network.channels[stage] for stage in stages)
+        settings = f"stages {','.join(map(str, stages))}; {style} on {background}; {resolution} px"
+        self.version = f"{self.name} {CODE[self.name]}; {checksum}; {settings}; {self._dtype}"
+
+    @torch.inference_mode()
+    def maps(self, pictures_: torch.Tensor) -> list[torch.Tensor]:
+        """Feature maps of any pictures.
+
+        With the padding of TensorFlow each halving looks half a cell to the right and down, so that a cell's centre
+        lies (stride - 1) / 2 pixels off the middle of its share of the picture. The picture is shifted by as much, on
+        average over the stages read; what is lost at its right and lower edge is background.
+
+        Args:
+            pictures_: float (n, 3, h, w), RGB in [0, 1], h and w multiples of the last stage's cell; on any device.
+
+        Returns:
+            For each stage (n, C, h / cell, w / cell), on the extractor's device, in its precision.
+        """
+        values = pictures.standardise(pictures_.to(self._device), _STATISTICS).to(self._dtype)
+        shift = round(sum((STRIDES[stage] - 1) / 2 for stage in self._stages) / len(self._stages))
+        height, width = values.shape[-2:]
+        values = functional.pad(values, (shift, 0, shift, 0), mode="replicate")[..., :height, :width]
+        maps = self._network(values.contiguous(memory_format=torch.channels_last))
+        return [maps[stage] for stage in self._stages]
+
+    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+        """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
+
+        def run(views: slice) -> list[torch.Tensor]:
+            made = pictures.make(images, views, self._style, self._background, self.resolution, self._device)
+            return self.maps(made)
+
+        size = devices.batch_size(self._device, 200 * self.resolution**2 * self._dtype.itemsize)
+        for views, maps in devices.in_batches(len(images.normal), size, run, report, "Reading pictures (EfficientNet)"):
+            yield Grids(views, maps)

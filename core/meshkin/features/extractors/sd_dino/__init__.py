@@ -1,0 +1,1 @@
+"""SD+DINO: one look of Stable Diffusion and one of DINOv2."""

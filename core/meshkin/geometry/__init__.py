@@ -1,0 +1,1 @@
+"""Plain geometry of triangle meshes, used by everybody."""

@@ -1,0 +1,1 @@
+"""What is shown in the viewport and in image editors."""

@@ -1,0 +1,1 @@
+"""Materials of the open file: read as channels, written as new ones."""

@@ -1,0 +1,1 @@
+"""Meshes of the open file: read as snapshots, written as attributes."""

@@ -1,0 +1,1 @@
+"""Views of a mesh rendered as passes."""

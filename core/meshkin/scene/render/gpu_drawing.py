@@ -1,0 +1,137 @@
+"""Passes drawn through Blender's ``gpu`` module, on a card or by software OpenGL: the file's data take no part."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import gpu
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ...base.errors import MeshKinError
+from ...data.views import Views
+
+_VERTEX = """
+void main() {
+  vec4 point = camera * vec4(position, 1.0);
+  surface = vec4(normal, -point.z);
+  triangle = float(gl_VertexID / 3);
+  // The depth lies in [0, 1], which is inside the clip space of every backend.
+  gl_Position = vec4(2.0 * (lens.x * point.xy + lens.yz * point.z), -DEPTH_A * point.z - DEPTH_B, -point.z);
+}
+"""
+
+_FRAGMENT = """
+void main() {
+  picture = surface;
+  face = triangle + 1.0;
+}
+"""
+
+
+def pictures(
+    corners: NDArray[np.float32], normals: NDArray[np.float32], views: Views
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
+    """Draw triangles once for each view.
+
+    Args:
+        corners: (F, 3, 3), the triangles in the unit frame, ``(v - centre) / radius``.
+        normals: (F, 3, 3), a normal at each corner.
+
+    Yields:
+        The interpolated normal (H, W, 3), not normalised; the depth (H, W), in radii; the number of the triangle
+        (H, W), from 1. All are 0 on the background.
+
+    Raises MeshKinError ``gpu-failed`` with the driver's words.
+    """
+    with _readable_failure():
+        shader = _shader(views.distance)
+        batch = _batch(corners, normals)
+    for view in range(len(views)):
+        # Textures and frame buffers live for one view only: which of Blender's windows (whose OpenGL contexts do not
+        # share frame buffers) is active at the next one, nobody knows.
+        with _readable_failure():
+            drawn = _draw(shader, batch, views, view)
+        yield drawn
+
+
+@contextlib.contextmanager
+def _readable_failure() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the gpu module raises no class of its own
+        raise MeshKinError("gpu-failed", f"The graphics driver refused: {error}.", "Render with Cycles.") from error
+
+
+def _shader(distance: float) -> gpu.types.GPUShader:
+    near, far = (distance - 1) / 2, distance + 2  # the object lies within distance - 1 .. distance + 1
+    depth = {"DEPTH_A": repr(far / (far - near)), "DEPTH_B": repr(far * near / (far - near))}
+    between = gpu.types.GPUStageInterfaceInfo("meshkin_passes")
+    between.smooth("VEC4", "surface")
+    between.flat("FLOAT", "triangle")
+    info = gpu.types.GPUShaderCreateInfo()
+    info.vertex_in(0, "VEC3", "position")
+    info.vertex_in(1, "VEC3", "normal")
+    info.vertex_out(between)
+    info.push_constant("MAT4", "camera")
+    info.push_constant("VEC3", "lens")
+    # Floats also for the triangle's number: integer textures cannot be read back in every version.
+    info.fragment_out(0, "VEC4", "picture")
+    info.fragment_out(1, "FLOAT", "face")
+    info.vertex_source(_VERTEX.replace("DEPTH_A", depth["DEPTH_A"]).replace("DEPTH_B", depth["DEPTH_B"]))
+    info.fragment_source(_FRAGMENT)
+    return gpu.shader.create_from_info(info)
+
+
+def _batch(corners: NDArray[np.float32], normals: NDArray[np.float32]) -> gpu.types.GPUBatch:
+    form = gpu.types.GPUVertFormat()
+    for name in ("position", "normal"):
+        form.attr_add(id=name, comp_type="F32", len=3, fetch_mode="FLOAT")
+    buffer = gpu.types.GPUVertBuf(form, 3 * len(corners))
+    buffer.attr_fill("position", np.ascontiguousarray(corners.reshape(-1, 3)))
+    buffer.attr_fill("normal", np.ascontiguousarray(normals.reshape(-1, 3)))
+    return gpu.types.GPUBatch(type="TRIS", buf=buffer)
+
+
+def _draw(
+    shader: gpu.types.GPUShader, batch: gpu.types.GPUBatch, views: Views, view: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    size = (views.resolution, views.resolution)
+    picture = gpu.types.GPUTexture(size, format="RGBA32F")
+    face = gpu.types.GPUTexture(size, format="R32F")
+    depth = gpu.types.GPUTexture(size, format="DEPTH_COMPONENT32F")
+    target = gpu.types.GPUFrameBuffer(depth_slot=depth, color_slots=(picture, face))
+    camera = Matrix(views.rotation[view].tolist()).to_4x4()
+    camera.translation = (0, 0, -views.distance)
+    with target.bind(), _drawing_state():
+        target.clear(color=(0, 0, 0, 0), depth=1.0)
+        shader.bind()
+        shader.uniform_float("camera", camera)
+        shader.uniform_float("lens", (float(views.zoom[view]), *views.shift[view].tolist()))
+        batch.draw(shader)
+    pixels = _read(picture, 4)
+    return pixels[..., :3], pixels[..., 3], _read(face, 1)[..., 0]
+
+
+@contextlib.contextmanager
+def _drawing_state() -> Iterator[None]:
+    """Nearest surface wins, no blending; what was set before comes back."""
+    before = gpu.state.depth_test_get(), gpu.state.depth_mask_get(), gpu.state.blend_get()
+    gpu.state.depth_test_set("LESS")
+    gpu.state.depth_mask_set(True)
+    gpu.state.blend_set("NONE")
+    try:
+        yield
+    finally:
+        gpu.state.depth_test_set(before[0])
+        gpu.state.depth_mask_set(before[1])
+        gpu.state.blend_set(before[2])
+
+
+def _read(texture: gpu.types.GPUTexture, channels: int) -> NDArray[np.float32]:
+    """A float texture's pixels, (H, W, channels), top row first."""
+    # frombuffer looks at the bytes alone: the strides that Buffer reports are wrong in some versions.
+    pixels = np.frombuffer(texture.read(), np.float32)
+    return pixels.reshape(texture.height, texture.width, channels)[::-1]

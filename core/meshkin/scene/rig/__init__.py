@@ -1,0 +1,1 @@
+"""Armatures, vertex groups and motion of the open file."""

@@ -1,0 +1,1 @@
+"""Eigenfunctions of the Laplacian, functional maps between them, descriptors made of them."""

@@ -1,0 +1,1 @@
+"""Attributes, UV maps, shape keys and hair carried through a map."""

@@ -1,0 +1,1 @@
+"""Skeletons and poses carried through a map."""

@@ -1,0 +1,1 @@
+"""Textures and whole materials baked through a map."""

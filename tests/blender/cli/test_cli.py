@@ -1,0 +1,208 @@
+"""The command line as people use it: real processes, their output, their exit codes; what cannot be done, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+import pytest
+
+import meshkin
+from helpers.shell import GEOMETRIC, WORKER, add, answer, blob, refused, run, write
+
+pytestmark = pytest.mark.usefixtures("own_home")
+
+
+@pytest.fixture(scope="module")
+def meshes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one.off and two.blend (of one object, “body”)."""
+    folder = tmp_path_factory.mktemp("meshes")
+    surface = blob(subdivisions=2)
+    write(folder / "one.off", *surface)
+    obj = add("body", *surface)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "two.blend"))
+    bpy.data.objects.remove(obj)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "code", "said"),
+    [
+        (["none.off", *GEOMETRIC], 3, "file-missing", "none.off"),
+        (["two.blend:nobody", *GEOMETRIC], 3, "object-unknown", "“body”"),
+        (["one.off", "--features", "magic"], 3, "features-unknown", "magic"),
+        (["one.off", *GEOMETRIC, "--rings", "round"], 3, "option-invalid", "--rings"),
+        (["one.off", "--features", "dinov2"], 4, "model-missing", "meshkin models get"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    meshes: Path, tmp_path: Path, arguments: Sequence[str], exit_code: int, code: str, said: str
+) -> None:
+    mesh, *options = arguments
+    ran = run("features", meshes / mesh, *options, "--output", tmp_path / "f.safetensors", "--json")
+    assert said in ran.stderr
+    refused(ran, exit_code, code)
+    assert not list(tmp_path.iterdir())
+
+
+def test_transfer_names_the_objects_there_are(meshes: Path, tmp_path: Path) -> None:
+    command = ("transfer", meshes / "two.blend", "--source", "body", "--target", "soul")
+    error = refused(run(*command, *GEOMETRIC, "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")
+    assert "“body”" in error["fix"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(meshes: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for output, named in ((tmp_path / "file" / "map.npz", tmp_path / "file"), (tmp_path, tmp_path)):
+        ran = run("match", meshes / "one.off", meshes / "one.off", *GEOMETRIC, "--output", output, "--json")
+        assert str(named) in refused(ran, 6, "file-failed")["message"]
+        assert len(ran.stderr.splitlines()) == 1
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_without_a_worker(meshes: Path, tmp_path: Path) -> None:
+    nowhere = {"MESHKIN_WORKER_PYTHON": str(tmp_path / "nowhere" / "python")}
+    ran = run("features", meshes / "one.off", *GEOMETRIC, "--output", tmp_path / "f", "--json", **nowhere)
+    assert nowhere["MESHKIN_WORKER_PYTHON"] in refused(ran, 5, "worker-missing")["message"]
+    ran = run("doctor", "--json", **nowhere)
+    assert ran.returncode == 1
+    data = answer(ran)
+    assert data["ok"] is False
+    (worker,) = (check for check in data["checks"] if check["name"] == "worker")
+    assert not worker["ok"]
+    assert nowhere["MESHKIN_WORKER_PYTHON"] in worker["found"]
+    assert "Unset MESHKIN_WORKER_PYTHON" in worker["fix"]
+    told = run("doctor", python=WORKER, **nowhere).stdout.splitlines()
+    place = next(index for index, line in enumerate(told) if line.startswith("MISSING worker: "))
+    assert told[place + 1].strip() == f"mend it: {worker['fix']}"
+
+
+def test_doctor(own_home: Path) -> None:
+    ran = run("doctor", "--json")
+    assert ran.returncode == 0, ran.stderr
+    data = answer(ran)
+    checks = {check["name"]: check for check in data["checks"]}
+    assert data["ok"]
+    assert bpy.app.version_string in checks["Blender"]["found"]
+    assert WORKER in checks["worker"]["found"]
+    assert str(own_home / "cache") in checks["cache"]["found"]
+    assert {"memory", "device cpu", "library torch", "library scipy"} <= set(checks)
+    missing = [check for check in data["checks"] if not check["ok"]]
+    assert missing
+    for check in missing:  # the models: the geometric features serve without
+        assert check["name"].startswith("model ")
+        assert check["fix"] in ("meshkin models get embedded", "meshkin models get diff3f")
+
+
+def test_a_python_without_bpy_needs_a_blender(meshes: Path, tmp_path: Path) -> None:
+    nowhere = {"MESHKIN_BLENDER": str(tmp_path / "nowhere" / "blender")}
+    command = ("match", meshes / "one.off", meshes / "two.blend:body", *GEOMETRIC, "--output", tmp_path / "map.npz")
+    error = refused(run(*command, "--json", python=WORKER, **nowhere), 5, "blender-missing")
+    assert "MESHKIN_BLENDER" in error["fix"]
+    ran = run("doctor", python=WORKER, **nowhere)
+    assert ran.returncode == 1
+    lines = ran.stdout.splitlines()
+    assert lines[0] == f"MISSING Blender: MESHKIN_BLENDER is {nowhere['MESHKIN_BLENDER']}: no program"
+    assert "pip install bpy" in lines[1]
+    assert any(line.startswith("ok      worker: ") for line in lines)
+
+
+def test_a_blender_that_ends_too_early_is_reported(meshes: Path, tmp_path: Path) -> None:
+    command = ("match", meshes / "one.off", meshes / "one.off", *GEOMETRIC, "--output", tmp_path / "map.npz", "--json")
+    ran = run(*command, python=WORKER, MESHKIN_BLENDER="true")  # a program that does nothing
+    assert "status 0" in refused(ran, 5, "blender-failed")["message"]
+
+
+def test_models_and_cache(tmp_path: Path) -> None:
+    folders = {"MESHKIN_CACHE": str(tmp_path / "cache")}
+    models = answer(run("models", "list", "--json", python=WORKER, **folders))["models"]
+    assert models
+    text = run("models", "list", python=WORKER, **folders).stdout
+    for model in models:
+        assert model["present"] is False
+        assert f"{model['name']}: {model['licence']}, not fetched" in text.splitlines()
+    (tmp_path / "cache" / "maps").mkdir(parents=True)
+    (tmp_path / "cache" / "maps" / "old.npz").write_bytes(bytes(1000))
+    info = answer(run("cache", "info", "--json", python=WORKER, **folders))
+    assert (info["folder"], info["files"], info["bytes"]) == (folders["MESHKIN_CACHE"], 1, 1000)
+    cleared = run("cache", "clear", python=WORKER, **folders)
+    assert (cleared.returncode, folders["MESHKIN_CACHE"] in cleared.stdout) == (0, True)
+    assert answer(run("cache", "info", "--json", python=WORKER, **folders))["files"] == 0
+    refused(run("models", "get", "no such model", "--json", python=WORKER, **folders), 4, "model-missing")
+
+
+def test_usage() -> None:
+    assert run("--version", python=WORKER).stdout == f"meshkin {meshkin.__version__}\n"
+    ran = run("match", "--json", python=WORKER)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "--output" in ran.stderr
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has started."""
+    listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, check=True, text=True).stdout
+    pairs = [line.split() for line in listed.splitlines()]
+    return {int(child) for parent, child in pairs if int(parent) == pid}
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_ctrl_c_ends_the_job_and_its_worker(tmp_path: Path) -> None:
+    mesh = write(tmp_path / "big.off", *blob(subdivisions=6))
+    command = [sys.executable, "-m", "meshkin", "match", mesh, mesh, *GEOMETRIC, "--json", "--output"]
+    process = subprocess.Popen(
+        [*map(str, command), str(tmp_path / "map.npz")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stderr is not None
+    while not (line := process.stderr.readline()).startswith("Measuring the surface"):
+        assert line, "it ended before it was interrupted"
+    workers = children(process.pid)
+    assert len(workers) == 1
+    process.send_signal(signal.SIGINT)
+    output, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(output)["error"]["code"] == "cancelled"
+    assert "Traceback" not in said
+    assert not (tmp_path / "map.npz").exists()
+    deadline = time.monotonic() + 10
+    while any(map(running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(running, workers))
+
+
+def test_a_terminal_gets_a_bar(own_home: Path) -> None:
+    ours, theirs = os.openpty()
+    command = [WORKER, "-m", "meshkin", "cache", "info"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, encoding="utf-8") as process:
+        os.close(theirs)
+        shown = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                shown += os.read(ours, 4096)
+            except OSError:  # the other end was closed
+                break
+        output = process.communicate()[0]
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\r\033[KStarting the worker [......" in shown
+    assert shown.endswith(b"\r\033[K")
+    assert output.startswith(str(own_home / "cache"))

@@ -1,0 +1,145 @@
+"""Commands on objects of a .blend file, saved as another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from helpers.creatures import grade
+from helpers.shell import GEOMETRIC, add, answer, blob, refused, run
+from helpers.skins import painted
+from meshkin.scene import compat
+
+pytestmark = pytest.mark.usefixtures("own_home")
+
+
+def dressed(path: Path) -> None:
+    """Write a .blend file with a textured, weighted, painted source and a bare target with UVs."""
+    source, target = add("source", *blob()), add("target", *blob(1.2))
+    for obj in (source, target):
+        layer = obj.data.uv_layers.new(name="map")
+        for loop, uv in zip(obj.data.loops, layer.data, strict=True):
+            x, y, z = obj.data.vertices[loop.vertex_index].co
+            uv.uv = (0.5 + 0.2 * x / (1 + abs(z)), 0.5 + 0.2 * y / (1 + abs(z)))
+    grade(source)
+    image = bpy.data.images.new("skin", 32, 32)
+    image.generated_color = (0.8, 0.2, 0.1, 1)
+    image.pack()
+    painted(source, image)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+
+
+def test_transfer_saves_another_file(tmp_path: Path) -> None:
+    before, after = tmp_path / "in.blend", tmp_path / "out.blend"
+    dressed(before)
+    content = before.read_bytes()
+    ran = run(
+        *("transfer", before, "--source", "source", "--target", "target", "--what", "texture, weights,attributes"),
+        *(*GEOMETRIC, "--texture-size", "64", "--output", after, "--json"),
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert answer(ran)["written"] == ["texture", "weights", "attributes"]
+    assert before.read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.blend", "out.blend"]
+    bpy.ops.wm.open_mainfile(filepath=str(after))
+    target = bpy.data.objects["target"]
+    assert [group.name for group in target.vertex_groups] == ["upper", "lower"]
+    sums = [sum(one.weight for one in vertex.groups) for vertex in target.data.vertices]
+    np.testing.assert_allclose(sums, 1, atol=1e-5)
+    heights = np.empty(len(target.data.vertices), np.float32)
+    target.data.attributes["height"].data.foreach_get("value", heights)
+    assert 0 <= heights.min() < 0.3
+    assert 0.7 < heights.max() <= 1
+    nodes = compat.node_tree(target.data.materials[0]).nodes
+    image = next(node.image for node in nodes if node.type == "TEX_IMAGE")
+    assert tuple(image.size) == (64, 64)
+    assert image.packed_file
+    pixels = np.empty((64, 64, 4), np.float32)
+    image.pixels.foreach_get(pixels.ravel())
+    np.testing.assert_allclose(pixels[32, 32], (0.8, 0.2, 0.1, 1), atol=0.01)
+
+
+@pytest.mark.slow
+def test_transfer_through_an_object_of_a_set(tmp_path: Path) -> None:
+    for name, stretch in (("middle", 1.0), ("one", 1.2), ("two", 0.9)):
+        add(name, *blob(stretch, 2)).data.attributes.new("warmth", "FLOAT", "POINT")
+    bpy.data.objects["two"].data.attributes.remove(bpy.data.objects["two"].data.attributes["warmth"])
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "in.blend"))
+    command = ("transfer", tmp_path / "in.blend", "--source", "one", "--target", "two", "--what", "attributes")
+    ran = run(*command, "--through", "middle", *GEOMETRIC, "--output", tmp_path / "out.blend", "--json")
+    assert ran.returncode == 0, ran.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    assert "warmth" in bpy.data.objects["two"].data.attributes
+    ran = run(*command, "--through", "nobody", *GEOMETRIC, "--output", tmp_path / "out.blend", "--json")
+    refused(ran, 3, "object-unknown")
+
+
+def rigged(path: Path) -> None:
+    """Write a .blend file: “old” is posed by the moving armature “rig”, “new” by “other”, “bare” has groups alone."""
+    for name in ("old", "new", "bare"):
+        obj = add(name, *blob(subdivisions=2))
+        heights = np.array([vertex.co.z for vertex in obj.data.vertices])
+        for group, chosen in (("low", heights < 0), ("high", heights >= 0), ("extra", heights > 9)):
+            obj.vertex_groups.new(name=group).add(np.flatnonzero(chosen).tolist(), 1, "REPLACE")
+    for name, posed in (("rig", "old"), ("other", "new")):
+        armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
+        bpy.context.scene.collection.objects.link(armature)
+        bpy.context.view_layer.objects.active = armature
+        bpy.ops.object.mode_set(mode="EDIT")
+        for bone, height in (("low", -1), ("high", 0)):
+            made = armature.data.edit_bones.new(bone)
+            made.head, made.tail = (0, 0, height), (0, 0, height + 1)
+        bpy.ops.object.mode_set(mode="OBJECT")
+        bpy.data.objects[posed].modifiers.new("Armature", "ARMATURE").object = armature
+    bone = bpy.data.objects["rig"].pose.bones["high"]
+    bone.rotation_mode = "XYZ"
+    for frame, angle in ((1, 0.0), (10, 1.0)):
+        bone.rotation_euler = (angle, 0, 0)
+        bone.keyframe_insert("rotation_euler", frame=frame)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+
+
+def test_motion_and_an_armature_from_groups(tmp_path: Path) -> None:
+    """The same as the buttons: an action for the other armature; bones from groups whose names fit."""
+    rigged(tmp_path / "in.blend")
+    moved, built = tmp_path / "moved.blend", tmp_path / "built.blend"
+    ran = run("motion", tmp_path / "in.blend", "--source", "old", "--target", "other", "--output", moved, "--json")
+    assert ran.returncode == 0, ran.stderr
+    action = answer(ran)["action"]
+    bpy.ops.wm.open_mainfile(filepath=str(moved))
+    other = bpy.data.objects["other"]
+    assert other.animation_data.action.name == action
+    bpy.context.scene.frame_set(10)
+    turned = other.pose.bones["high"].matrix.to_quaternion()
+    assert turned.rotation_difference(bpy.data.objects["rig"].pose.bones["high"].matrix.to_quaternion()).angle < 1e-3
+    assert other.pose.bones["high"].rotation_quaternion.angle == pytest.approx(1, abs=1e-3)
+    ran = run("motion", moved, "--source", "bare", "--target", "new", "--output", built, "--json")
+    refused(ran, 3, "no-armature")
+    command = ("build-armature", tmp_path / "in.blend", "--target", "bare", "--pattern", "low high", "--output", built)
+    ran = run(*command, "--json")
+    assert ran.returncode == 0, ran.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(built))
+    made = bpy.data.objects[answer(ran)["armature"]]
+    assert sorted(bone.name for bone in made.data.bones) == ["high", "low"]
+    assert bpy.data.objects["bare"].modifiers["Armature"].object == made
+    refused(run(*command[:4], "--pattern", "none", "--output", built, "--json"), 3, "no-groups")
+
+
+def test_pose(tmp_path: Path) -> None:
+    """The posed frame of the file comes over as a shape key."""
+    rigged(tmp_path / "in.blend")
+    bpy.context.scene.frame_set(10)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "in.blend"))
+    command = ("pose", tmp_path / "in.blend", "--source", "old", *GEOMETRIC)
+    ran = run(*command, "--target", "bare", "--output", tmp_path / "out.blend", "--json")
+    assert ran.returncode == 0, ran.stderr
+    told = answer(ran)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    keys = bpy.data.objects["bare"].data.shape_keys.key_blocks
+    assert keys[-1].name == told["shape_key"] == "Pose of old"
+    moved = [(one.co - two.co).length for one, two in zip(keys[-1].data, keys[0].data, strict=True)]
+    assert max(moved) > 0.1
+    refused(run(*command, "--target", "nobody", "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")

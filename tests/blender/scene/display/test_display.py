@@ -1,0 +1,112 @@
+"""Attribute colours shown and hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from meshkin.base.errors import InputError
+from meshkin.scene.display import viewport as display
+from meshkin.scene.mesh import attributes
+
+
+def painted(active: str = "paint") -> bpy.types.Object:
+    bpy.ops.mesh.primitive_cube_add()
+    obj = bpy.context.object
+    for name in ("paint", "other"):
+        obj.data.color_attributes.new(name, "BYTE_COLOR", "CORNER")
+    obj.data.color_attributes.active_color_name = active
+    obj.data.color_attributes.default_color_name = "other"
+    attributes.write(obj, "color", np.ones((8, 4), np.float32))
+    return obj
+
+
+def views() -> list[bpy.types.View3DShading]:
+    areas = [area for window in bpy.context.window_manager.windows for area in window.screen.areas]
+    return [area.spaces.active.shading for area in areas if area.type == "VIEW_3D"]
+
+
+def test_shown_and_hidden_again() -> None:
+    one, two = painted("paint"), painted("other")
+    bare = bpy.data.objects.new("bare", bpy.data.meshes.new("bare"))
+    assert views(), "the factory file has a 3D view"
+    for index, shading in enumerate(views()):
+        shading.type, shading.light = "SOLID", "MATCAP"
+        shading.color_type = "RANDOM"
+        shading.type = ("WIREFRAME", "MATERIAL")[index % 2]
+    before = [(view.type, view.light, view.color_type) for view in views()]
+    assert not display.is_shown()
+    display.show([one, two, bare])
+    display.show([one])
+    assert display.is_shown()
+    assert {(view.type, view.color_type) for view in views()} == {("SOLID", "VERTEX")}
+    for obj in (one, two):
+        assert obj.data.color_attributes.active_color_name == "meshkin_color"
+        assert obj.data.color_attributes.default_color_name == "other"
+    display.hide()
+    assert not display.is_shown()
+    assert [(view.type, view.light, view.color_type) for view in views()] == before
+    assert one.data.color_attributes.active_color_name == "paint"
+    assert two.data.color_attributes.active_color_name == "other"
+    assert one.data.color_attributes.default_color_name == "other"
+    for item in (*bpy.data.screens, *bpy.data.meshes):
+        assert display.KEPT not in item
+
+
+def test_a_view_changed_meanwhile_keeps_what_the_user_chose() -> None:
+    obj = painted()
+    display.show([obj])
+    views()[0].type = "WIREFRAME"
+    display.hide()
+    assert views()[0].type == "WIREFRAME"
+
+
+def test_shown_state_survives_saving(tmp_path: Path) -> None:
+    obj = painted()
+    name = obj.name
+    views()[0].color_type = "OBJECT"
+    display.show([obj])
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert display.is_shown()
+    display.hide()
+    assert not display.is_shown()
+    assert bpy.data.objects[name].data.color_attributes.active_color_name == "paint"
+    assert all(shading.color_type != "VERTEX" for shading in views())
+
+
+def test_removed_attributes_do_no_harm() -> None:
+    obj = painted()
+    display.show([obj])
+    attributes.remove(obj)
+    obj.data.color_attributes.remove(obj.data.color_attributes["paint"])
+    display.hide()
+    assert not display.is_shown()
+
+
+def test_nothing_to_show() -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    with pytest.raises(InputError) as raised:
+        display.show([bpy.context.object])
+    assert raised.value.code == "no-colours"
+    assert not display.is_shown()
+
+
+def test_what_is_drawn_follows() -> None:
+    """The viewport draws the evaluated mesh, which has to be told."""
+    obj = painted()
+    obj.modifiers.new("subdivision", "SUBSURF")
+
+    def drawn() -> str:
+        evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        return str(evaluated.data.color_attributes.active_color_name)
+
+    assert drawn() == "paint"
+    display.show([obj])
+    assert drawn() == "meshkin_color"
+    display.hide()
+    assert drawn() == "paint"

@@ -1,0 +1,132 @@
+"""Motion from one armature to another of the same bone names."""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+import numpy as np
+import pytest
+
+from meshkin import workflow
+from meshkin.base.errors import InputError
+from meshkin.base.progress import finish
+
+REST = {
+    "root": ((0, 0, 1), (0, 0, 2), None),
+    "arm": ((0, 0, 2), (1, 0, 2), "root"),
+    "hand": ((1, 0, 2), (2, 0, 2), "arm"),
+}
+LOWERED = {
+    "root": ((0, 0, 2), (0, 0, 4), None),
+    "arm": ((0, 0, 4), (1, 0, 2.5), "root"),
+    "hand": ((1, 0, 2.5), (2, 0, 1), "arm"),
+}
+
+
+@pytest.fixture(autouse=True)
+def empty() -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def rig(name: str, bones: dict, roll: float = 0.0) -> bpy.types.Object:
+    armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
+    bpy.context.scene.collection.objects.link(armature)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone, (head, tail, parent) in bones.items():
+        made = armature.data.edit_bones.new(bone)
+        made.head, made.tail, made.roll = head, tail, roll
+        made.parent = armature.data.edit_bones.get(parent or "")
+        made.use_connect = bool(parent)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return armature
+
+
+def animated() -> bpy.types.Object:
+    source = rig("source", REST)
+    for frame, angle, place in ((1, 0, 0), (11, 1.2, 3)):
+        for name in ("arm", "hand"):
+            bone = source.pose.bones[name]
+            bone.rotation_mode = "XYZ"
+            bone.rotation_euler = (angle, 0.3 * angle, -0.5 * angle)
+            bone.keyframe_insert("rotation_euler", frame=frame)
+        source.pose.bones["root"].location = (place, 0, 0)
+        source.pose.bones["root"].keyframe_insert("location", frame=frame)
+    return source
+
+
+def directions(armature: bpy.types.Object, frame: int) -> np.ndarray:
+    bpy.context.scene.frame_set(frame)
+    posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+    turn = armature.matrix_world.to_3x3()
+    return np.array([(turn @ (posed[name].tail - posed[name].head)).normalized()[:] for name in REST])
+
+
+@pytest.mark.parametrize("heading", [0, 90, -150])
+def test_directions_and_root_follow_whatever_the_rest_pose(heading: float) -> None:
+    """Seen from the target, which may face any way, its bones point where the source's do, as this sees them."""
+    source, target = animated(), rig("target", LOWERED, roll=0.7)
+    target.rotation_euler = (0, 0, math.radians(heading))
+    turn = np.array(target.rotation_euler.to_matrix())
+    target.location = (5, 0, 0)
+    source.scale = (0.5, 0.5, 0.5)
+    bpy.context.view_layer.update()
+    bpy.context.scene.frame_set(4)
+    report = finish(workflow.motion(source, target))
+    assert bpy.context.scene.frame_current == 4
+    assert report.data["action"] == target.animation_data.action.name
+    for frame in (1, 6, 11):
+        np.testing.assert_allclose(directions(target, frame), directions(source, frame) @ turn.T, atol=1e-4)
+    roots = []
+    for frame in (1, 11):
+        bpy.context.scene.frame_set(frame)
+        roots.append(np.array(target.matrix_world @ target.pose.bones["root"].head))
+    gone = roots[1] - roots[0]
+    heads = [np.array([one[0] for one in bones.values()], float) for bones in (REST, LOWERED)]
+    small, large = (np.linalg.norm(one - one.mean(axis=0)) for one in heads)
+    np.testing.assert_allclose(gone, turn @ (3 * large / small, 0, 0), atol=1e-4)
+
+
+def test_axes_of_the_armature_objects_make_no_difference() -> None:
+    """A rig whose own Y axis is up, stood upright by its object, moves as the source does."""
+    turn = np.array([(1, 0, 0), (0, 0, 1), (0, -1, 0)], float)
+    lying = {name: (turn @ head, turn @ tail, parent) for name, (head, tail, parent) in REST.items()}
+    source, target = animated(), rig("target", lying)
+    target.rotation_euler = (math.pi / 2, 0, 0)
+    bpy.context.view_layer.update()
+    finish(workflow.motion(source, target))
+    for frame in (1, 6, 11):
+        np.testing.assert_allclose(directions(target, frame), directions(source, frame), atol=1e-4)
+
+
+def test_the_same_rig_moves_exactly_the_same() -> None:
+    source, target = animated(), rig("target", REST)
+    finish(workflow.motion(source, target))
+    for frame in (1, 5, 11):
+        bpy.context.scene.frame_set(frame)
+        for name in REST:
+            np.testing.assert_allclose(target.pose.bones[name].matrix, source.pose.bones[name].matrix, atol=1e-4)
+
+
+def test_cancelling_takes_everything_back() -> None:
+    source, target = animated(), rig("target", REST)
+    limit = target.pose.bones["arm"].constraints.new("LIMIT_ROTATION")
+    job = workflow.motion(source, target)
+    next(job)
+    job.close()
+    assert target.animation_data.action is None
+    assert len(bpy.data.actions) == 1
+    assert not limit.mute
+
+
+def test_bad_input() -> None:
+    source, target, other = animated(), rig("target", REST), rig("other", {"bone": ((0, 0, 0), (0, 0, 1), None)})
+    for pair, code in (
+        ((target, source), "no-action"),
+        ((source, other), "bones-differ"),
+        ((source, source), "same-object"),
+    ):
+        with pytest.raises(InputError) as raised:
+            finish(workflow.motion(*pair))
+        assert raised.value.code == code

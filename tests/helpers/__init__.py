@@ -1,0 +1,1 @@
+"""What several tests share: shapes, figures, small models, ways to run commands."""

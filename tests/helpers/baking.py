@@ -1,0 +1,117 @@
+"""A ball, layouts of it, and what shows on both sides of their seams."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from helpers import shapes
+from helpers.textured import known_map
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import Match, SurfaceMap
+from meshkin.geometry.adjacency import opposite, places, uv_corners
+from meshkin.transfer.texture import bake
+from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture
+from meshkin.transfer.texture.sampling import sample
+from meshkin.transfer.texture.seams import cuts, following, on_edges, spaced
+
+Array = shapes.Array
+
+
+def ball() -> Snapshot:
+    """A bumpy ball that does not fill its layout."""
+    shape = shapes.bumpy(shapes.sphere(48, 24))
+    return replace(shape, uvs=(shape.uvs * 0.96 + 0.02).astype(np.float32))
+
+
+def rounded(shape: Snapshot) -> Snapshot:
+    """Smooth shading: each corner has its vertex's normal."""
+    sums = np.zeros((len(shape.vertices), 3))
+    np.add.at(sums, shape.faces.ravel(), shape.normals.reshape(-1, 3))
+    normals = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    return replace(shape, normals=normals[shape.faces].astype(np.float32))
+
+
+def one(
+    pictures: list[Picture],
+    channels: list[Channel],
+    source: Snapshot,
+    target: Snapshot,
+    layout: Layout,
+    match: Match | None = None,
+) -> Baked:
+    assert source.uvs is not None
+    (baked,) = bake(pictures, [source.uvs], channels, source, target, match or known_map(source, target), layout)
+    return baked
+
+
+def strips(ball: Snapshot, axis: int) -> tuple[Snapshot, Array]:
+    """The ball's layout cut along u or v into four strips that are turned, moved and shrunk; each triangle's strip."""
+    assert ball.uvs is not None
+    strip = np.minimum(np.floor(ball.uvs.mean(axis=1)[:, axis] * 4), 3).astype(int)
+    shift = np.zeros((len(strip), 1, 2))
+    shift[:, 0, axis] = strip / 4
+    along = (ball.uvs - shift) * np.where(np.arange(2) == axis, 4, 1) * 0.43 + 0.035
+    turned = np.where((strip % 2 == 1)[:, None, None], along[..., ::-1] * (1, -1) + (0, 0.5), along)
+    uvs = turned + np.stack([strip % 2, strip // 2], axis=1)[:, None] / 2
+    return replace(ball, uvs=uvs.astype(np.float32)), strip
+
+
+def seam_steps(shape: Snapshot, picture: Array) -> Array:
+    """How far both sides of each edge of a layout of single triangles differ, sampled as a renderer does."""
+    assert shape.uvs is not None
+    across = opposite(shape.faces)
+    row, side = np.nonzero(across >= 0)
+    other = across[row, side]
+    start, end = (side + 1) % 3, (side + 2) % 3
+    twins = [(shape.faces[other] == shape.faces[row, one][:, None]).argmax(axis=1) for one in (start, end)]
+    steps = []
+    for along in (0.2, 0.5, 0.8):
+        here = shape.uvs[row, start] * (1 - along) + shape.uvs[row, end] * along
+        there = shape.uvs[other, twins[0]] * (1 - along) + shape.uvs[other, twins[1]] * along
+        steps.append(np.abs(sample(picture, here) - sample(picture, there)).max(axis=1))
+    return np.concatenate(steps)
+
+
+def both_sides(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> tuple[Array, Array, Array]:
+    """What shows on the two sides all along each edge that a layout cuts, eight places to a texel, as a renderer shows
+    it: (2, N, C), with the triangles (2, N) and the places in them (2, N, 3).
+
+    Pictures by tile, (S, S, C) float; their borders go on outside.
+    """
+    assert target.uvs is not None
+    size = next(iter(tiles.values())).shape[0]
+    place = places(target.vertices)
+    sides = np.stack(cuts(place[target.faces], uv_corners(place, target.faces, target.uvs)))
+    uvs = target.uvs.astype(float).reshape(-1, 2)
+    start, end = uvs[[sides[0], following(sides[1])]], uvs[[following(sides[0]), sides[1]]]
+    count = np.maximum(np.ceil(8 * size * np.linalg.norm(end - start, axis=2).max(axis=0)), 1).astype(int)
+    edge, along = spaced(count)
+    shown = []
+    for side in (0, 1):
+        spots = start[side, edge] + along[:, None] * (end - start)[side, edge]
+        tile = np.floor(target.uvs.mean(axis=1)).astype(int)[sides[side, edge] // 3]
+        look = np.zeros((len(spots), next(iter(tiles.values())).shape[2]), np.float32)
+        for corner, picture in tiles.items():
+            here = (tile == corner).all(axis=1)
+            wide = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
+            look[here] = sample(wide, ((spots[here] - corner) * size + 1) / (size + 2))
+        shown.append(look)
+    return np.stack(shown), sides[:, edge] // 3, on_edges(sides[:, edge], along)
+
+
+def all_steps(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> Array:
+    """The steps all along each edge that a layout cuts."""
+    one_side, other, *_ = both_sides(target, tiles)[0]
+    return np.abs(one_side - other).max(axis=1)
+
+
+def broken(found: Match, where: Array, ball: Snapshot) -> Match:
+    """The map with some vertices sent elsewhere, and known not to be trusted."""
+    to_source = found.to_source
+    order = np.arange(len(to_source.face))
+    order[where] = np.random.default_rng(0).permutation(np.flatnonzero(~where))[: where.sum()]
+    trust = np.where(where, 0.05, 0.9).astype(np.float32)
+    wrong = SurfaceMap(to_source.face[order], to_source.barycentric[order], to_source.vertex[order], trust)
+    return Match(wrong, found.to_target, found.source_faces, found.target_faces)

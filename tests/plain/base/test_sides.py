@@ -1,0 +1,54 @@
+"""Left and right in names, in the schemes that riggers use."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshkin.base.sides import other_side, parse_table, renamed, side
+
+PAIRS = [
+    ("arm.L", "arm.R"),
+    ("arm.l", "arm.r"),
+    ("arm_L.001", "arm_R.001"),
+    ("arm-l", "arm-r"),
+    ("L_arm", "R_arm"),
+    ("l.arm", "r.arm"),
+    ("LeftArm", "RightArm"),
+    ("leftArm", "rightArm"),
+    ("left_hand", "right_hand"),
+    ("hand_left", "hand_right"),
+    ("HAND_LEFT", "HAND_RIGHT"),
+    ("mixamorig:LeftHandIndex1", "mixamorig:RightHandIndex1"),
+    ("Bip01 L UpperArm", "Bip01 R UpperArm"),
+    ("ORG-upper_arm.L", "ORG-upper_arm.R"),
+    ("DEF-thigh.L.001", "DEF-thigh.R.001"),
+    ("upperarm01.L", "upperarm01.R"),
+    ("armL", "armR"),
+    ("Finger1L", "Finger1R"),
+    ("thigh_l", "thigh_r"),
+    ("front_left_foot", "front_right_foot"),
+    ("FrontLeg.L_end", "FrontLeg.R_end"),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), PAIRS)
+def test_schemes(left: str, right: str) -> None:
+    assert other_side(left) == right
+    assert other_side(right) == left
+    assert (side(left), side(right)) == (1, -1)
+
+
+@pytest.mark.parametrize(
+    "name", ["spine", "Root", "pelvis", "skull", "Bright", "copyright", "tail.001", "Cleft", "IKGOAL", "ctrl", "骨"]
+)
+def test_no_side(name: str) -> None:
+    assert side(name) == 0
+    assert other_side(name) == name
+
+
+def test_tables() -> None:
+    table = parse_table("arm.L = LeftArm, arm.R=RightArm;\n spine = Spine")
+    assert renamed(["arm.L", "spine", "head"], table) == ["LeftArm", "Spine", "head"]
+    assert renamed(["arm.L", "spine"], table, flip=True) == ["RightArm", "Spine"]
+    with pytest.raises(ValueError, match=r"^arm\.L$"):
+        parse_table("spine=Spine, arm.L")

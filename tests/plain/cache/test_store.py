@@ -1,0 +1,263 @@
+"""The cache: what goes in comes out, damage and full disks lose nothing, processes share it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meshkin.base.errors import StorageError
+from meshkin.base.storage import map_path, write_file
+from meshkin.cache import store as cache
+from meshkin.cache.store import Features
+from meshkin.data.surface_map import Match, SurfaceMap
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MESHKIN_CACHE_LIMIT", raising=False)
+    return tmp_path / "cache"
+
+
+def some(seed: int = 0, rows: int = 50) -> Features:
+    generator = np.random.default_rng(seed)
+    return Features(
+        generator.normal(size=(rows, 7)).astype(np.float32),
+        generator.integers(0, 24, rows).astype(np.int16),
+        generator.uniform(size=rows).astype(np.float32),
+        {"name": "Grün “x”", "recipe": {"parts": [{"weight": 0.5}]}, "seed": seed},
+    )
+
+
+def grow_old(path: Path, seconds: float) -> None:
+    when = time.time() - seconds
+    os.utime(path, (when, when))
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob(".*")]
+
+
+def test_what_is_saved_is_loaded(folder: Path) -> None:
+    saved = some()
+    path = cache.save("ab12", saved)
+    assert path == cache.features_path("ab12") == folder / "features" / "ab12.safetensors"
+    found = cache.load("ab12")
+    assert found is not None
+    assert found.features == pytest.approx(saved.features, rel=1e-3)
+    assert found.features.dtype == np.float32
+    assert (found.seen == saved.seen).all()
+    assert found.seen.dtype == np.int16
+    assert (found.confidence == saved.confidence).all()
+    assert found.metadata == saved.metadata
+    assert cache.read(path).metadata == saved.metadata
+    assert leftovers(folder) == []
+
+
+def test_what_half_precision_cannot_hold_stays_finite() -> None:
+    cache.save("big", Features(np.full((2, 2), 1e9, np.float32), np.zeros(2, np.int16), np.ones(2, np.float32)))
+    found = cache.load("big")
+    assert found is not None
+    assert np.isfinite(found.features).all()
+
+
+def test_what_is_not_there_is_none() -> None:
+    assert cache.load("absent") is None
+    with pytest.raises(StorageError) as raised:
+        cache.read(cache.features_path("absent"))
+    assert raised.value.code == "file-damaged"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "header", "empty", "zeros", "json", "missing array"])
+def test_a_damaged_file_is_absent_and_removed(damage: str) -> None:
+    from safetensors.numpy import save_file
+
+    path = cache.save("ab12", some())
+    whole = path.read_bytes()
+    if damage == "json":
+        save_file({"features": np.zeros((1, 1))}, path, {"meshkin": "{"})
+    elif damage == "missing array":
+        save_file({"features": np.zeros((1, 1))}, path, {"meshkin": "{}"})
+    else:
+        content = {"truncated": whole[:-9], "header": whole[:5], "empty": b"", "zeros": bytes(len(whole))}
+        path.write_bytes(content[damage])
+    assert cache.load("ab12") is None
+    assert not path.exists()
+
+
+def test_a_map_is_usable_or_removed() -> None:
+    number, share = np.zeros(4, np.int32), np.ones(4, np.float32)
+    one = SurfaceMap(number, np.full((4, 3), 1 / 3, np.float32), number, share)
+    path = map_path("ab12")
+    assert not cache.usable_map(path)
+    Match(one, one, np.zeros((1, 3), np.int32), np.zeros((1, 3), np.int32)).save(path)
+    assert cache.usable_map(path)
+    path.write_bytes(path.read_bytes()[:200])
+    assert not cache.usable_map(path)
+    assert not path.exists()
+
+
+def test_trimming_drops_the_least_recently_used() -> None:
+    paths = [cache.save(f"{number}", some(number)) for number in range(4)]
+    for age, path in zip((5000, 8000, 6000, 7000), paths, strict=True):
+        grow_old(path, age)
+    assert cache.load("1") is not None  # the oldest is used again
+    size = paths[0].stat().st_size
+    freed = cache.trim(2 * size + 100)
+    assert freed == 2 * size
+    assert [path.exists() for path in paths] == [True, True, False, False]
+
+
+def test_what_a_running_job_may_need_is_kept() -> None:
+    path = cache.save("new", some())
+    assert cache.trim(0) == 0
+    assert path.exists()
+    grow_old(path, cache.GRACE + 60)
+    assert cache.trim(0) > 0
+    assert not path.exists()
+
+
+def test_saving_keeps_the_cache_within_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = cache.save("old", some(0))
+    grow_old(old, cache.GRACE + 60)
+    monkeypatch.setenv("MESHKIN_CACHE_LIMIT", str(old.stat().st_size + 10))
+    new = cache.save("new", some(1))
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_leftovers_of_killed_processes_go(folder: Path) -> None:
+    kept = cache.save("kept", some())
+    left = folder / "features" / ".kept-x1.safetensors"
+    left.write_bytes(b"half")
+    grow_old(left, cache.GRACE + 60)
+    cache.trim()
+    assert not left.exists()
+    assert kept.exists()
+
+
+def test_info_and_clear(folder: Path) -> None:
+    assert cache.info()["files"] == 0
+    cache.clear()
+    size = sum(cache.save(f"{number}", some(number)).stat().st_size for number in range(3))
+    stranger = folder / "features" / "notes.txt"
+    stranger.write_text("not ours")
+    assert cache.info() == {"folder": str(folder), "files": 3, "bytes": size, "limit": cache.LIMIT}
+    json.dumps(cache.info())
+    cache.clear()
+    assert cache.info()["files"] == 0
+    assert stranger.exists()
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(StorageError):
+        cache.save("ab12", some())
+    assert cache.load("ab12") is None
+
+
+def test_a_folder_that_may_not_be_written(folder: Path, tmp_path: Path) -> None:
+    """In a process without root's rights, where this one has them."""
+    folder.mkdir()
+    tmp_path.chmod(0o755)
+    folder.chmod(0o555)
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.getuid() and parent != Path("/") and not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            if os.getuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            cache.save("ab12", some())
+        except StorageError as error:
+            status = 0 if error.code == "not-writable" and error.fix else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert list(folder.iterdir()) == []
+    folder.chmod(0o755)
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from meshkin.base.errors import StorageError
+from meshkin.features import cache
+
+features = np.random.default_rng(0).normal(size=(4000, 50)).astype(np.float32)
+large = cache.Features(features, np.zeros(4000, np.int16), np.ones(4000, np.float32))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    cache.save("ab12", large)
+except StorageError as error:
+    print(error.code)
+"""
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_old_one(folder: Path) -> None:
+    """The system stops the write in the middle, as a full disk does."""
+    cache.save("ab12", some(5))
+    source = Path(cache.__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", FULL],
+        env={**os.environ, "PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert run.stdout.strip() == "file-failed"
+    found = cache.load("ab12")
+    assert found is not None
+    assert found.metadata["seed"] == 5
+    assert leftovers(folder) == []
+
+
+def test_a_full_disk_is_named_and_loses_nothing(folder: Path) -> None:
+    path = cache.save("ab12", some(5))
+
+    def write_to_full_disk(file: Path) -> None:
+        file.unlink()
+        file.symlink_to("/dev/full")
+        file.write_bytes(bytes(100))
+
+    with pytest.raises(StorageError) as raised:
+        write_file(path, write_to_full_disk)
+    assert raised.value.code == "disk-full"
+    assert raised.value.fix
+    assert cache.read(path).metadata["seed"] == 5
+    assert leftovers(folder) == []
+
+
+def _save_often(seed: int) -> None:
+    for _ in range(20):
+        cache.save("shared", some(seed, 3000))
+
+
+def test_two_processes_write_the_same_key(folder: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_save_often, args=(seed,)) for seed in (1, 2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        if cache.features_path("shared").exists():
+            found = cache.read(cache.features_path("shared"))
+            assert found.features == pytest.approx(some(found.metadata["seed"], 3000).features, rel=1e-3, abs=1e-4)
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert cache.load("shared") is not None
+    assert leftovers(folder) == []

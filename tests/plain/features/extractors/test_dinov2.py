@@ -1,0 +1,199 @@
+"""The DINOv2 extractor against the network as transformers runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from helpers import small_models
+from meshkin.base.errors import Cancelled, InputError, MeshKinError, ModelError
+from meshkin.base.progress import silent
+from meshkin.features import devices, pictures
+from meshkin.features.extractor import Grids, ViewImages
+from meshkin.features.extractors.dinov2 import Dinov2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "small"
+    small_models.dinov2(path)
+    return path
+
+
+def extractor(folder: Path, layers: list[int], resolution: int = 70, **settings: object) -> Dinov2:
+    return Dinov2(folder, "0" * 64, layers, resolution=resolution, device="cpu", **settings)
+
+
+def all_maps(found: Dinov2, images: ViewImages) -> list[torch.Tensor]:
+    grids = list(found.extract(images, silent))
+    return [torch.cat(parts) for parts in zip(*(one.maps for one in grids), strict=True)]
+
+
+@pytest.mark.parametrize("registers", [False, True])
+@pytest.mark.parametrize("resolution", [70, 112])
+def test_layers_are_the_networks_hidden_states_after_its_norm(tmp_path: Path, registers: bool, resolution: int) -> None:
+    model = small_models.dinov2(tmp_path, registers=registers)
+    found = extractor(tmp_path, [0, 2, 3], resolution)
+    picture = torch.rand(2, 3, resolution, resolution)
+    side = resolution // 14
+    with torch.inference_mode():
+        states = model(pictures.standardise(picture), output_hidden_states=True).hidden_states
+        wanted = [model.layernorm(states[layer])[:, -side * side :] for layer in (0, 2, 3)]
+    assert found.channels == (48, 48, 48)
+    for made, tokens in zip(found.maps(picture), wanted, strict=True):
+        torch.testing.assert_close(made, tokens.transpose(1, 2).reshape(2, 48, side, side), atol=1e-4, rtol=1e-4)
+
+
+def test_every_view_in_one_batch_in_order_and_as_if_alone(folder: Path) -> None:
+    images = small_models.views(5)
+    found = extractor(folder, [1, 3])
+    grids: list[Grids] = list(found.extract(images, silent))
+    assert [view for one in grids for view in one.views] == [0, 1, 2, 3, 4]
+    assert len(grids) > 1
+    together = all_maps(found, images)
+    for view in range(5):
+        alone = all_maps(found, ViewImages(images.normal[view : view + 1], images.depth[view : view + 1]))
+        for one, many in zip(alone, together, strict=True):
+            assert one.shape == (1, 48, 5, 5)
+            torch.testing.assert_close(many[view : view + 1], one, atol=1e-4, rtol=1e-3)
+
+
+def test_what_comes_after_the_last_layer_is_not_read(folder: Path, tmp_path: Path) -> None:
+    images = small_models.views(2)
+    tensors = load_file(folder / "model.safetensors")
+    for name in tensors:
+        if ".layer.2." in name:
+            tensors[name] = torch.full_like(tensors[name], torch.nan)
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    for one, other in zip(
+        all_maps(extractor(tmp_path, [2]), images), all_maps(extractor(folder, [2]), images), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (1, 3)])
+def test_a_patch_of_the_picture_shows_in_its_cell(folder: Path, cell: tuple[int, int]) -> None:
+    blank = np.zeros((1, 70, 70, 3), np.float16), np.full((1, 70, 70), np.inf, np.float32)
+    normal, depth = blank[0].copy(), blank[1].copy()
+    rows, columns = (slice(14 * index, 14 * index + 14) for index in cell)
+    normal[0, rows, columns], depth[0, rows, columns] = (0, 0, 1), 3
+    for layer in (0, 3):
+        found = extractor(folder, [layer])
+        change = all_maps(found, ViewImages(normal, depth))[0] - all_maps(found, ViewImages(*blank))[0]
+        strength = change[0].norm(dim=0)
+        assert divmod(int(strength.argmax()), 5) == cell
+        if layer == 0:
+            assert int((strength > 1e-4).sum()) == 1
+
+
+def test_passes_of_another_resolution_are_resized(folder: Path) -> None:
+    large = small_models.views(1, resolution=140)
+    small = pictures.resize(pictures.make(large, slice(0, 1), "normal", 1.0, 140), 70)
+    found = extractor(folder, [2])
+    torch.testing.assert_close(all_maps(found, large)[0], found.maps(small)[0])
+
+
+def test_progress_and_cancel_between_batches(folder: Path) -> None:
+    told: list[float] = []
+
+    def report(stage: str, fraction: float) -> None:
+        told.append(fraction)
+        if fraction >= 0.4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        list(extractor(folder, [1]).extract(small_models.views(6), report))
+    assert told[0] == 0
+    assert told == sorted(told)
+    assert 0.4 <= told[-1] < 1
+
+
+def test_the_version_tells_everything_that_changes_the_result(folder: Path) -> None:
+    versions = [
+        extractor(folder, [1]).version,
+        extractor(folder, [2]).version,
+        extractor(folder, [1], 84).version,
+        extractor(folder, [1], style="shading").version,
+        extractor(folder, [1], background=0.5).version,
+        Dinov2(folder, "1" * 64, [1], resolution=70, device="cpu").version,
+    ]
+    assert len(set(versions)) == len(versions)
+
+
+@pytest.mark.parametrize("layers", [[], [4], [-1], [2, 1], [1, 1]])
+def test_layers_that_the_model_does_not_have(folder: Path, layers: list[int]) -> None:
+    with pytest.raises(InputError, match=r"from 0 .* to 3") as caught:
+        extractor(folder, layers)
+    assert caught.value.code == "features-option"
+
+
+def test_a_resolution_without_whole_patches(folder: Path) -> None:
+    with pytest.raises(InputError, match="multiple of 14"):
+        extractor(folder, [1], 72)
+
+
+def test_a_tensor_lacks_or_has_another_shape(folder: Path, tmp_path: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    name = next(name for name in tensors if "layer.0." in name and "fc1.weight" in name)
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    for changed in ({**tensors, name: tensors[name][:-1].clone()}, {k: v for k, v in tensors.items() if k != name}):
+        save_file(changed, tmp_path / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(ModelError) as caught:
+            extractor(tmp_path, [1])
+        assert caught.value.code == "model-wrong"
+
+
+def test_a_config_that_makes_no_network(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "hidden_size": 96}))
+    with pytest.raises(ModelError) as caught:
+        extractor(tmp_path, [1])
+    assert caught.value.code == "model-wrong"
+
+
+def test_batches_are_halved_where_memory_runs_out() -> None:
+    tried = []
+
+    def run(part: slice) -> int:
+        tried.append((part.start, part.stop))
+        if part.stop - part.start > 2:
+            raise torch.OutOfMemoryError("no memory")
+        return part.start
+
+    found = list(devices.in_batches(9, 8, run, silent, "Trying"))
+    assert tried[:3] == [(0, 8), (0, 4), (0, 2)]
+    assert [item for items, _ in found for item in items] == list(range(9))
+    assert [start for _, start in found] == [0, 2, 4, 6, 8]
+
+
+def test_not_even_one_picture_fits() -> None:
+    def run(part: slice) -> int:
+        raise torch.OutOfMemoryError("no memory")
+
+    with pytest.raises(MeshKinError) as caught:
+        list(devices.in_batches(3, 4, run, silent, "Trying"))
+    assert caught.value.code == "memory-low"
+
+
+@pytest.mark.parametrize("name", ["cuda:63", "abacus", "cpu:1", "xla"])
+def test_a_device_that_is_not_there(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        devices.choose(name)
+    assert caught.value.code == "device-missing"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_agrees_with_the_cpu(folder: Path) -> None:
+    images = small_models.views(5)
+    exact = all_maps(extractor(folder, [3]), images)[0]
+    found = all_maps(Dinov2(folder, "0" * 64, [3], resolution=70, device="cuda"), images)[0]
+    assert found.dtype == torch.float16
+    similarity = torch.nn.functional.cosine_similarity(found.float().cpu(), exact)
+    assert similarity.min() > 0.999

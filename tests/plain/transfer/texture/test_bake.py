@@ -1,0 +1,280 @@
+"""Whole materials baked through known maps: filters, tiles, conversions, repair, against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import igl
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from helpers import baking, shapes
+from helpers.baking import broken, one
+from helpers.textured import known_map, painted, places_of, psnr, solid, split, unfolded
+from meshkin.base.errors import InputError
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import Match, SurfaceMap
+from meshkin.geometry.points import nearest_on_triangles
+from meshkin.transfer.texture import bake
+from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
+from meshkin.transfer.texture.map_smoothing import smoothed
+from meshkin.transfer.texture.pixels import quantised
+from meshkin.transfer.texture.texels import dilate, texel_map
+
+Array = shapes.Array
+
+
+@pytest.fixture(scope="module")
+def ball() -> Snapshot:
+    return baking.ball()
+
+
+def test_depths_and_widths(ball: Snapshot) -> None:
+    """Each channel comes out as deep as it went in: the same layout gives the same values."""
+    picture = painted(ball, 128)
+    pictures = [Picture(quantised(picture[..., :width], depth)) for width, depth in ((1, 8), (3, 16), (4, 32))]
+    channels = [
+        Channel({0: Source((number,))}, width, depth)
+        for number, (width, depth) in enumerate(((1, 8), (3, 16), (4, 32)))
+    ]
+    baked = one(pictures, channels, ball, ball, Layout(128, 0))
+    covered = texel_map(ball.uvs, 128).covered
+    inner = covered & (texel_map(ball.uvs, 128).barycentric.min(axis=2) > 0.05)
+    for result, picture_, scale in zip(baked.pictures, pictures, (1, 1, 1 / 255), strict=True):
+        assert result.dtype == picture_.pixels.dtype
+        difference = np.abs(result[inner].astype(float) - picture_.pixels[inner])
+        assert difference.max() <= {np.uint8: 2, np.uint16: 500}.get(result.dtype.type, 2 * scale)
+    assert baked.shares["covered"] == pytest.approx(covered.mean())
+
+
+def test_a_shrunk_picture_is_averaged(ball: Snapshot) -> None:
+    """Fine noise on the source: a texel that spans 16 x 16 of it shows the mean, not one of them."""
+    noise = np.random.default_rng(0).random((1024, 1024, 1)).astype(np.float32)
+    baked = one([Picture(noise)], [Channel({0: Source((0,))}, 1, 32)], ball, ball, Layout(64, 0))
+    covered = texel_map(ball.uvs, 64).covered
+    middle = covered.copy()
+    middle[:8] = middle[-8:] = False  # towards the poles the footprints get narrow
+    assert baked.pictures[0][middle].std() < 0.05
+    assert baked.pictures[0][middle].mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_no_bleeding_however_small(ball: Snapshot) -> None:
+    """Islands of one colour each, shrunk eight times: every texel keeps its island's colour, none is mixed."""
+    source = unfolded(ball)
+    texels = texel_map(source.uvs, 2048)
+    colours = np.random.default_rng(0).integers(0, 256, (len(ball.faces), 3), dtype=np.uint8)
+    picture = np.zeros((2048, 2048, 3), np.uint8)
+    picture[texels.covered] = colours[texels.face[texels.covered]]
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, source, Layout(256, 2))
+    small = texel_map(source.uvs, 256)
+    inner = small.covered & (small.barycentric.min(axis=2) > 0.02)
+    assert (np.abs(baked.pictures[0][inner].astype(int) - colours[small.face[inner]]) <= 1).all()
+
+
+def test_mirrored_halves_share_their_texels(ball: Snapshot) -> None:
+    """Two halves laid over each other on the source: both are sampled there."""
+    right = ball.vertices[ball.faces].mean(axis=1)[:, 0] > 0
+    uvs = ball.vertices[ball.faces][:, :, 1:] / 5 + 0.5
+    source = replace(ball, uvs=uvs.astype(np.float32))
+    row, column = np.mgrid[:256, :256]
+    picture = np.stack([row, column], axis=2).astype(np.uint8)
+    target = unfolded(ball)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 2)], source, target, Layout(512, 0))
+    texels = texel_map(target.uvs, 512)
+    places = places_of(target, texels)
+    expected = np.stack([(0.5 - places[:, 2] / 5) * 256 - 0.5, (places[:, 1] / 5 + 0.5) * 256 - 0.5], axis=1)
+    error = np.abs(baked.pictures[0][texels.covered] - expected).max(axis=1)
+    for half in (right, ~right):
+        here = half[texels.face[texels.covered]]
+        assert np.quantile(error[here], 0.97) <= 1.5
+
+
+def test_tiles_of_source_and_target(ball: Snapshot) -> None:
+    """A source in two tiles, a target in three: as good as in one."""
+    upper = ball.vertices[ball.faces].mean(axis=1)[:, 2] > 0
+    uvs = split(len(ball.faces)) + upper[:, None, None] * np.array([1, 0])
+    source = replace(ball, uvs=uvs.astype(np.float32))
+    pictures = []
+    for tile in ((0, 0), (1, 0)):
+        texels = texel_map(source.uvs - np.array(tile), 700, wrap=False)
+        pixels = np.zeros((700, 700, 4), np.float32)
+        pixels[texels.covered] = solid(places_of(source, texels))
+        dilate(pixels, texels.covered, 2)
+        pictures.append(Picture(pixels, tile=tile))
+    number = np.arange(len(ball.faces)) % 3
+    shifts = np.array([[0, 0], [1, 0], [2, 1]])
+    target = replace(ball, uvs=(split(len(ball.faces)) + shifts[number][:, None]).astype(np.float32))
+    channel = Channel({0: Source((0, 1))}, 4, 32)
+    tiles = ((0, 0), (1, 0), (2, 1))
+    found = known_map(source, target)
+    results = list(bake(pictures, [source.uvs], [channel], source, target, found, Layout(600, 2, tiles)))
+    assert [baked.tile for baked in results] == list(tiles)
+    for baked, tile in zip(results, tiles, strict=True):
+        texels = texel_map(target.uvs - np.array(tile), 600, wrap=False)
+        assert {int(value) for value in np.unique(number[texels.face[texels.covered]])} == {tiles.index(tile)}
+        assert psnr(baked.pictures[0][texels.covered], solid(places_of(target, texels))) >= 38
+
+
+@pytest.mark.parametrize("address", ["repeat", "extend", "clip", "mirror"])
+def test_outside_the_picture(ball: Snapshot, address: str) -> None:
+    picture = np.random.default_rng(0).random((1, 8, 1)).astype(np.float32)
+    u = np.linspace(-1.9, 2.9, len(ball.faces))
+    source = replace(ball, uvs=np.repeat(np.stack([u, u * 0 + 0.5], 1)[:, None], 3, axis=1).astype(np.float32))
+    target = unfolded(ball)
+    channel = Channel({0: Source((0,))}, 1, 32)
+    baked = one([Picture(picture, address=address, closest=True)], [channel], source, target, Layout(300, 0))
+    texels = texel_map(target.uvs, 300)
+    column = np.floor(u * 8).astype(int)
+    if address == "mirror":
+        column = np.where(column % 16 < 8, column % 16, 15 - column % 16)
+    row = {"repeat": column % 8, "extend": np.clip(column, 0, 7), "clip": np.clip(column, 0, 7), "mirror": column}
+    expected = picture[0, row[address], 0]
+    if address == "clip":
+        expected = np.where((column >= 0) & (column < 8), expected, 0)
+    inner = texels.covered & (texels.barycentric.min(axis=2) > 0.05)
+    safe = np.abs(u * 8 - np.rint(u * 8)) > 0.01
+    inner &= safe[texels.face]
+    np.testing.assert_allclose(baked.pictures[0][inner][:, 0], expected[texels.face[inner]], atol=1e-5)
+
+
+def test_values_and_conversions(ball: Snapshot) -> None:
+    """Plain values, channels picked and weighted, sRGB to linear and back."""
+    slots = (ball.vertices[ball.faces].mean(axis=1)[:, 2] > 0).astype(np.int32)
+    source = replace(ball, materials=slots)
+    grey = np.full((2, 2, 4), (0.2, 0.5, 0.8, 1), np.float32)
+    linear = ((0.5 + 0.055) / 1.055) ** 2.4
+    channels = [
+        Channel({0: Source((0,), weights=((0,), (1,), (0,), (0,))), 1: Source(value=(0.25,))}, 1, 32),
+        Channel(
+            {
+                0: Source((0,), decode=True),
+                1: Source((0,), weights=tuple(map(tuple, 2 * np.eye(4))), offset=(-0.1,) * 4),
+            },
+            4,
+            32,
+        ),
+        Channel({0: Source((0,), decode=True, encode=True)}, 4, 32),
+    ]
+    target = unfolded(ball)
+    baked = one([Picture(grey)], channels, source, target, Layout(300, 0))
+    texels = texel_map(target.uvs, 300)
+    inner = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
+    upper = slots[texels.face] == 1
+    first, second, third = baked.pictures
+    np.testing.assert_allclose(first[inner & ~upper], 0.5, atol=1e-6)
+    np.testing.assert_allclose(first[inner & upper], 0.25, atol=1e-6)
+    np.testing.assert_allclose(second[inner & ~upper][:, 1], linear, atol=1e-5)
+    np.testing.assert_allclose(second[inner & upper][:, 2], 1.5, atol=1e-5)
+    np.testing.assert_allclose(third[inner & ~upper] - grey[0, 0], 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", ["whole", "islands"])
+def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
+    target = unfolded(ball) if layout == "islands" else ball
+    where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
+    assert 5 < where.sum() < 100
+    match = broken(known_map(ball, target), where, ball)
+    picture = quantised(painted(ball, 512), 8)
+    results = {}
+    for threshold in (0.0, 0.3):
+        baked = one(
+            [Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(600, 2, None, threshold), match
+        )
+        results[threshold] = baked
+    texels = texel_map(target.uvs, 600)
+    hurt = where[target.faces].any(axis=1)[texels.face[texels.covered]]
+    truth = solid(places_of(target, texels))
+    copied, filled = (results[one].pictures[0][texels.covered] / 255 for one in (0.0, 0.3))
+    mask = results[0.3].filled[texels.covered]
+    assert psnr(filled[hurt], truth[hurt]) > psnr(copied[hurt], truth[hurt]) + 8
+    assert psnr(filled[~hurt], truth[~hurt]) > 38
+    assert (mask[~hurt] == 0).all()
+    assert (mask[where[target.faces].all(axis=1)[texels.face[texels.covered]]] == 255).all()
+    assert results[0.0].filled.max() == 0
+    assert 0 < results[0.3].shares["filled"] < 0.1
+
+
+def test_nothing_trusted_and_nothing_distrusted(ball: Snapshot) -> None:
+    """With nothing to fill from, the copy stays; with everything trusted, nothing changes."""
+    match = known_map(ball, ball)
+    picture = quantised(painted(ball, 128), 8)
+    channel = Channel({0: Source((0,))})
+    plain = one([Picture(picture)], [channel], ball, ball, Layout(128, 0), match)
+    for trust in (0.0, 1.0):
+        to_source = replace(match.to_source, confidence=np.full(len(ball.vertices), trust, np.float32))
+        other = Match(to_source, match.to_target, match.source_faces, match.target_faces)
+        baked = one([Picture(picture)], [channel], ball, ball, Layout(128, 0, None, 0.5), other)
+        covered = texel_map(ball.uvs, 128).covered
+        assert psnr(baked.pictures[0][covered] / 255, plain.pictures[0][covered] / 255 + 1e-9) > 30
+
+
+def test_smoothing_evens_out_the_map_not_the_picture(ball: Snapshot) -> None:
+    found = known_map(ball, ball)
+    generator = np.random.default_rng(0)
+    points = found.to_source.pull(ball.vertices, ball.faces)
+    jitter = points + generator.normal(0, 0.02, points.shape)
+    _, face, near = igl.point_mesh_squared_distance(jitter, ball.vertices.astype(float), ball.faces.astype(np.int64))
+    weights, _ = nearest_on_triangles(near, ball.vertices.astype(float)[ball.faces[face]])
+    noisy = SurfaceMap(
+        face.astype(np.int32), weights.astype(np.float32), ball.faces[face, 0], found.to_source.confidence
+    )
+    errors = [
+        np.linalg.norm(smoothed(noisy, ball, ball, radius).pull(ball.vertices, ball.faces) - points, axis=1).mean()
+        for radius in (0.0, 4.0)
+    ]
+    assert errors[1] < 0.6 * errors[0]
+    assert smoothed(noisy, ball, ball, 0) is noisy
+
+
+@pytest.mark.parametrize(
+    ("corners", "code"),
+    [(np.full((3, 2), 0.5), "uvs-no-area"), (np.array([[0, 0], [1, 0], [1, 1]]), "uvs-overlap")],
+    ids=["no area", "every face over the whole picture"],
+)
+def test_uvs_of_no_use_are_named(ball: Snapshot, corners: NDArray[np.floating], code: str) -> None:
+    target = replace(ball, uvs=np.broadcast_to(corners, (len(ball.faces), 3, 2)).astype(np.float32))
+    with pytest.raises(InputError) as failure:
+        one([Picture(np.ones((2, 2, 4), np.float32))], [Channel({0: Source((0,))})], ball, target, Layout(16, 0))
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (3, 7)])
+def test_pictures_of_any_shape(ball: Snapshot, shape: tuple[int, int]) -> None:
+    picture = np.full((*shape, 4), 0.5, np.float32)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, 32)], ball, unfolded(ball), Layout(200, 0))
+    covered = texel_map(unfolded(ball).uvs, 200).covered
+    np.testing.assert_allclose(baked.pictures[0][covered], 0.5, atol=1e-6)
+
+
+def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
+    """Another threshold, margin and channel with the texels' kin of the last bake, as without."""
+    target = unfolded(ball)
+    found = known_map(ball, target)
+    assert ball.uvs is not None
+    pictures = [Picture(quantised(painted(ball, 64), 8)), Picture(quantised(painted(ball, 32)[..., :1], 16))]
+    memory: dict[object, object] = {}
+    first, second = Channel({0: Source((0,))}), Channel({0: Source((1,))}, 1, 16)
+    list(bake(pictures, [ball.uvs], [first], ball, target, found, Layout(128, 2), memory=memory))
+    assert memory
+    layout = Layout(128, 4, None, 0.95)
+    (kept,) = bake(pictures, [ball.uvs], [first, second], ball, target, found, layout, memory=memory)
+    (fresh,) = bake(pictures, [ball.uvs], [first, second], ball, target, found, layout)
+    for one_, other in zip(kept.pictures, fresh.pictures, strict=True):
+        np.testing.assert_array_equal(one_, other)
+    np.testing.assert_array_equal(kept.filled, fresh.filled)
+
+
+def test_a_picture_repeated_by_each_face(ball: Snapshot) -> None:
+    """Every triangle of the source has the whole picture: thousands of layers are sampled as quickly as one."""
+    corners = np.array([[0.0, 0], [1, 0], [0, 1]])
+    source = replace(ball, uvs=np.repeat(corners[None], len(ball.faces), axis=0).astype(np.float32))
+    row, column = np.mgrid[:256, :256]
+    picture = np.stack([row, column], axis=2).astype(np.uint8)
+    target = unfolded(ball)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 2)], source, target, Layout(512, 0))
+    texels = texel_map(target.uvs, 512)
+    inside = texels.covered & (texels.barycentric.min(axis=2) > 0.05)
+    weights = texels.barycentric[inside]
+    expected = np.stack([(1 - weights[:, 2]) * 256 - 0.5, weights[:, 1] * 256 - 0.5], axis=1)
+    assert np.quantile(np.abs(baked.pictures[0][inside] - expected), 0.99) < 16  # a texel of the target spans that many

@@ -1,0 +1,143 @@
+"""What is baked goes on over the seams of any layout, and nothing bleeds over them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers import baking, shapes
+from helpers.baking import all_steps, one, seam_steps, strips
+from helpers.textured import known_map, painted, places_of, psnr, solid, split, unfolded
+from meshkin.data.snapshot import Snapshot
+from meshkin.geometry.adjacency import opposite
+from meshkin.transfer.carrier import Carrier
+from meshkin.transfer.texture import bake
+from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
+from meshkin.transfer.texture.pixels import quantised, real
+from meshkin.transfer.texture.texels import dilate, texel_map
+
+Array = shapes.Array
+
+
+@pytest.fixture(scope="module")
+def ball() -> Snapshot:
+    return baking.ball()
+
+
+def test_seams_do_not_show(ball: Snapshot) -> None:
+    """Over every edge that the target's layout cuts, both sides agree within 2/255."""
+    target = unfolded(ball)
+    picture = quantised(painted(ball, 1024), 8)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(1024, 2))
+    texels = texel_map(target.uvs, 1024)
+    inside = texels.covered & (texels.barycentric.min(axis=2) > 0)
+    truth = np.zeros((1024, 1024, 4), np.float32)
+    truth[texels.covered] = solid(places_of(target, texels))
+    assert np.abs(baked.pictures[0][inside] / 255 - truth[inside]).max() < 2 / 255
+    steps = seam_steps(target, baked.pictures[0] / np.float32(255))
+    assert np.quantile(steps, 0.999) < 2 / 255
+    dilate(truth, texels.covered, 2)
+    assert steps.mean() < 0.6 * seam_steps(target, truth).mean()  # better than the nearest texel would do
+
+
+def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
+    """A picture of noise: no step shows where the target's strips meet."""
+    target, strip = strips(ball, 0)
+    picture = np.random.default_rng(0).integers(0, 256, (100, 100, 1), dtype=np.uint8)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, target, Layout(512, 8))
+    steps = seam_steps(target, baked.pictures[0] / np.float32(255))
+    across = opposite(target.faces)
+    row, side = np.nonzero(across >= 0)
+    seam = np.tile(np.abs(strip[row] - strip[across[row, side]]) == 1, 3)  # 0 and 3 meet at the source's own
+    assert seam.sum() > 300
+    assert np.quantile(steps[seam], 0.98) < 2 / 255
+
+
+@pytest.mark.parametrize(
+    ("coarse", "size", "depth"), [(True, 128, 8), (True, 400, 8), (False, 300, 16), (False, 400, 8), (False, 640, 32)]
+)
+def test_no_step_where_seams_cross(ball: Snapshot, coarse: bool, size: int, depth: int) -> None:
+    """A picture of full contrast in strips that run across the target's: no step, not even where islands of the
+    source meet."""
+    if coarse:
+        ball = shapes.bumpy(shapes.sphere(16, 8))
+        ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
+    source, _ = strips(ball, 0)
+    target, _ = strips(ball, 1)
+    picture = quantised(painted(source, size), depth)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, depth)], source, target, Layout(size, 8))
+    shown = real(baked.pictures[0])
+    assert all_steps(target, {(0, 0): shown}).max() < 2 / 255
+    covered = texel_map(target.uvs, size).covered
+    assert psnr(shown[covered], solid(places_of(target, texel_map(target.uvs, size)))) > (38 if size == 128 else 46)
+
+
+def test_no_light_is_brighter_or_darker_than_the_sources() -> None:
+    """Seams of a picture without limits, whose light goes to 8, are joined within what it has."""
+    ball = shapes.bumpy(shapes.sphere(16, 8))
+    ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
+    (source, _), (target, _) = strips(ball, 0), strips(ball, 1)
+    picture = painted(source, 128) * 8
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, 32)], source, target, Layout(128, 8))
+    assert baked.pictures[0].min() >= 0
+    assert baked.pictures[0].max() <= picture.max()
+
+
+def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
+    """A layout whose strips lie in two tiles: their seams are joined as those within a tile."""
+    target, strip = strips(ball, 1)
+    assert target.uvs is not None
+    apart = target.uvs + (strip % 2)[:, None, None] * np.array([1, 0])
+    target = replace(target, uvs=apart.astype(np.float32))
+    assert ball.uvs is not None
+    pictures = [Picture(quantised(painted(ball, 500), 8))]
+    layout = Layout(500, 8, ((0, 0), (1, 0)))
+    channels = [Channel({0: Source((0,))})]
+    found = list(bake(pictures, [ball.uvs], channels, ball, target, known_map(ball, target), layout))
+    assert [baked.tile for baked in found] == [(0, 0), (1, 0)]
+    tiles = {baked.tile: real(baked.pictures[0]) for baked in found}
+    assert all_steps(target, tiles).max() < 2 / 255
+
+
+def test_a_border_of_the_source_is_no_step_to_take_away(ball: Snapshot) -> None:
+    """Where the source's two sides differ, along the very seam of the target: they stay as they are."""
+    assert ball.uvs is not None
+    picture = np.zeros((256, 256, 1), np.uint8)
+    picture[:, 128:] = 200
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, ball, Layout(256, 8))
+    covered = texel_map(ball.uvs, 256).covered
+    covered[:30] = covered[-30:] = False  # all the ball's seams meet at the poles
+    changed = np.abs(baked.pictures[0].astype(int) - picture)[covered] > 2
+    assert changed.mean() < 0.006  # one texel in a row lies on the seam itself
+
+
+def test_sharp_edges_are_kept_apart() -> None:
+    """A cube in other layouts: each side of it shows its own picture, up to its edges."""
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+    quads = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]])
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    cube = shapes.snapshot(corners, faces, split(12, 0.3))
+    target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
+    picture = quantised(painted(cube, 512), 8)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))})], cube, target, Layout(512, 8))
+    texels = texel_map(target.uvs, 512)
+    truth = solid(places_of(target, texels))
+    assert np.abs(baked.pictures[0][texels.covered] / 255 - truth).max() < 0.05
+    assert all_steps(target, {(0, 0): real(baked.pictures[0])}).max() < 2 / 255
+
+
+def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
+    """The source's strips, each of one colour, run across the target's: no texel has a mixed colour."""
+    source, strip = strips(ball, 0)
+    target, _ = strips(ball, 1)
+    colours = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250], [250, 250, 10]], np.uint8)
+    laid = texel_map(source.uvs, 256)
+    picture = np.zeros((256, 256, 3), np.uint8)
+    picture[laid.covered] = colours[strip[laid.face[laid.covered]]]
+    match = known_map(source, target)
+    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(300, 8), match)
+    kin = Carrier(source, target, match.to_source).texels(texel_map(target.uvs, 300))
+    found = baked.pictures[0].reshape(-1, 3)[kin.texel].astype(int)
+    assert (np.abs(found - colours[strip[kin.face]]).max(axis=1) <= 2).all()

@@ -1,0 +1,305 @@
+"""Making environments for real, from wheels made here, and every way it fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import meshkin
+from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
+from meshkin.base.progress import Progress, finish
+from meshkin.worker import environment
+
+CORE = Path(meshkin.__file__).parent.parent
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def wheel(folder: Path, name: str, requires: str = "") -> str:
+    """Make a tiny library's wheel; returns its path as a requirement line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, info = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", f"NAME = {name!r}\n")
+        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    return str(path)
+
+
+def prints(python: Path, code: str) -> str:
+    return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def failure(folder: Path, requirements: list[str], python: Path | str | None = None) -> MeshKinError:
+    with pytest.raises(MeshKinError) as raised:
+        finish(environment.create(folder, requirements, python))
+    return raised.value
+
+
+def wait_for(truth: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not truth():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], list[Progress]]:
+    """An environment, its requirements, and what was told while it was made."""
+    folder = tmp_path_factory.mktemp("Umgebung 日本") / "worker"
+    requirements = ["# what it needs", wheel(folder.parent / "wheels", "kinlet")]
+    told: list[Progress] = []
+    python = finish(environment.create(folder, requirements), told.append)
+    assert python == environment.python_in(folder)
+    return folder, requirements, told
+
+
+def test_made_whole(made: tuple[Path, list[str], list[Progress]]) -> None:
+    folder, requirements, told = made
+    assert prints(environment.python_in(folder), "import kinlet; print(kinlet.NAME)") == "kinlet"
+    assert environment.is_complete(folder, requirements)
+    assert environment.is_complete(folder, requirements, VERSION)
+    assert not environment.is_complete(folder, requirements, "3.99")
+    assert not environment.is_complete(folder, [*requirements, "another"])
+    fractions = [progress.fraction for progress in told]
+    assert fractions == sorted(fractions)
+    assert {"Making the environment", "Installing the libraries"} <= {progress.stage for progress in told}
+    assert "kinlet" in folder.with_name("worker.log").read_text()
+
+
+def test_made_again_in_no_time(made: tuple[Path, list[str], list[Progress]]) -> None:
+    folder, requirements, _ = made
+    before = folder.with_name("worker.log").stat().st_mtime_ns
+    with pytest.raises(StopIteration) as end:  # at the first turn
+        next(environment.create(folder, requirements))
+    assert end.value.value == environment.python_in(folder)
+    finish(environment.create(folder, requirements, sys.executable))
+    assert folder.with_name("worker.log").stat().st_mtime_ns == before
+
+
+def test_found(made: tuple[Path, list[str], list[Progress]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, requirements, _ = made
+    monkeypatch.delenv("MESHKIN_WORKER_PYTHON", raising=False)
+    monkeypatch.setenv("MESHKIN_HOME", str(folder.parent))
+    monkeypatch.setattr(environment, "worker_requirements", lambda: requirements)
+    assert environment.find() == environment.python_in(folder)
+    monkeypatch.setattr(environment, "worker_requirements", lambda: [*requirements, "newer"])
+    assert environment.find() != environment.python_in(folder)
+    monkeypatch.setenv("MESHKIN_WORKER_PYTHON", str(tmp_path / "mine"))
+    assert environment.find() == tmp_path / "mine"
+
+
+def test_this_interpreter_is_found_only_with_libraries_of_its_own(
+    made: tuple[Path, list[str], list[Progress]], tmp_path: Path
+) -> None:
+    """Libraries that are only on the process's path, as those beside an add-on, are no worker's."""
+    python = environment.python_in(made[0])
+    for module in environment._MODULES:
+        (tmp_path / f"{module}.py").write_text("")
+    ask = f"import os, sys; sys.path.insert(0, {str(CORE)!r}); os.environ['MESHKIN_HOME'] = {str(tmp_path)!r}\n"
+    ask += "os.environ.pop('MESHKIN_WORKER_PYTHON', None)\n"
+    ask += "from meshkin.worker.environment import find; print(find())"
+    assert prints(python, f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{ask}") == "None"
+    own = Path(prints(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
+    for module in environment._MODULES:
+        (own / f"{module}.py").write_text("")
+    try:
+        assert prints(python, ask) == str(python)
+    finally:
+        for module in environment._MODULES:
+            (own / f"{module}.py").unlink()
+
+
+def test_a_base_that_went_away_is_noticed(made: tuple[Path, list[str], list[Progress]]) -> None:
+    """As when the Blender that made it was removed."""
+    folder, requirements, _ = made
+    settings = folder / "pyvenv.cfg"
+    kept = settings.read_text()
+    try:
+        settings.write_text("\n".join(
+            "home = /opt/blender-gone/python/bin" if line.startswith("home") else line for line in kept.splitlines()
+        ))  # fmt: skip
+        assert not environment.is_complete(folder, requirements)
+    finally:
+        settings.write_text(kept)
+    assert environment.is_complete(folder, requirements)
+
+
+@pytest.mark.parametrize("stage", ["Making the environment", "Looking for the libraries"])
+def test_closed_in_the_middle(tmp_path: Path, stage: str) -> None:
+    folder, requirements = tmp_path / "worker", [wheel(tmp_path, "kinlet")]
+    job = environment.create(folder, requirements)
+    for progress in job:
+        if progress.stage == stage:
+            break
+        time.sleep(0.01)
+    job.close()
+    assert folder.exists()
+    assert not environment.is_complete(folder, requirements)
+
+
+def test_two_at_once_and_the_first_killed(tmp_path: Path) -> None:
+    """The second waits for the first; when that is killed in the middle, it makes the environment itself."""
+    folder, requirements = tmp_path / "worker", [wheel(tmp_path, "kinlet")]
+    script = (
+        f"import sys; sys.path.insert(0, {str(CORE)!r})\n"
+        "from pathlib import Path; from meshkin.base.progress import finish\n"
+        "from meshkin.worker.environment import create\n"
+        f"finish(create(Path({str(folder)!r}), {requirements!r}), lambda progress: print(progress.stage, flush=True))"
+    )
+    first = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    with first:
+        assert first.stdout
+        for line in first.stdout:
+            if line.startswith("Making"):
+                break
+        second = environment.create(folder, requirements)
+        assert next(second).stage == "Preparing"
+        wait_for(lambda: next(second).stage == "Waiting for another setup to finish", "it does not wait")
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    python = finish(second)
+    assert environment.is_complete(folder, requirements)
+    assert prints(python, "import kinlet; print(kinlet.NAME)") == "kinlet"
+
+
+def test_a_requirement_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens on the discard port of this machine."""
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    folder, requirements = tmp_path / "worker", ["--index-url http://127.0.0.1:9/simple", "no-such-library-at-all"]
+    error = failure(folder, requirements)
+    assert isinstance(error, WorkerError)
+    assert error.code == "pip-failed"
+    assert "No matching distribution found for no-such-library-at-all" in error.message
+    assert "connection" in error.fix
+    assert str(tmp_path / "worker.log") in error.fix
+    assert not folder.exists()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    treasure = tmp_path / "worker" / "treasure.blend"
+    treasure.parent.mkdir()
+    treasure.write_text("gold")
+    error = failure(tmp_path / "worker", [])
+    assert isinstance(error, InputError)
+    assert error.code == "folder-taken"
+    assert treasure.read_text() == "gold"
+
+
+def test_a_python_without_ensurepip(tmp_path: Path) -> None:
+    """As Debian's without its package python3-venv: a copy of this interpreter with all the library but that."""
+    tail = f"lib/python{VERSION}"
+    source, copy = Path(sys.base_prefix) / tail, tmp_path / "base" / tail
+    copy.mkdir(parents=True)
+    for entry in source.iterdir():
+        if entry.name not in ("ensurepip", "site-packages"):
+            (copy / entry.name).symlink_to(entry)
+    python = tmp_path / "base" / "bin" / f"python{VERSION}"
+    python.parent.mkdir()
+    shutil.copy(Path(sys.base_prefix) / "bin" / f"python{VERSION}", python)
+    library = sysconfig.get_config_var("LDLIBRARY")
+    for shared in Path(sys.base_prefix, "lib").glob(f"{library}*"):
+        (tmp_path / "base" / "lib" / shared.name).symlink_to(shared)
+    assert prints(python, "import sys; print(sys.base_prefix)") == str(tmp_path / "base")
+
+    error = failure(tmp_path / "worker", [], python)
+    assert error.code == "venv-missing"
+    assert "apt install python3-venv" in error.fix
+    assert not (tmp_path / "worker").exists()
+
+
+def test_a_python_that_is_too_old(tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text("#!/bin/sh\necho version 3.9\n")
+    old.chmod(0o755)
+    error = failure(tmp_path / "worker", [], old)
+    assert error.code == "python-too-old"
+    assert "3.9" in error.message
+    assert "3.11" in error.fix
+
+
+@pytest.mark.parametrize("name", ["nowhere", "text.txt", "/bin/true"])
+def test_a_python_that_is_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "text.txt").write_text("not a program")
+    assert failure(tmp_path / "worker", [], tmp_path / name).code == "python-missing"
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert isinstance(failure(tmp_path / "file" / "worker", []), StorageError)
+
+
+def test_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pip writes goes to a device that is always full."""
+    monkeypatch.setenv("PIP_LOG", "/dev/full")
+    error = failure(tmp_path / "worker", ["--no-index", "no-such-library-at-all"])
+    assert isinstance(error, StorageError)
+    assert error.code == "disk-full"
+    assert not (tmp_path / "worker").exists()
+
+
+def test_own_python_is_never_blender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.own_python() == Path(sys.executable)
+    monkeypatch.setattr(sys, "executable", "/opt/blender-4.2/blender")
+    assert environment.own_python().name.startswith("python")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    with pytest.raises(WorkerError) as raised:
+        environment.own_python()
+    assert raised.value.code == "python-missing"
+
+
+def test_requirements_of_the_worker_hold_here() -> None:
+    """The tests run on libraries that the pins allow."""
+    lines = environment.worker_requirements()
+    assert any(line.startswith("torch==") for line in lines)
+    check = (
+        "import sys; from importlib.metadata import version\n"
+        "from pip._vendor.packaging.requirements import Requirement\n"
+        "wanted = map(Requirement, sys.argv[1:])\n"
+        "print([str(one) for one in wanted if not one.specifier.contains(version(one.name))])"
+    )
+    run = subprocess.run([sys.executable, "-c", check, *lines], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_variables_for_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/opt/blender/python")
+    monkeypatch.setenv("MESHKIN_HOME", "/somewhere")
+    cleaned = environment.clean_variables()
+    assert "PYTHONHOME" not in cleaned
+    assert cleaned["MESHKIN_HOME"] == "/somewhere"
+    assert os.environ["PYTHONHOME"] == "/opt/blender/python"
+
+
+def test_missing_system_libraries_are_named(made: tuple[Path, list[str], list[Progress]], tmp_path: Path) -> None:
+    """A library of SciPy's with two of the system libraries it needs renamed to some that are not there."""
+    import scipy.optimize
+
+    python = environment.python_in(made[0])
+    own = Path(prints(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
+    library = next(
+        path for path in Path(scipy.optimize.__file__).parent.rglob("*.so") if b"libstdc++.so.6\0" in path.read_bytes()
+    )
+    broken = own / f"broken.{sysconfig.get_config_var('EXT_SUFFIX').lstrip('.')}"
+    content = library.read_bytes().replace(b"libstdc++.so.6\0", b"libjack.so.0\0\0\0")
+    broken.write_bytes(content.replace(b"libc.so.6\0", b"libZ.so.6\0"))
+    try:
+        missing = environment.missing_libraries(python, "broken")
+        assert sorted(missing) == [("libZ.so.6", ""), ("libjack.so.0", "libjack-jackd2-0")]
+        assert environment.missing_libraries(python, "kinlet") == []
+        assert environment.missing_libraries(python, "not_installed") == []
+    finally:
+        broken.unlink()
