@@ -1,4 +1,4 @@
-"""What the buttons have in common: the settings as the library takes them, why a button is greyed out, base classes."""
+"""What the buttons have in common: the settings as the library takes them, why a button is grayed out, base classes."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -119,7 +119,7 @@ def picked_objects(settings: Any) -> list[bpy.types.Object]:
 
 
 class Explained:
-    """Mixin of operators that say why they are greyed out."""
+    """Mixin of operators that say why they are grayed out."""
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:

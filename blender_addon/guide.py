@@ -96,9 +96,9 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         hits = []
         for side, obj in enumerate(objects):
             shape = snapshot.take(obj)
-            centre = obj.matrix_world @ (sum((Vector(corner) for corner in obj.bound_box), Vector()) / 8)
+            center = obj.matrix_world @ (sum((Vector(corner) for corner in obj.bound_box), Vector()) / 8)
             beside = (at[0] + REACH, at[1])
-            here, there = (view3d_utils.region_2d_to_location_3d(region, data, one, centre) for one in (at, beside))
+            here, there = (view3d_utils.region_2d_to_location_3d(region, data, one, center) for one in (at, beside))
             if point := pairs.hit(shape, tuple(origin), tuple(direction), (here - there).length):
                 hits.append(((Vector(point) - origin).length, side, point))
         if hits:
@@ -232,10 +232,10 @@ class MESHKIN_OT_match_set(SceneJob):
         from meshkin.scene.objects import Handle
 
         reference, others = _set(context)
-        centre, scene = Handle.of(reference), context.scene.name
+        center, scene = Handle.of(reference), context.scene.name
         report = yield from with_lines(workflow.match_set(others, reference, options(context)))
         if scene in bpy.data.scenes:
-            bpy.data.scenes[scene].meshkin.through = centre.get()
+            bpy.data.scenes[scene].meshkin.through = center.get()
         return report
 
 

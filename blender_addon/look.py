@@ -14,11 +14,11 @@ from . import status
 from .common import Quick, busy, locked, missing, unmatched
 
 
-class MESHKIN_OT_show_colours(Quick):
-    """Show the features' colours in the viewport, or hide them and give the shading back"""
+class MESHKIN_OT_show_colors(Quick):
+    """Show the features' colors in the viewport, or hide them and give the shading back"""
 
-    bl_idname = "meshkin.show_colours"
-    bl_label = "Show Colours"
+    bl_idname = "meshkin.show_colors"
+    bl_label = "Show Colors"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -30,7 +30,7 @@ class MESHKIN_OT_show_colours(Quick):
         from meshkin.scene.display import viewport as display
         from meshkin.scene.mesh import attributes
 
-        if display.is_shown() and display.shown() in ("", attributes.COLOUR):
+        if display.is_shown() and display.shown() in ("", attributes.COLOR):
             display.hide()
         else:
             display.show(objects.described([]))
@@ -38,16 +38,16 @@ class MESHKIN_OT_show_colours(Quick):
 
 
 class _Show(Quick):
-    """Base of the buttons that colour source and target; pressed again they give the shading back."""
+    """Base of the buttons that color source and target; pressed again they give the shading back."""
 
     bl_options = {"REGISTER", "UNDO"}
-    colour: str
+    color: str
     """Name of the attribute, without prefix."""
     paint: Callable[[bpy.types.Object, bpy.types.Object], None]
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        if status.colours_shown(cls.colour):
+        if status.colors_shown(cls.color):
             return busy()
         settings = context.scene.meshkin
         return unmatched(context) or locked(settings.source, settings.target)
@@ -56,7 +56,7 @@ class _Show(Quick):
         from meshkin.scene.display import viewport as display
         from meshkin.scene.mesh import attributes
 
-        name = attributes.PREFIX + self.colour
+        name = attributes.PREFIX + self.color
         if display.shown() == name:
             display.hide()
             return ""
@@ -68,11 +68,11 @@ class _Show(Quick):
 
 
 class MESHKIN_OT_show_match(_Show):
-    """Give points that are matched the same colour on source and target (and on others matched with this source)"""
+    """Give points that are matched the same color on source and target (and on others matched with this source)"""
 
     bl_idname = "meshkin.show_match"
-    bl_label = "Same Colour"
-    colour = "match_color"
+    bl_label = "Same Color"
+    color = "match_color"
 
     @staticmethod
     def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -90,11 +90,11 @@ class MESHKIN_OT_show_match(_Show):
 
 
 class MESHKIN_OT_show_confidence(_Show):
-    """Colour source and target by how sure their match is: green is sure, yellow and orange less, dark red is not"""
+    """Color source and target by how sure their match is: green is sure, yellow and orange less, dark red is not"""
 
     bl_idname = "meshkin.show_confidence"
     bl_label = "Confidence"
-    colour = "match_confidence_color"
+    color = "match_confidence_color"
 
     @staticmethod
     def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -186,7 +186,7 @@ def before_load(*_: object) -> None:
 
 
 CLASSES: list[type] = [
-    MESHKIN_OT_show_colours,
+    MESHKIN_OT_show_colors,
     MESHKIN_OT_show_match,
     MESHKIN_OT_show_confidence,
     MESHKIN_OT_show_lines,

@@ -61,7 +61,7 @@ class MESHKIN_OT_swap(Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_features(SceneJob):
-    """Compute the features of source and target and show them as colours: equal colour means equal meaning"""
+    """Compute the features of source and target and show them as colors: equal color means equal meaning"""
 
     bl_idname = "meshkin.features"
     bl_label = "Features"

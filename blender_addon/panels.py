@@ -110,10 +110,10 @@ class MESHKIN_PT_main(_Sidebar, bpy.types.Panel):
         column.operator("meshkin.pose", icon="POSE_HLT").threshold = settings.threshold
         column.operator("meshkin.transfer_attributes", icon="SPREADSHEET")
 
-        shown = status.colours_shown()
+        shown = status.colors_shown()
         layout.operator(
-            "meshkin.show_colours",
-            text="Hide Colours" if shown else "Show Colours",
+            "meshkin.show_colors",
+            text="Hide Colors" if shown else "Show Colors",
             icon="HIDE_OFF" if shown else "HIDE_ON",
             depress=shown,
         )
@@ -138,11 +138,11 @@ class MESHKIN_PT_match(_Sidebar, bpy.types.Panel):
         column = layout.column(align=True)
         column.label(text="Look at It")
         row = column.row(align=True)
-        for name, colour, icon in (
+        for name, color, icon in (
             ("show_match", "match_color", "COLORSET_13_VEC"),
             ("show_confidence", "match_confidence_color", "COLORSET_03_VEC"),
         ):
-            row.operator(f"meshkin.{name}", icon=icon, depress=status.colours_shown(colour))
+            row.operator(f"meshkin.{name}", icon=icon, depress=status.colors_shown(color))
         row = column.row(align=True)
         row.operator("meshkin.show_lines", icon="CURVE_PATH", depress=status.lines_shown())
         row.prop(settings, "lines", text="")

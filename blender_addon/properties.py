@@ -47,7 +47,7 @@ def margin() -> object:
 
 
 CHANNELS = (
-    ("base_color", "Base Colour", "With the alpha, where that is chosen too"),
+    ("base_color", "Base Color", "With the alpha, where that is chosen too"),
     ("roughness", "Roughness", ""),
     ("metallic", "Metallic", ""),
     ("normal", "Normal", "Normal maps, turned into the target's tangent space, and bumps"),
@@ -70,7 +70,7 @@ def channels() -> object:
 
 
 KINDS = (
-    ("attributes", "Attributes", "Named attributes of points, edges, faces and corners, vertex colours among them"),
+    ("attributes", "Attributes", "Named attributes of points, edges, faces and corners, vertex colors among them"),
     ("materials", "Face Materials", "Which material each face has, by majority"),
     ("uvs", "UV Maps", "The source's UV maps, as new ones"),
     ("shape_keys", "Shape Keys", "Turned and scaled into the target's own frames"),
@@ -150,7 +150,7 @@ def smoothing() -> object:
     """The property of this name, the same on the panel and on the operator."""
     return IntProperty(
         name="Smoothing",
-        description="How often each vertex's weights are averaged with its neighbours'",
+        description="How often each vertex's weights are averaged with its neighbors'",
         default=0,
         min=0,
         max=100,
@@ -191,7 +191,7 @@ def way() -> object:
         items=(
             ("auto", "Automatic", "The match; where it is doubtful, whichever does better on parts of the source"),
             ("map", "Match", "Through the match"),
-            ("features", "Features", "Learnt on the source from its features; for shapes without a good match"),
+            ("features", "Features", "Learned on the source from its features; for shapes without a good match"),
         ),
     )
 
@@ -338,8 +338,8 @@ class Settings(bpy.types.PropertyGroup):
         description="What the pictures of each object show",
         items=(
             ("DEFAULT", "Default", "What the features are made for"),
-            ("normal", "Normals", "The direction of the surface as a colour"),
-            ("shading", "Shading", "Grey, in soft light"),
+            ("normal", "Normals", "The direction of the surface as a color"),
+            ("shading", "Shading", "Gray, in soft light"),
             ("textured", "Textured", "The object's own materials in even light"),
         ),
     )

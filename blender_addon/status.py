@@ -77,12 +77,12 @@ def scene_module(name: str) -> Any:
     return sys.modules.get(f"meshkin.scene.{name}")
 
 
-def colours_shown(name: str = "color") -> bool:
-    """Whether colours are shown: the features', or those of this name (without prefix)."""
+def colors_shown(name: str = "color") -> bool:
+    """Whether colors are shown: the features', or those of this name (without prefix)."""
     display = scene_module("display.viewport")
     if display is None or not display.is_shown():
         return False
-    # Undo takes back which colours a mesh shows, but not a view's shading: the features' button hides that.
+    # Undo takes back which colors a mesh shows, but not a view's shading: the features' button hides that.
     return (display.shown() or "meshkin_color") == f"meshkin_{name}"
 
 

@@ -1,7 +1,7 @@
-"""Dress the demo's source: a base-colour texture painted in space, so that no seam of the UV map shows in it.
+"""Dress the demo's source: a base-color texture painted in space, so that no seam of the UV map shows in it.
 
 Left and right, front and back differ on purpose (sleeves, glove, knee patch, star, number), and stripes, checks and
-thin lines run everywhere: whatever a transfer gets wrong can be seen at a glance. Lengths are metres, colours sRGB.
+thin lines run everywhere: whatever a transfer gets wrong can be seen at a glance. Lengths are meters, colors sRGB.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ SOCK, SHOE, RUBBER, GLOVE = "#f3f0e6", "#c23b34", "#f5f1e8", "#6b4226"
 
 @dataclass
 class Canvas:
-    """The texels that show the body: ``colour`` (N, 3) is painted over layer by layer."""
+    """The texels that show the body: ``color`` (N, 3) is painted over layer by layer."""
 
-    colour: Array
+    color: Array
 
-    def paint(self, colour: str, where: Array) -> None:
-        """Cover with a colour as far as ``where`` (N,) in [0, 1] says."""
-        self.colour += np.clip(where, 0, 1)[:, None] * (rgb(colour) - self.colour)
+    def paint(self, color: str, where: Array) -> None:
+        """Cover with a color as far as ``where`` (N,) in [0, 1] says."""
+        self.color += np.clip(where, 0, 1)[:, None] * (rgb(color) - self.color)
 
     def shade(self, factor: Array) -> None:
-        self.colour *= factor[:, None]
+        self.color *= factor[:, None]
 
 
 def paint(body: Body, anny: Anny, size: int = SIZE) -> Image.Image:
@@ -58,7 +58,7 @@ def paint(body: Body, anny: Anny, size: int = SIZE) -> Image.Image:
         layer(canvas, space)
     canvas.shade(space.light)
     pixels = np.zeros((size, size, 3), np.float32)
-    pixels[where] = np.clip(canvas.colour, 0, 1)
+    pixels[where] = np.clip(canvas.color, 0, 1)
     dilate(pixels, where, 16)
     return Image.fromarray(np.round(pixels * 255).astype(np.uint8))
 
@@ -113,9 +113,9 @@ class Space:
             picture = gaussian_filter(picture, blur)
         return np.asarray(map_coordinates(picture, self._rows.T * len(picture), order=1, mode="nearest"))
 
-    def around(self, centre: Array, radius: float) -> Array:
+    def around(self, center: Array, radius: float) -> Array:
         """A soft spot."""
-        return np.exp(-((self.point - centre) ** 2).sum(axis=1) / radius**2)
+        return np.exp(-((self.point - center) ** 2).sum(axis=1) / radius**2)
 
 
 def _skin(canvas: Canvas, space: Space) -> None:
@@ -157,13 +157,13 @@ def _trousers(canvas: Canvas, space: Space) -> None:
     legs = step(waist - space.z, 0) * step(space.z, hem) * (1 - step(space.arm, 0.5, 0.1))
     canvas.paint(TROUSERS, legs)
     sideways, forward = (np.clip(4 * space.normal[:, axis] ** 2 - 1, 0, 1) for axis in (0, 1))
-    for spacing, width, shift, colour, strength in (
+    for spacing, width, shift, color, strength in (
         (0.066, 0.009, 0.0, CHECK_DARK, 0.75),
         (0.066, 0.0022, 0.033, CHECK_LIGHT, 0.9),
     ):
-        canvas.paint(colour, legs * strength * lines(space.z + shift, spacing, width))
-        canvas.paint(colour, legs * strength * forward * lines(space.x + shift, spacing, width))
-        canvas.paint(colour, legs * strength * sideways * (1 - forward) * lines(space.y + shift, spacing, width))
+        canvas.paint(color, legs * strength * lines(space.z + shift, spacing, width))
+        canvas.paint(color, legs * strength * forward * lines(space.x + shift, spacing, width))
+        canvas.paint(color, legs * strength * sideways * (1 - forward) * lines(space.y + shift, spacing, width))
     canvas.paint(CHECK_DARK, legs * step(hem + 0.028 - space.z, 0))
     knee = space.head_of["lowerleg01.L"]
     box = np.maximum(np.abs(space.x - knee[0]) / 0.046, np.abs(space.z - knee[2] - 0.01) / 0.058)
@@ -195,8 +195,8 @@ def _shirt(canvas: Canvas, space: Space) -> None:
     row = (0.5 - (space.z - place[2] - 0.02) / 0.26) * len(number)
     column = (0.5 - space.x / 0.26) * len(number)
     canvas.paint("#c8372d", cloth * behind * map_coordinates(number, (row, column), order=1))
-    for colour, side in ((LEFT_SLEEVE, space.left), (RIGHT_SLEEVE, 1 - space.left)):
-        canvas.paint(colour, sleeve * side)
+    for color, side in ((LEFT_SLEEVE, space.left), (RIGHT_SLEEVE, 1 - space.left)):
+        canvas.paint(color, sleeve * side)
     canvas.paint(SHIRT, sleeve * lines(space.arm_along + 0.035, 0.13, 0.035, 0.003) * step(space.arm_along, 0.3))
     canvas.paint(STRIPE, sleeve * step(space.arm_along, 0.9, 0.003))
 
@@ -271,9 +271,9 @@ def lines(value: Array, spacing: float, width: float, soft: float = 0.0007) -> A
     return step(width / 2 - np.abs((value + spacing / 2) % spacing - spacing / 2), 0, soft)
 
 
-def rgb(colour: str) -> Array:
+def rgb(color: str) -> Array:
     """``#rrggbb`` as three numbers in [0, 1]."""
-    return np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    return np.array([int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)])
 
 
 def _numeral(text: str) -> Array:

@@ -41,7 +41,7 @@ class Look:
 
     ``changes`` are Anny's local changes (-1 to 1). ``topology`` is "anny" (its own quads), "soma" (the quads and UVs of
     NVIDIA's SOMA-X, which Anny brings along) or "decimated" (triangles, as in a game's level of detail). ``turns`` is
-    the pose the mesh is modelled in, ``act`` the one it is shown in once it has weights.
+    the pose the mesh is modeled in, ``act`` the one it is shown in once it has weights.
     """
 
     name: str
@@ -180,7 +180,7 @@ class Anny:
         return masked
 
     def body(self, look: Look, turns: Turns | None = None) -> Body:
-        """The person in the pose ``turns`` (by default the one to be modelled in), lowest point on the ground."""
+        """The person in the pose ``turns`` (by default the one to be modeled in), lowest point on the ground."""
         output = self.model(
             pose_parameters=None,
             phenotype_kwargs=look.phenotype,
@@ -260,16 +260,16 @@ def recipe() -> str:
 
 
 def palette(names: Sequence[str]) -> Array:
-    """A colour for every bone, its limb's hue, left and right apart, neighbours told apart by lightness: (B, 3)."""
+    """A color for every bone, its limb's hue, left and right apart, neighbors told apart by lightness: (B, 3)."""
     hues = {"root": 0.12, "pelvis": 0.12, "spine": 0.14, "neck": 0.04, "head": 0.0, "eye": 0.55}
     sided = {"clavicle": 0.3, "shoulder": 0.3, "upperarm": 0.36, "lowerarm": 0.44, "wrist": 0.5, "metacarpal": 0.52}
     sided |= {"finger": 0.54, "upperleg": 0.6, "lowerleg": 0.68, "foot": 0.76, "toe": 0.8}
-    colours = []
+    colors = []
     for index, name in enumerate(names):
         part = name.split(".")[0].rstrip("0123456789-")
         hue = hues[part] if part in hues else sided[part] + (0.5 if name.endswith(".R") else 0)
-        colours.append(colorsys.hls_to_rgb(hue % 1, 0.42 + 0.16 * (index % 2), 0.75))
-    return np.array(colours)
+        colors.append(colorsys.hls_to_rgb(hue % 1, 0.42 + 0.16 * (index % 2), 0.75))
+    return np.array(colors)
 
 
 def nearest_vertex(points: Array, vertices: Array) -> Indices:

@@ -17,7 +17,7 @@ import numpy as np
 from mathutils import Vector
 from numpy.typing import NDArray
 
-from meshkin.scene.mesh.attributes import COLOUR, PREFIX
+from meshkin.scene.mesh.attributes import COLOR, PREFIX
 from scene import (
     ACT_FRAME,
     REST_FRAME,
@@ -73,7 +73,7 @@ def main(output: Path) -> None:
         row += [Figure(mesh, target.name, -18), Figure(mesh, f"{len(mesh.polygons):,} {sides}", -18, wire=True)]
     render(output / "2-targets-before.png", row)
 
-    feature = attribute_material("Features", COLOUR)
+    feature = attribute_material("Features", COLOR)
     render(output / "3-features.png", [Figure(frozen(one, feature), one.name, -18) for one in (source, *targets)])
 
     dressed = {target.name: frozen(target) for target in targets}
@@ -91,8 +91,8 @@ def main(output: Path) -> None:
     row = [Figure(painted(frozen(source), load(people / "source.npz")["weights"] @ parts), source.name, -18)]
     for target in targets:
         got = np.load(results / f"{target.name}.weights.npy") @ parts
-        for colours, caption in ((got, f"{target.name}, result"), (data[target.name]["weights"] @ parts, "truth")):
-            row.append(Figure(painted(frozen(target), colours), caption, -18))
+        for colors, caption in ((got, f"{target.name}, result"), (data[target.name]["weights"] @ parts, "truth")):
+            row.append(Figure(painted(frozen(target), colors), caption, -18))
     render(output / "6-weights.png", row)
 
     row = []
@@ -129,9 +129,9 @@ def place(mesh: bpy.types.Mesh, vertices: Array) -> None:
     mesh.update()
 
 
-def painted(mesh: bpy.types.Mesh, colours: Array) -> bpy.types.Mesh:
-    """The mesh in colours (V, 3) of its vertices, sRGB."""
-    linear = np.column_stack((np.clip(colours, 0, 1) ** 2.2, np.ones(len(colours)))).astype(np.float32)
+def painted(mesh: bpy.types.Mesh, colors: Array) -> bpy.types.Mesh:
+    """The mesh in colors (V, 3) of its vertices, sRGB."""
+    linear = np.column_stack((np.clip(colors, 0, 1) ** 2.2, np.ones(len(colors)))).astype(np.float32)
     mesh.color_attributes.new("Shown", "FLOAT_COLOR", "POINT").data.foreach_set("color", linear.ravel())
     mesh.materials.clear()
     mesh.materials.append(attribute_material("Shown", "Shown"))

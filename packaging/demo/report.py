@@ -95,7 +95,7 @@ def measure(
     true_texture = bake(target, corners, shares, source, shape, texture)
     Image.fromarray(np.round(true_texture[0] * 255).astype(np.uint8)).save(truth / f"{name}.png")
     baked = np.asarray(Image.open(results / f"{name}.png").convert("RGB"), np.float32) / 255
-    point_uvs, seen = texel_centres(TRUTH_SIZE), true_texture[1]
+    point_uvs, seen = texel_centers(TRUTH_SIZE), true_texture[1]
     resampled = sample(baked, point_uvs).reshape(TRUTH_SIZE, TRUTH_SIZE, -1)[..., :3]
     parts = np.abs(np.load(results / f"{name}.parts.npy") - true @ source["palette"]).mean()
     area = vertex_areas(target.vertices, target.faces)
@@ -115,7 +115,7 @@ def measure(
         "posed with them, worst twentieth": f"over {100 * np.percentile(moved, 95):.1f} cm",
         "the pose moves the vertices by": f"{100 * np.average(way, weights=area):.0f} cm",
         "vertices without weights": f"{(~weighted).mean():.1%}",
-        "colour attribute, mean difference (0 to 1)": f"{parts:.3f}",
+        "color attribute, mean difference (0 to 1)": f"{parts:.3f}",
     }
     straight = np.linalg.norm(
         found.to_source.pull(source["vertices"], found.source_faces) - blend(source["vertices"], corners, shares),
@@ -143,8 +143,8 @@ def bake(
     return pixels, where
 
 
-def texel_centres(size: int) -> Array:
-    """UVs of all texel centres of a picture, (size * size, 2)."""
+def texel_centers(size: int) -> Array:
+    """UVs of all texel centers of a picture, (size * size, 2)."""
     row, column = np.mgrid[:size, :size]
     return np.stack(((column + 0.5) / size, 1 - (row + 0.5) / size), axis=-1).reshape(-1, 2)
 

@@ -3,7 +3,7 @@
     python scene.py OUTPUT        (a Python that has bpy, or: blender -b --python scene.py -- OUTPUT)
 
 takes what ``people.py`` made, builds the scene, lets MeshKin match the source with each target and carry texture,
-weights and a colour attribute over, fits each target with an armature and saves OUTPUT/demo.blend. What ``report.py``
+weights and a color attribute over, fits each target with an armature and saves OUTPUT/demo.blend. What ``report.py``
 measures goes to OUTPUT/.cache/results.
 """
 
@@ -33,7 +33,7 @@ from meshkin.worker import client
 Arrays = Mapping[str, Any]
 
 PARTS = "Parts"
-"""The colour attribute on the source."""
+"""The color attribute on the source."""
 REST_FRAME, ACT_FRAME = 1, 30
 SPACING = 1.5
 
@@ -74,7 +74,7 @@ def main(output: Path) -> None:
         for what in ("texture", "weights", "attributes"):
             timed(target.name, what, lambda target=target, what=what: workflow.transfer(source, target, (what,)))
         record(source, target, data, Path(report.data["map"]), results)
-    timed("All three", "shared colours", lambda: workflow.features(everything))
+    timed("All three", "shared colors", lambda: workflow.features(everything))
     client.stop()
     for target, data in zip(targets, targets_data, strict=True):
         armature = add_armature(data, f"{target.name}’s armature", target.location.x)
@@ -96,9 +96,9 @@ def add_source(data: Arrays, texture: Path, where: bpy.types.Collection) -> bpy.
     image.pack()
     obj.data.materials.append(textured(f"{obj.name}’s clothes", image))
     write_groups(obj, data)
-    colours = np.column_stack((data["weights"] @ data["palette"], np.ones(len(data["weights"]))))
+    colors = np.column_stack((data["weights"] @ data["palette"], np.ones(len(data["weights"]))))
     obj.data.color_attributes.new(PARTS, "FLOAT_COLOR", "POINT").data.foreach_set(
-        "color", colours.astype(np.float32).ravel()
+        "color", colors.astype(np.float32).ravel()
     )
     armature = add_armature(data, f"{obj.name}’s armature", 0.0)
     act(armature, data, keyed=False)
@@ -119,18 +119,18 @@ def add_mesh(data: Arrays, where: bpy.types.Collection, x: float) -> bpy.types.O
     return obj
 
 
-def new_material(name: str, colour: tuple[float, float, float, float]) -> bpy.types.Material:
+def new_material(name: str, color: tuple[float, float, float, float]) -> bpy.types.Material:
     """A matt material."""
     material = bpy.data.materials.new(name)
     if not material.node_tree:  # from Blender 5.0 on there always is one
         material.use_nodes = True
     inputs = material.node_tree.nodes["Principled BSDF"].inputs
-    inputs["Base Color"].default_value, inputs["Roughness"].default_value = colour, 0.78
+    inputs["Base Color"].default_value, inputs["Roughness"].default_value = color, 0.78
     return material
 
 
 def textured(name: str, image: bpy.types.Image) -> bpy.types.Material:
-    """A matt material of that base colour."""
+    """A matt material of that base color."""
     material = new_material(name, (1, 1, 1, 1))
     nodes, links = material.node_tree.nodes, material.node_tree.links
     texture = nodes.new("ShaderNodeTexImage")
@@ -216,9 +216,9 @@ def record(source: bpy.types.Object, target: bpy.types.Object, data: Arrays, fou
     full = np.zeros((len(taken.vertices), len(data["names"])), np.float32)
     full[:, [list(data["names"]).index(one) for one in names]] = values
     np.save(results / f"{name}.weights.npy", full[taken.original])
-    colours = np.empty(len(target.data.vertices) * 4, np.float32)
-    target.data.color_attributes[PARTS].data.foreach_get("color", colours)
-    np.save(results / f"{name}.parts.npy", colours.reshape(-1, 4)[:, :3])
+    colors = np.empty(len(target.data.vertices) * 4, np.float32)
+    target.data.color_attributes[PARTS].data.foreach_get("color", colors)
+    np.save(results / f"{name}.parts.npy", colors.reshape(-1, 4)[:, :3])
     image = base_image(target)
     if not image.packed_file:
         image.pack()

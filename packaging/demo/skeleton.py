@@ -1,7 +1,7 @@
 """Forward kinematics and linear blend skinning on plain arrays, the way Blender's armatures do them.
 
 A skeleton is ``parents`` (B,) with -1 for the root and every parent before its children, and ``matrices`` (B, 4, 4),
-bone to character: Y along the bone, the head in the last column. Character frame: Z up, facing -Y, metres.
+bone to character: Y along the bone, the head in the last column. Character frame: Z up, facing -Y, meters.
 """
 
 from __future__ import annotations

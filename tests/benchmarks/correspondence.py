@@ -1,4 +1,4 @@
-"""How good MeshKin's maps are, beside nearest neighbours and published functional-map pipelines.
+"""How good MeshKin's maps are, beside nearest neighbors and published functional-map pipelines.
 
     python tests/benchmarks/correspondence.py --data FOLDER --features NAME --blender BLENDER_PYTHON
 
@@ -54,7 +54,7 @@ def ours(source: Snapshot, target: Snapshot, one: Features, two: Features) -> Su
 
 
 def nearest(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
-    """The nearest neighbour in MeshKin's features."""
+    """The nearest neighbor in MeshKin's features."""
     rows = joint.reduce_all([one, two])
     return match_features(source, target, *rows, one.confidence, two.confidence).to_source
 
@@ -71,7 +71,7 @@ def wks_zoomout(source: Snapshot, target: Snapshot, one: Features, two: Features
 
 
 def nearest_zoomout(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
-    """ZoomOut (from 20 to 100 functions) started from the nearest neighbour in MeshKin's features."""
+    """ZoomOut (from 20 to 100 functions) started from the nearest neighbor in MeshKin's features."""
     from pyFM.refine.zoomout import mesh_zoomout_refine_p2p
 
     start = weld(source.vertices)[1][nearest(source, target, one, two).vertex[weld(target.vertices)[0]]]

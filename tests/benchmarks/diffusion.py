@@ -49,7 +49,7 @@ RATE_TARGET = 0.35
 RENDER = """
 import json, sys, time
 from pathlib import Path
-from meshkin.scene import passes
+from meshkin.scene.render import passes
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import of_recipe
 shape = Snapshot.load(Path(sys.argv[1]))
@@ -151,14 +151,14 @@ class Published:
 
 def seconds(device: torch.device, run: Callable[..., object], *arguments: Any) -> float:
     """How long ``run`` takes, all that it started on the device included."""
-    _synchronise(device)
+    _synchronize(device)
     started = time.perf_counter()
     run(*arguments)
-    _synchronise(device)
+    _synchronize(device)
     return time.perf_counter() - started
 
 
-def _synchronise(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

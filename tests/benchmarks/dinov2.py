@@ -1,7 +1,7 @@
 """How fast the DINOv2 extractor is beside a plain batch loop over the same network.
 
 24 views of 448 px through a ViT-S/14 with random weights (speed does not depend on them). The extractor starts from
-passes as they were rendered; the loop from pictures already made, standardised and in memory. They take turns batch by
+passes as they were rendered; the loop from pictures already made, standardized and in memory. They take turns batch by
 batch, so that what else the machine does hits all alike, and the medians of the rounds count.
 
     python tests/benchmarks/dinov2.py
@@ -69,7 +69,7 @@ def main() -> None:
         network.save_pretrained(name)
         last = Dinov2(Path(name), "random", [12], resolution=RESOLUTION, device="cpu")
         ninth = Dinov2(Path(name), "random", [9], resolution=RESOLUTION, device="cpu")
-    made = pictures.standardise(pictures.make(images, slice(0, VIEWS), "normal", 1.0, RESOLUTION))
+    made = pictures.standardize(pictures.make(images, slice(0, VIEWS), "normal", 1.0, RESOLUTION))
 
     def loop(size: int) -> Iterator[int]:
         for start in range(0, VIEWS, size):

@@ -24,7 +24,7 @@ from meshkin.data.views import frame
 from meshkin.scene import files
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
-from meshkin.scene.render import surface_colors as surface_colours
+from meshkin.scene.render import surface_colors as surface_colors
 
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NAMES = ("mesh2motion/human-sintel", "mesh2motion/fox-fox", "kaykit/Knight", "mesh2motion/kaiju-t-rex")
@@ -37,9 +37,9 @@ def photo(
     """A picture, where the object is in it, and the point of the surface that each pixel shows."""
     direction = np.array((np.sin(azimuth), -np.cos(azimuth), 0.25))
     views = frame(snapshot.vertices[np.unique(snapshot.faces)], direction[None] / np.linalg.norm(direction), SIZE)
-    found = finish(passes.render(snapshot, views, "auto", surface_colours.read(obj, snapshot)))
+    found = finish(passes.render(snapshot, views, "auto", surface_colors.read(obj, snapshot)))
     assert found.face is not None
-    assert found.colour is not None
+    assert found.color is not None
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[: WIDE[0], : WIDE[1]]
     picture = np.stack((140 + 0.15 * rows, 150 + 0.04 * columns, 200 - 0.25 * rows), axis=-1)
@@ -53,7 +53,7 @@ def photo(
     shade = 0.35 + 0.65 * np.clip(found.normal[0].astype(np.float32) @ lamp, 0, 1)[..., None] * (1.1, 1, 0.8)
     top, left = random.integers(10, (WIDE[0] - SIZE - 10, WIDE[1] - SIZE - 10))
     inner, seen = (slice(top, top + SIZE), slice(left, left + SIZE)), found.face[0] >= 0
-    picture[inner][seen] = (found.colour[0] * shade)[seen]
+    picture[inner][seen] = (found.color[0] * shade)[seen]
     mask, points = np.zeros(WIDE, bool), np.zeros((*WIDE, 3))
     mask[inner] = seen
     weights = views.barycentric(0, snapshot.vertices[snapshot.faces], found.face[0])

@@ -36,9 +36,9 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.adjacency import places, uv_corners
 from meshkin.geometry.points import nearest_on_triangles
-from meshkin.transfer.texture import bake
+from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture, Source
-from meshkin.transfer.texture.pixels import quantised
+from meshkin.transfer.texture.pixels import quantized
 from meshkin.transfer.texture.sampling import sample
 from meshkin.transfer.texture.texels import dilate, texel_map
 from meshkin.transfer.texture.unwrapping import unwrap
@@ -50,7 +50,7 @@ VISIBLE = 2 / 255
 
 
 def solid(points: Array) -> Array:
-    """Three colours of points in space (metres), in [0, 1]: waves 9 cm to 1 m long."""
+    """Three colors of points in space (meters), in [0, 1]: waves 9 cm to 1 m long."""
     waves = 2 * np.pi * np.array([[1.0, 0.4, -2.1], [-1.5, 1.2, 1.0], [0.6, -1.9, 2.3]])
     detail = 2 * np.pi * np.array([[7.0, 2, -4], [-3, 8, 5], [6, -5, 7]])
     points = np.asarray(points, np.float64)
@@ -221,7 +221,7 @@ def coverage(case: Case, size: int) -> float:
 
 
 def bleeding(case: Case) -> int:
-    """Texels that show a colour other than that of the island they come from, each island having one of its own."""
+    """Texels that show a color other than that of the island they come from, each island having one of its own."""
     from meshkin.geometry.adjacency import components, opposite
     from meshkin.transfer.carrier import Carrier
 
@@ -229,17 +229,17 @@ def bleeding(case: Case) -> int:
     assert source.uvs is not None
     assert target.uvs is not None
     island = components(opposite(uv_corners(places(source.vertices), source.faces, source.uvs)))
-    colours = np.random.default_rng(0).integers(0, 256, (island.max() + 1, 3), dtype=np.uint8)
+    colors = np.random.default_rng(0).integers(0, 256, (island.max() + 1, 3), dtype=np.uint8)
     texels = texel_map(source.uvs, SIZE)
     picture = np.zeros((SIZE, SIZE, 3), np.uint8)
-    picture[texels.covered] = colours[island[texels.face[texels.covered]]]
+    picture[texels.covered] = colors[island[texels.face[texels.covered]]]
     size = 512
     result = baked(case, [Picture(picture)], [Channel({0: Source((0,))}, 3)], size).pictures[0]
     kin = Carrier(source, target, case.match.to_source).texels(texel_map(target.uvs, size))
     flat = result.reshape(-1, 3)[kin.texel].astype(int)
-    truth = colours[island[kin.face]]
+    truth = colors[island[kin.face]]
     wrong = np.abs(flat - truth).max(axis=1) > 2
-    # Islands that lie over one another have no colour of their own.
+    # Islands that lie over one another have no color of their own.
     shown = np.unique(island[texels.face[texels.covered]], return_counts=True)
     lonely = np.isin(island[kin.face], shown[0][shown[1] > 50])
     return int((wrong & lonely).sum())
@@ -247,7 +247,7 @@ def bleeding(case: Case) -> int:
 
 def measure(case: Case, say: Any) -> None:
     truth_points = case.match.to_source.pull(case.source.vertices, case.source.faces)
-    picture = quantised(painted(case.source, case.source.vertices.astype(float), SIZE), 8)
+    picture = quantized(painted(case.source, case.source.vertices.astype(float), SIZE), 8)
     result = baked(case, [Picture(picture)], [Channel({0: Source((0,))}, 3)]).pictures[0] / np.float32(255)
     assert case.target.uvs is not None
     texels = texel_map(case.target.uvs, SIZE)
@@ -273,10 +273,10 @@ def measure(case: Case, say: Any) -> None:
 
 
 def speed(case: Case, say: Any, size: int) -> None:
-    """One colour, one value and one normal picture in one go; the best of three."""
+    """One color, one value and one normal picture in one go; the best of three."""
     picture = painted(case.source, case.source.vertices.astype(float), SIZE)
-    colour = quantised(np.concatenate([picture, np.ones((SIZE, SIZE, 1), np.float32)], axis=2), 8)
-    pictures = [Picture(colour), Picture(colour[..., :1].copy()), Picture(colour[..., :3].copy())]
+    color = quantized(np.concatenate([picture, np.ones((SIZE, SIZE, 1), np.float32)], axis=2), 8)
+    pictures = [Picture(color), Picture(color[..., :1].copy()), Picture(color[..., :3].copy())]
     channels = [
         Channel({0: Source((0,))}, 4),
         Channel({0: Source((1,))}, 1),
@@ -290,7 +290,7 @@ def speed(case: Case, say: Any, size: int) -> None:
     wall, cpu = min(times)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     say(
-        f"{size} x {size}, colour + roughness + normal from 2048 x 2048 images: {wall:.1f} s "
+        f"{size} x {size}, color + roughness + normal from 2048 x 2048 images: {wall:.1f} s "
         f"({cpu:.1f} s of one core's time; load average {os.getloadavg()[0]:.1f}), at most {most:.1f} GB"
     )
 
@@ -345,7 +345,7 @@ print("RESULT", took, flush=True); os._exit(0)
 
 def beside_blender(case: Case, python: str, say: Any) -> None:
     """The same with Blender's own selected-to-active bake, one image, 1 sample."""
-    picture = quantised(painted(case.source, case.source.vertices.astype(float), SIZE), 8)
+    picture = quantized(painted(case.source, case.source.vertices.astype(float), SIZE), 8)
     before = time.perf_counter()
     ours = baked(case, [Picture(picture)], [Channel({0: Source((0,))}, 3)]).pictures[0] / np.float32(255)
     wall = time.perf_counter() - before
@@ -366,7 +366,7 @@ def beside_blender(case: Case, python: str, say: Any) -> None:
     for label, image, seconds in (("MeshKin", ours, wall), ("Blender's selected-to-active", theirs, took)):
         steps = seam_steps(case.target, image).size
         say(
-            f"    {label}: {seconds:.1f} s, PSNR {psnr(image, truth, inner):.1f} dB where the centre is covered, "
+            f"    {label}: {seconds:.1f} s, PSNR {psnr(image, truth, inner):.1f} dB where the center is covered, "
             f"{psnr(image, truth, texels.covered):.1f} dB over all touched, seams 99.9 % below "
             f"{np.quantile(steps, 0.999) * 255:.2f}/255"
         )
@@ -419,7 +419,7 @@ def main() -> None:
             beside_blender(case, python, say)
         own, recipe = own_map(found[2], python)
         truth = painted(own.target, found[2].match.to_source.pull(own.source.vertices, own.source.faces), SIZE)
-        picture = quantised(painted(own.source, own.source.vertices.astype(float), SIZE), 8)
+        picture = quantized(painted(own.source, own.source.vertices.astype(float), SIZE), 8)
         result = baked(own, [Picture(picture)], [Channel({0: Source((0,))}, 3)]).pictures[0] / np.float32(255)
         assert own.target.uvs is not None
         covered = texel_map(own.target.uvs, SIZE).covered

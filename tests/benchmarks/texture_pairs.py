@@ -79,13 +79,13 @@ def picture(obj: bpy.types.Object, path: Path, azimuth: float = 25) -> np.ndarra
     corners = np.array([obj.matrix_world @ Vector(corner) for corner in obj.bound_box])
     low, high = corners.min(axis=0), corners.max(axis=0)
     size = float((high - low).max())
-    centre = Vector(((low + high) / 2).tolist())
+    center = Vector(((low + high) / 2).tolist())
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     camera.data.type, camera.data.ortho_scale = "ORTHO", size * 1.08
     camera.data.clip_end = size * 10
     turn = math.radians(azimuth)
     toward = Vector((math.sin(turn), -math.cos(turn), 0.15)).normalized()
-    camera.location = centre + toward * size * 3
+    camera.location = center + toward * size * 3
     camera.rotation_euler = (-toward).to_track_quat("-Z", "Y").to_euler()
     scene.collection.objects.link(camera)
     scene.camera = camera

@@ -43,7 +43,7 @@ from meshkin.transfer.rig.joints import Bones, fit_joints
 from meshkin.transfer.rig.pose import pose
 from meshkin.transfer.weights.garments import closest, is_worn
 from meshkin.transfer.weights.skinning import transfer_weights
-from weights_cases import PARTS, Case, normalised, save, shape
+from weights_cases import PARTS, Case, normalized, save, shape
 
 Array = NDArray[Any]
 POSES = 20
@@ -78,7 +78,7 @@ def closest_inpainted(case: Case) -> Array:
     corners = faces[face]
     shares = igl.barycentric_coordinates(at, *(np.ascontiguousarray(surface[corners[:, k]]) for k in range(3)))
     shares = np.clip(np.nan_to_num(shares), 0, 1)
-    rows = np.einsum("vk,vkb->vb", shares / shares.sum(axis=1, keepdims=True), normalised(case.weights)[corners])
+    rows = np.einsum("vk,vkb->vb", shares / shares.sum(axis=1, keepdims=True), normalized(case.weights)[corners])
     normal = unit_rows(np.einsum("vk,vkd->vd", shares, vertex_normals(surface, faces)[corners]))
     cosine = np.einsum("vd,vd->v", normal, vertex_normals(points, case.target.faces))
     near = np.sqrt(np.maximum(square, 0)) <= 0.05 * np.linalg.norm(np.ptp(surface, axis=0))
@@ -106,7 +106,7 @@ def check(weights: Array, limit: int) -> None:
 
 
 def measure(case: Case, weights: Array) -> dict[str, float]:
-    weights = normalised(weights)
+    weights = normalized(weights)
     error = np.abs(weights - case.truth).sum(axis=1)
     found = {"L1": float(error.mean()), "wrong": float((error > 1).mean())}
     side = np.array(
@@ -283,7 +283,7 @@ def main() -> None:
         path = scenes / f"{case.part}-{case.name}.npz"
         if not path.exists():
             source, target = case.source, case.target
-            arrays = {"sv": source.vertices, "sf": source.faces, "sw": normalised(case.weights)}
+            arrays = {"sv": source.vertices, "sf": source.faces, "sw": normalized(case.weights)}
             save(path, tv=target.vertices, tf=target.faces, match=case.match, **arrays)
     subprocess.run([arguments.blender, str(Path(__file__).with_name("weights_scene.py")), str(scenes)], check=True)
     print("Skin weights against the truth. 2 cores, no GPU.\n")
@@ -322,7 +322,7 @@ def limited(rows: Array, limit: int = 4) -> Array:
     """What Limit Total and Normalize All make of weights."""
     rows = np.array(rows, np.float64)
     np.put_along_axis(rows, np.argpartition(rows, -limit, axis=1)[:, :-limit], 0, axis=1)
-    return normalised(rows)
+    return normalized(rows)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Case]]] = {
 }
 
 
-def normalised(rows: Array) -> Array:
+def normalized(rows: Array) -> Array:
     total = rows.sum(axis=1, keepdims=True)
     return np.divide(rows, total, out=np.zeros(rows.shape), where=total > 0)
 

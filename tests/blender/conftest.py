@@ -47,7 +47,7 @@ def own_home(home: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def small_model(home: Path) -> str:
-    """A randomly initialised DINOv2 of the real architecture, saved as transformers saves it."""
+    """A randomly initialized DINOv2 of the real architecture, saved as transformers saves it."""
     code = (
         "import sys, torch; from transformers import Dinov2Config, Dinov2Model; torch.manual_seed(0);"
         "Dinov2Model(Dinov2Config(hidden_size=48, num_hidden_layers=3, num_attention_heads=3, image_size=112))"

@@ -11,7 +11,7 @@ from helpers.textured import known_map
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.adjacency import opposite, places, uv_corners
-from meshkin.transfer.texture import bake
+from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture
 from meshkin.transfer.texture.sampling import sample
 from meshkin.transfer.texture.seams import cuts, following, on_edges, spaced

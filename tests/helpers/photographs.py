@@ -15,11 +15,11 @@ from meshkin.data.views import frame, ring_directions
 from meshkin.scene import compat
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
-from meshkin.scene.render import surface_colors as surface_colours
+from meshkin.scene.render import surface_colors as surface_colors
 
 
 def egg(subdivisions: int = 4) -> bpy.types.Object:
-    """A lopsided egg painted with its own place: every point has a colour of its own."""
+    """A lopsided egg painted with its own place: every point has a color of its own."""
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=subdivisions)
     obj = bpy.context.view_layer.objects.active
     obj.name = "egg"
@@ -28,9 +28,9 @@ def egg(subdivisions: int = 4) -> bpy.types.Object:
     places = points.reshape(-1, 3)
     places *= 1 + 0.3 * np.clip(places[:, :1], 0, None) + 0.2 * np.clip(places[:, 2:], 0, None)
     obj.data.vertices.foreach_set("co", places.ravel())
-    colours = np.ones((len(places), 4), np.float32)
-    colours[:, :3] = 0.5 + 0.5 * np.sin(4 * places)
-    obj.data.color_attributes.new("paint", "FLOAT_COLOR", "POINT").data.foreach_set("color", colours.ravel())
+    colors = np.ones((len(places), 4), np.float32)
+    colors[:, :3] = 0.5 + 0.5 * np.sin(4 * places)
+    obj.data.color_attributes.new("paint", "FLOAT_COLOR", "POINT").data.foreach_set("color", colors.ravel())
     material = bpy.data.materials.new("paint")
     tree = compat.node_tree(material)
     node = tree.nodes.new("ShaderNodeVertexColor")
@@ -44,21 +44,21 @@ def egg(subdivisions: int = 4) -> bpy.types.Object:
 def taken(
     obj: bpy.types.Object, folder: Path, azimuth: float = 25, size: int = 200
 ) -> tuple[Snapshot, NDArray[np.uint8], NDArray[np.int32], NDArray[np.float64]]:
-    """A picture of an object before a background: colours, and the face and the point that each pixel shows."""
+    """A picture of an object before a background: colors, and the face and the point that each pixel shows."""
     snapshot = snapshots.take(obj)
     turn = np.radians(azimuth)
     x, y, z = ring_directions([(15, 1)])[0]
     direction = np.array((x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn), z))
     views = frame(snapshot.vertices[np.unique(snapshot.faces)], direction[None], size)
-    found = finish(passes.render(snapshot, views, "auto", surface_colours.read(obj, snapshot)))
+    found = finish(passes.render(snapshot, views, "auto", surface_colors.read(obj, snapshot)))
     assert found.face is not None
-    assert found.colour is not None
+    assert found.color is not None
     weights = views.barycentric(0, snapshot.vertices[snapshot.faces], found.face[0])
     seen = found.face[0] >= 0
     points = np.zeros((size, size, 3))
     points[seen] = np.einsum("pk,pkd->pd", weights, snapshot.vertices[snapshot.faces[found.face[0][seen]]])
     shade = 0.55 + 0.45 * np.clip(found.normal[0].astype(np.float32) @ (0.6, 0.5, 0.62), 0, 1)  # a lamp at the side
-    lit = found.colour[0] * shade[..., None]
+    lit = found.color[0] * shade[..., None]
     wide = (size + 40, size + 120)
     rows, columns = np.mgrid[: wide[0], : wide[1]]
     picture = np.stack((90 + rows * 0.4, 120 + columns * 0.2, 160 - rows * 0.3), axis=-1)

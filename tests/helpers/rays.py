@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 def cast(views: Views, vertices: Array, faces: Array) -> tuple[Array, Array, Array]:
-    """Depth (N, H, W) in radii, face (N, H, W) and surface point (N, H, W, 3) at each pixel's centre."""
+    """Depth (N, H, W) in radii, face (N, H, W) and surface point (N, H, W, 3) at each pixel's center."""
     size = views.resolution
     axis = (np.arange(size) + 0.5) / size
     x, y = np.meshgrid(axis, axis)
@@ -27,7 +27,7 @@ def cast(views: Views, vertices: Array, faces: Array) -> tuple[Array, Array, Arr
         shift, zoom = views.shift[view], views.zoom[view]
         ray = np.stack(((x - 0.5 + shift[0]) / zoom, (0.5 - y + shift[1]) / zoom, -np.ones_like(x)), axis=-1)
         direction = np.ascontiguousarray(ray.reshape(-1, 3) @ rotation) * views.radius
-        eye = views.centre + views.radius * views.distance * rotation[2]
+        eye = views.center + views.radius * views.distance * rotation[2]
         hit, distance, _ = tree.intersect_ray_first(vertices, faces, np.tile(eye, (size * size, 1)), direction)
         depth[view] = np.where(hit >= 0, distance, np.inf).reshape(size, size)
         face[view] = hit.reshape(size, size)

@@ -83,7 +83,7 @@ def textured(tree: bpy.types.NodeTree, image: bpy.types.Image) -> bpy.types.Node
 def painted(
     obj: bpy.types.Object, image: bpy.types.Image, name: str = "skin"
 ) -> tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]:
-    """A new material with the image as base colour: its tree, shader and texture node."""
+    """A new material with the image as base color: its tree, shader and texture node."""
     tree, shader = shaded(obj, name)
     texture = textured(tree, image)
     tree.links.new(shader.inputs["Base Color"], texture.outputs["Color"])

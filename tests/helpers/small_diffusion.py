@@ -50,11 +50,11 @@ def base(folder: Path, seed: int = 0) -> None:
         latent_channels=4,
         layers_per_block=1,
     )
-    _randomise(vae, seed + 10).save_pretrained(folder / "vae")
+    _randomize(vae, seed + 10).save_pretrained(folder / "vae")
     settings = {"hidden_size": TEXT, "intermediate_size": 64, "num_attention_heads": 4, "num_hidden_layers": 2}
     ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
     text = CLIPTextModel(CLIPTextConfig(**settings, **ids, vocab_size=len(_vocabulary())))
-    _randomise(text, seed + 11).save_pretrained(folder / "text_encoder")
+    _randomize(text, seed + 11).save_pretrained(folder / "text_encoder")
     _tokenizer(folder / "tokenizer")
     PNDMScheduler(  # as Stable Diffusion 1.5 has it
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
@@ -71,7 +71,7 @@ def unet(folder: Path, seed: int = 0) -> None:
         norm_num_groups=4,
         sample_size=64,
     )
-    _randomise(network, seed).save_pretrained(folder)
+    _randomize(network, seed).save_pretrained(folder)
 
 
 def control(folder: Path, seed: int = 0) -> None:
@@ -86,10 +86,10 @@ def control(folder: Path, seed: int = 0) -> None:
     )
     with torch.no_grad():
         network.controlnet_cond_embedding.conv_out.weight.normal_(0, 0.5)
-    _randomise(network, seed).save_pretrained(folder)
+    _randomize(network, seed).save_pretrained(folder)
 
 
-def _randomise(network: torch.nn.Module, seed: int) -> torch.nn.Module:
+def _randomize(network: torch.nn.Module, seed: int) -> torch.nn.Module:
     """Move every weight, those that start as zeros too."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -80,7 +80,7 @@ def efficientnet(folder: Path, seed: int = 0) -> dict[str, torch.Tensor]:
 
 
 def views(count: int = 5, resolution: int = 70, seed: int = 0) -> ViewImages:
-    """Passes of discs with random unit normals towards the camera."""
+    """Passes of discs with random unit normals toward the camera."""
     random = np.random.default_rng(seed)
     normal = random.normal(size=(count, resolution, resolution, 3))
     normal[..., 2] = np.abs(normal[..., 2])

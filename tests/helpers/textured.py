@@ -17,7 +17,7 @@ Array = shapes.Array
 
 
 def solid(places: Array) -> Array:
-    """Colours of points in space, float32 (..., 4), in [0, 1]."""
+    """Colors of points in space, float32 (..., 4), in [0, 1]."""
     waves = np.array([[3.0, 1, -2, 0], [1, -4, 1, 0], [2, 2, 3, 0]])
     return (0.5 + 0.45 * np.sin(np.asarray(places, np.float64) @ waves + (0, 1, 2, 1.5))).astype(np.float32)
 

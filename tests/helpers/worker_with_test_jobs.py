@@ -66,7 +66,7 @@ def flood(arguments: Arguments, report: Report) -> dict[str, Any]:
 
 
 def fail(arguments: Arguments, report: Report) -> dict[str, Any]:
-    raise ValueError("seven is not a colour")
+    raise ValueError("seven is not a color")
 
 
 def refuse(arguments: Arguments, report: Report) -> dict[str, Any]:

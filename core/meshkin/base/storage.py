@@ -82,7 +82,7 @@ def make_folder(path: Path) -> Path:
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all: ``write`` fills a temporary neighbour, which then takes ``path``'s place.
+    """Write a file whole or not at all: ``write`` fills a temporary neighbor, which then takes ``path``'s place.
 
     Raises StorageError (``disk-full``, ``not-writable``, ``file-failed``); an older file at ``path`` stays then.
     """

@@ -63,7 +63,7 @@ def feature_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--without", default="", metavar="VIEWS", help="numbers of views to leave out, as in 3,7")
     parser.add_argument("--resolution", type=int, default=0, help="of the rendered views, pixels")
     parser.add_argument("--style", default="", choices=("", "normal", "shading", "textured"), help="of those pictures")
-    parser.add_argument("--background", type=float, default=-1.0, help="grey level behind the object, 0 to 1")
+    parser.add_argument("--background", type=float, default=-1.0, help="gray level behind the object, 0 to 1")
     parser.add_argument("--render", default="auto", choices=("auto", "gpu", "cycles"))
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--prompt", default="", help="what the object is, for diff3f; default: its name")

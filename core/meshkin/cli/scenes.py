@@ -52,7 +52,10 @@ def add(commands: Any) -> None:
     one.add_argument("--texture-folder", default="", metavar="FOLDER", help="keep new images as files; default: packed")
     one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
     one.add_argument(
-        "--way", default="auto", choices=("auto", "map", "features"), help="weights by the map, or learnt from features"
+        "--way",
+        default="auto",
+        choices=("auto", "map", "features"),
+        help="weights by the map, or learned from features",
     )
     one.add_argument("--groups", default="deform", choices=("deform", "all", "selected", "active"))
     one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
@@ -64,7 +67,7 @@ def add(commands: Any) -> None:
     one.add_argument("--mask", default="", metavar="GROUP", help="the target's vertex group that limits the transfer")
     _through_argument(one)
     guidance_arguments(one)
-    one.add_argument("--smoothing", type=int, default=0, help="how often weights are averaged with their neighbours'")
+    one.add_argument("--smoothing", type=int, default=0, help="how often weights are averaged with their neighbors'")
     one.add_argument("--threshold", type=float, default=0.4, help="confidence below which weights are inpainted")
     one.add_argument(
         "--nearness", default="auto", choices=("auto", "always", "never"), help="weights from the nearest point"

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     )
     one = command(group, "get", _models_get, "fetch a model")
     one.add_argument("name", nargs="?", default="embedded")
-    command(group, "list", _models_list, "the models known, their licences and checksums")
+    command(group, "list", _models_list, "the models known, their licenses and checksums")
 
     group = commands.add_parser("cache", help="computed features and maps").add_subparsers(dest="what", required=True)
     command(group, "info", _cache_info, "how much is kept, and where")
@@ -50,7 +50,7 @@ def _models_get(arguments: argparse.Namespace) -> Answer:
 
 def _models_list(arguments: argparse.Namespace) -> Answer:
     result = _job("models-list", {})
-    return [f"{one['name']}: {one['licence']}, {_state(one)}" for one in result["models"]], result
+    return [f"{one['name']}: {one['license']}, {_state(one)}" for one in result["models"]], result
 
 
 def _state(model: dict[str, Any]) -> str:

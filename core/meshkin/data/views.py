@@ -1,7 +1,7 @@
 """Cameras on a sphere around an object, and the pictures they take.
 
 World frame: Blender's, Z up. Camera frame: x right, y up, the camera looks along -Z. Picture frame: row 0 is the
-top, column 0 the left; pixel (row, column) covers [row, row + 1) x [column, column + 1), its centre at + 0.5.
+top, column 0 the left; pixel (row, column) covers [row, row + 1) x [column, column + 1), its center at + 0.5.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..base.storage import UNREADABLE, make_folder, readable_failure
 from .snapshot import Snapshot
 
 DISTANCE = 3.0
-"""Camera to object centre, in bounding-sphere radii: a moderate perspective (about 39 degrees across the sphere)."""
+"""Camera to object center, in bounding-sphere radii: a moderate perspective (about 39 degrees across the sphere)."""
 BORDER = 0.05
 """Share of the picture left free on each side of the object."""
 
@@ -28,23 +28,23 @@ BORDER = 0.05
 class Views:
     """N perspective cameras around one object, each framed so that the object fills its picture.
 
-    A vertex v (snapshot frame) lies, in camera n, at ``p = rotation[n] @ (v - centre) / radius - (0, 0, distance)``,
+    A vertex v (snapshot frame) lies, in camera n, at ``p = rotation[n] @ (v - center) / radius - (0, 0, distance)``,
     lengths in bounding-sphere radii. It is seen at depth ``-p.z`` at the picture coordinates, in widths,
     ``x = 1/2 + zoom[n] * p.x / depth - shift[n, 0]`` from the left and
     ``y = 1/2 - zoom[n] * p.y / depth + shift[n, 1]`` from the top.
     ``zoom`` is focal length over sensor width and ``shift`` is Blender's lens shift.
 
     Attributes:
-        centre: float64 (3,), snapshot frame.
-        radius: of the bounding sphere around ``centre``, Blender units.
+        center: float64 (3,), snapshot frame.
+        radius: of the bounding sphere around ``center``, Blender units.
         rotation: float64 (N, 3, 3), world axes to camera axes.
         zoom: float64 (N,).
         shift: float64 (N, 2).
         resolution: width and height of the square pictures, pixels.
-        distance: of the cameras from the centre, radii; above 1.
+        distance: of the cameras from the center, radii; above 1.
     """
 
-    centre: NDArray[np.float64]
+    center: NDArray[np.float64]
     radius: float
     rotation: NDArray[np.float64]
     zoom: NDArray[np.float64]
@@ -57,7 +57,7 @@ class Views:
 
     def to_camera(self, view: int, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
         """Vertices (V, 3) of the snapshot frame in one camera's frame, float64 (V, 3), in radii."""
-        unit = (np.asarray(vertices, np.float64) - self.centre) / self.radius
+        unit = (np.asarray(vertices, np.float64) - self.center) / self.radius
         return unit @ self.rotation[view].T - (0.0, 0.0, self.distance)
 
     def project(self, view: int, vertices: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -73,7 +73,7 @@ class Views:
         return replace(self, rotation=self.rotation[index], zoom=self.zoom[index], shift=self.shift[index])
 
     def barycentric(self, view: int, corners: NDArray[np.floating], face: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Where in its triangle each pixel's centre lies, float64 (P, 3), for the P pixels with a triangle in order.
+        """Where in its triangle each pixel's center lies, float64 (P, 3), for the P pixels with a triangle in order.
 
         Args:
             view: number of the camera.
@@ -94,7 +94,7 @@ class Views:
         return np.divide(weights, total, out=np.full_like(weights, 1 / 3), where=total > 0)
 
 
-_OPTIONAL = ("face", "colour")
+_OPTIONAL = ("face", "color")
 
 
 @dataclass(frozen=True)
@@ -102,19 +102,19 @@ class Passes:
     """What the cameras of a :class:`Views` saw.
 
     Attributes:
-        normal: float16 (N, H, W, 3), unit shading normal in the camera frame, turned towards the camera;
+        normal: float16 (N, H, W, 3), unit shading normal in the camera frame, turned toward the camera;
             0 on the background.
         depth: float32 (N, H, W), distance from the camera's plane in bounding-sphere radii (planar, not radial);
             inf on the background.
         face: int32 (N, H, W), the snapshot's triangle seen, -1 on the background; None where the path cannot tell.
-        colour: uint8 (N, H, W, 3), sRGB, the object's materials in even light, 0 on the background; None where not
+        color: uint8 (N, H, W, 3), sRGB, the object's materials in even light, 0 on the background; None where not
             rendered.
     """
 
     normal: NDArray[np.float16]
     depth: NDArray[np.float32]
     face: NDArray[np.int32] | None
-    colour: NDArray[np.uint8] | None = None
+    color: NDArray[np.uint8] | None = None
 
     def save(self, folder: Path) -> None:
         """Write one .npy file for each pass (so that they can be memory-mapped); raises StorageError."""
@@ -132,12 +132,12 @@ class Passes:
         try:
             normal, depth = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("normal", "depth"))
             files = [folder / f"{name}.npy" for name in _OPTIONAL]
-            face, colour = (np.load(file, mmap_mode="r") if file.exists() else None for file in files)
+            face, color = (np.load(file, mmap_mode="r") if file.exists() else None for file in files)
         except UNREADABLE as error:
             raise StorageError(
                 "file-damaged", f"The passes in {folder} cannot be read.", "Run the job again."
             ) from error
-        return Passes(normal, depth, face, colour)
+        return Passes(normal, depth, face, color)
 
 
 def _cross(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,20 +188,20 @@ def _spherical(azimuth: NDArray[np.float64], elevation: NDArray[np.float64]) -> 
 
 
 def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resolution: int) -> Views:
-    """Cameras that look from ``directions`` at the centre of ``vertices``, each zoomed so that they fill its picture.
+    """Cameras that look from ``directions`` at the center of ``vertices``, each zoomed so that they fill its picture.
 
     Args:
         vertices: (V, 3), snapshot frame, finite.
-        directions: unit vectors (N, 3) from the object towards the cameras, all different.
+        directions: unit vectors (N, 3) from the object toward the cameras, all different.
         resolution: width and height of the pictures, pixels.
 
     Raises:
         InputError: ``views-none`` without directions, ``views-repeated`` when two are the same,
             ``resolution-invalid`` outside 16 .. 8192, ``mesh-no-area`` when all vertices coincide.
     """
-    centre, radius, points = _sphere(vertices, directions, resolution)
+    center, radius, points = _sphere(vertices, directions, resolution)
     rotation = np.stack([_look_from(direction) for direction in directions])
-    views = Views(centre, radius, rotation, np.ones(len(rotation)), np.zeros((len(rotation), 2)), resolution)
+    views = Views(center, radius, rotation, np.ones(len(rotation)), np.zeros((len(rotation), 2)), resolution)
     zoom, shift = np.empty(len(views)), np.empty((len(views), 2))
     for view in range(len(views)):
         camera = views.to_camera(view, points)
@@ -219,7 +219,7 @@ def surround(
 
     Args:
         vertices: (V, 3), snapshot frame, finite.
-        directions: unit vectors (N, 3) from the object towards the cameras, all different.
+        directions: unit vectors (N, 3) from the object toward the cameras, all different.
         resolution: width and height of the pictures, pixels.
         distance: from the middle of the bounding box, in lengths of its diagonal; above 1/2, so that no camera is
             inside the object.
@@ -227,17 +227,17 @@ def surround(
 
     Raises as :func:`frame`.
     """
-    centre, radius, points = _sphere(vertices, directions, resolution)
+    center, radius, points = _sphere(vertices, directions, resolution)
     diagonal = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
     rotation = np.stack([_look_from(direction) for direction in directions])
     zoom = np.full(len(rotation), 0.5 / np.tan(np.radians(angle) / 2))
-    return Views(centre, radius, rotation, zoom, np.zeros((len(rotation), 2)), resolution, distance * diagonal / radius)
+    return Views(center, radius, rotation, zoom, np.zeros((len(rotation), 2)), resolution, distance * diagonal / radius)
 
 
 def _sphere(
     vertices: NDArray[np.floating], directions: NDArray[np.float64], resolution: int
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """Centre and radius of a sphere around the vertices, and these as float64; raises as :func:`frame`."""
+    """Center and radius of a sphere around the vertices, and these as float64; raises as :func:`frame`."""
     if len(directions) == 0:
         raise InputError("views-none", "No view was asked for.", "Ask for at least one view.")
     if len(directions) > 1:
@@ -251,11 +251,11 @@ def _sphere(
         )
     points = np.asarray(vertices, np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
-    centre = (low + high) / 2
-    radius = float(np.linalg.norm(points - centre, axis=1).max())
+    center = (low + high) / 2
+    radius = float(np.linalg.norm(points - center, axis=1).max())
     if radius == 0:
         raise InputError("mesh-no-area", "All vertices of the mesh lie in one point.", "Check the object's scale.")
-    return centre, radius, points
+    return center, radius, points
 
 
 def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ def compute(
         else:
             assert passes is not None
             views = of_recipe(snapshot, recipe)
-            images = ViewImages(passes.normal, passes.depth, passes.colour, views)
+            images = ViewImages(passes.normal, passes.depth, passes.color, views)
             grids = _grids(extractor, images, report, partial, painted)
             weights = getattr(extractor, "map_weights", (len(extractor.channels) ** -0.5,) * len(extractor.channels))
             if part.get("lifting") == "published":

@@ -24,13 +24,13 @@ class ViewImages:
     Attributes:
         normal: float16 (N, H, W, 3), camera frame, 0 on the background.
         depth: float32 (N, H, W), in bounding-sphere radii, inf on the background.
-        colour: uint8 (N, H, W, 3), sRGB, the object's own materials in even light; None where not rendered.
+        color: uint8 (N, H, W, 3), sRGB, the object's own materials in even light; None where not rendered.
         views: the cameras that took the pictures; None where they are not known, as of photographs.
     """
 
     normal: NDArray[np.float16]
     depth: NDArray[np.float32]
-    colour: NDArray[np.uint8] | None = None
+    color: NDArray[np.uint8] | None = None
     views: Views | None = None
 
     def take(self, which: Sequence[int]) -> ViewImages:
@@ -39,7 +39,7 @@ class ViewImages:
         return ViewImages(
             self.normal[index],
             self.depth[index],
-            None if self.colour is None else self.colour[index],
+            None if self.color is None else self.color[index],
             None if self.views is None else self.views.take(index),
         )
 
@@ -68,14 +68,14 @@ class ImageExtractor(Protocol):
         version: changes whenever the result would: code version, model checksum.
         channels: of each map, in order.
         resolution: of the pictures it wants, pixels.
-        wants_colour: whether it needs ``ViewImages.colour``.
+        wants_color: whether it needs ``ViewImages.color``.
     """
 
     name: str
     version: str
     channels: tuple[int, ...]
     resolution: int
-    wants_colour: bool
+    wants_color: bool
 
     def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
         """Yield the feature grids batch by batch; ``report`` may raise Cancelled between batches."""

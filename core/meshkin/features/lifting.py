@@ -94,7 +94,7 @@ def lift(
     weight = weights.sum(axis=0)
     agreement = np.zeros(len(points))
     for start, end in itertools.pairwise(starts):
-        lengths = _normalise(features[:, start:end])
+        lengths = _normalize(features[:, start:end])
         agreement += np.divide(lengths, weight, out=np.zeros_like(agreement), where=weight > 0)
     agreement /= max(len(channels), 1)
     confidence = np.clip(agreement, 0, 1) * (1 - np.exp(-weight))
@@ -102,7 +102,7 @@ def lift(
     report("Filling hidden places", 0.0)
     fill(points, faces, weight > 0, features, confidence)
     for start, end in itertools.pairwise(starts):
-        _normalise(features[:, start:end])
+        _normalize(features[:, start:end])
     return Lifted(features, (weights > 0).sum(axis=0).astype(np.int16), confidence.astype(np.float32))
 
 
@@ -210,7 +210,7 @@ def fill(
 def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """The rows of (V, C) as unit vectors, float32; rows of zeros stay zero."""
     rows = np.array(values, np.float32)
-    _normalise(rows)
+    _normalize(rows)
     return rows
 
 
@@ -250,7 +250,7 @@ def _add_samples(
         total[:, start:end].index_add_(0, torch.from_numpy(rows).to(total.device), sample.to(total.device))
 
 
-def _normalise(features: NDArray[np.float32]) -> NDArray[np.float64]:
+def _normalize(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Make the rows unit vectors in place, those that are zero stay; their former lengths, float64 (V,)."""
     lengths = np.empty(len(features))
     for start in range(0, len(features), _BLOCK):

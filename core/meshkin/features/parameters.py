@@ -11,7 +11,7 @@ from ..models import config as read_config
 CODE = {"dinov2": 1, "efficientnet": 1, "geometric": 1, "diff3f": 1, "sd_dino": 2}
 """Raised whenever an extractor would give other features for the same parameters."""
 STYLES = ("normal", "shading", "textured")
-"""``normal``: the camera-space normal as a colour. ``shading``: a grey surface in even light. ``textured``: the
+"""``normal``: the camera-space normal as a color. ``shading``: a gray surface in even light. ``textured``: the
 object's own materials in even light, or a photograph."""
 STRIDES = (2, 4, 8, 16, 16, 32, 32)
 """Pixels a cell of each stage's map."""

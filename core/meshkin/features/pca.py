@@ -1,4 +1,4 @@
-"""One principal-component basis for several shapes, so that equal numbers and equal colours mean equal features."""
+"""One principal-component basis for several shapes, so that equal numbers and equal colors mean equal features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 MOST_COMPONENTS = 256
 """No matcher gains from more."""
 SAMPLES = 20_000
-"""Vertices of each shape, evenly picked, from which the basis and the range of the colours are estimated."""
+"""Vertices of each shape, evenly picked, from which the basis and the range of the colors are estimated."""
 
 _BLOCK = 8192
 
@@ -48,8 +48,8 @@ def basis(features: Sequence[NDArray[np.floating]], count: int = MOST_COMPONENTS
     covariance = np.zeros((channels, channels))
     for one in samples:
         for block in _blocks(one):
-            centred = block - mean
-            covariance += centred.T @ centred / (len(one) * len(samples))
+            centerd = block - mean
+            covariance += centerd.T @ centerd / (len(one) * len(samples))
     variance, vectors = np.linalg.eigh(covariance)
     count = min(count, channels, MOST_COMPONENTS)
     vectors = vectors[:, ::-1][:, :count]
@@ -67,8 +67,8 @@ def project(basis: Basis, features: NDArray[np.floating]) -> NDArray[np.float32]
     return projected
 
 
-def colours(projected: Sequence[NDArray[np.floating]]) -> list[NDArray[np.float32]]:
-    """The first three channels of several shapes as colours in [0, 1], float32 (V_i, 3), in one shared range.
+def colors(projected: Sequence[NDArray[np.floating]]) -> list[NDArray[np.float32]]:
+    """The first three channels of several shapes as colors in [0, 1], float32 (V_i, 3), in one shared range.
 
     The range of each channel runs from the 1st to the 99th percentile over all shapes; what lies beyond is clipped,
     what does not vary becomes 1/2.

@@ -28,7 +28,7 @@ Window = tuple[int, int, int]
 
 
 def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """An image file: its colours (H, W, 3), upright, and where it is opaque (H, W), None where that is everywhere.
+    """An image file: its colors (H, W, 3), upright, and where it is opaque (H, W), None where that is everywhere.
 
     Raises InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``.
     """
@@ -81,7 +81,7 @@ def window(mask: NDArray[np.bool_], border: float = BORDER) -> Window:
 
 
 def describe(
-    colour: NDArray[np.uint8],
+    color: NDArray[np.uint8],
     inside: NDArray[np.bool_],
     where: Window,
     recipe: dict[str, Any],
@@ -92,7 +92,7 @@ def describe(
     """Features of a part of a photograph, comparable with those of :func:`meshkin.features.compute.compute`.
 
     Args:
-        colour: uint8 (H, W, 3), sRGB.
+        color: uint8 (H, W, 3), sRGB.
         inside: bool (H, W), what to show; the rest becomes the recipe's background.
         where: the square to look at.
         recipe: its parts all look at pictures, textured ones.
@@ -104,19 +104,19 @@ def describe(
     """
     top, left, side = where
     size = recipe["resolution"]
-    # From pixel centres of the resized square to those of the photograph
+    # From pixel centers of the resized square to those of the photograph
     square = np.zeros((side, side, 3), np.uint8)
     shown = np.zeros((side, side), bool)
-    rows = slice(max(top, 0), min(top + side, len(colour)))
-    columns = slice(max(left, 0), min(left + side, colour.shape[1]))
+    rows = slice(max(top, 0), min(top + side, len(color)))
+    columns = slice(max(left, 0), min(left + side, color.shape[1]))
     place = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
-    square[place], shown[place] = colour[rows, columns], inside[rows, columns]
+    square[place], shown[place] = color[rows, columns], inside[rows, columns]
     picture = np.array(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
     seen = np.array(Image.fromarray(shown).convert("L").resize((size, size), Image.Resampling.BILINEAR)) >= 128
     images = ViewImages(
         normal=np.zeros((1, size, size, 3), np.float16),
         depth=np.where(seen, np.float32(1), np.float32(np.inf))[None],
-        colour=picture[None],
+        color=picture[None],
     )
     columns_ = []
     for part in recipe["parts"]:
@@ -132,9 +132,9 @@ def describe(
 
 
 def _resampled(one: torch.Tensor, cells: int) -> NDArray[np.float32]:
-    """A map (1, C, h, w) at the centres of cells x cells cells, unit vectors, (cells, cells, C)."""
-    centres = (torch.arange(cells, device=one.device) + 0.5) / cells * 2 - 1
-    places = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), dim=-1)[None]
+    """A map (1, C, h, w) at the centers of cells x cells cells, unit vectors, (cells, cells, C)."""
+    centers = (torch.arange(cells, device=one.device) + 0.5) / cells * 2 - 1
+    places = torch.stack(torch.meshgrid(centers, centers, indexing="xy"), dim=-1)[None]
     values = torch.nn.functional.grid_sample(one, places, mode="bilinear", padding_mode="border", align_corners=False)
     values = torch.nn.functional.normalize(torch.nan_to_num(values, 0.0, 0.0, 0.0), dim=1)
     return values[0].permute(1, 2, 0).cpu().numpy()

@@ -37,7 +37,7 @@ VIEWS = 24
 RESOLUTION = 448
 """Pictures are 448 px: 32 patches of 14 px, 14 cells of 32 px."""
 
-# Measured on three TOSCA pairs of one man in three poses: mean geodesic error x100 of the nearest neighbour, mirrored
+# Measured on three TOSCA pairs of one man in three poses: mean geodesic error x100 of the nearest neighbor, mirrored
 # answers accepted. Geometric alone 6.3; ViT block 8, 9, 10, 11 alone 37.8, 37.7, 37.5, 36.3; EfficientNet alone 37.5;
 # all three with weights 1 25.4, with both at .5 11.4, with .3 and .15 7.3. Pictures cannot beat the shape between
 # poses of one body; between bodies they say what the shape does not. Through the matcher, from the demo's woman to a
@@ -59,7 +59,7 @@ _LAYERS = {"vit-s14-imgfocus": [9]}
 """Hidden states read where the last is not the best: this model was fine-tuned to tell object from background."""
 _PICTURES = ("dinov2", "efficientnet", "diff3f", "sd_dino")
 _DIFFUSION = ("diff3f", "sd_dino")
-_PLACES = ("folder", "model", "licence", "compiled")
+_PLACES = ("folder", "model", "license", "compiled")
 """What of a part does not change the features."""
 
 
@@ -96,7 +96,7 @@ def resolve(
         resolution: of the rendered pictures, pixels; None for what the extractors want. Each part uses the largest
             multiple of its cells that is not larger.
         style: of the pictures, see :mod:`meshkin.features.pictures`; None for the default.
-        background: grey level behind the object, in [0, 1]; None for the default.
+        background: gray level behind the object, in [0, 1]; None for the default.
         profile: of "diff3f", "fast" or "reference"; None for the first.
         prompt: what the object is, in words, for "diff3f", and for "sd_dino" where its template asks for it.
         settings: of "diff3f", any of its parameters, and ``base``, ``depth``, ``normal``, ``dinov2``: folder, name or
@@ -227,8 +227,8 @@ def _built(text: str, device: str) -> ImageExtractor | SurfaceExtractor:
     return EfficientNet(folder, checksum, part["stages"], device=device, **look)
 
 
-def wants_colour(recipe: dict[str, Any]) -> bool:
-    """Whether the recipe needs the objects' own colours rendered."""
+def wants_color(recipe: dict[str, Any]) -> bool:
+    """Whether the recipe needs the objects' own colors rendered."""
     return any(part.get("style") == "textured" for part in recipe["parts"])
 
 
@@ -266,11 +266,11 @@ def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
     Args:
         recipe: as :func:`resolve` makes it.
         shape: the mesh's :attr:`meshkin.data.snapshot.Snapshot.key`.
-        look: content hash of its materials; counts only where the recipe wants colour.
+        look: content hash of its materials; counts only where the recipe wants color.
     """
     parts = [_lasting(part) for part in recipe["parts"]]
     codes = {part["extractor"]: EXTRACTOR_CODE[part["extractor"]] for part in parts}
-    seen = [shape, look] if wants_colour(recipe) else shape
+    seen = [shape, look] if wants_color(recipe) else shape
     text = json.dumps([CODE, codes, seen, recipe["views"], recipe["resolution"], parts], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -300,7 +300,7 @@ def _model(located: models.Located, layers: Sequence[int] | None) -> dict[str, A
         "model": located.name,
         "folder": str(located.folder),
         "checksum": located.checksum,
-        "licence": located.licence,
+        "license": located.license,
     }
     if located.kind == "dinov2":
         last = models.config(located.folder).get("num_hidden_layers", 12)
@@ -343,7 +343,7 @@ def _diff3f(
         if role not in needless:
             located = models.locate(kind, chosen[role] or models.DIFF3F[role], online=online, report=report)
             part["models"][role] = {"model": located.name, "folder": str(located.folder)}
-            part["models"][role] |= {"checksum": located.checksum, "licence": located.licence}
+            part["models"][role] |= {"checksum": located.checksum, "license": located.license}
     if "dinov2" in part["models"] and not part["layers"]:
         folder = Path(part["models"]["dinov2"]["folder"])
         part["layers"] = [int(models.config(folder).get("num_hidden_layers", 12))]
@@ -363,7 +363,7 @@ def _sd_dino(settings: dict[str, Any], prompt: str, model: str | None, online: b
         if named[role] and (role != "dinov2" or part["fusion"] > 0):
             located = models.locate(kind, str(named[role]), online=online, report=report)
             part["models"][role] = {"model": located.name, "folder": str(located.folder)}
-            part["models"][role] |= {"checksum": located.checksum, "licence": located.licence}
+            part["models"][role] |= {"checksum": located.checksum, "license": located.license}
     if "dinov2" in part["models"] and not part["layers"]:
         folder = Path(part["models"]["dinov2"]["folder"])
         last = int(models.config(folder).get("num_hidden_layers", 12))
@@ -420,7 +420,7 @@ def _check_part(part: dict[str, Any]) -> None:
     layers = "layers" if extractor == "dinov2" else "stages"
     known = {"extractor", *_DEFAULTS[extractor]}
     if extractor in _PICTURES:
-        known |= {"model", "folder", "checksum", "licence", layers}
+        known |= {"model", "folder", "checksum", "license", layers}
     for name in known ^ set(part):
         _require(False, f"{extractor}: {name}", part.get(name, "missing"))
     _require(_number(part["weight"]) and 0 < part["weight"] < 1000, "weight", part["weight"])

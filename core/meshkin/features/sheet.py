@@ -36,7 +36,7 @@ def make(
         uint8 (H, W, 3), sRGB, and how many of the tiles are painted.
     """
     part = next(part for part in recipe["parts"] if "resolution" in part)
-    images = ViewImages(passes.normal, passes.depth, passes.colour)
+    images = ViewImages(passes.normal, passes.depth, passes.color)
     gone = set(recipe["views"].get("without", []))
     used = [view for view in range(len(passes.depth)) if view not in gone]
     files = {view: painted / f"{place:03d}.png" for place, view in enumerate(used)}

@@ -238,9 +238,9 @@ class StableDiffusion:
             for network, pictures, scale in zip(self._controls, controls, scales, strict=True):
                 which = torch.arange(rows.start, rows.stop) % len(pictures)
                 images = self._images(pictures[which], self.dtype)
-                more, centre = network(sample, step, text[rows], images, scale, return_dict=False)
+                more, center = network(sample, step, text[rows], images, scale, return_dict=False)
                 down = [one + two for one, two in zip(down, more, strict=True)] if down else list(more)
-                middle = centre if middle is None else middle + centre
+                middle = center if middle is None else middle + center
             return self._look(sample, step, text[rows], down, middle, taps, predict)
 
         found = self._in_batches(("_unet", "_controls"), count, self._row_bytes(latents), run)

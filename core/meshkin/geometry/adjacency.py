@@ -26,7 +26,7 @@ def opposite(corners: NDArray[np.integer]) -> Integers:
 
     Args:
         corners: (F, 3), a number for each corner; triangles that run along the same two numbers in opposite
-            directions are neighbours.
+            directions are neighbors.
     """
     corners = corners.astype(np.int64)
     count = int(corners.max(initial=0)) + 1
@@ -55,9 +55,9 @@ def uv_corners(place: NDArray[np.integer], faces: NDArray[np.integer], uvs: NDAr
     return np.unique(both, return_inverse=True)[1].reshape(-1, 3).astype(np.int64)
 
 
-def components(neighbours: NDArray[np.integer]) -> NDArray[np.int32]:
-    """The connected part of each triangle, int32 (F,), of neighbours (F, 3) as :func:`opposite` finds them."""
-    count = len(neighbours)
-    row, side = np.nonzero(neighbours >= 0)
-    graph = coo_array((np.ones(len(row), bool), (row, neighbours[row, side])), shape=(count, count))
+def components(neighbors: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The connected part of each triangle, int32 (F,), of neighbors (F, 3) as :func:`opposite` finds them."""
+    count = len(neighbors)
+    row, side = np.nonzero(neighbors >= 0)
+    graph = coo_array((np.ones(len(row), bool), (row, neighbors[row, side])), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], np.int32)

@@ -81,6 +81,6 @@ def rotations(matrices: Floats) -> Floats:
 def aligned(points: Floats, goals: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """The turn (3, 3) that brings points nearest to goals; the shift (3,) that brings these to the turned points."""
     share = weight / max(float(weight.sum()), 1e-30)
-    centre, middle = share @ points, share @ goals
-    turn = rotations(((goals - middle) * share[:, None]).T @ (points - centre))
-    return turn, turn @ centre - middle
+    center, middle = share @ points, share @ goals
+    turn = rotations(((goals - middle) * share[:, None]).T @ (points - center))
+    return turn, turn @ center - middle

@@ -81,14 +81,14 @@ def _continued(
 def smooth(
     values: NDArray[np.floating], vertices: NDArray[np.floating], faces: NDArray[np.integer], steps: int
 ) -> NDArray[np.floating]:
-    """Replace each row, ``steps`` times, by the mean of itself and the mean of its neighbours along edges.
+    """Replace each row, ``steps`` times, by the mean of itself and the mean of its neighbors along edges.
 
     Vertices at one place stay equal. Convex, so weights stay weights. Arguments as :func:`inpaint`.
     """
     if steps < 1:
         return values
     first, place = weld(vertices)
-    mean = neighbour_mean(len(first), clean_faces(place[faces]))
+    mean = neighbor_mean(len(first), clean_faces(place[faces]))
     rows = values[first]
     for _ in range(steps):
         rows = (rows + mean @ rows) / 2
@@ -114,8 +114,8 @@ def smoothed_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer])
         return np.asarray(unit_rows(factors.solve(mass[:, None] * normals)))[place]
 
 
-def neighbour_mean(count: int, faces: NDArray[np.integer]) -> sparse.csr_array:
-    """The (V, V) matrix that takes the mean over the neighbours along edges; of itself for a vertex without any."""
+def neighbor_mean(count: int, faces: NDArray[np.integer]) -> sparse.csr_array:
+    """The (V, V) matrix that takes the mean over the neighbors along edges; of itself for a vertex without any."""
     pairs = edges(faces)
     rows, columns = np.concatenate((pairs, pairs[:, ::-1])).T
     degree = np.bincount(rows, minlength=count)

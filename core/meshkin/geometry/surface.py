@@ -63,7 +63,7 @@ def vertex_normals(vertices: NDArray[np.floating], faces: Ints) -> Floats:
     return _unit(total)
 
 
-def normalise(vertices: NDArray[np.floating], faces: Ints) -> Floats:
+def normalize(vertices: NDArray[np.floating], faces: Ints) -> Floats:
     """The vertices moved and scaled so that the surface has its centroid at the origin and an area of 1."""
     points = np.asarray(vertices, np.float64)
     areas = face_areas(points, faces)
@@ -146,7 +146,7 @@ def bridges(vertices: NDArray[np.floating], faces: Ints) -> Ints:
     count, labels = csgraph.connected_components(graph, directed=False)
     if count == 1:
         return np.empty((0, 2), np.int64)
-    pairs = _neighbours(points)
+    pairs = _neighbors(points)
     pairs = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
     lengths = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     order = np.argsort(lengths, kind="stable")
@@ -194,7 +194,7 @@ def eigenpairs(stiffness: sparse.csc_array, mass: Floats, count: int) -> tuple[F
     else:
         shift = 1e-2 / mass.sum()
         with _one_thread():
-            solver = _factorise(sparse.csc_array(stiffness + sparse.diags_array(shift * mass)))
+            solver = _factorize(sparse.csc_array(stiffness + sparse.diags_array(shift * mass)))
             values, vectors = eigsh(
                 stiffness,
                 count,
@@ -220,7 +220,7 @@ def dirichlet_solver(stiffness: sparse.csc_array, known: NDArray[np.bool_]) -> C
     rows = sparse.csr_array(stiffness)[~known]
     outer = rows[:, known]
     with _one_thread():
-        factors = _factorise(sparse.csc_array(rows[:, ~known]))
+        factors = _factorize(sparse.csc_array(rows[:, ~known]))
 
     def solve(values: Floats) -> Floats:
         with _one_thread():
@@ -260,21 +260,21 @@ def proxy(vertices: NDArray[np.floating], faces: Ints, size: int = PROXY_SIZE) -
     welded, triangles = points[first], clean_faces(place[faces])
     used = np.unique(triangles) if len(triangles) else np.zeros(1, np.int64)
     if len(used) <= size:
-        centres, label = used, np.full(len(welded), -1)
+        centers, label = used, np.full(len(welded), -1)
         label[used] = np.arange(len(used))
         moved = welded[used]
     else:
         graph = edge_graph(welded, triangles)
         areas = vertex_areas(welded, triangles)
-        centres = _spread(welded, graph, areas, size)
-        label = _clusters(graph, centres)
-        moved = _centroids(welded, label, areas, len(centres))
+        centers = _spread(welded, graph, areas, size)
+        label = _clusters(graph, centers)
+        moved = _centroids(welded, label, areas, len(centers))
     coarse = label[triangles]
     coarse = clean_faces(coarse[(coarse >= 0).all(axis=1)])
     apart = np.flatnonzero(label < 0)
     label[apart] = cKDTree(moved).query(welded[apart])[1]
-    weights = _interpolation(welded, label, moved, coarse) if len(used) > size else _selection(label, len(centres))
-    return Proxy(moved, coarse, first[centres], sparse.csr_array(weights[place]))
+    weights = _interpolation(welded, label, moved, coarse) if len(used) > size else _selection(label, len(centers))
+    return Proxy(moved, coarse, first[centers], sparse.csr_array(weights[place]))
 
 
 def _unit(vectors: Floats) -> Floats:
@@ -292,12 +292,12 @@ def _one_thread() -> threadpool_limits:
     return threadpool_limits(1, user_api="blas")
 
 
-def _factorise(matrix: sparse.csc_array) -> splu:
+def _factorize(matrix: sparse.csc_array) -> splu:
     # Column ordering: ten times faster here than the orderings meant for symmetric matrices.
     return splu(matrix, permc_spec="COLAMD", diag_pivot_thresh=0.0)
 
 
-def _neighbours(points: Floats) -> Ints:
+def _neighbors(points: Floats) -> Ints:
     """Edges of the Delaunay triangulation of points, int (E, 2); all pairs where they are too few to span one."""
     if len(points) > 8:
         for options in ("Qbb Qc Qz Q12", "QJ Qbb Qc Q12"):  # joggled where all lie in one plane
@@ -335,11 +335,11 @@ def _chances(areas: Floats, size: int) -> Floats:
     return shares
 
 
-def _clusters(graph: sparse.csr_array, centres: Ints) -> Ints:
-    """For each vertex the number of the centre nearest along the edges, -1 where none can be reached."""
-    _, _, source = csgraph.dijkstra(graph, directed=False, indices=centres, min_only=True, return_predecessors=True)
+def _clusters(graph: sparse.csr_array, centers: Ints) -> Ints:
+    """For each vertex the number of the center nearest along the edges, -1 where none can be reached."""
+    _, _, source = csgraph.dijkstra(graph, directed=False, indices=centers, min_only=True, return_predecessors=True)
     number = np.full(graph.shape[0] + 1, -1)
-    number[centres] = np.arange(len(centres))
+    number[centers] = np.arange(len(centers))
     return number[np.where(source < 0, -1, source)]
 
 
@@ -356,14 +356,14 @@ def _selection(label: Ints, count: int) -> sparse.csr_array:
     return sparse.csr_array((np.ones(len(label)), (np.arange(len(label)), label)), shape=(len(label), count))
 
 
-def _interpolation(points: Floats, label: Ints, centres: Floats, faces: Ints) -> sparse.csr_array:
+def _interpolation(points: Floats, label: Ints, centers: Floats, faces: Ints) -> sparse.csr_array:
     """Weights (V, P) that fall smoothly with the distance to a vertex's own cluster and those next to it."""
-    near = edge_graph(centres, faces)
-    around = sparse.csr_array(near + sparse.eye_array(len(centres)))
+    near = edge_graph(centers, faces)
+    around = sparse.csr_array(near + sparse.eye_array(len(centers)))
     width = float(near.data.mean()) / 2 if near.nnz else 1.0
-    pairs = sparse.coo_array(_selection(label, len(centres)) @ around)
+    pairs = sparse.coo_array(_selection(label, len(centers)) @ around)
     rows, columns = pairs.coords
-    squared = ((points[rows] - centres[columns]) ** 2).sum(axis=1) / width**2
+    squared = ((points[rows] - centers[columns]) ** 2).sum(axis=1) / width**2
     least = np.full(len(points), np.inf)
     np.minimum.at(least, rows, squared)
     weights = np.exp(-(squared - least[rows]) / 2)

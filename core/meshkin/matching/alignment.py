@@ -1,4 +1,4 @@
-"""Two shapes brought into one space, in which each point's kin is its nearest neighbour.
+"""Two shapes brought into one space, in which each point's kin is its nearest neighbor.
 
 Features alone leave left and right open and are noisy. So the shapes are matched without regard to the side first
 (through functions that are the same on both), then each side is given the one of the other's that keeps triangles the

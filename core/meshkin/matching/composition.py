@@ -90,9 +90,9 @@ def _nearest_points(
     goals: NDArray[np.float64], start: NDArray[np.integer], vertices: NDArray[np.floating], faces: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The point on the surface nearest to each goal, reached from the vertex ``start``: face and barycentric."""
-    centre, size = vertices.mean(axis=0), float(np.ptp(vertices, axis=0).max())
-    places = ((vertices - centre) / size).astype(np.float32)
-    queries = ((goals - centre) / size).astype(np.float32)
+    center, size = vertices.mean(axis=0), float(np.ptp(vertices, axis=0).max())
+    places = ((vertices - center) / size).astype(np.float32)
+    queries = ((goals - center) / size).astype(np.float32)
     # q · x - |x|^2 / 2 is greatest where |q - x| is least, so that a search by greatest product finds the nearest.
     ones = np.ones((len(queries), 1), np.float32)
     lifted = np.hstack((places, -np.einsum("vd,vd->v", places, places)[:, None] / 2))

@@ -1,4 +1,4 @@
-"""Nearest neighbours among features: first vertex to vertex, then to the points between the vertices."""
+"""Nearest neighbors among features: first vertex to vertex, then to the points between the vertices."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..geometry.surface import vertex_normals
 BLOCK = 1 << 23
 """Most similarities held at a time."""
 PAIRS = 1 << 15
-"""Most feature triples (or neighbourhoods) gathered at a time."""
-NEIGHBOURS = 12
-"""Neighbours in space that the climb looks at."""
+"""Most feature triples (or neighborhoods) gathered at a time."""
+NEIGHBORS = 12
+"""Neighbors in space that the climb looks at."""
 
 Features = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -35,7 +35,7 @@ def nearest(
         queries: float32 (Q, C), unit rows.
         references: float32 (R, C), unit rows.
         places: (R, 3), where each reference lies.
-        radius: size of a neighbourhood, in the unit of ``places``.
+        radius: size of a neighborhood, in the unit of ``places``.
         report: told the share done; may raise Cancelled.
         stage: what is reported.
 
@@ -43,8 +43,8 @@ def nearest(
         index int64 (Q,); its cosine float32 (Q,); the best cosine farther than ``radius`` from it, float32 (Q,), -1
         where nothing is.
     """
-    centred = np.asarray(places - places.mean(axis=0), np.float32)
-    squares = np.einsum("rd,rd->r", centred, centred)
+    centerd = np.asarray(places - places.mean(axis=0), np.float32)
+    squares = np.einsum("rd,rd->r", centerd, centerd)
     index = np.empty(len(queries), np.int64)
     best, rival = np.empty((2, len(queries)), np.float32)
     step = max(1, BLOCK // len(references))
@@ -55,8 +55,8 @@ def nearest(
         found = similarity.argmax(axis=1)
         index[part] = found
         best[part] = np.take_along_axis(similarity, found[:, None], axis=1)[:, 0]
-        # |x - y|^2 <= r^2 without the differences: the squares are small numbers here, places being centred.
-        product = centred[found] @ centred.T
+        # |x - y|^2 <= r^2 without the differences: the squares are small numbers here, places being centerd.
+        product = centerd[found] @ centerd.T
         product *= -2
         product += squares
         np.copyto(similarity, -1, where=product <= radius**2 - squares[found][:, None])
@@ -93,7 +93,7 @@ def spread(vertices: NDArray[np.floating], faces: NDArray[np.integer], usable: I
 def climb(
     queries: Features, start: Indices, references: Features, places: NDArray[np.floating], usable: Indices
 ) -> tuple[Indices, Features]:
-    """From each query's reference go to its most similar neighbour in space, until there is none more similar.
+    """From each query's reference go to its most similar neighbor in space, until there is none more similar.
 
     This brings a match found on a sample to the full set of references.
 
@@ -107,7 +107,7 @@ def climb(
     Returns:
         index int64 (Q,) and its cosine float32 (Q,).
     """
-    count = min(NEIGHBOURS + 1, len(usable))
+    count = min(NEIGHBORS + 1, len(usable))
     _, near = cKDTree(places[usable]).query(places, k=count, workers=-1)
     near = usable[np.reshape(near, (len(places), count))]
     index = start.copy()
@@ -139,7 +139,7 @@ def precise(
 
     After the triangles around ``vertex``, those around the second corner of the best one are tried, so that the point
     may lie one triangle farther. (Precise maps: Ezuz and Ben-Chen, "Deblurring and Denoising of Maps between Shapes",
-    2017, section 4, restricted to a neighbourhood.)
+    2017, section 4, restricted to a neighborhood.)
 
     Args:
         queries: float32 (Q, C).
@@ -156,11 +156,11 @@ def precise(
     face = np.zeros(len(queries), np.int64)
     weights = np.zeros((len(queries), 3))
     least = np.full(len(queries), np.inf)
-    centre = np.asarray(vertex, np.int64)
+    center = np.asarray(vertex, np.int64)
     for _ in range(2):
-        for part in blocks(counts[centre], PAIRS):
-            rows, number = expand(counts[centre[part]])
-            tried = order[first[centre[part]][rows] + number] // 3
+        for part in blocks(counts[center], PAIRS):
+            rows, number = expand(counts[center[part]])
+            tried = order[first[center[part]][rows] + number] // 3
             found, squares = nearest_on_triangles(queries[part][rows], references[faces[tried]])
             begins = np.flatnonzero(number == 0)
             lowest = np.minimum.reduceat(squares, begins)
@@ -171,6 +171,6 @@ def precise(
             weights[part] = np.where(better[:, None], found[chosen], weights[part])
             least[part] = np.where(better, lowest, least[part])
         corners = faces[face]
-        elsewhere = np.where(corners == centre[:, None], -1, weights)
-        centre = np.take_along_axis(corners, elsewhere.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.int64)
+        elsewhere = np.where(corners == center[:, None], -1, weights)
+        center = np.take_along_axis(corners, elsewhere.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.int64)
     return face, weights, least

@@ -204,7 +204,7 @@ def _common(mesh: _Mesh, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> floa
 
 
 def _coarse(shape: Snapshot, size: int) -> _Mesh:
-    coarse = surface.proxy(surface.normalise(shape.vertices, shape.faces), shape.faces, size)
+    coarse = surface.proxy(surface.normalize(shape.vertices, shape.faces), shape.faces, size)
     links = np.concatenate((surface.edges(coarse.faces), surface.bridges(coarse.vertices, coarse.faces)))
     stiffness, areas = surface.connected_laplacian(coarse.vertices, coarse.faces)
     return _Mesh(coarse.vertices, areas, coarse.faces, links, sparse.csr_array(stiffness), coarse.prolong)

@@ -41,7 +41,7 @@ SURER = 0.5
 makes it sure."""
 PROXIES = 6000
 """References that every query is compared with; the rest are reached from there."""
-NEIGHBOURHOOD = 0.1
+NEIGHBORHOOD = 0.1
 """Radius within which candidates count as the same answer, in square roots of the surface's area."""
 # The law of confidence, sigmoid(BASE + QUALITY log q - TRIP sqrt(d)): fitted on 17 pairs of the correspondence
 # benchmark (TOSCA, people, heads). Calibration error, each pair left out in turn: 0.02 over all vertices, 0.01 to 0.06
@@ -271,7 +271,7 @@ def find(
     usable = surface.usable
     sample = spread(surface.vertices, surface.faces, usable, proxies)
     places = surface.vertices
-    radius = NEIGHBOURHOOD * surface.size
+    radius = NEIGHBORHOOD * surface.size
     index, cosine, rival = nearest(domain.features, surface.features[sample], places[sample], radius, report, stage)
     index = sample[index]
     if len(sample) < len(usable):

@@ -21,9 +21,9 @@ SIZES = (6, 8, 10, 12, 16, 20)
 """Numbers of functions that a first guess is made from."""
 BORROWED = (12, 20, 40)
 """The same when the other shape's symmetric functions help."""
-NEIGHBOURHOODS = (0.25, 0.4)
+NEIGHBORHOODS = (0.25, 0.4)
 """Radii within which a point's twin is not looked for, in mean distances of any two points."""
-NEIGHBOURS = 10
+NEIGHBORS = 10
 """Points with similar features over which a function is averaged."""
 REFINED = 60
 """Functions by which the mirror map is refined to."""
@@ -36,7 +36,7 @@ CUT_WEIGHT = 20
 CHOICES = 3
 """Mirror maps of a shape that are tried."""
 SAME = 0.1
-"""Mean distance, in mean distances from the centre, up to which two mirror maps are the same."""
+"""Mean distance, in mean distances from the center, up to which two mirror maps are the same."""
 FEW = 0.45
 """Share of the smoothest functions that are symmetric below which there may be several symmetries; of one mirror, half
 are."""
@@ -152,9 +152,9 @@ def _averages(shape: Shape, sizes: Sequence[int]) -> Iterator[Floats]:
     places = _places(shape)
     apart = _distances(places)
     unlike = _distances(shape.features.astype(np.float64))
-    for radius in NEIGHBOURHOODS:
+    for radius in NEIGHBORHOODS:
         far = np.where(apart < radius * apart.mean(), np.inf, unlike)
-        alike = np.argpartition(far, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+        alike = np.argpartition(far, NEIGHBORS, axis=1)[:, :NEIGHBORS]
         averaged = shape.functions[alike, : max(sizes)].mean(axis=1)
         for size in sizes:
             matrix = fit(shape.functions[:, :size], shape.mass, averaged[:, :size])
@@ -164,7 +164,7 @@ def _averages(shape: Shape, sizes: Sequence[int]) -> Iterator[Floats]:
 def _borrowed_guesses(giver: Shape, twin: Indices, taker: Shape) -> Iterator[Floats]:
     """Involutions (K, K) of the taker that keep what the giver's symmetric functions become on it."""
     features = (giver.features + giver.features[twin]) / 2
-    alike = nearest_rows(features, taker.features, NEIGHBOURS)
+    alike = nearest_rows(features, taker.features, NEIGHBORS)
     for size in BORROWED:
         vectors, kept = _signs(giver, twin, size)
         symmetric = giver.functions[:, :size] @ vectors[:, kept]
@@ -265,7 +265,7 @@ def _side(shape: Shape, twin: Indices, antisymmetric: Floats) -> Floats:
     pairs, weight = _apartness(shape, twin)
     side = _cut(antisymmetric, pairs, weight)
     graph, degree = _graph(pairs, weight, len(twin))
-    for _ in range(30):  # let neighbours agree, the sides staying opposite
+    for _ in range(30):  # let neighbors agree, the sides staying opposite
         side = graph @ side / degree
         side = np.clip(3 * (side - side[twin]) / 2, -1, 1)
     return np.asarray(side)
@@ -286,7 +286,7 @@ def _graph(pairs: NDArray[np.integer], weight: Floats, count: int) -> tuple[spar
 
 
 def _cut(antisymmetric: Floats, pairs: NDArray[np.integer], weight: Floats) -> Floats:
-    """The sign (P,) of the antisymmetric function that makes the least normalised cut.
+    """The sign (P,) of the antisymmetric function that makes the least normalized cut.
 
     Cutting along the line where the sides meet costs nothing, points there being their own twins. (Shi and Malik,
     "Normalized Cuts and Image Segmentation", 2000, section 2.)

@@ -1,7 +1,7 @@
 """Models: which there are, where they lie, how they are fetched, and whether they are whole.
 
 A model is a folder under :func:`meshkin.base.storage.models_folder` with ``model.safetensors``, ``config.json`` and
-``meshkin-model.json`` (name, kind, licence, source, checksum). What ``diffusers`` reads keeps its layout: a ControlNet
+``meshkin-model.json`` (name, kind, license, source, checksum). What ``diffusers`` reads keeps its layout: a ControlNet
 has ``diffusion_pytorch_model.safetensors``, Stable Diffusion has a folder for each part. Weights are read from
 safetensors only; the one pickled file that a package carries is checked against its pinned SHA-256 and loaded as plain
 tensors, once, to be converted.
@@ -77,7 +77,7 @@ def locate(kind: str, model: str | None = None, *, online: bool = False, report:
 def listing() -> list[dict[str, Any]]:
     """The models that a name is known for and all others in the model cache, as JSON data.
 
-    Each has ``name``, ``kind``, ``licence``, ``upstream``, ``present``, ``ok`` (there and whole), ``problem`` (what is
+    Each has ``name``, ``kind``, ``license``, ``upstream``, ``present``, ``ok`` (there and whole), ``problem`` (what is
     wrong, in words), ``fix``, ``get`` (the name to fetch it by), ``folder``, ``bytes`` and ``sha256`` of the weights.
     """
     rows = []
@@ -86,7 +86,7 @@ def listing() -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "name": name,
             "kind": known.kind if known else "",
-            "licence": known.licence if known else "",
+            "license": known.license if known else "",
             "upstream": known.upstream if known else f"https://huggingface.co/{name}",
             "present": folder.is_dir(),
             "folder": str(folder),

@@ -41,14 +41,14 @@ class Located:
         name: of the model; a user's folder goes by its own name.
         kind: the extractor that reads it.
         checksum: SHA-256 of the weights, or of several files' checksums.
-        licence: SPDX, or "" where not known.
+        license: SPDX, or "" where not known.
     """
 
     folder: Path
     name: str
     kind: str
     checksum: str
-    licence: str
+    license: str
 
 
 def verify(folder: Path, kind: str) -> Located:
@@ -73,7 +73,7 @@ def verify(folder: Path, kind: str) -> Located:
     checksum = checksum_of(folder, kind)
     if record.get("sha256", checksum) != checksum:
         raise damaged(weights_files(folder, kind)[0], "has changed since it was fetched")
-    return Located(folder, name, kind, checksum, str(record.get("licence", "")))
+    return Located(folder, name, kind, checksum, str(record.get("license", "")))
 
 
 def kind_in(folder: Path) -> str:

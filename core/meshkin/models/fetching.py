@@ -100,7 +100,7 @@ def _get_one(name: str, downloads: Path | None, report: Report) -> Path:
         record = {
             "name": name,
             "kind": kind,
-            "licence": known.licence if known else "",
+            "license": known.license if known else "",
             "upstream": known.upstream if known else f"https://huggingface.co/{name}",
             "source": source,
             "sha256": checksum_of(made, kind),

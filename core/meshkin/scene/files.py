@@ -132,7 +132,7 @@ def _restore_unused(mesh: bpy.types.Mesh, path: Path) -> None:
 
 
 def _read_off(path: Path) -> None:
-    """The Object File Format of Geomview: [C][N]OFF, ASCII, colours and normals passed over."""
+    """The Object File Format of Geomview: [C][N]OFF, ASCII, colors and normals passed over."""
     lines = [line.split("#")[0].split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
     rows = [line for line in lines if line]
     header = re.fullmatch(r"(ST)?C?N?OFF", rows[0][0]) if rows else None

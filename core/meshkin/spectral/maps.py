@@ -36,7 +36,7 @@ FUNCTIONS = 100
 SMOOTHEST = 30
 """Eigenfunctions that distances along the surface are measured by."""
 TORN = 0.15
-"""Of the mean square distance of any two points: neighbours that a map takes farther apart are torn."""
+"""Of the mean square distance of any two points: neighbors that a map takes farther apart are torn."""
 DIFFERENT = 0.15
 """Root mean square logarithm of eigenvalue ratios at which shapes are no more alike than 1/e."""
 ASTRAY = 3.0
@@ -102,8 +102,8 @@ class Shape:
 def shape(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> tuple[Shape, sparse.csr_array]:
     """The coarser mesh of a surface with its smooth functions, and the matrix (V, P) that carries values back to the
     surface's vertices."""
-    coarse = surface.proxy(surface.normalise(vertices, faces), faces, FINE)
-    points = surface.normalise(coarse.vertices, coarse.faces)
+    coarse = surface.proxy(surface.normalize(vertices, faces), faces, FINE)
+    points = surface.normalize(coarse.vertices, coarse.faces)
     stiffness, mass = surface.connected_laplacian(points, coarse.faces)
     mass, total = mass / mass.sum(), mass.sum()
     energies, functions = surface.eigenpairs(stiffness, mass * total, FUNCTIONS)
@@ -183,7 +183,7 @@ def apart(surface_of: Shape, to_surface: Indices, links: NDArray[np.integer]) ->
 
 
 def tearing(domain: Shape, surface_of: Shape, to_surface: Indices) -> float:
-    """How far apart a vertex map (P,) takes neighbours: the mean square, against that of any two points.
+    """How far apart a vertex map (P,) takes neighbors: the mean square, against that of any two points.
 
     The Dirichlet energy of the map, its lengths along the surface (compare Ezuz, Heeren, Azencot, Rumpf and Ben-Chen,
     "Elastic Correspondence between Triangle Meshes", 2019). About 0.015 for a good map between people, 0.03 to 0.1

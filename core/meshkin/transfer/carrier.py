@@ -73,7 +73,7 @@ class Walker:
         """Args: vertices float64 (V, 3), about the origin; faces (F, 3)."""
         self.vertices, self.faces = vertices, faces
         self._table = self._rows(face_vectors(vertices, faces))
-        self._neighbours = opposite(places(vertices)[faces]).astype(np.int32)
+        self._neighbors = opposite(places(vertices)[faces]).astype(np.int32)
 
     def _rows(self, normals: Floats) -> Singles:
         """For each triangle the three affine functions of a point that give its second and third barycentric
@@ -104,7 +104,7 @@ class Walker:
             weights[active], height[active] = np.stack([first, second, third], axis=1), above
             low = np.minimum(np.minimum(first, second), third)
             side = np.where(first == low, 0, np.where(second == low, 1, 2))
-            onward = self._neighbours[here, side]
+            onward = self._neighbors[here, side]
             go = np.flatnonzero((low < OUTSIDE) & (onward >= 0) & (onward != from_face))
             if not len(go):
                 break
@@ -140,13 +140,13 @@ class Carrier:
 
     def __init__(self, source: Snapshot, target: Snapshot, to_source: SurfaceMap) -> None:
         vertices = source.vertices.astype(np.float64)
-        self.centre = vertices.mean(axis=0)
-        self.vertices = vertices - self.centre
+        self.center = vertices.mean(axis=0)
+        self.vertices = vertices - self.center
         self.faces = source.faces
         self.target_faces = target.faces
         self.map = to_source
         self.points = to_source.pull(vertices, source.faces)
-        self._mapped = (self.points - self.centre).astype(np.float32)
+        self._mapped = (self.points - self.center).astype(np.float32)
         self._facing = to_source.pull(vertex_normals(vertices, source.faces), source.faces).astype(np.float32)
         normals = face_vectors(vertices, source.faces)
         # Triangles without an area have no side and often no sensible UVs; their edges belong to others as well.

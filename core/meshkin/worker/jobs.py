@@ -35,7 +35,7 @@ def plan(arguments: Arguments, report: Report) -> Result:
 
     Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of
     :func:`meshkin.features.recipe.resolve`), ``device`` (refused here where there is no such device), ``look`` (hash
-    of its materials, once they are known to count). Result: also ``wants_colour``, and ``painted``, how many painted
+    of its materials, once they are known to count). Result: also ``wants_color``, and ``painted``, how many painted
     pictures of these features are kept.
     """
     from ..cache import store as cache
@@ -50,7 +50,7 @@ def plan(arguments: Arguments, report: Report) -> Result:
     there = str(cache.features_path(key)) if cache.usable(key) else None
     painted = len(list(cache.painted_folder(key).glob("[0-9]*.png")))
     found = {"recipe": chosen, "key": key, "features": there, "painted": painted}
-    return {**found, "wants_colour": recipe.wants_colour(chosen)}
+    return {**found, "wants_color": recipe.wants_color(chosen)}
 
 
 def prepare(arguments: Arguments, report: Report) -> Result:
@@ -79,27 +79,27 @@ def features(arguments: Arguments, report: Report) -> Result:
     return {"features": str(path), "painted": str(painted) if painted.is_dir() else None}
 
 
-def colours(arguments: Arguments, report: Report) -> Result:
-    """PCA channels and colours of several shapes in one basis.
+def colors(arguments: Arguments, report: Report) -> Result:
+    """PCA channels and colors of several shapes in one basis.
 
     Arguments: ``features`` (cache files), ``folder`` (for the results), ``channels``. Result: ``arrays``, an .npz file
-    for each shape with ``colours`` (V, 3) in [0, 1], ``channels`` (V, K), ``seen`` (V,), ``confidence`` (V,).
+    for each shape with ``colors`` (V, 3) in [0, 1], ``channels`` (V, K), ``seen`` (V,), ``confidence`` (V,).
     """
     from ..cache import store as cache
     from ..features import joint, pca
 
     found = [cache.read(Path(path)) for path in arguments["features"]]
-    report("Making colours", 0)
+    report("Making colors", 0)
     reduced = joint.reduce_all(found)
     basis = pca.basis(reduced, max(arguments["channels"], 3))
     projected = [pca.project(basis, one) for one in reduced]
-    painted = pca.colours(projected)
+    painted = pca.colors(projected)
     paths = []
     for index, one in enumerate(found):
-        path = Path(arguments["folder"]) / f"colours{index}.npz"
+        path = Path(arguments["folder"]) / f"colors{index}.npz"
         channels = projected[index][:, : arguments["channels"]].astype(np.float32)
-        colours = painted[index].astype(np.float32)
-        write_arrays(path, {"colours": colours, "channels": channels, "seen": one.seen, "confidence": one.confidence})
+        colors = painted[index].astype(np.float32)
+        write_arrays(path, {"colors": colors, "channels": channels, "seen": one.seen, "confidence": one.confidence})
         paths.append(str(path))
     return {"arrays": paths}
 
@@ -184,11 +184,11 @@ def check_photo(arguments: Arguments, report: Report) -> Result:
     """Whether ``photo`` and ``mask`` (files; "" for none) can be matched, before anything is computed."""
     from ..features import photo
 
-    colour, opaque = photo.load(Path(arguments["photo"]))
-    mask = photo.load_mask(Path(arguments["mask"]), colour.shape[:2]) if arguments["mask"] else opaque
+    color, opaque = photo.load(Path(arguments["photo"]))
+    mask = photo.load_mask(Path(arguments["mask"]), color.shape[:2]) if arguments["mask"] else opaque
     if mask is not None:
         photo.check_mask(mask, f"The mask {arguments['mask']}" if arguments["mask"] else "The photo's transparency")
-    return {"size": list(colour.shape[1::-1]), "masked": mask is not None}
+    return {"size": list(color.shape[1::-1]), "masked": mask is not None}
 
 
 def match_photo(arguments: Arguments, report: Report) -> Result:
@@ -252,7 +252,7 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     ``smoothing``, ``threshold``, ``mirror`` (the number of each group's twin on the other side, -1 for none), ``way``
     ("map", "features", or "auto": where more than half would be inpainted, the one that does better on held-out
     patches of the source), ``features`` (the two cache files, or None). Output: ``weights`` (V, B), ``inpainted``
-    (V,), ``compared`` (error of the features' way, of the map's; nan where they were not compared), ``learnt``
+    (V,), ``compared`` (error of the features' way, of the map's; nan where they were not compared), ``learned``
     (whether the features' way was taken), and the fields of :class:`meshkin.transfer.rig.skeletons.Findings`.
     """
     from ..transfer.rig.skeletons import examine
@@ -265,26 +265,26 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     chosen = {name: arguments[name] for name in ("limit", "smoothing", "threshold")}
     weights = _read(arguments["weights"])
     carried = carry(weights, *ends, found, worn=not arguments["map"], **chosen)
-    rows, inpainted, learnt, compared = carried.weights, carried.inpainted, False, (np.nan, np.nan)
+    rows, inpainted, learned, compared = carried.weights, carried.inpainted, False, (np.nan, np.nan)
     doubtful = bool(arguments["map"]) and inpainted.mean() > 0.5
     if arguments["features"] and (arguments["way"] == "features" or (arguments["way"] == "auto" and doubtful)):
         from ..cache import store as cache
         from ..transfer.weights import regression as regress
-        from ..transfer.weights.skinning import finish_weights, normalised
+        from ..transfer.weights.skinning import finish_weights, normalized
 
         report("Learning weights", 0.2)
         one, two = (cache.read(Path(path)).features for path in arguments["features"])
-        shares = normalised(weights)
+        shares = normalized(weights)
         both = regress.compare(one, shares, ends[0])
         compared = both.regressor, both.nearest
-        learnt = arguments["way"] == "features" or both.better == "features"
-        if learnt:
+        learned = arguments["way"] == "features" or both.better == "features"
+        if learned:
             predicted = regress.predict_weights(one, two, shares, ends[0])
             rows = finish_weights(predicted, ends[1], arguments["limit"], arguments["smoothing"])
             inpainted = np.zeros(len(rows), bool)
     report("Checking weights", 0.8)
     findings = examine(ends[0], weights, ends[1], rows, np.array(arguments["mirror"], np.int64))
-    told = {"learnt": np.array(learnt), "compared": np.array(compared)}
+    told = {"learned": np.array(learned), "compared": np.array(compared)}
     return _output(arguments, weights=rows, inpainted=inpainted, **told, **vars(findings))
 
 
@@ -356,7 +356,7 @@ def bake_materials(arguments: Arguments, report: Report) -> Result:
     pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.channels.Channel`
     and ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one"),
     ``quick`` (from shrunk images, for a preview).
-    Result: ``files`` (by channel, by tile), ``alpha`` (whether the base colour's fourth channel is the alpha),
+    Result: ``files`` (by channel, by tile), ``alpha`` (whether the base color's fourth channel is the alpha),
     ``shares``.
     """
     from ..transfer.texture import materials
@@ -468,7 +468,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
     "plan": plan,
     "prepare": prepare,
     "features": features,
-    "colours": colours,
+    "colors": colors,
     "match": match,
     "sheet": sheet,
     "check-photo": check_photo,

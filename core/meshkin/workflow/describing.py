@@ -21,7 +21,7 @@ from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import FEATURES_PROPERTY, Handle, described
 from ..scene.render import passes
-from ..scene.render import surface_colors as surface_colours
+from ..scene.render import surface_colors as surface_colors
 from ..worker import client
 from .files import arrays, job_folder
 from .options import CHANNELS, Job, Options, Report
@@ -44,14 +44,14 @@ def features(objects: Iterable[bpy.types.Object], options: Options = Options()) 
         found = []
         for index, handle in enumerate(handles):
             found.append((yield from describe(handle, options, folder / f"object{index}")))
-        colours = yield from colours_of(found, options, folder)
+        colors = yield from colors_of(found, options, folder)
         for one in found:
             snapshots.check_unchanged(one.handle.get(), one.snapshot)
-        write_colours(colours)
+        write_colors(colors)
     names = ", ".join(f"“{handle.name}”" for handle in handles)
     return Report(
         f"Features of {names} are ready.",
-        [_seen_sentence(one, values) for one, values in colours if one in found],
+        [_seen_sentence(one, values) for one, values in colors if one in found],
         {"features": [one.features for one in found], "recipe": found[0].recipe},
     )
 
@@ -82,8 +82,8 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
                 plain, gone = replace(options, pictures=""), plan["painted"] < used
                 yield from describe(handle, plain, folder / f"features{number}", snapshot, afresh=gone)
             every = {**recipe, "views": {name: value for name, value in recipe["views"].items() if name != "without"}}
-            colours = surface_colours.read(handle.get(), snapshot) if plan["wants_colour"] else None
-            seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.render_path, colours)
+            colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.render_path, colors)
             seen.save(folder / f"passes{number}")
             arguments = {"passes": str(folder / f"passes{number}"), "recipe": recipe, "key": plan["key"]}
             arguments |= {"keep": str(Path(options.pictures) / handle.name) if options.pictures else ""}
@@ -127,8 +127,8 @@ def describe(
     if path is None or (options.pictures and plan["recipe"]["views"]):
         snapshot.save(folder / "snapshot.npz")
         if plan["recipe"]["views"]:
-            colours = surface_colours.read(handle.get(), snapshot) if plan["wants_colour"] else None
-            seen = yield from passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), options.render_path, colours)
+            colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), options.render_path, colors)
             seen.save(folder / "passes")
             if options.pictures:
                 passes.save_pictures(seen, Path(options.pictures) / handle.name)
@@ -152,7 +152,7 @@ def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
 
 
 def plan_of(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
-    """What has to be computed: ``recipe``, ``key``, ``features`` (the cache file, or None), ``wants_colour``."""
+    """What has to be computed: ``recipe``, ``key``, ``features`` (the cache file, or None), ``wants_color``."""
     choice = {
         "name": options.features,
         "model": options.model or None,
@@ -170,8 +170,8 @@ def plan_of(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Gene
     }
     arguments = {"shape": snapshot.key, "choice": choice, "device": options.device}
     plan = yield from client.shared().run("plan", arguments)
-    if plan["wants_colour"]:
-        plan = yield from client.shared().run("plan", {**arguments, "look": surface_colours.key(obj)})
+    if plan["wants_color"]:
+        plan = yield from client.shared().run("plan", {**arguments, "look": surface_colors.key(obj)})
     return plan
 
 
@@ -190,10 +190,10 @@ def words_of(name: str) -> str:
     return " ".join(word for word in dict.fromkeys(words) if word not in _NAMELESS) or "object"
 
 
-def colours_of(
+def colors_of(
     found: list[Described], options: Options, folder: Path
 ) -> Generator[Progress, None, list[tuple[Described, dict[str, NDArray[Any]]]]]:
-    """PCA colours of these objects and of all others in the file that show the same kind of features, in one basis."""
+    """PCA colors of these objects and of all others in the file that show the same kind of features, in one basis."""
     group = list(found)
     for obj in described([one.handle for one in found]):
         snapshot = snapshots.take(obj)
@@ -201,18 +201,18 @@ def colours_of(
         if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:
             group.append(Described(Handle.of(obj), snapshot, plan["key"], plan["features"], plan["recipe"]))
     arguments = {"features": [one.features for one in group], "folder": str(folder), "channels": CHANNELS}
-    result = yield from client.shared().run("colours", arguments)
+    result = yield from client.shared().run("colors", arguments)
     return [(one, arrays(Path(path))) for one, path in zip(group, result["arrays"], strict=True)]
 
 
-def write_colours(colours: list[tuple[Described, dict[str, NDArray[Any]]]]) -> None:
+def write_colors(colors: list[tuple[Described, dict[str, NDArray[Any]]]]) -> None:
     """Show the features on every object of the group that can be written to (a linked source cannot)."""
-    for one, values in colours:
+    for one, values in colors:
         obj, rows = one.handle.get(), one.snapshot.original
         if not snapshots.is_writable(obj):
             continue
         attributes.write_features(
-            obj, values["colours"][rows], values["channels"][rows], values["seen"][rows], values["confidence"][rows]
+            obj, values["colors"][rows], values["channels"][rows], values["seen"][rows], values["confidence"][rows]
         )
         obj[FEATURES_PROPERTY] = one.key
 

@@ -70,7 +70,7 @@ def examine() -> Generator[Progress, None, list[Check]]:
     for model in models["models"]:
         whole = model["ok"]
         if whole:
-            text = f"{model['bytes'] / 1e6:.0f} MB, {model['licence']}, SHA-256 {model['sha256'][:16]}"
+            text = f"{model['bytes'] / 1e6:.0f} MB, {model['license']}, SHA-256 {model['sha256'][:16]}"
         else:
             text = model["problem"] if model["present"] else "not fetched"
         fix = "" if whole else f"meshkin models get {model['get']}"

@@ -18,7 +18,7 @@ from ..base.storage import readable_failure
 
 @contextlib.contextmanager
 def job_folder() -> Iterator[Path]:
-    """A folder for one job's bulk data, gone afterwards.
+    """A folder for one job's bulk data, gone afterward.
 
     Raises InputError ``object-gone`` for whatever the job holds of Blender's data and was deleted meanwhile.
     """

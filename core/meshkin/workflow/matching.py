@@ -19,7 +19,7 @@ from ..scene.mesh import pairs as point_pairs
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import Handle
 from ..worker import client
-from .describing import Described, colours_of, describe, read, write_colours
+from .describing import Described, colors_of, describe, read, write_colors
 from .files import job_folder
 from .options import Job, Options, Report
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def match(source: bpy.types.Object, target: bpy.types.Object, options: Options = Options()) -> Job:
     """Match two objects both ways; ``data["map"]`` is the path of the map's .npz file in the cache.
 
-    Writes the shared PCA colours on both (on the source only if it can be written to) and
+    Writes the shared PCA colors on both (on the source only if it can be written to) and
     ``meshkin_match_confidence`` on the target, which remembers the match.
     Raises as :func:`features` and :func:`meshkin.scene.mesh.pairs.vertices`, and InputError ``same-object``,
     ``pairs-through`` (point pairs given as an option, or flipped, together with ``through``).
@@ -39,8 +39,8 @@ def match(source: bpy.types.Object, target: bpy.types.Object, options: Options =
         snapshots.check_writable(target)
         made = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
         found = Match.load(Path(made.map))
-        colours = yield from colours_of([made.source, made.target], options, folder)
-        _write_matches([made], [found], colours)
+        colors = yield from colors_of([made.source, made.target], options, folder)
+        _write_matches([made], [found], colors)
     confidence = found.to_source.confidence
     names = f"“{made.source.handle.name}” and “{made.target.handle.name}”"
     return Report(
@@ -66,17 +66,17 @@ def match_set(objects: Iterable[bpy.types.Object], reference: bpy.types.Object, 
     handles = [Handle.of(obj) for obj in objects if obj != reference]
     if not handles:
         raise InputError("nothing-selected", "No object was given beside the reference.", "Select two or more.")
-    centre = Handle.of(reference)
+    center = Handle.of(reference)
     _check_direct(options)
     for handle in handles:
         snapshots.check_writable(handle.get())
     with job_folder() as folder:
         made = []
         for handle in handles:
-            made.append((yield from _match_directly(centre, handle, options, folder)))
+            made.append((yield from _match_directly(center, handle, options, folder)))
         found = [Match.load(Path(one.map)) for one in made]
-        colours = yield from colours_of([made[0].source, *(one.target for one in made)], options, folder)
-        _write_matches(made, found, colours)
+        colors = yield from colors_of([made[0].source, *(one.target for one in made)], options, folder)
+        _write_matches(made, found, colors)
     sentences = [
         f"“{one.target.handle.name}”: {text}"
         for one, match in zip(made, found, strict=True)
@@ -86,9 +86,9 @@ def match_set(objects: Iterable[bpy.types.Object], reference: bpy.types.Object, 
         ]
     ]
     return Report(
-        f"{len(made)} objects are matched to “{centre.name}”, and through it to each other.",
+        f"{len(made)} objects are matched to “{center.name}”, and through it to each other.",
         sentences,
-        {"reference": centre.name, "maps": {one.target.handle.name: one.map for one in made}},
+        {"reference": center.name, "maps": {one.target.handle.name: one.map for one in made}},
     )
 
 
@@ -115,14 +115,14 @@ def find_match(one: Handle, two: Handle, options: Options, folder: Path) -> Gene
         raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
     if options.through is None:
         return (yield from _match_directly(one, two, options, folder))
-    centre = Handle.of(options.through)
-    if centre == one:
+    center = Handle.of(options.through)
+    if center == one:
         return (yield from _match_directly(one, two, options, folder))
     _check_direct(options)
-    first = yield from _match_directly(centre, one, options, folder)
-    if centre == two:
+    first = yield from _match_directly(center, one, options, folder)
+    if center == two:
         return (yield from _join(first, None, folder))
-    return (yield from _join(first, (yield from _match_directly(centre, two, options, folder)), folder))
+    return (yield from _join(first, (yield from _match_directly(center, two, options, folder)), folder))
 
 
 def _match_directly(source: Handle, target: Handle, options: Options, folder: Path) -> Generator[Progress, None, Found]:
@@ -167,13 +167,13 @@ def _check_direct(options: Options) -> None:
 
 
 def _write_matches(
-    made: list[Found], found: list[Match], colours: list[tuple[Described, dict[str, NDArray[Any]]]]
+    made: list[Found], found: list[Match], colors: list[tuple[Described, dict[str, NDArray[Any]]]]
 ) -> None:
-    """Write what new matches show: features as colours, confidence, and where the map is."""
+    """Write what new matches show: features as colors, confidence, and where the map is."""
     for one in made:
         for end in (one.source, one.target):
             snapshots.check_unchanged(end.handle.get(), end.snapshot)
-    write_colours(colours)
+    write_colors(colors)
     for one, match in zip(made, found, strict=True):
         source, target = one.source.handle.get(), one.target.handle.get()
         attributes.write(target, look.CONFIDENCE, match.to_source.confidence[one.target.snapshot.original])

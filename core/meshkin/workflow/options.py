@@ -42,7 +42,7 @@ class Options:
         without: numbers of views to leave out, as the contact sheet (:func:`pictures`) shows them.
         resolution: of the rendered pictures, pixels; 0 for what the extractors want.
         style: of the pictures: "normal", "shading" or "textured" (the objects' own materials); "" for the default.
-        background: grey level behind the object, 0 to 1; below 0 for the default.
+        background: gray level behind the object, 0 to 1; below 0 for the default.
         render_path: "auto", "gpu" or "cycles".
         device: "auto", "cpu" or a torch device ("cuda", "cuda:1", "mps").
         online: whether models may be fetched from the hub.
@@ -57,11 +57,11 @@ class Options:
         texture_folder: where to keep new images as files; "" packs them.
         preview: show a small texture first.
         limit: most groups that a vertex may be weighted to.
-        smoothing: how often each vertex's weights are averaged with its neighbours'.
+        smoothing: how often each vertex's weights are averaged with its neighbors'.
         threshold: confidence from which a point of the map is relied on for weights; the rest is inpainted.
         nearness: whether weights come from the nearest point of the source instead of the match: "always", "never",
             or "auto": where the target lies on the source (clothes, hair, eyes).
-        way: how weights come over where they do not come by nearness: "map"; "features" (a small model learnt on the
+        way: how weights come over where they do not come by nearness: "map"; "features" (a small model learned on the
             source reads them off the features, for shapes without a good map); or "auto": the map, and where more than
             half would have to be inpainted, the one that does better on held-out patches of the source.
         groups: which vertex groups are carried: "deform" (those of deforming bones), "all", "selected" (of the bones

@@ -21,7 +21,7 @@ from ..scene.objects import Handle
 from ..scene.render import passes
 from ..worker import client
 from . import texturing
-from .describing import Described, colours_of, describe, write_colours
+from .describing import Described, colors_of, describe, write_colors
 from .files import arrays, job_folder
 from .options import Job, Options, Report
 
@@ -33,7 +33,7 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
     """Give an object a photograph as its texture: where that shows it, else from the mirror twin, else filled.
 
     The photograph is matched first, as by :func:`match_photo`. The texture is a new image in a new material in a new
-    slot; a second new image shows where each texel's colour is from: the photograph (red), the mirror twin (green),
+    slot; a second new image shows where each texel's color is from: the photograph (red), the mirror twin (green),
     the surroundings (blue).
 
     An object without a UV map gets one, as ``options.unwrap`` says.
@@ -72,8 +72,8 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
     details += _doubts(PhotoMap.load(Path(path)))
     if result["overlap"] > 0.05:
         details.append(
-            f"{result['overlap']:.0%} of the UV map lies over other parts of it, which get the same colours. "
-            "Make a UV map without overlaps for colours of their own."
+            f"{result['overlap']:.0%} of the UV map lies over other parts of it, which get the same colors. "
+            "Make a UV map without overlaps for colors of their own."
         )
     names = {"texture": image.name, "image": origin_image.name}
     return Report(
@@ -88,7 +88,7 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
 
     ``data["map"]`` is the path of a :class:`meshkin.data.photo_map.PhotoMap` in the cache, ``data["image"]`` the name
     of a
-    new image: the photograph, coloured like the mesh's feature colours, which are written to it, as strongly as each
+    new image: the photograph, colored like the mesh's feature colors, which are written to it, as strongly as each
     pixel is trusted. With ``options.pictures`` it is saved there too.
 
     Args:
@@ -106,13 +106,13 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
     with job_folder() as folder:
         one, path = yield from _match_photo(photo, target, options, mask, folder)
         found = PhotoMap.load(Path(path))
-        colours = yield from colours_of([one], _for_photos(options), folder)
+        colors = yield from colors_of([one], _for_photos(options), folder)
         snapshots.check_unchanged(handle.get(), one.snapshot)
-        picture = sheets.matched(found, colours[0][1]["colours"])
+        picture = sheets.matched(found, colors[0][1]["colors"])
         title = f"{Path(photo).stem} on {handle.name}"
         if options.pictures:
             passes.write_png(Path(options.pictures) / f"{title}.png", picture)
-        write_colours(colours)
+        write_colors(colors)
         image = sheets.show(picture, title)
     confidence = float(found.confidence[found.mask].mean())
     doubts = _doubts(found)
@@ -128,7 +128,7 @@ def _doubts(found: PhotoMap) -> list[str]:
     if np.isfinite(found.camera).all():
         return []
     return [
-        "No one camera fits the match: parts of it may be wrong. Look at the colours, or take a photo from the side."
+        "No one camera fits the match: parts of it may be wrong. Look at the colors, or take a photo from the side."
     ]
 
 

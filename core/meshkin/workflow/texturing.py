@@ -278,13 +278,13 @@ def _is_picture(channel: str, wires: Mapping[int, Wire], slots: int) -> bool:
 
 
 def _encoding(channel: str, wires: Mapping[int, Wire], bright: float) -> tuple[str, int]:
-    """Colour space and depth of a channel's picture: the source's own where its images agree."""
+    """Color space and depth of a channel's picture: the source's own where its images agree."""
     found = [wire.image for wire in wires.values() if wire.image]
     depth = max((images.depth(image) for image in found), default=8)
     heights = channel == "displacement" and any(wire.baked for wire in wires.values())
     if channel in shading.UNLIMITED or bright > WHITE or heights:
         depth = 32
-    if channel not in shading.COLOURS:
+    if channel not in shading.COLORS:
         return "Non-Color", depth
     spaces = {image.colorspace_settings.name for image in found}
     if depth == 32:

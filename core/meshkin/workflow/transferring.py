@@ -227,14 +227,14 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
         said = put(obj, job.target.snapshot, carried, options.mask, options.mirrored)
         said += weights.keep_flags(obj, job.source.handle.get())
         origin = "the nearest point of the source" if job.worn else "the match"
-        if carried["learnt"]:
+        if carried["learned"]:
             origin = "the features"
         share = carried["inpainted"][job.target.snapshot.original].mean()
         said.insert(0, f"From {origin}; {share:.0%} of the vertices were inpainted.")
         if np.isfinite(carried["compared"]).all():
-            learnt, copied = carried["compared"]
+            learned, copied = carried["compared"]
             said.append(
-                f"On held-out patches of the source, weights learnt from features are off by {learnt:.2f}, "
+                f"On held-out patches of the source, weights learned from features are off by {learned:.2f}, "
                 f"weights copied from the most similar point by {copied:.2f}."
             )
         if left:

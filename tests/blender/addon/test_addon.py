@@ -1,4 +1,4 @@
-"""The add-on: what it registers, when its buttons are greyed out and why, how jobs are driven and end."""
+"""The add-on: what it registers, when its buttons are grayed out and why, how jobs are driven and end."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cube(name: str) -> bpy.types.Object:
 
 
 def textured(name: str) -> bpy.types.Material:
-    """A material with a picture as its base colour."""
+    """A material with a picture as its base color."""
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0):
         material.use_nodes = True
@@ -75,7 +75,7 @@ def registered() -> dict[str, Any]:
 
 
 def reason(operator: str) -> str:
-    """Why a button is greyed out; "" where it is not."""
+    """Why a button is grayed out; "" where it is not."""
     call = getattr(bpy.ops.meshkin, operator)
     if call.poll():
         return ""
@@ -360,18 +360,18 @@ def matched(addon: ModuleType, tmp_path: Path) -> Iterator[tuple[bpy.types.Objec
 def test_buttons_to_look_at_a_match(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
     status = importlib.import_module("blender_addon.status")
     _, two = matched
-    for operator, colour in (("show_match", "match_color"), ("show_confidence", "match_confidence_color")):
+    for operator, color in (("show_match", "match_color"), ("show_confidence", "match_confidence_color")):
         call = getattr(bpy.ops.meshkin, operator)
-        assert not status.colours_shown(colour)
+        assert not status.colors_shown(color)
         assert call() == {"FINISHED"}
-        assert status.colours_shown(colour)
-        assert {obj.data.color_attributes.active_color_name for obj in matched} == {f"meshkin_{colour}"}
-    assert bpy.ops.meshkin.show_colours() == {"FINISHED"}
-    assert status.colours_shown()
+        assert status.colors_shown(color)
+        assert {obj.data.color_attributes.active_color_name for obj in matched} == {f"meshkin_{color}"}
+    assert bpy.ops.meshkin.show_colors() == {"FINISHED"}
+    assert status.colors_shown()
     assert bpy.ops.meshkin.show_match() == {"FINISHED"}
     assert bpy.ops.meshkin.show_match() == {"FINISHED"}
-    assert not status.colours_shown("match_color")
-    assert not status.colours_shown()
+    assert not status.colors_shown("match_color")
+    assert not status.colors_shown()
     assert bpy.ops.meshkin.show_lines() == {"FINISHED"}
     bpy.context.scene.meshkin.lines = 17
     assert len(status.scene_module("lines").segments()[0]) == 17

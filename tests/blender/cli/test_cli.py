@@ -129,7 +129,7 @@ def test_models_and_cache(tmp_path: Path) -> None:
     text = run("models", "list", python=WORKER, **folders).stdout
     for model in models:
         assert model["present"] is False
-        assert f"{model['name']}: {model['licence']}, not fetched" in text.splitlines()
+        assert f"{model['name']}: {model['license']}, not fetched" in text.splitlines()
     (tmp_path / "cache" / "maps").mkdir(parents=True)
     (tmp_path / "cache" / "maps" / "old.npz").write_bytes(bytes(1000))
     info = answer(run("cache", "info", "--json", python=WORKER, **folders))

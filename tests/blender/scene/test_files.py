@@ -185,8 +185,8 @@ def test_stl(binary: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("header", ["OFF\n", "OFF ", "# made by hand\nCOFF\n# and so on\n"])
 def test_off(header: str, tmp_path: Path) -> None:
     vertices, faces = shape()
-    colours = " 1 0 0 1" if "COFF" in header else ""
-    lines = [f"{x} {y} {z}{colours}" for x, y, z in vertices] + [f"3 {a} {b} {c}" for a, b, c in faces]
+    colors = " 1 0 0 1" if "COFF" in header else ""
+    lines = [f"{x} {y} {z}{colors}" for x, y, z in vertices] + [f"3 {a} {b} {c}" for a, b, c in faces]
     lines[-1] = "4 0 1 2 3 255 0 0"
     (tmp_path / "mesh.off").write_text(f"{header}{len(vertices)} {len(faces)} 0\n" + "\n\n".join(lines))
     np.testing.assert_allclose(loaded(tmp_path / "mesh.off"), vertices, atol=1e-4)

@@ -282,7 +282,7 @@ def test_a_limb_that_is_a_mesh_of_its_own() -> None:
 
 
 def test_pole_angles_follow_the_bones() -> None:
-    """An IK chain with a pole rests where it is modelled, before and after its bones are moved and rolled."""
+    """An IK chain with a pole rests where it is modeled, before and after its bones are moved and rolled."""
     _, armature = rigged()
     armature.pose.bones["ik"]["grip"] = 0.0
     ik = armature.pose.bones["hand"].constraints["IK"]
@@ -436,7 +436,7 @@ def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
 
 
 def test_groups_of_every_kind() -> None:
-    """None, empty ones, all-zero ones: named, and nothing is changed. Without bones and unnormalised: they work."""
+    """None, empty ones, all-zero ones: named, and nothing is changed. Without bones and unnormalized: they work."""
     source, target = creature("body"), creature("twin")
     count = len(source.data.vertices)
 

@@ -135,7 +135,7 @@ def test_passes_of_the_reference_cameras(path: str, models: dict[str, str], lion
         assert len(rows) > 500
         triangles = snapshot.vertices.astype(np.float64)[snapshot.faces[seen.face[view][rows, columns]]]
         corners = np.stack([views.to_camera(view, triangles[:, corner]) for corner in range(3)], axis=1)
-        # The ray through the pixel's centre meets the plane of the triangle at the depth that the pass tells.
+        # The ray through the pixel's center meets the plane of the triangle at the depth that the pass tells.
         plane = np.stack(((columns + 0.5) / 96 - 0.5, 0.5 - (rows + 0.5) / 96), axis=1) / views.zoom[view]
         ray = np.column_stack((plane, -np.ones(len(plane))))
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -172,7 +172,7 @@ def test_a_cancelled_job_goes_on_where_it_was(models: dict[str, str], lion: bpy.
     [
         ({"settings": {"steps": 0}}, InputError, "features-option"),
         ({"settings": {"taps": {"up7": 1}}}, InputError, "features-option"),
-        ({"settings": {"colour": 1}}, InputError, "features-option"),
+        ({"settings": {"color": 1}}, InputError, "features-option"),
         ({"device": "cuda:63"}, InputError, "device-missing"),
         ({"profile": "slow"}, InputError, "features-option"),
         ({"settings": {"base": "nobody/nothing"}}, ModelError, "model-missing"),
@@ -256,7 +256,7 @@ def test_progress_is_told_at_each_step(models: dict[str, str], lion: bpy.types.O
 
 
 def pixels(image: bpy.types.Image) -> NDArray[np.float32]:
-    """Its colours, row 0 at the top."""
+    """Its colors, row 0 at the top."""
     width, height = image.size
     return np.array(image.pixels, np.float32).reshape(height, width, 4)[::-1, :, :3]
 

@@ -1,4 +1,4 @@
-"""Guiding a match and looking at it: point pairs, flipping, sets, colours, lines, selection."""
+"""Guiding a match and looking at it: point pairs, flipping, sets, colors, lines, selection."""
 
 from __future__ import annotations
 
@@ -347,31 +347,31 @@ def test_sets_that_cannot_be() -> None:
 # Looking ---------------------------------------------------------------------------------------------------------
 
 
-def colours(obj: bpy.types.Object, name: str) -> Any:
+def colors(obj: bpy.types.Object, name: str) -> Any:
     values = np.empty(len(obj.data.vertices) * 4, np.float32)
     obj.data.attributes[attributes.PREFIX + name].data.foreach_get("color", values)
     return values.reshape(-1, 4)[:, :3]
 
 
-def test_the_same_colour_where_matched() -> None:
+def test_the_same_color_where_matched() -> None:
     source, target = two()
     refused("not-matched", lambda: look.paint(source, [target]))
     report = finish(workflow.match(source, target, GEOMETRIC))
     look.paint(source, [target])
     found = Match.load(Path(report.data["map"]))
-    own = colours(source, look.MATCH_COLOUR)
+    own = colors(source, look.MATCH_COLOR)
     carried = found.to_source.pull(own, found.source_faces)
-    np.testing.assert_allclose(colours(target, look.MATCH_COLOUR), carried, atol=1e-5)
+    np.testing.assert_allclose(colors(target, look.MATCH_COLOR), carried, atol=1e-5)
     assert len(np.unique(own.round(4), axis=0)) > 0.9 * len(own)
-    display.show([source, target], attributes.PREFIX + look.MATCH_COLOUR)
-    assert display.shown() == attributes.PREFIX + look.MATCH_COLOUR
+    display.show([source, target], attributes.PREFIX + look.MATCH_COLOR)
+    assert display.shown() == attributes.PREFIX + look.MATCH_COLOR
     display.show([source, target])
-    assert display.shown() == attributes.COLOUR
+    assert display.shown() == attributes.COLOR
     display.hide()
     assert display.shown() == ""
 
 
-def test_confidence_as_colours() -> None:
+def test_confidence_as_colors() -> None:
     source, target = two()
     report = finish(workflow.match(source, target, GEOMETRIC))
     look.paint_confidence(source, target)
@@ -380,8 +380,8 @@ def test_confidence_as_colours() -> None:
         values = np.empty(len(obj.data.vertices), np.float32)
         obj.data.attributes["meshkin_match_confidence"].data.foreach_get("value", values)
         np.testing.assert_allclose(values, one.confidence)
-        np.testing.assert_allclose(colours(obj, look.CONFIDENCE_COLOUR), look.confidence_colours(values), atol=1e-5)
-    ramp = look.confidence_colours(np.linspace(0, 1, 50))
+        np.testing.assert_allclose(colors(obj, look.CONFIDENCE_COLOR), look.confidence_colors(values), atol=1e-5)
+    ramp = look.confidence_colors(np.linspace(0, 1, 50))
     assert (np.linalg.norm(np.diff(ramp, axis=0), axis=1) > 0).all()
 
 
@@ -389,13 +389,13 @@ def test_a_new_match_repaints_what_the_old_one_painted() -> None:
     source, target = two()
     finish(workflow.match(source, target, GEOMETRIC))
     look.paint(source, [target])
-    before = colours(target, look.MATCH_COLOUR)
+    before = colors(target, look.MATCH_COLOR)
     target.data.vertices.foreach_set("co", (places(target) * (1, 1, 2)).astype(np.float32).ravel())
     report = finish(workflow.match(source, target, GEOMETRIC))
     found = Match.load(Path(report.data["map"]))
-    carried = found.to_source.pull(colours(source, look.MATCH_COLOUR), found.source_faces)
-    np.testing.assert_allclose(colours(target, look.MATCH_COLOUR), carried, atol=1e-5)
-    assert not np.array_equal(before, colours(target, look.MATCH_COLOUR))
+    carried = found.to_source.pull(colors(source, look.MATCH_COLOR), found.source_faces)
+    np.testing.assert_allclose(colors(target, look.MATCH_COLOR), carried, atol=1e-5)
+    assert not np.array_equal(before, colors(target, look.MATCH_COLOR))
 
 
 def test_lines_join_kin_and_follow_the_objects() -> None:

@@ -94,7 +94,7 @@ def middles(mesh: bpy.types.Mesh, domain: str) -> np.ndarray:
 
 @pytest.mark.parametrize("domain", ["POINT", "EDGE", "FACE", "CORNER"])
 def test_attributes_of_every_type_onto_another_mesh(domain: str) -> None:
-    """Numbers, colours, turns, matrices, labels and texts of a ball, on one of other triangles."""
+    """Numbers, colors, turns, matrices, labels and texts of a ball, on one of other triangles."""
     bpy.ops.mesh.primitive_uv_sphere_add(segments=32, ring_count=16)
     source = bpy.context.object
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4, radius=1)

@@ -20,7 +20,7 @@ from meshkin.data.views import frame, ring_directions
 from meshkin.scene import files
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
-from meshkin.scene.render import surface_colors as surface_colours
+from meshkin.scene.render import surface_colors as surface_colors
 from meshkin.worker import client
 
 
@@ -183,7 +183,7 @@ def test_pictures_on_the_command_line(
 
 
 def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) -> None:
-    """What the photo shows has its colours there; the rest is filled; every texel says where it is from; a mesh without
+    """What the photo shows has its colors there; the rest is filled; every texel says where it is from; a mesh without
     a UV map gets one."""
     obj = egg()
     while obj.data.uv_layers:
@@ -207,11 +207,11 @@ def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) 
     assert report.data["overlap"] < 0.05
     views = frame(snapshot.vertices, ring_directions([(15, 1)]), 128)
     now = snapshots.take(obj)
-    found = finish(passes.render(now, views, "auto", surface_colours.read(obj, now)))
+    found = finish(passes.render(now, views, "auto", surface_colors.read(obj, now)))
     obj.data.polygons.foreach_set("material_index", np.zeros(len(obj.data.polygons), np.int32))
-    before = finish(passes.render(now, views, "auto", surface_colours.read(obj, snapshots.take(obj))))
-    assert found.colour is not None
-    assert before.colour is not None
+    before = finish(passes.render(now, views, "auto", surface_colors.read(obj, snapshots.take(obj))))
+    assert found.color is not None
+    assert before.color is not None
     seen = np.isfinite(found.depth[0])
-    away = np.abs(found.colour[0].astype(float) - before.colour[0])[seen].mean(axis=-1)
+    away = np.abs(found.color[0].astype(float) - before.color[0])[seen].mean(axis=-1)
     assert np.median(away) < 60  # lit from the side in the photo

@@ -45,7 +45,7 @@ def limb(name: str) -> bpy.types.Object:
 
 
 def pair() -> tuple[bpy.types.Object, bpy.types.Object, NDArray[np.float64]]:
-    """A bent source, a target as modelled, and the target truly bent."""
+    """A bent source, a target as modeled, and the target truly bent."""
     source, target = limb("source"), limb("target")
     bend(source)
     bend(target)

@@ -40,7 +40,7 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
         layer = target.data.uv_layers[0]
         layer.uv.foreach_set("vector", np.full(len(target.data.loops) * 2, 0.5, np.float32))
     elif what == "unknown":
-        options = {**options, "channels": ("colour",)}
+        options = {**options, "channels": ("color",)}
     elif what == "unsaved":
         image = bpy.data.images.new("tiles", 8, 8, tiled=True)
         image.pixels.foreach_set(np.tile(np.array([0, 1, 0, 1], np.float32), 64))

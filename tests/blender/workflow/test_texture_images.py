@@ -1,4 +1,4 @@
-"""Images of materials: depth, colour space, alpha, tiles, files."""
+"""Images of materials: depth, color space, alpha, tiles, files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from meshkin.scene.materials import images
 
 
 @pytest.mark.parametrize(("depth", "space"), [(8, "sRGB"), (16, "sRGB"), (32, "Linear Rec.709"), (16, "Non-Color")])
-def test_depths_and_colour_spaces_are_kept(depth: int, space: str, tmp_path: Path) -> None:
+def test_depths_and_color_spaces_are_kept(depth: int, space: str, tmp_path: Path) -> None:
     source = blob("source")
     tree, shader = shaded(source)
     value = 0.3
@@ -48,8 +48,8 @@ def test_depths_and_colour_spaces_are_kept(depth: int, space: str, tmp_path: Pat
     _, found = new_parts(target)
     result = found[socket]
     assert (images.depth(result), result.colorspace_settings.name) == (depth, space)
-    centre = pixels_of(result)[128, 128, :3]
-    np.testing.assert_allclose(centre, pixels_of(image)[8, 8, :3], atol=1.1 / 255 if depth == 8 else 3e-4)
+    center = pixels_of(result)[128, 128, :3]
+    np.testing.assert_allclose(center, pixels_of(image)[8, 8, :3], atol=1.1 / 255 if depth == 8 else 3e-4)
 
 
 def test_a_tiff_of_16_bits(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_a_tiff_of_16_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("used", [True, False])
 @pytest.mark.parametrize("deep", [True, False])
-def test_colours_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
-    """A colour beside its alpha is the image's own; without, it is multiplied by it, as Blender shows it."""
+def test_colors_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
+    """A color beside its alpha is the image's own; without, it is multiplied by it, as Blender shows it."""
     source = blob("source")
     tree, shader = shaded(source)
     image = new_image(
@@ -107,8 +107,8 @@ def test_tiles_there_and_back(packed: bool, tmp_path: Path) -> None:
     )
     tiled[sides, 0] += 1
     layer.uv.foreach_set("vector", np.clip(tiled, 0, 1.9999).ravel())
-    for number, colour in ((1001, (1, 0, 0, 1)), (1002, (0, 0, 1, 1))):
-        image = new_image("tile", np.full((8, 8, 4), colour))
+    for number, color in ((1001, (1, 0, 0, 1)), (1002, (0, 0, 1, 1))):
+        image = new_image("tile", np.full((8, 8, 4), color))
         image.filepath_raw, image.file_format = str(tmp_path / f"skin.{number}.png"), "PNG"
         image.save()
         bpy.data.images.remove(image)
@@ -152,8 +152,8 @@ def test_images_kept_in_a_folder(tmp_path: Path) -> None:
 
 def frames(folder: Path) -> bpy.types.Image:
     """A sequence of a red, a green and a blue picture."""
-    for number, colour in enumerate(np.eye(3), 1):
-        image = new_image("frame", np.full((8, 8, 4), (*colour, 1)))
+    for number, color in enumerate(np.eye(3), 1):
+        image = new_image("frame", np.full((8, 8, 4), (*color, 1)))
         image.filepath_raw, image.file_format = str(folder / f"frame_{number:04d}.png"), "PNG"
         image.save()
         bpy.data.images.remove(image)
@@ -167,11 +167,11 @@ def test_the_current_frame_of_a_sequence(tmp_path: Path) -> None:
     _, _, node = painted(source, frames(tmp_path))
     node.image_user.frame_duration = 3
     target = twin(source)
-    for frame, colour in ((2, (0, 1, 0)), (50, (0, 0, 1))):
+    for frame, color in ((2, (0, 1, 0)), (50, (0, 0, 1))):
         bpy.context.scene.frame_set(frame)
         finish(workflow.transfer(source, target, ["texture"], OPTIONS))
         np.testing.assert_allclose(
-            at_texels(new_parts(target)[1]["Base Color"])[..., :3].mean((0, 1)), colour, atol=0.01
+            at_texels(new_parts(target)[1]["Base Color"])[..., :3].mean((0, 1)), color, atol=0.01
         )
     (tmp_path / "frame_0002.png").unlink()
     bpy.context.scene.frame_set(2)
@@ -183,7 +183,7 @@ def test_the_current_frame_of_a_sequence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["UV_GRID", "COLOR_GRID", "BLANK"])
 @pytest.mark.parametrize("deep", [False, True])
 def test_generated_images(kind: str, deep: bool) -> None:
-    """Grids and plain colours that Blender makes: the same layout gives the same picture."""
+    """Grids and plain colors that Blender makes: the same layout gives the same picture."""
     source = blob("source")
     image = bpy.data.images.new("grid", 256, 256, float_buffer=deep)
     image.generated_type, image.generated_color = kind, (0.2, 0.6, 0.4, 1)

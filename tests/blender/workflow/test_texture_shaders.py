@@ -28,7 +28,7 @@ from meshkin.scene.materials import images, shading
 
 
 def test_simple_nodes_are_read_as_values() -> None:
-    """Multiplication by a colour, one minus, and a Mapping node need no bake."""
+    """Multiplication by a color, one minus, and a Mapping node need no bake."""
     source = blob("source")
     tree, shader = shaded(source)
     image = textured(tree, new_image("base", waves()))
@@ -61,7 +61,7 @@ def test_simple_nodes_are_read_as_values() -> None:
 
 
 def test_nodes_too_complex_are_baked() -> None:
-    """A procedural colour: baked on a copy of the source, whose scene stays as it was."""
+    """A procedural color: baked on a copy of the source, whose scene stays as it was."""
     source = blob("source")
     tree, shader = shaded(source)
     coordinates, split, ramp = (
@@ -112,8 +112,8 @@ def test_several_slots_are_baked_at_once() -> None:
     finish(job, lambda progress: stages.append((progress.stage, progress.fraction)))
     assert {fraction for stage, fraction in stages if stage.startswith("Baking")} == {0}
     picture = pixels_of(new_parts(target)[1]["Base Color"])
-    for row, colour in ((230, (0.25, 0.5, 0.75)), (128, (1, 0.5, 0)), (26, (1, 1, 1))):
-        encoded = [1.055 * value ** (1 / 2.4) - 0.055 if value else 0 for value in colour]
+    for row, color in ((230, (0.25, 0.5, 0.75)), (128, (1, 0.5, 0)), (26, (1, 1, 1))):
+        encoded = [1.055 * value ** (1 / 2.4) - 0.055 if value else 0 for value in color]
         np.testing.assert_allclose(np.median(picture[row, 60:200, :3], axis=0), encoded, atol=0.01)
 
 
@@ -132,11 +132,11 @@ def test_another_surface_is_baked() -> None:
 
 
 def test_a_normal_map_that_names_its_uv_map_and_a_white_that_is_baked() -> None:
-    """As glTF files come in: no bake of the normals, and 8 bits for an image multiplied by vertex colours."""
+    """As glTF files come in: no bake of the normals, and 8 bits for an image multiplied by vertex colors."""
     source = blob("source")
     tree, shader = shaded(source)
-    colours = source.data.color_attributes.new("Color", "FLOAT_COLOR", "CORNER")
-    colours.data.foreach_set("color", np.ones(4 * len(source.data.loops), np.float32))
+    colors = source.data.color_attributes.new("Color", "FLOAT_COLOR", "CORNER")
+    colors.data.foreach_set("color", np.ones(4 * len(source.data.loops), np.float32))
     mix, painted = tree.nodes.new("ShaderNodeMix"), tree.nodes.new("ShaderNodeVertexColor")
     mix.data_type, mix.blend_type, painted.layer_name = "RGBA", "MULTIPLY", "Color"
     mix.inputs[0].default_value = 1
@@ -164,8 +164,8 @@ def test_mixed_shaders_are_baked_input_by_input() -> None:
     tree, metal = shaded(source)
     cloth, mix = tree.nodes.new("ShaderNodeBsdfPrincipled"), tree.nodes.new("ShaderNodeMixShader")
     factor = textured(tree, new_image("factor", waves(), "Non-Color"))
-    for shader, colour, metallic, rough in ((metal, (0.8, 0.1, 0.1, 1), 1, 0.2), (cloth, (0.1, 0.1, 0.8, 1), 0, 0.8)):
-        shader.inputs["Base Color"].default_value = colour
+    for shader, color, metallic, rough in ((metal, (0.8, 0.1, 0.1, 1), 1, 0.2), (cloth, (0.1, 0.1, 0.8, 1), 0, 0.8)):
+        shader.inputs["Base Color"].default_value = color
         shader.inputs["Metallic"].default_value, shader.inputs["Roughness"].default_value = metallic, rough
     relief = textured(tree, new_image("relief", np.full((8, 8, 4), (0.6, 0.4, 0.95, 1)), "Non-Color"))
     normal = tree.nodes.new("ShaderNodeNormalMap")

@@ -89,9 +89,9 @@ def test_chosen_channels_only() -> None:
 def test_several_materials_and_plain_values() -> None:
     """Slots that differ only by values: a picture of them; what they share stays a value."""
     source = blob("source")
-    for name, colour, rough in (("red", (0.5, 0, 0, 1), 0.2), ("blue", (0, 0, 0.5, 1), 0.8)):
+    for name, color, rough in (("red", (0.5, 0, 0, 1), 0.2), ("blue", (0, 0, 0.5, 1), 0.8)):
         _, shader = shaded(source, name)
-        shader.inputs["Base Color"].default_value = colour
+        shader.inputs["Base Color"].default_value = color
         shader.inputs["Roughness"].default_value = rough
         shader.inputs["Metallic"].default_value = 0.75
     heights = np.array([polygon.center.z for polygon in source.data.polygons])
@@ -102,8 +102,8 @@ def test_several_materials_and_plain_values() -> None:
     assert set(found) == {"Base Color", "Roughness"}
     shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     assert shader.inputs["Metallic"].default_value == 0.75
-    colours = pixels_of(found["Base Color"])
-    upper, lower = colours[20:60, 40:200], colours[196:236, 40:200]
+    colors = pixels_of(found["Base Color"])
+    upper, lower = colors[20:60, 40:200], colors[196:236, 40:200]
     encoded = 1.055 * 0.5 ** (1 / 2.4) - 0.055
     assert np.median(upper[..., 2]) == pytest.approx(encoded, abs=0.01)
     assert np.median(lower[..., 0]) == pytest.approx(encoded, abs=0.01)

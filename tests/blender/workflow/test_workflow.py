@@ -87,15 +87,15 @@ def test_features_of_several_objects_in_one_basis() -> None:
 
 
 def channel_difference(one: bpy.types.Object, two: bpy.types.Object, shuffled: bool = False) -> float:
-    """Mean distance of the shown colours of vertices of the same number, or of any two vertices."""
-    colours = []
+    """Mean distance of the shown colors of vertices of the same number, or of any two vertices."""
+    colors = []
     for obj in (one, two):
         values = np.empty(len(obj.data.vertices) * 4, np.float32)
         obj.data.attributes[PREFIX + "color"].data.foreach_get("color", values)
-        colours.append(values.reshape(-1, 4)[:, :3])
+        colors.append(values.reshape(-1, 4)[:, :3])
     if shuffled:
-        colours[1] = np.random.default_rng(0).permutation(colours[1])
-    return float(np.linalg.norm(colours[0] - colours[1], axis=1).mean())
+        colors[1] = np.random.default_rng(0).permutation(colors[1])
+    return float(np.linalg.norm(colors[0] - colors[1], axis=1).mean())
 
 
 def test_a_third_object_joins_the_basis_of_the_first_two() -> None:
@@ -403,7 +403,7 @@ def test_pictures_of_the_views(small_model: str, tmp_path: Path) -> None:
 
 
 def test_textured_features_follow_the_materials(small_model: str) -> None:
-    """Other colours are other features; the same colours are found in the cache; other styles do not care."""
+    """Other colors are other features; the same colors are found in the cache; other styles do not care."""
     obj = creature("painted", subdivisions=2)
     paint(obj)
     shared = {"model": small_model, "features": "dinov2", "views": 3, "resolution": 56, "device": "cpu"}

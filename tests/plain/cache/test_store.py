@@ -194,7 +194,7 @@ FULL = """
 import resource, signal, sys
 import numpy as np
 from meshkin.base.errors import StorageError
-from meshkin.features import cache
+from meshkin.cache import store as cache
 
 features = np.random.default_rng(0).normal(size=(4000, 50)).astype(np.float32)
 large = cache.Features(features, np.zeros(4000, np.int16), np.ones(4000, np.float32))

@@ -88,9 +88,9 @@ def potato() -> tuple[Array, Array, Views, Array, Array]:
 
 def test_a_painting_is_read_back_from_its_pictures(potato: tuple[Array, ...]) -> None:
     vertices, faces, views, depth, point = potato
-    centred = seen_painting(depth, point - views.centre)
-    found = lifted(vertices, faces, views, depth, [centred, centred[..., :2] ** 2])
-    expected = unit_rows(painted(vertices - views.centre))
+    centerd = seen_painting(depth, point - views.center)
+    found = lifted(vertices, faces, views, depth, [centerd, centerd[..., :2] ** 2])
+    expected = unit_rows(painted(vertices - views.center))
     assert (found.seen > 0).mean() > 0.999
     error = np.linalg.norm(found.features[:, :4] - expected, axis=1)
     assert np.quantile(error, 0.99) < 0.02
@@ -131,7 +131,7 @@ def test_the_order_of_views_is_irrelevant(potato: tuple[Array, ...]) -> None:
 
 def test_half_precision_maps_are_summed_in_single(potato: tuple[Array, ...]) -> None:
     vertices, faces, views, depth, point = potato
-    maps = [seen_painting(depth, point - views.centre)]
+    maps = [seen_painting(depth, point - views.center)]
     single = lifted(vertices, faces, views, depth, maps).features
     half = lifted(vertices, faces, views, depth, maps, torch.float16).features
     assert np.abs(half - single).max() < 2e-3
@@ -161,7 +161,7 @@ def test_lifting_tells_its_progress_and_can_be_cancelled(potato: tuple[Array, ..
     assert told == [5 / 14, 10 / 14]
 
 
-def test_what_stands_in_front_does_not_colour_what_is_behind() -> None:
+def test_what_stands_in_front_does_not_color_what_is_behind() -> None:
     ball, sides = icosphere(4)
     plate, plate_sides = sheet(30, normal_axis=1)
     vertices, faces = joined((ball, sides), (plate - np.array((0, 1.3, 0)), plate_sides))

@@ -1,4 +1,4 @@
-"""The shared basis: reconstruction, order, signs, and colours that mean the same on every shape."""
+"""The shared basis: reconstruction, order, signs, and colors that mean the same on every shape."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_features_that_do_not_vary(features: NDArray[np.float64]) -> None:
     projected = pca.project(basis, features)
     assert projected.shape == (len(features), 4)
     assert projected == pytest.approx(np.zeros_like(projected), abs=1e-6)
-    assert pca.colours([projected])[0] == pytest.approx(np.full((len(features), 3), 0.5))
+    assert pca.colors([projected])[0] == pytest.approx(np.full((len(features), 3), 0.5))
 
 
 def test_half_precision_features_do_as_well() -> None:
@@ -79,27 +79,27 @@ def test_half_precision_features_do_as_well() -> None:
     assert np.isfinite(pca.project(two, features.astype(np.float16))).all()
 
 
-def test_equal_features_have_equal_colours_on_every_shape() -> None:
+def test_equal_features_have_equal_colors_on_every_shape() -> None:
     one = low_rank(400, 20, 5, 1)
     two = np.concatenate((one[50:80], low_rank(100, 20, 5, 2, 2.0)))
     basis = pca.basis([one, two], 3)
-    first, second = pca.colours([pca.project(basis, one), pca.project(basis, two)])
+    first, second = pca.colors([pca.project(basis, one), pca.project(basis, two)])
     assert second[:30] == pytest.approx(first[50:80], abs=1e-6)
-    for colours in (first, second):
-        assert colours.dtype == np.float32
-        assert colours.min() >= 0
-        assert colours.max() <= 1
+    for colors in (first, second):
+        assert colors.dtype == np.float32
+        assert colors.min() >= 0
+        assert colors.max() <= 1
     assert (np.ptp(np.concatenate((first, second)), axis=0) == 1).all()
 
 
-def test_an_outlier_does_not_flatten_the_colours() -> None:
+def test_an_outlier_does_not_flatten_the_colors() -> None:
     projected = np.random.default_rng(0).normal(size=(1000, 3))
     projected[0] = 1e6
-    assert pca.colours([projected])[0].std() > 0.15
+    assert pca.colors([projected])[0].std() > 0.15
 
 
-def test_fewer_than_three_channels_give_grey_in_the_others() -> None:
-    painted = pca.colours([np.linspace(0, 1, 50)[:, None]])[0]
+def test_fewer_than_three_channels_give_gray_in_the_others() -> None:
+    painted = pca.colors([np.linspace(0, 1, 50)[:, None]])[0]
     assert painted.shape == (50, 3)
     assert np.ptp(painted[:, 0]) == 1
     assert painted[:, 1:] == pytest.approx(0.5)

@@ -20,7 +20,7 @@ def flat(normal: tuple[float, float, float], resolution: int = 32) -> ViewImages
     return ViewImages(normals, depth)
 
 
-def test_normals_become_colours_on_the_background() -> None:
+def test_normals_become_colors_on_the_background() -> None:
     made = pictures.make(flat((0.6, 0.0, 0.8)), slice(0, 2), "normal", 1.0, 32)
     assert made.shape == (2, 3, 32, 32)
     assert made.dtype == torch.float32
@@ -33,7 +33,7 @@ def test_a_zero_normal_on_the_object_is_not_background() -> None:
     torch.testing.assert_close(made[0, :, 0, 0], torch.full((3,), 0.5))
 
 
-def test_shading_is_grey_brightest_towards_the_light_and_the_same_left_and_right() -> None:
+def test_shading_is_gray_brightest_toward_the_light_and_the_same_left_and_right() -> None:
     def shade(*normal: float) -> torch.Tensor:
         length = np.linalg.norm(normal)
         return pictures.make(flat(tuple(np.array(normal) / length)), slice(0, 1), "shading", 0.0, 32)[0, :, 0, 0]
@@ -79,20 +79,20 @@ def test_read_only_passes_are_left_as_they_are() -> None:
     np.testing.assert_array_equal(images.normal, before)
 
 
-def test_standardised_with_the_statistics_given() -> None:
-    values = pictures.standardise(torch.full((1, 3, 2, 2), 0.5), ((0.5, 0.25, 0.0), (1.0, 0.5, 0.25)))
+def test_standardized_with_the_statistics_given() -> None:
+    values = pictures.standardize(torch.full((1, 3, 2, 2), 0.5), ((0.5, 0.25, 0.0), (1.0, 0.5, 0.25)))
     torch.testing.assert_close(values[0, :, 0, 0], torch.tensor([0.0, 0.5, 2.0]))
 
 
-def test_textured_pictures_show_the_colours_a_little_shaded() -> None:
+def test_textured_pictures_show_the_colors_a_little_shaded() -> None:
     images = flat((0, 0, 1))
-    with pytest.raises(InputError, match="colour"):
+    with pytest.raises(InputError, match="color"):
         pictures.make(images, slice(0, 1), "textured", 1.0, 32)
-    colour = np.zeros((2, 32, 32, 3), np.uint8)
-    colour[...] = (255, 128, 0)
+    color = np.zeros((2, 32, 32, 3), np.uint8)
+    color[...] = (255, 128, 0)
 
     def textured(normal: tuple[float, float, float]) -> torch.Tensor:
-        lit = ViewImages(flat(normal).normal, images.depth, colour)
+        lit = ViewImages(flat(normal).normal, images.depth, color)
         return pictures.make(lit, slice(0, 1), "textured", 1.0, 32)[0]
 
     photo = textured((0, 0, 0))

@@ -153,7 +153,7 @@ def test_the_shape_alone_has_no_layers() -> None:
         ("layers", [9]),
         ("layers", [1.5]),
         ("layers", 1),
-        ("colour", 1),
+        ("color", 1),
         ("extractor", "magic"),
     ],
 )
@@ -209,15 +209,15 @@ def test_the_key_holds_all_that_changes_the_features_and_nothing_else(vit: Path,
     assert len(recipe.key(same, "shape")) == 32
 
 
-def test_the_look_counts_only_where_colour_is_wanted(vit: Path, lite: Path) -> None:
+def test_the_look_counts_only_where_color_is_wanted(vit: Path, lite: Path) -> None:
     plain = recipe.resolve("dinov2+efficientnet")
     textured = recipe.resolve("dinov2+efficientnet", style="textured", background=0.5)
     assert [part["style"] for part in textured["parts"]] == ["textured"] * 2
     assert [part["background"] for part in textured["parts"]] == [0.5] * 2
-    assert (recipe.wants_colour(plain), recipe.wants_colour(textured)) == (False, True)
+    assert (recipe.wants_color(plain), recipe.wants_color(textured)) == (False, True)
     assert recipe.key(plain, "shape", "one look") == recipe.key(plain, "shape", "other look")
     assert recipe.key(textured, "shape", "one look") != recipe.key(textured, "shape", "other look")
-    assert [recipe.build(part, "cpu").wants_colour for part in textured["parts"]] == [True] * 2  # type: ignore[union-attr]
+    assert [recipe.build(part, "cpu").wants_color for part in textured["parts"]] == [True] * 2  # type: ignore[union-attr]
 
 
 def test_views_left_out_are_no_cameras_but_part_of_the_key(vit: Path) -> None:

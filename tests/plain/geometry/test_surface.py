@@ -69,7 +69,7 @@ def test_spectrum_survives_motion_and_scale() -> None:
     vertices = vertices * (1, 0.7, 0.4)
     moved = vertices @ Rotation.from_euler("xyz", (0.3, 1, 2)).as_matrix().T * 1e-3 + (500, -20, 3)
     one, two = (
-        surface.eigenpairs(*surface.connected_laplacian(surface.normalise(points, faces), faces), 30)[0]
+        surface.eigenpairs(*surface.connected_laplacian(surface.normalize(points, faces), faces), 30)[0]
         for points in (vertices, moved)
     )
     assert two == pytest.approx(one, rel=1e-6, abs=1e-8)

@@ -24,9 +24,9 @@ def tick() -> None:
 
 
 def coarse(shape: Snapshot, features: NDArray[np.float32]) -> spectral.Shape:
-    centred = features - features.mean(axis=0)
+    centerd = features - features.mean(axis=0)
     one, _ = spectral.shape(shape.vertices, shape.faces)
-    return spectral.described(one, centred / np.sqrt((centred**2).sum(axis=1).mean()))
+    return spectral.described(one, centerd / np.sqrt((centerd**2).sum(axis=1).mean()))
 
 
 @pytest.mark.parametrize("bend", [0.0, 0.25])

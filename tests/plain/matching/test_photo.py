@@ -53,8 +53,8 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_any_kind_of_picture_is_read(tmp_path: Path, mode: str) -> None:
     ending = "jpg" if mode == "CMYK" else "png"
     Image.fromarray(noise(40, 60)).convert("L" if mode == "I;16" else mode).convert(mode).save(tmp_path / f"a.{ending}")
-    colour, opaque = photo.load(tmp_path / f"a.{ending}")
-    assert (colour.shape, colour.dtype, opaque) == ((40, 60, 3), np.uint8, None)
+    color, opaque = photo.load(tmp_path / f"a.{ending}")
+    assert (color.shape, color.dtype, opaque) == ((40, 60, 3), np.uint8, None)
 
 
 def test_photos_are_turned_upright_and_large_ones_made_smaller(tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_photos_are_turned_upright_and_large_ones_made_smaller(tmp_path: Path) -
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held a quarter turn to the left
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    colour, _ = photo.load(tmp_path / "a.png")
-    assert colour.shape == (50, 30, 3)
-    assert (colour[:25].min(), colour[25:].max()) == (255, 0)
+    color, _ = photo.load(tmp_path / "a.png")
+    assert color.shape == (50, 30, 3)
+    assert (color[:25].min(), color[25:].max()) == (255, 0)
     assert photo.load(save(tmp_path / "b.png", noise(1000, 4096)))[0].shape == (500, 2048, 3)
 
 
@@ -95,10 +95,10 @@ def textured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, objec
     return recipe.resolve("dinov2+efficientnet", model=folder, layers=[2, 3], resolution=140, style="textured")
 
 
-def test_a_photo_is_described_as_a_render_of_the_same_colours(textured: dict[str, object]) -> None:
+def test_a_photo_is_described_as_a_render_of_the_same_colors(textured: dict[str, object]) -> None:
     """The square of a photo that shows what a textured render shows has the render's feature maps."""
     size = 140
-    colour = noise(size, size)
+    color = noise(size, size)
     inside = np.zeros((size, size), bool)
     inside[20:120, 30:100] = True
     depth = np.where(inside, np.float32(3), np.float32(np.inf))[None]
@@ -106,7 +106,7 @@ def test_a_photo_is_described_as_a_render_of_the_same_colours(textured: dict[str
     assert isinstance(parts, list)
     expected = []
     for part in parts:
-        images = ViewImages(np.zeros((1, size, size, 3), np.float16), depth, colour[None])
+        images = ViewImages(np.zeros((1, size, size, 3), np.float16), depth, color[None])
         extractor = build(part, "cpu")
         assert not hasattr(extractor, "describe")
         for grids in extractor.extract(images, silent):
@@ -115,7 +115,7 @@ def test_a_photo_is_described_as_a_render_of_the_same_colours(textured: dict[str
                 unit = torch.nn.functional.normalize(cells, dim=1)[0].permute(1, 2, 0)
                 expected.append(unit.numpy() * part["weight"] / np.sqrt(len(extractor.channels)))
     wide = np.zeros((size + 7, size + 50, 3), np.uint8)
-    wide[7:, 20 : 20 + size] = colour
+    wide[7:, 20 : 20 + size] = color
     shown = np.zeros(wide.shape[:2], bool)
     shown[7:, 20 : 20 + size] = inside
     found = photo.describe(wide, shown, (7, 20, size), textured, "cpu", silent, cells=20)

@@ -24,7 +24,7 @@ def nearest(points: Array, vertices: Array, faces: Array, confidence: float = 0.
 
 
 def test_limbs_that_come_out_too_short_reach_their_ends() -> None:
-    """Arms that the map draws towards the body by up to a tenth of its height, as smooth functions do."""
+    """Arms that the map draws toward the body by up to a tenth of its height, as smooth functions do."""
     figure = Figure(arms=70)
     source, target = figure.body(60), figure.body(45, 0.4)
     surface = source.vertices.astype(np.float64), source.faces

@@ -28,7 +28,7 @@ def fetched(name: str, kind: str) -> Path:
     """A small model that lies in the model cache as if it had been fetched."""
     folder = models_folder() / name.replace("/", "--")
     small_models.dinov2(folder) if kind == "dinov2" else small_models.efficientnet(folder)
-    record = {"name": name, "kind": kind, "licence": "MIT", "sha256": models.sha256(folder / models.WEIGHTS)}
+    record = {"name": name, "kind": kind, "license": "MIT", "sha256": models.sha256(folder / models.WEIGHTS)}
     (folder / models.RECORD).write_text(json.dumps(record))
     return folder
 
@@ -47,7 +47,7 @@ def test_a_users_folder_comes_first(tmp_path: Path) -> None:
 def test_the_cache_holds_the_default_and_the_hubs_model_goes_before_the_embedded_one() -> None:
     embedded = fetched("vit-s14-imgfocus", "dinov2")
     found = models.locate("dinov2")
-    assert (found.folder, found.name, found.licence) == (embedded, "vit-s14-imgfocus", "MIT")
+    assert (found.folder, found.name, found.license) == (embedded, "vit-s14-imgfocus", "MIT")
     hub = fetched("facebook/dinov2-small", "dinov2")
     assert models.locate("dinov2").folder == hub
     assert models.locate("dinov2", "vit-s14-imgfocus").folder == embedded
@@ -138,7 +138,7 @@ def test_the_list_shows_every_model_under_its_own_name() -> None:
     assert (absent["present"], absent["kind"], absent["get"]) == (False, "controlnet", "diff3f")
     base = rows["facebook/dinov2-base"]
     assert (base["ok"], base["kind"], base["bytes"] > 0, len(base["sha256"])) == (True, "dinov2", True, 64)
-    assert rows["efficientnet-lite0"]["licence"] == "Apache-2.0"
+    assert rows["efficientnet-lite0"]["license"] == "Apache-2.0"
     assert not rows["vit-s14-imgfocus"]["present"]
     json.dumps(list(rows.values()))
 

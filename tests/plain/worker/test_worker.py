@@ -148,7 +148,7 @@ def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -
 @pytest.mark.parametrize(
     ("kind", "code", "says"),
     [
-        ("fail", "worker-bug", "ValueError: seven is not a colour"),
+        ("fail", "worker-bug", "ValueError: seven is not a color"),
         ("leave", "worker-bug", "SystemExit"),
         ("allocate", "out-of-memory", "memory"),
         ("allocate_tensor", "out-of-memory", "memory"),

@@ -25,7 +25,7 @@ class Dinov2:
         layers: hidden states to read, ascending: 0 is the embedding, k what block k (counted from 1) puts out. Blocks
             after the last one wanted are not even loaded.
         style: of the pictures, see :mod:`meshkin.features.pictures`.
-        background: grey level behind the object.
+        background: gray level behind the object.
         resolution: of the pictures; a multiple of the model's patch size. Position embeddings are interpolated to it.
         device: as :func:`meshkin.features.devices.choose` takes it.
 
@@ -51,7 +51,7 @@ class Dinov2:
         self._dtype = devices.precision(self._device)
         self._model = _load(folder, layers).to(self._device, self._dtype).eval()
         self._style, self._background = style, background
-        self.wants_colour = style == "textured"
+        self.wants_color = style == "textured"
         self.resolution = resolution
         self.channels: tuple[int, ...] = (self._model.config.hidden_size,) * len(layers)
         settings = f"layers {','.join(map(str, layers))}; {style} on {background}; {resolution} px"
@@ -73,7 +73,7 @@ class Dinov2:
         Returns:
             For each layer (n, C, h / patch, w / patch), on the extractor's device, in its precision.
         """
-        values = pictures.standardise(pictures_.to(self._device)).to(self._dtype)
+        values = pictures.standardize(pictures_.to(self._device)).to(self._dtype)
         return list(self._model(values).feature_maps)
 
     def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:

@@ -48,7 +48,7 @@ class Network(nn.Module):
             self.channels.append(len(tensors[f"blocks.{stage}.{depth - 1}.{last}.weight"]))
 
     def forward(self, values: torch.Tensor) -> list[torch.Tensor]:
-        """The map of each stage for standardised pictures (n, 3, h, w), h and w multiples of the last stage's cell."""
+        """The map of each stage for standardized pictures (n, 3, h, w), h and w multiples of the last stage's cell."""
         maps = []
         values = self.stem(values)
         for stage in self.stages:
@@ -82,7 +82,7 @@ class _Block(nn.Module):
 def _convolution(
     tensors: dict[str, torch.Tensor], name: str, norm: str, stride: int = 1, clip: bool = True
 ) -> nn.Sequential:
-    """A convolution with its batch normalisation folded in, clipped by ReLU6 unless it projects.
+    """A convolution with its batch normalization folded in, clipped by ReLU6 unless it projects.
 
     Padded as TensorFlow's "same" does for even sizes: the odd pixel of a halving goes to the right and below.
     """
@@ -112,7 +112,7 @@ class EfficientNet:
         checksum: of its weights.
         stages: ascending, 0 to 6. Their cells are 2, 4, 8, 16, 16, 32 and 32 pixels wide.
         style: of the pictures, see :mod:`meshkin.features.pictures`.
-        background: grey level behind the object.
+        background: gray level behind the object.
         resolution: of the pictures, a multiple of the last stage's cell.
         device: as :func:`meshkin.features.devices.choose` takes it.
 
@@ -153,7 +153,7 @@ class EfficientNet:
             ) from error
         self._network = network.to(self._device, self._dtype).eval()
         self._style, self._background = style, background
-        self.wants_colour = style == "textured"
+        self.wants_color = style == "textured"
         self.resolution = resolution
         self.channels: tuple[int, ...] = tuple(network.channels[stage] for stage in stages)
         settings = f"stages {','.join(map(str, stages))}; {style} on {background}; {resolution} px"
@@ -163,7 +163,7 @@ class EfficientNet:
     def maps(self, pictures_: torch.Tensor) -> list[torch.Tensor]:
         """Feature maps of any pictures.
 
-        With the padding of TensorFlow each halving looks half a cell to the right and down, so that a cell's centre
+        With the padding of TensorFlow each halving looks half a cell to the right and down, so that a cell's center
         lies (stride - 1) / 2 pixels off the middle of its share of the picture. The picture is shifted by as much, on
         average over the stages read; what is lost at its right and lower edge is background.
 
@@ -173,7 +173,7 @@ class EfficientNet:
         Returns:
             For each stage (n, C, h / cell, w / cell), on the extractor's device, in its precision.
         """
-        values = pictures.standardise(pictures_.to(self._device), _STATISTICS).to(self._dtype)
+        values = pictures.standardize(pictures_.to(self._device), _STATISTICS).to(self._dtype)
         shift = round(sum((STRIDES[stage] - 1) / 2 for stage in self._stages) / len(self._stages))
         height, width = values.shape[-2:]
         values = functional.pad(values, (shift, 0, shift, 0), mode="replicate")[..., :height, :width]

@@ -28,7 +28,7 @@ CONE = np.radians(50)
 SMOOTHING = (1e-3, 4e-3)
 """Diffusion times after which curvature is read, on a surface of area 1."""
 
-# Measured on 7 pairs of the TOSCA set and 3 pairs of people of different build and age, nearest neighbour, mirrored
+# Measured on 7 pairs of the TOSCA set and 3 pairs of people of different build and age, nearest neighbor, mirrored
 # answers accepted, mean distance x100 / sqrt(area): wave kernel alone 5.4 and 9.8; with the heat kernel 4.2 and 5.9;
 # with thickness 3.8 and 4.2; with curvature and the constant 3.7 and 2.5.
 THICKNESS_WEIGHT = 0.5
@@ -56,8 +56,8 @@ class Geometric:
         ``snapshot`` must have passed :meth:`~meshkin.data.snapshot.Snapshot.check`; ``report`` may raise Cancelled.
         """
         report("Measuring the surface", 0.0)
-        coarse = surface.proxy(surface.normalise(snapshot.vertices, snapshot.faces), snapshot.faces)
-        points = surface.normalise(coarse.vertices, coarse.faces)
+        coarse = surface.proxy(surface.normalize(snapshot.vertices, snapshot.faces), snapshot.faces)
+        points = surface.normalize(coarse.vertices, coarse.faces)
         report("Measuring the surface", 0.2)
         stiffness, mass = surface.connected_laplacian(points, coarse.faces)
         values, functions = surface.eigenpairs(stiffness, mass, EIGENPAIRS)
@@ -69,7 +69,7 @@ class Geometric:
             (np.log(thickness(points, coarse.faces, normals) + 1e-2)[:, None], THICKNESS_WEIGHT),
             (np.arcsinh(curvature(points, normals, mass, values, functions) / 5), CURVATURE_WEIGHT),
         )
-        columns = [_standardised(block, mass) * weight / np.sqrt(block.shape[1]) for block, weight in blocks]
+        columns = [_standardized(block, mass) * weight / np.sqrt(block.shape[1]) for block, weight in blocks]
         described = np.column_stack((*columns, np.full(len(points), CONSTANT)))
         report("Measuring the surface", 0.9)
         return np.asarray(coarse.prolong @ described, np.float32)
@@ -113,9 +113,9 @@ def thickness(points: Floats, faces: NDArray[np.integer], normals: Floats) -> Fl
     cosine = 1 - (1 - np.cos(CONE)) * (step + 0.5) / RAYS
     azimuth = step * np.pi * (3 - np.sqrt(5))
     flat = np.sqrt(1 - cosine**2)
-    neighbour = np.arange(len(points))  # the cone starts towards one: turned with the object, it stays the same
-    neighbour[faces] = np.roll(faces, 1, axis=1)
-    side = np.cross(normals, points[neighbour] - points)
+    neighbor = np.arange(len(points))  # the cone starts toward one: turned with the object, it stays the same
+    neighbor[faces] = np.roll(faces, 1, axis=1)
+    side = np.cross(normals, points[neighbor] - points)
     side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12)
     frames = np.stack((side, np.cross(normals, side), normals), axis=1)
     local = -np.column_stack((flat * np.cos(azimuth), flat * np.sin(azimuth), cosine))
@@ -148,10 +148,10 @@ def _varying(values: Floats, functions: Floats) -> tuple[Floats, Floats]:
     return np.maximum(values[first:], 1e-6), functions[:, first:] ** 2
 
 
-def _standardised(block: Floats, mass: Floats) -> Floats:
+def _standardized(block: Floats, mass: Floats) -> Floats:
     """Columns of mean 0 and variance 1 over the surface, outliers cut; those that do not vary become 0."""
     share = mass / mass.sum()
-    centred = block - share @ block
-    deviation = np.sqrt(share @ centred**2)
-    centred = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
-    return np.asarray(np.clip(centred, -_OUTLIER, _OUTLIER))
+    centerd = block - share @ block
+    deviation = np.sqrt(share @ centerd**2)
+    centerd = np.divide(centerd, deviation, out=np.zeros_like(centerd), where=deviation > 1e-9)
+    return np.asarray(np.clip(centerd, -_OUTLIER, _OUTLIER))

@@ -27,7 +27,7 @@ from ...features import photo as photos
 from ...geometry.points import unit_rows
 from ...geometry.surface import vertex_normals
 from ..nearest import BLOCK, spread
-from . import color_mixture as colours
+from . import color_mixture as colors
 
 CANDIDATES = 8000
 """Vertices that each cell is compared with, evenly spread."""
@@ -45,13 +45,13 @@ LEAST_FIT = 0.25
 VERSION = 2
 """Raised whenever :func:`match` would give another map."""
 BAND = 2.0
-"""In cells: so far on both sides of the object's border its colours say where it is."""
+"""In cells: so far on both sides of the object's border its colors say where it is."""
 AROUND = 8.0
-"""In cells: the background's colours are those within this distance of the object."""
-COLOURS = 5
-"""Gaussians in a mixture of colours."""
-COLOUR_SHARE = 0.7
-"""How much the colours say in the band, the features the rest."""
+"""In cells: the background's colors are those within this distance of the object."""
+COLORS = 5
+"""Gaussians in a mixture of colors."""
+COLOR_SHARE = 0.7
+"""How much the colors say in the band, the features the rest."""
 CUTS = 2
 """How often the border is moved."""
 REFERENCES = 2000
@@ -75,16 +75,16 @@ class Cells:
     count: int
 
     def inside(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which cells have their centre in a mask (H, W) of the photograph, (n, n)."""
-        centres = (np.arange(self.count) + 0.5) / self.count * self.side
-        rows, columns = (np.floor(first + centres).astype(np.int64) for first in (self.top, self.left))
+        """Which cells have their center in a mask (H, W) of the photograph, (n, n)."""
+        centers = (np.arange(self.count) + 0.5) / self.count * self.side
+        rows, columns = (np.floor(first + centers).astype(np.int64) for first in (self.top, self.left))
         there = np.zeros((self.count, self.count), bool)
         row, column = ((at >= 0) & (at < size) for at, size in zip((rows, columns), mask.shape, strict=True))
         there[np.ix_(row, column)] = mask[np.ix_(rows[row], columns[column])]
         return there
 
     def places(self, shape: tuple[int, int]) -> Floats:
-        """Row and column, in cells, of the pixels' centres of a photograph of this shape, (2, H, W)."""
+        """Row and column, in cells, of the pixels' centers of a photograph of this shape, (2, H, W)."""
         rows, columns = np.mgrid[: shape[0], : shape[1]]
         first = np.array((self.top, self.left)).reshape(2, 1, 1)
         places: Floats = (np.stack((rows, columns)) + 0.5 - first) / self.side * self.count - 0.5
@@ -172,8 +172,8 @@ def cut(
 
     A cell agrees with the surface by the cosine to its most similar vertex, and with the background by the mean cosine
     to the five most similar cells at the edge of the square. Where the first exceeds the second by more than Otsu's
-    threshold (1979) is the object. The borders are moved to those of the picture's colours by a guided filter (He et
-    al. 2013, https://doi.org/10.1109/TPAMI.2012.213), and then, in a band along them, to where the colours of the
+    threshold (1979) is the object. The borders are moved to those of the picture's colors by a guided filter (He et
+    al. 2013, https://doi.org/10.1109/TPAMI.2012.213), and then, in a band along them, to where the colors of the
     object inside the band give way to those of the background outside of it (as GrabCut does: Rother et al. 2004,
     https://doi.org/10.1145/1015706.1015720); pieces much smaller than the largest go, holes are filled.
 
@@ -199,14 +199,14 @@ def cut(
     likely = np.where(outside, 0, 1 / (1 + np.exp(-np.clip(dense / 0.3, -30, 30))))
     mask = _tidy(_guided(photo / 255.0, likely, max(2, cells.side // 16)) > 0.5)
     for _ in range(CUTS):
-        mask = _by_colour(mask, dense, np.asarray(outside), photo / 255.0, cells.side / cells.count)
+        mask = _by_color(mask, dense, np.asarray(outside), photo / 255.0, cells.side / cells.count)
     return mask
 
 
-def _by_colour(
+def _by_color(
     mask: NDArray[np.bool_], score: Floats, outside: NDArray[np.bool_], picture: Floats, cell: float
 ) -> NDArray[np.bool_]:
-    """An object's mask (H, W) with its border moved to where the picture's colours change.
+    """An object's mask (H, W) with its border moved to where the picture's colors change.
 
     Args:
         mask: bool (H, W).
@@ -220,14 +220,14 @@ def _by_colour(
     inwards, outwards = ndimage.distance_transform_edt(mask), ndimage.distance_transform_edt(~mask)
     band = (inwards <= BAND * cell) & (outwards <= BAND * cell)
     inner, outer = mask & ~band, ~mask & ~band & ~outside & (outwards < AROUND * cell)
-    if min(inner.sum(), outer.sum()) < 200:  # too little to know the colours by
+    if min(inner.sum(), outer.sum()) < 200:  # too little to know the colors by
         return mask
     smooth = ndimage.gaussian_filter(picture, (1, 1, 0))
-    ratio = colours.likelihood(smooth[band], colours.mixture(smooth[inner], COLOURS))
-    ratio -= colours.likelihood(smooth[band], colours.mixture(smooth[outer], COLOURS))
+    ratio = colors.likelihood(smooth[band], colors.mixture(smooth[inner], COLORS))
+    ratio -= colors.likelihood(smooth[band], colors.mixture(smooth[outer], COLORS))
     evidence = np.where(mask, 6.0, -6.0)
-    evidence[band] = COLOUR_SHARE * np.clip(ratio, -6, 6)
-    evidence[band] += (1 - COLOUR_SHARE) / 2 * np.clip(score[band] / 0.3, -6, 6)
+    evidence[band] = COLOR_SHARE * np.clip(ratio, -6, 6)
+    evidence[band] += (1 - COLOR_SHARE) / 2 * np.clip(score[band] / 0.3, -6, 6)
     evidence[outside] = -6
     return _tidy(_guided(picture, 1 / (1 + np.exp(-evidence)), max(2, int(cell / 2))) > 0.5)
 
@@ -244,7 +244,7 @@ def match_cells(
 
     Args:
         queries: float32 (Q, C), the cells' features.
-        places: (Q, 2), x and y of their centres, in widths of the square.
+        places: (Q, 2), x and y of their centers, in widths of the square.
         shape: the surface.
         features: float32 (V, C), comparable with ``queries``.
         confidence: float32 (V,), of the features; 0 excludes a vertex.
@@ -292,8 +292,8 @@ def fit_camera(points: Floats, facing: Floats, places: Floats, weights: Floats) 
     random = np.random.default_rng(0)
     chance = weights / weights.sum()
     samples = random.choice(len(points), (TRIALS, 5), p=chance)
-    centre, size = points[:, :3].mean(axis=0), max(float(np.ptp(points[:, :3], axis=0).max()), 1e-12)
-    unit = np.column_stack(((points[:, :3] - centre) / size, np.ones(len(points))))
+    center, size = points[:, :3].mean(axis=0), max(float(np.ptp(points[:, :3], axis=0).max()), 1e-12)
+    unit = np.column_stack(((points[:, :3] - center) / size, np.ones(len(points))))
 
     def agreement(camera: Floats) -> Floats:
         away = np.linalg.norm(unit @ camera - places, axis=1)
@@ -306,7 +306,7 @@ def fit_camera(points: Floats, facing: Floats, places: Floats, weights: Floats) 
         best = np.linalg.lstsq(unit * root, places * root, rcond=None)[0]
     if agreement(best).sum() < LEAST_FIT * weights.sum():
         return None
-    return np.vstack((best[:3] / size, best[3] - centre @ best[:3] / size))
+    return np.vstack((best[:3] / size, best[3] - center @ best[:3] / size))
 
 
 def densify(
@@ -398,26 +398,26 @@ def _best(queries: NDArray[np.float32], references: NDArray[np.float32], count: 
 
 def _otsu(values: NDArray[np.floating]) -> float:
     counts, edges = np.histogram(values, 256)
-    centres = (edges[1:] + edges[:-1]) / 2
+    centers = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(counts)
     above = below[-1] - below
-    mass = np.cumsum(counts * centres)
+    mass = np.cumsum(counts * centers)
     gap = mass / np.maximum(below, 1) - (mass[-1] - mass) / np.maximum(above, 1)
-    return float(centres[(below * above * gap**2).argmax()])
+    return float(centers[(below * above * gap**2).argmax()])
 
 
 def _guided(guide: Floats, values: Floats, radius: int) -> Floats:
-    """The guided filter with a colour guide (H, W, 3), on values (H, W)."""
+    """The guided filter with a color guide (H, W, 3), on values (H, W)."""
 
     def mean(array: NDArray[np.floating]) -> Floats:
         size = (2 * radius + 1, 2 * radius + 1) + (1,) * (array.ndim - 2)
         return ndimage.uniform_filter(array, size)
 
-    centre, level = mean(guide), mean(values)
-    along = mean(guide * values[..., None]) - centre * level[..., None]
-    spread_ = mean(guide[..., :, None] * guide[..., None, :]) - centre[..., :, None] * centre[..., None, :]
+    center, level = mean(guide), mean(values)
+    along = mean(guide * values[..., None]) - center * level[..., None]
+    spread_ = mean(guide[..., :, None] * guide[..., None, :]) - center[..., :, None] * center[..., None, :]
     slope = np.linalg.solve(spread_ + 1e-3 * np.eye(3), along[..., None])[..., 0]
-    offset = level - (slope * centre).sum(axis=-1)
+    offset = level - (slope * center).sum(axis=-1)
     filtered: Floats = (mean(slope) * guide).sum(axis=-1) + mean(offset)
     return filtered
 

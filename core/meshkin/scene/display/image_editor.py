@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from ...data.photo_map import PhotoMap
 
 
-def matched(found: PhotoMap, colours: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A photograph coloured by what its pixels were matched to, uint8 (H, W, 3), sRGB.
+def matched(found: PhotoMap, colors: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A photograph colored by what its pixels were matched to, uint8 (H, W, 3), sRGB.
 
     Args:
         found: the match.
-        colours: (V, 3) in [0, 1], of the surface's vertices.
+        colors: (V, 3) in [0, 1], of the surface's vertices.
 
-    What is not the object is grey and dark; the colours are as strong as the match is trusted, half at least.
+    What is not the object is gray and dark; the colors are as strong as the match is trusted, half at least.
     """
     photo = found.photo / 255.0
-    grey = photo.mean(axis=-1, keepdims=True)
-    picture = np.repeat(0.35 * grey, 3, axis=-1)
+    gray = photo.mean(axis=-1, keepdims=True)
+    picture = np.repeat(0.35 * gray, 3, axis=-1)
     share = 0.5 + 0.5 * np.sqrt(found.confidence[found.mask])[:, None]
-    lightness = (0.4 + 0.6 * grey)[found.mask]
-    picture[found.mask] = share * found.pull(colours) * lightness + (1 - share) * grey[found.mask]
+    lightness = (0.4 + 0.6 * gray)[found.mask]
+    picture[found.mask] = share * found.pull(colors) * lightness + (1 - share) * gray[found.mask]
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 

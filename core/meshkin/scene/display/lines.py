@@ -39,7 +39,7 @@ class Lines:
         source, target: the two objects.
         count: how many were asked for.
         starts, ends: float64 (N, 3), in the coordinates of source and target.
-        colours: float32 (N, 4).
+        colors: float32 (N, 4).
     """
 
     source: Handle
@@ -47,7 +47,7 @@ class Lines:
     count: int
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
-    colours: NDArray[np.float32]
+    colors: NDArray[np.float32]
 
 
 _shown: Lines | None = None
@@ -105,13 +105,13 @@ def refresh(count: int | None = None) -> None:
 
 
 def segments() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """The lines as they are now: start and end in the world (N, 2, 3), and colours (N, 4); none for a hidden object."""
+    """The lines as they are now: start and end in the world (N, 2, 3), and colors (N, 4); none for a hidden object."""
     ends = _ends()
     if ends is None or _shown is None:
         return np.empty((0, 2, 3)), np.empty((0, 4), np.float32)
     source, target = ends
     points = _moved(source.matrix_world, _shown.starts), _moved(target.matrix_world, _shown.ends)
-    return np.stack(points, axis=1), _shown.colours
+    return np.stack(points, axis=1), _shown.colors
 
 
 def pair_segments() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
@@ -138,7 +138,7 @@ def _lines(source: bpy.types.Object, target: bpy.types.Object, count: int) -> Li
     found = matches.load(source, target)
     rows = spread(found.source.vertices, np.unique(found.source.faces), count)
     kin = found.match.to_target.pull(found.target.vertices, found.match.target_faces)[rows]
-    shade = look.place_colours(found.source)[rows] ** (1 / 2.2)  # lines are drawn in the screen's colours
+    shade = look.place_colors(found.source)[rows] ** (1 / 2.2)  # lines are drawn in the screen's colors
     sure = 0.3 + 0.7 * found.match.to_target.confidence[rows]
     return Lines(
         Handle.of(source),
@@ -186,22 +186,22 @@ def _crosses() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Three short lines through each mark, in the size of an empty."""
     region = bpy.context.region_data
     reach = 0.015 * (region.view_distance if region else 1.0)
-    centres = np.array(_marks, np.float64).reshape(-1, 1, 1, 3)
+    centers = np.array(_marks, np.float64).reshape(-1, 1, 1, 3)
     arms = reach * np.stack((np.eye(3), -np.eye(3)), axis=1)
-    points = (centres + arms).reshape(-1, 2, 3)
+    points = (centers + arms).reshape(-1, 2, 3)
     return points, np.tile(np.array([1.0, 0.8, 0.1, 1.0], np.float32), (len(points), 1))
 
 
 def _draw() -> None:
     shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")
     gpu.state.blend_set("ALPHA")
-    for width, behind, (points, colours) in (
+    for width, behind, (points, colors) in (
         (WIDTH, BEHIND, segments()),
         (PAIR_WIDTH, BEHIND, pair_segments()),
         (WIDTH, 1.0, _crosses()),
     ):
         for depth, share in (("NONE", behind), ("LESS_EQUAL", 1.0)) if len(points) else ():
-            shades = np.repeat(colours, 2, axis=0) * np.array((1, 1, 1, share), np.float32)
+            shades = np.repeat(colors, 2, axis=0) * np.array((1, 1, 1, share), np.float32)
             content = {"pos": points.reshape(-1, 3).astype(np.float32), "color": shades}
             batch = batch_for_shader(shader, "LINES", content)
             gpu.state.depth_test_set(depth)

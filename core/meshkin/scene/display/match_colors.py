@@ -1,4 +1,4 @@
-"""A match to look at: the same colour where matched, how sure it is, and where it is not."""
+"""A match to look at: the same color where matched, how sure it is, and where it is not."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..mesh import snapshot as snapshots
 
 CONFIDENCE = "match_confidence"
 """Attribute (without prefix) in [0, 1]: how sure the match of each vertex is."""
-MATCH_COLOUR = "match_color"
-"""Attribute (without prefix): a colour for each point, the same on its kin."""
-CONFIDENCE_COLOUR = "match_confidence_color"
-"""Attribute (without prefix): confidence as a colour."""
+MATCH_COLOR = "match_color"
+"""Attribute (without prefix): a color for each point, the same on its kin."""
+CONFIDENCE_COLOR = "match_confidence_color"
+"""Attribute (without prefix): confidence as a color."""
 RAMP = ((0.45, 0.01, 0.08), (0.90, 0.25, 0.03), (0.95, 0.75, 0.15), (0.10, 0.50, 0.45))
-"""Scene-linear colours of confidence 0, 1/3, 2/3 and 1: told apart by brightness too."""
+"""Scene-linear colors of confidence 0, 1/3, 2/3 and 1: told apart by brightness too."""
 
 
 def paint(source: bpy.types.Object, targets: Iterable[bpy.types.Object]) -> None:
@@ -35,10 +35,10 @@ def paint(source: bpy.types.Object, targets: Iterable[bpy.types.Object]) -> None
     for obj in (source, *(target for target, _ in found)):
         snapshots.check_writable(obj)
     for target, one in found:
-        own = place_colours(one.source)
-        attributes.write(source, MATCH_COLOUR, _opaque(own[one.source.original]))
+        own = place_colors(one.source)
+        attributes.write(source, MATCH_COLOR, _opaque(own[one.source.original]))
         carried = one.match.to_source.pull(own, one.match.source_faces)
-        attributes.write(target, MATCH_COLOUR, _opaque(carried[one.target.original]))
+        attributes.write(target, MATCH_COLOR, _opaque(carried[one.target.original]))
 
 
 def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -53,16 +53,16 @@ def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None
     for obj, shape, found in ends:
         confidence = found.confidence[shape.original]
         attributes.write(obj, CONFIDENCE, confidence)
-        attributes.write(obj, CONFIDENCE_COLOUR, _opaque(confidence_colours(confidence)))
+        attributes.write(obj, CONFIDENCE_COLOR, _opaque(confidence_colors(confidence)))
 
 
 def repaint(source: bpy.types.Object, target: bpy.types.Object) -> None:
-    """Bring colours that an earlier match left on the two objects up to date with their new one."""
+    """Bring colors that an earlier match left on the two objects up to date with their new one."""
     if all(snapshots.is_writable(obj) for obj in (source, target)):
         there = set(source.data.attributes.keys()) & set(target.data.attributes.keys())
-        if attributes.PREFIX + MATCH_COLOUR in there:
+        if attributes.PREFIX + MATCH_COLOR in there:
             paint(source, [target])
-        if attributes.PREFIX + CONFIDENCE_COLOUR in there:
+        if attributes.PREFIX + CONFIDENCE_COLOR in there:
             paint_confidence(source, target)
 
 
@@ -87,22 +87,22 @@ def select_below(obj: bpy.types.Object, threshold: float) -> int:
     return count
 
 
-def place_colours(shape: Snapshot) -> NDArray[np.float64]:
-    """A colour for each vertex by its place: x, y and z across the shape as red, green and blue, float64 (V, 3)."""
+def place_colors(shape: Snapshot) -> NDArray[np.float64]:
+    """A color for each vertex by its place: x, y and z across the shape as red, green and blue, float64 (V, 3)."""
     extent = np.ptp(shape.vertices, axis=0)
     share = (shape.vertices - shape.vertices.min(axis=0)) / np.where(extent > 0, extent, 1)
-    colours: NDArray[np.float64] = 0.03 + 0.9 * share.astype(np.float64) ** 1.5  # evenly spaced to the eye
-    return colours
+    colors: NDArray[np.float64] = 0.03 + 0.9 * share.astype(np.float64) ** 1.5  # evenly spaced to the eye
+    return colors
 
 
-def confidence_colours(confidence: NDArray[np.floating]) -> NDArray[np.float64]:
+def confidence_colors(confidence: NDArray[np.floating]) -> NDArray[np.float64]:
     """:data:`RAMP` at each confidence, float64 (V, 3)."""
     places = np.linspace(0, 1, len(RAMP))
     return np.stack([np.interp(confidence, places, channel) for channel in np.transpose(RAMP)], axis=1)
 
 
-def _opaque(colours: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.hstack((colours, np.ones((len(colours), 1)))).astype(np.float32)
+def _opaque(colors: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.hstack((colors, np.ones((len(colors), 1)))).astype(np.float32)
 
 
 def _unmatched(obj: bpy.types.Object) -> InputError:

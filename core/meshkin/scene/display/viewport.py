@@ -1,7 +1,7 @@
-"""Attribute colours in the viewport: shown by one call, and the user's own shading given back by the next.
+"""Attribute colors in the viewport: shown by one call, and the user's own shading given back by the next.
 
 What was there before is kept on the data it belongs to, as JSON in a custom property of each screen and each mesh. So
-it lives as long as what it describes: undo takes a mesh's colour choice and its note back together, screens, which
+it lives as long as what it describes: undo takes a mesh's color choice and its note back together, screens, which
 undo leaves alone, keep theirs, and both are saved with the file.
 """
 
@@ -13,24 +13,24 @@ from collections.abc import Iterable, Iterator
 import bpy
 
 from ...base.errors import InputError
-from ..mesh.attributes import COLOUR
+from ..mesh.attributes import COLOR
 
 KEPT = "meshkin_display"
 """The custom property."""
 SHADING = {"type": "SOLID", "color_type": "VERTEX", "light": "STUDIO"}
-"""How a view shows attribute colours; what these were before is kept, in the order in which to set them."""
+"""How a view shows attribute colors; what these were before is kept, in the order in which to set them."""
 
 
-def show(objects: Iterable[bpy.types.Object], attribute: str = COLOUR) -> None:
-    """Show a colour attribute of the objects in every 3D view of every window.
+def show(objects: Iterable[bpy.types.Object], attribute: str = COLOR) -> None:
+    """Show a color attribute of the objects in every 3D view of every window.
 
-    Without a window only the meshes' active colour is set. Objects that lack the attribute are passed over.
+    Without a window only the meshes' active color is set. Objects that lack the attribute are passed over.
 
-    Raises InputError ``no-colours`` when no object has it.
+    Raises InputError ``no-colors`` when no object has it.
     """
     meshes = {obj.data for obj in objects if obj.type == "MESH" and attribute in obj.data.color_attributes}
     if not meshes:
-        raise InputError("no-colours", "There are no feature colours to show.", "Compute the features first.")
+        raise InputError("no-colors", "There are no feature colors to show.", "Compute the features first.")
     for mesh in meshes:
         if mesh.library is None:
             if KEPT not in mesh:
@@ -69,7 +69,7 @@ def is_shown() -> bool:
 
 
 def shown() -> str:
-    """The colour attribute that :func:`show` made active, of whichever mesh shows one; "" where none does."""
+    """The color attribute that :func:`show` made active, of whichever mesh shows one; "" where none does."""
     return next((mesh.color_attributes.active_color_name for mesh in bpy.data.meshes if KEPT in mesh), "")
 
 
@@ -84,7 +84,7 @@ def _screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.types.Vie
 
 def _activate(mesh: bpy.types.Mesh, name: str) -> None:
     mesh.color_attributes.active_color_name = name
-    mesh.update_tag()  # Blender does not see by itself that there are other colours to draw
+    mesh.update_tag()  # Blender does not see by itself that there are other colors to draw
 
 
 def _set(shading: bpy.types.View3DShading, values: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from ...base.errors import InputError, StorageError
 from ...base.storage import readable_failure
 
 LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
-"""Colour spaces (or beginnings of their names) whose values are light or data, not display values."""
+"""Color spaces (or beginnings of their names) whose values are light or data, not display values."""
 
 MOVING = ("MOVIE", "SEQUENCE")
 """Kinds of images that have frames: the current one counts."""
@@ -25,7 +25,7 @@ HALF_WAY = ("PNG", "JPEG2000", "DPX", "CINEON")
 """File formats that hold 16 bits where Blender holds floating-point numbers."""
 
 ASSOCIATED = ("STRAIGHT", "PREMUL")
-"""Alpha modes of images whose colours Blender multiplies by alpha, where that is not used by itself."""
+"""Alpha modes of images whose colors Blender multiplies by alpha, where that is not used by itself."""
 
 
 def check_image(image: bpy.types.Image | None, user: bpy.types.ImageUser | None = None) -> None:
@@ -113,8 +113,8 @@ def _tiff_bits(image: bpy.types.Image) -> int:
 def tiles(image: bpy.types.Image, associated: bool = False) -> dict[tuple[int, int] | None, NDArray[Any]]:
     """The pixels of each tile, by the corner of its unit square; of a plain image by None.
 
-    uint8 (H, W, 4) for images of 8 bits, in their own colour space; else float32, which Blender has made linear unless
-    the image is data. Row 0 is at the top. ``associated`` gives colours multiplied by alpha, where the image has that.
+    uint8 (H, W, 4) for images of 8 bits, in their own color space; else float32, which Blender has made linear unless
+    the image is data. Row 0 is at the top. ``associated`` gives colors multiplied by alpha, where the image has that.
 
     Raises InputError ``image-missing``, StorageError.
     """
@@ -161,12 +161,12 @@ def _pixels(image: bpy.types.Image, associated: bool) -> NDArray[Any]:
     raw: NDArray[Any] = np.empty(len(image.pixels), np.float32)
     image.pixels.foreach_get(raw)
     if len(raw) == 4 * width * height and image.alpha_mode in ASSOCIATED and not _is_data(image):
-        # Blender holds floating-point colours multiplied by alpha, colours of 8 bits not.
-        colour, alpha = raw.reshape(-1, 4)[:, :3], raw[3::4, None]
+        # Blender holds floating-point colors multiplied by alpha, colors of 8 bits not.
+        color, alpha = raw.reshape(-1, 4)[:, :3], raw[3::4, None]
         if associated and not image.is_float:
-            colour *= alpha
+            color *= alpha
         elif image.is_float and not associated:
-            np.divide(colour, alpha, out=colour, where=alpha > 0)
+            np.divide(color, alpha, out=color, where=alpha > 0)
     if not image.is_float:
         raw *= 255
         raw += 0.5

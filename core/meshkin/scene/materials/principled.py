@@ -1,4 +1,4 @@
-"""Base colours: found in the materials of one object, written as a new texture of another."""
+"""Base colors: found in the materials of one object, written as a new texture of another."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SRGB = "sRGB"
 
 
 @dataclass(frozen=True)
-class BaseColour:
-    """What gives one material slot its colour.
+class BaseColor:
+    """What gives one material slot its color.
 
     Attributes:
-        name: of the image, or of the material whose plain colour this is.
-        pixels: float32 (H, W, 4), row 0 at the top (where v = 1), straight alpha; 1 x 1 for a plain colour.
-        colorspace: Blender's name of the space that ``pixels`` are encoded in: sRGB also for plain colours and for
+        name: of the image, or of the material whose plain color this is.
+        pixels: float32 (H, W, 4), row 0 at the top (where v = 1), straight alpha; 1 x 1 for a plain color.
+        colorspace: Blender's name of the space that ``pixels`` are encoded in: sRGB also for plain colors and for
             linear images, which are converted, so that slots can be mixed; another space only where the image has it.
         uv_map: name of the UV map that the material's nodes ask for, "" for the one active for rendering.
         is_image: whether it is an image.
@@ -67,43 +67,43 @@ def write_texture(
     return image, material
 
 
-def base_colour(material: bpy.types.Material) -> BaseColour:
-    """The first image texture upstream of a material's surface, or its plain base colour.
+def base_color(material: bpy.types.Material) -> BaseColor:
+    """The first image texture upstream of a material's surface, or its plain base color.
 
-    Followed are Principled BSDFs' Base Color, other shaders' colours, colour-mixing nodes and groups; Mapping nodes,
+    Followed are Principled BSDFs' Base Color, other shaders' colors, color-mixing nodes and groups; Mapping nodes,
     and the mixing itself, are not.
 
     Raises:
         InputError: ``image-missing`` when an image cannot be loaded; ``image-tiled`` for UDIM tiles.
     """
-    colour, tree = material.diffuse_color, material.node_tree
+    color, tree = material.diffuse_color, material.node_tree
     if tree is not None and (output := tree.get_output_node("ALL")):
         nodes = list(_upstream(output.inputs["Surface"]))
         for node in nodes:
             if node.type == "TEX_IMAGE" and node.image:
-                return image_colour(node)
+                return image_color(node)
         for node in nodes:
             if node.type == "BSDF_PRINCIPLED":
-                colour = node.inputs["Base Color"].default_value
+                color = node.inputs["Base Color"].default_value
                 break
-    return plain_colour(material.name, colour)
+    return plain_color(material.name, color)
 
 
-def image_colour(node: bpy.types.Node) -> BaseColour:
+def image_color(node: bpy.types.Node) -> BaseColor:
     """What an image texture node gives; raises InputError ``image-missing``, ``image-tiled``."""
     pixels, colorspace = _pixels(node.image)
-    return BaseColour(node.image.name, pixels, colorspace, _uv_map(node), True)
+    return BaseColor(node.image.name, pixels, colorspace, _uv_map(node), True)
 
 
-def plain_colour(name: str, colour: Sequence[float]) -> BaseColour:
-    """One linear RGBA colour as an image of one pixel."""
-    return BaseColour(name, encoded(np.array(colour, np.float32).reshape(1, 1, 4)), SRGB, "", False)
+def plain_color(name: str, color: Sequence[float]) -> BaseColor:
+    """One linear RGBA color as an image of one pixel."""
+    return BaseColor(name, encoded(np.array(color, np.float32).reshape(1, 1, 4)), SRGB, "", False)
 
 
 def _upstream(
     socket: bpy.types.NodeSocket, groups: tuple[bpy.types.Node, ...] = (), seen: set[tuple[int, ...]] | None = None
 ) -> Iterator[bpy.types.Node]:
-    """Nodes that give ``socket`` its colour, nearest first, into and out of the ``groups`` that it lies in."""
+    """Nodes that give ``socket`` its color, nearest first, into and out of the ``groups`` that it lies in."""
     seen = set() if seen is None else seen
     for link in socket.links:
         node, source = link.from_node, link.from_socket
@@ -119,11 +119,11 @@ def _upstream(
             yield from _upstream(_same(groups[-1].inputs, source), groups[:-1], seen)
         else:
             yield node
-            for one in _colours(node):
+            for one in _colors(node):
                 yield from _upstream(one, groups, seen)
 
 
-def _colours(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
+def _colors(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
     if node.type == "BSDF_PRINCIPLED":
         return [node.inputs["Base Color"]]
     if node.type == "TEX_IMAGE":
@@ -147,7 +147,7 @@ def _uv_map(node: bpy.types.Node) -> str:
 
 
 def _pixels(image: bpy.types.Image) -> tuple[NDArray[np.float32], str]:
-    """An image's pixels (H, W, 4), row 0 at the top, and the colour space they are encoded in."""
+    """An image's pixels (H, W, 4), row 0 at the top, and the color space they are encoded in."""
     if image.source == "TILED":
         raise InputError("image-tiled", f"“{image.name}” is made of UDIM tiles.", "Bake them into one image first.")
     width, height = image.size

@@ -18,7 +18,7 @@ from .shaders import Groups, Shader, image_nodes, of_material, origin, seen, sha
 Matrix = NDArray[np.float64]
 
 LUMA = np.array([[0.2126], [0.7152], [0.0722]])
-"""How Blender makes a value of a colour."""
+"""How Blender makes a value of a color."""
 ADDRESSES = {"REPEAT": "repeat", "EXTEND": "extend", "CLIP": "clip", "MIRROR": "mirror"}
 
 
@@ -59,8 +59,8 @@ INPUTS = (
     Slot("film_ior", "Thin Film IOR", 1, "other"),
 )
 STRENGTH, ALPHA = (next(one for one in INPUTS if one.name == name) for name in ("emission_strength", "alpha"))
-COLOURS = ("base_color", "emission", "specular_tint", "coat_tint", "sheen_tint")
-"""Channels that are seen as colours: stored as sRGB where they fit into it."""
+COLORS = ("base_color", "emission", "specular_tint", "coat_tint", "sheen_tint")
+"""Channels that are seen as colors: stored as sRGB where they fit into it."""
 UNLIMITED = (
     *("emission_strength", "ior", "subsurface_radius", "subsurface_scale"),
     *("coat_ior", "film_thickness", "film_ior"),
@@ -92,7 +92,7 @@ class Wire:
         offset: (width,).
         address, closest: how the image is repeated and interpolated.
         baked: the nodes are too complex to read.
-        associated: the colour is multiplied by the image's alpha, as Blender does where that is not used by itself.
+        associated: the color is multiplied by the image's alpha, as Blender does where that is not used by itself.
         strength: of a normal map or bump; ``distance`` of a bump, ``midlevel`` of a displacement.
     """
 
@@ -112,7 +112,7 @@ class Wire:
 
     @property
     def plain(self) -> bool:
-        """Whether it is the image's colour as it is."""
+        """Whether it is the image's color as it is."""
         return bool(np.array_equal(self.weights, np.eye(4)[:, : self.width]) and not self.offset.any())
 
     @property
@@ -121,7 +121,7 @@ class Wire:
         return self.image is None and not self.baked
 
     def as_wide(self, width: int) -> Wire:
-        """A colour as a value, or a value as a grey."""
+        """A color as a value, or a value as a gray."""
         if width == self.width:
             return self
         change = LUMA if width == 1 else np.ones((1, width))
@@ -236,7 +236,7 @@ def _wires(
             if wire:
                 wires[one.name] = wire
     if len(shown) > 1 and "emission_strength" in wires:
-        # Where shaders are mixed, their colours are baked as strong as they shine.
+        # Where shaders are mixed, their colors are baked as strong as they shine.
         strengths = [wire for wire in (_input(one, STRENGTH) for one in shown) if wire]
         shining = any(not wire.constant or wire.offset.any() for wire in strengths)
         wires |= {"emission": _baked(3) if shining else _plain(1, 3), "emission_strength": _plain(shining, 1)}

@@ -18,8 +18,8 @@ from ...data.snapshot import Snapshot
 from .snapshot import check_writable, evaluated
 
 PREFIX = "meshkin_"
-COLOUR = PREFIX + "color"
-"""The attribute that shows features as colours."""
+COLOR = PREFIX + "color"
+"""The attribute that shows features as colors."""
 CHANNELS = 16
 """Most PCA channels written."""
 NAME_BYTES = 63
@@ -40,7 +40,7 @@ _LAYOUT: dict[str, tuple[str, int, type[np.generic]]] = {
     "STRING": ("value", 1, np.int32),
     "BOOLEAN": ("value", 1, np.bool_),
 }
-"""Types: the property that holds the value, its length, NumPy's type. Colours are scene linear, texts are numbered."""
+"""Types: the property that holds the value, its length, NumPy's type. Colors are scene linear, texts are numbered."""
 LABELS = ("INT", "INT8", "INT16_2D", "INT32_2D", "BOOLEAN", "STRING")
 """Types that are not mixed: the majority counts."""
 _BUILT_IN = (
@@ -58,7 +58,7 @@ class Attribute:
     Attributes:
         name: as on the mesh.
         type: Blender's: FLOAT, FLOAT_COLOR, INT, BOOLEAN, …
-        values: (N, C), float32, int32 or bool; colours are scene linear with straight alpha.
+        values: (N, C), float32, int32 or bool; colors are scene linear with straight alpha.
         domain: POINT, EDGE, FACE or CORNER.
         texts: of a STRING, which its values number; the first is empty.
     """
@@ -75,7 +75,7 @@ def write(obj: bpy.types.Object, name: str, values: NDArray[np.generic]) -> None
 
     Args:
         name: without the prefix.
-        values: (W,) integer or floating, (W, 3) vectors or (W, 4) scene-linear colours, W the mesh's own vertices.
+        values: (W,) integer or floating, (W, 3) vectors or (W, 4) scene-linear colors, W the mesh's own vertices.
 
     Raises:
         InputError: ``mesh-changed`` when W is another, and as :func:`meshkin.scene.mesh.snapshot.check_writable`.
@@ -99,7 +99,7 @@ def point_values(obj: bpy.types.Object, name: str) -> NDArray[np.float32] | None
 
 def write_features(
     obj: bpy.types.Object,
-    colours: NDArray[np.floating],
+    colors: NDArray[np.floating],
     channels: NDArray[np.floating],
     views_seen: NDArray[np.integer],
     confidence: NDArray[np.floating],
@@ -107,7 +107,7 @@ def write_features(
     """Write what shows an object's features, W the mesh's own vertices.
 
     Args:
-        colours: (W, 3) in [0, 1], scene linear: ``meshkin_color``.
+        colors: (W, 3) in [0, 1], scene linear: ``meshkin_color``.
         channels: (W, K), the first 16: ``meshkin_pca_00`` and on; channels of an earlier run beyond K go.
         views_seen: (W,): ``meshkin_views``.
         confidence: (W,): ``meshkin_confidence``.
@@ -115,8 +115,8 @@ def write_features(
     Raises:
         InputError: as :func:`write`.
     """
-    opaque = np.ones((len(colours), 1), np.float32)
-    write(obj, "color", np.hstack((colours.astype(np.float32), opaque)))
+    opaque = np.ones((len(colors), 1), np.float32)
+    write(obj, "color", np.hstack((colors.astype(np.float32), opaque)))
     for index in range(CHANNELS):
         name = f"pca_{index:02d}"
         if index < channels.shape[1]:

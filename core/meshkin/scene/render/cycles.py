@@ -1,7 +1,7 @@
 """Passes rendered by Cycles at one sample, for where the ``gpu`` module cannot draw, in a scene of their own.
 
 The triangles carry their normals and numbers as mesh attributes; a material writes these to render passes (AOVs)
-that no light, filter or colour management touches; the passes come back through an uncompressed OpenEXR file.
+that no light, filter or color management touches; the passes come back through an uncompressed OpenEXR file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .. import compat
 from ..objects import discard
 
 SAMPLES = 8
-"""Rays through each pixel of a colour picture, which may show fine texture."""
+"""Rays through each pixel of a color picture, which may show fine texture."""
 _SENSOR = 36.0
 _CHANNELS = ("Depth.Z", "x.X", "y.X", "z.X", "face.X")
 _HANDLERS = (
@@ -62,7 +62,7 @@ def pictures(
                 yield np.stack((x, y, z), axis=-1), np.where(face > 0, depth, 0), face
 
 
-def colours(
+def colors(
     mesh: bpy.types.Mesh, matrix: Matrix, location: NDArray[np.float64], views: Views, view: int
 ) -> NDArray[np.float32]:
     """What a mesh with glowing materials sends to one camera, (H, W, 4): linear RGB times alpha, alpha.
@@ -92,7 +92,7 @@ def colours(
             )
             _aim(camera, views, view)
             pose = camera.matrix_world.copy()
-            pose.translation = (np.array(pose.translation) * views.radius + views.centre + location).tolist()
+            pose.translation = (np.array(pose.translation) * views.radius + views.center + location).tolist()
             camera.matrix_world = pose
             _render(scene)
             return np.stack(_read_exr(path, tuple(f"Combined.{name}" for name in "RGBA")), axis=-1)
@@ -102,7 +102,7 @@ def colours(
 def _scene(
     corners: NDArray[np.float32], normals: NDArray[np.float32], views: Views, path: Path
 ) -> Iterator[bpy.types.Scene]:
-    """A scene with the triangles and a camera, that renders into ``path``; nothing of it is left afterwards."""
+    """A scene with the triangles and a camera, that renders into ``path``; nothing of it is left afterward."""
     with _stage(views, path) as (scene, new):
         material = new(bpy.data.materials)
         _write_attributes(compat.node_tree(material))
@@ -148,7 +148,7 @@ def _set_up(scene: bpy.types.Scene, resolution: int, path: Path) -> None:
     cycles.device = "CPU"
     cycles.samples, cycles.max_bounces = 1, 0
     cycles.use_denoising = cycles.use_adaptive_sampling = False
-    # The narrowest filter there is: every ray goes through its pixel's centre, to 1/200 of a pixel.
+    # The narrowest filter there is: every ray goes through its pixel's center, to 1/200 of a pixel.
     cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 0.01
     layer = scene.view_layers[0]
     layer.use_pass_z, layer.use_pass_combined = True, False

@@ -37,11 +37,11 @@ def pictures(
     """Draw triangles once for each view.
 
     Args:
-        corners: (F, 3, 3), the triangles in the unit frame, ``(v - centre) / radius``.
+        corners: (F, 3, 3), the triangles in the unit frame, ``(v - center) / radius``.
         normals: (F, 3, 3), a normal at each corner.
 
     Yields:
-        The interpolated normal (H, W, 3), not normalised; the depth (H, W), in radii; the number of the triangle
+        The interpolated normal (H, W, 3), not normalized; the depth (H, W), in radii; the number of the triangle
         (H, W), from 1. All are 0 on the background.
 
     Raises MeshKinError ``gpu-failed`` with the driver's words.

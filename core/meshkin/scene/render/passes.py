@@ -1,7 +1,7 @@
 """Normal, depth and face passes of a snapshot from many views: by the ``gpu`` module where it can draw, else by Cycles.
 
 Both paths draw the same triangles from the snapshot's arrays, scaled to a unit sphere, so that size and place of the
-object do not matter and nothing of the user's scene takes part. A colour pass is made from the triangle that each
+object do not matter and nothing of the user's scene takes part. A color pass is made from the triangle that each
 pixel shows (:mod:`meshkin.scene.render.surface_colors`), the same on both.
 """
 
@@ -25,7 +25,7 @@ from ...data.views import Passes, Views
 from .. import compat
 from . import cycles as passes_cycles
 from . import gpu_drawing as passes_gpu
-from . import surface_colors as surface_colours
+from . import surface_colors as surface_colors
 
 PATHS = ("gpu", "cycles")
 MOST_TRIANGLES = 2**24 - 1
@@ -41,7 +41,7 @@ def available_paths() -> tuple[str, ...]:
 
 
 def render(
-    snapshot: Snapshot, views: Views, path: str = "auto", look: surface_colours.Look | None = None
+    snapshot: Snapshot, views: Views, path: str = "auto", look: surface_colors.Look | None = None
 ) -> Generator[Progress, None, Passes]:
     """Render the passes of a snapshot, one view for each step of the generator.
 
@@ -52,7 +52,7 @@ def render(
         snapshot: with finite vertices.
         views: cameras around it, from :func:`meshkin.data.views.frame`.
         path: "gpu", "cycles", or "auto" for the fastest that works.
-        look: the object's colours, for a colour pass; None for none.
+        look: the object's colors, for a color pass; None for none.
 
     Returns:
         The passes, face included on either path.
@@ -87,23 +87,23 @@ def render(
 
 
 def _render(
-    snapshot: Snapshot, views: Views, path: str, look: surface_colours.Look | None
+    snapshot: Snapshot, views: Views, path: str, look: surface_colors.Look | None
 ) -> Generator[Progress, None, Passes]:
     shape = (len(views), views.resolution, views.resolution)
-    colour = None if look is None else np.empty((*shape, 3), np.uint8)
-    passes = Passes(np.empty((*shape, 3), np.float16), np.empty(shape, np.float32), np.empty(shape, np.int32), colour)
+    color = None if look is None else np.empty((*shape, 3), np.uint8)
+    passes = Passes(np.empty((*shape, 3), np.float16), np.empty(shape, np.float32), np.empty(shape, np.int32), color)
     assert passes.face is not None
-    corners = ((snapshot.vertices.astype(np.float64) - views.centre) / views.radius).astype(np.float32)[snapshot.faces]
+    corners = ((snapshot.vertices.astype(np.float64) - views.center) / views.radius).astype(np.float32)[snapshot.faces]
     with contextlib.closing(_pictures(path, corners, snapshot.normals, views)) as pictures:
         for view, (normal, depth, number) in enumerate(pictures):
             face = number.astype(np.int32) - 1
-            passes.normal[view] = _towards_camera(
+            passes.normal[view] = _toward_camera(
                 normal, face, corners, views.distance * views.rotation[view, 2], views.rotation[view]
             )
             passes.depth[view] = np.where(face >= 0, depth, np.inf)
             passes.face[view] = face
-            if look is not None and colour is not None:
-                colour[view] = surface_colours.paint(look, snapshot, views, view, face)
+            if look is not None and color is not None:
+                color[view] = surface_colors.paint(look, snapshot, views, view, face)
             yield Progress("Rendering views", (view + 1) / len(views))
     return passes
 
@@ -120,7 +120,7 @@ def _pictures(path: str, corners: NDArray[np.float32], normals: NDArray[np.float
             yield from list(passes_cycles.pictures(corners, normals, views, [view]))
 
 
-def _towards_camera(
+def _toward_camera(
     normal: NDArray[np.float32],
     face: NDArray[np.int32],
     corners: NDArray[np.float32],
@@ -142,11 +142,11 @@ def _towards_camera(
 
 
 def save_pictures(passes: Passes, folder: Path) -> list[Path]:
-    """Write ``normal_000.png``, ``depth_000.png`` (and ``colour_000.png``) of each view, for people to look at.
+    """Write ``normal_000.png``, ``depth_000.png`` (and ``color_000.png``) of each view, for people to look at.
 
     Returns the files.
 
-    Normals have their usual colours, ``(n + 1) / 2``; depth is white at the view's nearest and dark grey at its
+    Normals have their usual colors, ``(n + 1) / 2``; depth is white at the view's nearest and dark gray at its
     farthest point; the background is black. Raises StorageError.
     """
     make_folder(folder)
@@ -154,14 +154,14 @@ def save_pictures(passes: Passes, folder: Path) -> list[Path]:
     for view, (normal, depth) in enumerate(zip(passes.normal, passes.depth, strict=True)):
         seen = np.isfinite(depth)
         near, far = (depth[seen].min(), depth[seen].max()) if seen.any() else (0, 1)
-        grey = 1 - 0.85 * (np.where(seen, depth, far) - near) / max(far - near, 1e-9)
-        colours = (normal.astype(np.float32) + 1) / 2
-        for name, picture in (("normal", colours), ("depth", np.repeat(grey[..., None], 3, axis=-1))):
+        gray = 1 - 0.85 * (np.where(seen, depth, far) - near) / max(far - near, 1e-9)
+        colors = (normal.astype(np.float32) + 1) / 2
+        for name, picture in (("normal", colors), ("depth", np.repeat(gray[..., None], 3, axis=-1))):
             files.append(folder / f"{name}_{view:03d}.png")
             write_png(files[-1], (picture * seen[..., None] * 255).round().astype(np.uint8))
-    if passes.colour is not None:
-        for view, picture in enumerate(passes.colour):
-            files.append(folder / f"colour_{view:03d}.png")
+    if passes.color is not None:
+        for view, picture in enumerate(passes.color):
+            files.append(folder / f"color_{view:03d}.png")
             write_png(files[-1], picture)
     return files
 

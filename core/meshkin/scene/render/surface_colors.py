@@ -1,7 +1,7 @@
-"""What an object's materials look like in even light: a colour for each pixel that shows one of its triangles.
+"""What an object's materials look like in even light: a color for each pixel that shows one of its triangles.
 
-A material that is one image on a UV map, or one colour, is sampled here, the same on every render path. Any other
-(mixed, procedural, tiled, painted on vertices) is rendered by Cycles, its shaders glowing in their own colour.
+A material that is one image on a UV map, or one color, is sampled here, the same on every render path. Any other
+(mixed, procedural, tiled, painted on vertices) is rendered by Cycles, its shaders glowing in their own color.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from ..objects import Handle
 from . import cycles as passes_cycles
 
 DEFAULT = (0.8, 0.8, 0.8, 1.0)
-"""Blender's colour, linear, for a face without a material."""
-_COLOURS = ("Base Color", "Color")
-"""Names of the input that gives a shader its colour."""
+"""Blender's color, linear, for a face without a material."""
+_COLORS = ("Base Color", "Color")
+"""Names of the input that gives a shader its color."""
 _GLOWING = "ShaderNodeEmission"
 
 Pyramid = list[NDArray[np.float32]]
@@ -34,7 +34,7 @@ Pyramid = list[NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Look:
-    """An object's colours.
+    """An object's colors.
 
     Attributes:
         handle: the object.
@@ -52,7 +52,7 @@ class Look:
 def read(obj: bpy.types.Object, snapshot: Snapshot) -> Look:
     """The look of an object that ``snapshot`` was taken of.
 
-    Where Cycles is disabled, a material too complex to be sampled counts as the first image, or colour, in it.
+    Where Cycles is disabled, a material too complex to be sampled counts as the first image, or color, in it.
 
     Raises InputError ``image-missing`` when an image cannot be loaded, ``mesh-changed``.
     """
@@ -63,7 +63,7 @@ def read(obj: bpy.types.Object, snapshot: Snapshot) -> Look:
         maps: dict[int, str] = {}
         for slot in np.unique(_slots(snapshot, len(slots))).tolist():
             material = slots[slot] if slots else None
-            found = _plain(material) or (None if cycles and material else materials.base_colour(material))
+            found = _plain(material) or (None if cycles and material else materials.base_color(material))
             if found:
                 images[slot], maps[slot] = _pyramid(found.pixels[..., :3]), found.uv_map
     rendered = frozenset(range(max(len(slots), 1))) - set(images)
@@ -71,7 +71,7 @@ def read(obj: bpy.types.Object, snapshot: Snapshot) -> Look:
 
 
 def key(obj: bpy.types.Object) -> str:
-    """Content hash of everything that makes the look: materials with their nodes and images, UV maps, vertex colours.
+    """Content hash of everything that makes the look: materials with their nodes and images, UV maps, vertex colors.
 
     32 hex digits. What only a running scene tells (drivers' sources, object coordinates of other objects) is not in.
     """
@@ -88,16 +88,16 @@ def key(obj: bpy.types.Object) -> str:
             values = np.empty(2 * len(layer.uv), np.float32)
             layer.uv.foreach_get("vector", values)
             _note(digest, (layer.name, layer.active_render), values)
-        for colours in mesh.color_attributes:
-            values = np.empty(4 * len(colours.data), np.float32)
-            colours.data.foreach_get("color", values)
-            if not colours.name.startswith("meshkin_"):  # shown by this add-on itself
-                _note(digest, colours.name, values)
+        for colors in mesh.color_attributes:
+            values = np.empty(4 * len(colors.data), np.float32)
+            colors.data.foreach_get("color", values)
+            if not colors.name.startswith("meshkin_"):  # shown by this add-on itself
+                _note(digest, colors.name, values)
     return digest.hexdigest()
 
 
 def paint(look: Look, snapshot: Snapshot, views: Views, view: int, face: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The colours that one camera sees, uint8 (H, W, 3), sRGB; 0 on the background.
+    """The colors that one camera sees, uint8 (H, W, 3), sRGB; 0 on the background.
 
     Args:
         look: from :func:`read`.
@@ -108,7 +108,7 @@ def paint(look: Look, snapshot: Snapshot, views: Views, view: int, face: NDArray
 
     Raises InputError ``object-gone``, and as :func:`meshkin.scene.render.cycles.pictures`.
     """
-    colours = np.zeros((*face.shape, 3), np.float32)
+    colors = np.zeros((*face.shape, 3), np.float32)
     seen = face >= 0
     triangle = face[seen]
     slot = _slots(snapshot, 1 + max((*look.images, *look.rendered)))[triangle]
@@ -132,13 +132,13 @@ def paint(look: Look, snapshot: Snapshot, views: Views, view: int, face: NDArray
         try:
             for index, material in enumerate(mesh.materials):
                 mesh.materials[index] = _glowing(material, made) if material else None
-            light = passes_cycles.colours(mesh, matrix, snapshot.location, views, view)
+            light = passes_cycles.colors(mesh, matrix, snapshot.location, views, view)
         finally:
             bpy.data.batch_remove([one for one in made if one is not None])
         opaque = light[..., :3] / np.maximum(light[..., 3:], 1e-6)
         values[elsewhere] = materials.encoded(opaque.astype(np.float32))[seen][elsewhere]
-    colours[seen] = values
-    return (np.clip(colours, 0, 1) * 255).round().astype(np.uint8)
+    colors[seen] = values
+    return (np.clip(colors, 0, 1) * 255).round().astype(np.uint8)
 
 
 # Sampling --------------------------------------------------------------------------------------------------------
@@ -149,20 +149,20 @@ def _slots(snapshot: Snapshot, count: int) -> NDArray[np.int64]:
     return np.clip(snapshot.materials, 0, max(count - 1, 0)).astype(np.int64)
 
 
-def _plain(material: bpy.types.Material | None) -> materials.BaseColour | None:
-    """The image or colour that a material is, or None when there is more to it."""
+def _plain(material: bpy.types.Material | None) -> materials.BaseColor | None:
+    """The image or color that a material is, or None when there is more to it."""
     if material is None or material.node_tree is None or not _uses_nodes(material):
-        colour = material.diffuse_color if material else DEFAULT
-        return materials.plain_colour(material.name if material else "", colour)
+        color = material.diffuse_color if material else DEFAULT
+        return materials.plain_color(material.name if material else "", color)
     output = material.node_tree.get_output_node("CYCLES")
     if output is None or not output.inputs["Surface"].is_linked:
         return None
     shader = output.inputs["Surface"].links[0].from_node
     if shader.type not in ("BSDF_PRINCIPLED", "BSDF_DIFFUSE") or _glow(shader):
         return None
-    socket = next(shader.inputs[name] for name in _COLOURS if name in shader.inputs)
+    socket = next(shader.inputs[name] for name in _COLORS if name in shader.inputs)
     if not socket.is_linked:
-        return materials.plain_colour(material.name, socket.default_value)
+        return materials.plain_color(material.name, socket.default_value)
     link = socket.links[0]
     node = link.from_node
     if link.is_muted or node.mute or node.type != "TEX_IMAGE" or link.from_socket.name != "Color" or not node.image:
@@ -172,7 +172,7 @@ def _plain(material: bpy.types.Material | None) -> materials.BaseColour | None:
     vector = node.inputs["Vector"]
     if vector.is_linked and vector.links[0].from_node.type != "UVMAP":
         return None
-    return materials.image_colour(node)
+    return materials.image_color(node)
 
 
 def _uses_nodes(material: bpy.types.Material) -> bool:
@@ -181,10 +181,10 @@ def _uses_nodes(material: bpy.types.Material) -> bool:
 
 def _glow(shader: bpy.types.Node) -> bool:
     """Whether a Principled BSDF gives light of its own."""
-    strength, colour = (shader.inputs.get(name) for name in ("Emission Strength", "Emission Color"))
+    strength, color = (shader.inputs.get(name) for name in ("Emission Strength", "Emission Color"))
     if strength is None or (not strength.is_linked and strength.default_value == 0):
         return False
-    return bool(colour.is_linked or any(colour.default_value[:3]))
+    return bool(color.is_linked or any(color.default_value[:3]))
 
 
 def _pyramid(pixels: NDArray[np.float32]) -> Pyramid:
@@ -243,7 +243,7 @@ def _sample(pyramid: Pyramid, uvs: NDArray[np.floating], level: NDArray[np.int64
 
 
 def _glowing(material: bpy.types.Material, made: list[bpy.types.ID]) -> bpy.types.Material:
-    """A copy of a material whose shaders glow in their colour, noted in ``made`` with its node groups."""
+    """A copy of a material whose shaders glow in their color, noted in ``made`` with its node groups."""
     copy = material.copy()
     made.append(copy)
     tree = copy.node_tree
@@ -268,10 +268,10 @@ def _let_glow(tree: bpy.types.NodeTree, made: list[bpy.types.ID]) -> None:
             continue
         if not node.outputs or node.outputs[0].type != "SHADER" or node.type in ("BSDF_TRANSPARENT", "EMISSION"):
             continue
-        colour = next((node.inputs[name] for name in _COLOURS if name in node.inputs), None)
-        if colour is None:
+        color = next((node.inputs[name] for name in _COLORS if name in node.inputs), None)
+        if color is None:
             continue
-        shader = _emission(tree, colour)
+        shader = _emission(tree, color)
         if _glow(node):
             both = tree.nodes.new("ShaderNodeAddShader")
             glow = _emission(tree, node.inputs["Emission Color"], node.inputs["Emission Strength"])
@@ -283,10 +283,10 @@ def _let_glow(tree: bpy.types.NodeTree, made: list[bpy.types.ID]) -> None:
 
 
 def _emission(
-    tree: bpy.types.NodeTree, colour: bpy.types.NodeSocket, strength: bpy.types.NodeSocket | None = None
+    tree: bpy.types.NodeTree, color: bpy.types.NodeSocket, strength: bpy.types.NodeSocket | None = None
 ) -> bpy.types.Node:
     node = tree.nodes.new(_GLOWING)
-    for source, name in ((colour, "Color"), (strength, "Strength")):
+    for source, name in ((color, "Color"), (strength, "Strength")):
         if source is None:
             continue
         node.inputs[name].default_value = source.default_value

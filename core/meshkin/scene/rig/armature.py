@@ -299,7 +299,7 @@ def _point_to(exchange: dict[Any, Any], copy: bpy.types.Object) -> None:
 
 @contextlib.contextmanager
 def _edited(armature: bpy.types.Object) -> Iterator[Any]:
-    """The armature's edit bones; afterwards everybody is in the mode, and everything selected, as before."""
+    """The armature's edit bones; afterward everybody is in the mode, and everything selected, as before."""
     layer, scene = bpy.context.view_layer, bpy.context.scene
     active, selected = layer.objects.active, list(layer.objects.selected)
     mode = active.mode if active else "OBJECT"

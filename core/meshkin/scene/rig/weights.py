@@ -282,7 +282,7 @@ def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fill(rows: NDArray[np.float64], wanted: NDArray[np.bool_], mesh: bpy.types.Mesh) -> None:
-    """Give wanted rows (V, B) that are all zero the mean of their neighbours' along edges, from the border inwards."""
+    """Give wanted rows (V, B) that are all zero the mean of their neighbors' along edges, from the border inwards."""
     ends = np.empty(len(mesh.edges) * 2, np.int32)
     mesh.edges.foreach_get("vertices", ends)
     one, two = np.concatenate((ends.reshape(-1, 2), ends.reshape(-1, 2)[:, ::-1])).T

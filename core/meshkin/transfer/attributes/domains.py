@@ -181,18 +181,18 @@ class Domains:
         return kinds[best]
 
     def _straightened(self, best: Array, key: Array, votes: Array, count: int) -> Array:
-        """Labels after some rounds in which the neighbours' labels count half as much as the face's own votes."""
+        """Labels after some rounds in which the neighbors' labels count half as much as the face's own votes."""
         across = opposite(self.target.faces)
         row, side = np.nonzero(across >= 0)
         one, two = self.target.polygons[row], self.target.polygons[across[row, side]]
         one, two = one[one != two], two[one != two]
         owner = key // count
         own = votes / np.bincount(owner, votes, self.faces)[owner]
-        neighbours = np.maximum(np.bincount(one, minlength=self.faces), 1)
+        neighbors = np.maximum(np.bincount(one, minlength=self.faces), 1)
         for _ in range(ROUNDS):
             keys = np.concatenate([key, one.astype(np.int64) * count + best[two]])
             unique, entry = np.unique(keys, return_inverse=True)
-            score = np.bincount(entry, np.concatenate([own, 0.9 / neighbours[one]]))
+            score = np.bincount(entry, np.concatenate([own, 0.9 / neighbors[one]]))
             order = np.argsort(score, kind="stable")
             new = best.copy()
             new[unique[order] // count] = unique[order] % count

@@ -179,7 +179,7 @@ def similar(vertices: Floats, moved: Floats) -> tuple[float, Rotation]:
 
 
 def _kabsch(covariance: Floats) -> Rotation:
-    """The turn R that maximises the sum of R x . y, from the sum of x y^T."""
+    """The turn R that maximizes the sum of R x . y, from the sum of x y^T."""
     u, _, v = np.linalg.svd(covariance.T)
     u[:, 2] *= np.sign(np.linalg.det(u @ v)) or 1.0
     return Rotation.from_matrix(u @ v)

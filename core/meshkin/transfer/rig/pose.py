@@ -162,8 +162,8 @@ def _solve(
 def _drawn_near(goals: Floats, places: Floats, weight: Floats) -> Floats:
     """The goals, scaled and moved to where they lie nearest to the places."""
     share = weight / max(float(weight.sum()), 1e-30)
-    centre, middle = share @ goals, share @ places
-    offsets = goals - centre
+    center, middle = share @ goals, share @ places
+    offsets = goals - center
     square = float(share @ (offsets**2).sum(axis=1))
     scale = float(share @ (offsets * (places - middle)).sum(axis=1)) / square if square > 0 else 1.0
     return scale * offsets + middle

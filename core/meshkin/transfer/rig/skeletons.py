@@ -25,7 +25,7 @@ Indices = NDArray[np.int64]
 FEW = 5
 """A bone needs this many vertices."""
 TOUCH = 0.1
-"""Least share of the shorter of two borders that two neighbouring bones have in common."""
+"""Least share of the shorter of two borders that two neighboring bones have in common."""
 SPLIT = 0.2
 """A second patch of this share of a bone's vertices counts as a bone in two places."""
 LOST = 0.1
@@ -66,7 +66,7 @@ class Findings:
 def extract(shape: Snapshot, weights: NDArray[np.floating]) -> Skeleton:
     """Build a skeleton from skin weights.
 
-    Bones that rule too few vertices give them to the next best. Two bones are neighbours where their vertices touch
+    Bones that rule too few vertices give them to the next best. Two bones are neighbors where their vertices touch
     along a good part of a border; of cycles the weakest contact is cut (maximum spanning tree). The root is the bone
     that leaves the smallest largest branch. A joint lies in the middle of the border, where both weights are most
     alike, and inside the body.
@@ -99,7 +99,7 @@ def extract(shape: Snapshot, weights: NDArray[np.floating]) -> Skeleton:
         / np.maximum(np.bincount(number[rule[first]], minlength=len(used)), 1)[:, None]
     )
     tree = _tree(contact, middles)
-    root = _centre(tree, count)
+    root = _center(tree, count)
     order, above = csgraph.breadth_first_order(tree, root, directed=False)
     position = np.full(len(used), -1)
     position[order] = np.arange(len(order))
@@ -203,7 +203,7 @@ def _tree(contact: Floats, middles: Floats) -> sparse.csr_array:
     return sparse.csr_array((np.ones(tree.nnz), tree.nonzero()), shape=(bones, bones))
 
 
-def _centre(tree: sparse.csr_array, count: NDArray[np.integer]) -> int:
+def _center(tree: sparse.csr_array, count: NDArray[np.integer]) -> int:
     """The bone without which the largest branch has the fewest vertices."""
     order, above = csgraph.breadth_first_order(tree, 0, directed=False)
     below = count.astype(np.float64)

@@ -22,7 +22,7 @@ from .channels import Baked, Channel, Layout, Picture, Source
 from .inpainting import Fill, fill
 from .joining import Borders, Joiner, borders
 from .layouts import repeats, target_uvs, uv_steps
-from .pixels import DEPTHS, decoded, encoded, quantised
+from .pixels import DEPTHS, decoded, encoded, quantized
 from .sampling import Sampler, apply
 from .tangents import blend, frames, gradients, leaning, stretch, tangents, turned, upright
 from .texels import TexelMap, beyond, margin_of, texel_map
@@ -120,8 +120,8 @@ class _Bake:
         self.to_uvs = [
             np.einsum("fku,fkd->fud", one[:, 1:] - one[:, :1], rises).astype(np.float32) for one in self.layouts
         ]
-        self.centre = target.vertices.astype(np.float64).mean(axis=0)
-        self.walker = Walker(target.vertices.astype(np.float64) - self.centre, target.faces)
+        self.center = target.vertices.astype(np.float64).mean(axis=0)
+        self.walker = Walker(target.vertices.astype(np.float64) - self.center, target.faces)
         self.samplers: dict[tuple[Any, ...], Sampler] = {}
         self.pyramids: dict[int, NDArray[Any]] = {}
         self.source_frames: list[Singles] = []
@@ -161,7 +161,7 @@ class _Bake:
             start_column = 0
             for picture, channel in zip(result, self.channels, strict=True):
                 columns = values[:, start_column : start_column + channel.width]
-                picture[texel] = quantised(_unit(columns) if channel.normal else columns, channel.depth)
+                picture[texel] = quantized(_unit(columns) if channel.normal else columns, channel.depth)
                 start_column += channel.width
             return start
 
@@ -192,7 +192,7 @@ class _Bake:
     ) -> None:
         """Let texels beside the islands, from which renderers mix at a seam, show what lies across the seam.
 
-        Where that is another colour altogether (the source has an edge there), they stay as they are.
+        Where that is another color altogether (the source has an edge there), they stay as they are.
         """
         report("Joining the seams", 0)
         texel, own, weights = beyond(texels, self.uvs, tile, self.layout.size, around)
@@ -207,7 +207,7 @@ class _Bake:
             values = self._in_picture(values, own[rows], inside[rows])
             column = 0
             for picture, channel in zip(result, self.channels, strict=True):
-                new = quantised(values[:, column : column + channel.width], channel.depth)
+                new = quantized(values[:, column : column + channel.width], channel.depth)
                 scale = np.float32(1 if channel.depth == 32 else np.iinfo(DEPTHS[channel.depth]).max)
                 step = np.abs(new.astype(np.float32) - picture[texel[rows]]).max(axis=1) / scale
                 near = np.flatnonzero(step <= SAME)
@@ -260,7 +260,7 @@ class _Bake:
         real = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
         length = np.sqrt(real / np.maximum(flat, 1e-300)) / self.layout.size
         _, squares = nearest_on_triangles(points, corners)
-        found, mixed, height = self.walker.walk((points - self.centre).astype(np.float32), face.astype(np.int32))
+        found, mixed, height = self.walker.walk((points - self.center).astype(np.float32), face.astype(np.int32))
         good = (np.sqrt(squares) <= 3 * length) & (np.abs(height) <= length)
         return np.flatnonzero(good), found[good], mixed[good]
 
@@ -410,7 +410,7 @@ class _Points:
         self.bake, self.target_face, self.target_weights = bake, target_face, target_weights
         self.face, self.weights, self.count = face, weights, len(face)
         self.found: dict[Any, Any] = {}
-        # Neighbours in a row mostly lie in the same two triangles: they have one footprint.
+        # Neighbors in a row mostly lie in the same two triangles: they have one footprint.
         change = (face[1:] != face[:-1]) | (target_face[1:] != target_face[:-1])
         self.runs = np.flatnonzero(np.concatenate([np.ones(min(len(face), 1), bool), change]))
         self.run = np.repeat(np.arange(len(self.runs)), np.diff(self.runs, append=len(face)))

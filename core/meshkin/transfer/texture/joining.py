@@ -15,7 +15,7 @@ from ...data.snapshot import Snapshot
 from ...geometry.adjacency import components, opposite, places, uv_corners
 from ...geometry.points import unit_rows
 from ..carrier import Carrier, Kin
-from .pixels import quantised, real
+from .pixels import quantized, real
 from .seams import TOLERANCE, Seams, cuts, join, on_edges, seams, spaced, unmixed
 from .tangents import leaning, upright
 from .texels import TexelMap
@@ -27,11 +27,11 @@ STRAY = 0.02
 PASSES = 24
 """Most solutions, each of the steps that the one before has left, or made beside those that it took away."""
 SHARED = 0.1
-"""The largest step that is taken away where texels are shared with another island, which may be of another colour."""
+"""The largest step that is taken away where texels are shared with another island, which may be of another color."""
 FEW = 3
-"""Solutions that take part of them away: more would wear the other island's colours down."""
+"""Solutions that take part of them away: more would wear the other island's colors down."""
 FAINT = 6 / 255
-"""A step of the source's own is kept where it is larger than this and what its colours change by beside it."""
+"""A step of the source's own is kept where it is larger than this and what its colors change by beside it."""
 SLOPES = 3
 """In such changes: how far texels about one place may be apart."""
 NEAR, FAR = 0.25, 5.0
@@ -223,7 +223,7 @@ class Joiner:
             for tile, layers in pictures.items():
                 rows = np.flatnonzero(touched[self._part(tile)])
                 picture = layers[number]
-                picture[self._texels(tile)[rows]] = quantised(flat[self._part(tile)][rows], 8 * picture.itemsize)
+                picture[self._texels(tile)[rows]] = quantized(flat[self._part(tile)][rows], 8 * picture.itemsize)
 
     def _framed(self, found: Seams, frames: Frames | None) -> tuple[Singles | None, Flags]:
         """The frame in which each texel of a normal map is seen at some spots, float32 (U, 9), and at which of these
@@ -294,7 +294,7 @@ class _Question:
     def room(self, spots: Integers) -> Singles:
         """How far a spot's texels may be apart for them to be one picture, float32 (K, pictures).
 
-        No limit where they come from one island; a limit by what the colours change by beside the source's border
+        No limit where they come from one island; a limit by what the colors change by beside the source's border
         where they come from several, and what differs from one side of the border to the other does not exceed that;
         :data:`FAINT` where it does, or where no border is near.
         """

@@ -1,4 +1,4 @@
-"""A map with less detail of its own: what jitters between neighbours is evened out, the picture stays sharp."""
+"""A map with less detail of its own: what jitters between neighbors is evened out, the picture stays sharp."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A photograph's colours on the mesh that it was matched to.
+"""A photograph's colors on the mesh that it was matched to.
 
 Every vertex near what the photograph shows gets a place in the photograph: the mean of the pixels matched around it,
 as its deviation from the fitted camera, smoothed over the surface, so that the picture arrives sharp and unbroken.
-What the photograph does not show takes the colours of its mirror twin where the shape has a mirror map and the twin is
-shown, else colours that spread over the surface from the border of what is known.
+What the photograph does not show takes the colors of its mirror twin where the shape has a mirror map and the twin is
+shown, else colors that spread over the surface from the border of what is known.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def photo_texture(
     Returns:
         float32 (size, size, 4), sRGB and alpha, row 0 at the top; and float32 (size, size, 3), how much of each texel
         came from the photograph (red), the mirror twin (green) and the surroundings (blue); and the share of the UV
-        layout's area that lies over another part of it, and so cannot have colours of its own.
+        layout's area that lies over another part of it, and so cannot have colors of its own.
 
     Raises:
         InputError: ``no-uvs``, ``uvs-no-area``, ``uvs-overlap``, ``texture-size``, ``photo-nothing-seen``.
@@ -90,19 +90,19 @@ def photo_texture(
     shares = np.stack((placed.seen, twin_seen, ~placed.seen & ~twin_seen), axis=1).astype(np.float32)
     picture = found.photo.astype(np.float32) / np.float32(255)
     report("Filling what is not seen", 0)
-    colours = np.where(placed.seen[:, None], _look(picture, placed.places), _look(picture, twin_places))
+    colors = np.where(placed.seen[:, None], _look(picture, placed.places), _look(picture, twin_places))
     known = placed.seen | twin_seen
-    colours = (colours * known[:, None]).astype(np.float32)
-    fill(shape.vertices, shape.faces, known, colours, known.astype(np.float64))
-    mean = colours[known].mean(axis=0)
-    colours[~known & ~colours.any(axis=1)] = mean  # parts that nothing is known about
+    colors = (colors * known[:, None]).astype(np.float32)
+    fill(shape.vertices, shape.faces, known, colors, known.astype(np.float64))
+    mean = colors[known].mean(axis=0)
+    colors[~known & ~colors.any(axis=1)] = mean  # parts that nothing is known about
     texels = texel_map(uvs, size, report)
     covered = texels.covered
     faces, weights = shape.faces[texels.face[covered]], texels.barycentric[covered]
     share = np.einsum("tk,tkc->tc", weights, shares[faces])
     direct = _look(picture, np.einsum("tk,tkc->tc", weights, placed.places[faces]))
     mirrored = _look(picture, np.einsum("tk,tkc->tc", weights, twin_places[faces]))
-    filled = np.einsum("tk,tkc->tc", weights, colours[faces])
+    filled = np.einsum("tk,tkc->tc", weights, colors[faces])
     pixels, origin = np.zeros((size, size, 4), np.float32), np.zeros((size, size, 3), np.float32)
     pixels[covered, :3] = share[:, :1] * direct + share[:, 1:2] * mirrored + share[:, 2:] * filled
     pixels[covered, 3] = 1
@@ -181,7 +181,7 @@ def _twins(
     weights = 1 / np.maximum(away, 1e-6 * max(float(away.max()), 1e-12)) ** 2
     weights /= weights.sum(axis=1, keepdims=True)
     seen = placed.seen[other][near].all(axis=1)
-    # A twin on the other side of a thin part would be a place elsewhere: its neighbours' places lie apart then.
+    # A twin on the other side of a thin part would be a place elsewhere: its neighbors' places lie apart then.
     places = np.einsum("vk,vkc->vc", weights, placed.places[other][near])
     apart = np.linalg.norm(placed.places[other][near] - places[:, None], axis=2).max(axis=1)
     return places, seen & (apart < 4 * np.median(apart))

@@ -17,7 +17,7 @@ def real(values: NDArray[Any]) -> Singles:
     return values if values.dtype == np.float32 else values * np.float32(1 / np.iinfo(values.dtype).max)
 
 
-def quantised(values: NDArray[np.floating], depth: int) -> NDArray[Any]:
+def quantized(values: NDArray[np.floating], depth: int) -> NDArray[Any]:
     """Values within [0, 1] as whole numbers of 8 or 16 bits, or unlimited as float32."""
     if depth == 32:
         return np.asarray(values, np.float32)

@@ -167,7 +167,7 @@ class Sampler:
                 places.reshape(-1, 2), np.repeat(island[row], number), np.repeat(detail[rows], number)
             )
             index, weight = index.reshape(len(row), -1), weight.reshape(len(row), -1)
-            # What lies beside the island does not count; where all of it does, the texel's centre alone counts.
+            # What lies beside the island does not count; where all of it does, the texel's center alone counts.
             total = weight.sum(axis=1)
             lost = np.flatnonzero(total < 1e-6)
             if len(lost):
@@ -279,7 +279,7 @@ def sample(pixels: NDArray[np.float32], uvs: NDArray[np.floating]) -> NDArray[np
 
 
 def _addressed(first: Singles, size: int, address: str) -> tuple[list[Numbers], list[NDArray[np.bool_]]]:
-    """Two neighbouring texels' numbers along one side, and whether they lie in the picture."""
+    """Two neighboring texels' numbers along one side, and whether they lie in the picture."""
     if first.min(initial=0) >= 0 and first.max(initial=0) < size - 1:  # all in the picture
         near = first.astype(np.int32)
         return [near, near + 1], [np.ones(len(near), bool)] * 2

@@ -1,4 +1,4 @@
-"""The two sides of a UV layout's seams, brought to one colour."""
+"""The two sides of a UV layout's seams, brought to one color."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Seams:
     weights: Singles
 
     def steps(self, flat: Singles) -> Singles:
-        """How far the first side's colour is from the second's, float32 (N, C), in a picture's texels (P, C)."""
+        """How far the first side's color is from the second's, float32 (N, C), in a picture's texels (P, C)."""
         one, other = (
             np.einsum("nk,nkc->nc", weights, flat[texels])
             for texels, weights in zip(self.texels, self.weights, strict=True)
@@ -225,11 +225,11 @@ def on_edges(corners: Integers, along: Floats) -> Singles:
 def _spots(start: Floats, end: Floats) -> tuple[Integers, Floats]:
     """Where to look along edges: the edge of each spot, int64 (N,), and how far along, (N,).
 
-    What shows along an edge is a quadratic function from where it crosses a line through texels' centres to the next,
+    What shows along an edge is a quadratic function from where it crosses a line through texels' centers to the next,
     on whichever side: looked at are the ends and the middle of each such piece.
 
     Args:
-        start, end: (2, E, 2), on each side, in texels, whose centres lie at whole numbers.
+        start, end: (2, E, 2), on each side, in texels, whose centers lie at whole numbers.
     """
     low, high = np.minimum(start, end), np.maximum(start, end)
     first = np.ceil(low)

@@ -22,7 +22,7 @@ TILES = 64
 BLOCK = 1 << 18
 """Most texels looked at at a time."""
 REACH = np.sqrt(0.5)
-"""Half a texel's diagonal: within this distance of a texel's centre lies whatever touches the texel."""
+"""Half a texel's diagonal: within this distance of a texel's center lies whatever touches the texel."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -56,7 +56,7 @@ def texel_map(
 ) -> TexelMap:
     """Lay a UV layout over a picture.
 
-    A texel shows the triangle that its centre lies in (of several, the first), else the nearest point of the nearest
+    A texel shows the triangle that its center lies in (of several, the first), else the nearest point of the nearest
     triangle that touches it, so that islands are covered up to and including their borders. UVs outside [0, 1] come in
     at the other side. Triangles without an area in the layout, or with UVs that are not numbers, show nowhere.
 
@@ -65,7 +65,7 @@ def texel_map(
         size: width and height of the picture, or its (height, width), pixels.
         report: told the share done; may raise Cancelled.
         wrap: False leaves out what lies outside [0, 1] (one tile of several).
-        faces_only: leave ``barycentric`` at 0 where a centre is covered, which saves time.
+        faces_only: leave ``barycentric`` at 0 where a center is covered, which saves time.
 
     Raises:
         InputError: ``texture-size`` (not within 1 .. 16384), ``uvs-range`` (a triangle spans more than 64 tiles).
@@ -75,7 +75,7 @@ def texel_map(
         raise InputError(
             "texture-size", f"A texture cannot be {width} pixels wide.", f"Choose a size from 1 to {LARGEST}."
         )
-    # Texel (row i, column j) has its centre at (x, y) = (j, i).
+    # Texel (row i, column j) has its center at (x, y) = (j, i).
     corners = np.asarray(uvs, np.float64) * (width, -height) + (-0.5, height - 0.5)
     edges = corners[:, 1:] - corners[:, :1]
     doubled = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
@@ -198,7 +198,7 @@ def beyond(
     size: int,
     around: tuple[Integers, Integers],
 ) -> tuple[Integers, Integers, Floats]:
-    """Texels whose centres lie just outside the islands, as points in the plane of the triangle that they lie at.
+    """Texels whose centers lie just outside the islands, as points in the plane of the triangle that they lie at.
 
     Args:
         texels: of a square picture.
@@ -242,7 +242,7 @@ class _Spans:
 
 
 def _spans(corners: Floats, triangles: Integers, reach: float) -> Iterator[tuple[float, _Spans]]:
-    """The runs of texels whose centres lie in a triangle, or within about ``reach`` of it; in blocks, each after the
+    """The runs of texels whose centers lie in a triangle, or within about ``reach`` of it; in blocks, each after the
     share done by then.
 
     Row by row, what is looked at stays close to what is covered, however thin and slanted the triangles.
@@ -284,7 +284,7 @@ def _extent(corners: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]
 
 
 def _inside(corners: Floats, doubled: Floats, spans: _Spans, span: Integers, along: Integers) -> NDArray[np.float32]:
-    """Barycentric coordinates float32 (N, 3) of texel centres that lie in their triangles.
+    """Barycentric coordinates float32 (N, 3) of texel centers that lie in their triangles.
 
     Straight along each run, from its first texel. ``doubled`` is twice each triangle's signed area.
     """

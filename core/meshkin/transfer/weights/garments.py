@@ -40,11 +40,11 @@ CREASE = np.cos(np.radians(50))
 SURE = 0.4
 """Confidence from which the closest point says how far the cloth is from the skin."""
 NEARBY = 0.3
-"""How much the place counts that neighbours say, beside lying on the normal."""
+"""How much the place counts that neighbors say, beside lying on the normal."""
 FACING = 0.15
 """How much it counts that the inflated skin faces as the cloth does, in gaps: where it is folded, so is the cloth."""
 TOGETHER = 6
-"""How often points, where the normals of several places go through the cloth, are drawn to their neighbours'."""
+"""How often points, where the normals of several places go through the cloth, are drawn to their neighbors'."""
 PULL = 3
 """Steps of smoothing, each time."""
 FREED = 2
@@ -105,7 +105,7 @@ def closest(source: Snapshot, target: Snapshot) -> SurfaceMap:
     between legs, where cloth folds, that is far from the closest point. How far to inflate, and where about to look,
     is continued from where the closest point is sure. Where cloth folds, a point lies above several places of the
     skin: which it is, the inflated skin tells, which folds as the cloth does and must face the same way, and the
-    neighbours, to whose points each is drawn in turns with inflating.
+    neighbors, to whose points each is drawn in turns with inflating.
 
     Returns:
         a map whose confidence is 1 where cloth lies above its point, or both normals and the direction between the

@@ -24,13 +24,13 @@ Predict = Callable[[Singles], Singles]
 COMPONENTS = 128
 """Principal components of the features that are used."""
 SAMPLES = 3000
-"""Vertices of the source that are learnt from, about."""
+"""Vertices of the source that are learned from, about."""
 EPOCHS = 200
 PATCHES = 60
-"""Patches that the source is cut into, so that what is held out has no neighbours among what is learnt from."""
+"""Patches that the source is cut into, so that what is held out has no neighbors among what is learned from."""
 FOLDS = 3
 USABLE = 0.6
-"""Error up to which learnt weights are of use: most of a vertex's weight is on the right bones then."""
+"""Error up to which learned weights are of use: most of a vertex's weight is on the right bones then."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def better(self) -> str:
-        """ "features" or "map": weights learnt badly are no way, even if copies were worse."""
+        """ "features" or "map": weights learned badly are no way, even if copies were worse."""
         return "features" if self.regressor < min(self.nearest, USABLE) else "map"
 
 
@@ -61,7 +61,7 @@ def predict_weights(
 
     Args:
         source_features, target_features: (U, C) and (V, C), comparable.
-        weights: (U, B), rows sum to 1 or are all zero; rows without a weight are not learnt from.
+        weights: (U, B), rows sum to 1 or are all zero; rows without a weight are not learned from.
         source: for its vertices and faces.
     """
     one, two = _reduced(source_features, target_features)
@@ -76,8 +76,8 @@ def compare(source_features: NDArray[np.floating], weights: NDArray[np.floating]
     features, rows = features[chosen], np.asarray(weights[chosen], np.float32)
     places = source.vertices[chosen]
     generator = np.random.default_rng(0)
-    centres = places[generator.choice(len(places), min(PATCHES, len(places)), replace=False)]
-    fold = (cKDTree(centres).query(places)[1]) % FOLDS
+    centers = places[generator.choice(len(places), min(PATCHES, len(places)), replace=False)]
+    fold = (cKDTree(centers).query(places)[1]) % FOLDS
     errors: list[tuple[float, float]] = []
     for number in range(FOLDS):
         held, kept = fold == number, fold != number
@@ -97,13 +97,13 @@ def fit(features: Singles, weights: NDArray[np.floating]) -> Predict:
     inputs = torch.from_numpy(np.ascontiguousarray(features, np.float32))
     wanted = torch.from_numpy(np.ascontiguousarray(weights, np.float32))
     matrix = torch.zeros((inputs.shape[1], wanted.shape[1]), requires_grad=True)
-    optimiser = torch.optim.AdamW([matrix], lr=0.1)
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.99)
+    optimizer = torch.optim.AdamW([matrix], lr=0.1)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
     for _ in range(EPOCHS):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = -(wanted * torch.log_softmax(inputs @ matrix, 1)).sum(1).mean()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     fitted = matrix.detach().numpy()
 

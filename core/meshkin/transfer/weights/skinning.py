@@ -73,7 +73,7 @@ def transfer_weights(
     Where the map can be relied on (:func:`meshkin.transfer.weights.trust.trusted`) weights are interpolated
     barycentrically;
     over the rest they are continued (:func:`meshkin.geometry.biharmonic.inpaint`). A small loose part (an eye, a tooth,
-    a button) follows one bone, if one rules it. Then smoothing, the limit, and normalising. Where nothing can be
+    a button) follows one bone, if one rules it. Then smoothing, the limit, and normalizing. Where nothing can be
     relied on, the map is followed as it is; and so it is, between bodies, at the more confident half of each bone's
     own vertices, from which nothing is continued if they would make the bone far larger.
 
@@ -83,7 +83,7 @@ def transfer_weights(
         to_source: every target vertex's point on the source.
         worn: whether ``to_source`` is a map of nearness (:func:`meshkin.transfer.weights.garments.closest`).
         limit: most groups that a vertex may be weighted to, 1 or more.
-        smoothing: how often every row is averaged with its neighbours'.
+        smoothing: how often every row is averaged with its neighbors'.
         threshold: least confidence; where fewer than half of the vertices have it, the median stands in.
 
     Raises:
@@ -107,7 +107,7 @@ def transfer_weights(
     size = extent(source.vertices if worn else target.vertices)
     part, extents = loose_parts(target.vertices, target.faces)
     if not worn:
-        # A loose part that the map is not sure of (armour, hair: the source has none) follows what it lies on.
+        # A loose part that the map is not sure of (armor, hair: the source has none) follows what it lies on.
         lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extents < LOOSE * size)
         anchors = weighted & ~known & _anchors(rows, known, to_source.confidence)
         known |= anchors
@@ -138,7 +138,7 @@ def _anchors(
 ) -> NDArray[np.bool_]:
     """The most confident vertices of every bone's own region that is hardly known, (V,).
 
-    Otherwise a bone that the map is nowhere sure of would be painted over by its neighbours, and move nothing.
+    Otherwise a bone that the map is nowhere sure of would be painted over by its neighbors, and move nothing.
     """
     bone = rows.argmax(axis=1)
     count = np.bincount(bone, minlength=rows.shape[1])
@@ -177,7 +177,7 @@ def _misplaced(
 
     Ears that the source has not may look like fingers to the map; but fingers are not found on heads.
     """
-    sound = normalised(weights)
+    sound = normalized(weights)
     share = sparse.csr_array((sound > SHARED).astype(np.float64))
     beside = sparse.csr_array(share.T @ share)
     middle = (sound.T @ source.vertices) / np.maximum(sound.sum(axis=0), 1e-30)[:, None]
@@ -207,9 +207,9 @@ def _misplaced(
 def interpolate(
     weights: NDArray[np.floating], source_faces: NDArray[np.int32], to_source: SurfaceMap
 ) -> NDArray[np.float32]:
-    """The source's weights at the points of a map, normalised.
+    """The source's weights at the points of a map, normalized.
 
-    Source rows are normalised first, so that every weighted vertex counts the same; weights below zero, and what is
+    Source rows are normalized first, so that every weighted vertex counts the same; weights below zero, and what is
     not a number, count as none. A target vertex whose three source corners have no weight at all gets a row of zeros.
 
     Args:
@@ -228,7 +228,7 @@ def interpolate(
         raise InputError(
             "weights-size", "The weights do not have a row for each vertex of the source.", "Read them again."
         )
-    sound = normalised(weights)
+    sound = normalized(weights)
     count, bones = len(to_source.face), weights.shape[1]
     carried = np.zeros((count, bones), np.float32)
     step = max(1, BLOCK // max(1, bones))
@@ -236,13 +236,13 @@ def interpolate(
         part = slice(start, start + step)
         corners = sound[source_faces[to_source.face[part]]]
         rows = np.einsum("vk,vkb->vb", to_source.barycentric[part].astype(np.float64), corners)
-        carried[part] = _normalised(rows)
+        carried[part] = _normalized(rows)
     return carried
 
 
-def normalised(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+def normalized(weights: NDArray[np.floating]) -> NDArray[np.float64]:
     """Rows that sum to 1, or are all zero; what is below zero or not a number counts as none."""
-    return _normalised(np.where(np.isfinite(weights) & (weights > 0), weights, 0).astype(np.float64))
+    return _normalized(np.where(np.isfinite(weights) & (weights > 0), weights, 0).astype(np.float64))
 
 
 def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
@@ -251,7 +251,7 @@ def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
     step = max(1, BLOCK // max(1, rows.shape[1]))
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        finished[part] = _normalised(_largest(rows[part].astype(np.float64), limit))
+        finished[part] = _normalized(_largest(rows[part].astype(np.float64), limit))
     return finished
 
 
@@ -282,7 +282,7 @@ def _rigid(
     chosen = sparse.csr_array(
         (np.ones(len(here)), (number[part[here]], np.arange(len(here)))), shape=(int(small.sum()), len(here))
     )
-    mean = _normalised(np.asarray(chosen @ rows[here], np.float64))
+    mean = _normalized(np.asarray(chosen @ rows[here], np.float64))
     ruled = mean.max(axis=1, initial=0) >= RULE
     mean[ruled] = np.eye(rows.shape[1])[mean[ruled].argmax(axis=1)]
     held = ruled | (extents[small] <= TINY * size)
@@ -297,7 +297,7 @@ def extent(vertices: NDArray[np.floating]) -> float:
     return float(np.linalg.norm(np.ptp(vertices, axis=0)))
 
 
-def _normalised(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalized(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows that sum to 1; rows without a weight stay zero. Scaled by the largest first, against underflow."""
     scaled = _divided(rows, rows.max(axis=1, initial=0))
     return _divided(scaled, scaled.sum(axis=1))

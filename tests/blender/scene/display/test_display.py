@@ -1,4 +1,4 @@
-"""Attribute colours shown and hidden."""
+"""Attribute colors shown and hidden."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_nothing_to_show() -> None:
     bpy.ops.mesh.primitive_cube_add()
     with pytest.raises(InputError) as raised:
         display.show([bpy.context.object])
-    assert raised.value.code == "no-colours"
+    assert raised.value.code == "no-colors"
     assert not display.is_shown()
 
 

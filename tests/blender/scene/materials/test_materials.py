@@ -1,4 +1,4 @@
-"""Base colours found in materials and written as new textures."""
+"""Base colors found in materials and written as new textures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ramp(width: int = 5, height: int = 3) -> np.ndarray:
     return (np.random.default_rng(0).integers(0, 256, (height, width, 4)) / 255).astype(np.float32)
 
 
-def test_image_of_the_base_colour() -> None:
+def test_image_of_the_base_color() -> None:
     obj = plane()
     tree, shader, texture = painted(obj, new_image("skin", ramp()))
     bump = tree.nodes.new("ShaderNodeTexImage")
@@ -36,7 +36,7 @@ def test_image_of_the_base_colour() -> None:
     mapping = tree.nodes.new("ShaderNodeMapping")
     tree.links.new(mapping.inputs["Vector"], uvs.outputs["UV"])
     tree.links.new(texture.inputs["Vector"], mapping.outputs["Vector"])
-    found = materials.base_colour(obj.data.materials[0])
+    found = materials.base_color(obj.data.materials[0])
     assert (found.name, found.colorspace, found.uv_map, found.is_image) == ("skin", "sRGB", "second", True)
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
 
@@ -46,7 +46,7 @@ def test_through_mixing_nodes_and_groups() -> None:
     tree, shader, texture = painted(obj, new_image("skin", ramp()))
     group = bpy.data.node_groups.new("tint", "ShaderNodeTree")
     for kind in ("INPUT", "OUTPUT"):
-        group.interface.new_socket("Colour", in_out=kind, socket_type="NodeSocketColor")
+        group.interface.new_socket("Color", in_out=kind, socket_type="NodeSocketColor")
     inside, outside = group.nodes.new("NodeGroupInput"), group.nodes.new("NodeGroupOutput")
     curve = group.nodes.new("ShaderNodeGamma")
     group.links.new(curve.inputs["Color"], inside.outputs[0])
@@ -55,23 +55,23 @@ def test_through_mixing_nodes_and_groups() -> None:
     mix.data_type, node.node_tree = "RGBA", group
     tree.links.new(node.inputs[0], texture.outputs["Color"])
     tree.links.new(reroute.inputs[0], node.outputs[0])
-    colours = [one for one in mix.inputs if one.enabled and one.type == "RGBA"]
-    tree.links.new(colours[1], reroute.outputs[0])
+    colors = [one for one in mix.inputs if one.enabled and one.type == "RGBA"]
+    tree.links.new(colors[1], reroute.outputs[0])
     tree.links.new(shader.inputs["Base Color"], next(one for one in mix.outputs if one.enabled))
     transparent, blend = tree.nodes.new("ShaderNodeBsdfTransparent"), tree.nodes.new("ShaderNodeMixShader")
     tree.links.new(blend.inputs[1], transparent.outputs[0])
     tree.links.new(blend.inputs[2], shader.outputs[0])
     tree.links.new(tree.get_output_node("ALL").inputs["Surface"], blend.outputs[0])
-    found = materials.base_colour(obj.data.materials[0])
+    found = materials.base_color(obj.data.materials[0])
     assert found.name == "skin"
 
 
-def test_plain_colours_are_encoded() -> None:
+def test_plain_colors_are_encoded() -> None:
     linear = (0.2, 0.5, 0.8, 1.0)
     material = bpy.data.materials.new("blue")
     shader = next(node for node in compat.node_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Base Color"].default_value = linear
-    found = materials.base_colour(material)
+    found = materials.base_color(material)
     assert (found.name, found.is_image) == ("blue", False)
     expected = [1.055 * value ** (1 / 2.4) - 0.055 for value in linear[:3]]
     np.testing.assert_allclose(found.pixels, [[[*expected, 1]]], atol=1e-6)
@@ -82,7 +82,7 @@ def test_linear_images_are_encoded() -> None:
     encoded = [[(0.0, 0.01292, 0.484529, 1.0), (0.735357, 1.0, 1.0, 0.5)]]
     obj = plane()
     painted(obj, new_image("hdr", light, "Linear Rec.709", float_buffer=True))
-    found = materials.base_colour(obj.data.materials[0])
+    found = materials.base_color(obj.data.materials[0])
     assert found.colorspace == "sRGB"
     np.testing.assert_allclose(found.pixels, encoded, atol=1e-5)
 
@@ -95,12 +95,12 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
     painted(obj, image)
     image.source = "FILE"
     image.reload()
-    found = materials.base_colour(obj.data.materials[0])
+    found = materials.base_color(obj.data.materials[0])
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
     (tmp_path / "gone.png").unlink()
     image.reload()
     with pytest.raises(InputError) as raised:
-        materials.base_colour(obj.data.materials[0])
+        materials.base_color(obj.data.materials[0])
     assert raised.value.code == "image-missing"
     assert "gone.png" in raised.value.message
 
@@ -109,7 +109,7 @@ def test_tiles_are_refused() -> None:
     obj = plane()
     painted(obj, bpy.data.images.new("tiles", 4, 4, tiled=True))
     with pytest.raises(InputError) as raised:
-        materials.base_colour(obj.data.materials[0])
+        materials.base_color(obj.data.materials[0])
     assert raised.value.code == "image-tiled"
 
 
@@ -129,7 +129,7 @@ def test_written_texture_round_trip(tmp_path: Path) -> None:
     names = obj.name, image.name
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
-    found = materials.base_colour(bpy.data.objects[names[0]].data.materials[1])
+    found = materials.base_color(bpy.data.objects[names[0]].data.materials[1])
     assert (found.name, found.uv_map) == (names[1], "UVMap")
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
     assert bpy.data.images["old"].size[:] == (2, 2)

@@ -61,17 +61,17 @@ def test_features_are_written_and_removed() -> None:
     obj = grid()
     count = len(obj.data.vertices)
     random = np.random.default_rng(0)
-    colours, channels = random.random((count, 3)), random.normal(size=(count, 20))
+    colors, channels = random.random((count, 3)), random.normal(size=(count, 20))
     before = {one.name for one in obj.data.attributes}
     fill(obj, "mine", "FLOAT")
-    attributes.write_features(obj, colours, channels, random.integers(0, 9, count), random.random(count))
+    attributes.write_features(obj, colors, channels, random.integers(0, 9, count), random.random(count))
     added = {one.name for one in obj.data.attributes} - before - {"mine"}
     pca = {f"meshkin_pca_{index:02d}" for index in range(16)}
     assert added == {"meshkin_color", "meshkin_views", "meshkin_confidence"} | pca
     stored = values_of(obj, "meshkin_color", "color", 4)
-    np.testing.assert_allclose(stored, np.column_stack((colours, np.ones(count))), rtol=1e-6)
+    np.testing.assert_allclose(stored, np.column_stack((colors, np.ones(count))), rtol=1e-6)
     np.testing.assert_allclose(values_of(obj, "meshkin_pca_15", "value", 1)[:, 0], channels[:, 15], rtol=1e-6)
-    attributes.write_features(obj, colours, channels[:, :3], random.integers(0, 9, count), random.random(count))
+    attributes.write_features(obj, colors, channels[:, :3], random.integers(0, 9, count), random.random(count))
     assert "meshkin_pca_02" in obj.data.attributes
     assert "meshkin_pca_03" not in obj.data.attributes
     removed = attributes.remove(obj)
@@ -92,7 +92,7 @@ def test_features_survive_saving(tmp_path: object) -> None:
 
 @pytest.mark.parametrize("kind", [*KINDS, "BYTE_COLOR"])
 def test_attributes_travel(kind: str) -> None:
-    """Read from one object, permuted, written to another: the values arrive, colours within a byte's step."""
+    """Read from one object, permuted, written to another: the values arrive, colors within a byte's step."""
     source, target = grid(), grid()
     values = fill(source, "Größe", kind)
     if kind == "BYTE_COLOR":

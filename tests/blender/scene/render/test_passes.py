@@ -76,8 +76,8 @@ def soup() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 SHAPES: dict[str, Callable[[], Snapshot]] = {
     "smooth": lambda: snapshot(*blob(12, 16), smooth=True),
-    "flat, open, millimetres": lambda: snapshot(1e-3 * blob(9, 12)[0], blob(9, 12)[1][::2], smooth=False),
-    "soup, kilometres, far off": lambda: snapshot(1e3 * soup()[0] + (5e3, -2e4, 1e4), soup()[1], smooth=False),
+    "flat, open, millimeters": lambda: snapshot(1e-3 * blob(9, 12)[0], blob(9, 12)[1][::2], smooth=False),
+    "soup, kilometers, far off": lambda: snapshot(1e3 * soup()[0] + (5e3, -2e4, 1e4), soup()[1], smooth=False),
 }
 
 
@@ -94,13 +94,13 @@ def finish(mesh: Snapshot, views: Views, path: str = "auto") -> Passes:
 
 
 def reference(mesh: Snapshot, views: Views, view: int) -> tuple[NDArray[np.float64], ...]:
-    """Every pixel centre against every triangle: face, depth, normal, and how surely each pixel is decided.
+    """Every pixel center against every triangle: face, depth, normal, and how surely each pixel is decided.
 
     The last is the distance, in pixels, from the nearest place where the answer would be another one.
     """
     pixels, depth = views.project(view, mesh.vertices)
     size = views.resolution
-    centres = np.stack(np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5), axis=-1).reshape(-1, 1, 2)
+    centers = np.stack(np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5), axis=-1).reshape(-1, 1, 2)
     a, b, c = (pixels[mesh.faces[:, corner]] for corner in range(3))
 
     def cross(p: NDArray[np.float64], q: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -108,7 +108,7 @@ def reference(mesh: Snapshot, views: Views, view: int) -> tuple[NDArray[np.float
         return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
 
     area = cross(a, b, c)
-    screen = np.stack((cross(centres, b, c), cross(centres, c, a), cross(centres, a, b)), axis=-1) / area[:, None]
+    screen = np.stack((cross(centers, b, c), cross(centers, c, a), cross(centers, a, b)), axis=-1) / area[:, None]
     inverse = screen / depth[mesh.faces]
     found = 1 / inverse.sum(axis=-1)
     heights = np.abs(area[:, None]) / np.stack([np.linalg.norm(p - q, axis=1) for p, q in ((b, c), (c, a), (a, b))], -1)

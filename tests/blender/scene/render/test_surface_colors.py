@@ -1,4 +1,4 @@
-"""The colour pass: materials as they are, on both render paths, against known colours, and what it leaves behind."""
+"""The color pass: materials as they are, on both render paths, against known colors, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def cube(material: bpy.types.Material | None) -> bpy.types.Object:
 def seen(
     obj: bpy.types.Object, path: str = "auto", resolution: int = 96
 ) -> tuple[Snapshot, Views, Passes, NDArray[np.float64]]:
-    """Snapshot, views, passes with colour, and the colours as numbers in [0, 1]."""
+    """Snapshot, views, passes with color, and the colors as numbers in [0, 1]."""
     snapshot = snapshots.take(obj)
     views = frame(snapshot.vertices, fibonacci_directions(4), resolution)
     found = finish(passes.render(snapshot, views, path, look.read(obj, snapshot)))
-    assert found.colour is not None
-    return snapshot, views, found, found.colour / 255
+    assert found.color is not None
+    return snapshot, views, found, found.color / 255
 
 
 def true_uvs(snapshot: Snapshot, views: Views, found: Passes, view: int) -> NDArray[np.float64]:
@@ -82,16 +82,16 @@ def true_uvs(snapshot: Snapshot, views: Views, found: Passes, view: int) -> NDAr
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_image_colours_are_those_of_the_texture(path: str) -> None:
-    snapshot, views, found, colours = seen(cube(painted("ramp", image("ramp", ramp()))), path)
+def test_image_colors_are_those_of_the_texture(path: str) -> None:
+    snapshot, views, found, colors = seen(cube(painted("ramp", image("ramp", ramp()))), path)
     assert found.face is not None
     for view in range(len(views)):
         on = found.face[view] >= 0
         uvs = true_uvs(snapshot, views, found, view)
         inside = (np.abs(uvs - 0.5) < 0.45).all(axis=1)  # at an edge the image repeats
         expected = np.column_stack((uvs, np.full(len(uvs), 0.25)))
-        assert np.abs(colours[view][on] - expected)[inside].max() < 0.02
-        assert not colours[view][~on].any()
+        assert np.abs(colors[view][on] - expected)[inside].max() < 0.02
+        assert not colors[view][~on].any()
 
 
 def test_paths_agree() -> None:
@@ -112,11 +112,11 @@ def test_rendered_material_agrees_with_the_sampled_one(monkeypatch: pytest.Monke
     assert found.face is not None
     difference = np.abs(sampled - rendered)[found.face >= 0]
     assert np.median(difference) < 0.006
-    assert np.percentile(difference, 95) < 0.04  # a pixel's mean against its centre, at the edges
+    assert np.percentile(difference, 95) < 0.04  # a pixel's mean against its center, at the edges
 
 
 def test_mixed_materials_are_rendered_as_they_are() -> None:
-    """Mixed shaders inside a group, another image on another UV map, vertex colours: what sampling cannot know."""
+    """Mixed shaders inside a group, another image on another UV map, vertex colors: what sampling cannot know."""
     group = bpy.data.node_groups.new("coat", "ShaderNodeTree")
     group.interface.new_socket("Surface", in_out="OUTPUT", socket_type="NodeSocketShader")
     mix, red, blue, out = (
@@ -135,24 +135,24 @@ def test_mixed_materials_are_rendered_as_they_are() -> None:
     tree.links.new(node.outputs[0], tree.get_output_node("ALL").inputs["Surface"])
     obj = cube(material)
     before = (len(bpy.data.node_groups), len(bpy.data.materials), len(bpy.data.meshes), len(bpy.data.scenes))
-    *_, found, colours = seen(obj)
+    *_, found, colors = seen(obj)
     assert found.face is not None
     half = 1.055 * 0.5 ** (1 / 2.4) - 0.055
-    assert np.allclose(colours[found.face >= 0], (half, 0, half), atol=0.01)
+    assert np.allclose(colors[found.face >= 0], (half, 0, half), atol=0.01)
     after = (len(bpy.data.node_groups), len(bpy.data.materials), len(bpy.data.meshes), len(bpy.data.scenes))
     assert before == after
     assert {one.type for one in group.nodes} == {"MIX_SHADER", "BSDF_DIFFUSE", "BSDF_GLOSSY", "GROUP_OUTPUT"}
 
 
-def test_vertex_colours_are_rendered() -> None:
-    material = bpy.data.materials.new("vertex colours")
+def test_vertex_colors_are_rendered() -> None:
+    material = bpy.data.materials.new("vertex colors")
     tree = compat.node_tree(material)
     node = tree.nodes.new("ShaderNodeVertexColor")
     node.layer_name = "paint"
     tree.links.new(node.outputs["Color"], shader(material).inputs["Base Color"])
     obj = cube(material)
-    colours = obj.data.color_attributes.new("paint", "FLOAT_COLOR", "POINT")
-    colours.data.foreach_set("color", np.tile(np.array((0.2, 0.5, 0.05, 1), np.float32), 8))
+    colors = obj.data.color_attributes.new("paint", "FLOAT_COLOR", "POINT")
+    colors.data.foreach_set("color", np.tile(np.array((0.2, 0.5, 0.05, 1), np.float32), 8))
     *_, found, picture = seen(obj)
     assert found.face is not None
     expected = 1.055 * np.array((0.2, 0.5, 0.05)) ** (1 / 2.4) - 0.055
@@ -161,29 +161,29 @@ def test_vertex_colours_are_rendered() -> None:
 
 def test_slots_and_no_material() -> None:
     obj = cube(None)
-    *_, found, colours = seen(obj)
+    *_, found, colors = seen(obj)
     assert found.face is not None
-    assert np.allclose(colours[found.face >= 0], 1.055 * 0.8 ** (1 / 2.4) - 0.055, atol=0.01)
-    for name, colour in (("red", (1, 0, 0, 1)), ("green", (0, 1, 0, 1))):
+    assert np.allclose(colors[found.face >= 0], 1.055 * 0.8 ** (1 / 2.4) - 0.055, atol=0.01)
+    for name, color in (("red", (1, 0, 0, 1)), ("green", (0, 1, 0, 1))):
         material = bpy.data.materials.new(name)
         compat.node_tree(material)
-        shader(material).inputs["Base Color"].default_value = colour
+        shader(material).inputs["Base Color"].default_value = color
         obj.data.materials.append(material)
     obj.data.polygons.foreach_set("material_index", np.array([0, 1, 0, 1, 0, 1], np.int32))
-    snapshot, *_, found, colours = seen(obj)
+    snapshot, *_, found, colors = seen(obj)
     assert found.face is not None
     slots = snapshot.materials[found.face]
-    for slot, colour in ((0, (1, 0, 0)), (1, (0, 1, 0))):
-        assert np.allclose(colours[(found.face >= 0) & (slots == slot)], colour, atol=0.01)
+    for slot, color in ((0, (1, 0, 0)), (1, (0, 1, 0))):
+        assert np.allclose(colors[(found.face >= 0) & (slots == slot)], color, atol=0.01)
 
 
 def test_fine_texture_does_not_flicker() -> None:
-    """A checkerboard finer than the pixels is grey, not noise."""
+    """A checkerboard finer than the pixels is gray, not noise."""
     board = np.ones((1024, 1024, 4), np.float32)
     board[..., :3] = (np.indices((1024, 1024)).sum(axis=0) % 2)[..., None]
-    *_, found, colours = seen(cube(painted("board", image("board", board))), resolution=64)
+    *_, found, colors = seen(cube(painted("board", image("board", board))), resolution=64)
     assert found.face is not None
-    assert colours[found.face >= 0].std() < 0.02
+    assert colors[found.face >= 0].std() < 0.02
 
 
 def test_key_changes_with_the_look_alone() -> None:
@@ -221,14 +221,14 @@ def test_key_changes_with_the_look_alone() -> None:
     changed()
 
 
-def test_passes_with_colour_survive_saving(tmp_path: Path) -> None:
+def test_passes_with_color_survive_saving(tmp_path: Path) -> None:
     found = seen(cube(None))[2]
     found.save(tmp_path)
     again = Passes.load(tmp_path)
     for field in dataclasses.fields(Passes):
         assert np.array_equal(getattr(found, field.name), getattr(again, field.name))
     files = passes.save_pictures(found, tmp_path / "pictures")
-    assert sum(file.name.startswith("colour_") for file in files) == 4
+    assert sum(file.name.startswith("color_") for file in files) == 4
     assert all(file.stat().st_size for file in files)
 
 

@@ -105,7 +105,7 @@ def published_features(
         x, y = (one.flatten()[foreground].double() for one in (columns, rows))  # of the 90 degree picture's plane
         away = away[foreground]
         camera = torch.stack((x * away, -y * away, images.views.distance - away), dim=1).numpy()
-        world = torch.from_numpy(camera @ images.views.rotation[view] * images.views.radius + images.views.centre)
+        world = torch.from_numpy(camera @ images.views.rotation[view] * images.views.radius + images.views.center)
         hit_pixels, hit_vertices = [], []
         for pixel, near in enumerate(torch.cdist(world, vertices) < radius):
             first = near.nonzero()[:100, 0]
@@ -151,16 +151,16 @@ def test_pictures_as_published(potato: Snapshot, resolve: Resolve) -> None:
         height = np.where(buffer == -1, 0, buffer.max() - buffer)
         assert np.abs(made[view] - np.floor(255 * height / height.max())).max() <= 1
         assert made[view].max() == 255
-    # World normals of the published frame: X right, Y up, Z towards the front, which is Blender's -Y.
+    # World normals of the published frame: X right, Y up, Z toward the front, which is Blender's -Y.
     assert images.views is not None
     world = np.einsum("nhwi,nij->nhwj", images.normal.astype(np.float64), images.views.rotation)
     world = np.stack((world[..., 0], world[..., 2], -world[..., 1]), axis=-1)
-    colours = (published.normal_picture(images).permute(0, 2, 3, 1) * 255).round().numpy()
+    colors = (published.normal_picture(images).permute(0, 2, 3, 1) * 255).round().numpy()
     for view in range(len(depth)):
         least, most = world[view].min(), world[view].max()
         stretched = np.where(np.abs(world[view]) > 1e-6, 255 * (world[view] - least) / (most - least), 0)
-        assert np.abs(colours[view] - np.floor(stretched))[seen[view]].max() <= 1
-        assert (colours[view][~seen[view]] == 0).all()
+        assert np.abs(colors[view] - np.floor(stretched))[seen[view]].max() <= 1
+        assert (colors[view][~seen[view]] == 0).all()
     shaded = published.shaded_picture(images)
     assert (shaded.permute(0, 2, 3, 1).numpy()[~seen] == 1).all()
     lit = shaded.permute(0, 2, 3, 1).numpy()[seen]
@@ -182,7 +182,7 @@ def test_a_pixel_reaches_the_first_hundred_vertices_and_a_vertex_keeps_the_last_
     for row, column in zip(rows, columns, strict=True):
         away = float(depth[row, column])
         x, y = (column / 23 * 2 - 1) * away, (1 - row / 23 * 2) * away
-        place = views.rotation[0].T @ (x, y, views.distance - away) * views.radius + views.centre
+        place = views.rotation[0].T @ (x, y, views.distance - away) * views.radius + views.center
         near = np.flatnonzero(np.linalg.norm(points - place, axis=1) <= 0.15)
         most = max(most, len(near))
         expected[near[:100]] = row * 24 + column
@@ -210,10 +210,10 @@ def test_reference_cameras(resolve: Resolve, potato: Snapshot) -> None:
     low, high = points.min(axis=0), points.max(axis=0)
     distance = views.distance * views.radius
     assert distance == pytest.approx(0.65 * np.linalg.norm(high - low))
-    np.testing.assert_allclose(views.centre, (low + high) / 2)
+    np.testing.assert_allclose(views.center, (low + high) / 2)
     for view in range(50):
         assert views.rotation[view, 1, 2] > 0  # the camera's own up points upwards
-        places, away = views.project(view, (views.centre + views.radius * views.rotation[view].T @ (0.5, 0, 0))[None])
+        places, away = views.project(view, (views.center + views.radius * views.rotation[view].T @ (0.5, 0, 0))[None])
         assert places[0] == pytest.approx((PIXELS / 2 + PIXELS / 2 * 0.5 / views.distance, PIXELS / 2))
         assert away == pytest.approx(views.distance)
     front = views.rotation[:, 2] @ (0.0, -1.0, 0.0)

@@ -39,7 +39,7 @@ def test_the_key_holds_everything(resolve: Resolve, folders: dict[str, str], tmp
         {"taps": {"up1": 0.0}}, {"controls": [1.0]}, {"controls": 1.0}, {"share": 0}, {"fusion": 1.5},
         {"step_weights": [0, 0]}, {"layers": [9]}, {"layers": "1"}, {"dino_resolution": 71}, {"resolution": 100},
         {"template": "no place"}, {"prompt": 3}, {"seed": -1}, {"noise": "none"}, {"conditioning": ""},
-        {"lifting": "high"}, {"tolerance": 0}, {"finish": 1}, {"colour": "red"}, {"weight": 0},
+        {"lifting": "high"}, {"tolerance": 0}, {"finish": 1}, {"color": "red"}, {"weight": 0},
     ],
 )  # fmt: skip
 def test_values_that_cannot_be(resolve: Resolve, settings: dict[str, Any]) -> None:

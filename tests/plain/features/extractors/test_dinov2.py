@@ -42,7 +42,7 @@ def test_layers_are_the_networks_hidden_states_after_its_norm(tmp_path: Path, re
     picture = torch.rand(2, 3, resolution, resolution)
     side = resolution // 14
     with torch.inference_mode():
-        states = model(pictures.standardise(picture), output_hidden_states=True).hidden_states
+        states = model(pictures.standardize(picture), output_hidden_states=True).hidden_states
         wanted = [model.layernorm(states[layer])[:, -side * side :] for layer in (0, 2, 3)]
     assert found.channels == (48, 48, 48)
     for made, tokens in zip(found.maps(picture), wanted, strict=True):

@@ -91,7 +91,7 @@ def test_batched_and_alone(folder: Path) -> None:
 
 @pytest.mark.parametrize("stage", [1, 2, 4])
 def test_a_cell_looks_at_the_middle_of_its_share_of_the_picture(folder: Path, tmp_path: Path, stage: int) -> None:
-    # With all weights alike and positive, what a cell sees is spread evenly around its centre.
+    # With all weights alike and positive, what a cell sees is spread evenly around its center.
     tensors = load_file(folder / "model.safetensors")
     for name, value in tensors.items():
         if name.endswith(("running_mean", "bias")):
@@ -110,8 +110,8 @@ def test_a_cell_looks_at_the_middle_of_its_share_of_the_picture(folder: Path, tm
             lit[1 + index].narrow(1 + axis, int(start), 8).fill_(0.9)
         answers = found.maps(lit)[0][:, 0, place[0], place[1]]
         answers = answers[1:] - answers[0]
-        centre = (answers * (bars + 4)).sum() / answers.sum()
-        assert centre.item() == pytest.approx((place[axis] + 0.5) * cell, abs=1)
+        center = (answers * (bars + 4)).sum() / answers.sum()
+        assert center.item() == pytest.approx((place[axis] + 0.5) * cell, abs=1)
 
 
 def test_a_spot_in_the_picture_changes_the_cells_around_it(folder: Path) -> None:

@@ -41,11 +41,11 @@ def extractor(folders: dict[str, str], batch: int | None = None, **settings: Any
 
 
 def images(count: int = 3) -> ViewImages:
-    """Coloured discs, with the cameras that see them."""
+    """Colored discs, with the cameras that see them."""
     seen = small_models.views(count, SIZE)
-    colour = np.random.default_rng(4).integers(0, 256, (count, SIZE, SIZE, 3)).astype(np.uint8)
+    color = np.random.default_rng(4).integers(0, 256, (count, SIZE, SIZE, 3)).astype(np.uint8)
     views = frame(np.random.default_rng(0).normal(size=(20, 3)), fibonacci_directions(count), SIZE)
-    return dataclasses.replace(seen, colour=colour, views=views)
+    return dataclasses.replace(seen, color=color, views=views)
 
 
 def maps(one: SdDino, seen: ViewImages) -> list[torch.Tensor]:
@@ -70,7 +70,7 @@ def test_the_shape_of_each_tap(folders: dict[str, str]) -> None:
     ]
     assert dino.shape[2:] == (5, 5)
     assert one.channels == tuple(level.shape[1] for level in (s3, s4, s5, dino))
-    assert one.wants_colour
+    assert one.wants_color
     assert np.linalg.norm(one.map_weights) == pytest.approx(1)
     assert np.linalg.norm(one.map_weights[:3]) == pytest.approx(one.map_weights[3])  # alpha 0.5
 
@@ -85,7 +85,7 @@ def test_batched_or_not_and_in_any_order(folders: dict[str, str]) -> None:
 
 def test_what_the_noise_depends_on(folders: dict[str, str]) -> None:
     seen = images(2)
-    same = dataclasses.replace(seen, colour=seen.colour[:1].repeat(2, 0), normal=seen.normal[:1].repeat(2, 0))  # type: ignore[index]
+    same = dataclasses.replace(seen, color=seen.color[:1].repeat(2, 0), normal=seen.normal[:1].repeat(2, 0))  # type: ignore[index]
     own, shared = maps(extractor(folders), same)[0], maps(extractor(folders, noise="shared"), same)[0]
     assert float((own[0] - own[1]).norm() / own[0].norm()) > 1e-3
     close([shared[0]], [shared[1]])
@@ -190,7 +190,7 @@ def test_a_shape_is_described_and_resumed_as_in_one_go(folders: dict[str, str], 
     chosen = made(folders)
     chosen["views"] = {"fibonacci": 3}
     seen = images(3)
-    passes = Passes(seen.normal, np.where(np.isfinite(seen.depth), 2.2, np.inf).astype(np.float32), None, seen.colour)
+    passes = Passes(seen.normal, np.where(np.isfinite(seen.depth), 2.2, np.inf).astype(np.float32), None, seen.color)
     whole = compute(shape, chosen, passes, "cpu", silent)
     first = compute(shape, chosen, passes, "cpu", silent, tmp_path)
     next(tmp_path.glob("*.safetensors")).unlink()
@@ -208,8 +208,8 @@ def test_a_photo_has_the_descriptor_of_a_render(folders: dict[str, str]) -> None
     flat = dataclasses.replace(seen, normal=np.zeros_like(seen.normal), views=None)
     one = SdDino(chosen["parts"][0], "cpu")
     inside = np.isfinite(seen.depth[0])
-    assert seen.colour is not None
-    found = photo.describe(seen.colour[0], inside, (0, 0, SIZE), chosen, "cpu", silent, cells=8)
+    assert seen.color is not None
+    found = photo.describe(seen.color[0], inside, (0, 0, SIZE), chosen, "cpu", silent, cells=8)
     start = 0
     for level, weight in zip(maps(one, flat), one.map_weights, strict=True):
         size = level.shape[1]

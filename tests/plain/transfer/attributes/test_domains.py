@@ -87,7 +87,7 @@ def test_values_of_all_edges_and_lines(source: Snapshot, target: Snapshot) -> No
 
 
 def test_a_hard_edge_between_corners_stays_hard(source: Snapshot) -> None:
-    """Corner colours that differ from face to face: no corner mixes two of them."""
+    """Corner colors that differ from face to face: no corner mixes two of them."""
     upper = (source.vertices[source.faces].mean(axis=1)[:, 2] > 0).astype(float)
     found = domains(source, source).carry(Values("CORNER", False, np.repeat(upper, 3)[:, None]))
     assert (np.minimum(found, 1 - found) < 1e-3).mean() > 0.99

@@ -16,10 +16,10 @@ from meshkin.base.errors import InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.points import nearest_on_triangles
-from meshkin.transfer.texture import bake
+from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
 from meshkin.transfer.texture.map_smoothing import smoothed
-from meshkin.transfer.texture.pixels import quantised
+from meshkin.transfer.texture.pixels import quantized
 from meshkin.transfer.texture.texels import dilate, texel_map
 
 Array = shapes.Array
@@ -33,7 +33,7 @@ def ball() -> Snapshot:
 def test_depths_and_widths(ball: Snapshot) -> None:
     """Each channel comes out as deep as it went in: the same layout gives the same values."""
     picture = painted(ball, 128)
-    pictures = [Picture(quantised(picture[..., :width], depth)) for width, depth in ((1, 8), (3, 16), (4, 32))]
+    pictures = [Picture(quantized(picture[..., :width], depth)) for width, depth in ((1, 8), (3, 16), (4, 32))]
     channels = [
         Channel({0: Source((number,))}, width, depth)
         for number, (width, depth) in enumerate(((1, 8), (3, 16), (4, 32)))
@@ -54,22 +54,22 @@ def test_a_shrunk_picture_is_averaged(ball: Snapshot) -> None:
     baked = one([Picture(noise)], [Channel({0: Source((0,))}, 1, 32)], ball, ball, Layout(64, 0))
     covered = texel_map(ball.uvs, 64).covered
     middle = covered.copy()
-    middle[:8] = middle[-8:] = False  # towards the poles the footprints get narrow
+    middle[:8] = middle[-8:] = False  # toward the poles the footprints get narrow
     assert baked.pictures[0][middle].std() < 0.05
     assert baked.pictures[0][middle].mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_no_bleeding_however_small(ball: Snapshot) -> None:
-    """Islands of one colour each, shrunk eight times: every texel keeps its island's colour, none is mixed."""
+    """Islands of one color each, shrunk eight times: every texel keeps its island's color, none is mixed."""
     source = unfolded(ball)
     texels = texel_map(source.uvs, 2048)
-    colours = np.random.default_rng(0).integers(0, 256, (len(ball.faces), 3), dtype=np.uint8)
+    colors = np.random.default_rng(0).integers(0, 256, (len(ball.faces), 3), dtype=np.uint8)
     picture = np.zeros((2048, 2048, 3), np.uint8)
-    picture[texels.covered] = colours[texels.face[texels.covered]]
+    picture[texels.covered] = colors[texels.face[texels.covered]]
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, source, Layout(256, 2))
     small = texel_map(source.uvs, 256)
     inner = small.covered & (small.barycentric.min(axis=2) > 0.02)
-    assert (np.abs(baked.pictures[0][inner].astype(int) - colours[small.face[inner]]) <= 1).all()
+    assert (np.abs(baked.pictures[0][inner].astype(int) - colors[small.face[inner]]) <= 1).all()
 
 
 def test_mirrored_halves_share_their_texels(ball: Snapshot) -> None:
@@ -142,7 +142,7 @@ def test_values_and_conversions(ball: Snapshot) -> None:
     """Plain values, channels picked and weighted, sRGB to linear and back."""
     slots = (ball.vertices[ball.faces].mean(axis=1)[:, 2] > 0).astype(np.int32)
     source = replace(ball, materials=slots)
-    grey = np.full((2, 2, 4), (0.2, 0.5, 0.8, 1), np.float32)
+    gray = np.full((2, 2, 4), (0.2, 0.5, 0.8, 1), np.float32)
     linear = ((0.5 + 0.055) / 1.055) ** 2.4
     channels = [
         Channel({0: Source((0,), weights=((0,), (1,), (0,), (0,))), 1: Source(value=(0.25,))}, 1, 32),
@@ -157,7 +157,7 @@ def test_values_and_conversions(ball: Snapshot) -> None:
         Channel({0: Source((0,), decode=True, encode=True)}, 4, 32),
     ]
     target = unfolded(ball)
-    baked = one([Picture(grey)], channels, source, target, Layout(300, 0))
+    baked = one([Picture(gray)], channels, source, target, Layout(300, 0))
     texels = texel_map(target.uvs, 300)
     inner = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
     upper = slots[texels.face] == 1
@@ -166,7 +166,7 @@ def test_values_and_conversions(ball: Snapshot) -> None:
     np.testing.assert_allclose(first[inner & upper], 0.25, atol=1e-6)
     np.testing.assert_allclose(second[inner & ~upper][:, 1], linear, atol=1e-5)
     np.testing.assert_allclose(second[inner & upper][:, 2], 1.5, atol=1e-5)
-    np.testing.assert_allclose(third[inner & ~upper] - grey[0, 0], 0, atol=1e-5)
+    np.testing.assert_allclose(third[inner & ~upper] - gray[0, 0], 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("layout", ["whole", "islands"])
@@ -175,7 +175,7 @@ def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
     where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
     assert 5 < where.sum() < 100
     match = broken(known_map(ball, target), where, ball)
-    picture = quantised(painted(ball, 512), 8)
+    picture = quantized(painted(ball, 512), 8)
     results = {}
     for threshold in (0.0, 0.3):
         baked = one(
@@ -198,7 +198,7 @@ def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
 def test_nothing_trusted_and_nothing_distrusted(ball: Snapshot) -> None:
     """With nothing to fill from, the copy stays; with everything trusted, nothing changes."""
     match = known_map(ball, ball)
-    picture = quantised(painted(ball, 128), 8)
+    picture = quantized(painted(ball, 128), 8)
     channel = Channel({0: Source((0,))})
     plain = one([Picture(picture)], [channel], ball, ball, Layout(128, 0), match)
     for trust in (0.0, 1.0):
@@ -252,7 +252,7 @@ def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
     target = unfolded(ball)
     found = known_map(ball, target)
     assert ball.uvs is not None
-    pictures = [Picture(quantised(painted(ball, 64), 8)), Picture(quantised(painted(ball, 32)[..., :1], 16))]
+    pictures = [Picture(quantized(painted(ball, 64), 8)), Picture(quantized(painted(ball, 32)[..., :1], 16))]
     memory: dict[object, object] = {}
     first, second = Channel({0: Source((0,))}), Channel({0: Source((1,))}, 1, 16)
     list(bake(pictures, [ball.uvs], [first], ball, target, found, Layout(128, 2), memory=memory))

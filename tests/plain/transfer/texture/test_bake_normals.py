@@ -13,7 +13,7 @@ from helpers.baking import both_sides, broken, one, rounded, strips
 from helpers.textured import known_map, places_of, solid, split, unfolded
 from meshkin.data.snapshot import Snapshot
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
-from meshkin.transfer.texture.pixels import quantised, real
+from meshkin.transfer.texture.pixels import quantized, real
 from meshkin.transfer.texture.tangents import tangents
 from meshkin.transfer.texture.texels import dilate, texel_map
 
@@ -68,12 +68,12 @@ def relief(shape: Snapshot, size: int, depth: int = 8) -> Array:
     inside = np.linalg.solve(frames(shape, face, weights), bumps(shape, face, weights)[..., None])[..., 0]
     picture[texels.covered] = unit(inside) * 0.5 + 0.5
     dilate(picture, texels.covered, 8)
-    return quantised(picture, depth)
+    return quantized(picture, depth)
 
 
 @pytest.mark.parametrize("layout", ["turned", "mirrored", "islands"])
 def test_normals_keep_their_direction_in_space(ball: Snapshot, layout: str) -> None:
-    """The same mesh in another layout: a bump that leans one way in space leans the same way afterwards."""
+    """The same mesh in another layout: a bump that leans one way in space leans the same way afterward."""
     source = rounded(ball)
     picture = np.zeros((256, 256, 3), np.float32)
     texels = texel_map(source.uvs, 256)

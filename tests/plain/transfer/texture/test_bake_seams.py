@@ -13,9 +13,9 @@ from helpers.textured import known_map, painted, places_of, psnr, solid, split, 
 from meshkin.data.snapshot import Snapshot
 from meshkin.geometry.adjacency import opposite
 from meshkin.transfer.carrier import Carrier
-from meshkin.transfer.texture import bake
+from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
-from meshkin.transfer.texture.pixels import quantised, real
+from meshkin.transfer.texture.pixels import quantized, real
 from meshkin.transfer.texture.texels import dilate, texel_map
 
 Array = shapes.Array
@@ -29,7 +29,7 @@ def ball() -> Snapshot:
 def test_seams_do_not_show(ball: Snapshot) -> None:
     """Over every edge that the target's layout cuts, both sides agree within 2/255."""
     target = unfolded(ball)
-    picture = quantised(painted(ball, 1024), 8)
+    picture = quantized(painted(ball, 1024), 8)
     baked = one([Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(1024, 2))
     texels = texel_map(target.uvs, 1024)
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0)
@@ -66,7 +66,7 @@ def test_no_step_where_seams_cross(ball: Snapshot, coarse: bool, size: int, dept
         ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
     source, _ = strips(ball, 0)
     target, _ = strips(ball, 1)
-    picture = quantised(painted(source, size), depth)
+    picture = quantized(painted(source, size), depth)
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, depth)], source, target, Layout(size, 8))
     shown = real(baked.pictures[0])
     assert all_steps(target, {(0, 0): shown}).max() < 2 / 255
@@ -92,7 +92,7 @@ def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     apart = target.uvs + (strip % 2)[:, None, None] * np.array([1, 0])
     target = replace(target, uvs=apart.astype(np.float32))
     assert ball.uvs is not None
-    pictures = [Picture(quantised(painted(ball, 500), 8))]
+    pictures = [Picture(quantized(painted(ball, 500), 8))]
     layout = Layout(500, 8, ((0, 0), (1, 0)))
     channels = [Channel({0: Source((0,))})]
     found = list(bake(pictures, [ball.uvs], channels, ball, target, known_map(ball, target), layout))
@@ -120,7 +120,7 @@ def test_sharp_edges_are_kept_apart() -> None:
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     cube = shapes.snapshot(corners, faces, split(12, 0.3))
     target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
-    picture = quantised(painted(cube, 512), 8)
+    picture = quantized(painted(cube, 512), 8)
     baked = one([Picture(picture)], [Channel({0: Source((0,))})], cube, target, Layout(512, 8))
     texels = texel_map(target.uvs, 512)
     truth = solid(places_of(target, texels))
@@ -129,15 +129,15 @@ def test_sharp_edges_are_kept_apart() -> None:
 
 
 def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
-    """The source's strips, each of one colour, run across the target's: no texel has a mixed colour."""
+    """The source's strips, each of one color, run across the target's: no texel has a mixed color."""
     source, strip = strips(ball, 0)
     target, _ = strips(ball, 1)
-    colours = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250], [250, 250, 10]], np.uint8)
+    colors = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250], [250, 250, 10]], np.uint8)
     laid = texel_map(source.uvs, 256)
     picture = np.zeros((256, 256, 3), np.uint8)
-    picture[laid.covered] = colours[strip[laid.face[laid.covered]]]
+    picture[laid.covered] = colors[strip[laid.face[laid.covered]]]
     match = known_map(source, target)
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(300, 8), match)
     kin = Carrier(source, target, match.to_source).texels(texel_map(target.uvs, 300))
     found = baked.pictures[0].reshape(-1, 3)[kin.texel].astype(int)
-    assert (np.abs(found - colours[strip[kin.face]]).max(axis=1) <= 2).all()
+    assert (np.abs(found - colors[strip[kin.face]]).max(axis=1) <= 2).all()

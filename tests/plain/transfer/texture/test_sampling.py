@@ -14,7 +14,8 @@ from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.points import nearest_on_triangles
-from meshkin.transfer.texture import bake, texels
+from meshkin.transfer.texture import texels
+from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
 from meshkin.transfer.texture.sampling import sample
 from meshkin.transfer.texture.texels import dilate, texel_map
@@ -44,7 +45,7 @@ def transfer_texture(
 
 @pytest.mark.parametrize("block", [1 << 20, 50])
 def test_texels_equal_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Overlapping triangles of all sizes, some outside the unit square: the first that a centre lies in, else the
+    """Overlapping triangles of all sizes, some outside the unit square: the first that a center lies in, else the
     nearest within half a texel's diagonal."""
     monkeypatch.setattr(texels, "BLOCK", block)
     size = 24
@@ -127,9 +128,9 @@ def test_samples_are_bilinear_and_repeat() -> None:
     generator = np.random.default_rng(3)
     picture = generator.random((5, 7, 4)).astype(np.float32)
     row, column = np.mgrid[:5, :7]
-    centres = np.stack([(column + 0.5) / 7, 1 - (row + 0.5) / 5], axis=-1).reshape(-1, 2)
+    centers = np.stack([(column + 0.5) / 7, 1 - (row + 0.5) / 5], axis=-1).reshape(-1, 2)
     for shift in ([0, 0], [1, -2], [-3, 5]):
-        np.testing.assert_allclose(sample(picture, centres + shift), picture.reshape(-1, 4), atol=1e-5)
+        np.testing.assert_allclose(sample(picture, centers + shift), picture.reshape(-1, 4), atol=1e-5)
     between = sample(picture, np.array([[0.0, 0.9]]))
     np.testing.assert_allclose(between[0], (picture[0, 0] + picture[0, -1]) / 2, atol=1e-6)
     corners = np.array([[0, 0], [1, 1], [0, 1], [1, 0]], float)
@@ -195,19 +196,19 @@ def test_a_remeshed_copy(ball: Snapshot) -> None:
 
 
 def test_islands_are_covered_and_do_not_bleed(ball: Snapshot) -> None:
-    """Each source island has a colour of its own; each target texel has its triangle's, in the margin too."""
+    """Each source island has a color of its own; each target texel has its triangle's, in the margin too."""
     source = unfolded(ball)
     texels = texel_map(source.uvs, 700)
-    colours = np.random.default_rng(0).random((len(ball.faces), 4)).astype(np.float32)
+    colors = np.random.default_rng(0).random((len(ball.faces), 4)).astype(np.float32)
     picture = np.zeros((700, 700, 4), np.float32)
-    picture[texels.covered] = colours[texels.face[texels.covered]]
+    picture[texels.covered] = colors[texels.face[texels.covered]]
     dilate(picture, texels.covered, 1)
     found = known_map(source, source)
     result = transfer_texture([(0, picture)], source, source, found, 350, 2)
     texels = texel_map(source.uvs, 350)
     assert set(np.unique(texels.face)) >= set(range(len(ball.faces)))
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
-    np.testing.assert_allclose(result[inside], colours[texels.face[inside]], atol=1e-5)
+    np.testing.assert_allclose(result[inside], colors[texels.face[inside]], atol=1e-5)
     grown = np.zeros((350, 350, 1), np.float32)
     dilate(grown, texels.covered, 2)
     filled = texels.covered.copy()

@@ -1,4 +1,4 @@
-"""Weights learnt from features."""
+"""Weights learned from features."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def test_weights_are_read_off_features_on_another_topology() -> None:
 
 
 def test_the_better_way_is_chosen_by_cross_validation() -> None:
-    """Features that say the bone outright but also a lot of noise favour learning; the mere place favours copying."""
+    """Features that say the bone outright but also a lot of noise favor learning; the mere place favors copying."""
     generator = np.random.default_rng(0)
     hints = (WEIGHTS @ generator.standard_normal((WEIGHTS.shape[1], 24))).astype(np.float32)
     noisy = np.hstack((2 * hints, 2 * generator.standard_normal((len(hints), 40)))).astype(np.float32)
-    learnt = compare(noisy, WEIGHTS, BODY)
-    assert learnt.better == "features"
-    assert learnt.regressor < 0.7 * learnt.nearest
+    learned = compare(noisy, WEIGHTS, BODY)
+    assert learned.better == "features"
+    assert learned.regressor < 0.7 * learned.nearest
     codes = generator.standard_normal((len(BODY.vertices), 64)).astype(np.float32)
     blind = compare(codes, WEIGHTS, BODY)
     assert blind.regressor > 1
 
 
-def test_vertices_without_weight_are_not_learnt_from() -> None:
+def test_vertices_without_weight_are_not_learned_from() -> None:
     weights = WEIGHTS.copy()
     weights[BODY.vertices[:, 2] < 0.3] = 0
     found = predict_weights(features(BODY.vertices), features(OTHER.vertices), weights, BODY)

@@ -84,8 +84,8 @@ def test_the_largest_are_kept() -> None:
     np.testing.assert_allclose(carried, np.tile([0, 0.3 / 0.65, 0, 0.35 / 0.65, 0], (40, 1)), atol=1e-6)
 
 
-def test_unnormalised_and_unweighted_vertices_do_not_pull() -> None:
-    """A corner whose weights sum to 100, and one without any, count like their neighbours and not at all."""
+def test_unnormalized_and_unweighted_vertices_do_not_pull() -> None:
+    """A corner whose weights sum to 100, and one without any, count like their neighbors and not at all."""
     weights = np.zeros((len(POINTS), 2))
     a, b, _ = FACES[0]
     weights[a] = (100, 0)
@@ -197,7 +197,7 @@ def test_thick_cloth_is_the_same_on_both_sides(gap: float) -> None:
         assert np.abs(weights[:count] - weights[count:]).sum(axis=1)[middle[:count]].max() < 0.2
 
 
-def test_small_parts_follow_one_bone_and_lost_ones_their_neighbours() -> None:
+def test_small_parts_follow_one_bone_and_lost_ones_their_neighbors() -> None:
     figure = Figure()
     body = figure.body()
     ball = shapes.sphere(12, 8)

@@ -1,6 +1,6 @@
 """Diff3F: what Stable Diffusion knows about the world, on an untextured shape (https://arxiv.org/abs/2311.17024).
 
-Each view is painted: its grey picture gets noise, and Stable Diffusion takes it away again, steered by ControlNets
+Each view is painted: its gray picture gets noise, and Stable Diffusion takes it away again, steered by ControlNets
 that see the depth and the normals, and by a prompt. While it does so, features of its decoder are read and averaged
 over the last steps; DINOv2 then looks at the painted picture. The two halves together describe each point.
 
@@ -27,7 +27,7 @@ from ..dinov2 import Dinov2
 from . import published
 
 _FARTHEST = 0.2
-"""Grey level of an object's farthest point in a calibrated depth picture."""
+"""Gray level of an object's farthest point in a calibrated depth picture."""
 _STAGE = "Painting views"
 _dinov2 = devices.keep(Dinov2)
 
@@ -49,7 +49,7 @@ class Diff3F:
     """
 
     name = "diff3f"
-    wants_colour = False
+    wants_color = False
 
     def __init__(self, part: dict[str, Any], device: str = "auto", batch: int | None = None) -> None:
         folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
@@ -191,8 +191,8 @@ class Diff3F:
     def _guided(self, prediction: torch.Tensor) -> torch.Tensor:
         if self._branches() == 1:
             return prediction
-        without, towards = prediction.chunk(2)
-        return without + self._part["guidance"] * (towards - without)
+        without, toward = prediction.chunk(2)
+        return without + self._part["guidance"] * (toward - without)
 
     def _timesteps(self) -> list[int]:
         return self._sd.timesteps(self._part["steps"], self._part["strength"])
@@ -214,14 +214,14 @@ def depth_picture(images: ViewImages, device: torch.device | str = "cpu") -> tor
     seen = torch.isfinite(depth)
     near = depth.amin(dim=(1, 2), keepdim=True)
     far = depth.masked_fill(~seen, -torch.inf).amax(dim=(1, 2), keepdim=True)
-    grey = 1 - (1 - _FARTHEST) * (depth - near) / (far - near).clamp(min=1e-6)
-    return grey.masked_fill(~seen, 0)[:, None].expand(-1, 3, -1, -1)
+    gray = 1 - (1 - _FARTHEST) * (depth - near) / (far - near).clamp(min=1e-6)
+    return gray.masked_fill(~seen, 0)[:, None].expand(-1, 3, -1, -1)
 
 
 def normal_picture(images: ViewImages, device: torch.device | str = "cpu") -> torch.Tensor:
-    """Normals in the colours that their ControlNet was trained on, float32 (n, 3, H, W) on ``device``: blue is front,
+    """Normals in the colors that their ControlNet was trained on, float32 (n, 3, H, W) on ``device``: blue is front,
     red is left, green is top; the background faces the camera. Source: the notes published with ControlNet 1.1."""
     seen = torch.from_numpy(np.isfinite(images.depth)).to(device)
     x, y, z = torch.from_numpy(np.array(images.normal)).to(device).float().unbind(dim=-1)
-    colour = (torch.stack((-x, y, z), dim=1) + 1) / 2
-    return torch.where(seen[:, None], colour, colour.new_tensor((0.5, 0.5, 1.0)).view(1, 3, 1, 1))
+    color = (torch.stack((-x, y, z), dim=1) + 1) / 2
+    return torch.where(seen[:, None], color, color.new_tensor((0.5, 0.5, 1.0)).view(1, 3, 1, 1))

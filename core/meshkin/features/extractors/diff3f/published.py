@@ -27,10 +27,10 @@ from ....data.views import Views
 from ...extractor import Grids, ViewImages
 from ...lifting import Lifted
 
-_GREY = 0.8
+_GRAY = 0.8
 _AMBIENT, _SPECULAR, _SHININESS = 0.6, 0.01, 64
 _DIFFUSE = (0.4, 0.4, 0.5)
-_NEIGHBOURS = 100
+_NEIGHBORS = 100
 """Vertices that a pixel gives its feature to at most."""
 _BLOCK = 4096
 
@@ -39,26 +39,26 @@ _BLOCK = 4096
 
 
 def shaded_picture(images: ViewImages) -> torch.Tensor:
-    """What is painted over: a grey surface with a lamp at the camera, on white; float32 (n, 3, H, W) in [0, 1].
+    """What is painted over: a gray surface with a lamp at the camera, on white; float32 (n, 3, H, W) in [0, 1].
 
     Phong's model with ambient, slightly blue diffuse and hardly any specular light, cut to 8 bits.
     """
     assert images.views is not None
     seen = torch.from_numpy(np.isfinite(images.depth))
     normal = torch.from_numpy(np.array(images.normal, np.float32))
-    light = torch.stack([_towards_camera(images.views, view, seen.shape[1:]) for view in range(len(seen))])
+    light = torch.stack([_toward_camera(images.views, view, seen.shape[1:]) for view in range(len(seen))])
     cosine = (normal * light).sum(dim=-1).clamp(min=0)
     mirrored = (2 * cosine**2 - 1).clamp(min=0) * (cosine > 0)
     diffuse = torch.tensor(_DIFFUSE) * cosine[..., None]
-    colour = (_AMBIENT + diffuse) * _GREY + _SPECULAR * mirrored[..., None] ** _SHININESS
-    return _eight_bits(torch.where(seen[..., None], colour, torch.ones(())).permute(0, 3, 1, 2))
+    color = (_AMBIENT + diffuse) * _GRAY + _SPECULAR * mirrored[..., None] ** _SHININESS
+    return _eight_bits(torch.where(seen[..., None], color, torch.ones(())).permute(0, 3, 1, 2))
 
 
 def depth_picture(images: ViewImages) -> torch.Tensor:
     """What the depth ControlNet sees: white at the nearest point, black at the farthest; float32 (n, 3, H, W).
 
     Quirk: the object's farthest pixel is as black as the background, because the depth is taken from the largest
-    value in the picture and the background set to zero afterwards.
+    value in the picture and the background set to zero afterward.
     """
     depth = torch.from_numpy(np.array(images.depth))
     seen = torch.isfinite(depth)
@@ -72,7 +72,7 @@ def depth_picture(images: ViewImages) -> torch.Tensor:
 def normal_picture(images: ViewImages) -> torch.Tensor:
     """What the normal ControlNet sees: normals stretched to the full range; float32 (n, 3, H, W).
 
-    Quirks: the normals are those of the world, not of the camera, so that the colours are not those that the network
+    Quirks: the normals are those of the world, not of the camera, so that the colors are not those that the network
     was trained on; the range is that of each picture over all channels; and a component that is exactly zero becomes
     black like the background, whatever the range, because the code tells the background by its zeros.
     """
@@ -80,7 +80,7 @@ def normal_picture(images: ViewImages) -> torch.Tensor:
     camera = torch.from_numpy(np.array(images.normal, np.float32))
     rotation = torch.from_numpy(images.views.rotation.astype(np.float32))
     x, y, z = torch.einsum("nhwi,nij->nhwj", camera, rotation).unbind(dim=-1)
-    world = torch.stack((x, z, -y), dim=1)  # the published code has Y upwards and Z towards the front, Blender Z and -Y
+    world = torch.stack((x, z, -y), dim=1)  # the published code has Y upwards and Z toward the front, Blender Z and -Y
     least, most = world.amin(dim=(1, 2, 3), keepdim=True), world.amax(dim=(1, 2, 3), keepdim=True)
     stretched = (world - least) / (most - least).clamp(min=1e-12)
     return _eight_bits(torch.where(world != 0, stretched, torch.zeros(())))
@@ -91,7 +91,7 @@ def _eight_bits(values: torch.Tensor) -> torch.Tensor:
     return (values.float() * 255).floor().clamp(0, 255) / 255
 
 
-def _towards_camera(views: Views, view: int, shape: torch.Size) -> torch.Tensor:
+def _toward_camera(views: Views, view: int, shape: torch.Size) -> torch.Tensor:
     """Unit vectors (H, W, 3) from each pixel's surface to the camera, camera frame."""
     height, width = shape
     x = ((torch.arange(width) + 0.5) / width - 0.5 + views.shift[view, 0]) / views.zoom[view]
@@ -189,7 +189,7 @@ def pixel_of_vertex(
         order = np.lexsort((pairs["j"], pairs["i"]))
         pixel, vertex = pairs["i"][order], pairs["j"][order]
         first = np.searchsorted(pixel, pixel)  # where this pixel's vertices begin
-        kept = np.arange(len(pixel)) - first < _NEIGHBOURS
+        kept = np.arange(len(pixel)) - first < _NEIGHBORS
         last[vertex[kept]] = block[pixel[kept]]  # in the order of the pixels: the last assignment stays
     return last
 
@@ -241,12 +241,12 @@ def _unproject(views: Views, view: int, depth: NDArray[np.float32], pixels: NDAr
     x = (columns / (width - 1) - 0.5 + views.shift[view, 0]) / views.zoom[view]
     y = -(rows / (height - 1) - 0.5 - views.shift[view, 1]) / views.zoom[view]
     camera = np.stack((x * away, y * away, views.distance - away), axis=1)
-    place: NDArray[np.float64] = camera @ views.rotation[view] * views.radius + views.centre
+    place: NDArray[np.float64] = camera @ views.rotation[view] * views.radius + views.center
     return place
 
 
 def _sample(one: torch.Tensor, x: torch.Tensor, y: torch.Tensor, size: tuple[int, int], padding: str) -> torch.Tensor:
-    """A map (C, h, w) at places given in pixels of a picture of ``size``, 0 the first one's centre: float32 (P, C)."""
+    """A map (C, h, w) at places given in pixels of a picture of ``size``, 0 the first one's center: float32 (P, C)."""
     height, width = size
     at = torch.stack(((x + 0.5) / width * 2 - 1, (y + 0.5) / height * 2 - 1), dim=1).float().to(one.device)
     found = functional.grid_sample(one[None], at[None, None], padding_mode=padding, align_corners=False)

@@ -57,7 +57,7 @@ class SdDino:
         self._batch = batch
         self.device = self._sd.device
         self.resolution = max(part["resolution"], part["dino_resolution"] if "dinov2" in folders else 0)
-        self.wants_colour = part["style"] == "textured"
+        self.wants_color = part["style"] == "textured"
         taps = part["taps"]
         self.channels: tuple[int, ...] = tuple(self._sd.channels(tap) for tap in taps)
         levels = np.array(list(taps.values())) / np.linalg.norm(list(taps.values()))
