@@ -25,12 +25,12 @@ class Progress:
 
 Result = TypeVar("Result")
 
-Report = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Called by numerical code as ``report(stage, fraction)``; raises ``Cancelled`` when the job was cancelled."""
 
 
 def silent(stage: str, fraction: float) -> None:
-    """A :data:`Report` that tells nobody."""
+    """A :data:`ProgressCallback` that tells nobody."""
 
 
 def finish(job: Generator[Progress, None, Result], on_progress: Callable[[Progress], object] | None = None) -> Result:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..cache.store import Features
 from ..data.snapshot import Snapshot
 from ..data.views import Passes, Views, count_of_recipe, grid_directions, of_recipe
@@ -23,7 +23,7 @@ def compute(
     recipe: dict[str, Any],
     passes: Passes | None,
     device: str = "auto",
-    report: Report = silent,
+    report: ProgressCallback = silent,
     partial: Path | None = None,
     painted: Path | None = None,
 ) -> Features:
@@ -85,7 +85,7 @@ def compute(
 
 
 def _grids(
-    extractor: ImageExtractor, images: ViewImages, report: Report, partial: Path | None, painted: Path | None
+    extractor: ImageExtractor, images: ViewImages, report: ProgressCallback, partial: Path | None, painted: Path | None
 ) -> Iterator[Grids]:
     if not hasattr(extractor, "map_weights"):  # quick: nothing is worth keeping
         return extractor.extract(images, report)
@@ -102,7 +102,7 @@ def _lift_published(
     grids: Iterator[Grids],
     extractor: ImageExtractor,
     weights: tuple[float, ...],
-    report: Report,
+    report: ProgressCallback,
 ) -> Lifted:
     from .extractors.diff3f import published
 

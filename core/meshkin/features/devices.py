@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from ..base.errors import InputError, MeshKinError, is_out_of_memory
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 
 T = TypeVar("T")
 
@@ -140,7 +140,7 @@ def release() -> None:
 
 
 def in_batches(
-    count: int, size: int, run: Callable[[slice], T], report: Report, stage: str
+    count: int, size: int, run: Callable[[slice], T], report: ProgressCallback, stage: str
 ) -> Iterator[tuple[list[int], T]]:
     """Run over 0 .. count - 1 in batches, each half as large from where the memory ran out.
 

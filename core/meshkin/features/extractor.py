@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from ..data.snapshot import Snapshot
 from ..data.views import Views
 
@@ -77,7 +77,7 @@ class ImageExtractor(Protocol):
     resolution: int
     wants_color: bool
 
-    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+    def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
         """Yield the feature grids batch by batch; ``report`` may raise Cancelled between batches."""
         ...
 
@@ -89,6 +89,6 @@ class SurfaceExtractor(Protocol):
     version: str
     channels: tuple[int, ...]
 
-    def describe(self, snapshot: Snapshot, report: Report) -> NDArray[np.float32]:
+    def describe(self, snapshot: Snapshot, report: ProgressCallback) -> NDArray[np.float32]:
         """Features of every vertex, float32 (V, sum of channels)."""
         ...

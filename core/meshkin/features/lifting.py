@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csgraph
 
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from ..data.views import Views
 from ..geometry import surface
 from .devices import sums_device
@@ -55,7 +55,7 @@ def lift(
     depth: NDArray[np.float32],
     grids: Iterator[Grids],
     channels: Sequence[int],
-    report: Report,
+    report: ProgressCallback,
 ) -> Lifted:
     """Carry feature maps of views to the vertices.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..base.errors import InputError
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from ..data.views import BORDER
 from .extractor import ImageExtractor, ViewImages
 from .recipe import build
@@ -86,7 +86,7 @@ def describe(
     where: Window,
     recipe: dict[str, Any],
     device: str,
-    report: Report,
+    report: ProgressCallback,
     cells: int = GRID,
 ) -> NDArray[np.float32]:
     """Features of a part of a photograph, comparable with those of :func:`meshkin.features.compute.compute`.

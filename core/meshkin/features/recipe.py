@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import models
 from ..base.errors import InputError, ModelError
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..data.views import count_of_recipe
 from .extractor import ImageExtractor, SurfaceExtractor
 from .extractors.diff3f.settings import check as check_diff3f
@@ -78,7 +78,7 @@ def resolve(
     prompt: str = "",
     settings: dict[str, Any] | None = None,
     online: bool = False,
-    report: Report = silent,
+    report: ProgressCallback = silent,
 ) -> dict[str, Any]:
     """The full recipe for what a user asks for; models are located and checked here, before anything is rendered.
 
@@ -239,7 +239,7 @@ def release() -> None:
         devices.release()
 
 
-def prepare(recipe: dict[str, Any], device: str, report: Report = silent) -> None:
+def prepare(recipe: dict[str, Any], device: str, report: ProgressCallback = silent) -> None:
     """Load the large models of a recipe, so that whatever is wrong with them is known before views are rendered.
 
     Raises MeshKinError ``memory-low`` where a graphics card has no room for what must be on it at once, InputError
@@ -322,7 +322,7 @@ def _views(views: int | None, rings: Sequence[Sequence[float]] | None, placed: d
 
 
 def _diff3f(
-    profile: str, settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: Report
+    profile: str, settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: ProgressCallback
 ) -> dict[str, Any]:
     """The parameters of ``diff3f``, its ``views`` among them, and its ``models`` by role."""
     part = profile_of(profile)
@@ -350,7 +350,9 @@ def _diff3f(
     return part
 
 
-def _sd_dino(settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: Report) -> dict[str, Any]:
+def _sd_dino(
+    settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: ProgressCallback
+) -> dict[str, Any]:
     """The parameters of ``sd_dino`` and its ``models`` by role."""
     part = {"weight": 1.0, **SD_DINO}
     named: dict[str, Any] = {"base": model or models.DIFF3F["base"], "unet": None, "dinov2": models.DIFF3F["dinov2"]}

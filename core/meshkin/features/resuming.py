@@ -13,12 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..base.errors import StorageError
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from ..base.storage import UNREADABLE, write_file
 from .extractor import Grids, ImageExtractor, ViewImages
 
 
-def extract(extractor: ImageExtractor, images: ViewImages, folder: Path, report: Report) -> Iterator[Grids]:
+def extract(extractor: ImageExtractor, images: ViewImages, folder: Path, report: ProgressCallback) -> Iterator[Grids]:
     """As ``extractor.extract``, but what ``folder`` keeps of an earlier run is not computed again, and what is computed
     is kept there.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from ..base.storage import write_file
 from ..data.views import Passes
 from . import pictures
@@ -21,7 +21,7 @@ _ROUND = 6
 
 
 def make(
-    recipe: dict[str, Any], passes: Passes, painted: Path, keep: Path | None, report: Report
+    recipe: dict[str, Any], passes: Passes, painted: Path, keep: Path | None, report: ProgressCallback
 ) -> tuple[NDArray[np.uint8], int]:
     """The contact sheet of a shape.
 

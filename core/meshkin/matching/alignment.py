@@ -21,7 +21,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from ..spectral.maps import (
     Both,
     Floats,
@@ -104,7 +104,7 @@ def align(
     two: Shape,
     prolong: tuple[sparse.csr_array, sparse.csr_array],
     weights: tuple[float, float],
-    report: Report,
+    report: ProgressCallback,
     pairs: Indices | None = None,
     flip: bool = False,
 ) -> Alignment:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..geometry.points import blocks, expand, nearest_on_triangles
 from ..geometry.surface import vertex_normals
 
@@ -26,7 +26,7 @@ def nearest(
     references: Features,
     places: NDArray[np.floating],
     radius: float,
-    report: Report = silent,
+    report: ProgressCallback = silent,
     stage: str = "Matching",
 ) -> tuple[Indices, Features, Features]:
     """The most similar reference of each query, exactly, in blocks of bounded memory.

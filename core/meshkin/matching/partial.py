@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..features.extractors.geometric import Geometric
@@ -108,7 +108,7 @@ def crops(
     features: Rows,
     intrinsic: NDArray[np.bool_] | None,
     pairs: NDArray[np.integer],
-    report: Report,
+    report: ProgressCallback,
 ) -> Iterator[Crop]:
     """What of one shape may be the other, if that is cut; nothing where no crop is like it.
 
@@ -170,7 +170,9 @@ def _loops(points: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
     return np.asarray(np.bincount(loop[ends[:, 0]], lengths))
 
 
-def _likely(whole: Snapshot, part: Snapshot, vertices: NDArray[np.integer], report: Report) -> list[NDArray[np.bool_]]:
+def _likely(
+    whole: Snapshot, part: Snapshot, vertices: NDArray[np.integer], report: ProgressCallback
+) -> list[NDArray[np.bool_]]:
     """Which faces of the whole, (F,), may be the part: the likeliest crops that differ and have some vertices (N,) of
     the whole, none where none is like it."""
     mesh, wanted = _coarse(whole, WHOLE), _coarse(part, PART)

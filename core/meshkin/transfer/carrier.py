@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..base.threads import in_order
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match, SurfaceMap
@@ -196,7 +196,7 @@ class Carrier:
         there[torn], weights[torn] = self.map.face[anchor], self.map.barycentric[anchor]
         return there, weights
 
-    def texels(self, texels: TexelMap, report: Report = silent) -> Kin:
+    def texels(self, texels: TexelMap, report: ProgressCallback = silent) -> Kin:
         """Carry every covered texel of a picture; ``report`` may raise Cancelled."""
         covered = np.flatnonzero(texels.covered)
         face, barycentric = texels.face.ravel(), texels.barycentric.reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""What a worker can do: each job is a function of JSON arguments and a :data:`Report`, and returns JSON data.
+"""What a worker can do: each job is a function of JSON arguments and a :data:`ProgressCallback`, and returns JSON data.
 
 Bulk data come and go as files whose paths the arguments name. Heavy libraries are imported inside the jobs, so that a
 worker is up at once.
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import StorageError
-from ..base.progress import Report, silent
+from ..base.progress import ProgressCallback, silent
 from ..base.storage import map_path, models_folder, write_arrays, write_file
 from ..data.photo_map import PhotoMap
 from ..data.snapshot import Snapshot
@@ -30,7 +30,7 @@ Arguments = dict[str, Any]
 Result = dict[str, Any]
 
 
-def plan(arguments: Arguments, report: Report) -> Result:
+def plan(arguments: Arguments, report: ProgressCallback) -> Result:
     """What features of a shape need: the recipe, its cache key, and the cache file where it is there already.
 
     Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of
@@ -53,7 +53,7 @@ def plan(arguments: Arguments, report: Report) -> Result:
     return {**found, "wants_color": recipe.wants_color(chosen)}
 
 
-def prepare(arguments: Arguments, report: Report) -> Result:
+def prepare(arguments: Arguments, report: ProgressCallback) -> Result:
     """Load the large models of a ``recipe`` on a ``device``: what is wrong with them shows before the rendering."""
     from ..features import recipe
 
@@ -61,7 +61,7 @@ def prepare(arguments: Arguments, report: Report) -> Result:
     return {}
 
 
-def features(arguments: Arguments, report: Report) -> Result:
+def features(arguments: Arguments, report: ProgressCallback) -> Result:
     """Compute features by a recipe into the cache.
 
     Arguments: ``snapshot`` (file), ``passes`` (folder or None), ``recipe``, ``key``, ``device``.
@@ -79,7 +79,7 @@ def features(arguments: Arguments, report: Report) -> Result:
     return {"features": str(path), "painted": str(painted) if painted.is_dir() else None}
 
 
-def colors(arguments: Arguments, report: Report) -> Result:
+def colors(arguments: Arguments, report: ProgressCallback) -> Result:
     """PCA channels and colors of several shapes in one basis.
 
     Arguments: ``features`` (cache files), ``folder`` (for the results), ``channels``. Result: ``arrays``, an .npz file
@@ -104,7 +104,7 @@ def colors(arguments: Arguments, report: Report) -> Result:
     return {"arrays": paths}
 
 
-def match(arguments: Arguments, report: Report) -> Result:
+def match(arguments: Arguments, report: ProgressCallback) -> Result:
     """Match two shapes into the cache.
 
     Arguments: ``source``, ``target`` (snapshot files), ``source_features``, ``target_features`` (cache files),
@@ -138,7 +138,7 @@ def match(arguments: Arguments, report: Report) -> Result:
     return {"map": str(path)}
 
 
-def compose(arguments: Arguments, report: Report) -> Result:
+def compose(arguments: Arguments, report: ProgressCallback) -> Result:
     """Match two shapes through a third one that both are matched to, into the cache.
 
     Arguments: ``first``, ``second`` (maps whose source is the third shape, and whose targets are the two shapes;
@@ -163,7 +163,7 @@ def compose(arguments: Arguments, report: Report) -> Result:
     return {"map": str(path)}
 
 
-def sheet(arguments: Arguments, report: Report) -> Result:
+def sheet(arguments: Arguments, report: ProgressCallback) -> Result:
     """What the models saw of a shape, as one picture of numbered tiles: ``output``, uint8 (H, W, 3).
 
     Arguments: ``passes`` (folder, of all views), ``recipe``, ``key`` (of the features, whose painted views are shown
@@ -180,7 +180,7 @@ def sheet(arguments: Arguments, report: Report) -> Result:
     return {"output": arguments["output"], "painted": found}
 
 
-def check_photo(arguments: Arguments, report: Report) -> Result:
+def check_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     """Whether ``photo`` and ``mask`` (files; "" for none) can be matched, before anything is computed."""
     from ..features import photo
 
@@ -191,7 +191,7 @@ def check_photo(arguments: Arguments, report: Report) -> Result:
     return {"size": list(color.shape[1::-1]), "masked": mask is not None}
 
 
-def match_photo(arguments: Arguments, report: Report) -> Result:
+def match_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     """Match a photograph to a shape into the cache.
 
     Arguments: ``photo``, ``mask`` (files; "" for none: the photograph's transparency, else feature agreement),
@@ -220,7 +220,7 @@ def match_photo(arguments: Arguments, report: Report) -> Result:
     return {"map": str(path)}
 
 
-def texture_photo(arguments: Arguments, report: Report) -> Result:
+def texture_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     """A matched photograph as a texture: ``pixels`` (size, size, 4) and ``origin`` (size, size, 3).
 
     Arguments: ``map`` (of :func:`match_photo`), ``snapshot``, ``features``, ``size``, ``margin``, ``output``. Result:
@@ -237,7 +237,7 @@ def texture_photo(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, pixels=pixels, origin=origin) | {"shares": shares.tolist(), "overlap": overlap}
 
 
-def is_worn(arguments: Arguments, report: Report) -> Result:
+def is_worn(arguments: Arguments, report: ProgressCallback) -> Result:
     """Whether the ``target`` lies on the ``source`` (snapshot files), where both stand: ``worn``."""
     from ..transfer.weights.garments import is_worn as worn
 
@@ -245,7 +245,7 @@ def is_worn(arguments: Arguments, report: Report) -> Result:
     return {"worn": worn(*_ends(arguments))}
 
 
-def transfer_weights(arguments: Arguments, report: Report) -> Result:
+def transfer_weights(arguments: Arguments, report: ProgressCallback) -> Result:
     """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's.
 
     Arguments: ``source``, ``target`` (snapshot files), ``map`` ("" for the map of nearness), ``limit``,
@@ -288,7 +288,7 @@ def transfer_weights(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, weights=rows, inpainted=inpainted, **told, **vars(findings))
 
 
-def kin_parts(arguments: Arguments, report: Report) -> Result:
+def kin_parts(arguments: Arguments, report: ProgressCallback) -> Result:
     """Give the small loose parts of a ``shape`` (snapshot file) the weights of those of the source that they are.
 
     Arguments: ``source``, ``target`` (snapshot files), ``map``, ``rows`` (file, (V, B), the weights so far), ``others``
@@ -308,7 +308,7 @@ def kin_parts(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, weights=np.where(found[:, None], finished, rows), found=found)
 
 
-def extract_skeleton(arguments: Arguments, report: Report) -> Result:
+def extract_skeleton(arguments: Arguments, report: ProgressCallback) -> Result:
     """Build a skeleton from ``weights`` (file, (V, C)) of the ``target`` (snapshot file): a ``Skeleton``."""
     from ..transfer.rig.skeletons import extract
 
@@ -317,7 +317,7 @@ def extract_skeleton(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, **vars(found))
 
 
-def fit_joints(arguments: Arguments, report: Report) -> Result:
+def fit_joints(arguments: Arguments, report: ProgressCallback) -> Result:
     """Move a skeleton of the source into the target.
 
     Arguments: ``source``, ``target`` (snapshot files), ``map``, ``bones`` (file with the fields of
@@ -332,7 +332,7 @@ def fit_joints(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, **{name: np.asarray(value) for name, value in vars(fitted).items()})
 
 
-def pose(arguments: Arguments, report: Report) -> Result:
+def pose(arguments: Arguments, report: ProgressCallback) -> Result:
     """Bring the target's own mesh into the source's pose.
 
     Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
@@ -348,7 +348,7 @@ def pose(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, **{name: np.asarray(value) for name, value in vars(posed).items()})
 
 
-def bake_materials(arguments: Arguments, report: Report) -> Result:
+def bake_materials(arguments: Arguments, report: ProgressCallback) -> Result:
     """Bake channels of the source's materials into the target's UV layout, as picture files.
 
     Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of
@@ -365,7 +365,7 @@ def bake_materials(arguments: Arguments, report: Report) -> Result:
     return materials.bake_files(*_ends(arguments), found, arguments, report)
 
 
-def carry_domains(arguments: Arguments, report: Report) -> Result:
+def carry_domains(arguments: Arguments, report: ProgressCallback) -> Result:
     """Carry values of any domain, UV maps, displacements or detail to a target's own mesh.
 
     Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
@@ -385,7 +385,7 @@ def carry_domains(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, **{str(number): values for number, values in enumerate(carried)})
 
 
-def carry_strands(arguments: Arguments, report: Report) -> Result:
+def carry_strands(arguments: Arguments, report: ProgressCallback) -> Result:
     """Carry hair to a target. Arguments: ``map``, ``source``, ``target``, ``points`` and ``first`` (files, see
     :func:`meshkin.transfer.attributes.hair.carry_strands`). Output: ``points``, ``roots``."""
     from ..transfer.attributes.hair import carry_strands
@@ -397,7 +397,7 @@ def carry_strands(arguments: Arguments, report: Report) -> Result:
     return _output(arguments, points=points, roots=roots)
 
 
-def unwrap(arguments: Arguments, report: Report) -> Result:
+def unwrap(arguments: Arguments, report: ProgressCallback) -> Result:
     """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
     from ..transfer.texture.unwrapping import unwrap_polygons
 
@@ -411,7 +411,7 @@ def unwrap(arguments: Arguments, report: Report) -> Result:
     return {"uvs": str(path)}
 
 
-def models_get(arguments: Arguments, report: Report) -> Result:
+def models_get(arguments: Arguments, report: ProgressCallback) -> Result:
     """Fetch models by name into the model cache."""
     from .. import models
 
@@ -419,21 +419,21 @@ def models_get(arguments: Arguments, report: Report) -> Result:
     return {"folder": str(models_folder()), "models": [str(path) for path in found]}
 
 
-def models_list(arguments: Arguments, report: Report) -> Result:
+def models_list(arguments: Arguments, report: ProgressCallback) -> Result:
     """The models known and whether they are there."""
     from .. import models
 
     return {"models": models.listing()}
 
 
-def cache_info(arguments: Arguments, report: Report) -> Result:
+def cache_info(arguments: Arguments, report: ProgressCallback) -> Result:
     """Files and bytes in the cache."""
     from ..cache import store as cache
 
     return cache.info()
 
 
-def cache_clear(arguments: Arguments, report: Report) -> Result:
+def cache_clear(arguments: Arguments, report: ProgressCallback) -> Result:
     """Empty the cache."""
     from ..cache import store as cache
 
@@ -442,7 +442,7 @@ def cache_clear(arguments: Arguments, report: Report) -> Result:
     return before
 
 
-def doctor(arguments: Arguments, report: Report) -> Result:
+def doctor(arguments: Arguments, report: ProgressCallback) -> Result:
     """What this worker has: Python, libraries, devices, memory."""
     import platform
     from importlib import metadata
@@ -464,7 +464,7 @@ def doctor(arguments: Arguments, report: Report) -> Result:
     return {"python": sys.version.split()[0], "executable": sys.executable, "versions": versions, "devices": devices}
 
 
-JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
+JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
     "plan": plan,
     "prepare": prepare,
     "features": features,
@@ -494,7 +494,7 @@ JOBS: dict[str, Callable[[Arguments, Report], Result]] = {
 """Every job by the name that a RUN message calls it."""
 
 
-def run(kind: str, arguments: Arguments, report: Report = silent) -> Result:
+def run(kind: str, arguments: Arguments, report: ProgressCallback = silent) -> Result:
     """Do one job here, in this process."""
     return JOBS[kind](arguments, report)
 

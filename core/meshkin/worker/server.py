@@ -20,10 +20,10 @@ from typing import Any, BinaryIO, NoReturn
 
 from .. import __version__
 from ..base.errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
-from ..base.progress import Report
+from ..base.progress import ProgressCallback
 from .protocol import BEAT, BYE, CANCEL, ERROR, HELLO, PROGRESS, PROTOCOL, RESULT, RUN, Channel
 
-Job = Callable[[dict[str, Any], Report], dict[str, Any]]
+Job = Callable[[dict[str, Any], ProgressCallback], dict[str, Any]]
 """Called with the RUN message's arguments and a report that raises Cancelled; returns JSON data."""
 
 _BEAT_SECONDS = 1.0
@@ -115,7 +115,7 @@ class _Server:
         except BaseException as error:  # also SystemExit: what a library raises must not end the worker
             self._send(ERROR, job=job, error=_explained(error).to_dict())
 
-    def _reporter(self, job: int) -> Report:
+    def _reporter(self, job: int) -> ProgressCallback:
         last_stage, last_time = "", 0.0
 
         def report(stage: str, fraction: float) -> None:

@@ -16,7 +16,7 @@ from scipy.spatial import Delaunay
 from helpers.rays import cast
 from helpers.shapes import icosphere
 from meshkin.base.errors import Cancelled
-from meshkin.base.progress import Report, silent
+from meshkin.base.progress import ProgressCallback, silent
 from meshkin.data.views import DISTANCE, Views, fibonacci_directions, frame
 from meshkin.features import lifting
 from meshkin.features.extractor import Grids
@@ -60,7 +60,7 @@ def lifted(
     depth: Array,
     maps: list[Array],
     dtype: torch.dtype = torch.float32,
-    report: Report = silent,
+    report: ProgressCallback = silent,
 ) -> Lifted:
     channels = [one.shape[-1] for one in maps]
     parts = parts_of(vertices, faces)

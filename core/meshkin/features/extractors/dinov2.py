@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...base.errors import InputError, ModelError
-from ...base.progress import Report
+from ...base.progress import ProgressCallback
 from ...models import config as read_config
 from .. import devices, pictures
 from ..extractor import Grids, ViewImages
@@ -76,7 +76,7 @@ class Dinov2:
         values = pictures.standardize(pictures_.to(self._device)).to(self._dtype)
         return list(self._model(values).feature_maps)
 
-    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+    def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
 
         def run(views: slice) -> list[torch.Tensor]:

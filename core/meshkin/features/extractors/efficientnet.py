@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from ...base.errors import InputError, ModelError
-from ...base.progress import Report
+from ...base.progress import ProgressCallback
 from ...models import WEIGHTS
 from .. import devices, pictures
 from ..extractor import Grids, ViewImages
@@ -180,7 +180,7 @@ class EfficientNet:
         maps = self._network(values.contiguous(memory_format=torch.channels_last))
         return [maps[stage] for stage in self._stages]
 
-    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+    def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
 
         def run(views: slice) -> list[torch.Tensor]:

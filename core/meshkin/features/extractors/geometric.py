@@ -12,7 +12,7 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.progress import Report
+from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...geometry import surface
 from ..parameters import CODE
@@ -50,7 +50,7 @@ class Geometric:
     version = str(CODE["geometric"])
     channels: tuple[int, ...] = (ENERGIES + TIMES + 1 + len(SMOOTHING) + 1,)
 
-    def describe(self, snapshot: Snapshot, report: Report) -> NDArray[np.float32]:
+    def describe(self, snapshot: Snapshot, report: ProgressCallback) -> NDArray[np.float32]:
         """Features of every vertex, float32 (V, 100), finite; the same for a moved, turned or scaled object.
 
         ``snapshot`` must have passed :meth:`~meshkin.data.snapshot.Snapshot.check`; ``report`` may raise Cancelled.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...base.errors import InputError
-from ...base.progress import Report, silent
+from ...base.progress import ProgressCallback, silent
 from ...cache.store import Features
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
@@ -98,7 +98,7 @@ def match(
     described: Features,
     recipe: dict[str, Any],
     device: str = "auto",
-    report: Report = silent,
+    report: ProgressCallback = silent,
 ) -> PhotoMap:
     """Match a photograph to a surface.
 
@@ -238,7 +238,7 @@ def match_cells(
     shape: Snapshot,
     features: NDArray[np.float32],
     confidence: NDArray[np.float32],
-    report: Report = silent,
+    report: ProgressCallback = silent,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], Floats | None]:
     """A vertex for each cell of the object.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ...base.progress import Report, silent
+from ...base.progress import ProgressCallback, silent
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.points import unit_rows
@@ -68,7 +68,7 @@ def fit_joints(
     source: Snapshot,
     target: Snapshot,
     to_target: SurfaceMap,
-    report: Report = silent,
+    report: ProgressCallback = silent,
 ) -> Fitted:
     """Move a skeleton with the surface around it.
 
@@ -110,7 +110,7 @@ def fit_joints(
 
 
 def carry_points(
-    points: Floats, vertices: Floats, faces: NDArray[np.integer], moved: Floats, report: Report = silent
+    points: Floats, vertices: Floats, faces: NDArray[np.integer], moved: Floats, report: ProgressCallback = silent
 ) -> Floats:
     """Where points in or around a surface go when its vertices go from ``vertices`` (P, 3) to ``moved`` (P, 3).
 

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from ...base.progress import Report, silent
+from ...base.progress import ProgressCallback, silent
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.arap import Elastic, aligned, springs
@@ -52,7 +52,11 @@ class Posed:
 
 
 def pose(
-    source: Snapshot, target: Snapshot, to_source: SurfaceMap, threshold: float = LEAST, report: Report = silent
+    source: Snapshot,
+    target: Snapshot,
+    to_source: SurfaceMap,
+    threshold: float = LEAST,
+    report: ProgressCallback = silent,
 ) -> Posed:
     """Bring the target into the pose of the source.
 
@@ -137,7 +141,12 @@ def _holds(
 
 
 def _solve(
-    points: Floats, pairs: NDArray[np.integer], strength: Floats, goals: Floats, weight: Floats, report: Report
+    points: Floats,
+    pairs: NDArray[np.integer],
+    strength: Floats,
+    goals: Floats,
+    weight: Floats,
+    report: ProgressCallback,
 ) -> Floats:
     """Where springs at rest at ``points`` go when these are drawn to ``goals``, by ``weight`` (summing to about 1)."""
     body = Elastic(points, pairs, strength)

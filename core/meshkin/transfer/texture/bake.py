@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from ...base.progress import Report, silent
+from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
@@ -47,7 +47,7 @@ def bake(
     target: Snapshot,
     match: Match,
     layout: Layout,
-    report: Report = silent,
+    report: ProgressCallback = silent,
     memory: dict[Any, Any] | None = None,
 ) -> Iterator[Baked]:
     """Bake channels of the source's materials into the target's UV layout, tile by tile.
@@ -126,7 +126,9 @@ class _Bake:
         self.pyramids: dict[int, NDArray[Any]] = {}
         self.source_frames: list[Singles] = []
 
-    def tile(self, number: int, joining: Future[Joiner | None], memory: dict[Any, Any], report: Report) -> Baked:
+    def tile(
+        self, number: int, joining: Future[Joiner | None], memory: dict[Any, Any], report: ProgressCallback
+    ) -> Baked:
         """One tile's pictures, whose seams are not yet joined."""
         tile = (self.layout.tiles or ((0, 0),))[number]
         size, margin = self.layout.size, self.layout.margin
@@ -188,7 +190,7 @@ class _Bake:
         tile: tuple[int, int],
         texels: TexelMap,
         around: tuple[Any, Any],
-        report: Report,
+        report: ProgressCallback,
     ) -> None:
         """Let texels beside the islands, from which renderers mix at a seam, show what lies across the seam.
 
@@ -325,7 +327,7 @@ class _Bake:
                     tile or (0, 0),
                 )
 
-    def _prepare(self, kin: Kin, report: Report) -> None:
+    def _prepare(self, kin: Kin, report: ProgressCallback) -> None:
         """Pyramids as deep as the texels need."""
         bound = np.linalg.norm(self.from_texels, axis=(1, 2))[kin.target_face]
         for key, sampler in self.samplers.items():
@@ -373,7 +375,7 @@ class _Bake:
         share = np.clip((self.layout.threshold + SOFT - confidence) / SOFT, 0, 1)
         return np.asarray(share * share * (3 - 2 * share), np.float32)
 
-    def _filling(self, kin: Kin, report: Report) -> Fill | None:
+    def _filling(self, kin: Kin, report: ProgressCallback) -> Fill | None:
         """What untrusted triangles are filled with; None where there is nothing to fill."""
         if self.layout.threshold <= 0:
             return None

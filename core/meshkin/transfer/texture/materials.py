@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.progress import Report
+from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from .bake import bake
@@ -30,7 +30,7 @@ ALIKE = 0.95
 
 
 def bake_files(
-    source: Snapshot, target: Snapshot, match: Match, arguments: Mapping[str, Any], report: Report
+    source: Snapshot, target: Snapshot, match: Match, arguments: Mapping[str, Any], report: ProgressCallback
 ) -> dict[str, Any]:
     """Bake what the arguments of :func:`meshkin.worker.jobs.bake_materials` ask for; its result."""
     pictures = [_picture(one) for one in arguments["pictures"]]

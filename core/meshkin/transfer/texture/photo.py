@@ -17,7 +17,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from ...base.errors import InputError
-from ...base.progress import Report, silent
+from ...base.progress import ProgressCallback, silent
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ...features import pca
@@ -60,7 +60,7 @@ def photo_texture(
     size: int,
     margin: int,
     mirror: bool = True,
-    report: Report = silent,
+    report: ProgressCallback = silent,
 ) -> tuple[Singles, Singles, float]:
     """The photograph as a texture of the surface.
 
@@ -160,7 +160,7 @@ def place(found: PhotoMap, shape: Snapshot) -> Placed:
 
 
 def _twins(
-    shape: Snapshot, features: NDArray[np.floating], placed: Placed, report: Report
+    shape: Snapshot, features: NDArray[np.floating], placed: Placed, report: ProgressCallback
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The mirror twins' places in the photograph, (V, 2), and whether they are seen; no twin is where there is no
     clear mirror map."""

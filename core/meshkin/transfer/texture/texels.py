@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from ...base.errors import InputError
-from ...base.progress import Report, silent
+from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
 from ...geometry.adjacency import opposite
 from ...geometry.points import blocks, expand, nearest_on_triangles
@@ -50,7 +50,7 @@ class TexelMap:
 def texel_map(
     uvs: NDArray[np.floating],
     size: int | tuple[int, int],
-    report: Report = silent,
+    report: ProgressCallback = silent,
     wrap: bool = True,
     faces_only: bool = False,
 ) -> TexelMap:

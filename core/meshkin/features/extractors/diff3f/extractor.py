@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ....base.progress import Report, silent
+from ....base.progress import ProgressCallback, silent
 from ... import devices, pictures, stable_diffusion
 from ...extractor import Grids, ViewImages
 from ...parameters import CODE
@@ -75,7 +75,7 @@ class Diff3F:
         self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
         self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums.values())}; {self._sd.dtype}"
 
-    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+    def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`; ``images.views`` must be there.
 
         Raises MeshKinError ``memory-low``.
@@ -120,7 +120,7 @@ class Diff3F:
 
     @torch.inference_mode()
     def paint(
-        self, start: torch.Tensor, controls: Sequence[torch.Tensor], noise: Noise, report: Report = silent
+        self, start: torch.Tensor, controls: Sequence[torch.Tensor], noise: Noise, report: ProgressCallback = silent
     ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         """Paint views and read their features: the method itself, for pictures and noise from anywhere.
 

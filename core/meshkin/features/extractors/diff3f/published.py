@@ -22,7 +22,7 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.distance import cdist
 from torch.nn import functional
 
-from ....base.progress import Report
+from ....base.progress import ProgressCallback
 from ....data.views import Views
 from ...extractor import Grids, ViewImages
 from ...lifting import Lifted
@@ -113,7 +113,7 @@ def lift(
     weights: Sequence[float],
     dinov2: bool,
     tolerance: float,
-    report: Report,
+    report: ProgressCallback,
 ) -> Lifted:
     """Carry feature maps of views to the vertices as the published code does.
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....base.progress import Report, silent
+from ....base.progress import ProgressCallback, silent
 from ... import devices, pictures, stable_diffusion
 from ...extractor import Grids, ViewImages
 from ...parameters import CODE
@@ -72,7 +72,7 @@ class SdDino:
         self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
         self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums.values())}; {self._sd.dtype}"
 
-    def extract(self, images: ViewImages, report: Report) -> Iterator[Grids]:
+    def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
         count, cells = len(images.normal), self._part["resolution"] // self._sd.scale
         self._sd.batch = self._batch
