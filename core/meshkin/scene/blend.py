@@ -14,6 +14,11 @@ def version() -> str:
     return str(bpy.app.version_string)
 
 
+def absolute_path(path: str, library: bpy.types.Library | None = None) -> str:
+    """A path as Blender stores it, made absolute: “//” stands for the folder of the open file, or of ``library``."""
+    return str(bpy.path.abspath(path, library=library))
+
+
 def open_file(path: Path) -> None:
     """Open a .blend file in this Blender; raises InputError ``file-missing`` or ``file-unreadable``."""
     if not path.is_file():

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+
+BlenderObject: TypeAlias = bpy.types.Object
+"""An object of the open file, for the annotations of modules that do not import bpy themselves."""
 
 
 @dataclass(frozen=True)

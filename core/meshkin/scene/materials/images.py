@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError, StorageError
 from ...base.storage import readable_failure
+from ..blend import absolute_path
 
 LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
 """Color spaces (or beginnings of their names) whose values are light or data, not display values."""
@@ -67,7 +68,7 @@ def check_image(image: bpy.types.Image | None, user: bpy.types.ImageUser | None 
 
 def _frame_path(image: bpy.types.Image, user: bpy.types.ImageUser | None) -> str:
     """The file of a movie, or that of a sequence's frame that is shown now."""
-    path = str(bpy.path.abspath(image.filepath, library=image.library))
+    path = absolute_path(image.filepath, image.library)
     if image.source == "MOVIE" or user is None:
         return path
     frame = bpy.context.scene.frame_current - user.frame_start
@@ -96,7 +97,7 @@ def _tiff_bits(image: bpy.types.Image) -> int:
         if image.packed_files:
             data = bytes(image.packed_files[0].data)
         else:
-            data = Path(bpy.path.abspath(image.filepath, library=image.library)).read_bytes()
+            data = Path(absolute_path(image.filepath, image.library)).read_bytes()
         order = {b"II*\0": "<", b"MM\0*": ">"}[data[:4]]
         (start,) = struct.unpack_from(order + "I", data, 4)
         (count,) = struct.unpack_from(order + "H", data, start)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...base.errors import InputError, MeshKinError
 from ...base.storage import make_folder, write_file
 from .. import compat
+from ..blend import absolute_path
 from ..mesh.snapshot import check_writable
 from ..objects import Handle, discard
 from .shaders import of_material, seen
@@ -150,7 +151,7 @@ def _load(picture: Picture, folder: str) -> bpy.types.Image:
     stem = bpy.path.clean_name(picture.name)
     tiled = len(files) > 1 or next(iter(files)) != 1001
     file_name = f"{stem}.<UDIM>{suffix}" if tiled else f"{stem}{suffix}"
-    place = Path(bpy.path.abspath(folder)) if folder else first.parent
+    place = Path(absolute_path(folder)) if folder else first.parent
     if folder:
         make_folder(place)
         file_name = _free(place, file_name, files)
