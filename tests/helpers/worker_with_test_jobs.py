@@ -7,113 +7,111 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
-Report = Callable[[str, float], None]
-Arguments = dict[str, Any]
+if __name__ == "__main__":
+    sys.path[:1] = [sys.argv[1], str(Path(__file__).parent.parent)]
 
-
-def echo(arguments: Arguments, report: Report) -> dict[str, Any]:
-    return {"arguments": arguments, "pid": os.getpid(), "session": os.getsid(0)}
-
-
-def count(arguments: Arguments, report: Report) -> dict[str, Any]:
-    for step in range(arguments["steps"]):
-        report("Counting", step / arguments["steps"])
-        time.sleep(arguments.get("seconds", 0.01))
-    return {"counted": arguments["steps"]}
+from helpers import worker_requests as requests
+from meshkin.base.errors import InputError
+from meshkin.base.progress import ProgressCallback
+from meshkin.worker.job import table
+from meshkin.worker.requests.base import NoResult
 
 
-def deaf(arguments: Arguments, report: Report) -> dict[str, Any]:
+def echo(request: requests.Echo, report: ProgressCallback) -> requests.Echoed:
+    return requests.Echoed(request.values, os.getpid(), os.getsid(0))
+
+
+def count(request: requests.Count, report: ProgressCallback) -> requests.Counted:
+    for step in range(request.steps):
+        report("Counting", step / request.steps)
+        time.sleep(request.seconds)
+    return requests.Counted(request.steps)
+
+
+def sleep(request: requests.Sleep, report: ProgressCallback) -> NoResult:
     report("Sleeping", 0.0)
-    time.sleep(arguments.get("seconds", 60))
-    return {}
+    time.sleep(request.seconds)
+    return NoResult()
 
 
-def hold_lock(arguments: Arguments, report: Report) -> dict[str, Any]:
+def hold_lock(request: requests.HoldLock, report: ProgressCallback) -> requests.Sum:
     report("Holding", 0.0)
-    return {"sum": sum(range(arguments["n"]))}  # one native call: no other thread runs meanwhile
+    return requests.Sum(sum(range(request.count)))  # one native call: no other thread runs meanwhile
 
 
-def end(arguments: Arguments, report: Report) -> dict[str, Any]:
+def end(request: requests.EndProcess, report: ProgressCallback) -> NoResult:
     report("Ending", 0.5)
     print("last words of the job", file=sys.stderr, flush=True)
-    if "signal" in arguments:
-        os.kill(os.getpid(), arguments["signal"])
+    if request.signal is not None:
+        os.kill(os.getpid(), request.signal)
         time.sleep(60)
-    os._exit(arguments["status"])
+    os._exit(request.status)
 
 
-def print_everywhere(arguments: Arguments, report: Report) -> dict[str, Any]:
+def print_everywhere(request: requests.PrintEverywhere, report: ProgressCallback) -> NoResult:
     print("printed by Python", flush=True)
     os.write(1, b"written to the descriptor\n")
     library = ctypes.CDLL(None)
     library.printf(b"printed by C\n")
     library.fflush(None)
     subprocess.run([sys.executable, "-c", "print('printed by a child: ' + input())"], check=False)
-    return {}
+    return NoResult()
 
 
-def flood(arguments: Arguments, report: Report) -> dict[str, Any]:
+def flood(request: requests.Flood, report: ProgressCallback) -> NoResult:
     os.write(2, b"x" * 79 + b"\n")
     for _ in range(100):
         os.write(2, (b"y" * 79 + b"\n") * 1000)
     while not 0 < os.fstat(2).st_size < 4 << 20:  # cut, and begun anew
         report("Waiting", 0.0)
         time.sleep(0.05)
-    return {}
+    return NoResult()
 
 
-def fail(arguments: Arguments, report: Report) -> dict[str, Any]:
+def fail(request: requests.Fail, report: ProgressCallback) -> NoResult:
     raise ValueError("seven is not a color")
 
 
-def refuse(arguments: Arguments, report: Report) -> dict[str, Any]:
-    from meshkin.base.errors import InputError
-
+def refuse(request: requests.Refuse, report: ProgressCallback) -> NoResult:
     raise InputError("mesh-empty", "“Würfel” has no faces.", "Choose another.")
 
 
-def leave(arguments: Arguments, report: Report) -> dict[str, Any]:
+def leave(request: requests.Leave, report: ProgressCallback) -> NoResult:
     sys.exit("a library left")
 
 
-def allocate(arguments: Arguments, report: Report) -> dict[str, Any]:
-    return {"length": len(bytearray(1 << 62))}
+def allocate(request: requests.Allocate, report: ProgressCallback) -> NoResult:
+    if request.tensor:
+        import torch
+
+        torch.empty(1 << 58, dtype=torch.float32)
+    bytearray(1 << 62)
+    return NoResult()
 
 
-def allocate_tensor(arguments: Arguments, report: Report) -> dict[str, Any]:
-    import torch
-
-    return {"length": len(torch.empty(1 << 58, dtype=torch.float32))}
-
-
-def fill_disk(arguments: Arguments, report: Report) -> dict[str, Any]:
+def fill_disk(request: requests.FillDisk, report: ProgressCallback) -> NoResult:
     with open("/dev/full", "wb", buffering=0) as full:
         full.write(b"x")
-    return {}
+    return NoResult()
 
 
-def not_a_number(arguments: Arguments, report: Report) -> dict[str, Any]:
+def not_a_number(request: requests.NotANumber, report: ProgressCallback) -> requests.Share:
     report("Counting", float("nan"))
-    return {"error": float("nan")}
+    return requests.Share(float("nan"))
 
 
-def modules(arguments: Arguments, report: Report) -> dict[str, Any]:
-    return {"modules": sorted(sys.modules), "nice": os.nice(0), "variables": sorted(os.environ)}
+def look_at_process(request: requests.LookAtProcess, report: ProgressCallback) -> requests.Process:
+    return requests.Process(tuple(sorted(sys.modules)), os.nice(0), tuple(sorted(os.environ)))
 
 
-JOBS = {
-    job.__name__: job
-    for job in (
-        echo, count, deaf, hold_lock, end, print_everywhere, flood, fail, refuse, leave, allocate, allocate_tensor,
-        fill_disk, not_a_number, modules,
-    )
-}  # fmt: skip
+JOBS = table(
+    echo, count, sleep, hold_lock, end, print_everywhere, flood, fail, refuse, leave, allocate, fill_disk, not_a_number,
+    look_at_process,
+)  # fmt: skip
 
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1])
     from meshkin.worker.server import serve_standard_streams
 
     serve_standard_streams(lambda: JOBS)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..worker import environment
+from ..worker.codec import as_data
+from ..worker.requests import Request, maintenance
 from ..workflow import doctor
 from .arguments import Answer, command
 from .console import drive
+
+Result = TypeVar("Result")
 
 
 def add(commands: Any) -> None:
@@ -44,31 +48,31 @@ def _doctor(arguments: argparse.Namespace) -> Answer:
 
 
 def _models_get(arguments: argparse.Namespace) -> Answer:
-    result = _job("models-get", {"name": arguments.name})
-    return [f"{folder} is ready." for folder in result["models"]], result
+    fetched = _answer(maintenance.FetchModels(arguments.name))
+    return [f"{folder} is ready." for folder in fetched.models], as_data(fetched)
 
 
 def _models_list(arguments: argparse.Namespace) -> Answer:
-    result = _job("models-list", {})
-    return [f"{one['name']}: {one['license']}, {_state(one)}" for one in result["models"]], result
+    states = _answer(maintenance.ListModels())
+    return [f"{model.name}: {model.license}, {_state(model)}" for model in states.models], as_data(states)
 
 
-def _state(model: dict[str, Any]) -> str:
-    if not model["present"]:
+def _state(model: maintenance.ModelState) -> str:
+    if not model.present:
         return "not fetched"
-    if not model["ok"]:
-        return f"damaged: {model['problem']} {model['fix']}"
-    return f"{model['bytes'] / 1e6:.0f} MB, SHA-256 {model['sha256']}"
+    if not model.ok:
+        return f"damaged: {model.problem} {model.fix}"
+    return f"{model.bytes / 1e6:.0f} MB, SHA-256 {model.sha256}"
 
 
 def _cache_info(arguments: argparse.Namespace) -> Answer:
-    result = _job("cache-info", {})
-    return [f"{result['folder']}: {result['files']} files, {result['bytes'] / 1e6:.0f} MB"], result
+    state = _answer(maintenance.LookAtCache())
+    return [f"{state.folder}: {state.files} files, {state.bytes / 1e6:.0f} MB"], as_data(state)
 
 
 def _cache_clear(arguments: argparse.Namespace) -> Answer:
-    result = _job("cache-clear", {})
-    return [f"Freed {result['bytes'] / 1e6:.0f} MB in {result['folder']}."], result
+    before = _answer(maintenance.ClearCache())
+    return [f"Freed {before.bytes / 1e6:.0f} MB in {before.folder}."], as_data(before)
 
 
 def _worker_setup(arguments: argparse.Namespace) -> Answer:
@@ -77,8 +81,8 @@ def _worker_setup(arguments: argparse.Namespace) -> Answer:
     return [f"The worker is ready: {python}"], {"python": str(python)}
 
 
-def _job(kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def _answer(request: Request[Result]) -> Result:
+    """The worker's answer to a request."""
     from ..worker import client
 
-    result: dict[str, Any] = drive(client.shared().run(kind, arguments))
-    return result
+    return drive(client.shared().run(request))

@@ -1,11 +1,12 @@
-"""``python -m meshkin.worker``: computes what it is told on its standard input, see :mod:`meshkin.worker.protocol`."""
+"""``python -m meshkin.worker``: runs the jobs that come on its standard input, see :mod:`meshkin.worker.messages`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NoReturn
 
-from .server import Job, serve_standard_streams
+from .job import Job
+from .server import serve_standard_streams
 
 
 def _jobs() -> Mapping[str, Job]:

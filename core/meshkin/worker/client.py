@@ -18,14 +18,17 @@ import threading
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast, overload
 
 from .. import __version__
 from ..base.errors import WorkerError, from_dict
 from ..base.progress import Progress
 from ..base.storage import home
-from . import environment
-from .protocol import BYE, CANCEL, ERROR, RESULT, RUN, Channel, Message, check_hello
+from . import codec, environment, messages
+from .channel import Channel
+from .requests.base import Request, result_type
+
+R = TypeVar("R")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -41,6 +44,11 @@ spec.loader.exec_module(module)
 from meshkin.worker.__main__ import main
 main()
 """
+
+_JobMessage = messages.Progress | messages.Result | messages.Error
+"""What the worker says about a job."""
+_LAST = (messages.Result, messages.Error)
+"""After one of these a job is over."""
 
 _LOGS_KEPT = 8
 _LINES_SHOWN = 12
@@ -79,7 +87,7 @@ class Worker:
             self._process = _launch(command, log)
         self._channel = Channel(cast(BinaryIO, self._process.stdout), cast(BinaryIO, self._process.stdin))
         self._numbers = itertools.count(1)
-        self._jobs: dict[int, queue.SimpleQueue[Message]] = {}
+        self._jobs: dict[int, queue.SimpleQueue[_JobMessage]] = {}
         self._cancelling: set[int] = set()
         self._greeted = False
         self._fault: WorkerError | None = None  # why the worker was given up, where that is known
@@ -127,7 +135,13 @@ class Worker:
         """The process's number."""
         return self._process.pid
 
-    def run(self, kind: str, arguments: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]:
+    @overload
+    def run(self, request: Request[R]) -> Generator[Progress, None, R]: ...
+
+    @overload
+    def run(self, request: str, arguments: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]: ...
+
+    def run(self, request: Request[R] | str, arguments: dict[str, Any] | None = None) -> Generator[Progress, None, Any]:
         """Run a job: yields its latest progress, again and again, without ever waiting, and returns its result.
 
         Closing the generator cancels the job; the worker stays, unless the job does not stop within some seconds.
@@ -135,41 +149,48 @@ class Worker:
         Raises the error that ended the job, or WorkerError: ``worker-died`` and ``worker-silent`` (with the end of
         the log), ``worker-start-failed``, ``worker-version``, ``message-invalid``.
         """
-        job = next(self._numbers)
-        messages = self._jobs[job] = queue.SimpleQueue()
+        if isinstance(request, str):
+            return (yield from self._run(request, arguments or {}))
+        fields = codec.encode(request, f"The request of the job “{request.job}”")
+        result = yield from self._run(request.job, fields)
+        return codec.decode(result_type(request), result, f"The result of the job “{request.job}”")
+
+    def _run(self, job: str, fields: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]:
+        """Run a job on the fields of its request, and return those of its result."""
+        number = next(self._numbers)
+        received = self._jobs[number] = queue.SimpleQueue()
         sent = over = False
         progress = Progress("Starting the worker", 0.0)
         try:
             while not self._greeted:
-                self._check(messages)
+                self._check(received)
                 yield progress
             with contextlib.suppress(OSError):  # it died: noticed below
-                self._channel.send(RUN, job=job, kind=kind, arguments=arguments)
+                self._channel.send(messages.Run(number, job, fields))
                 sent = True
             progress = Progress("Waiting for the worker", 0.0)
             while True:
-                while not messages.empty():
-                    name, payload = messages.get()
-                    over = name in (RESULT, ERROR)
-                    if name == RESULT:
-                        result: dict[str, Any] = payload["result"]
-                        return result
-                    if name == ERROR:
-                        raise from_dict(payload["error"])
-                    progress = Progress(payload["stage"], payload["fraction"])
+                while not received.empty():
+                    message = received.get()
+                    over = isinstance(message, _LAST)
+                    if isinstance(message, messages.Result):
+                        return message.result
+                    if isinstance(message, messages.Error):
+                        raise from_dict(message.error)
+                    progress = Progress(message.stage, message.fraction)
                     yield progress  # each one, so that no stage passes unseen
-                self._check(messages)
+                self._check(received)
                 yield progress
         finally:
             if sent and not over and self._process.poll() is None:
-                self._cancel(job, messages)
+                self._cancel(number, received)
             else:
-                del self._jobs[job]
+                del self._jobs[number]
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
         with contextlib.suppress(OSError):
-            self._channel.send(BYE)
+            self._channel.send(messages.Bye())
         self._channel.close()
         try:
             self._process.wait(0.2)
@@ -187,10 +208,10 @@ class Worker:
             while (message := self._channel.receive()) is not None:
                 self._heard = time.monotonic()
                 if not self._greeted:
-                    check_hello(message, __version__)
+                    messages.check_hello(message, __version__)
                     self._greeted = True
-                elif (messages := self._jobs.get(message[1].get("job", 0))) is not None:
-                    messages.put(message)
+                elif isinstance(message, _JobMessage) and (received := self._jobs.get(message.number)) is not None:
+                    received.put(message)
         except WorkerError as error:
             self._give_up(error)
         finally:
@@ -200,8 +221,8 @@ class Worker:
         self._fault = fault
         self._process.kill()
 
-    def _check(self, messages: queue.SimpleQueue[Message]) -> None:
-        """Raise what has befallen the worker, unless there are messages left to read."""
+    def _check(self, received: queue.SimpleQueue[_JobMessage]) -> None:
+        """Raise an error if the worker is gone or has been silent for too long, unless messages are left to read."""
         if self._process.poll() is None and self._reader.is_alive():
             self._check_time()
             return
@@ -210,7 +231,7 @@ class Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         self._reader.join(1)  # what it said last
-        if messages.empty():
+        if received.empty():
             raise self._fault or self._death()
 
     def _check_time(self) -> None:
@@ -248,15 +269,15 @@ class Worker:
             fix = f"Start the job again. The worker's whole log is {self.log}."
         return WorkerError(code, f"{what} Its log ends:\n{log}\n" if log else what, fix)
 
-    def _cancel(self, job: int, messages: queue.SimpleQueue[Message]) -> None:
-        """Tell the worker to drop a job, and see to it in a thread of its own that it does."""
-        self._cancelling.add(job)
+    def _cancel(self, number: int, received: queue.SimpleQueue[_JobMessage]) -> None:
+        """Tell the worker to drop a job; a thread of its own kills the worker if it does not do so in time."""
+        self._cancelling.add(number)
 
-        def see_to_it() -> None:
+        def wait_for_end() -> None:
             deadline = time.monotonic() + self._cancel_limit
             try:
-                self._channel.send(CANCEL, job=job)
-                while messages.get(timeout=max(deadline - time.monotonic(), 0.01))[0] not in (RESULT, ERROR):
+                self._channel.send(messages.Cancel(number))
+                while not isinstance(received.get(timeout=max(deadline - time.monotonic(), 0.01)), _LAST):
                     pass
             except queue.Empty:
                 if self._process.poll() is None:
@@ -264,10 +285,10 @@ class Worker:
             except OSError:
                 pass  # it died of itself
             finally:
-                self._jobs.pop(job, None)
-                self._cancelling.discard(job)
+                self._jobs.pop(number, None)
+                self._cancelling.discard(number)
 
-        threading.Thread(target=see_to_it, name="meshkin-cancel", daemon=True).start()
+        threading.Thread(target=wait_for_end, name="meshkin-cancel", daemon=True).start()
 
 
 def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[bytes]:

@@ -21,20 +21,25 @@ from typing import Any, BinaryIO, NoReturn
 from .. import __version__
 from ..base.errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
 from ..base.progress import ProgressCallback
-from .protocol import BEAT, BYE, CANCEL, ERROR, HELLO, PROGRESS, PROTOCOL, RESULT, RUN, Channel
-
-Job = Callable[[dict[str, Any], ProgressCallback], dict[str, Any]]
-"""Called with the RUN message's arguments and a report that raises Cancelled; returns JSON data."""
+from . import messages
+from .channel import Channel
+from .job import Job
 
 _BEAT_SECONDS = 1.0
+"""Seconds between two beats (chosen: the client gives up after fifteen)."""
 _REPORT_SECONDS = 0.05
-"""Reports of one stage come no closer than this."""
+"""Least seconds between two reports of one stage (chosen: a bar moves smoothly at twenty a second)."""
 _STUCK_SECONDS = 10.0
-"""After so long without a beat (one native call holds Python's lock), where every thread is goes to the log."""
-_IDLE_SECONDS = 300.0
+"""Seconds without a beat (one native call holds Python's lock) after which every thread's stack goes to the log
+(chosen: before the client gives up)."""
 IDLE_SECONDS = "MESHKIN_IDLE_SECONDS"
 """Environment variable: seconds without a job after which the worker ends; 0 for never."""
+_IDLE_SECONDS = 300.0
+"""The same where the variable is not set (chosen)."""
 _LARGEST_LOG = 4 << 20
+"""Bytes of a log that is begun anew (chosen)."""
+_SHOWN = 300
+"""Characters of an unexpected error that are shown (chosen)."""
 
 
 def serve_standard_streams(load_jobs: Callable[[], Mapping[str, Job]]) -> NoReturn:
@@ -72,10 +77,10 @@ def serve(channel: Channel, load_jobs: Callable[[], Mapping[str, Job]]) -> NoRet
     """Serve jobs over ``channel`` until it ends, then end the process.
 
     Args:
-        load_jobs: gives the table of job kinds; called when the first job comes.
+        load_jobs: gives the jobs by name; called when the first one is to run.
     """
     faulthandler.enable()
-    channel.send(HELLO, protocol=PROTOCOL, version=__version__, pid=os.getpid())
+    channel.send(messages.Hello(messages.PROTOCOL, __version__, os.getpid()))
     _Server(channel, load_jobs).serve()
 
 
@@ -84,8 +89,8 @@ class _Server:
         self._channel = channel
         self._load_jobs = load_jobs
         self._changed = threading.Condition()
-        self._waiting: dict[int, dict[str, Any]] = {}  # RUN messages by job, in the order they came
-        self._running: int | None = None
+        self._waiting: dict[int, messages.Run] = {}  # by number, in the order they came
+        self._running: int | None = None  # its number
         self._cancelled = False  # the running one
 
     def serve(self) -> NoReturn:
@@ -96,26 +101,27 @@ class _Server:
                 if not self._changed.wait_for(lambda: self._waiting, _idle_seconds()):
                     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} idle: ends", file=sys.stderr, flush=True)
                     os._exit(0)  # a CUDA context goes with its process only
-                job = next(iter(self._waiting))
-                message = self._waiting.pop(job)
-                self._running, self._cancelled = job, False
-            self._answer(job, message["kind"], message["arguments"])
+                number = next(iter(self._waiting))
+                message = self._waiting.pop(number)
+                self._running, self._cancelled = number, False
+            self._answer(message)
             with self._changed:
                 self._running = None
             _release_memory()
 
-    def _answer(self, job: int, kind: str, arguments: dict[str, Any]) -> None:
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {job}: {kind}", file=sys.stderr, flush=True)
+    def _answer(self, run: messages.Run) -> None:
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {run.number}: {run.job}", file=sys.stderr, flush=True)
         try:
-            known = self._load_jobs()
-            if kind not in known:
-                raise WorkerError("job-unknown", f"The worker knows no job “{kind}”.", "Update MeshKin.")
-            result = known[kind](arguments, self._reporter(job))
-            self._send(RESULT, job=job, result=result)
+            jobs = self._load_jobs()
+            if run.job not in jobs:
+                raise WorkerError("job-unknown", f"The worker knows no job “{run.job}”.", "Update MeshKin.")
+            job, report = jobs[run.job], self._reporter(run.number)
+            result = job.answer(run.request, report) if isinstance(job, Job) else job(run.request, report)
+            self._send(messages.Result(run.number, result))
         except BaseException as error:  # also SystemExit: what a library raises must not end the worker
-            self._send(ERROR, job=job, error=_explained(error).to_dict())
+            self._send(messages.Error(run.number, _explained(error).to_dict()))
 
-    def _reporter(self, job: int) -> ProgressCallback:
+    def _reporter(self, number: int) -> ProgressCallback:
         last_stage, last_time = "", 0.0
 
         def report(stage: str, fraction: float) -> None:
@@ -126,45 +132,44 @@ class _Server:
             if stage != last_stage or now - last_time >= _REPORT_SECONDS:
                 last_stage, last_time = stage, now
                 share = min(max(float(fraction), 0.0), 1.0) if fraction == fraction else 0.0
-                self._send(PROGRESS, job=job, stage=stage, fraction=share)
+                self._send(messages.Progress(number, stage, share))
 
         return report
 
     def _listen(self) -> None:
         status = 2
         try:
-            while (received := self._channel.receive()) is not None and received[0] != BYE:
-                name, payload = received
-                if name == RUN:
+            while (message := self._channel.receive()) is not None and not isinstance(message, messages.Bye):
+                if isinstance(message, messages.Run):
                     with self._changed:
-                        self._waiting[payload["job"]] = payload
+                        self._waiting[message.number] = message
                         self._changed.notify()
-                elif name == CANCEL:
-                    self._cancel(payload["job"])
+                elif isinstance(message, messages.Cancel):
+                    self._cancel(message.number)
             status = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(status)  # at once, whatever the job is doing
 
-    def _cancel(self, job: int) -> None:
+    def _cancel(self, number: int) -> None:
         with self._changed:
-            if job == self._running:
+            if number == self._running:
                 self._cancelled = True
-            if self._waiting.pop(job, None) is None:
+            if self._waiting.pop(number, None) is None:
                 return  # running, or over already: the job answers for itself
-        self._send(ERROR, job=job, error=Cancelled().to_dict())
+        self._send(messages.Error(number, Cancelled().to_dict()))
 
     def _beat(self) -> None:
         while True:
-            self._send(BEAT)
+            self._send(messages.Beat())
             faulthandler.dump_traceback_later(_STUCK_SECONDS)  # needs no lock; each beat puts it off
             _bound_log()
             time.sleep(_BEAT_SECONDS)
 
-    def _send(self, message: str, **payload: Any) -> None:
+    def _send(self, message: messages.Message) -> None:
         try:
-            self._channel.send(message, **payload)
+            self._channel.send(message)
         except OSError:
             os._exit(0)  # nobody is there to listen any more
 
@@ -190,7 +195,7 @@ def _explained(error: BaseException) -> MeshKinError:
         )
     return WorkerError(
         "worker-bug",
-        f"The worker failed with {type(error).__name__}: {str(error).strip()[:300]}",
+        f"The worker failed with {type(error).__name__}: {str(error).strip()[:_SHOWN]}",
         "This is a bug in MeshKin: report it with the worker's log.",
     )
 

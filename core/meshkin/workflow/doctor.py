@@ -15,6 +15,7 @@ from ..base.errors import MeshKinError
 from ..base.progress import Progress
 from ..base.storage import cache_folder, models_folder
 from ..worker import client, environment
+from ..worker.requests import maintenance
 
 OLDEST_BLENDER = (4, 2)
 
@@ -56,26 +57,25 @@ def examine() -> Generator[Progress, None, list[Check]]:
         mend = f"Unset MESHKIN_WORKER_PYTHON (now {python}), then {mend}"
     try:
         worker = client.shared()
-        found = yield from worker.run("doctor", {})
-        models = yield from worker.run("models-list", {})
-        cache = yield from worker.run("cache-info", {})
+        state = yield from worker.run(maintenance.ExamineWorker())
+        models = yield from worker.run(maintenance.ListModels())
+        cache = yield from worker.run(maintenance.LookAtCache())
     except MeshKinError as error:
         return [*checks, Check("worker", False, error.message, mend), _folder()]
-    checks.append(Check("worker", True, f"Python {found['python']} at {found['executable']}"))
-    for name, version in found["versions"].items():
+    checks.append(Check("worker", True, f"Python {state.python} at {state.executable}"))
+    for name, version in state.versions.items():
         checks.append(Check(f"library {name}", bool(version), version or "missing", "" if version else mend))
-    for device in found["devices"]:
-        size = f", {device['memory'] / 2**30:.0f} GiB" if device["memory"] else ""
-        checks.append(Check(f"device {device['name']}", True, f"{device['label']}{size}"))
-    for model in models["models"]:
-        whole = model["ok"]
-        if whole:
-            text = f"{model['bytes'] / 1e6:.0f} MB, {model['license']}, SHA-256 {model['sha256'][:16]}"
+    for device in state.devices:
+        size = f", {device.memory / 2**30:.0f} GiB" if device.memory else ""
+        checks.append(Check(f"device {device.name}", True, f"{device.label}{size}"))
+    for model in models.models:
+        if model.ok:
+            text = f"{model.bytes / 1e6:.0f} MB, {model.license}, SHA-256 {model.sha256[:16]}"
         else:
-            text = model["problem"] if model["present"] else "not fetched"
-        fix = "" if whole else f"meshkin models get {model['get']}"
-        checks.append(Check(f"model {model['name']}", whole, text, fix, needed=False))  # “geometric” needs none
-    checks.append(_folder(f", {cache['files']} files, {cache['bytes'] / 1e6:.0f} MB"))
+            text = model.problem if model.present else "not fetched"
+        fix = "" if model.ok else f"meshkin models get {model.get}"
+        checks.append(Check(f"model {model.name}", model.ok, text, fix, needed=False))  # “geometric” needs none
+    checks.append(_folder(f", {cache.files} files, {cache.bytes / 1e6:.0f} MB"))
     return checks
 
 

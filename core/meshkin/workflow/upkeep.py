@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from ..base.progress import Progress
 from ..worker import client
+from ..worker.codec import as_data
+from ..worker.requests import maintenance
 from .options import Job, Options, Report
 
 
 def get_models(options: Options = Options(), name: str = "embedded") -> Job:
     """Fetch models into the model cache. Raises ModelError ``model-download-failed``, ``model-damaged``."""
-    result = yield from client.shared().run("models-get", {"name": name})
-    return Report(f"The model is ready in {result['folder']}.", result["models"], result)
+    fetched = yield from client.shared().run(maintenance.FetchModels(name))
+    folders = [str(folder) for folder in fetched.models]
+    return Report(f"The model is ready in {fetched.folder}.", folders, as_data(fetched))
 
 
 def release_memory() -> Job:
@@ -24,13 +27,12 @@ def release_memory() -> Job:
 
 def cache_info() -> Job:
     """How many files and bytes the cache holds."""
-    result = yield from client.shared().run("cache-info", {})
-    return Report(
-        f"The cache holds {result['files']} files, {result['bytes'] / 1e6:.0f} MB, in {result['folder']}.", [], result
-    )
+    state = yield from client.shared().run(maintenance.LookAtCache())
+    title = f"The cache holds {state.files} files, {state.bytes / 1e6:.0f} MB, in {state.folder}."
+    return Report(title, [], as_data(state))
 
 
 def clear_cache() -> Job:
     """Delete all features and maps from the cache."""
-    result = yield from client.shared().run("cache-clear", {})
-    return Report(f"The cache is empty: {result['bytes'] / 1e6:.0f} MB were freed.", [], result)
+    before = yield from client.shared().run(maintenance.ClearCache())
+    return Report(f"The cache is empty: {before.bytes / 1e6:.0f} MB were freed.", [], as_data(before))

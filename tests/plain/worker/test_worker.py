@@ -16,15 +16,18 @@ from typing import Any
 import pytest
 
 import meshkin
+from helpers import worker_requests as requests
 from helpers.places import TESTS
+from helpers.worker_requests import Count, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
-from meshkin.worker import client
+from meshkin.worker import client, messages
 from meshkin.worker.client import Worker
+from meshkin.worker.requests.base import NoResult, Request
 
 CORE = Path(meshkin.__file__).parent.parent
 COMMAND = (sys.executable, TESTS / "helpers" / "worker_with_test_jobs.py", CORE)
-HELLO = json.dumps(["HELLO", {"protocol": 1, "version": meshkin.__version__, "pid": 1}])
+HELLO = json.dumps(["HELLO", {"protocol": messages.PROTOCOL, "version": meshkin.__version__, "pid": 1}])
 
 Start = Callable[..., Worker]
 
@@ -81,17 +84,17 @@ def failure(job: Generator[Progress, None, Any]) -> MeshKinError:
 
 def test_a_job_and_the_next_in_the_same_process(start: Start) -> None:
     worker = start()
-    arguments = {"name": "Ärmel “日本”\n", "numbers": [1, 0.1, None, True]}
-    first, second = (finish(worker.run("echo", arguments)) for _ in range(2))
-    assert first["arguments"] == arguments
-    assert first["pid"] == second["pid"] == worker.pid
-    assert first["session"] == worker.pid  # of its own: Ctrl-C in the terminal does not reach it
+    values = {"name": "Ärmel “日本”\n", "numbers": [1, 0.1, None, True]}
+    first, second = (finish(worker.run(Echo(values))) for _ in range(2))
+    assert first.values == values
+    assert first.pid == second.pid == worker.pid
+    assert first.session == worker.pid  # of its own: Ctrl-C in the terminal does not reach it
 
 
 def test_progress_is_told(start: Start) -> None:
     told: list[Progress] = []
-    result = finish(start().run("count", {"steps": 30, "seconds": 0.02}), told.append)
-    assert result == {"counted": 30}
+    result = finish(start().run(Count(30, 0.02)), told.append)
+    assert result.counted == 30
     fractions = [progress.fraction for progress in told if progress.stage == "Counting"]
     assert len(fractions) > 3
     assert fractions == sorted(set(fractions))
@@ -101,22 +104,22 @@ def test_progress_is_told(start: Start) -> None:
 
 def test_next_does_not_wait(start: Start) -> None:
     """Between two reports of a slow job there are many turns."""
-    job = start().run("deaf", {"seconds": 0.5})
+    job = start().run(Sleep(0.5))
     until("Sleeping", job)
     assert sum(1 for _ in job) > 100
 
 
 def test_it_starts_light_and_steps_back(start: Start) -> None:
-    told = finish(start().run("modules", {}))
-    assert not {"torch", "numpy", "scipy", "transformers"} & set(told["modules"])
-    assert told["nice"] >= 5
-    assert not [name for name in told["variables"] if name.startswith("PYTHON")]
+    process = finish(start().run(requests.LookAtProcess()))
+    assert not {"torch", "numpy", "scipy", "transformers"} & set(process.modules)
+    assert process.nice >= 5
+    assert not [name for name in process.variables if name.startswith("PYTHON")]
 
 
 def test_only_messages_on_standard_output(start: Start) -> None:
     worker = start()
-    finish(worker.run("print_everywhere", {}))
-    assert finish(worker.run("echo", {}))["pid"] == worker.pid
+    finish(worker.run(requests.PrintEverywhere()))
+    assert finish(worker.run(Echo())).pid == worker.pid
     log = worker.log.read_text()
     for line in ("printed by Python", "written to the descriptor", "printed by C"):
         assert line in log
@@ -125,11 +128,11 @@ def test_only_messages_on_standard_output(start: Start) -> None:
 
 def test_two_jobs_wait_for_each_other(start: Start) -> None:
     worker = start()
-    first, second = worker.run("count", {"steps": 20}), worker.run("echo", {"n": 2})
+    first, second = worker.run(Count(20)), worker.run(Echo({"n": 2}))
     until("Counting", first)
     assert next(second).stage == "Waiting for the worker"
-    assert finish(second)["arguments"] == {"n": 2}
-    assert finish(first) == {"counted": 20}
+    assert finish(second).values == {"n": 2}
+    assert finish(first).counted == 20
 
 
 def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -> None:
@@ -139,49 +142,62 @@ def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -
     while time.monotonic() - before < 2.5:  # long enough to be doubted, on any machine
         n *= 2
         before = time.monotonic()
-        assert finish(worker.run("hold_lock", {"n": n})) == {"sum": n * (n - 1) // 2}
+        assert finish(worker.run(HoldLock(n))).sum == n * (n - 1) // 2
 
 
 # Errors of a job
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "says"),
+    ("request_", "code", "says"),
     [
-        ("fail", "worker-bug", "ValueError: seven is not a color"),
-        ("leave", "worker-bug", "SystemExit"),
-        ("allocate", "out-of-memory", "memory"),
-        ("allocate_tensor", "out-of-memory", "memory"),
-        ("not_a_number", "message-invalid", "not JSON compliant"),
-        ("no_such_job", "job-unknown", "no_such_job"),
+        (Fail(), "worker-bug", "ValueError: seven is not a color"),
+        (requests.Leave(), "worker-bug", "SystemExit"),
+        (requests.Allocate(tensor=False), "out-of-memory", "memory"),
+        (requests.Allocate(tensor=True), "out-of-memory", "memory"),
+        (
+            requests.NotANumber(),
+            "message-invalid",
+            "“not-a-number” is not valid: “share” is nan, which",
+        ),
+        (Unknown(), "job-unknown", "no-such-job"),
+        (requests.OtherCount("3"), "message-invalid", "“count” is not valid: “folder” is not a field of it"),
     ],
 )
-def test_an_error_is_told_and_the_worker_stays(start: Start, kind: str, code: str, says: str) -> None:
+def test_an_error_is_told_and_the_worker_stays(start: Start, request_: Request[Any], code: str, says: str) -> None:
     worker = start()
-    error = failure(worker.run(kind, {}))
+    error = failure(worker.run(request_))
     assert isinstance(error, WorkerError)
     assert error.code == code
     assert says in error.message
     assert error.fix
     assert "Traceback" in worker.log.read_text()
-    assert finish(worker.run("echo", {}))["pid"] == worker.pid
+    assert finish(worker.run(Echo())).pid == worker.pid
+
+
+def test_a_result_that_was_not_expected(start: Start) -> None:
+    error = failure(start().run(requests.OtherResult(1, 0.0)))
+    assert error.code == "message-invalid"
+    assert "The result of the job “count” is not valid: “counted” is not a field of it" in error.message
 
 
 def test_an_expected_error_arrives_as_it_is(start: Start) -> None:
-    error = failure(start().run("refuse", {}))
+    error = failure(start().run(requests.Refuse()))
     assert (type(error), error.code, error.message) == (InputError, "mesh-empty", "“Würfel” has no faces.")
 
 
 def test_disk_full_in_a_job(start: Start) -> None:
-    error = failure(start().run("fill_disk", {}))
+    error = failure(start().run(requests.FillDisk()))
     assert isinstance(error, StorageError)
     assert error.code == "disk-full"
 
 
-def test_arguments_that_are_no_data(start: Start) -> None:
+def test_a_request_that_is_no_data(start: Start) -> None:
     worker = start()
-    assert failure(worker.run("echo", {"path": Path("x")})).code == "message-invalid"
-    assert finish(worker.run("echo", {}))["pid"] == worker.pid
+    error = failure(worker.run(Echo({"strange": object()})))
+    assert error.code == "message-invalid"
+    assert "The request of the job “echo” is not valid: “values.strange” is <object" in error.message
+    assert finish(worker.run(Echo())).pid == worker.pid
 
 
 # Cancel
@@ -189,41 +205,41 @@ def test_arguments_that_are_no_data(start: Start) -> None:
 
 def test_cancel_of_a_job_that_reports_keeps_the_worker(start: Start) -> None:
     worker = start()
-    job = worker.run("count", {"steps": 100_000})
+    job = worker.run(Count(100_000))
     until("Counting", job)
     job.close()
     told: list[Progress] = []
-    assert finish(worker.run("echo", {}), told.append)["pid"] == worker.pid
+    assert finish(worker.run(Echo()), told.append).pid == worker.pid
     assert "Counting" not in [progress.stage for progress in told]
     wait_for(lambda: worker.alive, "the cancel is never over")
 
 
 def test_cancel_of_a_waiting_job_lets_the_running_one_go_on(start: Start) -> None:
     worker = start(cancel_limit=1.0)
-    running, waiting = worker.run("deaf", {"seconds": 2}), worker.run("echo", {})
+    running, waiting = worker.run(Sleep(2)), worker.run(Echo())
     until("Sleeping", running)
     next(waiting)
     waiting.close()
     wait_for(lambda: worker.alive, "the cancel was not acknowledged")
-    assert finish(running) == {}
+    assert finish(running) == NoResult()
 
 
-@pytest.mark.parametrize(("kind", "stage"), [("deaf", "Sleeping"), ("hold_lock", "Holding")])
-def test_cancel_of_a_job_that_does_not_listen_ends_the_worker(start: Start, kind: str, stage: str) -> None:
+@pytest.mark.parametrize(("request_", "stage"), [(Sleep(), "Sleeping"), (HoldLock(10**12), "Holding")])
+def test_cancel_of_a_job_that_does_not_listen_ends_the_worker(start: Start, request_: Request[Any], stage: str) -> None:
     worker = start(cancel_limit=0.3)
-    job = worker.run(kind, {"n": 10**12})
+    job = worker.run(request_)
     until(stage, job)
     job.close()
     wait_for(lambda: has_ended(worker.pid), "it still runs")
-    assert failure(worker.run("echo", {})).code == "worker-died"
+    assert failure(worker.run(Echo())).code == "worker-died"
 
 
 def test_closing_before_the_worker_is_ready(start: Start) -> None:
     worker = start()
-    job = worker.run("fail", {})
+    job = worker.run(Fail())
     next(job)
     job.close()
-    assert finish(worker.run("echo", {}))["pid"] == worker.pid
+    assert finish(worker.run(Echo())).pid == worker.pid
 
 
 # Losing the worker
@@ -231,7 +247,7 @@ def test_closing_before_the_worker_is_ready(start: Start) -> None:
 
 def test_killed_in_the_middle(start: Start) -> None:
     worker = start()
-    error = failure(worker.run("end", {"signal": int(signal.SIGKILL)}))
+    error = failure(worker.run(EndProcess(signal=signal.SIGKILL)))
     assert error.code == "worker-died"
     assert "SIGKILL" in error.message
     assert "memory" in error.message
@@ -240,29 +256,29 @@ def test_killed_in_the_middle(start: Start) -> None:
 
 
 def test_crash_in_native_code_shows_where(start: Start) -> None:
-    error = failure(start().run("end", {"signal": int(signal.SIGSEGV)}))
+    error = failure(start().run(EndProcess(signal=signal.SIGSEGV)))
     assert error.code == "worker-died"
     assert "SIGSEGV" in error.message
     assert "worker_with_test_jobs.py" in error.message
 
 
 def test_exit_in_the_middle(start: Start) -> None:
-    error = failure(start().run("end", {"status": 3}))
+    error = failure(start().run(EndProcess(3)))
     assert error.code == "worker-died"
     assert "status 3" in error.message
 
 
 def test_killed_between_jobs(start: Start) -> None:
     worker = start()
-    finish(worker.run("echo", {}))
+    finish(worker.run(Echo()))
     os.kill(worker.pid, signal.SIGKILL)
-    assert failure(worker.run("echo", {})).code == "worker-died"
+    assert failure(worker.run(Echo())).code == "worker-died"
     assert not worker.alive
 
 
 def test_stopped_process_is_silent(start: Start) -> None:
     worker = start(silence=1.5)
-    job = worker.run("count", {"steps": 100_000})
+    job = worker.run(Count(100_000))
     until("Counting", job)
     os.kill(worker.pid, signal.SIGSTOP)
     error = failure(job)
@@ -273,12 +289,12 @@ def test_stopped_process_is_silent(start: Start) -> None:
 
 def test_a_worker_that_never_says_hello(start: Start) -> None:
     worker = start(sys.executable, "-c", "import time; time.sleep(60)", start_limit=0.5)
-    assert failure(worker.run("echo", {})).code == "worker-start-failed"
+    assert failure(worker.run(Echo())).code == "worker-start-failed"
     wait_for(lambda: has_ended(worker.pid), "it was not killed")
 
 
 def test_a_worker_that_cannot_start_shows_its_log(start: Start) -> None:
-    error = failure(start(sys.executable, "-c", "import no_such_library").run("echo", {}))
+    error = failure(start(sys.executable, "-c", "import no_such_library").run(Echo()))
     assert error.code == "worker-start-failed"
     assert "No module named 'no_such_library'" in error.message
 
@@ -293,15 +309,15 @@ def test_a_file_that_is_no_program(start: Start, tmp_path: Path) -> None:
 @pytest.mark.parametrize("before", ["", f"print({HELLO!r})\n"])
 def test_garbage_instead_of_messages(start: Start, before: str) -> None:
     worker = start(sys.executable, "-u", "-c", f"{before}print('Loading…  43%')\nimport time; time.sleep(60)")
-    error = failure(worker.run("echo", {}))
+    error = failure(worker.run(Echo()))
     assert error.code == "message-invalid"
     assert "Loading…  43%" in error.message
     wait_for(lambda: has_ended(worker.pid), "it was not killed")
 
 
 def test_a_worker_of_another_version(start: Start) -> None:
-    hello = HELLO.replace('"protocol": 1', '"protocol": 99')
-    error = failure(start(sys.executable, "-u", "-c", f"print({hello!r}); input()").run("echo", {}))
+    hello = HELLO.replace(f'"protocol": {messages.PROTOCOL}', '"protocol": 99')
+    error = failure(start(sys.executable, "-u", "-c", f"print({hello!r}); input()").run(Echo()))
     assert error.code == "worker-version"
     assert "99" in error.message
 
@@ -312,23 +328,24 @@ def test_a_worker_of_another_version(start: Start) -> None:
 PARENT = """
 import signal, sys, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what they run in the background ignore it
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:3]
+from helpers.worker_requests import Sleep
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import finish
 from meshkin.worker.client import Worker
-worker = Worker(sys.argv[2:])
+worker = Worker(sys.argv[3:])
 def tell(progress):
     if progress.stage in ("Sleeping", "Waiting for the worker"):
         print(progress.stage, worker.pid, flush=True)
 try:
-    finish(worker.run("deaf", {}), tell)
+    finish(worker.run(Sleep()), tell)
 except Cancelled as error:
     print(error.code, worker.alive, flush=True)
 """
 
 
 def parent_with_worker() -> tuple[subprocess.Popen[str], int]:
-    command = [sys.executable, "-c", PARENT, CORE, *COMMAND]
+    command = [sys.executable, "-c", PARENT, CORE, TESTS, *COMMAND]
     parent = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
     assert parent.stdout
     for line in parent.stdout:
@@ -361,10 +378,11 @@ def test_a_fork_leaves_the_worker_to_its_parent(monkeypatch: pytest.MonkeyPatch)
     """Nor does the child's copy of the pipe keep the worker from seeing its parent's end."""
     script = """
 import os, sys, time
-from meshkin.worker import client
+from meshkin.worker import client, messages
 from meshkin.base.progress import finish
+from meshkin.worker.requests.maintenance import ExamineWorker
 worker = client.shared(sys.executable)
-next(worker.run("doctor", {}))
+next(worker.run(ExamineWorker()))
 child = os.fork()
 if child == 0:
     time.sleep(60)
@@ -390,13 +408,13 @@ def test_the_shared_worker_is_kept_and_replaced(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MESHKIN_WORKER_PYTHON", sys.executable)
     try:
         worker = client.shared()
-        assert failure(worker.run("no_such_job", {})).code == "job-unknown"
+        assert failure(worker.run(Unknown())).code == "job-unknown"
         assert client.shared() is worker
         os.kill(worker.pid, signal.SIGKILL)
         wait_for(lambda: not worker.alive, "the death is not noticed")
         replacement = client.shared()
         assert replacement.pid != worker.pid
-        assert failure(replacement.run("no_such_job", {})).code == "job-unknown"
+        assert failure(replacement.run(Unknown())).code == "job-unknown"
     finally:
         client.stop()
     assert has_ended(replacement.pid)
@@ -421,9 +439,11 @@ def test_the_worker_sees_nothing_of_what_lies_beside_meshkin(tmp_path: Path) -> 
 from meshkin.base.errors import MeshKinError
 from meshkin.base.progress import finish
 from meshkin.worker.client import Worker
+from meshkin.worker.requests.base import NoResult, Request
 import sys
+class Unknown(Request[NoResult], job="no-such-job"): pass
 try:
-    finish(Worker.start(sys.executable).run("no_such_job", {}))
+    finish(Worker.start(sys.executable).run(Unknown()))
 except MeshKinError as error:
     print(error.code, error.message)
 """
@@ -445,14 +465,14 @@ def test_a_home_that_cannot_be_written(start: Start, tmp_path: Path, monkeypatch
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MESHKIN_HOME", str(tmp_path / "file" / "home"))
     worker = start()
-    assert finish(worker.run("echo", {}))["pid"] == worker.pid
+    assert finish(worker.run(Echo())).pid == worker.pid
     assert "echo" in worker.end_of_log()
     worker.log.unlink()
 
 
 def test_the_log_is_bounded(start: Start) -> None:
     worker = start()
-    finish(worker.run("flood", {}))
+    finish(worker.run(requests.Flood()))
     assert worker.log.stat().st_size < 4 << 20
     assert "dropped" in worker.end_of_log()
 

@@ -14,8 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkin.base.errors import InputError, WorkerError, from_dict
-from meshkin.worker import protocol
-from meshkin.worker.protocol import Channel, Message, check_hello
+from meshkin.worker.channel import Channel
+from meshkin.worker.messages import (
+    LARGEST_MESSAGE,
+    PROTOCOL,
+    Beat,
+    Cancel,
+    Error,
+    Hello,
+    Message,
+    Progress,
+    Run,
+    check_hello,
+)
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -28,31 +39,31 @@ def received(line: bytes) -> Message | None:
     return Channel(io.BytesIO(line), io.BytesIO()).receive()
 
 
-def sent(message: str, **payload: Any) -> bytes:
+def sent(message: Message) -> bytes:
     stream = io.BytesIO()
-    Channel(io.BytesIO(), stream).send(message, **payload)
+    Channel(io.BytesIO(), stream).send(message)
     return stream.getvalue()
 
 
-@given(arguments=st.dictionaries(st.text(), values, max_size=4))
-def test_round_trip(arguments: dict[str, Any]) -> None:
-    line = sent(protocol.RUN, job=3, kind="match", arguments=arguments)
+@given(fields=st.dictionaries(st.text(), values, max_size=4))
+def test_round_trip(fields: dict[str, Any]) -> None:
+    line = sent(Run(3, "match", fields))
     assert line.count(b"\n") == 1
-    assert received(line) == (protocol.RUN, {"job": 3, "kind": "match", "arguments": arguments})
+    assert received(line) == Run(3, "match", fields)
 
 
 def test_names_that_are_not_text_survive() -> None:
     name = os.fsdecode(b"caf\xe9.blend")  # a file name in another encoding: Python keeps its bytes as surrogates
-    message = received(sent(protocol.RUN, job=1, kind="k", arguments={"path": name}))
-    assert message is not None
-    assert message[1]["arguments"]["path"] == name
+    message = received(sent(Run(1, "k", {"path": name})))
+    assert isinstance(message, Run)
+    assert message.request["path"] == name
 
 
 def test_error_round_trip() -> None:
     error = InputError("mesh-empty", "“Würfel” has no faces.", "Choose another.")
-    message = received(sent(protocol.ERROR, job=1, error=error.to_dict()))
-    assert message is not None
-    back = from_dict(message[1]["error"])
+    message = received(sent(Error(1, error.to_dict())))
+    assert isinstance(message, Error)
+    back = from_dict(message.error)
     assert (type(back), back.code, back.message, back.fix) == (InputError, error.code, error.message, error.fix)
 
 
@@ -67,13 +78,16 @@ def test_error_round_trip() -> None:
         b'["NOSUCH", {}]\n',
         b'[["RUN"], {}]\n',
         b'{"RUN": {}}\n',
-        b'["RUN", {"job": 1, "kind": "match"}]\n',
-        b'["RUN", {"job": "1", "kind": "match", "arguments": {}}]\n',
-        b'["PROGRESS", {"job": 1, "stage": "s", "fraction": NaN}]\n',
-        b'["RESULT", {"job": 1, "result": {"error": Infinity}}]\n',
+        b'["RUN", {"number": 1, "job": "match"}]\n',
+        b'["RUN", {"number": "1", "job": "match", "request": {}}]\n',
+        b'["RUN", {"number": 1, "job": "match", "request": []}]\n',
+        b'["RUN", {"number": 1, "job": "match", "request": {}, "more": 1}]\n',
+        b'["PROGRESS", {"number": 1, "stage": "s", "fraction": NaN}]\n',
+        b'["PROGRESS", {"number": 1, "stage": "s", "fraction": 1e999}]\n',
+        b'["RESULT", {"number": 1, "result": {"error": Infinity}}]\n',
         b'["BEAT", []]\n["BEAT", {}]',
         b"[" * 100_000 + b"\n",
-        b'["BEAT", {}]' + b" " * protocol.LARGEST_MESSAGE + b"\n",
+        b'["BEAT", {}]' + b" " * LARGEST_MESSAGE + b"\n",
     ],
 )
 def test_what_is_no_message_is_refused(line: bytes) -> None:
@@ -84,18 +98,18 @@ def test_what_is_no_message_is_refused(line: bytes) -> None:
     assert len(raised.value.message) < 200
 
 
-@pytest.mark.parametrize("line", [b"", b'["BEAT", {}]', b'["RESULT", {"job": 1, "res'])
+@pytest.mark.parametrize("line", [b"", b'["BEAT", {}]', b'["RESULT", {"number": 1, "res'])
 def test_the_end_is_no_message(line: bytes) -> None:
     assert received(line) is None
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"x": float("nan")}, {"x": float("-inf")}, {"x": object()}, {"x": "y" * protocol.LARGEST_MESSAGE}]
+    "fields", [{"x": float("nan")}, {"x": float("-inf")}, {"x": object()}, {"x": "y" * LARGEST_MESSAGE}]
 )
-def test_what_cannot_be_a_message_is_not_sent(arguments: dict[str, Any]) -> None:
+def test_what_cannot_be_a_message_is_not_sent(fields: dict[str, Any]) -> None:
     stream = io.BytesIO()
     with pytest.raises(WorkerError) as raised:
-        Channel(io.BytesIO(), stream).send(protocol.RUN, job=1, kind="k", arguments=arguments)
+        Channel(io.BytesIO(), stream).send(Run(1, "k", fields))
     assert raised.value.code == "message-invalid"
     assert stream.getvalue() == b""
 
@@ -109,16 +123,16 @@ def test_over_a_socket_from_many_threads() -> None:
 
         def send(job: int) -> None:
             for step in range(50):
-                near.send(protocol.PROGRESS, job=job, stage="x" * 2000, fraction=step / 50)
+                near.send(Progress(job, "x" * 2000, step / 50))
 
         threads = [threading.Thread(target=send, args=(job,)) for job in range(4)]
         for thread in threads:
             thread.start()
-        messages = [far.receive() for _ in range(200)]
+        messages = [message for _ in range(200) if isinstance(message := far.receive(), Progress)]
         for thread in threads:
             thread.join()
         for job in range(4):
-            told = [message[1]["fraction"] for message in messages if message and message[1]["job"] == job]
+            told = [message.fraction for message in messages if message.number == job]
             assert told == [step / 50 for step in range(50)]
         near.close()
         here.shutdown(socket.SHUT_RDWR)
@@ -130,17 +144,12 @@ def test_sending_after_the_end_raises_what_a_broken_pipe_raises() -> None:
     channel = Channel(os.fdopen(read, "rb"), os.fdopen(write, "wb"))
     channel.close()
     with pytest.raises(OSError):  # noqa: PT011 - any of them means the same
-        channel.send(protocol.BEAT)
+        channel.send(Beat())
 
 
 def test_hello() -> None:
-    hello = {"protocol": protocol.PROTOCOL, "version": "1.2.3", "pid": 5}
-    check_hello((protocol.HELLO, hello), "1.2.3")
-    for wrong in (
-        (protocol.HELLO, {**hello, "protocol": protocol.PROTOCOL + 1}),
-        (protocol.HELLO, {**hello, "version": "1.2.4"}),
-        (protocol.BEAT, {}),
-    ):
+    check_hello(Hello(PROTOCOL, "1.2.3", 5), "1.2.3")
+    for wrong in (Hello(PROTOCOL + 1, "1.2.3", 5), Hello(PROTOCOL, "1.2.4", 5), Beat()):
         with pytest.raises(WorkerError) as raised:
             check_hello(wrong, "1.2.3")
         assert raised.value.code == "worker-version"
@@ -149,4 +158,4 @@ def test_hello() -> None:
 
 def test_lines_are_plain_json() -> None:
     """Any language can speak it."""
-    assert json.loads(sent(protocol.CANCEL, job=7)) == ["CANCEL", {"job": 7}]
+    assert json.loads(sent(Cancel(7))) == ["CANCEL", {"number": 7}]

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import StorageError
-from ..base.progress import ProgressCallback, silent
-from ..base.storage import map_path, models_folder, write_arrays, write_file
-from ..data.photo_map import PhotoMap
-from ..data.snapshot import Snapshot
-from ..data.surface_map import Match
-from ..data.views import Passes
+from ...base.errors import StorageError
+from ...base.progress import ProgressCallback
+from ...base.storage import map_path, write_arrays, write_file
+from ...data.photo_map import PhotoMap
+from ...data.snapshot import Snapshot
+from ...data.surface_map import Match
+from ...data.views import Passes
 
 Arguments = dict[str, Any]
 Result = dict[str, Any]
@@ -38,11 +37,11 @@ def plan(arguments: Arguments, report: ProgressCallback) -> Result:
     of its materials, once they are known to count). Result: also ``wants_color``, and ``painted``, how many painted
     pictures of these features are kept.
     """
-    from ..cache import store as cache
-    from ..features import recipe
+    from ...cache import store as cache
+    from ...features import recipe
 
     if arguments["device"] not in ("auto", "cpu"):
-        from ..features.devices import choose
+        from ...features.devices import choose
 
         choose(arguments["device"])
     chosen = recipe.resolve(**arguments["choice"], report=report)
@@ -55,7 +54,7 @@ def plan(arguments: Arguments, report: ProgressCallback) -> Result:
 
 def prepare(arguments: Arguments, report: ProgressCallback) -> Result:
     """Load the large models of a ``recipe`` on a ``device``: what is wrong with them shows before the rendering."""
-    from ..features import recipe
+    from ...features import recipe
 
     recipe.prepare(arguments["recipe"], arguments["device"], report)
     return {}
@@ -66,8 +65,8 @@ def features(arguments: Arguments, report: ProgressCallback) -> Result:
 
     Arguments: ``snapshot`` (file), ``passes`` (folder or None), ``recipe``, ``key``, ``device``.
     """
-    from ..cache import store as cache
-    from ..features.compute import compute
+    from ...cache import store as cache
+    from ...features.compute import compute
 
     snapshot = Snapshot.load(Path(arguments["snapshot"]))
     passes = Passes.load(Path(arguments["passes"])) if arguments["passes"] else None
@@ -85,8 +84,8 @@ def colors(arguments: Arguments, report: ProgressCallback) -> Result:
     Arguments: ``features`` (cache files), ``folder`` (for the results), ``channels``. Result: ``arrays``, an .npz file
     for each shape with ``colors`` (V, 3) in [0, 1], ``channels`` (V, K), ``seen`` (V,), ``confidence`` (V,).
     """
-    from ..cache import store as cache
-    from ..features import joint, pca
+    from ...cache import store as cache
+    from ...features import joint, pca
 
     found = [cache.read(Path(path)) for path in arguments["features"]]
     report("Making colors", 0)
@@ -111,10 +110,10 @@ def match(arguments: Arguments, report: ProgressCallback) -> Result:
     ``keys`` (their two cache keys), ``pairs`` ([source vertex, target vertex] rows), ``flip``. Result: ``map``, the
     cache file.
     """
-    from ..cache import store as cache
-    from ..features import joint
-    from ..matching import MATCHER_VERSION
-    from ..matching import match as matcher
+    from ...cache import store as cache
+    from ...features import joint
+    from ...matching import MATCHER_VERSION
+    from ...matching import match as matcher
 
     path = _map_path(MATCHER_VERSION, *arguments["keys"], arguments["pairs"], arguments["flip"])
     if cache.usable_map(path):
@@ -145,8 +144,8 @@ def compose(arguments: Arguments, report: ProgressCallback) -> Result:
     ``second`` is None where the third shape is the target), ``through``, ``source``, ``target`` (snapshot files).
     Result: ``map``, the cache file.
     """
-    from ..cache import store as cache
-    from ..matching.composition import COMPOSE_VERSION, compose_matches
+    from ...cache import store as cache
+    from ...matching.composition import COMPOSE_VERSION, compose_matches
 
     path = _map_path(COMPOSE_VERSION, *(Path(arguments[name] or "").stem for name in ("first", "second")))
     if cache.usable_map(path):
@@ -169,8 +168,8 @@ def sheet(arguments: Arguments, report: ProgressCallback) -> Result:
     Arguments: ``passes`` (folder, of all views), ``recipe``, ``key`` (of the features, whose painted views are shown
     where there are some), ``keep`` (folder for each picture as a file; "" for none), ``output`` (file).
     """
-    from ..cache import store as cache
-    from ..features import sheet
+    from ...cache import store as cache
+    from ...features import sheet
 
     passes = Passes.load(Path(arguments["passes"]))
     painted = cache.painted_folder(arguments["key"])
@@ -182,7 +181,7 @@ def sheet(arguments: Arguments, report: ProgressCallback) -> Result:
 
 def check_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     """Whether ``photo`` and ``mask`` (files; "" for none) can be matched, before anything is computed."""
-    from ..features import photo
+    from ...features import photo
 
     color, opaque = photo.load(Path(arguments["photo"]))
     mask = photo.load_mask(Path(arguments["mask"]), color.shape[:2]) if arguments["mask"] else opaque
@@ -198,8 +197,8 @@ def match_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     ``snapshot`` (file), ``features`` (cache file), ``recipe``, ``key`` (of the features), ``device``. Result: ``map``,
     the cache file of a :class:`meshkin.data.photo_map.PhotoMap`.
     """
-    from ..cache import store as cache
-    from ..matching.photo import matcher
+    from ...cache import store as cache
+    from ...matching.photo import matcher
 
     files = [Path(name) for name in (arguments["photo"], arguments["mask"]) if name]
     contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
@@ -226,8 +225,8 @@ def texture_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     Arguments: ``map`` (of :func:`match_photo`), ``snapshot``, ``features``, ``size``, ``margin``, ``output``. Result:
     also ``shares`` of the texels from the photograph, the mirror twin and the surroundings, and ``overlap``.
     """
-    from ..cache import store as cache
-    from ..transfer.texture.photo import photo_texture
+    from ...cache import store as cache
+    from ...transfer.texture.photo import photo_texture
 
     found, shape = PhotoMap.load(Path(arguments["map"])), Snapshot.load(Path(arguments["snapshot"]))
     features = cache.read(Path(arguments["features"])).features
@@ -239,7 +238,7 @@ def texture_photo(arguments: Arguments, report: ProgressCallback) -> Result:
 
 def is_worn(arguments: Arguments, report: ProgressCallback) -> Result:
     """Whether the ``target`` lies on the ``source`` (snapshot files), where both stand: ``worn``."""
-    from ..transfer.weights.garments import is_worn as worn
+    from ...transfer.weights.garments import is_worn as worn
 
     report("Comparing places", 0)
     return {"worn": worn(*_ends(arguments))}
@@ -255,9 +254,9 @@ def transfer_weights(arguments: Arguments, report: ProgressCallback) -> Result:
     (V,), ``compared`` (error of the features' way, of the map's; nan where they were not compared), ``learned``
     (whether the features' way was taken), and the fields of :class:`meshkin.transfer.rig.skeletons.Findings`.
     """
-    from ..transfer.rig.skeletons import examine
-    from ..transfer.weights.garments import closest
-    from ..transfer.weights.skinning import transfer_weights as carry
+    from ...transfer.rig.skeletons import examine
+    from ...transfer.weights.garments import closest
+    from ...transfer.weights.skinning import transfer_weights as carry
 
     ends = _ends(arguments)
     report("Carrying weights", 0)
@@ -268,9 +267,9 @@ def transfer_weights(arguments: Arguments, report: ProgressCallback) -> Result:
     rows, inpainted, learned, compared = carried.weights, carried.inpainted, False, (np.nan, np.nan)
     doubtful = bool(arguments["map"]) and inpainted.mean() > 0.5
     if arguments["features"] and (arguments["way"] == "features" or (arguments["way"] == "auto" and doubtful)):
-        from ..cache import store as cache
-        from ..transfer.weights import regression as regress
-        from ..transfer.weights.skinning import finish_weights, normalized
+        from ...cache import store as cache
+        from ...transfer.weights import regression as regress
+        from ...transfer.weights.skinning import finish_weights, normalized
 
         report("Learning weights", 0.2)
         one, two = (cache.read(Path(path)).features for path in arguments["features"])
@@ -295,8 +294,8 @@ def kin_parts(arguments: Arguments, report: ProgressCallback) -> Result:
     (file with ``vertices``, ``faces``, ``weights`` of all of the source's meshes), ``limit``. Output: ``weights``
     (V, B), ``found`` (V,), the vertices that have a kin.
     """
-    from ..transfer.weights.loose_parts import from_kin
-    from ..transfer.weights.skinning import finish_weights
+    from ...transfer.weights.loose_parts import from_kin
+    from ...transfer.weights.skinning import finish_weights
 
     shape = Snapshot.load(Path(arguments["shape"]))
     source, target = _ends(arguments)
@@ -310,7 +309,7 @@ def kin_parts(arguments: Arguments, report: ProgressCallback) -> Result:
 
 def extract_skeleton(arguments: Arguments, report: ProgressCallback) -> Result:
     """Build a skeleton from ``weights`` (file, (V, C)) of the ``target`` (snapshot file): a ``Skeleton``."""
-    from ..transfer.rig.skeletons import extract
+    from ...transfer.rig.skeletons import extract
 
     report("Finding bones", 0)
     found = extract(Snapshot.load(Path(arguments["target"])), _read(arguments["weights"]))
@@ -323,7 +322,7 @@ def fit_joints(arguments: Arguments, report: ProgressCallback) -> Result:
     Arguments: ``source``, ``target`` (snapshot files), ``map``, ``bones`` (file with the fields of
     :class:`meshkin.transfer.rig.joints.Bones`), ``weights`` (file, (U, C)). Output: the fields of ``Fitted``.
     """
-    from ..transfer.rig.joints import Bones, fit_joints
+    from ...transfer.rig.joints import Bones, fit_joints
 
     found = Match.load(Path(arguments["map"]))
     with np.load(arguments["bones"], allow_pickle=False) as fields:
@@ -338,7 +337,7 @@ def pose(arguments: Arguments, report: ProgressCallback) -> Result:
     Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
     vertices' numbers among the map's), ``threshold``. Output: the fields of :class:`meshkin.transfer.rig.pose.Posed`.
     """
-    from ..transfer.rig.pose import pose as bring
+    from ...transfer.rig.pose import pose as bring
 
     found = Match.load(Path(arguments["map"])).to_source
     rows = _read(arguments["original"])
@@ -359,7 +358,7 @@ def bake_materials(arguments: Arguments, report: ProgressCallback) -> Result:
     Result: ``files`` (by channel, by tile), ``alpha`` (whether the base color's fourth channel is the alpha),
     ``shares``.
     """
-    from ..transfer.texture import materials
+    from ...transfer.texture import materials
 
     found = Match.load(Path(arguments["map"]))
     return materials.bake_files(*_ends(arguments), found, arguments, report)
@@ -372,7 +371,7 @@ def carry_domains(arguments: Arguments, report: ProgressCallback) -> Result:
     vertices' numbers among the map's), ``edges`` (files (E, 2) of both), ``given`` (``mode``, ``domain``,
     ``label``, ``values``), ``radius`` of the detail. Output: an array for each, named by its number.
     """
-    from ..transfer.attributes.domains import carry_given
+    from ...transfer.attributes.domains import carry_given
 
     found = Match.load(Path(arguments["map"])).to_source
     rows = _read(arguments["original"])
@@ -388,7 +387,7 @@ def carry_domains(arguments: Arguments, report: ProgressCallback) -> Result:
 def carry_strands(arguments: Arguments, report: ProgressCallback) -> Result:
     """Carry hair to a target. Arguments: ``map``, ``source``, ``target``, ``points`` and ``first`` (files, see
     :func:`meshkin.transfer.attributes.hair.carry_strands`). Output: ``points``, ``roots``."""
-    from ..transfer.attributes.hair import carry_strands
+    from ...transfer.attributes.hair import carry_strands
 
     found = Match.load(Path(arguments["map"]))
     report("Carrying hair", 0)
@@ -399,7 +398,7 @@ def carry_strands(arguments: Arguments, report: ProgressCallback) -> Result:
 
 def unwrap(arguments: Arguments, report: ProgressCallback) -> Result:
     """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
-    from ..transfer.texture.unwrapping import unwrap_polygons
+    from ...transfer.texture.unwrapping import unwrap_polygons
 
     shape = Snapshot.load(Path(arguments["shape"]))
     report("Unwrapping", 0)
@@ -409,59 +408,6 @@ def unwrap(arguments: Arguments, report: ProgressCallback) -> Result:
     path = Path(arguments["folder"]) / f"{Path(arguments['shape']).stem}-uvs.npy"
     write_file(path, lambda file: np.save(file, uvs, allow_pickle=False))
     return {"uvs": str(path)}
-
-
-def models_get(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Fetch models by name into the model cache."""
-    from .. import models
-
-    found = models.get(arguments["name"], report=report)
-    return {"folder": str(models_folder()), "models": [str(path) for path in found]}
-
-
-def models_list(arguments: Arguments, report: ProgressCallback) -> Result:
-    """The models known and whether they are there."""
-    from .. import models
-
-    return {"models": models.listing()}
-
-
-def cache_info(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Files and bytes in the cache."""
-    from ..cache import store as cache
-
-    return cache.info()
-
-
-def cache_clear(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Empty the cache."""
-    from ..cache import store as cache
-
-    before = cache.info()
-    cache.clear()
-    return before
-
-
-def doctor(arguments: Arguments, report: ProgressCallback) -> Result:
-    """What this worker has: Python, libraries, devices, memory."""
-    import platform
-    from importlib import metadata
-
-    import torch
-
-    versions = {}
-    for name in ("torch", "transformers", "diffusers", "safetensors", "numpy", "scipy", "libigl", "robust_laplacian"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = ""
-    devices = [{"name": "cpu", "memory": 0, "label": platform.processor() or platform.machine()}]
-    for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
-        devices.append({"name": f"cuda:{index}", "memory": properties.total_memory, "label": properties.name})
-    if torch.backends.mps.is_available():
-        devices.append({"name": "mps", "memory": 0, "label": "Apple GPU"})
-    return {"python": sys.version.split()[0], "executable": sys.executable, "versions": versions, "devices": devices}
 
 
 JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
@@ -485,18 +431,8 @@ JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
     "unwrap": unwrap,
     "domains": carry_domains,
     "strands": carry_strands,
-    "models-get": models_get,
-    "models-list": models_list,
-    "cache-info": cache_info,
-    "cache-clear": cache_clear,
-    "doctor": doctor,
 }
 """Every job by the name that a RUN message calls it."""
-
-
-def run(kind: str, arguments: Arguments, report: ProgressCallback = silent) -> Result:
-    """Do one job here, in this process."""
-    return JOBS[kind](arguments, report)
 
 
 def _map_path(*parts: Any) -> Path:

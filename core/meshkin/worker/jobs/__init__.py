@@ -1,0 +1,23 @@
+"""What a worker can do. A module for each feature; each job unpacks its request, calls one function, packs its result.
+
+Bulk data come and go as files whose paths the requests and results hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..job import table
+from . import maintenance, untyped
+
+JOBS: dict[str, Any] = {
+    **untyped.JOBS,
+    **table(
+        maintenance.fetch_models,
+        maintenance.list_models,
+        maintenance.look_at_cache,
+        maintenance.clear_cache,
+        maintenance.examine_worker,
+    ),
+}
+"""Every job by the name that a :class:`meshkin.worker.messages.Run` calls it by."""

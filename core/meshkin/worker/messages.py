@@ -1,0 +1,146 @@
+"""The messages between MeshKin and its worker: their names, their fields, and their form as one line of text.
+
+A message is one line of UTF-8: ``["NAME", {...}]`` and a line feed.
+
+The worker speaks first, with :class:`Hello`. Then MeshKin sends :class:`Run`, :class:`Cancel` and :class:`Bye`; the
+worker answers each Run with any number of :class:`Progress` and one :class:`Result` or :class:`Error`, also when the
+job was cancelled, and sends :class:`Beat` every second.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from ..base.errors import WorkerError
+from . import codec
+from .codec import Json
+
+PROTOCOL = 2
+"""Changes whenever an older end could no longer understand a newer one."""
+
+LARGEST_MESSAGE = 1 << 20
+"""Bytes in one line (chosen: far above any request, and small enough to be held in memory)."""
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The worker is ready. ``version`` is that of its MeshKin, ``pid`` its process number."""
+
+    protocol: int
+    version: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run the job of this name on a request; all that is said about it bears this number."""
+
+    number: int
+    job: str
+    request: dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The fraction, in [0, 1], of a job's stage that is done."""
+
+    number: int
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """A job's result. The job is over."""
+
+    number: int
+    result: dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Error:
+    """Why a job failed, as :meth:`meshkin.base.errors.MeshKinError.to_dict` gives it. The job is over."""
+
+    number: int
+    error: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Drop this job, waiting or running."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The worker is alive."""
+
+
+@dataclass(frozen=True)
+class Bye:
+    """End now."""
+
+
+Message = Hello | Run | Progress | Result | Error | Cancel | Beat | Bye
+
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__.upper(): kind for kind in (Hello, Run, Progress, Result, Error, Cancel, Beat, Bye)
+}
+
+
+def to_line(message: Message) -> bytes:
+    """The message as a line of text.
+
+    Raises WorkerError ``message-invalid``: something in it is no JSON data, a number is not finite, or it is too long.
+    """
+    name = type(message).__name__.upper()
+    subject = f"A {name} message"
+    try:
+        line = json.dumps([name, codec.encode(message, subject)], allow_nan=False).encode() + b"\n"
+    except RecursionError as error:
+        raise WorkerError(
+            "message-invalid", f"{subject} cannot be sent: it is nested too deep.", "Report this bug in MeshKin."
+        ) from error
+    if len(line) > LARGEST_MESSAGE:
+        raise WorkerError(
+            "message-invalid",
+            f"{subject} of {len(line)} bytes is too long to be sent.",
+            "Report this bug in MeshKin: bulk data belong into files.",
+        )
+    return line
+
+
+def from_line(line: bytes) -> Message:
+    """The message that a line of text is; raises WorkerError ``message-invalid`` if it is none."""
+    try:
+        if len(line) > LARGEST_MESSAGE:
+            raise ValueError("it is too long")
+        name, payload = json.loads(line.decode(), parse_constant=_refuse)
+        return codec.decode(_KINDS[name], payload, f"A {name} message")
+    except (ValueError, TypeError, KeyError, RecursionError, WorkerError) as error:
+        start = line[:60].decode(errors="replace").strip()
+        raise WorkerError(
+            "message-invalid",
+            f"Something that is no message came between MeshKin and its worker: “{start}”.",
+            "Start again. If it comes again, set up the worker anew with `meshkin worker setup`.",
+        ) from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def check_hello(message: Message, version: str) -> None:
+    """Raise WorkerError ``worker-version`` unless ``message`` is the Hello of a worker of this ``version``."""
+    if isinstance(message, Hello) and (message.protocol, message.version) == (PROTOCOL, version):
+        return
+    other = "one that does not say which"
+    if isinstance(message, Hello):
+        other = f"{message.version} (protocol {message.protocol})"
+    raise WorkerError(
+        "worker-version",
+        f"This is MeshKin {version} (protocol {PROTOCOL}), but its worker is {other}.",
+        "Close other versions of MeshKin and start Blender again.",
+    )
