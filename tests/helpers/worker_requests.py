@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshkin.worker.codec import Json
+from meshkin.base.json_data import Json
 from meshkin.worker.requests.base import NoResult, Request
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import types
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import InputError
@@ -20,28 +23,38 @@ else:  # a recursive type cannot be read at run time
 Data = TypeVar("Data")
 
 
-def to_json(value: object) -> Json:
+def to_json(value: object, name: str = "") -> Json:
     """A dataclass instance, at any depth, as JSON data: an object with an entry for each field.
 
-    Raises TypeError for a value that is no JSON and no dataclass.
+    Args:
+        value: JSON values, paths, dataclasses, and lists, tuples and dictionaries of them.
+        name: what ``value`` is, for the error; "" for its type.
+
+    Raises TypeError for a value that is no JSON and no dataclass, and for a number that is not finite.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    name = name or type(value).__name__
+    if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, Path):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): to_json(entry) for name, entry in value.items()}
+        return {field.name: to_json(getattr(value, field.name), f"{name}.{field.name}") for field in fields(value)}
+    if isinstance(value, Mapping) and all(isinstance(key, str | int) for key in value):
+        return {str(key): to_json(entry, f"{name}.{key}") for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [to_json(entry) for entry in value]
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+        return [to_json(entry, f"{name}[{index}]") for index, entry in enumerate(value)]
+    raise TypeError(f"{name} is no JSON value but the {type(value).__name__} {_shown(value)}")
 
 
 def from_json(kind: type[Data], data: object, name: str = "") -> Data:
     """The instance of the dataclass ``kind`` that :func:`to_json` described.
 
     Args:
-        kind: a dataclass whose fields are JSON values, ``Literal``, ``X | None``, tuples, lists, dictionaries with
-            texts as keys, and dataclasses of such fields. Fields with a default may be absent.
+        kind: a dataclass whose fields are JSON values, ``Path``, ``Literal``, ``X | None``, tuples, lists,
+            dictionaries with texts or whole numbers as keys, and dataclasses of such fields. Fields with a default may
+            be absent.
         data: JSON data.
         name: what ``data`` is, for the error; "" for the name of ``kind``.
 
@@ -58,7 +71,7 @@ def _instance(kind: Any, data: object, name: str) -> Any:
         raise InputError(
             "data-invalid", f"{name} has no field “{unknown[0]}”.", f"It has {', '.join(types_of_fields)}."
         )
-    for field in dataclasses.fields(kind):
+    for field in fields(kind):
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and field.name not in data:
             raise InputError("data-invalid", f"{name} lacks the field “{field.name}”.", "Add it.")
@@ -68,7 +81,7 @@ def _instance(kind: Any, data: object, name: str) -> Any:
 @cache
 def _field_types(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def _value(kind: Any, data: Any, name: str) -> Any:
@@ -86,8 +99,8 @@ def _value(kind: Any, data: Any, name: str) -> Any:
     if container in (dict, Mapping):
         if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
             raise _invalid(name, "an object", data)
-        entry_type = arguments[1] if arguments else Json
-        return {key: _value(entry_type, entry, f"{name}.{key}") for key, entry in data.items()}
+        key_type, entry_type = arguments or (str, Json)
+        return {_key(key_type, key, name): _value(entry_type, entry, f"{name}.{key}") for key, entry in data.items()}
     if container in (list, tuple, Sequence):
         return _sequence(container, arguments, data, name)
     return _scalar(kind, data, name)
@@ -120,6 +133,15 @@ def _sequence(container: Any, arguments: tuple[Any, ...], data: Any, name: str) 
     return tuple(values) if container is tuple else values
 
 
+def _key(kind: Any, key: str, name: str) -> str | int:
+    if kind is not int:
+        return key
+    try:
+        return int(key)
+    except ValueError:
+        raise _invalid(f"A key of {name}", "a whole number", key) from None
+
+
 def _scalar(kind: Any, data: Any, name: str) -> Any:
     if kind in (None, types.NoneType):
         good = data is None
@@ -128,23 +150,33 @@ def _scalar(kind: Any, data: Any, name: str) -> Any:
     elif kind is int:
         good = isinstance(data, int) and not isinstance(data, bool)
     elif kind is float:
-        good = isinstance(data, int | float) and not isinstance(data, bool)
-    elif kind is str:
+        good = isinstance(data, int | float) and not isinstance(data, bool) and math.isfinite(data)
+    elif kind in (str, Path):
         good = isinstance(data, str)
     else:
         raise TypeError(f"{name}: {kind} cannot be read from JSON")
     if not good:
         raise _invalid(name, _word(kind), data)
-    return float(data) if kind is float else data
+    return kind(data) if kind in (float, Path) else data
 
 
 def _word(kind: Any) -> str:
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", types.NoneType: "null"}
-    words |= {dict: "an object", list: "a list", tuple: "a list", Mapping: "an object", Sequence: "a list"}
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"}
+    words |= {
+        types.NoneType: "null",
+        dict: "an object",
+        list: "a list",
+        tuple: "a list",
+        Mapping: "an object",
+        Sequence: "a list",
+    }
     return words.get(get_origin(kind) or kind, "an object")
 
 
 def _invalid(name: str, wanted: str, data: object) -> InputError:
-    shown = str(data)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-    return InputError("data-invalid", f"{name} must be {wanted}, not “{shown}”.", "Check its value.")
+    return InputError("data-invalid", f"{name} must be {wanted}, not “{_shown(data)}”.", "Check its value.")
+
+
+def _shown(data: object) -> str:
+    text = str(data)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import WorkerError
 from ..worker import environment
-from ..workflow import doctor
+from . import doctor
 from .console import RESULT_FILE
 
 _BOOTSTRAP = """

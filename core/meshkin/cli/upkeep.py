@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ..worker import environment
 from ..worker.codec import as_data
 from ..worker.requests import Request, maintenance
-from ..workflow import doctor
+from . import doctor
 from .arguments import Answer, command
 from .console import drive
 

@@ -151,9 +151,9 @@ class Worker:
         """
         if isinstance(request, str):
             return (yield from self._run(request, arguments or {}))
-        fields = codec.encode(request, f"The request of the job “{request.job}”")
+        fields = codec.encode(request, "A request to the worker", request.job)
         result = yield from self._run(request.job, fields)
-        return codec.decode(result_type(request), result, f"The result of the job “{request.job}”")
+        return codec.decode(result_type(request), result, "A result of the worker", request.job)
 
     def _run(self, job: str, fields: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]:
         """Run a job on the fields of its request, and return those of its result."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from ..base.json_data import Json
 from ..base.progress import ProgressCallback
 from . import codec
-from .codec import Json
 from .requests.base import Request, result_type
 
 
@@ -31,9 +31,8 @@ class Job:
         Raises what the function raises, and WorkerError ``message-invalid`` for a request that is not valid.
         """
         name = self.request.job
-        request = codec.decode(self.request, fields, f"The request of the job “{name}”")
-        result: dict[str, Json] = codec.encode(self.function(request, report), f"The result of the job “{name}”")
-        return result
+        request = codec.decode(self.request, fields, "A request to the worker", name)
+        return codec.encode(self.function(request, report), "A result of the worker", name)
 
 
 def table(*functions: Callable[[Any, ProgressCallback], object]) -> dict[str, Job]:

@@ -13,8 +13,8 @@ import json
 from dataclasses import dataclass
 
 from ..base.errors import WorkerError
+from ..base.json_data import Json
 from . import codec
-from .codec import Json
 
 PROTOCOL = 2
 """Changes whenever an older end could no longer understand a newer one."""
@@ -96,17 +96,12 @@ def to_line(message: Message) -> bytes:
     Raises WorkerError ``message-invalid``: something in it is no JSON data, a number is not finite, or it is too long.
     """
     name = type(message).__name__.upper()
-    subject = f"A {name} message"
-    try:
-        line = json.dumps([name, codec.encode(message, subject)], allow_nan=False).encode() + b"\n"
-    except RecursionError as error:
-        raise WorkerError(
-            "message-invalid", f"{subject} cannot be sent: it is nested too deep.", "Report this bug in MeshKin."
-        ) from error
+    what = f"A {name} message"
+    line = json.dumps([name, codec.encode(message, what, name)], allow_nan=False).encode() + b"\n"
     if len(line) > LARGEST_MESSAGE:
         raise WorkerError(
             "message-invalid",
-            f"{subject} of {len(line)} bytes is too long to be sent.",
+            f"{what} of {len(line)} bytes is too long to be sent.",
             "Report this bug in MeshKin: bulk data belong into files.",
         )
     return line
@@ -118,7 +113,7 @@ def from_line(line: bytes) -> Message:
         if len(line) > LARGEST_MESSAGE:
             raise ValueError("it is too long")
         name, payload = json.loads(line.decode(), parse_constant=_refuse)
-        return codec.decode(_KINDS[name], payload, f"A {name} message")
+        return codec.decode(_KINDS[name], payload, "A message", name)
     except (ValueError, TypeError, KeyError, RecursionError, WorkerError) as error:
         start = line[:60].decode(errors="replace").strip()
         raise WorkerError(

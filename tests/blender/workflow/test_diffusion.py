@@ -24,12 +24,12 @@ from meshkin import cli, workflow
 from meshkin.base.errors import InputError, MeshKinError, ModelError
 from meshkin.base.progress import Progress, finish
 from meshkin.base.storage import cache_folder
+from meshkin.cli import doctor
 from meshkin.data.photo_map import PhotoMap
 from meshkin.data.views import of_recipe
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
 from meshkin.worker import client
-from meshkin.workflow import doctor
 from meshkin.workflow.describing import words_of
 
 pytestmark = pytest.mark.slow

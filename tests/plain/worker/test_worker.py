@@ -158,10 +158,14 @@ def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -
         (
             requests.NotANumber(),
             "message-invalid",
-            "“not-a-number” is not valid: “share” is nan, which",
+            "result of the worker cannot be sent: not-a-number.share is no JSON value but the float nan",
         ),
         (Unknown(), "job-unknown", "no-such-job"),
-        (requests.OtherCount("3"), "message-invalid", "“count” is not valid: “folder” is not a field of it"),
+        (
+            requests.OtherCount("3"),
+            "message-invalid",
+            "the worker is not valid: count has no field “folder”",
+        ),
     ],
 )
 def test_an_error_is_told_and_the_worker_stays(start: Start, request_: Request[Any], code: str, says: str) -> None:
@@ -178,7 +182,7 @@ def test_an_error_is_told_and_the_worker_stays(start: Start, request_: Request[A
 def test_a_result_that_was_not_expected(start: Start) -> None:
     error = failure(start().run(requests.OtherResult(1, 0.0)))
     assert error.code == "message-invalid"
-    assert "The result of the job “count” is not valid: “counted” is not a field of it" in error.message
+    assert "A result of the worker is not valid: count has no field “counted”" in error.message
 
 
 def test_an_expected_error_arrives_as_it_is(start: Start) -> None:
@@ -196,7 +200,10 @@ def test_a_request_that_is_no_data(start: Start) -> None:
     worker = start()
     error = failure(worker.run(Echo({"strange": object()})))
     assert error.code == "message-invalid"
-    assert "The request of the job “echo” is not valid: “values.strange” is <object" in error.message
+    assert (
+        "A request to the worker cannot be sent: echo.values.strange is no JSON value but the object <object"
+        in error.message
+    )
     assert finish(worker.run(Echo())).pid == worker.pid
 
 
