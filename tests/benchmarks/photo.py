@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshkin import workflow
+from meshkin.base.png import write_png
 from meshkin.base.progress import finish
 from meshkin.data.photo_map import PhotoMap
 from meshkin.data.snapshot import Snapshot
@@ -74,8 +75,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 picture, truth, points = photo(obj, snapshot, azimuth, number)
                 path, mask = Path(folder) / "photo.png", Path(folder) / "mask.png"
-                passes.write_png(path, picture)
-                passes.write_png(mask, np.repeat(np.uint8(255) * truth[..., None], 3, axis=-1))
+                write_png(path, picture)
+                write_png(mask, np.repeat(np.uint8(255) * truth[..., None], 3, axis=-1))
                 finish(workflow.features([obj], workflow.Options("pictures", style="textured")))
                 for given in ("", str(mask)):
                     start = time.perf_counter()

@@ -24,11 +24,11 @@ from mathutils import Vector
 
 from meshkin import workflow
 from meshkin.base.errors import MeshKinError
+from meshkin.base.png import write_png
 from meshkin.base.progress import finish
 from meshkin.data.surface_map import Match
 from meshkin.scene import files
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.render import passes
 from meshkin.worker import client
 from photo import photo
 
@@ -155,8 +155,8 @@ def run_photo(name: str, folder: Path) -> None:
     obj = load(PHOTOS[name], folder)
     shot, shown, _ = photo(obj, snapshots.take(obj), 0.5, 0)
     path, mask = folder / f"{name}-photo.png", folder / f"{name}-mask.png"
-    passes.write_png(path, shot)
-    passes.write_png(mask, np.repeat(np.uint8(255) * shown[..., None], 3, axis=-1))
+    write_png(path, shot)
+    write_png(mask, np.repeat(np.uint8(255) * shown[..., None], 3, axis=-1))
     obj.data.materials.clear()
     while obj.data.uv_layers:  # their parts lie over each other
         obj.data.uv_layers.remove(obj.data.uv_layers[0])

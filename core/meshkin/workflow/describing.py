@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..base.png import write_png
 from ..base.progress import Progress
 from ..data.snapshot import Snapshot
 from ..data.views import count_of_recipe, of_recipe
@@ -90,7 +91,7 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
             result = yield from client.shared().run("sheet", {**arguments, "output": str(folder / f"{number}.npy")})
             picture = np.load(result["output"], allow_pickle=False)
             if options.pictures:
-                passes.write_png(Path(options.pictures) / f"{handle.name} views.png", picture)
+                write_png(Path(options.pictures) / f"{handle.name} views.png", picture)
             made.append((handle, picture))
             what = "as Diff3F painted them" if paints else "as rendered"
             shown = result["painted"] if paints else used

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import InputError
+from ..base.png import write_png
 from ..base.progress import Progress
 from ..data.photo_map import PhotoMap
 from ..scene.display import image_editor as sheets
@@ -18,7 +19,6 @@ from ..scene.materials import textures
 from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import Handle
-from ..scene.render import passes
 from ..worker import client
 from . import texturing
 from .describing import Described, colors_of, describe, write_colors
@@ -111,7 +111,7 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
         picture = sheets.matched(found, colors[0][1]["colors"])
         title = f"{Path(photo).stem} on {handle.name}"
         if options.pictures:
-            passes.write_png(Path(options.pictures) / f"{title}.png", picture)
+            write_png(Path(options.pictures) / f"{title}.png", picture)
         write_colors(colors)
         image = sheets.show(picture, title)
     confidence = float(found.confidence[found.mask].mean())

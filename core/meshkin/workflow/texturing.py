@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.color import linear_to_srgb
 from ..base.errors import InputError
 from ..base.progress import Progress
 from ..base.storage import readable_failure
@@ -301,7 +302,7 @@ def _source(
     """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.texture.channels.Source`)."""
     encode = space == "sRGB"
     values = np.asarray(wire.offset, np.float64)[:width]
-    plain = [float(value) for value in (_encoded(values) if encode else values)]
+    plain = [float(value) for value in (linear_to_srgb(values) if encode else values)]
     if wire.constant or not pictures:
         return {"pictures": [], "value": plain}
     linear = wire.baked or (wire.image is not None and images.is_linear(wire.image))
@@ -384,12 +385,6 @@ def described(written: textures.Written, made: Made) -> list[str]:
         tiled = ", tiled" if image.source == "TILED" else ""
         lines.append(f"Image “{image.name}” ({channel}, {image.size[0]} x {image.size[1]}{tiled}).")
     return [f"Material “{written.material.name}” in a new slot.", *lines, *made.told]
-
-
-def _encoded(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Linear light to sRGB (IEC 61966-2-1)."""
-    values = np.maximum(values, 0)
-    return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055)
 
 
 def _absolute(path: str) -> str:

@@ -22,6 +22,7 @@ from helpers.photographs import egg, error, taken
 from helpers.places import TESTS
 from meshkin import cli, workflow
 from meshkin.base.errors import InputError, MeshKinError, ModelError
+from meshkin.base.png import write_png
 from meshkin.base.progress import Progress, finish
 from meshkin.base.storage import cache_folder
 from meshkin.cli import doctor
@@ -311,8 +312,8 @@ def test_a_photo_is_matched_by_what_diffusion_sees(
 ) -> None:
     obj = egg(4)
     snapshot, picture, face, place = taken(obj, tmp_path, size=128)
-    passes.write_png(tmp_path / "photo.png", picture)
-    passes.write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
+    write_png(tmp_path / "photo.png", picture)
+    write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
     settings = {"base": models["base"], "dinov2": models["dinov2"], "dino_resolution": 70, "form": form}
     settings |= {"taps": '{"s2": 1, "s3": 1}', "step": 2}  # a random network does not see through more noise
@@ -333,7 +334,7 @@ def test_a_photo_is_matched_by_what_diffusion_sees(
 
 
 def test_what_is_painted_cannot_be_compared_with_a_photo(models: dict[str, str], tmp_path: Path) -> None:
-    passes.write_png(tmp_path / "photo.png", np.full((60, 80, 3), 128, np.uint8))
+    write_png(tmp_path / "photo.png", np.full((60, 80, 3), 128, np.uint8))
     with pytest.raises(InputError) as caught:
         finish(workflow.match_photo(tmp_path / "photo.png", egg(), options(models)))
     assert caught.value.code == "photo-features"

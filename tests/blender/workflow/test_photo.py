@@ -14,6 +14,7 @@ from helpers.photographs import egg, error, taken
 from helpers.places import DATA
 from meshkin import cli, workflow
 from meshkin.base.errors import InputError
+from meshkin.base.png import write_png
 from meshkin.base.progress import finish
 from meshkin.data.photo_map import PhotoMap
 from meshkin.data.views import frame, ring_directions
@@ -33,8 +34,8 @@ def options(small_model: str) -> workflow.Options:
 def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
     obj = egg()
     snapshot, picture, face, place = taken(obj, tmp_path)
-    passes.write_png(tmp_path / "photo.png", picture)
-    passes.write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
+    write_png(tmp_path / "photo.png", picture)
+    write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
     saved = dataclasses.replace(options, pictures=str(tmp_path / "kept"))
     report = finish(workflow.match_photo(tmp_path / "photo.png", obj, saved, str(tmp_path / "mask.png")))
     found = PhotoMap.load(Path(report.data["map"]))
@@ -71,17 +72,17 @@ def test_bad_input_is_refused_before_anything_is_computed(
 ) -> None:
     obj = egg()
     photo, mask = tmp_path / "photo.png", ""
-    passes.write_png(photo, np.full((60, 80, 3), 128, np.uint8))
+    write_png(photo, np.full((60, 80, 3), 128, np.uint8))
     if kind == "nowhere":
         photo.unlink()
     elif kind == "text":
         photo.write_text("no picture")
     elif kind == "pixel":
-        passes.write_png(photo, np.zeros((1, 1, 3), np.uint8))
+        write_png(photo, np.zeros((1, 1, 3), np.uint8))
     elif kind.endswith("mask"):
         mask = str(tmp_path / "mask.png")
         if kind != "no mask":
-            passes.write_png(Path(mask), np.zeros((60, 80 if kind == "black mask" else 20, 3), np.uint8))
+            write_png(Path(mask), np.zeros((60, 80 if kind == "black mask" else 20, 3), np.uint8))
     chosen = workflow.Options("geometric") if kind == "geometric" else options
     monkeypatch.setattr(passes, "render", lambda *_: pytest.fail("a view was rendered"))
     images, attributes = len(bpy.data.images), len(obj.data.attributes)
@@ -121,7 +122,7 @@ def test_a_real_character_before_a_real_background_without_a_mask(
         pytest.skip(f"there are no characters or models in {DATA}")
     obj = files.load(character)
     snapshot, picture, face, place = taken(obj, tmp_path, size=320)
-    passes.write_png(tmp_path / "photo.png", picture)
+    write_png(tmp_path / "photo.png", picture)
     monkeypatch.setenv("MESHKIN_MODELS", str(models))
     client.stop()  # the next one knows the models
     options = workflow.Options(views=16, device="cpu")
@@ -189,8 +190,8 @@ def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) 
     while obj.data.uv_layers:
         obj.data.uv_layers.remove(obj.data.uv_layers[0])
     snapshot, picture, face, _ = taken(obj, tmp_path)
-    passes.write_png(tmp_path / "photo.png", picture)
-    passes.write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
+    write_png(tmp_path / "photo.png", picture)
+    write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
     chosen = dataclasses.replace(options, texture_size=256)
     slots = [slot.name for slot in obj.material_slots]
     report = finish(workflow.texture_photo(tmp_path / "photo.png", obj, chosen, str(tmp_path / "mask.png")))

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...base.color import linear_to_srgb
 from ...base.errors import InputError
 from .. import compat
 from ..mesh.snapshot import check_writable
@@ -173,10 +174,9 @@ def _pixels(image: bpy.types.Image) -> tuple[NDArray[np.float32], str]:
 
 
 def encoded(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light to sRGB (IEC 61966-2-1), clipped to [0, 1]; alpha stays."""
+    """Linear light to sRGB, clipped to [0, 1]; alpha stays."""
     result = pixels.copy()
-    light = np.clip(pixels[..., :3], 0, 1)
-    result[..., :3] = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    result[..., :3] = linear_to_srgb(np.clip(pixels[..., :3], 0, 1))
     return result
 
 

@@ -8,8 +8,6 @@ pixel shows (:mod:`meshkin.scene.render.surface_colors`), the same on both.
 from __future__ import annotations
 
 import contextlib
-import struct
-import zlib
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError, MeshKinError
+from ...base.png import write_png
 from ...base.progress import Progress
-from ...base.storage import make_folder, write_file
+from ...base.storage import make_folder
 from ...data.snapshot import Snapshot
 from ...data.views import Passes, Views
 from .. import compat
@@ -164,18 +163,3 @@ def save_pictures(passes: Passes, folder: Path) -> list[Path]:
             files.append(folder / f"color_{view:03d}.png")
             write_png(files[-1], picture)
     return files
-
-
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write RGB pixels (H, W, 3) as a PNG file. Source: PNG specification, third edition, section 11."""
-    height, width, _ = pixels.shape
-    unfiltered = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))
-    chunks = (
-        (b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(unfiltered.tobytes(), 6)),
-        (b"IEND", b""),
-    )
-    content = b""
-    for kind, data in chunks:
-        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    write_file(path, lambda file: file.write_bytes(b"\x89PNG\r\n\x1a\n" + content))

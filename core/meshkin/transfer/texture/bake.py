@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...base.color import linear_to_srgb, srgb_to_linear
 from ...base.errors import InputError
 from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
@@ -22,7 +23,7 @@ from .channels import Baked, Channel, Layout, Picture, Source
 from .inpainting import Fill, fill
 from .joining import Borders, Joiner, borders
 from .layouts import repeats, target_uvs, uv_steps
-from .pixels import DEPTHS, decoded, encoded, quantized
+from .pixels import DTYPES, quantized
 from .sampling import Sampler, apply
 from .tangents import blend, frames, gradients, leaning, stretch, tangents, turned, upright
 from .texels import TexelMap, beyond, margin_of, texel_map
@@ -144,7 +145,7 @@ class _Bake:
         laying.result()
         self._prepare(kin, report)
         filling = self._filling(kin, report)
-        result = [np.zeros((size * size, one.width), DEPTHS[one.depth]) for one in self.channels]
+        result = [np.zeros((size * size, one.width), DTYPES[one.depth]) for one in self.channels]
         filled = np.zeros(size * size, np.uint8)
         total = len(kin.texel)
 
@@ -210,7 +211,7 @@ class _Bake:
             column = 0
             for picture, channel in zip(result, self.channels, strict=True):
                 new = quantized(values[:, column : column + channel.width], channel.depth)
-                scale = np.float32(1 if channel.depth == 32 else np.iinfo(DEPTHS[channel.depth]).max)
+                scale = np.float32(1 if channel.depth == 32 else np.iinfo(DTYPES[channel.depth]).max)
                 step = np.abs(new.astype(np.float32) - picture[texel[rows]]).max(axis=1) / scale
                 near = np.flatnonzero(step <= SAME)
                 picture[texel[rows[near]]] = new[near]
@@ -467,13 +468,13 @@ class _Points:
 
 def _converted(samples: Singles, source: Source) -> Singles:
     if source.decode:
-        samples[:, :3] = decoded(samples[:, :3])
+        samples[:, :3] = srgb_to_linear(samples[:, :3])
     if source.weights is not None:
         samples = samples @ np.array(source.weights, np.float32)
     if source.offset:
         samples = samples + np.array(source.offset, np.float32)
     if source.encode:
-        samples[:, :3] = encoded(samples[:, :3])
+        samples[:, :3] = linear_to_srgb(samples[:, :3])
     return samples
 
 

@@ -15,7 +15,7 @@ from ...data.snapshot import Snapshot
 from ...geometry.adjacency import components, opposite, places, uv_corners
 from ...geometry.points import unit_rows
 from ..carrier import Carrier, Kin
-from .pixels import quantized, real
+from .pixels import quantized, to_float
 from .seams import TOLERANCE, Seams, cuts, join, on_edges, seams, spaced, unmixed
 from .tangents import leaning, upright
 from .texels import TexelMap
@@ -200,7 +200,7 @@ class Joiner:
         for number in range(len(columns)):
             flat = np.zeros((len(self.used), columns[number].stop - columns[number].start), np.float32)
             for tile, layers in pictures.items():
-                flat[self._part(tile)] = real(layers[number][self._texels(tile)])
+                flat[self._part(tile)] = to_float(layers[number][self._texels(tile)])
             ones = np.ones(flat.shape[1], np.float32)
             limits = 0 * ones, ones
             if next(iter(pictures.values()))[number].dtype == np.float32:

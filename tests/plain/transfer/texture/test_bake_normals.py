@@ -13,7 +13,7 @@ from helpers.baking import both_sides, broken, one, rounded, strips
 from helpers.textured import known_map, places_of, solid, split, unfolded
 from meshkin.data.snapshot import Snapshot
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
-from meshkin.transfer.texture.pixels import quantized, real
+from meshkin.transfer.texture.pixels import quantized, to_float
 from meshkin.transfer.texture.tangents import tangents
 from meshkin.transfer.texture.texels import dilate, texel_map
 
@@ -111,12 +111,12 @@ def test_no_step_of_a_normal_map_where_seams_cross(ball: Snapshot, size: int, de
     picture = Picture(relief(source, 1024, depth))
     channel = Channel({0: Source((0,))}, 3, depth, normal=True)
     baked = one([picture], [channel], source, target, Layout(size, 8))
-    shown, face, weights = both_sides(target, {(0, 0): real(baked.pictures[0])})
+    shown, face, weights = both_sides(target, {(0, 0): to_float(baked.pictures[0])})
     found = [unit(np.einsum("nij,nj->ni", frames(target, face[k], weights[k]), shown[k] * 2 - 1)) for k in (0, 1)]
     assert degrees(*found).max() < 1
     away = degrees(found[0], bumps(target, face[0], weights[0]))
     assert np.quantile(away, 0.99) < 2
-    _, inside = world_normals(target, real(baked.pictures[0]))
+    _, inside = world_normals(target, to_float(baked.pictures[0]))
     texels = texel_map(target.uvs, size)
     truth = bumps(target, texels.face[texels.covered], texels.barycentric[texels.covered])
     assert np.quantile(degrees(inside, truth), 0.99) < 2
@@ -129,7 +129,7 @@ def test_a_normal_map_is_filled_in_over_the_surface(ball: Snapshot) -> None:
     match = broken(known_map(source, target), where, ball)
     channel = Channel({0: Source((0,))}, 3, 8, normal=True)
     baked = one([Picture(relief(source, 512))], [channel], source, target, Layout(600, 2, None, 0.3), match)
-    _, found = world_normals(target, real(baked.pictures[0]))
+    _, found = world_normals(target, to_float(baked.pictures[0]))
     texels = texel_map(target.uvs, 600)
     face = texels.face[texels.covered]
     filled = baked.filled[texels.covered] == 255

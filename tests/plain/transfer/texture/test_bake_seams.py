@@ -15,7 +15,7 @@ from meshkin.geometry.adjacency import opposite
 from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
-from meshkin.transfer.texture.pixels import quantized, real
+from meshkin.transfer.texture.pixels import quantized, to_float
 from meshkin.transfer.texture.texels import dilate, texel_map
 
 Array = shapes.Array
@@ -68,7 +68,7 @@ def test_no_step_where_seams_cross(ball: Snapshot, coarse: bool, size: int, dept
     target, _ = strips(ball, 1)
     picture = quantized(painted(source, size), depth)
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, depth)], source, target, Layout(size, 8))
-    shown = real(baked.pictures[0])
+    shown = to_float(baked.pictures[0])
     assert all_steps(target, {(0, 0): shown}).max() < 2 / 255
     covered = texel_map(target.uvs, size).covered
     assert psnr(shown[covered], solid(places_of(target, texel_map(target.uvs, size)))) > (38 if size == 128 else 46)
@@ -97,7 +97,7 @@ def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     channels = [Channel({0: Source((0,))})]
     found = list(bake(pictures, [ball.uvs], channels, ball, target, known_map(ball, target), layout))
     assert [baked.tile for baked in found] == [(0, 0), (1, 0)]
-    tiles = {baked.tile: real(baked.pictures[0]) for baked in found}
+    tiles = {baked.tile: to_float(baked.pictures[0]) for baked in found}
     assert all_steps(target, tiles).max() < 2 / 255
 
 
@@ -125,7 +125,7 @@ def test_sharp_edges_are_kept_apart() -> None:
     texels = texel_map(target.uvs, 512)
     truth = solid(places_of(target, texels))
     assert np.abs(baked.pictures[0][texels.covered] / 255 - truth).max() < 0.05
-    assert all_steps(target, {(0, 0): real(baked.pictures[0])}).max() < 2 / 255
+    assert all_steps(target, {(0, 0): to_float(baked.pictures[0])}).max() < 2 / 255
 
 
 def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
