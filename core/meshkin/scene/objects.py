@@ -51,7 +51,7 @@ class Handle:
         return [one.name for one in bpy.data.objects if one.data == obj.data and one != obj]
 
 
-def discard(uids: Collection[int]) -> None:
+def remove_data_blocks(uids: Collection[int]) -> None:
     """Remove data-blocks that were made for a while, as far as they are still there.
 
     They go by their ``session_uid``: where the user has removed one, or opened another file, references dangle.

@@ -49,7 +49,7 @@ class Options:
         pictures: folder in which to save the rendered passes as pictures; "" for none.
         texture_size: width and height of a transferred texture, pixels.
         margin: pixels by which a texture's islands are grown.
-        channels: of a material, of :data:`meshkin.scene.materials.shading.CHANNELS`; () for all.
+        channels: of a material, of :data:`meshkin.scene.materials.channels.MATERIAL_CHANNELS`; () for all.
         texture_threshold: where the map is trusted less than this (0 to 1), textures are filled in from around.
         map_smoothing: evens out the map's detail within this many hundredths of the square root of the target's area.
         unwrap: "smart" (Blender's Smart UV Project) or "xatlas", for a target without UVs.

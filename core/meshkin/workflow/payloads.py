@@ -150,7 +150,7 @@ def _read_materials(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]
     numbers = np.zeros((count, 1), np.int32)
     numbers[shape.polygons, 0] = shape.materials
     with snapshots.evaluated(obj) as (result, mesh):
-        materials = snapshots.materials_of(result, mesh)
+        materials = snapshots.slot_materials(result, mesh)
 
     def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_materials(target, materials, carried[0][:, 0])]

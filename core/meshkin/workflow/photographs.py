@@ -14,8 +14,7 @@ from ..base.png import write_png
 from ..base.progress import Progress
 from ..data.photo_map import PhotoMap
 from ..scene.display import image_editor as sheets
-from ..scene.materials import principled as materials
-from ..scene.materials import textures
+from ..scene.materials import base_colors, textures
 from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import Handle
@@ -59,7 +58,7 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
         if uvs is None:
             snapshots.check_layout(target, one.snapshot.uvs)
         made_uvs = [] if uvs is None else [payloads.write_uv_map(target, textures.UV_NAME, uvs)]
-        image, material = materials.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
+        image, material = base_colors.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
         origin = (made["origin"] * 255).round().astype(np.uint8)
         origin_image = sheets.show(origin, f"{image.name} origin")
     seen, mirrored, filled = result["shares"]

@@ -16,7 +16,16 @@ from ..base.progress import Progress
 from ..base.storage import readable_failure
 from ..data.snapshot import Snapshot
 from ..scene.materials import baking, images, shading, textures
-from ..scene.materials.shading import Shading, Wire
+from ..scene.materials.channels import (
+    COLOR_CHANNELS,
+    SHADER_INPUTS,
+    UNBOUNDED_CHANNELS,
+    ChannelValue,
+    Shading,
+    common_displacement,
+    common_strength,
+    in_common_scale,
+)
 from ..scene.mesh import snapshot as snapshots
 from ..scene.mesh import unwrapping
 
@@ -66,7 +75,7 @@ class Made:
     uvs: NDArray[np.float32] | None
     told: list[str] = field(default_factory=list)
 
-    def write(self, obj: bpy.types.Object, folder: str) -> textures.Written:
+    def write(self, obj: bpy.types.Object, folder: str) -> textures.WrittenMaterial:
         """Write it to the target; raises InputError ``mesh-changed`` where its UVs are others now."""
         if self.uvs is None:
             snapshots.check_layout(obj, self.layout)
@@ -76,7 +85,7 @@ class Made:
 def check(source: bpy.types.Object, target: bpy.types.Object, wanted: Wanted) -> None:
     """Raise InputError where it can be known beforehand that this cannot work."""
     found = shading.read(source, wanted.channels)
-    needs_uvs = any(wire.image for one in found.wires.values() for wire in one.values())
+    needs_uvs = any(wire.image for one in found.channels.values() for wire in one.values())
     if needs_uvs and (source.type != "MESH" or not source.data.uv_layers):
         raise InputError("no-uvs", f"“{source.name}” has no UV map.", "Its images need one: unwrap it.")
     if target.type != "MESH":
@@ -125,7 +134,7 @@ def carry(
     laid = snapshots.take(target, uvs)
     laid.save(folder / "target.npz")
     plan = yield from _plan(source, snapshot, found, run, folder, wanted)
-    told = [*found.told]
+    told = [*found.notes]
     if uvs is not None:
         told.append(had_none(target, wanted))
     sizes = [wanted.size]
@@ -181,7 +190,7 @@ def _plan(
     layouts: dict[tuple[str, Any], str] = {}
     pictures: list[dict[str, Any]] = []
     numbers: dict[Any, list[int]] = {}
-    uv_names = {wire.uv_map for one in found.wires.values() for wire in one.values() if wire.image}
+    uv_names = {wire.uv_map for one in found.channels.values() for wire in one.values() if wire.image}
     uv_maps = snapshots.uv_layouts(source, snapshot, uv_names) if uv_names else {}
 
     def layout(name: str, mapping: Any) -> int:
@@ -201,8 +210,8 @@ def _plan(
 
     read: dict[Any, dict[Any, NDArray[Any]]] = {}
     jobs: dict[str, list[int]] = {}
-    for slot, wires in found.wires.items():
-        for channel in (channel for channel, wire in wires.items() if wire.baked):
+    for slot, wires in found.channels.items():
+        for channel in (channel for channel, wire in wires.items() if wire.needs_baking):
             jobs.setdefault(channel, []).append(slot)
     bakes: dict[str, int] = {}
     brightest: dict[str, float] = {}
@@ -221,41 +230,41 @@ def _plan(
             bakes[channel] = add(pixels, layout=list(layouts).index(("MeshKin bake", ())), address="clip", linear=True)
             brightest[channel] = float(pixels[..., :3].max(initial=0))
     yield Progress("Reading the images", 0)
-    for wires in found.wires.values():
+    for wires in found.channels.values():
         for wire in wires.values():
             key = _picture_key(wire)
             if wire.image is None or key in numbers:
                 continue
-            if (wire.image.name_full, wire.associated) not in read:
-                read[wire.image.name_full, wire.associated] = images.tiles(wire.image, wire.associated)
+            if (wire.image.name_full, wire.premultiplied) not in read:
+                read[wire.image.name_full, wire.premultiplied] = images.tiles(wire.image, wire.premultiplied)
                 yield Progress("Reading the images", 0.5)
             number = layout(wire.uv_map, wire.mapping)
             numbers[key] = [
                 add(
                     pixels, layout=number, address=wire.address, closest=wire.closest, tile=list(tile) if tile else None
                 )
-                for tile, pixels in read[wire.image.name_full, wire.associated].items()
+                for tile, pixels in read[wire.image.name_full, wire.premultiplied].items()
             ]
     channels, names, spaces = [], {}, {}
-    widths = {one.name: one.width for one in shading.INPUTS}
+    widths = {one.name: one.width for one in SHADER_INPUTS}
     order = [*widths, "normal", "bump", "displacement"]
     used_names: set[str] = set()
     for channel in order:
         by_slot = {
-            slot: textures.fitted(wires[channel], channel, found)
-            for slot, wires in found.wires.items()
+            slot: in_common_scale(wires[channel], channel, found)
+            for slot, wires in found.channels.items()
             if channel in wires
         }
-        if not _is_picture(channel, by_slot, len(found.wires)):
+        if not _is_picture(channel, by_slot, len(found.channels)):
             continue
         space, depth = _encoding(channel, by_slot, brightest.get(channel, 0))
         width = widths.get(channel, 3 if channel == "normal" else 1)
-        flat = textures.lift_of(found)[1] if channel == "displacement" else 0.5
-        strength = textures.common(found, channel)
+        flat = common_displacement(found)[1] if channel == "displacement" else 0.5
+        strength = common_strength(found, channel)
         sources = {}
-        for slot in found.wires:
+        for slot in found.channels:
             wire = by_slot.get(slot) or _missing(channel, width, flat)
-            chosen = [bakes[channel]] if wire.baked else numbers.get(_picture_key(wire), [])
+            chosen = [bakes[channel]] if wire.needs_baking else numbers.get(_picture_key(wire), [])
             sources[slot] = _source(wire, chosen, space, width, channel, strength)
         channels.append(
             {"name": channel, "width": width, "depth": depth, "normal": channel == "normal", "sources": sources}
@@ -265,48 +274,50 @@ def _plan(
     return _Plan(arguments, names, spaces)
 
 
-def _picture_key(wire: Wire) -> Any:
+def _picture_key(wire: ChannelValue) -> Any:
     image = wire.image.name_full if wire.image else ""
-    return (image, wire.associated, wire.uv_map, wire.mapping, wire.address, wire.closest)
+    return (image, wire.premultiplied, wire.uv_map, wire.mapping, wire.address, wire.closest)
 
 
-def _is_picture(channel: str, wires: Mapping[int, Wire], slots: int) -> bool:
+def _is_picture(channel: str, wires: Mapping[int, ChannelValue], slots: int) -> bool:
     """Whether a channel needs a picture: it has images or bakes, or slots have different values."""
-    if any(not wire.constant for wire in wires.values()):
+    if any(not wire.is_constant for wire in wires.values()):
         return True
     apart = len({tuple(wire.offset) for wire in wires.values()}) > 1
     return apart or (channel == "displacement" and 0 < len(wires) < slots)
 
 
-def _encoding(channel: str, wires: Mapping[int, Wire], bright: float) -> tuple[str, int]:
+def _encoding(channel: str, wires: Mapping[int, ChannelValue], bright: float) -> tuple[str, int]:
     """Color space and depth of a channel's picture: the source's own where its images agree."""
     found = [wire.image for wire in wires.values() if wire.image]
-    depth = max((images.depth(image) for image in found), default=8)
-    heights = channel == "displacement" and any(wire.baked for wire in wires.values())
-    if channel in shading.UNLIMITED or bright > WHITE or heights:
+    depth = max((images.bit_depth(image) for image in found), default=8)
+    heights = channel == "displacement" and any(wire.needs_baking for wire in wires.values())
+    if channel in UNBOUNDED_CHANNELS or bright > WHITE or heights:
         depth = 32
-    if channel not in shading.COLORS:
+    if channel not in COLOR_CHANNELS:
         return "Non-Color", depth
     spaces = {image.colorspace_settings.name for image in found}
     if depth == 32:
-        return textures.linear_space(), depth
-    plain = all(wire.plain for wire in wires.values() if wire.image) and all(not image.is_float for image in found)
-    if len(spaces) == 1 and plain and not any(wire.baked for wire in wires.values()):
+        return textures.linear_colorspace(), depth
+    plain = all(wire.is_image_color for wire in wires.values() if wire.image) and all(
+        not image.is_float for image in found
+    )
+    if len(spaces) == 1 and plain and not any(wire.needs_baking for wire in wires.values()):
         return spaces.pop(), depth
     return "sRGB", depth
 
 
 def _source(
-    wire: Wire, pictures: Sequence[int], space: str, width: int, channel: str, strength: float
+    wire: ChannelValue, pictures: Sequence[int], space: str, width: int, channel: str, strength: float
 ) -> dict[str, Any]:
     """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.texture.channels.Source`)."""
     encode = space == "sRGB"
     values = np.asarray(wire.offset, np.float64)[:width]
     plain = [float(value) for value in (linear_to_srgb(values) if encode else values)]
-    if wire.constant or not pictures:
+    if wire.is_constant or not pictures:
         return {"pictures": [], "value": plain}
-    linear = wire.baked or (wire.image is not None and images.is_linear(wire.image))
-    if wire.plain and not wire.baked and linear != encode:
+    linear = wire.needs_baking or (wire.image is not None and images.is_linear(wire.image))
+    if wire.is_image_color and not wire.needs_baking and linear != encode:
         decode = encode = False  # as it is
     else:
         decode = not linear
@@ -323,25 +334,25 @@ def _source(
     return answer
 
 
-def _missing(channel: str, width: int, flat: float) -> Wire:
+def _missing(channel: str, width: int, flat: float) -> ChannelValue:
     """A slot that has no such thing: flat."""
     offset = np.array([0.5, 0.5, 1.0]) if channel == "normal" else np.full(width, flat)
-    return Wire(width, weights=np.zeros((4, width)), offset=offset)
+    return ChannelValue(width, weights=np.zeros((4, width)), offset=offset)
 
 
-def _name(channel: str, wires: Mapping[int, Wire], found: Shading, used: set[str]) -> str:
+def _name(channel: str, wires: Mapping[int, ChannelValue], found: Shading, used: set[str]) -> str:
     """After the image that it comes from, else after the material."""
     image = next((wire.image for _, wire in _by_importance(wires, found) if wire.image), None)
     if image is not None and image.name not in used:
         used.add(image.name)
         return str(image.name)
-    material = found.materials[found.main]
+    material = found.materials[found.main_slot]
     base = image.name if image else material.name if material else "texture"
     return f"{base} {channel.replace('_', ' ')}"
 
 
-def _by_importance(wires: Mapping[int, Wire], found: Shading) -> list[tuple[int, Wire]]:
-    return sorted(wires.items(), key=lambda entry: entry[0] != found.main)
+def _by_importance(wires: Mapping[int, ChannelValue], found: Shading) -> list[tuple[int, ChannelValue]]:
+    return sorted(wires.items(), key=lambda entry: entry[0] != found.main_slot)
 
 
 def _made(
@@ -356,7 +367,7 @@ def _made(
     pictures = []
     for channel, files in answer["files"].items():
         paths = {int(tile): Path(path) for tile, path in files.items()}
-        material = found.materials[found.main]
+        material = found.materials[found.main_slot]
         name = plan.names.get(channel) or f"{material.name if material else 'texture'} {channel}"
         pictures.append(
             textures.Picture(
@@ -367,7 +378,7 @@ def _made(
                 channel == "base_color" and answer["alpha"],
             )
         )
-    material = found.materials[found.main]
+    material = found.materials[found.main_slot]
     shares = answer["shares"]
     said = list(told)
     if shares["filled"] > 0:
@@ -377,7 +388,7 @@ def _made(
     return Made(found, pictures, f"{material.name if material else 'Material'} on {target.name}", layout, uvs, said)
 
 
-def described(written: textures.Written, made: Made) -> list[str]:
+def described(written: textures.WrittenMaterial, made: Made) -> list[str]:
     """What was written, a sentence a line."""
     channels = [one.channel.replace("_", " ") for one in made.pictures]
     lines = []

@@ -142,7 +142,7 @@ def _carry_texture(job: Transfer) -> Generator[Progress, None, Write]:
         obj = job.target.handle.get()
         snapshots.check_writable(obj)
         written = small.write(obj, "")
-        job.undo.append(lambda: textures.take_back(job.target.handle, written))
+        job.undo.append(lambda: textures.undo_write(job.target.handle, written))
 
     source, target = job.source.handle.get(), job.target.handle.get()
     wanted = texturing.wanted_of(job.options)

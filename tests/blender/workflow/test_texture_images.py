@@ -47,7 +47,7 @@ def test_depths_and_color_spaces_are_kept(depth: int, space: str, tmp_path: Path
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
     _, found = new_parts(target)
     result = found[socket]
-    assert (images.depth(result), result.colorspace_settings.name) == (depth, space)
+    assert (images.bit_depth(result), result.colorspace_settings.name) == (depth, space)
     center = pixels_of(result)[128, 128, :3]
     np.testing.assert_allclose(center, pixels_of(image)[8, 8, :3], atol=1.1 / 255 if depth == 8 else 3e-4)
 
@@ -62,7 +62,7 @@ def test_a_tiff_of_16_bits(tmp_path: Path) -> None:
     target = twin(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
     _, found = new_parts(target)
-    assert images.depth(found["Roughness"]) == 16
+    assert images.bit_depth(found["Roughness"]) == 16
 
 
 @pytest.mark.parametrize("used", [True, False])

@@ -49,10 +49,10 @@ def test_simple_nodes_are_read_as_values() -> None:
     minus.inputs[0].default_value = 1
     tree.links.new(minus.inputs[1], image.outputs["Color"])
     tree.links.new(shader.inputs["Roughness"], minus.outputs[0])
-    found = shading.read(source).wires[0]
+    found = shading.read(source).channels[0]
     base, rough = found["base_color"], found["roughness"]
-    assert not base.baked
-    assert not rough.baked
+    assert not base.needs_baking
+    assert not rough.needs_baking
     np.testing.assert_allclose(base.weights[:3], np.diag((0.5, 0.25, 1)))
     assert rough.offset[0] == 1
     np.testing.assert_allclose(rough.weights[:3, 0], (-0.2126, -0.7152, -0.0722))
@@ -154,7 +154,7 @@ def test_a_normal_map_that_names_its_uv_map_and_a_white_that_is_baked() -> None:
     (baked,) = [line for line in report.lines() if "baked" in line]
     assert "normal" not in baked
     _, found = new_parts(target)
-    assert {images.depth(image) for image in found.values()} == {8}
+    assert {images.bit_depth(image) for image in found.values()} == {8}
     assert found["Base Color"].colorspace_settings.name == "sRGB"
 
 

@@ -27,7 +27,7 @@ from meshkin import workflow
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import finish
 from meshkin.scene import compat
-from meshkin.scene.materials import shading
+from meshkin.scene.materials import channels
 
 
 def test_every_channel_of_a_material() -> None:
@@ -120,7 +120,7 @@ def test_every_input_with_an_image() -> None:
     add.inputs[1].default_value = 1
     tree.links.new(add.inputs[0], node.outputs["Color"])
     tree.links.new(shader.inputs["IOR"], add.outputs[0])
-    sockets = {one.socket for one in shading.INPUTS if one.socket in shader.inputs} - {"IOR", "Alpha"}
+    sockets = {one.socket for one in channels.SHADER_INPUTS if one.socket in shader.inputs} - {"IOR", "Alpha"}
     for name in sockets:
         tree.links.new(shader.inputs[name], node.outputs["Color"])
     assert {"Specular Tint", "Sheen Tint", "Coat Tint", "Subsurface Radius", "Thin Film IOR"} < sockets

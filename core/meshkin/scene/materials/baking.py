@@ -1,4 +1,4 @@
-"""Nodes too complex to read, baked by Cycles on a copy of the object in a scene of its own."""
+"""Nodes too complex to be read as one image, baked by Cycles on a copy of the object in a temporary scene."""
 
 from __future__ import annotations
 
@@ -14,66 +14,67 @@ from ...base.errors import InputError
 from ...base.progress import Progress
 from ...data.snapshot import Snapshot
 from .. import compat
-from ..mesh.snapshot import evaluated, materials_of
-from ..objects import discard
-from . import shaders, shading
+from ..mesh.snapshot import evaluated, slot_materials
+from ..objects import remove_data_blocks
+from . import shaders
+from .channels import DEFAULTS, INPUT_BY_NAME
 
-LAYER = "MeshKin bake"
+NAME = "MeshKin bake"
+"""Name of the temporary scene, objects, materials and images."""
+UV_LAYER = NAME
+BAKE_MARGIN = 2
+"""Pixels that Blender adds around each UV island; chosen."""
 
 
 def bake(
     obj: bpy.types.Object, snapshot: Snapshot, uvs: NDArray[np.floating], jobs: Mapping[str, Sequence[int]], size: int
 ) -> Generator[Progress, None, dict[str, NDArray[np.float32]]]:
-    """Bake channels of an object's materials, all slots of a channel at once.
+    """Bake channels of an object's materials, for each channel all slots into one picture.
 
-    Every shader is replaced by one that emits what feeds its input, so that they are mixed as the shaders are; normals
-    are baked in the layout's tangent space. The user's scene, object and materials are not touched.
+    Every shader is replaced by one that emits the value of the channel's input, so that the values are mixed as the
+    shaders are; normals are baked in the tangent space of the UV layout. The user's scene, object and materials are
+    not touched.
 
     Args:
         obj: the source.
-        snapshot: of it.
-        uvs: (C, 2), the layout, at each corner of its evaluated mesh.
-        jobs: by channel, the material slots that have it baked.
-        size: width and height of each picture.
+        snapshot: of the source.
+        uvs: (C, 2), the UV layout to bake into, at each corner of the evaluated mesh.
+        jobs: for each channel, the material slots that have it baked.
+        size: width and height of the pictures, pixels.
 
     Returns:
-        float32 (size, size, 4), linear, row 0 at the top, for each channel.
+        for each channel float32 (size, size, 4), linear, row 0 at the top.
 
     Raises:
         InputError: ``bake-failed``, ``mesh-changed``.
     """
-    found: dict[str, NDArray[np.float32]] = {}
-    with _copy(obj, snapshot, uvs) as (scene, copy):
+    pictures: dict[str, NDArray[np.float32]] = {}
+    with _bake_scene(obj, snapshot, uvs) as (scene, copy):
         for number, (channel, slots) in enumerate(jobs.items()):
             yield Progress("Baking the source's nodes", number / len(jobs))
-            found[channel] = _baked(scene, copy, channel, slots, size)
-    return found
+            pictures[channel] = _bake_channel(scene, copy, channel, slots, size)
+    return pictures
 
 
 @contextlib.contextmanager
-def _copy(
+def _bake_scene(
     obj: bpy.types.Object, snapshot: Snapshot, uvs: NDArray[np.floating]
 ) -> Iterator[tuple[bpy.types.Scene, bpy.types.Object]]:
-    """A scene with a copy of the object as its modifiers leave it, with the layout as one more UV map."""
-    with evaluated(obj) as (result, mesh):
+    """A scene with a copy of the object as its modifiers leave it, with the UV layout as one more UV map."""
+    with evaluated(obj) as (evaluated_object, mesh):
         if len(mesh.loops) != len(uvs) or len(mesh.vertices) != len(snapshot.vertices):
             raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
         data = bpy.data.meshes.new_from_object(
-            result, preserve_all_data_layers=True, depsgraph=bpy.context.evaluated_depsgraph_get()
+            evaluated_object, preserve_all_data_layers=True, depsgraph=bpy.context.evaluated_depsgraph_get()
         )
-        matrix = result.matrix_world.copy()
-        slots = materials_of(result, mesh)
-    scene = bpy.data.scenes.new("MeshKin bake")
-    copy = bpy.data.objects.new("MeshKin bake", data)
-    made = {one.session_uid for one in (scene, copy, data)}
+        matrix = evaluated_object.matrix_world.copy()
+        slots = slot_materials(evaluated_object, mesh)
+    scene = bpy.data.scenes.new(NAME)
+    copy = bpy.data.objects.new(NAME, data)
+    temporary = {block.session_uid for block in (scene, copy, data)}
     try:
-        rendered = next((layer.name for layer in data.uv_layers if layer.active_render), None)
-        layer = data.uv_layers.new(name=LAYER, do_init=False)
-        layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
-        data.uv_layers.active = layer  # whose tangents are baked
-        if rendered:
-            data.uv_layers[rendered].active_render = True
-        for index, material in enumerate(slots or [None]):  # clearing them would take the faces' numbers too
+        _add_uv_layer(data, uvs)
+        for index, material in enumerate(slots or [None]):  # clearing them would reset the faces' material indices
             if index < len(data.materials):
                 data.materials[index] = material
             else:
@@ -87,157 +88,191 @@ def _copy(
         scene.frame_current = bpy.context.scene.frame_current
         yield scene, copy
     finally:
-        discard(made)
+        remove_data_blocks(temporary)
 
 
-def _baked(
+def _add_uv_layer(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> None:
+    """Add the UV layout (C, 2) as the active UV map; the one active for rendering stays that."""
+    rendered = next((layer.name for layer in mesh.uv_layers if layer.active_render), None)
+    layer = mesh.uv_layers.new(name=UV_LAYER, do_init=False)
+    layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+    mesh.uv_layers.active = layer  # normals are baked in the tangent space of the active one
+    if rendered:
+        mesh.uv_layers[rendered].active_render = True
+
+
+def _bake_channel(
     scene: bpy.types.Scene, copy: bpy.types.Object, channel: str, slots: Sequence[int], size: int
 ) -> NDArray[np.float32]:
-    made: list[bpy.types.ID] = []
-    before = [one.material for one in copy.material_slots]
+    """One channel of the given slots baked, float32 (size, size, 4), row 0 at the top; other slots stay black."""
+    temporary: list[bpy.types.ID] = []
+    before = [slot.material for slot in copy.material_slots]
     try:
-        image = bpy.data.images.new("MeshKin bake", size, size, alpha=True, float_buffer=True)
-        made.append(image)
+        image = bpy.data.images.new(NAME, size, size, alpha=True, float_buffer=True)
+        temporary.append(image)
         image.colorspace_settings.name = "Non-Color"
-        kind = "EMIT"
+        bake_type = "EMIT"
         options: dict[str, Any] = {}
         for index, material in enumerate(before):
-            own = material.copy() if material and index in slots else bpy.data.materials.new("MeshKin bake")
-            made.append(own)
+            has_channel = index in slots
+            own = material.copy() if material and has_channel else bpy.data.materials.new(NAME)
+            temporary.append(own)
             tree = compat.node_tree(own)
-            if index in slots:
-                kind, options = _rewire(own, channel, made)
-            node = tree.nodes.new("ShaderNodeTexImage")
-            node.image = image
-            for other in tree.nodes:
-                other.select = False
-            node.select = True
-            tree.nodes.active = node
+            if has_channel:
+                bake_type, options = _rewire(own, channel, temporary)
+            _make_bake_target(tree, image)
             copy.material_slots[index].material = own
-        layer = scene.view_layers[0]
-        layer.objects.active = copy
-        copy.select_set(True, view_layer=layer)
-        layer.update()
-        with bpy.context.temp_override(
-            scene=scene,
-            view_layer=layer,
-            object=copy,
-            active_object=copy,
-            selected_objects=[copy],
-            selected_editable_objects=[copy],
-        ):
-            bpy.ops.object.bake(
-                type=kind, uv_layer=LAYER, margin=2, use_clear=True, use_selected_to_active=False, **options
-            )
+        _run_bake(scene, copy, bake_type, options)
         pixels = np.empty(size * size * 4, np.float32)
         image.pixels.foreach_get(pixels)
         return np.ascontiguousarray(pixels.reshape(size, size, 4)[::-1])
     except RuntimeError as error:
-        named = ", ".join(f"“{before[slot].name}”" for slot in slots if before[slot])
+        names = ", ".join(f"“{before[slot].name}”" for slot in slots if before[slot])
         raise InputError(
             "bake-failed",
-            f"{channel.replace('_', ' ').capitalize()} of {named} cannot be baked: {str(error).strip()}",
+            f"{channel.replace('_', ' ').capitalize()} of {names} cannot be baked: {str(error).strip()}",
             "Bake the material into images first, or choose other channels.",
         ) from error
     finally:
         for index, material in enumerate(before):
             copy.material_slots[index].material = material
-        bpy.data.batch_remove(made)
+        bpy.data.batch_remove(temporary)
 
 
-def _rewire(material: bpy.types.Material, channel: str, made: list[bpy.types.ID]) -> tuple[str, dict[str, Any]]:
-    """Make a copied material show a channel; the kind of bake and its options."""
+def _make_bake_target(tree: bpy.types.NodeTree, image: bpy.types.Image) -> None:
+    """Give a node tree an Image Texture node that Blender bakes into: the active one."""
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    for other in tree.nodes:
+        other.select = False
+    node.select = True
+    tree.nodes.active = node
+
+
+def _run_bake(scene: bpy.types.Scene, copy: bpy.types.Object, bake_type: str, options: dict[str, Any]) -> None:
+    """Run Blender's bake operator on the copy; raises RuntimeError."""
+    view_layer = scene.view_layers[0]
+    view_layer.objects.active = copy
+    copy.select_set(True, view_layer=view_layer)
+    view_layer.update()
+    with bpy.context.temp_override(
+        scene=scene,
+        view_layer=view_layer,
+        object=copy,
+        active_object=copy,
+        selected_objects=[copy],
+        selected_editable_objects=[copy],
+    ):
+        bpy.ops.object.bake(
+            type=bake_type,
+            uv_layer=UV_LAYER,
+            margin=BAKE_MARGIN,
+            use_clear=True,
+            use_selected_to_active=False,
+            **options,
+        )
+
+
+def _rewire(material: bpy.types.Material, channel: str, temporary: list[bpy.types.ID]) -> tuple[str, dict[str, Any]]:
+    """Make a copied material show a channel; returns Blender's type of bake and its options.
+
+    Node groups that are copied for it are added to ``temporary``. Raises RuntimeError.
+    """
     tree = material.node_tree
-    _own_groups(tree, made)
+    _copy_groups(tree, temporary)
     output = tree.get_output_node("ALL")
     if output is None:
         raise RuntimeError("it has no Material Output any more.")
     if channel == "displacement":
-        out, _, _ = shaders.origin(output.inputs["Displacement"])
-        if out.node.type != "DISPLACEMENT":
+        displacement, _ = shaders.upstream(output.inputs["Displacement"])
+        if displacement.node.type != "DISPLACEMENT":
             raise RuntimeError("its displacement is not a height any more.")
-        _as_height(out)
-        _show(tree, output.inputs["Displacement"], output.inputs["Surface"])
+        _replace_by_height(displacement)
+        _emit(tree, output.inputs["Displacement"], output.inputs["Surface"])
     for link in list(output.inputs["Displacement"].links):
-        tree.links.remove(link)  # which would be part of the normals
+        tree.links.remove(link)  # otherwise the displacement would change the baked normals
     if channel == "displacement":
         return "EMIT", {}
-    _hide_silent(output.inputs["Surface"], channel)
+    _skip_unaffecting(output.inputs["Surface"], channel)
     if channel in ("normal", "bump"):
         return "NORMAL", {"normal_space": "TANGENT"}
-    found = shaders.of_material(material)
-    slot = next(one for one in shading.INPUTS if one.name == channel)
-    for shader in found:
-        value, strength = shader.input(channel, slot.socket), None
-        if value is None or not shader.has_say(channel):
-            value = shading.DEFAULTS.get(channel, 0.0) if shader.has_say(channel) else 0.0
-        if channel == "emission" and len(shaders.seen(found)) > 1:
-            strength = shader.input("emission_strength", shading.STRENGTH.socket) or 0.0
+    all_shaders = shaders.shaders(material)
+    is_mixed = len(shaders.visible_shaders(all_shaders)) > 1
+    for shader in all_shaders:
+        value, strength = shader.input(channel, INPUT_BY_NAME[channel].socket), None
+        if not shader.affects(channel):
+            value = 0.0
+        elif value is None:
+            value = DEFAULTS.get(channel, 0.0)
+        if channel == "emission" and is_mixed:
+            strength = shader.input("emission_strength", INPUT_BY_NAME["emission_strength"].socket) or 0.0
         for link in list(shader.node.outputs[0].links):
-            _show(shader.node.id_data, value, link.to_socket, strength)
+            _emit(shader.node.id_data, value, link.to_socket, strength)
     return "EMIT", {}
 
 
-def _as_height(out: bpy.types.NodeSocket) -> None:
-    """Let (Height - Midlevel) * Scale take the place of what a Displacement node gives."""
-    node, tree = out.node, out.node.id_data
-    above, lifted = tree.nodes.new("ShaderNodeMath"), tree.nodes.new("ShaderNodeMath")
-    above.operation, lifted.operation = "SUBTRACT", "MULTIPLY"
-    for to, name in ((above.inputs[0], "Height"), (above.inputs[1], "Midlevel"), (lifted.inputs[1], "Scale")):
-        _feed(tree, to, node.inputs[name])
-    tree.links.new(lifted.inputs[0], above.outputs[0])
-    for link in list(out.links):
-        tree.links.new(link.to_socket, lifted.outputs[0])
+def _replace_by_height(output: bpy.types.NodeSocket) -> None:
+    """Link (Height - Midlevel) * Scale to all that the output of a Displacement node is linked to."""
+    node, tree = output.node, output.node.id_data
+    difference, product = tree.nodes.new("ShaderNodeMath"), tree.nodes.new("ShaderNodeMath")
+    difference.operation, product.operation = "SUBTRACT", "MULTIPLY"
+    _feed(tree, difference.inputs[0], node.inputs["Height"])
+    _feed(tree, difference.inputs[1], node.inputs["Midlevel"])
+    _feed(tree, product.inputs[1], node.inputs["Scale"])
+    tree.links.new(product.inputs[0], difference.outputs[0])
+    for link in list(output.links):
+        tree.links.new(link.to_socket, product.outputs[0])
 
 
-def _own_groups(tree: bpy.types.NodeTree, made: list[bpy.types.ID]) -> None:
-    """Give every group node in a tree a tree of its own, which can be changed."""
+def _copy_groups(tree: bpy.types.NodeTree, temporary: list[bpy.types.ID]) -> None:
+    """Give every group node in a tree a node tree of its own, which can be changed; they are added to ``temporary``."""
     for node in tree.nodes:
         if node.type == "GROUP" and node.node_tree:
             node.node_tree = node.node_tree.copy()
-            made.append(node.node_tree)
-            _own_groups(node.node_tree, made)
+            temporary.append(node.node_tree)
+            _copy_groups(node.node_tree, temporary)
 
 
-def _hide_silent(surface: bpy.types.NodeSocket, channel: str, groups: shaders.Groups = ()) -> None:
-    """Let mixes of something with a shader that has no say in a channel show that alone."""
-    out, groups, _ = shaders.origin(surface, groups)
-    if not out.is_output or out.node.type not in shaders.MIXES:
+def _skip_unaffecting(surface: bpy.types.NodeSocket, channel: str, groups: shaders.Groups = ()) -> None:
+    """Where a shader that affects a channel is mixed with one that does not, let the mix show the first alone."""
+    output, groups = shaders.upstream(surface, groups)
+    if not output.is_output or output.node.type not in shaders.MIXING_TYPES:
         return
-    sides = [one for one in out.node.inputs if one.type == "SHADER"]
-    if out.node.type == "MIX_SHADER":
-        found = [shaders.shaders(side, groups) for side in sides]
-        silent = [bool(one) and not any(shader.has_say(channel) for shader in one) for one in found]
-        if silent[0] != silent[1]:
-            factor = out.node.inputs[0]
+    sides = [socket for socket in output.node.inputs if socket.type == "SHADER"]
+    if output.node.type == "MIX_SHADER":
+        by_side = [shaders.shaders_behind(side, groups) for side in sides]
+        unaffecting = [bool(side) and not any(shader.affects(channel) for shader in side) for side in by_side]
+        if unaffecting[0] != unaffecting[1]:
+            factor = output.node.inputs[0]
             for link in list(factor.links):
-                out.node.id_data.links.remove(link)
-            factor.default_value = 1.0 if silent[0] else 0.0
+                output.node.id_data.links.remove(link)
+            factor.default_value = 1.0 if unaffecting[0] else 0.0
     for side in sides:
-        _hide_silent(side, channel, groups)
+        _skip_unaffecting(side, channel, groups)
 
 
-def _show(
+def _emit(
     tree: bpy.types.NodeTree,
     value: bpy.types.NodeSocket | float,
-    to: bpy.types.NodeSocket,
+    to_socket: bpy.types.NodeSocket,
     strength: bpy.types.NodeSocket | float | None = None,
 ) -> None:
-    """Let a value, or what feeds an input, shine from ``to``."""
+    """Link an Emission shader of a value, or of what feeds an input, to ``to_socket``."""
     emission = tree.nodes.new("ShaderNodeEmission")
     _feed(tree, emission.inputs["Color"], value)
     if strength is not None:
         _feed(tree, emission.inputs["Strength"], strength)
-    tree.links.new(to, emission.outputs[0])
+    tree.links.new(to_socket, emission.outputs[0])
 
 
-def _feed(tree: bpy.types.NodeTree, to: bpy.types.NodeSocket, value: bpy.types.NodeSocket | float) -> None:
+def _feed(tree: bpy.types.NodeTree, to_socket: bpy.types.NodeSocket, value: bpy.types.NodeSocket | float) -> None:
+    """Give an input a number, or the link or the value that another input has."""
     if isinstance(value, bpy.types.NodeSocket):
-        if link := next((one for one in value.links if not one.is_muted), None):
-            tree.links.new(to, link.from_socket)
+        if link := shaders.active_link(value):
+            tree.links.new(to_socket, link.from_socket)
             return
         value = value.default_value
-    if to.type == "VALUE":
-        to.default_value = value
+    if to_socket.type == "VALUE":
+        to_socket.default_value = value
     else:
-        to.default_value = (value,) * 3 + (1,) if isinstance(value, (int, float)) else (*value[:3], 1)
+        to_socket.default_value = (value,) * 3 + (1,) if isinstance(value, (int, float)) else (*value[:3], 1)

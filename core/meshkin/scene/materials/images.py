@@ -1,4 +1,4 @@
-"""Pixels of Blender's images, as they are stored."""
+"""Pixels of Blender's images, in the values that the image file stores."""
 
 from __future__ import annotations
 
@@ -17,25 +17,30 @@ from ...base.storage import readable_failure
 from ..blend import absolute_path
 
 LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
-"""Color spaces (or beginnings of their names) whose values are light or data, not display values."""
+"""Color spaces (or beginnings of their names) whose values are linear light or data, not display values."""
 
 MOVING = ("MOVIE", "SEQUENCE")
-"""Kinds of images that have frames: the current one counts."""
+"""Values of ``Image.source`` of images that have frames; the current frame is used."""
 
-HALF_WAY = ("PNG", "JPEG2000", "DPX", "CINEON")
-"""File formats that hold 16 bits where Blender holds floating-point numbers."""
+SIXTEEN_BIT_FORMATS = ("PNG", "JPEG2000", "DPX", "CINEON")
+"""File formats that store 16 bits per channel if Blender holds the image as floating-point numbers."""
 
-ASSOCIATED = ("STRAIGHT", "PREMUL")
-"""Alpha modes of images whose colors Blender multiplies by alpha, where that is not used by itself."""
+ALPHA_MULTIPLYING = ("STRAIGHT", "PREMUL")
+"""Values of ``Image.alpha_mode`` with which Blender multiplies colors by alpha, unless a node uses the alpha."""
+
+BITS_PER_SAMPLE = 258
+"""Tag number of BitsPerSample in a TIFF file (TIFF 6.0)."""
 
 
 def check_image(image: bpy.types.Image | None, user: bpy.types.ImageUser | None = None) -> None:
-    """Raise InputError ``image-missing`` when an image has no pixels that could be loaded, ``image-viewer`` for what a
-    render or the compositor shows, or ``image-unsaved`` for tiles that are not as they are on the disk.
+    """Raise InputError unless the pixels of an image can be read.
+
+    ``image-missing`` when there is no image or it cannot be loaded, ``image-viewer`` for a render result or a
+    compositor viewer, ``image-unsaved`` for UDIM tiles with changes that are not saved.
 
     Args:
-        image: None is missing.
-        user: which frame of a movie or a sequence is shown.
+        image: the image of a node, or None.
+        user: which frame of a movie or a sequence the node shows.
     """
     if image is None:
         raise InputError(
@@ -58,125 +63,145 @@ def check_image(image: bpy.types.Image | None, user: bpy.types.ImageUser | None 
     else:
         missing = not image.size[0] * image.size[1] or (image.source != "TILED" and not len(image.pixels))
     if missing:
-        where = f" ({image.filepath})" if image.filepath else ""
-        raise InputError(
-            "image-missing",
-            f"The image “{image.name}”{where} cannot be loaded.",
-            "Use File > External Data > Find Missing Files.",
-        )
+        raise missing_image(image)
+
+
+def missing_image(image: bpy.types.Image) -> InputError:
+    """The error for an image that cannot be loaded."""
+    where = f" ({image.filepath})" if image.filepath else ""
+    return InputError(
+        "image-missing",
+        f"The image “{image.name}”{where} cannot be loaded.",
+        "Use File > External Data > Find Missing Files.",
+    )
 
 
 def _frame_path(image: bpy.types.Image, user: bpy.types.ImageUser | None) -> str:
-    """The file of a movie, or that of a sequence's frame that is shown now."""
+    """The file of a movie, or of the frame of a sequence that is shown in the current frame of the scene."""
     path = absolute_path(image.filepath, image.library)
     if image.source == "MOVIE" or user is None:
         return path
     frame = bpy.context.scene.frame_current - user.frame_start
     last = max(user.frame_duration - 1, 0)
-    frame = (frame % (last + 1) if user.use_cyclic else min(max(frame, 0), last)) + 1 + user.frame_offset
+    frame = frame % (last + 1) if user.use_cyclic else min(max(frame, 0), last)
+    frame += 1 + user.frame_offset
     return re.sub(r"\d+(?=\D*$)", lambda digits: str(frame).zfill(len(digits[0])), path)
 
 
 def is_linear(image: bpy.types.Image) -> bool:
-    """Whether the pixels that Blender gives out are linear: those of float images always are."""
+    """Whether the values in ``Image.pixels`` are linear light or data; for float images they always are."""
     return bool(image.is_float or image.colorspace_settings.name.startswith(LINEAR))
 
 
-def depth(image: bpy.types.Image) -> int:
-    """8, 16 or 32 bits a channel, as far as Blender tells."""
+def bit_depth(image: bpy.types.Image) -> int:
+    """Bits per channel of an image: 8, 16 or 32; 32 where Blender does not say whether it is 16."""
     if not image.is_float:
         return 8
     if image.source not in ("FILE", "TILED"):
         return 32
-    return 16 if image.file_format in HALF_WAY or (image.file_format == "TIFF" and _tiff_bits(image) == 16) else 32
+    has_sixteen = image.file_format in SIXTEEN_BIT_FORMATS or (image.file_format == "TIFF" and _tiff_bits(image) == 16)
+    return 16 if has_sixteen else 32
 
 
 def _tiff_bits(image: bpy.types.Image) -> int:
-    """Bits a channel of a TIFF file (TIFF 6.0, BitsPerSample); 0 where it cannot be read."""
+    """Bits per channel of a TIFF file (TIFF 6.0, section 2); 0 if the file cannot be read."""
     try:
         if image.packed_files:
             data = bytes(image.packed_files[0].data)
         else:
             data = Path(absolute_path(image.filepath, image.library)).read_bytes()
-        order = {b"II*\0": "<", b"MM\0*": ">"}[data[:4]]
-        (start,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, start)
-        for place in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, values = struct.unpack_from(order + "HHI", data, place)
-            if tag == 258:
-                place = place + 8 if values <= 2 else struct.unpack_from(order + "I", data, place + 8)[0]
-                return int(struct.unpack_from(order + "H", data, place)[0])
+        byte_order = {b"II*\0": "<", b"MM\0*": ">"}[data[:4]]
+        (directory,) = struct.unpack_from(byte_order + "I", data, 4)
+        (entries,) = struct.unpack_from(byte_order + "H", data, directory)
+        for entry in range(directory + 2, directory + 2 + 12 * entries, 12):
+            tag, _, count = struct.unpack_from(byte_order + "HHI", data, entry)
+            if tag == BITS_PER_SAMPLE:
+                # Up to two numbers of 16 bits lie in the entry itself, more of them where its last field points.
+                place = entry + 8 if count <= 2 else struct.unpack_from(byte_order + "I", data, entry + 8)[0]
+                return int(struct.unpack_from(byte_order + "H", data, place)[0])
     except (OSError, KeyError, struct.error):
         pass
     return 0
 
 
-def tiles(image: bpy.types.Image, associated: bool = False) -> dict[tuple[int, int] | None, NDArray[Any]]:
-    """The pixels of each tile, by the corner of its unit square; of a plain image by None.
+def tiles(image: bpy.types.Image, premultiplied: bool = False) -> dict[tuple[int, int] | None, NDArray[Any]]:
+    """The pixels of an image (H, W, 4), row 0 at the top: of each UDIM tile, or of an image without tiles.
 
-    uint8 (H, W, 4) for images of 8 bits, in their own color space; else float32, which Blender has made linear unless
-    the image is data. Row 0 is at the top. ``associated`` gives colors multiplied by alpha, where the image has that.
+    uint8 for images of 8 bits, in the image's own color space; else float32, which Blender has made linear unless the
+    image is data.
 
-    Raises InputError ``image-missing``, StorageError.
+    Args:
+        image: the image.
+        premultiplied: multiply colors by alpha, if the image's alpha mode is one of :data:`ALPHA_MULTIPLYING`.
+
+    Returns:
+        by (column, row) of the tile's unit square; by None for an image without tiles.
+
+    Raises:
+        InputError: ``image-missing``.
+        StorageError: ``image-tiles``, or a temporary folder that cannot be written.
     """
     check_image(image)
     if image.source != "TILED":
-        return {None: _pixels(image, associated)}
-    found: dict[tuple[int, int] | None, NDArray[Any]] = {}
+        return {None: _pixels(image, premultiplied)}
+    pixels: dict[tuple[int, int] | None, NDArray[Any]] = {}
     with readable_failure(Path(tempfile.gettempdir()), "writing"), tempfile.TemporaryDirectory() as folder:
-        copy = image.copy()
-        try:
-            numbers = [tile.number for tile in copy.tiles if tile.size[0] >= 0]  # asked for its size, each is loaded
-            suffix, copy.file_format = ("exr", "OPEN_EXR") if image.is_float else ("png", "PNG")
-            copy.filepath_raw = str(Path(folder) / f"tile.<UDIM>.{suffix}")
-            try:
-                copy.save()
-            except RuntimeError as error:
-                raise StorageError(
-                    "image-tiles",
-                    f"The tiles of “{image.name}” cannot be read: {str(error).strip()}",
-                    "Check that every tile is there (UV Editor > Image > Reload).",
-                ) from error
-        finally:
-            bpy.data.images.remove(copy)
-        for number in numbers:
-            tile = bpy.data.images.load(str(Path(folder) / f"tile.{number}.{suffix}"))
+        for number, file in _save_tiles(image, Path(folder)).items():
+            tile = bpy.data.images.load(str(file))
             try:
                 tile.colorspace_settings.name = image.colorspace_settings.name
                 row, column = divmod(number - 1001, 10)
-                if image.alpha_mode not in ASSOCIATED:
+                if image.alpha_mode not in ALPHA_MULTIPLYING:
                     tile.alpha_mode = image.alpha_mode
-                found[column, row] = _pixels(tile, associated)
+                pixels[column, row] = _pixels(tile, premultiplied)
             finally:
                 bpy.data.images.remove(tile)
-    return found
+    return pixels
 
 
-def _is_data(image: bpy.types.Image) -> bool:
-    return bool(image.colorspace_settings.is_data)
+def _save_tiles(image: bpy.types.Image, folder: Path) -> dict[int, Path]:
+    """Save the UDIM tiles of an image, whose pixels Blender's API does not give out; the file of each, by number."""
+    copy = image.copy()
+    try:
+        numbers = [tile.number for tile in copy.tiles if tile.size[0] >= 0]  # asking for the size loads a tile
+        suffix, copy.file_format = ("exr", "OPEN_EXR") if image.is_float else ("png", "PNG")
+        copy.filepath_raw = str(folder / f"tile.<UDIM>.{suffix}")
+        try:
+            copy.save()
+        except RuntimeError as error:
+            raise StorageError(
+                "image-tiles",
+                f"The tiles of “{image.name}” cannot be read: {str(error).strip()}",
+                "Check that every tile is there (UV Editor > Image > Reload).",
+            ) from error
+    finally:
+        bpy.data.images.remove(copy)
+    return {number: folder / f"tile.{number}.{suffix}" for number in numbers}
 
 
-def _pixels(image: bpy.types.Image, associated: bool) -> NDArray[Any]:
+def _pixels(image: bpy.types.Image, premultiplied: bool) -> NDArray[Any]:
+    """The pixels of an image without tiles, as :func:`tiles` gives them."""
     check_image(image)
     width, height = image.size
-    raw: NDArray[Any] = np.empty(len(image.pixels), np.float32)
-    image.pixels.foreach_get(raw)
-    if len(raw) == 4 * width * height and image.alpha_mode in ASSOCIATED and not _is_data(image):
-        # Blender holds floating-point colors multiplied by alpha, colors of 8 bits not.
-        color, alpha = raw.reshape(-1, 4)[:, :3], raw[3::4, None]
-        if associated and not image.is_float:
+    values: NDArray[Any] = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(values)
+    is_data = image.colorspace_settings.is_data
+    if len(values) == 4 * width * height and image.alpha_mode in ALPHA_MULTIPLYING and not is_data:
+        # Blender stores floating-point colors multiplied by alpha, and colors of 8 bits not multiplied.
+        color, alpha = values.reshape(-1, 4)[:, :3], values[3::4, None]
+        if premultiplied and not image.is_float:
             color *= alpha
-        elif image.is_float and not associated:
+        elif image.is_float and not premultiplied:
             np.divide(color, alpha, out=color, where=alpha > 0)
     if not image.is_float:
-        raw *= 255
-        raw += 0.5
-        raw = np.clip(raw, 0, 255, out=raw).astype(np.uint8)
-    stored = raw.reshape(height, width, -1)[::-1]
+        values *= 255
+        values += 0.5
+        values = np.clip(values, 0, 255, out=values).astype(np.uint8)
+    stored = values.reshape(height, width, -1)[::-1]
     channels = stored.shape[2]
     if channels == 4:
         return np.ascontiguousarray(stored)
-    pixels = np.full((height, width, 4), 1 if image.is_float else 255, raw.dtype)
+    pixels = np.full((height, width, 4), 1 if image.is_float else 255, values.dtype)
     pixels[..., :3] = stored[..., :1] if channels < 3 else stored[..., :3]
     if channels == 2:
         pixels[..., 3] = stored[..., 1]

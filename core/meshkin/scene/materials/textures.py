@@ -1,11 +1,11 @@
-"""Whole materials made for the target from baked picture files; nothing that is there is changed."""
+"""A new material for the target, made of baked picture files; existing materials and images are not changed."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import bmesh
@@ -18,11 +18,14 @@ from ...base.storage import make_folder, write_file
 from .. import compat
 from ..blend import absolute_path
 from ..mesh.snapshot import check_writable
-from ..objects import Handle, discard
-from .shaders import of_material, seen
-from .shading import INPUTS, Shading, Wire
+from ..objects import Handle, remove_data_blocks
+from .channels import SHADER_INPUTS, ChannelValue, Shading, common_bump, common_displacement, common_strength
+from .shaders import shaders, visible_shaders
 
 UV_NAME = "MeshKin"
+"""Name of the UV map that a mesh without one is given."""
+FIRST_TILE = 1001
+"""Number of the UDIM tile of the unit square."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Picture:
     """One baked picture.
 
     Attributes:
-        channel: as in :data:`meshkin.scene.materials.shading.INPUTS`, or "normal", "bump", "displacement", "mask".
-        files: for each tile (1001 and on) its file; one file for a picture without tiles.
+        channel: as in :data:`meshkin.scene.materials.channels.SHADER_INPUTS`, or "normal", "bump", "displacement",
+            "mask".
+        files: the file of each UDIM tile (1001 and on); one file, of 1001, for a picture without tiles.
         name: for the image.
         colorspace: of the values in the files.
         has_alpha: its fourth channel is the material's alpha.
@@ -45,16 +49,23 @@ class Picture:
 
 
 @dataclass
-class Written:
-    """What was made, and the materials that faces had before."""
+class WrittenMaterial:
+    """What :func:`write` added, and what is needed to undo it.
+
+    Attributes:
+        images, material: the new data-blocks.
+        slots_before: int32 (P,), the material slot that each face had before.
+        uv_map: name of the UV map that was added, or "".
+        uids: ``session_uid`` of the new data-blocks.
+    """
 
     images: list[bpy.types.Image]
     material: bpy.types.Material
-    before: NDArray[np.int32]
-    layer: str
+    slots_before: NDArray[np.int32]
+    uv_map: str
 
     def __post_init__(self) -> None:
-        self.uids = {one.session_uid for one in (self.material, *self.images)}
+        self.uids = {block.session_uid for block in (self.material, *self.images)}
 
 
 def write(
@@ -64,7 +75,7 @@ def write(
     name: str,
     uvs: NDArray[np.floating] | None = None,
     folder: str = "",
-) -> Written:
+) -> WrittenMaterial:
     """Give the object a new material of the pictures and the source's values, in a new slot that all its faces use.
 
     Args:
@@ -72,7 +83,7 @@ def write(
         shading: the source's materials; values and settings come from the one with the most faces.
         pictures: what was baked.
         name: of the material.
-        uvs: (C, 2) of the mesh's own corners, for a mesh without UVs: a new UV map of them is made.
+        uvs: (C, 2) of the mesh's own corners, for a mesh without UVs: a new UV map is made of them.
         folder: where to keep the images as files; "" packs them into the .blend.
 
     Raises:
@@ -84,87 +95,96 @@ def write(
         raise InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Run the job again.")
     images: dict[str, bpy.types.Image] = {}
     try:
-        for one in pictures:
-            images[one.channel] = _load(one, folder)
+        for picture in pictures:
+            images[picture.channel] = _load(picture, folder)
     except MeshKinError:
         bpy.data.batch_remove(list(images.values()))
         raise
-    added = ""
-    if uvs is not None:
-        layer = mesh.uv_layers.new(name=UV_NAME, do_init=False)
-        layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
-        layer.active_render, mesh.uv_layers.active, added = True, layer, layer.name
+    added_uv_map = "" if uvs is None else _add_uv_map(mesh, uvs)
     uv_map = next(layer.name for layer in mesh.uv_layers if layer.active_render)
-    alpha = any(one.has_alpha for one in pictures)
-    shown = {channel: image for channel, image in images.items() if channel != "mask"}
-    material = _material(name, shading, shown, uv_map, alpha)
-    if any(image.source == "TILED" for image in shown.values()) or _within(mesh.uv_layers[uv_map]):
+    has_alpha = any(picture.has_alpha for picture in pictures)
+    used = {channel: image for channel, image in images.items() if channel != "mask"}
+    material = _new_material(name, shading, used, uv_map, has_alpha)
+    if any(image.source == "TILED" for image in used.values()) or _in_unit_square(mesh.uv_layers[uv_map]):
         for node in compat.node_tree(material).nodes:
             if node.bl_idname == "ShaderNodeTexImage":
-                node.extension = "EXTEND"  # what lies at the other border does not show at this one
-    before = np.empty(len(mesh.polygons), np.int32)
-    mesh.polygons.foreach_get("material_index", before)
+                node.extension = "EXTEND"  # no interpolation with what lies at the opposite border
+    slots_before = np.empty(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("material_index", slots_before)
     mesh.materials.append(material)
-    mesh.polygons.foreach_set("material_index", np.full(len(before), len(mesh.materials) - 1, np.int32))
+    mesh.polygons.foreach_set("material_index", np.full(len(slots_before), len(mesh.materials) - 1, np.int32))
     mesh.update()
-    return Written(list(images.values()), material, before, added)
+    return WrittenMaterial(list(images.values()), material, slots_before, added_uv_map)
 
 
-def _within(layer: bpy.types.MeshUVLoopLayer) -> bool:
+def _add_uv_map(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> str:
+    """Add a UV map (C, 2), active and rendered; returns its name."""
+    layer = mesh.uv_layers.new(name=UV_NAME, do_init=False)
+    layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+    layer.active_render, mesh.uv_layers.active = True, layer
+    return str(layer.name)
+
+
+def _in_unit_square(layer: bpy.types.MeshUVLoopLayer) -> bool:
     """Whether all UVs lie in the unit square."""
     uvs = np.empty(2 * len(layer.uv), np.float32)
     layer.uv.foreach_get("vector", uvs)
     return bool(uvs.min(initial=0) >= 0 and uvs.max(initial=0) <= 1)
 
 
-def take_back(target: Handle, written: Written) -> None:
-    """Remove what :func:`write` made and give the faces their materials back, where that still is as it was."""
+def undo_write(target: Handle, written: WrittenMaterial) -> None:
+    """Remove what :func:`write` added and give the faces their material slots back.
+
+    Whatever was deleted or changed since then is left as it is.
+    """
     with contextlib.suppress(InputError):  # the object may be gone meanwhile
         mesh = target.get().data
-        slot = next(
-            (index for index, one in enumerate(mesh.materials) if one and one.session_uid in written.uids), None
-        )
+        uids = [material.session_uid if material else None for material in mesh.materials]
+        slot = next((index for index, uid in enumerate(uids) if uid in written.uids), None)
         if slot is not None:
             mesh.materials.pop(index=slot)
-        if len(mesh.polygons) == len(written.before):
-            mesh.polygons.foreach_set("material_index", written.before)
+        if len(mesh.polygons) == len(written.slots_before):
+            mesh.polygons.foreach_set("material_index", written.slots_before)
             if mesh.is_editmode:
-                for face, index in zip(bmesh.from_edit_mesh(mesh).faces, written.before.tolist(), strict=False):
+                for face, index in zip(bmesh.from_edit_mesh(mesh).faces, written.slots_before.tolist(), strict=False):
                     face.material_index = index
-        if written.layer and (layer := mesh.uv_layers.get(written.layer)):
+        if written.uv_map and (layer := mesh.uv_layers.get(written.uv_map)):
             mesh.uv_layers.remove(layer)
         mesh.update()
-    discard(written.uids)
+    remove_data_blocks(written.uids)
 
 
-def linear_space() -> str:
-    """Blender's name for linear light with its own primaries."""
-    names = {one.name for one in bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items}
+def linear_colorspace() -> str:
+    """Blender's name of the color space of linear light with Rec. 709 primaries, which differs between versions."""
+    spaces = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items
+    names = {space.name for space in spaces}
     return next(name for name in ("Linear Rec.709", "Linear", "Non-Color") if name in names)
 
 
+# Images -----------------------------------------------------------------------------------------------------------
+
+
 def _load(picture: Picture, folder: str) -> bpy.types.Image:
-    """The files as an image, packed, or kept in a folder."""
+    """The files of a picture as an image: packed if ``folder`` is "", else copied into that folder."""
     files = dict(sorted(picture.files.items()))
-    first = next(iter(files.values()))
-    suffix = first.suffix
-    stem = bpy.path.clean_name(picture.name)
-    tiled = len(files) > 1 or next(iter(files)) != 1001
+    first_tile, first_file = next(iter(files.items()))
+    tiled = len(files) > 1 or first_tile != FIRST_TILE
+    stem, suffix = bpy.path.clean_name(picture.name), first_file.suffix
     file_name = f"{stem}.<UDIM>{suffix}" if tiled else f"{stem}{suffix}"
-    place = Path(absolute_path(folder)) if folder else first.parent
+    place = Path(absolute_path(folder)) if folder else first_file.parent
     if folder:
         make_folder(place)
-        file_name = _free(place, file_name, files)
+        file_name = _free_name(place, file_name, files)
     if folder or tiled:
         for tile, file in files.items():
-            _copy(file, place / file_name.replace("<UDIM>", str(tile)))
-    here = place / file_name.replace("<UDIM>", str(next(iter(files)))) if folder or tiled else first
-    image = bpy.data.images.load(str(here))
+            _copy_file(file, place / file_name.replace("<UDIM>", str(tile)))
+        first_file = place / file_name.replace("<UDIM>", str(first_tile))
+    image = bpy.data.images.load(str(first_file))
     image.name = picture.name
     if tiled:
         image.source = "TILED"
         image.filepath_raw = str(place / file_name)
-        image.tiles[0].number = next(iter(files))
+        image.tiles[0].number = first_tile
         for tile in list(files)[1:]:
             image.tiles.new(tile_number=tile)
         image.reload()
@@ -176,12 +196,12 @@ def _load(picture: Picture, folder: str) -> bpy.types.Image:
     return image
 
 
-def _copy(file: Path, to: Path) -> None:
+def _copy_file(file: Path, to: Path) -> None:
     write_file(to, lambda path: shutil.copyfile(file, path))
 
 
-def _free(folder: Path, name: str, files: Mapping[int, Path]) -> str:
-    """A file name of which there is none in the folder yet."""
+def _free_name(folder: Path, name: str, files: Mapping[int, Path]) -> str:
+    """A file name that does not exist in the folder yet, for any of the tiles."""
     stem, dot, rest = name.partition(".")
     number = 0
     while any((folder / name.replace("<UDIM>", str(tile))).exists() for tile in files):
@@ -190,127 +210,112 @@ def _free(folder: Path, name: str, files: Mapping[int, Path]) -> str:
     return name
 
 
-def _material(
+# Nodes ------------------------------------------------------------------------------------------------------------
+
+
+def _new_material(
     name: str, shading: Shading, images: Mapping[str, bpy.types.Image], uv_map: str, has_alpha: bool
 ) -> bpy.types.Material:
-    source = shading.materials[shading.main]
+    """A copy of the source's main material with new nodes: a Principled BSDF fed by the images and constants."""
+    source = shading.materials[shading.main_slot]
     material = source.copy() if source else bpy.data.materials.new(name)
     material.name = name
     if material.library_weak_reference is None and material.asset_data:
         material.asset_clear()
     material.animation_data_clear()
-    principled = next((one.node for one in seen(of_material(source)) if one.principled), None)
+    visible = visible_shaders(shaders(source))
+    source_principled = next((shader.node for shader in visible if shader.is_principled), None)
     tree = compat.node_tree(material)
     tree.nodes.clear()
-    output, shader, uvs = (
+    output, principled, uv_node = (
         tree.nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", "BsdfPrincipled", "UVMap")
     )
-    uvs.uv_map = uv_map
-    output.location, shader.location, uvs.location = (300, 300), (0, 300), (-900, 300)
-    tree.links.new(output.inputs["Surface"], shader.outputs["BSDF"])
-    wires = shading.wires[shading.main]
-    if principled:
-        _copy_values(principled, shader)
-    for one in INPUTS:
-        wire = wires.get(one.name)
-        socket = shader.inputs.get(one.socket)
-        if socket is not None and wire is not None and wire.constant and one.name not in images:
-            value = wire.offset.tolist()
-            socket.default_value = (*value, 1)[: len(socket.default_value)] if one.width == 3 else value[0]
+    uv_node.uv_map = uv_map
+    output.location, principled.location, uv_node.location = (300, 300), (0, 300), (-900, 300)
+    tree.links.new(output.inputs["Surface"], principled.outputs["BSDF"])
+    if source_principled:
+        _copy_settings(source_principled, principled)
+    _set_constants(principled, shading.channels[shading.main_slot], images)
     nodes = {}
     for row, (channel, image) in enumerate(images.items()):
         node = nodes[channel] = tree.nodes.new("ShaderNodeTexImage")
         node.image, node.location, node.label = image, (-600, 300 - 300 * row), channel.replace("_", " ").capitalize()
-        tree.links.new(node.inputs["Vector"], uvs.outputs["UV"])
-    for one in INPUTS:
-        if one.name in nodes:
-            tree.links.new(shader.inputs[one.socket], nodes[one.name].outputs["Color"])
+        tree.links.new(node.inputs["Vector"], uv_node.outputs["UV"])
+    for shader_input in SHADER_INPUTS:
+        if shader_input.name in nodes:
+            tree.links.new(principled.inputs[shader_input.socket], nodes[shader_input.name].outputs["Color"])
     if has_alpha:
-        tree.links.new(shader.inputs["Alpha"], nodes["base_color"].outputs["Alpha"])
-    _relief(tree, shader, output, nodes, wires, uv_map, shading)
+        tree.links.new(principled.inputs["Alpha"], nodes["base_color"].outputs["Alpha"])
+    _link_normals(tree, principled, nodes, uv_map, shading)
+    _link_displacement(tree, output, nodes, shading)
     return material
 
 
-def _copy_values(source: bpy.types.Node, shader: bpy.types.Node) -> None:
-    """Plain values and settings of a Principled BSDF, where the other has the same."""
+def _copy_settings(source: bpy.types.Node, principled: bpy.types.Node) -> None:
+    """Copy the settings and unlinked input values of a Principled BSDF that the other has too."""
     for name in ("distribution", "subsurface_method"):
-        setattr(shader, name, getattr(source, name))
+        setattr(principled, name, getattr(source, name))
     for socket in source.inputs:
-        twin = shader.inputs.get(socket.name)
-        if twin is not None and twin.type == socket.type and hasattr(twin, "default_value") and not socket.is_linked:
-            twin.default_value = socket.default_value
+        same = principled.inputs.get(socket.name)
+        if same is not None and same.type == socket.type and hasattr(same, "default_value") and not socket.is_linked:
+            same.default_value = socket.default_value
 
 
-def _relief(
+def _set_constants(
+    principled: bpy.types.Node, values: Mapping[str, ChannelValue], images: Mapping[str, bpy.types.Image]
+) -> None:
+    """Set the inputs whose channel is a constant and has no image."""
+    for shader_input in SHADER_INPUTS:
+        value = values.get(shader_input.name)
+        socket = principled.inputs.get(shader_input.socket)
+        if socket is None or value is None or not value.is_constant or shader_input.name in images:
+            continue
+        numbers = value.offset.tolist()
+        if shader_input.width == 3:
+            socket.default_value = (*numbers, 1)[: len(socket.default_value)]  # colors have four numbers, vectors three
+        else:
+            socket.default_value = numbers[0]
+
+
+def _link_normals(
     tree: bpy.types.NodeTree,
-    shader: bpy.types.Node,
-    output: bpy.types.Node,
+    principled: bpy.types.Node,
     nodes: Mapping[str, bpy.types.Node],
-    wires: Mapping[str, Wire],
     uv_map: str,
     shading: Shading,
 ) -> None:
-    """Normal map, bump and displacement."""
+    """Link the pictures of a normal map and of a bump, if there are any, to the shader's normal."""
     if "normal" in nodes:
         normal = tree.nodes.new("ShaderNodeNormalMap")
         normal.location, normal.uv_map = (-300, -300), uv_map
-        normal.inputs["Strength"].default_value = common(shading, "normal")
+        normal.inputs["Strength"].default_value = common_strength(shading, "normal")
         tree.links.new(normal.inputs["Color"], nodes["normal"].outputs["Color"])
-        tree.links.new(shader.inputs["Normal"], normal.outputs["Normal"])
+        tree.links.new(principled.inputs["Normal"], normal.outputs["Normal"])
     if "bump" in nodes:
         bump = tree.nodes.new("ShaderNodeBump")
-        strength, distance = bump_of(shading)
+        strength, distance = common_bump(shading)
         bump.location, bump.invert = (-150, -300), strength < 0
         bump.inputs["Strength"].default_value = abs(strength)
         bump.inputs["Distance"].default_value = distance
         tree.links.new(bump.inputs["Height"], nodes["bump"].outputs["Color"])
         if "normal" in nodes:
             tree.links.new(bump.inputs["Normal"], normal.outputs["Normal"])
-        tree.links.new(shader.inputs["Normal"], bump.outputs["Normal"])
-    if "displacement" in nodes or "displacement" in wires:
-        lift = tree.nodes.new("ShaderNodeDisplacement")
-        lift.location = (0, -300)
-        lift.inputs["Scale"].default_value, lift.inputs["Midlevel"].default_value = lift_of(shading)
-        if "displacement" in nodes:
-            tree.links.new(lift.inputs["Height"], nodes["displacement"].outputs["Color"])
-        else:
-            lift.inputs["Height"].default_value = wires["displacement"].offset[0]
-        tree.links.new(output.inputs["Displacement"], lift.outputs["Displacement"])
+        tree.links.new(principled.inputs["Normal"], bump.outputs["Normal"])
 
 
-def common(shading: Shading, channel: str) -> float:
-    """The strength of a channel where all slots that have it agree; 1 where they do not (it is baked in then)."""
-    strengths = {one[channel].strength for one in shading.wires.values() if channel in one}
-    return strengths.pop() if len(strengths) == 1 else 1.0
-
-
-def bump_of(shading: Shading) -> tuple[float, float]:
-    """Strength and distance of a bump: of the slot where it is the highest."""
-    found = [one["bump"] for one in shading.wires.values() if "bump" in one]
-    highest = max(found, key=lambda wire: abs(wire.strength * wire.distance))
-    return highest.strength, highest.distance
-
-
-def lift_of(shading: Shading) -> tuple[float, float]:
-    """Scale and midlevel of a displacement: the slots' own where they agree, else what all of them fit into."""
-    found = [one["displacement"] for one in shading.wires.values() if "displacement" in one]
-    if len({(wire.strength, wire.midlevel) for wire in found}) == 1:
-        return found[0].strength, found[0].midlevel
-    return 2 * max(abs(wire.strength) for wire in found), 0.5
-
-
-def fitted(wire: Wire, channel: str, shading: Shading) -> Wire:
-    """A slot's heights in the scale that :func:`_relief` gives to all slots."""
-    if channel == "bump":
-        strength, distance = bump_of(shading)
-        return _scaled(wire, wire.strength * wire.distance, strength * distance, 0, 0)
-    if channel == "displacement":
-        scale, middle = lift_of(shading)
-        return _scaled(wire, wire.strength, scale, wire.midlevel, middle)
-    return wire
-
-
-def _scaled(wire: Wire, own: float, common: float, own_middle: float, middle: float) -> Wire:
-    """Heights about one middle in one scale, as heights about another in another."""
-    share = own / common if common else 1.0
-    return replace(wire, weights=wire.weights * share, offset=middle + (wire.offset - own_middle) * share)
+def _link_displacement(
+    tree: bpy.types.NodeTree, output: bpy.types.Node, nodes: Mapping[str, bpy.types.Node], shading: Shading
+) -> None:
+    """Link the picture or the constant of the displacement, if there is one, to the material's output."""
+    value = shading.channels[shading.main_slot].get("displacement")
+    if "displacement" not in nodes and value is None:
+        return
+    displacement = tree.nodes.new("ShaderNodeDisplacement")
+    displacement.location = (0, -300)
+    scale, midlevel = common_displacement(shading)
+    displacement.inputs["Scale"].default_value, displacement.inputs["Midlevel"].default_value = scale, midlevel
+    if "displacement" in nodes:
+        tree.links.new(displacement.inputs["Height"], nodes["displacement"].outputs["Color"])
+    elif value is not None:
+        displacement.inputs["Height"].default_value = value.offset[0]
+    tree.links.new(output.inputs["Displacement"], displacement.outputs["Displacement"])

@@ -48,7 +48,7 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
         corner_vertices = _integers(mesh.loops, "vertex_index")
         layer = next((layer for layer in mesh.uv_layers if layer.active_render), None)
         faces = corner_vertices[corners]
-        slots = materials_of(copy, mesh)
+        slots = slot_materials(copy, mesh)
         return Snapshot(
             name=obj.name,
             vertices=np.einsum("vd,ed->ve", vertices, linear).astype(np.float32),
@@ -68,7 +68,7 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
         )
 
 
-def materials_of(result: bpy.types.Object, mesh: bpy.types.Mesh) -> list[bpy.types.Material | None]:
+def slot_materials(result: bpy.types.Object, mesh: bpy.types.Mesh) -> list[bpy.types.Material | None]:
     """The material of each slot of an evaluated object: its own, or those of its mesh, which modifiers may set."""
     slots = result.material_slots
     found = [

@@ -24,7 +24,7 @@ from ...base.errors import MeshKinError, StorageError
 from ...base.storage import readable_failure
 from ...data.views import Views
 from .. import compat
-from ..objects import discard
+from ..objects import remove_data_blocks
 
 SAMPLES = 8
 """Rays through each pixel of a color picture, which may show fine texture."""
@@ -133,7 +133,7 @@ def _stage(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, Callable
         scene.collection.objects.link(scene.camera)
         yield scene, new
     finally:
-        discard(made)
+        remove_data_blocks(made)
 
 
 def _set_up(scene: bpy.types.Scene, resolution: int, path: Path) -> None:

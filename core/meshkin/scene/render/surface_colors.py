@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
 from ...data.views import Views
-from ..materials import principled as materials
+from ..materials import base_colors
 from ..mesh.snapshot import evaluated, with_uvs
 from ..objects import Handle
 from . import cycles as passes_cycles
@@ -63,7 +63,7 @@ def read(obj: bpy.types.Object, snapshot: Snapshot) -> Look:
         maps: dict[int, str] = {}
         for slot in np.unique(_slots(snapshot, len(slots))).tolist():
             material = slots[slot] if slots else None
-            found = _plain(material) or (None if cycles and material else materials.base_color(material))
+            found = _plain(material) or (None if cycles and material else base_colors.base_color(material))
             if found:
                 images[slot], maps[slot] = _pyramid(found.pixels[..., :3]), found.uv_map
     rendered = frozenset(range(max(len(slots), 1))) - set(images)
@@ -136,7 +136,7 @@ def paint(look: Look, snapshot: Snapshot, views: Views, view: int, face: NDArray
         finally:
             bpy.data.batch_remove([one for one in made if one is not None])
         opaque = light[..., :3] / np.maximum(light[..., 3:], 1e-6)
-        values[elsewhere] = materials.encoded(opaque.astype(np.float32))[seen][elsewhere]
+        values[elsewhere] = base_colors.as_srgb(opaque.astype(np.float32))[seen][elsewhere]
     colors[seen] = values
     return (np.clip(colors, 0, 1) * 255).round().astype(np.uint8)
 
@@ -149,11 +149,11 @@ def _slots(snapshot: Snapshot, count: int) -> NDArray[np.int64]:
     return np.clip(snapshot.materials, 0, max(count - 1, 0)).astype(np.int64)
 
 
-def _plain(material: bpy.types.Material | None) -> materials.BaseColor | None:
+def _plain(material: bpy.types.Material | None) -> base_colors.BaseColor | None:
     """The image or color that a material is, or None when there is more to it."""
     if material is None or material.node_tree is None or not _uses_nodes(material):
         color = material.diffuse_color if material else DEFAULT
-        return materials.plain_color(material.name if material else "", color)
+        return base_colors.constant_color(material.name if material else "", color)
     output = material.node_tree.get_output_node("CYCLES")
     if output is None or not output.inputs["Surface"].is_linked:
         return None
@@ -162,7 +162,7 @@ def _plain(material: bpy.types.Material | None) -> materials.BaseColor | None:
         return None
     socket = next(shader.inputs[name] for name in _COLORS if name in shader.inputs)
     if not socket.is_linked:
-        return materials.plain_color(material.name, socket.default_value)
+        return base_colors.constant_color(material.name, socket.default_value)
     link = socket.links[0]
     node = link.from_node
     if link.is_muted or node.mute or node.type != "TEX_IMAGE" or link.from_socket.name != "Color" or not node.image:
@@ -172,7 +172,7 @@ def _plain(material: bpy.types.Material | None) -> materials.BaseColor | None:
     vector = node.inputs["Vector"]
     if vector.is_linked and vector.links[0].from_node.type != "UVMAP":
         return None
-    return materials.image_color(node)
+    return base_colors.image_color(node)
 
 
 def _uses_nodes(material: bpy.types.Material) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from helpers.skins import new_image, painted
 from meshkin.base.errors import InputError
 from meshkin.scene import compat
-from meshkin.scene.materials import principled as materials
+from meshkin.scene.materials import base_colors
 
 
 def plane(uvs: bool = True) -> bpy.types.Object:
@@ -36,7 +36,7 @@ def test_image_of_the_base_color() -> None:
     mapping = tree.nodes.new("ShaderNodeMapping")
     tree.links.new(mapping.inputs["Vector"], uvs.outputs["UV"])
     tree.links.new(texture.inputs["Vector"], mapping.outputs["Vector"])
-    found = materials.base_color(obj.data.materials[0])
+    found = base_colors.base_color(obj.data.materials[0])
     assert (found.name, found.colorspace, found.uv_map, found.is_image) == ("skin", "sRGB", "second", True)
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
 
@@ -62,7 +62,7 @@ def test_through_mixing_nodes_and_groups() -> None:
     tree.links.new(blend.inputs[1], transparent.outputs[0])
     tree.links.new(blend.inputs[2], shader.outputs[0])
     tree.links.new(tree.get_output_node("ALL").inputs["Surface"], blend.outputs[0])
-    found = materials.base_color(obj.data.materials[0])
+    found = base_colors.base_color(obj.data.materials[0])
     assert found.name == "skin"
 
 
@@ -71,7 +71,7 @@ def test_plain_colors_are_encoded() -> None:
     material = bpy.data.materials.new("blue")
     shader = next(node for node in compat.node_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Base Color"].default_value = linear
-    found = materials.base_color(material)
+    found = base_colors.base_color(material)
     assert (found.name, found.is_image) == ("blue", False)
     expected = [1.055 * value ** (1 / 2.4) - 0.055 for value in linear[:3]]
     np.testing.assert_allclose(found.pixels, [[[*expected, 1]]], atol=1e-6)
@@ -82,7 +82,7 @@ def test_linear_images_are_encoded() -> None:
     encoded = [[(0.0, 0.01292, 0.484529, 1.0), (0.735357, 1.0, 1.0, 0.5)]]
     obj = plane()
     painted(obj, new_image("hdr", light, "Linear Rec.709", float_buffer=True))
-    found = materials.base_color(obj.data.materials[0])
+    found = base_colors.base_color(obj.data.materials[0])
     assert found.colorspace == "sRGB"
     np.testing.assert_allclose(found.pixels, encoded, atol=1e-5)
 
@@ -95,12 +95,12 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
     painted(obj, image)
     image.source = "FILE"
     image.reload()
-    found = materials.base_color(obj.data.materials[0])
+    found = base_colors.base_color(obj.data.materials[0])
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
     (tmp_path / "gone.png").unlink()
     image.reload()
     with pytest.raises(InputError) as raised:
-        materials.base_color(obj.data.materials[0])
+        base_colors.base_color(obj.data.materials[0])
     assert raised.value.code == "image-missing"
     assert "gone.png" in raised.value.message
 
@@ -109,7 +109,7 @@ def test_tiles_are_refused() -> None:
     obj = plane()
     painted(obj, bpy.data.images.new("tiles", 4, 4, tiled=True))
     with pytest.raises(InputError) as raised:
-        materials.base_color(obj.data.materials[0])
+        base_colors.base_color(obj.data.materials[0])
     assert raised.value.code == "image-tiled"
 
 
@@ -120,7 +120,7 @@ def test_written_texture_round_trip(tmp_path: Path) -> None:
     old = obj.data.materials[0]
     obj.data.uv_layers.new(name="other")
     uvs = [[item.vector[:] for item in layer.uv] for layer in obj.data.uv_layers]
-    image, material = materials.write_texture(obj, ramp(), "old")
+    image, material = base_colors.write_texture(obj, ramp(), "old")
     assert image.name != "old"
     assert image.packed_file
     assert list(obj.data.materials) == [old, material]
@@ -129,7 +129,7 @@ def test_written_texture_round_trip(tmp_path: Path) -> None:
     names = obj.name, image.name
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
-    found = materials.base_color(bpy.data.objects[names[0]].data.materials[1])
+    found = base_colors.base_color(bpy.data.objects[names[0]].data.materials[1])
     assert (found.name, found.uv_map) == (names[1], "UVMap")
     np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
     assert bpy.data.images["old"].size[:] == (2, 2)
@@ -138,7 +138,7 @@ def test_written_texture_round_trip(tmp_path: Path) -> None:
 def test_texture_needs_uvs() -> None:
     obj = plane(uvs=False)
     with pytest.raises(InputError) as raised:
-        materials.write_texture(obj, ramp(), "texture")
+        base_colors.write_texture(obj, ramp(), "texture")
     assert raised.value.code == "no-uvs"
     assert not obj.data.materials
     assert not bpy.data.images

@@ -1,4 +1,4 @@
-"""Base colors: found in the materials of one object, written as a new texture of another."""
+"""Base colors alone: read from a material, or written to an object as a new material with one image."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from ...base.color import linear_to_srgb
 from ...base.errors import InputError
 from .. import compat
 from ..mesh.snapshot import check_writable
-from .images import is_linear
+from .images import is_linear, missing_image
+from .shaders import active_group_output, material_output, same_socket
 
 SRGB = "sRGB"
+"""Blender's name of the color space."""
 
 
 @dataclass(frozen=True)
 class BaseColor:
-    """What gives one material slot its color.
+    """The base color of one material: an image or a constant color.
 
     Attributes:
-        name: of the image, or of the material whose plain color this is.
-        pixels: float32 (H, W, 4), row 0 at the top (where v = 1), straight alpha; 1 x 1 for a plain color.
-        colorspace: Blender's name of the space that ``pixels`` are encoded in: sRGB also for plain colors and for
-            linear images, which are converted, so that slots can be mixed; another space only where the image has it.
-        uv_map: name of the UV map that the material's nodes ask for, "" for the one active for rendering.
+        name: of the image, or of the material with the constant color.
+        pixels: float32 (H, W, 4), row 0 at the top (where v = 1), straight alpha; 1 x 1 for a constant color.
+        colorspace: Blender's name of the color space of ``pixels``. Constant colors and linear images are converted to
+            sRGB, so that the slots of an object can be mixed; other images keep the color space they have.
+        uv_map: name of the UV map that the material's nodes name, "" for the one active for rendering.
         is_image: whether it is an image.
     """
 
@@ -43,12 +45,16 @@ def write_texture(
 ) -> tuple[bpy.types.Image, bpy.types.Material]:
     """Give the object a new material with a new, packed image, in a new slot that all its faces use from then on.
 
-    No image, material or UV map that is there is changed; the old slots keep their materials.
+    Existing images, materials and UV maps are not changed; the old slots keep their materials.
 
     Args:
-        pixels: (H, W, 4) in [0, 1], row 0 at the top, encoded in ``colorspace``; laid out in the UV map active for
-            rendering.
+        obj: the object.
+        pixels: (H, W, 4) in [0, 1], row 0 at the top, for the UV map active for rendering.
         name: of both image and material (Blender adds a number to a name that is taken).
+        colorspace: Blender's name of the color space of ``pixels``.
+
+    Returns:
+        the image and the material.
 
     Raises:
         InputError: ``no-uvs``, and as :func:`meshkin.scene.mesh.snapshot.check_writable`.
@@ -69,17 +75,17 @@ def write_texture(
 
 
 def base_color(material: bpy.types.Material) -> BaseColor:
-    """The first image texture upstream of a material's surface, or its plain base color.
+    """The first image texture upstream of a material's surface, or its constant base color.
 
-    Followed are Principled BSDFs' Base Color, other shaders' colors, color-mixing nodes and groups; Mapping nodes,
-    and the mixing itself, are not.
+    Followed are the Base Color of Principled BSDFs, the colors of other shaders and of nodes that mix colors, and node
+    groups. Mapping nodes and the mixing itself are ignored.
 
     Raises:
         InputError: ``image-missing`` when an image cannot be loaded; ``image-tiled`` for UDIM tiles.
     """
-    color, tree = material.diffuse_color, material.node_tree
-    if tree is not None and (output := tree.get_output_node("ALL")):
-        nodes = list(_upstream(output.inputs["Surface"]))
+    color, output = material.diffuse_color, material_output(material)
+    if output:
+        nodes = list(_upstream_nodes(output.inputs["Surface"]))
         for node in nodes:
             if node.type == "TEX_IMAGE" and node.image:
                 return image_color(node)
@@ -87,57 +93,60 @@ def base_color(material: bpy.types.Material) -> BaseColor:
             if node.type == "BSDF_PRINCIPLED":
                 color = node.inputs["Base Color"].default_value
                 break
-    return plain_color(material.name, color)
+    return constant_color(material.name, color)
 
 
 def image_color(node: bpy.types.Node) -> BaseColor:
-    """What an image texture node gives; raises InputError ``image-missing``, ``image-tiled``."""
+    """The color of an Image Texture node; raises InputError ``image-missing``, ``image-tiled``."""
     pixels, colorspace = _pixels(node.image)
     return BaseColor(node.image.name, pixels, colorspace, _uv_map(node), True)
 
 
-def plain_color(name: str, color: Sequence[float]) -> BaseColor:
+def constant_color(name: str, color: Sequence[float]) -> BaseColor:
     """One linear RGBA color as an image of one pixel."""
-    return BaseColor(name, encoded(np.array(color, np.float32).reshape(1, 1, 4)), SRGB, "", False)
+    return BaseColor(name, as_srgb(np.array(color, np.float32).reshape(1, 1, 4)), SRGB, "", False)
 
 
-def _upstream(
-    socket: bpy.types.NodeSocket, groups: tuple[bpy.types.Node, ...] = (), seen: set[tuple[int, ...]] | None = None
+def _upstream_nodes(
+    socket: bpy.types.NodeSocket, groups: tuple[bpy.types.Node, ...] = (), visited: set[tuple[int, ...]] | None = None
 ) -> Iterator[bpy.types.Node]:
-    """Nodes that give ``socket`` its color, nearest first, into and out of the ``groups`` that it lies in."""
-    seen = set() if seen is None else seen
+    """The nodes that give an input socket its color, nearest first, through node groups.
+
+    Args:
+        socket: the input.
+        groups: the group nodes that the socket lies in.
+        visited: the sockets, with their groups, that were passed already.
+    """
+    visited = set() if visited is None else visited
     for link in socket.links:
-        node, source = link.from_node, link.from_socket
-        place = tuple(item.as_pointer() for item in (source, *groups))
-        if link.is_muted or place in seen:
+        node, output = link.from_node, link.from_socket
+        place = tuple(item.as_pointer() for item in (output, *groups))
+        if link.is_muted or place in visited:
             continue
-        seen.add(place)
+        visited.add(place)
         if node.type == "GROUP" and node.node_tree:
-            for inner in node.node_tree.nodes:
-                if inner.type == "GROUP_OUTPUT" and inner.is_active_output:
-                    yield from _upstream(_same(inner.inputs, source), (*groups, node), seen)
+            if group_output := active_group_output(node.node_tree):
+                inner = same_socket(group_output.inputs, output)
+                yield from _upstream_nodes(inner, (*groups, node), visited)
         elif node.type == "GROUP_INPUT" and groups:
-            yield from _upstream(_same(groups[-1].inputs, source), groups[:-1], seen)
+            yield from _upstream_nodes(same_socket(groups[-1].inputs, output), groups[:-1], visited)
         else:
             yield node
-            for one in _colors(node):
-                yield from _upstream(one, groups, seen)
+            for color_input in _color_inputs(node):
+                yield from _upstream_nodes(color_input, groups, visited)
 
 
-def _colors(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
+def _color_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
+    """The inputs of a node that its color depends on."""
     if node.type == "BSDF_PRINCIPLED":
         return [node.inputs["Base Color"]]
     if node.type == "TEX_IMAGE":
         return []
-    return [one for one in node.inputs if one.enabled and one.type in ("RGBA", "SHADER")]
-
-
-def _same(sockets: bpy.types.bpy_prop_collection, socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-    return next(one for one in sockets if one.identifier == socket.identifier)
+    return [socket for socket in node.inputs if socket.enabled and socket.type in ("RGBA", "SHADER")]
 
 
 def _uv_map(node: bpy.types.Node) -> str:
-    """Name of the UV map that an image texture node's vector comes from, "" where it is not named."""
+    """Name of the UV map that an Image Texture node's vector comes from, "" if no node names one."""
     while (socket := node.inputs.get("Vector")) and socket.is_linked:
         node = socket.links[0].from_node
         if node.type == "UVMAP":
@@ -148,33 +157,28 @@ def _uv_map(node: bpy.types.Node) -> str:
 
 
 def _pixels(image: bpy.types.Image) -> tuple[NDArray[np.float32], str]:
-    """An image's pixels (H, W, 4), row 0 at the top, and the color space they are encoded in."""
+    """The pixels of an image, float32 (H, W, 4), row 0 at the top, and their color space."""
     if image.source == "TILED":
         raise InputError("image-tiled", f"“{image.name}” is made of UDIM tiles.", "Bake them into one image first.")
     width, height = image.size
     if not width * height or not len(image.pixels):
-        where = f" ({image.filepath})" if image.filepath else ""
-        raise InputError(
-            "image-missing",
-            f"The image “{image.name}”{where} cannot be loaded.",
-            "Use File > External Data > Find Missing Files.",
-        )
+        raise missing_image(image)
     channels = len(image.pixels) // (width * height)
-    raw = np.empty(len(image.pixels), np.float32)
-    image.pixels.foreach_get(raw)
-    stored = raw.reshape(height, width, channels)[::-1]
+    values = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(values)
+    stored = values.reshape(height, width, channels)[::-1]
     pixels = np.ones((height, width, 4), np.float32)
     if channels < 3:
         pixels[..., :3] = stored[..., :1]
     else:
         pixels[..., :channels] = stored
     if is_linear(image):
-        return encoded(pixels), SRGB
+        return as_srgb(pixels), SRGB
     return pixels, image.colorspace_settings.name
 
 
-def encoded(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light to sRGB, clipped to [0, 1]; alpha stays."""
+def as_srgb(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear light (H, W, C) as sRGB values, clipped to [0, 1]; a fourth channel stays as it is."""
     result = pixels.copy()
     result[..., :3] = linear_to_srgb(np.clip(pixels[..., :3], 0, 1))
     return result
@@ -193,13 +197,13 @@ def _new_material(image: bpy.types.Image, uv_map: str) -> bpy.types.Material:
     material = bpy.data.materials.new(image.name)
     tree = compat.node_tree(material)
     tree.nodes.clear()
-    output, shader, texture, uvs = (
+    output, principled, texture, uv_node = (
         tree.nodes.new(f"ShaderNode{name}") for name in ("OutputMaterial", "BsdfPrincipled", "TexImage", "UVMap")
     )
-    for column, node in enumerate((uvs, texture, shader, output)):
+    for column, node in enumerate((uv_node, texture, principled, output)):
         node.location = (column * 300 - 900, 300)
-    texture.image, uvs.uv_map = image, uv_map
-    tree.links.new(texture.inputs["Vector"], uvs.outputs["UV"])
-    tree.links.new(shader.inputs["Base Color"], texture.outputs["Color"])
-    tree.links.new(output.inputs["Surface"], shader.outputs["BSDF"])
+    texture.image, uv_node.uv_map = image, uv_map
+    tree.links.new(texture.inputs["Vector"], uv_node.outputs["UV"])
+    tree.links.new(principled.inputs["Base Color"], texture.outputs["Color"])
+    tree.links.new(output.inputs["Surface"], principled.outputs["BSDF"])
     return material
