@@ -20,8 +20,7 @@ from PIL import Image
 import skeleton
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.geometry.points import surface_area
-from meshkin.geometry.surface import vertex_areas
+from meshkin.geometry.mesh import surface_area, vertex_areas
 from meshkin.transfer.texture.sampling import sample
 from meshkin.transfer.texture.texels import dilate, texel_map
 from surface import blend, nearest

@@ -37,7 +37,8 @@ from meshkin.cache.store import Features
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.features import joint
-from meshkin.geometry.surface import clean_faces, weld
+from meshkin.geometry.mesh import clean_faces
+from meshkin.geometry.welding import weld
 from meshkin.matching import match, match_features
 
 Array = NDArray[Any]

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from meshkin.data.snapshot import Snapshot
-from meshkin.geometry.surface import vertex_normals
+from meshkin.geometry.mesh import vertex_normals
 
 DEMO = Path(__file__).resolve().parents[2] / "packaging" / "demo"
 TOSCA = Path("correspondence/tosca_isometric")

@@ -16,8 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from meshkin.data.surface_map import SurfaceMap
-from meshkin.geometry.points import surface_area, unit_rows
-from meshkin.geometry.surface import face_vectors, vertex_normals
+from meshkin.geometry.arrays import unit_rows
+from meshkin.geometry.mesh import face_vectors, surface_area, vertex_normals
 
 Array = NDArray[Any]
 

@@ -34,8 +34,8 @@ from helpers import shapes
 from measures import psnr
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.geometry.adjacency import places, uv_corners
-from meshkin.geometry.points import nearest_on_triangles
+from meshkin.geometry.closest_points import nearest_on_triangles
+from meshkin.geometry.welding import place_numbers, uv_corners
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture, Source
 from meshkin.transfer.texture.pixels import quantized
@@ -152,7 +152,7 @@ class Steps:
 def seam_steps(shape: Snapshot, picture: Array) -> Steps:
     """Steps over a shape's seams, sampled as a renderer does."""
     assert shape.uvs is not None
-    place = places(shape.vertices)
+    place = place_numbers(shape.vertices)
     corner = uv_corners(place, shape.faces, shape.uvs)
     start, end = np.arange(3), (np.arange(3) + 1) % 3
     ends = place[shape.faces]
@@ -222,13 +222,15 @@ def coverage(case: Case, size: int) -> float:
 
 def bleeding(case: Case) -> int:
     """Texels that show a color other than that of the island they come from, each island having one of its own."""
-    from meshkin.geometry.adjacency import components, opposite
+    from meshkin.geometry.adjacency import opposite_triangles, triangle_components
     from meshkin.transfer.carrier import Carrier
 
     source, target = case.source, case.target
     assert source.uvs is not None
     assert target.uvs is not None
-    island = components(opposite(uv_corners(places(source.vertices), source.faces, source.uvs)))
+    island = triangle_components(
+        opposite_triangles(uv_corners(place_numbers(source.vertices), source.faces, source.uvs))
+    )
     colors = np.random.default_rng(0).integers(0, 256, (island.max() + 1, 3), dtype=np.uint8)
     texels = texel_map(source.uvs, SIZE)
     picture = np.zeros((SIZE, SIZE, 3), np.uint8)

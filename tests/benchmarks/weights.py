@@ -36,9 +36,9 @@ import skeleton
 from helpers.figures import Figure
 from meshkin.base.sides import twins
 from meshkin.data.surface_map import Match
-from meshkin.geometry.biharmonic import inpaint
-from meshkin.geometry.points import unit_rows
-from meshkin.geometry.surface import vertex_normals
+from meshkin.geometry.arrays import unit_rows
+from meshkin.geometry.filling import inpaint_weights
+from meshkin.geometry.mesh import vertex_normals
 from meshkin.transfer.rig.joints import Bones, fit_joints
 from meshkin.transfer.rig.pose import pose
 from meshkin.transfer.weights.garments import closest, is_worn
@@ -83,7 +83,7 @@ def closest_inpainted(case: Case) -> Array:
     cosine = np.einsum("vd,vd->v", normal, vertex_normals(points, case.target.faces))
     near = np.sqrt(np.maximum(square, 0)) <= 0.05 * np.linalg.norm(np.ptp(surface, axis=0))
     known = near & (cosine >= np.cos(np.radians(30)))
-    return inpaint(rows, known, points, case.target.faces)
+    return inpaint_weights(rows, known, points, case.target.faces).values
 
 
 def ours(case: Case, found: Match | None) -> tuple[Array, float]:

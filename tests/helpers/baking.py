@@ -10,7 +10,8 @@ from helpers import shapes
 from helpers.textured import known_map
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.geometry.adjacency import opposite, places, uv_corners
+from meshkin.geometry.adjacency import opposite_triangles
+from meshkin.geometry.welding import place_numbers, uv_corners
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture
 from meshkin.transfer.texture.sampling import sample
@@ -61,7 +62,7 @@ def strips(ball: Snapshot, axis: int) -> tuple[Snapshot, Array]:
 def seam_steps(shape: Snapshot, picture: Array) -> Array:
     """How far both sides of each edge of a layout of single triangles differ, sampled as a renderer does."""
     assert shape.uvs is not None
-    across = opposite(shape.faces)
+    across = opposite_triangles(shape.faces)
     row, side = np.nonzero(across >= 0)
     other = across[row, side]
     start, end = (side + 1) % 3, (side + 2) % 3
@@ -82,7 +83,7 @@ def both_sides(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> tuple[A
     """
     assert target.uvs is not None
     size = next(iter(tiles.values())).shape[0]
-    place = places(target.vertices)
+    place = place_numbers(target.vertices)
     sides = np.stack(cuts(place[target.faces], uv_corners(place, target.faces, target.uvs)))
     uvs = target.uvs.astype(float).reshape(-1, 2)
     start, end = uvs[[sides[0], following(sides[1])]], uvs[[following(sides[0]), sides[1]]]

@@ -10,7 +10,7 @@ import numpy as np
 from helpers import shapes
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.geometry.points import nearest_on_triangles
+from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.transfer.texture.texels import TexelMap, dilate, texel_map
 
 Array = shapes.Array

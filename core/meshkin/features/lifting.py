@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csgraph
 
 from ..base.progress import ProgressCallback
 from ..data.views import Views
-from ..geometry import surface
+from ..geometry.filling import fill_harmonic
+from ..geometry.mesh import vertex_normals
 from .devices import sums_device
 from .extractor import Grids
 
@@ -23,11 +23,8 @@ STEEPEST = 4.0
 """Largest slope (tangent of the angle to the line of sight) for which the depth test still allows more."""
 ONE_SIDED = 0.25
 """A part is taken as seen from one side only if its normals agree about that side to this degree."""
-LARGEST_SYSTEM = 50_000
-"""Unseen vertices up to which the harmonic fill is solved; beyond, each takes the nearest seen one's features."""
 
 _BLOCK = 8192
-_COLUMNS = 64
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,8 @@ def lift(
     confidence = np.clip(agreement, 0, 1) * (1 - np.exp(-weight))
 
     report("Filling hidden places", 0.0)
-    fill(points, faces, weight > 0, features, confidence)
+    filled = fill_harmonic(points, faces, weight > 0, features, confidence[:, None])
+    confidence[filled] = np.clip(confidence[filled], 0, 1) / 2
     for start, end in itertools.pairwise(starts):
         _normalize(features[:, start:end])
     return Lifted(features, (weights > 0).sum(axis=0).astype(np.int16), confidence.astype(np.float32))
@@ -123,7 +121,7 @@ def view_weights(
     equally, such as a sheet of cloth, has two.
     """
     points = np.asarray(vertices, np.float64)
-    normals = surface.vertex_normals(points, faces)
+    normals = vertex_normals(points, faces)
     cosines = np.zeros((len(views), len(points)), np.float32)
     for view in range(len(views)):
         camera = views.to_camera(view, points)
@@ -142,69 +140,6 @@ def view_weights(
     hidden = cosines * outside.astype(np.float32) < 0
     magnitude[hidden] = 0
     return magnitude
-
-
-def fill(
-    vertices: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    seen: NDArray[np.bool_],
-    features: NDArray[np.float32],
-    confidence: NDArray[np.floating],
-) -> None:
-    """Fill in the features (V, C) and half the confidence (V,) of unseen vertices, in place.
-
-    Values are harmonic over the surface with those of the seen vertices fixed, vertices at exactly the same place
-    being one; a connected part without a seen vertex is left alone. Beyond :data:`LARGEST_SYSTEM` unseen vertices
-    each takes the values of the seen vertex that is nearest along the edges.
-    """
-    if seen.all() or not seen.any():
-        return
-    first, place = surface.weld(vertices)
-    known = np.zeros(len(first), bool)
-    known[place[seen]] = True
-    giver = first.copy()  # a seen vertex at each known place
-    giver[place[seen]] = np.flatnonzero(seen)
-    triangles = surface.clean_faces(place[faces])
-    # Around the unseen vertices two rings, so that the border's own distortion touches known values only.
-    near = ~known
-    for _ in range(2):
-        around = near[triangles].any(axis=1)
-        near[triangles[around]] = True
-    triangles = triangles[around]
-    graph = surface.edge_graph(vertices[first], triangles)
-    _, component = csgraph.connected_components(graph, directed=False)
-    reached = np.zeros(component.max() + 1, bool)
-    reached[component[known]] = True
-    wanted = reached[component] & ~known
-
-    takers = np.flatnonzero(~seen & (known | wanted)[place])
-    at_known = takers[known[place[takers]]]
-    features[at_known] = features[giver[place[at_known]]]
-    confidence[at_known] = confidence[giver[place[at_known]]] / 2
-    takers = takers[~known[place[takers]]]
-    if len(takers) == 0:
-        return
-
-    border = np.zeros(len(first), bool)
-    border[triangles.ravel()] = True
-    border &= known
-    local = np.flatnonzero(border | wanted)
-    if wanted.sum() > LARGEST_SYSTEM:
-        _, _, source = csgraph.dijkstra(
-            graph, directed=False, indices=np.flatnonzero(border), min_only=True, return_predecessors=True
-        )
-        nearest = giver[source[place[takers]]]
-        features[takers] = features[nearest]
-        confidence[takers] = confidence[nearest] / 2
-        return
-    stiffness = surface.laplacian(vertices[first], triangles)[0][local][:, local]
-    solve = surface.dirichlet_solver(stiffness, border[local])
-    givers = giver[np.flatnonzero(border)]
-    row = np.cumsum(wanted)[place[takers]] - 1
-    confidence[takers] = np.clip(solve(np.asarray(confidence[givers, None], np.float64))[row, 0], 0, 1) / 2
-    for start in range(0, features.shape[1], _COLUMNS):
-        columns = slice(start, start + _COLUMNS)
-        features[takers, columns] = solve(features[givers, columns].astype(np.float64))[row]
 
 
 def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:

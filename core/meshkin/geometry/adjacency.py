@@ -1,27 +1,19 @@
-"""Which triangles of a surface lie together: across edges, and in the islands of a UV layout."""
+"""What lies beside what: triangles across edges, connected parts, graphs of edges, links between loose parts."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.spatial import Delaunay, QhullError
 
-Integers = NDArray[np.int64]
-
-
-def places(vertices: NDArray[np.floating]) -> Integers:
-    """The same number for equal rows, int64 (V,): vertices in the same place, where a mesh is cut open at seams."""
-    rows = np.asarray(vertices, np.float32) + np.float32(0)  # no minus zeros
-    columns = np.ascontiguousarray(np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))).view(np.uint64).T
-    order = np.lexsort(columns)
-    ordered = columns[:, order]
-    number = np.zeros(len(rows), np.int64)
-    number[order[1:]] = np.cumsum((ordered[:, 1:] != ordered[:, :-1]).any(axis=0))
-    return number
+from .arrays import Floats, Integers
+from .mesh import Ints, edges
+from .welding import weld
 
 
-def opposite(corners: NDArray[np.integer]) -> Integers:
+def opposite_triangles(corners: Ints) -> Integers:
     """The triangle across the edge opposite to each corner, int64 (F, 3), -1 where there is none.
 
     Args:
@@ -41,23 +33,90 @@ def opposite(corners: NDArray[np.integer]) -> Integers:
     return np.where(keys[match] == wanted, match // 3, -1).reshape(-1, 3)
 
 
-def uv_corners(place: NDArray[np.integer], faces: NDArray[np.integer], uvs: NDArray[np.floating]) -> Integers:
-    """A number for each corner, the same where both place and UV are, int64 (F, 3).
+def triangle_components(neighbors: Ints) -> NDArray[np.int32]:
+    """The number of each triangle's connected component, int32 (F,).
 
     Args:
-        place: (V,), as :func:`places`.
-        faces: (F, 3).
-        uvs: (F, 3, 2).
+        neighbors: (F, 3), of :func:`opposite_triangles`.
     """
-    flat = np.ascontiguousarray(np.asarray(uvs, np.float32).reshape(-1, 2) + np.float32(0))
-    point = np.unique(flat.view(np.uint64).ravel(), return_inverse=True)[1].reshape(-1)
-    both = place[faces].ravel() * (int(point.max(initial=0)) + 1) + point
-    return np.unique(both, return_inverse=True)[1].reshape(-1, 3).astype(np.int64)
-
-
-def components(neighbors: NDArray[np.integer]) -> NDArray[np.int32]:
-    """The connected part of each triangle, int32 (F,), of neighbors (F, 3) as :func:`opposite` finds them."""
-    count = len(neighbors)
     row, side = np.nonzero(neighbors >= 0)
-    graph = coo_array((np.ones(len(row), bool), (row, neighbors[row, side])), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
+    return connected_components(np.stack((row, neighbors[row, side]), axis=1), len(neighbors))
+
+
+def connected_components(links: Ints, count: int) -> NDArray[np.int32]:
+    """The number of the connected component of each of ``count`` nodes, int32 (count,), joined by links (E, 2)."""
+    graph = sparse.coo_array((np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape=(count, count))
+    return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int32)
+
+
+def loose_parts(vertices: NDArray[np.floating], faces: Ints) -> tuple[NDArray[np.int32], Floats]:
+    """The loose part of each vertex, int32 (V,), and the diagonal of each part's bounding box, float64 (P,).
+
+    Vertices at the same place belong to one part; a vertex without a face is a part of its own.
+    """
+    first, place = weld(vertices)
+    part = connected_components(edges(place[faces]), len(first))[place]
+    count = int(part.max(initial=-1)) + 1
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    np.minimum.at(low, part, vertices)
+    np.maximum.at(high, part, vertices)
+    return part, np.linalg.norm(high - low, axis=1)
+
+
+def edge_graph(vertices: NDArray[np.floating], faces: Ints) -> sparse.csr_array:
+    """Lengths of the edges as a symmetric sparse (V, V) matrix."""
+    pairs = edges(faces)
+    points = np.asarray(vertices, np.float64)
+    lengths = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    lengths = np.maximum(lengths, np.finfo(np.float64).tiny)  # a stored zero would mean "no edge"
+    return symmetric_matrix(pairs, lengths, len(points))
+
+
+def symmetric_matrix(links: Ints, values: Floats, size: int) -> sparse.csr_array:
+    """A symmetric sparse (size, size) matrix with ``values`` (E,) at links (E, 2), both ways."""
+    rows, columns = np.concatenate((links, links[:, ::-1])).T
+    return sparse.csr_array((np.tile(values, 2), (rows, columns)), shape=(size, size))
+
+
+def bridges(vertices: NDArray[np.floating], faces: Ints) -> Ints:
+    """Links that join the connected parts of a mesh into one, int (B, 2), pairs of vertices.
+
+    These are the shortest links that suffice (the minimum spanning tree of the parts, which lies in the Delaunay
+    triangulation of the points), and all other links of that triangulation between two parts that are no longer than
+    the mesh's mean edge.
+    """
+    points = np.asarray(vertices, np.float64)
+    graph = edge_graph(points, faces)
+    count, labels = csgraph.connected_components(graph, directed=False)
+    if count == 1:
+        return np.empty((0, 2), np.int64)
+    pairs = _delaunay_links(points)
+    pairs = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
+    lengths = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    order = np.argsort(lengths, kind="stable")
+    pairs, lengths = pairs[order], lengths[order]
+    ends = np.sort(labels[pairs], axis=1)
+    _, shortest = np.unique(ends, axis=0, return_index=True)  # links are sorted: the first of two parts is the shortest
+    # The tree of ranks, not of lengths, is built: a length of zero would mean "no edge".
+    between = sparse.csr_array((shortest + 1.0, (ends[shortest, 0], ends[shortest, 1])), shape=(count, count))
+    tree = csgraph.minimum_spanning_tree(between).data.astype(np.int64) - 1
+    near = np.flatnonzero(lengths <= (graph.data.mean() if graph.nnz else 0.0))
+    links: Ints = pairs[np.union1d(tree, near)]
+    return links
+
+
+def _delaunay_links(points: Floats) -> Ints:
+    """Edges of the Delaunay triangulation of points, int (E, 2); all pairs where there are too few points for one."""
+    if len(points) > 8:
+        for options in ("Qbb Qc Qz Q12", "QJ Qbb Qc Q12"):  # the second joggles points that all lie in one plane
+            try:
+                cells = Delaunay(points, qhull_options=options).simplices
+            except QhullError:
+                continue
+            pairs = [cells[:, (i, j)] for i in range(4) for j in range(i)]
+            links = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0).astype(np.int64)
+            if connected_components(links, len(points)).max(initial=0) == 0:
+                return links
+        order = np.argsort(points[:, np.ptp(points, axis=0).argmax()], kind="stable")
+        return np.column_stack((order[:-1], order[1:]))  # all points lie on one line
+    return np.column_stack(np.triu_indices(len(points), 1))

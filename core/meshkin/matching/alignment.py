@@ -22,24 +22,18 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from ..base.progress import ProgressCallback
-from ..spectral.maps import (
-    Both,
-    Floats,
-    Indices,
-    Maps,
-    Shape,
-    fit,
-    map_matrix,
+from ..geometry.arrays import Floats, Integers, nearest_rows
+from ..spectral.eigenbasis import SpectralMesh, with_weighted_features
+from ..spectral.functional_map import (
+    PairOfFloats,
+    PointMaps,
+    coefficients,
+    functional_map,
+    maps_from,
     matching_counts,
-    matrix_maps,
-    nearest_rows,
-    orientation,
-    orientations,
-    refine,
-    tearing,
-    torn,
-    weighted,
+    zoomout_refine,
 )
+from ..spectral.similarity import dirichlet_energy, kept_orientation, torn_links, triangle_orientations
 from .symmetry import Mirror, find_mirrors, has_several, rough_of
 
 SIDE_WEIGHT = 0.5
@@ -100,12 +94,12 @@ class Alignment:
 
 
 def align(
-    one: Shape,
-    two: Shape,
+    one: SpectralMesh,
+    two: SpectralMesh,
     prolong: tuple[sparse.csr_array, sparse.csr_array],
     weights: tuple[float, float],
     report: ProgressCallback,
-    pairs: Indices | None = None,
+    pairs: Integers | None = None,
     flip: bool = False,
 ) -> Alignment:
     """Bring two surfaces into one space.
@@ -131,8 +125,8 @@ def align(
     hints = _nearness(one, ends[0]), _nearness(two, ends[1])
     several = has_several(one), has_several(two)
     mirrors = ([], []) if any(several) else find_mirrors(one, two, tick)
-    last = tuple(weighted(end, weights[1]) for end in (one, two))
-    one, two = (weighted(end, weights[0]) for end in (one, two))
+    last = tuple(with_weighted_features(end, weights[1]) for end in (one, two))
+    one, two = (with_weighted_features(end, weights[0]) for end in (one, two))
     starts = []
     choices = sorted(itertools.product(*map(range, map(len, mirrors))), key=sum)
     for here, there in choices[:TRIED]:
@@ -152,11 +146,11 @@ def align(
     one, two = last
     sides = found.sides
     maps = _refined(one, two, hints, found.maps, sides, tick).maps  # whose features count more now
-    counts = matching_counts((one.energies, two.energies), min(len(one.energies), len(two.energies)))
-    functions = one.functions[:, : counts[0]], two.functions[:, : counts[1]]
-    matrix = map_matrix(rough_of(one), rough_of(two), _rows(one, two, functions), maps)
-    maps = matrix_maps(functions, _beside(one, two, hints, sides), matrix)
-    places = functions[0], functions[1] @ map_matrix(one, two, functions, maps)
+    counts = matching_counts((one.eigenvalues, two.eigenvalues), min(len(one.eigenvalues), len(two.eigenvalues)))
+    functions = one.eigenfunctions[:, : counts[0]], two.eigenfunctions[:, : counts[1]]
+    matrix = functional_map(rough_of(one), rough_of(two), _rows(one, two, functions), maps)
+    maps = maps_from(functions, _beside(one, two, hints, sides), matrix)
+    places = functions[0], functions[1] @ functional_map(one, two, functions, maps)
     rows = [
         np.hstack((place / np.sqrt(counts[0]), beside, np.full((len(place), 1), CONSTANT)))
         for place, beside in zip(places, _beside(one, two, hints, sides), strict=True)
@@ -173,16 +167,16 @@ def align(
 
 @dataclass(frozen=True)
 class _Found:
-    """Maps both ways between the rough meshes, with the sides as coordinates that they were found by.
+    """PointMaps both ways between the rough meshes, with the sides as coordinates that they were found by.
 
     ``kept`` is the share of triangles that keep their orientation, ``mirrored`` the same with the other choice of sides
-    (None where there is none), ``torn`` the mean :func:`meshkin.spectral.maps.tearing` of both ways, ``unlike`` the
-    mean distance of matched features (the instance matching distance of Zhang et al., "Telling Left from Right", 2024,
-    section 3.2, under the map).
+    (None where there is none), ``torn`` the mean :func:`meshkin.spectral.similarity.dirichlet_energy` of both ways,
+    ``unlike`` the mean distance of matched features (the instance matching distance of Zhang et al., "Telling Left from
+    Right", 2024, section 3.2, under the map).
     """
 
-    maps: Maps
-    sides: Both
+    maps: PointMaps
+    sides: PairOfFloats
     kept: float
     torn: float
     unlike: float
@@ -195,12 +189,14 @@ class _Found:
 
 
 Lift = Callable[[Floats], _Found]
-"""Maps by the side of each of the target's points, (Q,)."""
+"""PointMaps by the side of each of the target's points, (Q,)."""
 
 FAULTS = attrgetter("faults")
 
 
-def _lift(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], hints: Both, tick: Callable[[], None]) -> Lift:
+def _lift(
+    one: SpectralMesh, two: SpectralMesh, mirrors: tuple[Mirror, Mirror], hints: PairOfFloats, tick: Callable[[], None]
+) -> Lift:
     """What makes maps that tell left from right, by both shapes' mirror maps, of one map that does not."""
     none = np.zeros((len(one.points), 0)), np.zeros((len(two.points), 0))
     alike = _rows(one, two, _beside(one, two, hints, none))
@@ -217,12 +213,12 @@ def _lift(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], hints: Both, t
 
 
 def _mended(
-    one: Shape,
-    two: Shape,
+    one: SpectralMesh,
+    two: SpectralMesh,
     starts: Sequence[_Found],
     lift: Lift,
     mirror: Mirror,
-    hints: Both,
+    hints: PairOfFloats,
     tick: Callable[[], None],
 ) -> _Found:
     """The best of some maps with parts of the target taken to the other side, or across the body, as long as that
@@ -243,14 +239,16 @@ def _mended(
     return found
 
 
-def _mirrored(one: Shape, two: Shape, found: _Found, mirror: Mirror, hints: Both, tick: Callable[[], None]) -> _Found:
+def _mirrored(
+    one: SpectralMesh, two: SpectralMesh, found: _Found, mirror: Mirror, hints: PairOfFloats, tick: Callable[[], None]
+) -> _Found:
     """The maps with the sides the other way round; ``mirror`` is the source's."""
     to_source, to_target = found.maps
     maps = mirror.twin[to_source], to_target[mirror.twin]
     return _refined(one, two, hints, maps, (found.sides[0], -found.sides[1]), tick)
 
 
-def _chosen(found: _Found, other: _Found, ends: tuple[Indices, Indices], flip: bool) -> _Found:
+def _chosen(found: _Found, other: _Found, ends: tuple[Integers, Integers], flip: bool) -> _Found:
     """Which of two choices of sides is right; with ``flip`` the other.
 
     The user's point pairs (``ends``) say it, or else the share of triangles kept the right way round, or where that
@@ -267,35 +265,35 @@ def _chosen(found: _Found, other: _Found, ends: tuple[Indices, Indices], flip: b
     return replace(chosen, mirrored=other.kept)
 
 
-def _kept(domain: Shape, surface_of: Shape, to_surface: Indices) -> Floats:
+def _kept(domain: SpectralMesh, surface_of: SpectralMesh, to_surface: Integers) -> Floats:
     """How far triangles around each point keep their orientation under a map (P,), summed: (P,)."""
-    signs = orientations(domain, surface_of, to_surface)
+    signs = triangle_orientations(domain, surface_of, to_surface)
     total = np.bincount(np.ravel(domain.faces), weights=np.repeat(signs, 3), minlength=len(domain.points))
     return np.asarray(total, np.float64)
 
 
-def _turned_over(one: Shape, two: Shape, mirror: Mirror, found: _Found) -> list[NDArray[np.bool_]]:
+def _turned_over(one: SpectralMesh, two: SpectralMesh, mirror: Mirror, found: _Found) -> list[NDArray[np.bool_]]:
     """The largest connected pieces of what the map turns over of the target, with their mirror twins: (Q,) each."""
     rough = rough_of(two)
     functions = mirror.symmetric[:, :PARTS]
     kept = _kept(rough, rough_of(one), found.maps[0])
-    over = functions @ fit(functions[rough.place], rough.mass, kept) < 0
+    over = functions @ coefficients(functions[rough.vertex], rough.mass, kept) < 0
     twins = np.stack((np.arange(len(mirror.twin)), mirror.twin), axis=1)
     links = np.concatenate((rough.links, twins))
-    piece = _pieces(two, links[over[rough.place][links].all(axis=1)])
+    piece = _pieces(two, links[over[rough.vertex][links].all(axis=1)])
     largest = np.argsort(-np.bincount(piece[over], minlength=1), kind="stable")[:PIECES]
     return [over & (piece == number) for number in largest]
 
 
-def _torn_off(one: Shape, two: Shape, found: _Found) -> NDArray[np.bool_]:
+def _torn_off(one: SpectralMesh, two: SpectralMesh, found: _Found) -> NDArray[np.bool_]:
     """What tears separate from the largest part of the target, (Q,)."""
     rough = rough_of(two)
-    piece = _pieces(two, rough.links[~torn(rough_of(one), found.maps[0], rough.links)])
+    piece = _pieces(two, rough.links[~torn_links(rough_of(one), found.maps[0], rough.links)])
     largest = np.bincount(piece, weights=two.mass).argmax()
     return np.asarray(piece != largest)
 
 
-def _pieces(shape: Shape, links: NDArray[np.integer]) -> Indices:
+def _pieces(shape: SpectralMesh, links: NDArray[np.integer]) -> Integers:
     """The number of the piece that each point lies in, (P,), links (E, 2) of the rough mesh holding pieces together."""
     rough = rough_of(shape)
     graph = sparse.coo_array((np.ones(len(links)), tuple(links.T)), shape=(len(rough.points),) * 2)
@@ -303,47 +301,56 @@ def _pieces(shape: Shape, links: NDArray[np.integer]) -> Indices:
     return np.asarray(piece[cKDTree(rough.points).query(shape.points)[1]], np.int64)
 
 
-def _across(one: Shape, two: Shape, maps: Maps) -> Maps:
+def _across(one: SpectralMesh, two: SpectralMesh, maps: PointMaps) -> PointMaps:
     """The maps with the answers of what is turned over taken straight through the body: a trunk's front and back may
     be exchanged, which maps that do not care for sides cannot tell by orientation."""
 
-    def mended(domain: Shape, surface_of: Shape, to_surface: Indices) -> Indices:
-        functions = domain.functions[:, :PARTS]
-        kept = functions @ fit(functions, domain.mass, _kept(domain, surface_of, to_surface))
+    def mended(domain: SpectralMesh, surface_of: SpectralMesh, to_surface: Integers) -> Integers:
+        functions = domain.eigenfunctions[:, :PARTS]
+        kept = functions @ coefficients(functions, domain.mass, _kept(domain, surface_of, to_surface))
         return np.where(kept < 0, surface_of.opposite[to_surface], to_surface)
 
     ends = rough_of(one), rough_of(two)
     return mended(ends[1], ends[0], maps[0]), mended(ends[0], ends[1], maps[1])
 
 
-def _folded(one: Shape, two: Shape, mirrors: tuple[Mirror, Mirror], extra: Both, tick: Callable[[], None]) -> Maps:
-    """Maps that do not care for sides, by symmetric functions alone."""
+def _folded(
+    one: SpectralMesh, two: SpectralMesh, mirrors: tuple[Mirror, Mirror], extra: PairOfFloats, tick: Callable[[], None]
+) -> PointMaps:
+    """PointMaps that do not care for sides, by symmetric functions alone."""
     functions = _rows(one, two, (mirrors[0].symmetric, mirrors[1].symmetric))
     maps = nearest_rows(extra[0], extra[1]), nearest_rows(extra[1], extra[0])
-    energies = mirrors[0].energies, mirrors[1].energies
-    return refine(rough_of(one), rough_of(two), functions, energies, extra, maps, FIRST, tick)[0]
+    energies = mirrors[0].eigenvalues, mirrors[1].eigenvalues
+    return zoomout_refine(rough_of(one), rough_of(two), functions, energies, extra, maps, FIRST, tick)[0]
 
 
-def _refined(one: Shape, two: Shape, hints: Both, maps: Maps | None, sides: Both, tick: Callable[[], None]) -> _Found:
-    """Maps refined on the rough meshes, from what is compared beside functions where there are none yet."""
+def _refined(
+    one: SpectralMesh,
+    two: SpectralMesh,
+    hints: PairOfFloats,
+    maps: PointMaps | None,
+    sides: PairOfFloats,
+    tick: Callable[[], None],
+) -> _Found:
+    """PointMaps refined on the rough meshes, from what is compared beside functions where there are none yet."""
     ends = rough_of(one), rough_of(two)
     extra = _rows(one, two, _beside(one, two, hints, sides))
     if maps is None:
         maps = nearest_rows(extra[0], extra[1]), nearest_rows(extra[1], extra[0])
-    functions, energies = (ends[0].functions, ends[1].functions), (one.energies, two.energies)
-    maps, _ = refine(*ends, functions, energies, extra, maps, FIRST_WITH_SIDES, tick)
-    torn = (tearing(ends[1], ends[0], maps[0]) + tearing(ends[0], ends[1], maps[1])) / 2
+    functions, energies = (ends[0].eigenfunctions, ends[1].eigenfunctions), (one.eigenvalues, two.eigenvalues)
+    maps, _ = zoomout_refine(*ends, functions, energies, extra, maps, FIRST_WITH_SIDES, tick)
+    torn = (dirichlet_energy(ends[1], ends[0], maps[0]) + dirichlet_energy(ends[0], ends[1], maps[1])) / 2
     changes = ends[0].features[maps[0]] - ends[1].features, ends[0].features - ends[1].features[maps[1]]
     unlike = np.mean([np.linalg.norm(change, axis=1).mean() for change in changes])
-    return _Found(maps, sides, orientation(ends[1], ends[0], maps[0]), torn, float(unlike))
+    return _Found(maps, sides, kept_orientation(ends[1], ends[0], maps[0]), torn, float(unlike))
 
 
-def _rows(one: Shape, two: Shape, values: Both) -> Both:
+def _rows(one: SpectralMesh, two: SpectralMesh, values: PairOfFloats) -> PairOfFloats:
     """The rows of the rough meshes' points."""
-    return values[0][rough_of(one).place], values[1][rough_of(two).place]
+    return values[0][rough_of(one).vertex], values[1][rough_of(two).vertex]
 
 
-def _beside(one: Shape, two: Shape, hints: Both, sides: Both) -> Both:
+def _beside(one: SpectralMesh, two: SpectralMesh, hints: PairOfFloats, sides: PairOfFloats) -> PairOfFloats:
     """What is compared beside the functions: features, nearness to the user's points, sides."""
     return (
         np.hstack((one.features, hints[0], sides[0])).astype(np.float64),
@@ -351,18 +358,18 @@ def _beside(one: Shape, two: Shape, hints: Both, sides: Both) -> Both:
     )
 
 
-def _lifted(folded: Indices, mirror: Mirror, side: Floats, other: Floats) -> Indices:
+def _lifted(folded: Integers, mirror: Mirror, side: Floats, other: Floats) -> Integers:
     """A map that does not care for sides, with each answer or its twin taken, whichever lies on the asker's side."""
     wrong = side[folded, 0] * other[:, 0] < 0
     return np.where(wrong, mirror.twin[folded], folded)
 
 
-def _own_points(prolong: sparse.csr_array, vertices: Indices) -> Indices:
+def _own_points(prolong: sparse.csr_array, vertices: Integers) -> Integers:
     """The point of the coarser mesh that each of the mesh's vertices takes most from."""
     return np.asarray(prolong[vertices].argmax(axis=1)).ravel().astype(np.int64)
 
 
-def _nearness(shape: Shape, points: Indices) -> Floats:
+def _nearness(shape: SpectralMesh, points: Integers) -> Floats:
     """How near each point lies to some points, along the surface, at several scales: (P, number of points x scales)."""
     if len(points) == 0:
         return np.empty((len(shape.points), 0))

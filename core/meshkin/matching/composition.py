@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.surface_map import Match, SurfaceMap
-from ..geometry.points import surface_area
+from ..geometry.mesh import surface_area
 from .nearest import climb, precise
 
 COMPOSE_VERSION = "compose-1"

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..base.progress import ProgressCallback, silent
-from ..geometry.points import blocks, expand, nearest_on_triangles
-from ..geometry.surface import vertex_normals
+from ..geometry.arrays import blocks, expand
+from ..geometry.closest_points import nearest_on_triangles
+from ..geometry.mesh import vertex_normals
 
 BLOCK = 1 << 23
 """Most similarities held at a time."""

@@ -22,8 +22,13 @@ from ..base.progress import ProgressCallback
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..features.extractors.geometric import Geometric
-from ..geometry import surface
-from ..spectral.maps import isometry
+from ..geometry.adjacency import bridges, edge_graph
+from ..geometry.coarsening import coarsen
+from ..geometry.laplacian import connected_laplacian
+from ..geometry.mesh import clean_faces, edges, face_areas, normalize
+from ..geometry.welding import weld
+from ..spectral.eigenbasis import eigenpairs
+from ..spectral.similarity import spectral_similarity
 
 Floats = NDArray[np.float64]
 Rows = tuple[NDArray[np.floating], NDArray[np.floating]]
@@ -40,7 +45,7 @@ SMOOTH, SMOOTHEST = 60, 3
 SHARES = np.geomspace(0.02, 0.8, 11)
 """Shares of the whole's area that crops have."""
 ALIKE = 0.3
-"""How like the part (:func:`meshkin.spectral.maps.isometry`) a crop must be."""
+"""How like the part (:func:`meshkin.spectral.similarity.spectral_similarity`) a crop must be."""
 BETTER = 0.2
 """And by how much more than the whole."""
 FINER = np.geomspace(0.82, 1.22, 7)
@@ -152,10 +157,10 @@ def _is_cut(shape: Snapshot) -> bool:
 
     Looked at is the part that makes up most of it: what is put together of open shells is not cut off.
     """
-    first, place = surface.weld(shape.vertices)
-    points, faces = shape.vertices[first], surface.clean_faces(place[shape.faces])
-    areas = surface.face_areas(points, faces)
-    part = csgraph.connected_components(surface.edge_graph(points, faces), directed=False)[1][faces[:, 0]]
+    first, place = weld(shape.vertices)
+    points, faces = shape.vertices[first], clean_faces(place[shape.faces])
+    areas = face_areas(points, faces)
+    part = csgraph.connected_components(edge_graph(points, faces), directed=False)[1][faces[:, 0]]
     largest = part == np.bincount(part, areas).argmax()
     area = float(areas[largest].sum())
     return bool(area > areas.sum() / 2 and _loops(points, faces[largest]).max(initial=0) > CUT * np.sqrt(area))
@@ -178,7 +183,7 @@ def _likely(
     mesh, wanted = _coarse(whole, WHOLE), _coarse(part, PART)
     points = mesh.prolong[vertices].argmax(axis=1)
     spectrum = _spectrum(wanted)
-    least = max(ALIKE, isometry((spectrum, _spectrum(mesh))) + BETTER)
+    least = max(ALIKE, spectral_similarity((spectrum, _spectrum(mesh))) + BETTER)
     fields = _fields(mesh)
 
     def likeliest(number: int, shares: Floats) -> tuple[float, int, float]:
@@ -206,9 +211,9 @@ def _common(mesh: _Mesh, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> floa
 
 
 def _coarse(shape: Snapshot, size: int) -> _Mesh:
-    coarse = surface.proxy(surface.normalize(shape.vertices, shape.faces), shape.faces, size)
-    links = np.concatenate((surface.edges(coarse.faces), surface.bridges(coarse.vertices, coarse.faces)))
-    stiffness, areas = surface.connected_laplacian(coarse.vertices, coarse.faces)
+    coarse = coarsen(normalize(shape.vertices, shape.faces), shape.faces, size)
+    links = np.concatenate((edges(coarse.faces), bridges(coarse.vertices, coarse.faces)))
+    stiffness, areas = connected_laplacian(coarse.vertices, coarse.faces)
     return _Mesh(coarse.vertices, areas, coarse.faces, links, sparse.csr_array(stiffness), coarse.prolong)
 
 
@@ -228,7 +233,7 @@ def _fields(mesh: _Mesh) -> list[Floats]:
     """
     lengths = np.linalg.norm(mesh.points[mesh.links[:, 0]] - mesh.points[mesh.links[:, 1]], axis=1) + 1e-9
     graph = sparse.csr_array((lengths, tuple(mesh.links.T)), shape=(len(mesh.points),) * 2)
-    energies, functions = surface.eigenpairs(sparse.csc_array(mesh.stiffness), mesh.areas, 1 + SMOOTH)
+    energies, functions = eigenpairs(sparse.csc_array(mesh.stiffness), mesh.areas, 1 + SMOOTH)
     energies, functions = energies[1:], functions[:, 1:]
 
     def distances(points: NDArray[np.integer]) -> Floats:
@@ -264,7 +269,7 @@ def _inside(mesh: _Mesh, field: Floats, share: float) -> NDArray[np.bool_]:
 
 def _likeness(mesh: _Mesh, inside: NDArray[np.bool_], spectrum: Floats) -> float:
     """How like the part's spectrum that of the points (P,) inside is."""
-    return isometry((spectrum, _spectrum(mesh, inside))) if inside.sum() >= LEAST_POINTS else 0.0
+    return spectral_similarity((spectrum, _spectrum(mesh, inside))) if inside.sum() >= LEAST_POINTS else 0.0
 
 
 def _spectrum(mesh: _Mesh, inside: NDArray[np.bool_] | None = None) -> Floats:
@@ -273,4 +278,4 @@ def _spectrum(mesh: _Mesh, inside: NDArray[np.bool_] | None = None) -> Floats:
     kept = mesh.stiffness[points][:, points]
     kept = kept - sparse.diags_array(np.asarray(kept.sum(axis=1)).ravel())
     areas = mesh.areas[points]
-    return np.maximum(surface.eigenpairs(sparse.csc_array(kept), areas / areas.sum(), 21)[0], 1e-9)
+    return np.maximum(eigenpairs(sparse.csc_array(kept), areas / areas.sum(), 21)[0], 1e-9)

@@ -14,8 +14,10 @@ from ..base.progress import ProgressCallback, silent
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match, SurfaceMap
 from ..features import pca
-from ..geometry.points import surface_area, unit_rows
-from ..spectral.maps import described, isometry, shape
+from ..geometry.arrays import unit_rows
+from ..geometry.mesh import surface_area
+from ..spectral.eigenbasis import spectral_mesh, with_features
+from ..spectral.similarity import spectral_similarity
 from .alignment import Alignment, align
 from .nearest import Features, Indices, climb, nearest, precise, spread
 from .partial import Crop, Rows, crops
@@ -122,7 +124,7 @@ def match(
             lies around them and for left and right.
         flip: take the other answer: left for right, or the other place where a part fits two.
         intrinsic: (C,), which channels only tell the surface's intrinsic geometry; they count as far as the shapes
-            are the same but for bending (:func:`meshkin.spectral.maps.isometry`).
+            are the same but for bending (:func:`meshkin.spectral.similarity.spectral_similarity`).
 
     Raises:
         InputError: as :meth:`Snapshot.check`; ``features-mesh`` (not a row for each vertex), ``features-differ`` (not
@@ -182,18 +184,18 @@ def _match(
     alike: float | None = None,
 ) -> tuple[Match, float]:
     """:func:`match` of the shapes as they are, and how alike they are, as given or else
-    :func:`meshkin.spectral.maps.isometry`."""
+    :func:`meshkin.spectral.similarity.spectral_similarity`."""
     source, target = shapes
     report("Finding smooth functions", 0)
-    one, from_one = shape(source.vertices, source.faces)
+    one, from_one = spectral_mesh(source.vertices, source.faces)
     report("Finding smooth functions", 0.5)
-    two, from_two = shape(target.vertices, target.faces)
-    if min(len(one.energies), len(two.energies)) < FEWEST:
+    two, from_two = spectral_mesh(target.vertices, target.faces)
+    if min(len(one.eigenvalues), len(two.eigenvalues)) < FEWEST:
         found = match_features(source, target, *rows, *confidence, report)
         _pin(found, given)
         return found, 1.0
     report("Comparing features", 0)
-    alike = isometry((one.energies, two.energies)) if alike is None else alike
+    alike = spectral_similarity((one.eigenvalues, two.eigenvalues)) if alike is None else alike
     gain = np.ones(rows[0].shape[1], np.float32)
     if intrinsic is not None and not intrinsic.all():
         gain[intrinsic] = max(alike, LEAST_INTRINSIC)
@@ -201,7 +203,7 @@ def _match(
     basis = pca.basis(weighted, COMPONENTS)
     features = [pca.project(basis, part) for part in weighted]
     scale = np.float32(np.sqrt(sum(float((part**2).sum(axis=1).mean()) for part in features) / 2) or 1.0)
-    one, two = described(one, features[0] / scale), described(two, features[1] / scale)
+    one, two = with_features(one, features[0] / scale), with_features(two, features[1] / scale)
     search, last = (like * alike + UNLIKE * (1 - alike) for like in LIKE)
     aligned = align(one, two, (from_one, from_two), (search, last), report, given, flip)
     ends = (

@@ -8,15 +8,19 @@ Nonrigid ICP Algorithms for Surface Registration", CVPR 2007) with as-rigid-as-p
 
 from __future__ import annotations
 
-import igl
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import SurfaceMap
-from ..geometry.arap import Elastic, aligned, springs
-from ..geometry.points import surface_area, unit_rows
-from ..geometry.surface import clean_faces, laplacian, proxy, vertex_normals, weld
+from ..geometry.arap import RigidSprings, laplacian_springs
+from ..geometry.arrays import unit_rows
+from ..geometry.closest_points import closest_points
+from ..geometry.coarsening import coarsen
+from ..geometry.laplacian import laplacian
+from ..geometry.mesh import clean_faces, surface_area, vertex_normals
+from ..geometry.rigid_motions import rigid_alignment
+from ..geometry.welding import weld
 
 Floats = NDArray[np.float64]
 Surface = tuple[Floats, NDArray[np.integer]]
@@ -54,8 +58,8 @@ def registered(domain: Surface, surface: Surface, found: SurfaceMap, report: Pro
     faces = surface[1].astype(np.int64)
     size = float(np.sqrt(surface_area(places, faces)))
     laid = _laid(domain, (places, faces), found, report)
-    square, face, at = igl.point_mesh_squared_distance(laid, places, faces)
-    shares = _shares(at, places, faces[face])
+    closest = closest_points(laid, places, faces)
+    square, face, shares = closest.square, closest.face, closest.barycentric
     outward = np.einsum("vk,vkd->vd", shares, vertex_normals(places, faces)[faces[face]])
     facing = np.einsum("vd,vd->v", unit_rows(outward), vertex_normals(laid, domain[1]))
     fits = (facing > FACING) & (square < (LEFT * size) ** 2) & (found.confidence > 0)
@@ -63,8 +67,8 @@ def registered(domain: Surface, surface: Surface, found: SurfaceMap, report: Pro
     shares = np.where(fits[:, None], shares, found.barycentric)
     corners = faces[face]
     middle = np.einsum("vk,vkd->vd", shares, places[corners])
-    closest = np.linalg.norm(places[corners] - middle[:, None], axis=2).argmin(axis=1)[:, None]
-    vertex = np.where(fits, np.take_along_axis(corners, closest, axis=1)[:, 0], found.vertex)
+    nearest = np.linalg.norm(places[corners] - middle[:, None], axis=2).argmin(axis=1)[:, None]
+    vertex = np.where(fits, np.take_along_axis(corners, nearest, axis=1)[:, 0], found.vertex)
     return SurfaceMap(face.astype(np.int32), shares.astype(np.float32), vertex.astype(np.int32), found.confidence)
 
 
@@ -75,7 +79,7 @@ def _laid(domain: Surface, surface: Surface, found: SurfaceMap, report: Progress
     goals, sure = found.pull(*surface)[first], found.confidence[first].astype(np.float64)
     if len(np.unique(faces)) <= LARGEST:
         return _registered(points, faces, surface, goals, sure, report)[place]
-    coarse = proxy(points, faces, LARGEST)
+    coarse = coarsen(points, faces, LARGEST)
     moved = _registered(coarse.vertices, coarse.faces, surface, goals[coarse.vertex], sure[coarse.vertex], report)
     laid: Floats = (coarse.prolong @ moved)[place]
     return laid
@@ -89,40 +93,33 @@ def _registered(
     stiffness, mass = laplacian(points, faces)
     mass = mass / max(float(mass.sum()), 1e-30)
     outward = vertex_normals(places, triangles)
-    body = Elastic(points, *springs(stiffness))
+    body = RigidSprings(points, *laplacian_springs(stiffness))
     pull, kept = _weights(sure * mass), _weights(sure**SURE * mass)
-    turn, shift = aligned(points, mapped, pull)
+    turn, shift = rigid_alignment(points, mapped, pull)
     laid, goals = points @ turn.T - shift, mapped
     turns = np.broadcast_to(turn, (len(points), 3, 3))
     for stage, reach in enumerate(REACHES):
         report("Laying the surfaces on each other", stage / len(REACHES))
         if stage:
-            square, face, near = igl.point_mesh_squared_distance(laid, places, triangles)
-            normal = np.einsum("vk,vkd->vd", _shares(near, places, triangles[face]), outward[triangles[face]])
+            closest = closest_points(laid, places, triangles)
+            near = closest.point
+            normal = np.einsum("vk,vkd->vd", closest.barycentric, outward[triangles[closest.face]])
             facing = np.einsum("vd,vd->v", unit_rows(normal), vertex_normals(laid, faces)) > FACING
             if not facing.any():
                 break
-            apart = np.sqrt(np.maximum(square, 0))
+            apart = np.sqrt(np.maximum(closest.square, 0))
             usual = max(FAR * float(np.median(apart[facing])), 1e-30)
             drawn = (1 - KEPT) * _weights(np.where(facing, mass / (1 + (apart / usual) ** 2), 0))
             pull = drawn + KEPT * kept
             goals = (drawn[:, None] * near + KEPT * kept[:, None] * mapped) / np.maximum(pull, 1e-30)[:, None]
         hold = pull / reach**2
-        solve = body.held(hold + WEAK)
+        solve = body.position_solver(hold + WEAK)
         for _ in range(LATER if stage else FIRST):
             laid = solve(turns, hold[:, None] * goals + WEAK * laid)
-            turns = body.turns(laid)
+            turns = body.rotations(laid)
     return laid
 
 
 def _weights(values: Floats) -> Floats:
     """The values divided by their sum."""
     return np.asarray(values / max(float(values.sum()), 1e-30))
-
-
-def _shares(at: Floats, places: Floats, corners: NDArray[np.integer]) -> Floats:
-    """Barycentric coordinates of points on triangles, clipped to them, (V, 3)."""
-    a, b, c = (np.ascontiguousarray(places[corners[:, corner]]) for corner in range(3))
-    shares = np.clip(np.nan_to_num(igl.barycentric_coordinates(at, a, b, c)), 0, 1)
-    total = shares.sum(axis=1, keepdims=True)
-    return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / 3)

@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ..spectral.maps import Floats, Indices, Shape, fit, nearest_rows, orientation
+from ..geometry.arrays import Floats, Integers, nearest_rows
+from ..spectral.eigenbasis import SpectralMesh
+from ..spectral.functional_map import coefficients
+from ..spectral.similarity import kept_orientation
 
 SIZES = (6, 8, 10, 12, 16, 20)
 """Numbers of functions that a first guess is made from."""
@@ -56,30 +59,30 @@ class Mirror:
     Attributes:
         twin: int64 (R,), for each point of the rough mesh the one on the other side.
         symmetric: float64 (P, A), orthonormal functions that are the same on both sides, smoothest first.
-        energies: float64 (A,), of these functions.
+        eigenvalues: float64 (A,), of these functions.
         side: float64 (P,), 1 on one side, -1 on the other, passing through 0 where they meet.
     """
 
-    twin: Indices
+    twin: Integers
     symmetric: Floats
-    energies: Floats
+    eigenvalues: Floats
     side: Floats
 
 
 Smooth = tuple[Floats, Floats]
 """Smooth functions (P, A) and their energies (A,)."""
-Guess = tuple[float, Indices]
+Guess = tuple[float, Integers]
 """A self-map (R,) of a rough mesh and its :func:`_faults`."""
 
 
-def find_mirrors(one: Shape, two: Shape, tick: Callable[[], None]) -> tuple[list[Mirror], list[Mirror]]:
+def find_mirrors(one: SpectralMesh, two: SpectralMesh, tick: Callable[[], None]) -> tuple[list[Mirror], list[Mirror]]:
     """The mirror maps that two shapes may have, best first; none for a shape that has none that is clear.
 
     A map is taken for a mirror only if it reverses the orientation of triangles, leads back when applied twice, keeps
     the features and moves points far. ``tick`` is called between rounds; may raise Cancelled.
     """
     ends = rough_of(one), rough_of(two)
-    if min(end.functions.shape[1] for end in ends) < max(BORROWED):
+    if min(end.eigenfunctions.shape[1] for end in ends) < max(BORROWED):
         return [], []
     guesses = [_refined_guesses(end, _own_guesses(end), tick) for end in ends]
     better = 0 if _least(guesses[0]) <= _least(guesses[1]) else 1
@@ -95,7 +98,7 @@ def find_mirrors(one: Shape, two: Shape, tick: Callable[[], None]) -> tuple[list
     return found[0], found[1]
 
 
-def has_several(shape: Shape) -> bool:
+def has_several(shape: SpectralMesh) -> bool:
     """Whether a shape has more than one symmetry (a table, a vase, a ball): points have more than one twin.
 
     Averaged over all of a point's twins, symmetric functions stay as they are; of the others the less is left the more
@@ -108,7 +111,7 @@ def has_several(shape: Shape) -> bool:
     return bool(steps.max() > CLEARLY and symmetric < FEW * len(values) and values[0] > OPPOSITE)
 
 
-def rough_of(shape: Shape) -> Shape:
+def rough_of(shape: SpectralMesh) -> SpectralMesh:
     """The shape's rough mesh."""
     assert shape.rough is not None
     return shape.rough
@@ -118,7 +121,7 @@ def _least(guesses: list[Guess]) -> float:
     return guesses[0][0] if guesses else np.inf
 
 
-def _refined_guesses(shape: Shape, guesses: Iterator[Floats], tick: Callable[[], None]) -> list[Guess]:
+def _refined_guesses(shape: SpectralMesh, guesses: Iterator[Floats], tick: Callable[[], None]) -> list[Guess]:
     """The refined guesses that are mirror maps and not the same, those with the fewest faults first."""
     found = []
     for guess in guesses:
@@ -129,7 +132,7 @@ def _refined_guesses(shape: Shape, guesses: Iterator[Floats], tick: Callable[[],
     return _different(shape, found)
 
 
-def _different(shape: Shape, guesses: list[Guess]) -> list[Guess]:
+def _different(shape: SpectralMesh, guesses: list[Guess]) -> list[Guess]:
     """Best first, without those that are no mirror maps, or much like a better one."""
     places = _places(shape)
     kept: list[Guess] = []
@@ -140,14 +143,14 @@ def _different(shape: Shape, guesses: list[Guess]) -> list[Guess]:
     return kept
 
 
-def _own_guesses(shape: Shape) -> Iterator[Floats]:
+def _own_guesses(shape: SpectralMesh) -> Iterator[Floats]:
     """Involutions (K, K) from the features."""
     for matrix in _averages(shape, SIZES):
         values, vectors = np.linalg.eigh(matrix)
         yield _involution(vectors, values > 0)
 
 
-def _averages(shape: Shape, sizes: Sequence[int]) -> Iterator[Floats]:
+def _averages(shape: SpectralMesh, sizes: Sequence[int]) -> Iterator[Floats]:
     """What becomes of functions averaged over the points most like a point, but far: symmetric matrices (K, K)."""
     places = _places(shape)
     apart = _distances(places)
@@ -155,27 +158,27 @@ def _averages(shape: Shape, sizes: Sequence[int]) -> Iterator[Floats]:
     for radius in NEIGHBORHOODS:
         far = np.where(apart < radius * apart.mean(), np.inf, unlike)
         alike = np.argpartition(far, NEIGHBORS, axis=1)[:, :NEIGHBORS]
-        averaged = shape.functions[alike, : max(sizes)].mean(axis=1)
+        averaged = shape.eigenfunctions[alike, : max(sizes)].mean(axis=1)
         for size in sizes:
-            matrix = fit(shape.functions[:, :size], shape.mass, averaged[:, :size])
+            matrix = coefficients(shape.eigenfunctions[:, :size], shape.mass, averaged[:, :size])
             yield (matrix + matrix.T) / 2
 
 
-def _borrowed_guesses(giver: Shape, twin: Indices, taker: Shape) -> Iterator[Floats]:
+def _borrowed_guesses(giver: SpectralMesh, twin: Integers, taker: SpectralMesh) -> Iterator[Floats]:
     """Involutions (K, K) of the taker that keep what the giver's symmetric functions become on it."""
     features = (giver.features + giver.features[twin]) / 2
     alike = nearest_rows(features, taker.features, NEIGHBORS)
     for size in BORROWED:
         vectors, kept = _signs(giver, twin, size)
-        symmetric = giver.functions[:, :size] @ vectors[:, kept]
-        lent = fit(taker.functions[:, :size], taker.mass, symmetric[alike].mean(axis=1))
+        symmetric = giver.eigenfunctions[:, :size] @ vectors[:, kept]
+        lent = coefficients(taker.eigenfunctions[:, :size], taker.mass, symmetric[alike].mean(axis=1))
         _, vectors = np.linalg.eigh(lent @ lent.T)  # ascending: the antisymmetric ones come first
         yield _involution(vectors, np.arange(size) >= size - symmetric.shape[1])
 
 
-def _refined(shape: Shape, matrix: Floats, tick: Callable[[], None]) -> Indices:
+def _refined(shape: SpectralMesh, matrix: Floats, tick: Callable[[], None]) -> Integers:
     """A map of points from the mirror's matrix, by ZoomOut; each round's matrix is made an involution again."""
-    size, most = len(matrix), min(REFINED, shape.functions.shape[1])
+    size, most = len(matrix), min(REFINED, shape.eigenfunctions.shape[1])
     while True:
         tick()
         twin = _twin(shape, matrix)
@@ -185,8 +188,8 @@ def _refined(shape: Shape, matrix: Floats, tick: Callable[[], None]) -> Indices:
         matrix = _involution(*_signs(shape, twin, size))
 
 
-def _twin(shape: Shape, matrix: Floats) -> Indices:
-    functions = shape.functions[:, : len(matrix)] / np.sqrt(len(matrix))
+def _twin(shape: SpectralMesh, matrix: Floats) -> Integers:
+    functions = shape.eigenfunctions[:, : len(matrix)] / np.sqrt(len(matrix))
     features = FEATURE_WEIGHT * shape.features
     return nearest_rows(np.hstack((functions, features)), np.hstack((functions @ matrix, features)))
 
@@ -196,8 +199,8 @@ def _involution(vectors: Floats, symmetric: NDArray[np.bool_]) -> Floats:
     return np.asarray(vectors * np.where(symmetric, 1, -1) @ vectors.T)
 
 
-def _places(shape: Shape) -> Floats:
-    return np.asarray(shape.functions[:, 1:20] / np.sqrt(1 + shape.energies[1:20]))
+def _places(shape: SpectralMesh) -> Floats:
+    return np.asarray(shape.eigenfunctions[:, 1:20] / np.sqrt(1 + shape.eigenvalues[1:20]))
 
 
 def _distances(rows: Floats) -> Floats:
@@ -205,7 +208,7 @@ def _distances(rows: Floats) -> Floats:
     return np.sqrt(np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0))
 
 
-def _faults(shape: Shape, twin: Indices) -> float:
+def _faults(shape: SpectralMesh, twin: Integers) -> float:
     """How far a self-map is from a mirror map: 0 is perfect, infinite where it is none.
 
     The sum of the share of triangles that keep their orientation, the mean distance of a point from its twin's twin
@@ -220,7 +223,7 @@ def _faults(shape: Shape, twin: Indices) -> float:
 
     points = np.arange(len(twin))
     chance = distance(points, np.random.default_rng(0).permutation(points))
-    kept = orientation(shape, shape, twin)
+    kept = kept_orientation(shape, shape, twin)
     back, moved = distance(twin[twin], points) / chance, distance(twin, points) / chance
     changed = float(np.sqrt(shape.mass @ ((shape.features[twin] - shape.features) ** 2).sum(axis=1)))
     if kept > 0.5 or back > 0.15 or moved < 0.2 or changed > 0.8:
@@ -233,34 +236,34 @@ def _faults(shape: Shape, twin: Indices) -> float:
     return kept + back + changed + astray + CUT_WEIGHT * cost
 
 
-def _split(shape: Shape, rough: Shape, twin: Indices) -> Mirror:
+def _split(shape: SpectralMesh, rough: SpectralMesh, twin: Integers) -> Mirror:
     fine = _twin(shape, _involution(*_signs(rough, twin, SPLIT)))
     symmetric, antisymmetric = _halves(shape, rough, twin, SPLIT)
     return Mirror(twin, *symmetric, _side(shape, fine, antisymmetric[0]))
 
 
-def _signs(rough: Shape, twin: Indices, size: int) -> tuple[Floats, NDArray[np.bool_]]:
+def _signs(rough: SpectralMesh, twin: Integers, size: int) -> tuple[Floats, NDArray[np.bool_]]:
     """The self-map's eigenvectors among the first functions, and which of them are symmetric."""
-    functions = rough.functions[:, :size]
-    matrix = fit(functions, rough.mass, functions[twin])
+    functions = rough.eigenfunctions[:, :size]
+    matrix = coefficients(functions, rough.mass, functions[twin])
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return vectors, values > 0
 
 
 def _halves(
-    shape: Shape, rough: Shape, twin: Indices, size: int
+    shape: SpectralMesh, rough: SpectralMesh, twin: Integers, size: int
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """The symmetric and the antisymmetric functions of the shape, each (P, A) with energies (A,), smoothest first."""
     vectors, symmetric = _signs(rough, twin, size)
-    energies = shape.energies[: len(vectors), None]
+    energies = shape.eigenvalues[: len(vectors), None]
     found = []
     for basis in (vectors[:, symmetric], vectors[:, ~symmetric]):
         values, order = np.linalg.eigh(basis.T @ (energies * basis))
-        found.append((np.asarray(shape.functions[:, : len(vectors)] @ (basis @ order)), values))
+        found.append((np.asarray(shape.eigenfunctions[:, : len(vectors)] @ (basis @ order)), values))
     return found[0], found[1]
 
 
-def _side(shape: Shape, twin: Indices, antisymmetric: Floats) -> Floats:
+def _side(shape: SpectralMesh, twin: Integers, antisymmetric: Floats) -> Floats:
     """Which side each point lies on: the antisymmetric function that changes only where points are near their twins."""
     pairs, weight = _apartness(shape, twin)
     side = _cut(antisymmetric, pairs, weight)
@@ -271,7 +274,7 @@ def _side(shape: Shape, twin: Indices, antisymmetric: Floats) -> Floats:
     return np.asarray(side)
 
 
-def _apartness(shape: Shape, twin: Indices) -> tuple[NDArray[np.integer], Floats]:
+def _apartness(shape: SpectralMesh, twin: Integers) -> tuple[NDArray[np.integer], Floats]:
     """Edges and bridges (E, 2), and of each how far its ends are from their twins, squared."""
     places = shape.embedding[:, :60]
     apart = np.linalg.norm(places - places[twin], axis=1)

@@ -13,9 +13,11 @@ from ..base.progress import ProgressCallback, silent
 from ..base.threads import in_order
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match, SurfaceMap
-from ..geometry.adjacency import opposite, places
-from ..geometry.points import Floats, Integers, nearest_on_triangles, surface_area, unit_rows
-from ..geometry.surface import face_vectors, vertex_normals
+from ..geometry.adjacency import opposite_triangles
+from ..geometry.arrays import Floats, Integers, unit_rows
+from ..geometry.closest_points import nearest_on_triangles
+from ..geometry.mesh import face_vectors, surface_area, vertex_normals
+from ..geometry.welding import place_numbers
 from .texture.texels import TexelMap
 
 BLOCK = 1 << 17
@@ -73,7 +75,7 @@ class Walker:
         """Args: vertices float64 (V, 3), about the origin; faces (F, 3)."""
         self.vertices, self.faces = vertices, faces
         self._table = self._rows(face_vectors(vertices, faces))
-        self._neighbors = opposite(places(vertices)[faces]).astype(np.int32)
+        self._neighbors = opposite_triangles(place_numbers(vertices)[faces]).astype(np.int32)
 
     def _rows(self, normals: Floats) -> Singles:
         """For each triangle the three affine functions of a point that give its second and third barycentric

@@ -11,17 +11,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csgraph
-from scipy.spatial import Delaunay
 
 from helpers.rays import cast
 from helpers.shapes import icosphere
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import ProgressCallback, silent
 from meshkin.data.views import DISTANCE, Views, fibonacci_directions, frame
-from meshkin.features import lifting
 from meshkin.features.extractor import Grids
-from meshkin.features.lifting import Lifted, fill, lift, unit_rows, view_weights
-from meshkin.geometry import surface
+from meshkin.features.lifting import Lifted, lift, unit_rows, view_weights
+from meshkin.geometry.adjacency import edge_graph
 
 Array = NDArray[Any]
 RESOLUTION = 128
@@ -43,7 +41,7 @@ def joined(*meshes: tuple[Array, Array]) -> tuple[Array, Array]:
 
 
 def parts_of(vertices: Array, faces: Array) -> Array:
-    return csgraph.connected_components(surface.edge_graph(vertices, faces), directed=False)[1]
+    return csgraph.connected_components(edge_graph(vertices, faces), directed=False)[1]
 
 
 def batches(maps: list[Array], dtype: torch.dtype = torch.float32, size: int = 5) -> Iterator[Grids]:
@@ -227,62 +225,6 @@ def test_slopes_are_not_taken_for_hidden() -> None:
     horizon = 1 / DISTANCE  # the cosine at which a sphere turns away from a camera this near
     assert (weights[facing > horizon + 0.2] > 0).all()
     assert not weights[facing < horizon - 0.05].any()
-
-
-def triangulated_square(count: int) -> tuple[Array, Array]:
-    points = np.random.default_rng(3).uniform(-1, 1, (count, 2))
-    points = np.concatenate((points, [(-1.2, -1.2), (1.2, -1.2), (1.2, 1.2), (-1.2, 1.2)]))
-    return np.column_stack((points, np.zeros(len(points)))), Delaunay(points).simplices.astype(np.int64)
-
-
-def test_fill_reproduces_linear_functions() -> None:
-    vertices, faces = triangulated_square(800)
-    truth = np.column_stack((vertices[:, 0] + 2 * vertices[:, 1], 3 - vertices[:, 0], np.ones(len(vertices))))
-    seen = np.abs(vertices).max(axis=1) > 0.7
-    features = np.where(seen[:, None], truth, 0).astype(np.float32)
-    confidence = np.where(seen, 0.8, 0.0)
-    fill(vertices, faces, seen, features, confidence)
-    assert features == pytest.approx(truth, abs=1e-4)
-    assert confidence[~seen] == pytest.approx(0.4)
-
-
-@pytest.mark.parametrize("largest", [lifting.LARGEST_SYSTEM, 0], ids=["harmonic", "nearest"])
-def test_fill_never_crosses_a_gap(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifting, "LARGEST_SYSTEM", largest)
-    one = sheet(20)
-    vertices, faces = joined(one, (one[0] + (0, 0, 1e-3), one[1]), (one[0] + (0, 0, 2e-3), one[1]))
-    count = len(one[0])
-    seen = np.zeros(3 * count, bool)
-    seen[:40] = seen[count : count + 40] = True  # two rows of the first two sheets, nothing of the third
-    features = np.zeros((3 * count, 2), np.float32)
-    features[:40, 0] = features[count : count + 40, 1] = 1
-    confidence = seen.astype(np.float64)
-    fill(vertices, faces, seen, features, confidence)
-    assert features[:count] == pytest.approx(np.tile((1, 0), (count, 1)), abs=1e-5)
-    assert features[count : 2 * count] == pytest.approx(np.tile((0, 1), (count, 1)), abs=1e-5)
-    assert not features[2 * count :].any()
-    assert not confidence[2 * count :].any()
-
-
-def test_fill_goes_on_across_a_split_seam() -> None:
-    vertices, faces = triangulated_square(400)
-    split = vertices[faces].reshape(-1, 3)
-    seen = split[:, 0] < -0.5
-    seen[np.flatnonzero(seen)[::3]] = False  # some of the vertices at a place that others there show
-    features = np.where(seen, 2.0, 0.0)[:, None].astype(np.float32)
-    fill(split, np.arange(len(split)).reshape(-1, 3), seen, features, seen.astype(np.float64))
-    assert features == pytest.approx(2, abs=1e-4)
-
-
-def test_fill_stays_within_the_range_of_what_is_seen() -> None:
-    vertices, faces = icosphere(4)
-    generator = np.random.default_rng(0)
-    seen = generator.uniform(size=len(vertices)) < 0.1
-    features = np.where(seen[:, None], generator.uniform(0.2, 0.9, (len(vertices), 70)), 0).astype(np.float32)
-    low, high = features[seen].min(axis=0), features[seen].max(axis=0)
-    fill(vertices, faces, seen, features, seen.astype(np.float64))
-    assert (features >= low - 1e-6).all()
-    assert (features <= high + 1e-6).all()
 
 
 def test_broken_meshes_lift_to_finite_features() -> None:

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph
 from scipy.spatial.transform import Rotation
 
-from meshkin.geometry import surface
+from meshkin.geometry.adjacency import bridges
+from meshkin.geometry.coarsening import coarsen
+from meshkin.geometry.laplacian import connected_laplacian, laplacian
+from meshkin.geometry.mesh import edges, normalize, vertex_areas, vertex_normals
+from meshkin.spectral import eigenbasis
+from meshkin.spectral.eigenbasis import eigenpairs
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -33,8 +38,8 @@ def scattered(count: int, size: float = 0.02) -> Mesh:
 
 def test_sphere_areas_and_normals() -> None:
     vertices, faces = icosphere(4)
-    assert surface.vertex_areas(vertices, faces).sum() == pytest.approx(4 * np.pi, rel=5e-3)
-    assert np.einsum("vk,vk->v", surface.vertex_normals(vertices, faces), vertices).min() > 0.9999
+    assert vertex_areas(vertices, faces).sum() == pytest.approx(4 * np.pi, rel=5e-3)
+    assert np.einsum("vk,vk->v", vertex_normals(vertices, faces), vertices).min() > 0.9999
 
 
 def test_normals_do_not_depend_on_how_a_cube_is_cut() -> None:
@@ -44,23 +49,23 @@ def test_normals_do_not_depend_on_how_a_cube_is_cut() -> None:
     faces = np.concatenate((quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]))
     vertices = np.concatenate((low, high))
     expected = (vertices - 0.5) / np.linalg.norm(vertices - 0.5, axis=1, keepdims=True)
-    assert surface.vertex_normals(vertices, faces) == pytest.approx(expected, abs=1e-12)
+    assert vertex_normals(vertices, faces) == pytest.approx(expected, abs=1e-12)
 
 
 def test_sphere_spectrum() -> None:
     vertices, faces = icosphere(4)
-    values, functions = surface.eigenpairs(*surface.laplacian(vertices, faces), 25)
+    values, functions = eigenpairs(*laplacian(vertices, faces), 25)
     expected = np.repeat(np.arange(5), 2 * np.arange(5) + 1)
     assert values == pytest.approx(expected * (expected + 1), rel=0.02, abs=1e-6)
-    _, mass = surface.laplacian(vertices, faces)
+    _, mass = laplacian(vertices, faces)
     assert functions.T @ (mass[:, None] * functions) == pytest.approx(np.eye(25), abs=1e-8)
 
 
 def test_dense_and_iterative_solvers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    stiffness, mass = surface.laplacian(*icosphere(2))
-    dense, _ = surface.eigenpairs(stiffness, mass, 20)
-    monkeypatch.setattr(surface, "_DENSE", 0)
-    iterative, _ = surface.eigenpairs(stiffness, mass, 20)
+    stiffness, mass = laplacian(*icosphere(2))
+    dense, _ = eigenpairs(stiffness, mass, 20)
+    monkeypatch.setattr(eigenbasis, "LARGEST_DENSE", 0)
+    iterative, _ = eigenpairs(stiffness, mass, 20)
     assert iterative == pytest.approx(dense, rel=1e-8, abs=1e-8)
 
 
@@ -69,8 +74,7 @@ def test_spectrum_survives_motion_and_scale() -> None:
     vertices = vertices * (1, 0.7, 0.4)
     moved = vertices @ Rotation.from_euler("xyz", (0.3, 1, 2)).as_matrix().T * 1e-3 + (500, -20, 3)
     one, two = (
-        surface.eigenpairs(*surface.connected_laplacian(surface.normalize(points, faces), faces), 30)[0]
-        for points in (vertices, moved)
+        eigenpairs(*connected_laplacian(normalize(points, faces), faces), 30)[0] for points in (vertices, moved)
     )
     assert two == pytest.approx(one, rel=1e-6, abs=1e-8)
 
@@ -78,10 +82,10 @@ def test_spectrum_survives_motion_and_scale() -> None:
 @pytest.mark.parametrize("size", [80, 2000])
 def test_loose_parts_get_one_spectrum(size: int) -> None:
     vertices, faces = scattered(size)
-    stiffness, mass = surface.connected_laplacian(vertices, faces)
+    stiffness, mass = connected_laplacian(vertices, faces)
     assert csgraph.connected_components(stiffness)[0] == 1
     assert np.abs(stiffness.sum(axis=0)).max() < 1e-9
-    values, functions = surface.eigenpairs(stiffness, mass, 20)
+    values, functions = eigenpairs(stiffness, mass, 20)
     assert values[0] < 1e-6 * values[1]
     assert np.ptp(functions[:, 0]) < 1e-6 * abs(functions[0, 0])
 
@@ -89,7 +93,7 @@ def test_loose_parts_get_one_spectrum(size: int) -> None:
 def test_bridges_are_the_shortest_that_suffice() -> None:
     triangle = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
     vertices = np.concatenate([triangle + np.array((away, 0, 0)) for away in (0, 3, 9)])
-    links = surface.bridges(vertices, np.arange(9).reshape(3, 3))
+    links = bridges(vertices, np.arange(9).reshape(3, 3))
     assert {tuple(sorted(link)) for link in links.tolist()} == {(1, 3), (4, 6)}
 
 
@@ -99,7 +103,7 @@ def test_a_button_joins_the_functions_of_the_place_where_it_sits() -> None:
     button, sides = icosphere(0)
     both = np.concatenate((vertices, button * 0.05 + (3.1, 0, 0)))
     joined = np.concatenate((faces, sides + len(vertices)))
-    _, functions = surface.eigenpairs(*surface.connected_laplacian(both, joined), 8)
+    _, functions = eigenpairs(*connected_laplacian(both, joined), 8)
     tip = vertices[:, 0].argmax()
     spread = functions[:, 1:].max(axis=0) - functions[:, 1:].min(axis=0)
     assert (np.abs(functions[-12:, 1:] - functions[tip, 1:]) / spread).max() < 0.1
@@ -127,37 +131,37 @@ BROKEN: dict[str, Mesh] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_meshes_give_finite_spectra(name: str) -> None:
     vertices, faces = BROKEN[name]
-    coarse = surface.proxy(vertices, faces)
+    coarse = coarsen(vertices, faces)
     assert coarse.prolong.shape == (len(vertices), len(coarse.vertices))
     assert coarse.prolong.sum(axis=1) == pytest.approx(np.ones(len(vertices)))
-    stiffness, mass = surface.connected_laplacian(coarse.vertices, coarse.faces)
-    values, functions = surface.eigenpairs(stiffness, mass, 10)
+    stiffness, mass = connected_laplacian(coarse.vertices, coarse.faces)
+    values, functions = eigenpairs(stiffness, mass, 10)
     assert np.isfinite(values).all()
     assert np.isfinite(functions).all()
-    assert np.isfinite(surface.vertex_normals(vertices, faces)).all()
+    assert np.isfinite(vertex_normals(vertices, faces)).all()
 
 
 def test_split_seams_are_welded() -> None:
     vertices, faces = icosphere(2)
     split = vertices[faces].reshape(-1, 3)
-    coarse = surface.proxy(split, np.arange(len(split)).reshape(-1, 3))
+    coarse = coarsen(split, np.arange(len(split)).reshape(-1, 3))
     assert len(coarse.vertices) == len(vertices)
     assert coarse.prolong @ coarse.vertices == pytest.approx(split)
-    whole, _ = surface.eigenpairs(*surface.laplacian(vertices, faces), 12)
-    welded, _ = surface.eigenpairs(*surface.laplacian(coarse.vertices, coarse.faces), 12)
+    whole, _ = eigenpairs(*laplacian(vertices, faces), 12)
+    welded, _ = eigenpairs(*laplacian(coarse.vertices, coarse.faces), 12)
     assert welded == pytest.approx(whole, rel=1e-6, abs=1e-6)
 
 
 def test_proxy_keeps_the_surface() -> None:
     vertices, faces = icosphere(5)
-    coarse = surface.proxy(vertices, faces, 1500)
+    coarse = coarsen(vertices, faces, 1500)
     assert len(coarse.vertices) <= 1500
-    closed = len(coarse.vertices) - len(surface.edges(coarse.faces)) + len(coarse.faces)
+    closed = len(coarse.vertices) - len(edges(coarse.faces)) + len(coarse.faces)
     assert closed == 2
     assert np.linalg.norm(coarse.prolong @ coarse.vertices - vertices, axis=1).max() < 0.06
     assert np.linalg.norm(coarse.vertices - vertices[coarse.vertex], axis=1).max() < 0.06
     expected = np.repeat(np.arange(4), 2 * np.arange(4) + 1)
-    values, _ = surface.eigenpairs(*surface.laplacian(coarse.vertices, coarse.faces), 16)
+    values, _ = eigenpairs(*laplacian(coarse.vertices, coarse.faces), 16)
     assert values == pytest.approx(expected * (expected + 1), rel=0.03, abs=1e-6)
 
 
@@ -165,7 +169,7 @@ def test_proxy_keeps_apart_what_is_apart() -> None:
     """Two sheets much closer to each other than the proxy's edges are long."""
     vertices, faces = icosphere(5)
     both = np.concatenate((vertices, vertices * 0.999))
-    coarse = surface.proxy(both, np.concatenate((faces, faces + len(vertices))), 1000)
+    coarse = coarsen(both, np.concatenate((faces, faces + len(vertices))), 1000)
     outside = coarse.vertex < len(vertices)
     assert 400 < outside.sum() < 600
     mixed = coarse.prolong @ outside.astype(np.float64)
@@ -176,7 +180,7 @@ def test_proxy_keeps_apart_what_is_apart() -> None:
 def test_proxy_of_a_turned_mesh_is_the_turned_proxy() -> None:
     vertices, faces = icosphere(4)
     turn = Rotation.from_euler("xyz", (1, 2, 3)).as_matrix()
-    one, two = surface.proxy(vertices, faces, 500), surface.proxy(vertices @ turn.T, faces, 500)
+    one, two = coarsen(vertices, faces, 500), coarsen(vertices @ turn.T, faces, 500)
     same = one.vertex == two.vertex  # rounding may settle a tie otherwise
     assert same.mean() > 0.95
 
@@ -187,9 +191,9 @@ def test_any_soup_of_triangles_is_handled(seed: int, faces: int, vertices: int) 
     generator = np.random.default_rng(seed)
     points = generator.integers(0, 4, (vertices, 3)).astype(np.float64)  # many coincide, many faces have no area
     triangles = generator.integers(0, vertices, (faces, 3))
-    coarse = surface.proxy(points, triangles)
-    stiffness, mass = surface.connected_laplacian(coarse.vertices, coarse.faces)
-    values, functions = surface.eigenpairs(stiffness, mass, 12)
+    coarse = coarsen(points, triangles)
+    stiffness, mass = connected_laplacian(coarse.vertices, coarse.faces)
+    values, functions = eigenpairs(stiffness, mass, 12)
     assert np.isfinite(values).all()
     assert np.isfinite(functions).all()
     assert csgraph.connected_components(stiffness)[0] == 1

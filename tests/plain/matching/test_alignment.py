@@ -14,7 +14,9 @@ from meshkin.data.surface_map import Match
 from meshkin.matching import alignment as align
 from meshkin.matching import match, match_features
 from meshkin.matching import symmetry as mirror
-from meshkin.spectral import maps as spectral
+from meshkin.spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
+from meshkin.spectral.functional_map import PointMaps, matching_counts
+from meshkin.spectral.similarity import spectral_similarity
 
 Floats = NDArray[np.float64]
 
@@ -23,10 +25,10 @@ def tick() -> None:
     """Nobody asks how far it is."""
 
 
-def coarse(shape: Snapshot, features: NDArray[np.float32]) -> spectral.Shape:
+def coarse(shape: Snapshot, features: NDArray[np.float32]) -> SpectralMesh:
     centerd = features - features.mean(axis=0)
-    one, _ = spectral.shape(shape.vertices, shape.faces)
-    return spectral.described(one, centerd / np.sqrt((centerd**2).sum(axis=1).mean()))
+    one, _ = spectral_mesh(shape.vertices, shape.faces)
+    return with_features(one, centerd / np.sqrt((centerd**2).sum(axis=1).mean()))
 
 
 @pytest.mark.parametrize("bend", [0.0, 0.25])
@@ -34,8 +36,8 @@ def test_a_shapes_own_mirror_is_found_in_any_pose(bend: float) -> None:
     shape, places, features = beast(64, bend, 0.1)
     one = coarse(shape, features)
     found = mirror.find_mirrors(one, one, tick)[0][0]
-    here = places[one.place]
-    rough = here[mirror.rough_of(one).place]
+    here = places[one.vertex]
+    rough = here[mirror.rough_of(one).vertex]
     assert np.median(np.linalg.norm(rough[found.twin] - rough * (-1, 1, 1), axis=1)) < 0.1
     clear = np.abs(here[:, 0]) > 0.2
     agree = (found.side[clear] > 0) == (here[clear, 0] > 0)
@@ -47,7 +49,7 @@ def test_a_shape_borrows_the_others_mirror() -> None:
     noisy, places, blurred = beast(52, 0.3, 0.4)
     one, two = coarse(clear, features), coarse(noisy, blurred)
     found = mirror.find_mirrors(one, two, tick)[1][0]
-    here = places[two.place]
+    here = places[two.vertex]
     away = np.abs(here[:, 0]) > 0.2
     agree = (found.side[away] > 0) == (here[away, 0] > 0)
     assert max(agree.mean(), 1 - agree.mean()) > 0.95
@@ -114,10 +116,10 @@ def test_a_limb_whose_sides_are_exchanged_is_mended(limbs: tuple[int, int], monk
         axes = np.array([LIMBS[limb] for limb in limbs])
         return np.asarray((places @ (axes / np.linalg.norm(axes, axis=1, keepdims=True)).T).max(axis=1) > 0.96)
 
-    def spoilt(first: spectral.Shape, second: spectral.Shape, tick: object) -> tuple[list[mirror.Mirror], ...]:
+    def spoilt(first: SpectralMesh, second: SpectralMesh, tick: object) -> tuple[list[mirror.Mirror], ...]:
         found = find(first, second, tick)
         for each in found[0]:
-            each.side[on_limbs(here[first.place])] *= -1
+            each.side[on_limbs(here[first.vertex])] *= -1
         return found
 
     def wrong() -> float:
@@ -133,7 +135,7 @@ def test_a_limb_whose_sides_are_exchanged_is_mended(limbs: tuple[int, int], monk
 
 def test_the_opposite_point_lies_straight_across() -> None:
     ball = shapes.sphere(48, 24)
-    one, _ = spectral.shape(ball.vertices * (1.0, 2.0, 0.5), ball.faces)
+    one, _ = spectral_mesh(ball.vertices * (1.0, 2.0, 0.5), ball.faces)
     points = mirror.rough_of(one).points
     flat = np.abs(mirror.rough_of(one).normals[:, 2]) > 0.9
     across = points[mirror.rough_of(one).opposite] * (1, 1, -1)
@@ -157,11 +159,11 @@ def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch:
 
     fold = align._folded
 
-    def spoilt(one: spectral.Shape, two: spectral.Shape, *others: object) -> spectral.Maps:
+    def spoilt(one: SpectralMesh, two: SpectralMesh, *others: object) -> PointMaps:
         maps = fold(one, two, *others)
         ends = mirror.rough_of(one), mirror.rough_of(two)
         trunks = [
-            on_trunk(places[shape.place][end.place])
+            on_trunk(places[shape.vertex][end.vertex])
             for places, shape, end in zip((here, there), (one, two), ends, strict=True)
         ]
         turned = [end.opposite for end in ends]
@@ -172,9 +174,9 @@ def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch:
 
     mend, wrong = align._mended, []
 
-    def watched(one: spectral.Shape, two: spectral.Shape, starts: list[align._Found], *others: object) -> align._Found:
+    def watched(one: SpectralMesh, two: SpectralMesh, starts: list[align._Found], *others: object) -> align._Found:
         best = mend(one, two, starts, *others)
-        answers, asked = here[one.place][mirror.rough_of(one).place], there[two.place][mirror.rough_of(two).place]
+        answers, asked = here[one.vertex][mirror.rough_of(one).vertex], there[two.vertex][mirror.rough_of(two).vertex]
         for found in (starts[0], best):
             error = np.linalg.norm(answers[found.maps[0]] - asked, axis=1)
             wrong.append((error[on_trunk(asked)] > 0.5).mean())
@@ -286,18 +288,18 @@ def test_functions_go_together_by_energy_not_by_number() -> None:
     """One shape has ten smooth functions more, of a part that the other lacks."""
     energies = np.arange(1.0, 101)
     more = np.sort(np.concatenate((energies, np.linspace(0.5, 5, 10))))
-    assert spectral.matching_counts((energies, energies), 20) == (20, 20)
-    assert spectral.matching_counts((energies, more), 20) == (20, 30)
-    assert spectral.matching_counts((more, energies), 20) == (30, 20)
-    assert spectral.matching_counts((energies, np.full(100, 1e-3)), 20) == (20, 40)
+    assert matching_counts((energies, energies), 20) == (20, 20)
+    assert matching_counts((energies, more), 20) == (20, 30)
+    assert matching_counts((more, energies), 20) == (30, 20)
+    assert matching_counts((energies, np.full(100, 1e-3)), 20) == (20, 40)
 
 
 def test_bending_is_nearly_isometric_and_stretching_is_not() -> None:
     def energies(shape: Snapshot) -> Floats:
-        return spectral.shape(shape.vertices, shape.faces)[0].energies
+        return spectral_mesh(shape.vertices, shape.faces)[0].eigenvalues
 
     plain, bent = beast(64, 0.0, 0.1)[0], beast(64, 0.3, 0.1)[0]
     wide = shapes.snapshot(plain.vertices * (2.5, 1, 1), plain.faces)
-    assert spectral.isometry((energies(plain), energies(plain))) == 1
-    assert spectral.isometry((energies(plain), energies(bent))) > 0.8
-    assert spectral.isometry((energies(plain), energies(wide))) < 0.3
+    assert spectral_similarity((energies(plain), energies(plain))) == 1
+    assert spectral_similarity((energies(plain), energies(bent))) > 0.8
+    assert spectral_similarity((energies(plain), energies(wide))) < 0.3

@@ -12,7 +12,8 @@ from helpers import shapes
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.geometry import points as geometry
+from meshkin.geometry.arrays import unit_rows
+from meshkin.geometry.closest_points import nearest_weights
 from meshkin.matching import match_features, nearest
 from meshkin.matching import pipeline as matcher
 
@@ -134,9 +135,7 @@ def test_an_ambiguous_answer_is_trusted_less() -> None:
 
 def test_blocks_equal_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
-    queries, references = (
-        geometry.unit_rows(generator.normal(size=(count, 8))).astype(np.float32) for count in (301, 257)
-    )
+    queries, references = (unit_rows(generator.normal(size=(count, 8))).astype(np.float32) for count in (301, 257))
     places = generator.uniform(5, 6, (257, 3))
     monkeypatch.setattr(nearest, "BLOCK", 257 * 10)
     index, best, rival = nearest.nearest(queries, references, places, 0.4)
@@ -166,7 +165,7 @@ def test_precise_points_equal_brute_force() -> None:
 
 def test_nearest_weights_of_degenerate_triangles() -> None:
     corners = np.array([[[1.0, 1], [1, 1], [1, 1]], [[-1, 1], [0, 1], [3, 1]], [[-1, 1], [3, 1], [3, 1]]])
-    weights, squares = geometry.nearest_weights(corners @ corners.transpose(0, 2, 1))
+    weights, squares = nearest_weights(corners @ corners.transpose(0, 2, 1))
     np.testing.assert_allclose(weights.sum(axis=1), 1)
     np.testing.assert_allclose(squares, [2, 1, 1], atol=1e-12)
     np.testing.assert_allclose(np.einsum("nk,nkd->nd", weights, corners), [[1, 1], [0, 1], [0, 1]], atol=1e-12)
@@ -176,7 +175,7 @@ def test_proxies_agree_with_the_full_search(fine: Snapshot) -> None:
     sides = []
     for seed in range(2):
         noise = np.random.default_rng(seed).normal(0, 0.05, (len(fine.vertices), 48))
-        features = geometry.unit_rows(shapes.smooth_features(fine.vertices) + noise).astype(np.float32)
+        features = unit_rows(shapes.smooth_features(fine.vertices) + noise).astype(np.float32)
         ones = np.ones(len(features), np.float32)
         sides.append(matcher.Side(fine.vertices.astype(np.float64), fine.faces, features, ones))
     full, _ = matcher.find(*sides)

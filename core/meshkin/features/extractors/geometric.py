@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
-from ...geometry import surface
+from ...geometry.coarsening import coarsen
+from ...geometry.laplacian import connected_laplacian
+from ...geometry.mesh import normalize, vertex_normals
+from ...spectral.descriptors import ENERGIES, TIMES, heat_kernel, wave_kernel
+from ...spectral.eigenbasis import eigenpairs
 from ..parameters import CODE
 
 Floats = NDArray[np.float64]
 
 EIGENPAIRS = 80
-ENERGIES = 64
-TIMES = 32
 RAYS = 24
 CONE = np.radians(50)
 """Half the opening angle of the cone of rays that measures thickness, radians."""
@@ -42,8 +44,8 @@ _OUTLIER = 5.0
 class Geometric:
     """The purely geometric :class:`~meshkin.features.extractor.SurfaceExtractor`.
 
-    Meshes of more than :data:`~meshkin.geometry.surface.PROXY_SIZE` vertices are described on a coarser mesh of the
-    same surface and interpolated back.
+    Meshes of more than :data:`~meshkin.geometry.coarsening.COARSE_VERTICES` vertices are described on a coarser mesh of
+    the same surface and interpolated back.
     """
 
     name = "geometric"
@@ -56,13 +58,13 @@ class Geometric:
         ``snapshot`` must have passed :meth:`~meshkin.data.snapshot.Snapshot.check`; ``report`` may raise Cancelled.
         """
         report("Measuring the surface", 0.0)
-        coarse = surface.proxy(surface.normalize(snapshot.vertices, snapshot.faces), snapshot.faces)
-        points = surface.normalize(coarse.vertices, coarse.faces)
+        coarse = coarsen(normalize(snapshot.vertices, snapshot.faces), snapshot.faces)
+        points = normalize(coarse.vertices, coarse.faces)
         report("Measuring the surface", 0.2)
-        stiffness, mass = surface.connected_laplacian(points, coarse.faces)
-        values, functions = surface.eigenpairs(stiffness, mass, EIGENPAIRS)
+        stiffness, mass = connected_laplacian(points, coarse.faces)
+        values, functions = eigenpairs(stiffness, mass, EIGENPAIRS)
         report("Measuring the surface", 0.7)
-        normals = surface.vertex_normals(points, coarse.faces)
+        normals = vertex_normals(points, coarse.faces)
         blocks = (
             (np.log(wave_kernel(values, functions) + 1e-3), 1.0),
             (np.log(heat_kernel(values, functions) + 1e-3), 1.0),
@@ -73,34 +75,6 @@ class Geometric:
         described = np.column_stack((*columns, np.full(len(points), CONSTANT)))
         report("Measuring the surface", 0.9)
         return np.asarray(coarse.prolong @ described, np.float32)
-
-
-def wave_kernel(values: Floats, functions: Floats, energies: int = ENERGIES) -> Floats:
-    """Wave-kernel signatures, float64 (V, energies), at energies evenly spaced in the logarithm.
-
-    Aubry, Schlickewei and Cremers, "The Wave Kernel Signature" (ICCV Workshops 2011), section 4. The first eigenpair
-    (the constant function) is left out.
-    """
-    positive, squared = _varying(values, functions)
-    logs = np.log(positive)
-    levels = np.linspace(logs[0], logs[-1] / 1.02 if logs[-1] > 0 else logs[-1], energies)
-    width = max(7 * abs(levels[1] - levels[0]), 0.1)
-    gains = np.exp(-((levels - logs[:, None]) ** 2) / (2 * width**2))
-    signatures: Floats = squared @ (gains / np.maximum(gains.sum(axis=0), 1e-300))
-    return signatures
-
-
-def heat_kernel(values: Floats, functions: Floats, times: int = TIMES) -> Floats:
-    """Heat-kernel signatures, float64 (V, times), each time's divided by the heat trace.
-
-    Sun, Ovsjanikov and Guibas, "A Concise and Provably Informative Multi-Scale Signature" (SGP 2009), section 4.
-    The first eigenpair (the constant function) is left out.
-    """
-    positive, squared = _varying(values, functions)
-    moments = np.geomspace(4 * np.log(10) / positive[-1], 4 * np.log(10) / positive[0], times)
-    gains = np.exp(-positive[:, None] * moments)
-    signatures: Floats = squared @ (gains / np.maximum(gains.sum(axis=0), 1e-300))
-    return signatures
 
 
 def thickness(points: Floats, faces: NDArray[np.integer], normals: Floats) -> Floats:
@@ -140,12 +114,6 @@ def curvature(points: Floats, normals: Floats, mass: Floats, values: Floats, fun
     spectrum = functions.T @ (mass[:, None] * points)
     bends = [functions @ ((values * np.exp(-values * time))[:, None] * spectrum) for time in SMOOTHING]
     return np.column_stack([np.einsum("vk,vk->v", bend, normals) for bend in bends])
-
-
-def _varying(values: Floats, functions: Floats) -> tuple[Floats, Floats]:
-    """Eigenvalues and squared functions without the constant one (a single vertex has no other)."""
-    first = min(1, len(values) - 1)
-    return np.maximum(values[first:], 1e-6), functions[:, first:] ** 2
 
 
 def _standardized(block: Floats, mass: Floats) -> Floats:

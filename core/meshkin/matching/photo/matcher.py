@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import igl
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -24,8 +23,9 @@ from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ...features import joint
 from ...features import photo as photos
-from ...geometry.points import unit_rows
-from ...geometry.surface import vertex_normals
+from ...geometry.arrays import unit_rows
+from ...geometry.closest_points import closest_points
+from ...geometry.mesh import vertex_normals
 from ..nearest import BLOCK, spread
 from . import color_mixture as colors
 
@@ -348,13 +348,11 @@ def densify(
             total += share
             sums += share[:, None] * points[one]
             sure += share * trust[one]
-    _, face, closest = igl.point_mesh_squared_distance(
-        sums / total[:, None], shape.vertices.astype(np.float64), shape.faces.astype(np.int64)
-    )[:3]
+    closest = closest_points(sums / total[:, None], shape.vertices, shape.faces)
     faces = np.full(mask.shape, -1, np.int32)
-    faces[mask] = face
+    faces[mask] = closest.face
     barycentric, confidence = np.zeros((*mask.shape, 3), np.float32), np.zeros(mask.shape, np.float32)
-    barycentric[mask] = _barycentric(np.asarray(closest), shape.vertices[shape.faces[face]].astype(np.float64))
+    barycentric[mask] = closest.barycentric
     confidence[mask] = np.clip(sure / total, 0, 1)
     return faces, barycentric, confidence
 
@@ -430,16 +428,3 @@ def _tidy(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     sizes = np.bincount(pieces.ravel())[1:]
     kept = np.concatenate(([False], sizes >= 0.2 * sizes.max()))
     return np.asarray(ndimage.binary_fill_holes(kept[pieces]), bool)
-
-
-def _barycentric(points: Floats, corners: Floats) -> NDArray[np.float32]:
-    """Weights (P, 3) of points in their triangles (P, 3, 3)."""
-    one, two, away = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], points - corners[:, 0]
-    a, b, c = ((x * y).sum(axis=1) for x, y in ((one, one), (one, two), (two, two)))
-    d, e = (away * one).sum(axis=1), (away * two).sum(axis=1)
-    area = a * c - b * b
-    safe = np.where(area > 0, area, 1)
-    second, third = (c * d - b * e) / safe, (a * e - b * d) / safe
-    weights = np.clip(np.stack((1 - second - third, second, third), axis=1), 0, None)
-    weights[area <= 0] = 1 / 3
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -8,18 +8,19 @@ from typing import Any
 
 import igl
 import numpy as np
-import robust_laplacian
 from numpy.typing import NDArray
-from scipy.sparse import diags_array
-from scipy.sparse.linalg import splu
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.adjacency import components, opposite, places, uv_corners
-from ...geometry.points import nearest_on_triangles, surface_area, unit_rows
-from ...geometry.surface import face_vectors, vertex_normals
+from ...geometry.adjacency import opposite_triangles, triangle_components
+from ...geometry.arrays import unit_rows
+from ...geometry.closest_points import nearest_on_triangles
+from ...geometry.gradients import barycentric_gradients, differentials
+from ...geometry.laplacian import laplacian
+from ...geometry.mesh import face_vectors, proper_faces, surface_area, vertex_normals
+from ...geometry.smoothing import fair
+from ...geometry.welding import place_numbers, uv_corners
 from ..carrier import Carrier
-from ..texture.tangents import gradients
 
 Array = NDArray[Any]
 INSET = 0.04
@@ -89,8 +90,8 @@ class Domains:
             layout: (F, 3, 2) at the source's triangle corners.
         """
         source = self.source
-        place = places(source.vertices)
-        island = components(opposite(uv_corners(place, source.faces, layout)))
+        place = place_numbers(source.vertices)
+        island = triangle_components(opposite_triangles(uv_corners(place, source.faces, layout)))
         # Each face of the target belongs to one island, where its middle lies or the nearest point of that island.
         whose = self._labels(island)
         face, weights = self._middles()
@@ -104,7 +105,7 @@ class Domains:
             weights[strays], _ = nearest_on_triangles(points[strays], vertices[source.faces[face[strays]]])
             points[strays] = np.einsum("nk,nkd->nd", weights[strays], vertices[source.faces[face[strays]]])
         middle = np.einsum("nk,nkd->nd", weights, layout[face])
-        rises = np.stack(gradients(source.vertices.astype(np.float64)[source.faces]), axis=1)
+        rises = np.stack(barycentric_gradients(source.vertices.astype(np.float64)[source.faces]), axis=1)
         to_uv = np.einsum("fku,fkd->fud", layout[:, 1:] - layout[:, :1], rises)
         # Each corner where it comes from, unless that is another island or beyond a seam of this one: then straight on
         # from the middle of its face.
@@ -182,7 +183,7 @@ class Domains:
 
     def _straightened(self, best: Array, key: Array, votes: Array, count: int) -> Array:
         """Labels after some rounds in which the neighbors' labels count half as much as the face's own votes."""
-        across = opposite(self.target.faces)
+        across = opposite_triangles(self.target.faces)
         row, side = np.nonzero(across >= 0)
         one, two = self.target.polygons[row], self.target.polygons[across[row, side]]
         one, two = one[one != two], two[one != two]
@@ -238,13 +239,11 @@ class Domains:
             self.map.pull(vertex_normals(self.source.vertices.astype(np.float64), self.source.faces), self.source.faces)
         )[faces].mean(axis=1)
         size = np.linalg.norm(face_vectors(vertices, faces), axis=1)
-        second, third = gradients(before)
-        edges = after[:, 1:] - after[:, :1]
-        plane = edges[:, 0, :, None] * second[:, None] + edges[:, 1, :, None] * third[:, None]
+        plane = differentials(before, after)
         growth = np.sqrt(np.maximum((plane**2).sum(axis=(1, 2)) / 2, 1e-20))
         whole = plane / growth[:, None, None] + outward[:, :, None] * upward[:, None]
         whole[self.carrier.torn] = 0
-        place = places(self.target.vertices)
+        place = place_numbers(self.target.vertices)
         count = int(place.max(initial=-1)) + 1
         corner = place[faces].ravel()
         sums = np.zeros((count, 3, 3))
@@ -268,18 +267,15 @@ def detail(shape: Snapshot, radius: float) -> NDArray[np.float64]:
 
     Added to the surface smoothed by that radius, it gives the surface (implicit fairing, Desbrun et al. 1999).
     """
-    place = places(shape.vertices)
+    place = place_numbers(shape.vertices)
     first = np.zeros(int(place.max(initial=-1)) + 1, np.int64)
     first[place] = np.arange(len(place))
-    faces = place[shape.faces]
-    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-    used, number = np.unique(faces, return_inverse=True)
+    stiffness, mass = laplacian(shape.vertices[first], place[shape.faces], keep_duplicates=True)
+    used = np.unique(proper_faces(place[shape.faces]))
+    stiffness, mass = stiffness[used][:, used], mass[used]
     vertices = shape.vertices.astype(np.float64)[first[used]]
-    laplacian, mass = robust_laplacian.mesh_laplacian(vertices, number.reshape(-1, 3))
     reach = radius / 100 * np.sqrt(surface_area(shape.vertices, shape.faces))
-    diagonal = mass.diagonal()
-    bend = laplacian @ diags_array(1 / np.maximum(diagonal, 1e-12 * diagonal.max())) @ laplacian
-    smooth = splu((diags_array(diagonal) + reach**4 * bend).tocsc()).solve(diagonal[:, None] * vertices)
+    smooth = fair(vertices, mass, stiffness, np.maximum(mass, 1e-12 * mass.max()), reach)
     offsets = np.zeros((len(first), 3))
     offsets[used] = vertices - smooth
     return offsets[place]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.points import nearest_on_triangles
+from ...geometry.closest_points import nearest_on_triangles
 from .domains import Domains
 
 Singles = NDArray[np.float32]

@@ -12,8 +12,12 @@ from scipy.spatial.transform import Rotation
 from ...base.progress import ProgressCallback, silent
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.points import unit_rows
-from ...geometry.surface import face_vectors, proxy, weld
+from ...geometry.arrays import unit_rows
+from ...geometry.coarsening import coarsen
+from ...geometry.mean_value import carry_points
+from ...geometry.mesh import face_vectors
+from ...geometry.rigid_motions import kabsch, similarity_alignment
+from ...geometry.welding import weld
 
 Floats = NDArray[np.float64]
 
@@ -89,17 +93,19 @@ def fit_joints(
         the skeleton in the target's frame.
     """
     mapped = to_target.pull(target.vertices, target.faces)
-    coarse = proxy(source.vertices, source.faces, SURFACE)
+    coarse = coarsen(source.vertices, source.faces, SURFACE)
     places = coarse.vertices
     moved_places = mapped[coarse.vertex]
     if len(places) < len(np.unique(source.faces)):
         # A proxy's vertices lie beside the originals that stand for them.
         offset = places - source.vertices[coarse.vertex]
-        moved_places = moved_places + similar(places, moved_places)[0] * offset
+        moved_places = moved_places + similarity_alignment(places, moved_places)[0] * offset
     ends, end = weld(np.concatenate((bones.heads, bones.tails)))
     both = np.concatenate((bones.heads, bones.tails))[ends]
-    heads, tails = np.split(carry_points(both, places, coarse.faces, moved_places, report)[end], 2)
-    scale, _ = similar(places, moved_places)
+    heads, tails = np.split(
+        carry_points(both, places, coarse.faces, moved_places, lambda share: report("Placing joints", share))[end], 2
+    )
+    scale, _ = similarity_alignment(places, moved_places)
     turns = _turns(bones, weights, np.asarray(source.vertices, np.float64), mapped)
     heads, tails = _lengths(bones, heads, tails, scale)
     heads, tails, moved = _inside(bones, heads, tails, source, target, scale)
@@ -109,85 +115,9 @@ def fit_joints(
     return Fitted(heads, tails, axes, moved, scale)
 
 
-def carry_points(
-    points: Floats, vertices: Floats, faces: NDArray[np.integer], moved: Floats, report: ProgressCallback = silent
-) -> Floats:
-    """Where points in or around a surface go when its vertices go from ``vertices`` (P, 3) to ``moved`` (P, 3).
-
-    Exact for translations, turns and scales also where the surface is open.
-    """
-    scale, turn = similar(vertices, moved)
-    result = np.empty((len(points), 3))
-    for index, point in enumerate(points):
-        if index % 16 == 0:
-            report("Placing joints", index / len(points))
-        shares = mean_value_coordinates(point, vertices, faces)
-        left = point - shares @ vertices
-        result[index] = shares @ moved + scale * turn.apply(left)
-    return result
-
-
-def mean_value_coordinates(point: Floats, vertices: Floats, faces: NDArray[np.integer]) -> Floats:
-    """The share of each vertex of a closed surface at a point, float64 (P,), summing to 1.
-
-    Source: Ju, Schaefer and Warren 2005, figure 4. A point on the surface takes the nearest vertex; where the sum is
-    lost in its parts (beside an open sheet) shares fall with the distance instead.
-    """
-    offset = vertices - point
-    distance = np.linalg.norm(offset, axis=1)
-    size = float(distance.max()) or 1.0
-    nearest = int(distance.argmin())
-    if distance[nearest] < 1e-9 * size:
-        return np.asarray(np.arange(len(vertices)) == nearest, np.float64)
-    corners = (offset / distance[:, None])[faces]
-    sides = np.stack(
-        [np.linalg.norm(corners[:, (k + 1) % 3] - corners[:, (k + 2) % 3], axis=1) for k in range(3)], axis=1
-    )
-    angles = 2 * np.arcsin(np.clip(sides / 2, 0, 1))
-    half = angles.sum(axis=1) / 2
-    sines = np.sin(angles)
-    volume = np.einsum("fd,fd->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosines = np.stack(
-            [
-                2 * np.sin(half) * np.sin(half - angles[:, k]) / (sines[:, (k + 1) % 3] * sines[:, (k + 2) % 3]) - 1
-                for k in range(3)
-            ],
-            axis=1,
-        )
-        heights = np.sign(volume)[:, None] * np.sqrt(np.clip(1 - cosines**2, 0, None))
-        sound = (np.abs(heights) > 1e-6).all(axis=1) & (sines > 1e-9).all(axis=1) & np.isfinite(cosines).all(axis=1)
-        shares = np.zeros(len(vertices))
-        for k in range(3):
-            a, b = (k + 1) % 3, (k + 2) % 3
-            value = angles[:, k] - cosines[:, a] * angles[:, b] - cosines[:, b] * angles[:, a]
-            value /= distance[faces[:, k]] * sines[:, a] * heights[:, b]
-            shares += np.bincount(faces[sound, k], value[sound], len(vertices))
-    total = float(shares.sum())
-    if not np.isfinite(total) or abs(total) < 1e-2 * float(np.abs(shares).sum()):
-        shares = 1 / (distance + 1e-3 * size) ** 4
-        total = float(shares.sum())
-    return np.asarray(shares / total)
-
-
-def similar(vertices: Floats, moved: Floats) -> tuple[float, Rotation]:
-    """The scale and turn that come nearest to what happened to the vertices."""
-    one, two = vertices - vertices.mean(axis=0), moved - moved.mean(axis=0)
-    size = float(np.sqrt((one**2).sum()))
-    scale = float(np.sqrt((two**2).sum())) / size if size > 0 else 1.0
-    return scale or 1.0, _kabsch(one.T @ two)
-
-
-def _kabsch(covariance: Floats) -> Rotation:
-    """The turn R that maximizes the sum of R x . y, from the sum of x y^T."""
-    u, _, v = np.linalg.svd(covariance.T)
-    u[:, 2] *= np.sign(np.linalg.det(u @ v)) or 1.0
-    return Rotation.from_matrix(u @ v)
-
-
 def _turns(bones: Bones, weights: NDArray[np.floating], vertices: Floats, mapped: Floats) -> Rotation:
     """How the skin of each bone is turned by the map; a bone with little skin turns as its parent, or as all."""
-    _, whole = similar(vertices, mapped)
+    _, whole = similarity_alignment(vertices, mapped)
     turns = np.empty((len(bones.heads), 4))
     for bone, (parent, column) in enumerate(zip(bones.parents, bones.column, strict=True)):
         turns[bone] = turns[parent] if parent >= 0 else whole.as_quat()
@@ -199,7 +129,7 @@ def _turns(bones: Bones, weights: NDArray[np.floating], vertices: Floats, mapped
         weight = weights[here, column].astype(np.float64)
         one = vertices[here] - weight @ vertices[here] / weight.sum()
         two = mapped[here] - weight @ mapped[here] / weight.sum()
-        turns[bone] = _kabsch((weight[:, None] * one).T @ two).as_quat()
+        turns[bone] = kabsch((weight[:, None] * one).T @ two).as_quat()
     return Rotation.from_quat(turns)
 
 

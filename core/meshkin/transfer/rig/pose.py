@@ -13,9 +13,11 @@ from scipy.spatial import cKDTree
 from ...base.progress import ProgressCallback, silent
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.arap import Elastic, aligned, springs
-from ...geometry.points import surface_area
-from ...geometry.surface import clean_faces, edges, laplacian, weld
+from ...geometry.arap import RigidSprings, laplacian_springs
+from ...geometry.laplacian import laplacian
+from ...geometry.mesh import clean_faces, edges, surface_area
+from ...geometry.rigid_motions import rigid_alignment
+from ...geometry.welding import weld
 from ..weights.skinning import LEAST, TURNED
 from ..weights.trust import trusted
 
@@ -85,7 +87,7 @@ def pose(
     points, faces = rest[first], clean_faces(place[target.faces])
     area = surface_area(points, faces)
     stiffness, mass = laplacian(points, faces)
-    pairs, strength = springs(stiffness)
+    pairs, strength = laplacian_springs(stiffness)
     goals, count = to_source.pull(source.vertices, source.faces), np.bincount(place)
     sureness = np.maximum(to_source.confidence, 1e-6) * known
     weight = np.bincount(place, sureness / sureness[known].mean()) / count
@@ -149,18 +151,18 @@ def _solve(
     report: ProgressCallback,
 ) -> Floats:
     """Where springs at rest at ``points`` go when these are drawn to ``goals``, by ``weight`` (summing to about 1)."""
-    body = Elastic(points, pairs, strength)
-    turn, shift = aligned(points, goals, weight)
+    body = RigidSprings(points, pairs, strength)
+    turn, shift = rigid_alignment(points, goals, weight)
     guess = points @ turn.T
     goals = goals + shift
     turns = np.broadcast_to(turn, (len(points), 3, 3))
     places, pull = guess, weight
     for stage, (reach, steps) in enumerate(STAGES):
-        solve = body.held(pull / reach**2 + WEAK)
+        solve = body.position_solver(pull / reach**2 + WEAK)
         for step in range(steps):
             report("Posing", (stage + step / steps) / len(STAGES))
             places = solve(turns, (pull / reach**2)[:, None] * goals + WEAK * guess)
-            turns = body.turns(places)
+            turns = body.rotations(places)
             goals = _drawn_near(goals, places, pull)
         apart = np.linalg.norm(places - goals, axis=1)
         usual = float(np.median(apart[weight > 0])) if weight.any() else 0.0

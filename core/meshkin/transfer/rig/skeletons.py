@@ -16,7 +16,9 @@ from scipy.sparse import csgraph
 
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
-from ...geometry.surface import bridges, clean_faces, edges, weld
+from ...geometry.adjacency import bridges
+from ...geometry.mesh import clean_faces, edges
+from ...geometry.welding import weld
 from .joints import into
 
 Floats = NDArray[np.float64]

@@ -16,8 +16,10 @@ from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
-from ...geometry.adjacency import components, opposite, places, uv_corners
-from ...geometry.points import nearest_on_triangles
+from ...geometry.adjacency import opposite_triangles, triangle_components
+from ...geometry.closest_points import nearest_on_triangles
+from ...geometry.gradients import barycentric_gradients
+from ...geometry.welding import place_numbers, uv_corners
 from ..carrier import Carrier, Kin, Walker, check_match
 from .channels import Baked, Channel, Layout, Picture, Source
 from .inpainting import Fill, fill
@@ -25,7 +27,7 @@ from .joining import Borders, Joiner, borders
 from .layouts import repeats, target_uvs, uv_steps
 from .pixels import DTYPES, quantized
 from .sampling import Sampler, apply
-from .tangents import blend, frames, gradients, leaning, stretch, tangents, turned, upright
+from .tangents import blend, frames, leaning, stretch, tangents, turned, upright
 from .texels import TexelMap, beyond, margin_of, texel_map
 
 BLOCK = 1 << 16
@@ -117,7 +119,7 @@ class _Bake:
         # On the target, from texel to texel; on the source, from place to UV.
         self.from_texels = self.carried @ uv_steps(target, uvs, layout.size)
         corners = source.vertices.astype(np.float64)[source.faces]
-        rises = np.stack(gradients(corners), axis=1)
+        rises = np.stack(barycentric_gradients(corners), axis=1)
         self.to_uvs = [
             np.einsum("fku,fkd->fud", one[:, 1:] - one[:, :1], rises).astype(np.float32) for one in self.layouts
         ]
@@ -312,7 +314,7 @@ class _Bake:
                 frames(source.normals, tangents(source.vertices, source.faces, source.normals, one))
                 for one in self.layouts
             ]
-        place = places(self.source.vertices)
+        place = place_numbers(self.source.vertices)
         for key, slots in self._groups().items():
             if key not in self.samplers:
                 number, shape, address, closest, tile = key
@@ -320,7 +322,7 @@ class _Bake:
                 shown = np.isin(self.source.materials, list(slots))
                 self.samplers[key] = Sampler(
                     self.layouts[number],
-                    components(opposite(corners)),
+                    triangle_components(opposite_triangles(corners)),
                     shown,
                     shape,
                     address,
@@ -388,7 +390,7 @@ class _Bake:
         report("Filling in what is not trusted", 0)
         touched = np.zeros(len(self.target.vertices), bool)
         touched[self.target.faces[chosen]] = True
-        place = places(self.target.vertices)
+        place = place_numbers(self.target.vertices)
         near = np.zeros(place.max() + 1, bool)
         near[place[touched]] = True
         around = np.asarray(near[place[self.target.faces]].any(axis=1))

@@ -6,15 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import robust_laplacian
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
 
-from ...geometry.adjacency import places
-from ...geometry.points import Floats, Integers
+from ...geometry.arrays import Floats, Integers
+from ...geometry.filling import solve_harmonic
+from ...geometry.welding import place_numbers
 
 Singles = NDArray[np.float32]
 Sample = Callable[[Integers, Singles], Floats]
@@ -99,7 +95,7 @@ def fill(
     vertices = np.asarray(vertices, np.float64)
     spots = np.einsum("pk,fkd->fpd", lattice, vertices[faces[triangles]])
     size = np.ptp(vertices, axis=0).max() or 1.0
-    point = places(np.round((spots.reshape(-1, 3) - vertices.min(axis=0)) / size * 2**21))
+    point = place_numbers(np.round((spots.reshape(-1, 3) - vertices.min(axis=0)) / size * 2**21))
     count = int(point.max(initial=-1)) + 1
     first = np.empty(count, np.int64)
     first[point] = np.arange(len(point))
@@ -112,7 +108,12 @@ def fill(
     values = np.zeros((count, 0))
     if count:
         values = np.array(sample(face[first], weights[first]), np.float64)
-        _solve(values, certain, spots.reshape(-1, 3)[first], point.reshape(len(triangles), -1)[:, _pieces(cuts)])
+        solve_harmonic(
+            values,
+            certain,
+            spots.reshape(-1, 3)[first],
+            point.reshape(len(triangles), -1)[:, _pieces(cuts)].reshape(-1, 3),
+        )
     return Fill(cuts, number, point.reshape(len(triangles), -1), values.astype(np.float32))
 
 
@@ -126,34 +127,3 @@ def _pieces(cuts: int) -> Integers:
     lower = np.stack([at(i, j), at(i + 1, j), at(i, j + 1)], axis=1)
     i, j = i[i + j + 1 < cuts], j[i + j + 1 < cuts]
     return np.concatenate([lower, np.stack([at(i + 1, j + 1), at(i, j + 1), at(i + 1, j)], axis=1)])
-
-
-def _solve(values: Floats, known: NDArray[np.bool_], spots: Floats, pieces: Integers) -> None:
-    """Make ``values`` (K, C) harmonic where they are not known, in place."""
-    if known.all() or not known.any():
-        return
-    pieces = pieces.reshape(-1, 3)
-    sound = pieces[(pieces[:, 0] != pieces[:, 1]) & (pieces[:, 1] != pieces[:, 2]) & (pieces[:, 2] != pieces[:, 0])]
-    used = np.zeros(len(spots), bool)
-    used[sound.ravel()] = True
-    laplacian = csr_array((len(spots), len(spots)))
-    if len(sound):
-        number = np.cumsum(used) - 1
-        inner, _ = robust_laplacian.mesh_laplacian(spots[used], number[sound])
-        row, column = inner.nonzero()
-        entries = np.asarray(inner[row, column]).ravel()
-        kept = np.flatnonzero(used)
-        laplacian = csr_array((entries, (kept[row], kept[column])), shape=laplacian.shape)
-    _, part = connected_components(laplacian != 0, directed=False)
-    anchored = np.zeros(part.max() + 1, bool)
-    anchored[part[known]] = True
-    stray = ~known & ~anchored[part]
-    if stray.any():
-        _, nearest = cKDTree(spots[known]).query(spots[stray])
-        values[stray] = values[known][nearest]
-    unknown = np.flatnonzero(~known & ~stray)
-    if len(unknown):
-        rows = laplacian[unknown]
-        given = np.flatnonzero(known)
-        right = -(rows[:, given] @ values[given])
-        values[unknown] = splu(rows[:, unknown].tocsc(), permc_spec="MMD_AT_PLUS_A").solve(right)

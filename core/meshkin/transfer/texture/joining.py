@@ -12,8 +12,9 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
-from ...geometry.adjacency import components, opposite, places, uv_corners
-from ...geometry.points import unit_rows
+from ...geometry.adjacency import opposite_triangles, triangle_components
+from ...geometry.arrays import unit_rows
+from ...geometry.welding import place_numbers, uv_corners
 from ..carrier import Carrier, Kin
 from .pixels import quantized, to_float
 from .seams import TOLERANCE, Seams, cuts, join, on_edges, seams, spaced, unmixed
@@ -79,7 +80,7 @@ def borders(source: Snapshot, layouts: Sequence[NDArray[np.floating]], spacing: 
         spacing: how far the places are apart.
         depth: float32 (F,), how far beside the border to look, at most to the triangle's middle.
     """
-    place = places(source.vertices)
+    place = place_numbers(source.vertices)
     corners = [uv_corners(place, source.faces, one).ravel() for one in layouts]
     label = np.stack([*corners, np.repeat(source.materials, 3)])
     corner = np.unique(label, axis=1, return_inverse=True)[1].reshape(-1, 3) if corners else place[source.faces]
@@ -127,7 +128,9 @@ class Joiner:
         self.points = sides.mean(axis=0)[same]
         self.torn = carrier.torn[self.found.faces].any(axis=0)
         self.texel = texel[self.found.faces].max(axis=0, initial=0)
-        self.island = components(opposite(uv_corners(places(target.vertices), target.faces, uvs)))
+        self.island = triangle_components(
+            opposite_triangles(uv_corners(place_numbers(target.vertices), target.faces, uvs))
+        )
         self.shows = np.full(len(self.used), -1, np.int32)
         self.origin = np.full(len(self.used), -1, np.int32)
         self.hold = np.ones(len(self.used), np.float32)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import igl
 import numpy as np
-import robust_laplacian
-from scipy.sparse import diags_array
-from scipy.sparse.linalg import splu
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.adjacency import places
-from ...geometry.points import nearest_on_triangles, surface_area
-from ...geometry.surface import face_vectors, vertex_normals
+from ...geometry.closest_points import nearest_on_triangles
+from ...geometry.laplacian import laplacian
+from ...geometry.mesh import face_vectors, proper_faces, surface_area, vertex_normals
+from ...geometry.smoothing import fair
+from ...geometry.welding import place_numbers
 
 LEAST = 0.02
 """Least weight of a vertex's own point, for confidence 0."""
@@ -32,23 +31,19 @@ def smoothed(to_source: SurfaceMap, source: Snapshot, target: Snapshot, radius: 
     """
     if radius <= 0:
         return to_source
-    place = places(target.vertices)
+    place = place_numbers(target.vertices)
     count = int(place.max()) + 1
     first = np.zeros(count, np.int64)
     first[place] = np.arange(len(place))
-    faces = place[target.faces]
-    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-    used, number = np.unique(faces, return_inverse=True)
-    vertices = target.vertices.astype(np.float64)[first[used]]
-    laplacian, mass = robust_laplacian.mesh_laplacian(vertices, number.reshape(-1, 3))
+    stiffness, mass = laplacian(target.vertices[first], place[target.faces], keep_duplicates=True)
+    used = np.unique(proper_faces(place[target.faces]))
+    stiffness, mass = stiffness[used][:, used], mass[used]
     size = float(np.sqrt(surface_area(target.vertices, target.faces)))
     reach = radius / 100 * size
     vertices_of = source.vertices.astype(np.float64)
     points = to_source.pull(vertices_of, source.faces)
     trust = np.maximum(to_source.confidence[first[used]].astype(np.float64), LEAST)
-    weights = diags_array(trust * mass.diagonal())
-    bend = laplacian @ diags_array(1 / np.maximum(mass.diagonal(), 1e-12 * mass.diagonal().max())) @ laplacian
-    moved = splu((weights + reach**4 * bend).tocsc()).solve(weights @ points[first[used]])
+    moved = fair(points[first[used]], trust * mass, stiffness, np.maximum(mass, 1e-12 * mass.max()), reach)
     new = points.copy()
     kept = np.full(count, -1)
     kept[used] = np.arange(len(used))

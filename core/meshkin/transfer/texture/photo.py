@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from ...base.errors import InputError
@@ -21,10 +20,12 @@ from ...base.progress import ProgressCallback, silent
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ...features import pca
-from ...features.lifting import fill
-from ...geometry import surface
+from ...geometry.filling import fill_harmonic
+from ...geometry.laplacian import factorized, laplacian
+from ...geometry.mesh import clean_faces, vertex_normals
+from ...geometry.welding import weld
 from ...matching.symmetry import find_mirrors, rough_of
-from ...spectral import maps as spectral
+from ...spectral.eigenbasis import spectral_mesh, with_features
 from .layouts import target_uvs
 from .sampling import sample
 from .texels import dilate, texel_map
@@ -93,7 +94,7 @@ def photo_texture(
     colors = np.where(placed.seen[:, None], _look(picture, placed.places), _look(picture, twin_places))
     known = placed.seen | twin_seen
     colors = (colors * known[:, None]).astype(np.float32)
-    fill(shape.vertices, shape.faces, known, colors, known.astype(np.float64))
+    fill_harmonic(shape.vertices, shape.faces, known, colors)
     mean = colors[known].mean(axis=0)
     colors[~known & ~colors.any(axis=1)] = mean  # parts that nothing is known about
     texels = texel_map(uvs, size, report)
@@ -120,10 +121,10 @@ def place(found: PhotoMap, shape: Snapshot) -> Placed:
     points = found.pull(shape.vertices)[::step]
     at = np.column_stack((columns, rows))[::step] + 0.5
     trust = found.confidence[found.mask][::step].astype(np.float64)
-    first, welded = surface.weld(shape.vertices)
+    first, welded = weld(shape.vertices)
     vertices = shape.vertices[first].astype(np.float64)
     diagonal = float(np.linalg.norm(np.ptp(vertices, axis=0)))
-    normals = surface.vertex_normals(vertices, surface.clean_faces(welded[shape.faces]))
+    normals = vertex_normals(vertices, clean_faces(welded[shape.faces]))
     corners = shape.vertices[shape.faces[found.face[found.mask][::step]]].astype(np.float64)
     facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-30)
@@ -144,11 +145,11 @@ def place(found: PhotoMap, shape: Snapshot) -> Placed:
     else:
         seen &= normals @ np.cross(camera[:3, 0], camera[:3, 1]) < 0
     base = homogeneous @ camera
-    stiffness, mass = surface.laplacian(vertices, welded[shape.faces])
+    stiffness, mass = laplacian(vertices, welded[shape.faces])
     mass = np.maximum(mass, 1e-9 * mass.max())
     data = mass * np.where(seen, total / max(float(total[seen].mean()) if seen.any() else 1.0, 1e-12), 0)
     system = sparse.csc_array(sparse.diags_array(data + 1e-4 * mass) + (SMOOTH * diagonal) ** 2 * stiffness)
-    places = base + splu(system).solve(data[:, None] * (mean - base))
+    places = base + factorized(system)(data[:, None] * (mean - base))
     height, width = found.mask.shape
     spot = np.floor(places).astype(np.int64)
     inside = ((spot >= 0) & (spot < (width, height))).all(axis=1)
@@ -169,11 +170,11 @@ def _twins(
     reduced = pca.project(basis, features)
     reduced = reduced / np.float32(max(float(np.sqrt(reduced.var(axis=0).sum())), 1e-12))
     report("Looking for the mirror twin", 0)
-    whole = spectral.described(spectral.shape(shape.vertices, shape.faces)[0], reduced)
+    whole = with_features(spectral_mesh(shape.vertices, shape.faces)[0], reduced)
     mirrors, _ = find_mirrors(whole, whole, lambda: report("Looking for the mirror twin", 0.5))
     if not mirrors:
         return placed.places, nobody
-    vertex = whole.place[rough_of(whole).place]
+    vertex = whole.vertex[rough_of(whole).vertex]
     other = vertex[mirrors[0].twin]
     count = min(4, len(vertex))
     away, near = cKDTree(shape.vertices[vertex]).query(shape.vertices, k=count)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import lsmr
 
-from ...geometry.adjacency import places, uv_corners
-from ...geometry.points import expand
+from ...geometry.arrays import expand
+from ...geometry.welding import place_numbers, uv_corners
 from .texels import TILES
 
 CLOSE = 0.02
@@ -86,7 +86,7 @@ def seams(
         repeat: whether that one is repeated outside; else its border goes on, as that of tiles does.
     """
     exact = np.asarray(uvs, np.float64)
-    place = places(vertices)
+    place = place_numbers(vertices)
     first, second = cuts(place[faces], uv_corners(place, faces, uvs))
     edges = exact - np.roll(exact, 1, axis=1)
     sound = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]) * size * size > 1e-6

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ...geometry.adjacency import places
-from ...geometry.points import Floats, unit_rows
-from ...geometry.surface import face_vectors
+from ...geometry.arrays import Floats, unit_rows
+from ...geometry.gradients import differentials
+from ...geometry.welding import place_numbers
 
 Singles = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ def tangents(
     flat = along[:, None] - np.einsum("fkd,fd->fk", exact, along)[..., None] * exact
     weighted = unit_rows(flat) * _angles(corners, exact)[..., None]
     key = np.concatenate([corners, exact, uvs, np.broadcast_to(sign[:, None, None], (len(faces), 3, 1))], axis=2)
-    group = places(key.reshape(-1, 9))
+    group = place_numbers(key.reshape(-1, 9))
     sums = np.stack([np.bincount(group, weighted[..., d].ravel()) for d in range(3)], axis=1)
     shared = sums[group].reshape(-1, 3, 3)
     shared = shared - np.einsum("fkd,fkd->fk", shared, exact)[..., None] * exact
@@ -63,19 +63,7 @@ def stretch(
     """
     corners = np.asarray(domain_vertices, np.float64)[domain_faces]
     image = np.asarray(mapped, np.float64)[domain_faces]
-    second, third = gradients(corners)
-    edges = image[:, 1:] - image[:, :1]
-    carried = edges[:, 0, :, None] * second[:, None] + edges[:, 1, :, None] * third[:, None]
-    return np.asarray(carried, np.float32)
-
-
-def gradients(corners: Floats) -> tuple[Floats, Floats]:
-    """How the second and the third barycentric coordinate grow over triangles (F, 3, 3): (F, 3) each, 0 for none."""
-    normals = face_vectors(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
-    squares = np.einsum("fd,fd->f", normals, normals)[:, None]
-    a, b, c = corners.transpose(1, 0, 2)
-    scale = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
-    return np.cross(c - a, normals) * scale, np.cross(normals, b - a) * scale
+    return np.asarray(differentials(corners, image), np.float32)
 
 
 def turned(normals: Singles, here: Singles, there: Singles) -> Singles:

@@ -12,8 +12,9 @@ from scipy.ndimage import distance_transform_edt
 from ...base.errors import InputError
 from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
-from ...geometry.adjacency import opposite
-from ...geometry.points import blocks, expand, nearest_on_triangles
+from ...geometry.adjacency import opposite_triangles
+from ...geometry.arrays import blocks, expand
+from ...geometry.closest_points import nearest_on_triangles
 
 LARGEST = 16_384
 """Largest width of a picture, pixels."""
@@ -146,7 +147,7 @@ def _bordering(uvs: NDArray[np.floating], doubled: Floats) -> NDArray[np.bool_]:
     """
     places = np.nan_to_num(np.asarray(uvs, np.float32)) + np.float32(0)  # no minus zeros
     point = np.unique(places.reshape(-1, 2).copy().view(np.uint64), return_inverse=True)[1].reshape(-1, 3)
-    across = opposite(point)
+    across = opposite_triangles(point)
     inner = (across >= 0) & (np.sign(doubled)[across] == np.sign(doubled)[:, None])
     return np.asarray(~inner.all(axis=1))
 

@@ -7,9 +7,9 @@ import xatlas
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from ...geometry.adjacency import places
-from ...geometry.points import surface_area, unit_rows
-from ...geometry.surface import face_areas
+from ...geometry.arrays import unit_rows
+from ...geometry.mesh import face_areas, surface_area
+from ...geometry.welding import place_numbers
 
 
 def unwrap(
@@ -70,7 +70,7 @@ def unwrap_polygons(
 
 def _charts(vertices: NDArray[np.floating], faces: NDArray[np.integer], size: int, padding: int) -> NDArray[np.float32]:
     """What xatlas makes of a surface, (F, 3, 2)."""
-    place = places(vertices)
+    place = place_numbers(vertices)
     first = np.zeros(int(place.max(initial=-1)) + 1, np.int64)
     first[place] = np.arange(len(place))
     welded = np.ascontiguousarray(place[faces], np.uint32)

@@ -11,9 +11,12 @@ from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.biharmonic import extend, smooth, smoothed_normals
-from ...geometry.points import unit_rows
-from ...geometry.surface import edges, face_vectors, vertex_normals, weld
+from ...geometry.arrays import unit_rows
+from ...geometry.closest_points import closest_points
+from ...geometry.filling import fill_biharmonic
+from ...geometry.mesh import edges, face_vectors, vertex_normals
+from ...geometry.smoothing import smooth_along_edges, smoothed_normals
+from ...geometry.welding import weld
 from ...matching.nearest import precise
 from .trust import trusted
 
@@ -125,7 +128,7 @@ def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
     there = found.pull(outward, source.faces)
     own = _turned(target, points, at, unit_rows(there))
     height = np.einsum("vd,vd->v", points - at, there)
-    said = np.asarray(extend(np.column_stack((at, height)), known, points, target.faces), np.float64)
+    said = np.asarray(fill_biharmonic(np.column_stack((at, height)), known, points, target.faces).values, np.float64)
     about, gap = said[:, :3], said[:, 3]
     levels = np.unique(np.quantile(gap, np.linspace(0, 1, LEVELS)))
     level = np.abs(gap[:, None] - levels).argmin(axis=1)
@@ -142,7 +145,7 @@ def _below(source: Snapshot, target: Snapshot, found: SurfaceMap) -> SurfaceMap:
     for turn in range(1 + TOGETHER + FREED):
         drawn = turn <= TOGETHER
         if 0 < turn <= TOGETHER:
-            about = np.where(unsettled[:, None], smooth(about, points, target.faces, PULL), about)
+            about = np.where(unsettled[:, None], smooth_along_edges(about, points, target.faces, PULL), about)
         # As far from the level's skin as the cloth is from its own, so that few levels will do.
         moved = points - (gap - levels[level])[:, None] * unit_rows(points - about)
         wanted = np.hstack((moved, NEARBY * about, bend * own) if drawn else (moved, NEARBY * about))
@@ -189,9 +192,9 @@ def _nearest(source: Snapshot, target: Snapshot) -> SurfaceMap:
     """The closest point, or where the surfaces face otherwise there the one nearest in place and normal."""
     points, surface = _placed(source, target)
     faces = source.faces.astype(np.int64)
-    square, face, at = igl.point_mesh_squared_distance(points, surface, faces)
-    gap = np.sqrt(np.maximum(square, 0))
-    shares = _shares(at, surface, faces, face)
+    closest = closest_points(points, surface, faces)
+    face, at, shares = closest.face, closest.point, closest.barycentric
+    gap = np.sqrt(np.maximum(closest.square, 0))
     outward = vertex_normals(surface, source.faces)
     there = unit_rows(np.einsum("vk,vkd->vd", shares, outward[faces[face]]))
     own = _turned(target, points, at, there)
@@ -219,13 +222,6 @@ def _nearest(source: Snapshot, target: Snapshot) -> SurfaceMap:
 def _placed(source: Snapshot, target: Snapshot) -> tuple[Floats, Floats]:
     """The target's and the source's vertices in the source's frame, the target where it stands in the world."""
     return target.vertices + (target.location - source.location), source.vertices.astype(np.float64)
-
-
-def _shares(at: Floats, surface: Floats, faces: NDArray[np.integer], face: NDArray[np.integer]) -> Floats:
-    a, b, c = (np.ascontiguousarray(surface[faces[face, corner]]) for corner in range(3))
-    shares = np.clip(np.nan_to_num(igl.barycentric_coordinates(at, a, b, c)), 0, 1)
-    total = shares.sum(axis=1, keepdims=True)
-    return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / 3)
 
 
 def _turned(target: Snapshot, points: Floats, at: Floats, there: Floats) -> Floats:

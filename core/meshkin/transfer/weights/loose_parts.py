@@ -8,9 +8,10 @@ from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ..rig.joints import similar
+from ...geometry.adjacency import loose_parts
+from ...geometry.rigid_motions import similarity_alignment
 from .garments import is_worn
-from .skinning import extent, loose_parts
+from .skinning import extent
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +78,7 @@ def from_kin(
         if len(around) < AROUND:
             around = near.query(middle, min(AROUND, len(usable)))[1]
         around = usable[around]
-        scale, turn = similar(skin[around], mapped[around])
+        scale, turn = similarity_alignment(skin[around], mapped[around])
         placed = scale * turn.apply(points - skin[around].mean(axis=0)) + mapped[around].mean(axis=0)
         larger = np.maximum(sizes[kin], scale * extents[one])
         off = np.linalg.norm(middles - _middle(placed), axis=1) / larger

@@ -12,8 +12,11 @@ from scipy.sparse import csgraph
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.biharmonic import inpaint, smooth
-from ...geometry.surface import edges, weld
+from ...geometry.adjacency import loose_parts
+from ...geometry.filling import Filled, inpaint_weights
+from ...geometry.mesh import edges
+from ...geometry.smoothing import smooth_along_edges
+from ...geometry.welding import weld
 from .trust import trusted
 
 BLOCK = 1 << 22
@@ -51,10 +54,13 @@ class Carried:
     Attributes:
         weights: float32 (V, B), non-negative, rows sum to 1 (within 1e-6), at most ``limit`` values above zero in each.
         inpainted: bool (V,), where they do not come from the map but from the vertices around.
+        unsolved: bool (V,), where inpainting could not be solved (the system of equations is numerically singular), and
+            the weights are those of the nearest vertex in space that the map or inpainting gave some.
     """
 
     weights: NDArray[np.float32]
     inpainted: NDArray[np.bool_]
+    unsolved: NDArray[np.bool_]
 
 
 def transfer_weights(
@@ -71,11 +77,10 @@ def transfer_weights(
     """Carry vertex weights of the source to the target.
 
     Where the map can be relied on (:func:`meshkin.transfer.weights.trust.trusted`) weights are interpolated
-    barycentrically;
-    over the rest they are continued (:func:`meshkin.geometry.biharmonic.inpaint`). A small loose part (an eye, a tooth,
-    a button) follows one bone, if one rules it. Then smoothing, the limit, and normalizing. Where nothing can be
-    relied on, the map is followed as it is; and so it is, between bodies, at the more confident half of each bone's
-    own vertices, from which nothing is continued if they would make the bone far larger.
+    barycentrically; over the rest they are continued (:func:`meshkin.geometry.filling.inpaint_weights`). A small loose
+    part (an eye, a tooth, a button) follows one bone, if one rules it. Then smoothing, the limit, and normalizing.
+    Where nothing can be relied on, the map is followed as it is; and so it is, between bodies, at the more confident
+    half of each bone's own vertices, from which nothing is continued if they would make the bone far larger.
 
     Args:
         weights: (U, B), one row for each source vertex, one column for each bone or group.
@@ -116,12 +121,15 @@ def transfer_weights(
     if not known.any():
         known = weighted
     filled = _continued(rows, known, anchors, target)
-    if not worn and (misplaced := _misplaced(filled, weights, source, target)).any():
+    rows, unsolved = filled.values, filled.unsolved
+    if not worn and (misplaced := _misplaced(rows, weights, source, target)).any():
         alone = (np.bincount(part, known) == 0)[part]
         known = known & ~misplaced
-        filled = inpaint(filled, known | alone & ~misplaced, target.vertices, target.faces)
-    rows = smooth(_rigid(filled, part, extents, size), target.vertices, target.faces, smoothing)
-    return Carried(_finished(rows, limit), ~known)
+        kept = known | alone & ~misplaced
+        filled = inpaint_weights(rows, kept, target.vertices, target.faces)
+        rows, unsolved = filled.values, filled.unsolved | (unsolved & kept)
+    rows = smooth_along_edges(_rigid(rows, part, extents, size), target.vertices, target.faces, smoothing)
+    return Carried(_finished(rows, limit), ~known, unsolved)
 
 
 def finish_weights(
@@ -130,7 +138,7 @@ def finish_weights(
     """What :func:`transfer_weights` does at the end, to weights (V, B) from elsewhere."""
     part, extents = loose_parts(target.vertices, target.faces)
     rows = _rigid(rows, part, extents, extent(target.vertices))
-    return _finished(smooth(rows, target.vertices, target.faces, smoothing), limit)
+    return _finished(smooth_along_edges(rows, target.vertices, target.faces, smoothing), limit)
 
 
 def _anchors(
@@ -152,20 +160,22 @@ def _anchors(
 
 def _continued(
     rows: NDArray[np.floating], known: NDArray[np.bool_], anchors: NDArray[np.bool_], target: Snapshot
-) -> NDArray[np.floating]:
+) -> Filled:
     """Weights (V, B) inpainted from the known rows, but not from the anchors among them (V,) of bones that would
     become far larger than in the map by it.
 
     Few anchors of a small bone may be all that is known in a hollow: an eye would rule its whole socket.
     """
-    filled = inpaint(rows, known, target.vertices, target.faces)
-    bone, own = filled.argmax(axis=1), rows.argmax(axis=1)
+    filled = inpaint_weights(rows, known, target.vertices, target.faces)
+    bone, own = filled.values.argmax(axis=1), rows.argmax(axis=1)
     after, before = (np.bincount(ruling, minlength=rows.shape[1]) for ruling in (bone, own))
     larger = after > GROWTH * before
     fewer = known & ~(anchors & larger[own])
     if fewer.any() and (fewer != known).any():
         grown = larger[bone] & (bone != own) & ~known
-        filled[grown] = inpaint(rows, fewer, target.vertices, target.faces)[grown]
+        from_fewer = inpaint_weights(rows, fewer, target.vertices, target.faces)
+        for array, new in ((filled.values, from_fewer.values), (filled.unsolved, from_fewer.unsolved)):
+            array[grown] = new[grown]
     return filled
 
 
@@ -253,21 +263,6 @@ def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
         part = slice(start, start + step)
         finished[part] = _normalized(_largest(rows[part].astype(np.float64), limit))
     return finished
-
-
-def loose_parts(
-    vertices: NDArray[np.floating], faces: NDArray[np.integer]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """The loose part of each vertex (V,), and the diagonal of each part's bounding box (P,)."""
-    first, place = weld(vertices)
-    pairs = edges(place[faces])
-    graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first),) * 2)
-    count, part = csgraph.connected_components(graph, directed=False)
-    part = part[place]
-    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
-    np.minimum.at(low, part, vertices)
-    np.maximum.at(high, part, vertices)
-    return part, np.linalg.norm(high - low, axis=1)
 
 
 def _rigid(

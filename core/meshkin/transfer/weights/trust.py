@@ -8,7 +8,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from ...data.surface_map import SurfaceMap
-from ...geometry.surface import edges, face_vectors, vertex_normals, weld
+from ...geometry.mesh import edges, face_vectors, vertex_normals
+from ...geometry.welding import weld
 
 Floats = NDArray[np.float64]
 

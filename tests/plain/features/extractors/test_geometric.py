@@ -16,7 +16,11 @@ from meshkin.base.errors import Cancelled
 from meshkin.base.progress import silent
 from meshkin.features.extractors import geometric
 from meshkin.features.extractors.geometric import Geometric
-from meshkin.geometry import surface
+from meshkin.geometry.coarsening import coarsen
+from meshkin.geometry.laplacian import laplacian
+from meshkin.geometry.mesh import face_areas, vertex_normals
+from meshkin.spectral.descriptors import heat_kernel, wave_kernel
+from meshkin.spectral.eigenbasis import eigenpairs
 
 Array = NDArray[Any]
 
@@ -53,8 +57,8 @@ def test_moving_turning_and_scaling_change_nothing() -> None:
 
 def test_kernels_of_a_sphere_are_the_same_everywhere() -> None:
     vertices, faces = icosphere(4)
-    values, functions = surface.eigenpairs(*surface.laplacian(vertices, faces), 81)  # up to l = 8: whole eigenspaces
-    for kernel in (geometric.wave_kernel, geometric.heat_kernel):
+    values, functions = eigenpairs(*laplacian(vertices, faces), 81)  # up to l = 8: whole eigenspaces
+    for kernel in (wave_kernel, heat_kernel):
         signatures = kernel(values, functions)
         spread = signatures.std(axis=0) / signatures.mean(axis=0)
         assert spread.max() < 0.05
@@ -63,12 +67,12 @@ def test_kernels_of_a_sphere_are_the_same_everywhere() -> None:
 
 def test_thickness_and_curvature_of_a_sphere() -> None:
     vertices, faces = icosphere(4)
-    normals = surface.vertex_normals(vertices, faces)
+    normals = vertex_normals(vertices, faces)
     through = geometric.thickness(vertices * 3, faces, normals)
     expected = 6 * np.cos(geometric.CONE / np.sqrt(2))  # a chord of angle a is 2 r cos(a); half of the rays lie within
     assert through == pytest.approx(np.full(len(vertices), expected), rel=0.03)
-    stiffness, mass = surface.laplacian(vertices, faces)
-    values, functions = surface.eigenpairs(stiffness, mass, 20)
+    stiffness, mass = laplacian(vertices, faces)
+    values, functions = eigenpairs(stiffness, mass, 20)
     bent = geometric.curvature(vertices, normals, mass, values, functions)
     for column, time in zip(bent.T, geometric.SMOOTHING, strict=True):
         assert column == pytest.approx(np.full(len(vertices), 2 * np.exp(-2 * time)), rel=0.02)
@@ -86,7 +90,7 @@ def test_points_are_found_again_on_another_triangulation() -> None:
     jittered = coarse + 1e-3 * generator.normal(size=coarse.shape)
     one, two = describe(fine, fine_faces), describe(jittered, coarse_faces)
     picked = cKDTree(one).query(two)[1]
-    scale = np.sqrt(surface.face_areas(fine, fine_faces).sum())
+    scale = np.sqrt(face_areas(fine, fine_faces).sum())
     error = np.linalg.norm(fine[picked] - coarse, axis=1) / scale
     assert np.median(error) < 0.03
     assert error.mean() < 0.06
@@ -95,7 +99,7 @@ def test_points_are_found_again_on_another_triangulation() -> None:
 def test_a_large_mesh_is_described_like_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     vertices, faces = creature(4)
     whole = describe(vertices, faces)
-    monkeypatch.setattr(surface.proxy, "__defaults__", (1200,))
+    monkeypatch.setattr(coarsen, "__defaults__", (1200,))
     coarse = describe(vertices, faces)
     assert np.corrcoef(whole.ravel(), coarse.ravel())[0, 1] > 0.97
 

@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from helpers import shapes
 from helpers.textured import known_map
 from meshkin.data.snapshot import Snapshot
-from meshkin.geometry.points import expand
-from meshkin.geometry.surface import vertex_normals
+from meshkin.geometry.arrays import expand
+from meshkin.geometry.mesh import vertex_normals
 from meshkin.transfer.attributes.domains import Domains, Values, detail
 from meshkin.transfer.attributes.hair import carry_strands
 

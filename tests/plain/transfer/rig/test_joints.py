@@ -10,7 +10,8 @@ from helpers import shapes
 from helpers.figures import Figure
 from meshkin.base.sides import other_side
 from meshkin.data.surface_map import SurfaceMap
-from meshkin.transfer.rig.joints import Bones, carry_points, fit_joints, into, mean_value_coordinates
+from meshkin.geometry.mean_value import carry_points, mean_value_coordinates
+from meshkin.transfer.rig.joints import Bones, fit_joints, into
 
 FIGURE = Figure()
 BODY = FIGURE.body(50)

@@ -11,7 +11,7 @@ from helpers import baking, shapes
 from helpers.baking import all_steps, one, seam_steps, strips
 from helpers.textured import known_map, painted, places_of, psnr, solid, split, unfolded
 from meshkin.data.snapshot import Snapshot
-from meshkin.geometry.adjacency import opposite
+from meshkin.geometry.adjacency import opposite_triangles
 from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
@@ -48,7 +48,7 @@ def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (100, 100, 1), dtype=np.uint8)
     baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, target, Layout(512, 8))
     steps = seam_steps(target, baked.pictures[0] / np.float32(255))
-    across = opposite(target.faces)
+    across = opposite_triangles(target.faces)
     row, side = np.nonzero(across >= 0)
     seam = np.tile(np.abs(strip[row] - strip[across[row, side]]) == 1, 3)  # 0 and 3 meet at the source's own
     assert seam.sum() > 300

@@ -13,7 +13,7 @@ from helpers.textured import known_map, painted, places_of, psnr, solid, unfolde
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.geometry.points import nearest_on_triangles
+from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.transfer.texture import texels
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source

@@ -15,7 +15,7 @@ from helpers import shapes
 from helpers.figures import Figure
 from meshkin.base.errors import InputError
 from meshkin.data.surface_map import SurfaceMap
-from meshkin.geometry.biharmonic import inpaint, smooth
+from meshkin.geometry.smoothing import smooth_along_edges
 from meshkin.transfer.weights.garments import closest, is_worn
 from meshkin.transfer.weights.skinning import interpolate, transfer_weights
 from meshkin.transfer.weights.trust import trusted
@@ -114,38 +114,6 @@ def test_bad_input_is_named() -> None:
         with pytest.raises(InputError) as failure:
             transfer_weights(weights, FLAT, FINE, found, limit=limit)
         assert failure.value.code == code
-
-
-def test_inpainting_continues_what_is_linear() -> None:
-    """A function that is linear over the plane is reproduced where it is unknown; known rows stay as they were."""
-    points, faces = shapes.grid(20, 20)
-    vertices = np.column_stack((points, np.zeros(len(points))))
-    rows = np.column_stack((points[:, 0], 1 - points[:, 0]))
-    known = np.linalg.norm(points - 0.5, axis=1) > 0.3
-    filled = inpaint(np.where(known[:, None], rows, 7), known, vertices, faces)
-    np.testing.assert_array_equal(filled[known], rows[known])
-    np.testing.assert_allclose(filled, rows, atol=1e-3)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 10_000))
-def test_inpainting_gives_weights_on_any_mesh(seed: int) -> None:
-    """Loose vertices, islands without a known vertex, collapsed and doubled faces, seams, needles."""
-    generator = np.random.default_rng(seed)
-    points, faces = shapes.grid(6, 5)
-    vertices = np.column_stack((points, 0.2 * generator.random(len(points))))
-    vertices = np.concatenate((vertices, vertices + 2, vertices, generator.random((3, 3))))
-    shift = len(points)
-    faces = np.concatenate((faces, faces + shift, faces[:7] + 2 * shift, faces[:2], [[0, 0, 1], [2, 1, 2]]))
-    vertices[generator.integers(0, len(vertices), 5)] = vertices[0]
-    vertices[generator.integers(0, len(vertices), 5), 2] *= 1e-7
-    known = generator.random(len(vertices)) < generator.random()
-    known[generator.integers(len(vertices))] = True
-    rows = generator.dirichlet(np.full(5, 0.1), len(vertices))
-    filled = inpaint(rows, known, vertices, faces)
-    assert (filled >= 0).all()
-    np.testing.assert_allclose(filled.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_array_equal(filled[known], rows[known])
 
 
 @pytest.mark.parametrize(("gap", "mean", "wrong"), [(0.0, 0.012, 0.0), (0.05, 0.02, 0.001), (0.08, 0.032, 0.005)])
@@ -261,7 +229,7 @@ def test_coarse_meshes_leave_bones_out() -> None:
     points, faces = shapes.grid(200, 8)
     strip = shapes.snapshot(np.column_stack((6 * points[:, 0], points[:, 1], np.zeros(len(points)))), faces)
     bone = np.minimum((points[:, 0] * 20).astype(int), 19)
-    weights = smooth(np.eye(20)[bone], strip.vertices, faces, 10)
+    weights = smooth_along_edges(np.eye(20)[bone], strip.vertices, faces, 10)
     few, squares = shapes.grid(6, 2)
     coarse = shapes.snapshot(np.column_stack((6 * few[:, 0], few[:, 1], np.zeros(len(few)))), squares)
     there = cKDTree(points).query(few)[1]
@@ -286,7 +254,7 @@ def test_what_lies_on_a_limb_follows_that_limb_alone() -> None:
     source = shapes.snapshot(body, triangles)
     side, high = body[:, 0] > 0.35, body[:, 2]
     bone = np.where(high > 1, 0, np.where(high > 0.5, 1, 2) + 2 * side)
-    weights = smooth(np.eye(5)[bone], body, triangles, 6)
+    weights = smooth_along_edges(np.eye(5)[bone], body, triangles, 6)
     plate, squares = shapes.grid(10, 10)
     place = np.column_stack((0.24 + 0.16 * plate[:, 0], np.full(len(plate), 0.02), 0.1 + 0.2 * plate[:, 1]))
     target = shapes.snapshot(np.vstack((body, place)), np.vstack((triangles, squares + len(body))).astype(np.int32))

@@ -1,28 +1,50 @@
-"""Small facts about triangle meshes that matching and transfer share."""
+"""The nearest points on triangles, and barycentric coordinates there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
+import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from .surface import face_areas
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from .arrays import Floats, Integers
+from .mesh import Ints
 
 
-def surface_area(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> float:
-    """Area of the whole surface, in the vertices' unit squared."""
-    return float(face_areas(vertices, faces).sum())
+@dataclass(frozen=True)
+class ClosestPoints:
+    """The point of a surface closest to each of some points.
+
+    Attributes:
+        square: float64 (N,), squared distances.
+        face: int64 (N,), the triangle that each closest point lies on.
+        barycentric: float64 (N, 3), its coordinates there, in [0, 1], rows sum to 1.
+        point: float64 (N, 3), its position.
+    """
+
+    square: Floats
+    face: Integers
+    barycentric: Floats
+    point: Floats
 
 
-def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:
-    """Each row divided by its length; zero rows stay zero."""
-    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0))
+def closest_points(points: Floats, vertices: NDArray[np.floating], faces: Ints) -> ClosestPoints:
+    """The point of a surface, vertices (V, 3) and faces (F, 3), closest to each of some points (N, 3)."""
+    vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
+    square, face, point = igl.point_mesh_squared_distance(points, vertices, faces)[:3]
+    return ClosestPoints(square, face, barycentric_coordinates(point, vertices[faces[face]]), point)
+
+
+def barycentric_coordinates(points: Floats, corners: Floats) -> Floats:
+    """Barycentric coordinates (N, 3) of points (N, 3) that lie on triangles (N, 3, 3), cut off to [0, 1], summing to 1.
+
+    Triangles without area give 1/3 for each corner.
+    """
+    first, second, third = (np.ascontiguousarray(corners[:, corner]) for corner in range(3))
+    shares = np.clip(np.nan_to_num(igl.barycentric_coordinates(points, first, second, third)), 0, 1)
+    total = shares.sum(axis=1, keepdims=True)
+    return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / 3)
 
 
 def nearest_weights(gram: NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -74,20 +96,3 @@ def nearest_on_triangles(points: NDArray[np.floating], corners: NDArray[np.float
     """
     relative = corners - points[:, None]
     return nearest_weights(relative @ relative.transpose(0, 2, 1))
-
-
-def expand(counts: NDArray[np.integer]) -> tuple[Integers, Integers]:
-    """Row ``i`` written ``counts[i]`` times: the row of each entry, and the entry's number within its row."""
-    rows = np.repeat(np.arange(len(counts)), counts)
-    return rows, np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-
-
-def blocks(counts: NDArray[np.integer], limit: int) -> Iterator[slice]:
-    """Cut rows into consecutive slices whose counts sum to at most ``limit`` (a single row may exceed it)."""
-    ends = np.cumsum(counts)
-    start = 0
-    while start < len(counts):
-        done = ends[start - 1] if start else 0
-        stop = max(int(np.searchsorted(ends, done + limit, side="right")), start + 1)
-        yield slice(start, stop)
-        start = stop

@@ -1,0 +1,50 @@
+"""Rotations, rigid motions and similarities that come nearest to what happened to points."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from .arrays import Floats
+
+
+def nearest_rotations(matrices: Floats) -> Floats:
+    """The rotation nearest to each matrix, float64 (..., 3, 3)."""
+    left, _, right = np.linalg.svd(matrices)
+    sign = np.linalg.det(left) * np.linalg.det(right)
+    left[..., :, 2] *= np.where(sign < 0, -1.0, 1.0)[..., None]
+    rotations: Floats = left @ right
+    return rotations
+
+
+def kabsch(covariance: Floats) -> Rotation:
+    """The rotation R that maximizes the sum of ``R x . y`` (Kabsch 1976).
+
+    Args:
+        covariance: (3, 3), the sum of ``x y^T`` over centered points x and their goals y.
+    """
+    left, _, right = np.linalg.svd(covariance.T)
+    left[:, 2] *= np.sign(np.linalg.det(left @ right)) or 1.0
+    return Rotation.from_matrix(left @ right)
+
+
+def rigid_alignment(points: Floats, goals: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """The rotation (3, 3) and the shift (3,) that bring points (N, 3) nearest to goals (N, 3), weighted by (N,).
+
+    ``points @ rotation.T - shift`` are the moved points; ``goals + shift`` are the goals beside the turned points.
+    """
+    share = weight / max(float(weight.sum()), 1e-30)
+    center, middle = share @ points, share @ goals
+    rotation = nearest_rotations(((goals - middle) * share[:, None]).T @ (points - center))
+    return rotation, rotation @ center - middle
+
+
+def similarity_alignment(points: Floats, goals: Floats) -> tuple[float, Rotation]:
+    """The scale and the rotation that bring centered points (N, 3) nearest to centered goals (N, 3).
+
+    The scale is the ratio of the root mean square distances from the mean, 1 where the points have no extent.
+    """
+    offsets, wanted = points - points.mean(axis=0), goals - goals.mean(axis=0)
+    size = float(np.sqrt((offsets**2).sum()))
+    scale = float(np.sqrt((wanted**2).sum())) / size if size > 0 else 1.0
+    return scale or 1.0, kabsch(offsets.T @ wanted)
