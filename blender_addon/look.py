@@ -30,10 +30,10 @@ class MESHKIN_OT_show_colors(Quick):
         from meshkin.scene.display import viewport as display
         from meshkin.scene.mesh import attributes
 
-        if display.is_shown() and display.shown() in ("", attributes.COLOR):
+        if display.is_shown() and display.shown_attribute() in ("", attributes.COLOR):
             display.hide()
         else:
-            display.show(objects.described([]))
+            display.show(objects.objects_with_features())
         return ""
 
 
@@ -57,7 +57,7 @@ class _Show(Quick):
         from meshkin.scene.mesh import attributes
 
         name = attributes.PREFIX + self.color
-        if display.shown() == name:
+        if display.shown_attribute() == name:
             display.hide()
             return ""
         settings = context.scene.meshkin

@@ -160,7 +160,7 @@ class MESHKIN_PT_match(_Sidebar, bpy.types.Panel):
                 row = column.row(align=True)
                 row.label(text=f"Point pair {pair.label}", icon="LINKED")
                 row.operator("meshkin.remove_pair", text="", icon="X", emboss=False).label = pair.label
-            for empty in pairs.lonely(settings.source, settings.target):
+            for empty in pairs.without_partner(settings.source, settings.target):
                 column.label(text=f"{empty.name}: no partner", icon="UNLINKED")
 
         column = layout.column(align=True)

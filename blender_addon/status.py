@@ -83,7 +83,7 @@ def colors_shown(name: str = "color") -> bool:
     if display is None or not display.is_shown():
         return False
     # Undo takes back which colors a mesh shows, but not a view's shading: the features' button hides that.
-    return (display.shown() or "meshkin_color") == f"meshkin_{name}"
+    return (display.shown_attribute() or "meshkin_color") == f"meshkin_{name}"
 
 
 def lines_shown() -> bool:

@@ -57,7 +57,7 @@ def main() -> None:
     views = frame(mesh.vertices, fibonacci_directions(VIEWS), RESOLUTION)
     size = f"{VIEWS} views, {RESOLUTION} px, {len(mesh.vertices):,} vertices, {len(mesh.faces):,} triangles"
     print(f"Blender {bpy.app.version_string}, {os.cpu_count()} cores: {size}")
-    for path in passes.available_paths():
+    for path in passes.available_renderers():
         walls, processors = [], []
         for _ in range(RUNS):
             wall, processor = time.perf_counter(), time.process_time()

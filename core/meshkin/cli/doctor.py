@@ -92,7 +92,7 @@ def _blender() -> Check:
         return Check(
             "Blender",
             True,
-            f"Blender {blend.version()} in this process, renders by {', '.join(passes.available_paths())}",
+            f"Blender {blend.version()} in this process, renders by {', '.join(passes.available_renderers())}",
         )
     fix = "pip install bpy, or install Blender 4.2 or newer and put it on the path or set MESHKIN_BLENDER"
     program = find_blender()

@@ -130,7 +130,7 @@ def _texture_photo(arguments: argparse.Namespace) -> Answer:
     from ..scene import blend
 
     blend.open_file(arguments.file)
-    target = blend.find(arguments.target)
+    target = blend.find_object(arguments.target)
     job = workflow.texture_photo(arguments.photo, target, options(arguments), arguments.photo_mask)
     return _saved(arguments, drive(job))
 
@@ -154,7 +154,7 @@ def _build_armature(arguments: argparse.Namespace) -> Answer:
 
     blend.open_file(arguments.file)
     chosen = workflow.Options(groups=arguments.groups, pattern=arguments.pattern)
-    return _saved(arguments, drive(workflow.build_armature(blend.find(arguments.target), chosen)))
+    return _saved(arguments, drive(workflow.build_armature(blend.find_object(arguments.target), chosen)))
 
 
 def _ends(arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -162,7 +162,7 @@ def _ends(arguments: argparse.Namespace) -> tuple[Any, Any]:
     from ..scene import blend
 
     blend.open_file(arguments.file)
-    return blend.find(arguments.source), blend.find(arguments.target)
+    return blend.find_object(arguments.source), blend.find_object(arguments.target)
 
 
 def _with_objects(arguments: argparse.Namespace, also: str = "") -> Options:
@@ -171,8 +171,8 @@ def _with_objects(arguments: argparse.Namespace, also: str = "") -> Options:
 
     chosen = options(arguments)
     if arguments.through:
-        chosen = dataclasses.replace(chosen, through=blend.find(arguments.through))
-    return dataclasses.replace(chosen, also=tuple(blend.find(name) for name in names(also)))
+        chosen = dataclasses.replace(chosen, through=blend.find_object(arguments.through))
+    return dataclasses.replace(chosen, also=tuple(blend.find_object(name) for name in names(also)))
 
 
 def _saved(arguments: argparse.Namespace, report: Report) -> Answer:

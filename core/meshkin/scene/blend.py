@@ -1,4 +1,4 @@
-"""This Blender, and .blend files opened and saved by scripts and commands."""
+"""The running Blender, and .blend files opened and saved by scripts and commands."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..base.errors import InputError, StorageError
 
 
 def version() -> str:
-    """This Blender's version, as it calls itself."""
+    """The running Blender's version, such as ``5.2.0 LTS``."""
     return str(bpy.app.version_string)
 
 
 def absolute_path(path: str, library: bpy.types.Library | None = None) -> str:
-    """A path as Blender stores it, made absolute: “//” stands for the folder of the open file, or of ``library``."""
+    """A path as Blender stores it, made absolute: “//” is the folder of the open file, or of ``library``."""
     return str(bpy.path.abspath(path, library=library))
 
 
 def open_file(path: Path) -> None:
-    """Open a .blend file in this Blender; raises InputError ``file-missing`` or ``file-unreadable``."""
+    """Open a .blend file; raises InputError ``file-missing`` or ``file-unreadable``."""
     if not path.is_file():
         raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
     try:
@@ -31,11 +31,11 @@ def open_file(path: Path) -> None:
         ) from error
 
 
-def find(name: str) -> bpy.types.Object:
-    """The object of that name in the open file; raises InputError ``object-unknown`` naming those there are."""
+def find_object(name: str) -> bpy.types.Object:
+    """The object of this name in the open file; raises InputError ``object-unknown`` with the names of the meshes."""
     obj = bpy.data.objects.get(name)
     if obj is None:
-        names = ", ".join(f"“{one.name}”" for one in bpy.data.objects if one.type == "MESH")
+        names = ", ".join(f"“{other.name}”" for other in bpy.data.objects if other.type == "MESH")
         raise InputError(
             "object-unknown", f"There is no object “{name}” in the file.", f"Its meshes are {names or 'none'}."
         )
@@ -43,7 +43,7 @@ def find(name: str) -> bpy.types.Object:
 
 
 def save_file(path: Path) -> None:
-    """Save a copy of the open file, images packed where they are not saved; raises StorageError ``save-failed``."""
+    """Save a copy of the open file, with images that are not saved packed; raises StorageError ``save-failed``."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True, check_existing=False)

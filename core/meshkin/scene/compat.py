@@ -1,4 +1,4 @@
-"""Everything that differs between the Blender versions MeshKin runs in (4.2 to 5.2)."""
+"""What differs between the Blender versions that MeshKin supports (4.2 to 5.2)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ import gpu
 
 
 def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
-    """A material's nodes; before 5.0 a new material has none until it is told to use them."""
+    """A material's node tree; before 5.0 a new material has none until ``use_nodes`` is set."""
     if material.node_tree is None:
         material.use_nodes = True
     return material.node_tree
 
 
 def write_multilayer_exr(settings: bpy.types.ImageFormatSettings) -> None:
-    """Make a scene's renders one-part multilayer EXR files; 5.0 asks for the media type and writes a part per pass."""
+    """Make a scene render into a multilayer EXR file of one part.
+
+    From 5.0 on the media type has to be set first, and each pass becomes a part of its own unless they are interleaved.
+    """
     if hasattr(settings, "media_type"):
         settings.media_type = "MULTI_LAYER_IMAGE"
     settings.file_format = "OPEN_EXR_MULTILAYER"
@@ -30,7 +33,7 @@ def write_multilayer_exr(settings: bpy.types.ImageFormatSettings) -> None:
 
 @functools.cache
 def gpu_can_draw() -> bool:
-    """Whether the ``gpu`` module works here: with a window always, in background from 5.2 where a driver is found."""
+    """Whether the ``gpu`` module can draw: always with a window; in background mode from 5.2 on, with a driver."""
     if not bpy.app.background:
         return True
     if not hasattr(gpu, "init") or (sys.platform.startswith("linux") and not _egl_has_opengl()):
@@ -43,9 +46,10 @@ def gpu_can_draw() -> bool:
 
 
 def _egl_has_opengl() -> bool:
-    """Whether EGL can make the OpenGL 4.3 context that Blender needs: without one, ``gpu.init`` ends the process.
+    """Whether EGL can create the OpenGL 4.3 context that Blender needs; without one, ``gpu.init`` ends the process.
 
-    Looks where Blender looks: at the display, then at Mesa's surfaceless platform. Source: EGL 1.5, section 3.
+    It is tried where Blender tries: on the default display, then on Mesa's surfaceless platform. Source: EGL 1.5
+    specification, section 3.
     """
     try:
         egl = ctypes.CDLL("libEGL.so.1")
@@ -60,42 +64,38 @@ def _egl_has_opengl() -> bool:
     egl.eglDestroyContext.argtypes = [pointer, pointer]
     surface_type, renderable_type, opengl_bit, none = 0x3033, 0x3040, 0x0008, 0x3038
     surfaceless, opengl, major, minor = 0x31DD, 0x30A2, 0x3098, 0x30FB
-    wanted = (ctypes.c_int * 5)(surface_type, 0, renderable_type, opengl_bit, none)
+    requirements = (ctypes.c_int * 5)(surface_type, 0, renderable_type, opengl_bit, none)
     version = (ctypes.c_int * 5)(major, 4, minor, 3, none)
 
-    def works(display: int | None) -> bool:
+    def creates_context(display: int | None) -> bool:
         config, count = pointer(), ctypes.c_int()
         if not (display and egl.eglInitialize(display, None, None) and egl.eglBindAPI(opengl)):
             return False
-        egl.eglChooseConfig(display, wanted, ctypes.byref(config), 1, ctypes.byref(count))
+        egl.eglChooseConfig(display, requirements, ctypes.byref(config), 1, ctypes.byref(count))
         context = egl.eglCreateContext(display, config, None, version) if count.value else None
         return bool(context and egl.eglDestroyContext(display, context))
 
-    return works(egl.eglGetDisplay(None)) or works(egl.eglGetPlatformDisplay(surfaceless, None, None))
+    return creates_context(egl.eglGetDisplay(None)) or creates_context(
+        egl.eglGetPlatformDisplay(surfaceless, None, None)
+    )
 
 
 def selected_bones(armature: bpy.types.Object) -> set[str]:
-    """Names of an armature's selected bones; from 5.0 on it is the pose's bones that are selected."""
+    """Names of an armature's selected bones; from 5.0 on pose bones are selected, before that bones."""
     bones = armature.data.bones
     if bones and not hasattr(bones[0], "select"):
         return {bone.name for bone in armature.pose.bones if bone.select}
     return {bone.name for bone in bones if bone.select}
 
 
-def select_bone(armature: bpy.types.Object, name: str, selected: bool) -> None:
-    """Select or deselect one bone, where :func:`selected_bones` finds it."""
-    bone = armature.data.bones[name]
-    (bone if hasattr(bone, "select") else armature.pose.bones[name]).select = selected
-
-
 def import_gltf(path: Path) -> None:
-    """Import a .gltf or .glb file with the add-on that Blender brings along, its vertices as they are."""
+    """Import a .gltf or .glb file with the add-on that is part of Blender, without merging vertices."""
     _enable("io_scene_gltf2")
     bpy.ops.import_scene.gltf(filepath=str(path), merge_vertices=False, disable_bone_shape=True)
 
 
 def import_fbx(path: Path) -> None:
-    """Import an .fbx file: by Blender itself from 4.5 on, before that by the add-on that it brings along."""
+    """Import an .fbx file: with Blender's own importer from 4.5 on, before that with the add-on that is part of it."""
     if "fbx_import" in dir(bpy.ops.wm):
         bpy.ops.wm.fbx_import(filepath=str(path))
     else:
@@ -104,6 +104,6 @@ def import_fbx(path: Path) -> None:
 
 
 def _enable(module: str) -> None:
-    """Enable an add-on for this session where it is not (factory settings have it, users may not)."""
+    """Enable an add-on for this session if it is not enabled: a user may have disabled it."""
     if not addon_utils.check(module)[1]:
         addon_utils.enable(module)

@@ -20,7 +20,7 @@ from ..data.views import count_of_recipe, of_recipe
 from ..scene.display import image_editor as sheets
 from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import FEATURES_PROPERTY, Handle, described
+from ..scene.objects import FEATURES_PROPERTY, Handle, objects_with_features
 from ..scene.render import passes
 from ..scene.render import surface_colors as surface_colors
 from ..worker import client
@@ -172,7 +172,7 @@ def plan_of(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Gene
     arguments = {"shape": snapshot.key, "choice": choice, "device": options.device}
     plan = yield from client.shared().run("plan", arguments)
     if plan["wants_color"]:
-        plan = yield from client.shared().run("plan", {**arguments, "look": surface_colors.key(obj)})
+        plan = yield from client.shared().run("plan", {**arguments, "look": surface_colors.content_key(obj)})
     return plan
 
 
@@ -196,7 +196,7 @@ def colors_of(
 ) -> Generator[Progress, None, list[tuple[Described, dict[str, NDArray[Any]]]]]:
     """PCA colors of these objects and of all others in the file that show the same kind of features, in one basis."""
     group = list(found)
-    for obj in described([one.handle for one in found]):
+    for obj in objects_with_features([one.handle for one in found]):
         snapshot = snapshots.take(obj)
         plan = yield from plan_of(obj, snapshot, options)
         if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:

@@ -32,7 +32,7 @@ def match(source: bpy.types.Object, target: bpy.types.Object, options: Options =
 
     Writes the shared PCA colors on both (on the source only if it can be written to) and
     ``meshkin_match_confidence`` on the target, which remembers the match.
-    Raises as :func:`features` and :func:`meshkin.scene.mesh.pairs.vertices`, and InputError ``same-object``,
+    Raises as :func:`features` and :func:`meshkin.scene.mesh.pairs.vertex_pairs`, and InputError ``same-object``,
     ``pairs-through`` (point pairs given as an option, or flipped, together with ``through``).
     """
     with job_folder() as folder:
@@ -129,7 +129,7 @@ def _match_directly(source: Handle, target: Handle, options: Options, folder: Pa
     """The map between two objects, guided by point pairs: those that cannot be used are told before the work."""
     shapes = (yield from read(source)), (yield from read(target))
     ends = source.get(), target.get()
-    pairs = point_pairs.vertices(*ends, shapes, options.pairs)
+    pairs = point_pairs.vertex_pairs(*ends, shapes, options.pairs)
     flip = matches.was_flipped_with(*ends, pairs) if options.flip is None else options.flip
     one = yield from describe(source, options, folder / "source", shapes[0])
     two = yield from describe(target, options, folder / "target", shapes[1])

@@ -43,7 +43,7 @@ def check(kind: str, source: bpy.types.Object, target: bpy.types.Object, names: 
         found = _of_names([layer.name for layer in mesh.uv_layers], names)
         if not found:
             raise InputError("no-uvs", f"“{name}” has no UV map of this name.", "Choose one that it has.")
-        payloads.check_room(target, len(found))
+        payloads.check_uv_map_count(target, len(found))
     if kind == "shape_keys" and not _of_names([key.name for key in payloads.shape_keys(source)], names):
         called = " of this name" if names and payloads.shape_keys(source) else ""
         raise InputError("no-shape-keys", f"“{name}” has no shape keys{called}.", "Choose a source that has some.")
@@ -86,7 +86,7 @@ def carry(
         "detail": _read_detail,
     }[kind]
     given, write = read(source, source_shape, names)
-    own, edges = payloads.own_shape(target, target_shape)
+    own, edges = payloads.own_mesh(target, target_shape)
     own.save(folder / "own.npz")
     jobs = []
     for number, (mode, domain, label, values) in enumerate(given):
@@ -114,7 +114,12 @@ Reading = tuple[list[Given], Callable[["bpy.types.Object", list[NDArray[Any]]], 
 def _read_attributes(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
     found = attributes.read(obj, shape, names)
     given = [
-        ("values", one.domain, one.type in attributes.LABELS, _products(one.values) if _turns(one) else one.values)
+        (
+            "values",
+            one.domain,
+            one.type in attributes.DISCRETE_TYPES,
+            _products(one.values) if _turns(one) else one.values,
+        )
         for one in found
     ]
 

@@ -56,7 +56,7 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
         target = handle.get()
         snapshots.check_unchanged(target, one.snapshot)
         if uvs is None:
-            snapshots.check_layout(target, one.snapshot.uvs)
+            snapshots.check_uvs_unchanged(target, one.snapshot.uvs)
         made_uvs = [] if uvs is None else [payloads.write_uv_map(target, textures.UV_NAME, uvs)]
         image, material = base_colors.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
         origin = (made["origin"] * 255).round().astype(np.uint8)
@@ -107,7 +107,7 @@ def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = 
         found = PhotoMap.load(Path(path))
         colors = yield from colors_of([one], _for_photos(options), folder)
         snapshots.check_unchanged(handle.get(), one.snapshot)
-        picture = sheets.matched(found, colors[0][1]["colors"])
+        picture = sheets.match_picture(found, colors[0][1]["colors"])
         title = f"{Path(photo).stem} on {handle.name}"
         if options.pictures:
             write_png(Path(options.pictures) / f"{title}.png", picture)

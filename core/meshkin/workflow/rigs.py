@@ -31,7 +31,7 @@ def build_armature(obj: bpy.types.Object, options: Options = Options()) -> Job:
     Raises InputError ``no-groups``, ``no-weights`` (no group rules enough vertices), bad meshes; WorkerError.
     """
     snapshots.check_writable(obj)
-    chosen = weights.chosen(obj, options.groups, options.pattern)
+    chosen = weights.chosen_groups(obj, options.groups, options.pattern)
     handle = Handle.of(obj)
     with job_folder() as folder:
         snapshot = snapshots.take(obj).check()
@@ -64,7 +64,7 @@ def motion(source: bpy.types.Object, target: bpy.types.Object) -> Job:
     one, two = (obj if obj.type == "ARMATURE" else armatures.check(obj) for obj in (source, target))
     if one == two:
         raise InputError("same-object", f"“{one.name}” poses both already.", "Fit an armature to the target first.")
-    frames = motions.frames_of(one)
+    frames = motions.action_frames(one)
     before = two.animation_data.action if two.animation_data else None
     muted = [constraint for bone in two.pose.bones for constraint in bone.constraints if not constraint.mute]
     done = False
@@ -85,7 +85,7 @@ def _take_motion_back(armature: bpy.types.Object, action: bpy.types.Action | Non
     made = armature.animation_data.action if armature.animation_data else None
     if made is not None and made != action:
         armature.animation_data.action = action
-        motions.remove(made)
+        motions.remove_action(made)
     for constraint in muted:
         constraint.mute = False
 
@@ -100,7 +100,7 @@ def pose(source: bpy.types.Object, target: bpy.types.Object, options: Options = 
     with job_folder() as folder:
         made = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
         one, two = made.source, made.target
-        own, _ = written.own_shape(two.handle.get(), two.snapshot)
+        own, _ = written.own_mesh(two.handle.get(), two.snapshot)
         one.snapshot.save(folder / "source.npz")
         own.save(folder / "own.npz")
         save(folder / "original.npy", two.snapshot.original)

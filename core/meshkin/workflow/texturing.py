@@ -78,7 +78,7 @@ class Made:
     def write(self, obj: bpy.types.Object, folder: str) -> textures.WrittenMaterial:
         """Write it to the target; raises InputError ``mesh-changed`` where its UVs are others now."""
         if self.uvs is None:
-            snapshots.check_layout(obj, self.layout)
+            snapshots.check_uvs_unchanged(obj, self.layout)
         return textures.write(obj, self.shading, self.pictures, self.name, self.uvs, folder)
 
 

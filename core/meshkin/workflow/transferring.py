@@ -75,7 +75,7 @@ def transfer(
         snapshots.check_writable(two.handle.get())
         snapshots.check_unchanged(two.handle.get(), two.snapshot)
         details = [sentence for write in writes for sentence in write()]
-        if sharing := two.handle.sharing():
+        if sharing := two.handle.others_with_same_mesh():
             details.append(
                 f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same."
             )
@@ -164,7 +164,7 @@ _FINDINGS = {
 
 
 def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
-    weights.chosen(source, options.groups, options.pattern)
+    weights.chosen_groups(source, options.groups, options.pattern)
     if options.limit < 1:
         raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
     if options.nearness not in NEARNESS:
@@ -183,7 +183,8 @@ def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: 
 
 def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
     source, options = job.source.handle.get(), job.options
-    names, values = weights.read(source, job.source.snapshot, weights.chosen(source, options.groups, options.pattern))
+    groups = weights.chosen_groups(source, options.groups, options.pattern)
+    names, values = weights.read(source, job.source.snapshot, groups)
     save(job.folder / "groups.npy", values)
     chosen = {name: getattr(options, name) for name in ("limit", "smoothing", "threshold")}
     chosen |= {"mirror": sides.twins(names), "way": options.way, "features": None}
@@ -225,7 +226,7 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
     def write() -> list[str]:
         obj = job.target.handle.get()
         said = put(obj, job.target.snapshot, carried, options.mask, options.mirrored)
-        said += weights.keep_flags(obj, job.source.handle.get())
+        said += weights.copy_modifier_flags(obj, job.source.handle.get())
         origin = "the nearest point of the source" if job.worn else "the match"
         if carried["learned"]:
             origin = "the features"
@@ -276,13 +277,12 @@ def _parts_of_kin(
     source, options = job.source.handle.get(), job.options
     targets = [job.target.handle.get(), *(handle.get() for handle in job.also)]
     read = []
-    for one in armatures.posed_with(source):
+    for one in armatures.meshes_posed_with(source):
         if one not in targets:
             with contextlib.suppress(InputError):  # none of its groups is chosen, or it has no surface
                 snapshot = snapshots.take(one).check()
-                read.append(
-                    (snapshot, *weights.read(one, snapshot, weights.chosen(one, options.groups, options.pattern)))
-                )
+                groups = weights.chosen_groups(one, options.groups, options.pattern)
+                read.append((snapshot, *weights.read(one, snapshot, groups)))
     if not read:
         shapes = shapes[1:]
     if not shapes:
@@ -331,7 +331,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
 
     if job.worn:
         return lambda: attach(armature.get())
-    driven = armatures.driven(armature.get())
+    driven = armatures.bones_moved_by_constraints(armature.get())
     shape = str(job.folder / "source.npz")
     skeleton = armatures.read(armature.get(), snapshot.location.tolist())
     if driven:
@@ -360,7 +360,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
         copy = armatures.copy_to(armature.get(), target, shift.tolist(), f"{armature.name} on {target.name}")
         scale, place = float(fitted["scale"]), job.target.snapshot.location
         heads, tails = fitted["heads"] + place, fitted["tails"] + place
-        before = constraints.measured(armature.get())
+        before = constraints.rest_state(armature.get())
         armatures.move_bones(copy, skeleton.names, heads, tails, fitted["axes"], scale, before)
         said = [
             f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {float(fitted['scale']):.2f} times as large."

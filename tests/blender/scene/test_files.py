@@ -333,7 +333,7 @@ def test_an_object_of_a_blend_file_brings_its_point_pairs_and_nothing_of_others(
     one, two = (files.load(f"{tmp_path}/file.blend:{name}") for name in ("one", "two"))
     assert [pair.label for pair in pairs.between(one, two)] == ["1"]
     shapes = snapshots.take(one), snapshots.take(two)
-    np.testing.assert_array_equal(pairs.vertices(one, two, shapes), [[3, 4]])
+    np.testing.assert_array_equal(pairs.vertex_pairs(one, two, shapes), [[3, 4]])
     assert sorted(obj.name for obj in bpy.data.objects if obj.type == "MESH") == ["one", "two"]
 
 

@@ -114,7 +114,7 @@ def test_features_and_what_the_model_saw(models: dict[str, str], lion: bpy.types
 def test_both_ways_to_render_give_the_same_features(
     profile: str, models: dict[str, str], lion: bpy.types.Object
 ) -> None:
-    paths = passes.available_paths()
+    paths = passes.available_renderers()
     assert len(paths) == (2 if bpy.app.version >= (5, 2) else 1)
     found = []
     for path in paths:
@@ -124,7 +124,7 @@ def test_both_ways_to_render_give_the_same_features(
         assert (np.linalg.norm(found[0] - other, axis=1) < 1e-3 * np.linalg.norm(other, axis=1)).all()
 
 
-@pytest.mark.parametrize("path", passes.available_paths())
+@pytest.mark.parametrize("path", passes.available_renderers())
 def test_passes_of_the_reference_cameras(path: str, models: dict[str, str], lion: bpy.types.Object) -> None:
     recipe = {"views": {"grid": 9, "distance": 0.65, "angle": 90.0}, "resolution": 96}
     snapshot = snapshots.take(lion)

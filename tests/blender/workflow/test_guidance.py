@@ -69,8 +69,8 @@ def test_pairs_are_empties_that_follow_their_vertices() -> None:
     assert (made.target.matrix_world.translation - place).length < 1e-5
     assert [pair.label for pair in pairs.between(source, target)] == ["1"]
     assert [pair.source.parent for pair in pairs.between(target, source)] == [target]
-    np.testing.assert_array_equal(pairs.vertices(source, target, shapes(source, target)), [[5, 7]])
-    np.testing.assert_array_equal(pairs.vertices(target, source, shapes(target, source)), [[7, 5]])
+    np.testing.assert_array_equal(pairs.vertex_pairs(source, target, shapes(source, target)), [[5, 7]])
+    np.testing.assert_array_equal(pairs.vertex_pairs(target, source, shapes(target, source)), [[7, 5]])
 
 
 def test_pairs_are_numbered_saved_and_removed(tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ def test_pairs_are_numbered_saved_and_removed(tmp_path: Path) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "pairs.blend"))
     source, target = bpy.data.objects["source"], bpy.data.objects["target"]
     assert [pair.label for pair in pairs.between(source, target)] == [str(n) for n in range(1, 12)] + ["nose"]
-    assert not pairs.lonely(source, target)
+    assert not pairs.without_partner(source, target)
     bpy.data.objects.remove(bpy.data.objects["Kin nose · target"])
-    assert [empty.name for empty in pairs.lonely(source, target)] == ["Kin nose · source"]
+    assert [empty.name for empty in pairs.without_partner(source, target)] == ["Kin nose · source"]
 
 
 def test_points_in_the_world_find_their_vertices_under_modifiers() -> None:
@@ -103,7 +103,7 @@ def test_points_in_the_world_find_their_vertices_under_modifiers() -> None:
     point = shape.vertices[shape.original[21]] + shape.location
     made = pairs.add(source, target, 9, tuple(float(one) for one in point))
     assert made.target.parent_vertices[0] == 21
-    rows = pairs.vertices(source, target, shapes(source, target))
+    rows = pairs.vertex_pairs(source, target, shapes(source, target))
     np.testing.assert_array_equal(rows, [[9, shape.original[21]]])
 
 
@@ -112,7 +112,7 @@ def test_an_empty_moved_by_hand_means_where_it_is() -> None:
     made = pairs.add(source, target, 5, 7)
     made.target.location = target.data.vertices[100].co - target.data.vertices[7].co
     bpy.context.view_layer.update()
-    np.testing.assert_array_equal(pairs.vertices(source, target, shapes(source, target)), [[5, 100]])
+    np.testing.assert_array_equal(pairs.vertex_pairs(source, target, shapes(source, target)), [[5, 100]])
     made.target.location = (100, 0, 0)
     bpy.context.view_layer.update()
     refused("pair-off-surface", lambda: finish(workflow.match(source, target, GEOMETRIC)))
@@ -127,7 +127,7 @@ def test_empties_made_by_hand_count_too() -> None:
         empty.location = obj.data.vertices[vertex].co
     bpy.context.view_layer.update()
     assert [pair.label for pair in pairs.between(source, target)] == ["tip"]
-    np.testing.assert_array_equal(pairs.vertices(source, target, shapes(source, target)), [[8, 12]])
+    np.testing.assert_array_equal(pairs.vertex_pairs(source, target, shapes(source, target)), [[8, 12]])
     double = bpy.data.objects.new("Kin tip.002", None)
     double.parent = target
     refused("pair-twice", lambda: finish(workflow.match(source, target, GEOMETRIC)))
@@ -145,7 +145,7 @@ def test_a_curve_has_pairs_at_points() -> None:
     made = pairs.add(source, curve, 0, point)
     bpy.context.view_layer.update()
     assert (made.target.matrix_world.translation - curve.matrix_world.translation).length > 1
-    np.testing.assert_array_equal(pairs.vertices(source, curve, shapes(source, curve)), [[0, 40]])
+    np.testing.assert_array_equal(pairs.vertex_pairs(source, curve, shapes(source, curve)), [[0, 40]])
     refused("pair-no-vertex", lambda: pairs.add(source, curve, 0, 0))
 
 
@@ -156,7 +156,7 @@ def test_given_pairs_are_vertices_or_own_coordinates() -> None:
     bpy.context.view_layer.update()
     one, other = shapes(source, target)
     given = [(3, 4), (tuple(source.data.vertices[30].co), tuple(target.data.vertices[31].co))]
-    rows = pairs.vertices(source, target, (one, other), given)
+    rows = pairs.vertex_pairs(source, target, (one, other), given)
     np.testing.assert_array_equal(rows, [[3, other.original[4]], [30, other.original[31]]])
 
 
@@ -364,11 +364,11 @@ def test_the_same_color_where_matched() -> None:
     np.testing.assert_allclose(colors(target, look.MATCH_COLOR), carried, atol=1e-5)
     assert len(np.unique(own.round(4), axis=0)) > 0.9 * len(own)
     display.show([source, target], attributes.PREFIX + look.MATCH_COLOR)
-    assert display.shown() == attributes.PREFIX + look.MATCH_COLOR
+    assert display.shown_attribute() == attributes.PREFIX + look.MATCH_COLOR
     display.show([source, target])
-    assert display.shown() == attributes.COLOR
+    assert display.shown_attribute() == attributes.COLOR
     display.hide()
-    assert display.shown() == ""
+    assert display.shown_attribute() == ""
 
 
 def test_confidence_as_colors() -> None:
@@ -440,7 +440,7 @@ def test_lines_between_point_pairs_need_no_match() -> None:
     assert (len(lines.segments()[0]), len(lines.pair_segments()[0])) == (0, 1)
     finish(workflow.match(source, target, options(pairs=[])))
     lines.refresh()
-    assert (len(lines.segments()[0]), len(lines.pair_segments()[0])) == (lines.COUNT, 1)
+    assert (len(lines.segments()[0]), len(lines.pair_segments()[0])) == (lines.DEFAULT_COUNT, 1)
     lines.hide()
     assert not len(lines.pair_segments()[0])
 

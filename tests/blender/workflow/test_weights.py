@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from meshkin.base.errors import InputError
-from meshkin.scene import compat
 from meshkin.scene.mesh import attributes
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import weights
@@ -138,24 +137,30 @@ def test_transferred_weights_can_be_posed() -> None:
     np.testing.assert_allclose(snapshots.take(obj).vertices, np.add(rest.vertices, (0, 1.5, 0)), atol=1e-5)
 
 
+def select_bone(armature: bpy.types.Object, name: str, selected: bool) -> None:
+    """Select or deselect one bone; from 5.0 on pose bones are selected, before that bones."""
+    bone = armature.data.bones[name]
+    (bone if hasattr(bone, "select") else armature.pose.bones[name]).select = selected
+
+
 def test_chosen_groups() -> None:
     obj, armature = sphere(), rig()
     weights.write(obj, [*BONES, "pin"], random_weights(len(obj.data.vertices), len(BONES) + 1))
-    assert weights.chosen(obj) == [*BONES, "pin"]
+    assert weights.chosen_groups(obj) == [*BONES, "pin"]
     weights.bind(obj, armature)
     armature.data.bones["hand.L"].use_deform = False
-    assert weights.chosen(obj) == [name for name in BONES if name != "hand.L"]
-    assert weights.chosen(obj, "all") == [*BONES, "pin"]
-    assert weights.chosen(obj, "all", "*.L p*") == ["arm.L", "hand.L", "pin"]
-    assert weights.chosen(obj, "deform", "hand*") == ["hand.R"]
+    assert weights.chosen_groups(obj) == [name for name in BONES if name != "hand.L"]
+    assert weights.chosen_groups(obj, "all") == [*BONES, "pin"]
+    assert weights.chosen_groups(obj, "all", "*.L p*") == ["arm.L", "hand.L", "pin"]
+    assert weights.chosen_groups(obj, "deform", "hand*") == ["hand.R"]
     for name in BONES:
-        compat.select_bone(armature, name, name == "arm.R")
-    assert weights.chosen(obj, "selected") == ["arm.R"]
+        select_bone(armature, name, name == "arm.R")
+    assert weights.chosen_groups(obj, "selected") == ["arm.R"]
     obj.vertex_groups.active = obj.vertex_groups["pin"]
-    assert weights.chosen(obj, "active") == ["pin"]
+    assert weights.chosen_groups(obj, "active") == ["pin"]
     for arguments, code in ((("some",), "groups-unknown"), (("all", "leg*"), "no-groups")):
         with pytest.raises(InputError) as raised:
-            weights.chosen(obj, *arguments)
+            weights.chosen_groups(obj, *arguments)
         assert raised.value.code == code
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ...data.photo_map import PhotoMap
 
 
-def matched(found: PhotoMap, colors: NDArray[np.floating]) -> NDArray[np.uint8]:
+def match_picture(found: PhotoMap, colors: NDArray[np.floating]) -> NDArray[np.uint8]:
     """A photograph colored by what its pixels were matched to, uint8 (H, W, 3), sRGB.
 
     Args:

@@ -23,7 +23,7 @@ from ..mesh import matches, pairs
 from ..objects import Handle
 from . import match_colors as look
 
-COUNT = 60
+DEFAULT_COUNT = 60
 """Lines drawn, unless another number is wanted."""
 WIDTH, PAIR_WIDTH = 2.0, 4.0
 """Pixels."""
@@ -55,7 +55,7 @@ _marks: list[Point] = []
 _handler: Any = None
 
 
-def show(source: bpy.types.Object, target: bpy.types.Object, count: int = COUNT) -> None:
+def show(source: bpy.types.Object, target: bpy.types.Object, count: int = DEFAULT_COUNT) -> None:
     """Draw lines between ``count`` points, spread evenly over the source, and their kin on the target.
 
     Where the two have point pairs but no match, or for a count of 0, lines are drawn between the point pairs alone.

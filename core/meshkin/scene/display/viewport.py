@@ -68,7 +68,7 @@ def is_shown() -> bool:
     return any(KEPT in item for item in bpy.data.screens) or any(KEPT in item for item in bpy.data.meshes)
 
 
-def shown() -> str:
+def shown_attribute() -> str:
     """The color attribute that :func:`show` made active, of whichever mesh shows one; "" where none does."""
     return next((mesh.color_attributes.active_color_name for mesh in bpy.data.meshes if KEPT in mesh), "")
 

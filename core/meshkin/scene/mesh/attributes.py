@@ -20,7 +20,7 @@ from .snapshot import check_writable, evaluated
 PREFIX = "meshkin_"
 COLOR = PREFIX + "color"
 """The attribute that shows features as colors."""
-CHANNELS = 16
+PCA_CHANNELS = 16
 """Most PCA channels written."""
 NAME_BYTES = 63
 """Longest name that every supported version takes, UTF-8."""
@@ -41,7 +41,7 @@ _LAYOUT: dict[str, tuple[str, int, type[np.generic]]] = {
     "BOOLEAN": ("value", 1, np.bool_),
 }
 """Types: the property that holds the value, its length, NumPy's type. Colors are scene linear, texts are numbered."""
-LABELS = ("INT", "INT8", "INT16_2D", "INT32_2D", "BOOLEAN", "STRING")
+DISCRETE_TYPES = ("INT", "INT8", "INT16_2D", "INT32_2D", "BOOLEAN", "STRING")
 """Types that are not mixed: the majority counts."""
 _BUILT_IN = (
     *("position", "rest_position", "custom_normal", "material_index", "id", ".sculpt_face_set"),
@@ -117,7 +117,7 @@ def write_features(
     """
     opaque = np.ones((len(colors), 1), np.float32)
     write(obj, "color", np.hstack((colors.astype(np.float32), opaque)))
-    for index in range(CHANNELS):
+    for index in range(PCA_CHANNELS):
         name = f"pca_{index:02d}"
         if index < channels.shape[1]:
             write(obj, name, channels[:, index])
@@ -125,18 +125,6 @@ def write_features(
             obj.data.attributes.remove(stale)
     write(obj, "views", views_seen.astype(np.int32))
     write(obj, "confidence", confidence)
-
-
-def remove(obj: bpy.types.Object) -> list[str]:
-    """Remove every attribute that MeshKin added to the object's own mesh; returns their names.
-
-    Raises InputError as :func:`meshkin.scene.mesh.snapshot.check_writable`.
-    """
-    check_writable(obj)
-    names = [attribute.name for attribute in obj.data.attributes if attribute.name.startswith(PREFIX)]
-    for name in names:
-        obj.data.attributes.remove(obj.data.attributes[name])
-    return names
 
 
 def transferable(obj: bpy.types.Object, names: Sequence[str] = ()) -> list[str]:

@@ -46,7 +46,7 @@ def between(source: bpy.types.Object, target: bpy.types.Object) -> list[PointPai
     return [PointPair(label, one[label][0], two[label][0]) for label in labels]
 
 
-def lonely(source: bpy.types.Object, target: bpy.types.Object) -> list[bpy.types.Object]:
+def without_partner(source: bpy.types.Object, target: bpy.types.Object) -> list[bpy.types.Object]:
     """Empties on the two objects that have no partner on any object of the file."""
     everywhere = Counter(_label(obj) for obj in bpy.data.objects)
     ends = [(label, empty) for obj in (source, target) for label, found in _ends(obj).items() for empty in found]
@@ -127,7 +127,7 @@ def hit(shape: Snapshot, origin: Point, direction: Point, reach: float = 0.0) ->
     return x, y, z
 
 
-def vertices(
+def vertex_pairs(
     source: bpy.types.Object, target: bpy.types.Object, shapes: tuple[Snapshot, Snapshot], given: Pairs | None = None
 ) -> NDArray[np.int64]:
     """The vertices of the two snapshots that point pairs stand for, int64 (P, 2).

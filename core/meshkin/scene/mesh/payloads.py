@@ -18,7 +18,7 @@ MOST_UV_MAPS = 8
 """Of a mesh, in Blender."""
 
 
-def own_shape(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[Snapshot, NDArray[np.int32]]:
+def own_mesh(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[Snapshot, NDArray[np.int32]]:
     """The object's own mesh, without its modifiers, at the places that its snapshot gives it; and its edges (E, 2).
 
     Values of faces and corners can be written to these only. Raises InputError ``mesh-changed``.
@@ -119,7 +119,7 @@ def write_uv_map(obj: bpy.types.Object, name: str, uvs: NDArray[np.floating]) ->
     check_writable(obj)
     if len(uvs) != len(obj.data.loops):
         raise InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Run the job again.")
-    check_room(obj, 1)
+    check_uv_map_count(obj, 1)
     layers = obj.data.uv_layers
     active = layers.active_index
     layer = layers.new(name=name, do_init=False)
@@ -128,7 +128,7 @@ def write_uv_map(obj: bpy.types.Object, name: str, uvs: NDArray[np.floating]) ->
     return f"UV map: “{layer.name}”."
 
 
-def check_room(obj: bpy.types.Object, count: int) -> None:
+def check_uv_map_count(obj: bpy.types.Object, count: int) -> None:
     """Raise InputError ``uv-maps-full`` where a mesh cannot have so many more UV maps."""
     if obj.type == "MESH" and len(obj.data.uv_layers) + count > MOST_UV_MAPS:
         what = f"“{obj.name}” cannot have more than {MOST_UV_MAPS} UV maps: {count} more would be too many."

@@ -127,7 +127,7 @@ def check_unchanged(obj: bpy.types.Object, snapshot: Snapshot) -> None:
         raise _changed(snapshot)
 
 
-def check_layout(obj: bpy.types.Object, uvs: NDArray[np.floating] | None) -> None:
+def check_uvs_unchanged(obj: bpy.types.Object, uvs: NDArray[np.floating] | None) -> None:
     """Raise InputError ``mesh-changed`` when the object's UVs are not those (F, 3, 2) of a snapshot any more."""
     now = take(obj)
     if now.uvs is None or uvs is None or not np.array_equal(now.uvs, uvs):

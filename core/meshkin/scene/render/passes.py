@@ -33,7 +33,7 @@ MOST_TRIANGLES = 2**24 - 1
 _Pictures = Generator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], None, None]
 
 
-def available_paths() -> tuple[str, ...]:
+def available_renderers() -> tuple[str, ...]:
     """The paths that work in this Blender, fastest first; may be empty (background, and Cycles disabled)."""
     works = {"gpu": compat.gpu_can_draw(), "cycles": passes_cycles.available()}
     return tuple(path for path in PATHS if works[path])
@@ -69,7 +69,7 @@ def render(
             f"“{snapshot.name}” has {len(snapshot.faces):,} triangles; at most {MOST_TRIANGLES:,} can be rendered.",
             "Reduce it with a Decimate modifier.",
         )
-    paths = [one for one in available_paths() if path in ("auto", one)]
+    paths = [one for one in available_renderers() if path in ("auto", one)]
     if not paths:
         raise InputError(
             "render-unavailable",

@@ -70,7 +70,7 @@ def read(obj: bpy.types.Object, snapshot: Snapshot) -> Look:
     return Look(Handle.of(obj), images, with_uvs(obj, snapshot, maps).uvs, rendered)
 
 
-def key(obj: bpy.types.Object) -> str:
+def content_key(obj: bpy.types.Object) -> str:
     """Content hash of everything that makes the look: materials with their nodes and images, UV maps, vertex colors.
 
     32 hex digits. What only a running scene tells (drivers' sources, object coordinates of other objects) is not in.

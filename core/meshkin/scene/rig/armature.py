@@ -17,7 +17,7 @@ from ...base.sides import twins
 from .. import objects
 from ..mesh.snapshot import check_writable
 from . import constraints
-from .weights import armature_of, keep_flags
+from .weights import armature_of, copy_modifier_flags
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def check(obj: bpy.types.Object) -> bpy.types.Object:
     return armature
 
 
-def posed_with(obj: bpy.types.Object) -> list[bpy.types.Object]:
+def meshes_posed_with(obj: bpy.types.Object) -> list[bpy.types.Object]:
     """The other meshes of the scene that the object's armature poses and that have vertex groups."""
     armature = armature_of(obj)
     others = [one for one in bpy.context.scene.objects if one.type == "MESH" and one != obj and one.vertex_groups]
@@ -97,7 +97,7 @@ def read(armature: bpy.types.Object, origin: Sequence[float]) -> Skeleton:
     )
 
 
-def driven(armature: bpy.types.Object) -> list[str]:
+def bones_moved_by_constraints(armature: bpy.types.Object) -> list[str]:
     """The bones that constraints and drivers move although every bone's own pose is cleared."""
     probe = armature.copy()
     probe.data = armature.data.copy()
@@ -171,7 +171,7 @@ def move_bones(
     tails: Floats,
     axes: Floats,
     scale: float,
-    before: constraints.Measured,
+    before: constraints.RestState,
 ) -> None:
     """Give an armature's bones new places.
 
@@ -266,7 +266,7 @@ def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types
             first += 1
         target.modifiers.move(len(target.modifiers) - 1, first)
     modifier.object, modifier.use_vertex_groups = armature, True
-    keep_flags(target, like)
+    copy_modifier_flags(target, like)
     said = [f"“{armature.name}” poses “{target.name}”."]
     if before and before != armature:
         said.append(f"“{before.name}”, which posed it before, is left as it is.")

@@ -15,7 +15,7 @@ STILL = 1e-3
 
 
 @dataclass(frozen=True)
-class Measured:
+class RestState:
     """Where an armature's bones rest in the world, and the pole angles of IK constraints that keep them there."""
 
     world: Matrix
@@ -23,13 +23,13 @@ class Measured:
     poles: dict[tuple[str, str], float]
 
 
-def measured(armature: bpy.types.Object) -> Measured:
+def rest_state(armature: bpy.types.Object) -> RestState:
     """What :func:`refit` needs to know of the armature that another one is a copy of."""
     rest = {bone.name: armature.matrix_world @ bone.matrix_local for bone in armature.data.bones}
-    return Measured(armature.matrix_world.copy(), rest, _pole_angles(armature))
+    return RestState(armature.matrix_world.copy(), rest, _pole_angles(armature))
 
 
-def refit(armature: bpy.types.Object, before: Measured, scale: float) -> None:
+def refit(armature: bpy.types.Object, before: RestState, scale: float) -> None:
     """Adapt a copied armature's constraints to its moved bones: what kept the old rest pose keeps the new one.
 
     Pole angles, the inverse of Child Of, the lengths of Stretch To and Limit Distance are for the new places; other
@@ -39,7 +39,7 @@ def refit(armature: bpy.types.Object, before: Measured, scale: float) -> None:
         before: of the armature that this one is a copy of.
         scale: how many times larger the rig has become.
     """
-    after = measured(armature)
+    after = rest_state(armature)
     for (bone, name), angle in before.poles.items():
         if (bone, name) in after.poles:
             ik = armature.pose.bones[bone].constraints[name]
@@ -68,7 +68,7 @@ def refit(armature: bpy.types.Object, before: Measured, scale: float) -> None:
                         setattr(one, field, getattr(one, field) * scale)
 
 
-def _anchor(armature: bpy.types.Object, one: Any, places: Measured) -> Matrix | None:
+def _anchor(armature: bpy.types.Object, one: Any, places: RestState) -> Matrix | None:
     """Where in the world what a constraint follows rests; None for nothing."""
     target = getattr(one, "target", None)
     if target == armature:
@@ -87,7 +87,7 @@ def _followed(matrix: Matrix, one: Any, world: Matrix) -> Matrix:
     return Matrix.LocRotScale(place, euler, size)
 
 
-def _move_limits(one: Any, bone: str, before: Measured, after: Measured, scale: float) -> None:
+def _move_limits(one: Any, bone: str, before: RestState, after: RestState, scale: float) -> None:
     """Limits of a place stay around the bone that they limit."""
     was = now = Vector()
     if one.owner_space in ("WORLD", "POSE"):

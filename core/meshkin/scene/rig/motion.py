@@ -19,7 +19,7 @@ UPRIGHT = np.radians(60)
 """Up to this angle apart two rigs rest equally upright."""
 
 
-def frames_of(armature: bpy.types.Object) -> range:
+def action_frames(armature: bpy.types.Object) -> range:
     """The frames that the armature's action covers. Raises InputError ``no-action``."""
     action = armature.animation_data.action if armature.animation_data else None
     if action is None:
@@ -79,7 +79,7 @@ def retarget(source: bpy.types.Object, target: bpy.types.Object, frames: range, 
         scene.frame_set(kept, subframe=part)
 
 
-def remove(action: bpy.types.Action) -> None:
+def remove_action(action: bpy.types.Action) -> None:
     """Delete an action."""
     bpy.data.actions.remove(action)
 

@@ -34,7 +34,7 @@ GROUPS = ("deform", "all", "selected", "active")
 selected in the armature, or the active one."""
 
 
-def chosen(obj: bpy.types.Object, groups: str = "deform", pattern: str = "") -> list[str]:
+def chosen_groups(obj: bpy.types.Object, groups: str = "deform", pattern: str = "") -> list[str]:
     """Names of the object's vertex groups that are to be carried.
 
     Args:
@@ -75,7 +75,7 @@ def read(
 
     Args:
         snapshot: of the object.
-        names: of the groups; None for those of the deforming bones (:func:`chosen`).
+        names: of the groups; None for those of the deforming bones (:func:`chosen_groups`).
 
     Returns:
         the groups' names, and their weights float32 (V, B) on the snapshot's vertices, 0 where not assigned.
@@ -84,7 +84,7 @@ def read(
         InputError: ``no-groups`` when there are none; ``mesh-changed`` when the mesh has other vertices than the
             snapshot.
     """
-    names = chosen(obj) if names is None else list(names)
+    names = chosen_groups(obj) if names is None else list(names)
     number = {group.name: group.index for group in obj.vertex_groups}
     with evaluated(obj) as (_, mesh):
         if len(mesh.vertices) != len(snapshot.vertices):
@@ -260,7 +260,7 @@ FLAGS = ("use_bone_envelopes", "use_deform_preserve_volume", "use_multi_modifier
 """What an Armature modifier is told besides its armature."""
 
 
-def keep_flags(obj: bpy.types.Object, like: bpy.types.Object) -> list[str]:
+def copy_modifier_flags(obj: bpy.types.Object, like: bpy.types.Object) -> list[str]:
     """Give the object's Armature modifier the envelopes and Preserve Volume of another's, where both have one.
 
     Returns sentences about what was changed.

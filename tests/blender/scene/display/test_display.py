@@ -82,8 +82,8 @@ def test_shown_state_survives_saving(tmp_path: Path) -> None:
 def test_removed_attributes_do_no_harm() -> None:
     obj = painted()
     display.show([obj])
-    attributes.remove(obj)
-    obj.data.color_attributes.remove(obj.data.color_attributes["paint"])
+    for name in ("meshkin_color", "paint"):
+        obj.data.color_attributes.remove(obj.data.color_attributes[name])
     display.hide()
     assert not display.is_shown()
 

@@ -22,7 +22,7 @@ from meshkin.data.views import Passes, Views, fibonacci_directions, frame, ring_
 from meshkin.scene import compat
 from meshkin.scene.render import passes
 
-PATHS = passes.available_paths()
+PATHS = passes.available_renderers()
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Blender's own properties
 
 
@@ -216,7 +216,7 @@ def test_a_path_that_is_not_there_is_named() -> None:
     mesh = snapshot(*blob(8, 8), smooth=False)
     views = frame(mesh.vertices, fibonacci_directions(1), 32)
     bpy.ops.preferences.addon_disable(module="cycles")
-    assert "cycles" not in passes.available_paths()
+    assert "cycles" not in passes.available_renderers()
     with pytest.raises(MeshKinError, match=r"cycles.*enable the Cycles add-on") as caught:
         next(passes.render(mesh, views, "cycles"))
     assert caught.value.code == "render-unavailable"
@@ -410,7 +410,8 @@ def test_too_many_triangles() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux finds its driver through EGL")
 def test_without_a_driver_cycles_is_left() -> None:
     script = (
-        "from meshkin.scene.render import passes; import os; print(passes.available_paths(), flush=True); os._exit(0)"
+        "from meshkin.scene.render import passes; import os; "
+        "print(passes.available_renderers(), flush=True); os._exit(0)"
     )
     core = str(CORE)
     environment = {**os.environ, "PYTHONPATH": core, "__EGL_VENDOR_LIBRARY_FILENAMES": "/none"}

@@ -19,7 +19,7 @@ from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
 from meshkin.scene.render import surface_colors as look
 
-PATHS = passes.available_paths()
+PATHS = passes.available_renderers()
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Blender's own properties
 
 
@@ -190,13 +190,13 @@ def test_key_changes_with_the_look_alone() -> None:
     picture = image("ramp", ramp())
     material = painted("ramp", picture)
     obj = cube(material)
-    keys = [look.key(obj)]
-    assert look.key(obj) == keys[0]
+    keys = [look.content_key(obj)]
+    assert look.content_key(obj) == keys[0]
     obj.location.x += 1
-    assert look.key(obj) == keys[0]
+    assert look.content_key(obj) == keys[0]
 
     def changed() -> None:
-        keys.append(look.key(obj))
+        keys.append(look.content_key(obj))
         assert len(set(keys)) == len(keys)
 
     pixels = ramp()
