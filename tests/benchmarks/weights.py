@@ -34,15 +34,16 @@ sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 import skeleton
 from helpers.figures import Figure
-from meshkin.base.sides import twins
+from meshkin.base.sides import mirror_indices
 from meshkin.data.surface_map import Match
 from meshkin.geometry.arrays import unit_rows
 from meshkin.geometry.filling import inpaint_weights
 from meshkin.geometry.mesh import vertex_normals
 from meshkin.transfer.rig.joints import Bones, fit_joints
 from meshkin.transfer.rig.pose import pose
-from meshkin.transfer.weights.garments import closest, is_worn
-from meshkin.transfer.weights.skinning import transfer_weights
+from meshkin.transfer.weights.garment_map import map_garment
+from meshkin.transfer.weights.garments import is_garment
+from meshkin.transfer.weights.skinning import weights_through_map
 from weights_cases import PARTS, Case, normalized, save, shape
 
 Array = NDArray[Any]
@@ -88,9 +89,9 @@ def closest_inpainted(case: Case) -> Array:
 
 def ours(case: Case, found: Match | None) -> tuple[Array, float]:
     start = time.perf_counter()
-    worn = not case.match
-    to_source = closest(case.source, case.target) if found is None else found.to_source
-    carried = transfer_weights(case.weights, case.source, case.target, to_source, worn=worn)
+    garment = not case.match
+    to_source = map_garment(case.source, case.target).to_body if found is None else found.to_source
+    carried = weights_through_map(case.weights, case.source, case.target, to_source, garment=garment)
     seconds = time.perf_counter() - start
     check(carried.weights, 4)
     return carried.weights, seconds
@@ -151,7 +152,7 @@ def armatures(cases: list[Case], scenes: Path) -> list[str]:
         rest, lengths = case.extra["source_bones"], case.extra["source_lengths"]
         heads = rest[:, :3, 3]
         tails = heads + rest[:, :3, 1] * lengths[:, None]
-        mirror = np.array(twins(case.bones))
+        mirror = np.array(mirror_indices(case.bones))
         bones = Bones(heads, tails, rest[:, :3, 2], parents, mirror, np.arange(len(case.bones)))
         start = time.perf_counter()
         fitted = fit_joints(bones, case.weights, case.source, case.target, found.to_target)
@@ -251,10 +252,10 @@ def speed() -> list[str]:
         coarse = figure.body(cells, 0.4)
         vertices, faces = igl.loop(coarse.vertices.astype(np.float64), coarse.faces.astype(np.int64), rounds)
         target = shape("fine", vertices, faces.astype(np.int32))
-        found = closest(body, target)
-        found.confidence[target.vertices[:, 2] < 0.25] = 0
+        to_source = map_garment(body, target).to_body
+        to_source.confidence[target.vertices[:, 2] < 0.25] = 0
         start, busy = time.perf_counter(), time.process_time()
-        carried = transfer_weights(weights, body, target, found, worn=True)
+        carried = weights_through_map(weights, body, target, to_source, garment=True)
         seconds, busy = time.perf_counter() - start, time.process_time() - busy
         check(carried.weights, 4)
         size = f"{len(target.vertices)} vertices"
@@ -299,7 +300,7 @@ def main() -> None:
             others = np.load(scenes / f"{stem}.transfer.npy"), closest_inpainted(case)
             methods = (*(limited(one) for one in others), mine)
             measured = [measure(case, one) for one in methods]
-            chosen = "" if case.match or is_worn(case.source, case.target) else "  (not seen as worn)"
+            chosen = "" if case.match or is_garment(case.source, case.target) else "  (not seen as worn)"
             rows.append(measured)
             print(f"  {case.name:32}" + "".join(cells(one) for one in measured) + f"{seconds:9.2f}{chosen}", flush=True)
         mean = [{key: float(np.mean([row[m][key] for row in rows])) for key in rows[0][m]} for m in range(3)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -49,8 +51,21 @@ def connected_components(links: Ints, count: int) -> NDArray[np.int32]:
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int32)
 
 
-def loose_parts(vertices: NDArray[np.floating], faces: Ints) -> tuple[NDArray[np.int32], Floats]:
-    """The loose part of each vertex, int32 (V,), and the diagonal of each part's bounding box, float64 (P,).
+@dataclass(frozen=True)
+class LooseParts:
+    """The loose parts of a mesh.
+
+    Attributes:
+        of_vertex: int32 (V,), the part that each vertex belongs to.
+        diagonals: float64 (P,), the diagonal of each part's bounding box.
+    """
+
+    of_vertex: NDArray[np.int32]
+    diagonals: Floats
+
+
+def loose_parts(vertices: NDArray[np.floating], faces: Ints) -> LooseParts:
+    """The parts of a mesh, vertices (V, 3) and faces (F, 3), that no edge connects.
 
     Vertices at the same place belong to one part; a vertex without a face is a part of its own.
     """
@@ -60,7 +75,7 @@ def loose_parts(vertices: NDArray[np.floating], faces: Ints) -> tuple[NDArray[np
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     np.minimum.at(low, part, vertices)
     np.maximum.at(high, part, vertices)
-    return part, np.linalg.norm(high - low, axis=1)
+    return LooseParts(part, np.linalg.norm(high - low, axis=1))
 
 
 def edge_graph(vertices: NDArray[np.floating], faces: Ints) -> sparse.csr_array:

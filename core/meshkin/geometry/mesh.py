@@ -27,6 +27,16 @@ def surface_area(vertices: NDArray[np.floating], faces: Ints) -> float:
     return float(face_areas(vertices, faces).sum())
 
 
+def bounding_diagonal(vertices: NDArray[np.floating]) -> float:
+    """Length of the bounding box's diagonal, in the vertices' unit."""
+    return float(np.linalg.norm(np.ptp(vertices, axis=0)))
+
+
+def bounding_center(vertices: NDArray[np.floating]) -> Floats:
+    """Middle of the bounding box, float64 (3,)."""
+    return np.asarray((vertices.min(axis=0) + vertices.max(axis=0)) / 2, np.float64)
+
+
 def vertex_areas(vertices: NDArray[np.floating], faces: Ints) -> Floats:
     """A third of the area of each vertex's faces, float64 (V,)."""
     third = np.repeat(face_areas(vertices, faces) / 3, 3)

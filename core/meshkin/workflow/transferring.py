@@ -187,7 +187,7 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
     names, values = weights.read(source, job.source.snapshot, groups)
     save(job.folder / "groups.npy", values)
     chosen = {name: getattr(options, name) for name in ("limit", "smoothing", "threshold")}
-    chosen |= {"mirror": sides.twins(names), "way": options.way, "features": None}
+    chosen |= {"mirror": sides.mirror_indices(names), "way": options.way, "features": None}
     if job.source.features and job.target.features:
         chosen["features"] = [job.source.features, job.target.features]
     if job.worn:
@@ -211,12 +211,12 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
         main = (job.target.snapshot, "target.npz", carried)
         others = [(snapshot, f"also{index}.npz", worn) for index, (_, snapshot, worn) in enumerate(also)]
         extra = yield from _parts_of_kin(job, names, values, [main, *others])
-    called = sides.renamed([*names, *extra], dict(options.rename))
+    called = sides.rename([*names, *extra], dict(options.rename))
 
     def put(obj: bpy.types.Object, snapshot: Snapshot, result: dict[str, NDArray[Any]], *more: Any) -> list[str]:
         rows, inpainted = (result[name][snapshot.original] for name in ("weights", "inpainted"))
         kept = np.flatnonzero((np.arange(len(called)) < len(names)) | rows.any(axis=0))
-        groups, column = sides.merged([called[one] for one in kept])
+        groups, column = sides.unique_names([called[one] for one in kept])
         summed = np.zeros((len(rows), len(groups)), np.float64)
         np.add.at(summed.T, column, rows[:, kept].T)
         said = weights.write(obj, groups, summed, options.limit, options.mix, *more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshkin.base.sides import other_side, parse_table, renamed, side
+from meshkin.base.sides import mirror_indices, other_side, parse_table, rename, unique_names
 
 PAIRS = [
     ("arm.L", "arm.R"),
@@ -35,20 +35,24 @@ PAIRS = [
 def test_schemes(left: str, right: str) -> None:
     assert other_side(left) == right
     assert other_side(right) == left
-    assert (side(left), side(right)) == (1, -1)
+    assert mirror_indices([left, "spine", right]) == [2, -1, 0]
 
 
 @pytest.mark.parametrize(
     "name", ["spine", "Root", "pelvis", "skull", "Bright", "copyright", "tail.001", "Cleft", "IKGOAL", "ctrl", "骨"]
 )
 def test_no_side(name: str) -> None:
-    assert side(name) == 0
     assert other_side(name) == name
+    assert mirror_indices([name, "arm.L"]) == [-1, -1]
 
 
 def test_tables() -> None:
     table = parse_table("arm.L = LeftArm, arm.R=RightArm;\n spine = Spine")
-    assert renamed(["arm.L", "spine", "head"], table) == ["LeftArm", "Spine", "head"]
-    assert renamed(["arm.L", "spine"], table, flip=True) == ["RightArm", "Spine"]
+    assert rename(["arm.L", "spine", "head"], table) == ["LeftArm", "Spine", "head"]
     with pytest.raises(ValueError, match=r"^arm\.L$"):
         parse_table("spine=Spine, arm.L")
+
+
+def test_names_without_repetition() -> None:
+    assert unique_names(["spine", "head", "spine", "arm.L"]) == (["spine", "head", "arm.L"], [0, 1, 0, 2])
+    assert unique_names([]) == ([], [])

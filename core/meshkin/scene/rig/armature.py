@@ -13,7 +13,7 @@ from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from ...base.sides import twins
+from ...base.sides import mirror_indices
 from .. import objects
 from ..mesh.snapshot import check_writable
 from . import constraints
@@ -93,7 +93,7 @@ def read(armature: bpy.types.Object, origin: Sequence[float]) -> Skeleton:
         tails @ linear.T + place,
         matrices[:, :3, 2] @ linear.T,
         np.array([number[bone.parent.name] if bone.parent else -1 for bone in armature.data.bones], np.int64),
-        np.array(twins(names), np.int64),
+        np.array(mirror_indices(names), np.int64),
     )
 
 

@@ -18,8 +18,7 @@ from ...geometry.laplacian import laplacian
 from ...geometry.mesh import clean_faces, edges, surface_area
 from ...geometry.rigid_motions import rigid_alignment
 from ...geometry.welding import weld
-from ..weights.skinning import LEAST, TURNED
-from ..weights.trust import trusted
+from ..trust import TrustSettings, trusted_vertices
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +56,7 @@ def pose(
     source: Snapshot,
     target: Snapshot,
     to_source: SurfaceMap,
-    threshold: float = LEAST,
+    threshold: float = TrustSettings.confidence,
     report: ProgressCallback = silent,
 ) -> Posed:
     """Bring the target into the pose of the source.
@@ -80,7 +79,7 @@ def pose(
     rest = np.asarray(target.vertices, np.float64)
     shapes = (source.vertices, source.faces), (target.vertices, target.faces)
     least = min(threshold, float(np.median(to_source.confidence)))
-    known = trusted(to_source, *shapes, least, TURNED)
+    known = trusted_vertices(to_source, *shapes, least, TrustSettings.orientation)
     if not known.any():
         known = np.ones(len(rest), bool)
     first, place = weld(target.vertices)

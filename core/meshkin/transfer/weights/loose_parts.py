@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -9,95 +11,154 @@ from scipy.spatial import cKDTree
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.adjacency import loose_parts
+from ...geometry.arrays import Floats
+from ...geometry.mesh import bounding_center, bounding_diagonal
 from ...geometry.rigid_motions import similarity_alignment
-from .garments import is_worn
-from .skinning import extent
-
-Floats = NDArray[np.float64]
-
-SMALL = 0.15
-"""Extent of a part that is looked for, in diagonals of the character's bounding box; any, where it does not lie on the
-body: a character may consist of several meshes."""
-AROUND = 40
-"""Vertices of the body around a part, at least, that say where it would be on the source."""
-OFF = 0.75
-"""How far from each other the middles of two parts may be, in extents of the larger."""
-UNLIKE = 2.5
-"""How many times larger one may be than the other."""
+from .garments import GarmentSettings, is_garment
+from .groups import WeightedSurface
 
 
-def from_kin(
+@dataclass(frozen=True)
+class LoosePartSettings:
+    """When a loose part of the target corresponds to one of the source. All values are chosen.
+
+    Attributes:
+        garment: when a mesh lies on the body.
+        largest: greatest extent of a part that is looked for, in diagonals of its character's bounding box. There is
+            no limit for a mesh that does not lie on the body: a character may consist of several meshes.
+        around: at least so many vertices of the body around a part say where it would be on the source.
+        farthest: how far apart the centers of two corresponding parts may be, in extents of the larger.
+        unlike: how many times larger one may be than the other.
+    """
+
+    garment: GarmentSettings = field(default_factory=GarmentSettings)
+    largest: float = 0.15
+    around: int = 40
+    farthest: float = 0.75
+    unlike: float = 2.5
+
+
+@dataclass(frozen=True)
+class LoosePartWeights:
+    """Weights of a mesh some of whose loose parts took those of corresponding parts.
+
+    Attributes:
+        weights: (V, B).
+        matched: bool (V,), the vertices whose part corresponds to one of the source.
+    """
+
+    weights: NDArray[np.floating]
+    matched: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _SourcePart:
+    """A loose part of the source: the vertices (N,) it consists of, its center, its extent."""
+
+    vertices: NDArray[np.int64]
+    center: Floats
+    extent: float
+
+
+def copy_from_corresponding_parts(
     rows: NDArray[np.floating],
     shape: Snapshot,
     body: Snapshot,
     source: Snapshot,
     to_source: SurfaceMap,
-    others: tuple[Floats, NDArray[np.integer], NDArray[np.floating]],
-) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Give each small loose part, and each that does not lie on the body, the weights of its kin.
+    source_meshes: WeightedSurface,
+    settings: LoosePartSettings = LoosePartSettings(),
+) -> LoosePartWeights:
+    """Give loose parts the weights of the source's parts that they correspond to.
 
-    That is the part of the source that is where it would be there.
-
-    A part is placed on the source as the body around it is turned, scaled and moved by the map (Umeyama 1991). Eyes
-    that are meshes of their own so keep the bones that move nothing else.
+    These are small loose parts, and any that do not lie on the body. Such a part is placed on the source as the map
+    turns, scales and moves the body around it (Umeyama 1991), and corresponds to the part that it meets there. So eyes
+    that are meshes of their own keep the bones that move nothing else.
 
     Args:
         rows: (V, B), the weights that the vertices have so far.
-        shape: with the parts; of ``body``'s character, or ``body`` itself.
-        body, source: the two bodies.
+        shape: the mesh with the parts; of ``body``'s character, or ``body`` itself.
+        body, source: the bodies of the two characters.
         to_source: every body vertex's point on the source.
-        others: vertices float64 (W, 3) of all of the source's meshes in world axes with the source's origin, faces
-            (F, 3), weights (W, B).
-
-    Returns:
-        (V, B), and which vertices (V,) have a kin.
+        source_meshes: all of the source's meshes, in world axes with the source's origin.
+        settings: what is tuned.
     """
-    result, found = rows.copy(), np.zeros(len(rows), bool)
-    vertices, faces, weights = others
-    number, sizes = loose_parts(vertices, faces)
-    size, there = extent(body.vertices), extent(source.vertices)
-    apart = shape is not body and not is_worn(body, shape)
-    most = np.inf if apart else SMALL
-    kin = np.flatnonzero((sizes <= most * there) & (sizes > 0))
-    if not len(kin):
-        return result, found
-    members = {int(one): np.flatnonzero(number == one) for one in kin}
-    middles = np.array([_middle(vertices[members[int(one)]]) for one in kin])
-    part, extents = loose_parts(shape.vertices, shape.faces)
-    skin = body.vertices.astype(np.float64)
+    unchanged = LoosePartWeights(rows.copy(), np.zeros(len(rows), bool))
+    apart = shape is not body and not is_garment(body, shape, settings.garment)
+    largest = np.inf if apart else settings.largest
+    source_parts = _parts_up_to(source_meshes, largest * bounding_diagonal(source.vertices))
     large = loose_parts(body.vertices, body.faces)
-    usable = np.flatnonzero(large[1][large[0]] > SMALL * size)
-    if not len(usable):
-        return result, found
-    near, mapped = cKDTree(skin[usable]), to_source.pull(source.vertices.astype(np.float64), source.faces)
-    for one in np.flatnonzero((extents <= most * size) & (extents > 0)):
-        here = np.flatnonzero(part == one)
-        points = shape.vertices[here] + (shape.location - body.location)
-        middle = _middle(points)
-        around = near.query_ball_point(middle, extents[one])
-        if len(around) < AROUND:
-            around = near.query(middle, min(AROUND, len(usable)))[1]
-        around = usable[around]
-        scale, turn = similarity_alignment(skin[around], mapped[around])
-        placed = scale * turn.apply(points - skin[around].mean(axis=0)) + mapped[around].mean(axis=0)
-        larger = np.maximum(sizes[kin], scale * extents[one])
-        off = np.linalg.norm(middles - _middle(placed), axis=1) / larger
-        off[larger > UNLIKE * np.minimum(sizes[kin], scale * extents[one])] = np.inf
-        if off.min() <= OFF:
-            own = members[int(kin[off.argmin()])]
-            target = vertices[own]
-            fitted = (placed - _middle(placed)) * (extent(target) / extent(placed)) + _middle(target)
-        elif apart:  # what is nearest there is more likely right than the body, on which it does not lie
-            own = np.flatnonzero(weights.any(axis=1))
-            target, fitted = vertices[own], placed
+    body_diagonal = bounding_diagonal(body.vertices)
+    skin = np.flatnonzero(large.diagonals[large.of_vertex] > settings.largest * body_diagonal)
+    if not source_parts or not len(skin):
+        return unchanged
+    neighborhood = _Neighborhood(body, source, to_source, skin, settings.around)
+    result, matched = unchanged.weights, unchanged.matched
+    parts = loose_parts(shape.vertices, shape.faces)
+    for part in np.flatnonzero((parts.diagonals <= largest * body_diagonal) & (parts.diagonals > 0)):
+        vertices = np.flatnonzero(parts.of_vertex == part)
+        points = shape.vertices[vertices] + (shape.location - body.location)
+        placed, extent = neighborhood.place_on_source(points, float(parts.diagonals[part]))
+        counterpart = _counterpart(placed, extent, source_parts, settings)
+        if counterpart is not None:
+            donors = counterpart.vertices
+            donor_points = source_meshes.vertices[donors]
+            growth = bounding_diagonal(donor_points) / bounding_diagonal(placed)
+            placed = (placed - bounding_center(placed)) * growth + bounding_center(donor_points)
+        elif apart:  # the nearest mesh there is more likely right than the body, on which the part does not lie
+            donors = np.flatnonzero(source_meshes.weights.any(axis=1))
+            donor_points = source_meshes.vertices[donors]
         else:
             continue
-        result[here] = weights[own][cKDTree(target).query(fitted)[1]]
-        found[here] = result[here].any(axis=1)
-        result[here[~found[here]]] = rows[here[~found[here]]]
-    return result, found
+        copied = source_meshes.weights[donors][cKDTree(donor_points).query(placed)[1]]
+        weighted = copied.any(axis=1)
+        result[vertices[weighted]] = copied[weighted]
+        matched[vertices] = weighted
+    return unchanged
 
 
-def _middle(points: NDArray[np.floating]) -> Floats:
-    """The middle of the bounding box."""
-    return np.asarray((points.min(axis=0) + points.max(axis=0)) / 2, np.float64)
+def _parts_up_to(meshes: WeightedSurface, largest: float) -> list[_SourcePart]:
+    """The loose parts whose extent is above 0 and at most ``largest``."""
+    parts = loose_parts(meshes.vertices, meshes.faces)
+    kept = np.flatnonzero((parts.diagonals <= largest) & (parts.diagonals > 0))
+    members = [np.flatnonzero(parts.of_vertex == part) for part in kept]
+    return [
+        _SourcePart(vertices, bounding_center(meshes.vertices[vertices]), float(parts.diagonals[part]))
+        for part, vertices in zip(kept, members, strict=True)
+    ]
+
+
+def _counterpart(
+    placed: Floats, extent: float, source_parts: list[_SourcePart], settings: LoosePartSettings
+) -> _SourcePart | None:
+    """The source's part nearest to where a part (N, 3) was placed, if it is near enough and about as large."""
+    centers = np.array([part.center for part in source_parts])
+    extents = np.array([part.extent for part in source_parts])
+    larger, smaller = np.maximum(extents, extent), np.minimum(extents, extent)
+    distance = np.linalg.norm(centers - bounding_center(placed), axis=1) / larger
+    distance[larger > settings.unlike * smaller] = np.inf
+    nearest = int(distance.argmin())
+    return source_parts[nearest] if distance[nearest] <= settings.farthest else None
+
+
+class _Neighborhood:
+    """Places points near a body on the source, as the map moves the body's vertices around them."""
+
+    def __init__(
+        self, body: Snapshot, source: Snapshot, to_source: SurfaceMap, skin: NDArray[np.int64], around: int
+    ) -> None:
+        """Args: skin: the body's vertices that may be used; around: how many are used at least."""
+        self._points = body.vertices.astype(np.float64)[skin]
+        self._mapped = to_source.pull(source.vertices.astype(np.float64), source.faces)[skin]
+        self._tree = cKDTree(self._points)
+        self._around = around
+
+    def place_on_source(self, points: Floats, extent: float) -> tuple[Floats, float]:
+        """The points (N, 3) on the source, and the extent that they have there."""
+        center = bounding_center(points)
+        around = self._tree.query_ball_point(center, extent)
+        if len(around) < self._around:
+            around = self._tree.query(center, min(self._around, len(self._points)))[1]
+        near, mapped = self._points[around], self._mapped[around]
+        scale, turn = similarity_alignment(near, mapped)
+        return scale * turn.apply(points - near.mean(axis=0)) + mapped.mean(axis=0), scale * extent

@@ -1,8 +1,9 @@
-"""Skin weights read off features: a linear map and a softmax, fitted on the rigged source, applied to any shape.
+"""Skinning weights read off features: a linear map and a softmax, fitted on the rigged source, applied to any shape.
 
 Source: Uzolas, Eisemann and Kellnhofer, "Surface-Aware Distilled 3D Semantic Features" (SIGGRAPH Asia 2025), the
-skinning recipe of its released notebook: no bias, AdamW at 0.1, decay 0.99, 200 epochs. Here with the cross entropy
-instead of the squared error, which halves the error on parametric people, and on principal components.
+skinning recipe of its released notebook: no bias, AdamW at 0.1, decay 0.99, 200 epochs. Two things differ here: the
+loss is the cross entropy instead of the squared error (measured: half the error on parametric people), and the inputs
+are principal components of the features.
 """
 
 from __future__ import annotations
@@ -19,36 +20,53 @@ from ...features import pca
 from ...matching.nearest import spread
 
 Singles = NDArray[np.float32]
-Predict = Callable[[Singles], Singles]
 
-COMPONENTS = 128
-"""Principal components of the features that are used."""
-SAMPLES = 3000
-"""Vertices of the source that are learned from, about."""
-EPOCHS = 200
-PATCHES = 60
-"""Patches that the source is cut into, so that what is held out has no neighbors among what is learned from."""
-FOLDS = 3
-USABLE = 0.6
-"""Error up to which learned weights are of use: most of a vertex's weight is on the right bones then."""
+
+@dataclass(frozen=True)
+class RegressionSettings:
+    """How weights are learned from features.
+
+    Attributes:
+        learning_rate, decay, epochs: of the optimizer, as in the paper's notebook; ``decay`` multiplies the learning
+            rate after every epoch.
+        components: number of principal components of the features that are used (chosen).
+        samples: number of source vertices that are learned from, about (chosen).
+        patches: number of patches that the source is cut into for cross-validation, so that what is held out has no
+            neighbors among what is learned from (chosen).
+        folds: number of groups of patches that are held out in turn (chosen).
+        usable_error: greatest mean absolute error, summed over bones, up to which learned weights are of use: below it
+            most of a vertex's weight is on the right bones (chosen; the largest possible error is 2).
+    """
+
+    learning_rate: float = 0.1
+    decay: float = 0.99
+    epochs: int = 200
+    components: int = 128
+    samples: int = 3000
+    patches: int = 60
+    folds: int = 3
+    usable_error: float = 0.6
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Mean absolute error (summed over bones) of weights predicted for held-out patches of the source.
+    """How well two methods predict the weights of held-out patches of the source.
 
     Attributes:
-        regressor: by the linear map.
-        nearest: by copying from the vertex of the most similar features, which is what a match does at best.
+        learned_error: mean over vertices of the absolute error, summed over bones, of the linear map; 0 to 2.
+        copied_error: the same of copying from the vertex of the most similar features, which is the best that a map
+            can do.
+        usable_error: greatest error up to which learned weights are of use.
     """
 
-    regressor: float
-    nearest: float
+    learned_error: float
+    copied_error: float
+    usable_error: float = RegressionSettings.usable_error
 
     @property
-    def better(self) -> str:
-        """ "features" or "map": weights learned badly are no way, even if copies were worse."""
-        return "features" if self.regressor < min(self.nearest, USABLE) else "map"
+    def learned_better(self) -> bool:
+        """Whether learned weights are better than copied ones, and of use at all."""
+        return self.learned_error < min(self.copied_error, self.usable_error)
 
 
 def predict_weights(
@@ -56,52 +74,67 @@ def predict_weights(
     target_features: NDArray[np.floating],
     weights: NDArray[np.floating],
     source: Snapshot,
+    settings: RegressionSettings = RegressionSettings(),
 ) -> Singles:
-    """The target's weights by features alone, float32 (V, B), positive, rows sum to 1.
+    """The target's weights read off its features alone, float32 (V, B), positive, rows sum to 1.
 
     Args:
         source_features, target_features: (U, C) and (V, C), comparable.
-        weights: (U, B), rows sum to 1 or are all zero; rows without a weight are not learned from.
+        weights: (U, B), the source's; rows sum to 1 or are all zero; all-zero rows are not learned from.
         source: for its vertices and faces.
+        settings: what is tuned.
     """
-    one, two = _reduced(source_features, target_features)
-    chosen = _sample(source, weights)
-    return fit(one[chosen], weights[chosen])(two)
+    source_inputs, target_inputs = _reduce(source_features, target_features, settings.components)
+    sample = _sample_weighted(source, weights, settings.samples)
+    return fit_weights(source_inputs[sample], weights[sample], settings)(target_inputs)
 
 
-def compare(source_features: NDArray[np.floating], weights: NDArray[np.floating], source: Snapshot) -> Comparison:
-    """Cross-validate both ways on the source: patches held out in turn. Arguments as :func:`predict_weights`."""
-    features, _ = _reduced(source_features, source_features)
-    chosen = _sample(source, weights)
-    features, rows = features[chosen], np.asarray(weights[chosen], np.float32)
-    places = source.vertices[chosen]
+def compare_methods(
+    source_features: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    source: Snapshot,
+    settings: RegressionSettings = RegressionSettings(),
+) -> Comparison:
+    """Cross-validate learning and copying on the source: patches of it are held out in turn.
+
+    Arguments as :func:`predict_weights`.
+    """
+    features, _ = _reduce(source_features, source_features, settings.components)
+    sample = _sample_weighted(source, weights, settings.samples)
+    features, rows = features[sample], np.asarray(weights[sample], np.float32)
+    points = source.vertices[sample]
     generator = np.random.default_rng(0)
-    centers = places[generator.choice(len(places), min(PATCHES, len(places)), replace=False)]
-    fold = (cKDTree(centers).query(places)[1]) % FOLDS
+    centers = points[generator.choice(len(points), min(settings.patches, len(points)), replace=False)]
+    fold = cKDTree(centers).query(points)[1] % settings.folds
     errors: list[tuple[float, float]] = []
-    for number in range(FOLDS):
+    for number in range(settings.folds):
         held, kept = fold == number, fold != number
         if not held.any() or not kept.any():
             continue
-        predicted = fit(features[kept], rows[kept])(features[held])
+        predicted = fit_weights(features[kept], rows[kept], settings)(features[held])
         copied = rows[kept][cKDTree(features[kept]).query(features[held])[1]]
         errors.append((float(np.abs(predicted - rows[held]).sum()), float(np.abs(copied - rows[held]).sum())))
-    regressor, nearest = np.sum(errors, axis=0) / max(len(rows), 1) if errors else (2.0, 2.0)
-    return Comparison(float(regressor), float(nearest))
+    learned, copied_error = np.sum(errors, axis=0) / max(len(rows), 1) if errors else (2.0, 2.0)
+    return Comparison(float(learned), float(copied_error), settings.usable_error)
 
 
-def fit(features: Singles, weights: NDArray[np.floating]) -> Predict:
-    """Fit the linear map to (N, C) features and (N, B) weights; the same input gives the same result."""
+def fit_weights(
+    features: Singles, weights: NDArray[np.floating], settings: RegressionSettings = RegressionSettings()
+) -> Callable[[Singles], Singles]:
+    """A function from features (V, C) to weights float32 (V, B), fitted to features (N, C) and weights (N, B).
+
+    The same input gives the same function.
+    """
     import torch
 
     inputs = torch.from_numpy(np.ascontiguousarray(features, np.float32))
-    wanted = torch.from_numpy(np.ascontiguousarray(weights, np.float32))
-    matrix = torch.zeros((inputs.shape[1], wanted.shape[1]), requires_grad=True)
-    optimizer = torch.optim.AdamW([matrix], lr=0.1)
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
-    for _ in range(EPOCHS):
+    expected = torch.from_numpy(np.ascontiguousarray(weights, np.float32))
+    matrix = torch.zeros((inputs.shape[1], expected.shape[1]), requires_grad=True)
+    optimizer = torch.optim.AdamW([matrix], lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, settings.decay)
+    for _ in range(settings.epochs):
         optimizer.zero_grad()
-        loss = -(wanted * torch.log_softmax(inputs @ matrix, 1)).sum(1).mean()
+        loss = -(expected * torch.log_softmax(inputs @ matrix, 1)).sum(1).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
@@ -109,20 +142,24 @@ def fit(features: Singles, weights: NDArray[np.floating]) -> Predict:
 
     def predict(values: Singles) -> Singles:
         scores = np.asarray(values, np.float32) @ fitted
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+        exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
 
     return predict
 
 
-def _reduced(one: NDArray[np.floating], two: NDArray[np.floating]) -> tuple[Singles, Singles]:
-    """Both shapes' features in principal components, the first of which has unit deviation on the first shape."""
-    basis = pca.basis([one, two], COMPONENTS)
-    first, second = pca.project(basis, one), pca.project(basis, two)
-    scale = np.float32(1 / max(float(first.std(axis=0).max()), 1e-12))
-    return first * scale, second * scale
+def _reduce(
+    source_features: NDArray[np.floating], target_features: NDArray[np.floating], components: int
+) -> tuple[Singles, Singles]:
+    """Both shapes' features in common principal components, the strongest of which has a standard deviation of 1 on
+    the source."""
+    basis = pca.basis([source_features, target_features], components)
+    source, target = pca.project(basis, source_features), pca.project(basis, target_features)
+    scale = np.float32(1 / max(float(source.std(axis=0).max()), 1e-12))
+    return source * scale, target * scale
 
 
-def _sample(source: Snapshot, weights: NDArray[np.floating]) -> NDArray[np.int64]:
+def _sample_weighted(source: Snapshot, weights: NDArray[np.floating], count: int) -> NDArray[np.int64]:
+    """About ``count`` vertices that have a weight, spread over the source."""
     weighted = np.flatnonzero(np.asarray(weights).any(axis=1))
-    return spread(source.vertices, source.faces, weighted, SAMPLES)
+    return spread(source.vertices, source.faces, weighted, count)

@@ -1,8 +1,8 @@
-"""Skin weights, carried from one surface to another."""
+"""Skinning weights carried through a map, and inpainted where the map cannot be trusted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,300 +12,264 @@ from scipy.sparse import csgraph
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.adjacency import loose_parts
+from ...geometry.adjacency import LooseParts, connected_components, loose_parts
 from ...geometry.filling import Filled, inpaint_weights
-from ...geometry.mesh import edges
+from ...geometry.mesh import bounding_diagonal, edges
 from ...geometry.smoothing import smooth_along_edges
 from ...geometry.welding import weld
-from .trust import trusted
+from ..trust import TrustSettings, reachable_confidence, trusted_vertices
+from .interpolation import interpolate_weights, limit_influences, mean_weights, normalize_weights
+from .options import WeightOptions
 
-BLOCK = 1 << 22
-"""Most interpolated weights held at a time."""
-LEAST = 0.4
-"""Confidence below which a map is not relied on, unless that is more than half of it."""
-TURNED = -0.3
-"""Agreement of orientation below which a map between two bodies is not relied on."""
-SURE = 0.4
-"""A loose part of which a smaller share is relied on takes the weights of what it lies on."""
-LOOSE = 0.5
-"""Extent of a part that may be loose, in diagonals of the character's bounding box."""
-ANCHORS = 0.5
-"""Least share of the vertices that one bone rules which is taken from the map, the most confident first."""
-GROWTH = 2.0
-"""A bone may rule up to this many times the vertices that the map gives it, once the rest is inpainted."""
-STEPS = 2
-"""Steps from bone to bone, of those that share vertices, up to which the next bone over an edge is near."""
-LEAP = 2.0
-"""Way from bone to bone, by the middles of what they move, up to which it is near too, in lengths of the edge."""
-SHARED = 0.05
-"""Weight from which a vertex counts as shared."""
-SMALL = 0.08
-"""Extent of a small part (an eye, a tooth, a button), in diagonals of the character's bounding box."""
-TINY = 0.03
-"""Extent up to which a small part without one ruling bone is kept rigid too, by equal weights."""
-RULE = 2 / 3
-"""Share of its weights from which one bone rules a small part."""
+Weights = NDArray[np.floating]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Carried:
-    """Weights on the target.
+class SkinningSettings:
+    """How weights are carried through a map.
+
+    All values are chosen. They were kept because the pairs of tests/benchmarks/weights.py came out best with them
+    together (results/weights.txt); what each of them does alone was not recorded. "Diagonals" are those of the
+    character's bounding box.
+
+    Attributes:
+        trust: when a vertex of the map is trusted.
+        lost_part: a loose part of whose vertices a smaller share than this is trusted takes the weights of what it
+            lies on.
+        largest_lost_part: greatest extent of such a part, in diagonals.
+        anchors: of the vertices that one bone rules in the map, at least this share takes its weights from the map,
+            the most confident first.
+        growth: inpainting from a bone's anchors may enlarge the number of vertices that it rules by this factor.
+        near_steps: two bones are near each other if this many steps or fewer lead from one to the other, over bones
+            that share vertices.
+        near_edges: they are near, too, if the way over the centers of such bones is no longer than this, in lengths of
+            the edge between their vertices.
+        shared: weight from which a bone shares a vertex with others.
+        small_part: greatest extent of a part that is kept rigid if one bone rules it (an eye, a tooth, a button), in
+            diagonals.
+        tiny_part: greatest extent of a part that is kept rigid in any case, in diagonals.
+        ruling_share: share of a part's weights from which one bone rules it.
+    """
+
+    trust: TrustSettings = field(default_factory=TrustSettings)
+    lost_part: float = 0.4
+    largest_lost_part: float = 0.5
+    anchors: float = 0.5
+    growth: float = 2.0
+    near_steps: int = 2
+    near_edges: float = 2.0
+    shared: float = 0.05
+    small_part: float = 0.08
+    tiny_part: float = 0.03
+    ruling_share: float = 2 / 3
+
+
+@dataclass(frozen=True)
+class MappedWeights:
+    """Skinning weights on the target.
 
     Attributes:
         weights: float32 (V, B), non-negative, rows sum to 1 (within 1e-6), at most ``limit`` values above zero in each.
-        inpainted: bool (V,), where they do not come from the map but from the vertices around.
-        unsolved: bool (V,), where inpainting could not be solved (the system of equations is numerically singular), and
-            the weights are those of the nearest vertex in space that the map or inpainting gave some.
+        inpainted: bool (V,), where they were not taken from the map but continued from the vertices around.
+        unsolved: bool (V,), those of the inpainted for which inpainting could not be solved, so that they took the
+            weights of the nearest vertex instead.
     """
 
     weights: NDArray[np.float32]
-    inpainted: NDArray[np.bool_]
-    unsolved: NDArray[np.bool_]
+    inpainted: Mask
+    unsolved: Mask
 
 
-def transfer_weights(
-    weights: NDArray[np.floating],
+def weights_through_map(
+    weights: Weights,
     source: Snapshot,
     target: Snapshot,
     to_source: SurfaceMap,
-    *,
-    worn: bool = False,
-    limit: int = 4,
-    smoothing: int = 0,
-    threshold: float = LEAST,
-) -> Carried:
-    """Carry vertex weights of the source to the target.
+    garment: bool = False,
+    options: WeightOptions = WeightOptions(),
+    settings: SkinningSettings = SkinningSettings(),
+) -> MappedWeights:
+    """Carry the source's skinning weights to the target through their map.
 
-    Where the map can be relied on (:func:`meshkin.transfer.weights.trust.trusted`) weights are interpolated
-    barycentrically; over the rest they are continued (:func:`meshkin.geometry.filling.inpaint_weights`). A small loose
-    part (an eye, a tooth, a button) follows one bone, if one rules it. Then smoothing, the limit, and normalizing.
-    Where nothing can be relied on, the map is followed as it is; and so it is, between bodies, at the more confident
-    half of each bone's own vertices, from which nothing is continued if they would make the bone far larger.
+    Where the map can be trusted weights are interpolated barycentrically; over the rest they are inpainted. A small
+    loose part (an eye, a tooth, a button) follows one bone, if one rules it. Smoothing, the influence limit and
+    normalization come last. Where no vertex can be trusted, the map is followed as it is.
+
+    Between two bodies, each bone also keeps anchors: the more confident half of the vertices that it rules in the
+    map. Otherwise a bone that the map is nowhere sure of would be painted over by its neighbors and move nothing.
 
     Args:
-        weights: (U, B), one row for each source vertex, one column for each bone or group.
+        weights: (U, B), one row for each source vertex, one column for each vertex group.
         source, target: the two shapes.
         to_source: every target vertex's point on the source.
-        worn: whether ``to_source`` is a map of nearness (:func:`meshkin.transfer.weights.garments.closest`).
-        limit: most groups that a vertex may be weighted to, 1 or more.
-        smoothing: how often every row is averaged with its neighbors'.
-        threshold: least confidence; where fewer than half of the vertices have it, the median stands in.
+        garment: whether the target lies on the source, and ``to_source`` comes from
+            :func:`meshkin.transfer.weights.garment_map.map_garment`.
+        options: influence limit, smoothing and least confidence; ``method`` is not read here.
+        settings: what is tuned.
 
     Raises:
-        InputError: ``weights-size`` (not one row for each source vertex), ``weights-limit``, ``no-weights`` (every
-            weight is zero or not a number).
+        InputError: ``weights-size`` (not one row for each source vertex), ``weights-limit`` (limit below 1),
+            ``no-weights`` (every weight is zero or not a number).
     """
-    rows = interpolate(weights, source.faces, to_source)
-    weighted: NDArray[np.bool_] = np.asarray(rows.any(axis=1))
+    rows = interpolate_weights(weights, source.faces, to_source)
+    weighted: Mask = np.asarray(rows.any(axis=1))
     if not weighted.any():
         raise InputError(
             "no-weights",
             f"The chosen groups of “{source.name}” hold no weights.",
             "Choose other groups, or paint them.",
         )
-    if limit < 1:
-        raise InputError("weights-limit", f"A vertex cannot have {limit} weights.", "Choose a limit of 1 or more.")
-    shapes = (source.vertices, source.faces), (target.vertices, target.faces)
-    least = min(threshold, float(np.median(to_source.confidence)))
-    known = trusted(to_source, *shapes, least, None if worn else TURNED, not worn) & weighted
+    if options.limit < 1:
+        raise InputError(
+            "weights-limit", f"A vertex cannot have {options.limit} weights.", "Choose a limit of 1 or more."
+        )
+    parts = loose_parts(target.vertices, target.faces)
+    diagonal = bounding_diagonal(source.vertices if garment else target.vertices)
+    meshes = (source.vertices, source.faces), (target.vertices, target.faces)
+    confidence = reachable_confidence(to_source, options.threshold)
+    orientation = None if garment else settings.trust.orientation
+    known = weighted & trusted_vertices(to_source, *meshes, confidence, orientation, not garment, settings.trust)
     anchors = np.zeros_like(known)
-    size = extent(source.vertices if worn else target.vertices)
-    part, extents = loose_parts(target.vertices, target.faces)
-    if not worn:
-        # A loose part that the map is not sure of (armor, hair: the source has none) follows what it lies on.
-        lost = (np.bincount(part, known) < SURE * np.bincount(part)) & (extents < LOOSE * size)
-        anchors = weighted & ~known & _anchors(rows, known, to_source.confidence)
-        known |= anchors
-        if known[~lost[part]].any():
-            known &= ~lost[part]
+    if not garment:
+        anchors = weighted & ~known & _anchors(rows, known, to_source.confidence, settings.anchors)
+        known = _without_lost_parts(known, anchors, parts, diagonal, settings)
     if not known.any():
         known = weighted
-    filled = _continued(rows, known, anchors, target)
-    rows, unsolved = filled.values, filled.unsolved
-    if not worn and (misplaced := _misplaced(rows, weights, source, target)).any():
-        alone = (np.bincount(part, known) == 0)[part]
+    filled = _inpaint_from_anchors(rows, known, anchors, target, settings.growth)
+    if not garment and (misplaced := _misplaced(filled.values, weights, source, target, settings)).any():
+        unknown_part = (np.bincount(parts.of_vertex, known) == 0)[parts.of_vertex]
         known = known & ~misplaced
-        kept = known | alone & ~misplaced
-        filled = inpaint_weights(rows, kept, target.vertices, target.faces)
-        rows, unsolved = filled.values, filled.unsolved | (unsolved & kept)
-    rows = smooth_along_edges(_rigid(rows, part, extents, size), target.vertices, target.faces, smoothing)
-    return Carried(_finished(rows, limit), ~known, unsolved)
+        filled = _inpaint_again(filled, known | unknown_part & ~misplaced, target)
+    rigid = _keep_small_parts_rigid(filled.values, parts, diagonal, settings)
+    smoothed = smooth_along_edges(rigid, target.vertices, target.faces, options.smoothing)
+    return MappedWeights(limit_influences(smoothed, options.limit), ~known, filled.unsolved)
 
 
 def finish_weights(
-    rows: NDArray[np.floating], target: Snapshot, limit: int = 4, smoothing: int = 0
+    rows: Weights,
+    target: Snapshot,
+    options: WeightOptions = WeightOptions(),
+    settings: SkinningSettings = SkinningSettings(),
 ) -> NDArray[np.float32]:
-    """What :func:`transfer_weights` does at the end, to weights (V, B) from elsewhere."""
-    part, extents = loose_parts(target.vertices, target.faces)
-    rows = _rigid(rows, part, extents, extent(target.vertices))
-    return _finished(smooth_along_edges(rows, target.vertices, target.faces, smoothing), limit)
+    """Weights (V, B) from elsewhere, finished as by :func:`weights_through_map`: float32 (V, B).
 
-
-def _anchors(
-    rows: NDArray[np.floating], known: NDArray[np.bool_], confidence: NDArray[np.floating]
-) -> NDArray[np.bool_]:
-    """The most confident vertices of every bone's own region that is hardly known, (V,).
-
-    Otherwise a bone that the map is nowhere sure of would be painted over by its neighbors, and move nothing.
+    Small loose parts are kept rigid, then come smoothing, the influence limit and normalization.
     """
+    parts = loose_parts(target.vertices, target.faces)
+    rows = _keep_small_parts_rigid(rows, parts, bounding_diagonal(target.vertices), settings)
+    return limit_influences(smooth_along_edges(rows, target.vertices, target.faces, options.smoothing), options.limit)
+
+
+def _anchors(rows: Weights, known: Mask, confidence: NDArray[np.floating], least_share: float) -> Mask:
+    """The most confident vertices of the bones that are known on less than a share of what they rule, bool (V,)."""
     bone = rows.argmax(axis=1)
     count = np.bincount(bone, minlength=rows.shape[1])
     order = np.lexsort((-confidence, bone))
-    rank = np.empty(len(bone), np.int64)
+    rank = np.empty(len(bone), np.int64)  # of each vertex among those of its bone, by confidence
     rank[order] = np.arange(len(bone)) - np.repeat(np.cumsum(count) - count, count)
-    share = np.bincount(bone, known, rows.shape[1]) / np.maximum(count, 1)
-    anchors: NDArray[np.bool_] = (share[bone] < ANCHORS) & (rank < np.ceil(ANCHORS * count[bone]))
+    known_share = np.bincount(bone, known, rows.shape[1]) / np.maximum(count, 1)
+    anchors: Mask = (known_share[bone] < least_share) & (rank < np.ceil(least_share * count[bone]))
     return anchors
 
 
-def _continued(
-    rows: NDArray[np.floating], known: NDArray[np.bool_], anchors: NDArray[np.bool_], target: Snapshot
-) -> Filled:
-    """Weights (V, B) inpainted from the known rows, but not from the anchors among them (V,) of bones that would
-    become far larger than in the map by it.
+def _without_lost_parts(
+    trusted: Mask, anchors: Mask, parts: LooseParts, diagonal: float, settings: SkinningSettings
+) -> Mask:
+    """The trusted vertices and the anchors, without those of loose parts that are hardly trusted, bool (V,).
 
-    Few anchors of a small bone may be all that is known in a hollow: an eye would rule its whole socket.
+    Such a part (armor, hair) is probably one that the source does not have: it is to follow what it lies on.
+    """
+    part = parts.of_vertex
+    hardly = np.bincount(part, trusted) < settings.lost_part * np.bincount(part)
+    lost = (hardly & (parts.diagonals < settings.largest_lost_part * diagonal))[part]
+    known = trusted | anchors
+    return known & ~lost if known[~lost].any() else known
+
+
+def _inpaint_from_anchors(rows: Weights, known: Mask, anchors: Mask, target: Snapshot, growth: float) -> Filled:
+    """Weights (V, B) inpainted from the known rows, but not from anchors whose bone would become far too large.
+
+    A few anchors of a small bone may be all that is known in a hollow: an eye would rule its whole socket.
     """
     filled = inpaint_weights(rows, known, target.vertices, target.faces)
-    bone, own = filled.values.argmax(axis=1), rows.argmax(axis=1)
-    after, before = (np.bincount(ruling, minlength=rows.shape[1]) for ruling in (bone, own))
-    larger = after > GROWTH * before
-    fewer = known & ~(anchors & larger[own])
+    filled_bone, map_bone = filled.values.argmax(axis=1), rows.argmax(axis=1)
+    filled_count, map_count = (np.bincount(bone, minlength=rows.shape[1]) for bone in (filled_bone, map_bone))
+    too_large = filled_count > growth * map_count
+    fewer = known & ~(anchors & too_large[map_bone])
     if fewer.any() and (fewer != known).any():
-        grown = larger[bone] & (bone != own) & ~known
-        from_fewer = inpaint_weights(rows, fewer, target.vertices, target.faces)
-        for array, new in ((filled.values, from_fewer.values), (filled.unsolved, from_fewer.unsolved)):
-            array[grown] = new[grown]
+        grown = too_large[filled_bone] & (filled_bone != map_bone) & ~known
+        refilled = inpaint_weights(rows, fewer, target.vertices, target.faces)
+        filled.values[grown], filled.unsolved[grown] = refilled.values[grown], refilled.unsolved[grown]
     return filled
 
 
-def _misplaced(
-    rows: NDArray[np.floating], weights: NDArray[np.floating], source: Snapshot, target: Snapshot
-) -> NDArray[np.bool_]:
-    """The vertices (V,) from which no way leads to most of their loose part along which each ruling bone is near the
-    next on the source: by few steps, or where meshes are coarse or bones short, by no longer a way than the edge here.
+def _inpaint_again(filled: Filled, known: Mask, target: Snapshot) -> Filled:
+    """Inpainted weights with those that are not ``known`` (V,) inpainted from the others."""
+    refilled = inpaint_weights(filled.values, known, target.vertices, target.faces)
+    return Filled(refilled.values, refilled.unsolved | filled.unsolved & known)
 
-    Ears that the source has not may look like fingers to the map; but fingers are not found on heads.
+
+def _misplaced(rows: Weights, weights: Weights, source: Snapshot, target: Snapshot, settings: SkinningSettings) -> Mask:
+    """The vertices ruled by a bone that cannot be where they are, bool (V,).
+
+    The source tells which bones are near each other. Target vertices joined by an edge belong to one region if their
+    ruling bones are near each other; all regions of a loose part but the largest are misplaced. So a bump that the map
+    takes for a finger is not weighted to one in the middle of a head.
+
+    Args:
+        rows: (V, B), the target's weights so far.
+        weights: (U, B), the source's.
+        source, target: the two shapes.
+        settings: which bones are near.
     """
-    sound = normalized(weights)
-    share = sparse.csr_array((sound > SHARED).astype(np.float64))
-    beside = sparse.csr_array(share.T @ share)
-    middle = (sound.T @ source.vertices) / np.maximum(sound.sum(axis=0), 1e-30)[:, None]
-    one, two = beside.nonzero()
-    between = np.linalg.norm(middle[one] - middle[two], axis=1) + 1e-30
-    ways = sparse.csr_array((between, (one, two)), shape=beside.shape)
+    steps, distances = _ways_between_bones(weights, source, settings.shared)
     first, place = weld(target.vertices)
     pairs = edges(place[target.faces])
     bones = tuple(rows.argmax(axis=1)[first][pairs].T)
-    points = target.vertices[first] * (extent(source.vertices) / max(extent(target.vertices), 1e-30))
+    scale = bounding_diagonal(source.vertices) / max(bounding_diagonal(target.vertices), 1e-30)
+    points = target.vertices[first] * scale
     lengths = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
-    steps = csgraph.shortest_path(beside, unweighted=True)[bones]
-    # Bones of rigid parts share nothing, and are found anywhere.
-    near = (steps <= STEPS) | np.isinf(steps) | (csgraph.shortest_path(ways)[bones] <= LEAP * lengths)
-
-    def pieces(links: NDArray[np.integer]) -> NDArray[np.int32]:
-        graph = sparse.coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(first),) * 2)
-        return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int32)
-
-    part, region = pieces(pairs), pieces(pairs[near])
+    # Bones of rigid parts share no vertices with others: no way leads to them, and they may be anywhere.
+    near = (steps[bones] <= settings.near_steps) | np.isinf(steps[bones])
+    near |= distances[bones] <= settings.near_edges * lengths
+    part, region = connected_components(pairs, len(first)), connected_components(pairs[near], len(first))
     size = np.bincount(region)[region]
-    most = np.zeros(part.max(initial=0) + 1, np.int64)
-    np.maximum.at(most, part, size)
-    return np.asarray((size < most[part])[place])
+    largest = np.zeros(part.max(initial=0) + 1, np.int64)
+    np.maximum.at(largest, part, size)
+    return np.asarray((size < largest[part])[place])
 
 
-def interpolate(
-    weights: NDArray[np.floating], source_faces: NDArray[np.int32], to_source: SurfaceMap
-) -> NDArray[np.float32]:
-    """The source's weights at the points of a map, normalized.
+def _ways_between_bones(
+    weights: Weights, source: Snapshot, shared: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many steps lead from each bone to each other, and how far it is: float64 (B, B) each, inf where no way does.
 
-    Source rows are normalized first, so that every weighted vertex counts the same; weights below zero, and what is
-    not a number, count as none. A target vertex whose three source corners have no weight at all gets a row of zeros.
-
-    Args:
-        weights: (U, B).
-        source_faces: int32 (F, 3), the source's triangles.
-        to_source: every target vertex's point on the source.
-
-    Returns:
-        float32 (V, B), rows sum to 1 or are all zero.
-
-    Raises:
-        InputError: ``weights-size``.
+    A step leads between two bones that share vertices; its length is the distance of their vertices' weighted means.
     """
-    weights = np.asarray(weights)
-    if weights.ndim != 2 or len(weights) <= int(source_faces.max(initial=-1)):
-        raise InputError(
-            "weights-size", "The weights do not have a row for each vertex of the source.", "Read them again."
-        )
-    sound = normalized(weights)
-    count, bones = len(to_source.face), weights.shape[1]
-    carried = np.zeros((count, bones), np.float32)
-    step = max(1, BLOCK // max(1, bones))
-    for start in range(0, count, step):
-        part = slice(start, start + step)
-        corners = sound[source_faces[to_source.face[part]]]
-        rows = np.einsum("vk,vkb->vb", to_source.barycentric[part].astype(np.float64), corners)
-        carried[part] = _normalized(rows)
-    return carried
+    normalized = normalize_weights(weights)
+    sharing = sparse.csr_array((normalized > shared).astype(np.float64))
+    neighbors = sparse.csr_array(sharing.T @ sharing)
+    center = (normalized.T @ source.vertices) / np.maximum(normalized.sum(axis=0), 1e-30)[:, None]
+    bone, neighbor = neighbors.nonzero()
+    lengths = np.linalg.norm(center[bone] - center[neighbor], axis=1) + 1e-30  # a stored zero would mean "no way"
+    ways = sparse.csr_array((lengths, (bone, neighbor)), shape=neighbors.shape)
+    return csgraph.shortest_path(neighbors, unweighted=True), csgraph.shortest_path(ways)
 
 
-def normalized(weights: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rows that sum to 1, or are all zero; what is below zero or not a number counts as none."""
-    return _normalized(np.where(np.isfinite(weights) & (weights > 0), weights, 0).astype(np.float64))
-
-
-def _finished(rows: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
-    """At most ``limit`` weights in a row, the largest, and a sum of 1."""
-    finished = np.empty(rows.shape, np.float32)
-    step = max(1, BLOCK // max(1, rows.shape[1]))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        finished[part] = _normalized(_largest(rows[part].astype(np.float64), limit))
-    return finished
-
-
-def _rigid(
-    rows: NDArray[np.floating], part: NDArray[np.integer], extents: NDArray[np.float64], size: float
-) -> NDArray[np.floating]:
-    """Let small loose parts follow one bone, if one rules them; let tiny ones have the same weights all over."""
-    small = (extents <= SMALL * size) & (extents > 0)
-    here = np.flatnonzero(small[part])
-    if not len(here):
+def _keep_small_parts_rigid(rows: Weights, parts: LooseParts, diagonal: float, settings: SkinningSettings) -> Weights:
+    """The weights (V, B) with small loose parts made to follow one bone, if one rules them, or else, if they are tiny,
+    given the same weights all over."""
+    small = (parts.diagonals <= settings.small_part * diagonal) & (parts.diagonals > 0)
+    vertices = np.flatnonzero(small[parts.of_vertex])
+    if not len(vertices):
         return rows
-    number = np.cumsum(small) - 1
-    chosen = sparse.csr_array(
-        (np.ones(len(here)), (number[part[here]], np.arange(len(here)))), shape=(int(small.sum()), len(here))
-    )
-    mean = _normalized(np.asarray(chosen @ rows[here], np.float64))
-    ruled = mean.max(axis=1, initial=0) >= RULE
+    number = np.cumsum(small) - 1  # of each small part among the small parts
+    mean = mean_weights(rows[vertices], number[parts.of_vertex[vertices]], int(small.sum()))
+    ruled = mean.max(axis=1, initial=0) >= settings.ruling_share
     mean[ruled] = np.eye(rows.shape[1])[mean[ruled].argmax(axis=1)]
-    held = ruled | (extents[small] <= TINY * size)
-    here = here[held[number[part[here]]]]
+    rigid = ruled | (parts.diagonals[small] <= settings.tiny_part * diagonal)
+    vertices = vertices[rigid[number[parts.of_vertex[vertices]]]]
     result = rows.copy()
-    result[here] = mean[number[part[here]]]
+    result[vertices] = mean[number[parts.of_vertex[vertices]]]
     return result
-
-
-def extent(vertices: NDArray[np.floating]) -> float:
-    """The diagonal of the bounding box."""
-    return float(np.linalg.norm(np.ptp(vertices, axis=0)))
-
-
-def _normalized(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows that sum to 1; rows without a weight stay zero. Scaled by the largest first, against underflow."""
-    scaled = _divided(rows, rows.max(axis=1, initial=0))
-    return _divided(scaled, scaled.sum(axis=1))
-
-
-def _divided(rows: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(rows, by[:, None], out=np.zeros_like(rows), where=by[:, None] > 0)
-
-
-def _largest(rows: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
-    """Rows with all but their ``limit`` largest values set to zero."""
-    if rows.shape[1] <= limit:
-        return rows
-    least = np.argpartition(rows, -limit, axis=1)[:, :-limit]
-    np.put_along_axis(rows, least, 0, axis=1)
-    return rows

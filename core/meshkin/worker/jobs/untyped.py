@@ -236,75 +236,69 @@ def texture_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     return _output(arguments, pixels=pixels, origin=origin) | {"shares": shares.tolist(), "overlap": overlap}
 
 
-def is_worn(arguments: Arguments, report: ProgressCallback) -> Result:
+def is_garment(arguments: Arguments, report: ProgressCallback) -> Result:
     """Whether the ``target`` lies on the ``source`` (snapshot files), where both stand: ``worn``."""
-    from ...transfer.weights.garments import is_worn as worn
+    from ...transfer.weights import garments
 
     report("Comparing places", 0)
-    return {"worn": worn(*_ends(arguments))}
+    return {"worn": garments.is_garment(*_ends(arguments))}
 
 
 def transfer_weights(arguments: Arguments, report: ProgressCallback) -> Result:
     """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's.
 
-    Arguments: ``source``, ``target`` (snapshot files), ``map`` ("" for the map of nearness), ``limit``,
-    ``smoothing``, ``threshold``, ``mirror`` (the number of each group's twin on the other side, -1 for none), ``way``
-    ("map", "features", or "auto": where more than half would be inpainted, the one that does better on held-out
-    patches of the source), ``features`` (the two cache files, or None). Output: ``weights`` (V, B), ``inpainted``
-    (V,), ``compared`` (error of the features' way, of the map's; nan where they were not compared), ``learned``
-    (whether the features' way was taken), and the fields of :class:`meshkin.transfer.rig.skeletons.Findings`.
+    Arguments: ``source``, ``target`` (snapshot files), ``map`` ("" where the target is a garment on the source),
+    ``limit``, ``smoothing``, ``threshold``, ``mirror`` (the number of each group's twin on the other side, -1 for
+    none), ``way`` (:data:`meshkin.transfer.weights.options.WeightMethod`), ``features`` (the two cache files, or None).
+    Output: ``weights`` (V, B), ``inpainted``, ``unsolved`` (V,) each, ``compared`` (error of the features' way, of the
+    map's; nan where they were not compared), ``learned`` (whether the features' way was taken), and the fields of
+    :class:`meshkin.transfer.weights.problems.WeightProblems`.
     """
-    from ...transfer.rig.skeletons import examine
-    from ...transfer.weights.garments import closest
-    from ...transfer.weights.skinning import transfer_weights as carry
+    from ...cache import store as cache
+    from ...transfer.weights import transfer
+    from ...transfer.weights.options import WeightOptions
 
-    ends = _ends(arguments)
-    report("Carrying weights", 0)
-    found = Match.load(Path(arguments["map"])).to_source if arguments["map"] else closest(*ends)
-    chosen = {name: arguments[name] for name in ("limit", "smoothing", "threshold")}
-    weights = _read(arguments["weights"])
-    carried = carry(weights, *ends, found, worn=not arguments["map"], **chosen)
-    rows, inpainted, learned, compared = carried.weights, carried.inpainted, False, (np.nan, np.nan)
-    doubtful = bool(arguments["map"]) and inpainted.mean() > 0.5
-    if arguments["features"] and (arguments["way"] == "features" or (arguments["way"] == "auto" and doubtful)):
-        from ...cache import store as cache
-        from ...transfer.weights import regression as regress
-        from ...transfer.weights.skinning import finish_weights, normalized
+    to_source = Match.load(Path(arguments["map"])).to_source if arguments["map"] else None
+    groups = transfer.VertexGroups(_read(arguments["weights"]), np.array(arguments["mirror"], np.int64))
+    options = WeightOptions(arguments["limit"], arguments["smoothing"], arguments["threshold"], arguments["way"])
 
-        report("Learning weights", 0.2)
-        one, two = (cache.read(Path(path)).features for path in arguments["features"])
-        shares = normalized(weights)
-        both = regress.compare(one, shares, ends[0])
-        compared = both.regressor, both.nearest
-        learned = arguments["way"] == "features" or both.better == "features"
-        if learned:
-            predicted = regress.predict_weights(one, two, shares, ends[0])
-            rows = finish_weights(predicted, ends[1], arguments["limit"], arguments["smoothing"])
-            inpainted = np.zeros(len(rows), bool)
-    report("Checking weights", 0.8)
-    findings = examine(ends[0], weights, ends[1], rows, np.array(arguments["mirror"], np.int64))
-    told = {"learned": np.array(learned), "compared": np.array(compared)}
-    return _output(arguments, weights=rows, inpainted=inpainted, **told, **vars(findings))
+    def load_features() -> transfer.Features:
+        return transfer.Features(*(cache.read(Path(path)).features for path in arguments["features"]))
+
+    features = load_features if arguments["features"] else None
+    result = transfer.transfer_weights(groups, *_ends(arguments), to_source, options, features, report)
+    comparison = result.comparison
+    errors = (comparison.learned_error, comparison.copied_error) if comparison else (np.nan, np.nan)
+    return _output(
+        arguments,
+        weights=result.weights,
+        inpainted=result.inpainted,
+        unsolved=result.unsolved,
+        learned=np.array(result.learned),
+        compared=np.array(errors),
+        **vars(result.problems),
+    )
 
 
-def kin_parts(arguments: Arguments, report: ProgressCallback) -> Result:
+def transfer_loose_parts(arguments: Arguments, report: ProgressCallback) -> Result:
     """Give the small loose parts of a ``shape`` (snapshot file) the weights of those of the source that they are.
 
-    Arguments: ``source``, ``target`` (snapshot files), ``map``, ``rows`` (file, (V, B), the weights so far), ``others``
-    (file with ``vertices``, ``faces``, ``weights`` of all of the source's meshes), ``limit``. Output: ``weights``
-    (V, B), ``found`` (V,), the vertices that have a kin.
+    Arguments: ``source``, ``target`` (snapshot files), ``map``, ``rows`` (file, (V, A), the weights so far), ``others``
+    (file with ``vertices``, ``faces``, ``weights`` of all of the source's meshes, (W, B); the first A groups are those
+    of ``rows``), ``limit``. Output: ``weights`` (V, B), ``found`` (V,), the vertices whose part was matched.
     """
-    from ...transfer.weights.loose_parts import from_kin
-    from ...transfer.weights.skinning import finish_weights
+    from ...transfer.weights import transfer
+    from ...transfer.weights.groups import WeightedSurface
+    from ...transfer.weights.options import WeightOptions
 
     shape = Snapshot.load(Path(arguments["shape"]))
     source, target = _ends(arguments)
     with np.load(arguments["others"], allow_pickle=False) as fields:
-        others = fields["vertices"].astype(np.float64), fields["faces"], fields["weights"]
+        meshes = WeightedSurface(fields["vertices"].astype(np.float64), fields["faces"], fields["weights"])
     to_source = Match.load(Path(arguments["map"])).to_source
-    rows, found = from_kin(_read(arguments["rows"]), shape, target, source, to_source, others)
-    finished = finish_weights(rows, shape, arguments["limit"]) if found.any() else rows
-    return _output(arguments, weights=np.where(found[:, None], finished, rows), found=found)
+    options = WeightOptions(limit=arguments["limit"])
+    result = transfer.transfer_loose_parts(_read(arguments["rows"]), shape, target, source, to_source, meshes, options)
+    return _output(arguments, weights=result.weights, found=result.matched)
 
 
 def extract_skeleton(arguments: Arguments, report: ProgressCallback) -> Result:
@@ -421,9 +415,9 @@ JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
     "match-photo": match_photo,
     "texture-photo": texture_photo,
     "compose": compose,
-    "worn": is_worn,
+    "worn": is_garment,
     "weights": transfer_weights,
-    "parts": kin_parts,
+    "parts": transfer_loose_parts,
     "joints": fit_joints,
     "skeleton": extract_skeleton,
     "pose": pose,

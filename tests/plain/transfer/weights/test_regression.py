@@ -1,4 +1,4 @@
-"""Weights learned from features."""
+"""Skinning weights learned from features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from helpers import shapes
 from helpers.figures import Figure
-from meshkin.transfer.weights.regression import compare, predict_weights
+from meshkin.transfer.weights.regression import compare_methods, predict_weights
 
 FIGURE = Figure()
 BODY, OTHER = FIGURE.body(50), FIGURE.body(44, 0.3)
@@ -35,12 +35,13 @@ def test_the_better_way_is_chosen_by_cross_validation() -> None:
     generator = np.random.default_rng(0)
     hints = (WEIGHTS @ generator.standard_normal((WEIGHTS.shape[1], 24))).astype(np.float32)
     noisy = np.hstack((2 * hints, 2 * generator.standard_normal((len(hints), 40)))).astype(np.float32)
-    learned = compare(noisy, WEIGHTS, BODY)
-    assert learned.better == "features"
-    assert learned.regressor < 0.7 * learned.nearest
+    learned = compare_methods(noisy, WEIGHTS, BODY)
+    assert learned.learned_better
+    assert learned.learned_error < 0.7 * learned.copied_error
     codes = generator.standard_normal((len(BODY.vertices), 64)).astype(np.float32)
-    blind = compare(codes, WEIGHTS, BODY)
-    assert blind.regressor > 1
+    blind = compare_methods(codes, WEIGHTS, BODY)
+    assert blind.learned_error > 1
+    assert not blind.learned_better
 
 
 def test_vertices_without_weight_are_not_learned_from() -> None:

@@ -1,0 +1,140 @@
+"""A transfer of skinning weights from start to end: which method is taken, and what is said about the result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers import shapes
+from helpers.figures import Figure
+from helpers.textured import known_map
+from meshkin.base.sides import mirror_indices
+from meshkin.data.surface_map import SurfaceMap
+from meshkin.transfer.weights import transfer
+from meshkin.transfer.weights.groups import WeightedMesh, stack_meshes
+from meshkin.transfer.weights.options import WeightMethod, WeightOptions
+from meshkin.transfer.weights.transfer import Features, VertexGroups, transfer_loose_parts, transfer_weights
+
+FIGURE = Figure()
+BODY, OTHER = FIGURE.body(50), FIGURE.body(44, 0.3)
+NAMES = FIGURE.names
+GROUPS = VertexGroups(FIGURE.weights(BODY.vertices.astype(np.float64)), np.array(mirror_indices(NAMES)))
+TRUTH = FIGURE.weights(OTHER.vertices.astype(np.float64))
+TO_SOURCE = known_map(BODY, OTHER).to_source
+
+
+def load_features() -> Features:
+    """Features that say the bone, between many that say nothing: learned weights do better than copied ones."""
+    generator = np.random.default_rng(0)
+    hints = 2 * generator.standard_normal((len(NAMES), 24))
+    noise = [2 * generator.standard_normal((len(shape.vertices), 40)) for shape in (BODY, OTHER)]
+    source, target = np.hstack((GROUPS.weights @ hints, noise[0])), np.hstack((TRUTH @ hints, noise[1]))
+    return Features(source.astype(np.float32), target.astype(np.float32))
+
+
+def no_features() -> Features:
+    raise AssertionError("features are not needed")
+
+
+def test_through_a_good_map() -> None:
+    result = transfer_weights(GROUPS, BODY, OTHER, TO_SOURCE, WeightOptions(limit=3), no_features)
+    assert np.abs(result.weights - TRUTH).sum(axis=1).mean() < 0.03
+    assert ((result.weights > 0).sum(axis=1) <= 3).all()
+    assert not result.learned
+    assert result.comparison is None
+    assert not any(len(bones) for bones in vars(result.problems).values())
+
+
+def test_onto_a_garment_without_a_map() -> None:
+    suit, truth = FIGURE.clothes(0.02, 50)
+    result = transfer_weights(GROUPS, BODY, suit, None, load_features=no_features)
+    assert np.abs(result.weights - truth).sum(axis=1).mean() < 0.05
+    assert not result.learned
+
+
+@pytest.fixture
+def lost_map(monkeypatch: pytest.MonkeyPatch) -> SurfaceMap:
+    """A map that leads anywhere, most of which is inpainted."""
+    monkeypatch.setattr(transfer, "DOUBTFUL", 0.3)
+    face = np.random.default_rng(1).integers(0, len(BODY.faces), len(OTHER.vertices)).astype(np.int32)
+    return SurfaceMap(face, TO_SOURCE.barycentric, BODY.faces[face, 0], TO_SOURCE.confidence)
+
+
+@pytest.mark.parametrize("method", ["features", "auto"])
+def test_learned_where_the_map_is_mostly_inpainted(method: WeightMethod, lost_map: SurfaceMap) -> None:
+    """With "auto" because learned weights do better on the source."""
+    result = transfer_weights(GROUPS, BODY, OTHER, lost_map, WeightOptions(method=method), load_features)
+    assert result.learned
+    assert result.comparison is not None
+    assert result.comparison.learned_better
+    assert not result.inpainted.any()
+    assert np.abs(result.weights - TRUTH).sum(axis=1).mean() < 0.5
+
+
+def test_never_learned_if_the_map_is_asked_for(lost_map: SurfaceMap) -> None:
+    result = transfer_weights(GROUPS, BODY, OTHER, lost_map, WeightOptions(method="map"), no_features)
+    assert not result.learned
+    assert result.comparison is None
+    assert result.inpainted.mean() > 0.3
+
+
+def test_features_are_learned_from_only_if_there_are_any() -> None:
+    result = transfer_weights(GROUPS, BODY, OTHER, TO_SOURCE, WeightOptions(method="features"))
+    assert not result.learned
+
+
+def test_problems_are_found() -> None:
+    """A map that takes the head for a piece of the trunk: on the target the head's bone is missing."""
+    face = TO_SOURCE.face.copy()
+    trunk = (GROUPS.weights[BODY.faces].argmax(axis=2) == NAMES.index("spine")).all(axis=1)
+    face[TRUTH[:, NAMES.index("head")] > 0.4] = np.flatnonzero(trunk)[0]
+    to_source = SurfaceMap(face, TO_SOURCE.barycentric, BODY.faces[face, 0], TO_SOURCE.confidence)
+    result = transfer_weights(GROUPS, BODY, OTHER, to_source)
+    assert [NAMES[bone] for bone in result.problems.missing] == ["head"]
+
+
+BALL = shapes.sphere(12, 8)
+EYES = np.array([(-0.025, -0.06, 0.93), (0.025, -0.06, 0.93)])
+
+
+def eyes(shift: float, radius: float) -> shapes.Snapshot:
+    """Two balls in front of the figure's head, as one mesh."""
+    vertices = np.concatenate([radius * BALL.vertices + eye + (0, 0, shift) for eye in EYES])
+    return shapes.snapshot(vertices, np.concatenate((BALL.faces, BALL.faces + len(BALL.vertices))))
+
+
+def test_eyes_take_the_bones_of_the_source_s_eyes() -> None:
+    """Eyes a little higher and larger than the source's, each with a bone that moves nothing else."""
+    count = len(BALL.vertices)
+    eye_weights = np.repeat(np.eye(2), count, axis=0)
+    meshes, names = stack_meshes(
+        [WeightedMesh(BODY, NAMES, GROUPS.weights), WeightedMesh(eyes(0, 0.012), ["eye.R", "eye.L"], eye_weights)]
+    )
+    rows = np.zeros((2 * count, len(NAMES)), np.float32)
+    rows[:, NAMES.index("head")] = 1
+    result = transfer_loose_parts(rows, eyes(0.003, 0.014), OTHER, BODY, TO_SOURCE, meshes)
+    assert result.matched.all()
+    assert names[-2:] == ["eye.R", "eye.L"]
+    np.testing.assert_array_equal(result.weights[:, -2:], eye_weights)
+
+
+def test_parts_without_a_counterpart_keep_their_weights() -> None:
+    meshes, _ = stack_meshes([WeightedMesh(BODY, NAMES, GROUPS.weights)])
+    rows = np.zeros((2 * len(BALL.vertices), len(NAMES)), np.float32)
+    rows[:, NAMES.index("head")] = 1
+    result = transfer_loose_parts(rows, eyes(0, 0.012), OTHER, BODY, TO_SOURCE, meshes)
+    assert not result.matched.any()
+    np.testing.assert_array_equal(result.weights, rows)
+
+
+def test_a_mesh_beside_the_body_takes_the_nearest_weights_there() -> None:
+    """Armor that does not lie on the body, and that the source does not have."""
+    armor = shapes.snapshot(0.05 * BALL.vertices + (0.9, 0, 0.9), BALL.faces)
+    own = shapes.snapshot(0.4 * BALL.vertices + (0.92, 0, 0.9), BALL.faces)  # too large to correspond
+    meshes, names = stack_meshes(
+        [WeightedMesh(BODY, NAMES, GROUPS.weights), WeightedMesh(own, ["shield"], np.ones((len(own.vertices), 1)))]
+    )
+    rows = np.tile(np.eye(len(NAMES), dtype=np.float32)[0], (len(armor.vertices), 1))
+    result = transfer_loose_parts(rows, armor, OTHER, BODY, TO_SOURCE, meshes)
+    assert result.matched.all()
+    assert (result.weights[:, names.index("shield")] == 1).all()
