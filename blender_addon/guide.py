@@ -99,7 +99,7 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
             center = obj.matrix_world @ (sum((Vector(corner) for corner in obj.bound_box), Vector()) / 8)
             beside = (at[0] + REACH, at[1])
             here, there = (view3d_utils.region_2d_to_location_3d(region, data, one, center) for one in (at, beside))
-            if point := pairs.hit(shape, tuple(origin), tuple(direction), (here - there).length):
+            if point := pairs.cast_ray(shape, tuple(origin), tuple(direction), (here - there).length):
                 hits.append(((Vector(point) - origin).length, side, point))
         if hits:
             _, side, self._points[side] = min(hits)

@@ -86,7 +86,7 @@ def carry(
         "detail": _read_detail,
     }[kind]
     given, write = read(source, source_shape, names)
-    own, edges = payloads.own_mesh(target, target_shape)
+    own, edges = snapshots.own_mesh_in_place(target, target_shape), attributes.own_edges(target)
     own.save(folder / "own.npz")
     jobs = []
     for number, (mode, domain, label, values) in enumerate(given):
@@ -192,7 +192,7 @@ def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str
 
     def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
         return [
-            payloads.write_shape_key(target, key.name, values, reach=key.reach, mute=key.mute)
+            payloads.write_shape_key(target, key.name, values, slider=key.slider, mute=key.mute)
             for key, values in zip(found, carried, strict=True)
         ]
 

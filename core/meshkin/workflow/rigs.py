@@ -100,7 +100,7 @@ def pose(source: bpy.types.Object, target: bpy.types.Object, options: Options = 
     with job_folder() as folder:
         made = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
         one, two = made.source, made.target
-        own, _ = written.own_mesh(two.handle.get(), two.snapshot)
+        own = snapshots.own_mesh_in_place(two.handle.get(), two.snapshot)
         one.snapshot.save(folder / "source.npz")
         own.save(folder / "own.npz")
         save(folder / "original.npy", two.snapshot.original)

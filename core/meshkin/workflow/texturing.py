@@ -168,7 +168,7 @@ def unwrapped(
     yield Progress("Unwrapping the target", 0)
     if wanted.unwrap == "smart":
         return unwrapping.smart_project(target, 2 * wanted.margin / wanted.size)
-    unwrapping.own_triangles(target).save(folder / "unwrap.npz")
+    unwrapping.local_mesh(target).save(folder / "unwrap.npz")
     answer = yield from run(
         "unwrap", shape=str(folder / "unwrap.npz"), size=wanted.size, padding=2 * wanted.margin, folder=str(folder)
     )

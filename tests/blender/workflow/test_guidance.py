@@ -187,20 +187,20 @@ def test_a_ray_finds_the_nearest_point_in_front() -> None:
     source.scale = (1, -2, 1)
     bpy.context.view_layer.update()
     shape = snapshot.take(source)
-    point = pairs.hit(shape, (10.01, -50, 0.02), (0, 1, 0))
+    point = pairs.cast_ray(shape, (10.01, -50, 0.02), (0, 1, 0))
     assert point is not None
     found, place, _, _ = source.ray_cast(
         source.matrix_world.inverted() @ Vector((10.01, -50, 0.02)), Vector((0, -1, 0))
     )
     assert found
     assert (source.matrix_world @ place - Vector(point)).length < 1e-4
-    assert pairs.hit(shape, (10, -50, 0), (0, -1, 0)) is None
-    assert pairs.hit(shape, (30, -50, 0), (0, 1, 0)) is None
+    assert pairs.cast_ray(shape, (10, -50, 0), (0, -1, 0)) is None
+    assert pairs.cast_ray(shape, (30, -50, 0), (0, 1, 0)) is None
     edge = max(shape.vertices.tolist()) + shape.location
     beside = float(edge[0]) + 0.05, -50, float(edge[2])
-    assert pairs.hit(shape, beside, (0, 1, 0), 0.01) is None
-    np.testing.assert_allclose(pairs.hit(shape, beside, (0, 1, 0), 0.1), edge, atol=0.05)
-    assert pairs.hit(shape, beside, (0, -1, 0), 0.1) is None
+    assert pairs.cast_ray(shape, beside, (0, 1, 0), 0.01) is None
+    np.testing.assert_allclose(pairs.cast_ray(shape, beside, (0, 1, 0), 0.1), edge, atol=0.05)
+    assert pairs.cast_ray(shape, beside, (0, -1, 0), 0.1) is None
 
 
 def test_the_one_selected_vertex() -> None:

@@ -1,7 +1,7 @@
-"""The last match of two objects, remembered on the target and saved with the file.
+"""The last match of two objects, noted on the target and saved with the file.
 
-Remembered is where the map lies in the cache, not the map itself; and what the shapes were, so that a map is never
-used for a mesh that has become another since.
+The note has the map's key in the cache, not the map itself, and the content hashes of both shapes, so that a map is
+never used for a mesh that has changed since.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ...data.surface_map import Match
 from . import snapshot as snapshots
 
 MATCHES_PROPERTY = "meshkin_matches"
-"""Custom property of an object: its matches as a target, by the source's identity."""
+"""Custom property of an object: the notes of its matches as a target, by the source's identity."""
 IDENTITY_PROPERTY = "meshkin_id"
-"""Custom property of an object: what it is called there, whatever its name becomes."""
+"""Custom property of an object: its identity in these notes, which stays when the object is renamed."""
 
 
 @dataclass(frozen=True)
-class Matched:
-    """Two objects as they are, and the map between them."""
+class MatchedSnapshots:
+    """Snapshots of two objects as they are now, and the match between them."""
 
     source: Snapshot
     target: Snapshot
@@ -48,7 +48,11 @@ def remember(
     """Note on the target that the map kept under ``key`` is its match with the source.
 
     Args:
-        flip, pairs: what the match was guided by: mirrored, and the vertices (P, 2) of the point pairs.
+        source, target: the objects.
+        shapes: their snapshots.
+        key: of the map in the cache.
+        flip: whether the match was mirrored.
+        pairs: int64 (P, 2), the vertices of the point pairs that guided the match; None for none.
     """
     if IDENTITY_PROPERTY not in source and source.library is None:
         source[IDENTITY_PROPERTY] = secrets.token_hex(6)
@@ -63,69 +67,77 @@ def remember(
 
 
 def is_matched(source: bpy.types.Object, target: bpy.types.Object) -> bool:
-    """Whether the two were matched, in whichever direction; cheap enough for drawing."""
-    return bool(_noted(source, target) or _noted(target, source))
+    """Whether the two objects were matched, in either direction; fast enough for drawing."""
+    return bool(_note(source, target) or _note(target, source))
 
 
 def is_flipped(source: bpy.types.Object, target: bpy.types.Object) -> bool:
-    """Whether their last match was flipped; cheap enough for drawing."""
-    return bool(_noted(source, target).get("flip", False))
+    """Whether their last match was flipped; fast enough for drawing."""
+    return bool(_note(source, target).get("flip", False))
 
 
 def was_flipped_with(source: bpy.types.Object, target: bpy.types.Object, pairs: NDArray[np.int64]) -> bool:
-    """Whether their last match was flipped, and guided by these very point pairs."""
-    noted = _noted(source, target)
-    return bool(noted.get("flip", False)) and list(noted["pairs"]) == _flat(pairs)
+    """Whether their last match was flipped and guided by exactly these point pairs, int64 (P, 2)."""
+    note = _note(source, target)
+    return bool(note.get("flip", False)) and list(note["pairs"]) == _flat(pairs)
 
 
 def matched_with(source: bpy.types.Object) -> list[bpy.types.Object]:
     """The objects of the scene that were matched with this one as their source."""
-    return [obj for obj in bpy.context.scene.objects if obj != source and _noted(source, obj)]
+    return [obj for obj in bpy.context.scene.objects if obj != source and _note(source, obj)]
 
 
-def load(source: bpy.types.Object, target: bpy.types.Object) -> Matched:
-    """The last match of two objects.
+def load(source: bpy.types.Object, target: bpy.types.Object) -> MatchedSnapshots:
+    """The last match of two objects, in either direction.
 
     Raises:
         InputError: ``not-matched``; ``match-outdated`` when one of them was changed since; ``match-gone`` when the
             cache does not hold the map any more.
     """
-    swap = not _noted(source, target)
-    noted = _noted(target, source) if swap else _noted(source, target)
+    swap = not _note(source, target)
+    note = _note(target, source) if swap else _note(source, target)
     names = f"“{source.name}” and “{target.name}”"
-    if not noted:
+    if not note:
         raise InputError("not-matched", f"{names} are not matched yet.", "Press Match first.")
-    one, two = snapshots.take(source), snapshots.take(target)
-    for shape, key in zip((one, two), list(noted["shapes"])[:: -1 if swap else 1], strict=True):
+    source_shape, target_shape = snapshots.take(source), snapshots.take(target)
+    keys = list(note["shapes"])[:: -1 if swap else 1]
+    for shape, key in zip((source_shape, target_shape), keys, strict=True):
         if shape.key != key:
             raise InputError(
                 "match-outdated", f"“{shape.name}” was changed since it was matched.", "Match the two again."
             )
-    path = map_path(noted["map"])
+    match = _load_map(note["map"], names)
+    match = match.swapped() if swap else match
+    sizes = len(source_shape.vertices), len(target_shape.vertices)
+    if (len(match.to_target.face), len(match.to_source.face)) != sizes:
+        raise InputError("match-outdated", f"The map between {names} is of other meshes.", "Match the two again.")
+    return MatchedSnapshots(source_shape, target_shape, match)
+
+
+def _load_map(key: str, names: str) -> Match:
+    """The map with this key in the cache, which is marked as used; raises InputError ``match-gone``."""
+    path = map_path(key)
     try:
-        found = Match.load(path)
+        match = Match.load(path)
     except StorageError as error:
         raise InputError(
             "match-gone", f"The map between {names} is not in the cache any more.", "Match the two again."
         ) from error
-    with contextlib.suppress(OSError):  # marked as used; a cache that can only be read serves as well
+    with contextlib.suppress(OSError):  # a cache that can only be read cannot be marked
         os.utime(path)
-    found = found.swapped() if swap else found
-    if (len(found.to_target.face), len(found.to_source.face)) != (len(one.vertices), len(two.vertices)):
-        raise InputError("match-outdated", f"The map between {names} is of other meshes.", "Match the two again.")
-    return Matched(one, two, found)
+    return match
 
 
 def _identity(obj: bpy.types.Object) -> str:
     return str(obj.get(IDENTITY_PROPERTY) or obj.name)
 
 
-def _noted(source: bpy.types.Object, target: bpy.types.Object) -> dict[str, Any]:
-    """What the target remembers of its match with the source."""
-    group = target.get(MATCHES_PROPERTY)
-    found = group.get(_identity(source)) if group else None
-    return found.to_dict() if found else {}
+def _note(source: bpy.types.Object, target: bpy.types.Object) -> dict[str, Any]:
+    """The note on the target about its match with the source; empty if there is none."""
+    notes = target.get(MATCHES_PROPERTY)
+    note = notes.get(_identity(source)) if notes else None
+    return note.to_dict() if note else {}
 
 
 def _flat(pairs: NDArray[np.int64] | None) -> list[int]:
-    return [] if pairs is None else [int(one) for one in pairs.ravel()]
+    return [] if pairs is None else [int(vertex) for vertex in pairs.ravel()]

@@ -1,7 +1,7 @@
-"""Point pairs in the scene: small empties on both objects, called alike, which go wherever their points go.
+"""Point pairs in the scene: small empties on both objects, with the same label, which move with their points.
 
-An empty belongs to a pair when it is a child of the object and its name is ``Kin LABEL``; what follows `` · `` or a
-number that Blender put behind (``.001``) does not count. So pairs are seen in the outliner, can be renamed, moved,
+An empty is one end of a pair when it is a child of the object and its name is ``Kin LABEL``; whatever follows `` · ``,
+and a number that Blender added (``.001``), do not count. So pairs can be seen in the outliner, renamed, moved,
 duplicated and deleted like anything else, are saved with the file, and can be made by hand or by scripts.
 """
 
@@ -19,15 +19,20 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...data.point_pairs import End, Pairs, Point, checked
 from ...data.snapshot import Snapshot
+from ...geometry.rays import first_hit, nearest_vertex_to_ray
+from ..arrays import read_booleans, read_floats
 from . import snapshot as snapshots
 
 PREFIX = "Kin "
 """What the names of the empties begin with."""
 SEPARATOR = " · "
+"""In an empty's name, between the label and the object's name."""
+MAX_NAME_BYTES = 63
+"""Longest name of an object that every supported Blender accepts, in UTF-8."""
 SIZE = 0.02
-"""Radius of an empty, in the object's largest extent."""
-REACH = 0.1
-"""How far from the surface a point may lie, in the object's diagonal."""
+"""Radius of an empty, in largest dimensions of the object; chosen."""
+MAX_DISTANCE = 0.1
+"""How far from the surface a point may lie, in bounding-box diagonals of the object; chosen."""
 
 
 @dataclass(frozen=True)
@@ -40,147 +45,161 @@ class PointPair:
 
 
 def between(source: bpy.types.Object, target: bpy.types.Object) -> list[PointPair]:
-    """The point pairs of two objects, by label."""
-    one, two = _ends(source), _ends(target)
-    labels = sorted(one.keys() & two.keys(), key=_in_order)
-    return [PointPair(label, one[label][0], two[label][0]) for label in labels]
+    """The point pairs of two objects, sorted by label."""
+    source_empties, target_empties = _empties(source), _empties(target)
+    labels = sorted(source_empties.keys() & target_empties.keys(), key=_sort_key)
+    return [PointPair(label, source_empties[label][0], target_empties[label][0]) for label in labels]
 
 
 def without_partner(source: bpy.types.Object, target: bpy.types.Object) -> list[bpy.types.Object]:
-    """Empties on the two objects that have no partner on any object of the file."""
-    everywhere = Counter(_label(obj) for obj in bpy.data.objects)
-    ends = [(label, empty) for obj in (source, target) for label, found in _ends(obj).items() for empty in found]
-    return [empty for label, empty in ends if everywhere[label] == 1]
+    """Empties on the two objects whose label no other object of the file has."""
+    counts = Counter(_label(obj) for obj in bpy.data.objects)
+    return [
+        empty
+        for obj in (source, target)
+        for label, empties in _empties(obj).items()
+        for empty in empties
+        if counts[label] == 1
+    ]
 
 
-def add(source: bpy.types.Object, target: bpy.types.Object, one: End, two: End, label: str = "") -> PointPair:
-    """Mark two points as the same; each is a vertex of the object's own mesh, or a point in the world.
+def add(
+    source: bpy.types.Object, target: bpy.types.Object, source_end: End, target_end: End, label: str = ""
+) -> PointPair:
+    """Mark two points as corresponding.
 
-    An object that has vertices of its own has its empty at the vertex nearest to the point.
+    Args:
+        source, target: the objects. If one is a mesh with vertices, its empty is fixed to the nearest of them.
+        source_end, target_end: a vertex of the object's own mesh by its number, or a point in the world.
+        label: of the pair; "" for the first free number.
 
     Raises:
         InputError: ``pair-no-vertex``, ``pair-off-surface``, and as :func:`meshkin.scene.mesh.snapshot.take`.
     """
-    [(one, two)] = checked([(one, two)])
-    label = label or next(str(number) for number in range(1, 10**6) if str(number) not in _labels())
-    places = [(obj, _anchor(obj, end)) for obj, end in ((source, one), (target, two))]
-    first, second = (_empty(obj, label, anchor) for obj, anchor in places)
-    return PointPair(label, first, second)
+    [(source_end, target_end)] = checked([(source_end, target_end)])
+    used = {_label(obj) for obj in bpy.data.objects}
+    label = label or next(str(number) for number in range(1, 10**6) if str(number) not in used)
+    source_anchor, target_anchor = _anchor(source, source_end), _anchor(target, target_end)
+    return PointPair(label, _new_empty(source, label, source_anchor), _new_empty(target, label, target_anchor))
 
 
 def remove(source: bpy.types.Object, target: bpy.types.Object, label: str) -> None:
     """Remove the empties of this label on both objects. Raises InputError ``pair-unknown`` when there are none."""
-    ends = [empty for obj in (source, target) for empty in _ends(obj).get(label, [])]
-    if not ends:
+    empties = [empty for obj in (source, target) for empty in _empties(obj).get(label, [])]
+    if not empties:
         raise InputError("pair-unknown", f"There is no point pair “{label}”.", "Choose one of the list.")
-    for empty in ends:
+    for empty in empties:
         bpy.data.objects.remove(empty)
 
 
 def selected_vertex(obj: bpy.types.Object) -> int:
-    """The one selected vertex of a mesh. Raises InputError ``not-a-mesh``, ``pair-selection``."""
+    """The only selected vertex of a mesh. Raises InputError ``not-a-mesh``, ``pair-selection``."""
     if obj.type != "MESH":
         raise InputError("not-a-mesh", f"“{obj.name}” is not a mesh.", "Pick its points by clicking.")
     if obj.data.is_editmode:
         obj.update_from_editmode()
-    flags = np.empty(len(obj.data.vertices), bool)
-    obj.data.vertices.foreach_get("select", flags)
-    if flags.sum() != 1:
+    selected = read_booleans(obj.data.vertices, "select")
+    if selected.sum() != 1:
         raise InputError(
             "pair-selection",
-            f"{flags.sum()} vertices of “{obj.name}” are selected.",
+            f"{selected.sum()} vertices of “{obj.name}” are selected.",
             "Select one vertex of the source and one of the target, both in Edit Mode.",
         )
-    return int(flags.argmax())
+    return int(selected.argmax())
 
 
-def hit(shape: Snapshot, origin: Point, direction: Point, reach: float = 0.0) -> Point | None:
-    """Where a ray in the world first meets the surface (Möller and Trumbore 1997, all triangles at once).
+def cast_ray(shape: Snapshot, origin: Point, direction: Point, reach: float = 0.0) -> Point | None:
+    """The point in the world where a ray first meets the surface.
 
-    Where it misses: the vertex nearest to the ray, if it passes within ``reach``; else None.
+    If the ray misses: the vertex nearest to it, if it passes the vertex within ``reach``; else None.
+
+    Args:
+        shape: the surface.
+        origin, direction: of the ray, in the world.
+        reach: world units.
     """
     start = np.asarray(origin, np.float64) - shape.location
     ray = np.asarray(direction, np.float64) / np.linalg.norm(direction)
-    places = shape.vertices.astype(np.float64)
-    a, b, c = places[shape.faces].transpose(1, 0, 2)
-    u_edge, v_edge = b - a, c - a
-    across = np.cross(ray, v_edge)
-    determinant = np.einsum("fd,fd->f", u_edge, across)
-    facing = determinant != 0
-    scale = np.divide(1.0, determinant, out=np.zeros_like(determinant), where=facing)
-    offset = start - a
-    u = np.einsum("fd,fd->f", offset, across) * scale
-    around = np.cross(offset, u_edge)
-    v = (around @ ray) * scale
-    far = np.einsum("fd,fd->f", v_edge, around) * scale
-    met = facing & (u >= 0) & (v >= 0) & (u + v <= 1) & (far > 0)
-    if met.any():
-        place = start + ray * far[met].min()
+    vertices = shape.vertices.astype(np.float64)
+    distance = first_hit(start, ray, vertices[shape.faces])
+    if distance is not None:
+        point = start + ray * distance
     else:
-        along = (places - start) @ ray
-        beside = np.linalg.norm(places - start - along[:, None] * ray, axis=1)
-        beside[along <= 0] = np.inf
-        if not beside.min() <= reach:
+        vertex, beside = nearest_vertex_to_ray(start, ray, vertices)
+        if not beside <= reach:
             return None
-        place = places[beside.argmin()]
-    x, y, z = (place + shape.location).tolist()
+        point = vertices[vertex]
+    x, y, z = (point + shape.location).tolist()
     return x, y, z
 
 
 def vertex_pairs(
-    source: bpy.types.Object, target: bpy.types.Object, shapes: tuple[Snapshot, Snapshot], given: Pairs | None = None
+    source: bpy.types.Object,
+    target: bpy.types.Object,
+    shapes: tuple[Snapshot, Snapshot],
+    pairs: Pairs | None = None,
 ) -> NDArray[np.int64]:
-    """The vertices of the two snapshots that point pairs stand for, int64 (P, 2).
+    """The vertices of the two snapshots at the ends of point pairs, int64 (P, 2).
 
     Args:
-        given: point pairs; None for those in the scene.
+        source, target: the objects.
+        shapes: their snapshots.
+        pairs: point pairs; None for those in the scene.
 
     Raises:
         InputError: ``pair-no-vertex`` (a vertex number that the mesh does not have), ``pair-off-surface`` (a point
             far from the object), ``pair-twice`` (two empties of one label on an object), ``pairs-contradict`` (two
             pairs that give one vertex two partners), and as :func:`meshkin.data.point_pairs.checked`.
     """
-    if given is None:
-        pairs = between(source, target)
-        _check_single(source, target, [pair.label for pair in pairs])
-        names = [f"“{pair.label}”" for pair in pairs]
-        rows = [(_of_empty(pair.source, shapes[0]), _of_empty(pair.target, shapes[1])) for pair in pairs]
+    source_shape, target_shape = shapes
+    if pairs is None:
+        in_scene = between(source, target)
+        _check_no_duplicates((source, target), [pair.label for pair in in_scene])
+        names = [f"“{pair.label}”" for pair in in_scene]
+        rows = [
+            (_vertex_of_empty(pair.source, source_shape), _vertex_of_empty(pair.target, target_shape))
+            for pair in in_scene
+        ]
     else:
-        ends = checked(given)
+        ends = checked(pairs)
         names = [str(number) for number in range(1, len(ends) + 1)]
-        rows = [(_of_end(source, shapes[0], one), _of_end(target, shapes[1], two)) for one, two in ends]
-    found = np.array(rows, np.int64).reshape(-1, 2)
-    _check_consistent(found, names, (source, target))
-    return np.unique(found, axis=0)
+        rows = [
+            (_vertex_of_end(source, source_shape, source_end), _vertex_of_end(target, target_shape, target_end))
+            for source_end, target_end in ends
+        ]
+    vertices = np.array(rows, np.int64).reshape(-1, 2)
+    _check_consistent(vertices, names, (source, target))
+    return np.unique(vertices, axis=0)
 
 
-def _ends(obj: bpy.types.Object) -> dict[str, list[bpy.types.Object]]:
-    """The empties on an object by label."""
-    found: dict[str, list[bpy.types.Object]] = {}
+# Empties ----------------------------------------------------------------------------------------------------------
+
+
+def _empties(obj: bpy.types.Object) -> dict[str, list[bpy.types.Object]]:
+    """The empties on an object that are ends of pairs, by label."""
+    empties: dict[str, list[bpy.types.Object]] = {}
     for child in obj.children:
         label = _label(child)
         if label is not None:
-            found.setdefault(label, []).append(child)
-    return found
+            empties.setdefault(label, []).append(child)
+    return empties
 
 
 def _label(obj: bpy.types.Object) -> str | None:
+    """The label in an empty's name, or None if the object is not an end of a pair."""
     if obj.type != "EMPTY" or obj.parent is None or not obj.name.startswith(PREFIX):
         return None
     return re.sub(r"\.\d{3,}$", "", obj.name[len(PREFIX) :].partition(SEPARATOR)[0]).strip()
 
 
-def _labels() -> set[str | None]:
-    return {_label(obj) for obj in bpy.data.objects}
-
-
-def _in_order(label: str) -> tuple[int, str]:
+def _sort_key(label: str) -> tuple[int, str]:
+    """Sorts numbers by value, and other labels behind them by name."""
     return (int(label) if label.isdecimal() else 10**9), label
 
 
-def _empty(obj: bpy.types.Object, label: str, anchor: int | Vector) -> bpy.types.Object:
-    """An empty that follows a vertex of the object, or the object itself from a point in the world on."""
-    name = f"{PREFIX}{label}{SEPARATOR}{obj.name}".encode()[:63].decode(errors="ignore")
+def _new_empty(obj: bpy.types.Object, label: str, anchor: int | Vector) -> bpy.types.Object:
+    """A new empty that follows a vertex of the object, or the object itself from a point in the world."""
+    name = f"{PREFIX}{label}{SEPARATOR}{obj.name}".encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     empty = bpy.data.objects.new(name, None)
     empty.empty_display_type = "SPHERE"
     empty.empty_display_size = SIZE * max(obj.dimensions) or 1.0
@@ -189,78 +208,86 @@ def _empty(obj: bpy.types.Object, label: str, anchor: int | Vector) -> bpy.types
     if isinstance(anchor, int):
         empty.parent_type = "VERTEX"
         empty.parent_vertices = (anchor, 0, 0)
-    there = [one for one in obj.users_collection if one.library is None and one.override_library is None]
-    (there[0] if there else bpy.context.scene.collection).objects.link(empty)
+    linked_to = obj.users_collection
+    local = [collection for collection in linked_to if not (collection.library or collection.override_library)]
+    (local[0] if local else bpy.context.scene.collection).objects.link(empty)
     if not isinstance(anchor, int):
         bpy.context.view_layer.update()
         empty.location = empty.matrix_world.inverted_safe() @ anchor  # children of a curve may follow its path
-        empty.empty_display_size /= max(abs(one) for one in obj.matrix_world.to_scale()) or 1.0
+        empty.empty_display_size /= max(abs(scale) for scale in obj.matrix_world.to_scale()) or 1.0
     return empty
 
 
 def _anchor(obj: bpy.types.Object, end: End) -> int | Vector:
-    """Where an empty is fixed: the vertex that ``end`` is or lies at, or a point in the world."""
-    own = len(obj.data.vertices) if obj.type == "MESH" else 0
+    """What the empty of an end is fixed to: a vertex of the own mesh, or a point in the world if there are none."""
+    count = len(obj.data.vertices) if obj.type == "MESH" else 0
     if isinstance(end, int):
-        if end >= own:
-            raise _no_vertex(obj, end, own)
+        if end >= count:
+            raise _no_such_vertex(obj, end, count)
         return end
     shape = snapshots.take(obj)
     vertex = _nearest(obj, shape.vertices, end - shape.location)
-    if not own:
+    if not count:
         return Vector(end)
-    near = np.flatnonzero(shape.original == vertex)
-    if len(near):
-        return int(near[0])
-    places = shape.vertices[shape.original].astype(np.float64)
-    return int(np.linalg.norm(places + shape.location - np.asarray(end), axis=1).argmin())
+    own_vertices = np.flatnonzero(shape.original == vertex)
+    if len(own_vertices):
+        return int(own_vertices[0])
+    # The nearest vertex was made by a modifier.
+    points = shape.vertices[shape.original].astype(np.float64)
+    return int(np.linalg.norm(points + shape.location - np.asarray(end), axis=1).argmin())
 
 
-def _of_empty(empty: bpy.types.Object, shape: Snapshot) -> int:
+# Vertices of snapshots ---------------------------------------------------------------------------------------------
+
+
+def _vertex_of_empty(empty: bpy.types.Object, shape: Snapshot) -> int:
+    """The snapshot's vertex at an empty of the object."""
     obj = empty.parent
     if empty.parent_type == "VERTEX" and empty.location.length == 0:
-        return _of_end(obj, shape, int(empty.parent_vertices[0]))
+        return _vertex_of_end(obj, shape, int(empty.parent_vertices[0]))
     return _nearest(obj, shape.vertices, np.array(empty.matrix_world.translation) - shape.location)
 
 
-def _of_end(obj: bpy.types.Object, shape: Snapshot, end: End) -> int:
-    """The snapshot's vertex that a vertex or a point of the object's own mesh became."""
+def _vertex_of_end(obj: bpy.types.Object, shape: Snapshot, end: End) -> int:
+    """The snapshot's vertex that stands for a vertex, or for the vertex at a local point, of the own mesh."""
     if isinstance(end, int):
         if end >= len(shape.original):
-            raise _no_vertex(obj, end, len(shape.original))
+            raise _no_such_vertex(obj, end, len(shape.original))
         return int(shape.original[end])
     if obj.type == "MESH":
-        own = np.empty(len(obj.data.vertices) * 3, np.float32)
-        obj.data.vertices.foreach_get("co", own)
-        return int(shape.original[_nearest(obj, own.reshape(-1, 3), np.asarray(end))])
-    place = obj.matrix_world @ Vector(end)
-    return _nearest(obj, shape.vertices, np.array(place) - shape.location)
+        return int(shape.original[_nearest(obj, read_floats(obj.data.vertices, "co", 3), np.asarray(end))])
+    point = obj.matrix_world @ Vector(end)
+    return _nearest(obj, shape.vertices, np.array(point) - shape.location)
 
 
-def _nearest(obj: bpy.types.Object, places: NDArray[np.floating], point: NDArray[np.float64]) -> int:
-    distance = np.linalg.norm(places - point, axis=1)
-    index = int(distance.argmin())
-    if not distance[index] <= REACH * np.linalg.norm(np.ptp(places, axis=0)):
+def _nearest(obj: bpy.types.Object, vertices: NDArray[np.floating], point: NDArray[np.float64]) -> int:
+    """The number of the vertex nearest to a point; raises InputError ``pair-off-surface``."""
+    distance = np.linalg.norm(vertices - point, axis=1)
+    nearest = int(distance.argmin())
+    if not distance[nearest] <= MAX_DISTANCE * np.linalg.norm(np.ptp(vertices, axis=0)):
         raise InputError(
             "pair-off-surface",
-            f"A point of a point pair is not on “{obj.name}”: it lies {distance[index]:.3g} away.",
+            f"A point of a point pair is not on “{obj.name}”: it lies {distance[nearest]:.3g} away.",
             "Check which points belong to the source and which to the target, and their coordinates.",
         )
-    return index
+    return nearest
 
 
-def _no_vertex(obj: bpy.types.Object, vertex: int, count: int) -> InputError:
+# Checks -----------------------------------------------------------------------------------------------------------
+
+
+def _no_such_vertex(obj: bpy.types.Object, vertex: int, count: int) -> InputError:
     has = f"it has {count}, counted from 0" if count else "it has none of its own"
     return InputError(
         "pair-no-vertex", f"“{obj.name}” has no vertex {vertex}: {has}.", "Check the point pairs, or give points."
     )
 
 
-def _check_single(source: bpy.types.Object, target: bpy.types.Object, labels: list[str]) -> None:
-    for obj in (source, target):
-        ends = _ends(obj)
+def _check_no_duplicates(objects: tuple[bpy.types.Object, ...], labels: list[str]) -> None:
+    for obj in objects:
+        empties = _empties(obj)
         for label in labels:
-            if len(ends[label]) > 1:
+            if len(empties[label]) > 1:
                 raise InputError(
                     "pair-twice",
                     f"There are two empties “{PREFIX}{label}” on “{obj.name}”.",
@@ -268,15 +295,17 @@ def _check_single(source: bpy.types.Object, target: bpy.types.Object, labels: li
                 )
 
 
-def _check_consistent(found: NDArray[np.int64], names: list[str], objects: tuple[bpy.types.Object, ...]) -> None:
+def _check_consistent(vertices: NDArray[np.int64], names: list[str], objects: tuple[bpy.types.Object, ...]) -> None:
+    """Raise InputError ``pairs-contradict`` if two rows (P, 2) have one vertex in common but not the other."""
     for side, obj in enumerate(objects):
-        order = np.lexsort((found[:, 1 - side], found[:, side]))
-        rows = found[order]
+        order = np.lexsort((vertices[:, 1 - side], vertices[:, side]))
+        rows = vertices[order]
         clash = (rows[1:, side] == rows[:-1, side]) & (rows[1:, 1 - side] != rows[:-1, 1 - side])
         if clash.any():
-            first, second = (names[order[int(clash.argmax()) + step]] for step in (0, 1))
+            row = int(clash.argmax())
             raise InputError(
                 "pairs-contradict",
-                f"The point pairs {first} and {second} share a vertex of “{obj.name}” but not on the other object.",
+                f"The point pairs {names[order[row]]} and {names[order[row + 1]]} share a vertex of “{obj.name}” but "
+                "not on the other object.",
                 "Remove one of them.",
             )

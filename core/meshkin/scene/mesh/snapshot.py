@@ -1,8 +1,8 @@
 """From a Blender object to a :class:`meshkin.data.snapshot.Snapshot`: the evaluated mesh as plain arrays.
 
-An object is evaluated as a temporary copy in a temporary scene of its own. So it does not matter whether it is hidden,
+An object is evaluated as a temporary copy in a temporary scene. So it does not matter whether the object is hidden,
 excluded, linked or in edit mode; its parents, constraints, drivers, armature and modifiers act as they do in the
-user's scene, in the pose and with the values that are there now, keyed or not; and nothing of the user's is touched.
+user's scene, in the present pose and with the present values, keyed or not; and no data of the user are touched.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from mathutils.kdtree import KDTree
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from ...data.snapshot import Snapshot
+from ...data.snapshot import Snapshot, connected_parts
+from ..arrays import read_floats, read_integers, write_vectors
+from ..frames import mirrors
 
 REST = ".meshkin_rest"
-"""Temporary point attributes that carry each vertex's rest position and number through the modifiers."""
+"""Temporary point attribute: the rest position of each vertex, which modifiers carry along."""
 NUMBER = ".meshkin_number"
+"""Temporary point attribute: the number of each vertex, which modifiers carry along."""
 
 
 def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snapshot:
     """The object's evaluated mesh as it is now; frame and fields as in :class:`Snapshot`.
 
-    Objects in edit mode give the state being edited. Curves, texts and metaballs give the mesh that Blender makes of
-    them; ``original`` is empty then, as they have no mesh of their own to write to. A modifier that builds a new
-    surface (Remesh) has no vertices in common with the object's own: ``original`` is the nearest one in space then.
+    An object in edit mode gives the state being edited. Curves, texts and metaballs give the mesh that Blender makes of
+    them; ``original`` is empty then, as they have no mesh of their own to write to. After a modifier that builds a new
+    surface (Remesh), no vertex is one of the object's own: ``original`` is the nearest in space then.
 
     Args:
         obj: the object.
@@ -38,67 +41,111 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
     Raises:
         InputError: ``not-a-surface`` when the object has no surface (camera, armature, empty).
     """
-    with evaluated(obj, uvs) as (copy, mesh):
-        vertices = _floats(mesh.vertices, "co", 3)
-        triangles = _triangles(mesh)
-        matrix = np.array(copy.matrix_world, np.float64)
+    with evaluated(obj, uvs) as (evaluated_object, mesh):
+        vertices = read_floats(mesh.vertices, "co", 3)
+        mesh.calc_loop_triangles()
+        corners = read_integers(mesh.loop_triangles, "loops", 3)
+        polygons = read_integers(mesh.loop_triangles, "polygon_index")
+        matrix = np.array(evaluated_object.matrix_world, np.float64)
         linear = matrix[:3, :3]
-        flipped = bool(np.linalg.det(linear) < 0)
-        corners = triangles["loops"][:, ::-1] if flipped else triangles["loops"]
-        corner_vertices = _integers(mesh.loops, "vertex_index")
-        layer = next((layer for layer in mesh.uv_layers if layer.active_render), None)
-        faces = corner_vertices[corners]
-        slots = slot_materials(copy, mesh)
+        if np.linalg.det(linear) < 0:
+            corners = corners[:, ::-1]
+        faces = read_integers(mesh.loops, "vertex_index")[corners]
+        uv_layer = next((layer for layer in mesh.uv_layers if layer.active_render), None)
+        slots = slot_materials(evaluated_object, mesh)
+        slot_of_polygon = np.clip(read_integers(mesh.polygons, "material_index"), 0, max(len(slots) - 1, 0))
         return Snapshot(
             name=obj.name,
             vertices=np.einsum("vd,ed->ve", vertices, linear).astype(np.float32),
             faces=np.ascontiguousarray(faces),
-            polygons=triangles["polygon_index"],
+            polygons=polygons,
             corners=np.ascontiguousarray(corners),
-            normals=_transformed_normals(_floats(mesh.corner_normals, "vector", 3), linear)[corners],
-            uvs=_floats(layer.uv, "vector", 2)[corners] if layer else None,
-            uv_name=layer.name if layer else "",
-            materials=np.clip(_integers(mesh.polygons, "material_index"), 0, max(len(slots) - 1, 0))[
-                triangles["polygon_index"]
-            ],
-            material_names=tuple(slot.name if slot else "" for slot in slots),
+            normals=_transformed_normals(read_floats(mesh.corner_normals, "vector", 3), linear)[corners],
+            uvs=read_floats(uv_layer.uv, "vector", 2)[corners] if uv_layer else None,
+            uv_name=uv_layer.name if uv_layer else "",
+            materials=slot_of_polygon[polygons],
+            material_names=tuple(material.name if material else "" for material in slots),
             parts=connected_parts(len(vertices), faces),
             original=_original(obj, mesh, vertices),
             location=matrix[:3, 3].copy(),
         )
 
 
-def slot_materials(result: bpy.types.Object, mesh: bpy.types.Mesh) -> list[bpy.types.Material | None]:
-    """The material of each slot of an evaluated object: its own, or those of its mesh, which modifiers may set."""
-    slots = result.material_slots
-    found = [
+def own_mesh(
+    obj: bpy.types.Object, vertices: NDArray[np.float32], location: NDArray[np.float64], flip: bool
+) -> Snapshot:
+    """The object's own mesh, without its modifiers, with the given vertices; without normals, UVs and materials.
+
+    Args:
+        obj: a mesh object.
+        vertices: float32 (W, 3), in the frame that the snapshot is to have.
+        location: float64 (3,), the origin of that frame in the world.
+        flip: whether the triangles wind the other way in that frame than in the mesh.
+    """
+    mesh = obj.data
+    mesh.calc_loop_triangles()
+    count, order = len(mesh.loop_triangles), slice(None, None, -1 if flip else 1)
+    faces = read_integers(mesh.loop_triangles, "vertices", 3)[:, order]
+    corners = read_integers(mesh.loop_triangles, "loops", 3)[:, order]
+    return Snapshot(
+        name=obj.name,
+        vertices=vertices,
+        faces=np.ascontiguousarray(faces),
+        polygons=read_integers(mesh.loop_triangles, "polygon_index"),
+        corners=np.ascontiguousarray(corners),
+        normals=np.zeros((count, 3, 3), np.float32),
+        uvs=None,
+        uv_name="",
+        materials=np.zeros(count, np.int32),
+        material_names=(),
+        parts=np.zeros(len(mesh.vertices), np.int32),
+        original=np.arange(len(mesh.vertices), dtype=np.int32),
+        location=location,
+    )
+
+
+def own_mesh_in_place(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
+    """The object's own mesh, without its modifiers, its vertices where they are in a snapshot of the object.
+
+    Values of faces and corners can only be written to the own mesh. Raises InputError ``mesh-changed``.
+    """
+    if len(obj.data.vertices) != len(snapshot.original):
+        raise _changed_meanwhile(obj.name)
+    return own_mesh(obj, snapshot.vertices[snapshot.original], snapshot.location, mirrors(obj))
+
+
+def slot_materials(evaluated_object: bpy.types.Object, mesh: bpy.types.Mesh) -> list[bpy.types.Material | None]:
+    """The material of each slot of an evaluated object: the object's, or its mesh's, which modifiers may set."""
+    slots = evaluated_object.material_slots
+    materials = [
         slots[index].material if index < len(slots) and slots[index].link == "OBJECT" else material
         for index, material in enumerate(mesh.materials)
     ]
-    return [material.original if material else None for material in found]
+    return [material.original if material else None for material in materials]
 
 
-def with_uvs(obj: bpy.types.Object, snapshot: Snapshot, maps: Mapping[int, str]) -> Snapshot:
-    """The snapshot with, on each material slot's triangles, the UVs that its texture uses.
+def with_uvs(obj: bpy.types.Object, snapshot: Snapshot, uv_maps: Mapping[int, str]) -> Snapshot:
+    """The snapshot with, on the triangles of each material slot, the UVs of that slot's texture.
 
     Args:
         obj: the object that ``snapshot`` was taken of.
-        maps: name of a UV map for a material slot; a slot left out, or a name that is "" or not on the mesh, keeps
+        snapshot: of the object.
+        uv_maps: name of a UV map for a material slot. A slot left out, and a name that is "" or not on the mesh, keep
             the map active for rendering.
 
     Raises:
         InputError: ``mesh-changed`` when the mesh has other corners than the snapshot.
     """
-    if snapshot.uvs is None or all(name in ("", snapshot.uv_name) for name in maps.values()):
+    if snapshot.uvs is None or all(name in ("", snapshot.uv_name) for name in uv_maps.values()):
         return snapshot
     uvs = snapshot.uvs.copy()
     with evaluated(obj) as (_, mesh):
         if len(mesh.loop_triangles) != len(snapshot.faces):
             raise _changed(snapshot)
-        for slot, name in maps.items():
+        for slot, name in uv_maps.items():
             if layer := mesh.uv_layers.get(name):
-                here = snapshot.materials == slot
-                uvs[here] = _floats(layer.uv, "vector", 2)[snapshot.corners[here]]
+                in_slot = snapshot.materials == slot
+                uvs[in_slot] = read_floats(layer.uv, "vector", 2)[snapshot.corners[in_slot]]
     return dataclasses.replace(snapshot, uvs=uvs)
 
 
@@ -110,14 +157,17 @@ def uv_layouts(obj: bpy.types.Object, snapshot: Snapshot, names: Iterable[str]) 
     """
     if snapshot.uvs is None:
         raise InputError("no-uvs", f"“{snapshot.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
-    found = dict.fromkeys(names, snapshot.uvs)
+    layouts = dict.fromkeys(names, snapshot.uvs)
     with evaluated(obj) as (_, mesh):
         if len(mesh.loop_triangles) != len(snapshot.faces):
             raise _changed(snapshot)
-        for name in found:
+        for name in layouts:
             if layer := mesh.uv_layers.get(name):
-                found[name] = _floats(layer.uv, "vector", 2)[snapshot.corners]
-    return found
+                layouts[name] = read_floats(layer.uv, "vector", 2)[snapshot.corners]
+    return layouts
+
+
+# Checks -----------------------------------------------------------------------------------------------------------
 
 
 def check_unchanged(obj: bpy.types.Object, snapshot: Snapshot) -> None:
@@ -134,16 +184,40 @@ def check_uvs_unchanged(obj: bpy.types.Object, uvs: NDArray[np.floating] | None)
         raise _changed(now)
 
 
+def check_same_vertices(obj: bpy.types.Object, mesh: bpy.types.Mesh, snapshot: Snapshot) -> None:
+    """Raise InputError ``mesh-changed`` when an object's evaluated mesh has another number of vertices than before."""
+    if len(mesh.vertices) != len(snapshot.vertices):
+        raise _changed_meanwhile(obj.name)
+
+
+def check_vertex_count(obj: bpy.types.Object, count: int) -> None:
+    """Raise InputError ``mesh-changed`` when the object's own mesh does not have ``count`` vertices."""
+    if len(obj.data.vertices) != count:
+        raise InputError("mesh-changed", f"“{obj.name}” has other vertices now.", "Run the job again.")
+
+
+def check_face_count(obj: bpy.types.Object, count: int) -> None:
+    """Raise InputError ``mesh-changed`` when the object's own mesh does not have ``count`` faces."""
+    if len(obj.data.polygons) != count:
+        raise _other_faces(obj)
+
+
+def check_corner_count(obj: bpy.types.Object, count: int) -> None:
+    """Raise InputError ``mesh-changed`` when the object's own mesh does not have ``count`` corners (loops)."""
+    if len(obj.data.loops) != count:
+        raise _other_faces(obj)
+
+
 def is_read_only(obj: bpy.types.Object) -> bool:
-    """Whether the object's mesh, if it has one, is linked from a library (overridden objects' meshes are too)."""
+    """Whether the object's mesh, if it has one, is linked from a library (or a library override)."""
     return obj.data is not None and (obj.data.library is not None or obj.data.override_library is not None)
 
 
 def check_writable(obj: bpy.types.Object) -> None:
     """Raise InputError when attributes cannot be written to the object's own mesh.
 
-    ``not-a-mesh`` (a curve, a text), ``read-only`` (linked from a library), ``edit-mode`` (edit mode, or dynamic
-    topology sculpting, would overwrite what is written when it ends).
+    ``not-a-mesh`` (a curve, a text), ``read-only`` (linked from a library), ``edit-mode`` (edit mode, and sculpting
+    with dynamic topology, overwrite what is written when they end).
     """
     if obj.type != "MESH":
         raise InputError("not-a-mesh", f"“{obj.name}” is not a mesh.", "Convert it first (Object > Convert > Mesh).")
@@ -159,12 +233,15 @@ def check_writable(obj: bpy.types.Object) -> None:
 
 
 def is_writable(obj: bpy.types.Object) -> bool:
-    """Whether :func:`check_writable` has nothing against the object."""
+    """Whether :func:`check_writable` passes."""
     try:
         check_writable(obj)
     except InputError:
         return False
     return True
+
+
+# Evaluation -------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -180,142 +257,111 @@ def evaluated(
         raise InputError("not-a-surface", f"“{obj.name}” has no surface.", "Choose a mesh object.")
     if obj.data.is_editmode:
         obj.update_from_editmode()
-    bpy.context.view_layer.update()  # what a script has moved is there from now on for all who ask
+    bpy.context.view_layer.update()  # so that matrix_world is up to date after a script has moved objects
     scene = bpy.data.scenes.new("MeshKin")
     copy, data = obj.copy(), obj.data.copy()
     try:
-        _follow(scene, bpy.context.scene)
+        _use_settings_of(scene, bpy.context.scene)
         copy.data = data
         copy.hide_viewport = False
         if obj.type == "MESH":
-            _number(data)
+            _number_vertices(data)
             if uvs is not None:
-                layout = data.uv_layers.new(name="MeshKin", do_init=False)
-                layout.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
-                layout.active_render = True
+                uv_layer = data.uv_layers.new(name="MeshKin", do_init=False)
+                write_vectors(uv_layer.uv, "vector", uvs)
+                uv_layer.active_render = True
         scene.collection.objects.link(copy)
-        layer = scene.view_layers[0]
-        layer.update()
-        result = copy.evaluated_get(layer.depsgraph)
-        yield result, result.to_mesh()
-        result.to_mesh_clear()
+        view_layer = scene.view_layers[0]
+        view_layer.update()
+        evaluated_object = copy.evaluated_get(view_layer.depsgraph)
+        yield evaluated_object, evaluated_object.to_mesh()
+        evaluated_object.to_mesh_clear()
     finally:
-        keys = getattr(data, "shape_keys", None)
-        bpy.data.batch_remove([item for item in (copy, data, keys, scene) if item])
+        shape_keys = getattr(data, "shape_keys", None)
+        bpy.data.batch_remove([block for block in (copy, data, shape_keys, scene) if block])
 
 
-def connected_parts(count: int, faces: NDArray[np.integer]) -> NDArray[np.int32]:
-    """The connected part of each of ``count`` vertices, numbered by first vertex, int32 (count,).
+def _use_settings_of(scene: bpy.types.Scene, user_scene: bpy.types.Scene) -> None:
+    """Give the temporary scene the frame and the simplification of the user's scene.
 
-    Hooking and pointer jumping (Shiloach and Vishkin 1982), all vertices at once.
+    The update of the still empty scene matters: a frame change after the object is linked would replace a pose that
+    the user has set but not keyed by the one of the animation.
     """
-    root = np.arange(count)
-    one, two = np.concatenate((faces[:, :2], faces[:, 1:])).T
-    while True:
-        first, second = root[one], root[two]
-        apart = first != second
-        if not apart.any():
-            break
-        one, two, first, second = one[apart], two[apart], first[apart], second[apart]
-        np.minimum.at(root, np.maximum(first, second), np.minimum(first, second))
-        while not np.array_equal(root, above := root[root]):
-            root = above
-    return np.unique(root, return_inverse=True)[1].astype(np.int32).reshape(count)
-
-
-def _follow(scene: bpy.types.Scene, user: bpy.types.Scene) -> None:
-    """Give the temporary scene the user's frame and simplification.
-
-    The update of the still empty scene matters: a frame change that meets the object would play its animation back
-    over a pose that the user has set but not keyed.
-    """
-    scene.frame_current, scene.frame_subframe = user.frame_current, user.frame_subframe
-    scene.render.use_simplify = user.render.use_simplify
-    scene.render.simplify_subdivision = user.render.simplify_subdivision
+    scene.frame_current, scene.frame_subframe = user_scene.frame_current, user_scene.frame_subframe
+    scene.render.use_simplify = user_scene.render.use_simplify
+    scene.render.simplify_subdivision = user_scene.render.simplify_subdivision
     scene.view_layers[0].update()
 
 
-def _number(mesh: bpy.types.Mesh) -> None:
-    """Note each vertex's position and number in attributes that modifiers carry along."""
-    rest = _floats(mesh.vertices, "co", 3)
-    mesh.attributes.new(REST, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", rest.ravel())
-    number = np.arange(len(rest), dtype=np.float32)
-    mesh.attributes.new(NUMBER, "FLOAT", "POINT").data.foreach_set("value", number)
+def _number_vertices(mesh: bpy.types.Mesh) -> None:
+    """Store the position and the number of each vertex in attributes that modifiers carry along."""
+    positions = read_floats(mesh.vertices, "co", 3)
+    write_vectors(mesh.attributes.new(REST, "FLOAT_VECTOR", "POINT").data, "vector", positions)
+    numbers = np.arange(len(positions), dtype=np.float32)
+    mesh.attributes.new(NUMBER, "FLOAT", "POINT").data.foreach_set("value", numbers)
 
 
 def _original(obj: bpy.types.Object, mesh: bpy.types.Mesh, vertices: NDArray[np.float32]) -> NDArray[np.int32]:
-    """For each vertex of the object's own mesh, the vertex of the evaluated ``mesh`` that stands for it."""
+    """For each vertex of the object's own mesh, the vertex of the evaluated ``mesh`` that stands for it, int32 (W,)."""
     if obj.type != "MESH":
         return np.empty(0, np.int32)
-    own = _floats(obj.data.vertices, "co", 3)
+    own = read_floats(obj.data.vertices, "co", 3)
     result = np.full(len(own), -1, np.int32)
     if not len(own) or not len(vertices):
         return np.zeros(len(own), np.int32)
     rest, number = mesh.attributes.get(REST), mesh.attributes.get(NUMBER)
     if rest and number and rest.domain == number.domain == "POINT":
-        places = _floats(rest.data, "vector", 3)
-        number = _floats(number.data, "value", 1).ravel()
-        # A vertex that a modifier kept carries exactly its old number and position; one that it made in between
-        # carries a mixture. Reversed, so that the first of several copies (Mirror, Array) is the one that stays.
-        claimed = np.clip(np.nan_to_num(number), 0, len(own) - 1).astype(np.int64)
-        same = (claimed == number) & (own[claimed] == places).all(axis=1)
-        kept = np.flatnonzero(same)[::-1]
-        result[claimed[kept]] = kept
+        positions = read_floats(rest.data, "vector", 3)
+        numbers = read_floats(number.data, "value", 1).ravel()
+        # A vertex that the modifiers kept has exactly its old number and position; one that they made has a mixture of
+        # several. Reversed, so that the first of several copies (Mirror, Array) is the one that stays.
+        candidates = np.clip(np.nan_to_num(numbers), 0, len(own) - 1).astype(np.int64)
+        is_kept = (candidates == numbers) & (own[candidates] == positions).all(axis=1)
+        kept = np.flatnonzero(is_kept)[::-1]
+        result[candidates[kept]] = kept
     else:
-        places = vertices
-    lost = np.flatnonzero(result < 0)
-    if len(lost):
-        result[lost] = _nearest(own[lost], places)
+        positions = vertices
+    missing = np.flatnonzero(result < 0)
+    if len(missing):
+        result[missing] = _nearest(own[missing], positions)
     return result
 
 
 def _nearest(queries: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.int32]:
-    """For each query the nearest point. Blender's k-d tree takes and finds points one by one only."""
+    """The number of the nearest point for each query, int32 (N,)."""
     usable = np.flatnonzero(np.isfinite(points).all(axis=1))
     if not len(usable):
         return np.zeros(len(queries), np.int32)
-    tree = KDTree(len(usable))
+    tree = KDTree(len(usable))  # Blender's k-d tree takes and finds points one by one only
     for index, point in zip(usable.tolist(), points[usable].tolist(), strict=True):
         tree.insert(point, index)
     tree.balance()
     return np.array([tree.find(query)[1] or 0 for query in np.nan_to_num(queries).tolist()], np.int32)
 
 
-def _triangles(mesh: bpy.types.Mesh) -> dict[str, NDArray[np.int32]]:
-    mesh.calc_loop_triangles()
-    return {
-        "loops": _integers(mesh.loop_triangles, "loops", 3),
-        "polygon_index": _integers(mesh.loop_triangles, "polygon_index"),
-    }
-
-
 def _transformed_normals(normals: NDArray[np.float32], linear: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Unit normals (C, 3) under a linear map, by its inverse transpose (up to a factor: the cofactor matrix)."""
+    """Unit normals (C, 3) under a linear map, by its inverse transpose (the cofactor matrix, up to a factor)."""
     cofactors = np.stack([np.cross(linear[(row + 1) % 3], linear[(row + 2) % 3]) for row in range(3)])
     if np.linalg.det(linear) < 0:
         cofactors = -cofactors
     scale = np.abs(cofactors).max() or 1
-    moved: NDArray[np.float32] = np.einsum("cd,ed->ce", normals, (cofactors / scale).astype(np.float32))
-    length = np.sqrt(np.einsum("cd,cd->c", moved, moved))
-    bad = ~(np.isfinite(length) & (length > 0))
-    moved[bad], length[bad] = (0, 0, 1), 1
-    moved /= length[:, None]
-    return moved
-
-
-def _floats(collection: bpy.types.bpy_prop_collection, name: str, width: int) -> NDArray[np.float32]:
-    values = np.empty(len(collection) * width, np.float32)
-    collection.foreach_get(name, values)
-    return values.reshape(-1, width)
-
-
-def _integers(collection: bpy.types.bpy_prop_collection, name: str, width: int = 1) -> NDArray[np.int32]:
-    values = np.empty(len(collection) * width, np.int32)
-    collection.foreach_get(name, values)
-    return values.reshape(-1, width) if width > 1 else values
+    transformed: NDArray[np.float32] = np.einsum("cd,ed->ce", normals, (cofactors / scale).astype(np.float32))
+    length = np.sqrt(np.einsum("cd,cd->c", transformed, transformed))
+    invalid = ~(np.isfinite(length) & (length > 0))
+    transformed[invalid], length[invalid] = (0, 0, 1), 1
+    transformed /= length[:, None]
+    return transformed
 
 
 def _changed(snapshot: Snapshot) -> InputError:
     return InputError(
         "mesh-changed", f"“{snapshot.name}” was changed while the job ran.", "Nothing was written. Run the job again."
     )
+
+
+def _other_faces(obj: bpy.types.Object) -> InputError:
+    return InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Run the job again.")
+
+
+def _changed_meanwhile(name: str) -> InputError:
+    return InputError("mesh-changed", f"“{name}” was changed while the job ran.", "Run the job again.")

@@ -8,36 +8,41 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
+from ..arrays import read_floats
+from .snapshot import own_mesh
+
+NAME = "MeshKin unwrap"
+"""Name of the temporary scene and object."""
+UV_LAYER = "MeshKin"
+"""Name of the temporary UV map."""
 
 
 def smart_project(obj: bpy.types.Object, margin: float) -> NDArray[np.float32]:
-    """Blender's Smart UV Project of a copy of the object's mesh, float32 (C, 2); ``margin`` in shares of the layout.
+    """Blender's Smart UV Project of a copy of the object's own mesh, float32 (C, 2).
 
-    Raises InputError ``unwrap-failed``.
+    Args:
+        obj: a mesh object.
+        margin: between UV islands, in widths of the UV square.
+
+    Raises:
+        InputError: ``unwrap-failed``.
     """
-    scene = bpy.data.scenes.new("MeshKin unwrap")
+    scene = bpy.data.scenes.new(NAME)
     data = obj.data.copy()
-    copy = bpy.data.objects.new("MeshKin unwrap", data)
+    copy = bpy.data.objects.new(NAME, data)
     try:
         scene.collection.objects.link(copy)
-        layer = scene.view_layers[0]
-        layer.objects.active = copy
-        copy.select_set(True, view_layer=layer)
+        view_layer = scene.view_layers[0]
+        view_layer.objects.active = copy
+        copy.select_set(True, view_layer=view_layer)
         data.attributes.active = None
-        for one in ("hide", "select"):
-            for part in (data.vertices, data.edges, data.polygons):
-                part.foreach_set(one, np.full(len(part), one == "select", bool))
-        layout = data.uv_layers.new(name="MeshKin")
-        layout.active = layout.active_render = True
-        here = {"scene": scene, "view_layer": layer, "object": copy, "active_object": copy, "selected_objects": [copy]}
-        with bpy.context.temp_override(**here):
-            bpy.ops.object.mode_set(mode="EDIT")
-            with bpy.context.temp_override(**here, edit_object=copy, objects_in_mode_unique_data=[copy]):
-                bpy.ops.uv.smart_project(island_margin=margin)
-            bpy.ops.object.mode_set(mode="OBJECT")
-        uvs = np.empty(len(data.loops) * 2, np.float32)
-        data.uv_layers["MeshKin"].uv.foreach_get("vector", uvs)
-        return uvs.reshape(-1, 2)
+        for elements in (data.vertices, data.edges, data.polygons):
+            elements.foreach_set("hide", np.zeros(len(elements), bool))
+            elements.foreach_set("select", np.ones(len(elements), bool))
+        uv_layer = data.uv_layers.new(name=UV_LAYER)
+        uv_layer.active = uv_layer.active_render = True
+        _run_smart_project(scene, view_layer, copy, margin)
+        return read_floats(data.uv_layers[UV_LAYER].uv, "vector", 2)
     except RuntimeError as error:
         raise InputError(
             "unwrap-failed", f"“{obj.name}” cannot be unwrapped: {str(error).strip()}", "Unwrap it by hand."
@@ -46,21 +51,24 @@ def smart_project(obj: bpy.types.Object, margin: float) -> NDArray[np.float32]:
         bpy.data.batch_remove([copy, data, scene])
 
 
-def own_triangles(obj: bpy.types.Object) -> Snapshot:
-    """The object's own mesh, without its modifiers, as far as unwrapping needs it."""
-    mesh = obj.data
-    mesh.calc_loop_triangles()
-    count = len(mesh.loop_triangles)
-    vertices = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.vertices.foreach_get("co", vertices)
-    corners, faces = np.empty(count * 3, np.int32), np.empty(count * 3, np.int32)
-    mesh.loop_triangles.foreach_get("loops", corners)
-    mesh.loop_triangles.foreach_get("vertices", faces)
-    polygons = np.empty(count, np.int32)
-    mesh.loop_triangles.foreach_get("polygon_index", polygons)
-    own = len(mesh.vertices)
-    return Snapshot(
-        obj.name, vertices.reshape(-1, 3), faces.reshape(-1, 3), polygons, corners.reshape(-1, 3),
-        np.zeros((count, 3, 3), np.float32), None, "", np.zeros(count, np.int32), (), np.zeros(own, np.int32),
-        np.arange(own, dtype=np.int32), np.zeros(3),
-    )  # fmt: skip
+def _run_smart_project(
+    scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, obj: bpy.types.Object, margin: float
+) -> None:
+    """Run Blender's operator on an object of a temporary scene; raises RuntimeError."""
+    context = {
+        "scene": scene,
+        "view_layer": view_layer,
+        "object": obj,
+        "active_object": obj,
+        "selected_objects": [obj],
+    }
+    with bpy.context.temp_override(**context):
+        bpy.ops.object.mode_set(mode="EDIT")
+        with bpy.context.temp_override(**context, edit_object=obj, objects_in_mode_unique_data=[obj]):
+            bpy.ops.uv.smart_project(island_margin=margin)
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def local_mesh(obj: bpy.types.Object) -> Snapshot:
+    """The object's own mesh, without its modifiers, in local coordinates, as another unwrapping tool needs it."""
+    return own_mesh(obj, read_floats(obj.data.vertices, "co", 3), np.zeros(3), flip=False)

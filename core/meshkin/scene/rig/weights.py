@@ -15,6 +15,7 @@ from ...data.snapshot import Snapshot
 from .. import compat, objects
 from ..mesh import attributes
 from ..mesh.snapshot import check_writable, evaluated
+from ..mesh.vertex_groups import group_weights
 
 INPAINTED = "inpainted"
 """The attribute (with MeshKin's prefix) that is 1 where the last transfer inpainted weights."""
@@ -218,25 +219,6 @@ def _assign(
         for index, weight in zip(touched[assigned].tolist(), column[assigned].tolist(), strict=True):
             group.add((index,), weight, "REPLACE")
     return replaced, empty
-
-
-def group_weights(mesh: bpy.types.Mesh, groups: int) -> NDArray[np.float32]:
-    """All weights of a mesh, float32 (V, at least ``groups``).
-
-    Blender gives out assignments one by one only. (Copying them to attributes with geometry nodes, which can be read
-    at once, takes as long.)
-    """
-    vertices: list[int] = []
-    columns: list[int] = []
-    values: list[float] = []
-    for index, vertex in enumerate(mesh.vertices):
-        for assignment in vertex.groups:
-            vertices.append(index)
-            columns.append(assignment.group)
-            values.append(assignment.weight)
-    weights = np.zeros((len(mesh.vertices), max([groups, *(column + 1 for column in set(columns))])), np.float32)
-    weights[vertices, columns] = values
-    return weights
 
 
 def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
