@@ -108,13 +108,14 @@ class Snapshot:
             )
         return self
 
-    def save(self, path: Path) -> None:
-        """Write the snapshot as an .npz file; raises StorageError."""
+    def save(self, path: Path) -> Path:
+        """Write the snapshot as an .npz file to ``path`` and return that; raises StorageError."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         if fields["uvs"] is None:
             del fields["uvs"]
         fields["material_names"] = np.array(self.material_names, dtype=np.str_)
         write_arrays(path, fields)
+        return path
 
     @staticmethod
     def load(path: Path) -> Snapshot:

@@ -30,6 +30,12 @@ class SurfaceMap:
     vertex: NDArray[np.int32]
     confidence: NDArray[np.float32]
 
+    def at(self, vertices: NDArray[np.integer]) -> SurfaceMap:
+        """The map of these vertices alone, int (W,), in their order."""
+        return SurfaceMap(
+            self.face[vertices], self.barycentric[vertices], self.vertex[vertices], self.confidence[vertices]
+        )
+
     def pull(self, values: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float64]:
         """Carry per-vertex values of the range to the domain.
 

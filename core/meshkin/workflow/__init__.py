@@ -10,7 +10,7 @@ it was.
 
 from .describing import features, pictures
 from .matching import match, match_set
-from .options import NEARNESS, TRANSFERS, WAYS, Job, Options, Report
+from .options import NEARNESS, TRANSFERS, WAYS, Options, Report, Steps
 from .photographs import match_photo, texture_photo
 from .rigs import build_armature, motion, pose
 from .transferring import transfer
@@ -20,9 +20,9 @@ __all__ = [
     "NEARNESS",
     "TRANSFERS",
     "WAYS",
-    "Job",
     "Options",
     "Report",
+    "Steps",
     "build_armature",
     "cache_info",
     "clear_cache",

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,15 @@ from ..data.views import count_of_recipe, of_recipe
 from ..scene.display import image_editor as sheets
 from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import FEATURES_PROPERTY, Handle, objects_with_features
+from ..scene.objects import FEATURES_PROPERTY, BlenderObject, Handle, objects_with_features
 from ..scene.render import passes
 from ..scene.render import surface_colors as surface_colors
 from ..worker import client
 from .files import arrays, job_folder
-from .options import CHANNELS, Job, Options, Report
-
-if TYPE_CHECKING:
-    import bpy
+from .options import CHANNELS, Options, Report, Steps
 
 
-def features(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
+def features(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
     """Compute (or take from the cache) the features of objects and show them as attributes on their meshes.
 
     Raises InputError (``nothing-selected``, bad meshes), ModelError, WorkerError, StorageError.
@@ -53,11 +50,11 @@ def features(objects: Iterable[bpy.types.Object], options: Options = Options()) 
     return Report(
         f"Features of {names} are ready.",
         [_seen_sentence(one, values) for one, values in colors if one in found],
-        {"features": [one.features for one in found], "recipe": found[0].recipe},
+        {"features": [str(one.features) for one in found], "recipe": found[0].recipe},
     )
 
 
-def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) -> Job:
+def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
     """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
 
     Diff3F's painted views where it is among the features (painted now if they are not there), else the rendered
@@ -105,20 +102,23 @@ def pictures(objects: Iterable[bpy.types.Object], options: Options = Options()) 
     return Report(f"The pictures are in {names}.", said, data)
 
 
+FeatureColors = dict[str, NDArray[Any]]
+
+
 @dataclass(frozen=True)
-class Described:
+class DescribedObject:
     """One object with its snapshot and the cache file of its features."""
 
     handle: Handle
     snapshot: Snapshot
     key: str
-    features: str
+    features: Path
     recipe: dict[str, Any]
 
 
 def describe(
     handle: Handle, options: Options, folder: Path, snapshot: Snapshot | None = None, afresh: bool = False
-) -> Generator[Progress, None, Described]:
+) -> Generator[Progress, None, DescribedObject]:
     """The object's features in the cache, computed if they are not there, or in any case ``afresh``."""
     snapshot = snapshot or (yield from read(handle))
     plan = yield from plan_of(handle.get(), snapshot, options)
@@ -143,7 +143,7 @@ def describe(
         }
         path = (yield from client.shared().run("features", arguments))["features"]
     shutil.rmtree(folder, ignore_errors=True)
-    return Described(handle, snapshot, plan["key"], path, plan["recipe"])
+    return DescribedObject(handle, snapshot, plan["key"], Path(path), plan["recipe"])
 
 
 def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
@@ -152,7 +152,7 @@ def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
     return snapshots.take(handle.get()).check()
 
 
-def plan_of(obj: bpy.types.Object, snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
+def plan_of(obj: BlenderObject, snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
     """What has to be computed: ``recipe``, ``key``, ``features`` (the cache file, or None), ``wants_color``."""
     choice = {
         "name": options.features,
@@ -192,21 +192,21 @@ def words_of(name: str) -> str:
 
 
 def colors_of(
-    found: list[Described], options: Options, folder: Path
-) -> Generator[Progress, None, list[tuple[Described, dict[str, NDArray[Any]]]]]:
+    found: list[DescribedObject], options: Options, folder: Path
+) -> Generator[Progress, None, list[tuple[DescribedObject, FeatureColors]]]:
     """PCA colors of these objects and of all others in the file that show the same kind of features, in one basis."""
     group = list(found)
     for obj in objects_with_features([one.handle for one in found]):
         snapshot = snapshots.take(obj)
         plan = yield from plan_of(obj, snapshot, options)
         if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:
-            group.append(Described(Handle.of(obj), snapshot, plan["key"], plan["features"], plan["recipe"]))
-    arguments = {"features": [one.features for one in group], "folder": str(folder), "channels": CHANNELS}
+            group.append(DescribedObject(Handle.of(obj), snapshot, plan["key"], Path(plan["features"]), plan["recipe"]))
+    arguments = {"features": [str(one.features) for one in group], "folder": str(folder), "channels": CHANNELS}
     result = yield from client.shared().run("colors", arguments)
     return [(one, arrays(Path(path))) for one, path in zip(group, result["arrays"], strict=True)]
 
 
-def write_colors(colors: list[tuple[Described, dict[str, NDArray[Any]]]]) -> None:
+def write_colors(colors: list[tuple[DescribedObject, FeatureColors]]) -> None:
     """Show the features on every object of the group that can be written to (a linked source cannot)."""
     for one, values in colors:
         obj, rows = one.handle.get(), one.snapshot.original
@@ -218,13 +218,13 @@ def write_colors(colors: list[tuple[Described, dict[str, NDArray[Any]]]]) -> Non
         obj[FEATURES_PROPERTY] = one.key
 
 
-def _seen_sentence(one: Described, values: dict[str, NDArray[Any]]) -> str:
+def _seen_sentence(one: DescribedObject, values: FeatureColors) -> str:
     if not one.recipe["views"]:
         return f"“{one.handle.name}”: {len(one.snapshot.vertices)} vertices described without pictures."
     share = float((values["seen"] > 0).mean())
     return f"“{one.handle.name}”: {share:.1%} of {len(one.snapshot.vertices)} vertices were seen, the rest filled in."
 
 
-def undescribed(handle: Handle) -> Described:
+def undescribed(handle: Handle) -> DescribedObject:
     """An object whose features are not needed."""
-    return Described(handle, snapshots.take(handle.get()).check(), "", "", {})
+    return DescribedObject(handle, snapshots.take(handle.get()).check(), "", Path(), {})

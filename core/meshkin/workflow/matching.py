@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +12,20 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..base.progress import Progress
 from ..data.surface_map import Match
-from ..scene.display import match_colors as look
-from ..scene.mesh import attributes, matches
+from ..scene.display import match_colors
+from ..scene.mesh import attributes
+from ..scene.mesh import matches as scene_matches
 from ..scene.mesh import pairs as point_pairs
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import Handle
+from ..scene.objects import BlenderObject, Handle
 from ..worker import client
-from .describing import Described, colors_of, describe, read, write_colors
+from ..worker.requests.matching import ComposeMaps, MatchShapes
+from .describing import DescribedObject, FeatureColors, colors_of, describe, read, write_colors
 from .files import job_folder
-from .options import Job, Options, Report
-
-if TYPE_CHECKING:
-    import bpy
+from .options import Options, Report, Steps
 
 
-def match(source: bpy.types.Object, target: bpy.types.Object, options: Options = Options()) -> Job:
+def match(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
     """Match two objects both ways; ``data["map"]`` is the path of the map's .npz file in the cache.
 
     Writes the shared PCA colors on both (on the source only if it can be written to) and
@@ -37,27 +35,27 @@ def match(source: bpy.types.Object, target: bpy.types.Object, options: Options =
     """
     with job_folder() as folder:
         snapshots.check_writable(target)
-        made = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
-        found = Match.load(Path(made.map))
-        colors = yield from colors_of([made.source, made.target], options, folder)
-        _write_matches([made], [found], colors)
-    confidence = found.to_source.confidence
-    names = f"“{made.source.handle.name}” and “{made.target.handle.name}”"
+        found = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
+        surface_maps = Match.load(found.map)
+        colors = yield from colors_of([found.source, found.target], options, folder)
+        _write_matches([found], [surface_maps], colors)
+    confidence = surface_maps.to_source.confidence
+    names = f"“{found.source.handle.name}” and “{found.target.handle.name}”"
     return Report(
         f"{names} are matched: confidence {confidence.mean():.0%} on average.",
-        _guidance(made) + list(found.notes.get("sentences", [])),
+        _guidance(found) + list(surface_maps.notes.get("sentences", [])),
         {
-            "map": made.map,
+            "map": str(found.map),
             "confidence": float(confidence.mean()),
-            "recipe": made.source.recipe,
-            "pairs": made.pairs.tolist(),
-            "flip": made.flip,
-            "notes": found.notes,
+            "recipe": found.source.recipe,
+            "pairs": found.pairs.tolist(),
+            "flip": found.flip,
+            "notes": surface_maps.notes,
         },
     )
 
 
-def match_set(objects: Iterable[bpy.types.Object], reference: bpy.types.Object, options: Options = Options()) -> Job:
+def match_set(objects: Iterable[BlenderObject], reference: BlenderObject, options: Options = Options()) -> Steps:
     """Match every object to one reference, which is the source; ``data["maps"]`` holds each one's map by its name.
 
     With ``Options(through=reference)``, :func:`match` and :func:`transfer` between any two of them join these maps.
@@ -71,34 +69,42 @@ def match_set(objects: Iterable[bpy.types.Object], reference: bpy.types.Object, 
     for handle in handles:
         snapshots.check_writable(handle.get())
     with job_folder() as folder:
-        made = []
+        matches = []
         for handle in handles:
-            made.append((yield from _match_directly(center, handle, options, folder)))
-        found = [Match.load(Path(one.map)) for one in made]
-        colors = yield from colors_of([made[0].source, *(one.target for one in made)], options, folder)
-        _write_matches(made, found, colors)
+            matches.append((yield from _match_directly(center, handle, options, folder)))
+        surface_maps = [Match.load(match.map) for match in matches]
+        described = [matches[0].source, *(match.target for match in matches)]
+        colors = yield from colors_of(described, options, folder)
+        _write_matches(matches, surface_maps, colors)
     sentences = [
-        f"“{one.target.handle.name}”: {text}"
-        for one, match in zip(made, found, strict=True)
+        f"“{match.target.handle.name}”: {text}"
+        for match, maps in zip(matches, surface_maps, strict=True)
         for text in [
-            f"confidence {match.to_source.confidence.mean():.0%} on average.",
-            *match.notes.get("sentences", []),
+            f"confidence {maps.to_source.confidence.mean():.0%} on average.",
+            *maps.notes.get("sentences", []),
         ]
     ]
     return Report(
-        f"{len(made)} objects are matched to “{center.name}”, and through it to each other.",
+        f"{len(matches)} objects are matched to “{center.name}”, and through it to each other.",
         sentences,
-        {"reference": center.name, "maps": {one.target.handle.name: one.map for one in made}},
+        {"reference": center.name, "maps": {match.target.handle.name: str(match.map) for match in matches}},
     )
 
 
 @dataclass(frozen=True)
-class Found:
-    """Two objects, the cache file of their map, and what it was guided by."""
+class ObjectMatch:
+    """Two objects that are matched.
 
-    source: Described
-    target: Described
-    map: str
+    Attributes:
+        source, target: the objects, described.
+        map: file of their :class:`meshkin.data.surface_map.Match` in the cache.
+        flip: whether the other answer was taken.
+        pairs: int64 (P, 2), the vertices of the point pairs that guided the match.
+    """
+
+    source: DescribedObject
+    target: DescribedObject
+    map: Path
     flip: bool = False
     pairs: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
@@ -106,55 +112,71 @@ class Found:
         """Note on the target what its match is."""
         source, target = self.source.handle.get(), self.target.handle.get()
         shapes = self.source.snapshot, self.target.snapshot
-        matches.remember(source, target, shapes, Path(self.map).stem, self.flip, self.pairs)
+        scene_matches.remember(source, target, shapes, self.map.stem, self.flip, self.pairs)
 
 
-def find_match(one: Handle, two: Handle, options: Options, folder: Path) -> Generator[Progress, None, Found]:
+def find_match(
+    source: Handle, target: Handle, options: Options, folder: Path
+) -> Generator[Progress, None, ObjectMatch]:
     """Both objects' features and their map in the cache, made directly or through a third object."""
-    if one == two:
+    if source == target:
         raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
     if options.through is None:
-        return (yield from _match_directly(one, two, options, folder))
+        return (yield from _match_directly(source, target, options, folder))
     center = Handle.of(options.through)
-    if center == one:
-        return (yield from _match_directly(one, two, options, folder))
+    if center == source:
+        return (yield from _match_directly(source, target, options, folder))
     _check_direct(options)
-    first = yield from _match_directly(center, one, options, folder)
-    if center == two:
-        return (yield from _join(first, None, folder))
-    return (yield from _join(first, (yield from _match_directly(center, two, options, folder)), folder))
+    to_source = yield from _match_directly(center, source, options, folder)
+    if center == target:
+        return (yield from _join(to_source, None, folder))
+    to_target = yield from _match_directly(center, target, options, folder)
+    return (yield from _join(to_source, to_target, folder))
 
 
-def _match_directly(source: Handle, target: Handle, options: Options, folder: Path) -> Generator[Progress, None, Found]:
-    """The map between two objects, guided by point pairs: those that cannot be used are told before the work."""
+def _match_directly(
+    source: Handle, target: Handle, options: Options, folder: Path
+) -> Generator[Progress, None, ObjectMatch]:
+    """The match of two objects, guided by point pairs. Pairs that cannot be used raise an error before the work."""
     shapes = (yield from read(source)), (yield from read(target))
-    ends = source.get(), target.get()
-    pairs = point_pairs.vertex_pairs(*ends, shapes, options.pairs)
-    flip = matches.was_flipped_with(*ends, pairs) if options.flip is None else options.flip
-    one = yield from describe(source, options, folder / "source", shapes[0])
-    two = yield from describe(target, options, folder / "target", shapes[1])
-    arguments: dict[str, Any] = {"source_features": one.features, "target_features": two.features}
-    arguments |= {"keys": [one.key, two.key], "pairs": pairs.tolist(), "flip": flip}
-    arguments |= _shape_files({"source": one, "target": two}, folder)
-    result = yield from client.shared().run("match", arguments)
-    return Found(one, two, result["map"], flip, pairs)
+    objects = source.get(), target.get()
+    pairs = point_pairs.vertex_pairs(*objects, shapes, options.pairs)
+    flip = scene_matches.was_flipped_with(*objects, pairs) if options.flip is None else options.flip
+    described_source = yield from describe(source, options, folder / "source", shapes[0])
+    described_target = yield from describe(target, options, folder / "target", shapes[1])
+    answer = yield from client.shared().run(
+        MatchShapes(
+            source=described_source.snapshot.save(folder / "source-shape.npz"),
+            target=described_target.snapshot.save(folder / "target-shape.npz"),
+            source_features=described_source.features,
+            target_features=described_target.features,
+            keys=(described_source.key, described_target.key),
+            pairs=tuple((int(vertex), int(other)) for vertex, other in pairs),
+            flip=flip,
+        )
+    )
+    return ObjectMatch(described_source, described_target, answer.map, flip, pairs)
 
 
-def _join(first: Found, second: Found | None, folder: Path) -> Generator[Progress, None, Found]:
-    """The map between what two maps of one source go to; or, with one map alone, from its target to its source."""
-    target = second.target if second else first.source
-    shapes = {"through": first.source, "source": first.target, "target": target}
-    arguments = {"first": first.map, "second": second.map if second else None, **_shape_files(shapes, folder)}
-    result = yield from client.shared().run("compose", arguments)
-    return Found(first.target, target, result["map"])
+def _join(
+    to_source: ObjectMatch, to_target: ObjectMatch | None, folder: Path
+) -> Generator[Progress, None, ObjectMatch]:
+    """The match of the two objects that a third one, the source of both matches, is matched to.
 
-
-def _shape_files(shapes: dict[str, Described], folder: Path) -> dict[str, str]:
-    """Snapshots as files that a worker reads; their paths by name."""
-    paths = {name: folder / f"{name}-shape.npz" for name in shapes}
-    for name, shape in shapes.items():
-        shape.snapshot.save(paths[name])
-    return {name: str(path) for name, path in paths.items()}
+    Without ``to_target`` the third object itself is the target.
+    """
+    center, source = to_source.source, to_source.target
+    target = to_target.target if to_target else center
+    answer = yield from client.shared().run(
+        ComposeMaps(
+            through=center.snapshot.save(folder / "through-shape.npz"),
+            source=source.snapshot.save(folder / "source-shape.npz"),
+            target=target.snapshot.save(folder / "target-shape.npz"),
+            first=to_source.map,
+            second=to_target.map if to_target else None,
+        )
+    )
+    return ObjectMatch(source, target, answer.map)
 
 
 def _check_direct(options: Options) -> None:
@@ -167,22 +189,23 @@ def _check_direct(options: Options) -> None:
 
 
 def _write_matches(
-    made: list[Found], found: list[Match], colors: list[tuple[Described, dict[str, NDArray[Any]]]]
+    matches: list[ObjectMatch], surface_maps: list[Match], colors: list[tuple[DescribedObject, FeatureColors]]
 ) -> None:
     """Write what new matches show: features as colors, confidence, and where the map is."""
-    for one in made:
-        for end in (one.source, one.target):
-            snapshots.check_unchanged(end.handle.get(), end.snapshot)
+    for match in matches:
+        for described in (match.source, match.target):
+            snapshots.check_unchanged(described.handle.get(), described.snapshot)
     write_colors(colors)
-    for one, match in zip(made, found, strict=True):
-        source, target = one.source.handle.get(), one.target.handle.get()
-        attributes.write(target, look.CONFIDENCE, match.to_source.confidence[one.target.snapshot.original])
-        one.remember()
-        look.repaint(source, target)
+    for match, maps in zip(matches, surface_maps, strict=True):
+        source, target = match.source.handle.get(), match.target.handle.get()
+        confidence = maps.to_source.confidence[match.target.snapshot.original]
+        attributes.write(target, match_colors.CONFIDENCE, confidence)
+        match.remember()
+        match_colors.repaint(source, target)
 
 
-def _guidance(made: Found) -> list[str]:
+def _guidance(match: ObjectMatch) -> list[str]:
     """What guided a match, a sentence each."""
-    count = len(made.pairs)
+    count = len(match.pairs)
     pairs = [f"{count} point pair{'s' if count > 1 else ''} guided it."] if count else []
-    return pairs + (["It is flipped: the other answer was taken."] if made.flip else [])
+    return pairs + (["It is flipped: the other answer was taken."] if match.flip else [])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.progress import Progress
 from ..data.point_pairs import Pairs
+from ..scene.objects import BlenderObject
 from .payloads import KINDS
-
-if TYPE_CHECKING:
-    import bpy
 
 TRANSFERS = ("texture", "weights", *KINDS, "armature")
 """What can be carried over."""
@@ -121,11 +119,11 @@ class Options:
     mix: float = 1.0
     mask: str = ""
     mirrored: bool = True
-    also: tuple[bpy.types.Object, ...] = ()
+    also: tuple[BlenderObject, ...] = ()
     names: tuple[str, ...] = ()
     pairs: Pairs | None = None
     flip: bool | None = None
-    through: bpy.types.Object | None = None
+    through: BlenderObject | None = None
     prompt: str = ""
     negative_prompt: str = ""
     profile: str = ""
@@ -156,4 +154,4 @@ class Report:
         return [self.title, *self.details]
 
 
-Job = Generator[Progress, None, Report]
+Steps = Generator[Progress, None, Report]

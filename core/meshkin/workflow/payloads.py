@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,7 @@ from ..base.storage import readable_failure
 from ..data.snapshot import Snapshot
 from ..scene.mesh import attributes, hair, payloads
 from ..scene.mesh import snapshot as snapshots
-
-if TYPE_CHECKING:
-    import bpy
+from ..scene.objects import BlenderObject
 
 KINDS = ("attributes", "materials", "uvs", "shape_keys", "detail", "hair")
 """What this module carries."""
@@ -25,10 +23,10 @@ DETAIL = 2.0
 """Detail is what is smaller than this, in hundredths of the square root of the source's area."""
 
 Run = Callable[..., Generator[Progress, None, dict[str, Any]]]
-Write = Callable[["bpy.types.Object"], list[str]]
+Write = Callable[[BlenderObject], list[str]]
 
 
-def check(kind: str, source: bpy.types.Object, target: bpy.types.Object, names: Sequence[str]) -> None:
+def check(kind: str, source: BlenderObject, target: BlenderObject, names: Sequence[str]) -> None:
     """Raise InputError where the source has nothing of this kind (and of these names): ``no-attributes``,
     ``no-materials``, ``no-uvs``, ``no-shape-keys``, ``no-hair``; or the target has no room for it: ``uv-maps-full``."""
     name = source.name
@@ -57,8 +55,8 @@ def check(kind: str, source: bpy.types.Object, target: bpy.types.Object, names: 
 
 def carry(
     kind: str,
-    source: bpy.types.Object,
-    target: bpy.types.Object,
+    source: BlenderObject,
+    target: BlenderObject,
     source_shape: Snapshot,
     target_shape: Snapshot,
     names: Sequence[str],
@@ -108,10 +106,10 @@ def carry(
 
 Given = tuple[str, str, bool, NDArray[Any]]
 """Mode ("values", "uvs", "offsets", "detail"), domain, whether it is a label, and the values."""
-Reading = tuple[list[Given], Callable[["bpy.types.Object", list[NDArray[Any]]], list[str]]]
+Reading = tuple[list[Given], Callable[[BlenderObject, list[NDArray[Any]]], list[str]]]
 
 
-def _read_attributes(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+def _read_attributes(obj: BlenderObject, shape: Snapshot, names: Sequence[str]) -> Reading:
     found = attributes.read(obj, shape, names)
     given = [
         (
@@ -123,7 +121,7 @@ def _read_attributes(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str
         for one in found
     ]
 
-    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [
             attributes.write_transferred(target, one, _quaternions(values) if _turns(one) else values)
             for one, values in zip(found, carried, strict=True)
@@ -150,30 +148,30 @@ def _quaternions(products: NDArray[Any]) -> NDArray[np.float32]:
     return np.where(largest[:, :1] < 0, -largest, largest).astype(np.float32)
 
 
-def _read_materials(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+def _read_materials(obj: BlenderObject, shape: Snapshot, names: Sequence[str]) -> Reading:
     count = int(shape.polygons.max(initial=-1)) + 1
     numbers = np.zeros((count, 1), np.int32)
     numbers[shape.polygons, 0] = shape.materials
     with snapshots.evaluated(obj) as (result, mesh):
         materials = snapshots.slot_materials(result, mesh)
 
-    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_materials(target, materials, carried[0][:, 0])]
 
     return [("values", "FACE", True, numbers)], write
 
 
-def _read_uvs(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+def _read_uvs(obj: BlenderObject, shape: Snapshot, names: Sequence[str]) -> Reading:
     chosen = _of_names([layer.name for layer in obj.data.uv_layers], names)
     layouts = snapshots.uv_layouts(obj, shape, chosen)
 
-    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_uv_map(target, name, values) for name, values in zip(chosen, carried, strict=True)]
 
     return [("uvs", "CORNER", False, layouts[name]) for name in chosen], write
 
 
-def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
+def _read_shape_keys(obj: BlenderObject, shape: Snapshot, names: Sequence[str]) -> Reading:
     found = [key for key in payloads.shape_keys(obj) if not names or key.name in names]
     given: list[Given] = []
     for key in found:
@@ -190,7 +188,7 @@ def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str
         values[shape.original] = key.offsets
         given.append(("offsets", "POINT", False, values))
 
-    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [
             payloads.write_shape_key(target, key.name, values, slider=key.slider, mute=key.mute)
             for key, values in zip(found, carried, strict=True)
@@ -199,14 +197,14 @@ def _read_shape_keys(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str
     return given, write
 
 
-def _read_detail(obj: bpy.types.Object, shape: Snapshot, names: Sequence[str]) -> Reading:
-    def write(target: bpy.types.Object, carried: list[NDArray[Any]]) -> list[str]:
+def _read_detail(obj: BlenderObject, shape: Snapshot, names: Sequence[str]) -> Reading:
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_shape_key(target, f"Detail of {obj.name}", carried[0])]
 
     return [("detail", "POINT", False, np.zeros(0, np.float32))], write
 
 
-def _carry_hair(source: bpy.types.Object, run: Run, folder: Path) -> Generator[Progress, None, Write]:
+def _carry_hair(source: BlenderObject, run: Run, folder: Path) -> Generator[Progress, None, Write]:
     carried = []
     for number, one in enumerate(hair.read(source)):
         paths = {name: str(folder / f"hair{number}-{name}.npy") for name in ("points", "first")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,18 +16,15 @@ from ..scene.display import image_editor as sheets
 from ..scene.materials import base_colors, textures
 from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import Handle
+from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from . import texturing
-from .describing import Described, colors_of, describe, write_colors
+from .describing import DescribedObject, colors_of, describe, write_colors
 from .files import arrays, job_folder
-from .options import Job, Options, Report
-
-if TYPE_CHECKING:
-    import bpy
+from .options import Options, Report, Steps
 
 
-def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
+def texture_photo(photo: str | Path, target: BlenderObject, options: Options = Options(), mask: str = "") -> Steps:
     """Give an object a photograph as its texture: where that shows it, else from the mirror twin, else filled.
 
     The photograph is matched first, as by :func:`match_photo`. The texture is a new image in a new material in a new
@@ -44,7 +40,7 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
     handle = Handle.of(target)
     with job_folder() as folder:
         one, path = yield from _match_photo(photo, target, options, mask, folder)
-        arguments = {"map": path, "snapshot": str(folder / "shape.npz"), "features": one.features}
+        arguments = {"map": path, "snapshot": str(folder / "shape.npz"), "features": str(one.features)}
         uvs, target = None, handle.get()
         if not target.data.uv_layers:
             uvs = yield from texturing.unwrapped(target, client.shared().run, folder, wanted)
@@ -82,7 +78,7 @@ def texture_photo(photo: str | Path, target: bpy.types.Object, options: Options 
     )
 
 
-def match_photo(photo: str | Path, target: bpy.types.Object, options: Options = Options(), mask: str = "") -> Job:
+def match_photo(photo: str | Path, target: BlenderObject, options: Options = Options(), mask: str = "") -> Steps:
     """Match a photograph to an object: for each pixel of what it shows, a point on the object's surface.
 
     ``data["map"]`` is the path of a :class:`meshkin.data.photo_map.PhotoMap` in the cache, ``data["image"]`` the name
@@ -143,8 +139,8 @@ def _for_photos(options: Options) -> Options:
 
 
 def _match_photo(
-    photo: str | Path, target: bpy.types.Object, options: Options, mask: str, folder: Path
-) -> Generator[Progress, None, tuple[Described, str]]:
+    photo: str | Path, target: BlenderObject, options: Options, mask: str, folder: Path
+) -> Generator[Progress, None, tuple[DescribedObject, str]]:
     """The object described as photographs can be, its snapshot saved as ``shape.npz``; and the file of the match."""
     chosen = _for_photos(options)
     snapshots.check_writable(target)
@@ -154,7 +150,7 @@ def _match_photo(
     yield from client.shared().run("check-photo", files)
     one = yield from describe(handle, chosen, folder / "target")
     one.snapshot.save(folder / "shape.npz")
-    arguments = {"snapshot": str(folder / "shape.npz"), "features": one.features, "recipe": one.recipe}
+    arguments = {"snapshot": str(folder / "shape.npz"), "features": str(one.features), "recipe": one.recipe}
     arguments |= {"key": one.key, "device": options.device}
     result = yield from client.shared().run("match-photo", {**files, **arguments})
     return one, result["map"]

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from ..base.errors import InputError
 from ..base.progress import Progress
-from ..scene.mesh import payloads as written
+from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import Handle
+from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import armature as armatures
 from ..scene.rig import motion as motions
 from ..scene.rig import weights
 from ..worker import client
-from .files import arrays, job_folder, save
+from ..worker.requests.arrays import save_array
+from ..worker.requests.rig import ExtractSkeleton, PosedArrays, PoseShape, SkeletonArrays
+from .files import job_folder
 from .matching import find_match
-from .options import Job, Options, Report
-
-if TYPE_CHECKING:
-    import bpy
+from .options import Options, Report, Steps
 
 
-def build_armature(obj: bpy.types.Object, options: Options = Options()) -> Job:
+def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
     """Make an armature from the object's vertex groups alone, and let it pose the object.
 
     ``options.groups`` and ``options.pattern`` choose the groups.
@@ -35,24 +31,33 @@ def build_armature(obj: bpy.types.Object, options: Options = Options()) -> Job:
     handle = Handle.of(obj)
     with job_folder() as folder:
         snapshot = snapshots.take(obj).check()
-        snapshot.save(folder / "target.npz")
         names, values = weights.read(obj, snapshot, chosen)
-        save(folder / "groups.npy", values)
-        arguments = {"target": str(folder / "target.npz"), "weights": str(folder / "groups.npy")}
-        result = yield from client.shared().run("skeleton", {**arguments, "output": str(folder / "skeleton.npz")})
-        found = arrays(Path(result["output"]))
+        extracted = yield from client.shared().run(
+            ExtractSkeleton(
+                snapshot.save(folder / "shape.npz"),
+                save_array(folder / "groups.npy", values),
+                folder / "skeleton.npz",
+            )
+        )
+        skeleton = SkeletonArrays.load(extracted.arrays)
         snapshots.check_unchanged(handle.get(), snapshot)
-        called = [names[column] for column in found["column"]]
-        places = found["heads"] + snapshot.location, found["tails"] + snapshot.location
-        armature = armatures.build(handle.get(), f"{handle.name} bones", called, *places, found["parents"].tolist())
-        said = armatures.attach(handle.get(), armature, handle.get())
-    left = [name for name in names if name not in called]
-    if left:
-        said.append(f"Groups that rule too few vertices to be bones: {', '.join(left)}.")
-    return Report(f"“{armature.name}” was built of {len(called)} vertex groups.", said, {"armature": armature.name})
+        bones = [names[column] for column in skeleton.column]
+        armature = armatures.build(
+            handle.get(),
+            f"{handle.name} bones",
+            bones,
+            skeleton.heads + snapshot.location,
+            skeleton.tails + snapshot.location,
+            skeleton.parents.tolist(),
+        )
+        details = armatures.attach(handle.get(), armature, handle.get())
+    left_out = [name for name in names if name not in bones]
+    if left_out:
+        details.append(f"Groups that rule too few vertices to be bones: {', '.join(left_out)}.")
+    return Report(f"“{armature.name}” was built of {len(bones)} vertex groups.", details, {"armature": armature.name})
 
 
-def motion(source: bpy.types.Object, target: bpy.types.Object) -> Job:
+def motion(source: BlenderObject, target: BlenderObject) -> Steps:
     """Let the target's armature play what the source's plays, keyed on every frame.
 
     Args:
@@ -61,36 +66,31 @@ def motion(source: bpy.types.Object, target: bpy.types.Object) -> Job:
     Raises InputError ``no-armature``, ``no-bones``, ``armature-edited``, ``same-object``, ``no-action``,
     ``bones-differ``.
     """
-    one, two = (obj if obj.type == "ARMATURE" else armatures.check(obj) for obj in (source, target))
-    if one == two:
-        raise InputError("same-object", f"“{one.name}” poses both already.", "Fit an armature to the target first.")
-    frames = motions.action_frames(one)
-    before = two.animation_data.action if two.animation_data else None
-    muted = [constraint for bone in two.pose.bones for constraint in bone.constraints if not constraint.mute]
+    leader, follower = (obj if obj.type == "ARMATURE" else armatures.check(obj) for obj in (source, target))
+    if leader == follower:
+        raise InputError("same-object", f"“{leader.name}” poses both already.", "Fit an armature to the target first.")
+    frames = motions.action_frames(leader)
+    action_before = follower.animation_data.action if follower.animation_data else None
+    constraints = [limit for bone in follower.pose.bones for limit in bone.constraints if not limit.mute]
     done = False
     try:
-        for share in motions.retarget(one, two, frames, f"{one.animation_data.action.name} on {two.name}"):
+        action_name = f"{leader.animation_data.action.name} on {follower.name}"
+        for share in motions.retarget(leader, follower, frames, action_name):
             yield Progress("Keying the motion", share)
         done = True
     finally:
         if not done:
-            _take_motion_back(two, before, muted)
-    said = [f"Frames {frames[0]} to {frames[-1]}."]
-    if muted:
-        said.append(f"{len(muted)} constraints of “{two.name}” were muted: the keys hold what they would do.")
-    return Report(f"“{two.name}” moves as “{one.name}” does.", said, {"action": two.animation_data.action.name})
+            motions.take_back(follower, action_before, constraints)
+    details = [f"Frames {frames[0]} to {frames[-1]}."]
+    if constraints:
+        details.append(
+            f"{len(constraints)} constraints of “{follower.name}” were muted: the keys hold what they would do."
+        )
+    data = {"action": follower.animation_data.action.name}
+    return Report(f"“{follower.name}” moves as “{leader.name}” does.", details, data)
 
 
-def _take_motion_back(armature: bpy.types.Object, action: bpy.types.Action | None, muted: list[Any]) -> None:
-    made = armature.animation_data.action if armature.animation_data else None
-    if made is not None and made != action:
-        armature.animation_data.action = action
-        motions.remove_action(made)
-    for constraint in muted:
-        constraint.mute = False
-
-
-def pose(source: bpy.types.Object, target: bpy.types.Object, options: Options = Options()) -> Job:
+def pose(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
     """Bring the target into the pose that the source has now, without any rig, as a new shape key that is switched on.
 
     Its other shape keys stay. ``options.threshold`` is the confidence from which the map is relied on.
@@ -98,30 +98,40 @@ def pose(source: bpy.types.Object, target: bpy.types.Object, options: Options = 
     """
     snapshots.check_writable(target)
     with job_folder() as folder:
-        made = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
-        one, two = made.source, made.target
-        own = snapshots.own_mesh_in_place(two.handle.get(), two.snapshot)
-        one.snapshot.save(folder / "source.npz")
-        own.save(folder / "own.npz")
-        save(folder / "original.npy", two.snapshot.original)
-        arguments = {"map": made.map, "threshold": options.threshold, "output": str(folder / "posed.npz")}
-        arguments |= {name: str(folder / f"{name}.npz") for name in ("source", "own")}
-        result = yield from client.shared().run("pose", {**arguments, "original": str(folder / "original.npy")})
-        found = arrays(Path(result["output"]))
-        obj = two.handle.get()
+        found = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
+        own = snapshots.own_mesh_in_place(found.target.handle.get(), found.target.snapshot)
+        posed = yield from client.shared().run(
+            PoseShape(
+                source=found.source.snapshot.save(folder / "source.npz"),
+                own=own.save(folder / "own.npz"),
+                original=save_array(folder / "original.npy", found.target.snapshot.original),
+                map=found.map,
+                threshold=options.threshold,
+                output=folder / "posed.npz",
+            )
+        )
+        arrays = PosedArrays.load(posed.arrays)
+        obj = found.target.handle.get()
         snapshots.check_writable(obj)
-        snapshots.check_unchanged(obj, two.snapshot)
-        offsets = found["vertices"].astype(np.float64) - own.vertices
-        said = [written.write_shape_key(obj, f"Pose of {one.handle.name}", offsets, value=1.0)]
-        made.remember()
-    said.append(
-        f"The match was relied on at {found['known'].mean():.0%} of the vertices; "
-        f"edges became {float(found['stretch']):.1%} longer or shorter on average."
+        snapshots.check_unchanged(obj, found.target.snapshot)
+        offsets = arrays.vertices.astype(np.float64) - own.vertices
+        source_name = found.source.handle.name
+        details = [payloads.write_shape_key(obj, f"Pose of {source_name}", offsets, value=1.0)]
+        found.remember()
+    details.append(
+        f"The match was relied on at {arrays.known.mean():.0%} of the vertices; "
+        f"edges became {posed.stretch:.1%} longer or shorter on average."
     )
     if rig := weights.armature_of(obj):
-        said.append(f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose to see the key alone.")
+        details.append(
+            f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose to see the key alone."
+        )
     return Report(
-        f"“{obj.name}” stands as “{one.handle.name}” does.",
-        said,
-        {"map": made.map, "shape_key": obj.data.shape_keys.key_blocks[-1].name, "stretch": float(found["stretch"])},
+        f"“{obj.name}” stands as “{source_name}” does.",
+        details,
+        {
+            "map": str(found.map),
+            "shape_key": obj.data.shape_keys.key_blocks[-1].name,
+            "stretch": posed.stretch,
+        },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from ..base.errors import InputError
 from ..base.progress import Progress
 from ..base.storage import readable_failure
 from ..data.snapshot import Snapshot
+from ..scene.blend import absolute_path
 from ..scene.materials import baking, images, shading, textures
 from ..scene.materials.channels import (
     COLOR_CHANNELS,
@@ -28,11 +29,8 @@ from ..scene.materials.channels import (
 )
 from ..scene.mesh import snapshot as snapshots
 from ..scene.mesh import unwrapping
-
-if TYPE_CHECKING:
-    import bpy
-
-    from .options import Options
+from ..scene.objects import BlenderObject
+from .options import Options
 
 PREVIEW = 512
 """Width of the picture shown while the full one is made."""
@@ -75,14 +73,14 @@ class Made:
     uvs: NDArray[np.float32] | None
     told: list[str] = field(default_factory=list)
 
-    def write(self, obj: bpy.types.Object, folder: str) -> textures.WrittenMaterial:
+    def write(self, obj: BlenderObject, folder: str) -> textures.WrittenMaterial:
         """Write it to the target; raises InputError ``mesh-changed`` where its UVs are others now."""
         if self.uvs is None:
             snapshots.check_uvs_unchanged(obj, self.layout)
         return textures.write(obj, self.shading, self.pictures, self.name, self.uvs, folder)
 
 
-def check(source: bpy.types.Object, target: bpy.types.Object, wanted: Wanted) -> None:
+def check(source: BlenderObject, target: BlenderObject, wanted: Wanted) -> None:
     """Raise InputError where it can be known beforehand that this cannot work."""
     found = shading.read(source, wanted.channels)
     needs_uvs = any(wire.image for one in found.channels.values() for wire in one.values())
@@ -102,14 +100,14 @@ def check(source: bpy.types.Object, target: bpy.types.Object, wanted: Wanted) ->
     if not (0 <= wanted.threshold <= 1 and 0 <= wanted.smoothing <= 100):
         raise InputError("option-invalid", "A threshold goes from 0 to 1, smoothing from 0 to 100.", "Change them.")
     if wanted.folder:
-        folder = Path(_absolute(wanted.folder))
+        folder = Path(absolute_path(wanted.folder))
         with readable_failure(folder, "making the folder"):
             folder.mkdir(parents=True, exist_ok=True)
 
 
 def carry(
-    source: bpy.types.Object,
-    target: bpy.types.Object,
+    source: BlenderObject,
+    target: BlenderObject,
     snapshot: Snapshot,
     run: Run,
     folder: Path,
@@ -155,14 +153,14 @@ def carry(
     return made
 
 
-def had_none(target: bpy.types.Object, wanted: Wanted) -> str:
+def had_none(target: BlenderObject, wanted: Wanted) -> str:
     """Says that and how a UV map was made."""
     tool = "Blender's Smart UV Project" if wanted.unwrap == "smart" else "xatlas"
     return f"“{target.name}” had no UV map: {tool} made one, “{textures.UV_NAME}”."
 
 
 def unwrapped(
-    target: bpy.types.Object, run: Run, folder: Path, wanted: Wanted
+    target: BlenderObject, run: Run, folder: Path, wanted: Wanted
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     """A UV layout for an object that has none, float32 (C, 2) on its own corners."""
     yield Progress("Unwrapping the target", 0)
@@ -185,7 +183,7 @@ class _Plan:
 
 
 def _plan(
-    source: bpy.types.Object, snapshot: Snapshot, found: Shading, run: Run, folder: Path, wanted: Wanted
+    source: BlenderObject, snapshot: Snapshot, found: Shading, run: Run, folder: Path, wanted: Wanted
 ) -> Generator[Progress, None, _Plan]:
     layouts: dict[tuple[str, Any], str] = {}
     pictures: list[dict[str, Any]] = []
@@ -359,7 +357,7 @@ def _made(
     plan: _Plan,
     found: Shading,
     answer: dict[str, Any],
-    target: bpy.types.Object,
+    target: BlenderObject,
     layout: NDArray[np.float32] | None,
     uvs: NDArray[np.float32] | None,
     told: Sequence[str],
@@ -396,12 +394,6 @@ def described(written: textures.WrittenMaterial, made: Made) -> list[str]:
         tiled = ", tiled" if image.source == "TILED" else ""
         lines.append(f"Image “{image.name}” ({channel}, {image.size[0]} x {image.size[1]}{tiled}).")
     return [f"Material “{written.material.name}” in a new slot.", *lines, *made.told]
-
-
-def _absolute(path: str) -> str:
-    import bpy
-
-    return str(bpy.path.abspath(path))
 
 
 def _array(path: str) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +19,18 @@ from ..data.snapshot import Snapshot
 from ..scene.materials import textures
 from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import Handle
+from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import armature as armatures
 from ..scene.rig import constraints, weights
 from ..worker import client
 from . import payloads, texturing
-from .describing import Described, undescribed
+from .describing import DescribedObject, undescribed
 from .files import arrays, job_folder, save
-from .matching import Found, find_match
-from .options import NEARNESS, TRANSFERS, WAYS, Job, Options, Report
-
-if TYPE_CHECKING:
-    import bpy
+from .matching import ObjectMatch, find_match
+from .options import NEARNESS, TRANSFERS, WAYS, Options, Report, Steps
 
 
-def transfer(
-    source: bpy.types.Object, target: bpy.types.Object, what: Sequence[str], options: Options = Options()
-) -> Job:
+def transfer(source: BlenderObject, target: BlenderObject, what: Sequence[str], options: Options = Options()) -> Steps:
     """Carry texture, weights or attributes from source to target through their map (made first where it is not there).
 
     Raises as :func:`match`, and InputError ``transfer-unknown``, ``no-texture``, ``no-uvs``, ``no-groups``,
@@ -57,13 +52,14 @@ def transfer(
     with job_folder() as folder:
         worn = "weights" in wanted and (yield from _worn(*ends, options, folder))
         if worn and set(wanted) <= {"weights", "armature"}:
-            made = Found(undescribed(ends[0]), undescribed(ends[1]), "")
+            made = ObjectMatch(undescribed(ends[0]), undescribed(ends[1]), Path())
         else:
             made = yield from find_match(*ends, options, folder)
         one, two = made.source, made.target
         for end, name in ((one, "source"), (two, "target")):
             end.snapshot.save(folder / f"{name}.npz")
-        job = Transfer(one, two, made.map, folder, options, worn, also)
+        map_file = str(made.map) if made.map.name else ""
+        job = Transfer(one, two, map_file, folder, options, worn, also)
         writes = []
         try:
             for name in wanted:
@@ -79,19 +75,19 @@ def transfer(
             details.append(
                 f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same."
             )
-        if made.map:
+        if map_file:
             made.remember()
     return Report(
         f"“{one.handle.name}” gave “{two.handle.name}” its {' and '.join(wanted)}.",
         details,
-        {"map": made.map, "written": wanted},
+        {"map": map_file, "written": wanted},
     )
 
 
 @dataclass(frozen=True)
 class Transfer:
-    source: Described
-    target: Described
+    source: DescribedObject
+    target: DescribedObject
     map: str
     folder: Path
     options: Options
@@ -133,7 +129,7 @@ Write = Callable[[], list[str]]
 """Writes what was carried to the target and says what it wrote."""
 
 
-def _check_texture(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+def _check_texture(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     texturing.check(source, target, texturing.wanted_of(options))
 
 
@@ -163,7 +159,7 @@ _FINDINGS = {
 """What the check after a transfer of weights says."""
 
 
-def _check_weights(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+def _check_weights(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     weights.chosen_groups(source, options.groups, options.pattern)
     if options.limit < 1:
         raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
@@ -213,7 +209,7 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
         extra = yield from _parts_of_kin(job, names, values, [main, *others])
     called = sides.rename([*names, *extra], dict(options.rename))
 
-    def put(obj: bpy.types.Object, snapshot: Snapshot, result: dict[str, NDArray[Any]], *more: Any) -> list[str]:
+    def put(obj: BlenderObject, snapshot: Snapshot, result: dict[str, NDArray[Any]], *more: Any) -> list[str]:
         rows, inpainted = (result[name][snapshot.original] for name in ("weights", "inpainted"))
         kept = np.flatnonzero((np.arange(len(called)) < len(names)) | rows.any(axis=0))
         groups, column = sides.unique_names([called[one] for one in kept])
@@ -315,7 +311,7 @@ def _parts_of_kin(
     return extra
 
 
-def _check_armature(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+def _check_armature(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     armatures.check(source)
 
 
@@ -324,7 +320,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
     source, snapshot = job.source.handle.get(), job.source.snapshot
     armature = Handle.of(armatures.check(source))
 
-    def attach(rig: bpy.types.Object) -> list[str]:
+    def attach(rig: BlenderObject) -> list[str]:
         like = job.source.handle.get()
         posed = [job.target.handle, *job.also]
         return [sentence for one in posed for sentence in armatures.attach(one.get(), rig, like)]
@@ -379,7 +375,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
 def _payload(kind: str) -> tuple[_Check, _Carry]:
     """How one of :data:`meshkin.workflow.payloads.KINDS` is checked and carried."""
 
-    def check(source: bpy.types.Object, target: bpy.types.Object, options: Options) -> None:
+    def check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
         payloads.check(kind, source, target, options.names)
 
     def carry(job: Transfer) -> Generator[Progress, None, Write]:
@@ -399,7 +395,7 @@ def _payload(kind: str) -> tuple[_Check, _Carry]:
     return check, carry
 
 
-_Check = Callable[["bpy.types.Object", "bpy.types.Object", Options], None]
+_Check = Callable[[BlenderObject, BlenderObject, Options], None]
 
 
 _Carry = Callable[[Transfer], Generator[Progress, None, Write]]

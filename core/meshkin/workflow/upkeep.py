@@ -6,17 +6,17 @@ from ..base.progress import Progress
 from ..worker import client
 from ..worker.codec import as_data
 from ..worker.requests import maintenance
-from .options import Job, Options, Report
+from .options import Options, Report, Steps
 
 
-def get_models(options: Options = Options(), name: str = "embedded") -> Job:
+def get_models(options: Options = Options(), name: str = "embedded") -> Steps:
     """Fetch models into the model cache. Raises ModelError ``model-download-failed``, ``model-damaged``."""
     fetched = yield from client.shared().run(maintenance.FetchModels(name))
     folders = [str(folder) for folder in fetched.models]
     return Report(f"The model is ready in {fetched.folder}.", folders, as_data(fetched))
 
 
-def release_memory() -> Job:
+def release_memory() -> Steps:
     """End the worker: all its memory, on the graphics card too, is Blender's until the next job starts another."""
     yield Progress("Releasing models", 0)
     if not client.running():
@@ -25,14 +25,14 @@ def release_memory() -> Job:
     return Report("The models are released: the worker has ended, and the next job starts another.")
 
 
-def cache_info() -> Job:
+def cache_info() -> Steps:
     """How many files and bytes the cache holds."""
     state = yield from client.shared().run(maintenance.LookAtCache())
     title = f"The cache holds {state.files} files, {state.bytes / 1e6:.0f} MB, in {state.folder}."
     return Report(title, [], as_data(state))
 
 
-def clear_cache() -> Job:
+def clear_cache() -> Steps:
     """Delete all features and maps from the cache."""
     before = yield from client.shared().run(maintenance.ClearCache())
     return Report(f"The cache is empty: {before.bytes / 1e6:.0f} MB were freed.", [], as_data(before))

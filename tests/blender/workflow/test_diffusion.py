@@ -31,6 +31,7 @@ from meshkin.data.views import of_recipe
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
 from meshkin.worker import client
+from meshkin.worker.requests.maintenance import LookAtCache
 from meshkin.workflow.describing import words_of
 
 pytestmark = pytest.mark.slow
@@ -353,7 +354,7 @@ def test_models_are_released_when_told_and_when_idle(
     assert "No worker" in finish(workflow.release_memory()).title
     monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "0.2")
     idle = client.shared()
-    finish(idle.run("cache-info", {}))
+    finish(idle.run(LookAtCache()))
     deadline = time.monotonic() + 30
     while idle.alive:
         assert time.monotonic() < deadline

@@ -64,7 +64,7 @@ def state() -> dict[str, Any]:
     }
 
 
-def refused(job: workflow.Job, kind: type[MeshKinError], code: str) -> None:
+def refused(job: workflow.Steps, kind: type[MeshKinError], code: str) -> None:
     """The job fails with this error, which says what to do, and changes nothing."""
     before = state()
     with pytest.raises(kind) as caught:
@@ -263,7 +263,7 @@ def test_a_target_changed_while_the_job_runs_is_left_alone() -> None:
     source, target = creature("source", subdivisions=3), creature("target", 1.23, subdivisions=3)
     paint(source)
 
-    def job() -> workflow.Job:
+    def job() -> workflow.Steps:
         for progress in workflow.transfer(source, target, ["weights"], MATCHED):
             if progress.stage == "Comparing features":
                 target.data.vertices[0].co.x = 3
@@ -285,7 +285,7 @@ def test_a_target_deleted_while_the_job_runs(options: workflow.Options) -> None:
     assert caught.value.code == "object-gone"
 
 
-def stages_of(make: Callable[[], workflow.Job]) -> list[str]:
+def stages_of(make: Callable[[], workflow.Steps]) -> list[str]:
     """Every stage that a job reports, in order."""
     stages: list[str] = []
     finish(make(), lambda progress: stages.append(progress.stage))
@@ -329,7 +329,7 @@ def test_a_worker_killed_in_any_stage_is_reported_and_replaced(home: Path, small
 KILLED_IN = ("Rendering", "Reading pictures", "Measuring", "Comparing", "Carrying")
 
 
-def killed_in(stage: str, job: workflow.Job) -> WorkerError | None:
+def killed_in(stage: str, job: workflow.Steps) -> WorkerError | None:
     """Drive a job and kill the worker, as the system would, when the stage is reached; the error that came of it."""
     killed = False
 

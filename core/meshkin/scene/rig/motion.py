@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import bpy
 import numpy as np
@@ -82,6 +82,18 @@ def retarget(source: bpy.types.Object, target: bpy.types.Object, frames: range, 
 def remove_action(action: bpy.types.Action) -> None:
     """Delete an action."""
     bpy.data.actions.remove(action)
+
+
+def take_back(
+    armature: bpy.types.Object, before: bpy.types.Action | None, unmuted: Sequence[bpy.types.Constraint]
+) -> None:
+    """Undo :func:`retarget`: the armature gets the action that it had before, and these constraints act again."""
+    action = armature.animation_data.action if armature.animation_data else None
+    if action is not None and action != before:
+        armature.animation_data.action = before
+        remove_action(action)
+    for constraint in unmuted:
+        constraint.mute = False
 
 
 def _pose(

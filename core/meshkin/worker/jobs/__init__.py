@@ -8,11 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..job import table
-from . import maintenance, untyped
+from . import maintenance, matching, rig, untyped
 
 JOBS: dict[str, Any] = {
     **untyped.JOBS,
     **table(
+        matching.match_shapes,
+        matching.compose_maps,
+        rig.extract_skeleton,
+        rig.pose_shape,
         maintenance.fetch_models,
         maintenance.list_models,
         maintenance.look_at_cache,

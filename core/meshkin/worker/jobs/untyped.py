@@ -103,65 +103,6 @@ def colors(arguments: Arguments, report: ProgressCallback) -> Result:
     return {"arrays": paths}
 
 
-def match(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Match two shapes into the cache.
-
-    Arguments: ``source``, ``target`` (snapshot files), ``source_features``, ``target_features`` (cache files),
-    ``keys`` (their two cache keys), ``pairs`` ([source vertex, target vertex] rows), ``flip``. Result: ``map``, the
-    cache file.
-    """
-    from ...cache import store as cache
-    from ...features import joint
-    from ...matching import MATCHER_VERSION
-    from ...matching import match as matcher
-
-    path = _map_path(MATCHER_VERSION, *arguments["keys"], arguments["pairs"], arguments["flip"])
-    if cache.usable_map(path):
-        return {"map": str(path)}
-    ends = _ends(arguments)
-    found = [cache.read(Path(arguments[f"{name}_features"])) for name in ("source", "target")]
-    one, two = found
-    source, target = joint.reduce_all(found)
-    result = matcher(
-        *ends,
-        source,
-        target,
-        one.confidence,
-        two.confidence,
-        report,
-        pairs=np.array(arguments["pairs"] or np.empty((0, 2)), np.int64),
-        flip=arguments["flip"],
-        intrinsic=joint.intrinsic(one, source.shape[1]),
-    )
-    result.save(path)
-    return {"map": str(path)}
-
-
-def compose(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Match two shapes through a third one that both are matched to, into the cache.
-
-    Arguments: ``first``, ``second`` (maps whose source is the third shape, and whose targets are the two shapes;
-    ``second`` is None where the third shape is the target), ``through``, ``source``, ``target`` (snapshot files).
-    Result: ``map``, the cache file.
-    """
-    from ...cache import store as cache
-    from ...matching.composition import COMPOSE_VERSION, compose_matches
-
-    path = _map_path(COMPOSE_VERSION, *(Path(arguments[name] or "").stem for name in ("first", "second")))
-    if cache.usable_map(path):
-        return {"map": str(path)}
-    report("Joining maps", 0)
-    first = Match.load(Path(arguments["first"]))
-    if arguments["second"] is None:
-        first.swapped().save(path)
-        return {"map": str(path)}
-    second = Match.load(Path(arguments["second"]))
-    middle = Snapshot.load(Path(arguments["through"])).vertices
-    source, target = (shape.vertices for shape in _ends(arguments))
-    compose_matches(first, second, middle, source, target).save(path)
-    return {"map": str(path)}
-
-
 def sheet(arguments: Arguments, report: ProgressCallback) -> Result:
     """What the models saw of a shape, as one picture of numbered tiles: ``output``, uint8 (H, W, 3).
 
@@ -301,15 +242,6 @@ def transfer_loose_parts(arguments: Arguments, report: ProgressCallback) -> Resu
     return _output(arguments, weights=result.weights, found=result.matched)
 
 
-def extract_skeleton(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Build a skeleton from ``weights`` (file, (V, C)) of the ``target`` (snapshot file): a ``Skeleton``."""
-    from ...transfer.rig.skeletons import extract
-
-    report("Finding bones", 0)
-    found = extract(Snapshot.load(Path(arguments["target"])), _read(arguments["weights"]))
-    return _output(arguments, **vars(found))
-
-
 def fit_joints(arguments: Arguments, report: ProgressCallback) -> Result:
     """Move a skeleton of the source into the target.
 
@@ -323,22 +255,6 @@ def fit_joints(arguments: Arguments, report: ProgressCallback) -> Result:
         bones = Bones(**{name: fields[name] for name in fields.files})
     fitted = fit_joints(bones, _read(arguments["weights"]), *_ends(arguments), found.to_target, report)
     return _output(arguments, **{name: np.asarray(value) for name, value in vars(fitted).items()})
-
-
-def pose(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Bring the target's own mesh into the source's pose.
-
-    Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
-    vertices' numbers among the map's), ``threshold``. Output: the fields of :class:`meshkin.transfer.rig.pose.Posed`.
-    """
-    from ...transfer.rig.pose import pose as bring
-
-    found = Match.load(Path(arguments["map"])).to_source
-    rows = _read(arguments["original"])
-    fields = {name: getattr(found, name)[rows] for name in type(found).__dataclass_fields__}
-    source, own = (Snapshot.load(Path(arguments[name])) for name in ("source", "own"))
-    posed = bring(source, own, type(found)(**fields), arguments["threshold"], report)
-    return _output(arguments, **{name: np.asarray(value) for name, value in vars(posed).items()})
 
 
 def bake_materials(arguments: Arguments, report: ProgressCallback) -> Result:
@@ -409,18 +325,14 @@ JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
     "prepare": prepare,
     "features": features,
     "colors": colors,
-    "match": match,
     "sheet": sheet,
     "check-photo": check_photo,
     "match-photo": match_photo,
     "texture-photo": texture_photo,
-    "compose": compose,
     "worn": is_garment,
     "weights": transfer_weights,
     "parts": transfer_loose_parts,
     "joints": fit_joints,
-    "skeleton": extract_skeleton,
-    "pose": pose,
     "bake": bake_materials,
     "unwrap": unwrap,
     "domains": carry_domains,

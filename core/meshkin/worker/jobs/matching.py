@@ -1,0 +1,58 @@
+"""Jobs about maps between shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.progress import ProgressCallback
+from ...data.snapshot import Snapshot
+from ...data.surface_map import Match
+from ..requests.matching import ComposeMaps, MapFile, MatchShapes
+from .files import keyed_map_path
+
+
+def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
+    """Match two shapes into the cache, unless their map is there."""
+    from ...cache import store as cache
+    from ...features import joint
+    from ...matching import MATCHER_VERSION, match
+
+    path = keyed_map_path(MATCHER_VERSION, *request.keys, request.pairs, request.flip)
+    if cache.usable_map(path):
+        return MapFile(path)
+    source, target = Snapshot.load(request.source), Snapshot.load(request.target)
+    features = [cache.read(request.source_features), cache.read(request.target_features)]
+    source_features, target_features = joint.reduce_all(features)
+    result = match(
+        source,
+        target,
+        source_features,
+        target_features,
+        features[0].confidence,
+        features[1].confidence,
+        report,
+        pairs=np.array(request.pairs or np.empty((0, 2)), np.int64),
+        flip=request.flip,
+        intrinsic=joint.intrinsic(features[0], source_features.shape[1]),
+    )
+    result.save(path)
+    return MapFile(path)
+
+
+def compose_maps(request: ComposeMaps, report: ProgressCallback) -> MapFile:
+    """Match two shapes through a third one that both are matched to, into the cache."""
+    from ...cache import store as cache
+    from ...matching.composition import COMPOSE_VERSION, compose_matches
+
+    path = keyed_map_path(COMPOSE_VERSION, request.first.stem, request.second.stem if request.second else "")
+    if cache.usable_map(path):
+        return MapFile(path)
+    report("Joining maps", 0)
+    first = Match.load(request.first)
+    if request.second is None:
+        match = first.swapped()
+    else:
+        shapes = (Snapshot.load(shape).vertices for shape in (request.through, request.source, request.target))
+        match = compose_matches(first, Match.load(request.second), *shapes)
+    match.save(path)
+    return MapFile(path)

@@ -1,0 +1,52 @@
+"""Jobs about bones and poses."""
+
+from __future__ import annotations
+
+from ...base.progress import ProgressCallback
+from ...data.snapshot import Snapshot
+from ...data.surface_map import Match
+from ..requests.arrays import load_array
+from ..requests.rig import (
+    BoneArrays,
+    ExtractedSkeleton,
+    ExtractSkeleton,
+    FitBones,
+    FittedBoneArrays,
+    FittedBones,
+    PosedArrays,
+    PosedShape,
+    PoseShape,
+    SkeletonArrays,
+)
+
+
+def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> ExtractedSkeleton:
+    """Build a skeleton from skin weights alone."""
+    from ...transfer.rig.skeletons import extract
+
+    report("Finding bones", 0)
+    skeleton = extract(Snapshot.load(request.shape), load_array(request.weights))
+    arrays = SkeletonArrays(skeleton.column, skeleton.heads, skeleton.tails, skeleton.parents)
+    return ExtractedSkeleton(arrays.save(request.output))
+
+
+def fit_bones(request: FitBones, report: ProgressCallback) -> FittedBones:
+    """Move a skeleton of the source into the target."""
+    from ...transfer.rig.joints import Bones, fit_joints
+
+    match, given = Match.load(request.map), BoneArrays.load(request.bones)
+    bones = Bones(given.heads, given.tails, given.axes, given.parents, given.mirror, given.column)
+    source, target = Snapshot.load(request.source), Snapshot.load(request.target)
+    fitted = fit_joints(bones, load_array(request.weights), source, target, match.to_target, report)
+    arrays = FittedBoneArrays(fitted.heads, fitted.tails, fitted.axes, fitted.moved)
+    return FittedBones(arrays.save(request.output), float(fitted.scale))
+
+
+def pose_shape(request: PoseShape, report: ProgressCallback) -> PosedShape:
+    """Bring the target's own mesh into the source's pose."""
+    from ...transfer.rig.pose import pose
+
+    to_source = Match.load(request.map).to_source.at(load_array(request.original))
+    source, own = Snapshot.load(request.source), Snapshot.load(request.own)
+    posed = pose(source, own, to_source, request.threshold, report)
+    return PosedShape(PosedArrays(posed.vertices, posed.known).save(request.output), float(posed.stretch))

@@ -1,0 +1,78 @@
+"""Jobs about skin weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.progress import ProgressCallback
+from ...data.snapshot import Snapshot
+from ...data.surface_map import Match
+from ..requests.arrays import load_array
+from ..requests.weights import (
+    GarmentAnswer,
+    IsGarment,
+    LoosePartArrays,
+    LoosePartWeights,
+    MethodErrors,
+    TransferLooseParts,
+    TransferredWeights,
+    TransferWeights,
+    WeightArrays,
+    WeightedSurfaceArrays,
+    WeightProblems,
+)
+
+
+def is_garment(request: IsGarment, report: ProgressCallback) -> GarmentAnswer:
+    """Whether the target is worn by the source, where both stand."""
+    from ...transfer.weights import garments
+
+    report("Comparing places", 0)
+    return GarmentAnswer(garments.is_garment(Snapshot.load(request.source), Snapshot.load(request.target)))
+
+
+def transfer_weights(request: TransferWeights, report: ProgressCallback) -> TransferredWeights:
+    """Carry weights of the source's vertices to the target's."""
+    from ...cache import store as cache
+    from ...transfer.weights import transfer
+
+    paths = request.features
+
+    def load_features() -> transfer.Features:
+        return transfer.Features(*(cache.read(path).features for path in paths or ()))
+
+    result = transfer.transfer_weights(
+        transfer.VertexGroups(load_array(request.weights), np.array(request.mirror, np.int64)),
+        Snapshot.load(request.source),
+        Snapshot.load(request.target),
+        Match.load(request.map).to_source if request.map else None,
+        request.options,
+        load_features if paths else None,
+        report,
+    )
+    errors, problems = result.comparison, result.problems
+    return TransferredWeights(
+        WeightArrays(result.weights, result.inpainted, result.unsolved).save(request.output),
+        result.learned,
+        MethodErrors(errors.learned_error, errors.copied_error) if errors else None,
+        WeightProblems(*(tuple(each.tolist()) for each in (problems.missing, problems.split, problems.crossed))),
+    )
+
+
+def transfer_loose_parts(request: TransferLooseParts, report: ProgressCallback) -> LoosePartWeights:
+    """Give the loose parts of a shape the weights of the source's parts that they correspond to."""
+    from ...transfer.weights import transfer
+    from ...transfer.weights.groups import WeightedSurface
+    from ...transfer.weights.options import WeightOptions
+
+    meshes = WeightedSurfaceArrays.load(request.meshes)
+    result = transfer.transfer_loose_parts(
+        load_array(request.weights),
+        Snapshot.load(request.shape),
+        Snapshot.load(request.target),
+        Snapshot.load(request.source),
+        Match.load(request.map).to_source,
+        WeightedSurface(meshes.vertices.astype(np.float64), meshes.faces, meshes.weights),
+        WeightOptions(limit=request.limit),
+    )
+    return LoosePartWeights(LoosePartArrays(result.weights, result.matched).save(request.output))

@@ -1,0 +1,54 @@
+"""Arrays that travel as files: NumPy only, both ends read and write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import StorageError
+from ...base.storage import UNREADABLE, readable_failure, write_arrays
+
+Bundle = TypeVar("Bundle", bound="ArrayBundle")
+
+
+@dataclass(frozen=True)
+class ArrayBundle:
+    """Arrays that lie together in one .npz file. A subclass is a dataclass whose fields are arrays."""
+
+    def save(self, path: Path) -> Path:
+        """Write the arrays to ``path`` and return it; raises StorageError."""
+        write_arrays(path, {field.name: getattr(self, field.name) for field in fields(self)})
+        return path
+
+    @classmethod
+    def load(cls: type[Bundle], path: Path) -> Bundle:
+        """The arrays that :meth:`save` wrote; raises StorageError ``file-damaged`` when one of them is missing."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        except UNREADABLE as error:
+            raise _damaged(path) from error
+
+
+def save_array(path: Path, values: NDArray[Any]) -> Path:
+    """Write one array as a .npy file to ``path`` and return it; raises StorageError."""
+    with readable_failure(path, "writing"):
+        np.save(path, values, allow_pickle=False)
+    return path
+
+
+def load_array(path: Path) -> NDArray[Any]:
+    """The array that :func:`save_array` wrote; raises StorageError ``file-damaged`` when it cannot be read."""
+    try:
+        values: NDArray[Any] = np.load(path, allow_pickle=False)
+    except UNREADABLE as error:
+        raise _damaged(path) from error
+    return values
+
+
+def _damaged(path: Path) -> StorageError:
+    return StorageError("file-damaged", f"The arrays in {path} cannot be read.", "Run the job again.")

@@ -1,0 +1,107 @@
+"""Requests about values on a mesh (attributes, materials, UV maps, shape keys, detail) and hair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import ArrayBundle
+from .base import Request
+
+Mode = Literal["values", "uvs", "offsets", "detail"]
+Domain = Literal["POINT", "EDGE", "FACE", "CORNER"]
+
+
+@dataclass(frozen=True)
+class ValuesToCarry:
+    """Values on a mesh.
+
+    Attributes:
+        mode: "values" that stay as they are, "uvs", "offsets" that turn with the surface, or the sculpted "detail" of
+            the source, for which ``values`` is not read.
+        domain: what has a value each.
+        label: whether they are labels, which are not mixed.
+        values: file of an array (N, C).
+    """
+
+    mode: Mode
+    domain: Domain
+    label: bool
+    values: Path
+
+
+@dataclass(frozen=True)
+class CarriedValues:
+    """``values`` holds a file of an array (M, C) on the target's own mesh for each of those to carry, in order."""
+
+    values: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class CarryValues(Request[CarriedValues], job="domains"):
+    """Carry values from the source to the target's own mesh.
+
+    Attributes:
+        source: snapshot file.
+        own: snapshot file of the target's own (unevaluated) mesh.
+        original: file of an array int (W,), for each vertex of ``own`` its vertex among the map's.
+        map: file of a :class:`meshkin.data.surface_map.Match`.
+        source_edges, own_edges: files of arrays int (E, 2), the edges of both meshes.
+        values: what to carry.
+        radius: detail is what is smaller than this, in hundredths of the square root of the source's area.
+        folder: where to write the results' arrays.
+    """
+
+    source: Path
+    own: Path
+    original: Path
+    map: Path
+    source_edges: Path
+    own_edges: Path
+    values: tuple[ValuesToCarry, ...]
+    radius: float
+    folder: Path
+
+
+@dataclass(frozen=True)
+class StrandArrays(ArrayBundle):
+    """Hair on the target.
+
+    Attributes:
+        points: float32 (P, 3), strand after strand, in the target's frame.
+        roots: float32 (N, 2), the roots' UVs; 0 if the target has none.
+    """
+
+    points: NDArray[np.float32]
+    roots: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CarriedStrands:
+    """``arrays`` is a file of :class:`StrandArrays`."""
+
+    arrays: Path
+
+
+@dataclass(frozen=True)
+class CarryStrands(Request[CarriedStrands], job="strands"):
+    """Carry strands of hair.
+
+    Attributes:
+        source, target: snapshot files.
+        map: file of their :class:`meshkin.data.surface_map.Match`.
+        points: file of an array (P, 3), strand after strand, in the source's frame.
+        first: file of an array int (N,), the number of each strand's first point, its root.
+        output: where to write the result's arrays.
+    """
+
+    source: Path
+    target: Path
+    map: Path
+    points: Path
+    first: Path
+    output: Path

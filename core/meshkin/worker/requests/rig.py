@@ -1,0 +1,155 @@
+"""Requests about bones and poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import ArrayBundle
+from .base import Request
+
+
+@dataclass(frozen=True)
+class SkeletonArrays(ArrayBundle):
+    """Bones that were found in skin weights, every parent before its children.
+
+    Attributes:
+        column: int (B,), each bone's column of the weights.
+        heads, tails: float64 (B, 3), in the shape's frame.
+        parents: int (B,), -1 for the root.
+    """
+
+    column: NDArray[np.integer]
+    heads: NDArray[np.float64]
+    tails: NDArray[np.float64]
+    parents: NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class ExtractedSkeleton:
+    """``arrays`` is a file of :class:`SkeletonArrays`."""
+
+    arrays: Path
+
+
+@dataclass(frozen=True)
+class ExtractSkeleton(Request[ExtractedSkeleton], job="skeleton"):
+    """Build a skeleton from skin weights alone.
+
+    Attributes:
+        shape: snapshot file.
+        weights: file of an array (V, C).
+        output: where to write the result's arrays.
+    """
+
+    shape: Path
+    weights: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class BoneArrays(ArrayBundle):
+    """A skeleton in the source's frame, every parent before its children.
+
+    Attributes:
+        heads, tails: float64 (B, 3).
+        axes: float64 (B, 3), each bone's Z axis.
+        parents: int (B,), -1 for none.
+        mirror: int (B,), the bone of the other side, -1 for none.
+        column: int (B,), the bone's column of the skin weights, -1 for none.
+    """
+
+    heads: NDArray[np.float64]
+    tails: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    parents: NDArray[np.integer]
+    mirror: NDArray[np.integer]
+    column: NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class FittedBoneArrays(ArrayBundle):
+    """The skeleton in the target's frame.
+
+    Attributes:
+        heads, tails, axes: float64 (B, 3).
+        moved: bool (B,), bones with an end that came to lie outside and was brought back into the body.
+    """
+
+    heads: NDArray[np.float64]
+    tails: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    moved: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class FittedBones:
+    """``arrays`` is a file of :class:`FittedBoneArrays`; ``scale`` is how many times larger the target is."""
+
+    arrays: Path
+    scale: float
+
+
+@dataclass(frozen=True)
+class FitBones(Request[FittedBones], job="joints"):
+    """Move a skeleton of the source into the target.
+
+    Attributes:
+        source, target: snapshot files.
+        map: file of their :class:`meshkin.data.surface_map.Match`.
+        bones: file of :class:`BoneArrays`.
+        weights: file of an array (U, C), the source's skin weights.
+        output: where to write the result's arrays.
+    """
+
+    source: Path
+    target: Path
+    map: Path
+    bones: Path
+    weights: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class PosedArrays(ArrayBundle):
+    """The target in the source's pose.
+
+    Attributes:
+        vertices: float32 (W, 3), of the target's own mesh.
+        known: bool (W,), vertices at which the map was relied on.
+    """
+
+    vertices: NDArray[np.float32]
+    known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PosedShape:
+    """``arrays`` is a file of :class:`PosedArrays`; ``stretch`` is the mean relative change of the edges' lengths."""
+
+    arrays: Path
+    stretch: float
+
+
+@dataclass(frozen=True)
+class PoseShape(Request[PosedShape], job="pose"):
+    """Bring the target's own mesh into the source's pose.
+
+    Attributes:
+        source: snapshot file.
+        own: snapshot file of the target's own (unevaluated) mesh.
+        original: file of an array int (W,), for each vertex of ``own`` its vertex among the map's.
+        map: file of a :class:`meshkin.data.surface_map.Match`.
+        threshold: confidence from which the map is relied on, in [0, 1].
+        output: where to write the result's arrays.
+    """
+
+    source: Path
+    own: Path
+    original: Path
+    map: Path
+    threshold: float
+    output: Path
