@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...base.progress import ProgressCallback
@@ -21,6 +23,9 @@ from ..requests.weights import (
     WeightedSurfaceArrays,
     WeightProblems,
 )
+
+if TYPE_CHECKING:
+    from ...transfer.weights.regression import Comparison
 
 
 def is_garment(request: IsGarment, report: ProgressCallback) -> GarmentAnswer:
@@ -50,13 +55,20 @@ def transfer_weights(request: TransferWeights, report: ProgressCallback) -> Tran
         load_features if paths else None,
         report,
     )
-    errors, problems = result.comparison, result.problems
+    problems = result.problems
     return TransferredWeights(
         WeightArrays(result.weights, result.inpainted, result.unsolved).save(request.output),
         result.learned,
-        MethodErrors(errors.learned_error, errors.copied_error) if errors else None,
+        _errors(result.comparison),
         WeightProblems(*(tuple(each.tolist()) for each in (problems.missing, problems.split, problems.crossed))),
     )
+
+
+def _errors(comparison: Comparison | None) -> MethodErrors | None:
+    """None where the methods were not compared, or nothing could be held out."""
+    if comparison is None or not np.isfinite([comparison.learned_error, comparison.copied_error]).all():
+        return None
+    return MethodErrors(float(comparison.learned_error), float(comparison.copied_error))
 
 
 def transfer_loose_parts(request: TransferLooseParts, report: ProgressCallback) -> LoosePartWeights:
