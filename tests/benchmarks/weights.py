@@ -39,8 +39,8 @@ from meshkin.data.surface_map import Match
 from meshkin.geometry.arrays import unit_rows
 from meshkin.geometry.filling import inpaint_weights
 from meshkin.geometry.mesh import vertex_normals
-from meshkin.transfer.rig.joints import Bones, fit_joints
-from meshkin.transfer.rig.pose import pose
+from meshkin.transfer.rig.joints import RestSkeleton, fit_joints
+from meshkin.transfer.rig.pose import transfer_pose
 from meshkin.transfer.weights.garment_map import map_garment
 from meshkin.transfer.weights.garments import is_garment
 from meshkin.transfer.weights.skinning import weights_through_map
@@ -153,7 +153,7 @@ def armatures(cases: list[Case], scenes: Path) -> list[str]:
         heads = rest[:, :3, 3]
         tails = heads + rest[:, :3, 1] * lengths[:, None]
         mirror = np.array(mirror_indices(case.bones))
-        bones = Bones(heads, tails, rest[:, :3, 2], parents, mirror, np.arange(len(case.bones)))
+        bones = RestSkeleton(heads, tails, rest[:, :3, 2], parents, mirror, np.arange(len(case.bones)))
         start = time.perf_counter()
         fitted = fit_joints(bones, case.weights, case.source, case.target, found.to_target)
         seconds = time.perf_counter() - start
@@ -188,7 +188,7 @@ def poses(cases: list[Case], scenes: Path) -> list[str]:
         vertices = case.source.vertices.astype(np.float64)
         true = skeleton.skin(vertices, case.weights, rest, turns)
         start = time.perf_counter()
-        posed = pose(case.target, case.source, found.to_target)
+        posed = transfer_pose(case.target, case.source, found.to_target)
         seconds = time.perf_counter() - start
         before, error = (
             100 * np.linalg.norm(laid_over(points, true) - true, axis=1) / np.ptp(vertices[:, 2])

@@ -43,3 +43,9 @@ def test_damaged_notes_are_a_damaged_map(tmp_path: Path) -> None:
         np.savez(path, **{**dict(data.items()), "notes": np.array("{", np.str_)})
     with pytest.raises(StorageError):
         Match.load(path)
+
+
+def test_the_map_of_some_vertices() -> None:
+    chosen = whole().to_source.at(np.array([2, 0, 2]))
+    np.testing.assert_array_equal(chosen.vertex, [2, 0, 2])
+    np.testing.assert_array_equal(chosen.pull(np.array([5.0, 6.0, 7.0]), TRIANGLE), [7, 5, 7])

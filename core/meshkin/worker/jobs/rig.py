@@ -22,20 +22,20 @@ from ..requests.rig import (
 
 def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> ExtractedSkeleton:
     """Build a skeleton from skin weights alone."""
-    from ...transfer.rig.skeletons import extract
+    from ...transfer.rig import skeletons
 
     report("Finding bones", 0)
-    skeleton = extract(Snapshot.load(request.shape), load_array(request.weights))
+    skeleton = skeletons.extract_skeleton(Snapshot.load(request.shape), load_array(request.weights))
     arrays = SkeletonArrays(skeleton.column, skeleton.heads, skeleton.tails, skeleton.parents)
     return ExtractedSkeleton(arrays.save(request.output))
 
 
 def fit_bones(request: FitBones, report: ProgressCallback) -> FittedBones:
     """Move a skeleton of the source into the target."""
-    from ...transfer.rig.joints import Bones, fit_joints
+    from ...transfer.rig.joints import RestSkeleton, fit_joints
 
     match, given = Match.load(request.map), BoneArrays.load(request.bones)
-    bones = Bones(given.heads, given.tails, given.axes, given.parents, given.mirror, given.column)
+    bones = RestSkeleton(given.heads, given.tails, given.axes, given.parents, given.mirror, given.column)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     fitted = fit_joints(bones, load_array(request.weights), source, target, match.to_target, report)
     arrays = FittedBoneArrays(fitted.heads, fitted.tails, fitted.axes, fitted.moved)
@@ -44,9 +44,9 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FittedBones:
 
 def pose_shape(request: PoseShape, report: ProgressCallback) -> PosedShape:
     """Bring the target's own mesh into the source's pose."""
-    from ...transfer.rig.pose import pose
+    from ...transfer.rig.pose import transfer_pose
 
     to_source = Match.load(request.map).to_source.at(load_array(request.original))
     source, own = Snapshot.load(request.source), Snapshot.load(request.own)
-    posed = pose(source, own, to_source, request.threshold, report)
+    posed = transfer_pose(source, own, to_source, request.threshold, report)
     return PosedShape(PosedArrays(posed.vertices, posed.known).save(request.output), float(posed.stretch))

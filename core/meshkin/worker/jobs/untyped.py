@@ -246,13 +246,14 @@ def fit_joints(arguments: Arguments, report: ProgressCallback) -> Result:
     """Move a skeleton of the source into the target.
 
     Arguments: ``source``, ``target`` (snapshot files), ``map``, ``bones`` (file with the fields of
-    :class:`meshkin.transfer.rig.joints.Bones`), ``weights`` (file, (U, C)). Output: the fields of ``Fitted``.
+    :class:`meshkin.transfer.rig.joints.RestSkeleton`), ``weights`` (file, (U, C)). Output: the fields of
+    ``FittedSkeleton``.
     """
-    from ...transfer.rig.joints import Bones, fit_joints
+    from ...transfer.rig.joints import RestSkeleton, fit_joints
 
     found = Match.load(Path(arguments["map"]))
     with np.load(arguments["bones"], allow_pickle=False) as fields:
-        bones = Bones(**{name: fields[name] for name in fields.files})
+        bones = RestSkeleton(**{name: fields[name] for name in fields.files})
     fitted = fit_joints(bones, _read(arguments["weights"]), *_ends(arguments), found.to_target, report)
     return _output(arguments, **{name: np.asarray(value) for name, value in vars(fitted).items()})
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from helpers.maps import vertex_map
 from helpers.shapes import grid, snapshot
 from meshkin.data.snapshot import Snapshot
-from meshkin.data.surface_map import SurfaceMap
-from meshkin.transfer.rig.pose import pose, stretch
+from meshkin.transfer.rig.pose import mean_stretch, transfer_pose
 
 Array = NDArray[Any]
 
@@ -34,23 +34,11 @@ def bent(points: Array, angle: float, length: float = 4.0) -> Array:
     return np.stack([out * np.sin(turn), points[:, 1], radius - out * np.cos(turn)], axis=1)
 
 
-def at_vertices(count: int, faces: Array, confidence: Array | float = 1.0) -> SurfaceMap:
-    """Every vertex's kin is the vertex of the same number."""
-    corner = np.zeros(count, np.int64)
-    corner[faces.ravel()] = np.arange(faces.size)
-    return SurfaceMap(
-        (corner // 3).astype(np.int32),
-        np.eye(3, dtype=np.float32)[corner % 3],
-        np.arange(count, dtype=np.int32),
-        np.broadcast_to(np.float32(confidence), count).copy(),
-    )
-
-
-def off(found: Array, true: Array) -> Array:
+def off(points: Array, true: Array) -> Array:
     """How far each point is from the truth, once both lie over each other."""
-    one, two = found - found.mean(axis=0), true - true.mean(axis=0)
-    turn, _ = Rotation.align_vectors(two, one)
-    distances: Array = np.linalg.norm(turn.apply(one) - two, axis=1)
+    centered, goals = points - points.mean(axis=0), true - true.mean(axis=0)
+    turn, _ = Rotation.align_vectors(goals, centered)
+    distances: Array = np.linalg.norm(turn.apply(centered) - goals, axis=1)
     return distances
 
 
@@ -71,15 +59,15 @@ def bending(angle: float, size: float = 1.0, stray: float = 0.0) -> tuple[Snapsh
 @pytest.mark.parametrize(("angle", "size"), [(0.01, 1.0), (1.5, 1.0), (3.0, 1.0), (1.5, 2.5), (1.5, 0.1)])
 def test_a_bent_beam(angle: float, size: float) -> None:
     source, target, true = bending(angle, size)
-    found = pose(source, target, at_vertices(len(true), target.faces))
-    assert off(found.vertices, true).max() < 0.04 * 4  # of its length
+    posed = transfer_pose(source, target, vertex_map(np.arange(len(true)), target.faces))
+    assert off(posed.vertices, true).max() < 0.04 * 4  # of its length
     assert off(target.vertices, true).max() > 0.2 * angle
-    assert found.stretch < 0.05
-    turned = found.vertices - found.vertices.mean(axis=0) - true + true.mean(axis=0)
+    assert posed.stretch < 0.05
+    turned = posed.vertices - posed.vertices.mean(axis=0) - true + true.mean(axis=0)
     assert np.abs(turned).max() < 0.2  # as the source is turned in the world
     rest = target.vertices
-    assert found.vertices[:, 2].min() == pytest.approx(rest[:, 2].min(), abs=1e-5)
-    middles = [(points.min(axis=0) + points.max(axis=0)) / 2 for points in (found.vertices, rest)]
+    assert posed.vertices[:, 2].min() == pytest.approx(rest[:, 2].min(), abs=1e-5)
+    middles = [(points.min(axis=0) + points.max(axis=0)) / 2 for points in (posed.vertices, rest)]
     np.testing.assert_allclose(middles[0][:2], middles[1][:2], atol=1e-5)
 
 
@@ -87,29 +75,29 @@ def test_vertices_without_confidence_go_with_the_others() -> None:
     source, target, true = bending(1.5)
     confidence = np.where(np.abs(target.vertices[:, 0]) < 1.3, 1.0, 0.0)
     source.vertices[confidence == 0] = 100.0  # nothing there is to be followed
-    found = pose(source, target, at_vertices(len(true), target.faces, confidence))
+    posed = transfer_pose(source, target, vertex_map(np.arange(len(true)), target.faces, confidence))
     middle = confidence > 0
-    assert off(found.vertices[middle], true[middle]).max() < 0.1
-    assert off(found.vertices, true).max() < 0.4  # the ends go on straight
-    assert found.stretch < 0.05
-    assert not found.known[~middle].any()
+    assert off(posed.vertices[middle], true[middle]).max() < 0.1
+    assert off(posed.vertices, true).max() < 0.4  # the ends go on straight
+    assert posed.stretch < 0.05
+    assert not posed.known[~middle].any()
 
 
 def test_noise_and_strays_are_evened_out() -> None:
     source, target, true = bending(1.5, stray=0.05)
     source.vertices[::37] = source.vertices[0]
-    found = pose(source, target, at_vertices(len(true), target.faces))
-    assert np.quantile(off(found.vertices, true), 0.95) < 0.15
-    assert found.stretch < 0.06
+    posed = transfer_pose(source, target, vertex_map(np.arange(len(true)), target.faces))
+    assert np.quantile(off(posed.vertices, true), 0.95) < 0.15
+    assert posed.stretch < 0.06
 
 
 def test_a_longer_target_keeps_its_proportions() -> None:
     """Where the source is shorter, the pose comes over, not the length."""
     source, target, _ = bending(1.5)
     long = target.vertices * np.array((1.4, 1, 1), np.float32)
-    found = pose(source, snapshot(long, target.faces), at_vertices(len(long), target.faces))
-    assert found.stretch < 0.05
-    assert off(found.vertices, bent(long.astype(np.float64), 1.5, 5.6)).max() < 0.15
+    posed = transfer_pose(source, snapshot(long, target.faces), vertex_map(np.arange(len(long)), target.faces))
+    assert posed.stretch < 0.05
+    assert off(posed.vertices, bent(long.astype(np.float64), 1.5, 5.6)).max() < 0.15
 
 
 def test_loose_parts_follow_what_they_lie_on() -> None:
@@ -119,23 +107,20 @@ def test_loose_parts_follow_what_they_lie_on() -> None:
     ring = np.stack([np.arange(12), np.roll(np.arange(12), 1), np.roll(np.arange(12), 2)], axis=1)
     count = len(target.vertices)
     both = snapshot(np.concatenate((target.vertices, button)), np.concatenate((target.faces, ring + count)))
-    one = at_vertices(count, target.faces)
-    fields = {name: getattr(one, name) for name in SurfaceMap.__dataclass_fields__}
-    stray = {name: np.repeat(values[:1], 12, axis=0) for name, values in fields.items()}
-    stray["confidence"][:] = 0
-    joined = SurfaceMap(**{name: np.concatenate((fields[name], stray[name])) for name in fields})
-    found = pose(source, both, joined).vertices.astype(np.float64)
+    vertex = np.concatenate((np.arange(count), np.zeros(12, np.int64)))
+    to_source = vertex_map(vertex, target.faces, np.arange(count + 12) < count)
+    posed = transfer_pose(source, both, to_source).vertices.astype(np.float64)
     nearest = np.linalg.norm(both.vertices[:count] - button.mean(axis=0), axis=1).argsort()[:30]
-    middle, place = both.vertices[nearest].mean(axis=0), found[nearest].mean(axis=0)
-    turn, _ = Rotation.align_vectors(found[nearest] - place, both.vertices[nearest] - middle)
+    middle, place = both.vertices[nearest].mean(axis=0), posed[nearest].mean(axis=0)
+    turn, _ = Rotation.align_vectors(posed[nearest] - place, both.vertices[nearest] - middle)
     expected = turn.apply(button - middle) + place
-    assert np.linalg.norm(found[count:] - expected, axis=1).max() < 0.03
+    assert np.linalg.norm(posed[count:] - expected, axis=1).max() < 0.03
 
 
 def test_the_pose_it_has_already() -> None:
     _, target, _ = bending(1.0)
-    found = pose(target, target, at_vertices(len(target.vertices), target.faces))
-    np.testing.assert_allclose(found.vertices, target.vertices, atol=1e-3)
+    posed = transfer_pose(target, target, vertex_map(np.arange(len(target.vertices)), target.faces))
+    np.testing.assert_allclose(posed.vertices, target.vertices, atol=1e-3)
 
 
 def test_nothing_is_sure_and_broken_meshes() -> None:
@@ -144,10 +129,8 @@ def test_nothing_is_sure_and_broken_meshes() -> None:
     faces = np.concatenate((target.faces, target.faces[:5, [0, 0, 1]]))
     count = len(true)
     lonely = snapshot(np.concatenate((target.vertices, [(0, 0, 1.0)])), faces)
-    one = at_vertices(count, target.faces, 0.0)
-    fields = {name: getattr(one, name) for name in SurfaceMap.__dataclass_fields__}
-    joined = SurfaceMap(**{name: np.concatenate((values, values[:1])) for name, values in fields.items()})
-    found = pose(source, lonely, joined)
-    assert np.isfinite(found.vertices).all()
-    assert off(found.vertices[:-1], true).max() < 0.15
-    assert stretch(lonely.vertices, found.vertices, faces) < 0.08
+    to_source = vertex_map(np.append(np.arange(count), 0), target.faces, 0.0)
+    posed = transfer_pose(source, lonely, to_source)
+    assert np.isfinite(posed.vertices).all()
+    assert off(posed.vertices[:-1], true).max() < 0.15
+    assert mean_stretch(lonely.vertices, posed.vertices, faces) < 0.08

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.figures import Figure
 from meshkin.base.errors import InputError
-from meshkin.transfer.rig.skeletons import extract
+from meshkin.transfer.rig.skeletons import extract_skeleton
 
 FIGURE = Figure()
 BODY = FIGURE.body(60)
@@ -29,30 +29,30 @@ LINKS = {
 
 
 def test_the_figure_s_own_skeleton_is_found() -> None:
-    found = extract(BODY, WEIGHTS)
-    assert sorted(NAMES[one] for one in found.column) == sorted(NAMES)
+    skeleton = extract_skeleton(BODY, WEIGHTS)
+    assert sorted(NAMES[column] for column in skeleton.column) == sorted(NAMES)
     links = {
-        frozenset((NAMES[found.column[bone]], NAMES[found.column[parent]]))
-        for bone, parent in enumerate(found.parents)
+        frozenset((NAMES[skeleton.column[bone]], NAMES[skeleton.column[parent]]))
+        for bone, parent in enumerate(skeleton.parents)
         if parent >= 0
     }
     assert links == LINKS
-    assert NAMES[found.column[0]] in ("spine", "chest")
-    assert (found.parents[1:] < np.arange(1, len(found.parents))).all()
+    assert NAMES[skeleton.column[0]] in ("spine", "chest")
+    assert (skeleton.parents[1:] < np.arange(1, len(skeleton.parents))).all()
     vertices, faces = BODY.vertices.astype(np.float64), BODY.faces.astype(np.int64)
-    assert (igl.fast_winding_number(vertices, faces, found.heads) > 0.5).all()
-    for bone, column in enumerate(found.column):
+    assert (igl.fast_winding_number(vertices, faces, skeleton.heads) > 0.5).all()
+    for bone, column in enumerate(skeleton.column):
         name = NAMES[column]
         if name.startswith(("shin", "forearm")):
             head, tail, _ = FIGURE.bones[name]
-            assert np.linalg.norm(found.heads[bone] - head) < 0.04
-            assert np.linalg.norm(found.tails[bone] - tail) < 0.05
+            assert np.linalg.norm(skeleton.heads[bone] - head) < 0.04
+            assert np.linalg.norm(skeleton.tails[bone] - tail) < 0.05
 
 
 def test_weak_bones_and_islands() -> None:
     weights = np.column_stack((WEIGHTS, np.zeros(len(WEIGHTS))))
     weights[:3, -1] = 2  # three vertices are no bone
-    assert len(NAMES) not in extract(BODY, weights).column
+    assert len(NAMES) not in extract_skeleton(BODY, weights).column
     with pytest.raises(InputError) as raised:
-        extract(BODY, np.zeros((len(WEIGHTS), 3)))
+        extract_skeleton(BODY, np.zeros((len(WEIGHTS), 3)))
     assert raised.value.code == "no-weights"
