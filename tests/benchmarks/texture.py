@@ -37,7 +37,7 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.geometry.welding import place_numbers, uv_corners
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture, Source
+from meshkin.transfer.texture.channels import BakedTile, BakeSettings, Channel, Picture, SlotTexture, SourceTextures
 from meshkin.transfer.texture.pixels import quantized
 from meshkin.transfer.texture.sampling import sample
 from meshkin.transfer.texture.texels import dilate, texel_map
@@ -124,9 +124,10 @@ def painted(shape: Snapshot, points: Array, size: int) -> Array:
     return picture
 
 
-def baked(case: Case, pictures: list[Picture], channels: list[Channel], size: int = SIZE) -> Baked:
+def baked(case: Case, pictures: list[Picture], channels: list[Channel], size: int = SIZE) -> BakedTile:
     assert case.source.uvs is not None
-    (result,) = bake(pictures, [case.source.uvs], channels, case.source, case.target, case.match, Layout(size, 8))
+    textures = SourceTextures(pictures, [case.source.uvs], channels)
+    (result,) = bake(textures, case.source, case.target, case.match, BakeSettings(size, 8))
     return result
 
 
@@ -236,7 +237,7 @@ def bleeding(case: Case) -> int:
     picture = np.zeros((SIZE, SIZE, 3), np.uint8)
     picture[texels.covered] = colors[island[texels.face[texels.covered]]]
     size = 512
-    result = baked(case, [Picture(picture)], [Channel({0: Source((0,))}, 3)], size).pictures[0]
+    result = baked(case, [Picture(picture)], [Channel({0: SlotTexture((0,))}, 3)], size).pictures[0]
     kin = Carrier(source, target, case.match.to_source).texels(texel_map(target.uvs, size))
     flat = result.reshape(-1, 3)[kin.texel].astype(int)
     truth = colors[island[kin.face]]
@@ -250,7 +251,7 @@ def bleeding(case: Case) -> int:
 def measure(case: Case, say: Any) -> None:
     truth_points = case.match.to_source.pull(case.source.vertices, case.source.faces)
     picture = quantized(painted(case.source, case.source.vertices.astype(float), SIZE), 8)
-    result = baked(case, [Picture(picture)], [Channel({0: Source((0,))}, 3)]).pictures[0] / np.float32(255)
+    result = baked(case, [Picture(picture)], [Channel({0: SlotTexture((0,))}, 3)]).pictures[0] / np.float32(255)
     assert case.target.uvs is not None
     texels = texel_map(case.target.uvs, SIZE)
     truth = painted(case.target, truth_points, SIZE)
@@ -280,9 +281,9 @@ def speed(case: Case, say: Any, size: int) -> None:
     color = quantized(np.concatenate([picture, np.ones((SIZE, SIZE, 1), np.float32)], axis=2), 8)
     pictures = [Picture(color), Picture(color[..., :1].copy()), Picture(color[..., :3].copy())]
     channels = [
-        Channel({0: Source((0,))}, 4),
-        Channel({0: Source((1,))}, 1),
-        Channel({0: Source((2,))}, 3, normal=True),
+        Channel({0: SlotTexture((0,))}, 4),
+        Channel({0: SlotTexture((1,))}, 1),
+        Channel({0: SlotTexture((2,))}, 3, normal=True),
     ]
     times = []
     for _ in range(3 if size <= SIZE else 1):
@@ -349,7 +350,7 @@ def beside_blender(case: Case, python: str, say: Any) -> None:
     """The same with Blender's own selected-to-active bake, one image, 1 sample."""
     picture = quantized(painted(case.source, case.source.vertices.astype(float), SIZE), 8)
     before = time.perf_counter()
-    ours = baked(case, [Picture(picture)], [Channel({0: Source((0,))}, 3)]).pictures[0] / np.float32(255)
+    ours = baked(case, [Picture(picture)], [Channel({0: SlotTexture((0,))}, 3)]).pictures[0] / np.float32(255)
     wall = time.perf_counter() - before
     assert case.target.uvs is not None
     texels = texel_map(case.target.uvs, SIZE)
@@ -422,7 +423,7 @@ def main() -> None:
         own, recipe = own_map(found[2], python)
         truth = painted(own.target, found[2].match.to_source.pull(own.source.vertices, own.source.faces), SIZE)
         picture = quantized(painted(own.source, own.source.vertices.astype(float), SIZE), 8)
-        result = baked(own, [Picture(picture)], [Channel({0: Source((0,))}, 3)]).pictures[0] / np.float32(255)
+        result = baked(own, [Picture(picture)], [Channel({0: SlotTexture((0,))}, 3)]).pictures[0] / np.float32(255)
         assert own.target.uvs is not None
         covered = texel_map(own.target.uvs, SIZE).covered
         say(f"{own.name} ({recipe}): PSNR {psnr(result, truth, covered):.1f} dB")

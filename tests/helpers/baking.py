@@ -13,7 +13,7 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.adjacency import opposite_triangles
 from meshkin.geometry.welding import place_numbers, uv_corners
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import Baked, Channel, Layout, Picture
+from meshkin.transfer.texture.channels import BakedTile, BakeSettings, Channel, Picture, SlotTexture, SourceTextures
 from meshkin.transfer.texture.sampling import sample
 from meshkin.transfer.texture.seams import cuts, following, on_edges, spaced
 
@@ -34,16 +34,23 @@ def rounded(shape: Snapshot) -> Snapshot:
     return replace(shape, normals=normals[shape.faces].astype(np.float32))
 
 
-def one(
+def channel_of(picture: int, width: int = 4, depth: int = 8, normal: bool = False) -> Channel:
+    """A channel that shows a picture as it is, of a source with one material."""
+    return Channel({0: SlotTexture((picture,))}, width, depth, normal)
+
+
+def bake_tile(
     pictures: list[Picture],
     channels: list[Channel],
     source: Snapshot,
     target: Snapshot,
-    layout: Layout,
+    settings: BakeSettings,
     match: Match | None = None,
-) -> Baked:
+) -> BakedTile:
+    """Bake into the only tile; through the map between two meshes of one surface if no other is given."""
     assert source.uvs is not None
-    (baked,) = bake(pictures, [source.uvs], channels, source, target, match or known_map(source, target), layout)
+    textures = SourceTextures(pictures, [source.uvs], channels)
+    (baked,) = bake(textures, source, target, match or known_map(source, target), settings)
     return baked
 
 

@@ -144,7 +144,7 @@ def carry(
         output.mkdir(exist_ok=True)
         answer = yield from run(
             "bake", folder=str(output), size=size, margin=margin, threshold=wanted.threshold,
-            smoothing=wanted.smoothing, tiles=wanted.tiles, quick=size != wanted.size, **plan.arguments,
+            smoothing=wanted.smoothing, tiles=wanted.tiles, preview=size != wanted.size, **plan.arguments,
         )  # fmt: skip
         made = _made(plan, found, answer, target, laid.uvs, uvs, told)
         if size != wanted.size:
@@ -225,7 +225,7 @@ def _plan(
         size = int(np.clip(wanted.size, SMALLEST_BAKE, LARGEST_BAKE))
         baked = yield from baking.bake(source, snapshot, uvs, jobs, size)
         for channel, pixels in baked.items():
-            bakes[channel] = add(pixels, layout=list(layouts).index(("MeshKin bake", ())), address="clip", linear=True)
+            bakes[channel] = add(pixels, uv_layout=list(layouts).index(("MeshKin bake", ())), extension="clip")
             brightest[channel] = float(pixels[..., :3].max(initial=0))
     yield Progress("Reading the images", 0)
     for wires in found.channels.values():
@@ -239,7 +239,11 @@ def _plan(
             number = layout(wire.uv_map, wire.mapping)
             numbers[key] = [
                 add(
-                    pixels, layout=number, address=wire.address, closest=wire.closest, tile=list(tile) if tile else None
+                    pixels,
+                    uv_layout=number,
+                    extension=wire.address,
+                    closest=wire.closest,
+                    tile=list(tile) if tile else None,
                 )
                 for tile, pixels in read[wire.image.name_full, wire.premultiplied].items()
             ]
@@ -265,7 +269,7 @@ def _plan(
             chosen = [bakes[channel]] if wire.needs_baking else numbers.get(_picture_key(wire), [])
             sources[slot] = _source(wire, chosen, space, width, channel, strength)
         channels.append(
-            {"name": channel, "width": width, "depth": depth, "normal": channel == "normal", "sources": sources}
+            {"name": channel, "width": width, "depth": depth, "normal": channel == "normal", "slots": sources}
         )
         names[channel], spaces[channel] = _name(channel, by_slot, found, used_names), space
     arguments = {"pictures": pictures, "layouts": list(layouts.values()), "channels": channels}
@@ -308,7 +312,7 @@ def _encoding(channel: str, wires: Mapping[int, ChannelValue], bright: float) ->
 def _source(
     wire: ChannelValue, pictures: Sequence[int], space: str, width: int, channel: str, strength: float
 ) -> dict[str, Any]:
-    """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.texture.channels.Source`)."""
+    """What the worker needs to know about a slot's wire (:class:`meshkin.transfer.texture.channels.SlotTexture`)."""
     encode = space == "sRGB"
     values = np.asarray(wire.offset, np.float64)[:width]
     plain = [float(value) for value in (linear_to_srgb(values) if encode else values)]
@@ -322,8 +326,8 @@ def _source(
     answer: dict[str, Any] = {
         "pictures": list(pictures),
         "value": [0.5, 0.5, 1.0] if channel == "normal" else plain,
-        "decode": decode,
-        "encode": encode,
+        "from_srgb": decode,
+        "to_srgb": encode,
         "weights": np.asarray(wire.weights)[:, :width].tolist(),
         "offset": wire.offset.tolist() if wire.offset.any() else [],
     }

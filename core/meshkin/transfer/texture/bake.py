@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +21,7 @@ from ...geometry.closest_points import nearest_on_triangles
 from ...geometry.gradients import barycentric_gradients
 from ...geometry.welding import place_numbers, uv_corners
 from ..carrier import Carrier, Kin, Walker, check_match
-from .channels import Baked, Channel, Layout, Picture, Source
+from .channels import BakedTile, BakeSettings, Channel, Picture, SlotTexture, SourceTextures, TexelShares
 from .inpainting import Fill, fill
 from .joining import Borders, Joiner, borders
 from .layouts import repeats, target_uvs, uv_steps
@@ -43,16 +43,14 @@ Singles = NDArray[np.float32]
 
 
 def bake(
-    pictures: Sequence[Picture],
-    layouts: Sequence[NDArray[np.floating]],
-    channels: Sequence[Channel],
+    textures: SourceTextures,
     source: Snapshot,
     target: Snapshot,
     match: Match,
-    layout: Layout,
+    settings: BakeSettings,
     report: ProgressCallback = silent,
     memory: dict[Any, Any] | None = None,
-) -> Iterator[Baked]:
+) -> Iterator[BakedTile]:
     """Bake channels of the source's materials into the target's UV layout, tile by tile.
 
     Each texel's point on the target is carried to the source once (:class:`meshkin.transfer.carrier.Carrier`), and all
@@ -60,12 +58,10 @@ def bake(
     texel's footprint (:class:`meshkin.transfer.texture.sampling.Sampler`).
 
     Args:
-        pictures: the source's images.
-        layouts: (F, 3, 2) UVs of the source's triangles, as many as the pictures use.
-        channels: what to make.
+        textures: the source's.
         source, target: the two shapes; the target with UVs.
         match: their map.
-        layout: size, margin, tiles, threshold.
+        settings: size, margin, tiles, threshold.
         report: told what is being done; may raise Cancelled.
         memory: where to keep, and to look for, what depends on the two shapes, the map, size and tiles alone: the
             texels' kin, which other channels, margins and thresholds can use again.
@@ -75,21 +71,21 @@ def bake(
             :func:`meshkin.transfer.texture.layouts.target_uvs` and :func:`meshkin.transfer.texture.texels.texel_map`.
     """
     uvs = target_uvs(target)
-    for picture in pictures:
+    for picture in textures.pictures:
         if picture.pixels.ndim != 3 or picture.pixels.size == 0:
             raise InputError("image-empty", "An image of the source has no pixels.", "Reload or replace the image.")
     check_match(source, target, match)
     kept = {} if memory is None else memory
     if "carrier" not in kept:
         kept["carrier"] = Carrier(source, target, match.to_source)
-    work = _Bake(pictures, layouts, channels, source, target, kept["carrier"], uvs, layout)
-    waiting: dict[int, Baked] = {}
+    work = _Bake(textures, source, target, kept["carrier"], uvs, settings)
+    waiting: dict[int, BakedTile] = {}
     with ThreadPoolExecutor(1) as beside:
         joining = beside.submit(work.joiner)
-        for number in range(len(layout.tiles or (0,))):
+        for number in range(len(settings.tiles or (0,))):
             waiting[number] = work.tile(number, joining, kept if memory is not None else dict(kept), report)
             joiner = joining.result()
-            if joiner is None or joiner.apart or number + 1 == len(layout.tiles or (0,)):
+            if joiner is None or joiner.apart or number + 1 == len(settings.tiles or (0,)):
                 if joiner is not None:
                     work.join(joiner, waiting)
                 yield from waiting.values()
@@ -101,23 +97,26 @@ class _Bake:
 
     def __init__(
         self,
-        pictures: Sequence[Picture],
-        layouts: Sequence[NDArray[np.floating]],
-        channels: Sequence[Channel],
+        textures: SourceTextures,
         source: Snapshot,
         target: Snapshot,
         carrier: Carrier,
         uvs: Singles,
-        layout: Layout,
+        settings: BakeSettings,
     ) -> None:
-        self.pictures, self.channels, self.layout, self.carrier = pictures, channels, layout, carrier
+        self.pictures, self.channels, self.settings, self.carrier = (
+            textures.pictures,
+            textures.channels,
+            settings,
+            carrier,
+        )
         self.source, self.target, self.uvs = source, target, uvs
-        self.repeat = layout.tiles is None and repeats(uvs)
-        self.layouts = [np.nan_to_num(one, nan=0, posinf=0, neginf=0).astype(np.float32) for one in layouts]
+        self.repeat = settings.tiles is None and repeats(uvs)
+        self.layouts = [np.nan_to_num(one, nan=0, posinf=0, neginf=0).astype(np.float32) for one in textures.uv_layouts]
         self.carried = stretch(target.vertices, target.faces, carrier.points)
         self.carried[carrier.torn] = 0
         # On the target, from texel to texel; on the source, from place to UV.
-        self.from_texels = self.carried @ uv_steps(target, uvs, layout.size)
+        self.from_texels = self.carried @ uv_steps(target, uvs, settings.size)
         corners = source.vertices.astype(np.float64)[source.faces]
         rises = np.stack(barycentric_gradients(corners), axis=1)
         self.to_uvs = [
@@ -131,14 +130,14 @@ class _Bake:
 
     def tile(
         self, number: int, joining: Future[Joiner | None], memory: dict[Any, Any], report: ProgressCallback
-    ) -> Baked:
+    ) -> BakedTile:
         """One tile's pictures, whose seams are not yet joined."""
-        tile = (self.layout.tiles or ((0, 0),))[number]
-        size, margin = self.layout.size, self.layout.margin
+        tile = (self.settings.tiles or ((0, 0),))[number]
+        size, margin = self.settings.size, self.settings.margin
         pool = ThreadPoolExecutor(1)  # beside what has its own threads
         laying = pool.submit(self._lay_out)
         if tile not in memory:
-            texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, self.layout.tiles is None)
+            texels = texel_map(self.uvs - np.array(tile, np.float32), size, report, self.settings.tiles is None)
             memory[tile] = texels, self.carrier.texels(texels, report)
         texels, kin = memory[tile]
         weights = texels.barycentric.reshape(-1, 3)
@@ -180,11 +179,11 @@ class _Bake:
         self._continue(result, filled, tile, texels, (border[close], nearest[close]), report)
         torn = float(self.carrier.torn[kin.target_face].mean()) if total else 0.0
         repaired = float((filled[kin.texel] > 127).mean()) if total else 0.0
-        shares = {"covered": total / size**2, "filled": repaired, "torn": torn}
+        shares = TexelShares(total / size**2, repaired, torn)
         joiner = joining.result()
         if joiner is not None:
             joiner.note(number, texels, kin, (border, nearest))
-        return Baked(tile, [one.reshape(size, size, -1) for one in result], filled.reshape(size, size), shares)
+        return BakedTile(tile, [one.reshape(size, size, -1) for one in result], filled.reshape(size, size), shares)
 
     def _continue(
         self,
@@ -200,7 +199,7 @@ class _Bake:
         Where that is another color altogether (the source has an edge there), they stay as they are.
         """
         report("Joining the seams", 0)
-        texel, own, weights = beyond(texels, self.uvs, tile, self.layout.size, around)
+        texel, own, weights = beyond(texels, self.uvs, tile, self.settings.size, around)
         inside = np.maximum(weights, 0) / np.maximum(weights, 0).sum(axis=1, keepdims=True)
         kept, face, weights = self._across(own, weights)
         texel, own, inside = texel[kept], own[kept], inside[kept].astype(np.float32)
@@ -221,13 +220,13 @@ class _Bake:
 
     def joiner(self) -> Joiner | None:
         """The seams whose two sides can be made one; None where there are none to see."""
-        if self.layout.margin <= 0:
+        if self.settings.margin <= 0:
             return None
         length = np.linalg.norm(self.from_texels, axis=1).max(axis=1)
-        tiles = self.layout.tiles
-        return Joiner(self.target, self.uvs, self.layout.size, tiles, self.repeat, self.carrier, length)
+        tiles = self.settings.tiles
+        return Joiner(self.target, self.uvs, self.settings.size, tiles, self.repeat, self.carrier, length)
 
-    def join(self, joiner: Joiner, tiles: Mapping[int, Baked]) -> None:
+    def join(self, joiner: Joiner, tiles: Mapping[int, BakedTile]) -> None:
         """Let what is still a step across seams within some tiles, and none on the source, vanish."""
         groups = [self.source.materials, *(sampler.island for sampler in self.samplers.values())]
         ends = np.cumsum([0, *(channel.width for channel in self.channels)]).tolist()
@@ -263,7 +262,7 @@ class _Bake:
         edges = edges[:, 1:] - edges[:, :1]
         flat = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
         real = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-        length = np.sqrt(real / np.maximum(flat, 1e-300)) / self.layout.size
+        length = np.sqrt(real / np.maximum(flat, 1e-300)) / self.settings.size
         _, squares = nearest_on_triangles(points, corners)
         found, mixed, height = self.walker.walk((points - self.center).astype(np.float32), face.astype(np.int32))
         good = (np.sqrt(squares) <= 3 * length) & (np.abs(height) <= length)
@@ -353,7 +352,7 @@ class _Bake:
         """Pictures' sizes and layouts with the slots that use them."""
         groups: dict[tuple[Any, ...], set[int]] = {}
         for channel in self.channels:
-            for slot, one in channel.sources.items():
+            for slot, one in channel.slots.items():
                 for number in one.pictures:
                     groups.setdefault(_key(self.pictures[number]), set()).add(slot)
         return groups
@@ -368,21 +367,21 @@ class _Bake:
             points = _Points(self, target_face[rows], target_weights[rows], face[rows], weights[rows])
             column = 0
             for channel in self.channels:
-                if slot in channel.sources:
-                    result[rows, column : column + channel.width] = points.values(channel.sources[slot], channel)
+                if slot in channel.slots:
+                    result[rows, column : column + channel.width] = points.values(channel.slots[slot], channel)
                 column += channel.width
         return result
 
     def _distrust(self, confidence: Singles) -> Singles:
         """How far to fill in rather than to copy."""
-        share = np.clip((self.layout.threshold + SOFT - confidence) / SOFT, 0, 1)
+        share = np.clip((self.settings.threshold + SOFT - confidence) / SOFT, 0, 1)
         return np.asarray(share * share * (3 - 2 * share), np.float32)
 
     def _filling(self, kin: Kin, report: ProgressCallback) -> Fill | None:
         """What untrusted triangles are filled with; None where there is nothing to fill."""
-        if self.layout.threshold <= 0:
+        if self.settings.threshold <= 0:
             return None
-        limit = self.layout.threshold + SOFT
+        limit = self.settings.threshold + SOFT
         trust = self.carrier.map.confidence[self.target.faces]
         chosen = (trust.min(axis=1) < limit) | self.carrier.torn
         if not chosen.any():
@@ -395,7 +394,7 @@ class _Bake:
         near[place[touched]] = True
         around = np.asarray(near[place[self.target.faces]].any(axis=1))
         edges = self.uvs - np.roll(self.uvs, 1, axis=1)
-        length = float(np.median(np.linalg.norm(edges[around], axis=2).max(axis=1))) * self.layout.size
+        length = float(np.median(np.linalg.norm(edges[around], axis=2).max(axis=1))) * self.settings.size
         cuts = max(1, round(length / PIECE))
 
         def sample(face: Any, weights: Singles) -> Any:
@@ -403,7 +402,7 @@ class _Bake:
             return self._spatial(face, weights, there, mixed)
 
         def known(face: Any, weights: Singles) -> NDArray[np.bool_]:
-            return np.asarray(self.carrier.trust(face, weights) >= self.layout.threshold)
+            return np.asarray(self.carrier.trust(face, weights) >= self.settings.threshold)
 
         return fill(self.target.vertices, self.target.faces, around, known, sample, cuts)
 
@@ -420,7 +419,7 @@ class _Points:
         self.runs = np.flatnonzero(np.concatenate([np.ones(min(len(face), 1), bool), change]))
         self.run = np.repeat(np.arange(len(self.runs)), np.diff(self.runs, append=len(face)))
 
-    def values(self, source: Source, channel: Channel) -> Singles:
+    def values(self, source: SlotTexture, channel: Channel) -> Singles:
         """A channel's values, float32 (N, width)."""
         result = np.empty((self.count, channel.width), np.float32)
         result[:] = source.value[: channel.width]
@@ -429,7 +428,7 @@ class _Points:
             taps = self._taps(picture)
             here: Any = slice(None)
             if picture.tile is not None:
-                here = (self._tile(picture.layout) == picture.tile).all(axis=1)
+                here = (self._tile(picture.uv_layout) == picture.tile).all(axis=1)
             samples = _converted(apply(taps, self.bake.pyramids[number], self.count), source)
             result[here] = samples[here, : channel.width]
         if channel.normal:
@@ -443,7 +442,7 @@ class _Points:
             footprints = None
             if len(sampler.levels) > 1:
                 footprints = (
-                    self.bake.to_uvs[picture.layout][self.face[self.runs]]
+                    self.bake.to_uvs[picture.uv_layout][self.face[self.runs]]
                     @ self.bake.from_texels[self.target_face[self.runs]]
                 )
             self.found[key] = sampler.taps(self.face, self.weights, footprints, self.run)
@@ -454,13 +453,13 @@ class _Points:
         corners = self.bake.layouts[layout][self.face]
         return np.floor(np.einsum("nk,nkd->nd", self.weights, corners)).astype(np.int64)
 
-    def _turned(self, values: Singles, source: Source) -> Singles:
+    def _turned(self, values: Singles, source: SlotTexture) -> Singles:
         """Normals in [0, 1], turned into the target's frames."""
         normals = values * 2 - 1
         strength = np.array((source.strength, source.strength, min(source.strength, 1)), np.float32)
         normals = (normals - (0, 0, 1)) * strength + (0, 0, 1)  # as Blender's Normal Map node
         if source.pictures:
-            layout = self.bake.pictures[source.pictures[0]].layout
+            layout = self.bake.pictures[source.pictures[0]].uv_layout
             bake = self.bake
             here = blend(bake.source_frames[layout], self.face, self.weights)
             there = blend(bake.carried_frames, self.target_face, self.target_weights)
@@ -468,14 +467,14 @@ class _Points:
         return np.asarray(normals * 0.5 + 0.5, np.float32)
 
 
-def _converted(samples: Singles, source: Source) -> Singles:
-    if source.decode:
+def _converted(samples: Singles, source: SlotTexture) -> Singles:
+    if source.from_srgb:
         samples[:, :3] = srgb_to_linear(samples[:, :3])
     if source.weights is not None:
         samples = samples @ np.array(source.weights, np.float32)
     if source.offset:
         samples = samples + np.array(source.offset, np.float32)
-    if source.encode:
+    if source.to_srgb:
         samples[:, :3] = linear_to_srgb(samples[:, :3])
     return samples
 
@@ -488,5 +487,5 @@ def _unit(values: Singles) -> Singles:
 
 
 def _key(picture: Picture) -> tuple[Any, ...]:
-    address = "extend" if picture.tile is not None else picture.address
-    return (picture.layout, picture.pixels.shape[:2], address, picture.closest, picture.tile)
+    address = "extend" if picture.tile is not None else picture.extension
+    return (picture.uv_layout, picture.pixels.shape[:2], address, picture.closest, picture.tile)

@@ -1,13 +1,17 @@
-"""What is baked: the source's pictures and the channels of its materials, and the pictures that are made of them."""
+"""What is baked: the source's pictures and the channels of its materials; and the pictures that come out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Extension = Literal["repeat", "extend", "clip", "mirror"]
+"""What lies outside a picture, in the words of Blender's Image Texture node: the picture again, its border, nothing
+(0), its mirror image."""
 
 
 @dataclass(frozen=True)
@@ -16,40 +20,41 @@ class Picture:
 
     Attributes:
         pixels: uint8, uint16 or float32 (H, W, C), row 0 at the top, where v = 1.
-        layout: number of the UV layout that it uses.
-        address: one of :data:`meshkin.transfer.texture.sampling.ADDRESSES`.
-        closest: it is not interpolated.
-        tile: the corner of the unit square of UVs that it fills, None where ``address`` says what lies outside.
+        uv_layout: index of the UV layout that it uses.
+        extension: what lies outside the picture.
+        closest: whether samples are the closest texel, not interpolated.
+        tile: the corner (u, v) of the unit square of UVs that it fills (a UDIM tile), None for a picture that
+            ``extension`` continues.
     """
 
     pixels: NDArray[Any]
-    layout: int = 0
-    address: str = "repeat"
+    uv_layout: int = 0
+    extension: Extension = "repeat"
     closest: bool = False
     tile: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
-class Source:
-    """What one material slot gives to a channel: pictures (several tiles of one image), or a value.
+class SlotTexture:
+    """What one material slot of the source gives to a channel: pictures (the tiles of one image), or a plain value.
 
-    A sample is decoded (sRGB to linear) if need be, multiplied by ``weights``, ``offset`` is added, and the result
-    encoded (linear to sRGB) if need be.
+    A sample of a picture is converted from sRGB to linear light (``from_srgb``), multiplied by ``weights``, moved by
+    ``offset``, and converted from linear light to sRGB (``to_srgb``).
 
     Attributes:
-        pictures: their numbers; () for a plain value.
+        pictures: their indices; () for a plain value.
         value: (C,), the plain value, and what is shown where no tile is.
-        decode, encode: convert the first three channels of each sample.
-        weights: (C, D), how much of each channel of the picture is in each channel of the result; None for all as
+        from_srgb, to_srgb: whether the first three channels of each sample are converted.
+        weights: (D, C), how much of each of the picture's D channels goes into each of the C channels; None for all as
             they are.
-        offset: (D,), () for 0.
-        strength: of normals.
+        offset: (C,), () for 0.
+        strength: of tangent-space normals, as of Blender's Normal Map node; 1 leaves them as they are.
     """
 
     pictures: tuple[int, ...] = ()
     value: tuple[float, ...] = (0, 0, 0, 0)
-    decode: bool = False
-    encode: bool = False
+    from_srgb: bool = False
+    to_srgb: bool = False
     weights: tuple[tuple[float, ...], ...] | None = None
     offset: tuple[float, ...] = ()
     strength: float = 1
@@ -57,31 +62,48 @@ class Source:
 
 @dataclass(frozen=True)
 class Channel:
-    """One picture to be made.
+    """One picture to bake.
 
     Attributes:
-        sources: by material slot; other slots are 0.
-        width: number of channels, 1 to 4.
+        slots: what each material slot of the source gives; other slots give 0.
+        width: number of color channels, 1 to 4.
         depth: 8, 16 or 32 bits.
-        normal: it holds tangent-space normals, which are turned into the target's frames.
+        normal: whether it holds tangent-space normals, which are turned into the target's tangent space.
+        name: what it is called, for example "base_color" or "roughness".
     """
 
-    sources: Mapping[int, Source]
+    slots: Mapping[int, SlotTexture]
     width: int = 4
     depth: int = 8
     normal: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The picture to be made.
+class SourceTextures:
+    """All textures of the source.
 
     Attributes:
-        size: width and height, pixels.
-        margin: pixels by which islands are grown beyond their borders.
-        tiles: the corners of the unit squares of UVs to make a picture of each; None for one, in which all UVs are
-            repeated.
-        threshold: where the map's confidence is below this, the texture is filled in from around.
+        pictures: its images.
+        uv_layouts: float (F, 3, 2) each, UVs of the source's triangle corners, as many as the pictures use.
+        channels: what to bake of them.
+    """
+
+    pictures: Sequence[Picture]
+    uv_layouts: Sequence[NDArray[np.floating]]
+    channels: Sequence[Channel]
+
+
+@dataclass(frozen=True)
+class BakeSettings:
+    """How to bake.
+
+    Attributes:
+        size: width and height of the baked pictures, pixels.
+        margin: bake margin: by how many pixels UV islands are grown beyond their borders.
+        tiles: the corners (u, v) of the unit squares of UVs (UDIM tiles) that get a picture each; None for a single
+            picture, in which all UVs are repeated.
+        threshold: where the map's confidence is below this, in [0, 1], the texture is filled in from around.
     """
 
     size: int
@@ -90,18 +112,33 @@ class Layout:
     threshold: float = 0
 
 
-@dataclass
-class Baked:
-    """One tile's pictures.
+@dataclass(frozen=True)
+class TexelShares:
+    """What happened to a picture's texels.
 
     Attributes:
-        tile: the corner of its unit square.
+        covered: share of all texels that show the surface.
+        filled: share of the covered ones that were filled in from around.
+        torn: share of the covered ones that lie where the map is torn.
+    """
+
+    covered: float
+    filled: float
+    torn: float
+
+
+@dataclass
+class BakedTile:
+    """The pictures baked for one UDIM tile (or the only one).
+
+    Attributes:
+        tile: the corner of its unit square of UVs.
         pictures: for each channel uint8, uint16 or float32 (S, S, C), row 0 at the top; 0 where no island is.
-        filled: uint8 (S, S), how far each texel was filled in rather than copied.
-        shares: ``covered`` of the picture, ``filled`` and ``torn`` of what is covered.
+        filled: uint8 (S, S), how far each texel was filled in rather than copied, 255 for entirely.
+        shares: what happened to the texels.
     """
 
     tile: tuple[int, int]
     pictures: list[NDArray[Any]]
     filled: NDArray[np.uint8]
-    shares: dict[str, float] = field(default_factory=dict)
+    shares: TexelShares

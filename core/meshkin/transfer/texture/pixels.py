@@ -24,3 +24,11 @@ def quantized(values: NDArray[np.floating], depth: int) -> NDArray[Any]:
         return np.asarray(values, np.float32)
     most = np.iinfo(DTYPES[depth]).max
     return np.asarray((np.clip(values, 0, 1) * most + 0.5).astype(DTYPES[depth]))
+
+
+def converted(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A picture's values as uint8, uint16 or float32, whole numbers of any depth standing for [0, 1]."""
+    if values.dtype == dtype:
+        return values
+    share = values / (np.iinfo(values.dtype).max if values.dtype != np.float32 else 1)
+    return np.asarray(share if dtype == np.float32 else np.rint(share * np.iinfo(dtype).max), dtype)

@@ -263,16 +263,28 @@ def bake_materials(arguments: Arguments, report: ProgressCallback) -> Result:
 
     Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of
     :class:`meshkin.transfer.texture.channels.Picture`, the
-    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.channels.Channel`
-    and ``name``), ``folder``, ``size``, ``margin``, ``threshold``, ``smoothing``, ``tiles`` ("auto", "udim" or "one"),
-    ``quick`` (from shrunk images, for a preview).
+    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.channels.Channel`),
+    ``folder`` and the fields of :class:`meshkin.transfer.texture.material_files.MaterialBakeSettings`.
     Result: ``files`` (by channel, by tile), ``alpha`` (whether the base color's fourth channel is the alpha),
     ``shares``.
     """
-    from ...transfer.texture import materials
+    from ...base.json_data import from_json
+    from ...transfer.texture.channels import Channel, Picture, SourceTextures
+    from ...transfer.texture.material_files import MaterialBakeSettings, bake_material_files
 
-    found = Match.load(Path(arguments["map"]))
-    return materials.bake_files(*_ends(arguments), found, arguments, report)
+    pictures = [
+        Picture(**{**fields, "pixels": _read(fields["pixels"]), "tile": tuple(fields.get("tile") or ()) or None})
+        for fields in arguments["pictures"]
+    ]
+    layouts = [_read(path) for path in arguments["layouts"]]
+    channels = [from_json(Channel, fields) for fields in arguments["channels"]]
+    fields_of_settings = MaterialBakeSettings.__dataclass_fields__
+    settings = from_json(MaterialBakeSettings, {name: arguments[name] for name in fields_of_settings})
+    textures = SourceTextures(pictures, layouts, channels)
+    found, folder = Match.load(Path(arguments["map"])), Path(arguments["folder"])
+    baked = bake_material_files(textures, *_ends(arguments), found, settings, folder, report)
+    files = {name: {str(number): str(path) for number, path in tiles.items()} for name, tiles in baked.files.items()}
+    return {"files": files, "alpha": baked.alpha, "shares": vars(baked.shares)}
 
 
 def carry_domains(arguments: Arguments, report: ProgressCallback) -> Result:

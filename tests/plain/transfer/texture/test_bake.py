@@ -10,14 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers import baking, shapes
-from helpers.baking import broken, one
+from helpers.baking import bake_tile, broken, channel_of
 from helpers.textured import known_map, painted, places_of, psnr, solid, split, unfolded
 from meshkin.base.errors import InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
+from meshkin.transfer.texture.channels import BakeSettings, Channel, Extension, Picture, SlotTexture, SourceTextures
 from meshkin.transfer.texture.map_smoothing import smoothed
 from meshkin.transfer.texture.pixels import quantized
 from meshkin.transfer.texture.texels import dilate, texel_map
@@ -34,24 +34,21 @@ def test_depths_and_widths(ball: Snapshot) -> None:
     """Each channel comes out as deep as it went in: the same layout gives the same values."""
     picture = painted(ball, 128)
     pictures = [Picture(quantized(picture[..., :width], depth)) for width, depth in ((1, 8), (3, 16), (4, 32))]
-    channels = [
-        Channel({0: Source((number,))}, width, depth)
-        for number, (width, depth) in enumerate(((1, 8), (3, 16), (4, 32)))
-    ]
-    baked = one(pictures, channels, ball, ball, Layout(128, 0))
+    channels = [channel_of(number, width, depth) for number, (width, depth) in enumerate(((1, 8), (3, 16), (4, 32)))]
+    baked = bake_tile(pictures, channels, ball, ball, BakeSettings(128, 0))
     covered = texel_map(ball.uvs, 128).covered
     inner = covered & (texel_map(ball.uvs, 128).barycentric.min(axis=2) > 0.05)
     for result, picture_, scale in zip(baked.pictures, pictures, (1, 1, 1 / 255), strict=True):
         assert result.dtype == picture_.pixels.dtype
         difference = np.abs(result[inner].astype(float) - picture_.pixels[inner])
         assert difference.max() <= {np.uint8: 2, np.uint16: 500}.get(result.dtype.type, 2 * scale)
-    assert baked.shares["covered"] == pytest.approx(covered.mean())
+    assert baked.shares.covered == pytest.approx(covered.mean())
 
 
 def test_a_shrunk_picture_is_averaged(ball: Snapshot) -> None:
     """Fine noise on the source: a texel that spans 16 x 16 of it shows the mean, not one of them."""
     noise = np.random.default_rng(0).random((1024, 1024, 1)).astype(np.float32)
-    baked = one([Picture(noise)], [Channel({0: Source((0,))}, 1, 32)], ball, ball, Layout(64, 0))
+    baked = bake_tile([Picture(noise)], [channel_of(0, 1, 32)], ball, ball, BakeSettings(64, 0))
     covered = texel_map(ball.uvs, 64).covered
     middle = covered.copy()
     middle[:8] = middle[-8:] = False  # toward the poles the footprints get narrow
@@ -66,7 +63,7 @@ def test_no_bleeding_however_small(ball: Snapshot) -> None:
     colors = np.random.default_rng(0).integers(0, 256, (len(ball.faces), 3), dtype=np.uint8)
     picture = np.zeros((2048, 2048, 3), np.uint8)
     picture[texels.covered] = colors[texels.face[texels.covered]]
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, source, Layout(256, 2))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 3)], source, source, BakeSettings(256, 2))
     small = texel_map(source.uvs, 256)
     inner = small.covered & (small.barycentric.min(axis=2) > 0.02)
     assert (np.abs(baked.pictures[0][inner].astype(int) - colors[small.face[inner]]) <= 1).all()
@@ -80,7 +77,7 @@ def test_mirrored_halves_share_their_texels(ball: Snapshot) -> None:
     row, column = np.mgrid[:256, :256]
     picture = np.stack([row, column], axis=2).astype(np.uint8)
     target = unfolded(ball)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 2)], source, target, Layout(512, 0))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 2)], source, target, BakeSettings(512, 0))
     texels = texel_map(target.uvs, 512)
     places = places_of(target, texels)
     expected = np.stack([(0.5 - places[:, 2] / 5) * 256 - 0.5, (places[:, 1] / 5 + 0.5) * 256 - 0.5], axis=1)
@@ -105,10 +102,11 @@ def test_tiles_of_source_and_target(ball: Snapshot) -> None:
     number = np.arange(len(ball.faces)) % 3
     shifts = np.array([[0, 0], [1, 0], [2, 1]])
     target = replace(ball, uvs=(split(len(ball.faces)) + shifts[number][:, None]).astype(np.float32))
-    channel = Channel({0: Source((0, 1))}, 4, 32)
+    channel = Channel({0: SlotTexture((0, 1))}, 4, 32)
     tiles = ((0, 0), (1, 0), (2, 1))
     found = known_map(source, target)
-    results = list(bake(pictures, [source.uvs], [channel], source, target, found, Layout(600, 2, tiles)))
+    textures = SourceTextures(pictures, [source.uvs], [channel])
+    results = list(bake(textures, source, target, found, BakeSettings(600, 2, tiles)))
     assert [baked.tile for baked in results] == list(tiles)
     for baked, tile in zip(results, tiles, strict=True):
         texels = texel_map(target.uvs - np.array(tile), 600, wrap=False)
@@ -116,21 +114,21 @@ def test_tiles_of_source_and_target(ball: Snapshot) -> None:
         assert psnr(baked.pictures[0][texels.covered], solid(places_of(target, texels))) >= 38
 
 
-@pytest.mark.parametrize("address", ["repeat", "extend", "clip", "mirror"])
-def test_outside_the_picture(ball: Snapshot, address: str) -> None:
+@pytest.mark.parametrize("extension", ["repeat", "extend", "clip", "mirror"])
+def test_outside_the_picture(ball: Snapshot, extension: Extension) -> None:
     picture = np.random.default_rng(0).random((1, 8, 1)).astype(np.float32)
     u = np.linspace(-1.9, 2.9, len(ball.faces))
     source = replace(ball, uvs=np.repeat(np.stack([u, u * 0 + 0.5], 1)[:, None], 3, axis=1).astype(np.float32))
     target = unfolded(ball)
-    channel = Channel({0: Source((0,))}, 1, 32)
-    baked = one([Picture(picture, address=address, closest=True)], [channel], source, target, Layout(300, 0))
+    pictures = [Picture(picture, extension=extension, closest=True)]
+    baked = bake_tile(pictures, [channel_of(0, 1, 32)], source, target, BakeSettings(300, 0))
     texels = texel_map(target.uvs, 300)
     column = np.floor(u * 8).astype(int)
-    if address == "mirror":
+    if extension == "mirror":
         column = np.where(column % 16 < 8, column % 16, 15 - column % 16)
     row = {"repeat": column % 8, "extend": np.clip(column, 0, 7), "clip": np.clip(column, 0, 7), "mirror": column}
-    expected = picture[0, row[address], 0]
-    if address == "clip":
+    expected = picture[0, row[extension], 0]
+    if extension == "clip":
         expected = np.where((column >= 0) & (column < 8), expected, 0)
     inner = texels.covered & (texels.barycentric.min(axis=2) > 0.05)
     safe = np.abs(u * 8 - np.rint(u * 8)) > 0.01
@@ -145,19 +143,19 @@ def test_values_and_conversions(ball: Snapshot) -> None:
     gray = np.full((2, 2, 4), (0.2, 0.5, 0.8, 1), np.float32)
     linear = ((0.5 + 0.055) / 1.055) ** 2.4
     channels = [
-        Channel({0: Source((0,), weights=((0,), (1,), (0,), (0,))), 1: Source(value=(0.25,))}, 1, 32),
+        Channel({0: SlotTexture((0,), weights=((0,), (1,), (0,), (0,))), 1: SlotTexture(value=(0.25,))}, 1, 32),
         Channel(
             {
-                0: Source((0,), decode=True),
-                1: Source((0,), weights=tuple(map(tuple, 2 * np.eye(4))), offset=(-0.1,) * 4),
+                0: SlotTexture((0,), from_srgb=True),
+                1: SlotTexture((0,), weights=tuple(map(tuple, 2 * np.eye(4))), offset=(-0.1,) * 4),
             },
             4,
             32,
         ),
-        Channel({0: Source((0,), decode=True, encode=True)}, 4, 32),
+        Channel({0: SlotTexture((0,), from_srgb=True, to_srgb=True)}, 4, 32),
     ]
     target = unfolded(ball)
-    baked = one([Picture(gray)], channels, source, target, Layout(300, 0))
+    baked = bake_tile([Picture(gray)], channels, source, target, BakeSettings(300, 0))
     texels = texel_map(target.uvs, 300)
     inner = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
     upper = slots[texels.face] == 1
@@ -178,10 +176,8 @@ def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
     picture = quantized(painted(ball, 512), 8)
     results = {}
     for threshold in (0.0, 0.3):
-        baked = one(
-            [Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(600, 2, None, threshold), match
-        )
-        results[threshold] = baked
+        settings = BakeSettings(600, 2, None, threshold)
+        results[threshold] = bake_tile([Picture(picture)], [channel_of(0)], ball, target, settings, match)
     texels = texel_map(target.uvs, 600)
     hurt = where[target.faces].any(axis=1)[texels.face[texels.covered]]
     truth = solid(places_of(target, texels))
@@ -192,19 +188,19 @@ def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
     assert (mask[~hurt] == 0).all()
     assert (mask[where[target.faces].all(axis=1)[texels.face[texels.covered]]] == 255).all()
     assert results[0.0].filled.max() == 0
-    assert 0 < results[0.3].shares["filled"] < 0.1
+    assert 0 < results[0.3].shares.filled < 0.1
 
 
 def test_nothing_trusted_and_nothing_distrusted(ball: Snapshot) -> None:
     """With nothing to fill from, the copy stays; with everything trusted, nothing changes."""
     match = known_map(ball, ball)
     picture = quantized(painted(ball, 128), 8)
-    channel = Channel({0: Source((0,))})
-    plain = one([Picture(picture)], [channel], ball, ball, Layout(128, 0), match)
+    channel = channel_of(0)
+    plain = bake_tile([Picture(picture)], [channel], ball, ball, BakeSettings(128, 0), match)
     for trust in (0.0, 1.0):
         to_source = replace(match.to_source, confidence=np.full(len(ball.vertices), trust, np.float32))
         other = Match(to_source, match.to_target, match.source_faces, match.target_faces)
-        baked = one([Picture(picture)], [channel], ball, ball, Layout(128, 0, None, 0.5), other)
+        baked = bake_tile([Picture(picture)], [channel], ball, ball, BakeSettings(128, 0, None, 0.5), other)
         covered = texel_map(ball.uvs, 128).covered
         assert psnr(baked.pictures[0][covered] / 255, plain.pictures[0][covered] / 255 + 1e-9) > 30
 
@@ -235,14 +231,14 @@ def test_smoothing_evens_out_the_map_not_the_picture(ball: Snapshot) -> None:
 def test_uvs_of_no_use_are_named(ball: Snapshot, corners: NDArray[np.floating], code: str) -> None:
     target = replace(ball, uvs=np.broadcast_to(corners, (len(ball.faces), 3, 2)).astype(np.float32))
     with pytest.raises(InputError) as failure:
-        one([Picture(np.ones((2, 2, 4), np.float32))], [Channel({0: Source((0,))})], ball, target, Layout(16, 0))
+        bake_tile([Picture(np.ones((2, 2, 4), np.float32))], [channel_of(0)], ball, target, BakeSettings(16, 0))
     assert failure.value.code == code
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (3, 7)])
 def test_pictures_of_any_shape(ball: Snapshot, shape: tuple[int, int]) -> None:
     picture = np.full((*shape, 4), 0.5, np.float32)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, 32)], ball, unfolded(ball), Layout(200, 0))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 4, 32)], ball, unfolded(ball), BakeSettings(200, 0))
     covered = texel_map(unfolded(ball).uvs, 200).covered
     np.testing.assert_allclose(baked.pictures[0][covered], 0.5, atol=1e-6)
 
@@ -254,12 +250,12 @@ def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
     assert ball.uvs is not None
     pictures = [Picture(quantized(painted(ball, 64), 8)), Picture(quantized(painted(ball, 32)[..., :1], 16))]
     memory: dict[object, object] = {}
-    first, second = Channel({0: Source((0,))}), Channel({0: Source((1,))}, 1, 16)
-    list(bake(pictures, [ball.uvs], [first], ball, target, found, Layout(128, 2), memory=memory))
+    first, second = channel_of(0), channel_of(1, 1, 16)
+    list(bake(SourceTextures(pictures, [ball.uvs], [first]), ball, target, found, BakeSettings(128, 2), memory=memory))
     assert memory
-    layout = Layout(128, 4, None, 0.95)
-    (kept,) = bake(pictures, [ball.uvs], [first, second], ball, target, found, layout, memory=memory)
-    (fresh,) = bake(pictures, [ball.uvs], [first, second], ball, target, found, layout)
+    settings = BakeSettings(128, 4, None, 0.95)
+    (kept,) = bake(SourceTextures(pictures, [ball.uvs], [first, second]), ball, target, found, settings, memory=memory)
+    (fresh,) = bake(SourceTextures(pictures, [ball.uvs], [first, second]), ball, target, found, settings)
     for one_, other in zip(kept.pictures, fresh.pictures, strict=True):
         np.testing.assert_array_equal(one_, other)
     np.testing.assert_array_equal(kept.filled, fresh.filled)
@@ -272,7 +268,7 @@ def test_a_picture_repeated_by_each_face(ball: Snapshot) -> None:
     row, column = np.mgrid[:256, :256]
     picture = np.stack([row, column], axis=2).astype(np.uint8)
     target = unfolded(ball)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 2)], source, target, Layout(512, 0))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 2)], source, target, BakeSettings(512, 0))
     texels = texel_map(target.uvs, 512)
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0.05)
     weights = texels.barycentric[inside]

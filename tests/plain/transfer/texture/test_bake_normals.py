@@ -9,10 +9,10 @@ import pytest
 from scipy.spatial import cKDTree
 
 from helpers import baking, shapes
-from helpers.baking import both_sides, broken, one, rounded, strips
+from helpers.baking import bake_tile, both_sides, broken, channel_of, rounded, strips
 from helpers.textured import known_map, places_of, solid, split, unfolded
 from meshkin.data.snapshot import Snapshot
-from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
+from meshkin.transfer.texture.channels import BakeSettings, Picture
 from meshkin.transfer.texture.pixels import quantized, to_float
 from meshkin.transfer.texture.tangents import tangents
 from meshkin.transfer.texture.texels import dilate, texel_map
@@ -91,8 +91,8 @@ def test_normals_keep_their_direction_in_space(ball: Snapshot, layout: str) -> N
     else:
         uvs = split(len(ball.faces))
     target = replace(source, uvs=uvs.astype(np.float32))
-    channel = Channel({0: Source((0,))}, 3, 32, normal=True)
-    baked = one([Picture(picture)], [channel], source, target, Layout(700, 0))
+    channel = channel_of(0, 3, 32, normal=True)
+    baked = bake_tile([Picture(picture)], [channel], source, target, BakeSettings(700, 0))
     places, found = world_normals(target, baked.pictures[0])
     _, truth = world_normals(source, picture)
     there = places_of(source, texels)
@@ -109,8 +109,8 @@ def test_no_step_of_a_normal_map_where_seams_cross(ball: Snapshot, size: int, de
     one."""
     (source, _), (target, _) = strips(rounded(ball), 0), strips(rounded(ball), 1)
     picture = Picture(relief(source, 1024, depth))
-    channel = Channel({0: Source((0,))}, 3, depth, normal=True)
-    baked = one([picture], [channel], source, target, Layout(size, 8))
+    channel = channel_of(0, 3, depth, normal=True)
+    baked = bake_tile([picture], [channel], source, target, BakeSettings(size, 8))
     shown, face, weights = both_sides(target, {(0, 0): to_float(baked.pictures[0])})
     found = [unit(np.einsum("nij,nj->ni", frames(target, face[k], weights[k]), shown[k] * 2 - 1)) for k in (0, 1)]
     assert degrees(*found).max() < 1
@@ -127,8 +127,8 @@ def test_a_normal_map_is_filled_in_over_the_surface(ball: Snapshot) -> None:
     source, target = rounded(ball), rounded(unfolded(ball))
     where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
     match = broken(known_map(source, target), where, ball)
-    channel = Channel({0: Source((0,))}, 3, 8, normal=True)
-    baked = one([Picture(relief(source, 512))], [channel], source, target, Layout(600, 2, None, 0.3), match)
+    channel = channel_of(0, 3, 8, normal=True)
+    baked = bake_tile([Picture(relief(source, 512))], [channel], source, target, BakeSettings(600, 2, None, 0.3), match)
     _, found = world_normals(target, to_float(baked.pictures[0]))
     texels = texel_map(target.uvs, 600)
     face = texels.face[texels.covered]
@@ -145,8 +145,8 @@ def test_hard_edges_stay_under_a_normal_map() -> None:
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     cube = shapes.snapshot(corners, faces, split(12, 0.3))
     flat = np.full((64, 64, 3), (128, 128, 255), np.uint8)
-    channel = Channel({0: Source((0,))}, 3, normal=True)
+    channel = channel_of(0, 3, normal=True)
     target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
-    baked = one([Picture(flat)], [channel], cube, target, Layout(256, 8))
+    baked = bake_tile([Picture(flat)], [channel], cube, target, BakeSettings(256, 8))
     covered = texel_map(target.uvs, 256).covered
     assert (np.abs(baked.pictures[0][covered].astype(int) - (128, 128, 255)) <= 1).all()

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from helpers import baking, shapes
-from helpers.baking import all_steps, one, seam_steps, strips
+from helpers.baking import all_steps, bake_tile, channel_of, seam_steps, strips
 from helpers.textured import known_map, painted, places_of, psnr, solid, split, unfolded
 from meshkin.data.snapshot import Snapshot
 from meshkin.geometry.adjacency import opposite_triangles
 from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
+from meshkin.transfer.texture.channels import BakeSettings, Picture, SourceTextures
 from meshkin.transfer.texture.pixels import quantized, to_float
 from meshkin.transfer.texture.texels import dilate, texel_map
 
@@ -30,7 +30,7 @@ def test_seams_do_not_show(ball: Snapshot) -> None:
     """Over every edge that the target's layout cuts, both sides agree within 2/255."""
     target = unfolded(ball)
     picture = quantized(painted(ball, 1024), 8)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))})], ball, target, Layout(1024, 2))
+    baked = bake_tile([Picture(picture)], [channel_of(0)], ball, target, BakeSettings(1024, 2))
     texels = texel_map(target.uvs, 1024)
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0)
     truth = np.zeros((1024, 1024, 4), np.float32)
@@ -46,7 +46,7 @@ def test_noise_goes_on_over_seams(ball: Snapshot) -> None:
     """A picture of noise: no step shows where the target's strips meet."""
     target, strip = strips(ball, 0)
     picture = np.random.default_rng(0).integers(0, 256, (100, 100, 1), dtype=np.uint8)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, target, Layout(512, 8))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 1)], ball, target, BakeSettings(512, 8))
     steps = seam_steps(target, baked.pictures[0] / np.float32(255))
     across = opposite_triangles(target.faces)
     row, side = np.nonzero(across >= 0)
@@ -67,7 +67,7 @@ def test_no_step_where_seams_cross(ball: Snapshot, coarse: bool, size: int, dept
     source, _ = strips(ball, 0)
     target, _ = strips(ball, 1)
     picture = quantized(painted(source, size), depth)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, depth)], source, target, Layout(size, 8))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 4, depth)], source, target, BakeSettings(size, 8))
     shown = to_float(baked.pictures[0])
     assert all_steps(target, {(0, 0): shown}).max() < 2 / 255
     covered = texel_map(target.uvs, size).covered
@@ -80,7 +80,7 @@ def test_no_light_is_brighter_or_darker_than_the_sources() -> None:
     ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
     (source, _), (target, _) = strips(ball, 0), strips(ball, 1)
     picture = painted(source, 128) * 8
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 4, 32)], source, target, Layout(128, 8))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 4, 32)], source, target, BakeSettings(128, 8))
     assert baked.pictures[0].min() >= 0
     assert baked.pictures[0].max() <= picture.max()
 
@@ -93,9 +93,9 @@ def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     target = replace(target, uvs=apart.astype(np.float32))
     assert ball.uvs is not None
     pictures = [Picture(quantized(painted(ball, 500), 8))]
-    layout = Layout(500, 8, ((0, 0), (1, 0)))
-    channels = [Channel({0: Source((0,))})]
-    found = list(bake(pictures, [ball.uvs], channels, ball, target, known_map(ball, target), layout))
+    settings = BakeSettings(500, 8, ((0, 0), (1, 0)))
+    channels = [channel_of(0)]
+    found = list(bake(SourceTextures(pictures, [ball.uvs], channels), ball, target, known_map(ball, target), settings))
     assert [baked.tile for baked in found] == [(0, 0), (1, 0)]
     tiles = {baked.tile: to_float(baked.pictures[0]) for baked in found}
     assert all_steps(target, tiles).max() < 2 / 255
@@ -106,7 +106,7 @@ def test_a_border_of_the_source_is_no_step_to_take_away(ball: Snapshot) -> None:
     assert ball.uvs is not None
     picture = np.zeros((256, 256, 1), np.uint8)
     picture[:, 128:] = 200
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 1)], ball, ball, Layout(256, 8))
+    baked = bake_tile([Picture(picture)], [channel_of(0, 1)], ball, ball, BakeSettings(256, 8))
     covered = texel_map(ball.uvs, 256).covered
     covered[:30] = covered[-30:] = False  # all the ball's seams meet at the poles
     changed = np.abs(baked.pictures[0].astype(int) - picture)[covered] > 2
@@ -121,7 +121,7 @@ def test_sharp_edges_are_kept_apart() -> None:
     cube = shapes.snapshot(corners, faces, split(12, 0.3))
     target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
     picture = quantized(painted(cube, 512), 8)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))})], cube, target, Layout(512, 8))
+    baked = bake_tile([Picture(picture)], [channel_of(0)], cube, target, BakeSettings(512, 8))
     texels = texel_map(target.uvs, 512)
     truth = solid(places_of(target, texels))
     assert np.abs(baked.pictures[0][texels.covered] / 255 - truth).max() < 0.05
@@ -137,7 +137,7 @@ def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[laid.covered] = colors[strip[laid.face[laid.covered]]]
     match = known_map(source, target)
-    baked = one([Picture(picture)], [Channel({0: Source((0,))}, 3)], source, target, Layout(300, 8), match)
+    baked = bake_tile([Picture(picture)], [channel_of(0, 3)], source, target, BakeSettings(300, 8), match)
     kin = Carrier(source, target, match.to_source).texels(texel_map(target.uvs, 300))
     found = baked.pictures[0].reshape(-1, 3)[kin.texel].astype(int)
     assert (np.abs(found - colors[strip[kin.face]]).max(axis=1) <= 2).all()

@@ -16,7 +16,7 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.transfer.texture import texels
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import Channel, Layout, Picture, Source
+from meshkin.transfer.texture.channels import BakeSettings, Channel, Picture, SlotTexture, SourceTextures
 from meshkin.transfer.texture.sampling import sample
 from meshkin.transfer.texture.texels import dilate, texel_map
 
@@ -34,9 +34,10 @@ def transfer_texture(
 ) -> Array:
     """One image for each material slot into one picture, float32 (size, size, 4)."""
     pictures = [Picture(image) for _, image in images]
-    channel = Channel({slot: Source((number,)) for number, (slot, _) in enumerate(images)}, depth=32)
+    channel = Channel({slot: SlotTexture((number,)) for number, (slot, _) in enumerate(images)}, depth=32)
     layouts = [np.nan_to_num(np.asarray(source.uvs), nan=0, posinf=0, neginf=0)]
-    (baked,) = bake(pictures, layouts, [channel], source, target, match, Layout(size, margin), *report)
+    textures = SourceTextures(pictures, layouts, [channel])
+    (baked,) = bake(textures, source, target, match, BakeSettings(size, margin), *report)
     return np.asarray(baked.pictures[0])
 
 

@@ -1,0 +1,148 @@
+"""Whole materials baked into picture files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.progress import ProgressCallback
+from ...data.snapshot import Snapshot
+from ...data.surface_map import Match
+from .bake import bake
+from .channels import BakedTile, BakeSettings, SourceTextures, TexelShares
+from .layouts import target_uvs
+from .map_smoothing import smoothed
+from .picture_files import save_picture
+from .pixels import converted
+from .udim import tile_number, udim_tiles
+
+LARGEST_CACHED = 2048
+"""Pixels, chosen: width of the largest picture whose texels' correspondence is kept for the next bake."""
+
+
+@dataclass(frozen=True)
+class MaterialBakeSettings:
+    """How to bake materials.
+
+    Attributes:
+        size, margin, threshold: as of :class:`meshkin.transfer.texture.channels.BakeSettings`.
+        smoothing: radius by which the map is smoothed first, in hundredths of the square root of the target's area.
+        tiles: what UVs outside the unit square mean: UDIM tiles, the one picture again, or whichever they look like.
+        preview: whether large images of the source are shrunk first, which is faster and less sharp.
+    """
+
+    size: int
+    margin: int
+    threshold: float
+    smoothing: float
+    tiles: Literal["auto", "udim", "one"]
+    preview: bool
+
+
+@dataclass(frozen=True)
+class MaterialFiles:
+    """Materials baked into files.
+
+    Attributes:
+        files: by the channel's name, by UDIM number (1001 where there are no tiles): the picture's path. ``mask`` is
+            how far texels were filled in; it is there where there is a threshold.
+        alpha: whether the fourth channel of ``base_color`` is the channel ``alpha``.
+        shares: of all texels, means over the tiles.
+    """
+
+    files: dict[str, dict[int, Path]]
+    alpha: bool
+    shares: TexelShares
+
+
+def bake_material_files(
+    textures: SourceTextures,
+    source: Snapshot,
+    target: Snapshot,
+    match: Match,
+    settings: MaterialBakeSettings,
+    folder: Path,
+    report: ProgressCallback,
+) -> MaterialFiles:
+    """Bake the source's textures into the target's UV layout, as a file for each channel and tile.
+
+    Args:
+        textures: the source's; channels that are called ``base_color`` and ``alpha`` share one picture.
+        source, target: the two shapes.
+        match: their map.
+        settings: how.
+        folder: where the files are written: ``CHANNEL.NUMBER.png`` (8 and 16 bits) or ``.exr`` (32 bits).
+        report: called with the progress; may raise Cancelled.
+
+    Raises as :func:`meshkin.transfer.texture.bake.bake`, and StorageError.
+    """
+    if settings.preview:
+        small = [replace(picture, pixels=_shrunk(picture.pixels, 2 * settings.size)) for picture in textures.pictures]
+        textures = replace(textures, pictures=small)
+    if settings.smoothing > 0:
+        report("Smoothing the map", 0)
+        match = replace(match, to_source=smoothed(match.to_source, source, target, settings.smoothing))
+    tiles = None if settings.tiles == "one" else udim_tiles(target_uvs(target), settings.tiles == "udim")
+    bake_settings = BakeSettings(settings.size, settings.margin, tiles, settings.threshold)
+    names = [channel.name for channel in textures.channels]
+    alpha = "base_color" in names and "alpha" in names
+    files: dict[str, dict[int, Path]] = {}
+    shares = []
+    cache = _texel_cache(source, target, match, bake_settings)
+    for baked in bake(textures, source, target, match, bake_settings, report, cache):
+        number = tile_number(baked.tile)
+        report("Saving the texture", 0)
+        for name, pixels in _named_pictures(baked, names, alpha, settings.threshold > 0).items():
+            files.setdefault(name, {})[number] = save_picture(pixels, folder / f"{name}.{number}.png")
+        shares.append(baked.shares)
+    return MaterialFiles(files, alpha, _mean(shares))
+
+
+_cached: dict[str, dict[Any, Any]] = {}
+"""What the last bake leaves to the next one, which often differs in its channels or threshold alone; at most one entry.
+"""
+
+
+def _texel_cache(source: Snapshot, target: Snapshot, match: Match, settings: BakeSettings) -> dict[Any, Any] | None:
+    """The cache for bakes of these shapes through this map at this size; None where it would be too large to keep."""
+    if settings.size > LARGEST_CACHED:
+        _cached.clear()
+        return None
+    digest = hashlib.blake2b(f"{source.key} {target.key} {settings.size} {settings.tiles}".encode())
+    for array in (target.uvs, match.to_source.face, match.to_source.barycentric, match.to_source.confidence):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    key = digest.hexdigest()
+    if key not in _cached:
+        _cached.clear()
+        _cached[key] = {}
+    return _cached[key]
+
+
+def _shrunk(pixels: NDArray[Any], most: int) -> NDArray[Any]:
+    """A picture halved while it is more than ``most`` pixels wide or high and both are even numbers."""
+    while max(pixels.shape[:2]) > most and not (pixels.shape[0] % 2 or pixels.shape[1] % 2):
+        quarters = [pixels[i::2, j::2].astype(np.float32) for i in (0, 1) for j in (0, 1)]
+        pixels = (sum(quarters[1:], quarters[0]) / 4).astype(pixels.dtype)
+    return pixels
+
+
+def _named_pictures(baked: BakedTile, names: Sequence[str], alpha: bool, mask: bool) -> dict[str, NDArray[Any]]:
+    """A tile's pictures by the name of their channel, alpha as the fourth channel of the base color, and the mask."""
+    pictures = dict(zip(names, baked.pictures, strict=True))
+    if alpha:
+        base = pictures["base_color"]
+        pictures["base_color"] = np.concatenate([base, converted(pictures.pop("alpha"), base.dtype)], axis=2)
+    if mask:
+        pictures["mask"] = baked.filled[..., None]
+    return pictures
+
+
+def _mean(shares: Sequence[TexelShares]) -> TexelShares:
+    means = {field.name: np.mean([getattr(share, field.name) for share in shares]) for field in fields(TexelShares)}
+    return TexelShares(**{name: float(mean) for name, mean in means.items()})
