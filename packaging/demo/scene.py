@@ -27,7 +27,7 @@ from meshkin import workflow
 from meshkin.base.errors import MeshKinError
 from meshkin.base.progress import Progress, finish
 from meshkin.scene.mesh import snapshot
-from meshkin.scene.rig import weights
+from meshkin.scene.rig import binding, weights
 from meshkin.worker import client
 
 Arrays = Mapping[str, Any]
@@ -79,7 +79,7 @@ def main(output: Path) -> None:
     for target, data in zip(targets, targets_data, strict=True):
         armature = add_armature(data, f"{target.name}’s armature", target.location.x)
         act(armature, data, keyed=True)
-        weights.bind(target, armature)
+        binding.bind(target, armature)
     add_stage()
     facts = {"seconds": seconds, "features": report.data["recipe"]["name"], **machine()}
     (results / "run.json").write_text(json.dumps(facts, indent=2))
@@ -102,7 +102,7 @@ def add_source(data: Arrays, texture: Path, where: bpy.types.Collection) -> bpy.
     )
     armature = add_armature(data, f"{obj.name}’s armature", 0.0)
     act(armature, data, keyed=False)
-    weights.bind(obj, armature)
+    binding.bind(obj, armature)
     return obj
 
 

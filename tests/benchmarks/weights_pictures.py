@@ -23,7 +23,7 @@ from meshkin import workflow
 from meshkin.base.progress import finish
 from meshkin.scene import compat
 from meshkin.scene.rig import armature as armatures
-from meshkin.scene.rig import weights
+from meshkin.scene.rig import binding
 from meshkin.worker import client
 
 PAIRS = [
@@ -40,7 +40,7 @@ def load(path: Path) -> bpy.types.Object:
     """The largest mesh of a file, its other meshes joined to it where they hang on the same armature."""
     before = set(bpy.data.objects)
     compat.import_gltf(path)
-    meshes = [obj for obj in bpy.data.objects if obj not in before and obj.type == "MESH" and weights.armature_of(obj)]
+    meshes = [obj for obj in bpy.data.objects if obj not in before and obj.type == "MESH" and binding.armature_of(obj)]
     meshes.sort(key=lambda obj: -len(obj.data.vertices))
     with bpy.context.temp_override(active_object=meshes[0], selected_editable_objects=meshes, selected_objects=meshes):
         if len(meshes) > 1:
@@ -50,7 +50,7 @@ def load(path: Path) -> bpy.types.Object:
             obj.animation_data.action = None
             while obj.animation_data.nla_tracks:
                 obj.animation_data.nla_tracks.remove(obj.animation_data.nla_tracks[0])
-    for bone in weights.armature_of(meshes[0]).pose.bones:
+    for bone in binding.armature_of(meshes[0]).pose.bones:
         bone.matrix_basis.identity()
     bpy.context.view_layer.update()
     return meshes[0]
@@ -162,11 +162,11 @@ def picture(source_path: Path, target_path: Path, output: Path) -> None:
         flush=True,
     )
     data_transfer(source, theirs)
-    rig = armatures.copy_to(weights.armature_of(ours), theirs, (width, 0, 0), "theirs")
-    armatures.attach(theirs, rig, source)
-    turns = bends(weights.armature_of(source))
+    rig = armatures.copy_to(binding.armature_of(ours), theirs, (width, 0, 0), "theirs")
+    binding.attach(theirs, rig, source)
+    turns = bends(binding.armature_of(source))
     for obj in (source, ours, theirs):
-        turn(weights.armature_of(obj), turns)
+        turn(binding.armature_of(obj), turns)
     bpy.ops.wm.save_as_mainfile(filepath=str(output / f"{source_path.stem} to {target_path.stem}.blend"))
     render([source, ours, theirs], output / f"{source_path.stem} to {target_path.stem}.png")
 

@@ -29,7 +29,7 @@ import numpy as np
 from meshkin import workflow
 from meshkin.base.progress import finish
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.rig import weights
+from meshkin.scene.rig import binding
 from meshkin.worker import client
 
 
@@ -106,14 +106,14 @@ def animal(path: Path) -> bpy.types.Object:
             obj.animation_data_clear()
             for bone in obj.pose.bones:
                 bone.matrix_basis.identity()
-    obj = max((one for one in new if weights.armature_of(one)), key=lambda one: len(one.data.vertices))
+    obj = max((one for one in new if binding.armature_of(one)), key=lambda one: len(one.data.vertices))
     obj.name = path.stem
     return obj
 
 
 def joints(obj: bpy.types.Object) -> dict[str, Any]:
     """Where the bones that move the object begin, by name, in the world."""
-    rig = weights.armature_of(obj)
+    rig = binding.armature_of(obj)
     used = {one.group for vertex in obj.data.vertices for one in vertex.groups if one.weight > 0}
     names = {group.name for group in obj.vertex_groups if group.index in used}
     bones = [bone for bone in rig.data.bones if bone.name in names]
@@ -132,7 +132,7 @@ def compare_animals(data: Path, folder: Path, names: list[str]) -> None:
         shapes = [snapshots.take(obj) for obj in (source, target)]
         finish(workflow.transfer(source, target, ["armature"], workflow.Options(features=features)))
         bpy.context.view_layer.update()
-        rig = weights.armature_of(target)
+        rig = binding.armature_of(target)
         shared = [name for name in true if name in used]
         fitted = [rig.matrix_world @ rig.data.bones[name].head_local for name in shared]
         places = {"source": [used[name] for name in shared], "true": [true[name] for name in shared], "fitted": fitted}

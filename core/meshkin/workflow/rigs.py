@@ -10,8 +10,8 @@ from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import armature as armatures
+from ..scene.rig import binding, weights
 from ..scene.rig import motion as motions
-from ..scene.rig import weights
 from ..worker import client
 from ..worker.requests.arrays import save_array
 from ..worker.requests.rig import ExtractSkeleton, PosedArrays, PoseShape, SkeletonArrays
@@ -50,7 +50,7 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
             skeleton.tails + snapshot.location,
             skeleton.parents.tolist(),
         )
-        details = armatures.attach(handle.get(), armature, handle.get())
+        details = binding.attach(handle.get(), armature, handle.get())
     left_out = [name for name in names if name not in bones]
     if left_out:
         details.append(f"Groups that rule too few vertices to be bones: {', '.join(left_out)}.")
@@ -80,7 +80,7 @@ def motion(source: BlenderObject, target: BlenderObject) -> Steps:
         done = True
     finally:
         if not done:
-            motions.take_back(follower, action_before, constraints)
+            motions.undo_retarget(follower, action_before, constraints)
     details = [f"Frames {frames[0]} to {frames[-1]}."]
     if constraints:
         details.append(
@@ -122,7 +122,7 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
         f"The match was relied on at {arrays.known.mean():.0%} of the vertices; "
         f"edges became {posed.stretch:.1%} longer or shorter on average."
     )
-    if rig := weights.armature_of(obj):
+    if rig := binding.armature_of(obj):
         details.append(
             f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose to see the key alone."
         )

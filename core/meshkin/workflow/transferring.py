@@ -21,7 +21,7 @@ from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import armature as armatures
-from ..scene.rig import constraints, weights
+from ..scene.rig import binding, constraints, weights
 from ..worker import client
 from . import payloads, texturing
 from .describing import DescribedObject, undescribed
@@ -222,7 +222,7 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
     def write() -> list[str]:
         obj = job.target.handle.get()
         said = put(obj, job.target.snapshot, carried, options.mask, options.mirrored)
-        said += weights.copy_modifier_flags(obj, job.source.handle.get())
+        said += binding.copy_modifier_flags(obj, job.source.handle.get())
         origin = "the nearest point of the source" if job.worn else "the match"
         if carried["learned"]:
             origin = "the features"
@@ -273,7 +273,7 @@ def _parts_of_kin(
     source, options = job.source.handle.get(), job.options
     targets = [job.target.handle.get(), *(handle.get() for handle in job.also)]
     read = []
-    for one in armatures.meshes_posed_with(source):
+    for one in binding.meshes_posed_with(source):
         if one not in targets:
             with contextlib.suppress(InputError):  # none of its groups is chosen, or it has no surface
                 snapshot = snapshots.take(one).check()
@@ -323,7 +323,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
     def attach(rig: BlenderObject) -> list[str]:
         like = job.source.handle.get()
         posed = [job.target.handle, *job.also]
-        return [sentence for one in posed for sentence in armatures.attach(one.get(), rig, like)]
+        return [sentence for one in posed for sentence in binding.attach(one.get(), rig, like)]
 
     if job.worn:
         return lambda: attach(armature.get())

@@ -15,7 +15,7 @@ import pytest
 from helpers.creatures import creature, places
 from helpers.places import ROOT
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.rig import weights
+from meshkin.scene.rig import binding, weights
 
 addon_utils = importlib.import_module("addon_utils")  # found only once bpy is loaded
 NAMES = ["root", "arm"]
@@ -40,7 +40,7 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     bpy.ops.object.mode_set(mode="OBJECT")
     share = np.clip(places(body)[:, 0] * 2 - 0.5, 0, 1)
     weights.write(body, NAMES, np.stack((1 - share, share), axis=1))
-    weights.bind(body, armature)
+    binding.bind(body, armature)
     armature.pose.bones["arm"].rotation_mode = "XYZ"
     for frame, angle in ((1, 0.0), (10, 0.6)):
         armature.pose.bones["arm"].rotation_euler.z = angle

@@ -16,7 +16,7 @@ from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import armature as armatures
-from meshkin.scene.rig import constraints, weights
+from meshkin.scene.rig import binding, constraints, weights
 
 OPTIONS = workflow.Options(features="geometric")
 BONES = {
@@ -58,7 +58,7 @@ def rigged(scale: float = 1.0) -> tuple[bpy.types.Object, bpy.types.Object]:
     middles = np.array([np.add(*BONES[name][:2]) / 2 for name in names])
     shares = np.exp(-4 * np.linalg.norm(points[:, None] - middles, axis=2) ** 2)
     weights.write(obj, names, shares / shares.sum(axis=1, keepdims=True), 7)
-    weights.bind(obj, armature)
+    binding.bind(obj, armature)
     obj.modifiers["Armature"].use_deform_preserve_volume = True
     pose = armature.pose.bones
     shape = bpy.data.objects.new("shape", bpy.data.meshes.new("shape"))
@@ -90,7 +90,7 @@ def test_the_rig_comes_over_whole(scale: float) -> None:
     bpy.context.view_layer.objects.active = source
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
-    copy = weights.armature_of(target)
+    copy = binding.armature_of(target)
     assert copy != armature
     assert copy.data != armature.data
     assert [one.type for one in target.modifiers] == ["MIRROR", "ARMATURE", "SMOOTH"]
@@ -158,7 +158,7 @@ def test_what_constraints_do_at_rest_is_not_done_twice() -> None:
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
     bpy.context.view_layer.update()
-    copy = weights.armature_of(target)
+    copy = binding.armature_of(target)
     assert armature.data.pose_position == copy.data.pose_position == "POSE"
     assert len(bpy.data.armatures) == 2
     assert any("move these bones from rest" in line and "pole" in line for line in report.details)
@@ -180,7 +180,7 @@ def test_clothes_are_posed_by_the_body_s_armature() -> None:
     cloth.vertex_groups.clear()
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, cloth, ["weights", "armature"], OPTIONS))
-    assert weights.armature_of(cloth) == armature
+    assert binding.armature_of(cloth) == armature
     assert len([obj for obj in bpy.data.objects if obj.type == "ARMATURE"]) == 1
     assert "“rig” poses “cloth”." in report.details
 
@@ -196,9 +196,9 @@ def test_eyes_and_clothes_come_along() -> None:
     bpy.context.view_layer.update()
     options = workflow.Options(features="geometric", also=(shirt, eye))
     report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
-    rig = weights.armature_of(target)
+    rig = binding.armature_of(target)
     assert rig != armature
-    assert weights.armature_of(shirt) == weights.armature_of(eye) == rig
+    assert binding.armature_of(shirt) == binding.armature_of(eye) == rig
     assert any("“Sphere” takes its weights from “giant”" in line for line in report.details)
     names, found = weights.read(shirt, snapshots.take(shirt))
     target_names, rows = weights.read(target, snapshots.take(target))
@@ -224,7 +224,7 @@ def carried_with(
         return np.column_stack((beyond, np.logical_not(beyond)))
 
     weights.write(own, bones, halves(own, border))
-    weights.bind(own, weights.armature_of(source))
+    binding.bind(own, binding.armature_of(source))
     target = creature("giant", 2.0)
     target.location = PLACE
     bpy.context.view_layer.update()
@@ -261,8 +261,8 @@ def test_eyes_keep_bones_of_their_own() -> None:
     other = eyes("its eyes", 2, PLACE)
     target = carried_with(other, eyes("eyes", 1, (0, 0, 0)), source, list(places), axis=0, border=0)
     assert "eye.L" not in target.vertex_groups
-    eye = weights.armature_of(other).data.bones["eye.L"]
-    np.testing.assert_allclose(weights.armature_of(other).matrix_world @ eye.tail_local, (6.5, -1.9, 1.4), atol=0.3)
+    eye = binding.armature_of(other).data.bones["eye.L"]
+    np.testing.assert_allclose(binding.armature_of(other).matrix_world @ eye.tail_local, (6.5, -1.9, 1.4), atol=0.3)
 
 
 def test_a_limb_that_is_a_mesh_of_its_own() -> None:
@@ -287,7 +287,7 @@ def test_pole_angles_follow_the_bones() -> None:
     armature.pose.bones["ik"]["grip"] = 0.0
     ik = armature.pose.bones["hand"].constraints["IK"]
     ik.pole_target, ik.pole_subtarget = armature, "pole"
-    ik.pole_angle = constraints._pole_angle(armature, "hand", "IK")
+    ik.pole_angle = constraints.pole_angle_at_rest(armature, "hand", "IK")
     bpy.context.view_layer.update()
     skeleton = armatures.read(armature, (0, 0, 0))
     rest = np.array([bone.tail_local[:] for bone in armature.data.bones])
@@ -336,7 +336,7 @@ def test_constraints_that_keep_still_keep_still() -> None:
     bpy.context.view_layer.update()
     finish(workflow.transfer(source, target, ["armature"], OPTIONS))
     bpy.context.view_layer.update()
-    copy = weights.armature_of(target)
+    copy = binding.armature_of(target)
     resting(copy)
     assert copy.pose.bones["pole"].custom_shape_scale_xyz.x == pytest.approx(2, rel=0.1)
     anchor.location.x += 1
@@ -361,7 +361,7 @@ def test_an_armature_from_groups_alone() -> None:
     bpy.context.view_layer.update()
     before = snapshots.take(source).vertices
     report = finish(workflow.build_armature(source))
-    made = weights.armature_of(source)
+    made = binding.armature_of(source)
     bones = made.data.bones
     assert {"root", "hand", "leg.L", "leg.R"} <= set(bones.keys()) <= set(source.vertex_groups.keys())
     assert bones["hand"].parent.name in ("arm", "root")
@@ -395,7 +395,7 @@ def test_linked_rigs(tmp_path: Path, override: bool) -> None:
     target.location = (5, 0, 0)
     bpy.context.view_layer.update()
     finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
-    copy = weights.armature_of(target)
+    copy = binding.armature_of(target)
     assert copy not in (armature, None)
     assert copy.library is None
     assert copy.override_library is None
@@ -419,12 +419,12 @@ def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
     old = bpy.data.objects.new("old rig", bpy.data.armatures.new("old rig"))
     bpy.context.scene.collection.objects.link(old)
     target.vertex_groups.new(name="old").add(range(count), 1, "REPLACE")
-    weights.bind(target, old)
+    binding.bind(target, old)
     target.modifiers.new("second", "ARMATURE").object = old
     target.location = (5, 0, 0)
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
-    assert len(weights.armature_of(target).data.bones) == len(BONES) + 500
+    assert len(binding.armature_of(target).data.bones) == len(BONES) + 500
     assert [one.type for one in target.modifiers] == ["ARMATURE", "ARMATURE"]
     assert "It has more Armature modifiers, which pose it too: second." in report.details
     assert any("“old rig”, which posed it before, is left as it is." in line for line in report.details)
@@ -474,7 +474,7 @@ def test_a_table_of_names_may_exchange_and_merge() -> None:
     found = weights.read(target, snapshots.take(target), ["root", "Arm", "leg.L", "leg.R"])[1]
     wanted = [plain["root"], plain["arm"] + plain["hand"], plain["leg.R"], plain["leg.L"]]
     np.testing.assert_allclose(found, np.stack(wanted, axis=1), atol=1e-6)
-    bones = weights.armature_of(target).data.bones
+    bones = binding.armature_of(target).data.bones
     assert {"Arm", "Arm.001", "leg.L", "leg.R"} <= set(bones.keys())
     assert bones["leg.L"].head_local.y < bones["leg.R"].head_local.y
 

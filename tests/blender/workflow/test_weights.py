@@ -9,7 +9,7 @@ import pytest
 from meshkin.base.errors import InputError
 from meshkin.scene.mesh import attributes
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.rig import weights
+from meshkin.scene.rig import binding, weights
 
 BONES = ["Hüfte", "spine", "arm.L", "arm.R", "hand.L", "hand.R"]
 
@@ -98,7 +98,7 @@ def test_only_deforming_bones_count_under_an_armature() -> None:
     armature.data.bones["hand.L"].use_deform = False
     values = random_weights(len(obj.data.vertices), len(BONES))
     weights.write(obj, [*BONES[:5], "pin group"], values)
-    weights.bind(obj, armature)
+    binding.bind(obj, armature)
     names, found = weights.read(obj, snapshots.take(obj))
     assert names == BONES[:4]
     np.testing.assert_array_equal(found, values[:, :4])
@@ -126,12 +126,12 @@ def test_transferred_weights_can_be_posed() -> None:
     before = obj.matrix_world.copy()
     rest = snapshots.take(obj)
     weights.write(obj, ["spine"], np.ones((len(obj.data.vertices), 1)))
-    weights.bind(obj, armature)
-    weights.bind(obj, armature)
+    binding.bind(obj, armature)
+    binding.bind(obj, armature)
     bpy.context.view_layer.update()
     np.testing.assert_allclose(obj.matrix_world, before, atol=1e-5)
     assert [modifier.type for modifier in obj.modifiers] == ["ARMATURE", "SUBSURF"]
-    assert weights.armature_of(obj) == armature
+    assert binding.armature_of(obj) == armature
     np.testing.assert_allclose(snapshots.take(obj).vertices, rest.vertices, atol=1e-5)
     armature.pose.bones["spine"].location = (0, 1.5, 0)  # along the bone, world Y
     np.testing.assert_allclose(snapshots.take(obj).vertices, np.add(rest.vertices, (0, 1.5, 0)), atol=1e-5)
@@ -147,7 +147,7 @@ def test_chosen_groups() -> None:
     obj, armature = sphere(), rig()
     weights.write(obj, [*BONES, "pin"], random_weights(len(obj.data.vertices), len(BONES) + 1))
     assert weights.chosen_groups(obj) == [*BONES, "pin"]
-    weights.bind(obj, armature)
+    binding.bind(obj, armature)
     armature.data.bones["hand.L"].use_deform = False
     assert weights.chosen_groups(obj) == [name for name in BONES if name != "hand.L"]
     assert weights.chosen_groups(obj, "all") == [*BONES, "pin"]
@@ -268,7 +268,7 @@ def test_errors() -> None:
     assert raised.value.code == "mesh-changed"
     assert not obj.vertex_groups
     with pytest.raises(InputError) as raised:
-        weights.bind(obj, obj)
+        binding.bind(obj, obj)
     assert raised.value.code == "not-an-armature"
     weights.write(obj, ["spine"], np.full((len(obj.data.vertices), 1), np.nan))
     obj.modifiers.new("subdivision", "SUBSURF")

@@ -1,4 +1,4 @@
-"""What constraints know of where an armature's bones rest, and must be told when these move."""
+"""Settings of constraints that depend on where an armature's bones rest, adapted when the bones have moved."""
 
 from __future__ import annotations
 
@@ -10,110 +10,141 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-STILL = 1e-3
-"""A Child Of constraint that moves its bone by less at rest has its inverse set for that."""
+REST_TOLERANCE = 1e-3
+"""A Child Of constraint whose matrix deviates at rest by less than this from the identity keeps its bone at rest;
+chosen."""
 
 
 @dataclass(frozen=True)
 class RestState:
-    """Where an armature's bones rest in the world, and the pole angles of IK constraints that keep them there."""
+    """Where an armature's bones rest.
+
+    Attributes:
+        world: the armature's matrix in the world.
+        rest: matrix in the world of each bone by name, at rest.
+        pole_angles: by bone and constraint, the pole angle (radians) with which an IK constraint keeps its chain at
+            rest.
+    """
 
     world: Matrix
     rest: dict[str, Matrix]
-    poles: dict[tuple[str, str], float]
+    pole_angles: dict[tuple[str, str], float]
 
 
 def rest_state(armature: bpy.types.Object) -> RestState:
-    """What :func:`refit` needs to know of the armature that another one is a copy of."""
+    """The rest state of an armature as it is now."""
     rest = {bone.name: armature.matrix_world @ bone.matrix_local for bone in armature.data.bones}
     return RestState(armature.matrix_world.copy(), rest, _pole_angles(armature))
 
 
 def refit(armature: bpy.types.Object, before: RestState, scale: float) -> None:
-    """Adapt a copied armature's constraints to its moved bones: what kept the old rest pose keeps the new one.
+    """Adapt the constraints of a copied armature whose bones have moved: what kept the old rest pose keeps the new one.
 
-    Pole angles, the inverse of Child Of, the lengths of Stretch To and Limit Distance are for the new places; other
-    distances grow with the rig.
+    Pole angles, the inverse matrix of Child Of and the lengths of Stretch To and Limit Distance are set for the new
+    places; other distances are multiplied by ``scale``.
 
     Args:
-        before: of the armature that this one is a copy of.
+        armature: the copy.
+        before: of the original armature.
         scale: how many times larger the rig has become.
     """
     after = rest_state(armature)
-    for (bone, name), angle in before.poles.items():
-        if (bone, name) in after.poles:
-            ik = armature.pose.bones[bone].constraints[name]
-            ik.pole_angle = _wrapped(ik.pole_angle + after.poles[bone, name] - angle)
+    for (bone_name, name), angle in before.pole_angles.items():
+        if (bone_name, name) in after.pole_angles:
+            ik = armature.pose.bones[bone_name].constraints[name]
+            ik.pole_angle = _wrapped(ik.pole_angle + after.pole_angles[bone_name, name] - angle)
     for bone in armature.pose.bones:
-        for one in bone.constraints:
-            old, new = (_anchor(armature, one, places) for places in (before, after))
-            if one.type == "STRETCH_TO":
-                one.rest_length = 0  # Blender measures it anew
-            elif one.type == "CHILD_OF" and old and new:
-                still = _followed(old, one, before.world) @ one.inverse_matrix - Matrix.Identity(4)
-                if np.abs(np.array(still)).max() < STILL:
-                    one.inverse_matrix = _followed(new, one, after.world).inverted_safe()
-            elif one.type == "LIMIT_DISTANCE" and old and new:
-                was = (before.rest[bone.name].translation - old.translation).length
-                now = (after.rest[bone.name].translation - new.translation).length
-                one.distance *= now / was if was > 0 else scale
-            elif one.type == "LIMIT_LOCATION":
-                _move_limits(one, bone.name, before, after, scale)
-            elif one.type == "FLOOR":
-                one.offset *= scale
-            elif one.type == "TRANSFORM":
-                for end, least, axis in product(("from", "to"), ("min", "max"), "xyz"):
-                    if getattr(one, f"map_{end}") == "LOCATION":
-                        field = f"{end}_{least}_{axis}"
-                        setattr(one, field, getattr(one, field) * scale)
+        for constraint in bone.constraints:
+            _refit_constraint(armature, bone.name, constraint, before, after, scale)
 
 
-def _anchor(armature: bpy.types.Object, one: Any, places: RestState) -> Matrix | None:
-    """Where in the world what a constraint follows rests; None for nothing."""
-    target = getattr(one, "target", None)
+def _refit_constraint(
+    armature: bpy.types.Object, bone: str, constraint: Any, before: RestState, after: RestState, scale: float
+) -> None:
+    """Adapt one constraint of a bone, except for its pole angle."""
+    old, new = (_target_rest(armature, constraint, state) for state in (before, after))
+    if constraint.type == "STRETCH_TO":
+        constraint.rest_length = 0  # Blender measures it anew
+    elif constraint.type == "CHILD_OF" and old and new:
+        deviation = _child_of_matrix(constraint, old, before.world) @ constraint.inverse_matrix - Matrix.Identity(4)
+        if np.abs(np.array(deviation)).max() < REST_TOLERANCE:
+            constraint.inverse_matrix = _child_of_matrix(constraint, new, after.world).inverted_safe()
+    elif constraint.type == "LIMIT_DISTANCE" and old and new:
+        old_distance = (before.rest[bone].translation - old.translation).length
+        new_distance = (after.rest[bone].translation - new.translation).length
+        constraint.distance *= new_distance / old_distance if old_distance > 0 else scale
+    elif constraint.type == "LIMIT_LOCATION":
+        _move_limits(constraint, bone, before, after, scale)
+    elif constraint.type == "FLOOR":
+        constraint.offset *= scale
+    elif constraint.type == "TRANSFORM":
+        for end, bound, axis in product(("from", "to"), ("min", "max"), "xyz"):
+            if getattr(constraint, f"map_{end}") == "LOCATION":
+                name = f"{end}_{bound}_{axis}"
+                setattr(constraint, name, getattr(constraint, name) * scale)
+
+
+def _target_rest(armature: bpy.types.Object, constraint: Any, state: RestState) -> Matrix | None:
+    """The matrix in the world of a constraint's target at rest; None without a target."""
+    target = getattr(constraint, "target", None)
     if target == armature:
-        return places.rest.get(one.subtarget, places.world)
+        return state.rest.get(constraint.subtarget, state.world)
     return target.matrix_world if target else None
 
 
-def _followed(matrix: Matrix, one: Any, world: Matrix) -> Matrix:
-    """Of a matrix, in the owner's space, what a Child Of constraint is told to follow."""
-    place, turn, size = (matrix if one.owner_space == "WORLD" else world.inverted_safe() @ matrix).decompose()
-    euler = turn.to_euler("XYZ")
+def _child_of_matrix(constraint: Any, target: Matrix, world: Matrix) -> Matrix:
+    """The part of a target's matrix that a Child Of constraint follows, in the space of the constraint's owner.
+
+    Args:
+        constraint: the Child Of constraint.
+        target: matrix of its target in the world.
+        world: of the armature.
+    """
+    matrix = target if constraint.owner_space == "WORLD" else world.inverted_safe() @ target
+    location, rotation, size = matrix.decompose()
+    euler = rotation.to_euler("XYZ")
     for index, axis in enumerate("xyz"):
-        place[index] *= getattr(one, f"use_location_{axis}")
-        euler[index] *= getattr(one, f"use_rotation_{axis}")
-        size[index] = size[index] if getattr(one, f"use_scale_{axis}") else 1
-    return Matrix.LocRotScale(place, euler, size)
+        location[index] *= getattr(constraint, f"use_location_{axis}")
+        euler[index] *= getattr(constraint, f"use_rotation_{axis}")
+        size[index] = size[index] if getattr(constraint, f"use_scale_{axis}") else 1
+    return Matrix.LocRotScale(location, euler, size)
 
 
-def _move_limits(one: Any, bone: str, before: RestState, after: RestState, scale: float) -> None:
-    """Limits of a place stay around the bone that they limit."""
-    was = now = Vector()
-    if one.owner_space in ("WORLD", "POSE"):
-        was, now = (
-            ((each.world.inverted_safe() if one.owner_space == "POSE" else Matrix()) @ each.rest[bone]).translation
-            for each in (before, after)
-        )
+def _move_limits(constraint: Any, bone: str, before: RestState, after: RestState, scale: float) -> None:
+    """Move the limits of a Limit Location constraint with the bone that it limits."""
+    old, new = Vector(), Vector()
+    if constraint.owner_space in ("WORLD", "POSE"):
+        old, new = (_rest_location(state, bone, constraint.owner_space) for state in (before, after))
     for index, axis in enumerate("xyz"):
-        for field in (f"min_{axis}", f"max_{axis}"):
-            setattr(one, field, now[index] + (getattr(one, field) - was[index]) * scale)
+        for name in (f"min_{axis}", f"max_{axis}"):
+            setattr(constraint, name, new[index] + (getattr(constraint, name) - old[index]) * scale)
+
+
+def _rest_location(state: RestState, bone: str, space: str) -> Vector:
+    """Where a bone rests, in the space "WORLD" or "POSE"."""
+    to_space = state.world.inverted_safe() if space == "POSE" else Matrix()
+    return (to_space @ state.rest[bone]).translation
 
 
 def _pole_angles(armature: bpy.types.Object) -> dict[tuple[str, str], float]:
-    """For each IK constraint with a pole, by bone and constraint: the angle at which the rest pose keeps still."""
+    """:func:`pole_angle_at_rest` of each IK constraint with a pole, by the names of bone and constraint."""
     angles = {}
     for bone in armature.pose.bones:
         for constraint in bone.constraints:
             if constraint.type == "IK" and constraint.pole_target == armature and constraint.pole_subtarget:
-                angle = _pole_angle(armature, bone.name, constraint.name)
+                angle = pole_angle_at_rest(armature, bone.name, constraint.name)
                 if angle is not None:
                     angles[bone.name, constraint.name] = angle
     return angles
 
 
-def _pole_angle(armature: bpy.types.Object, bone: str, name: str) -> float | None:
-    """The pole angle that leaves a chain of an IK constraint where it rests; None where there is none."""
+def pole_angle_at_rest(armature: bpy.types.Object, bone: str, name: str) -> float | None:
+    """The pole angle (radians) with which an IK constraint leaves its chain at rest; None if there is no such angle.
+
+    Blender's solver turns the chain about the line from its root to its end until, seen along this line, the vector
+    cos(angle) X + sin(angle) Z of its first bone's axes points at the pole. Source: Blender,
+    ``IK_QJacobianSolver::ConstrainPoleVector``.
+    """
     constraint = armature.pose.bones[bone].constraints[name]
     bones = armature.data.bones
     pole, last = bones.get(constraint.pole_subtarget), bones[bone]
@@ -122,17 +153,17 @@ def _pole_angle(armature: bpy.types.Object, bone: str, name: str) -> float | Non
         first, count = first.parent, count + 1
     if pole is None:
         return None
-    # The solver turns the chain about the line from its root to its end until, seen along this line, the mixture
-    # cos(angle) X + sin(angle) Z of its first bone's axes points at the pole (iksolver: IK_QSolver's pole constraint).
-    along = last.tail_local - first.head_local
-    if along.length < 1e-9:
+    line = last.tail_local - first.head_local
+    if line.length < 1e-9:
         return None
-    along.normalize()
-    seen = np.eye(3) - np.outer(along, along)
+    line.normalize()
+    across_line = np.eye(3) - np.outer(line, line)
     axes = np.array(first.matrix_local.to_3x3(), np.float64)[:, [0, 2]]
-    mixture, *_ = np.linalg.lstsq(seen @ axes, seen @ np.array(pole.head_local - first.head_local), rcond=1e-6)
-    return float(np.arctan2(mixture[1], mixture[0])) if mixture.any() else None
+    to_pole = np.array(pole.head_local - first.head_local)
+    (cosine, sine), *_ = np.linalg.lstsq(across_line @ axes, across_line @ to_pole, rcond=1e-6)
+    return float(np.arctan2(sine, cosine)) if cosine or sine else None
 
 
 def _wrapped(angle: float) -> float:
+    """The angle in radians, between -pi and pi."""
     return float((angle + np.pi) % (2 * np.pi) - np.pi)

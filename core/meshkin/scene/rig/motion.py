@@ -13,10 +13,14 @@ from ...base.errors import InputError
 
 Floats = NDArray[np.float64]
 
-TURNED = np.radians(20)
-"""From this angle about the Z axis on a whole rig rests turned."""
-UPRIGHT = np.radians(60)
-"""Up to this angle apart two rigs rest equally upright."""
+MIN_HEADING = np.radians(20)
+"""Two rigs face different ways if their headings differ by this angle (radians) at least; a smaller difference belongs
+to the rest poses. Chosen."""
+MAX_TILT = np.radians(60)
+"""Two rigs are equally upright if their up directions differ by less than this angle (radians); chosen."""
+MIN_SPREAD = 1e-3
+"""If the second singular value of the joints' covariance is below this share of the first, all joints lie on a line;
+chosen."""
 
 
 def action_frames(armature: bpy.types.Object) -> range:
@@ -29,19 +33,20 @@ def action_frames(armature: bpy.types.Object) -> range:
 
 
 def retarget(source: bpy.types.Object, target: bpy.types.Object, frames: range, name: str) -> Iterator[float]:
-    """Key the target's bones so that it moves as the source does; yields the share done, a frame at a time.
+    """Insert keyframes that let the target move as the source does; yields the share done after each frame.
 
-    Each bone gets the orientation in space that its namesake has, whatever the two rest poses are; where the target as
-    a whole rests turned, it is turned as far. Places of bones without a parent, and of those that are moved apart from
-    it, go as far as the target is larger, from rest. The pose comes from what the source's constraints and drivers
-    make of it; the target's own constraints are muted, for the keys hold their result. The scene's frame stays.
+    Each bone gets the orientation in space of the source's bone of the same name, whatever the two rest poses are; if
+    the target as a whole rests turned, its motion is turned too. Bones without a parent, and bones that move apart from
+    theirs, move as far from rest as the target is larger. The source's pose includes its constraints and drivers; the
+    target's own constraints are muted, because the keyframes have their result. The scene's frame is restored.
 
     Args:
+        source, target: armatures.
         frames: of the scene.
         name: of the new action.
 
     Raises:
-        InputError: ``bones-differ`` when no name is shared.
+        InputError: ``bones-differ`` when no bone name is shared.
     """
     shared = [bone.name for bone in target.data.bones if bone.name in source.data.bones]
     if not shared:
@@ -50,10 +55,10 @@ def retarget(source: bpy.types.Object, target: bpy.types.Object, frames: range, 
             f"“{source.name}” and “{target.name}” have no bone name in common.",
             "Fit the source's armature to the target first.",
         )
-    scale = _size(target, shared) / max(_size(source, shared), 1e-12)
-    turn = _turned(source, target, shared)
+    scale = _extent(target, shared) / max(_extent(source, shared), 1e-12)
+    turn = _whole_turn(source, target, shared)
     scene = bpy.context.scene
-    kept, part = scene.frame_current, scene.frame_subframe
+    frame_before, subframe_before = scene.frame_current, scene.frame_subframe
     target.animation_data_create()
     target.animation_data.action = bpy.data.actions.new(name)
     for bone in target.pose.bones:
@@ -61,108 +66,122 @@ def retarget(source: bpy.types.Object, target: bpy.types.Object, frames: range, 
             constraint.mute = True
         if bone.name in shared:
             bone.rotation_mode = "QUATERNION"
-    last: dict[str, Quaternion] = {}
+    last_rotations: dict[str, Quaternion] = {}
     try:
         for index, frame in enumerate(frames):
             scene.frame_set(frame)
-            posed = source.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
-            _pose(source, target, posed, shared, turn, scale)
+            source_bones = source.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+            _pose(source, target, source_bones, shared, turn, scale)
             for bone in map(target.pose.bones.get, shared):
-                if bone.name in last and last[bone.name].dot(bone.rotation_quaternion) < 0:
-                    bone.rotation_quaternion.negate()  # the same turn, but the way between the keys is short
-                last[bone.name] = bone.rotation_quaternion.copy()
-                bone.keyframe_insert("rotation_quaternion", frame=frame)
-                if not bone.bone.use_connect:
-                    bone.keyframe_insert("location", frame=frame)
+                _insert_keyframes(bone, frame, last_rotations)
             yield (index + 1) / len(frames)
     finally:
-        scene.frame_set(kept, subframe=part)
+        scene.frame_set(frame_before, subframe=subframe_before)
 
 
-def remove_action(action: bpy.types.Action) -> None:
-    """Delete an action."""
-    bpy.data.actions.remove(action)
-
-
-def take_back(
+def undo_retarget(
     armature: bpy.types.Object, before: bpy.types.Action | None, unmuted: Sequence[bpy.types.Constraint]
 ) -> None:
     """Undo :func:`retarget`: the armature gets the action that it had before, and these constraints act again."""
     action = armature.animation_data.action if armature.animation_data else None
     if action is not None and action != before:
         armature.animation_data.action = before
-        remove_action(action)
+        bpy.data.actions.remove(action)
     for constraint in unmuted:
         constraint.mute = False
+
+
+def _insert_keyframes(bone: bpy.types.PoseBone, frame: int, last_rotations: dict[str, Quaternion]) -> None:
+    """Insert keyframes of a bone's pose; rotations of the previous frame are kept in ``last_rotations``."""
+    last = last_rotations.get(bone.name)
+    if last is not None and last.dot(bone.rotation_quaternion) < 0:
+        bone.rotation_quaternion.negate()  # the same rotation, but the interpolation takes the short way
+    last_rotations[bone.name] = bone.rotation_quaternion.copy()
+    bone.keyframe_insert("rotation_quaternion", frame=frame)
+    if not bone.bone.use_connect:
+        bone.keyframe_insert("location", frame=frame)
 
 
 def _pose(
     source: bpy.types.Object,
     target: bpy.types.Object,
-    posed: bpy.types.bpy_prop_collection,
+    source_bones: bpy.types.bpy_prop_collection,
     shared: list[str],
     turn: Quaternion,
     scale: float,
 ) -> None:
-    """Set the target's bones, parents first, to the source's orientations, turned from armature to armature."""
-    here: dict[str, Matrix] = {}
+    """Set the target's pose bones, parents first, to the source's orientations.
+
+    Args:
+        source, target: armatures.
+        source_bones: the source's evaluated pose bones.
+        shared: names of the bones that are posed.
+        turn: from the source's axes to the target's.
+        scale: how much larger the target is.
+    """
+    matrices: dict[str, Matrix] = {}
     for bone in target.data.bones:
         pose = target.pose.bones[bone.name]
+        unposed = bone.matrix_local.copy()
         if bone.parent:
-            rest = bone.parent.matrix_local.inverted() @ bone.matrix_local
-            start = here[bone.parent.name] @ rest
-        else:
-            start = bone.matrix_local.copy()
+            unposed = matrices[bone.parent.name] @ (bone.parent.matrix_local.inverted() @ bone.matrix_local)
         if bone.name in shared:
-            model, moved = source.data.bones[bone.name], posed[bone.name]
-            wanted = turn @ moved.matrix.to_quaternion()
-            # Its skin is rolled as the target's bone is at rest.
-            wanted = wanted @ _roll(bone, turn @ model.matrix_local.to_quaternion())
-            pose.rotation_quaternion = start.to_quaternion().inverted() @ wanted
+            source_bone, source_pose = source.data.bones[bone.name], source_bones[bone.name]
+            to_local = unposed.to_quaternion().inverted()
+            rotation = turn @ source_pose.matrix.to_quaternion()
+            # The skin is rolled about the bone as it is at rest on the target.
+            rotation = rotation @ _roll(bone, turn @ source_bone.matrix_local.to_quaternion())
+            pose.rotation_quaternion = to_local @ rotation
             pose.scale = (1, 1, 1)
             if not bone.use_connect:
-                parent = (
-                    posed[model.parent.name].matrix @ model.parent.matrix_local.inverted() if model.parent else None
-                )
-                still = parent @ model.head_local if parent else model.head_local
-                gone = turn @ (moved.head - Vector(still)) * scale
-                pose.location = start.to_quaternion().inverted() @ gone
+                moved = source_pose.head - _carried_head(source_bone, source_bones)
+                pose.location = to_local @ (turn @ moved * scale)
         local = Matrix.LocRotScale(pose.location, pose.rotation_quaternion, Vector((1, 1, 1)))
-        here[bone.name] = start @ local
+        matrices[bone.name] = unposed @ local
 
 
-def _roll(bone: bpy.types.Bone, model: Quaternion) -> Quaternion:
-    """The turn about its own length by which a bone at rest differs from the model's, once they point the same way."""
+def _carried_head(bone: bpy.types.Bone, pose_bones: bpy.types.bpy_prop_collection) -> Vector:
+    """Where a bone's head would be if only its parent had moved, in the armature's axes."""
+    if not bone.parent:
+        return Vector(bone.head_local)
+    parent = pose_bones[bone.parent.name].matrix @ bone.parent.matrix_local.inverted()
+    return Vector(parent @ bone.head_local)
+
+
+def _roll(bone: bpy.types.Bone, source_rest: Quaternion) -> Quaternion:
+    """The rotation about its own length by which a bone rests differently from the source's, both pointing one way."""
     rest = bone.matrix_local.to_quaternion()
-    swing = (model @ Vector((0, 1, 0))).rotation_difference(rest @ Vector((0, 1, 0)))
-    twist = (swing @ model).inverted() @ rest
+    swing = (source_rest @ Vector((0, 1, 0))).rotation_difference(rest @ Vector((0, 1, 0)))
+    twist = (swing @ source_rest).inverted() @ rest
     return Quaternion((twist.w, 0, twist.y, 0)).normalized()
 
 
-def _turned(source: bpy.types.Object, target: bpy.types.Object, names: list[str]) -> Quaternion:
-    """The turn from the source's own axes to the target's: in the world both face the same way, or as they rest.
+def _whole_turn(source: bpy.types.Object, target: bpy.types.Object, names: list[str]) -> Quaternion:
+    """The rotation from the source armature's axes to the target's, such that both face the same way at rest.
 
-    How far the whole target rests turned is what lays the source's joints best over its own. If it stands as upright
-    as the source, that is a turn about the world's Z axis, and one of less than :data:`TURNED` another rest pose.
+    How far the target rests turned is the rotation that lays the source's joints best over its own (Kabsch 1976). If
+    the target stands as upright as the source, only the rotation about the world's Z axis counts, and only from
+    :data:`MIN_HEADING` on.
     """
-    own, other = (armature.matrix_world.to_quaternion() for armature in (source, target))
-    one, two = (
+    source_axes, target_axes = (armature.matrix_world.to_quaternion() for armature in (source, target))
+    source_heads, target_heads = (
         np.array([(armature.matrix_world @ armature.data.bones[name].head_local)[:] for name in names])
         for armature in (source, target)
     )
-    both = (two - two.mean(axis=0)).T @ (one - one.mean(axis=0))
-    left, spread, right = np.linalg.svd(both)
+    covariance = (target_heads - target_heads.mean(axis=0)).T @ (source_heads - source_heads.mean(axis=0))
+    left, spread, right = np.linalg.svd(covariance)
     turn = Quaternion()
-    if spread[1] > 1e-3 * spread[0]:  # else all lie on a line
+    if spread[1] > MIN_SPREAD * spread[0]:
         left[:, 2] *= np.sign(np.linalg.det(left @ right))
         turn = Matrix((left @ right).tolist()).to_quaternion()
-    if turn @ Vector((0, 0, 1)) @ Vector((0, 0, 1)) > np.cos(UPRIGHT):
-        heading = float(np.arctan2(both[1, 0] - both[0, 1], both[0, 0] + both[1, 1]))
-        turn = Quaternion((0, 0, 1), heading if abs(heading) > TURNED else 0)
-    return other.inverted() @ turn @ own
+    up = Vector((0, 0, 1))
+    if (turn @ up).dot(up) > np.cos(MAX_TILT):
+        heading = float(np.arctan2(covariance[1, 0] - covariance[0, 1], covariance[0, 0] + covariance[1, 1]))
+        turn = Quaternion(up, heading if abs(heading) > MIN_HEADING else 0)
+    return target_axes.inverted() @ turn @ source_axes
 
 
-def _size(armature: bpy.types.Object, names: list[str]) -> float:
-    """The extent of bones at rest, in the armature's own units."""
+def _extent(armature: bpy.types.Object, names: list[str]) -> float:
+    """How far bones lie apart at rest: the norm of their heads' offsets from the mean, in the armature's units."""
     heads = np.array([armature.data.bones[name].head_local[:] for name in names], np.float64)
     return float(np.linalg.norm(heads - heads.mean(axis=0))) if len(heads) > 1 else 1.0

@@ -1,0 +1,112 @@
+"""Which armature poses an object: found out, and set by an Armature modifier and the object's parent."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...base.errors import InputError
+from .. import objects
+from ..mesh.snapshot import check_writable
+
+FLAGS = ("use_bone_envelopes", "use_deform_preserve_volume", "use_multi_modifier")
+"""Settings of an Armature modifier that are copied together with its armature."""
+BEFORE_ARMATURE = ("MIRROR", "WELD")
+"""Modifiers that complete a mesh, and that an Armature modifier has to come after."""
+
+
+def armature_of(obj: bpy.types.Object) -> bpy.types.Object | None:
+    """The armature that poses the object: of its first Armature modifier, else its parent; None without one."""
+    for modifier in obj.modifiers:
+        if modifier.type == "ARMATURE" and modifier.object:
+            return modifier.object
+    parent = obj.parent
+    return parent if parent and parent.type == "ARMATURE" and obj.parent_type == "ARMATURE" else None
+
+
+def meshes_posed_with(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The other meshes of the scene that the object's armature poses and that have vertex groups."""
+    armature = armature_of(obj)
+    others = [
+        other for other in bpy.context.scene.objects if other.type == "MESH" and other != obj and other.vertex_groups
+    ]
+    return [other for other in others if armature and armature_of(other) == armature]
+
+
+def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
+    """Let the armature pose the object: as its parent, without moving the object, and by an Armature modifier.
+
+    An existing Armature modifier is used, else a new one is put first in the stack.
+
+    Raises:
+        InputError: ``not-an-armature``, and as :func:`meshkin.scene.mesh.snapshot.check_writable`.
+    """
+    check_writable(obj)
+    if armature.type != "ARMATURE":
+        raise InputError("not-an-armature", f"“{armature.name}” is not an armature.", "Choose an armature.")
+    objects.set_parent(obj, armature)
+    _set_modifier(obj, armature, 0)
+
+
+def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types.Object) -> list[str]:
+    """Let the armature pose the target as another armature poses ``like``.
+
+    The armature becomes the parent and poses by an Armature modifier. An existing one is used; a new one comes after
+    the Mirror and Weld modifiers at the front of the stack, and before all others. Envelopes and Preserve Volume are
+    set as on ``like``.
+
+    Returns:
+        sentences about what was done.
+
+    Raises:
+        InputError: as :func:`meshkin.scene.mesh.snapshot.check_writable`.
+    """
+    check_writable(target)
+    before = armature_of(target)
+    objects.set_parent(target, armature)
+    index = 0
+    while index < len(target.modifiers) and target.modifiers[index].type in BEFORE_ARMATURE:
+        index += 1
+    modifier = _set_modifier(target, armature, index)
+    copy_modifier_flags(target, like)
+    sentences = [f"“{armature.name}” poses “{target.name}”."]
+    if before and before != armature:
+        sentences.append(f"“{before.name}”, which posed it before, is left as it is.")
+    others = [other.name for other in target.modifiers if _poses(other) and other != modifier]
+    if others:
+        sentences.append(f"It has more Armature modifiers, which pose it too: {', '.join(others)}.")
+    return sentences
+
+
+def copy_modifier_flags(obj: bpy.types.Object, like: bpy.types.Object) -> list[str]:
+    """Copy the :data:`FLAGS` of another object's Armature modifier, if both objects have one.
+
+    Returns:
+        sentences about what was changed.
+    """
+    own, other = _armature_modifier(obj), _armature_modifier(like)
+    if own is None or other is None:
+        return []
+    changed = [flag for flag in FLAGS if getattr(own, flag) != getattr(other, flag)]
+    for flag in changed:
+        setattr(own, flag, getattr(other, flag))
+    labels = [own.bl_rna.properties[flag].name for flag in changed]
+    return [f"As on “{like.name}”: {', '.join(labels)} of the Armature modifier."] if labels else []
+
+
+def _poses(modifier: bpy.types.Modifier) -> bool:
+    return bool(modifier.type == "ARMATURE" and modifier.object)
+
+
+def _armature_modifier(obj: bpy.types.Object) -> bpy.types.Modifier | None:
+    """The object's first Armature modifier, also one without an armature."""
+    return next((modifier for modifier in obj.modifiers if modifier.type == "ARMATURE"), None)
+
+
+def _set_modifier(obj: bpy.types.Object, armature: bpy.types.Object, index: int) -> bpy.types.Modifier:
+    """Give the object's Armature modifier an armature; a new modifier is put at ``index`` of the stack."""
+    modifier = _armature_modifier(obj)
+    if modifier is None:
+        modifier = obj.modifiers.new("Armature", "ARMATURE")
+        obj.modifiers.move(len(obj.modifiers) - 1, index)
+    modifier.object, modifier.use_vertex_groups = armature, True
+    return modifier
