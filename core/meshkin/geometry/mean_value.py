@@ -56,7 +56,7 @@ def mean_value_coordinates(point: Floats, vertices: Floats, faces: Ints) -> Floa
             value /= distance[faces[:, k]] * sines[:, a] * heights[:, b]
             shares += np.bincount(faces[sound, k], value[sound], len(vertices))
     total = float(shares.sum())
-    if not np.isfinite(total) or abs(total) < LEAST_TOTAL * float(np.abs(shares).sum()):
+    if not np.isfinite(total) or abs(total) <= LEAST_TOTAL * float(np.abs(shares).sum()):
         shares = 1 / (distance + 1e-3 * size) ** 4
         total = float(shares.sum())
     return np.asarray(shares / total)

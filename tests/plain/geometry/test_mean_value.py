@@ -27,3 +27,12 @@ def test_a_similarity_is_exact_also_for_open_surfaces() -> None:
     for faces in (BODY.faces, open_faces):
         moved = carry_points(points, vertices, faces, 2.5 * turn.apply(vertices) + (1, 2, 3))
         np.testing.assert_allclose(moved, 2.5 * turn.apply(points) + (1, 2, 3), atol=1e-6)
+
+
+def test_beside_an_open_sheet_shares_are_still_sound() -> None:
+    """In the plane of a sheet the coordinates cancel out: distances stand in for them."""
+    vertices = np.array([(0.0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)])
+    shares = mean_value_coordinates(np.array((2.0, 0.5, 0)), vertices, np.array([[0, 1, 2], [0, 2, 3]]))
+    assert np.isfinite(shares).all()
+    assert abs(shares.sum() - 1) < 1e-9
+    assert shares[1] > shares[0]

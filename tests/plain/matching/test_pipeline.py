@@ -13,7 +13,6 @@ from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.arrays import unit_rows
-from meshkin.geometry.closest_points import nearest_weights
 from meshkin.matching import match_features, nearest
 from meshkin.matching import pipeline as matcher
 
@@ -161,14 +160,6 @@ def test_precise_points_equal_brute_force() -> None:
     assert (squares <= brute + 1e-5).all()
     assert (squares >= brute - 0.05).all()
     assert (weights >= 0).all()
-
-
-def test_nearest_weights_of_degenerate_triangles() -> None:
-    corners = np.array([[[1.0, 1], [1, 1], [1, 1]], [[-1, 1], [0, 1], [3, 1]], [[-1, 1], [3, 1], [3, 1]]])
-    weights, squares = nearest_weights(corners @ corners.transpose(0, 2, 1))
-    np.testing.assert_allclose(weights.sum(axis=1), 1)
-    np.testing.assert_allclose(squares, [2, 1, 1], atol=1e-12)
-    np.testing.assert_allclose(np.einsum("nk,nkd->nd", weights, corners), [[1, 1], [0, 1], [0, 1]], atol=1e-12)
 
 
 def test_proxies_agree_with_the_full_search(fine: Snapshot) -> None:

@@ -1,8 +1,7 @@
-"""Spectra, normals and proxies against closed forms, on sound meshes and on broken ones."""
+"""Eigenvalues and eigenfunctions against closed forms, on sound meshes and on broken ones."""
 
 from __future__ import annotations
 
-import igl
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,22 +10,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph
 from scipy.spatial.transform import Rotation
 
-from meshkin.geometry.adjacency import bridges
+from helpers.shapes import icosphere
 from meshkin.geometry.coarsening import coarsen
 from meshkin.geometry.laplacian import connected_laplacian, laplacian
-from meshkin.geometry.mesh import edges, normalize, vertex_areas, vertex_normals
+from meshkin.geometry.mesh import normalize, vertex_normals
 from meshkin.spectral import eigenbasis
 from meshkin.spectral.eigenbasis import eigenpairs
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
-
-
-def icosphere(level: int) -> Mesh:
-    vertices, faces = igl.icosahedron()
-    for _ in range(level):
-        vertices, faces = igl.upsample(vertices, faces)
-        vertices = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
-    return np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
 
 
 def scattered(count: int, size: float = 0.02) -> Mesh:
@@ -34,22 +25,6 @@ def scattered(count: int, size: float = 0.02) -> Mesh:
     generator = np.random.default_rng(1)
     corners = generator.normal(size=(count, 1, 3)) + size * generator.normal(size=(count, 3, 3))
     return corners.reshape(-1, 3), np.arange(3 * count).reshape(-1, 3)
-
-
-def test_sphere_areas_and_normals() -> None:
-    vertices, faces = icosphere(4)
-    assert vertex_areas(vertices, faces).sum() == pytest.approx(4 * np.pi, rel=5e-3)
-    assert np.einsum("vk,vk->v", vertex_normals(vertices, faces), vertices).min() > 0.9999
-
-
-def test_normals_do_not_depend_on_how_a_cube_is_cut() -> None:
-    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    low, high = np.column_stack((square, np.zeros(4))), np.column_stack((square, np.ones(4)))
-    quads = np.array([[3, 2, 1, 0], [4, 5, 6, 7], [0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7]])
-    faces = np.concatenate((quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]))
-    vertices = np.concatenate((low, high))
-    expected = (vertices - 0.5) / np.linalg.norm(vertices - 0.5, axis=1, keepdims=True)
-    assert vertex_normals(vertices, faces) == pytest.approx(expected, abs=1e-12)
 
 
 def test_sphere_spectrum() -> None:
@@ -88,13 +63,6 @@ def test_loose_parts_get_one_spectrum(size: int) -> None:
     values, functions = eigenpairs(stiffness, mass, 20)
     assert values[0] < 1e-6 * values[1]
     assert np.ptp(functions[:, 0]) < 1e-6 * abs(functions[0, 0])
-
-
-def test_bridges_are_the_shortest_that_suffice() -> None:
-    triangle = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
-    vertices = np.concatenate([triangle + np.array((away, 0, 0)) for away in (0, 3, 9)])
-    links = bridges(vertices, np.arange(9).reshape(3, 3))
-    assert {tuple(sorted(link)) for link in links.tolist()} == {(1, 3), (4, 6)}
 
 
 def test_a_button_joins_the_functions_of_the_place_where_it_sits() -> None:
@@ -139,50 +107,6 @@ def test_broken_meshes_give_finite_spectra(name: str) -> None:
     assert np.isfinite(values).all()
     assert np.isfinite(functions).all()
     assert np.isfinite(vertex_normals(vertices, faces)).all()
-
-
-def test_split_seams_are_welded() -> None:
-    vertices, faces = icosphere(2)
-    split = vertices[faces].reshape(-1, 3)
-    coarse = coarsen(split, np.arange(len(split)).reshape(-1, 3))
-    assert len(coarse.vertices) == len(vertices)
-    assert coarse.prolong @ coarse.vertices == pytest.approx(split)
-    whole, _ = eigenpairs(*laplacian(vertices, faces), 12)
-    welded, _ = eigenpairs(*laplacian(coarse.vertices, coarse.faces), 12)
-    assert welded == pytest.approx(whole, rel=1e-6, abs=1e-6)
-
-
-def test_proxy_keeps_the_surface() -> None:
-    vertices, faces = icosphere(5)
-    coarse = coarsen(vertices, faces, 1500)
-    assert len(coarse.vertices) <= 1500
-    closed = len(coarse.vertices) - len(edges(coarse.faces)) + len(coarse.faces)
-    assert closed == 2
-    assert np.linalg.norm(coarse.prolong @ coarse.vertices - vertices, axis=1).max() < 0.06
-    assert np.linalg.norm(coarse.vertices - vertices[coarse.vertex], axis=1).max() < 0.06
-    expected = np.repeat(np.arange(4), 2 * np.arange(4) + 1)
-    values, _ = eigenpairs(*laplacian(coarse.vertices, coarse.faces), 16)
-    assert values == pytest.approx(expected * (expected + 1), rel=0.03, abs=1e-6)
-
-
-def test_proxy_keeps_apart_what_is_apart() -> None:
-    """Two sheets much closer to each other than the proxy's edges are long."""
-    vertices, faces = icosphere(5)
-    both = np.concatenate((vertices, vertices * 0.999))
-    coarse = coarsen(both, np.concatenate((faces, faces + len(vertices))), 1000)
-    outside = coarse.vertex < len(vertices)
-    assert 400 < outside.sum() < 600
-    mixed = coarse.prolong @ outside.astype(np.float64)
-    assert mixed[: len(vertices)] == pytest.approx(1)
-    assert mixed[len(vertices) :] == pytest.approx(0)
-
-
-def test_proxy_of_a_turned_mesh_is_the_turned_proxy() -> None:
-    vertices, faces = icosphere(4)
-    turn = Rotation.from_euler("xyz", (1, 2, 3)).as_matrix()
-    one, two = coarsen(vertices, faces, 500), coarsen(vertices @ turn.T, faces, 500)
-    same = one.vertex == two.vertex  # rounding may settle a tie otherwise
-    assert same.mean() > 0.95
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(4, 40))
