@@ -39,7 +39,7 @@ from meshkin.data.surface_map import SurfaceMap
 from meshkin.features import joint
 from meshkin.geometry.mesh import clean_faces
 from meshkin.geometry.welding import weld
-from meshkin.matching import match, match_features
+from meshkin.matching.pipeline import match, match_features
 
 Array = NDArray[Any]
 MEASURED = 2000

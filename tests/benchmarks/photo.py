@@ -77,7 +77,7 @@ def main() -> None:
                 path, mask = Path(folder) / "photo.png", Path(folder) / "mask.png"
                 write_png(path, picture)
                 write_png(mask, np.repeat(np.uint8(255) * truth[..., None], 3, axis=-1))
-                finish(workflow.features([obj], workflow.Options("pictures", style="textured")))
+                finish(workflow.features([obj], workflow.Options().changed(features="pictures", style="textured")))
                 for given in ("", str(mask)):
                     start = time.perf_counter()
                     report = finish(workflow.match_photo(path, obj, workflow.Options(), given))

@@ -120,13 +120,15 @@ def run(name: str, folder: Path) -> None:
             target.data.uv_layers.remove(target.data.uv_layers[0])
     before = [picture(obj, folder / f"{name}-{index}.png") for index, obj in enumerate((source, target))]
     begin = time.perf_counter()
-    matched = finish(workflow.match(source, target, workflow.Options(views=VIEWS)))
+    matched = finish(workflow.match(source, target, workflow.Options(workflow.FeatureOptions(views=VIEWS))))
     match_time = time.perf_counter() - begin
     found = Match.load(Path(matched.data["map"]))
     begin = time.perf_counter()
     said = []
     for threshold in (0.0, 0.2):
-        options = workflow.Options(views=VIEWS, texture_size=1024, texture_threshold=threshold)
+        options = workflow.Options(
+            workflow.FeatureOptions(views=VIEWS), texture=workflow.TextureOptions(size=1024, threshold=threshold)
+        )
         report = finish(workflow.transfer(source, target, ["texture"], options))
         said.append(report)
         before.append(picture(target, folder / f"{name}-after.png"))
@@ -160,7 +162,7 @@ def run_photo(name: str, folder: Path) -> None:
     obj.data.materials.clear()
     while obj.data.uv_layers:  # their parts lie over each other
         obj.data.uv_layers.remove(obj.data.uv_layers[0])
-    options = workflow.Options(views=VIEWS, texture_size=1024)
+    options = workflow.Options(workflow.FeatureOptions(views=VIEWS), texture=workflow.TextureOptions(size=1024))
     begin = time.perf_counter()
     said = finish(workflow.texture_photo(path, obj, options, str(mask) if name in MASKED else ""))
     took = time.perf_counter() - begin

@@ -154,7 +154,11 @@ def picture(source_path: Path, target_path: Path, output: Path) -> None:
     ours, theirs = bare(original, width), bare(original, 2 * width)
     bpy.context.view_layer.update()
     start = time.monotonic()
-    report = finish(workflow.transfer(source, ours, ["weights", "armature"], workflow.Options(nearness="never")))
+    report = finish(
+        workflow.transfer(
+            source, ours, ["weights", "armature"], workflow.Options(weights=workflow.WeightOptions(nearness="never"))
+        )
+    )
     print(
         f"{source_path.stem} to {target_path.stem}: {time.monotonic() - start:.0f} s",
         *report.lines(),

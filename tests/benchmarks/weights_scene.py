@@ -90,7 +90,7 @@ def main(folder: Path) -> None:
         if matched and not (folder / f"{name}.map.npz").exists():
             source.vertex_groups.clear()
             start = time.monotonic()
-            report = finish(workflow.match(source, target, workflow.Options(features=features)))
+            report = finish(workflow.match(source, target, workflow.Options(workflow.FeatureOptions(features))))
             print(f"{name}: matched in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
             shutil.copyfile(report.data["map"], folder / f"{name}.map.npz")
     client.stop()
@@ -130,7 +130,7 @@ def compare_animals(data: Path, folder: Path, names: list[str]) -> None:
         bpy.context.view_layer.update()
         true, used = joints(target), joints(source)
         shapes = [snapshots.take(obj) for obj in (source, target)]
-        finish(workflow.transfer(source, target, ["armature"], workflow.Options(features=features)))
+        finish(workflow.transfer(source, target, ["armature"], workflow.Options(workflow.FeatureOptions(features))))
         bpy.context.view_layer.update()
         rig = binding.armature_of(target)
         shared = [name for name in true if name in used]

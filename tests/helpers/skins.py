@@ -11,7 +11,7 @@ import numpy as np
 from meshkin import workflow
 from meshkin.scene import compat
 
-OPTIONS = workflow.Options(features="geometric", texture_size=256, margin=2)
+OPTIONS = workflow.Options(workflow.FeatureOptions("geometric"), texture=workflow.TextureOptions(size=256, margin=2))
 
 
 def blob(name: str, uvs: bool = True, stretch: float = 1.0) -> bpy.types.Object:

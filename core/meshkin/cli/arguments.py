@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ..base.errors import InputError
-from ..base.sides import parse_table
+from ..base.options import Option, assignments, options_of
 
 if TYPE_CHECKING:
     from ..workflow import Options, Report
@@ -18,11 +18,8 @@ Answer = tuple[list[str], dict[str, Any]]
 MESH = "a mesh file (.obj .ply .stl .off .glb .gltf .fbx .usd) or FILE.blend:OBJECT"
 PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Endings of files that are photographs."""
-TRANSFERS = (
-    "texture_size", "margin", "channels", "texture_threshold", "map_smoothing", "unwrap", "tiles", "texture_folder",
-    "limit", "smoothing", "threshold", "way", "nearness", "groups", "pattern", "mix", "mask",
-)  # fmt: skip
-"""Arguments of transfers that are options of the same name."""
+UNSET = argparse.SUPPRESS
+"""An argument that is not given leaves no trace, so that the library's own default holds."""
 
 
 def command(commands: Any, name: str, run: Any, text: str, needs_blender: bool = False) -> argparse.ArgumentParser:
@@ -34,115 +31,70 @@ def command(commands: Any, name: str, run: Any, text: str, needs_blender: bool =
 
 
 def output_argument(parser: argparse.ArgumentParser, metavar: str) -> None:
+    """The file to write."""
     parser.add_argument("--output", type=Path, required=True, metavar=metavar)
 
 
 def mask_argument(parser: argparse.ArgumentParser) -> None:
+    """The mask of a photograph."""
     parser.add_argument("--photo-mask", default="", metavar="IMAGE", help="white where the photo shows the object")
 
 
-def guidance_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--pairs",
-        type=Path,
-        metavar="FILE",
-        help="point pairs, as JSON or as rows: vertex numbers or coordinates, source first; default: the empties "
-        "“Kin …” of .blend files",
-    )
-    parser.add_argument(
-        "--flip", action="store_true", help="take the other answer: left for right, or a part's other place"
-    )
+def option_arguments(parser: argparse.ArgumentParser, group: type, only: Sequence[str] = ()) -> None:
+    """An argument for each option of a group, or for some of its fields ``only``."""
+    hints = get_type_hints(group)
+    for name, option in options_of(group).items():
+        if option.command and (not only or name in only):
+            parser.add_argument(option.argument, dest=option.flat, default=UNSET, **_how(option, hints[name]))
 
 
-def feature_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--features", default="auto", metavar="NAME", help="extractor, or several joined by +")
-    parser.add_argument("--model", default="", help="folder or hub id of the first extractor's model")
-    parser.add_argument("--layers", default="", help="blocks of that model to read, as in 9,11")
-    parser.add_argument("--views", type=int, default=0, help="number of evenly spread views")
-    parser.add_argument("--rings", default="", help="rings of views instead: ELEVATION:COUNT,… in degrees")
-    parser.add_argument("--without", default="", metavar="VIEWS", help="numbers of views to leave out, as in 3,7")
-    parser.add_argument("--resolution", type=int, default=0, help="of the rendered views, pixels")
-    parser.add_argument("--style", default="", choices=("", "normal", "shading", "textured"), help="of those pictures")
-    parser.add_argument("--background", type=float, default=-1.0, help="gray level behind the object, 0 to 1")
-    parser.add_argument("--render", default="auto", choices=("auto", "gpu", "cycles"))
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    parser.add_argument("--prompt", default="", help="what the object is, for diff3f; default: its name")
-    parser.add_argument("--negative-prompt", default="", help="what diff3f is not to paint")
-    parser.add_argument("--profile", default="", choices=("", "fast", "reference"), help="of diff3f")
-    parser.add_argument("--seed", type=int, help="of the noise of diff3f and sd_dino")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="of diff3f or sd_dino, as JSON"
-    )
-    parser.add_argument("--online", action="store_true", help="models may be fetched from the hub")
-    parser.add_argument("--pictures", default="", metavar="FOLDER", help="save the rendered views as pictures")
+def _how(option: Option, hint: Any) -> dict[str, Any]:
+    """How argparse takes an option of this type."""
+    words = option.description[0].lower() + option.description[1:]
+    if option.default not in (None, "", (), {}):
+        words += f"; default: {_default(option)}"
+    how: dict[str, Any] = {"help": words.replace("%", "%%")}
+    if hint is bool or hint == bool | None:
+        return {**how, "action": "store_true" if not option.default else argparse.BooleanOptionalAction}
+    if option.argument == "--set":
+        return {**how, "action": "append", "metavar": option.metavar}
+    if option.metavar:
+        how["metavar"] = option.metavar
+    if option.choices and not option.text:
+        how["choices"] = option.values
+    for kind in (int, float):
+        if hint in (kind, kind | None):
+            how["type"] = kind
+    return how
+
+
+def _default(option: Option) -> str:
+    return option.text.write(option.default) if option.text else str(option.default)
 
 
 def options(arguments: argparse.Namespace) -> Options:
-    """What the arguments say, as the library takes it; raises InputError ``option-invalid``."""
+    """What the arguments say, as the library takes it.
+
+    Names of objects stay names: commands put the objects of the open file in their place. Raises InputError
+    ``option-invalid`` for a text that cannot be understood, and as :func:`meshkin.data.point_pairs.read`.
+    """
+    from ..data import point_pairs
     from ..workflow import Options
 
-    try:
-        layers = tuple(int(text) for text in arguments.layers.split(",") if text)
-        pairs = [text.split(":") for text in arguments.rings.split(",") if text]
-        rings = tuple((float(elevation), int(count)) for elevation, count in pairs)
-        without = tuple(int(text) for text in arguments.without.split(",") if text.strip())
-        rename = tuple(parse_table(getattr(arguments, "rename", "")).items())
-    except ValueError as error:
-        raise InputError(
-            "option-invalid",
-            f"--layers, --rings, --without or --rename is not understood: {error}.",
-            "As in --layers 9,11 --rings 0:8,30:6 --rename arm.L=LeftArm.",
-        ) from error
-    return Options(
-        features=arguments.features,
-        model=arguments.model,
-        layers=layers,
-        views=arguments.views,
-        rings=rings,
-        without=without,
-        resolution=arguments.resolution,
-        style=arguments.style,
-        background=arguments.background,
-        render_path=arguments.render,
-        device=arguments.device,
-        online=arguments.online,
-        pictures=arguments.pictures,
-        prompt=arguments.prompt,
-        negative_prompt=arguments.negative_prompt,
-        profile=arguments.profile,
-        seed=arguments.seed,
-        settings=dict(_setting(text) for text in arguments.set),
-        **_guidance(arguments),
-        rename=rename,
-        **{name: getattr(arguments, name) for name in TRANSFERS if hasattr(arguments, name)},
-    )
-
-
-def _guidance(arguments: argparse.Namespace) -> dict[str, Any]:
-    from ..data import point_pairs
-
-    found: dict[str, Any] = {}
-    if getattr(arguments, "pairs", None):
-        found["pairs"] = point_pairs.read(arguments.pairs)
-    if getattr(arguments, "flip", False):
-        found["flip"] = True
-    return found
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """NAME and VALUE of NAME=VALUE; a value that is no JSON is a text."""
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise InputError("option-invalid", f"--set {text} is not understood.", "As in --set steps=20.")
-    try:
-        return name.strip(), json.loads(value)
-    except ValueError:
-        return name.strip(), value
-
-
-def names(text: str) -> tuple[str, ...]:
-    """The names in a text such as “one, two”."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    chosen = Options()
+    values: dict[str, Any] = {}
+    for group in vars(chosen).values():
+        for option in options_of(type(group)).values():
+            if hasattr(arguments, option.flat):
+                values[option.flat] = option.parsed(getattr(arguments, option.flat), option.argument)
+    if "settings" in values:
+        try:
+            values["settings"] = assignments(values["settings"])
+        except ValueError as error:
+            raise InputError("option-invalid", f"--set {error} is not understood.", "As in --set steps=20.") from error
+    if "pairs" in values:
+        values["pairs"] = point_pairs.read(Path(values["pairs"]))
+    return chosen.changed(**values)
 
 
 def told(report: Report, done: str, output: Path) -> Answer:

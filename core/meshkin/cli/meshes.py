@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import re
 import shutil
@@ -12,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.storage import write_file
+from ..features.options import FeatureOptions
+from ..matching.options import MatchOptions
+from ..worker.options import WorkerOptions
 from .arguments import (
     MESH,
     PHOTOS,
     Answer,
     command,
-    feature_arguments,
-    guidance_arguments,
     mask_argument,
+    option_arguments,
     options,
     output_argument,
     told,
@@ -34,20 +35,20 @@ def add(commands: Any) -> None:
     """Add the commands to a parser's."""
     one = command(commands, "features", _features, "features of every vertex of a mesh", needs_blender=True)
     one.add_argument("mesh", help=MESH)
-    feature_arguments(one)
+    _feature_arguments(one)
     output_argument(one, "F.safetensors")
 
     one = command(commands, "pictures", _pictures, "what the models see of a mesh", needs_blender=True)
     one.add_argument("mesh", help=MESH)
-    feature_arguments(one)
+    _feature_arguments(one)
     output_argument(one, "SHEET.png")
 
     one = command(commands, "match", _match, "the map between two meshes, or a photo and a mesh", needs_blender=True)
     one.add_argument("source", help=f"{MESH}, or a photo ({' '.join(PHOTOS)})")
     one.add_argument("target", help=MESH)
-    guidance_arguments(one)
+    option_arguments(one, MatchOptions, ("pairs", "flip"))
     mask_argument(one)
-    feature_arguments(one)
+    _feature_arguments(one)
     output_argument(one, "MAP.npz")
 
     one = command(
@@ -55,10 +56,15 @@ def add(commands: Any) -> None:
     )
     one.add_argument("reference", help=f"the mesh that all are matched to: {MESH}")
     one.add_argument("mesh", nargs="+", help="the others")
-    feature_arguments(one)
+    _feature_arguments(one)
     one.add_argument(
         "--output", type=Path, required=True, dest="folder", metavar="FOLDER", help="for ONE-OTHER.npz of each two"
     )
+
+
+def _feature_arguments(parser: argparse.ArgumentParser) -> None:
+    option_arguments(parser, FeatureOptions)
+    option_arguments(parser, WorkerOptions)
 
 
 def _features(arguments: argparse.Namespace) -> Answer:
@@ -74,9 +80,10 @@ def _pictures(arguments: argparse.Namespace) -> Answer:
     from ..scene import files
 
     with tempfile.TemporaryDirectory() as folder:
-        kept = arguments.pictures or folder
+        chosen = options(arguments)
+        kept = chosen.features.pictures or folder
         obj = files.load(arguments.mesh)
-        report = drive(workflow.pictures([obj], dataclasses.replace(options(arguments), pictures=kept)))
+        report = drive(workflow.pictures([obj], chosen.changed(pictures=kept)))
         lines, data = _written(arguments, report, Path(kept) / f"{obj.name} views.png")
     return [report.details[0], lines[-1]], data
 
@@ -100,7 +107,7 @@ def _match_set(arguments: argparse.Namespace) -> Answer:
 
     names = [arguments.reference, *arguments.mesh]
     reference, *others = objects = [files.load(name) for name in names]
-    chosen = dataclasses.replace(options(arguments), through=reference)
+    chosen = options(arguments).changed(through=reference)
     report = drive(workflow.match_set(others, reference, chosen))
     written = {}
     for one, two in itertools.combinations(range(len(objects)), 2):

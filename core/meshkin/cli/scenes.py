@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import (
-    PHOTOS,
-    Answer,
-    command,
-    feature_arguments,
-    guidance_arguments,
-    mask_argument,
-    names,
-    options,
-    output_argument,
-    told,
-)
+from ..base.options import names
+from ..features.options import FeatureOptions
+from ..matching.options import MatchOptions
+from ..transfer.attributes.options import AttributeOptions
+from ..transfer.rig.options import RigOptions
+from ..transfer.texture.options import TextureOptions
+from ..transfer.weights.options import WeightOptions
+from ..worker.options import WorkerOptions
+from .arguments import PHOTOS, Answer, command, mask_argument, option_arguments, options, output_argument, told
 from .console import drive
 
 if TYPE_CHECKING:
@@ -28,100 +24,57 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the commands to a parser's."""
     one = command(commands, "transfer", _transfer, "carry things between two objects of a file", needs_blender=True)
-    one.add_argument("file", type=Path, metavar="FILE.blend")
-    one.add_argument("--source", required=True, metavar="OBJECT")
-    one.add_argument("--target", required=True, metavar="OBJECT")
+    _file_arguments(one, "source", "target")
     one.add_argument(
         "--what",
         default="texture,weights,attributes",
         help="any of texture, weights, attributes, materials, uvs, shape_keys, detail, hair, armature",
     )
-    _texture_arguments(one)
-    one.add_argument(
-        "--channels", type=names, default=(), metavar="NAME,…",
-        help="of base_color, roughness, metallic, normal, emission, alpha, displacement, other; default: all",
-    )  # fmt: skip
-    one.add_argument(
-        "--texture-threshold", type=float, default=0.0, help="confidence below which textures are filled in from around"
-    )
-    one.add_argument(
-        "--map-smoothing", type=float, default=0.0, help="evens out the map's detail, hundredths of the object's size"
-    )
-    one.add_argument("--unwrap", default="smart", choices=("smart", "xatlas"), help="for a target without UVs")
-    one.add_argument("--tiles", default="auto", choices=("auto", "udim", "one"), help="what UVs outside 0 to 1 mean")
-    one.add_argument("--texture-folder", default="", metavar="FOLDER", help="keep new images as files; default: packed")
-    one.add_argument("--limit", type=int, default=4, help="most groups a vertex may be weighted to")
-    one.add_argument(
-        "--way",
-        default="auto",
-        choices=("auto", "map", "features"),
-        help="weights by the map, or learned from features",
-    )
-    one.add_argument("--groups", default="deform", choices=("deform", "all", "selected", "active"))
-    one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
-    one.add_argument("--rename", default="", metavar="OLD=NEW,…", help="groups called otherwise on the target")
-    one.add_argument(
-        "--also", default="", metavar="OBJECT,…", help="meshes that lie on the target: they get weights and rig with it"
-    )
-    one.add_argument("--mix", type=float, default=1.0, help="how much of the new weights is taken, 0 to 1")
-    one.add_argument("--mask", default="", metavar="GROUP", help="the target's vertex group that limits the transfer")
-    _through_argument(one)
-    guidance_arguments(one)
-    one.add_argument("--smoothing", type=int, default=0, help="how often weights are averaged with their neighbors'")
-    one.add_argument("--threshold", type=float, default=0.4, help="confidence below which weights are inpainted")
-    one.add_argument(
-        "--nearness", default="auto", choices=("auto", "always", "never"), help="weights from the nearest point"
-    )
-    feature_arguments(one)
+    for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):
+        option_arguments(one, group)
+    option_arguments(one, RigOptions, ("also",))
     output_argument(one, "OUT.blend")
 
     one = command(commands, "texture-photo", _texture_photo, "a photo as an object's texture", needs_blender=True)
     one.add_argument("photo", help=f"a picture ({' '.join(PHOTOS)})")
-    one.add_argument("file", type=Path, metavar="FILE.blend")
-    one.add_argument("--target", required=True, metavar="OBJECT")
+    _file_arguments(one, "target")
     mask_argument(one)
-    _texture_arguments(one)
-    feature_arguments(one)
+    option_arguments(one, TextureOptions, ("size", "margin", "unwrap"))
+    option_arguments(one, FeatureOptions)
+    option_arguments(one, WorkerOptions)
     output_argument(one, "OUT.blend")
 
     one = command(commands, "pose", _pose, "one object into another's pose, as a shape key", needs_blender=True)
-    one.add_argument("file", type=Path, metavar="FILE.blend")
-    one.add_argument("--source", required=True, metavar="OBJECT")
-    one.add_argument("--target", required=True, metavar="OBJECT")
-    _through_argument(one)
-    one.add_argument("--threshold", type=float, default=0.4, help="confidence from which the match is relied on")
-    guidance_arguments(one)
-    feature_arguments(one)
+    _file_arguments(one, "source", "target")
+    option_arguments(one, RigOptions, ("threshold",))
+    for group in (MatchOptions, FeatureOptions, WorkerOptions):
+        option_arguments(one, group)
     output_argument(one, "OUT.blend")
 
     one = command(commands, "motion", _motion, "one armature's action, played by another", needs_blender=True)
-    one.add_argument("file", type=Path, metavar="FILE.blend")
+    _file_arguments(one)
     one.add_argument("--source", required=True, metavar="OBJECT", help="an armature, or what it poses")
     one.add_argument("--target", required=True, metavar="OBJECT", help="another with bones of the same names")
     output_argument(one, "OUT.blend")
 
     one = command(commands, "build-armature", _build_armature, "bones from vertex groups alone", needs_blender=True)
-    one.add_argument("file", type=Path, metavar="FILE.blend")
-    one.add_argument("--target", required=True, metavar="OBJECT")
-    one.add_argument("--groups", default="deform", choices=("deform", "all", "active"))
-    one.add_argument("--pattern", default="", help="only vertex groups whose names fit, as in 'DEF-*'")
+    _file_arguments(one, "target")
+    option_arguments(one, WeightOptions, ("groups", "pattern"))
     output_argument(one, "OUT.blend")
 
 
-def _texture_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--texture-size", type=int, default=2048)
-    parser.add_argument("--margin", type=int, default=8, help="pixels around each island")
-
-
-def _through_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--through", default="", metavar="OBJECT", help="match by way of this reference of a set")
+def _file_arguments(parser: argparse.ArgumentParser, *objects: str) -> None:
+    """The .blend file, and which of its objects are source and target."""
+    parser.add_argument("file", type=Path, metavar="FILE.blend")
+    for name in objects:
+        parser.add_argument(f"--{name}", required=True, metavar="OBJECT")
 
 
 def _transfer(arguments: argparse.Namespace) -> Answer:
     from .. import workflow
 
     source, target = _ends(arguments)
-    chosen = _with_objects(arguments, also=arguments.also)
+    chosen = _with_objects(arguments)
     return _saved(arguments, drive(workflow.transfer(source, target, list(names(arguments.what)), chosen)))
 
 
@@ -153,8 +106,7 @@ def _build_armature(arguments: argparse.Namespace) -> Answer:
     from ..scene import blend
 
     blend.open_file(arguments.file)
-    chosen = workflow.Options(groups=arguments.groups, pattern=arguments.pattern)
-    return _saved(arguments, drive(workflow.build_armature(blend.find_object(arguments.target), chosen)))
+    return _saved(arguments, drive(workflow.build_armature(blend.find_object(arguments.target), options(arguments))))
 
 
 def _ends(arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -165,14 +117,16 @@ def _ends(arguments: argparse.Namespace) -> tuple[Any, Any]:
     return blend.find_object(arguments.source), blend.find_object(arguments.target)
 
 
-def _with_objects(arguments: argparse.Namespace, also: str = "") -> Options:
-    """The options, with objects of the open file: the reference, and those that lie on the target."""
+def _with_objects(arguments: argparse.Namespace) -> Options:
+    """The options, with objects of the open file in the place of their names."""
     from ..scene import blend
 
     chosen = options(arguments)
-    if arguments.through:
-        chosen = dataclasses.replace(chosen, through=blend.find_object(arguments.through))
-    return dataclasses.replace(chosen, also=tuple(blend.find_object(name) for name in names(also)))
+    if isinstance(through := chosen.match.through, str):
+        chosen = chosen.changed(through=blend.find_object(through))
+    if isinstance(also := chosen.rig.also, str):
+        chosen = chosen.changed(also=tuple(blend.find_object(name) for name in names(also)))
+    return chosen
 
 
 def _saved(arguments: argparse.Namespace, report: Report) -> Answer:

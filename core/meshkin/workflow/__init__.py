@@ -8,6 +8,13 @@ view; all writing to the scene happens in the last step; closing the generator c
 it was.
 """
 
+from ..features.options import FeatureOptions
+from ..matching.options import MatchOptions
+from ..transfer.attributes.options import AttributeOptions
+from ..transfer.rig.options import RigOptions
+from ..transfer.texture.options import TextureOptions
+from ..transfer.weights.options import WeightOptions
+from ..worker.options import WorkerOptions
 from .describing import features, pictures
 from .matching import match, match_set
 from .options import NEARNESS, TRANSFERS, WAYS, Options, Report, Steps
@@ -20,9 +27,16 @@ __all__ = [
     "NEARNESS",
     "TRANSFERS",
     "WAYS",
+    "AttributeOptions",
+    "FeatureOptions",
+    "MatchOptions",
     "Options",
     "Report",
+    "RigOptions",
     "Steps",
+    "TextureOptions",
+    "WeightOptions",
+    "WorkerOptions",
     "build_armature",
     "cache_info",
     "clear_cache",

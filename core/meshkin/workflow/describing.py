@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
 
     Diff3F's painted views where it is among the features (painted now if they are not there), else the rendered
-    pictures. Views left out by ``options.without`` are crossed out. With ``options.pictures`` the pictures and the
-    sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
+    pictures. Views left out by ``options.features.without`` are crossed out. With ``options.features.pictures`` the
+    pictures and the sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
 
     Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
     """
@@ -77,18 +77,20 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
             used = count_of_recipe(recipe["views"]) - len(recipe["views"].get("without", []))
             paints = any(part["extractor"] == "diff3f" and part["fusion"] > 0 for part in recipe["parts"])
             if paints:
-                plain, gone = replace(options, pictures=""), plan["painted"] < used
+                plain, gone = options.changed(pictures=""), plan["painted"] < used
                 yield from describe(handle, plain, folder / f"features{number}", snapshot, afresh=gone)
             every = {**recipe, "views": {name: value for name, value in recipe["views"].items() if name != "without"}}
             colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
-            seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.render_path, colors)
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.features.render_path, colors)
             seen.save(folder / f"passes{number}")
             arguments = {"passes": str(folder / f"passes{number}"), "recipe": recipe, "key": plan["key"]}
-            arguments |= {"keep": str(Path(options.pictures) / handle.name) if options.pictures else ""}
+            arguments |= {
+                "keep": str(Path(options.features.pictures) / handle.name) if options.features.pictures else ""
+            }
             result = yield from client.shared().run("sheet", {**arguments, "output": str(folder / f"{number}.npy")})
             picture = np.load(result["output"], allow_pickle=False)
-            if options.pictures:
-                write_png(Path(options.pictures) / f"{handle.name} views.png", picture)
+            if options.features.pictures:
+                write_png(Path(options.features.pictures) / f"{handle.name} views.png", picture)
             made.append((handle, picture))
             what = "as Diff3F painted them" if paints else "as rendered"
             shown = result["painted"] if paints else used
@@ -124,22 +126,24 @@ def describe(
     plan = yield from plan_of(handle.get(), snapshot, options)
     path = None if afresh else plan["features"]
     if path is None:
-        yield from client.shared().run("prepare", {"recipe": plan["recipe"], "device": options.device})
-    if path is None or (options.pictures and plan["recipe"]["views"]):
+        yield from client.shared().run("prepare", {"recipe": plan["recipe"], "device": options.worker.device})
+    if path is None or (options.features.pictures and plan["recipe"]["views"]):
         snapshot.save(folder / "snapshot.npz")
         if plan["recipe"]["views"]:
             colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
-            seen = yield from passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), options.render_path, colors)
+            seen = yield from passes.render(
+                snapshot, of_recipe(snapshot, plan["recipe"]), options.features.render_path, colors
+            )
             seen.save(folder / "passes")
-            if options.pictures:
-                passes.save_pictures(seen, Path(options.pictures) / handle.name)
+            if options.features.pictures:
+                passes.save_pictures(seen, Path(options.features.pictures) / handle.name)
     if path is None:
         arguments = {
             "snapshot": str(folder / "snapshot.npz"),
             "passes": str(folder / "passes") if plan["recipe"]["views"] else None,
             "recipe": plan["recipe"],
             "key": plan["key"],
-            "device": options.device,
+            "device": options.worker.device,
         }
         path = (yield from client.shared().run("features", arguments))["features"]
     shutil.rmtree(folder, ignore_errors=True)
@@ -155,21 +159,21 @@ def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
 def plan_of(obj: BlenderObject, snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
     """What has to be computed: ``recipe``, ``key``, ``features`` (the cache file, or None), ``wants_color``."""
     choice = {
-        "name": options.features,
-        "model": options.model or None,
-        "layers": list(options.layers) or None,
-        "views": options.views or None,
-        "rings": [list(ring) for ring in options.rings] or None,
-        "without": list(options.without),
-        "resolution": options.resolution or None,
-        "style": options.style or None,
-        "background": None if options.background < 0 else options.background,
-        "profile": options.profile or None,
-        "prompt": options.prompt or words_of(snapshot.name),
+        "name": options.features.extractor,
+        "model": options.features.model or None,
+        "layers": list(options.features.layers) or None,
+        "views": options.features.views or None,
+        "rings": [list(ring) for ring in options.features.rings] or None,
+        "without": list(options.features.without),
+        "resolution": options.features.resolution or None,
+        "style": options.features.style or None,
+        "background": None if options.features.background < 0 else options.features.background,
+        "profile": options.features.profile or None,
+        "prompt": options.features.prompt or words_of(snapshot.name),
         "settings": _settings(options),
-        "online": options.online,
+        "online": options.worker.online,
     }
-    arguments = {"shape": snapshot.key, "choice": choice, "device": options.device}
+    arguments = {"shape": snapshot.key, "choice": choice, "device": options.worker.device}
     plan = yield from client.shared().run("plan", arguments)
     if plan["wants_color"]:
         plan = yield from client.shared().run("plan", {**arguments, "look": surface_colors.content_key(obj)})
@@ -177,8 +181,8 @@ def plan_of(obj: BlenderObject, snapshot: Snapshot, options: Options) -> Generat
 
 
 def _settings(options: Options) -> dict[str, Any]:
-    named = {"negative": options.negative_prompt or None, "seed": options.seed}
-    return {**{name: value for name, value in named.items() if value is not None}, **options.settings}
+    named = {"negative": options.features.negative_prompt or None, "seed": options.features.seed}
+    return {**{name: value for name, value in named.items() if value is not None}, **options.features.settings}
 
 
 _NAMELESS = {"mesh", "object", "obj", "geo", "cube", "sphere", "icosphere", "plane", "cylinder", "low", "high", "poly"}

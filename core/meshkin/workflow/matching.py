@@ -121,9 +121,9 @@ def find_match(
     """Both objects' features and their map in the cache, made directly or through a third object."""
     if source == target:
         raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
-    if options.through is None:
+    if options.match.through is None:
         return (yield from _match_directly(source, target, options, folder))
-    center = Handle.of(options.through)
+    center = Handle.of(options.match.through)
     if center == source:
         return (yield from _match_directly(source, target, options, folder))
     _check_direct(options)
@@ -140,8 +140,8 @@ def _match_directly(
     """The match of two objects, guided by point pairs. Pairs that cannot be used raise an error before the work."""
     shapes = (yield from read(source)), (yield from read(target))
     objects = source.get(), target.get()
-    pairs = point_pairs.vertex_pairs(*objects, shapes, options.pairs)
-    flip = scene_matches.was_flipped_with(*objects, pairs) if options.flip is None else options.flip
+    pairs = point_pairs.vertex_pairs(*objects, shapes, options.match.pairs)
+    flip = scene_matches.was_flipped_with(*objects, pairs) if options.match.flip is None else options.match.flip
     described_source = yield from describe(source, options, folder / "source", shapes[0])
     described_target = yield from describe(target, options, folder / "target", shapes[1])
     answer = yield from client.shared().run(
@@ -180,7 +180,7 @@ def _join(
 
 
 def _check_direct(options: Options) -> None:
-    if options.pairs or options.flip:
+    if options.match.pairs or options.match.flip:
         raise InputError(
             "pairs-through",
             "Objects of a set cannot share one list of point pairs, nor be flipped together.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     slot; a second new image shows where each texel's color is from: the photograph (red), the mirror twin (green),
     the surroundings (blue).
 
-    An object without a UV map gets one, as ``options.unwrap`` says.
+    An object without a UV map gets one, as ``options.texture.unwrap`` says.
 
     Raises as :func:`match_photo`, and InputError ``uvs-no-area``, ``uvs-overlap``, ``texture-size``,
     ``photo-nothing-seen``.
@@ -45,7 +44,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
         if not target.data.uv_layers:
             uvs = yield from texturing.unwrapped(target, client.shared().run, folder, wanted)
             snapshots.take(handle.get(), uvs).save(folder / "shape.npz")
-        size = {"size": options.texture_size, "margin": options.margin}
+        size = {"size": options.texture.size, "margin": options.texture.margin}
         output = str(folder / "texture.npz")
         result = yield from client.shared().run("texture-photo", {**arguments, **size, "output": output})
         made = arrays(Path(output))
@@ -84,7 +83,7 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
     ``data["map"]`` is the path of a :class:`meshkin.data.photo_map.PhotoMap` in the cache, ``data["image"]`` the name
     of a
     new image: the photograph, colored like the mesh's feature colors, which are written to it, as strongly as each
-    pixel is trusted. With ``options.pictures`` it is saved there too.
+    pixel is trusted. With ``options.features.pictures`` it is saved there too.
 
     Args:
         photo: an image file.
@@ -105,8 +104,8 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
         snapshots.check_unchanged(handle.get(), one.snapshot)
         picture = sheets.match_picture(found, colors[0][1]["colors"])
         title = f"{Path(photo).stem} on {handle.name}"
-        if options.pictures:
-            write_png(Path(options.pictures) / f"{title}.png", picture)
+        if options.features.pictures:
+            write_png(Path(options.features.pictures) / f"{title}.png", picture)
         write_colors(colors)
         image = sheets.show(picture, title)
     confidence = float(found.confidence[found.mask].mean())
@@ -129,13 +128,13 @@ def _doubts(found: PhotoMap) -> list[str]:
 
 def _for_photos(options: Options) -> Options:
     """The options with only those features that look at pictures, textured ones."""
-    names = [name.strip() for name in options.features.split("+") if name.strip() != "geometric"]
+    names = [name.strip() for name in options.features.extractor.split("+") if name.strip() != "geometric"]
     if not names:
         raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
     if "diff3f" in names:
         raise InputError("photo-features", "Diff3F paints views of meshes, not photos.", "Choose “sd_dino” or “auto”.")
     features = "pictures" if names == ["auto"] else "+".join(names)
-    return replace(options, features=features, style=options.style or "textured")
+    return options.changed(features=features, style=options.features.style or "textured")
 
 
 def _match_photo(
@@ -151,6 +150,6 @@ def _match_photo(
     one = yield from describe(handle, chosen, folder / "target")
     one.snapshot.save(folder / "shape.npz")
     arguments = {"snapshot": str(folder / "shape.npz"), "features": str(one.features), "recipe": one.recipe}
-    arguments |= {"key": one.key, "device": options.device}
+    arguments |= {"key": one.key, "device": options.worker.device}
     result = yield from client.shared().run("match-photo", {**files, **arguments})
     return one, result["map"]

@@ -23,11 +23,11 @@ from .options import Options, Report, Steps
 def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
     """Make an armature from the object's vertex groups alone, and let it pose the object.
 
-    ``options.groups`` and ``options.pattern`` choose the groups.
+    ``options.weights.groups`` and ``options.weights.pattern`` choose the groups.
     Raises InputError ``no-groups``, ``no-weights`` (no group rules enough vertices), bad meshes; WorkerError.
     """
     snapshots.check_writable(obj)
-    chosen = weights.chosen_groups(obj, options.groups, options.pattern)
+    chosen = weights.chosen_groups(obj, options.weights.groups, options.weights.pattern)
     handle = Handle.of(obj)
     with job_folder() as folder:
         snapshot = snapshots.take(obj).check()
@@ -93,7 +93,7 @@ def motion(source: BlenderObject, target: BlenderObject) -> Steps:
 def pose(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
     """Bring the target into the pose that the source has now, without any rig, as a new shape key that is switched on.
 
-    Its other shape keys stay. ``options.threshold`` is the confidence from which the map is relied on.
+    Its other shape keys stay. ``options.rig.threshold`` is the confidence from which the map is relied on.
     ``data["shape_key"]`` is the key's name. Raises as :func:`match`.
     """
     snapshots.check_writable(target)
@@ -106,7 +106,7 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
                 own=own.save(folder / "own.npz"),
                 original=save_array(folder / "original.npy", found.target.snapshot.original),
                 map=found.map,
-                threshold=options.threshold,
+                threshold=options.rig.threshold,
                 output=folder / "posed.npz",
             )
         )

@@ -413,13 +413,13 @@ def _save(path: Path, values: NDArray[Any]) -> None:
 def wanted_of(options: Options) -> Wanted:
     """The part of the options that is about textures."""
     return Wanted(
-        options.texture_size,
-        options.margin,
-        options.texture_threshold,
-        options.map_smoothing,
-        tuple(options.channels),
-        options.unwrap,
-        options.tiles,
-        options.texture_folder,
-        options.preview,
+        options.texture.size,
+        options.texture.margin,
+        options.texture.threshold,
+        options.texture.map_smoothing,
+        tuple(options.texture.channels),
+        options.texture.unwrap,
+        options.texture.tiles,
+        options.texture.folder,
+        options.texture.preview,
     )

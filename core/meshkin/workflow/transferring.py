@@ -41,10 +41,10 @@ def transfer(source: BlenderObject, target: BlenderObject, what: Sequence[str], 
         raise InputError(
             "transfer-unknown", f"“{', '.join(unknown)}” cannot be transferred.", f"Choose from {', '.join(TRANSFERS)}."
         )
-    for obj in (target, *options.also):
+    for obj in (target, *options.rig.also):
         snapshots.check_writable(obj)
     ends = Handle.of(source), Handle.of(target)
-    also = tuple(Handle.of(obj) for obj in options.also if obj not in (source, target))
+    also = tuple(Handle.of(obj) for obj in options.rig.also if obj not in (source, target))
     wanted = [name for name in TRANSFERS if name in what]
     for name in wanted:
         check, _ = _CARRIERS[name]
@@ -116,8 +116,8 @@ class Transfer:
 
 def _worn(source: Handle, target: Handle, options: Options, folder: Path) -> Generator[Progress, None, bool]:
     """Whether weights are to come from the nearest point: chosen so, or the target lies on the source."""
-    if options.nearness != "auto" or options.way == "features":
-        return options.nearness == "always"
+    if options.weights.nearness != "auto" or options.weights.method == "features":
+        return options.weights.nearness == "always"
     arguments = {}
     for name, handle in (("source", source), ("target", target)):
         arguments[name] = str(folder / f"{name}-place.npz")
@@ -160,30 +160,32 @@ _FINDINGS = {
 
 
 def _check_weights(source: BlenderObject, target: BlenderObject, options: Options) -> None:
-    weights.chosen_groups(source, options.groups, options.pattern)
-    if options.limit < 1:
+    weights.chosen_groups(source, options.weights.groups, options.weights.pattern)
+    if options.weights.limit < 1:
         raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
-    if options.nearness not in NEARNESS:
+    if options.weights.nearness not in NEARNESS:
         raise InputError(
             "nearness-unknown",
-            f"“{options.nearness}” is no way to use nearness.",
+            f"“{options.weights.nearness}” is no way to use nearness.",
             f"Choose from {', '.join(NEARNESS)}.",
         )
-    if options.way not in WAYS:
-        raise InputError("way-unknown", f"“{options.way}” is no way of weights.", f"Choose from {', '.join(WAYS)}.")
-    if options.mask and options.mask not in target.vertex_groups:
+    if options.weights.method not in WAYS:
         raise InputError(
-            "mask-missing", f"“{target.name}” has no vertex group “{options.mask}”.", "Choose one that it has."
+            "way-unknown", f"“{options.weights.method}” is no way of weights.", f"Choose from {', '.join(WAYS)}."
+        )
+    if options.weights.mask and options.weights.mask not in target.vertex_groups:
+        raise InputError(
+            "mask-missing", f"“{target.name}” has no vertex group “{options.weights.mask}”.", "Choose one that it has."
         )
 
 
 def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
     source, options = job.source.handle.get(), job.options
-    groups = weights.chosen_groups(source, options.groups, options.pattern)
+    groups = weights.chosen_groups(source, options.weights.groups, options.weights.pattern)
     names, values = weights.read(source, job.source.snapshot, groups)
     save(job.folder / "groups.npy", values)
-    chosen = {name: getattr(options, name) for name in ("limit", "smoothing", "threshold")}
-    chosen |= {"mirror": sides.mirror_indices(names), "way": options.way, "features": None}
+    chosen = {name: getattr(options.weights, name) for name in ("limit", "smoothing", "threshold")}
+    chosen |= {"mirror": sides.mirror_indices(names), "way": options.weights.method, "features": None}
     if job.source.features and job.target.features:
         chosen["features"] = [job.source.features, job.target.features]
     if job.worn:
@@ -207,7 +209,7 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
         main = (job.target.snapshot, "target.npz", carried)
         others = [(snapshot, f"also{index}.npz", worn) for index, (_, snapshot, worn) in enumerate(also)]
         extra = yield from _parts_of_kin(job, names, values, [main, *others])
-    called = sides.rename([*names, *extra], dict(options.rename))
+    called = sides.rename([*names, *extra], dict(options.weights.rename))
 
     def put(obj: BlenderObject, snapshot: Snapshot, result: dict[str, NDArray[Any]], *more: Any) -> list[str]:
         rows, inpainted = (result[name][snapshot.original] for name in ("weights", "inpainted"))
@@ -215,13 +217,13 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
         groups, column = sides.unique_names([called[one] for one in kept])
         summed = np.zeros((len(rows), len(groups)), np.float64)
         np.add.at(summed.T, column, rows[:, kept].T)
-        said = weights.write(obj, groups, summed, options.limit, options.mix, *more)
+        said = weights.write(obj, groups, summed, options.weights.limit, options.weights.mix, *more)
         attributes.write(obj, weights.INPAINTED, inpainted.astype(np.float32))
         return said
 
     def write() -> list[str]:
         obj = job.target.handle.get()
-        said = put(obj, job.target.snapshot, carried, options.mask, options.mirrored)
+        said = put(obj, job.target.snapshot, carried, options.weights.mask, options.weights.mirrored)
         said += binding.copy_modifier_flags(obj, job.source.handle.get())
         origin = "the nearest point of the source" if job.worn else "the match"
         if carried["learned"]:
@@ -235,7 +237,11 @@ def _carry_weights(job: Transfer) -> Generator[Progress, None, Write]:
                 f"weights copied from the most similar point by {copied:.2f}."
             )
         if left:
-            why = "not of deforming bones" if options.groups == "deform" and not options.pattern else "not chosen"
+            why = (
+                "not of deforming bones"
+                if options.weights.groups == "deform" and not options.weights.pattern
+                else "not chosen"
+            )
             said.append(f"Not carried, {why}: {', '.join(left)}.")
         for finding, text in _FINDINGS.items():
             if job.worn and finding == "missing":
@@ -277,7 +283,7 @@ def _parts_of_kin(
         if one not in targets:
             with contextlib.suppress(InputError):  # none of its groups is chosen, or it has no surface
                 snapshot = snapshots.take(one).check()
-                groups = weights.chosen_groups(one, options.groups, options.pattern)
+                groups = weights.chosen_groups(one, options.weights.groups, options.weights.pattern)
                 read.append((snapshot, *weights.read(one, snapshot, groups)))
     if not read:
         shapes = shapes[1:]
@@ -304,7 +310,7 @@ def _parts_of_kin(
         so_far = np.pad(result["weights"], ((0, 0), (0, len(extra))))
         save(job.folder / "rows.npy", so_far)
         paths = {name: str(job.folder / path) for name, path in (("rows", "rows.npy"), ("others", "others.npz"))}
-        parts = yield from job.run("parts", **paths, shape=str(job.folder / file), limit=options.limit)
+        parts = yield from job.run("parts", **paths, shape=str(job.folder / file), limit=options.weights.limit)
         result["weights"] = parts["weights"]
         result["inpainted"] = result["inpainted"] & ~parts["found"]
         result["kin"] = np.array(parts["found"].all())
@@ -366,7 +372,7 @@ def _carry_armature(job: Transfer) -> Generator[Progress, None, Write]:
         if fitted["moved"].any():
             listed = [name for name, one in zip(skeleton.names, fitted["moved"], strict=True) if one]
             said.append(f"Brought back into the body: {', '.join(listed)}.")
-        armatures.rename_bones(copy, job.options.rename)
+        armatures.rename_bones(copy, job.options.weights.rename)
         return said + attach(copy)
 
     return write
@@ -376,7 +382,7 @@ def _payload(kind: str) -> tuple[_Check, _Carry]:
     """How one of :data:`meshkin.workflow.payloads.KINDS` is checked and carried."""
 
     def check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
-        payloads.check(kind, source, target, options.names)
+        payloads.check(kind, source, target, options.attributes.names)
 
     def carry(job: Transfer) -> Generator[Progress, None, Write]:
         source, target = job.source, job.target
@@ -386,7 +392,7 @@ def _payload(kind: str) -> tuple[_Check, _Carry]:
             target.handle.get(),
             source.snapshot,
             target.snapshot,
-            job.options.names,
+            job.options.attributes.names,
             job.answer,
             job.folder,
         )

@@ -80,7 +80,9 @@ def test_match_keeps_the_files_order_and_equals_the_library(tmp_path: Path, monk
 
     monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "cache"))  # so that it is computed, not found
     client.stop()
-    report = finish(workflow.match(files.load(source), files.load(target), workflow.Options(features="geometric")))
+    report = finish(
+        workflow.match(files.load(source), files.load(target), workflow.Options(workflow.FeatureOptions("geometric")))
+    )
     client.stop()
     assert Path(report.data["map"]).is_relative_to(tmp_path / "cache")
     with np.load(report.data["map"], allow_pickle=False) as library:

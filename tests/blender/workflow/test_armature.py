@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -18,7 +17,7 @@ from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import armature as armatures
 from meshkin.scene.rig import binding, constraints, weights
 
-OPTIONS = workflow.Options(features="geometric")
+OPTIONS = workflow.Options(workflow.FeatureOptions("geometric"))
 BONES = {
     "root": ((0, 0, 0), (0, 0, 0.4), None),
     "arm": ((0, 0, 0.4), (0.7, 0.1, 0.5), "root"),
@@ -194,7 +193,7 @@ def test_eyes_and_clothes_come_along() -> None:
     for obj in (target, shirt):
         obj.location = (6, 0, 1)
     bpy.context.view_layer.update()
-    options = workflow.Options(features="geometric", also=(shirt, eye))
+    options = workflow.Options(workflow.FeatureOptions("geometric"), rig=workflow.RigOptions(also=(shirt, eye)))
     report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
     rig = binding.armature_of(target)
     assert rig != armature
@@ -228,7 +227,7 @@ def carried_with(
     target = creature("giant", 2.0)
     target.location = PLACE
     bpy.context.view_layer.update()
-    report = finish(workflow.transfer(source, target, ["weights", "armature"], replace(OPTIONS, also=(other,))))
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS.changed(also=(other,))))
     assert f"“{other.name}” takes its weights from the same part of “body”." in report.details
     found = weights.read(other, snapshots.take(other), bones)[1]
     np.testing.assert_array_equal(found, halves(other, 2 * border + PLACE[axis]))
@@ -470,7 +469,7 @@ def test_a_table_of_names_may_exchange_and_merge() -> None:
     plain = dict(zip(names, weights.read(target, snapshots.take(target), names)[1].T, strict=True))
     target.vertex_groups.clear()
     table = (("leg.L", "leg.R"), ("leg.R", "leg.L"), ("hand", "Arm"), ("arm", "Arm"))
-    finish(workflow.transfer(source, target, ["weights", "armature"], replace(OPTIONS, rename=table)))
+    finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS.changed(rename=table)))
     found = weights.read(target, snapshots.take(target), ["root", "Arm", "leg.L", "leg.R"])[1]
     wanted = [plain["root"], plain["arm"] + plain["hand"], plain["leg.R"], plain["leg.L"]]
     np.testing.assert_allclose(found, np.stack(wanted, axis=1), atol=1e-6)

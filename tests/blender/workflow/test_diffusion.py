@@ -80,7 +80,7 @@ def lion() -> Iterator[bpy.types.Object]:
 
 def options(models: dict[str, str], **more: Any) -> workflow.Options:
     settings = {**models, **SMALL, **more.pop("settings", {})}
-    return workflow.Options(**{"features": "diff3f", "views": 4, "device": "cpu", "settings": settings, **more})
+    return workflow.Options().changed(features="diff3f", **{"views": 4, "device": "cpu", "settings": settings, **more})
 
 
 def features(report: workflow.Report) -> NDArray[np.float32]:
@@ -232,7 +232,7 @@ def test_a_damaged_model_is_named_by_the_doctor(
 
 def test_without_models_it_says_how_to_get_them(lion: bpy.types.Object) -> None:
     with pytest.raises(ModelError, match="meshkin models get diff3f"):
-        finish(workflow.features([lion], workflow.Options(features="diff3f")))
+        finish(workflow.features([lion], workflow.Options(workflow.FeatureOptions("diff3f"))))
 
 
 def test_names_become_words() -> None:

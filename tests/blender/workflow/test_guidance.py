@@ -23,11 +23,11 @@ from meshkin.scene.display import match_colors as look
 from meshkin.scene.display import viewport as display
 from meshkin.scene.mesh import attributes, matches, pairs, snapshot
 
-GEOMETRIC = workflow.Options(features="geometric", texture_size=64)
+GEOMETRIC = workflow.Options(workflow.FeatureOptions("geometric"), texture=workflow.TextureOptions(size=64))
 
 
 def options(**more: Any) -> workflow.Options:
-    return workflow.Options(features="geometric", texture_size=64, **more)
+    return GEOMETRIC.changed(**more)
 
 
 @pytest.fixture(autouse=True)

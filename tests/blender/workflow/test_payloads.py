@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import bpy
 import numpy as np
 import pytest
@@ -110,7 +108,7 @@ def test_attributes_of_every_type_onto_another_mesh(domain: str) -> None:
         (int(np.argmin([(vertex.co - other.co).length for vertex in source.data.vertices])), other.index)
         for other in list(target.data.vertices)[::160]
     ]
-    options = replace(OPTIONS, pairs=pairs)
+    options = OPTIONS.changed(pairs=pairs)
     report = finish(workflow.transfer(source, target, ["attributes"], options))
     assert not any(".meshkin" in line for line in report.lines())
     there = middles(target.data, domain)
@@ -140,7 +138,7 @@ def test_face_sets_and_slider_ranges_come_over() -> None:
     source.shape_key_add(name="Basis")
     key = source.shape_key_add(name="turn")
     key.slider_min, key.slider_max = -1, 2
-    named = replace(OPTIONS, names=(".sculpt_face_set",))
+    named = OPTIONS.changed(names=(".sculpt_face_set",))
     finish(workflow.transfer(source, target, ["attributes"], named))
     finish(workflow.transfer(source, target, ["shape_keys"], OPTIONS))
     found = np.empty(len(numbers), np.int32)
@@ -155,7 +153,7 @@ def test_names_that_are_not_there_and_maps_without_room() -> None:
     source, target = blob("source"), blob("target")
     source.shape_key_add(name="Basis")
     source.shape_key_add(name="grin")
-    options = replace(OPTIONS, names=("other",))
+    options = OPTIONS.changed(names=("other",))
     for kind, code in {"attributes": "no-attributes", "uvs": "no-uvs", "shape_keys": "no-shape-keys"}.items():
         with pytest.raises(InputError) as failure:
             finish(workflow.transfer(source, target, [kind], options))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -28,7 +27,9 @@ from meshkin.worker import client
 @pytest.fixture(scope="module")
 def options(small_model: str) -> workflow.Options:
     """A small model on few and small pictures."""
-    return workflow.Options("dinov2", model=small_model, layers=(1,), views=8, resolution=224, device="cpu")
+    return workflow.Options().changed(
+        features="dinov2", model=small_model, layers=(1,), views=8, resolution=224, device="cpu"
+    )
 
 
 def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
     snapshot, picture, face, place = taken(obj, tmp_path)
     write_png(tmp_path / "photo.png", picture)
     write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
-    saved = dataclasses.replace(options, pictures=str(tmp_path / "kept"))
+    saved = options.changed(pictures=str(tmp_path / "kept"))
     report = finish(workflow.match_photo(tmp_path / "photo.png", obj, saved, str(tmp_path / "mask.png")))
     found = PhotoMap.load(Path(report.data["map"]))
     np.testing.assert_array_equal(found.mask, face >= 0)
@@ -83,7 +84,7 @@ def test_bad_input_is_refused_before_anything_is_computed(
         mask = str(tmp_path / "mask.png")
         if kind != "no mask":
             write_png(Path(mask), np.zeros((60, 80 if kind == "black mask" else 20, 3), np.uint8))
-    chosen = workflow.Options("geometric") if kind == "geometric" else options
+    chosen = workflow.Options(workflow.FeatureOptions("geometric")) if kind == "geometric" else options
     monkeypatch.setattr(passes, "render", lambda *_: pytest.fail("a view was rendered"))
     images, attributes = len(bpy.data.images), len(obj.data.attributes)
     with pytest.raises(InputError) as caught:
@@ -104,7 +105,7 @@ def test_the_command(options: workflow.Options, tmp_path: Path, capfd: pytest.Ca
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
     capfd.readouterr()
     arguments = ["match", str(tmp_path / "photo.png"), f"{tmp_path}/egg.blend:egg", "--features", "dinov2"]
-    arguments += ["--model", options.model, "--layers", "1", "--views", "4", "--resolution", "112"]
+    arguments += ["--model", options.features.model, "--layers", "1", "--views", "4", "--resolution", "112"]
     status = cli.main([*arguments, "--json", "--output", str(tmp_path / "map.npz")])
     told = json.loads(capfd.readouterr().out)
     assert (status, told["ok"]) == (0, True)
@@ -125,7 +126,7 @@ def test_a_real_character_before_a_real_background_without_a_mask(
     write_png(tmp_path / "photo.png", picture)
     monkeypatch.setenv("MESHKIN_MODELS", str(models))
     client.stop()  # the next one knows the models
-    options = workflow.Options(views=16, device="cpu")
+    options = workflow.Options().changed(views=16, device="cpu")
     report = finish(workflow.match_photo(tmp_path / "photo.png", obj, options))
     found = PhotoMap.load(Path(report.data["map"]))
     truth = face >= 0
@@ -142,7 +143,7 @@ def test_contact_sheets_and_views_left_out(options: workflow.Options, tmp_path: 
     image = bpy.data.images[report.data["images"]["egg"]]
     assert tuple(image.size) == (4 * 256, 2 * 256)
     assert (report.data["views"], report.data["used"]) == (8, 8)
-    fewer = dataclasses.replace(options, without=(2, 5), pictures=str(tmp_path))
+    fewer = options.changed(without=(2, 5), pictures=str(tmp_path))
     report = finish(workflow.pictures([obj], fewer))
     assert report.data["used"] == 6
     crossed = bpy.data.images[report.data["images"]["egg"]]
@@ -159,11 +160,11 @@ def test_contact_sheets_and_views_left_out(options: workflow.Options, tmp_path: 
     full, less = (Path(finish(workflow.features([obj], one)).data["features"][0]).name for one in (options, fewer))
     assert full != less
     with pytest.raises(InputError):
-        finish(workflow.pictures([obj], dataclasses.replace(options, without=(8,))))
+        finish(workflow.pictures([obj], options.changed(without=(8,))))
     with pytest.raises(InputError):
-        finish(workflow.pictures([obj], dataclasses.replace(options, without=tuple(range(8)))))
+        finish(workflow.pictures([obj], options.changed(without=tuple(range(8)))))
     with pytest.raises(InputError) as caught:
-        finish(workflow.pictures([obj], workflow.Options("geometric")))
+        finish(workflow.pictures([obj], workflow.Options(workflow.FeatureOptions("geometric"))))
     assert caught.value.code == "pictures-none"
 
 
@@ -173,7 +174,7 @@ def test_pictures_on_the_command_line(
     egg()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
     capfd.readouterr()
-    arguments = ["pictures", f"{tmp_path}/egg.blend:egg", "--features", "dinov2", "--model", options.model]
+    arguments = ["pictures", f"{tmp_path}/egg.blend:egg", "--features", "dinov2", "--model", options.features.model]
     arguments += ["--views", "4", "--resolution", "112", "--without", "1", "--style", "textured", "--json"]
     assert cli.main([*arguments, "--output", str(tmp_path / "sheet.png")]) == 0
     assert json.loads(capfd.readouterr().out)["used"] == 3
@@ -192,7 +193,7 @@ def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) 
     snapshot, picture, face, _ = taken(obj, tmp_path)
     write_png(tmp_path / "photo.png", picture)
     write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
-    chosen = dataclasses.replace(options, texture_size=256)
+    chosen = options.changed(texture_size=256)
     slots = [slot.name for slot in obj.material_slots]
     report = finish(workflow.texture_photo(tmp_path / "photo.png", obj, chosen, str(tmp_path / "mask.png")))
     assert [slot.name for slot in obj.material_slots][:-1] == slots

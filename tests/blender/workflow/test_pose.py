@@ -14,7 +14,7 @@ from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
 from meshkin.scene.mesh import snapshot as snapshots
 
-OPTIONS = workflow.Options(features="geometric")
+OPTIONS = workflow.Options(workflow.FeatureOptions("geometric"))
 
 
 def places(obj: bpy.types.Object) -> NDArray[np.float64]:

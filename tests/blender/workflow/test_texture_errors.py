@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -22,7 +21,7 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
     target = blob("target", stretch=1.2)
     tree, shader = shaded(source)
     image = new_image("base", waves(8))
-    options = vars(OPTIONS)
+    options = OPTIONS
     if what != "none":
         tree.links.new(shader.inputs["Base Color"], textured(tree, image).outputs["Color"])
     if what in ("missing", "zero"):
@@ -40,7 +39,7 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
         layer = target.data.uv_layers[0]
         layer.uv.foreach_set("vector", np.full(len(target.data.loops) * 2, 0.5, np.float32))
     elif what == "unknown":
-        options = {**options, "channels": ("color",)}
+        options = options.changed(channels=("color",))
     elif what == "unsaved":
         image = bpy.data.images.new("tiles", 8, 8, tiled=True)
         image.pixels.foreach_set(np.tile(np.array([0, 1, 0, 1], np.float32), 64))
@@ -58,7 +57,7 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
         "unsaved": "image-unsaved",
     }
     expected |= {"unknown": "channel-unknown", "movie": "image-missing"}
-    job = workflow.transfer(source, target, ["texture"], workflow.Options(**options))
+    job = workflow.transfer(source, target, ["texture"], options)
     with pytest.raises(InputError) as failure:
         finish(job)
     assert failure.value.code == expected[what]
@@ -72,7 +71,7 @@ def test_disk_full_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     painted(source, new_image("base", waves(8)))
     target = twin(source)
     before = names()
-    options = replace(OPTIONS, texture_folder="/dev/full/textures")
+    options = OPTIONS.changed(texture_folder="/dev/full/textures")
     with pytest.raises(Exception, match="dev/full"):
         finish(workflow.transfer(source, target, ["texture"], options))
     assert names() == before
@@ -84,7 +83,7 @@ def test_no_space_left_loses_nothing(tmp_path: Path) -> None:
     painted(source, new_image("base", waves()))
     target = twin(source)
     finish(workflow.match(source, target, OPTIONS))
-    options = replace(OPTIONS, texture_folder=str(tmp_path / "new"))
+    options = OPTIONS.changed(texture_folder=str(tmp_path / "new"))
     before, slots = names(), len(target.material_slots)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     for limit in (2_000, 60_000):
@@ -142,7 +141,7 @@ def test_what_changes_while_a_preview_is_shown(kind: str, code: str) -> None:
     own = np.arange(len(target.data.polygons), dtype=np.int32) % 2
     target.data.polygons.foreach_set("material_index", own)
     before = names()
-    job = workflow.transfer(source, target, ["texture"], replace(OPTIONS, texture_size=600, preview=True))
+    job = workflow.transfer(source, target, ["texture"], OPTIONS.changed(texture_size=600, preview=True))
     while not next(job).stage.startswith("Preview"):
         pass
     gone(kind)

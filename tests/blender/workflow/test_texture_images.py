@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -140,7 +139,7 @@ def test_images_kept_in_a_folder(tmp_path: Path) -> None:
     source = blob("source")
     painted(source, new_image("base", waves()))
     target = twin(source)
-    options = replace(OPTIONS, texture_folder=str(tmp_path / "new"))
+    options = OPTIONS.changed(texture_folder=str(tmp_path / "new"))
     for _ in range(2):
         finish(workflow.transfer(source, target, ["texture"], options))
     files = sorted(path.name for path in (tmp_path / "new").iterdir())

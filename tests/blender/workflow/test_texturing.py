@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import bpy
 import numpy as np
 import pytest
@@ -81,7 +79,7 @@ def test_chosen_channels_only() -> None:
     source = blob("source")
     everything(source)
     target = twin(source)
-    finish(workflow.transfer(source, target, ["texture"], replace(OPTIONS, channels=("roughness",))))
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS.changed(channels=("roughness",))))
     _, found = new_parts(target)
     assert set(found) == {"Roughness"}
 
@@ -125,7 +123,7 @@ def test_every_input_with_an_image() -> None:
         tree.links.new(shader.inputs[name], node.outputs["Color"])
     assert {"Specular Tint", "Sheen Tint", "Coat Tint", "Subsurface Radius", "Thin Film IOR"} < sockets
     target = twin(source)
-    finish(workflow.transfer(source, target, ["texture"], replace(OPTIONS, texture_size=64)))
+    finish(workflow.transfer(source, target, ["texture"], OPTIONS.changed(texture_size=64)))
     _, found = new_parts(target)
     assert set(found) == sockets | {"IOR"}
     assert pixels_of(found["IOR"])[32, 32, 0] == pytest.approx(1.5, abs=0.005)
@@ -195,7 +193,7 @@ def test_a_target_without_uvs_is_unwrapped(unwrap: str) -> None:
     source, target = blob("source"), blob("target", uvs=False, stretch=1.1)
     painted(source, new_image("base", waves()))
     mode, selected = bpy.context.mode, [one.name for one in bpy.context.selected_objects]
-    report = finish(workflow.transfer(source, target, ["texture"], replace(OPTIONS, unwrap=unwrap)))
+    report = finish(workflow.transfer(source, target, ["texture"], OPTIONS.changed(unwrap=unwrap)))
     assert [layer.name for layer in target.data.uv_layers] == ["MeshKin"]
     assert any("had no UV map" in line for line in report.lines())
     assert (bpy.context.mode, [one.name for one in bpy.context.selected_objects]) == (mode, selected)
@@ -211,7 +209,7 @@ def test_distrust_makes_a_mask() -> None:
     source = blob("source")
     painted(source, new_image("base", waves()))
     target = blob("target", stretch=1.5)
-    options = replace(OPTIONS, texture_threshold=0.95, map_smoothing=2.0)
+    options = OPTIONS.changed(texture_threshold=0.95, map_smoothing=2.0)
     finish(workflow.transfer(source, target, ["texture"], options))
     mask = next(image for image in bpy.data.images if "mask" in image.name)
     assert pixels_of(mask)[..., 0].max() > 0.9
@@ -221,7 +219,7 @@ def test_a_preview_is_shown_first_and_taken_back_on_cancel() -> None:
     source = blob("source")
     painted(source, new_image("base", waves()))
     target = twin(source)
-    options = replace(OPTIONS, texture_size=1024, preview=True)
+    options = OPTIONS.changed(texture_size=1024, preview=True)
     before = names()
     job = workflow.transfer(source, target, ["texture"], options)
     sizes = []

@@ -22,8 +22,8 @@ from meshkin.data.surface_map import Match
 from meshkin.scene.mesh.attributes import PREFIX
 from meshkin.worker import client
 
-GEOMETRIC = workflow.Options(features="geometric", texture_size=256)
-MATCHED = workflow.Options(features="geometric", nearness="never")
+GEOMETRIC = workflow.Options(workflow.FeatureOptions("geometric"), texture=workflow.TextureOptions(size=256))
+MATCHED = workflow.Options(workflow.FeatureOptions("geometric"), weights=workflow.WeightOptions(nearness="never"))
 """Through the match, also where the two creatures stand in one another."""
 
 
@@ -253,7 +253,9 @@ def test_wishes_that_cannot_be_granted() -> None:
     refused(workflow.transfer(source, target, ["texture"], GEOMETRIC), InputError, "no-texture")
     refused(workflow.transfer(source, target, ["weights"], GEOMETRIC), InputError, "no-groups")
     refused(workflow.transfer(source, target, ["attributes"], GEOMETRIC), InputError, "no-attributes")
-    refused(workflow.features([source], workflow.Options(features="magic")), InputError, "features-unknown")
+    refused(
+        workflow.features([source], workflow.Options(workflow.FeatureOptions("magic"))), InputError, "features-unknown"
+    )
     paint(source)
     source.data.uv_layers.remove(source.data.uv_layers[0])
     refused(workflow.transfer(source, target, ["texture"], GEOMETRIC), InputError, "no-uvs")
@@ -295,7 +297,8 @@ def stages_of(make: Callable[[], workflow.Steps]) -> list[str]:
 @pytest.mark.slow
 def test_a_worker_killed_in_any_stage_is_reported_and_replaced(home: Path, small_model: str) -> None:
     options = workflow.Options(
-        features="dinov2+geometric", model=small_model, layers=(2,), views=3, resolution=112, nearness="never"
+        workflow.FeatureOptions("dinov2+geometric", model=small_model, layers=(2,), views=3, resolution=112),
+        weights=workflow.WeightOptions(nearness="never"),
     )
     cache = home / "killed"
     with pytest.MonkeyPatch.context() as patch:
@@ -378,7 +381,9 @@ def test_truncated_weights_are_noticed_before_a_view_is_rendered(small_model: st
     shutil.copytree(small_model, damaged)
     weights = damaged / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    options = workflow.Options(features="dinov2", model=str(damaged), layers=(2,), views=2, resolution=112)
+    options = workflow.Options(
+        workflow.FeatureOptions("dinov2", model=str(damaged), layers=(2,), views=2, resolution=112)
+    )
     obj = creature("one", subdivisions=2)
     stages: list[str] = []
     with pytest.raises(MeshKinError) as caught:
@@ -389,12 +394,9 @@ def test_truncated_weights_are_noticed_before_a_view_is_rendered(small_model: st
 
 def test_pictures_of_the_views(small_model: str, tmp_path: Path) -> None:
     options = workflow.Options(
-        features="dinov2",
-        model=small_model,
-        layers=(2,),
-        rings=((0, 2), (45, 1)),
-        resolution=112,
-        pictures=str(tmp_path),
+        workflow.FeatureOptions(
+            "dinov2", model=small_model, layers=(2,), rings=((0, 2), (45, 1)), resolution=112, pictures=str(tmp_path)
+        )
     )
     finish(workflow.features([creature("one", subdivisions=2)], options))
     pictures = sorted(path.name for path in (tmp_path / "one").iterdir())
@@ -406,9 +408,8 @@ def test_textured_features_follow_the_materials(small_model: str) -> None:
     """Other colors are other features; the same colors are found in the cache; other styles do not care."""
     obj = creature("painted", subdivisions=2)
     paint(obj)
-    shared = {"model": small_model, "features": "dinov2", "views": 3, "resolution": 56, "device": "cpu"}
-    textured = workflow.Options(style="textured", **shared)
-    plain = workflow.Options(**shared)
+    plain = workflow.Options().changed(model=small_model, features="dinov2", views=3, resolution=56, device="cpu")
+    textured = plain.changed(style="textured")
     settings = state()["scene"]
 
     def key(options: workflow.Options) -> str:
@@ -433,7 +434,7 @@ def test_clothes_take_weights_from_the_body_without_a_match() -> None:
     for obj in (body, cloth):
         obj.location = (5, 0, 0)
     bpy.context.view_layer.update()
-    options = workflow.Options(rename=(("spine", "Spine"),))
+    options = workflow.Options(weights=workflow.WeightOptions(rename=(("spine", "Spine"),)))
     job = workflow.transfer(body, cloth, ["weights"], options)
     stages = set()
     try:
@@ -452,7 +453,12 @@ def test_clothes_take_weights_from_the_body_without_a_match() -> None:
     arm = np.array([sum(one.weight for one in vertex.groups if one.group == 0) for vertex in cloth.data.vertices])
     assert np.abs(arm - share).mean() < 0.03
     forced = finish(
-        workflow.transfer(body, cloth, ["weights"], workflow.Options(features="geometric", nearness="never"))
+        workflow.transfer(
+            body,
+            cloth,
+            ["weights"],
+            workflow.Options(workflow.FeatureOptions("geometric"), weights=workflow.WeightOptions(nearness="never")),
+        )
     )
     assert forced.details[0].startswith("From the match")
 
@@ -461,10 +467,16 @@ def test_weights_by_features_and_by_the_map_are_compared() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     source, target = creature("source"), creature("target", 1.1, subdivisions=3)
     paint(source)
-    options = workflow.Options(features="geometric", way="features")
+    options = workflow.Options(workflow.FeatureOptions("geometric"), weights=workflow.WeightOptions(method="features"))
     report = finish(workflow.transfer(source, target, ["weights"], options))
     assert report.details[0].startswith("From the features")
     assert any("held-out patches" in line for line in report.details)
     for vertex in target.data.vertices:
         assert sum(one.weight for one in vertex.groups) == pytest.approx(1, abs=1e-6)
-    refused(workflow.transfer(source, target, ["weights"], workflow.Options(way="magic")), InputError, "way-unknown")
+    refused(
+        workflow.transfer(
+            source, target, ["weights"], workflow.Options(weights=workflow.WeightOptions(method="magic"))
+        ),
+        InputError,
+        "way-unknown",
+    )

@@ -12,8 +12,8 @@ from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.matching import alignment as align
-from meshkin.matching import match, match_features
 from meshkin.matching import symmetry as mirror
+from meshkin.matching.pipeline import match, match_features
 from meshkin.spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
 from meshkin.spectral.functional_map import PointMaps, matching_counts
 from meshkin.spectral.similarity import spectral_similarity

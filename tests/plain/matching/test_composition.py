@@ -10,8 +10,8 @@ import pytest
 from helpers import shapes
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.matching import match_features
 from meshkin.matching.composition import compose, compose_matches
+from meshkin.matching.pipeline import match_features
 
 
 def matched(source: Snapshot, target: Snapshot, noise: float = 0.0) -> Match:

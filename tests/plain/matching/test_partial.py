@@ -14,8 +14,8 @@ from meshkin.base.progress import silent
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.features.extractors.geometric import Geometric
-from meshkin.matching import match
 from meshkin.matching import pipeline as matcher
+from meshkin.matching.pipeline import match
 
 Floats = NDArray[np.float64]
 

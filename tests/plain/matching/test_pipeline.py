@@ -13,8 +13,9 @@ from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.arrays import unit_rows
-from meshkin.matching import match_features, nearest
+from meshkin.matching import nearest
 from meshkin.matching import pipeline as matcher
+from meshkin.matching.pipeline import match_features
 
 
 def matched(source: Snapshot, target: Snapshot, noise: float = 0.0, seed: int = 0) -> Match:

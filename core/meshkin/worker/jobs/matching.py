@@ -15,7 +15,7 @@ def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
     """Match two shapes into the cache, unless their map is there."""
     from ...cache import store as cache
     from ...features import joint
-    from ...matching import MATCHER_VERSION, match
+    from ...matching.pipeline import MATCHER_VERSION, match
 
     path = keyed_map_path(MATCHER_VERSION, *request.keys, request.pairs, request.flip)
     if cache.usable_map(path):

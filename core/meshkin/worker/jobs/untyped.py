@@ -201,7 +201,7 @@ def transfer_weights(arguments: Arguments, report: ProgressCallback) -> Result:
 
     to_source = Match.load(Path(arguments["map"])).to_source if arguments["map"] else None
     groups = transfer.VertexGroups(_read(arguments["weights"]), np.array(arguments["mirror"], np.int64))
-    options = WeightOptions(arguments["limit"], arguments["smoothing"], arguments["threshold"], arguments["way"])
+    options = WeightOptions(arguments["limit"], arguments["smoothing"], arguments["threshold"], method=arguments["way"])
 
     def load_features() -> transfer.Features:
         return transfer.Features(*(cache.read(Path(path)).features for path in arguments["features"]))
