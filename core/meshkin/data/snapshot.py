@@ -108,6 +108,12 @@ class Snapshot:
             )
         return self
 
+    def polygon_materials(self) -> NDArray[np.int32]:
+        """Material slot index of each polygon, int32 (P,); 0 for a polygon without a triangle."""
+        slots = np.zeros(int(self.polygons.max(initial=-1)) + 1, np.int32)
+        slots[self.polygons] = self.materials
+        return slots
+
     def save(self, path: Path) -> Path:
         """Write the snapshot as an .npz file to ``path`` and return that; raises StorageError."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -11,16 +11,15 @@ from ..base.options import options_of
 from ..base.progress import Progress
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
-from ..transfer.attributes.options import AttributeOptions
+from ..transfer.attributes.options import KINDS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
-from .payloads import KINDS
 
 WEIGHTS = options_of(WeightOptions)
 
-TRANSFERS = ("texture", "weights", *KINDS, "armature")
+TRANSFERS = ("texture", "weights", *(kind.value for kind in KINDS), "armature")
 """What can be carried over."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
+from ...data.snapshot import Snapshot
 from ..arrays import read_floats, write_vectors
 from ..frames import offsets_to_local, offsets_to_world
 from .snapshot import check_corner_count, check_face_count, check_vertex_count, check_writable
@@ -54,6 +55,24 @@ def shape_keys(obj: bpy.types.Object) -> list[ShapeKey]:
         for key in keys.key_blocks
         if key != keys.reference_key and key.relative_key != key
     ]
+
+
+def snapshot_offsets(key: ShapeKey, obj: bpy.types.Object, snapshot: Snapshot) -> NDArray[np.float32]:
+    """How far a shape key moves each vertex of a snapshot of its object, float32 (V, 3).
+
+    Raises InputError: ``mesh-changed``; ``modifiers-in-the-way`` (modifiers add vertices, which no key moves).
+    """
+    if len(key.offsets) != len(snapshot.original):
+        raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
+    if len(np.unique(snapshot.original)) != len(snapshot.vertices):
+        raise InputError(
+            "modifiers-in-the-way",
+            f"The modifiers of “{obj.name}” add vertices, which its shape keys do not move.",
+            "Switch its Subdivision (or the like) off in the viewport for the transfer.",
+        )
+    offsets = np.zeros((len(snapshot.vertices), 3), np.float32)
+    offsets[snapshot.original] = key.offsets
+    return offsets
 
 
 def write_shape_key(

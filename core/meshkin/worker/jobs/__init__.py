@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..job import table
-from . import maintenance, matching, rig, untyped
+from . import attributes, maintenance, matching, rig, untyped, weights
 
 JOBS: dict[str, Any] = {
     **untyped.JOBS,
@@ -17,6 +17,12 @@ JOBS: dict[str, Any] = {
         matching.compose_maps,
         rig.extract_skeleton,
         rig.pose_shape,
+        rig.fit_bones,
+        weights.is_garment,
+        weights.transfer_weights,
+        weights.transfer_loose_parts,
+        attributes.carry_values,
+        attributes.carry_strands,
         maintenance.fetch_models,
         maintenance.list_models,
         maintenance.look_at_cache,

@@ -177,87 +177,6 @@ def texture_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     return _output(arguments, pixels=pixels, origin=origin) | {"shares": shares.tolist(), "overlap": overlap}
 
 
-def is_garment(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Whether the ``target`` lies on the ``source`` (snapshot files), where both stand: ``worn``."""
-    from ...transfer.weights import garments
-
-    report("Comparing places", 0)
-    return {"worn": garments.is_garment(*_ends(arguments))}
-
-
-def transfer_weights(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Carry ``weights`` (file, (U, B)) of the source's vertices to the target's.
-
-    Arguments: ``source``, ``target`` (snapshot files), ``map`` ("" where the target is a garment on the source),
-    ``limit``, ``smoothing``, ``threshold``, ``mirror`` (the number of each group's twin on the other side, -1 for
-    none), ``way`` (:data:`meshkin.transfer.weights.options.WeightMethod`), ``features`` (the two cache files, or None).
-    Output: ``weights`` (V, B), ``inpainted``, ``unsolved`` (V,) each, ``compared`` (error of the features' way, of the
-    map's; nan where they were not compared), ``learned`` (whether the features' way was taken), and the fields of
-    :class:`meshkin.transfer.weights.problems.WeightProblems`.
-    """
-    from ...cache import store as cache
-    from ...transfer.weights import transfer
-    from ...transfer.weights.options import WeightOptions
-
-    to_source = Match.load(Path(arguments["map"])).to_source if arguments["map"] else None
-    groups = transfer.VertexGroups(_read(arguments["weights"]), np.array(arguments["mirror"], np.int64))
-    options = WeightOptions(arguments["limit"], arguments["smoothing"], arguments["threshold"], method=arguments["way"])
-
-    def load_features() -> transfer.Features:
-        return transfer.Features(*(cache.read(Path(path)).features for path in arguments["features"]))
-
-    features = load_features if arguments["features"] else None
-    result = transfer.transfer_weights(groups, *_ends(arguments), to_source, options, features, report)
-    comparison = result.comparison
-    errors = (comparison.learned_error, comparison.copied_error) if comparison else (np.nan, np.nan)
-    return _output(
-        arguments,
-        weights=result.weights,
-        inpainted=result.inpainted,
-        unsolved=result.unsolved,
-        learned=np.array(result.learned),
-        compared=np.array(errors),
-        **vars(result.problems),
-    )
-
-
-def transfer_loose_parts(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Give the small loose parts of a ``shape`` (snapshot file) the weights of those of the source that they are.
-
-    Arguments: ``source``, ``target`` (snapshot files), ``map``, ``rows`` (file, (V, A), the weights so far), ``others``
-    (file with ``vertices``, ``faces``, ``weights`` of all of the source's meshes, (W, B); the first A groups are those
-    of ``rows``), ``limit``. Output: ``weights`` (V, B), ``found`` (V,), the vertices whose part was matched.
-    """
-    from ...transfer.weights import transfer
-    from ...transfer.weights.groups import WeightedSurface
-    from ...transfer.weights.options import WeightOptions
-
-    shape = Snapshot.load(Path(arguments["shape"]))
-    source, target = _ends(arguments)
-    with np.load(arguments["others"], allow_pickle=False) as fields:
-        meshes = WeightedSurface(fields["vertices"].astype(np.float64), fields["faces"], fields["weights"])
-    to_source = Match.load(Path(arguments["map"])).to_source
-    options = WeightOptions(limit=arguments["limit"])
-    result = transfer.transfer_loose_parts(_read(arguments["rows"]), shape, target, source, to_source, meshes, options)
-    return _output(arguments, weights=result.weights, found=result.matched)
-
-
-def fit_joints(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Move a skeleton of the source into the target.
-
-    Arguments: ``source``, ``target`` (snapshot files), ``map``, ``bones`` (file with the fields of
-    :class:`meshkin.transfer.rig.joints.RestSkeleton`), ``weights`` (file, (U, C)). Output: the fields of
-    ``FittedSkeleton``.
-    """
-    from ...transfer.rig.joints import RestSkeleton, fit_joints
-
-    found = Match.load(Path(arguments["map"]))
-    with np.load(arguments["bones"], allow_pickle=False) as fields:
-        bones = RestSkeleton(**{name: fields[name] for name in fields.files})
-    fitted = fit_joints(bones, _read(arguments["weights"]), *_ends(arguments), found.to_target, report)
-    return _output(arguments, **{name: np.asarray(value) for name, value in vars(fitted).items()})
-
-
 def bake_materials(arguments: Arguments, report: ProgressCallback) -> Result:
     """Bake channels of the source's materials into the target's UV layout, as picture files.
 
@@ -287,38 +206,6 @@ def bake_materials(arguments: Arguments, report: ProgressCallback) -> Result:
     return {"files": files, "alpha": baked.alpha, "shares": vars(baked.shares)}
 
 
-def carry_domains(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Carry values of any domain, UV maps, displacements or detail to a target's own mesh.
-
-    Arguments: ``map``, ``source`` (snapshot), ``own`` (the target's own mesh as a snapshot), ``original`` (its
-    vertices' numbers among the map's), ``edges`` (files (E, 2) of both), ``given`` (``mode``, ``domain``,
-    ``label``, ``values``), ``radius`` of the detail. Output: an array for each, named by its number.
-    """
-    from ...transfer.attributes.domains import carry_given
-
-    found = Match.load(Path(arguments["map"])).to_source
-    rows = _read(arguments["original"])
-    fields = {name: getattr(found, name)[rows] for name in type(found).__dataclass_fields__}
-    source, own = (Snapshot.load(Path(arguments[name])) for name in ("source", "own"))
-    edges = [_read(path) for path in arguments["edges"]]
-    given = [{**one, "values": _read(one["values"])} for one in arguments["given"]]
-    report("Carrying values", 0)
-    carried = carry_given(source, own, type(found)(**fields), edges, given, arguments["radius"])
-    return _output(arguments, **{str(number): values for number, values in enumerate(carried)})
-
-
-def carry_strands(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Carry hair to a target. Arguments: ``map``, ``source``, ``target``, ``points`` and ``first`` (files, see
-    :func:`meshkin.transfer.attributes.hair.carry_strands`). Output: ``points``, ``roots``."""
-    from ...transfer.attributes.hair import carry_strands
-
-    found = Match.load(Path(arguments["map"]))
-    report("Carrying hair", 0)
-    strands = [_read(arguments[name]) for name in ("points", "first")]
-    points, roots = carry_strands(*_ends(arguments), found.to_target, *strands)
-    return _output(arguments, points=points, roots=roots)
-
-
 def unwrap(arguments: Arguments, report: ProgressCallback) -> Result:
     """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
     from ...transfer.texture.unwrapping import unwrap_polygons
@@ -342,14 +229,8 @@ JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
     "check-photo": check_photo,
     "match-photo": match_photo,
     "texture-photo": texture_photo,
-    "worn": is_garment,
-    "weights": transfer_weights,
-    "parts": transfer_loose_parts,
-    "joints": fit_joints,
     "bake": bake_materials,
     "unwrap": unwrap,
-    "domains": carry_domains,
-    "strands": carry_strands,
 }
 """Every job by the name that a RUN message calls it."""
 

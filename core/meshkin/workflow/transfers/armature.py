@@ -1,0 +1,110 @@
+"""A copy of the source's armature, fitted into the target."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+from ...base.progress import Progress
+from ...scene.mesh import snapshot as snapshots
+from ...scene.objects import BlenderObject, Handle
+from ...scene.rig import armature as armatures
+from ...scene.rig import binding, constraints
+from ...scene.rig import weights as vertex_groups
+from ...worker import client
+from ...worker.requests.arrays import save_array
+from ...worker.requests.rig import BoneArrays, FitBones, FittedBoneArrays
+from ..options import Options
+from .context import Carrier, Transfer, Write
+
+
+def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    armatures.check(source)
+
+
+def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
+    """Fit a copy of the source's armature; a garment is posed by the source's own."""
+    armature = Handle.of(armatures.check(transfer.source.handle.get()))
+    if transfer.is_garment:
+        return lambda: _attach(transfer, armature.get())
+    constrained = armatures.bones_moved_by_constraints(armature.get())
+    skeleton, shape_file = _read_skeleton(transfer, armature.get(), bool(constrained))
+    answer = yield from client.shared().run(
+        FitBones(
+            source=shape_file,
+            target=transfer.target_file,
+            map=transfer.map,
+            bones=_save_bones(transfer, skeleton),
+            weights=transfer.folder / "bone-weights.npy",
+            output=transfer.folder / "joints.npz",
+        )
+    )
+    fitted = FittedBoneArrays.load(answer.arrays)
+
+    def write() -> list[str]:
+        target, place = transfer.target.handle.get(), transfer.target.snapshot.location
+        shift = place - transfer.source.snapshot.location
+        copy = armatures.copy_to(armature.get(), target, shift.tolist(), f"{armature.name} on {target.name}")
+        rest_before = constraints.rest_state(armature.get())
+        heads, tails = fitted.heads + place, fitted.tails + place
+        armatures.move_bones(copy, skeleton.names, heads, tails, fitted.axes, answer.scale, rest_before)
+        sentences = [f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {answer.scale:.2f} times as large."]
+        if constrained:
+            sentences.append(
+                f"Constraints and drivers move these bones from rest, as on the source: {', '.join(constrained)}."
+            )
+        if fitted.moved.any():
+            moved = [name for name, is_moved in zip(skeleton.names, fitted.moved, strict=True) if is_moved]
+            sentences.append(f"Brought back into the body: {', '.join(moved)}.")
+        armatures.rename_bones(copy, transfer.options.weights.rename)
+        return sentences + _attach(transfer, copy)
+
+    return write
+
+
+def _read_skeleton(transfer: Transfer, armature: BlenderObject, constrained: bool) -> tuple[armatures.Skeleton, Path]:
+    """The armature's bones in the pose that the source shows, and the file of the source's snapshot in that pose.
+
+    If constraints and drivers will pose the copy as they pose the source, both are at rest: what constraints do must
+    not become part of the copy's rest position. A source that has other vertices at rest stays as it is.
+    """
+    snapshot = transfer.source.snapshot
+    if constrained:
+        with armatures.at_rest(armature):
+            rest = snapshots.take(transfer.source.handle.get())
+            if len(rest.vertices) == len(snapshot.vertices):
+                skeleton = armatures.read(armature, rest.location.tolist())
+                return skeleton, rest.save(transfer.folder / "rest.npz")
+    return armatures.read(armature, snapshot.location.tolist()), transfer.source_file
+
+
+def _save_bones(transfer: Transfer, skeleton: armatures.Skeleton) -> Path:
+    """Write the bones, with their columns of the source's weights, and these weights; returns the bones' file."""
+    source, snapshot = transfer.source.handle.get(), transfer.source.snapshot
+    groups: list[str] = []
+    weights = np.zeros((len(snapshot.vertices), 0), np.float32)
+    if source.vertex_groups:
+        groups, weights = vertex_groups.read(source, snapshot, [group.name for group in source.vertex_groups])
+    save_array(transfer.folder / "bone-weights.npy", weights)
+    column = {name: index for index, name in enumerate(groups)}
+    arrays = BoneArrays(
+        skeleton.heads,
+        skeleton.tails,
+        skeleton.axes,
+        skeleton.parents,
+        skeleton.mirror,
+        np.array([column.get(name, -1) for name in skeleton.names], np.int64),
+    )
+    return arrays.save(transfer.folder / "bones.npz")
+
+
+def _attach(transfer: Transfer, armature: BlenderObject) -> list[str]:
+    """Let an armature pose the target and what lies on it; returns sentences about it."""
+    source = transfer.source.handle.get()
+    posed = [transfer.target.handle, *transfer.also]
+    return [sentence for handle in posed for sentence in binding.attach(handle.get(), armature, source)]
+
+
+ARMATURE = Carrier(_check, _carry)

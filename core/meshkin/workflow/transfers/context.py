@@ -1,0 +1,82 @@
+"""What every transfer knows, and what it consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...base.progress import Progress
+from ...scene.objects import BlenderObject, Handle
+from ..describing import DescribedObject
+from ..matching import ObjectMatch
+from ..options import Options
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One transfer under way.
+
+    Attributes:
+        source, target: the objects, described.
+        match: how they are matched; None if the target is a garment, and nothing is carried that needs a match.
+        folder: for bulk data.
+        options: how to do it.
+        is_garment: whether the target lies on the source, so that weights come from the nearest point of the source.
+        also: other meshes that lie on the target, and get weights and armature with it.
+        previews: what takes away again what is only shown while the transfer runs.
+    """
+
+    source: DescribedObject
+    target: DescribedObject
+    match: ObjectMatch | None
+    folder: Path
+    options: Options
+    is_garment: bool = False
+    also: tuple[Handle, ...] = ()
+    previews: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def map(self) -> Path:
+        """File of the map between source and target; raises ValueError if they are not matched."""
+        if self.match is None:
+            raise ValueError("Source and target are not matched.")
+        return self.match.map
+
+    @property
+    def source_file(self) -> Path:
+        """File of the source's snapshot."""
+        return self.folder / "source.npz"
+
+    @property
+    def target_file(self) -> Path:
+        """File of the target's snapshot."""
+        return self.folder / "target.npz"
+
+    def save_snapshots(self) -> None:
+        """Write both snapshots to their files; raises StorageError."""
+        self.source.snapshot.save(self.source_file)
+        self.target.snapshot.save(self.target_file)
+
+    def remove_previews(self) -> None:
+        """Take away what was only shown while the transfer ran."""
+        while self.previews:
+            self.previews.pop()()
+
+
+Write = Callable[[], list[str]]
+"""Writes what was carried to the target and says what it wrote, a sentence each."""
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """How one thing is carried.
+
+    Attributes:
+        check: raises InputError where it can be known beforehand that source, target and options do not allow it.
+        carry: reads from the source, runs the worker's jobs, and returns what writes the result. It changes nothing
+            in the scene but previews.
+    """
+
+    check: Callable[[BlenderObject, BlenderObject, Options], None]
+    carry: Callable[[Transfer], Generator[Progress, None, Write]]

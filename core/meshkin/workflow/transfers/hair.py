@@ -1,0 +1,50 @@
+"""Hair curves that grow on the source, copied onto the target."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from ...base.errors import InputError
+from ...base.progress import Progress
+from ...scene.mesh import hair
+from ...scene.objects import BlenderObject
+from ...worker import client
+from ...worker.requests.arrays import save_array
+from ...worker.requests.attributes import CarryStrands, StrandArrays
+from ..options import Options
+from .context import Carrier, Transfer, Write
+
+
+def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    if not hair.growing_on(source):
+        raise InputError(
+            "no-hair",
+            f"No hair curves grow on “{source.name}”.",
+            "Choose a source that has some; a particle system becomes such by Object > Convert > Curves.",
+        )
+
+
+def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
+    yield Progress("Reading hair", 0)
+    carried: list[tuple[hair.Hair, StrandArrays]] = []
+    for number, strands in enumerate(hair.read(transfer.source.handle.get())):
+        answer = yield from client.shared().run(
+            CarryStrands(
+                source=transfer.source_file,
+                target=transfer.target_file,
+                map=transfer.map,
+                points=save_array(transfer.folder / f"hair{number}-points.npy", strands.points),
+                first=save_array(transfer.folder / f"hair{number}-first.npy", strands.first),
+                output=transfer.folder / f"hair{number}.npz",
+            )
+        )
+        carried.append((strands, StrandArrays.load(answer.arrays)))
+
+    def write() -> list[str]:
+        target = transfer.target.handle.get()
+        return [hair.write(target, strands, arrays.points, arrays.roots) for strands, arrays in carried]
+
+    return write
+
+
+HAIR = Carrier(_check, _carry)

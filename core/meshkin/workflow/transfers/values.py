@@ -1,0 +1,216 @@
+"""Values on a mesh: attributes, material assignments, UV maps, shape keys and sculpted detail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import InputError
+from ...base.progress import Progress
+from ...data.snapshot import Snapshot
+from ...scene.mesh import attributes, payloads
+from ...scene.mesh import snapshot as snapshots
+from ...scene.objects import BlenderObject
+from ...worker import client
+from ...worker.requests.arrays import load_array, save_array
+from ...worker.requests.attributes import CarryValues, Domain, Mode, ValuesToCarry
+from ..options import Options
+from .context import Carrier, Transfer, Write
+
+DETAIL_SIZE = 2.0
+"""Detail is what is smaller than this, in hundredths of the square root of the source's area (chosen)."""
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Values to carry; the fields are those of :class:`meshkin.worker.requests.attributes.ValuesToCarry`."""
+
+    mode: Mode
+    domain: Domain
+    label: bool
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What was read from the source.
+
+    Attributes:
+        values: to be carried, one after the other.
+        write: writes the carried values, (M, C) each, to the target, and returns a sentence about each.
+    """
+
+    values: list[_Values]
+    write: Callable[[BlenderObject, list[NDArray[Any]]], list[str]]
+
+
+_Read = Callable[[BlenderObject, Snapshot, Sequence[str]], _Reading]
+"""Reads from an object, of which there is a snapshot; the names limit what is read, () is all."""
+_Check = Callable[[BlenderObject, BlenderObject, Options], None]
+
+
+def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
+    """The carrier of values that are read so; ``what`` are they, in a few words."""
+
+    def carry(transfer: Transfer) -> Generator[Progress, None, Write]:
+        yield Progress(f"Reading {what}", 0)
+        source, target = transfer.source.handle.get(), transfer.target.handle.get()
+        reading = read(source, transfer.source.snapshot, transfer.options.attributes.names)
+        folder = transfer.folder / what.replace(" ", "-")
+        folder.mkdir()
+        own = snapshots.own_mesh_in_place(target, transfer.target.snapshot)
+        answer = yield from client.shared().run(
+            CarryValues(
+                source=transfer.source_file,
+                own=own.save(folder / "own.npz"),
+                original=save_array(folder / "original.npy", transfer.target.snapshot.original),
+                map=transfer.map,
+                source_edges=save_array(folder / "source-edges.npy", attributes.evaluated_edges(source)),
+                own_edges=save_array(folder / "own-edges.npy", attributes.own_edges(target)),
+                values=tuple(
+                    ValuesToCarry(
+                        item.mode, item.domain, item.label, save_array(folder / f"values{number}.npy", item.values)
+                    )
+                    for number, item in enumerate(reading.values)
+                ),
+                radius=DETAIL_SIZE,
+                folder=folder,
+            )
+        )
+        carried = [load_array(path) for path in answer.values]
+        return lambda: reading.write(transfer.target.handle.get(), carried)
+
+    return Carrier(check, carry)
+
+
+def _check_attributes(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    if not attributes.transferable(source, options.attributes.names):
+        raise InputError(
+            "no-attributes", f"“{source.name}” has no attributes that can be carried.", "Paint or add one first."
+        )
+
+
+def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+    found = attributes.read(obj, snapshot, names)
+
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
+        return [
+            attributes.write_transferred(
+                target, attribute, _mean_quaternions(values) if _is_rotation(attribute) else values
+            )
+            for attribute, values in zip(found, carried, strict=True)
+        ]
+
+    return _Reading(
+        [
+            _Values(
+                "values",
+                cast(Domain, attribute.domain),  # checked when it arrives at the worker
+                attribute.type in attributes.DISCRETE_TYPES,
+                _products(attribute.values) if _is_rotation(attribute) else attribute.values,
+            )
+            for attribute in found
+        ],
+        write,
+    )
+
+
+def _is_rotation(attribute: attributes.Attribute) -> bool:
+    return attribute.type == "QUATERNION"
+
+
+def _products(quaternions: NDArray[Any]) -> NDArray[np.float32]:
+    """Rotations (N, 4) as what can be averaged, (N, 16): a quaternion and its negative, which turn alike, are the
+    same there (Markley and others, Averaging Quaternions, 2007)."""
+    return np.asarray(np.einsum("ni,nj->nij", quaternions, quaternions).reshape(-1, 16), np.float32)
+
+
+def _mean_quaternions(products: NDArray[Any]) -> NDArray[np.float32]:
+    """The unit quaternions (N, 4) of averages of :func:`_products`; no rotation where there is nothing."""
+    matrices = products.reshape(-1, 4, 4).astype(np.float64)
+    largest = np.linalg.eigh(matrices)[1][..., -1]
+    largest[np.trace(matrices, axis1=1, axis2=2) < 1e-12] = (1, 0, 0, 0)
+    return np.where(largest[:, :1] < 0, -largest, largest).astype(np.float32)
+
+
+def _check_materials(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    if source.type != "MESH" or not any(slot.material for slot in source.material_slots):
+        raise InputError("no-materials", f"“{source.name}” has no materials.", "Give its faces materials first.")
+
+
+def _read_materials(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+    with snapshots.evaluated(obj) as (evaluated_object, mesh):
+        materials = snapshots.slot_materials(evaluated_object, mesh)
+
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
+        return [payloads.write_materials(target, materials, carried[0][:, 0])]
+
+    return _Reading([_Values("values", "FACE", True, snapshot.polygon_materials()[:, None])], write)
+
+
+def _check_uvs(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    if source.type != "MESH" or not source.data.uv_layers:
+        raise InputError("no-uvs", f"“{source.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
+    chosen = _chosen([layer.name for layer in source.data.uv_layers], options.attributes.names)
+    if not chosen:
+        raise InputError("no-uvs", f"“{source.name}” has no UV map of this name.", "Choose one that it has.")
+    payloads.check_uv_map_count(target, len(chosen))
+
+
+def _read_uvs(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+    chosen = _chosen([layer.name for layer in obj.data.uv_layers], names)
+    uv_maps = snapshots.uv_layouts(obj, snapshot, chosen)
+
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
+        return [payloads.write_uv_map(target, name, values) for name, values in zip(chosen, carried, strict=True)]
+
+    return _Reading([_Values("uvs", "CORNER", False, uv_maps[name]) for name in chosen], write)
+
+
+def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    present = [key.name for key in payloads.shape_keys(source)]
+    if not _chosen(present, options.attributes.names):
+        of_name = " of this name" if options.attributes.names and present else ""
+        raise InputError(
+            "no-shape-keys", f"“{source.name}” has no shape keys{of_name}.", "Choose a source that has some."
+        )
+
+
+def _read_shape_keys(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+    keys = [key for key in payloads.shape_keys(obj) if not names or key.name in names]
+
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
+        return [
+            payloads.write_shape_key(target, key.name, values, slider=key.slider, mute=key.mute)
+            for key, values in zip(keys, carried, strict=True)
+        ]
+
+    offsets = [payloads.snapshot_offsets(key, obj, snapshot) for key in keys]
+    return _Reading([_Values("offsets", "POINT", False, values) for values in offsets], write)
+
+
+def _check_detail(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    """Every source has detail."""
+
+
+def _read_detail(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
+        return [payloads.write_shape_key(target, f"Detail of {obj.name}", carried[0])]
+
+    return _Reading([_Values("detail", "POINT", False, np.zeros(0, np.float32))], write)
+
+
+def _chosen(present: list[str], names: Sequence[str]) -> list[str]:
+    """Those of the names that are chosen; all if there is no choice."""
+    return [name for name in present if not names or name in names]
+
+
+ATTRIBUTES = _carrier("attributes", _check_attributes, _read_attributes)
+MATERIALS = _carrier("materials", _check_materials, _read_materials)
+UVS = _carrier("uvs", _check_uvs, _read_uvs)
+SHAPE_KEYS = _carrier("shape keys", _check_shape_keys, _read_shape_keys)
+DETAIL = _carrier("detail", _check_detail, _read_detail)

@@ -1,0 +1,210 @@
+"""Skinning weights, for the target and for what lies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...base import sides
+from ...base.errors import InputError
+from ...base.progress import Progress
+from ...scene.mesh import attributes
+from ...scene.mesh import snapshot as snapshots
+from ...scene.objects import BlenderObject, Handle
+from ...scene.rig import binding
+from ...scene.rig import weights as vertex_groups
+from ...transfer.weights.groups import merge_groups
+from ...transfer.weights.options import WeightOptions
+from ...worker import client
+from ...worker.requests.arrays import save_array
+from ...worker.requests.weights import MethodErrors, TransferredWeights, TransferWeights, WeightArrays, WeightProblems
+from ..options import NEARNESS, WAYS, Options
+from .context import Carrier, Transfer, Write
+from .loose_parts import WeightedTarget, transfer_loose_parts
+
+_PROBLEMS = {
+    "missing": "these bones move hardly anything on the target",
+    "split": "these bones move several separate places",
+    "crossed": "these bones lie on the wrong side",
+}
+"""What the report says about each field of :class:`meshkin.worker.requests.weights.WeightProblems`."""
+
+
+def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
+    chosen = options.weights
+    vertex_groups.chosen_groups(source, chosen.groups, chosen.pattern)
+    if chosen.limit < 1:
+        raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
+    if chosen.nearness not in NEARNESS:
+        raise InputError(
+            "nearness-unknown",
+            f"“{chosen.nearness}” is no way to use nearness.",
+            f"Choose from {', '.join(NEARNESS)}.",
+        )
+    if chosen.method not in WAYS:
+        raise InputError("way-unknown", f"“{chosen.method}” is no way of weights.", f"Choose from {', '.join(WAYS)}.")
+    if chosen.mask and chosen.mask not in target.vertex_groups:
+        raise InputError(
+            "mask-missing", f"“{target.name}” has no vertex group “{chosen.mask}”.", "Choose one that it has."
+        )
+
+
+@dataclass(frozen=True)
+class _Worn:
+    """A mesh that lies on the target, and its weights."""
+
+    handle: Handle
+    weighted: WeightedTarget
+
+
+def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
+    source, options = transfer.source.handle.get(), transfer.options.weights
+    names, values = vertex_groups.read(
+        source, transfer.source.snapshot, vertex_groups.chosen_groups(source, options.groups, options.pattern)
+    )
+    not_carried = [group.name for group in source.vertex_groups if group.name not in names]
+    request = TransferWeights(
+        source=transfer.source_file,
+        target=transfer.target_file,
+        map=None if transfer.is_garment else transfer.map,
+        weights=save_array(transfer.folder / "groups.npy", values),
+        mirror=tuple(sides.mirror_indices(names)),
+        options=WeightOptions(options.limit, options.smoothing, options.threshold, method=options.method),
+        features=_feature_files(transfer),
+        output=transfer.folder / "weights.npz",
+    )
+    answer = yield from client.shared().run(request)
+    carried = WeightedTarget(transfer.target.snapshot, transfer.target_file, WeightArrays.load(answer.arrays))
+    worn = yield from _carry_to_worn(transfer, request, carried)
+    all_names = names
+    if not transfer.is_garment:
+        targets = [carried, *(each.weighted for each in worn)]
+        all_names, (carried, *others) = yield from transfer_loose_parts(transfer, names, values, targets)
+        worn = [replace(each, weighted=weighted) for each, weighted in zip(worn, others, strict=True)]
+    target_names = sides.rename(all_names, dict(options.rename))
+
+    def write() -> list[str]:
+        target = transfer.target.handle.get()
+        said = _write_groups(target, carried, target_names, len(names), options, options.mask, options.mirrored)
+        said += binding.copy_modifier_flags(target, transfer.source.handle.get())
+        sentences = [
+            _origin(transfer, answer, carried),
+            *_unsolved([carried, *(each.weighted for each in worn)]),
+            *said,
+        ]
+        sentences += _errors(answer.errors)
+        if not_carried:
+            why = "not of deforming bones" if options.groups == "deform" and not options.pattern else "not chosen"
+            sentences.append(f"Not carried, {why}: {', '.join(not_carried)}.")
+        sentences += _problems(answer.problems, target_names, transfer.is_garment)
+        for each in worn:
+            obj = each.handle.get()
+            snapshots.check_writable(obj)
+            snapshots.check_unchanged(obj, each.weighted.snapshot)
+            _write_groups(obj, each.weighted, target_names, len(names), options)
+            origin = f"“{target.name}”, on which it lies"
+            if each.weighted.all_matched:
+                origin = f"the same part of “{transfer.source.handle.name}”"
+            sentences.append(f"“{obj.name}” takes its weights from {origin}.")
+        return sentences
+
+    return write
+
+
+def _feature_files(transfer: Transfer) -> tuple[Path, Path] | None:
+    """The features of source and target, which are there if they are matched."""
+    return (transfer.source.features, transfer.target.features) if transfer.match else None
+
+
+def _carry_to_worn(
+    transfer: Transfer, request: TransferWeights, carried: WeightedTarget
+) -> Generator[Progress, None, list[_Worn]]:
+    """The weights of what lies on the target: each mesh takes those that the target has just been given."""
+    worn: list[_Worn] = []
+    if transfer.also:
+        save_array(transfer.folder / "carried.npy", carried.arrays.weights)
+    for index, handle in enumerate(transfer.also):
+        snapshot = snapshots.take(handle.get()).check()
+        file = snapshot.save(transfer.folder / f"also{index}.npz")
+        answer = yield from client.shared().run(
+            replace(
+                request,
+                source=transfer.target_file,
+                target=file,
+                map=None,
+                weights=transfer.folder / "carried.npy",
+                features=None,
+                output=transfer.folder / f"also{index}-weights.npz",
+            )
+        )
+        worn.append(_Worn(handle, WeightedTarget(snapshot, file, WeightArrays.load(answer.arrays))))
+    return worn
+
+
+def _write_groups(
+    obj: BlenderObject,
+    weighted: WeightedTarget,
+    names: list[str],
+    always: int,
+    options: WeightOptions,
+    mask: str = "",
+    mirrored: bool = False,
+) -> list[str]:
+    """Write weights and where they were inpainted to an object; returns sentences about it.
+
+    Args:
+        obj: the object.
+        weighted: its weights; a column for each of the names.
+        names: of the groups.
+        always: the first so many groups are written even if they are empty.
+        options: influence limit and mix.
+        mask: vertex group by which the mix is multiplied; "" for none.
+        mirrored: whether to create the empty groups of the other side.
+    """
+    rows = weighted.snapshot.original
+    merged, merged_names = merge_groups(weighted.arrays.weights[rows], names, always)
+    said = vertex_groups.write(obj, merged_names, merged, options.limit, options.mix, mask, mirrored)
+    attributes.write(obj, vertex_groups.INPAINTED, weighted.arrays.inpainted[rows].astype(np.float32))
+    return said
+
+
+def _origin(transfer: Transfer, answer: TransferredWeights, carried: WeightedTarget) -> str:
+    origin = "the nearest point of the source" if transfer.is_garment else "the match"
+    if answer.learned:
+        origin = "the features"
+    share = carried.arrays.inpainted[carried.snapshot.original].mean()
+    return f"From {origin}; {share:.0%} of the vertices were inpainted."
+
+
+def _unsolved(targets: list[WeightedTarget]) -> list[str]:
+    """Says where inpainting could not be solved, so that the nearest vertex stands in."""
+    return [
+        f"“{weighted.snapshot.name}”: inpainting could not be solved for {share:.1%} of the vertices (the mesh is"
+        " degenerate there); they take the weights of the nearest vertex."
+        for weighted in targets
+        if (share := weighted.arrays.unsolved[weighted.snapshot.original].mean()) > 0
+    ]
+
+
+def _errors(errors: MethodErrors | None) -> list[str]:
+    if errors is None:
+        return []
+    return [
+        f"On held-out patches of the source, weights learned from features are off by {errors.learned:.2f}, "
+        f"weights copied from the most similar point by {errors.copied:.2f}."
+    ]
+
+
+def _problems(problems: WeightProblems, names: list[str], is_garment: bool) -> list[str]:
+    sentences = []
+    for problem, text in _PROBLEMS.items():
+        bones: tuple[int, ...] = getattr(problems, problem)
+        if bones and not (is_garment and problem == "missing"):  # clothes cover a part of the body only
+            sentences.append(f"Check: {text}: {', '.join(names[bone] for bone in bones)}.")
+    return sentences
+
+
+WEIGHTS = Carrier(_check, _carry)
