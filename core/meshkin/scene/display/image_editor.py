@@ -1,4 +1,4 @@
-"""Pictures to look at, as images of the open file."""
+"""Pictures shown as images of the open file, in image editors."""
 
 from __future__ import annotations
 
@@ -8,29 +8,38 @@ from numpy.typing import NDArray
 
 from ...data.photo_map import PhotoMap
 
+PICTURE_PROPERTY = "meshkin_picture"
+"""Custom property of the images that :func:`show` makes."""
+BACKGROUND = 0.35
+"""Brightness of what is not the object in :func:`match_picture`; chosen."""
+MIN_COLOR = 0.5
+"""How strong the colors are in :func:`match_picture` where the confidence is 0; chosen."""
+MIN_LIGHTNESS = 0.4
+"""Brightness of colors in :func:`match_picture` where the photograph is black; chosen."""
 
-def match_picture(found: PhotoMap, colors: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A photograph colored by what its pixels were matched to, uint8 (H, W, 3), sRGB.
+
+def match_picture(photo_map: PhotoMap, colors: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A photograph colored by the points that its pixels correspond to, uint8 (H, W, 3), sRGB.
+
+    What is not the object is gray and dark; colors are stronger where the match has more confidence.
 
     Args:
-        found: the match.
+        photo_map: the match.
         colors: (V, 3) in [0, 1], of the surface's vertices.
-
-    What is not the object is gray and dark; the colors are as strong as the match is trusted, half at least.
     """
-    photo = found.photo / 255.0
+    photo, mask = photo_map.photo / 255.0, photo_map.mask
     gray = photo.mean(axis=-1, keepdims=True)
-    picture = np.repeat(0.35 * gray, 3, axis=-1)
-    share = 0.5 + 0.5 * np.sqrt(found.confidence[found.mask])[:, None]
-    lightness = (0.4 + 0.6 * gray)[found.mask]
-    picture[found.mask] = share * found.pull(colors) * lightness + (1 - share) * gray[found.mask]
+    picture = np.repeat(BACKGROUND * gray, 3, axis=-1)
+    strength = MIN_COLOR + (1 - MIN_COLOR) * np.sqrt(photo_map.confidence[mask])[:, None]
+    lightness = (MIN_LIGHTNESS + (1 - MIN_LIGHTNESS) * gray)[mask]
+    picture[mask] = strength * photo_map.pull(colors) * lightness + (1 - strength) * gray[mask]
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 def show(picture: NDArray[np.uint8], name: str) -> bpy.types.Image:
     """A new packed image of this name with these pixels (H, W, 3), sRGB, row 0 at the top.
 
-    It is opened in every image editor in sight that shows none, or another one of MeshKin's.
+    Every open image editor that shows no image, or another one that this function has made, shows the new image.
     """
     height, width = picture.shape[:2]
     image = bpy.data.images.new(name, width, height, alpha=False)
@@ -39,24 +48,21 @@ def show(picture: NDArray[np.uint8], name: str) -> bpy.types.Image:
     image.pixels.foreach_set(pixels.ravel())
     image.update()
     image.pack()
-    image["meshkin_picture"] = True
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR":
-                shown = area.spaces.active.image
-                if shown is None or "meshkin_picture" in shown:
-                    area.spaces.active.image = image
-                    area.tag_redraw()
+    image[PICTURE_PROPERTY] = True
+    for area in _image_editors():
+        shown = area.spaces.active.image
+        if shown is None or PICTURE_PROPERTY in shown:
+            area.spaces.active.image = image
+            area.tag_redraw()
     return image
 
 
 def open_editor(name: str) -> None:
-    """Show an image in a new window where no image editor in sight shows it."""
+    """Show an image in a new window, unless an open image editor shows it already."""
     image = bpy.data.images.get(name)
-    windows = bpy.context.window_manager.windows
-    editors = [area for window in windows for area in window.screen.areas if area.type == "IMAGE_EDITOR"]
-    if image is None or any(area.spaces.active.image == image for area in editors):
+    if image is None or any(area.spaces.active.image == image for area in _image_editors()):
         return
+    windows = bpy.context.window_manager.windows
     before = {window.as_pointer() for window in windows}
     with bpy.context.temp_override(window=windows[0]):
         bpy.ops.wm.window_new()
@@ -66,3 +72,9 @@ def open_editor(name: str) -> None:
             area.type = "IMAGE_EDITOR"
             area.spaces.active.image = image
             return
+
+
+def _image_editors() -> list[bpy.types.Area]:
+    """The image editors of all windows."""
+    windows = bpy.context.window_manager.windows
+    return [area for window in windows for area in window.screen.areas if area.type == "IMAGE_EDITOR"]

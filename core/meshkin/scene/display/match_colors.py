@@ -1,4 +1,4 @@
-"""A match to look at: the same color where matched, how sure it is, and where it is not."""
+"""A match shown on both meshes: the same color at corresponding points, and the confidence of each vertex."""
 
 from __future__ import annotations
 
@@ -12,33 +12,38 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from .. import objects
+from ..arrays import read_booleans
 from ..mesh import attributes, matches
 from ..mesh import snapshot as snapshots
 
 CONFIDENCE = "match_confidence"
-"""Attribute (without prefix) in [0, 1]: how sure the match of each vertex is."""
+"""Attribute (without prefix) in [0, 1]: the confidence of each vertex's match."""
 MATCH_COLOR = "match_color"
-"""Attribute (without prefix): a color for each point, the same on its kin."""
+"""Attribute (without prefix): a color for each point, the same at the corresponding point of the other object."""
 CONFIDENCE_COLOR = "match_confidence_color"
 """Attribute (without prefix): confidence as a color."""
 RAMP = ((0.45, 0.01, 0.08), (0.90, 0.25, 0.03), (0.95, 0.75, 0.15), (0.10, 0.50, 0.45))
-"""Scene-linear colors of confidence 0, 1/3, 2/3 and 1: told apart by brightness too."""
+"""Scene-linear colors of confidence 0, 1/3, 2/3 and 1; chosen so that they differ in brightness too."""
+DARKEST, BRIGHTEST = 0.03, 0.93
+"""Scene-linear range of each component of a position color; chosen."""
+BRIGHTNESS_EXPONENT = 1.5
+"""Applied to positions, so that position colors are about evenly spaced to the eye; chosen."""
 
 
 def paint(source: bpy.types.Object, targets: Iterable[bpy.types.Object]) -> None:
-    """Write ``meshkin_match_color`` on the source, by place, and on each target, by the place of its kin.
+    """Write ``meshkin_match_color``: on the source by position, on each target that of the corresponding points.
 
     Raises as :func:`meshkin.scene.mesh.matches.load` and :func:`meshkin.scene.mesh.attributes.write`; nothing is
     written then.
     """
-    found = [(target, matches.load(source, target)) for target in targets]
-    for obj in (source, *(target for target, _ in found)):
+    matched_targets = [(target, matches.load(source, target)) for target in targets]
+    for obj in (source, *(target for target, _ in matched_targets)):
         snapshots.check_writable(obj)
-    for target, one in found:
-        own = place_colors(one.source)
-        attributes.write(source, MATCH_COLOR, _opaque(own[one.source.original]))
-        carried = one.match.to_source.pull(own, one.match.source_faces)
-        attributes.write(target, MATCH_COLOR, _opaque(carried[one.target.original]))
+    for target, matched in matched_targets:
+        colors = position_colors(matched.source)
+        attributes.write(source, MATCH_COLOR, _opaque(colors[matched.source.original]))
+        target_colors = matched.match.to_source.pull(colors, matched.match.source_faces)
+        attributes.write(target, MATCH_COLOR, _opaque(target_colors[matched.target.original]))
 
 
 def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -46,30 +51,32 @@ def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None
 
     Raises as :func:`paint`.
     """
-    one = matches.load(source, target)
+    matched = matches.load(source, target)
     for obj in (source, target):
         snapshots.check_writable(obj)
-    ends = ((source, one.source, one.match.to_target), (target, one.target, one.match.to_source))
-    for obj, shape, found in ends:
-        confidence = found.confidence[shape.original]
+    for obj, shape, surface_map in (
+        (source, matched.source, matched.match.to_target),
+        (target, matched.target, matched.match.to_source),
+    ):
+        confidence = surface_map.confidence[shape.original]
         attributes.write(obj, CONFIDENCE, confidence)
         attributes.write(obj, CONFIDENCE_COLOR, _opaque(confidence_colors(confidence)))
 
 
 def repaint(source: bpy.types.Object, target: bpy.types.Object) -> None:
-    """Bring colors that an earlier match left on the two objects up to date with their new one."""
+    """Update the colors that an earlier match has left on the two objects."""
     if all(snapshots.is_writable(obj) for obj in (source, target)):
-        there = set(source.data.attributes.keys()) & set(target.data.attributes.keys())
-        if attributes.PREFIX + MATCH_COLOR in there:
+        common = set(source.data.attributes.keys()) & set(target.data.attributes.keys())
+        if attributes.PREFIX + MATCH_COLOR in common:
             paint(source, [target])
-        if attributes.PREFIX + CONFIDENCE_COLOR in there:
+        if attributes.PREFIX + CONFIDENCE_COLOR in common:
             paint_confidence(source, target)
 
 
 def select_below(obj: bpy.types.Object, threshold: float) -> int:
-    """Select the vertices whose match is less sure than ``threshold``, and no others; how many those are.
+    """Select the vertices whose confidence is below ``threshold``, and no others; returns their number.
 
-    In Edit Mode vertices become what is selected; otherwise they are selected when Edit Mode is entered.
+    The selection mode becomes vertices. Outside edit mode, the selection is seen when edit mode is entered.
 
     Raises InputError ``not-a-mesh``, ``read-only``, and ``not-matched`` when the mesh has no confidence.
     """
@@ -77,21 +84,21 @@ def select_below(obj: bpy.types.Object, threshold: float) -> int:
         count = _select_in_edit_mode(obj, threshold)
     else:
         snapshots.check_writable(obj)
-        attribute = obj.data.attributes.get(attributes.PREFIX + CONFIDENCE)
-        if attribute is None or (attribute.domain, attribute.data_type) != ("POINT", "FLOAT"):
-            raise _unmatched(obj)
-        values = np.empty(len(obj.data.vertices), np.float32)
-        attribute.data.foreach_get("value", values)
-        count = _select(obj.data, values < threshold)
+        confidence = attributes.point_values(obj, CONFIDENCE)
+        if confidence is None:
+            raise _not_matched(obj)
+        selected = (confidence < threshold) & ~read_booleans(obj.data.vertices, "hide")
+        objects.select_vertices(obj.data, selected)
+        count = int(selected.sum())
     bpy.context.scene.tool_settings.mesh_select_mode = (True, False, False)
     return count
 
 
-def place_colors(shape: Snapshot) -> NDArray[np.float64]:
-    """A color for each vertex by its place: x, y and z across the shape as red, green and blue, float64 (V, 3)."""
+def position_colors(shape: Snapshot) -> NDArray[np.float64]:
+    """A scene-linear color for each vertex, float64 (V, 3): x, y, z in the bounding box as red, green and blue."""
     extent = np.ptp(shape.vertices, axis=0)
     share = (shape.vertices - shape.vertices.min(axis=0)) / np.where(extent > 0, extent, 1)
-    colors: NDArray[np.float64] = 0.03 + 0.9 * share.astype(np.float64) ** 1.5  # evenly spaced to the eye
+    colors: NDArray[np.float64] = DARKEST + (BRIGHTEST - DARKEST) * share.astype(np.float64) ** BRIGHTNESS_EXPONENT
     return colors
 
 
@@ -105,28 +112,20 @@ def _opaque(colors: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.hstack((colors, np.ones((len(colors), 1)))).astype(np.float32)
 
 
-def _unmatched(obj: bpy.types.Object) -> InputError:
+def _not_matched(obj: bpy.types.Object) -> InputError:
     return InputError("not-matched", f"“{obj.name}” has no match to be unsure of.", "Press Match first.")
-
-
-def _select(mesh: bpy.types.Mesh, chosen: NDArray[np.bool_]) -> int:
-    hidden = np.empty(len(mesh.vertices), bool)
-    mesh.vertices.foreach_get("hide", hidden)
-    chosen = chosen & ~hidden
-    objects.select_vertices(mesh, chosen)
-    return int(chosen.sum())
 
 
 def _select_in_edit_mode(obj: bpy.types.Object, threshold: float) -> int:
     edited = bmesh.from_edit_mesh(obj.data)
     layer = edited.verts.layers.float.get(attributes.PREFIX + CONFIDENCE)
     if layer is None:
-        raise _unmatched(obj)
+        raise _not_matched(obj)
     edited.select_mode = {"VERT"}
     count = 0
-    for vertex in edited.verts:  # BMesh takes them one by one only
+    for vertex in edited.verts:  # BMesh gives them out one by one only
         vertex.select = vertex[layer] < threshold and not vertex.hide
         count += vertex.select
-    edited.select_flush_mode()  # edges and faces follow
+    edited.select_flush_mode()  # updates edges and faces
     bmesh.update_edit_mesh(obj.data, loop_triangles=False, destructive=False)
     return count

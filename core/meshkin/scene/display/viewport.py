@@ -1,8 +1,8 @@
-"""Attribute colors in the viewport: shown by one call, and the user's own shading given back by the next.
+"""Attribute colors in the viewport: shown by one call, and the user's own shading restored by the next.
 
-What was there before is kept on the data it belongs to, as JSON in a custom property of each screen and each mesh. So
-it lives as long as what it describes: undo takes a mesh's color choice and its note back together, screens, which
-undo leaves alone, keep theirs, and both are saved with the file.
+The state before is kept in a custom property of what it belongs to: of each screen as JSON, and of each mesh. So undo
+restores a mesh's active color together with this note, screens, which undo does not change, keep theirs, and both are
+saved with the file.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import bpy
 from ...base.errors import InputError
 from ..mesh.attributes import COLOR
 
-KEPT = "meshkin_display"
-"""The custom property."""
+BEFORE_PROPERTY = "meshkin_display"
+"""Custom property: on a screen, the shading of its 3D views before; on a mesh, the name of its active color before."""
 SHADING = {"type": "SOLID", "color_type": "VERTEX", "light": "STUDIO"}
-"""How a view shows attribute colors; what these were before is kept, in the order in which to set them."""
+"""Settings of a 3D view that shows attribute colors, in the order in which they have to be set."""
 
 
 def show(objects: Iterable[bpy.types.Object], attribute: str = COLOR) -> None:
     """Show a color attribute of the objects in every 3D view of every window.
 
-    Without a window only the meshes' active color is set. Objects that lack the attribute are passed over.
+    Without a window only the meshes' active color is set. Objects without the attribute are ignored.
 
     Raises InputError ``no-colors`` when no object has it.
     """
@@ -33,48 +33,48 @@ def show(objects: Iterable[bpy.types.Object], attribute: str = COLOR) -> None:
         raise InputError("no-colors", "There are no feature colors to show.", "Compute the features first.")
     for mesh in meshes:
         if mesh.library is None:
-            if KEPT not in mesh:
-                mesh[KEPT] = mesh.color_attributes.active_color_name
+            if BEFORE_PROPERTY not in mesh:
+                mesh[BEFORE_PROPERTY] = mesh.color_attributes.active_color_name
             _activate(mesh, attribute)
-    for screen, views in _screens():
-        kept = json.loads(screen.get(KEPT, "{}"))
+    for screen, views in _visible_screens():
+        before = json.loads(screen.get(BEFORE_PROPERTY, "{}"))
         for index, shading in views:
-            kept.setdefault(str(index), {name: getattr(shading, name) for name in SHADING})
+            before.setdefault(str(index), {name: getattr(shading, name) for name in SHADING})
             _set(shading, SHADING)
-        screen[KEPT] = json.dumps(kept)
+        screen[BEFORE_PROPERTY] = json.dumps(before)
 
 
 def hide() -> None:
-    """Give every view and mesh that :func:`show` changed what it had before.
+    """Restore what every view and mesh that :func:`show` has changed had before.
 
-    A view whose shading the user has changed since then keeps that.
+    A view whose shading the user has changed since then is not changed.
     """
     for screen in bpy.data.screens:
-        kept = json.loads(screen.pop(KEPT, "{}"))
+        before = json.loads(screen.pop(BEFORE_PROPERTY, "{}"))
         for index, area in enumerate(screen.areas):
-            if str(index) in kept and area.type == "VIEW_3D":
+            if str(index) in before and area.type == "VIEW_3D":
                 shading = area.spaces.active.shading
                 if all(getattr(shading, name) == value for name, value in SHADING.items()):
-                    _set(shading, kept[str(index)])
+                    _set(shading, before[str(index)])
     for mesh in bpy.data.meshes:
-        if KEPT in mesh:
-            name = mesh.pop(KEPT)
+        if BEFORE_PROPERTY in mesh:
+            name = mesh.pop(BEFORE_PROPERTY)
             if name in mesh.color_attributes:
                 _activate(mesh, name)
 
 
 def is_shown() -> bool:
-    """Whether :func:`hide` has something to give back."""
-    return any(KEPT in item for item in bpy.data.screens) or any(KEPT in item for item in bpy.data.meshes)
+    """Whether :func:`hide` has something to restore."""
+    return any(BEFORE_PROPERTY in block for block in (*bpy.data.screens, *bpy.data.meshes))
 
 
 def shown_attribute() -> str:
-    """The color attribute that :func:`show` made active, of whichever mesh shows one; "" where none does."""
-    return next((mesh.color_attributes.active_color_name for mesh in bpy.data.meshes if KEPT in mesh), "")
+    """Name of the color attribute that :func:`show` made active, on the first mesh that shows one; "" for none."""
+    return next((mesh.color_attributes.active_color_name for mesh in bpy.data.meshes if BEFORE_PROPERTY in mesh), "")
 
 
-def _screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.types.View3DShading]]]]:
-    """The screens in sight, and the number and shading of each of their 3D views."""
+def _visible_screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.types.View3DShading]]]]:
+    """The screens of the open windows, each with the number and the shading of its 3D views."""
     for window in bpy.context.window_manager.windows:
         areas = enumerate(window.screen.areas)
         views = [(index, area.spaces.active.shading) for index, area in areas if area.type == "VIEW_3D"]
@@ -84,7 +84,7 @@ def _screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.types.Vie
 
 def _activate(mesh: bpy.types.Mesh, name: str) -> None:
     mesh.color_attributes.active_color_name = name
-    mesh.update_tag()  # Blender does not see by itself that there are other colors to draw
+    mesh.update_tag()  # otherwise Blender would go on drawing the old colors
 
 
 def _set(shading: bpy.types.View3DShading, values: dict[str, str]) -> None:

@@ -53,7 +53,7 @@ def test_shown_and_hidden_again() -> None:
     assert two.data.color_attributes.active_color_name == "other"
     assert one.data.color_attributes.default_color_name == "other"
     for item in (*bpy.data.screens, *bpy.data.meshes):
-        assert display.KEPT not in item
+        assert display.BEFORE_PROPERTY not in item
 
 
 def test_a_view_changed_meanwhile_keeps_what_the_user_chose() -> None:
