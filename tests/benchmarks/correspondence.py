@@ -36,10 +36,10 @@ from meshkin.cache import store as cache
 from meshkin.cache.store import Features
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
-from meshkin.features import joint
 from meshkin.geometry.mesh import clean_faces
 from meshkin.geometry.welding import weld
 from meshkin.matching.pipeline import match, match_features
+from meshkin.matching.surfaces import described_pair
 
 Array = NDArray[Any]
 MEASURED = 2000
@@ -49,15 +49,13 @@ ALL = 6000
 
 def ours(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
     """MeshKin's matcher."""
-    rows = joint.reduce_all([one, two])
-    intrinsic = joint.intrinsic(one, rows[0].shape[1])
-    return match(source, target, *rows, one.confidence, two.confidence, intrinsic=intrinsic).to_source
+    *surfaces, intrinsic = described_pair(source, target, one, two)
+    return match(*surfaces, intrinsic=intrinsic).to_source
 
 
 def nearest(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
     """The nearest neighbor in MeshKin's features."""
-    rows = joint.reduce_all([one, two])
-    return match_features(source, target, *rows, one.confidence, two.confidence).to_source
+    return match_features(*described_pair(source, target, one, two)[:2]).to_source
 
 
 def functional_map(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:

@@ -1,4 +1,4 @@
-"""A map from a photograph to a surface: for every pixel of the object, its point."""
+"""Map from a photograph to a surface: for every pixel of the object, its point on the surface."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class PhotoMap:
     Attributes:
         mask: bool (H, W), where the object is.
         face: int32 (H, W), the triangle that each pixel of the object shows, -1 elsewhere.
-        barycentric: float32 (H, W, 3), where in it: non-negative, sum 1; 0 elsewhere.
-        confidence: float32 (H, W) in [0, 1], 0 elsewhere.
-        faces: int32 (F, 3), the triangles that ``face`` counts.
+        barycentric: float32 (H, W, 3), the coordinates of the pixel's point in that triangle: non-negative, sum 1; 0
+            outside the object.
+        confidence: float32 (H, W) in [0, 1], 0 outside the object.
+        faces: int32 (F, 3), the triangles that the indices in ``face`` refer to.
         camera: float64 (4, 2), an affine camera that fits the match: ``(x, y, z, 1) @ camera`` is column and row of a
-            vertex (snapshot frame), in pixels; not a number where none fits.
+            vertex (snapshot frame), in pixels; NaN if no camera fits.
         photo: uint8 (H, W, 3), sRGB, the photograph as it was matched (large ones are made smaller).
     """
 
@@ -36,7 +37,7 @@ class PhotoMap:
     photo: NDArray[np.uint8]
 
     def pull(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Values (V,) or (V, C) of the surface's vertices at the object's pixels in order, (P,) or (P, C)."""
+        """Interpolate values (V,) or (V, C) of the vertices at the object's pixels, in order: (P,) or (P, C)."""
         corners = np.asarray(values, np.float64)[self.faces[self.face[self.mask]]]
         return np.einsum("pk,pk...->p...", self.barycentric[self.mask].astype(np.float64), corners)
 
@@ -47,7 +48,7 @@ class PhotoMap:
 
     @staticmethod
     def load(path: Path) -> PhotoMap:
-        """Read what :meth:`save` wrote; raises StorageError when it is missing or damaged."""
+        """Read what :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as data:
                 return PhotoMap(**{name: data[name] for name in PhotoMap.__dataclass_fields__})

@@ -1,4 +1,4 @@
-"""Point pairs that guide a match: what a user says is the same point on source and target."""
+"""Point pairs that guide a match: points of source and target that correspond, as the user says."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ End = int | Point
 Pairs = Sequence[tuple[End, End]]
 """The source's end and the target's end of each pair."""
 
-_FIX = "Give a source and a target end for each pair: a vertex number, or x, y, z."
+_HOW_TO_FIX = "Give a source and a target end for each pair: a vertex number, or x, y, z."
 
 
 def read(path: Path) -> list[tuple[End, End]]:
     """Read point pairs from a file.
 
-    JSON: a list of [source, target] pairs, or an object with the two lists ``source`` and ``target``; an end is a
-    vertex number or [x, y, z]. Anything else is a table: rows of two vertex numbers, or of six coordinates, source
-    first, separated by commas, semicolons or blanks; a heading and lines that begin with # are passed over.
+    A .json file holds a list of [source, target] pairs, or an object with the two lists ``source`` and ``target``; an
+    end is a vertex number or [x, y, z]. Any other file holds a table: rows of two vertex numbers, or of six
+    coordinates, source first, separated by commas, semicolons or blanks. A heading and lines that begin with # are
+    skipped.
 
     Raises:
         InputError: ``file-missing``, ``pairs-unreadable``, and as :func:`checked`.
-        StorageError: when the file cannot be read.
+        StorageError: the file cannot be read.
     """
     if not path.is_file():
         raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
@@ -39,13 +40,15 @@ def read(path: Path) -> list[tuple[End, End]]:
         content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
-        return checked(_of_json(json.loads(text)) if path.suffix.lower() == ".json" else _of_table(text))
+        return checked(_pairs_in_json(json.loads(text)) if path.suffix.lower() == ".json" else _pairs_in_table(text))
     except (ValueError, RecursionError) as error:
-        raise InputError("pairs-unreadable", f"The point pairs in {path} cannot be read: {error}.", _FIX) from error
+        raise InputError(
+            "pairs-unreadable", f"The point pairs in {path} cannot be read: {error}.", _HOW_TO_FIX
+        ) from error
 
 
 def checked(pairs: Iterable[Any]) -> list[tuple[End, End]]:
-    """Point pairs as plain numbers.
+    """Return point pairs as plain Python numbers.
 
     Raises InputError ``pairs-invalid``: not two ends, not a number, not finite, a negative vertex number.
     """
@@ -55,16 +58,17 @@ def checked(pairs: Iterable[Any]) -> list[tuple[End, End]]:
             source, target = pair
             result.append((_end(source), _end(target)))
         except (TypeError, ValueError) as error:
-            raise InputError("pairs-invalid", f"Point pair {number} cannot be used: {error}.", _FIX) from error
+            raise InputError("pairs-invalid", f"Point pair {number} cannot be used: {error}.", _HOW_TO_FIX) from error
     return result
 
 
 def _end(value: Any) -> End:
+    """Return one end of a pair as a vertex number or a point; raises TypeError or ValueError."""
     if isinstance(value, (str, bytes, bool)):
         raise TypeError(f"{value!r} is not a number")
     if isinstance(value, Iterable):
-        x, y, z = (float(one) for one in value)
-        if not all(math.isfinite(one) for one in (x, y, z)):
+        x, y, z = (float(coordinate) for coordinate in value)
+        if not all(math.isfinite(coordinate) for coordinate in (x, y, z)):
             raise ValueError("a coordinate is not a finite number")
         return x, y, z
     vertex = operator.index(int(value) if isinstance(value, float) and value.is_integer() else value)
@@ -73,7 +77,8 @@ def _end(value: Any) -> End:
     return vertex
 
 
-def _of_json(data: Any) -> Iterable[Any]:
+def _pairs_in_json(data: Any) -> Iterable[Any]:
+    """Return the pairs, unchecked, that a JSON value holds; raises ValueError, InputError ``pairs-count``."""
     if isinstance(data, dict):
         if not {"source", "target"} <= data.keys():
             raise ValueError("there is no “source” or no “target”")
@@ -92,7 +97,8 @@ def _of_json(data: Any) -> Iterable[Any]:
     return data
 
 
-def _of_table(text: str) -> list[tuple[Any, Any]]:
+def _pairs_in_table(text: str) -> list[tuple[Any, Any]]:
+    """Return the pairs, unchecked, in the rows of a table; raises ValueError."""
     rows: list[tuple[Any, Any]] = []
     for number, line in enumerate(text.splitlines(), 1):
         words = [word for word in re.split(r"[,;\s]+", line.strip()) if word]

@@ -1,4 +1,4 @@
-"""A map between two surfaces: for every vertex of each, its kin on the other."""
+"""Maps between two surfaces: for every vertex of one, its corresponding point on the other."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class SurfaceMap:
 
     Attributes:
         face: int32 (V,), triangle of the range.
-        barycentric: float32 (V, 3), non-negative, rows sum to 1: where in that triangle.
-        vertex: int32 (V,), the nearest vertex of the range.
+        barycentric: float32 (V, 3), non-negative, rows sum to 1: the point's coordinates in that triangle.
+        vertex: int32 (V,), the corner of that triangle that is nearest to the point.
         confidence: float32 (V,) in [0, 1].
     """
 
@@ -30,6 +30,33 @@ class SurfaceMap:
     vertex: NDArray[np.int32]
     confidence: NDArray[np.float32]
 
+    @staticmethod
+    def at_points(
+        face: NDArray[np.integer],
+        barycentric: NDArray[np.floating],
+        confidence: NDArray[np.floating],
+        vertices: NDArray[np.floating],
+        faces: NDArray[np.integer],
+    ) -> SurfaceMap:
+        """Build the map to points of a surface; ``vertex`` is found from the points.
+
+        Args:
+            face: int (V,), triangle of each point.
+            barycentric: float (V, 3), its coordinates in that triangle.
+            confidence: float (V,) in [0, 1].
+            vertices: (U, 3) of the range.
+            faces: (F, 3) of the range.
+        """
+        corners = faces[face]
+        points = np.einsum("vk,vkd->vd", barycentric, np.asarray(vertices, np.float64)[corners])
+        nearest = np.linalg.norm(vertices[corners] - points[:, None], axis=2).argmin(axis=1)[:, None]
+        return SurfaceMap(
+            face.astype(np.int32),
+            barycentric.astype(np.float32),
+            np.take_along_axis(corners, nearest, axis=1)[:, 0].astype(np.int32),
+            confidence.astype(np.float32),
+        )
+
     def at(self, vertices: NDArray[np.integer]) -> SurfaceMap:
         """The map of these vertices alone, int (W,), in their order."""
         return SurfaceMap(
@@ -37,7 +64,7 @@ class SurfaceMap:
         )
 
     def pull(self, values: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Carry per-vertex values of the range to the domain.
+        """Carry values of the range's vertices to the domain's vertices.
 
         Args:
             values: (U,) or (U, C), one row for each vertex of the range.
@@ -57,10 +84,10 @@ class Match:
     Attributes:
         to_source: for every target vertex, its point on the source.
         to_target: for every source vertex, its point on the target.
-        source_faces: int32 (F, 3), the triangles that ``to_source.face`` counts.
-        target_faces: int32 (G, 3), the triangles that ``to_target.face`` counts.
-        notes: JSON values, what the matcher has to say: ``orientation`` (share of triangles that keep it), ``sided``
-            (whether left and right were told apart), ``ambiguous``, ``sentences`` (for people).
+        source_faces: int32 (F, 3), the triangles that the indices in ``to_source.face`` refer to.
+        target_faces: int32 (G, 3), the triangles that the indices in ``to_target.face`` refer to.
+        notes: JSON values, what the matcher reports: ``orientation`` (share of triangles that keep their orientation),
+            ``sided`` (whether left and right were told apart), ``ambiguous``, ``sentences`` (for people).
     """
 
     to_source: SurfaceMap
@@ -70,7 +97,7 @@ class Match:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def swapped(self) -> Match:
-        """The same match with source and target exchanged."""
+        """Return the same match with source and target exchanged."""
         return Match(self.to_target, self.to_source, self.target_faces, self.source_faces, self.notes)
 
     def save(self, path: Path) -> None:
@@ -79,18 +106,18 @@ class Match:
 
         Raises StorageError.
         """
-        fields: dict[str, Any] = {
-            prefix + name: getattr(one, name)
-            for prefix, one in (("", self.to_source), ("inverse_", self.to_target))
+        arrays: dict[str, Any] = {
+            prefix + name: getattr(surface_map, name)
+            for prefix, surface_map in (("", self.to_source), ("inverse_", self.to_target))
             for name in SurfaceMap.__dataclass_fields__
         }
-        fields |= {"source_faces": self.source_faces, "target_faces": self.target_faces}
-        fields["notes"] = np.array(json.dumps(self.notes), np.str_)
-        write_arrays(path, fields)
+        arrays |= {"source_faces": self.source_faces, "target_faces": self.target_faces}
+        arrays["notes"] = np.array(json.dumps(self.notes), np.str_)
+        write_arrays(path, arrays)
 
     @staticmethod
     def load(path: Path) -> Match:
-        """Read what :meth:`save` wrote; raises StorageError when it is missing or damaged."""
+        """Read what :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
         names = SurfaceMap.__dataclass_fields__
         try:
             with np.load(path, allow_pickle=False) as data:

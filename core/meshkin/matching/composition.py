@@ -1,4 +1,4 @@
-"""Maps put one after the other, so that shapes matched to one reference are matched to each other."""
+"""Composition of maps: two shapes that are matched to one reference are matched to each other through it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ from numpy.typing import NDArray
 
 from ..data.surface_map import Match, SurfaceMap
 from ..geometry.mesh import surface_area
-from .nearest import climb, precise
+from .feature_search import local_search, precise_points
 
 COMPOSE_VERSION = "compose-1"
-"""Changes whenever :func:`compose` would give another map."""
-TEAR = 4.0
-"""A triangle whose edges grow by more than this, beyond the shapes' sizes, has been torn apart."""
+"""Changes whenever :func:`compose_maps` would give another map: part of the maps' keys in the cache."""
+MOST_GROWTH = 4.0
+"""A triangle is torn if one of its edges grows by more than this factor, beyond the shapes' sizes. Chosen."""
 
-Shape = tuple[NDArray[np.floating], NDArray[np.int32]]
+Surface = tuple[NDArray[np.floating], NDArray[np.int32]]
 """Vertices (V, 3) and faces (F, 3)."""
 
 
-def compose(first: SurfaceMap, middle: Shape, second: SurfaceMap, last: Shape) -> SurfaceMap:
-    """From the first shape over the middle one to the last.
+def compose_maps(first: SurfaceMap, middle: Surface, second: SurfaceMap, last: Surface) -> SurfaceMap:
+    """Compose two maps: from the first shape, over the middle one, to the last.
 
-    A point within a triangle of the middle shape goes to the point of the last surface nearest to where the images
-    of the three corners, interpolated, lie: sought from the image of the nearest corner along the surface. Where the
-    corners were torn apart, that corner's image is taken. Confidences multiply.
+    A point within a triangle of the middle shape goes to the point of the last surface that is nearest to the
+    interpolated images of the triangle's corners. This point is searched along the surface, from the image of the
+    nearest corner. If the map tears the triangle, the image of the nearest corner is taken. Confidences multiply.
 
     Args:
         first: for each vertex of the first shape, a point on ``middle``.
+        middle: vertices and faces of the middle shape.
         second: for each vertex of ``middle``, a point on ``last``.
+        last: vertices and faces of the last shape.
+
+    Returns:
+        For each vertex of the first shape, a point on ``last``.
     """
     vertices, faces = last
     corners = middle[1][first.face]
@@ -35,22 +40,11 @@ def compose(first: SurfaceMap, middle: Shape, second: SurfaceMap, last: Shape) -
     weights = first.barycentric.astype(np.float64)
     heaviest = np.take_along_axis(corners, weights.argmax(axis=1)[:, None], axis=1)[:, 0]
     goals = np.einsum("vk,vkd->vd", weights, images[corners])
-    growth = np.sqrt(surface_area(vertices, faces) / surface_area(*middle))
-    edges = np.stack([images, np.asarray(middle[0], np.float64) * growth])[:, corners]
-    lengths = np.linalg.norm(edges - np.roll(edges, 1, axis=2), axis=3)
-    torn = (lengths[0] > TEAR * lengths[1]).any(axis=1)
+    torn = _is_torn(corners, images, middle, last)
     goals[torn] = images[heaviest[torn]]
     face, barycentric = _nearest_points(goals, second.vertex[heaviest], vertices, faces)
-    ends = faces[face]
-    points = np.einsum("vk,vkd->vd", barycentric, np.asarray(vertices, np.float64)[ends])
-    closest = np.linalg.norm(vertices[ends] - points[:, None], axis=2).argmin(axis=1)[:, None]
     confidence = first.confidence * np.einsum("vk,vk->v", weights, second.confidence[corners].astype(np.float64))
-    return SurfaceMap(
-        face.astype(np.int32),
-        barycentric.astype(np.float32),
-        np.take_along_axis(ends, closest, axis=1)[:, 0].astype(np.int32),
-        np.clip(confidence, 0, 1).astype(np.float32),
-    )
+    return SurfaceMap.at_points(face, barycentric, np.clip(confidence, 0, 1), vertices, faces)
 
 
 def compose_matches(
@@ -60,15 +54,15 @@ def compose_matches(
     source: NDArray[np.floating],
     target: NDArray[np.floating],
 ) -> Match:
-    """Two shapes matched through a third one.
+    """Match two shapes through a third one, the middle one, that both are matched to.
 
     Args:
-        first, second: matches whose source is the third shape, and whose targets are the source and the target of
-            the result.
-        middle, source, target: vertices (V, 3) of the third shape and of the two.
+        first: match of the middle shape (as source) and the source of the result (as target).
+        second: match of the middle shape (as source) and the target of the result (as target).
+        middle, source, target: vertices (V, 3) of the three shapes.
     """
-    through = middle, first.source_faces
-    one, two = (source, first.target_faces), (target, second.target_faces)
+    middle_surface = middle, first.source_faces
+    source_surface, target_surface = (source, first.target_faces), (target, second.target_faces)
     notes = {
         "orientation": min(match.notes.get("orientation", 1.0) for match in (first, second)),
         "sided": all(match.notes.get("sided", True) for match in (first, second)),
@@ -78,24 +72,40 @@ def compose_matches(
         ),
     }
     return Match(
-        compose(second.to_source, through, first.to_target, one),
-        compose(first.to_source, through, second.to_target, two),
+        compose_maps(second.to_source, middle_surface, first.to_target, source_surface),
+        compose_maps(first.to_source, middle_surface, second.to_target, target_surface),
         first.target_faces,
         second.target_faces,
         notes,
     )
 
 
+def _is_torn(
+    corners: NDArray[np.integer], images: NDArray[np.float64], middle: Surface, last: Surface
+) -> NDArray[np.bool_]:
+    """Return which triangles of the middle shape are torn on the last one, bool (V,).
+
+    Args:
+        corners: (V, 3), vertices of the middle shape, three for each triangle.
+        images: (M, 3), positions of the middle shape's vertices on the last shape.
+        middle, last: the two surfaces.
+    """
+    growth = np.sqrt(surface_area(*last) / surface_area(*middle))
+    triangles = np.stack([images, np.asarray(middle[0], np.float64) * growth])[:, corners]
+    lengths = np.linalg.norm(triangles - np.roll(triangles, 1, axis=2), axis=3)
+    return np.asarray((lengths[0] > MOST_GROWTH * lengths[1]).any(axis=1))
+
+
 def _nearest_points(
     goals: NDArray[np.float64], start: NDArray[np.integer], vertices: NDArray[np.floating], faces: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The point on the surface nearest to each goal, reached from the vertex ``start``: face and barycentric."""
+    """Return the point of the surface nearest to each goal, searched from the vertex ``start``: face, barycentric."""
     center, size = vertices.mean(axis=0), float(np.ptp(vertices, axis=0).max())
-    places = ((vertices - center) / size).astype(np.float32)
+    points = ((vertices - center) / size).astype(np.float32)
     queries = ((goals - center) / size).astype(np.float32)
-    # q · x - |x|^2 / 2 is greatest where |q - x| is least, so that a search by greatest product finds the nearest.
+    # q · x - |x|^2 / 2 is largest where |q - x| is smallest, so a search for the largest product finds the nearest.
     ones = np.ones((len(queries), 1), np.float32)
-    lifted = np.hstack((places, -np.einsum("vd,vd->v", places, places)[:, None] / 2))
-    vertex, _ = climb(np.hstack((queries, ones)), start.astype(np.int64), lifted, places, np.unique(faces))
-    face, barycentric, _ = precise(queries, vertex, places, faces)
+    lifted = np.hstack((points, -np.einsum("vd,vd->v", points, points)[:, None] / 2))
+    vertex, _ = local_search(np.hstack((queries, ones)), start.astype(np.int64), lifted, points, np.unique(faces))
+    face, barycentric, _ = precise_points(queries, vertex, points, faces)
     return face, barycentric

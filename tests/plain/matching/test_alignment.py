@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from helpers import shapes
 from helpers.beasts import LIMBS, beast
+from helpers.surfaces import described
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.matching import alignment as align
+from meshkin.matching import candidate_maps
 from meshkin.matching import symmetry as mirror
 from meshkin.matching.pipeline import match, match_features
 from meshkin.spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
@@ -69,8 +71,8 @@ def test_several_symmetries_are_told_and_matched_plainly(kind: str) -> None:
     told = {"table": (abs(x), abs(y), z), "vase": (np.hypot(x, y), z, z), "ball": (0 * x, 0 * x, 0 * x)}[kind]
     features = shapes.smooth_features(np.column_stack(told))
     features += np.random.default_rng(0).normal(0, 0.1, features.shape)
-    shape, sure = shapes.snapshot(ball.vertices * size, ball.faces), np.ones(len(x), np.float32)
-    found = match(shape, shape, features, features, sure, sure)
+    shape = shapes.snapshot(ball.vertices * size, ball.faces)
+    found = match(described(shape, features), described(shape, features))
     assert found.notes["ambiguous"]
     assert not found.notes["sided"]
     assert found.notes["several_symmetries"] == [shape.name] * 2
@@ -81,15 +83,14 @@ def test_several_symmetries_are_told_and_matched_plainly(kind: str) -> None:
 def test_sides_are_kept_where_features_do_not_tell_them() -> None:
     source, there, source_features = beast(64, 0.0, 0.1)
     target, here, target_features = beast(52, 0.6, 0.1)
-    ones = np.ones(len(there)), np.ones(len(here))
 
     def wrong(found: object) -> tuple[float, float]:
         error = np.linalg.norm(there[found.to_source.vertex] - here, axis=1)
         other = np.linalg.norm(there[found.to_source.vertex] * (-1, 1, 1) - here, axis=1)
         return float((other < error - 0.1).mean()), float(np.median(error))
 
-    flips, error = wrong(match(source, target, source_features, target_features, *ones))
-    plain, _ = wrong(match_features(source, target, source_features, target_features, *ones))
+    flips, error = wrong(match(described(source, source_features), described(target, target_features)))
+    plain, _ = wrong(match_features(described(source, source_features), described(target, target_features)))
     assert plain > 0.2
     assert flips < 0.02
     assert error < 0.1
@@ -98,8 +99,8 @@ def test_sides_are_kept_where_features_do_not_tell_them() -> None:
 def test_sides_that_orientation_leaves_open_are_told_by_features(monkeypatch: pytest.MonkeyPatch) -> None:
     source, there, one = beast(64, 0.0, 0.1, 0.15)
     target, here, two = beast(52, 0.6, 0.1, 0.15)
-    monkeypatch.setattr(align, "orientation", lambda *shapes_and_map: 0.5)
-    found = match(source, target, one, two, np.ones(len(there)), np.ones(len(here)))
+    monkeypatch.setattr(candidate_maps, "kept_orientation", lambda *meshes_and_map: 0.5)
+    found = match(described(source, one), described(target, two))
     error = np.linalg.norm(there[found.to_source.vertex] - here, axis=1)
     assert np.median(error) < 0.1
     assert found.notes["ambiguous"]
@@ -116,20 +117,20 @@ def test_a_limb_whose_sides_are_exchanged_is_mended(limbs: tuple[int, int], monk
         axes = np.array([LIMBS[limb] for limb in limbs])
         return np.asarray((places @ (axes / np.linalg.norm(axes, axis=1, keepdims=True)).T).max(axis=1) > 0.96)
 
-    def spoilt(first: SpectralMesh, second: SpectralMesh, tick: object) -> tuple[list[mirror.Mirror], ...]:
-        found = find(first, second, tick)
+    def spoilt(first: SpectralMesh, second: SpectralMesh, *others: object) -> tuple[list[mirror.Mirror], ...]:
+        found = find(first, second, *others)
         for each in found[0]:
             each.side[on_limbs(here[first.vertex])] *= -1
         return found
 
     def wrong() -> float:
-        found = match(source, target, one, two, *(np.ones(len(part), np.float32) for part in (one, two)))
+        found = match(described(source, one), described(target, two))
         error = np.linalg.norm(here[found.to_source.vertex] - there, axis=1)
         return float((error[on_limbs(there)] > 0.5).mean())
 
     monkeypatch.setattr(align, "find_mirrors", spoilt)
     assert wrong() < 0.05
-    monkeypatch.setattr(align, "_mended", lambda one, two, starts, *others: starts[0])
+    monkeypatch.setattr(align, "repaired", lambda pair, candidates, *others: candidates[0])
     assert wrong() > 0.5
 
 
@@ -153,18 +154,18 @@ def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch:
         axes = np.array(LIMBS) / np.linalg.norm(LIMBS, axis=1, keepdims=True)
         return np.asarray((places @ axes.T).max(axis=1) < 0.9)
 
-    def described(places: Floats) -> NDArray[np.float32]:
+    def features_of(places: Floats) -> NDArray[np.float32]:
         told = np.column_stack((np.abs(places[:, 0]), places[:, 1], places[:, 2] * ~on_trunk(places)))
         return shapes.smooth_features(told)
 
-    fold = align._folded
+    fold = candidate_maps.symmetric_maps
 
-    def spoilt(one: SpectralMesh, two: SpectralMesh, *others: object) -> PointMaps:
-        maps = fold(one, two, *others)
-        ends = mirror.rough_of(one), mirror.rough_of(two)
+    def spoilt(pair: candidate_maps.MeshPair, *others: object) -> PointMaps:
+        maps = fold(pair, *others)
+        ends = pair.rough
         trunks = [
             on_trunk(places[shape.vertex][end.vertex])
-            for places, shape, end in zip((here, there), (one, two), ends, strict=True)
+            for places, shape, end in zip((here, there), (pair.source, pair.target), ends, strict=True)
         ]
         turned = [end.opposite for end in ends]
         return (
@@ -172,20 +173,22 @@ def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch:
             np.where(trunks[0], turned[1][maps[1]], maps[1]),
         )
 
-    mend, wrong = align._mended, []
+    repair, wrong = align.repaired, []
 
-    def watched(one: SpectralMesh, two: SpectralMesh, starts: list[align._Found], *others: object) -> align._Found:
-        best = mend(one, two, starts, *others)
-        answers, asked = here[one.vertex][mirror.rough_of(one).vertex], there[two.vertex][mirror.rough_of(two).vertex]
-        for found in (starts[0], best):
+    def watched(
+        pair: candidate_maps.MeshPair, candidates: list[candidate_maps.Candidate], *others: object
+    ) -> candidate_maps.Candidate:
+        best = repair(pair, candidates, *others)
+        source, target = pair.rough
+        answers, asked = here[pair.source.vertex][source.vertex], there[pair.target.vertex][target.vertex]
+        for found in (candidates[0], best):
             error = np.linalg.norm(answers[found.maps[0]] - asked, axis=1)
             wrong.append((error[on_trunk(asked)] > 0.5).mean())
         return best
 
-    monkeypatch.setattr(align, "_folded", spoilt)
-    monkeypatch.setattr(align, "_mended", watched)
-    rows = described(here), described(there)
-    match(source, target, *rows, *(np.ones(len(part), np.float32) for part in rows))
+    monkeypatch.setattr(candidate_maps, "symmetric_maps", spoilt)
+    monkeypatch.setattr(align, "repaired", watched)
+    match(described(source, features_of(here)), described(target, features_of(there)))
     assert wrong[0] > 0.2
     assert wrong[1] < 0.05
 
@@ -197,23 +200,21 @@ def error_to(found: Match, there: Floats, here: Floats) -> Floats:
 def test_flipped_is_the_mirrored_answer() -> None:
     source, there, source_features = beast(64, 0.0, 0.1)
     target, here, target_features = beast(52, 0.6, 0.1)
-    ones = np.ones(len(there)), np.ones(len(here))
-    found = match(source, target, source_features, target_features, *ones, flip=True)
+    found = match(described(source, source_features), described(target, target_features), flip=True)
     assert np.median(error_to(found, there * (-1, 1, 1), here)) < 0.1
     assert found.notes["flipped"]
     assert found.notes["orientation"] < found.notes["orientation_flipped"]
-    plain = match(source, target, source_features, target_features, *ones)
+    plain = match(described(source, source_features), described(target, target_features))
     assert (plain.notes["sided"], plain.notes["ambiguous"], plain.notes["sentences"]) == (True, False, [])
 
 
 def test_one_point_pair_tells_the_sides_and_is_kept_exactly() -> None:
     source, there, source_features = beast(64, 0.0, 0.1)
     target, here, target_features = beast(52, 0.6, 0.1)
-    ones = np.ones(len(there)), np.ones(len(here))
     left = int(here[:, 0].argmax())
     right = int(np.linalg.norm(there - here[left] * (-1, 1, 1), axis=1).argmin())
     pairs = np.array([[right, left]])  # says that left is right
-    found = match(source, target, source_features, target_features, *ones, pairs=pairs)
+    found = match(described(source, source_features), described(target, target_features), pairs=pairs)
     assert np.median(error_to(found, there * (-1, 1, 1), here)) < 0.1
     assert (found.to_source.vertex[left], found.to_target.vertex[right]) == (right, left)
     assert (found.to_source.barycentric[left].max(), found.to_source.confidence[left]) == (1, 1)
@@ -222,11 +223,10 @@ def test_one_point_pair_tells_the_sides_and_is_kept_exactly() -> None:
 def test_point_pairs_help_where_features_fail() -> None:
     source, there, source_features = beast(64, 0.0, 3, lopsided=True)
     target, here, target_features = beast(52, 0.6, 3, lopsided=True)
-    ones = np.ones(len(there)), np.ones(len(here))
     picked = np.random.default_rng(0).permutation(len(here))[:12]
     pairs = np.array([(np.linalg.norm(there - here[one], axis=1).argmin(), one) for one in picked])
     alone, guided = (
-        error_to(match(source, target, source_features, target_features, *ones, pairs=some), there, here)
+        error_to(match(described(source, source_features), described(target, target_features), pairs=some), there, here)
         for some in (None, pairs)
     )
     assert guided.mean() < 0.7 * alone.mean()
@@ -235,9 +235,8 @@ def test_point_pairs_help_where_features_fail() -> None:
 @pytest.mark.parametrize("pair", [(0, 10**6), (-1, 0), (10**6, 0)])
 def test_point_pairs_must_name_vertices(pair: tuple[int, int]) -> None:
     shape, _, features = beast(40, 0.0, 0.1)
-    ones = np.ones(len(features))
     with pytest.raises(InputError, match="has no vertex") as caught:
-        match(shape, shape, features, features, ones, ones, pairs=np.array([pair]))
+        match(described(shape, features), described(shape, features), pairs=np.array([pair]))
     assert caught.value.code == "pairs-vertex"
 
 
@@ -245,12 +244,13 @@ def test_intrinsic_channels_count_as_far_as_the_shapes_are_alike() -> None:
     """Channels that are misleading between different shapes do not spoil the match when they are said to be so."""
     source, there, source_features = beast(64, 0.0, 0.1, lopsided=True)
     wide = shapes.snapshot(source.vertices * (2.5, 1, 1), source.faces)
-    ones = np.ones(len(there))
     wrong = 3 * shapes.smooth_features(there), 3 * shapes.smooth_features(np.roll(there, 1, axis=1))
     features = [np.hstack((source_features, part)).astype(np.float32) for part in wrong]
     told = np.arange(features[0].shape[1]) >= source_features.shape[1]
     errors = [
-        error_to(match(source, wide, *features, ones, ones, intrinsic=mask), there, there).mean()
+        error_to(
+            match(described(source, features[0]), described(wide, features[1]), intrinsic=mask), there, there
+        ).mean()
         for mask in (None, told)
     ]
     assert errors[1] < 0.5 * errors[0]
@@ -259,29 +259,28 @@ def test_intrinsic_channels_count_as_far_as_the_shapes_are_alike() -> None:
 def test_refining_smooths_what_noise_tears() -> None:
     source, there, source_features = beast(64, 0.0, 0.5, lopsided=True)
     target, here, target_features = beast(52, 0.6, 0.5, lopsided=True)
-    ones = np.ones(len(there)), np.ones(len(here))
-    maps = [one(source, target, source_features, target_features, *ones) for one in (match, match_features)]
+    maps = [
+        one(described(source, source_features), described(target, target_features)) for one in (match, match_features)
+    ]
     errors = [np.linalg.norm(there[found.to_source.vertex] - here, axis=1).mean() for found in maps]
     assert errors[0] < 0.5 * errors[1]
 
 
 def test_the_same_input_gives_the_same_map() -> None:
     source, _, features = beast(40, 0.3, 0.1)
-    ones = np.ones(len(features))
-    one, two = (match(source, source, features, features, ones, ones) for _ in range(2))
+    one, two = (match(described(source, features), described(source, features)) for _ in range(2))
     np.testing.assert_array_equal(one.to_source.vertex, two.to_source.vertex)
 
 
 def test_telling_the_sides_can_be_cancelled() -> None:
     source, _, features = beast(40, 0.3, 0.1)
-    ones = np.ones(len(features))
 
     def report(stage: str, fraction: float) -> None:
         if stage == "Telling left from right" and fraction > 0.1:
             raise Cancelled()
 
     with pytest.raises(Cancelled):
-        match(source, source, features, features, ones, ones, report)
+        match(described(source, features), described(source, features), report)
 
 
 def test_functions_go_together_by_energy_not_by_number() -> None:

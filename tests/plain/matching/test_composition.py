@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from helpers import shapes
+from helpers.surfaces import described
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
-from meshkin.matching.composition import compose, compose_matches
+from meshkin.matching.composition import compose_maps, compose_matches
 from meshkin.matching.pipeline import match_features
 
 
@@ -19,7 +20,7 @@ def matched(source: Snapshot, target: Snapshot, noise: float = 0.0) -> Match:
     generator = np.random.default_rng(0)
     features = [shapes.smooth_features(shape.vertices) for shape in (source, target)]
     features = [one + generator.normal(0, noise, one.shape).astype(np.float32) for one in features]
-    return match_features(source, target, *features, *(np.ones(len(one)) for one in features))
+    return match_features(described(source, features[0]), described(target, features[1]))
 
 
 def identity(shape: Snapshot) -> SurfaceMap:
@@ -55,8 +56,8 @@ def test_the_identity_changes_nothing(trio: tuple[Snapshot, ...]) -> None:
     coarse, _, fine = trio
     found = matched(coarse, fine).to_source
     for joined in (
-        compose(identity(fine), (fine.vertices, fine.faces), found, (coarse.vertices, coarse.faces)),
-        compose(found, (coarse.vertices, coarse.faces), identity(coarse), (coarse.vertices, coarse.faces)),
+        compose_maps(identity(fine), (fine.vertices, fine.faces), found, (coarse.vertices, coarse.faces)),
+        compose_maps(found, (coarse.vertices, coarse.faces), identity(coarse), (coarse.vertices, coarse.faces)),
     ):
         assert_valid(joined, len(fine.vertices), coarse)
         before, after = (one.pull(coarse.vertices, coarse.faces) for one in (found, joined))
@@ -93,10 +94,10 @@ def test_a_set_is_consistent_even_where_it_is_wrong() -> None:
 
     def around(between: Match) -> float:
         """Target to source, over the reference back to the target."""
-        back = compose(
+        back = compose_maps(
             wrong.to_source, (middle.vertices, middle.faces), second.to_target, (target.vertices, target.faces)
         )
-        there = compose(between.to_source, (source.vertices, source.faces), back, (target.vertices, target.faces))
+        there = compose_maps(between.to_source, (source.vertices, source.faces), back, (target.vertices, target.faces))
         places = there.pull(target.vertices, target.faces)
         return float(np.linalg.norm(places - target.vertices, axis=1).mean())
 
@@ -110,7 +111,7 @@ def test_doubt_adds_up(trio: tuple[Snapshot, ...]) -> None:
     half = SurfaceMap(found.face, found.barycentric, found.vertex, np.full(len(found.face), 0.5, np.float32))
     doubtful = identity(coarse)
     doubtful = SurfaceMap(doubtful.face, doubtful.barycentric, doubtful.vertex, doubtful.confidence / 2)
-    joined = compose(half, (coarse.vertices, coarse.faces), doubtful, (coarse.vertices, coarse.faces))
+    joined = compose_maps(half, (coarse.vertices, coarse.faces), doubtful, (coarse.vertices, coarse.faces))
     np.testing.assert_allclose(joined.confidence, 0.25)
 
 
@@ -125,6 +126,6 @@ def test_a_torn_triangle_goes_to_one_of_its_sides() -> None:
     corner = np.eye(3, dtype=np.float32)[[0, 1, 2, 2]]
     torn = SurfaceMap(np.array([0, 2, 2, 1], np.int32), corner, both_faces[[0, 2, 2, 1], [0, 1, 2, 2]], ones)
     asked = SurfaceMap(image[:1], np.array([[0.6, 0.4, 0.0]], np.float32), np.zeros(1, np.int32), ones[:1])
-    joined = compose(asked, (square, faces), torn, (both, both_faces))
+    joined = compose_maps(asked, (square, faces), torn, (both, both_faces))
     place = joined.pull(both, both_faces)[0]
     np.testing.assert_allclose(place, square[0], atol=1e-6)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from helpers import shapes
 from helpers.beasts import LIMBS, beast
+from helpers.surfaces import described
 from meshkin.base.progress import silent
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.features.extractors.geometric import Geometric
-from meshkin.matching import pipeline as matcher
-from meshkin.matching.pipeline import match
+from meshkin.matching.partial import crops
+from meshkin.matching.pipeline import MatchSettings, match
 
 Floats = NDArray[np.float64]
 
@@ -32,26 +33,20 @@ def bust(columns: int, bend: float, waist: float) -> tuple[Snapshot, Floats]:
 @pytest.mark.parametrize(
     ("cut", "waist", "most"), [("the target", -0.45, 0.1), ("the source", -0.45, 0.1), ("the target", -2.0, 0.25)]
 )
-def test_a_bust_is_found_on_a_longer_one_and_on_a_body(
-    cut: str, waist: float, most: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bust_is_found_on_a_longer_one_and_on_a_body(cut: str, waist: float, most: float) -> None:
     (longer, there), (shorter, here) = bust(96, 0.0, waist), bust(80, 0.2, 0.05)
     ends = (longer, shorter) if cut == "the target" else (shorter, longer)
-    rows = [Geometric().describe(end, silent) for end in ends]
-    sure = [np.ones(len(row), np.float32) for row in rows]
+    source, target = (described(end, Geometric().describe(end, silent)) for end in ends)
 
-    def error() -> float:
-        found = match(*ends, *rows, *sure, intrinsic=np.ones(rows[0].shape[1], bool))
+    def error(settings: MatchSettings, is_cropped: bool) -> float:
+        found = match(source, target, intrinsic=np.ones(source.features.shape[1], bool), settings=settings)
         found = found if cut == "the target" else found.swapped()
         away = there[:, 1] < -0.3
         assert not is_cropped or found.to_target.confidence[away].mean() < 0.1
         return float(np.median(np.linalg.norm(found.to_source.pull(there, longer.faces) - here, axis=1)))
 
-    is_cropped = True
-    assert error() < most
-    is_cropped = False
-    monkeypatch.setattr(matcher, "PARTIAL", 0)
-    assert error() > 2 * most
+    assert error(MatchSettings(), is_cropped=True) < most
+    assert error(MatchSettings(partial_below=0), is_cropped=False) > 2 * most
 
 
 def test_an_arm_alone_may_be_either_and_the_user_says_which() -> None:
@@ -60,15 +55,15 @@ def test_an_arm_alone_may_be_either_and_the_user_says_which() -> None:
     limb = np.array(LIMBS[1]) / np.linalg.norm(LIMBS[1])
     used, faces = np.unique(whole.faces[(places @ limb > 0.75)[whole.faces].all(axis=1)], return_inverse=True)
     arm, here = shapes.snapshot(whole.vertices[used], faces.reshape(-1, 3).astype(np.int32)), places[used]
-    rows = [Geometric().describe(end, silent) for end in (body, arm)]
-    sure = [np.ones(len(row), np.float32) for row in rows]
+    source, target = (described(end, Geometric().describe(end, silent)) for end in (body, arm))
+    intrinsic = np.ones(source.features.shape[1], bool)
     tip = int((here @ limb).argmax())
     hand, other = (int((there @ (limb * (side, 1, 1))).argmax()) for side in (1, -1))
 
     def found(flip: bool = False, hint: int | None = None) -> tuple[float, Match]:
         """On which side of the body the arm is found, from -1 to 1."""
         pairs = None if hint is None else np.array([[hint, tip]])
-        made = match(body, arm, *rows, *sure, pairs=pairs, flip=flip, intrinsic=np.ones(rows[0].shape[1], bool))
+        made = match(source, target, pairs=pairs, flip=flip, intrinsic=intrinsic)
         at = made.to_source.pull(there, body.faces)
         assert np.abs(at @ (limb * (np.sign(at[:, :1].mean()), 1, 1))).mean() > 0.8
         return float(np.sign(at[:, 0]).mean()), made
@@ -101,5 +96,5 @@ def test_what_is_not_cut_off_is_not_looked_for(other: str) -> None:
     ball = shapes.sphere(32, 16)
     longer = replace(ball, vertices=(ball.vertices * (1, 1, 6)).astype(np.float32))
     ends = (ball, longer if other == "a ball drawn out" else shells())
-    rows = [Geometric().describe(end, silent) for end in ends]
-    assert not list(matcher.crops(ends, (rows[0], rows[1]), None, np.empty((0, 2), np.int64), silent))
+    source, target = (described(end, Geometric().describe(end, silent)) for end in ends)
+    assert not list(crops(source, target, None, np.empty((0, 2), np.int64), silent))

@@ -17,7 +17,9 @@ from meshkin.data.photo_map import PhotoMap
 from meshkin.features import photo, recipe
 from meshkin.features.extractor import ViewImages
 from meshkin.features.recipe import build
-from meshkin.matching.photo import matcher as matching
+from meshkin.matching.photo.camera import fit_camera
+from meshkin.matching.photo.cutout import cut_out
+from meshkin.matching.photo.photograph import Cells
 
 
 def save(path: Path, pixels: NDArray[np.uint8]) -> Path:
@@ -128,10 +130,10 @@ def test_windows_frame_as_renders_do_and_may_stand_out() -> None:
     top, left, side = photo.window(mask)
     assert side == pytest.approx(100 / 0.9, abs=1)
     assert (top + side / 2, left + side / 2) == (pytest.approx(50, abs=1), pytest.approx(275, abs=1))
-    cells = matching.Cells(top, left, side, 100)
+    cells = Cells(top, left, side, 100)
     inside = cells.inside(mask)
     assert inside.sum() == pytest.approx(100 * 100 * 0.9 * 0.45, rel=0.05)
-    rows, columns = cells.places((100, 300))
+    rows, columns = cells.at_pixels((100, 300))
     assert rows[0, 0] == pytest.approx((0.5 - top) / side * 100 - 0.5)
     assert columns[0, 299] == pytest.approx((299.5 - left) / side * 100 - 0.5)
 
@@ -149,10 +151,10 @@ def test_a_camera_is_found_among_wrong_answers_and_not_mirrored() -> None:
     given = homogeneous[seen].copy()
     wrong = random.random(len(given)) < 0.4
     given[wrong] = homogeneous[seen][random.permutation(len(given))][wrong]
-    camera = matching.fit_camera(given, normals[seen], places[seen], np.ones(len(given)))
+    camera = fit_camera(given, normals[seen], places[seen], np.ones(len(given)))
     assert camera is not None
     np.testing.assert_allclose(homogeneous @ camera, places, atol=0.03)
-    lost = matching.fit_camera(given[random.permutation(len(given))], normals[seen], places[seen], np.ones(len(given)))
+    lost = fit_camera(given[random.permutation(len(given))], normals[seen], places[seen], np.ones(len(given)))
     assert lost is None
 
 
@@ -162,13 +164,13 @@ def test_the_object_is_cut_out_where_it_agrees_with_the_surface() -> None:
     truth[30:90, 50:110] = True
     truth[50:70, 70:80] = False  # a hole is filled
     picture = np.where(truth[..., None], (200, 60, 40), (60, 90, 120)).astype(np.uint8)
-    cells = matching.Cells(-20, 0, 160, 40)
+    cells = Cells(-20, 0, 160, 40)
     inside = cells.inside(truth)
     object_, background = random.normal(size=(2, 30))
     grid = np.where(inside[..., None], object_, background) + 0.6 * random.normal(size=(40, 40, 30))
     references = object_ + 0.6 * random.normal(size=(50, 30))
     references /= np.linalg.norm(references, axis=1, keepdims=True)
-    found = matching.cut(grid.astype(np.float32), cells, references.astype(np.float32), picture)
+    found = cut_out(grid.astype(np.float32), cells, references.astype(np.float32), picture)
     truth[50:70, 70:80] = True
     assert (found & truth).sum() / (found | truth).sum() > 0.95
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from helpers import shapes
+from helpers.surfaces import described
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.arrays import unit_rows
-from meshkin.matching import nearest
-from meshkin.matching import pipeline as matcher
+from meshkin.matching import feature_search
+from meshkin.matching.feature_map import FeatureSurface, SearchSettings, map_by_features
 from meshkin.matching.pipeline import match_features
 
 
@@ -23,7 +24,7 @@ def matched(source: Snapshot, target: Snapshot, noise: float = 0.0, seed: int = 
     generator = np.random.default_rng(seed)
     features = [shapes.smooth_features(shape.vertices) for shape in (source, target)]
     features = [one + generator.normal(0, noise, one.shape).astype(np.float32) for one in features]
-    return match_features(source, target, *features, *(np.ones(len(one)) for one in features))
+    return match_features(described(source, features[0]), described(target, features[1]))
 
 
 def errors(found: SurfaceMap, source: Snapshot, target: Snapshot, snapped: bool = False) -> shapes.Array:
@@ -83,8 +84,7 @@ def test_confidence_orders_errors(fine: Snapshot) -> None:
     features = shapes.smooth_features(fine.vertices)
     noise = generator.choice([0.05, 0.5, 3.0], len(features))
     blurred = features + noise[:, None].astype(np.float32) * generator.normal(size=features.shape).astype(np.float32)
-    ones = np.ones(len(features))
-    found = match_features(fine, fine, features, blurred, ones, ones).to_source
+    found = match_features(described(fine, features), described(fine, blurred)).to_source
     wrong = errors(found, fine, fine)
     order = np.argsort(found.confidence)
     third = len(order) // 3
@@ -97,15 +97,15 @@ def test_unseen_vertices_are_neither_trusted_nor_answers(fine: Snapshot) -> None
     features = shapes.smooth_features(fine.vertices)
     ones = np.ones(len(features), np.float32)
     unseen = fine.vertices[:, 0] > 0.8
-    found = match_features(fine, fine, features, features, np.where(unseen, 0, ones), ones)
+    found = match_features(described(fine, features, np.where(unseen, 0, ones)), described(fine, features))
     assert (found.to_target.confidence[unseen] == 0).all()
     assert (found.to_target.confidence[~unseen] > 0).all()
     inside = unseen[fine.faces].all(axis=1)
     assert not inside[found.to_source.face].any()
     unknown = np.where(unseen[:, None], 0, features)
-    blank = match_features(fine, fine, unknown, features, ones, ones)
+    blank = match_features(described(fine, unknown), described(fine, features))
     assert (blank.to_target.confidence[unseen] == 0).all()
-    nothing = match_features(fine, fine, features, features, 0 * ones, ones)
+    nothing = match_features(described(fine, features, 0 * ones), described(fine, features))
     assert_valid(nothing.to_source, len(features), fine)
     assert nothing.to_source.confidence.max() == nothing.to_target.confidence.max() == 0
 
@@ -122,10 +122,9 @@ def test_an_ambiguous_answer_is_trusted_less() -> None:
     ball = shapes.sphere(60, 30)
     generator = np.random.default_rng(4)
     noise = generator.normal(0, 0.05, (2, len(ball.vertices), 48)).astype(np.float32)
-    ones = np.ones(len(ball.vertices))
     sure, unsure = (
         match_features(
-            ball, ball, *(shapes.smooth_features(ball.vertices * sides) + noise), ones, ones
+            *(described(ball, features) for features in shapes.smooth_features(ball.vertices * sides) + noise)
         ).to_source.confidence
         for sides in ([1, 1, 1], [1, 0, 1])
     )
@@ -137,8 +136,8 @@ def test_blocks_equal_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     queries, references = (unit_rows(generator.normal(size=(count, 8))).astype(np.float32) for count in (301, 257))
     places = generator.uniform(5, 6, (257, 3))
-    monkeypatch.setattr(nearest, "BLOCK", 257 * 10)
-    index, best, rival = nearest.nearest(queries, references, places, 0.4)
+    monkeypatch.setattr(feature_search, "SIMILARITY_BLOCK", 257 * 10)
+    index, best, rival = feature_search.most_similar(queries, references, places, 0.4)
     similarity = queries @ references.T
     np.testing.assert_array_equal(index, similarity.argmax(axis=1))
     np.testing.assert_allclose(best, similarity.max(axis=1), rtol=1e-6)
@@ -152,7 +151,7 @@ def test_precise_points_equal_brute_force() -> None:
     references = generator.normal(size=(9, 5)).astype(np.float32)
     faces = np.array([[8, k, (k + 1) % 8] for k in range(8)])
     queries = generator.normal(size=(200, 5)).astype(np.float32)
-    _, weights, squares = nearest.precise(queries, np.full(200, 8), references, faces)
+    _, weights, squares = feature_search.precise_points(queries, np.full(200, 8), references, faces)
     shares = np.stack(np.meshgrid(*[np.linspace(0, 1, 60)] * 2), axis=-1).reshape(-1, 2)
     shares = shares[shares.sum(axis=1) <= 1]
     shares = np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)
@@ -169,9 +168,9 @@ def test_proxies_agree_with_the_full_search(fine: Snapshot) -> None:
         noise = np.random.default_rng(seed).normal(0, 0.05, (len(fine.vertices), 48))
         features = unit_rows(shapes.smooth_features(fine.vertices) + noise).astype(np.float32)
         ones = np.ones(len(features), np.float32)
-        sides.append(matcher.Side(fine.vertices.astype(np.float64), fine.faces, features, ones))
-    full, _ = matcher.find(*sides)
-    quick, _ = matcher.find(*sides, proxies=300)
+        sides.append(FeatureSurface(fine.vertices.astype(np.float64), fine.faces, features, ones))
+    full, _ = map_by_features(*sides)
+    quick, _ = map_by_features(*sides, settings=SearchSettings(samples=300))
     assert (full.vertex == quick.vertex).mean() > 0.9
     assert errors(quick, fine, fine).mean() < 1.1 * errors(full, fine, fine).mean()
 
@@ -180,7 +179,7 @@ def test_proxies_are_even_and_keep_both_sides_of_a_thin_sheet() -> None:
     points, faces = shapes.grid(60, 60)
     sheet = np.concatenate([np.pad(points, ((0, 0), (0, 1)), constant_values=z) for z in (0.0, 0.002)])
     both = np.concatenate([faces[:, ::-1], faces + len(points)])
-    sample = nearest.spread(sheet, both, np.arange(len(sheet)), 400)
+    sample = feature_search.sample_evenly(sheet, both, np.arange(len(sheet)), 400)
     assert 300 <= len(sample) <= 400
     assert abs((sample < len(points)).mean() - 0.5) < 0.02
     gaps = np.linalg.norm(sheet[:, None] - sheet[sample][None], axis=2).min(axis=1)
@@ -191,9 +190,8 @@ def test_large_shapes_stay_within_bounds() -> None:
     """20,000 vertices a side: the similarities of all pairs would take 1.6 GB."""
     large = shapes.bumpy(shapes.sphere(200, 100))
     features = shapes.smooth_features(large.vertices, channels=16)
-    ones = np.ones(len(features))
     tracemalloc.start()
-    found = match_features(large, large, features, features, ones, ones)
+    found = match_features(described(large, features), described(large, features))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 250e6
@@ -203,10 +201,10 @@ def test_large_shapes_stay_within_bounds() -> None:
 
 def test_scale_and_place_change_nothing(fine: Snapshot) -> None:
     features = shapes.smooth_features(fine.vertices)
-    ones = np.ones(len(features))
     small = replace(fine, vertices=fine.vertices * np.float32(1e-3) + np.float32(5e-3))
     here, there = (
-        match_features(shape, shape, features, features[::-1], ones, ones).to_source for shape in (fine, small)
+        match_features(described(shape, features), described(shape, features[::-1])).to_source
+        for shape in (fine, small)
     )
     np.testing.assert_array_equal(here.vertex, there.vertex)
     np.testing.assert_allclose(here.confidence, there.confidence, atol=2e-3)
@@ -214,7 +212,7 @@ def test_scale_and_place_change_nothing(fine: Snapshot) -> None:
 
 def test_few_vertices_are_enough() -> None:
     triangle = shapes.snapshot(np.eye(3), np.array([[0, 1, 2]]))
-    found = match_features(triangle, triangle, np.eye(3), np.eye(3), np.ones(3), np.ones(3))
+    found = match_features(described(triangle, np.eye(3)), described(triangle, np.eye(3)))
     np.testing.assert_array_equal(found.to_source.vertex, [0, 1, 2])
 
 
@@ -230,21 +228,19 @@ def test_bad_features_are_named(fine: Snapshot, code: str, change) -> None:
     features = shapes.smooth_features(fine.vertices)
     ones = np.ones(len(features))
     with pytest.raises(InputError) as failure:
-        match_features(fine, fine, features, change(features), ones, ones)
+        match_features(described(fine, features), described(fine, change(features), ones))
     assert failure.value.code == code
 
 
 def test_bad_meshes_are_named(fine: Snapshot) -> None:
     features = shapes.smooth_features(fine.vertices)
-    ones = np.ones(len(features))
     with pytest.raises(InputError) as failure:
-        match_features(replace(fine, vertices=fine.vertices * np.nan), fine, features, features, ones, ones)
+        match_features(described(replace(fine, vertices=fine.vertices * np.nan), features), described(fine, features))
     assert failure.value.code == "mesh-nan"
 
 
 def test_a_match_can_be_cancelled(fine: Snapshot) -> None:
     features = shapes.smooth_features(fine.vertices)
-    ones = np.ones(len(features))
     stages = []
 
     def report(stage: str, fraction: float) -> None:
@@ -253,5 +249,5 @@ def test_a_match_can_be_cancelled(fine: Snapshot) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        match_features(fine, fine, features, features, ones, ones, report)
+        match_features(described(fine, features), described(fine, features), report)
     assert len(stages) == 3

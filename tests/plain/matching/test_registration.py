@@ -10,7 +10,7 @@ from helpers import shapes
 from helpers.figures import Figure
 from meshkin.base.errors import Cancelled
 from meshkin.data.surface_map import SurfaceMap
-from meshkin.matching.registration import registered
+from meshkin.matching.registration import RegistrationSettings, register
 
 Array = shapes.Array
 
@@ -33,7 +33,7 @@ def test_limbs_that_come_out_too_short_reach_their_ends() -> None:
     elbow = np.array([0.3, 0, 0.74]) * np.sign(true[:, :1]) ** [1, 0, 0]
     found = nearest(true + 0.4 * reach * (elbow - true), *surface)
     found.confidence[:] = 0.9 - 0.7 * reach[:, 0]
-    finer = registered((true, target.faces), surface, found)
+    finer = register((true, target.faces), surface, found)
     before, after = (np.linalg.norm(one.pull(*surface) - true, axis=1) for one in (found, finer))
     hands = reach[:, 0] > 0.5
     assert before[hands].mean() > 0.03
@@ -56,21 +56,20 @@ def test_what_nothing_is_known_of_keeps_its_map() -> None:
     found = nearest(vertices, *surface)
     unknown = np.arange(len(vertices)) % 7 == 0
     found.confidence[unknown] = 0
-    finer = registered((vertices, faces), surface, found)
+    finer = register((vertices, faces), surface, found)
     kept = unknown | (np.arange(len(vertices)) == len(vertices) - 1)
     for field in ("face", "barycentric", "vertex"):
         np.testing.assert_array_equal(getattr(finer, field)[kept], getattr(found, field)[kept])
     assert np.linalg.norm(finer.pull(*surface) - vertices, axis=1)[: len(body.vertices)].max() < 0.03
 
 
-def test_a_coarser_mesh_is_laid_on_in_place_of_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_coarser_mesh_is_laid_on_in_place_of_a_large_one() -> None:
     figure = Figure()
     source, target = figure.body(45), figure.body(60, 0.3)
     ends = tuple((one.vertices.astype(np.float64), one.faces) for one in (target, source))
     found = nearest(0.95 * ends[0][0] + (0, 0, 0.02), *ends[1])
-    whole = registered(*ends, found).pull(*ends[1])
-    monkeypatch.setattr("meshkin.matching.registration.LARGEST", 1000)
-    coarse = registered(*ends, found).pull(*ends[1])
+    whole = register(*ends, found).pull(*ends[1])
+    coarse = register(*ends, found, settings=RegistrationSettings(most_vertices=1000)).pull(*ends[1])
     assert np.linalg.norm(coarse - whole, axis=1).mean() < 0.01
 
 
@@ -83,4 +82,4 @@ def test_it_can_be_cancelled() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        registered(end, end, nearest(end[0], *end), stop)
+        register(end, end, nearest(end[0], *end), stop)

@@ -15,7 +15,7 @@ from ...geometry.closest_points import closest_points
 from ...geometry.filling import fill_biharmonic
 from ...geometry.mesh import bounding_diagonal, vertex_normals
 from ...geometry.smoothing import smooth_along_edges, smoothed_normals
-from ...matching.nearest import precise
+from ...matching.feature_search import precise_points
 from ..trust import trusted_vertices
 from .garment_normals import normals_away_from_body
 
@@ -118,7 +118,7 @@ def nearest_points_map(
         queries = np.hstack((points[off], reach * cloth_normals[off])).astype(np.float32)
         used = np.unique(faces)
         start = used[cKDTree(rows[used]).query(queries)[1]]
-        face[off], barycentric[off], _ = precise(queries, start, rows, body.faces)
+        face[off], barycentric[off], _ = precise_points(queries, start, rows, body.faces)
     corners = faces[face]
     mapped = np.einsum("vk,vkd->vd", barycentric, surface[corners])
     facing = unit_rows(np.einsum("vk,vkd->vd", barycentric, body_normals[corners]))
@@ -279,7 +279,7 @@ def _nearest_on_skin(
     near = skin.used[tree.query(queries, candidates)[1]]
     count = len(queries)
     rows = skin.rows[:, :dimensions]
-    face, barycentric, square = precise(np.repeat(queries, candidates, axis=0), near.ravel(), rows, faces)
+    face, barycentric, square = precise_points(np.repeat(queries, candidates, axis=0), near.ravel(), rows, faces)
     best = np.arange(count) * candidates + square.reshape(count, candidates).argmin(axis=1)
     return face[best], barycentric[best]
 

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
 from ...features import pca
-from ...matching.nearest import spread
+from ...matching.feature_search import sample_evenly
 
 Singles = NDArray[np.float32]
 
@@ -162,4 +162,4 @@ def _reduce(
 def _sample_weighted(source: Snapshot, weights: NDArray[np.floating], count: int) -> NDArray[np.int64]:
     """About ``count`` vertices that have a weight, spread over the source."""
     weighted = np.flatnonzero(np.asarray(weights).any(axis=1))
-    return spread(source.vertices, source.faces, weighted, count)
+    return sample_evenly(source.vertices, source.faces, weighted, count)

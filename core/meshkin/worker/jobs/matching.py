@@ -14,26 +14,22 @@ from .files import keyed_map_path
 def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
     """Match two shapes into the cache, unless their map is there."""
     from ...cache import store as cache
-    from ...features import joint
     from ...matching.pipeline import MATCHER_VERSION, match
+    from ...matching.surfaces import described_pair
 
     path = keyed_map_path(MATCHER_VERSION, *request.keys, request.pairs, request.flip)
     if cache.usable_map(path):
         return MapFile(path)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
-    features = [cache.read(request.source_features), cache.read(request.target_features)]
-    source_features, target_features = joint.reduce_all(features)
+    features = cache.read(request.source_features), cache.read(request.target_features)
+    source_surface, target_surface, intrinsic = described_pair(source, target, *features)
     result = match(
-        source,
-        target,
-        source_features,
-        target_features,
-        features[0].confidence,
-        features[1].confidence,
+        source_surface,
+        target_surface,
         report,
         pairs=np.array(request.pairs or np.empty((0, 2)), np.int64),
         flip=request.flip,
-        intrinsic=joint.intrinsic(features[0], source_features.shape[1]),
+        intrinsic=intrinsic,
     )
     result.save(path)
     return MapFile(path)

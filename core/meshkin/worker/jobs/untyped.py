@@ -139,17 +139,18 @@ def match_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     the cache file of a :class:`meshkin.data.photo_map.PhotoMap`.
     """
     from ...cache import store as cache
-    from ...matching.photo import matcher
+    from ...matching.photo.photograph import load_photograph
+    from ...matching.photo.pipeline import PHOTO_MATCHER_VERSION
+    from ...matching.photo.pipeline import match_photo as match
 
     files = [Path(name) for name in (arguments["photo"], arguments["mask"]) if name]
     contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
-    path = _map_path("photo", matcher.VERSION, arguments["key"], *contents)
+    path = _map_path("photo", PHOTO_MATCHER_VERSION, arguments["key"], *contents)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
         return {"map": str(path)}
-    found = matcher.match(
-        files[0],
-        files[1] if len(files) > 1 else None,
+    found = match(
+        load_photograph(files[0], files[1] if len(files) > 1 else None),
         Snapshot.load(Path(arguments["snapshot"])),
         cache.read(Path(arguments["features"])),
         arguments["recipe"],

@@ -1,0 +1,54 @@
+"""Affine cameras fitted to points of a surface and their places in a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...geometry.arrays import Floats
+from .settings import CellMatchSettings
+
+
+def view_direction(camera: Floats) -> Floats:
+    """Return the direction (3,) in which an affine camera (4, 2) looks, if y of its picture points down."""
+    return np.cross(camera[:3, 0], camera[:3, 1])
+
+
+def fit_camera(
+    points: Floats,
+    normals: Floats,
+    positions: Floats,
+    weights: Floats,
+    settings: CellMatchSettings = CellMatchSettings(),
+) -> Floats | None:
+    """Return the affine camera (4, 2) that shows most points at their positions, facing it; None if few agree.
+
+    RANSAC (Fischler and Bolles 1981), then reweighted least squares.
+
+    Args:
+        points: (Q, 4), homogeneous.
+        normals: (Q, 3), the surface's normals there.
+        positions: (Q, 2), x and y in the picture, in widths of the frame, y pointing down.
+        weights: (Q,), how much each point counts.
+        settings: number of trials and what counts as agreement.
+    """
+    if len(points) < settings.fewest_cells:
+        return None
+    random = np.random.default_rng(0)
+    samples = random.choice(len(points), (settings.camera_trials, settings.camera_sample), p=weights / weights.sum())
+    center, size = points[:, :3].mean(axis=0), max(float(np.ptp(points[:, :3], axis=0).max()), 1e-12)
+    unit = np.column_stack(((points[:, :3] - center) / size, np.ones(len(points))))
+    reach = settings.camera_agreement * settings.agreement_distance
+
+    def agreement(camera: Floats) -> Floats:
+        distance = np.linalg.norm(unit @ camera - positions, axis=1)
+        is_facing = normals @ view_direction(camera) < 0
+        return weights * np.exp(-((distance / reach) ** 2)) * is_facing
+
+    cameras = (np.linalg.pinv(unit[rows]) @ positions[rows] for rows in samples)
+    best = max(cameras, key=lambda camera: agreement(camera).sum())
+    for _ in range(settings.camera_refinements):
+        root = np.sqrt(agreement(best))[:, None]
+        best = np.linalg.lstsq(unit * root, positions * root, rcond=None)[0]
+    if agreement(best).sum() < settings.least_support * weights.sum():
+        return None
+    return np.vstack((best[:3] / size, best[3] - center @ best[:3] / size))

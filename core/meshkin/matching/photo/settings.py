@@ -1,0 +1,92 @@
+"""Settings of photo matching: one frozen object for each stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class CutoutSettings:
+    """How the object is cut out of a photograph. All values were chosen by looking at results.
+
+    Attributes:
+        references: vertices whose features say what the object looks like, at most about.
+        looks: how often the object is cut out, each time within the frame of the last cutout.
+        free_border: share of the frame's side that is left free around the last cutout.
+        background_cells: cells at the edge of the frame that a cell is compared with, the most similar ones.
+        edge_width: width of that edge, share of the frame's side.
+        softness: difference between object and background, in standard deviations above Otsu's threshold, at which a
+            cell belongs to the object with a probability of 73 %.
+        band: cells on both sides of the object's border in which colors decide.
+        surroundings: cells around the object whose colors are the background's.
+        gaussians: Gaussians in a mixture of colors.
+        color_weight: weight of the colors in the band, from 0 to 1; the features have the rest.
+        rounds: how often the border is moved by colors.
+        certain: log odds outside the band, and the most inside it.
+        fewest_pixels: pixels that are needed to learn the colors of the object, and of the background.
+        filter_softness: regularization of the guided filter, in squared colors from 0 to 1.
+        smallest_piece: share of the largest piece's pixels; smaller pieces are removed.
+    """
+
+    references: int = 2000
+    looks: int = 2
+    free_border: float = 0.15
+    background_cells: int = 5
+    edge_width: float = 0.04
+    softness: float = 0.3
+    band: float = 2.0
+    surroundings: float = 8.0
+    gaussians: int = 5
+    color_weight: float = 0.7
+    rounds: int = 2
+    certain: float = 6.0
+    fewest_pixels: int = 200
+    filter_softness: float = 1e-3
+    smallest_piece: float = 0.2
+
+
+@dataclass(frozen=True)
+class CellMatchSettings:
+    """How the cells of a photograph are matched to vertices. All values were chosen by looking at results.
+
+    Attributes:
+        candidates: vertices that each cell is compared with, at most.
+        rounds: searches; after each but the last a camera is fitted.
+        agreement_distance: distance in the picture, in widths of the frame, within which answers agree.
+        distance_penalty: cosine that a vertex far from where the camera shows it loses.
+        hidden_penalty: cosine that a vertex loses that faces away from the camera.
+        camera_trials: cameras that are tried (RANSAC).
+        camera_sample: cells that each of these is fitted to.
+        camera_agreement: distance at which a camera's agreement with an answer is 1/e, in ``agreement_distance``.
+        camera_refinements: steps of reweighted least squares.
+        fewest_cells: cells that are needed to fit a camera.
+        least_support: share of the answers' weight that must agree with a camera, else it does not count.
+    """
+
+    candidates: int = 8000
+    rounds: int = 3
+    agreement_distance: float = 0.1
+    distance_penalty: float = 0.15
+    hidden_penalty: float = 0.2
+    camera_trials: int = 400
+    camera_sample: int = 5
+    camera_agreement: float = 0.6
+    camera_refinements: int = 10
+    fewest_cells: int = 8
+    least_support: float = 0.25
+
+
+@dataclass(frozen=True)
+class PhotoMatchSettings:
+    """All settings of :func:`meshkin.matching.photo.match_photo`.
+
+    Attributes:
+        cutout: of cutting the object out.
+        cells: of matching its cells.
+        smooth_distance: distance, in diagonals of the bounding box, within which points of neighboring cells are
+            averaged. Chosen.
+    """
+
+    cutout: CutoutSettings = field(default_factory=CutoutSettings)
+    cells: CellMatchSettings = field(default_factory=CellMatchSettings)
+    smooth_distance: float = 0.05
