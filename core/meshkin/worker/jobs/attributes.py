@@ -11,17 +11,26 @@ from ..requests.attributes import CarriedStrands, CarriedValues, CarryStrands, C
 
 def carry_values(request: CarryValues, report: ProgressCallback) -> CarriedValues:
     """Carry values of any domain, UV maps, displacements or detail to a target's own mesh."""
-    from ...transfer.attributes.domains import carry_given
+    from ...transfer.attributes.lookup import MeshWithEdges
+    from ...transfer.attributes.transfer import AttributeValues, Kind, transfer_attributes
 
     to_source = Match.load(request.map).to_source.at(load_array(request.original))
     source, own = Snapshot.load(request.source), Snapshot.load(request.own)
-    edges = [load_array(path) for path in (request.source_edges, request.own_edges)]
+    kinds: dict[str, Kind] = {"uvs": "uv_map", "offsets": "offsets", "detail": "detail"}
     values = [
-        {"mode": item.mode, "domain": item.domain, "label": item.label, "values": load_array(item.values)}
+        AttributeValues(
+            item.domain, kinds.get(item.mode, "labels" if item.label else "numbers"), load_array(item.values)
+        )
         for item in request.values
     ]
-    report("Carrying values", 0)
-    carried = carry_given(source, own, to_source, edges, values, request.radius)
+    carried = transfer_attributes(
+        MeshWithEdges(source, load_array(request.source_edges)),
+        MeshWithEdges(own, load_array(request.own_edges)),
+        to_source,
+        values,
+        request.radius,
+        report,
+    )
     return CarriedValues(
         tuple(save_array(request.folder / f"carried{number}.npy", result) for number, result in enumerate(carried))
     )
@@ -35,5 +44,5 @@ def carry_strands(request: CarryStrands, report: ProgressCallback) -> CarriedStr
     report("Carrying hair", 0)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     points, first = load_array(request.points), load_array(request.first)
-    carried = StrandArrays(*hair.carry_strands(source, target, match.to_target, points, first))
-    return CarriedStrands(carried.save(request.output))
+    carried = hair.transfer_hair(source, target, match.to_target, points, first)
+    return CarriedStrands(StrandArrays(carried.points, carried.root_uvs).save(request.output))
