@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from ...base.progress import ProgressCallback, silent
 from ...data.surface_map import SurfaceMap
 from .displacements import surface_detail, transfer_displacements
+from .kinds import DETAIL_RADIUS, Domain, Kind
 from .lookup import Array, MappedMesh, MeshWithEdges
 from .rotations import quaternion_products, quaternions_of_products
 from .uv_maps import transfer_uv_map
 from .values import (
-    Domain,
     transfer_corner_values,
     transfer_edge_values,
     transfer_face_values,
     transfer_point_values,
 )
-
-Kind = Literal["numbers", "labels", "rotations", "uv_map", "offsets", "detail"]
-"""What values mean: numbers that are averaged; labels (whole numbers, truth values), of which the majority counts;
-rotations as quaternions; a UV map; offsets that turn and scale with the surface; or the sculpted detail of the source,
-for which no values are given."""
-
-DETAIL_RADIUS = 2.0
-"""Sculpted detail is what is smaller than this, in hundredths of the square root of the source's area. Chosen."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import igl
 import numpy as np
@@ -11,9 +10,6 @@ import numpy as np
 from ...geometry.arrays import unit_rows
 from .labels import majority_labels
 from .lookup import Array, MappedMesh, MeshWithEdges, SourcePoints, corner_points, sample_polygons
-
-Domain = Literal["POINT", "EDGE", "FACE", "CORNER"]
-"""What has a value each, as Blender calls it."""
 
 
 @dataclass(frozen=True)

@@ -12,24 +12,16 @@ from ..requests.attributes import CarriedStrands, CarriedValues, CarryStrands, C
 def carry_values(request: CarryValues, report: ProgressCallback) -> CarriedValues:
     """Carry values of any domain, UV maps, displacements or detail to a target's own mesh."""
     from ...transfer.attributes.lookup import MeshWithEdges
-    from ...transfer.attributes.transfer import AttributeValues, Kind, transfer_attributes
+    from ...transfer.attributes.transfer import AttributeValues, transfer_attributes
 
     to_source = Match.load(request.map).to_source.at(load_array(request.original))
     source, own = Snapshot.load(request.source), Snapshot.load(request.own)
-    kinds: dict[str, Kind] = {"uvs": "uv_map", "offsets": "offsets", "detail": "detail"}
-    values = [
-        AttributeValues(
-            item.domain, kinds.get(item.mode, "labels" if item.label else "numbers"), load_array(item.values)
-        )
-        for item in request.values
-    ]
     carried = transfer_attributes(
         MeshWithEdges(source, load_array(request.source_edges)),
         MeshWithEdges(own, load_array(request.own_edges)),
         to_source,
-        values,
-        request.radius,
-        report,
+        [AttributeValues(item.domain, item.kind, load_array(item.values)) for item in request.values],
+        report=report,
     )
     return CarriedValues(
         tuple(save_array(request.folder / f"carried{number}.npy", result) for number, result in enumerate(carried))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...transfer.attributes.kinds import Domain, Kind
 from .arrays import ArrayBundle
 from .base import Request
-
-Mode = Literal["values", "uvs", "offsets", "detail"]
-Domain = Literal["POINT", "EDGE", "FACE", "CORNER"]
 
 
 @dataclass(frozen=True)
@@ -21,16 +18,13 @@ class ValuesToCarry:
     """Values on a mesh.
 
     Attributes:
-        mode: "values" that stay as they are, "uvs", "offsets" that turn with the surface, or the sculpted "detail" of
-            the source, for which ``values`` is not read.
+        kind: what they are.
         domain: what has a value each.
-        label: whether they are labels, which are not mixed.
-        values: file of an array (N, C).
+        values: file of an array (N, C); not read for sculpted detail.
     """
 
-    mode: Mode
+    kind: Kind
     domain: Domain
-    label: bool
     values: Path
 
 
@@ -52,7 +46,6 @@ class CarryValues(Request[CarriedValues], job="domains"):
         map: file of a :class:`meshkin.data.surface_map.Match`.
         source_edges, own_edges: files of arrays int (E, 2), the edges of both meshes.
         values: what to carry.
-        radius: detail is what is smaller than this, in hundredths of the square root of the source's area.
         folder: where to write the results' arrays.
     """
 
@@ -63,7 +56,6 @@ class CarryValues(Request[CarriedValues], job="domains"):
     source_edges: Path
     own_edges: Path
     values: tuple[ValuesToCarry, ...]
-    radius: float
     folder: Path
 
 

@@ -15,23 +15,20 @@ from ...data.snapshot import Snapshot
 from ...scene.mesh import attributes, payloads
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject
+from ...transfer.attributes.kinds import Domain, Kind
 from ...worker import client
 from ...worker.requests.arrays import load_array, save_array
-from ...worker.requests.attributes import CarryValues, Domain, Mode, ValuesToCarry
+from ...worker.requests.attributes import CarryValues, ValuesToCarry
 from ..options import Options
 from .context import Carrier, Transfer, Write
-
-DETAIL_SIZE = 2.0
-"""Detail is what is smaller than this, in hundredths of the square root of the source's area (chosen)."""
 
 
 @dataclass(frozen=True)
 class _Values:
     """Values to carry; the fields are those of :class:`meshkin.worker.requests.attributes.ValuesToCarry`."""
 
-    mode: Mode
+    kind: Kind
     domain: Domain
-    label: bool
     values: NDArray[Any]
 
 
@@ -72,12 +69,9 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
                 source_edges=save_array(folder / "source-edges.npy", attributes.evaluated_edges(source)),
                 own_edges=save_array(folder / "own-edges.npy", attributes.own_edges(target)),
                 values=tuple(
-                    ValuesToCarry(
-                        item.mode, item.domain, item.label, save_array(folder / f"values{number}.npy", item.values)
-                    )
+                    ValuesToCarry(item.kind, item.domain, save_array(folder / f"values{number}.npy", item.values))
                     for number, item in enumerate(reading.values)
                 ),
-                radius=DETAIL_SIZE,
                 folder=folder,
             )
         )
@@ -99,19 +93,16 @@ def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [
-            attributes.write_transferred(
-                target, attribute, _mean_quaternions(values) if _is_rotation(attribute) else values
-            )
+            attributes.write_transferred(target, attribute, values)
             for attribute, values in zip(found, carried, strict=True)
         ]
 
     return _Reading(
         [
             _Values(
-                "values",
+                _kind(attribute),
                 cast(Domain, attribute.domain),  # checked when it arrives at the worker
-                attribute.type in attributes.DISCRETE_TYPES,
-                _products(attribute.values) if _is_rotation(attribute) else attribute.values,
+                attribute.values,
             )
             for attribute in found
         ],
@@ -119,22 +110,10 @@ def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str
     )
 
 
-def _is_rotation(attribute: attributes.Attribute) -> bool:
-    return attribute.type == "QUATERNION"
-
-
-def _products(quaternions: NDArray[Any]) -> NDArray[np.float32]:
-    """Rotations (N, 4) as what can be averaged, (N, 16): a quaternion and its negative, which turn alike, are the
-    same there (Markley and others, Averaging Quaternions, 2007)."""
-    return np.asarray(np.einsum("ni,nj->nij", quaternions, quaternions).reshape(-1, 16), np.float32)
-
-
-def _mean_quaternions(products: NDArray[Any]) -> NDArray[np.float32]:
-    """The unit quaternions (N, 4) of averages of :func:`_products`; no rotation where there is nothing."""
-    matrices = products.reshape(-1, 4, 4).astype(np.float64)
-    largest = np.linalg.eigh(matrices)[1][..., -1]
-    largest[np.trace(matrices, axis1=1, axis2=2) < 1e-12] = (1, 0, 0, 0)
-    return np.where(largest[:, :1] < 0, -largest, largest).astype(np.float32)
+def _kind(attribute: attributes.Attribute) -> Kind:
+    if attribute.type == "QUATERNION":
+        return "rotations"
+    return "labels" if attribute.type in attributes.DISCRETE_TYPES else "numbers"
 
 
 def _check_materials(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -149,7 +128,7 @@ def _read_materials(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_materials(target, materials, carried[0][:, 0])]
 
-    return _Reading([_Values("values", "FACE", True, snapshot.polygon_materials()[:, None])], write)
+    return _Reading([_Values("labels", "FACE", snapshot.polygon_materials()[:, None])], write)
 
 
 def _check_uvs(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -168,7 +147,7 @@ def _read_uvs(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_uv_map(target, name, values) for name, values in zip(chosen, carried, strict=True)]
 
-    return _Reading([_Values("uvs", "CORNER", False, uv_maps[name]) for name in chosen], write)
+    return _Reading([_Values("uv_map", "CORNER", uv_maps[name]) for name in chosen], write)
 
 
 def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -190,7 +169,7 @@ def _read_shape_keys(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str
         ]
 
     offsets = [payloads.snapshot_offsets(key, obj, snapshot) for key in keys]
-    return _Reading([_Values("offsets", "POINT", False, values) for values in offsets], write)
+    return _Reading([_Values("offsets", "POINT", values) for values in offsets], write)
 
 
 def _check_detail(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -201,7 +180,7 @@ def _read_detail(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_shape_key(target, f"Detail of {obj.name}", carried[0])]
 
-    return _Reading([_Values("detail", "POINT", False, np.zeros(0, np.float32))], write)
+    return _Reading([_Values("detail", "POINT", np.zeros(0, np.float32))], write)
 
 
 def _chosen(present: list[str], names: Sequence[str]) -> list[str]:
