@@ -37,6 +37,7 @@ from helpers.figures import Figure
 from meshkin.base.sides import mirror_indices
 from meshkin.data.surface_map import Match
 from meshkin.geometry.arrays import unit_rows
+from meshkin.geometry.closest_points import closest_points
 from meshkin.geometry.filling import inpaint_weights
 from meshkin.geometry.mesh import vertex_normals
 from meshkin.transfer.rig.joints import RestSkeleton, fit_joints
@@ -75,14 +76,12 @@ def closest_inpainted(case: Case) -> Array:
         low, size = surface.min(axis=0), np.ptp(surface, axis=0)
         points = (points - points.min(axis=0)) / np.ptp(points, axis=0) * size + low
     faces = case.source.faces.astype(np.int64)
-    square, face, at = igl.point_mesh_squared_distance(points, surface, faces)
-    corners = faces[face]
-    shares = igl.barycentric_coordinates(at, *(np.ascontiguousarray(surface[corners[:, k]]) for k in range(3)))
-    shares = np.clip(np.nan_to_num(shares), 0, 1)
-    rows = np.einsum("vk,vkb->vb", shares / shares.sum(axis=1, keepdims=True), normalized(case.weights)[corners])
+    closest = closest_points(points, surface, faces)
+    corners, shares = faces[closest.face], closest.barycentric
+    rows = np.einsum("vk,vkb->vb", shares, normalized(case.weights)[corners])
     normal = unit_rows(np.einsum("vk,vkd->vd", shares, vertex_normals(surface, faces)[corners]))
     cosine = np.einsum("vd,vd->v", normal, vertex_normals(points, case.target.faces))
-    near = np.sqrt(np.maximum(square, 0)) <= 0.05 * np.linalg.norm(np.ptp(surface, axis=0))
+    near = np.sqrt(np.maximum(closest.square, 0)) <= 0.05 * np.linalg.norm(np.ptp(surface, axis=0))
     known = near & (cosine >= np.cos(np.radians(30)))
     return inpaint_weights(rows, known, points, case.target.faces).values
 

@@ -1,4 +1,7 @@
-"""Blocks of arrays worked on by several threads: NumPy lets go of Python's lock while it computes."""
+"""Work on blocks of arrays in several threads.
+
+Threads pay because NumPy releases Python's global lock while it computes.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,18 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST = 8
-"""Most threads: each holds the temporary arrays of one block."""
+MOST_THREADS = 8
+"""Most threads, for each holds the temporary arrays of one block. Chosen."""
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """``work`` of each item, in order, computed a few items ahead by as many threads as there are cores (at most 8).
+    """Yield ``work(item)`` for each item, in order, computed ahead in several threads.
 
-    What ``work`` raises comes out where its result would; what was not begun then is left undone.
+    There are as many threads as the machine has cores, but at most :data:`MOST_THREADS`, and at most one more result
+    than threads is computed ahead. An exception that ``work`` raises for an item is raised in place of its result;
+    calls that have not started by then never start.
     """
-    count = min(os.cpu_count() or 1, MOST)
+    count = min(os.cpu_count() or 1, MOST_THREADS)
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[Result]] = deque()
         try:

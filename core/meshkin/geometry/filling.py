@@ -6,6 +6,7 @@ Harmonic values stay within the range of the known values; biharmonic values als
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,10 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from .adjacency import connected_components, edge_graph
-from .arrays import Floats
+from .adjacency import edge_graph
+from .arrays import Floats, Integers
 from .laplacian import bilaplacian, factorized, harmonic_solver, laplacian
-from .mesh import Ints, clean_faces, edges
+from .mesh import Ints, clean_faces
 from .smoothing import LEAST_MASS
 from .welding import weld
 
@@ -77,43 +78,29 @@ def fill_harmonic(
     triangles = clean_faces(place[faces])
     # Two rings of known vertices around the unknown ones, so that the distortion at the border of this piece of mesh
     # touches known values only.
-    near = ~known_place
-    for _ in range(2):
-        around = near[triangles].any(axis=1)
-        near[triangles[around]] = True
-    triangles = triangles[around]
+    triangles = triangles[_grown(~known_place, triangles, 2)[1]]
     graph = edge_graph(vertices[first], triangles)
-    _, component = csgraph.connected_components(graph, directed=False)
-    reached = np.zeros(component.max() + 1, bool)
-    reached[component[known_place]] = True
-    wanted = reached[component] & ~known_place
+    wanted = _connected_to(known_place, graph) & ~known_place
 
     filled = ~known & (known_place | wanted)[place]
     twins = np.flatnonzero(filled & known_place[place])  # unknown vertices at the same place as a known one
-    for array in values:
-        array[twins] = array[giver[place[twins]]]
     takers = np.flatnonzero(filled & ~known_place[place])
-    if not len(takers):
-        return filled
     border = np.zeros(len(first), bool)
     border[triangles.ravel()] = True
     border &= known_place
+    for array in values:
+        array[twins] = array[giver[place[twins]]]
     if wanted.sum() > largest:
         _, _, nearest = csgraph.dijkstra(
             graph, directed=False, indices=np.flatnonzero(border), min_only=True, return_predecessors=True
         )
         for array in values:
             array[takers] = array[giver[nearest[place[takers]]]]
-        return filled
-    local = np.flatnonzero(border | wanted)
-    stiffness = laplacian(vertices[first], triangles)[0][local][:, local]
-    solve = harmonic_solver(stiffness, border[local])
-    givers = giver[np.flatnonzero(border)]
-    row = np.cumsum(wanted)[place[takers]] - 1
-    for array in values:
-        for start in range(0, array.shape[1], COLUMNS):
-            columns = slice(start, start + COLUMNS)
-            array[takers, columns] = solve(array[givers, columns].astype(np.float64))[row]
+    elif len(takers):
+        local = np.flatnonzero(border | wanted)
+        stiffness = laplacian(vertices[first], triangles)[0][local][:, local]
+        row = np.cumsum(wanted)[place[takers]] - 1
+        _solve_columns(harmonic_solver(stiffness, border[local]), values, giver[np.flatnonzero(border)], takers, row)
     return filled
 
 
@@ -132,10 +119,7 @@ def solve_harmonic(values: Floats, known: NDArray[np.bool_], points: Floats, fac
     if known.all() or not known.any():
         return
     stiffness, _ = laplacian(points, faces, keep_duplicates=True)
-    _, component = csgraph.connected_components(stiffness != 0, directed=False)
-    anchored = np.zeros(component.max() + 1, bool)
-    anchored[component[known]] = True
-    stray = ~anchored[component]
+    stray = ~_connected_to(known, stiffness != 0)
     if stray.any():
         _, nearest = cKDTree(points[known]).query(points[stray])
         values[stray] = values[known][nearest]
@@ -195,8 +179,7 @@ def _fill_biharmonic(
     rows = values[giver]
     triangles = clean_faces(place[faces])
     points = np.asarray(vertices, np.float64)[first]
-    component = connected_components(edges(triangles), len(first))
-    lonely = (np.bincount(component, fixed) == 0)[component]
+    lonely = ~_connected_to(fixed, edge_graph(points, triangles))
     if lonely.any():
         rows[lonely] = rows[fixed][cKDTree(points[fixed]).query(points[lonely])[1]]
     unsolved = _solve_biharmonic(rows, fixed | lonely, points, triangles, are_weights)
@@ -215,11 +198,8 @@ def _solve_biharmonic(
     Returns:
         bool (W,), the vertices that could not be solved for and took the row of the nearest known vertex.
     """
-    near = ~known
-    for _ in range(3):  # the unknown, the two rings that the squared Laplacian reads, and the triangles of the second
-        touched = near[faces].any(axis=1)
-        near = near.copy()
-        near[faces[touched]] = True
+    # The unknown vertices, the two rings that the squared Laplacian reads, and the triangles of the second.
+    near, _ = _grown(~known, faces, 3)
     local = np.flatnonzero(near)
     unsolved = ~known
     if not len(local):
@@ -255,3 +235,33 @@ def _checked(solution: Floats, given: Floats, are_weights: bool) -> tuple[Floats
     solution = np.clip(solution, 0, None)
     solution *= (total / np.maximum(solution.sum(axis=1), 1e-30))[:, None]
     return solution, sound
+
+
+def _solve_columns(
+    solve: Callable[[Floats], Floats],
+    values: Sequence[NDArray[np.floating]],
+    givers: Integers,
+    takers: Integers,
+    row: Integers,
+) -> None:
+    """Give the takers (T,) their rows (T,) of the solution for the givers' values, in place, some columns at a time."""
+    for array in values:
+        for start in range(0, array.shape[1], COLUMNS):
+            columns = slice(start, start + COLUMNS)
+            array[takers, columns] = solve(array[givers, columns].astype(np.float64))[row]
+
+
+def _grown(mask: NDArray[np.bool_], faces: Ints, rings: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The vertices of a mask (V,) and some rings of vertices around them, and the faces (F,) of the last ring."""
+    mask = mask.copy()
+    for _ in range(rings):
+        touched = np.asarray(mask[faces].any(axis=1))
+        mask[faces[touched]] = True
+    return mask, touched
+
+
+def _connected_to(known: NDArray[np.bool_], graph: sparse.sparray) -> NDArray[np.bool_]:
+    """The vertices (V,) in whose connected component of a graph (V, V) a vertex is known."""
+    component = csgraph.connected_components(graph, directed=False)[1]
+    reached: NDArray[np.bool_] = (np.bincount(component, known) > 0)[component]
+    return reached

@@ -17,16 +17,25 @@ from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import connected_laplacian, factorized, single_thread
 from ..geometry.mesh import edges, normalize, vertex_normals
 
-FINE = 5000
-"""Vertices of the mesh on which the final map is found, about. Chosen."""
-ROUGH = 1500
-"""Vertices of the mesh on which maps are refined, about. Chosen."""
-EIGENFUNCTIONS = 100
-"""Eigenfunctions of each shape. Chosen."""
 ASIDE_COST = 3.0
 """How much more the way to the opposite point costs sideways than straight through the body. Chosen."""
 LARGEST_DENSE = 400
 """Vertices up to which eigenpairs are computed with a dense solver. Chosen."""
+
+
+@dataclass(frozen=True)
+class EigenbasisSettings:
+    """How finely a surface is described by :func:`spectral_mesh`. All chosen.
+
+    Attributes:
+        fine: vertices of the mesh on which the final map is found, about.
+        rough: vertices of the mesh on which maps are refined, about.
+        eigenfunctions: their number, or as many as there are vertices.
+    """
+
+    fine: int = 5000
+    rough: int = 1500
+    eigenfunctions: int = 100
 
 
 @dataclass(frozen=True)
@@ -85,21 +94,24 @@ class SpectralMesh:
         return np.where(facing.any(axis=1), across, np.arange(len(self.points)))
 
 
-def spectral_mesh(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> tuple[SpectralMesh, sparse.csr_array]:
+def spectral_mesh(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer], settings: EigenbasisSettings = EigenbasisSettings()
+) -> tuple[SpectralMesh, sparse.csr_array]:
     """The coarser mesh of a surface with its eigenfunctions, and the matrix (V, P) that carries values to the vertices.
 
     Args:
         vertices: (V, 3).
         faces: (F, 3).
+        settings: sizes.
     """
-    fine = coarsen(normalize(vertices, faces), faces, FINE)
+    fine = coarsen(normalize(vertices, faces), faces, settings.fine)
     points = normalize(fine.vertices, fine.faces)
     stiffness, mass = connected_laplacian(points, fine.faces)
     mass, total = mass / mass.sum(), mass.sum()
-    eigenvalues, eigenfunctions = eigenpairs(stiffness, mass * total, EIGENFUNCTIONS)
+    eigenvalues, eigenfunctions = eigenpairs(stiffness, mass * total, settings.eigenfunctions)
     eigenvalues, eigenfunctions = np.maximum(eigenvalues, 1e-9), eigenfunctions * np.sqrt(total)
     vertex = np.asarray(fine.vertex, np.int64)
-    coarser = coarsen(points, fine.faces, ROUGH)
+    coarser = coarsen(points, fine.faces, settings.rough)
     picked = np.asarray(coarser.vertex, np.int64)
     nearest = cKDTree(coarser.vertices).query(points)[1]
     rough = SpectralMesh(
