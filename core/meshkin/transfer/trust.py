@@ -17,6 +17,10 @@ Mesh = tuple[NDArray[np.floating], NDArray[np.integer]]
 """Vertices (V, 3) and faces (F, 3)."""
 
 
+LEAST_CONFIDENCE = 0.4
+"""Confidence, in [0, 1], from which a point of a map is trusted if users do not choose another. Chosen."""
+
+
 @dataclass(frozen=True)
 class TrustSettings:
     """When a vertex of a map is trusted.
@@ -25,7 +29,6 @@ class TrustSettings:
     together (results/weights.txt); what each of them does alone was not recorded.
 
     Attributes:
-        confidence: least confidence, in [0, 1]. Where fewer than half of the vertices have it, the median stands in.
         orientation: least cosine, in [-1, 1], between the mapped surface's normal and the source's.
         stretch: an edge counts as torn if the map lengthens it by more than this factor, compared with the factor
             that 60 % of the edges stay below.
@@ -35,7 +38,6 @@ class TrustSettings:
             smaller is trusted by chance.
     """
 
-    confidence: float = 0.4
     orientation: float = -0.3
     stretch: float = 2.5
     short_edge: float = 0.3
@@ -52,7 +54,7 @@ def trusted_vertices(
     source: Mesh,
     target: Mesh,
     confidence: float,
-    orientation: float | None = None,
+    check_orientation: bool = True,
     check_tears: bool = True,
     settings: TrustSettings = TrustSettings(),
 ) -> NDArray[np.bool_]:
@@ -66,15 +68,15 @@ def trusted_vertices(
             round trip, or nearness and normals.
         source, target: the two meshes.
         confidence: least confidence.
-        orientation: least value of :func:`orientation_agreement`; None: do not check it.
+        check_orientation: whether vertices are excluded at which the surface is turned over.
         check_tears: whether vertices at torn edges are excluded.
-        settings: the other thresholds; their ``confidence`` and ``orientation`` are not read.
+        settings: the other thresholds.
     """
     points, faces = np.asarray(target[0], np.float64), target[1]
     mapped = to_source.pull(source[0], source[1])
     sound = to_source.confidence >= confidence
-    if orientation is not None:
-        sound &= orientation_agreement(to_source, mapped, source, faces) >= orientation
+    if check_orientation:
+        sound &= orientation_agreement(to_source, mapped, source, faces) >= settings.orientation
     first, place = weld(points)
     pairs = edges(place[faces])
     welded = np.bincount(place, ~sound, len(first)) == 0

@@ -6,7 +6,9 @@ import numpy as np
 
 from helpers import shapes
 from helpers.maps import vertex_map
-from meshkin.transfer.trust import trusted_vertices
+from meshkin.transfer.trust import TrustSettings, trusted_vertices
+
+UPRIGHT = TrustSettings(orientation=0.0)
 
 
 def test_torn_turned_and_doubtful_places_are_not_trusted() -> None:
@@ -14,15 +16,16 @@ def test_torn_turned_and_doubtful_places_are_not_trusted() -> None:
     flat = np.column_stack((points, np.zeros(len(points))))
     number = np.arange(len(points)).reshape(31, 31)
     shape = (flat, faces)
-    assert trusted_vertices(vertex_map(number.ravel(), faces), shape, shape, 0.5, 0.0).all()
-    assert not trusted_vertices(vertex_map(number[::-1].ravel(), faces), shape, shape, 0.5, 0.0).any()
-    assert trusted_vertices(vertex_map(number[::-1].ravel(), faces), shape, shape, 0.5, None).all()
+    assert trusted_vertices(vertex_map(number.ravel(), faces), shape, shape, 0.5, settings=UPRIGHT).all()
+    assert not trusted_vertices(vertex_map(number[::-1].ravel(), faces), shape, shape, 0.5, settings=UPRIGHT).any()
+    assert trusted_vertices(vertex_map(number[::-1].ravel(), faces), shape, shape, 0.5, check_orientation=False).all()
     torn = number.copy()
     torn[10:13, 10:12] = number[25:28, 25:27]
-    kept = trusted_vertices(vertex_map(torn.ravel(), faces), shape, shape, 0.5, None).reshape(31, 31)
+    kept = trusted_vertices(vertex_map(torn.ravel(), faces), shape, shape, 0.5, check_orientation=False).reshape(31, 31)
     assert not kept[10:13, 10:12].any()
     assert kept.mean() > 0.95
     doubtful = np.where(points[:, 0] < 0.5, 0.2, 0.9)
     np.testing.assert_array_equal(
-        trusted_vertices(vertex_map(number.ravel(), faces, doubtful), shape, shape, 0.5, 0.0), points[:, 0] >= 0.5
+        trusted_vertices(vertex_map(number.ravel(), faces, doubtful), shape, shape, 0.5, settings=UPRIGHT),
+        points[:, 0] >= 0.5,
     )

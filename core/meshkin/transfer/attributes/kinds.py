@@ -1,4 +1,4 @@
-"""What values on a mesh mean. Without imports of its own, so that it can be read inside Blender."""
+"""What values on a mesh mean. It needs no library, so that it can be read inside Blender."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ...geometry.laplacian import laplacian
 from ...geometry.mesh import bounding_center, clean_faces, edges, surface_area
 from ...geometry.rigid_motions import rigid_alignment
 from ...geometry.welding import weld
-from ..trust import TrustSettings, reachable_confidence, trusted_vertices
+from ..trust import LEAST_CONFIDENCE, TrustSettings, reachable_confidence, trusted_vertices
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def transfer_pose(
     source: Snapshot,
     target: Snapshot,
     to_source: SurfaceMap,
-    threshold: float = TrustSettings.confidence,
+    threshold: float = LEAST_CONFIDENCE,
     report: ProgressCallback = silent,
     settings: PoseSettings = PoseSettings(),
 ) -> PosedShape:
@@ -108,7 +108,7 @@ def transfer_pose(
     rest = np.asarray(target.vertices, np.float64)
     meshes = (source.vertices, source.faces), (target.vertices, target.faces)
     confidence = reachable_confidence(to_source, threshold)
-    known = trusted_vertices(to_source, *meshes, confidence, settings.trust.orientation, True, settings.trust)
+    known = trusted_vertices(to_source, *meshes, confidence, settings=settings.trust)
     if not known.any():
         known = np.ones(len(rest), bool)
     first, place = weld(target.vertices)

@@ -176,7 +176,8 @@ def _map_by_inflating(
 ) -> GarmentMap:
     """The map with points replaced by those whose normal goes through the cloth, where these can be told."""
     points, surface = in_body_frame(body, garment)
-    known = trusted_vertices(nearest, (surface, body.faces), (points, garment.faces), settings.confidence)
+    meshes = (surface, body.faces), (points, garment.faces)
+    known = trusted_vertices(nearest, *meshes, settings.confidence, check_orientation=False)
     if not known.any():
         return GarmentMap(nearest, np.zeros(len(points), bool))
     body_normals = smoothed_normals(surface, body.faces)

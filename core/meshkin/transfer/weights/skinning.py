@@ -105,7 +105,7 @@ def weights_through_map(
         to_source: every target vertex's point on the source.
         garment: whether the target lies on the source, and ``to_source`` comes from
             :func:`meshkin.transfer.weights.garment_map.map_garment`.
-        options: influence limit, smoothing and least confidence; ``method`` is not read here.
+        options: of these the influence limit, the smoothing and the least confidence are read.
         settings: what is tuned.
 
     Raises:
@@ -114,22 +114,12 @@ def weights_through_map(
     """
     rows = interpolate_weights(weights, source.faces, to_source)
     weighted: Mask = np.asarray(rows.any(axis=1))
-    if not weighted.any():
-        raise InputError(
-            "no-weights",
-            f"The chosen groups of “{source.name}” hold no weights.",
-            "Choose other groups, or paint them.",
-        )
-    if options.limit < 1:
-        raise InputError(
-            "weights-limit", f"A vertex cannot have {options.limit} weights.", "Choose a limit of 1 or more."
-        )
+    _check_input(weighted, source, options.limit)
     parts = loose_parts(target.vertices, target.faces)
     diagonal = bounding_diagonal(source.vertices if garment else target.vertices)
     meshes = (source.vertices, source.faces), (target.vertices, target.faces)
     confidence = reachable_confidence(to_source, options.threshold)
-    orientation = None if garment else settings.trust.orientation
-    known = weighted & trusted_vertices(to_source, *meshes, confidence, orientation, not garment, settings.trust)
+    known = weighted & trusted_vertices(to_source, *meshes, confidence, not garment, not garment, settings.trust)
     anchors = np.zeros_like(known)
     if not garment:
         anchors = weighted & ~known & _anchors(rows, known, to_source.confidence, settings.anchors)
@@ -144,6 +134,18 @@ def weights_through_map(
     rigid = _keep_small_parts_rigid(filled.values, parts, diagonal, settings)
     smoothed = smooth_along_edges(rigid, target.vertices, target.faces, options.smoothing)
     return MappedWeights(limit_influences(smoothed, options.limit), ~known, filled.unsolved)
+
+
+def _check_input(weighted: Mask, source: Snapshot, limit: int) -> None:
+    """Raise InputError ``no-weights`` if no vertex of the target (V,) has a weight, ``weights-limit`` below 1."""
+    if not weighted.any():
+        raise InputError(
+            "no-weights",
+            f"The chosen groups of “{source.name}” hold no weights.",
+            "Choose other groups, or paint them.",
+        )
+    if limit < 1:
+        raise InputError("weights-limit", f"A vertex cannot have {limit} weights.", "Choose a limit of 1 or more.")
 
 
 def finish_weights(

@@ -18,7 +18,7 @@ from meshkin.data.surface_map import SurfaceMap
 from meshkin.geometry.smoothing import smooth_along_edges
 from meshkin.transfer.weights.interpolation import interpolate_weights
 from meshkin.transfer.weights.options import WeightOptions
-from meshkin.transfer.weights.skinning import weights_through_map
+from meshkin.transfer.weights.skinning import SkinningSettings, weights_through_map
 
 POINTS, FACES = shapes.grid(3, 2)
 FLAT = shapes.snapshot(np.column_stack((POINTS, np.zeros(len(POINTS)))), FACES)
@@ -181,3 +181,24 @@ def test_what_lies_on_a_limb_follows_that_limb_alone() -> None:
     carried = weights_through_map(weights, source, target, to_source)
     assert (carried.weights[len(body) :, 2] > 0.9).all()
     assert (carried.weights[: len(body)].argmax(axis=1) == weights.argmax(axis=1)).mean() > 0.98
+
+
+def test_what_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the equations of inpainting are singular, the nearest vertex stands in, and the result says where."""
+    points, faces = shapes.grid(12, 12)
+    square = shapes.snapshot(np.column_stack((points, np.zeros(len(points)))), faces)
+    weights = np.column_stack((points[:, 0], 1 - points[:, 0]))
+    doubtful = np.linalg.norm(points - 0.5, axis=1) < 0.2
+    to_source = vertex_map(np.arange(len(points)), faces, np.where(doubtful, 0.1, 0.9))
+    alone = SkinningSettings(anchors=0.0)
+    solved = weights_through_map(weights, square, square, to_source, settings=alone)
+    np.testing.assert_array_equal(solved.inpainted, doubtful)
+    assert not solved.unsolved.any()
+
+    def singular(*_: object, **__: object) -> None:
+        raise RuntimeError("Factor is exactly singular")
+
+    monkeypatch.setattr("meshkin.geometry.filling.factorized", singular)
+    approximated = weights_through_map(weights, square, square, to_source, settings=alone)
+    np.testing.assert_array_equal(approximated.unsolved, doubtful)
+    np.testing.assert_allclose(approximated.weights.sum(axis=1), 1, atol=1e-6)
