@@ -30,7 +30,7 @@ Wait = Generator[float, None, None]
 addon_utils = importlib.import_module("addon_utils")
 addon_utils.enable("blender_addon", default_set=True)
 bpy.context.preferences.view.show_splash = False  # it would take the first event
-driver = importlib.import_module("blender_addon.driver")
+driver = importlib.import_module("blender_addon.base.driver")
 
 mode = "write"
 log: list[str] = []

@@ -28,9 +28,9 @@ RENDER_PATHS = (
     Choice("cycles", "Cycles", "Works everywhere, slower"),
 )
 PROFILES = (
-    Choice("", "Default", "Fast"),
     Choice("fast", "Fast", "24 views, 8 steps each"),
     Choice("reference", "Reference", "As published: 50 views, 24 steps in two branches each"),
+    Choice("", "Default", "What the features are made for"),  # last: files keep the numbers of the others
 )
 
 

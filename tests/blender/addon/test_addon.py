@@ -16,7 +16,7 @@ import bpy
 import pytest
 
 from helpers.creatures import creature
-from helpers.places import ROOT
+from helpers.places import CORE, ROOT
 from meshkin import __version__
 from meshkin.base.errors import InputError
 from meshkin.base.progress import Progress
@@ -24,19 +24,6 @@ from meshkin.workflow import Report
 
 addon_utils = importlib.import_module("addon_utils")  # found only once bpy is loaded
 JOBS = ("features", "match", "transfer_texture", "transfer_weights", "transfer_attributes")
-
-
-@pytest.fixture
-def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The add-on, enabled as Blender does it, in an empty file."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    module = addon_utils.enable("blender_addon", default_set=True)
-    assert module is not None
-    yield module
-    addon_utils.disable("blender_addon", default_set=True)
-    for name in [name for name in sys.modules if name.split(".")[0] == "blender_addon"]:
-        del sys.modules[name]
 
 
 def cube(name: str) -> bpy.types.Object:
@@ -91,18 +78,33 @@ def test_unregister_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> No
     for _ in range(2):
         assert addon_utils.enable("blender_addon", default_set=True) is not None
         assert registered()["types"] > before["types"]
-        bpy.app.timers.register(importlib.import_module("blender_addon.status").refresh)
+        bpy.app.timers.register(importlib.import_module("blender_addon.base.status").refresh)
         addon_utils.disable("blender_addon", default_set=True)
         assert registered() == before
-        assert not bpy.app.timers.is_registered(sys.modules["blender_addon.status"].refresh)
+        assert not bpy.app.timers.is_registered(sys.modules["blender_addon.base.status"].refresh)
 
 
-def test_enabling_does_not_load_the_library(addon: ModuleType) -> None:
-    """That would cost every start of Blender; the modules may only be loaded by a job or a drawn panel."""
-    loaded = [name for name in sys.modules if name.startswith("blender_addon")]
-    for name in loaded:
-        assert "meshkin" not in vars(sys.modules[name]), name
-        assert "numpy" not in vars(sys.modules[name]), name
+ENABLE = """
+import sys, bpy, addon_utils
+before = set(sys.modules)
+assert addon_utils.enable("blender_addon") is not None
+print("loaded", *sorted(set(sys.modules) - before), flush=True)
+import os
+os._exit(0)  # some Blender modules hang in Python's own shutdown
+"""
+
+
+def test_enabling_loads_only_the_descriptions_of_options() -> None:
+    """More would cost every start of Blender; the rest may only be loaded by a job or a drawn panel."""
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(CORE)])}
+    ran = subprocess.run([sys.executable, "-c", ENABLE], env=variables, capture_output=True, text=True, timeout=120)
+    (line,) = [line for line in ran.stdout.splitlines() if line.startswith("loaded")]
+    loaded = {name for name in line.split()[1:] if name.split(".")[0] not in ("blender_addon", "bpy")}
+    library = {name for name in loaded if name.split(".")[0] == "meshkin"}
+    light = ("options", "errors", "sides", "point_pairs", "storage")
+    modules = {name for name in library if not hasattr(importlib.import_module(name), "__path__")}
+    assert {name for name in modules if name.rpartition(".")[2] not in light} == set()
+    assert not {name for name in loaded if name.split(".")[0] in ("numpy", "torch", "scipy")}
 
 
 def test_version_and_manifest_agree() -> None:
@@ -144,7 +146,7 @@ def test_buttons_say_what_is_missing(addon: ModuleType, operator: str) -> None:
     assert reason(operator) == "“two” is being edited; go back to Object Mode first"
     bpy.ops.object.mode_set(mode="OBJECT")
     bpy.context.preferences.addons["blender_addon"].preferences.worker_python = "/nowhere/python"
-    importlib.import_module("blender_addon.status").refresh()
+    importlib.import_module("blender_addon.base.status").refresh()
     assert reason(operator) == "There is no Python at /nowhere/python"
 
 
@@ -168,7 +170,7 @@ def test_pickers_take_surfaces_only(addon: ModuleType) -> None:
     settings = bpy.context.scene.meshkin
     lamp = bpy.data.objects.new("lamp", bpy.data.lights.new("lamp", "POINT"))
     bpy.context.scene.collection.objects.link(lamp)
-    poll = importlib.import_module("blender_addon.properties")._has_surface
+    poll = importlib.import_module("blender_addon.main.settings")._has_surface
     assert not poll(settings, lamp)
     one = cube("one")
     assert poll(settings, one)
@@ -191,7 +193,7 @@ def test_pick_and_swap(addon: ModuleType) -> None:
 
 def job_operator(addon: ModuleType, steps: Any) -> Any:
     """Register an operator that runs the generator function ``steps``; returns it for calling."""
-    driver = importlib.import_module("blender_addon.driver")
+    driver = importlib.import_module("blender_addon.base.driver")
 
     class MESHKIN_OT_test_job(driver.JobOperator, bpy.types.Operator):  # type: ignore[misc, name-defined]  # noqa: N801
         bl_idname = "meshkin.test_job"
@@ -280,7 +282,7 @@ def test_cancelling_a_job_that_a_script_runs(addon: ModuleType) -> None:
 def test_preferences_reach_the_library(addon: ModuleType, tmp_path: Path) -> None:
     from meshkin.base import storage
 
-    preferences = importlib.import_module("blender_addon.preferences")
+    preferences = importlib.import_module("blender_addon.base.preferences")
     preferences.apply(bpy.context)
     inherited = storage.cache_folder()
     chosen = bpy.context.preferences.addons["blender_addon"].preferences
@@ -350,7 +352,7 @@ def matched(addon: ModuleType, tmp_path: Path) -> Iterator[tuple[bpy.types.Objec
     one, two = creature("one", subdivisions=3), creature("two", 1.2, subdivisions=3)
     settings = bpy.context.scene.meshkin
     settings.source, settings.target, settings.features = one, two, "geometric"
-    importlib.import_module("blender_addon.status").refresh()
+    importlib.import_module("blender_addon.base.status").refresh()
     assert reason("show_match") == "Match source and target first"
     bpy.ops.meshkin.match()
     yield one, two
@@ -358,7 +360,7 @@ def matched(addon: ModuleType, tmp_path: Path) -> Iterator[tuple[bpy.types.Objec
 
 
 def test_buttons_to_look_at_a_match(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
-    status = importlib.import_module("blender_addon.status")
+    status = importlib.import_module("blender_addon.base.status")
     _, two = matched
     for operator, color in (("show_match", "match_color"), ("show_confidence", "match_confidence_color")):
         call = getattr(bpy.ops.meshkin, operator)
@@ -374,7 +376,7 @@ def test_buttons_to_look_at_a_match(matched: tuple[bpy.types.Object, bpy.types.O
     assert not status.colors_shown()
     assert bpy.ops.meshkin.show_lines() == {"FINISHED"}
     bpy.context.scene.meshkin.lines = 17
-    assert len(status.scene_module("lines").segments()[0]) == 17
+    assert len(status.scene_module("display.lines").segments()[0]) == 17
     assert bpy.ops.meshkin.show_lines() == {"FINISHED"}
     assert not status.lines_shown()
     two.data.vertices[0].co.x += 1
@@ -483,5 +485,5 @@ def test_guiding_buttons_say_what_is_missing(addon: ModuleType, operator: str) -
     assert reason(operator).startswith("Pick a source")
     settings = bpy.context.scene.meshkin
     settings.source, settings.target = cube("one"), cube("two")
-    importlib.import_module("blender_addon.status").refresh()
+    importlib.import_module("blender_addon.base.status").refresh()
     assert reason(operator) == "Match source and target first"

@@ -1,46 +1,17 @@
-"""The add-on's preferences, and how they reach the library."""
+"""The add-on's preferences."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 
 import bpy
 from bpy.props import FloatProperty, IntProperty, StringProperty
 
-from . import driver, status
-
-VARIABLES = {
-    "worker_python": "MESHKIN_WORKER_PYTHON",
-    "models_folder": "MESHKIN_MODELS",
-    "cache_folder": "MESHKIN_CACHE",
-    "cache_limit": "MESHKIN_CACHE_LIMIT",
-    "idle_seconds": "MESHKIN_IDLE_SECONDS",
-}
-"""Preferences that the library, and the worker, read from the environment."""
-_UNITS = {"cache_limit": 1e9}
-_inherited = {variable: os.environ.get(variable) for variable in VARIABLES.values()}
-
-
-def get(context: bpy.types.Context) -> Preferences | None:
-    """The add-on's preferences; None when it was registered without being enabled."""
-    addon = context.preferences.addons.get(__package__)
-    return addon.preferences if addon else None
-
-
-def apply(context: bpy.types.Context) -> None:
-    """Put the preferences into the environment variables; an empty one leaves what Blender was started with."""
-    chosen = get(context)
-    for name, variable in VARIABLES.items():
-        value = getattr(chosen, name, None) or ""
-        text = bpy.path.abspath(value) if isinstance(value, str) else str(int(value * _UNITS.get(name, 1)))
-        if text := text or _inherited[variable] or "":
-            os.environ[variable] = text
-        else:
-            os.environ.pop(variable, None)
+from ..base import driver, status, widgets
+from ..base.preferences import ADDON
 
 
 def _changed(self: Preferences, context: bpy.types.Context) -> None:
@@ -58,7 +29,7 @@ def _devices(self: Preferences, context: bpy.types.Context, text: str) -> Iterat
 class Preferences(bpy.types.AddonPreferences):
     """Worker, models, cache, device."""
 
-    bl_idname = __package__
+    bl_idname = ADDON
 
     worker_python: StringProperty(
         name="Worker's Python",
@@ -110,17 +81,15 @@ class Preferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw; reads plain state only."""
-        from . import panels
-
         status.ensure()
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        panels.job_state(layout, context)
+        widgets.job_state(layout, context)
 
         box = layout.box()
         box.label(text="Worker", icon="CONSOLE")
-        panels.worker_state(box, context)
+        widgets.worker_state(box, context)
         box.prop(self, "worker_python", placeholder=status.worker or "not set up")
         box.prop(self, "device")
         box.prop(self, "idle_seconds")
@@ -128,7 +97,7 @@ class Preferences(bpy.types.AddonPreferences):
 
         box = layout.box()
         box.label(text="Models", icon="IMAGE_DATA")
-        panels.model_state(box, context)
+        widgets.model_state(box, context)
         box.prop(self, "model", placeholder="the best at hand")
         box.prop(self, "models_folder", placeholder=status.models_folder)
 

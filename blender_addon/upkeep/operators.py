@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from . import driver, preferences, status
-from .common import Explained, busy, options
+from ..base import driver, preferences, status, widgets
+from ..base.operators import Explained, busy
+from ..base.options import options
 
 if TYPE_CHECKING:
-    from .common import Steps
+    from ..base.operators import Steps
 
 
 class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator):
@@ -36,13 +37,11 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator)
         return answer
 
     def draw(self, context: bpy.types.Context) -> None:
-        from . import panels
-
         for text in (
             "MeshKin computes in a Python environment of its own; Blender's Python stays as it is.",
             "This fetches PyTorch, Transformers, SciPy and a few more libraries from PyPI.",
         ):
-            panels.paragraph(self.layout, text)
+            widgets.paragraph(self.layout, text)
         self.layout.label(text=f"Folder: {status.worker_folder}")
         self.layout.label(text="Space: about 2 GB (more with CUDA). Time: some minutes.")
 

@@ -29,7 +29,7 @@ BUDGET = 0.04
 
 
 @dataclass
-class Job:
+class RunningJob:
     """The running job; panels read ``title``, ``stage`` and ``fraction``."""
 
     title: str
@@ -50,7 +50,7 @@ class Outcome:
     icon: str = "CHECKMARK"
 
 
-running: Job | None = None
+running: RunningJob | None = None
 outcome: Outcome | None = None
 
 
@@ -109,7 +109,7 @@ class JobOperator:
 
     bl_label: str
     report: Callable[[set[str], str], None]
-    _job: Job | None = None
+    _job: RunningJob | None = None
 
     def steps(self, context: bpy.types.Context) -> Generator[Progress, None, Report]:
         """The job; may raise MeshKinError at once."""
@@ -141,7 +141,7 @@ class JobOperator:
         manager = context.window_manager
         window = context.window.parent or context.window  # the preferences may be closed before the job ends
         timer = manager.event_timer_add(TICK, window=window)
-        running = self._job = Job(self.bl_label, steps, timer, window.workspace.name)
+        running = self._job = RunningJob(self.bl_label, steps, timer, window.workspace.name)
         outcome = None
         result = self._advance()
         if result != {"PASS_THROUGH"}:

@@ -1,4 +1,4 @@
-"""What the buttons have in common: the settings as the library takes them, why a button is grayed out, base classes."""
+"""What buttons have in common: why one is grayed out, and the base classes of their operators."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import driver, preferences, properties, status
+from . import driver, preferences, status
+from .options import options
 
 if TYPE_CHECKING:
     from meshkin.base.progress import Progress
@@ -19,52 +20,8 @@ if TYPE_CHECKING:
     Steps = Generator[Progress, None, Report]
 
 
-def options(context: bpy.types.Context, **more: Any) -> Options:
-    """The panel's settings and the preferences, as the library takes them; the folders go by the environment."""
-    from meshkin.workflow import Options
-
-    preferences.apply(context)
-    settings, chosen = context.scene.meshkin, preferences.get(context)
-    painting = "diff3f" in settings.features
-    if painting:
-        more |= {name: getattr(settings, name) for name in ("prompt", "negative_prompt", "profile", "seed")}
-    return Options(
-        features=settings.features,
-        views=settings.views,
-        without=_numbers(settings.without),
-        resolution=settings.resolution,
-        style="" if settings.style == "DEFAULT" else settings.style,
-        model=bpy.path.abspath(chosen.model) if chosen and not painting and settings.features != "sd_dino" else "",
-        device=chosen.device if chosen else "auto",
-        online=bpy.app.online_access,
-        through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
-        **more,
-    )
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """The whole numbers in a text such as “3, 7”."""
-    from meshkin.base.errors import InputError
-
-    try:
-        return tuple(int(word) for word in text.replace(",", " ").split())
-    except ValueError as error:
-        raise InputError("option-invalid", f"“{text}” are no numbers of views.", "Write them as in 3, 7.") from error
-
-
-def weight_options(chosen: Any) -> dict[str, Any]:
-    """The settings of a transfer of weights, of the panel or of an operator, as the library takes them."""
-    from meshkin.base.errors import InputError
-    from meshkin.base.sides import parse_table
-
-    values = {name: getattr(chosen, name) for name in properties.WEIGHTS}
-    try:
-        values["rename"] = tuple(parse_table(values["rename"]).items())
-    except ValueError as error:
-        raise InputError(
-            "option-invalid", f"“{error}” in the table of names is not understood.", "Write old = new, …"
-        ) from error
-    return values
+SURFACES = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES"}
+"""Types of objects that can have a surface."""
 
 
 def busy() -> str:
@@ -160,3 +117,49 @@ class Quick(Explained, bpy.types.Operator):
             self.report({"INFO"}, told)
         status.redraw()
         return {"FINISHED"}
+
+
+class TransferJob(SceneJob):
+    """Base of the jobs that carry something from the source to the target."""
+
+    what: str
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        reason = busy() or missing(context, "source", "target")
+        if reason:
+            return reason
+        source, target = context.scene.meshkin.source, context.scene.meshkin.target
+        return locked(target) or cls.unsuited(source, target) or status.worker_missing
+
+    @classmethod
+    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        """Why this cannot go from source to target, or ""."""
+        raise NotImplementedError
+
+    def chosen(self, context: bpy.types.Context) -> Options:
+        """The options with the operator's own properties."""
+        return options(context)
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.transfer(settings.source, settings.target, self.wishes(), self.chosen(context))
+
+    def wishes(self) -> tuple[str, ...]:
+        """What is to be transferred."""
+        return (self.what,)
+
+
+class PictureJob(SceneJob):
+    """Base of the jobs whose result is a picture: it is shown, in a window of its own where no editor is open."""
+
+    def _finished(self, report: Report) -> set[str]:
+        result = super()._finished(report)
+        if not bpy.app.background:
+            from meshkin.scene.display import image_editor as sheets
+
+            names = [report.data["image"]] if "image" in report.data else list(report.data["images"].values())
+            sheets.open_editor(names[-1])
+        return result

@@ -1,22 +1,17 @@
-"""The buttons that guide a match; what they do is in ``meshkin.scene`` and ``meshkin.workflow``."""
+"""The buttons of the point pairs that guide a match."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 from bpy.props import StringProperty
 
-from . import properties, status
-from .common import Explained, Quick, SceneJob, busy, locked, missing, options, unmatched
-from .matching import with_lines
-
-if TYPE_CHECKING:
-    from .common import Steps
-
+from ..base import status
+from ..base.operators import Explained, Quick, busy, missing
 
 REACH = 12
 """Pixels by which a click may miss: tips are what is picked most."""
@@ -191,64 +186,8 @@ class MESHKIN_OT_remove_pair(Quick):
         return ""
 
 
-class MESHKIN_OT_flip(SceneJob):
-    """Take the other answer: left and right exchanged, or the other place that a part fits; again to go back"""
-
-    bl_idname = "meshkin.flip"
-    bl_label = "Flip Match"
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        reason = unmatched(context)
-        settings = context.scene.meshkin
-        if not reason and settings.through and settings.through != settings.source:
-            reason = "Only a direct match can be flipped; clear “Through”, or make it the source"
-        return reason or locked(settings.target) or status.worker_missing
-
-    def steps(self, context: bpy.types.Context) -> Steps:
-        from meshkin import workflow
-        from meshkin.scene.mesh import matches
-
-        settings = context.scene.meshkin
-        flip = not matches.is_flipped(settings.source, settings.target)
-        return with_lines(workflow.match(settings.source, settings.target, options(context, flip=flip)))
-
-
-class MESHKIN_OT_match_set(SceneJob):
-    """Match all selected objects to the active one, and through it to each other, so that all of them agree"""
-
-    bl_idname = "meshkin.match_set"
-    bl_label = "Match Selected as a Set"
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        reference, others = _set(context)
-        if len(others) < 2 or not (reference and reference.select_get() and reference.type in properties.SURFACES):
-            return "Select three or more objects with a surface; the active one becomes the reference"
-        return busy() or locked(*others) or status.worker_missing
-
-    def steps(self, context: bpy.types.Context) -> Steps:
-        from meshkin import workflow
-        from meshkin.scene.objects import Handle
-
-        reference, others = _set(context)
-        center, scene = Handle.of(reference), context.scene.name
-        report = yield from with_lines(workflow.match_set(others, reference, options(context)))
-        if scene in bpy.data.scenes:
-            bpy.data.scenes[scene].meshkin.through = center.get()
-        return report
-
-
-def _set(context: bpy.types.Context) -> tuple[bpy.types.Object | None, list[bpy.types.Object]]:
-    reference = context.view_layer.objects.active
-    chosen = [obj for obj in context.selected_objects if obj.type in properties.SURFACES]
-    return reference, [obj for obj in chosen if obj != reference]
-
-
 CLASSES: list[type] = [
     MESHKIN_OT_pick_pairs,
     MESHKIN_OT_pair_selected,
     MESHKIN_OT_remove_pair,
-    MESHKIN_OT_flip,
-    MESHKIN_OT_match_set,
 ]

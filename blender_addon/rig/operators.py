@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import BoolProperty
 
-from . import properties, status
-from .common import SceneJob, busy, locked, missing, options, weight_options
-from .transferring import Transfer
+from meshkin.base.options import options_of
+from meshkin.transfer.rig.options import RigOptions
+from meshkin.transfer.weights.options import WeightOptions
+
+from ..base import status
+from ..base.operators import SceneJob, TransferJob, busy, locked, missing
+from ..base.options import options
+from ..base.properties import property_of, values_of
 
 if TYPE_CHECKING:
-    from .common import Steps
+    from ..base.operators import Steps
 
 
-class MESHKIN_OT_transfer_armature(Transfer):
+class MESHKIN_OT_transfer_armature(TransferJob):
     """Fit a copy of the source's armature into the target and let it pose the target, with the weights for it"""
 
     bl_idname = "meshkin.transfer_armature"
@@ -45,7 +50,7 @@ class MESHKIN_OT_transfer_armature(Transfer):
         settings = context.scene.meshkin
         weights = self.with_weights and bool(settings.source.vertex_groups)
         what = ("weights", "armature") if weights else ("armature",)
-        chosen = weight_options(settings) if weights else {}
+        chosen = values_of(settings, WeightOptions) if weights else {}
         if self.selected_too:
             chosen["also"] = _also(context)
         return workflow.transfer(settings.source, settings.target, what, options(context, **chosen))
@@ -103,13 +108,13 @@ class MESHKIN_OT_motion(SceneJob):
         return workflow.motion(settings.source, settings.target)
 
 
-class MESHKIN_OT_pose(Transfer):
+class MESHKIN_OT_pose(TransferJob):
     """Bring the target into the pose that the source has now, without any rig, as a new shape key"""
 
     bl_idname = "meshkin.pose"
     bl_label = "Pose"
 
-    threshold: properties.threshold()
+    threshold: property_of(options_of(RigOptions)["threshold"], float)
 
     @classmethod
     def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
@@ -119,7 +124,7 @@ class MESHKIN_OT_pose(Transfer):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return workflow.pose(settings.source, settings.target, options(context, threshold=self.threshold))
+        return workflow.pose(settings.source, settings.target, options(context, pose_threshold=self.threshold))
 
 
 CLASSES: list[type] = [

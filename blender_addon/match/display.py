@@ -1,4 +1,4 @@
-"""The buttons that show features, matches and their confidence in the viewport."""
+"""The buttons that show matches and their confidence in the viewport."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -10,31 +10,8 @@ from collections.abc import Callable
 import bpy
 from bpy.props import FloatProperty
 
-from . import status
-from .common import Quick, busy, locked, missing, unmatched
-
-
-class MESHKIN_OT_show_colors(Quick):
-    """Show the features' colors in the viewport, or hide them and give the shading back"""
-
-    bl_idname = "meshkin.show_colors"
-    bl_label = "Show Colors"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        return busy()
-
-    def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene import objects
-        from meshkin.scene.display import viewport as display
-        from meshkin.scene.mesh import attributes
-
-        if display.is_shown() and display.shown_attribute() in ("", attributes.COLOR):
-            display.hide()
-        else:
-            display.show(objects.objects_with_features())
-        return ""
+from ..base import status
+from ..base.operators import Quick, busy, locked, missing, unmatched
 
 
 class _Show(Quick):
@@ -185,11 +162,10 @@ def before_load(*_: object) -> None:
         lines.mark([])
 
 
+HANDLERS = {"undo_post": after_undo, "redo_post": after_undo, "load_pre": before_load}
 CLASSES: list[type] = [
-    MESHKIN_OT_show_colors,
     MESHKIN_OT_show_match,
     MESHKIN_OT_show_confidence,
     MESHKIN_OT_show_lines,
     MESHKIN_OT_select_low,
 ]
-HANDLERS = {"undo_post": after_undo, "redo_post": after_undo, "load_pre": before_load}

@@ -8,6 +8,8 @@ from typing import Any
 
 import bpy
 
+from . import preferences
+
 known = False
 """Whether the rest has been looked up."""
 worker = ""
@@ -51,8 +53,6 @@ def refresh() -> None:
     from meshkin.base import storage
     from meshkin.scene.display import viewport as display  # noqa: F401  (scene_module finds them from now on)
     from meshkin.worker import environment
-
-    from . import preferences
 
     global known, worker, worker_missing, worker_folder, model, models_folder, cache_folder, cache_bytes, _requested
     known, _requested = True, False

@@ -1,19 +1,14 @@
-"""The buttons that pick two objects, describe and match them, and stop a job."""
+"""The buttons that pick two objects and stop a job."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import bpy
 
-from . import driver, properties, status
-from .common import Explained, SceneJob, busy, locked, missing, options, picked, picked_objects
-
-if TYPE_CHECKING:
-    from .common import Steps
+from ..base import driver
+from ..base.operators import SURFACES, Explained
 
 
 class MESHKIN_OT_pick(Explained, bpy.types.Operator):
@@ -26,7 +21,7 @@ class MESHKIN_OT_pick(Explained, bpy.types.Operator):
     @classmethod
     def _pair(cls, context: bpy.types.Context) -> list[bpy.types.Object]:
         active = context.view_layer.objects.active
-        chosen = [obj for obj in context.selected_objects if obj.type in properties.SURFACES]
+        chosen = [obj for obj in context.selected_objects if obj.type in SURFACES]
         return sorted(chosen, key=lambda obj: obj != active)
 
     @classmethod
@@ -60,51 +55,6 @@ class MESHKIN_OT_swap(Explained, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class MESHKIN_OT_features(SceneJob):
-    """Compute the features of source and target and show them as colors: equal color means equal meaning"""
-
-    bl_idname = "meshkin.features"
-    bl_label = "Features"
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        settings = context.scene.meshkin
-        reason = busy() or missing(context, *picked(settings))
-        return reason or locked(*picked_objects(settings)) or status.worker_missing
-
-    def steps(self, context: bpy.types.Context) -> Steps:
-        from meshkin import workflow
-
-        return workflow.features(picked_objects(context.scene.meshkin), options(context))
-
-
-class MESHKIN_OT_match(SceneJob):
-    """Find for every point of the target its kin on the source, and back"""
-
-    bl_idname = "meshkin.match"
-    bl_label = "Match"
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        reason = busy() or missing(context, "source", "target")
-        return reason or locked(context.scene.meshkin.target) or status.worker_missing
-
-    def steps(self, context: bpy.types.Context) -> Steps:
-        from meshkin import workflow
-
-        settings = context.scene.meshkin
-        return with_lines(workflow.match(settings.source, settings.target, options(context)))
-
-
-def with_lines(job: Steps) -> Steps:
-    """A job after which the lines in the viewport are those of the new match."""
-    from meshkin.scene.display import lines
-
-    report = yield from job
-    lines.refresh()
-    return report
-
-
 class MESHKIN_OT_cancel(bpy.types.Operator):
     """Stop the running job and leave the scene as it was (Esc)"""
 
@@ -120,7 +70,5 @@ class MESHKIN_OT_cancel(bpy.types.Operator):
 CLASSES: list[type] = [
     MESHKIN_OT_pick,
     MESHKIN_OT_swap,
-    MESHKIN_OT_features,
-    MESHKIN_OT_match,
     MESHKIN_OT_cancel,
 ]

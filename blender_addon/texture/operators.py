@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.props import BoolProperty
 
-from . import driver, properties
-from .common import options
-from .transferring import Transfer
+from meshkin.transfer.texture.options import TextureOptions
+
+from ..base import driver
+from ..base.operators import TransferJob
+from ..base.options import options
+from ..base.properties import panel_options, values_of, with_options
 
 if TYPE_CHECKING:
     from meshkin.workflow import Options
 
-TEXTURE_SETTINGS = ("texture_size", "margin", "texture_threshold", "map_smoothing", "unwrap", "tiles")
 REDO_DELAY = 0.3
 """Seconds after a change in the redo panel until the job starts, so that a slider can be dragged."""
 _again: dict[str, Any] = {}
@@ -34,20 +36,14 @@ def _texture_again() -> None:
         bpy.ops.meshkin.transfer_texture("INVOKE_DEFAULT", **_again)
 
 
-class MESHKIN_OT_transfer_texture(Transfer):
+@with_options(TextureOptions)
+class MESHKIN_OT_transfer_texture(TransferJob):
     """Bake the source's materials into new textures and a new material of the target"""
 
     bl_idname = "meshkin.transfer_texture"
     bl_label = "Texture"
     what = "texture"
 
-    texture_size: properties.texture_size()
-    margin: properties.margin()
-    texture_threshold: properties.texture_threshold()
-    map_smoothing: properties.map_smoothing()
-    channels: properties.channels()
-    unwrap: properties.unwrap()
-    tiles: properties.tiles()
     with_window: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # started by a button: what the redo panel repeats
 
     @classmethod
@@ -65,19 +61,13 @@ class MESHKIN_OT_transfer_texture(Transfer):
         if not self.with_window or bpy.app.background:
             return super().execute(context)
         _again.clear()
-        _again.update({name: getattr(self, name) for name in TEXTURE_SETTINGS}, channels=set(self.channels))
+        _again.update({name: getattr(self, name) for name in panel_options(TextureOptions)})
         if not bpy.app.timers.is_registered(_texture_again):
             bpy.app.timers.register(_texture_again, first_interval=REDO_DELAY)
         return {"FINISHED"}
 
     def chosen(self, context: bpy.types.Context) -> Options:
-        order = [name for name, _, _ in properties.CHANNELS if name in self.channels]
-        return options(
-            context,
-            channels=tuple(order),
-            preview=self.with_window,
-            **{name: getattr(self, name) for name in TEXTURE_SETTINGS},
-        )
+        return options(context, preview=self.with_window, **values_of(self, TextureOptions))
 
 
 CLASSES: list[type] = [MESHKIN_OT_transfer_texture]

@@ -1,0 +1,1 @@
+"""Attributes and what else lives on a surface."""

@@ -1,0 +1,69 @@
+"""Pieces of panels that several of them draw. Drawing only reads: settings, the running job, the state looked up."""
+
+# Blender's classes have no types.
+# mypy: disable-error-code="misc"
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+from . import driver, status
+
+
+def paragraph(layout: bpy.types.UILayout, text: str, width: int = 60, icon: str = "NONE") -> None:
+    """A text over several lines of at most ``width`` characters."""
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for index, line in enumerate(textwrap.wrap(text, max(width, 16))):
+        column.label(text=line, icon=icon if index == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+
+
+def _width(context: bpy.types.Context) -> int:
+    """About how many characters fit into a line of the region."""
+    return int(context.region.width / (7.5 * context.preferences.system.ui_scale)) - 6
+
+
+def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The running job with its progress bar, or how the last one ended."""
+    if job := driver.running:
+        box = layout.box()
+        box.label(text=job.title, icon="SORTTIME")
+        box.progress(factor=job.fraction, text=f"{job.stage}  {job.fraction:.0%}")
+        box.operator("meshkin.cancel", icon="X")
+    elif last := driver.outcome:
+        box = layout.box()
+        paragraph(box, last.title, _width(context), last.icon)
+        for line in last.lines:
+            paragraph(box, textwrap.shorten(line, 150, placeholder=" …"), _width(context), "BLANK1")
+
+
+def worker_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Says whether the worker is there; offers to set it up where it is not."""
+    if status.worker_missing:
+        paragraph(layout, f"{status.worker_missing}. It does the computing.", _width(context), "ERROR")
+        layout.operator("meshkin.setup_worker", icon="IMPORT")
+
+
+def model_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Says what a model would add where none is there."""
+    if status.known and status.worker and not status.model:
+        text = "No model yet: points are compared by shape alone. A model also sees what the parts are."
+        paragraph(layout, text, _width(context), "INFO")
+        layout.operator("meshkin.get_model", icon="IMPORT")
+
+
+def form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """The layout, for settings below each other with their names to the left."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    return layout
+
+
+class Sidebar:
+    """Base of the panels in the sidebar's tab."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "MeshKin"

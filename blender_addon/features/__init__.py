@@ -1,0 +1,1 @@
+"""Features: computed, and shown as colors and pictures."""

@@ -1,0 +1,106 @@
+"""The sidebar's tab: two objects, the buttons of all features, progress, and how the job is done."""
+# Blender's classes have no types.
+# mypy: disable-error-code="misc"
+# ruff: noqa: RUF012
+
+from __future__ import annotations
+
+import bpy
+
+from ..attributes import panel as attributes
+from ..base import options, status
+from ..base.preferences import ADDON
+from ..base.properties import panel_options
+from ..base.widgets import Sidebar, form, job_state, model_state, worker_state
+from ..features import panel as features
+from ..match import panel as match
+from ..rig import panel as rig
+from ..texture import panel as texture
+from ..weights import panel as weights
+from .settings import GROUPS
+
+COMMON = (
+    ("features", *options.PAINTING, "style", "views", "without", "resolution"),
+    ("texture_size", "margin"),
+    tuple(panel_options(GROUPS["Weights"])),
+)
+"""Options that are always in view, in blocks; the panel “More” has all others."""
+
+
+class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
+    """Pickers, buttons, progress."""
+
+    bl_idname = "MESHKIN_PT_main"
+    bl_label = "MeshKin"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        status.ensure()
+        layout = self.layout
+        settings = context.scene.meshkin
+
+        row = layout.row(align=True)
+        fields = row.column(align=True)
+        fields.use_property_split = False
+        for name in ("source", "target"):
+            split = fields.split(factor=0.3, align=True)
+            split.label(text=name.capitalize())
+            split.prop(settings, name, text="")
+        side = row.column(align=True)
+        side.operator("meshkin.pick", text="", icon="RESTRICT_SELECT_OFF")
+        side.operator("meshkin.swap", text="", icon="UV_SYNC_SELECT")
+
+        worker_state(layout, context)
+        column = layout.column(align=True)
+        features.buttons(column)
+        match.buttons(column)
+        column = layout.column(align=True)
+        column.label(text="Transfer")
+        for feature in (texture, weights, rig, attributes):
+            feature.buttons(column, settings)
+        features.looks(layout)
+        job_state(layout, context)
+        model_state(layout, context)
+
+
+class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
+    """How the job is done."""
+
+    bl_idname = "MESHKIN_PT_options"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Options"
+    bl_order = 1
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = form(self.layout)
+        settings = context.scene.meshkin
+        left_out = () if options.paints(settings) else options.PAINTING
+        for block in COMMON:
+            column = layout.column(align=True)
+            for name in block:
+                if name not in left_out:
+                    column.prop(settings, name)
+        layout.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = ADDON
+
+
+class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
+    """The options that are needed now and then."""
+
+    bl_idname = "MESHKIN_PT_more"
+    bl_parent_id = "MESHKIN_PT_options"
+    bl_label = "More"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = form(self.layout)
+        shown = {name for block in COMMON for name in block}
+        for title, group in GROUPS.items():
+            names = panel_options(group, leave_out=shown)
+            if names:
+                column = layout.column(align=True)
+                column.label(text=title)
+                for name in names:
+                    column.prop(context.scene.meshkin, name)
+
+
+CLASSES: list[type] = [MESHKIN_PT_main, MESHKIN_PT_options, MESHKIN_PT_more]

@@ -1,0 +1,1 @@
+"""Matches: made, guided by point pairs, looked at."""

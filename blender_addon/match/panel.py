@@ -1,0 +1,66 @@
+"""Guiding the match, and looking at it."""
+# Blender's classes have no types.
+# mypy: disable-error-code="misc"
+
+from __future__ import annotations
+
+import bpy
+
+from ..base import status
+from ..base.widgets import Sidebar
+
+
+def buttons(column: bpy.types.UILayout) -> None:
+    """The button of the main panel."""
+    column.operator("meshkin.match", icon="UV_VERTEXSEL")
+
+
+class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
+    """Guiding the match, and looking at it."""
+
+    bl_idname = "MESHKIN_PT_match"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Match"
+    bl_order = 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.meshkin
+        matches, pairs = status.scene_module("mesh.matches"), status.scene_module("mesh.pairs")
+        both = settings.source and settings.target and matches and pairs
+
+        column = layout.column(align=True)
+        column.label(text="Look at It")
+        row = column.row(align=True)
+        for name, color, icon in (
+            ("show_match", "match_color", "COLORSET_13_VEC"),
+            ("show_confidence", "match_confidence_color", "COLORSET_03_VEC"),
+        ):
+            row.operator(f"meshkin.{name}", icon=icon, depress=status.colors_shown(color))
+        row = column.row(align=True)
+        row.operator("meshkin.show_lines", icon="CURVE_PATH", depress=status.lines_shown())
+        row.prop(settings, "lines", text="")
+        column.operator("meshkin.select_low", icon="RESTRICT_SELECT_OFF")
+
+        column = layout.column(align=True)
+        column.label(text="Guide It")
+        flipped = bool(both and matches.is_flipped(settings.source, settings.target))
+        column.operator("meshkin.flip", icon="MOD_MIRROR", depress=flipped)
+        row = column.row(align=True)
+        row.operator("meshkin.pick_pairs", icon="EYEDROPPER")
+        row.operator("meshkin.pair_selected", text="", icon="VERTEXSEL")
+        if both:
+            for pair in pairs.between(settings.source, settings.target):
+                row = column.row(align=True)
+                row.label(text=f"Point pair {pair.label}", icon="LINKED")
+                row.operator("meshkin.remove_pair", text="", icon="X", emboss=False).label = pair.label
+            for empty in pairs.without_partner(settings.source, settings.target):
+                column.label(text=f"{empty.name}: no partner", icon="UNLINKED")
+
+        column = layout.column(align=True)
+        column.label(text="More than Two")
+        column.operator("meshkin.match_set", icon="OUTLINER_OB_GROUP_INSTANCE")
+        column.prop(settings, "through", text="Through")
+
+
+CLASSES: list[type] = [MESHKIN_PT_match]

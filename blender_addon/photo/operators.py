@@ -1,0 +1,70 @@
+"""The buttons of photographs: matched to the target, and carried onto it as a texture."""
+# Blender's classes have no types, and its property annotations are calls.
+# mypy: disable-error-code="misc, valid-type"
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from meshkin.transfer.texture.options import TextureOptions
+
+from ..base import status
+from ..base.operators import PictureJob, busy, locked, missing
+from ..base.options import options
+from ..base.properties import values_of
+
+if TYPE_CHECKING:
+    from ..base.operators import Steps
+
+
+def _files(settings: Any) -> tuple[str, str]:
+    """The photo and its mask, or "" for none."""
+    photo, mask = (bpy.path.abspath(path) if path else "" for path in (settings.photo, settings.photo_mask))
+    return photo, mask
+
+
+class MESHKIN_OT_match_photo(PictureJob):
+    """Find for every pixel of the object in a photo its point on the target, and show it as a picture"""
+
+    bl_idname = "meshkin.match_photo"
+    bl_label = "Match Photo"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        settings = context.scene.meshkin
+        reason = busy() or missing(context, "target") or locked(settings.target)
+        return reason or ("" if settings.photo else "Choose a photo first") or status.worker_missing
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        photo, mask = _files(settings)
+        return workflow.match_photo(photo, settings.target, options(context), mask)
+
+
+class MESHKIN_OT_texture_photo(PictureJob):
+    """Give the target the photo as its texture: where it shows the target, else from the mirror twin, else filled in"""
+
+    bl_idname = "meshkin.texture_photo"
+    bl_label = "Photo as Texture"
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return MESHKIN_OT_match_photo.why_not(context)
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        photo, mask = _files(settings)
+        chosen = options(context, **values_of(settings, TextureOptions))
+        return workflow.texture_photo(photo, settings.target, chosen, mask)
+
+
+CLASSES: list[type] = [
+    MESHKIN_OT_match_photo,
+    MESHKIN_OT_texture_photo,
+]

@@ -1,0 +1,33 @@
+"""A photo and what it is matched to."""
+# Blender's classes have no types.
+# mypy: disable-error-code="misc"
+# ruff: noqa: RUF012
+
+from __future__ import annotations
+
+import bpy
+
+from ..base.widgets import Sidebar, form
+
+
+class MESHKIN_PT_photo(Sidebar, bpy.types.Panel):
+    """A photo and what it is matched to."""
+
+    bl_idname = "MESHKIN_PT_photo"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Photo"
+    bl_order = 2
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = form(self.layout)
+        settings = context.scene.meshkin
+        column = layout.column(align=True)
+        column.prop(settings, "photo")
+        column.prop(settings, "photo_mask")
+        column = layout.column(align=True)
+        column.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
+        column.operator("meshkin.texture_photo", icon="TEXTURE")
+
+
+CLASSES: list[type] = [MESHKIN_PT_photo]

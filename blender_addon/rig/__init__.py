@@ -1,0 +1,1 @@
+"""Armatures, motions and poses."""

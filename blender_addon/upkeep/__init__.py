@@ -1,0 +1,1 @@
+"""Worker, models, memory, cache, and the preferences."""
