@@ -69,6 +69,22 @@ def sphere(columns: int = 64, rows: int = 32) -> Snapshot:
     return snapshot(vertices, welded[sound], points[faces][sound])
 
 
+def sheet(size: int, normal_axis: int = 2) -> tuple[Array, Array]:
+    """A square of side 2 around the origin."""
+    x, y = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size), indexing="ij")
+    vertices = np.insert(np.column_stack((x.ravel(), y.ravel())), normal_axis, 0, axis=1)
+    corner = (np.arange(size - 1)[:, None] * size + np.arange(size - 1)).ravel()
+    near, far = (corner, corner + size, corner + 1), (corner + size, corner + size + 1, corner + 1)
+    return vertices, np.concatenate((np.column_stack(near), np.column_stack(far)))
+
+
+def joined(*meshes: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Several meshes as one."""
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in meshes)])
+    faces = [faces + start for (_, faces), start in zip(meshes, starts[:-1], strict=True)]
+    return np.concatenate([vertices for vertices, _ in meshes]), np.concatenate(faces)
+
+
 def bumpy(shape: Snapshot) -> Snapshot:
     """The sphere's vertices pushed in and out, without any symmetry."""
     x, y, z = shape.vertices.T.astype(np.float64)

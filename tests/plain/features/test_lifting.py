@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph
 
 from helpers.rays import cast
-from helpers.shapes import icosphere
+from helpers.shapes import icosphere, joined, sheet
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import ProgressCallback, silent
 from meshkin.data.views import DISTANCE, Views, fibonacci_directions, frame
@@ -23,21 +23,6 @@ from meshkin.geometry.adjacency import edge_graph
 
 Array = NDArray[Any]
 RESOLUTION = 128
-
-
-def sheet(size: int, normal_axis: int = 2) -> tuple[Array, Array]:
-    """A square of side 2 around the origin."""
-    x, y = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size), indexing="ij")
-    vertices = np.insert(np.column_stack((x.ravel(), y.ravel())), normal_axis, 0, axis=1)
-    corner = (np.arange(size - 1)[:, None] * size + np.arange(size - 1)).ravel()
-    near, far = (corner, corner + size, corner + 1), (corner + size, corner + size + 1, corner + 1)
-    return vertices, np.concatenate((np.column_stack(near), np.column_stack(far)))
-
-
-def joined(*meshes: tuple[Array, Array]) -> tuple[Array, Array]:
-    starts = np.cumsum([0, *(len(vertices) for vertices, _ in meshes)])
-    faces = [faces + start for (_, faces), start in zip(meshes, starts[:-1], strict=True)]
-    return np.concatenate([vertices for vertices, _ in meshes]), np.concatenate(faces)
 
 
 def parts_of(vertices: Array, faces: Array) -> Array:

@@ -12,27 +12,12 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from helpers import shapes
-from helpers.shapes import icosphere
+from helpers.shapes import icosphere, joined, sheet
 from meshkin.geometry import filling
 from meshkin.geometry.filling import LARGEST_SYSTEM, fill_biharmonic, fill_harmonic, inpaint_weights, solve_harmonic
 from meshkin.geometry.laplacian import factorized
 
 Array = NDArray[Any]
-
-
-def sheet(size: int, normal_axis: int = 2) -> tuple[Array, Array]:
-    """A square of side 2 around the origin."""
-    x, y = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size), indexing="ij")
-    vertices = np.insert(np.column_stack((x.ravel(), y.ravel())), normal_axis, 0, axis=1)
-    corner = (np.arange(size - 1)[:, None] * size + np.arange(size - 1)).ravel()
-    near, far = (corner, corner + size, corner + 1), (corner + size, corner + size + 1, corner + 1)
-    return vertices, np.concatenate((np.column_stack(near), np.column_stack(far)))
-
-
-def joined(*meshes: tuple[Array, Array]) -> tuple[Array, Array]:
-    starts = np.cumsum([0, *(len(vertices) for vertices, _ in meshes)])
-    faces = [faces + start for (_, faces), start in zip(meshes, starts[:-1], strict=True)]
-    return np.concatenate([vertices for vertices, _ in meshes]), np.concatenate(faces)
 
 
 def triangulated_square(count: int) -> tuple[Array, Array]:
