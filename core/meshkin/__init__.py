@@ -1,3 +1,25 @@
 """MeshKin: for every point of one shape, its kin on another; and what lives on the one, carried to the other."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data.snapshot import Snapshot
+    from .matching.shapes import match_shapes as match
+
 __version__ = "0.1.0"
+__all__ = ["Snapshot", "__version__", "match"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what scripts use when it is first asked for, so that importing the package stays light."""
+    if name == "Snapshot":
+        from .data.snapshot import Snapshot
+
+        return Snapshot
+    if name == "match":
+        from .matching.shapes import match_shapes
+
+        return match_shapes
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import InputError, StorageError
 from ..base.storage import UNREADABLE, write_arrays
+
+_ARRAYS_FIX = "Give vertices as (V, 3) numbers and triangles as (F, 3) whole numbers."
 
 
 def connected_parts(count: int, faces: NDArray[np.integer]) -> NDArray[np.int32]:
@@ -77,6 +79,40 @@ class Snapshot:
     original: NDArray[np.int32]
     location: NDArray[np.float64]
 
+    @staticmethod
+    def from_arrays(vertices: ArrayLike, faces: ArrayLike, name: str = "mesh") -> Snapshot:
+        """Make a snapshot of plain triangles, flat shaded, without UVs and materials.
+
+        Args:
+            vertices: (V, 3), positions, Z up; in any unit.
+            faces: int (F, 3), vertex indices of the triangles, counter-clockwise seen from outside.
+            name: what messages call the shape.
+
+        Raises:
+            InputError: ``mesh-arrays`` (not of that shape, or not numbers), ``mesh-faces`` (a triangle names a vertex
+                that is not there), and as :meth:`check`.
+        """
+        points, triangles = _checked_arrays(vertices, faces, name)
+        corners = points[triangles].astype(np.float64)
+        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        count = len(triangles)
+        return Snapshot(
+            name=name,
+            vertices=points,
+            faces=triangles,
+            polygons=np.arange(count, dtype=np.int32),
+            corners=np.arange(3 * count, dtype=np.int32).reshape(-1, 3),
+            normals=np.repeat(normals[:, None], 3, axis=1).astype(np.float32),
+            uvs=None,
+            uv_name="",
+            materials=np.zeros(count, np.int32),
+            material_names=("",),
+            parts=connected_parts(len(points), triangles),
+            original=np.arange(len(points), dtype=np.int32),
+            location=np.zeros(3),
+        ).check()
+
     @cached_property
     def key(self) -> str:
         """Content hash of the shape (vertices, triangles, shading normals), 32 hex digits: its name in the cache."""
@@ -135,3 +171,27 @@ class Snapshot:
         fields["uv_name"] = str(fields["uv_name"])
         fields["material_names"] = tuple(str(name) for name in fields["material_names"])
         return Snapshot(**{"uvs": None, **fields})
+
+
+def _checked_arrays(vertices: ArrayLike, faces: ArrayLike, name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return vertices, float32 (V, 3), and faces, int32 (F, 3); raises as :meth:`Snapshot.from_arrays`."""
+    try:
+        points, triangles = np.asarray(vertices, np.float32), np.asarray(faces)
+    except (TypeError, ValueError) as error:
+        raise InputError("mesh-arrays", f"The arrays of “{name}” cannot be read: {error}.", _ARRAYS_FIX) from error
+    is_whole = np.issubdtype(triangles.dtype, np.integer) or triangles.size == 0
+    if points.ndim != 2 or points.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3 or not is_whole:
+        raise InputError(
+            "mesh-arrays",
+            f"The vertices of “{name}” have the shape {points.shape}, its faces {triangles.shape} of "
+            f"{triangles.dtype} numbers.",
+            _ARRAYS_FIX,
+        )
+    wrong = triangles[(triangles < 0) | (triangles >= len(points))]
+    if len(wrong):
+        raise InputError(
+            "mesh-faces",
+            f"A triangle of “{name}” names vertex {wrong[0]}, but there are {len(points)} vertices.",
+            "Count vertices from 0.",
+        )
+    return points, triangles.astype(np.int32)
