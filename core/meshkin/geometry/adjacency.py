@@ -10,12 +10,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import Delaunay, QhullError
 
-from .arrays import Floats, Integers
-from .mesh import Ints, edges
+from .arrays import AnyIntegers, Floats, Integers
+from .mesh import edges
 from .welding import weld
 
 
-def opposite_triangles(corners: Ints) -> Integers:
+def opposite_triangles(corners: AnyIntegers) -> Integers:
     """The triangle across the edge opposite to each corner, int64 (F, 3), -1 where there is none.
 
     Args:
@@ -35,7 +35,7 @@ def opposite_triangles(corners: Ints) -> Integers:
     return np.where(keys[match] == wanted, match // 3, -1).reshape(-1, 3)
 
 
-def triangle_components(neighbors: Ints) -> NDArray[np.int32]:
+def triangle_components(neighbors: AnyIntegers) -> NDArray[np.int32]:
     """The number of each triangle's connected component, int32 (F,).
 
     Args:
@@ -45,7 +45,7 @@ def triangle_components(neighbors: Ints) -> NDArray[np.int32]:
     return connected_components(np.stack((row, neighbors[row, side]), axis=1), len(neighbors))
 
 
-def connected_components(links: Ints, count: int) -> NDArray[np.int32]:
+def connected_components(links: AnyIntegers, count: int) -> NDArray[np.int32]:
     """The number of the connected component of each of ``count`` nodes, int32 (count,), joined by links (E, 2)."""
     graph = sparse.coo_array((np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape=(count, count))
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int32)
@@ -64,7 +64,7 @@ class LooseParts:
     diagonals: Floats
 
 
-def loose_parts(vertices: NDArray[np.floating], faces: Ints) -> LooseParts:
+def loose_parts(vertices: NDArray[np.floating], faces: AnyIntegers) -> LooseParts:
     """The parts of a mesh, vertices (V, 3) and faces (F, 3), that no edge connects.
 
     Vertices at the same place belong to one part; a vertex without a face is a part of its own.
@@ -78,7 +78,7 @@ def loose_parts(vertices: NDArray[np.floating], faces: Ints) -> LooseParts:
     return LooseParts(part, np.linalg.norm(high - low, axis=1))
 
 
-def edge_graph(vertices: NDArray[np.floating], faces: Ints) -> sparse.csr_array:
+def edge_graph(vertices: NDArray[np.floating], faces: AnyIntegers) -> sparse.csr_array:
     """Lengths of the edges as a symmetric sparse (V, V) matrix."""
     pairs = edges(faces)
     points = np.asarray(vertices, np.float64)
@@ -87,13 +87,13 @@ def edge_graph(vertices: NDArray[np.floating], faces: Ints) -> sparse.csr_array:
     return symmetric_matrix(pairs, lengths, len(points))
 
 
-def symmetric_matrix(links: Ints, values: Floats, size: int) -> sparse.csr_array:
+def symmetric_matrix(links: AnyIntegers, values: Floats, size: int) -> sparse.csr_array:
     """A symmetric sparse (size, size) matrix with ``values`` (E,) at links (E, 2), both ways."""
     rows, columns = np.concatenate((links, links[:, ::-1])).T
     return sparse.csr_array((np.tile(values, 2), (rows, columns)), shape=(size, size))
 
 
-def bridges(vertices: NDArray[np.floating], faces: Ints) -> Ints:
+def bridges(vertices: NDArray[np.floating], faces: AnyIntegers) -> AnyIntegers:
     """Links that join the connected parts of a mesh into one, int (B, 2), pairs of vertices.
 
     These are the shortest links that suffice (the minimum spanning tree of the parts, which lies in the Delaunay
@@ -116,11 +116,11 @@ def bridges(vertices: NDArray[np.floating], faces: Ints) -> Ints:
     between = sparse.csr_array((shortest + 1.0, (ends[shortest, 0], ends[shortest, 1])), shape=(count, count))
     tree = csgraph.minimum_spanning_tree(between).data.astype(np.int64) - 1
     near = np.flatnonzero(lengths <= (graph.data.mean() if graph.nnz else 0.0))
-    links: Ints = pairs[np.union1d(tree, near)]
+    links: AnyIntegers = pairs[np.union1d(tree, near)]
     return links
 
 
-def _delaunay_links(points: Floats) -> Ints:
+def _delaunay_links(points: Floats) -> AnyIntegers:
     """Edges of the Delaunay triangulation of points, int (E, 2); all pairs where there are too few points for one."""
     if len(points) > 8:
         for options in ("Qbb Qc Qz Q12", "QJ Qbb Qc Q12"):  # the second joggles points that all lie in one plane

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+AnyIntegers = NDArray[np.integer]
+"""Integers of any size, as faces and links come."""
 
 SIMILARITY_BLOCK = 1 << 23
 """Most scores that :func:`nearest_rows` holds at a time: 32 MiB of float32. Chosen."""

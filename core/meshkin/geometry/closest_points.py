@@ -8,8 +8,7 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats, Integers
-from .mesh import Ints
+from .arrays import AnyIntegers, Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class ClosestPoints:
     point: Floats
 
 
-def closest_points(points: Floats, vertices: NDArray[np.floating], faces: Ints) -> ClosestPoints:
+def closest_points(points: Floats, vertices: NDArray[np.floating], faces: AnyIntegers) -> ClosestPoints:
     """The point of a surface, vertices (V, 3) and faces (F, 3), closest to each of some points (N, 3)."""
     vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
     square, face, point = igl.point_mesh_squared_distance(points, vertices, faces)[:3]

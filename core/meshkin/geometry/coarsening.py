@@ -11,8 +11,8 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from .adjacency import edge_graph
-from .arrays import Floats
-from .mesh import Ints, clean_faces, vertex_areas
+from .arrays import AnyIntegers, Floats
+from .mesh import clean_faces, vertex_areas
 from .welding import weld
 
 COARSE_VERTICES = 8000
@@ -31,12 +31,12 @@ class CoarseMesh:
     """
 
     vertices: Floats
-    faces: Ints
-    vertex: Ints
+    faces: AnyIntegers
+    vertex: AnyIntegers
     prolong: sparse.csr_array
 
 
-def coarsen(vertices: NDArray[np.floating], faces: Ints, size: int = COARSE_VERTICES) -> CoarseMesh:
+def coarsen(vertices: NDArray[np.floating], faces: AnyIntegers, size: int = COARSE_VERTICES) -> CoarseMesh:
     """A mesh of at most about ``size`` vertices that keeps apart what is apart.
 
     Samples spread evenly by area each gather the vertices nearest to them along the surface; clusters become
@@ -67,7 +67,7 @@ def coarsen(vertices: NDArray[np.floating], faces: Ints, size: int = COARSE_VERT
     return CoarseMesh(moved, coarse, first[centers], sparse.csr_array(weights[place]))
 
 
-def _spread(points: Floats, graph: sparse.csr_array, areas: Floats, size: int) -> Ints:
+def _spread(points: Floats, graph: sparse.csr_array, areas: Floats, size: int) -> AnyIntegers:
     """Vertices spread evenly by area: drawn at random, then moved once to the middle of their cluster."""
     drawn = np.random.default_rng(0).choice(len(areas), size, replace=False, p=_chances(areas, size))
     label = _clusters(graph, drawn)
@@ -76,7 +76,7 @@ def _spread(points: Floats, graph: sparse.csr_array, areas: Floats, size: int) -
     offset = np.linalg.norm(points[held] - middle[label[held]], axis=1)
     order = held[np.lexsort((offset, label[held]))]
     _, first = np.unique(label[order], return_index=True)
-    middles: Ints = order[first]
+    middles: AnyIntegers = order[first]
     return middles
 
 
@@ -87,7 +87,7 @@ def _chances(areas: Floats, size: int) -> Floats:
     return shares
 
 
-def _clusters(graph: sparse.csr_array, centers: Ints) -> Ints:
+def _clusters(graph: sparse.csr_array, centers: AnyIntegers) -> AnyIntegers:
     """For each vertex the number of the center nearest along the edges, -1 where none can be reached."""
     _, _, source = csgraph.dijkstra(graph, directed=False, indices=centers, min_only=True, return_predecessors=True)
     number = np.full(graph.shape[0] + 1, -1)
@@ -95,7 +95,7 @@ def _clusters(graph: sparse.csr_array, centers: Ints) -> Ints:
     return number[np.where(source < 0, -1, source)]
 
 
-def _centroids(points: Floats, label: Ints, areas: Floats, count: int) -> Floats:
+def _centroids(points: Floats, label: AnyIntegers, areas: Floats, count: int) -> Floats:
     """The centroid of each cluster, weighted by area, (count, 3)."""
     held = label >= 0
     weights = areas[held] + 1e-9 * areas.mean()
@@ -105,12 +105,12 @@ def _centroids(points: Floats, label: Ints, areas: Floats, count: int) -> Floats
     return middles
 
 
-def _selection(label: Ints, count: int) -> sparse.csr_array:
+def _selection(label: AnyIntegers, count: int) -> sparse.csr_array:
     """The matrix (V, count) that gives each vertex the value of its cluster."""
     return sparse.csr_array((np.ones(len(label)), (np.arange(len(label)), label)), shape=(len(label), count))
 
 
-def _interpolation(points: Floats, label: Ints, centers: Floats, faces: Ints) -> sparse.csr_array:
+def _interpolation(points: Floats, label: AnyIntegers, centers: Floats, faces: AnyIntegers) -> sparse.csr_array:
     """Weights (V, P) that fall smoothly with the distance to a vertex's own cluster and to those next to it."""
     near = edge_graph(centers, faces)
     around = sparse.csr_array(near + sparse.eye_array(len(centers)))

@@ -16,9 +16,9 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from .adjacency import edge_graph
-from .arrays import Floats, Integers
+from .arrays import AnyIntegers, Floats, Integers
 from .laplacian import bilaplacian, factorized, harmonic_solver, laplacian
-from .mesh import Ints, clean_faces
+from .mesh import clean_faces
 from .smoothing import LEAST_MASS
 from .welding import weld
 
@@ -35,7 +35,7 @@ class Filled:
     """Values at every vertex.
 
     Attributes:
-        values: (V, C), of the type of the given ones.
+        values: (V, C), of the type of the values that were known.
         unsolved: bool (V,), vertices at which the system of equations could not be solved (it is numerically singular),
             and which took the row of the known vertex nearest in space instead.
     """
@@ -46,7 +46,7 @@ class Filled:
 
 def fill_harmonic(
     vertices: NDArray[np.floating],
-    faces: Ints,
+    faces: AnyIntegers,
     known: NDArray[np.bool_],
     *values: NDArray[np.floating],
     largest: int = LARGEST_SYSTEM,
@@ -104,7 +104,7 @@ def fill_harmonic(
     return filled
 
 
-def solve_harmonic(values: Floats, known: NDArray[np.bool_], points: Floats, faces: Ints) -> None:
+def solve_harmonic(values: Floats, known: NDArray[np.bool_], points: Floats, faces: AnyIntegers) -> None:
     """Make ``values`` (P, C) harmonic where they are not ``known`` (P,), in place.
 
     Points that no known point is connected to take the values of the known point nearest in space. Several faces on
@@ -131,7 +131,7 @@ def solve_harmonic(values: Floats, known: NDArray[np.bool_], points: Floats, fac
 
 
 def inpaint_weights(
-    values: NDArray[np.floating], known: NDArray[np.bool_], vertices: NDArray[np.floating], faces: Ints
+    values: NDArray[np.floating], known: NDArray[np.bool_], vertices: NDArray[np.floating], faces: AnyIntegers
 ) -> Filled:
     """Continue weights biharmonically from the known vertices over the others.
 
@@ -156,7 +156,7 @@ def inpaint_weights(
 
 
 def fill_biharmonic(
-    values: NDArray[np.floating], known: NDArray[np.bool_], vertices: NDArray[np.floating], faces: Ints
+    values: NDArray[np.floating], known: NDArray[np.bool_], vertices: NDArray[np.floating], faces: AnyIntegers
 ) -> Filled:
     """Continue values of any sign and sum, otherwise as :func:`inpaint_weights`."""
     return _fill_biharmonic(values, known, vertices, faces, False)
@@ -166,7 +166,7 @@ def _fill_biharmonic(
     values: NDArray[np.floating],
     known: NDArray[np.bool_],
     vertices: NDArray[np.floating],
-    faces: Ints,
+    faces: AnyIntegers,
     are_weights: bool,
 ) -> Filled:
     if known.all() or not known.any():
@@ -189,7 +189,7 @@ def _fill_biharmonic(
 
 
 def _solve_biharmonic(
-    rows: NDArray[np.floating], known: NDArray[np.bool_], points: Floats, faces: Ints, are_weights: bool
+    rows: NDArray[np.floating], known: NDArray[np.bool_], points: Floats, faces: AnyIntegers, are_weights: bool
 ) -> NDArray[np.bool_]:
     """Fill the unknown rows (W, C) in place; every unknown vertex must be connected to a known one.
 
@@ -210,11 +210,11 @@ def _solve_biharmonic(
     mass = np.maximum(mass, LEAST_MASS * mass.mean())
     fixed = known[local]
     system = sparse.csr_array(bilaplacian(stiffness, mass))[~fixed]
-    given = rows[local[fixed]].astype(np.float64)
-    used = np.flatnonzero(given.any(axis=0))
+    known_rows = rows[local[fixed]].astype(np.float64)
+    used = np.flatnonzero(known_rows.any(axis=0))
     with contextlib.suppress(RuntimeError):  # the system is exactly singular
-        solution = factorized(system[:, ~fixed])(-(system[:, fixed] @ given[:, used]))
-        solution, sound = _checked(solution, given, are_weights)
+        solution = factorized(system[:, ~fixed])(-(system[:, fixed] @ known_rows[:, used]))
+        solution, sound = _checked(solution, known_rows, are_weights)
         solved = local[~fixed][sound]
         rows[np.ix_(solved, used)] = solution[sound]
         rows[np.ix_(solved, np.setdiff1d(np.arange(rows.shape[1]), used))] = 0
@@ -224,13 +224,13 @@ def _solve_biharmonic(
     return unsolved
 
 
-def _checked(solution: Floats, given: Floats, are_weights: bool) -> tuple[Floats, NDArray[np.bool_]]:
+def _checked(solution: Floats, known_rows: Floats, are_weights: bool) -> tuple[Floats, NDArray[np.bool_]]:
     """The rows of a solution (N, C), made weights again if they ``are_weights``; and which of them (N,) are sound."""
     sound = np.asarray(np.isfinite(solution).all(axis=1))
     if not are_weights:
         return solution, sound
     # Biharmonic functions of rows whose sums lie between two numbers have sums between these, but for rounding errors.
-    total, sums = solution.sum(axis=1), given.sum(axis=1)
+    total, sums = solution.sum(axis=1), known_rows.sum(axis=1)
     sound = sound & (total > (1 - SUM_TOLERANCE) * sums.min()) & (total < (1 + SUM_TOLERANCE) * sums.max())
     solution = np.clip(solution, 0, None)
     solution *= (total / np.maximum(solution.sum(axis=1), 1e-30))[:, None]
@@ -251,7 +251,7 @@ def _solve_columns(
             array[takers, columns] = solve(array[givers, columns].astype(np.float64))[row]
 
 
-def _grown(mask: NDArray[np.bool_], faces: Ints, rings: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _grown(mask: NDArray[np.bool_], faces: AnyIntegers, rings: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The vertices of a mask (V,) and some rings of vertices around them, and the faces (F,) of the last ring."""
     mask = mask.copy()
     for _ in range(rings):

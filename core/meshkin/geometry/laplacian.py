@@ -15,15 +15,15 @@ from scipy.sparse.linalg import splu
 from threadpoolctl import ThreadpoolController
 
 from .adjacency import bridges, symmetric_matrix
-from .arrays import Floats
-from .mesh import Ints, clean_faces, proper_faces
+from .arrays import AnyIntegers, Floats
+from .mesh import clean_faces, proper_faces
 
 LEAST_CONNECTED_MASS = 1e-4
 """Least mass of a vertex in :func:`connected_laplacian`, in mean masses. Chosen."""
 
 
 def laplacian(
-    vertices: NDArray[np.floating], faces: Ints, keep_duplicates: bool = False
+    vertices: NDArray[np.floating], faces: AnyIntegers, keep_duplicates: bool = False
 ) -> tuple[sparse.csc_array, Floats]:
     """The positive semidefinite Laplacian (stiffness, (V, V)) and lumped mass (V,) of a mesh, manifold or not.
 
@@ -48,7 +48,7 @@ def laplacian(
     return sparse.csc_array((entries.data, (used[entries.row], used[entries.col])), shape=(size, size)), mass
 
 
-def connected_laplacian(vertices: NDArray[np.floating], faces: Ints) -> tuple[sparse.csc_array, Floats]:
+def connected_laplacian(vertices: NDArray[np.floating], faces: AnyIntegers) -> tuple[sparse.csc_array, Floats]:
     """As :func:`laplacian`, with the parts joined by :func:`bridges`: only constant functions have the eigenvalue 0.
 
     A bridge counts as much as an edge between equilateral triangles. The spectrum then is that of the whole

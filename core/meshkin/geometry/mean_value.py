@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import Floats
-from .mesh import Ints
+from .arrays import AnyIntegers, Floats
 from .rigid_motions import similarity_alignment
 
 TICK = 16
@@ -18,7 +17,7 @@ LEAST_TOTAL = 1e-2
 """Least sum of the coordinates, in sums of their magnitudes; below it, cancellation leaves too few digits. Chosen."""
 
 
-def mean_value_coordinates(point: Floats, vertices: Floats, faces: Ints) -> Floats:
+def mean_value_coordinates(point: Floats, vertices: Floats, faces: AnyIntegers) -> Floats:
     """The share of each vertex of a closed surface at a point (3,), float64 (P,), summing to 1.
 
     Source: Ju, Schaefer and Warren, "Mean Value Coordinates for Closed Triangular Meshes" (SIGGRAPH 2005), figure 4. A
@@ -65,7 +64,7 @@ def mean_value_coordinates(point: Floats, vertices: Floats, faces: Ints) -> Floa
 def carry_points(
     points: Floats,
     vertices: Floats,
-    faces: Ints,
+    faces: AnyIntegers,
     moved: Floats,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Floats:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .arrays import Floats, unit_rows
+from .arrays import AnyIntegers, Floats, unit_rows
 from .laplacian import bilaplacian, factorized, laplacian
-from .mesh import Ints, clean_faces, edges, vertex_normals
+from .mesh import clean_faces, edges, vertex_normals
 from .welding import weld
 
 LEAST_MASS = 1e-3
@@ -18,7 +18,7 @@ NORMAL_REACH = 0.25
 
 
 def smooth_along_edges(
-    values: NDArray[np.floating], vertices: NDArray[np.floating], faces: Ints, steps: int
+    values: NDArray[np.floating], vertices: NDArray[np.floating], faces: AnyIntegers, steps: int
 ) -> NDArray[np.floating]:
     """Replace each row, ``steps`` times, by the mean of itself and the mean of its neighbors along edges.
 
@@ -40,7 +40,7 @@ def smooth_along_edges(
     return np.asarray(rows[place], values.dtype)
 
 
-def neighbor_mean(count: int, faces: Ints) -> sparse.csr_array:
+def neighbor_mean(count: int, faces: AnyIntegers) -> sparse.csr_array:
     """The (V, V) matrix that takes the mean over the neighbors along edges; of itself for a vertex without any."""
     pairs = edges(faces)
     rows, columns = np.concatenate((pairs, pairs[:, ::-1])).T
@@ -68,7 +68,7 @@ def fair(values: Floats, weight: Floats, stiffness: sparse.csc_array, mass: Floa
     return factorized(sparse.csc_array(system))(weight[:, None] * values)
 
 
-def smoothed_normals(vertices: NDArray[np.floating], faces: Ints) -> Floats:
+def smoothed_normals(vertices: NDArray[np.floating], faces: AnyIntegers) -> Floats:
     """Unit normals (V, 3), 0 without a face, freed of the noise that small and long triangles make.
 
     What varies faster than over :data:`NORMAL_REACH` is removed by :func:`fair`.

@@ -72,6 +72,7 @@ def matching_counts(eigenvalues: PairOfFloats, fewest: int) -> tuple[int, int]:
     return min(source, 2 * fewest), min(target, 2 * fewest)
 
 
+# Eight parameters: two shapes and what is compared on each; a class that holds them would have no other use.
 def zoomout_refine(
     source: SpectralMesh,
     target: SpectralMesh,
@@ -96,7 +97,6 @@ def zoomout_refine(
     Returns:
         the refined maps, and their functional map (at most L, at most K).
     """
-    # Eight parameters: two shapes and what is compared on each; a class to hold them would have no other use.
     most = min(len(values) for values in eigenvalues)
     count = min(first, most)
     while True:
