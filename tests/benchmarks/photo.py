@@ -24,8 +24,7 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import frame
 from meshkin.scene import files
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.render import passes
-from meshkin.scene.render import surface_colors as surface_colors
+from meshkin.scene.render import passes, surface_colors
 
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NAMES = ("mesh2motion/human-sintel", "mesh2motion/fox-fox", "kaykit/Knight", "mesh2motion/kaiju-t-rex")

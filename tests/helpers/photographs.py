@@ -14,8 +14,7 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import frame, ring_directions
 from meshkin.scene import compat
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.render import passes
-from meshkin.scene.render import surface_colors as surface_colors
+from meshkin.scene.render import passes, surface_colors
 
 
 def egg(subdivisions: int = 4) -> bpy.types.Object:

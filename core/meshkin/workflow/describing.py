@@ -21,8 +21,8 @@ from ..scene.display import image_editor as sheets
 from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import FEATURES_PROPERTY, BlenderObject, Handle, objects_with_features
-from ..scene.render import passes
-from ..scene.render import surface_colors as surface_colors
+from ..scene.render import passes, surface_colors
+from ..scene.render.appearance_key import appearance_key
 from ..worker import client
 from .files import arrays, job_folder
 from .options import CHANNELS, Options, Report, Steps
@@ -176,7 +176,7 @@ def plan_of(obj: BlenderObject, snapshot: Snapshot, options: Options) -> Generat
     arguments = {"shape": snapshot.key, "choice": choice, "device": options.worker.device}
     plan = yield from client.shared().run("plan", arguments)
     if plan["wants_color"]:
-        plan = yield from client.shared().run("plan", {**arguments, "look": surface_colors.content_key(obj)})
+        plan = yield from client.shared().run("plan", {**arguments, "look": appearance_key(obj)})
     return plan
 
 

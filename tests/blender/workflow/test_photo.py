@@ -19,8 +19,7 @@ from meshkin.data.photo_map import PhotoMap
 from meshkin.data.views import frame, ring_directions
 from meshkin.scene import files
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.render import passes
-from meshkin.scene.render import surface_colors as surface_colors
+from meshkin.scene.render import passes, surface_colors
 from meshkin.worker import client
 
 

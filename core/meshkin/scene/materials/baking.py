@@ -18,6 +18,7 @@ from ..mesh.snapshot import evaluated, slot_materials
 from ..objects import remove_data_blocks
 from . import shaders
 from .channels import DEFAULTS, INPUT_BY_NAME
+from .emission import emission_node, feed
 
 NAME = "MeshKin bake"
 """Name of the temporary scene, objects, materials and images."""
@@ -188,7 +189,7 @@ def _rewire(material: bpy.types.Material, channel: str, temporary: list[bpy.type
         if displacement.node.type != "DISPLACEMENT":
             raise RuntimeError("its displacement is not a height any more.")
         _replace_by_height(displacement)
-        _emit(tree, output.inputs["Displacement"], output.inputs["Surface"])
+        tree.links.new(output.inputs["Surface"], emission_node(tree, output.inputs["Displacement"]).outputs[0])
     for link in list(output.inputs["Displacement"].links):
         tree.links.remove(link)  # otherwise the displacement would change the baked normals
     if channel == "displacement":
@@ -206,8 +207,9 @@ def _rewire(material: bpy.types.Material, channel: str, temporary: list[bpy.type
             value = DEFAULTS.get(channel, 0.0)
         if channel == "emission" and is_mixed:
             strength = shader.input("emission_strength", INPUT_BY_NAME["emission_strength"].socket) or 0.0
+        shader_tree = shader.node.id_data
         for link in list(shader.node.outputs[0].links):
-            _emit(shader.node.id_data, value, link.to_socket, strength)
+            shader_tree.links.new(link.to_socket, emission_node(shader_tree, value, strength).outputs[0])
     return "EMIT", {}
 
 
@@ -216,9 +218,9 @@ def _replace_by_height(output: bpy.types.NodeSocket) -> None:
     node, tree = output.node, output.node.id_data
     difference, product = tree.nodes.new("ShaderNodeMath"), tree.nodes.new("ShaderNodeMath")
     difference.operation, product.operation = "SUBTRACT", "MULTIPLY"
-    _feed(tree, difference.inputs[0], node.inputs["Height"])
-    _feed(tree, difference.inputs[1], node.inputs["Midlevel"])
-    _feed(tree, product.inputs[1], node.inputs["Scale"])
+    feed(tree, difference.inputs[0], node.inputs["Height"])
+    feed(tree, difference.inputs[1], node.inputs["Midlevel"])
+    feed(tree, product.inputs[1], node.inputs["Scale"])
     tree.links.new(product.inputs[0], difference.outputs[0])
     for link in list(output.links):
         tree.links.new(link.to_socket, product.outputs[0])
@@ -249,30 +251,3 @@ def _skip_unaffecting(surface: bpy.types.NodeSocket, channel: str, groups: shade
             factor.default_value = 1.0 if unaffecting[0] else 0.0
     for side in sides:
         _skip_unaffecting(side, channel, groups)
-
-
-def _emit(
-    tree: bpy.types.NodeTree,
-    value: bpy.types.NodeSocket | float,
-    to_socket: bpy.types.NodeSocket,
-    strength: bpy.types.NodeSocket | float | None = None,
-) -> None:
-    """Link an Emission shader of a value, or of what feeds an input, to ``to_socket``."""
-    emission = tree.nodes.new("ShaderNodeEmission")
-    _feed(tree, emission.inputs["Color"], value)
-    if strength is not None:
-        _feed(tree, emission.inputs["Strength"], strength)
-    tree.links.new(to_socket, emission.outputs[0])
-
-
-def _feed(tree: bpy.types.NodeTree, to_socket: bpy.types.NodeSocket, value: bpy.types.NodeSocket | float) -> None:
-    """Give an input a number, or the link or the value that another input has."""
-    if isinstance(value, bpy.types.NodeSocket):
-        if link := shaders.active_link(value):
-            tree.links.new(to_socket, link.from_socket)
-            return
-        value = value.default_value
-    if to_socket.type == "VALUE":
-        to_socket.default_value = value
-    else:
-        to_socket.default_value = (value,) * 3 + (1,) if isinstance(value, (int, float)) else (*value[:3], 1)

@@ -1,14 +1,13 @@
-"""Passes rendered by Cycles at one sample, for where the ``gpu`` module cannot draw, in a scene of their own.
+"""Passes rendered by Cycles with one sample in a temporary scene, where the ``gpu`` module cannot draw.
 
-The triangles carry their normals and numbers as mesh attributes; a material writes these to render passes (AOVs)
-that no light, filter or color management touches; the passes come back through an uncompressed OpenEXR file.
+The triangles have their normals and numbers as mesh attributes; a material writes these to render passes (AOVs), which
+no light, filter or color management changes; the passes are read back from an OpenEXR file.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -24,19 +23,31 @@ from ...base.errors import MeshKinError, StorageError
 from ...base.storage import readable_failure
 from ...data.views import Views
 from .. import compat
+from ..arrays import write_vectors
+from ..frames import camera_to_unit
 from ..objects import remove_data_blocks
+from .exr import read_channels
 
-SAMPLES = 8
-"""Rays through each pixel of a color picture, which may show fine texture."""
-_SENSOR = 36.0
-_CHANNELS = ("Depth.Z", "x.X", "y.X", "z.X", "face.X")
-_HANDLERS = (
+COLOR_SAMPLES = 8
+"""Rays through each pixel of a color picture, which may show fine texture; chosen."""
+FILTER_WIDTH = 0.01
+"""Width of the pixel filter, in pixels: the smallest that Cycles accepts. Every ray passes its pixel's center within
+1/200 of a pixel."""
+SENSOR_WIDTH = 36.0
+"""Of the cameras, mm: Blender's default. The lens is given in sensor widths."""
+NAME = "MeshKin passes"
+"""Name of all temporary data-blocks."""
+AOVS = ("x", "y", "z", "face")
+"""Names of the render passes: the components of the normal, and the number of the triangle from 1."""
+_CHANNELS = ("Depth.Z", *(f"{name}.X" for name in AOVS))
+"""Endings of the names that Blender gives the channels of the file."""
+_HANDLER_LISTS = (
     *("depsgraph_update_post", "depsgraph_update_pre", "frame_change_post", "frame_change_pre"),
     *("render_cancel", "render_complete", "render_init", "render_post", "render_pre", "render_stats", "render_write"),
 )
 
 
-def available() -> bool:
+def is_available() -> bool:
     """Whether Cycles is built into this Blender and enabled."""
     return hasattr(bpy.types.Scene, "cycles")
 
@@ -44,9 +55,16 @@ def available() -> bool:
 def pictures(
     corners: NDArray[np.float32], normals: NDArray[np.float32], views: Views, which: Iterable[int]
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
-    """Render triangles from the views numbered ``which``; otherwise as :func:`passes_gpu.pictures`.
+    """Render triangles from some of the views; what is given out is as in
+    :func:`meshkin.scene.render.gpu_drawing.pictures`.
 
-    While the iterator is open, a scene of ours is in the file; no other scene is touched.
+    While the iterator is open, a temporary scene is in the file; no other scene is touched.
+
+    Args:
+        corners: (F, 3, 3), the triangles in the unit frame.
+        normals: (F, 3, 3), a normal at each corner.
+        views: the cameras.
+        which: numbers of the cameras.
 
     Raises:
         StorageError: the temporary folder cannot be written.
@@ -54,89 +72,93 @@ def pictures(
     """
     with readable_failure(Path(tempfile.gettempdir()), "making a folder in"), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "view.exr"
-        with _scene(corners, normals, views, path) as scene:
+        with _triangle_scene(corners, normals, views, path) as scene:
             for view in which:
                 _aim(scene.camera, views, view)
                 _render(scene)
-                depth, x, y, z, face = _read_exr(path, _CHANNELS)
+                depth, x, y, z, face = read_channels(path, _CHANNELS)
                 yield np.stack((x, y, z), axis=-1), np.where(face > 0, depth, 0), face
 
 
 def colors(
     mesh: bpy.types.Mesh, matrix: Matrix, location: NDArray[np.float64], views: Views, view: int
 ) -> NDArray[np.float32]:
-    """What a mesh with glowing materials sends to one camera, (H, W, 4): linear RGB times alpha, alpha.
+    """The light that a mesh with emitting materials sends to one camera, (H, W, 4): linear RGB times alpha, and alpha.
 
     Args:
-        mesh: with its materials; stays.
-        matrix: where it stands in the world.
-        location: float64 (3,), origin of the snapshot's frame in the world.
+        mesh: with its materials; it is not changed.
+        matrix: of the mesh in the world.
+        location: float64 (3,), origin of the snapshot frame in the world.
         views: the cameras.
-        view: number of the one.
+        view: number of the camera.
 
     Raises as :func:`pictures`.
     """
     with readable_failure(Path(tempfile.gettempdir()), "making a folder in"), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "view.exr"
-        with _stage(views, path) as (scene, new):
-            scene.cycles.samples, scene.render.film_transparent = SAMPLES, True
+        with _empty_scene(views, path) as (scene, new_block):
+            scene.cycles.samples, scene.render.film_transparent = COLOR_SAMPLES, True
             scene.cycles.pixel_filter_type = "BOX"
             scene.view_layers[0].use_pass_combined = True
-            obj = new(bpy.data.objects, mesh)
+            obj = new_block(bpy.data.objects, mesh)
             obj.matrix_world = matrix
             scene.collection.objects.link(obj)
             camera = scene.camera
-            camera.data.clip_start, camera.data.clip_end = (
-                views.radius * (views.distance - 1) / 2,
-                views.radius * (views.distance + 2),
-            )
             _aim(camera, views, view)
-            pose = camera.matrix_world.copy()
+            _set_clipping(camera.data, views, views.radius)
+            pose = camera.matrix_world.copy()  # from the unit frame to the world
             pose.translation = (np.array(pose.translation) * views.radius + views.center + location).tolist()
             camera.matrix_world = pose
             _render(scene)
-            return np.stack(_read_exr(path, tuple(f"Combined.{name}" for name in "RGBA")), axis=-1)
+            return np.stack(read_channels(path, tuple(f"Combined.{name}" for name in "RGBA")), axis=-1)
 
 
 @contextlib.contextmanager
-def _scene(
+def _triangle_scene(
     corners: NDArray[np.float32], normals: NDArray[np.float32], views: Views, path: Path
 ) -> Iterator[bpy.types.Scene]:
-    """A scene with the triangles and a camera, that renders into ``path``; nothing of it is left afterward."""
-    with _stage(views, path) as (scene, new):
-        material = new(bpy.data.materials)
-        _write_attributes(compat.node_tree(material))
-        mesh = new(bpy.data.meshes)
-        _fill(mesh, corners, normals)
+    """A scene with the triangles and a camera that renders into ``path``; it is removed afterward."""
+    with _empty_scene(views, path) as (scene, new_block):
+        material = new_block(bpy.data.materials)
+        _add_aov_nodes(compat.node_tree(material))
+        mesh = new_block(bpy.data.meshes)
+        _add_triangles(mesh, corners, normals)
         mesh.materials.append(material)
-        scene.collection.objects.link(new(bpy.data.objects, mesh))
+        scene.collection.objects.link(new_block(bpy.data.objects, mesh))
         yield scene
 
 
 @contextlib.contextmanager
-def _stage(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, Callable[..., Any]]]:
-    """An empty scene with a camera, that renders into ``path``, and what makes more data that go with it."""
-    made: set[int] = set()
+def _empty_scene(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, Callable[..., Any]]]:
+    """A scene with a camera that renders into ``path``, and a function that makes a data-block in a collection of
+    ``bpy.data``; the scene and all these data-blocks are removed afterward."""
+    temporary: set[int] = set()
 
-    def new(collection: bpy.types.bpy_prop_collection, *arguments: object) -> bpy.types.ID:
-        data = collection.new("MeshKin passes", *arguments)
-        made.add(data.session_uid)
-        return data
+    def new_block(collection: bpy.types.bpy_prop_collection, *arguments: object) -> bpy.types.ID:
+        block = collection.new(NAME, *arguments)
+        temporary.add(block.session_uid)
+        return block
 
     try:
-        scene = new(bpy.data.scenes)
+        scene = new_block(bpy.data.scenes)
         _set_up(scene, views.resolution, path)
-        camera = new(bpy.data.cameras)
-        camera.sensor_fit, camera.sensor_width = "HORIZONTAL", _SENSOR
-        camera.clip_start, camera.clip_end = (views.distance - 1) / 2, views.distance + 2
-        scene.camera = new(bpy.data.objects, camera)
+        camera = new_block(bpy.data.cameras)
+        camera.sensor_fit, camera.sensor_width = "HORIZONTAL", SENSOR_WIDTH
+        _set_clipping(camera, views, 1)
+        scene.camera = new_block(bpy.data.objects, camera)
         scene.collection.objects.link(scene.camera)
-        yield scene, new
+        yield scene, new_block
     finally:
-        remove_data_blocks(made)
+        remove_data_blocks(temporary)
+
+
+def _set_clipping(camera: bpy.types.Camera, views: Views, radius: float) -> None:
+    """Let a camera see a sphere of this radius, which it stands ``views.distance`` radii away from."""
+    camera.clip_start, camera.clip_end = radius * (views.distance - 1) / 2, radius * (views.distance + 2)
 
 
 def _set_up(scene: bpy.types.Scene, resolution: int, path: Path) -> None:
+    """Let a scene render the depth and the AOVs into ``path``, unchanged, with one ray through each pixel's center."""
     render, cycles = scene.render, scene.cycles
     render.engine = "CYCLES"
     render.resolution_x = render.resolution_y = resolution
@@ -148,68 +170,67 @@ def _set_up(scene: bpy.types.Scene, resolution: int, path: Path) -> None:
     cycles.device = "CPU"
     cycles.samples, cycles.max_bounces = 1, 0
     cycles.use_denoising = cycles.use_adaptive_sampling = False
-    # The narrowest filter there is: every ray goes through its pixel's center, to 1/200 of a pixel.
-    cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 0.01
-    layer = scene.view_layers[0]
-    layer.use_pass_z, layer.use_pass_combined = True, False
-    for name in ("x", "y", "z", "face"):
-        layer.aovs.add()
-        layer.aovs[-1].name, layer.aovs[-1].type = name, "VALUE"
+    cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", FILTER_WIDTH
+    view_layer = scene.view_layers[0]
+    view_layer.use_pass_z, view_layer.use_pass_combined = True, False
+    for name in AOVS:
+        view_layer.aovs.add()
+        view_layer.aovs[-1].name, view_layer.aovs[-1].type = name, "VALUE"
 
 
-def _write_attributes(tree: bpy.types.NodeTree) -> None:
-    """Nodes that write the attributes ``normal`` and ``face`` to the passes."""
+def _add_aov_nodes(tree: bpy.types.NodeTree) -> None:
+    """Replace the nodes of a tree by some that write the attributes ``normal`` and ``face`` to the AOVs."""
     nodes, links = tree.nodes, tree.links
     nodes.clear()
     links.new(nodes.new("ShaderNodeBsdfDiffuse").outputs[0], nodes.new("ShaderNodeOutputMaterial").inputs[0])
-    normal, split, face = (nodes.new(f"ShaderNode{kind}") for kind in ("Attribute", "SeparateXYZ", "Attribute"))
+    normal, separate, face = (nodes.new(f"ShaderNode{kind}") for kind in ("Attribute", "SeparateXYZ", "Attribute"))
     normal.attribute_name, face.attribute_name = "normal", "face"
-    links.new(normal.outputs["Vector"], split.inputs[0])
-    for name, socket in zip(("x", "y", "z", "face"), (*split.outputs, face.outputs["Fac"]), strict=True):
+    links.new(normal.outputs["Vector"], separate.inputs[0])
+    for name, socket in zip(AOVS, (*separate.outputs, face.outputs["Fac"]), strict=True):
         output = nodes.new("ShaderNodeOutputAOV")
         output.aov_name = name
         links.new(socket, output.inputs["Value"])
 
 
-def _fill(mesh: bpy.types.Mesh, corners: NDArray[np.float32], normals: NDArray[np.float32]) -> None:
-    """Make a mesh of separate triangles, so that no triangle of the snapshot can be invalid here."""
+def _add_triangles(mesh: bpy.types.Mesh, corners: NDArray[np.float32], normals: NDArray[np.float32]) -> None:
+    """Fill an empty mesh with separate triangles (F, 3, 3), because a shared vertex can make a triangle invalid."""
     count = len(corners)
     mesh.vertices.add(3 * count)
     mesh.loops.add(3 * count)
     mesh.polygons.add(count)
-    mesh.vertices.foreach_set("co", corners.ravel())
+    write_vectors(mesh.vertices, "co", corners)
     mesh.loops.foreach_set("vertex_index", np.arange(3 * count, dtype=np.int32))
     mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * count, 3, dtype=np.int32))
-    mesh.attributes.new("normal", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", normals.ravel())
-    mesh.attributes.new("face", "FLOAT", "FACE").data.foreach_set("value", np.arange(1, count + 1, dtype=np.float32))
+    write_vectors(mesh.attributes.new("normal", "FLOAT_VECTOR", "POINT").data, "vector", normals)
+    numbers = np.arange(1, count + 1, dtype=np.float32)
+    mesh.attributes.new("face", "FLOAT", "FACE").data.foreach_set("value", numbers)
     mesh.update(calc_edges=True)
 
 
 def _aim(camera: bpy.types.Object, views: Views, view: int) -> None:
-    backward = views.rotation[view].T
-    pose = Matrix(backward.tolist()).to_4x4()
-    pose.translation = (backward @ (0, 0, views.distance)).tolist()
-    camera.matrix_world = pose
-    camera.data.lens = float(views.zoom[view]) * _SENSOR
+    """Give a camera the pose, in the unit frame, and the lens of one of the views."""
+    camera.matrix_world = camera_to_unit(views, view)
+    camera.data.lens = float(views.zoom[view]) * SENSOR_WIDTH
     camera.data.shift_x, camera.data.shift_y = views.shift[view].tolist()
 
 
 def _render(scene: bpy.types.Scene) -> None:
+    """Render a scene into its file; raises StorageError, MeshKinError ``render-refused``."""
     images = set(bpy.data.images)
-    with _handlers_at_rest(), _quietly():
+    with _handlers_disabled(), _output_discarded():
         try:
             result = bpy.ops.render.render(scene=scene.name, write_still=True)
         except RuntimeError as error:
             raise StorageError("file-failed", f"A view could not be rendered: {error}.", "Free some space.") from error
-    bpy.data.batch_remove(set(bpy.data.images) - images)  # “Render Result”, where nothing had been rendered before
+    bpy.data.batch_remove(set(bpy.data.images) - images)  # “Render Result”, if nothing had been rendered before
     if "FINISHED" not in result:
         raise MeshKinError("render-refused", "Blender does not render now.", "Wait until its own render is done.")
 
 
 @contextlib.contextmanager
-def _handlers_at_rest() -> Iterator[None]:
-    """The user's handlers are meant for the user's renders: keep them from running at ours."""
-    lists = [getattr(bpy.app.handlers, name) for name in _HANDLERS]
+def _handlers_disabled() -> Iterator[None]:
+    """Disable the user's handlers, which are meant for the user's renders."""
+    lists = [getattr(bpy.app.handlers, name) for name in _HANDLER_LISTS]
     before = [list(handlers) for handlers in lists]
     for handlers in lists:
         handlers.clear()
@@ -221,52 +242,17 @@ def _handlers_at_rest() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """In background Blender writes each step of a render to standard output, where only results belong."""
+def _output_discarded() -> Iterator[None]:
+    """In background mode, discard what Blender writes to standard output, where only results belong."""
     if not bpy.app.background:
         yield
         return
     sys.stdout.flush()
-    before, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    before, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
     try:
         yield
     finally:
         os.dup2(before, 1)
         os.close(before)
-        os.close(nowhere)
-
-
-def _read_exr(path: Path, endings: tuple[str, ...]) -> list[NDArray[np.float32]]:
-    """The channels whose names end so, (H, W) each, of an uncompressed one-part OpenEXR file of 32-bit floats.
-
-    Source: OpenEXR, "OpenEXR File Layout". Raises StorageError when the file is missing or cut short.
-    """
-    try:
-        data = path.read_bytes()
-        names, (left, top, right, bottom), end = _read_exr_header(data)
-        height, width = bottom - top + 1, right - left + 1
-        # First the place of each line, then each line: its number, its size in bytes, a row of each channel.
-        lines = np.frombuffer(data, np.float32, height * (2 + len(names) * width), end + 8 * height)
-    except (OSError, ValueError, KeyError, IndexError, struct.error) as error:
-        raise StorageError("file-damaged", "A rendered view could not be read back.", "Free some space.") from error
-    rows = lines.reshape(height, -1)[:, 2:].reshape(height, len(names), width)
-    return [rows[:, next(n for n, name in enumerate(names) if name.endswith(ending))] for ending in endings]
-
-
-def _read_exr_header(data: bytes) -> tuple[list[str], tuple[int, ...], int]:
-    """The names of the channels, the data window (left, top, right, bottom) and where the header ends."""
-    attributes = {}
-    place = 8
-    while data[place]:
-        name, kind, rest = data[place : place + 512].split(b"\0", 2)
-        place += len(name) + len(kind) + 6
-        (size,) = struct.unpack_from("<i", rest)
-        attributes[name] = data[place : place + size]
-        place += size
-    names, channels = [], attributes[b"channels"]
-    while channels[0]:
-        name, _, channels = channels.partition(b"\0")
-        names.append(name.decode())
-        channels = channels[16:]
-    return names, struct.unpack("<4i", attributes[b"dataWindow"]), place + 1
+        os.close(null)

@@ -1,4 +1,4 @@
-"""Passes drawn through Blender's ``gpu`` module, on a card or by software OpenGL: the file's data take no part."""
+"""Passes drawn by Blender's ``gpu`` module, on a graphics card or by software, without touching the file's data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import gpu
 import numpy as np
-from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ...base.errors import MeshKinError
 from ...data.views import Views
+from ..frames import unit_to_camera
 
 _VERTEX = """
 void main() {
@@ -39,45 +39,47 @@ def pictures(
     Args:
         corners: (F, 3, 3), the triangles in the unit frame, ``(v - center) / radius``.
         normals: (F, 3, 3), a normal at each corner.
+        views: the cameras.
 
     Yields:
-        The interpolated normal (H, W, 3), not normalized; the depth (H, W), in radii; the number of the triangle
-        (H, W), from 1. All are 0 on the background.
+        The interpolated normal (H, W, 3) in the unit frame, not normalized; the depth (H, W), in radii; the number of
+        the triangle (H, W), from 1. All are 0 on the background.
 
-    Raises MeshKinError ``gpu-failed`` with the driver's words.
+    Raises MeshKinError ``gpu-failed`` with the driver's message.
     """
     with _readable_failure():
         shader = _shader(views.distance)
         batch = _batch(corners, normals)
     for view in range(len(views)):
-        # Textures and frame buffers live for one view only: which of Blender's windows (whose OpenGL contexts do not
-        # share frame buffers) is active at the next one, nobody knows.
+        # Textures and frame buffers are made for one view only: another of Blender's windows may be active at the next
+        # one, and their OpenGL contexts do not share frame buffers.
         with _readable_failure():
-            drawn = _draw(shader, batch, views, view)
-        yield drawn
+            pictures_of_view = _draw(shader, batch, views, view)
+        yield pictures_of_view
 
 
 @contextlib.contextmanager
 def _readable_failure() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # the gpu module raises no class of its own
+    except Exception as error:  # the gpu module has no exception class of its own
         raise MeshKinError("gpu-failed", f"The graphics driver refused: {error}.", "Render with Cycles.") from error
 
 
 def _shader(distance: float) -> gpu.types.GPUShader:
-    near, far = (distance - 1) / 2, distance + 2  # the object lies within distance - 1 .. distance + 1
+    """The shader for cameras that stand ``distance`` radii from the center of the unit sphere."""
+    near, far = (distance - 1) / 2, distance + 2  # the object lies between distance - 1 and distance + 1
     depth = {"DEPTH_A": repr(far / (far - near)), "DEPTH_B": repr(far * near / (far - near))}
-    between = gpu.types.GPUStageInterfaceInfo("meshkin_passes")
-    between.smooth("VEC4", "surface")
-    between.flat("FLOAT", "triangle")
+    interface = gpu.types.GPUStageInterfaceInfo("meshkin_passes")
+    interface.smooth("VEC4", "surface")
+    interface.flat("FLOAT", "triangle")
     info = gpu.types.GPUShaderCreateInfo()
     info.vertex_in(0, "VEC3", "position")
     info.vertex_in(1, "VEC3", "normal")
-    info.vertex_out(between)
+    info.vertex_out(interface)
     info.push_constant("MAT4", "camera")
     info.push_constant("VEC3", "lens")
-    # Floats also for the triangle's number: integer textures cannot be read back in every version.
+    # A float for the triangle's number too, because integer textures cannot be read back in every version.
     info.fragment_out(0, "VEC4", "picture")
     info.fragment_out(1, "FLOAT", "face")
     info.vertex_source(_VERTEX.replace("DEPTH_A", depth["DEPTH_A"]).replace("DEPTH_B", depth["DEPTH_B"]))
@@ -86,10 +88,11 @@ def _shader(distance: float) -> gpu.types.GPUShader:
 
 
 def _batch(corners: NDArray[np.float32], normals: NDArray[np.float32]) -> gpu.types.GPUBatch:
-    form = gpu.types.GPUVertFormat()
+    """The triangles and their normals, each corner as a vertex of its own."""
+    vertex_format = gpu.types.GPUVertFormat()
     for name in ("position", "normal"):
-        form.attr_add(id=name, comp_type="F32", len=3, fetch_mode="FLOAT")
-    buffer = gpu.types.GPUVertBuf(form, 3 * len(corners))
+        vertex_format.attr_add(id=name, comp_type="F32", len=3, fetch_mode="FLOAT")
+    buffer = gpu.types.GPUVertBuf(vertex_format, 3 * len(corners))
     buffer.attr_fill("position", np.ascontiguousarray(corners.reshape(-1, 3)))
     buffer.attr_fill("normal", np.ascontiguousarray(normals.reshape(-1, 3)))
     return gpu.types.GPUBatch(type="TRIS", buf=buffer)
@@ -98,17 +101,16 @@ def _batch(corners: NDArray[np.float32], normals: NDArray[np.float32]) -> gpu.ty
 def _draw(
     shader: gpu.types.GPUShader, batch: gpu.types.GPUBatch, views: Views, view: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Normal, depth and triangle number of one view, as :func:`pictures` gives them out."""
     size = (views.resolution, views.resolution)
     picture = gpu.types.GPUTexture(size, format="RGBA32F")
     face = gpu.types.GPUTexture(size, format="R32F")
     depth = gpu.types.GPUTexture(size, format="DEPTH_COMPONENT32F")
-    target = gpu.types.GPUFrameBuffer(depth_slot=depth, color_slots=(picture, face))
-    camera = Matrix(views.rotation[view].tolist()).to_4x4()
-    camera.translation = (0, 0, -views.distance)
-    with target.bind(), _drawing_state():
-        target.clear(color=(0, 0, 0, 0), depth=1.0)
+    frame_buffer = gpu.types.GPUFrameBuffer(depth_slot=depth, color_slots=(picture, face))
+    with frame_buffer.bind(), _drawing_state():
+        frame_buffer.clear(color=(0, 0, 0, 0), depth=1.0)
         shader.bind()
-        shader.uniform_float("camera", camera)
+        shader.uniform_float("camera", unit_to_camera(views, view))
         shader.uniform_float("lens", (float(views.zoom[view]), *views.shift[view].tolist()))
         batch.draw(shader)
     pixels = _read(picture, 4)
@@ -117,7 +119,7 @@ def _draw(
 
 @contextlib.contextmanager
 def _drawing_state() -> Iterator[None]:
-    """Nearest surface wins, no blending; what was set before comes back."""
+    """Draw the nearest surface, without blending; afterward the state is as before."""
     before = gpu.state.depth_test_get(), gpu.state.depth_mask_get(), gpu.state.blend_get()
     gpu.state.depth_test_set("LESS")
     gpu.state.depth_mask_set(True)
@@ -131,7 +133,7 @@ def _drawing_state() -> Iterator[None]:
 
 
 def _read(texture: gpu.types.GPUTexture, channels: int) -> NDArray[np.float32]:
-    """A float texture's pixels, (H, W, channels), top row first."""
-    # frombuffer looks at the bytes alone: the strides that Buffer reports are wrong in some versions.
+    """The pixels of a float texture, (H, W, channels), row 0 at the top."""
+    # frombuffer, because it uses the bytes alone: the strides that Buffer reports are wrong in some versions.
     pixels = np.frombuffer(texture.read(), np.float32)
     return pixels.reshape(texture.height, texture.width, channels)[::-1]

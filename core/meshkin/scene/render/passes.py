@@ -1,8 +1,9 @@
-"""Normal, depth and face passes of a snapshot from many views: by the ``gpu`` module where it can draw, else by Cycles.
+"""Normal, depth, face and color passes of a snapshot from many views.
 
-Both paths draw the same triangles from the snapshot's arrays, scaled to a unit sphere, so that size and place of the
-object do not matter and nothing of the user's scene takes part. A color pass is made from the triangle that each
-pixel shows (:mod:`meshkin.scene.render.surface_colors`), the same on both.
+Two renderers draw the same triangles from the snapshot's arrays: Blender's ``gpu`` module where it can draw, else
+Cycles. The triangles are scaled to the unit sphere, so that size and place of the object do not matter, and nothing of
+the user's scene is rendered. The color pass is made from the triangle that each pixel shows
+(:mod:`meshkin.scene.render.surface_colors`), in the same way for both.
 """
 
 from __future__ import annotations
@@ -22,46 +23,48 @@ from ...base.storage import make_folder
 from ...data.snapshot import Snapshot
 from ...data.views import Passes, Views
 from .. import compat
-from . import cycles as passes_cycles
-from . import gpu_drawing as passes_gpu
-from . import surface_colors as surface_colors
+from . import cycles, gpu_drawing
+from .surface_colors import SurfaceColors, view_colors
 
-PATHS = ("gpu", "cycles")
+RENDERERS = ("gpu", "cycles")
+"""Fastest first."""
 MOST_TRIANGLES = 2**24 - 1
-"""Triangle numbers travel as 32-bit floats, which count no further."""
+"""Triangle numbers are rendered as 32-bit floats, which represent no larger integers exactly."""
+FARTHEST_GRAY = 0.15
+"""Gray level of a view's farthest point in a depth picture; chosen."""
 
 _Pictures = Generator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], None, None]
 
 
 def available_renderers() -> tuple[str, ...]:
-    """The paths that work in this Blender, fastest first; may be empty (background, and Cycles disabled)."""
-    works = {"gpu": compat.gpu_can_draw(), "cycles": passes_cycles.available()}
-    return tuple(path for path in PATHS if works[path])
+    """The renderers that work in this Blender, fastest first; none in background mode with Cycles disabled."""
+    works = {"gpu": compat.gpu_can_draw(), "cycles": cycles.is_available()}
+    return tuple(renderer for renderer in RENDERERS if works[renderer])
 
 
 def render(
-    snapshot: Snapshot, views: Views, path: str = "auto", look: surface_colors.Look | None = None
+    snapshot: Snapshot, views: Views, renderer: str = "auto", colors: SurfaceColors | None = None
 ) -> Generator[Progress, None, Passes]:
     """Render the passes of a snapshot, one view for each step of the generator.
 
-    Nothing of the user's is touched: no scene, selection, mode, setting or handler. Closing the generator leaves
-    nothing behind.
+    The user's scenes, selection, mode, settings and handlers are not touched. Closing the generator leaves nothing
+    behind.
 
     Args:
         snapshot: with finite vertices.
         views: cameras around it, from :func:`meshkin.data.views.frame`.
-        path: "gpu", "cycles", or "auto" for the fastest that works.
-        look: the object's colors, for a color pass; None for none.
+        renderer: "gpu", "cycles", or "auto" for the fastest that works.
+        colors: the object's colors, for a color pass; None for none.
 
     Returns:
-        The passes, face included on either path.
+        The passes, face included.
 
     Raises:
-        InputError: ``mesh-too-large`` above 16.7 million triangles, ``render-unavailable`` when ``path`` (or any at
+        InputError: ``mesh-too-large`` above 16.7 million triangles, ``render-unavailable`` when the renderer (or any at
             all) does not work here.
-        MeshKinError: ``gpu-failed`` when the driver refuses ("auto" goes on with Cycles), ``render-refused`` when
-            Blender is rendering already.
-        StorageError: the Cycles path cannot write temporary files.
+        MeshKinError: ``gpu-failed`` when the graphics driver fails ("auto" goes on with Cycles), ``render-refused``
+            when Blender is rendering already.
+        StorageError: Cycles cannot write temporary files.
     """
     if len(snapshot.faces) > MOST_TRIANGLES:
         raise InputError(
@@ -69,95 +72,107 @@ def render(
             f"“{snapshot.name}” has {len(snapshot.faces):,} triangles; at most {MOST_TRIANGLES:,} can be rendered.",
             "Reduce it with a Decimate modifier.",
         )
-    paths = [one for one in available_renderers() if path in ("auto", one)]
-    if not paths:
+    renderers = [available for available in available_renderers() if renderer in ("auto", available)]
+    if not renderers:
         raise InputError(
             "render-unavailable",
-            f"This Blender cannot render passes ({path}).",
+            f"This Blender cannot render passes ({renderer}).",
             "Let MeshKin choose the way (auto), enable the Cycles add-on, or run Blender 5.2 with an OpenGL driver.",
         )
-    if "gpu" in paths:
+    if "gpu" in renderers:
         try:
-            return (yield from _render(snapshot, views, "gpu", look))
+            return (yield from _render(snapshot, views, "gpu", colors))
         except MeshKinError as error:
-            if error.code != "gpu-failed" or "cycles" not in paths:
+            if error.code != "gpu-failed" or "cycles" not in renderers:
                 raise
-    return (yield from _render(snapshot, views, "cycles", look))
+    return (yield from _render(snapshot, views, "cycles", colors))
 
 
 def _render(
-    snapshot: Snapshot, views: Views, path: str, look: surface_colors.Look | None
+    snapshot: Snapshot, views: Views, renderer: str, colors: SurfaceColors | None
 ) -> Generator[Progress, None, Passes]:
     shape = (len(views), views.resolution, views.resolution)
-    color = None if look is None else np.empty((*shape, 3), np.uint8)
+    color = None if colors is None else np.empty((*shape, 3), np.uint8)
     passes = Passes(np.empty((*shape, 3), np.float16), np.empty(shape, np.float32), np.empty(shape, np.int32), color)
     assert passes.face is not None
     corners = ((snapshot.vertices.astype(np.float64) - views.center) / views.radius).astype(np.float32)[snapshot.faces]
-    with contextlib.closing(_pictures(path, corners, snapshot.normals, views)) as pictures:
+    with contextlib.closing(_pictures(renderer, corners, snapshot.normals, views)) as pictures:
         for view, (normal, depth, number) in enumerate(pictures):
             face = number.astype(np.int32) - 1
-            passes.normal[view] = _toward_camera(
+            passes.normal[view] = _camera_normals(
                 normal, face, corners, views.distance * views.rotation[view, 2], views.rotation[view]
             )
             passes.depth[view] = np.where(face >= 0, depth, np.inf)
             passes.face[view] = face
-            if look is not None and color is not None:
-                color[view] = surface_colors.paint(look, snapshot, views, view, face)
+            if colors is not None and color is not None:
+                color[view] = view_colors(colors, snapshot, views, view, face)
             yield Progress("Rendering views", (view + 1) / len(views))
     return passes
 
 
-def _pictures(path: str, corners: NDArray[np.float32], normals: NDArray[np.float32], views: Views) -> _Pictures:
-    every = range(len(views))
-    if path == "gpu":
-        yield from passes_gpu.pictures(corners, normals, views)
+def _pictures(renderer: str, corners: NDArray[np.float32], normals: NDArray[np.float32], views: Views) -> _Pictures:
+    """Normal, depth and triangle number of each view, as :func:`meshkin.scene.render.gpu_drawing.pictures`."""
+    all_views = range(len(views))
+    if renderer == "gpu":
+        yield from gpu_drawing.pictures(corners, normals, views)
     elif bpy.app.background:
-        yield from passes_cycles.pictures(corners, normals, views, every)
+        yield from cycles.pictures(corners, normals, views, all_views)
     else:
-        # With a window the user may save or undo between two views: no scene of ours may be in the file then.
-        for view in every:
-            yield from list(passes_cycles.pictures(corners, normals, views, [view]))
+        # With a window, the user may save or undo between two views: then no temporary scene may be in the file.
+        for view in all_views:
+            yield from list(cycles.pictures(corners, normals, views, [view]))
 
 
-def _toward_camera(
+def _camera_normals(
     normal: NDArray[np.float32],
     face: NDArray[np.int32],
     corners: NDArray[np.float32],
     eye: NDArray[np.float64],
     rotation: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Interpolated normals (H, W, 3) as unit vectors in the camera's frame, turned where a triangle shows its back.
+    """Normals in the camera's frame, of unit length, reversed where a triangle shows its back; float32 (H, W, 3).
 
-    The triangle decides, not the normal: near an outline a shading normal of the front may lean away.
+    Whether it does, the triangle decides and not its normal: near an outline, the shading normal of a front may point
+    away from the camera.
+
+    Args:
+        normal: (H, W, 3), interpolated, in the unit frame.
+        face: (H, W), the triangle in each pixel, -1 for none.
+        corners: (F, 3, 3), the triangles in the unit frame.
+        eye: (3,), the camera's place.
+        rotation: (3, 3), from the unit frame to the camera's.
     """
     outwards = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    side = np.where(np.einsum("fi,fi->f", outwards, eye.astype(np.float32) - corners[:, 0]) < 0, -1, 1).astype(
-        np.float32
-    )
+    is_back = np.einsum("fi,fi->f", outwards, eye.astype(np.float32) - corners[:, 0]) < 0
+    sign = np.where(is_back, -1, 1).astype(np.float32)
     length = np.sqrt(np.einsum("hwi,hwi->hw", normal, normal))
-    scale = side[face] / np.maximum(length, np.finfo(np.float32).tiny)
-    turned: NDArray[np.float32] = (normal * scale[..., None]) @ rotation.T.astype(np.float32)
-    return turned
+    scale = sign[face] / np.maximum(length, np.finfo(np.float32).tiny)
+    in_camera: NDArray[np.float32] = (normal * scale[..., None]) @ rotation.T.astype(np.float32)
+    return in_camera
 
 
 def save_pictures(passes: Passes, folder: Path) -> list[Path]:
-    """Write ``normal_000.png``, ``depth_000.png`` (and ``color_000.png``) of each view, for people to look at.
-
-    Returns the files.
+    """Write ``normal_000.png``, ``depth_000.png`` and, with a color pass, ``color_000.png`` of each view.
 
     Normals have their usual colors, ``(n + 1) / 2``; depth is white at the view's nearest and dark gray at its
-    farthest point; the background is black. Raises StorageError.
+    farthest point; the background is black.
+
+    Returns:
+        the files.
+
+    Raises StorageError.
     """
     make_folder(folder)
     files = []
     for view, (normal, depth) in enumerate(zip(passes.normal, passes.depth, strict=True)):
-        seen = np.isfinite(depth)
-        near, far = (depth[seen].min(), depth[seen].max()) if seen.any() else (0, 1)
-        gray = 1 - 0.85 * (np.where(seen, depth, far) - near) / max(far - near, 1e-9)
-        colors = (normal.astype(np.float32) + 1) / 2
-        for name, picture in (("normal", colors), ("depth", np.repeat(gray[..., None], 3, axis=-1))):
+        visible = np.isfinite(depth)
+        near, far = (depth[visible].min(), depth[visible].max()) if visible.any() else (0, 1)
+        share = (np.where(visible, depth, far) - near) / max(far - near, 1e-9)
+        gray = 1 - (1 - FARTHEST_GRAY) * share
+        normal_colors = (normal.astype(np.float32) + 1) / 2
+        for name, picture in (("normal", normal_colors), ("depth", np.repeat(gray[..., None], 3, axis=-1))):
             files.append(folder / f"{name}_{view:03d}.png")
-            write_png(files[-1], (picture * seen[..., None] * 255).round().astype(np.uint8))
+            write_png(files[-1], (picture * visible[..., None] * 255).round().astype(np.uint8))
     if passes.color is not None:
         for view, picture in enumerate(passes.color):
             files.append(folder / f"color_{view:03d}.png")

@@ -126,7 +126,7 @@ def write(
     locked = [name for name in names if name in obj.vertex_groups and obj.vertex_groups[name].lock_weight]
     is_free = np.array([name not in locked and name != mask for name in names], bool)
     free_names = [name for name, free in zip(names, is_free, strict=True) if free]
-    share = np.full(len(weights), np.clip(mix, 0, 1))
+    share = np.full(len(weights), np.clip(mix, 0, 1), np.float64)
     existing = None
     if locked or mask or mix < 1:
         all_existing = group_weights(obj.data, len(obj.vertex_groups))

@@ -18,6 +18,7 @@ from meshkin.scene import compat
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
 from meshkin.scene.render import surface_colors as look
+from meshkin.scene.render.appearance_key import appearance_key
 
 PATHS = passes.available_renderers()
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Blender's own properties
@@ -107,7 +108,7 @@ def test_paths_agree() -> None:
 def test_rendered_material_agrees_with_the_sampled_one(monkeypatch: pytest.MonkeyPatch) -> None:
     obj = cube(painted("ramp", image("ramp", ramp())))
     *_, found, sampled = seen(obj)
-    monkeypatch.setattr(look, "_plain", lambda material: None)
+    monkeypatch.setattr(look, "_single_color", lambda material: None)
     rendered = seen(obj)[3]
     assert found.face is not None
     difference = np.abs(sampled - rendered)[found.face >= 0]
@@ -159,6 +160,18 @@ def test_vertex_colors_are_rendered() -> None:
     assert np.allclose(picture[found.face >= 0], expected, atol=0.01)
 
 
+def test_a_muted_link_shows_nothing() -> None:
+    """What counts then is the color of the input itself, as Blender renders it."""
+    obj = cube(painted("ramp", image("ramp", ramp())))
+    material = obj.data.materials[0]
+    base_color = shader(material).inputs["Base Color"]
+    base_color.default_value = (1, 0, 0, 1)
+    base_color.links[0].is_muted = True
+    *_, found, colors = seen(obj)
+    assert found.face is not None
+    assert np.allclose(colors[found.face >= 0], (1, 0, 0), atol=0.01)
+
+
 def test_slots_and_no_material() -> None:
     obj = cube(None)
     *_, found, colors = seen(obj)
@@ -190,13 +203,13 @@ def test_key_changes_with_the_look_alone() -> None:
     picture = image("ramp", ramp())
     material = painted("ramp", picture)
     obj = cube(material)
-    keys = [look.content_key(obj)]
-    assert look.content_key(obj) == keys[0]
+    keys = [appearance_key(obj)]
+    assert appearance_key(obj) == keys[0]
     obj.location.x += 1
-    assert look.content_key(obj) == keys[0]
+    assert appearance_key(obj) == keys[0]
 
     def changed() -> None:
-        keys.append(look.content_key(obj))
+        keys.append(appearance_key(obj))
         assert len(set(keys)) == len(keys)
 
     pixels = ramp()
