@@ -131,7 +131,7 @@ def transfer_pose(
     return PosedShape(posed.astype(np.float32), known, mean_stretch(rest, posed, target.faces))
 
 
-def mean_stretch(rest: Floats, posed: Floats, faces: NDArray[np.integer]) -> float:
+def mean_stretch(rest: NDArray[np.floating], posed: NDArray[np.floating], faces: NDArray[np.integer]) -> float:
     """The mean relative change of the lengths of a mesh's edges, weighted by length.
 
     Args:

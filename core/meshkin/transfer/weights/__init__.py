@@ -1,1 +1,1 @@
-"""Skin weights carried through a map."""
+"""Skinning weights carried through a map, and checked."""

@@ -30,7 +30,7 @@ class GarmentMapSettings:
     are those of the body's bounding box; "gap" is the distance between cloth and skin.
 
     Attributes:
-        confidence: confidence from which the closest point tells how far the cloth is from the skin.
+        confidence: confidence from which the closest point is trusted and tells how far the cloth is from the skin.
         aligned: degrees; where the two surfaces' normals differ by more, the point nearest in place and normal is
             taken instead of the closest one.
         worst_angle: degrees; where normals differ by this or more, confidence is 0.
@@ -74,8 +74,8 @@ class GarmentMap:
         to_body: for every vertex of the garment the point of the body that it lies on. Its confidence is 1 where cloth
             lies above its point, or where both normals and the direction between the points agree; 0.5 where the worst
             of these is 30 degrees off, 0 from 60 degrees on.
-        unsolved: bool (V,), vertices for which continuing from where the closest point is sure could not be solved, so
-            that they were looked for beside the point of the nearest sure vertex.
+        unsolved: bool (V,), vertices for which continuing from trusted closest points could not be solved, so that they
+            were looked for beside the point of the nearest trusted vertex.
     """
 
     to_body: SurfaceMap
@@ -85,14 +85,13 @@ class GarmentMap:
 def map_garment(body: Snapshot, garment: Snapshot, settings: GarmentMapSettings = GarmentMapSettings()) -> GarmentMap:
     """Find the point of the body that each vertex of the garment lies on.
 
-    First the closest point is found where the surfaces face the same way there, else the point nearest in place and
-    normal together, with a turned-over normal as far away as the typical gap is wide: so it is not on the other leg.
-
-    Then the skin is inflated until it reaches the cloth, whose points belong to what they lie above. In armpits and
-    between legs, where cloth folds, that is far from the closest point. How far to inflate, and roughly where to look,
-    is continued from where the closest point is sure. Where cloth folds, a point lies above several places of the
-    skin. Two things tell which one it is: the inflated skin, which folds as the cloth does and must face the same way;
-    and the neighbors, to whose points each point is drawn in turns with inflating.
+    1. :func:`nearest_points_map` takes the closest point of the body, if the two surfaces face the same way there.
+    2. The skin is inflated until it reaches the cloth; each point of the cloth belongs to the skin below it. In armpits
+       and between legs, where cloth folds, that is far from the closest point. Where the closest point is trusted, it
+       tells how far to inflate and roughly where to look; both are continued over the rest of the cloth.
+    3. Where cloth folds, a point lies above several places of the skin. Two things decide between them: the inflated
+       skin, which folds as the cloth does, must face the same way; and each point is moved towards the points of its
+       neighbors, in turns with looking it up on the inflated skin.
     """
     return _map_by_inflating(body, garment, nearest_points_map(body, garment, settings), settings)
 
@@ -100,8 +99,12 @@ def map_garment(body: Snapshot, garment: Snapshot, settings: GarmentMapSettings 
 def nearest_points_map(
     body: Snapshot, garment: Snapshot, settings: GarmentMapSettings = GarmentMapSettings()
 ) -> SurfaceMap:
-    """For every vertex of the garment the closest point of the body; where the surfaces do not face the same way
-    there, the point nearest in place and normal together. Confidence as :class:`GarmentMap` says."""
+    """For every vertex of the garment the closest point of the body that faces the same way.
+
+    Where the surfaces face different ways at the closest point, the point nearest in position and normal together is
+    taken; an opposite normal counts as far as the typical gap is wide. So a trouser leg is not mapped to the other leg.
+    Confidence as :class:`GarmentMap` says.
+    """
     points, surface = in_body_frame(body, garment)
     faces = body.faces.astype(np.int64)
     diagonal = bounding_diagonal(surface)
@@ -174,7 +177,7 @@ class _InflatedSkin:
 def _map_by_inflating(
     body: Snapshot, garment: Snapshot, nearest: SurfaceMap, settings: GarmentMapSettings
 ) -> GarmentMap:
-    """The map with points replaced by those whose normal goes through the cloth, where these can be told."""
+    """The map with points replaced by those whose normal goes through the cloth, where such points are found."""
     points, surface = in_body_frame(body, garment)
     meshes = (surface, body.faces), (points, garment.faces)
     known = trusted_vertices(nearest, *meshes, settings.confidence, check_orientation=False)

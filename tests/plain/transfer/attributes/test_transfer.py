@@ -38,7 +38,9 @@ def test_every_kind_at_once() -> None:
             AttributeValues("EDGE", "labels", np.ones((len(mesh.edges), 1), bool)),
             AttributeValues("POINT", "rotations", turns),
             AttributeValues("CORNER", "uv_map", SOURCE.uvs),
-            AttributeValues("POINT", "offsets", np.tile(np.float32([[0, 0, 0.1]]), (len(SOURCE.vertices), 1))),
+            AttributeValues(
+                "POINT", "offsets", np.tile(np.array([[0, 0, 0.1]], np.float32), (len(SOURCE.vertices), 1))
+            ),
             AttributeValues("POINT", "detail", np.zeros(0, np.float32)),
         ],
     )

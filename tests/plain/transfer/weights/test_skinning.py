@@ -49,7 +49,7 @@ def test_rows_are_weights(weights: shapes.Array, limit: int, seed: int, confiden
     to_source = random_map(generator, 40, confidence or 0)
     if confidence is None:
         to_source.confidence[:] = generator.random(40)
-    weighted = (np.isfinite(weights) & (weights > 0)).any(axis=1)
+    weighted = np.asarray((np.isfinite(weights) & (weights > 0)).any(axis=1))
     if not (weighted[FACES[to_source.face]] & (to_source.barycentric > 0)).any():
         with pytest.raises(InputError) as failure:
             weights_through_map(weights, FLAT, FINE, to_source, options=WeightOptions(limit=limit))

@@ -9,6 +9,7 @@ from helpers import shapes
 from helpers.figures import Figure
 from helpers.textured import known_map
 from meshkin.base.sides import mirror_indices
+from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.transfer.weights import transfer
 from meshkin.transfer.weights.groups import WeightedMesh, stack_meshes
@@ -97,7 +98,7 @@ BALL = shapes.sphere(12, 8)
 EYES = np.array([(-0.025, -0.06, 0.93), (0.025, -0.06, 0.93)])
 
 
-def eyes(shift: float, radius: float) -> shapes.Snapshot:
+def eyes(shift: float, radius: float) -> Snapshot:
     """Two balls in front of the figure's head, as one mesh."""
     vertices = np.concatenate([radius * BALL.vertices + eye + (0, 0, shift) for eye in EYES])
     return shapes.snapshot(vertices, np.concatenate((BALL.faces, BALL.faces + len(BALL.vertices))))
