@@ -11,16 +11,20 @@ from ..base.errors import InputError
 from ..base.png import write_png
 from ..base.progress import Progress
 from ..data.photo_map import PhotoMap
-from ..scene.display import image_editor as sheets
+from ..scene.display import image_editor
 from ..scene.materials import base_colors, textures
 from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
-from . import texturing
+from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto
 from .describing import DescribedObject, colors_of, describe, write_colors
-from .files import arrays, job_folder
+from .files import job_folder
 from .options import Options, Report, Steps
+from .unwrapping import new_uv_map_sentence, unwrap
+
+OVERLAP = 0.05
+"""Share of the UV map that lies over other parts of it, from which the report says so (chosen)."""
 
 
 def texture_photo(photo: str | Path, target: BlenderObject, options: Options = Options(), mask: str = "") -> Steps:
@@ -35,45 +39,55 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     Raises as :func:`match_photo`, and InputError ``uvs-no-area``, ``uvs-overlap``, ``texture-size``,
     ``photo-nothing-seen``.
     """
-    wanted = texturing.wanted_of(options)
     handle = Handle.of(target)
     with job_folder() as folder:
-        one, path = yield from _match_photo(photo, target, options, mask, folder)
-        arguments = {"map": path, "snapshot": str(folder / "shape.npz"), "features": str(one.features)}
-        uvs, target = None, handle.get()
+        described, map_file = yield from _match_photo(photo, target, options, mask, folder)
+        new_uvs, target = None, handle.get()
         if not target.data.uv_layers:
-            uvs = yield from texturing.unwrapped(target, client.shared().run, folder, wanted)
-            snapshots.take(handle.get(), uvs).save(folder / "shape.npz")
-        size = {"size": options.texture.size, "margin": options.texture.margin}
-        output = str(folder / "texture.npz")
-        result = yield from client.shared().run("texture-photo", {**arguments, **size, "output": output})
-        made = arrays(Path(output))
+            new_uvs = yield from unwrap(target, options.texture, folder)
+            snapshots.take(handle.get(), new_uvs).save(folder / "shape.npz")
+        result = yield from client.shared().run(
+            TexturePhoto(
+                map=map_file,
+                shape=folder / "shape.npz",
+                features=described.features,
+                size=options.texture.size,
+                margin=options.texture.margin,
+                output=folder / "texture.npz",
+            )
+        )
+        arrays = PhotoTextureArrays.load(result.arrays)
         target = handle.get()
-        snapshots.check_unchanged(target, one.snapshot)
-        if uvs is None:
-            snapshots.check_uvs_unchanged(target, one.snapshot.uvs)
-        made_uvs = [] if uvs is None else [payloads.write_uv_map(target, textures.UV_NAME, uvs)]
-        image, material = base_colors.write_texture(target, made["pixels"], f"{Path(photo).stem} on {target.name}")
-        origin = (made["origin"] * 255).round().astype(np.uint8)
-        origin_image = sheets.show(origin, f"{image.name} origin")
-    seen, mirrored, filled = result["shares"]
-    details = [
-        *(made_uvs and [texturing.had_none(target, wanted)]),
+        snapshots.check_unchanged(target, described.snapshot)
+        details = []
+        if new_uvs is None:
+            snapshots.check_uvs_unchanged(target, described.snapshot.uvs)
+        else:
+            payloads.write_uv_map(target, textures.UV_NAME, new_uvs)
+            details.append(new_uv_map_sentence(target, options.texture))
+        image, material = base_colors.write_texture(target, arrays.pixels, f"{Path(photo).stem} on {target.name}")
+        origin_image = image_editor.show((arrays.origin * 255).round().astype(np.uint8), f"{image.name} origin")
+    details += [
         f"Texture: image “{image.name}” in the new material “{material.name}”.",
-        f"{seen:.0%} is from the photo (red in “{origin_image.name}”), {mirrored:.0%} from the mirror twin (green), "
-        f"{filled:.0%} filled in (blue).",
+        f"{result.seen:.0%} is from the photo (red in “{origin_image.name}”), {result.mirrored:.0%} from the mirror"
+        f" twin (green), {result.filled:.0%} filled in (blue).",
+        *_doubts(PhotoMap.load(map_file)),
     ]
-    details += _doubts(PhotoMap.load(Path(path)))
-    if result["overlap"] > 0.05:
+    if result.overlap > OVERLAP:
         details.append(
-            f"{result['overlap']:.0%} of the UV map lies over other parts of it, which get the same colors. "
+            f"{result.overlap:.0%} of the UV map lies over other parts of it, which get the same colors. "
             "Make a UV map without overlaps for colors of their own."
         )
-    names = {"texture": image.name, "image": origin_image.name}
     return Report(
         f"“{handle.name}” has the texture of {Path(photo).name}.",
         details,
-        {"map": path, **names, "shares": result["shares"], "overlap": result["overlap"]},
+        {
+            "map": str(map_file),
+            "texture": image.name,
+            "image": origin_image.name,
+            "shares": [result.seen, result.mirrored, result.filled],
+            "overlap": result.overlap,
+        },
     )
 
 
@@ -98,28 +112,28 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
     """
     handle = Handle.of(target)
     with job_folder() as folder:
-        one, path = yield from _match_photo(photo, target, options, mask, folder)
-        found = PhotoMap.load(Path(path))
-        colors = yield from colors_of([one], _for_photos(options), folder)
-        snapshots.check_unchanged(handle.get(), one.snapshot)
-        picture = sheets.match_picture(found, colors[0][1]["colors"])
+        described, map_file = yield from _match_photo(photo, target, options, mask, folder)
+        photo_map = PhotoMap.load(map_file)
+        colors = yield from colors_of([described], _for_photos(options), folder)
+        snapshots.check_unchanged(handle.get(), described.snapshot)
+        picture = image_editor.match_picture(photo_map, colors[0][1]["colors"])
         title = f"{Path(photo).stem} on {handle.name}"
         if options.features.pictures:
             write_png(Path(options.features.pictures) / f"{title}.png", picture)
         write_colors(colors)
-        image = sheets.show(picture, title)
-    confidence = float(found.confidence[found.mask].mean())
-    doubts = _doubts(found)
+        image = image_editor.show(picture, title)
+    confidence, share = float(photo_map.confidence[photo_map.mask].mean()), float(photo_map.mask.mean())
+    doubts = _doubts(photo_map)
     return Report(
         f"{Path(photo).name} is matched to “{handle.name}”: confidence {confidence:.0%} on average.",
-        [f"The object covers {found.mask.mean():.0%} of the photo. See the image “{image.name}”.", *doubts],
-        {"map": path, "confidence": confidence, "share": float(found.mask.mean()), "image": image.name},
+        [f"The object covers {share:.0%} of the photo. See the image “{image.name}”.", *doubts],
+        {"map": str(map_file), "confidence": confidence, "share": share, "image": image.name},
     )
 
 
-def _doubts(found: PhotoMap) -> list[str]:
+def _doubts(photo_map: PhotoMap) -> list[str]:
     """What the user should know about a match of a photograph."""
-    if np.isfinite(found.camera).all():
+    if np.isfinite(photo_map.camera).all():
         return []
     return [
         "No one camera fits the match: parts of it may be wrong. Look at the colors, or take a photo from the side."
@@ -139,7 +153,7 @@ def _for_photos(options: Options) -> Options:
 
 def _match_photo(
     photo: str | Path, target: BlenderObject, options: Options, mask: str, folder: Path
-) -> Generator[Progress, None, tuple[DescribedObject, str]]:
+) -> Generator[Progress, None, tuple[DescribedObject, Path]]:
     """The object described as photographs can be, its snapshot saved as ``shape.npz``; and the file of the match."""
     chosen = _for_photos(options)
     snapshots.check_writable(target)
@@ -152,4 +166,4 @@ def _match_photo(
     arguments = {"snapshot": str(folder / "shape.npz"), "features": str(one.features), "recipe": one.recipe}
     arguments |= {"key": one.key, "device": options.worker.device}
     result = yield from client.shared().run("match-photo", {**files, **arguments})
-    return one, result["map"]
+    return one, Path(result["map"])

@@ -124,6 +124,11 @@ class ChannelValue:
         """Whether the value is the same everywhere."""
         return self.image is None and not self.needs_baking
 
+    def map_uvs(self, uvs: NDArray[np.floating]) -> NDArray[np.float64]:
+        """UVs (..., 2) as the Mapping node moves them."""
+        matrix = np.array(self.mapping)
+        return np.asarray(uvs @ matrix[:, :2].T + matrix[:, 2])
+
     def as_wide(self, width: int) -> ChannelValue:
         """The value with ``width`` numbers: a color as its luminance, or a number as a gray."""
         if width == self.width:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..job import table
-from . import attributes, maintenance, matching, rig, untyped, weights
+from . import attributes, maintenance, matching, rig, texture, untyped, weights
 
 JOBS: dict[str, Any] = {
     **untyped.JOBS,
@@ -18,6 +18,9 @@ JOBS: dict[str, Any] = {
         rig.extract_skeleton,
         rig.pose_shape,
         rig.fit_bones,
+        texture.unwrap_shape,
+        texture.bake_materials,
+        texture.texture_photo,
         weights.is_garment,
         weights.transfer_weights,
         weights.transfer_loose_parts,

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from ...base.errors import StorageError
 from ...base.progress import ProgressCallback
-from ...base.storage import map_path, write_arrays, write_file
+from ...base.storage import map_path, write_arrays
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
-from ...data.surface_map import Match
 from ...data.views import Passes
 
 Arguments = dict[str, Any]
@@ -161,66 +160,6 @@ def match_photo(arguments: Arguments, report: ProgressCallback) -> Result:
     return {"map": str(path)}
 
 
-def texture_photo(arguments: Arguments, report: ProgressCallback) -> Result:
-    """A matched photograph as a texture: ``pixels`` (size, size, 4) and ``origin`` (size, size, 3).
-
-    Arguments: ``map`` (of :func:`match_photo`), ``snapshot``, ``features``, ``size``, ``margin``, ``output``. Result:
-    also ``shares`` of the texels from the photograph, the mirror twin and the surroundings, and ``overlap``.
-    """
-    from ...cache import store as cache
-    from ...transfer.texture.photo import photo_texture
-
-    found, shape = PhotoMap.load(Path(arguments["map"])), Snapshot.load(Path(arguments["snapshot"]))
-    features = cache.read(Path(arguments["features"])).features
-    made = photo_texture(found, shape, features, arguments["size"], arguments["margin"], report=report)
-    pixels, origin, overlap = made
-    shares = origin[origin.any(axis=-1)].mean(axis=0)
-    return _output(arguments, pixels=pixels, origin=origin) | {"shares": shares.tolist(), "overlap": overlap}
-
-
-def bake_materials(arguments: Arguments, report: ProgressCallback) -> Result:
-    """Bake channels of the source's materials into the target's UV layout, as picture files.
-
-    Arguments: ``map``, ``source``, ``target``, ``pictures`` (fields of
-    :class:`meshkin.transfer.texture.channels.Picture`, the
-    pixels as files), ``layouts`` (files), ``channels`` (fields of :class:`meshkin.transfer.texture.channels.Channel`),
-    ``folder`` and the fields of :class:`meshkin.transfer.texture.material_files.MaterialBakeSettings`.
-    Result: ``files`` (by channel, by tile), ``alpha`` (whether the base color's fourth channel is the alpha),
-    ``shares``.
-    """
-    from ...base.json_data import from_json
-    from ...transfer.texture.channels import Channel, Picture, SourceTextures
-    from ...transfer.texture.material_files import MaterialBakeSettings, bake_material_files
-
-    pictures = [
-        Picture(**{**fields, "pixels": _read(fields["pixels"]), "tile": tuple(fields.get("tile") or ()) or None})
-        for fields in arguments["pictures"]
-    ]
-    layouts = [_read(path) for path in arguments["layouts"]]
-    channels = [from_json(Channel, fields) for fields in arguments["channels"]]
-    fields_of_settings = MaterialBakeSettings.__dataclass_fields__
-    settings = from_json(MaterialBakeSettings, {name: arguments[name] for name in fields_of_settings})
-    textures = SourceTextures(pictures, layouts, channels)
-    found, folder = Match.load(Path(arguments["map"])), Path(arguments["folder"])
-    baked = bake_material_files(textures, *_ends(arguments), found, settings, folder, report)
-    files = {name: {str(number): str(path) for number, path in tiles.items()} for name, tiles in baked.files.items()}
-    return {"files": files, "alpha": baked.alpha, "shares": vars(baked.shares)}
-
-
-def unwrap(arguments: Arguments, report: ProgressCallback) -> Result:
-    """A UV layout for the corners of a ``shape`` (snapshot file): ``uvs``, a file (C, 2) in ``folder``."""
-    from ...transfer.texture.unwrapping import unwrap_polygons
-
-    shape = Snapshot.load(Path(arguments["shape"]))
-    report("Unwrapping", 0)
-    uvs = unwrap_polygons(
-        shape.vertices, shape.faces, shape.polygons, shape.corners, arguments["size"], arguments["padding"]
-    )
-    path = Path(arguments["folder"]) / f"{Path(arguments['shape']).stem}-uvs.npy"
-    write_file(path, lambda file: np.save(file, uvs, allow_pickle=False))
-    return {"uvs": str(path)}
-
-
 JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
     "plan": plan,
     "prepare": prepare,
@@ -229,9 +168,6 @@ JOBS: dict[str, Callable[[Arguments, ProgressCallback], Result]] = {
     "sheet": sheet,
     "check-photo": check_photo,
     "match-photo": match_photo,
-    "texture-photo": texture_photo,
-    "bake": bake_materials,
-    "unwrap": unwrap,
 }
 """Every job by the name that a RUN message calls it."""
 

@@ -2,43 +2,199 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import InputError
+from ...base.options import options_of
 from ...base.progress import Progress
+from ...base.storage import make_folder
+from ...scene.blend import absolute_path
+from ...scene.materials import shading as shadings
 from ...scene.materials import textures
+from ...scene.materials.channels import Shading
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject
+from ...transfer.texture.options import TextureOptions
 from ...worker import client
-from .. import texturing
+from ...worker.requests.texture import BakedMaterials, BakeMaterials, Tiles
 from ..options import Options
+from ..unwrapping import new_uv_map_sentence, unwrap
 from .context import Carrier, Transfer, Write
+from .texture_channels import ChannelPlan, plan_channels
+from .texture_sources import SourcePictures, bake_nodes, read_images
+
+PREVIEW_SIZE = 512
+"""Width of the picture that is shown while the full one is made, pixels (chosen: baked in a second or two)."""
+LARGEST_TEXTURE = 16384
+"""Width of a texture, pixels (chosen: the largest that graphics cards take)."""
+TORN = 0.001
+"""Share of the texels that lie where the map is torn, from which the report says so (chosen)."""
+_CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap", "tiles")}
 
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
-    texturing.check(source, target, texturing.wanted_of(options))
+    chosen = options.texture
+    shading = shadings.read(source, chosen.channels)
+    needs_uvs = any(value.image for values in shading.channels.values() for value in values.values())
+    if needs_uvs and (source.type != "MESH" or not source.data.uv_layers):
+        raise InputError("no-uvs", f"“{source.name}” has no UV map.", "Its images need one: unwrap it.")
+    if target.type != "MESH":
+        raise InputError("not-a-mesh", f"“{target.name}” is not a mesh.", "Convert it first (Object > Convert).")
+    if chosen.margin < 0 or not 1 <= chosen.size <= LARGEST_TEXTURE:
+        raise InputError(
+            "texture-size",
+            f"A texture of {chosen.size} pixels with a margin of {chosen.margin} cannot be made.",
+            f"Use a size of 1 to {LARGEST_TEXTURE} and a margin of 0 or more.",
+        )
+    for name, known in _CHOICES.items():
+        if getattr(chosen, name) not in known:
+            raise InputError(
+                "option-invalid", f"“{getattr(chosen, name)}” is not known.", f"Choose from {', '.join(known)}."
+            )
+    if not (0 <= chosen.threshold <= 1 and 0 <= chosen.map_smoothing <= 100):
+        raise InputError("option-invalid", "A threshold goes from 0 to 1, smoothing from 0 to 100.", "Change them.")
+    if chosen.folder:
+        make_folder(Path(absolute_path(chosen.folder)))
+
+
+@dataclass(frozen=True)
+class _Textures:
+    """Baked pictures, and what to make of them.
+
+    Attributes:
+        shading: the source's materials.
+        pictures: on the disk.
+        material_name: of the new material.
+        target_uvs: (F, 3, 2) of the target's triangle corners, that the pictures were made for.
+        new_uvs: (C, 2) of the target's own corners, where it has no UV map.
+        sentences: for the report.
+    """
+
+    shading: Shading
+    pictures: list[textures.Picture]
+    material_name: str
+    target_uvs: NDArray[np.float32] | None
+    new_uvs: NDArray[np.float32] | None
+    sentences: list[str]
+
+    def write(self, obj: BlenderObject, folder: str) -> textures.WrittenMaterial:
+        """Write them to the target; raises InputError ``mesh-changed`` where it has other UVs now."""
+        if self.new_uvs is None:
+            snapshots.check_uvs_unchanged(obj, self.target_uvs)
+        return textures.write(obj, self.shading, self.pictures, self.material_name, self.new_uvs, folder)
 
 
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
-    def show(small: texturing.Made) -> None:
-        obj = transfer.target.handle.get()
-        snapshots.check_writable(obj)
-        written = small.write(obj, "")
-        transfer.previews.append(lambda: textures.undo_write(transfer.target.handle, written))
+    yield Progress("Reading the materials", 0)
+    options, target = transfer.options.texture, transfer.target.handle.get()
+    shading = shadings.read(transfer.source.handle.get(), options.channels)
+    new_uvs = None
+    if not target.data.uv_layers:
+        new_uvs = yield from unwrap(target, options, transfer.folder)
+    snapshot = snapshots.take(target, new_uvs)
+    request, plans = yield from _plan(transfer, shading, snapshot.save(transfer.target_file))
+    sentences = list(shading.notes)
+    if new_uvs is not None:
+        sentences.append(new_uv_map_sentence(target, options))
 
-    def run(kind: str, **arguments: Any) -> Generator[Progress, None, dict[str, Any]]:
-        paths = {"map": str(transfer.map), "source": str(transfer.source_file), "target": str(transfer.target_file)}
-        return (yield from client.shared().run(kind, {**paths, **arguments}))
+    def named(baked: BakedMaterials) -> _Textures:
+        pictures, material_name = _pictures(plans, shading, baked, target.name)
+        return _Textures(shading, pictures, material_name, snapshot.uvs, new_uvs, sentences + _share_sentences(baked))
 
-    source, target = transfer.source.handle.get(), transfer.target.handle.get()
-    wanted = texturing.wanted_of(transfer.options)
-    made = yield from texturing.carry(source, target, transfer.source.snapshot, run, transfer.folder, wanted, show)
+    if options.preview and options.size > PREVIEW_SIZE:
+        _show(transfer, named((yield from client.shared().run(_smaller(request, PREVIEW_SIZE)))))
+        yield Progress("Preview shown; making the full size", 0)
+    result = named((yield from client.shared().run(request)))
 
     def write() -> list[str]:
-        written = made.write(transfer.target.handle.get(), wanted.folder)
-        return texturing.described(written, made)
+        return _written_sentences(result.write(transfer.target.handle.get(), options.folder), result)
 
     return write
+
+
+def _plan(
+    transfer: Transfer, shading: Shading, target_file: Path
+) -> Generator[Progress, None, tuple[BakeMaterials, list[ChannelPlan]]]:
+    """What the worker is asked for, and what becomes of each channel that it bakes."""
+    source, snapshot, options = transfer.source.handle.get(), transfer.source.snapshot, transfer.options.texture
+    pictures = SourcePictures(transfer.folder)
+    yield from bake_nodes(source, snapshot, shading, pictures, options.size)
+    yield from read_images(source, snapshot, shading, pictures)
+    plans = plan_channels(shading, pictures)
+    request = BakeMaterials(
+        source=transfer.source_file,
+        target=target_file,
+        map=transfer.map,
+        pictures=tuple(pictures.files),
+        uv_layouts=tuple(pictures.uv_layouts),
+        channels=tuple(plan.channel for plan in plans),
+        folder=make_folder(transfer.folder / "pictures"),
+        size=options.size,
+        margin=options.margin,
+        threshold=options.threshold,
+        smoothing=options.map_smoothing,
+        tiles=cast(Tiles, options.tiles),  # checked before
+        preview=False,
+    )
+    return request, plans
+
+
+def _smaller(request: BakeMaterials, size: int) -> BakeMaterials:
+    """The same bake in a smaller size, for a preview."""
+    margin = max(1, round(request.margin * size / request.size)) if request.margin else 0
+    folder = make_folder(request.folder.with_name("preview"))
+    return replace(request, size=size, margin=margin, folder=folder, preview=True)
+
+
+def _show(transfer: Transfer, preview: _Textures) -> None:
+    """Show a preview on the target, until the transfer ends."""
+    target = transfer.target.handle.get()
+    snapshots.check_writable(target)
+    written = preview.write(target, "")
+    transfer.previews.append(lambda: textures.undo_write(transfer.target.handle, written))
+
+
+def _pictures(
+    plans: Sequence[ChannelPlan], shading: Shading, baked: BakedMaterials, target_name: str
+) -> tuple[list[textures.Picture], str]:
+    """The baked files with what becomes of them, and the name of the new material."""
+    material = shading.materials[shading.main_slot]
+    by_channel = {plan.channel.name: plan for plan in plans}
+    pictures = []
+    for channel, files in baked.files.items():
+        plan = by_channel.get(channel)
+        name = plan.name if plan else f"{material.name if material else 'texture'} {channel}"
+        colorspace = plan.colorspace if plan else "Non-Color"
+        has_alpha = channel == "base_color" and baked.alpha
+        pictures.append(textures.Picture(channel, files, f"{name} on {target_name}", colorspace, has_alpha))
+    return pictures, f"{material.name if material else 'Material'} on {target_name}"
+
+
+def _share_sentences(baked: BakedMaterials) -> list[str]:
+    sentences = []
+    if baked.shares.filled > 0:
+        sentences.append(
+            f"{baked.shares.filled:.1%} of the texture was filled in from around, as the mask image shows."
+        )
+    if baked.shares.torn > TORN:
+        sentences.append(f"{baked.shares.torn:.1%} of the texture lies where the map is torn.")
+    return sentences
+
+
+def _written_sentences(written: textures.WrittenMaterial, result: _Textures) -> list[str]:
+    """What was written, a sentence each."""
+    lines = []
+    for picture, image in zip(result.pictures, written.images, strict=True):
+        tiled = ", tiled" if image.source == "TILED" else ""
+        channel = picture.channel.replace("_", " ")
+        lines.append(f"Image “{image.name}” ({channel}, {image.size[0]} x {image.size[1]}{tiled}).")
+    return [f"Material “{written.material.name}” in a new slot.", *lines, *result.sentences]
 
 
 TEXTURE = Carrier(_check, _carry)

@@ -1,0 +1,65 @@
+"""Jobs about UV maps and textures."""
+
+from __future__ import annotations
+
+from ...base.progress import ProgressCallback
+from ...data.photo_map import PhotoMap
+from ...data.snapshot import Snapshot
+from ...data.surface_map import Match
+from ..requests.arrays import load_array, save_array
+from ..requests.texture import (
+    BakedMaterials,
+    BakeMaterials,
+    PhotoTexture,
+    PhotoTextureArrays,
+    TexturePhoto,
+    UnwrappedShape,
+    UnwrapShape,
+)
+
+
+def unwrap_shape(request: UnwrapShape, report: ProgressCallback) -> UnwrappedShape:
+    """Make a UV map."""
+    from ...transfer.texture.unwrapping import unwrap_polygons
+
+    shape = Snapshot.load(request.shape)
+    report("Unwrapping", 0)
+    uvs = unwrap_polygons(shape.vertices, shape.faces, shape.polygons, shape.corners, request.size, request.padding)
+    return UnwrappedShape(save_array(request.output, uvs))
+
+
+def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakedMaterials:
+    """Bake channels of the source's materials into the target's UV map, as picture files."""
+    from ...transfer.texture.channels import Picture, SourceTextures
+    from ...transfer.texture.material_files import MaterialBakeSettings, bake_material_files
+
+    pictures = [
+        Picture(load_array(file.pixels), file.uv_layout, file.extension, file.closest, file.tile)
+        for file in request.pictures
+    ]
+    uv_layouts = [load_array(path) for path in request.uv_layouts]
+    baked = bake_material_files(
+        SourceTextures(pictures, uv_layouts, request.channels),
+        Snapshot.load(request.source),
+        Snapshot.load(request.target),
+        Match.load(request.map),
+        MaterialBakeSettings(
+            request.size, request.margin, request.threshold, request.smoothing, request.tiles, request.preview
+        ),
+        request.folder,
+        report,
+    )
+    return BakedMaterials(baked.files, baked.alpha, baked.shares)
+
+
+def texture_photo(request: TexturePhoto, report: ProgressCallback) -> PhotoTexture:
+    """Make a texture of a photograph that is matched to a shape."""
+    from ...cache import store as cache
+    from ...transfer.texture.photo import photo_texture
+
+    photo_map, shape = PhotoMap.load(request.map), Snapshot.load(request.shape)
+    features = cache.read(request.features).features
+    pixels, origin, overlap = photo_texture(photo_map, shape, features, request.size, request.margin, report=report)
+    seen, mirrored, filled = origin[origin.any(axis=-1)].mean(axis=0).tolist()
+    arrays = PhotoTextureArrays(pixels, origin).save(request.output)
+    return PhotoTexture(arrays, seen, mirrored, filled, float(overlap))
