@@ -78,9 +78,9 @@ def factorized(
     Which ordering to take: minimum degree on the pattern of ``A + A^T`` together with SuperLU's symmetric mode, which
     this function always sets for it. Measured on Laplacians and squared Laplacians of 2,000 to 40,000 vertices: it
     leaves half as many entries as the column ordering and takes 0.5 to 1.1 times as long, on squared Laplacians half as
-    long. Minimum degree *without* symmetric mode takes 3 to 300 times as long: never use that. The column ordering is
-    for Laplacians that are only shifted (:func:`meshkin.spectral.eigenbasis.eigenpairs`), where it is 2 to 15 times
-    as fast.
+    long. Minimum degree *without* symmetric mode takes 2 to 300 times as long: never use that. The column ordering is
+    for Laplacians that are only shifted (:func:`meshkin.spectral.eigenbasis.eigenpairs`), where it is up to 16 times as
+    fast.
 
     Args:
         matrix: sparse (N, N).

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph
 from scipy.spatial.transform import Rotation
 
+from helpers import shapes
 from helpers.shapes import icosphere
 from meshkin.geometry.coarsening import coarsen
 from meshkin.geometry.laplacian import connected_laplacian, laplacian
 from meshkin.geometry.mesh import normalize, vertex_normals
 from meshkin.spectral import eigenbasis
-from meshkin.spectral.eigenbasis import eigenpairs
+from meshkin.spectral.eigenbasis import eigenpairs, spectral_mesh
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -121,3 +122,15 @@ def test_any_soup_of_triangles_is_handled(seed: int, faces: int, vertices: int) 
     assert np.isfinite(values).all()
     assert np.isfinite(functions).all()
     assert csgraph.connected_components(stiffness)[0] == 1
+
+
+def test_the_opposite_point_lies_straight_across() -> None:
+    ball = shapes.sphere(48, 24)
+    rough = spectral_mesh(ball.vertices * (1.0, 2.0, 0.5), ball.faces)[0].rough
+    assert rough is not None
+    points = rough.points
+    flat = np.abs(rough.normals[:, 2]) > 0.9
+    across = points[rough.opposite] * (1, 1, -1)
+    assert flat.sum() > 100
+    thickness = np.ptp(points[:, 2])
+    assert np.linalg.norm(across - points, axis=1)[flat].max() < thickness / 2

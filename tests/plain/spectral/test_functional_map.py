@@ -7,7 +7,7 @@ import pytest
 
 from helpers import shapes
 from meshkin.spectral.eigenbasis import EigenbasisSettings, SpectralMesh, spectral_mesh
-from meshkin.spectral.functional_map import coefficients, functional_map, maps_from, zoomout_refine
+from meshkin.spectral.functional_map import coefficients, functional_map, maps_from, matching_counts, zoomout_refine
 
 SMALL = EigenbasisSettings(fine=600, rough=300, eigenfunctions=40)
 
@@ -50,3 +50,13 @@ def test_zoomout_makes_a_noisy_map_exact(mesh: SpectralMesh) -> None:
         assert (found == same).mean() > 0.9
     assert matrix.shape == (40, 40)
     assert len(rounds) > 3
+
+
+def test_eigenfunctions_go_together_by_eigenvalue_not_by_number() -> None:
+    """One shape has ten smooth eigenfunctions more, of a part that the other lacks."""
+    eigenvalues = np.arange(1.0, 101)
+    more = np.sort(np.concatenate((eigenvalues, np.linspace(0.5, 5, 10))))
+    assert matching_counts((eigenvalues, eigenvalues), 20) == (20, 20)
+    assert matching_counts((eigenvalues, more), 20) == (20, 30)
+    assert matching_counts((more, eigenvalues), 20) == (30, 20)
+    assert matching_counts((eigenvalues, np.full(100, 1e-3)), 20) == (20, 40)

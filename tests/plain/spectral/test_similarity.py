@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from helpers import shapes
+from helpers.beasts import beast
+from meshkin.data.snapshot import Snapshot
+from meshkin.geometry.arrays import Floats
 from meshkin.spectral.eigenbasis import EigenbasisSettings, SpectralMesh, spectral_mesh
-from meshkin.spectral.similarity import dirichlet_energy, kept_orientation, torn_links, triangle_orientations
+from meshkin.spectral.similarity import (
+    dirichlet_energy,
+    kept_orientation,
+    spectral_similarity,
+    torn_links,
+    triangle_orientations,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +48,14 @@ def test_a_random_map_has_an_energy_of_about_1_and_tears(mesh: SpectralMesh) -> 
     assert dirichlet_energy(mesh, mesh, shuffled) == pytest.approx(1, abs=0.1)
     assert not torn_links(mesh, same, mesh.links).any()
     assert torn_links(mesh, shuffled, mesh.links).mean() > 0.9
+
+
+def test_bending_is_nearly_isometric_and_stretching_is_not() -> None:
+    def eigenvalues(shape: Snapshot) -> Floats:
+        return spectral_mesh(shape.vertices, shape.faces)[0].eigenvalues
+
+    plain, bent = beast(64, 0.0, 0.1)[0], beast(64, 0.3, 0.1)[0]
+    wide = shapes.snapshot(plain.vertices * (2.5, 1, 1), plain.faces)
+    assert spectral_similarity((eigenvalues(plain), eigenvalues(plain))) == 1
+    assert spectral_similarity((eigenvalues(plain), eigenvalues(bent))) > 0.8
+    assert spectral_similarity((eigenvalues(plain), eigenvalues(wide))) < 0.3
