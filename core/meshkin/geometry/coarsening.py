@@ -98,7 +98,7 @@ def _clusters(graph: sparse.csr_array, centers: AnyIntegers) -> AnyIntegers:
 def _centroids(points: Floats, label: AnyIntegers, areas: Floats, count: int) -> Floats:
     """The centroid of each cluster, weighted by area, (count, 3)."""
     held = label >= 0
-    weights = areas[held] + 1e-9 * areas.mean()
+    weights = areas[held] + 1e-9 * areas.mean()  # also clusters without area have a centroid
     total = np.bincount(label[held], weights=weights, minlength=count)
     sums = [np.bincount(label[held], weights=weights * points[held, axis], minlength=count) for axis in range(3)]
     middles: Floats = np.column_stack(sums) / total[:, None]

@@ -47,6 +47,7 @@ def mean_value_coordinates(point: Floats, vertices: Floats, faces: AnyIntegers) 
             axis=1,
         )
         heights = np.sign(volume)[:, None] * np.sqrt(np.clip(1 - cosines**2, 0, None))
+        # As in the paper, triangles whose plane holds the point, and those seen as a line, add nothing.
         sound = (np.abs(heights) > 1e-6).all(axis=1) & (sines > 1e-9).all(axis=1) & np.isfinite(cosines).all(axis=1)
         shares = np.zeros(len(vertices))
         for k in range(3):

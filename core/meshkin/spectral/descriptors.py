@@ -25,6 +25,7 @@ def wave_kernel(eigenvalues: Floats, eigenfunctions: Floats, energies: int = ENE
     """
     positive, squared = _varying(eigenvalues, eigenfunctions)
     logs = np.log(positive)
+    # As in the code of the paper: the levels end a little below the last eigenvalue and are 7 steps wide.
     levels = np.linspace(logs[0], logs[-1] / 1.02 if logs[-1] > 0 else logs[-1], energies)
     width = max(7 * abs(levels[1] - levels[0]), 0.1)
     gains = np.exp(-((levels - logs[:, None]) ** 2) / (2 * width**2))
@@ -44,6 +45,7 @@ def heat_kernel(eigenvalues: Floats, eigenfunctions: Floats, times: int = TIMES)
         times: number of times, evenly spaced in the logarithm.
     """
     positive, squared = _varying(eigenvalues, eigenfunctions)
+    # As in the paper: the longest time leaves 1e-4 of the first eigenfunction's heat, the shortest of the last one's.
     moments = np.geomspace(4 * np.log(10) / positive[-1], 4 * np.log(10) / positive[0], times)
     gains = np.exp(-positive[:, None] * moments)
     signatures: Floats = squared @ (gains / np.maximum(gains.sum(axis=0), 1e-300))

@@ -89,6 +89,7 @@ class SpectralMesh:
         way = self.points[None] - self.points[:, None]
         depth = -np.einsum("pqd,pd->pq", way, self.normals)
         aside = np.sqrt(np.maximum(np.einsum("pqd,pqd->pq", way, way) - depth**2, 0))
+        # Across the body lie points behind the surface whose normals are more than about 100 degrees off (chosen).
         facing = (depth > 1e-6) & (self.normals @ self.normals.T < -0.2)
         across = np.where(facing, depth + ASIDE_COST * aside, np.inf).argmin(axis=1)
         return np.where(facing.any(axis=1), across, np.arange(len(self.points)))
@@ -157,6 +158,7 @@ def eigenpairs(stiffness: sparse.csc_array, mass: Floats, count: int) -> tuple[F
         values, vectors = linalg.eigh((dense + dense.T) / 2, subset_by_index=(0, count - 1))
         vectors /= scale[:, None]
     else:
+        # The shift makes the matrix positive definite; it is small against the first eigenvalue, about 10 / area.
         shift = 1e-2 / mass.sum()
         solve = factorized(stiffness + sparse.diags_array(shift * mass), "COLAMD")
         with single_thread():
