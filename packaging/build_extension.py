@@ -2,20 +2,23 @@
 
     python packaging/build_extension.py [--output-dir dist]
 
-Needs Python 3.11 or newer with pip, and Blender's own packer, which is found in an installed ``bpy`` package (of this
-Python, or of an environment under ``.environments/``) or in a ``blender`` on the path.
+Needs Python 3.11 or newer with pip. Blender's own packer is found in an installed ``bpy`` package (of this Python, or of
+an environment under ``.environments/``) or in a ``blender`` on the path; where there is none, the environment that the
+demo and the tests use is made first. The version is that of the library, ``meshkin.__version__``.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
+
+import run as run_py
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKER = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
@@ -38,11 +41,10 @@ def build(output: Path) -> Path:
         shutil.copytree(ROOT / "blender_addon", staging, ignore=shutil.ignore_patterns("__pycache__", "wheels"))
         shutil.copy(ROOT / "LICENSE", staging)
         wheel = build_wheel(Path(name), staging / "wheels")
-        manifest = tomllib.loads((staging / "blender_manifest.toml").read_text(encoding="utf-8"))
-        if manifest["wheels"] != [f"./wheels/{wheel.name}"]:
-            sys.exit(f"blender_manifest.toml names {manifest['wheels']}, but the wheel is {wheel.name}.")
+        version = wheel.name.split("-")[1]
+        write_manifest(staging / "blender_manifest.toml", version, wheel.name)
         output.mkdir(parents=True, exist_ok=True)
-        result = output / f"{manifest['id']}-{manifest['version']}.zip"
+        result = output / f"meshkin-{version}.zip"
         run(*packer, "build", "--source-dir", str(staging), "--output-filepath", str(result))
         run(*packer, "validate", str(result))
     return result
@@ -60,8 +62,27 @@ def build_wheel(scratch: Path, folder: Path) -> Path:
     return wheel
 
 
+def write_manifest(path: Path, version: str, wheel: str) -> None:
+    """Put the library's version and its wheel into the extension's manifest, whose own are stand-ins."""
+    text = path.read_text(encoding="utf-8")
+    for name, value in (("version", f'"{version}"'), ("wheels", f'["./wheels/{wheel}"]')):
+        text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
+        if count != 1:
+            sys.exit(f"blender_manifest.toml has {count} lines “{name} = …” instead of one.")
+    path.write_text(text, encoding="utf-8")
+
+
 def find_packer() -> list[str]:
-    """The command that Blender's ``extension`` subcommands are given to."""
+    """The command that Blender's ``extension`` subcommands are given to; an environment with Blender is made for it
+    where nothing else has it."""
+    if packer := packer_at_hand():
+        return packer
+    run_py.blender_environment(*run_py.first_python(["5.2", "5.0"]))
+    return packer_at_hand() or sys.exit("Blender's packer was not found in the environment that was made for it.")
+
+
+def packer_at_hand() -> list[str] | None:
+    """The packer of an installed Blender, or of one that is here as a module; None where there is none."""
     spec = importlib.util.find_spec("bpy")
     places = [Path(spec.origin).parent] if spec and spec.origin else []
     places += sorted(ROOT.glob(".environments/*/lib/python*/site-packages/bpy"), reverse=True)
@@ -71,7 +92,7 @@ def find_packer() -> list[str]:
             return [sys.executable, str(script)]
     if blender := shutil.which("blender"):
         return [blender, "--factory-startup", "--command", "extension"]
-    sys.exit("Blender's packer was not found: pip install bpy, or put Blender on the path.")
+    return None
 
 
 def run(*command: str) -> None:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,11 +32,9 @@ from meshkin.base.errors import MeshKinError, WorkerError
 from meshkin.base.progress import finish
 from meshkin.worker import environment as environments
 
-BLENDERS = {"4.2": ("4.2.23", "3.11"), "4.5": ("4.5.15", "3.11"), "5.0": ("5.0.1", "3.11"), "5.2": ("5.2.3", "3.13")}
-"""Blender series -> the bpy release tested, and the Python it is built for."""
-TEST_TOOLS = ["pytest~=9.2", "hypothesis~=6.170", "ruff~=0.17.6", "mypy~=2.4", "trimesh~=5.2", "potpourri3d~=1.4"]
-PEOPLE = ["anny==0.6.2"]
-"""Parametric people: the demo's characters and some tests' ground truth. Not needed by MeshKin itself."""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+"""The Python that each series of Blender is built for; which release is tested, pyproject.toml says."""
 
 
 def main() -> int:
@@ -45,13 +44,13 @@ def main() -> int:
     demo_parser = commands.add_parser("demo", help="run the main job on real characters")
     demo_parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
     test_parser = commands.add_parser("test", help="pass the tests")
-    test_parser.add_argument("--blender", action="append", choices=sorted(BLENDERS), help="only with these")
+    test_parser.add_argument("--blender", action="append", choices=sorted(PYTHONS), help="only with these")
     test_parser.add_argument("--all", action="store_true", help="the slow tests in every Blender, not only the newest")
     arguments = parser.parse_args()
     try:
         if arguments.command == "demo":
             return demo(arguments.output.resolve())
-        return test(arguments.blender or sorted(BLENDERS), arguments.all)
+        return test(arguments.blender or sorted(PYTHONS), arguments.all)
     except MeshKinError as error:
         say(f"{error}")
         return error.exit_code
@@ -82,9 +81,8 @@ def test(series: Sequence[str], everything: bool) -> int:
     worker = worker_environment()
     say("Fetching the embedded models (once)")
     run(worker, "-m", "meshkin", "models", "get", "embedded")
-    pythons = {name: python for name in series if (python := find_python(BLENDERS[name][1])) is not None}
-    for name in set(series) - set(pythons):
-        say(f"No Python {BLENDERS[name][1]} was found: the tests in Blender {name} are left out.")
+    pythons = {name: python for name in series if (python := find_python(PYTHONS[name])) is not None}
+    left_out = [f"Blender {name} (no Python {PYTHONS[name]} was found)" for name in series if name not in pythons]
 
     def plain() -> str:
         return check("plain Python", worker, "-m", "pytest", "tests/plain")
@@ -102,7 +100,9 @@ def test(series: Sequence[str], everything: bool) -> int:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         suites = [pool.submit(blender, name) for name in reversed(pythons)] + [pool.submit(plain)]
         failed = [name for name in [*failed, *(suite.result() for suite in suites)] if name]
-    say(f"Failed: {', '.join(failed)}" if failed else "All passed.")
+    say(f"Failed: {', '.join(failed)}." if failed else "All passed." if not left_out else "What was tested passed.")
+    if left_out:
+        say(f"Not tested: {', '.join(left_out)}.")
     return 1 if failed else 0
 
 
@@ -134,13 +134,27 @@ def check(name: str, python: Path, *arguments: str) -> str:
 
 def worker_environment() -> Path:
     """The worker's environment, with what tests and the demo need beside it."""
-    requirements = [*environments.worker_requirements(), *TEST_TOOLS, *PEOPLE]
+    requirements = [*environments.worker_requirements(), *development_tools(), *group("people")]
     return environment("worker", Path(sys.executable), requirements, check="torch")
 
 
 def blender_environment(series: str, python: Path) -> Path:
     """The environment with Blender as a module: the demo and the tests share it, and neither makes it anew."""
-    return environment(f"bpy-{series}", python, [f"bpy=={BLENDERS[series][0]}", "pytest~=9.2"], check="bpy")
+    return environment(f"bpy-{series}", python, group(f"blender-{series.replace('.', '-')}"), check="bpy")
+
+
+def development_tools() -> list[str]:
+    """What tests, style and types need beside the worker's libraries, as pip's requirement lines."""
+    (file,) = PROJECT["tool"]["setuptools"]["dynamic"]["optional-dependencies"]["dev"]["file"]
+    return (ROOT / file).read_text(encoding="utf-8").split()
+
+
+def group(name: str) -> list[str]:
+    """The requirements of one of pyproject.toml's dependency groups, those of included groups too."""
+    lines: list[str] = []
+    for entry in PROJECT["dependency-groups"][name]:
+        lines += [entry] if isinstance(entry, str) else group(entry["include-group"])
+    return lines
 
 
 def environment(name: str, python: Path, requirements: Sequence[str], check: str) -> Path:
@@ -158,7 +172,7 @@ def environment(name: str, python: Path, requirements: Sequence[str], check: str
 def first_python(series: Sequence[str]) -> tuple[str, Path]:
     """The first of these Blenders for whose Python version an interpreter is found."""
     for name in series:
-        if (python := find_python(BLENDERS[name][1])) is not None:
+        if (python := find_python(PYTHONS[name])) is not None:
             return name, python
     raise WorkerError("python-missing", "Blender as a Python module needs Python 3.11 or 3.13.", "Install one of them.")
 

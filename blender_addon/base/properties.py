@@ -12,6 +12,8 @@ from meshkin.base.options import Option, options_of
 
 UNCHOSEN = "DEFAULT"
 """Stands for the value "", which no item of an enumeration can have."""
+DECIMALS = 6
+"""Blender keeps fractions in single precision: 0.4 comes back as 0.4000000059604645."""
 
 
 def property_of(option: Option, hint: Any) -> Any:
@@ -83,6 +85,8 @@ def values_of(properties: Any, group: type) -> dict[str, Any]:
             value = None
         elif option.unit in ("DIR_PATH", "FILE_PATH") and value:
             value = bpy.path.abspath(value)
+        elif isinstance(value, float):
+            value = round(value, DECIMALS)
         values[flat] = option.parsed(value)
     return values
 

@@ -1,7 +1,7 @@
 """What the add-on costs at the start of Blender: starts with it enabled and without, by turns.
 
     python packaging/build_extension.py
-    python tests/benchmarks/startup.py dist/meshkin-0.1.0.zip [--blender blender] [--runs 15]
+    python tests/benchmarks/startup.py dist/meshkin-VERSION.zip [--blender blender] [--runs 15]
 
 Each kind of start has its own fresh folder of user settings; the zip is installed in one of them.
 """

@@ -6,7 +6,6 @@ import importlib
 import os
 import subprocess
 import sys
-import tomllib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -105,12 +104,6 @@ def test_enabling_loads_only_the_descriptions_of_options() -> None:
     modules = {name for name in library if not hasattr(importlib.import_module(name), "__path__")}
     assert {name for name in modules if name.rpartition(".")[2] not in light} == set()
     assert not {name for name in loaded if name.split(".")[0] in ("numpy", "torch", "scipy")}
-
-
-def test_version_and_manifest_agree() -> None:
-    manifest = tomllib.loads((ROOT / "blender_addon" / "blender_manifest.toml").read_text(encoding="utf-8"))
-    assert manifest["version"] == __version__
-    assert manifest["wheels"] == [f"./wheels/meshkin-{__version__}-py3-none-any.whl"]
 
 
 @pytest.mark.parametrize("operator", JOBS)
