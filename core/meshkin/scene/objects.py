@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from .arrays import read_integers
 
 BlenderObject: TypeAlias = bpy.types.Object
 """An object of the open file, for the annotations of modules that do not import bpy themselves."""
@@ -82,13 +83,10 @@ def set_parent(obj: bpy.types.Object, parent: bpy.types.Object) -> None:
 
 def select_vertices(mesh: bpy.types.Mesh, selected: NDArray[np.bool_]) -> None:
     """Select these vertices (W,) and the edges and faces that have no others; deselect everything else."""
-    edges = np.empty(len(mesh.edges) * 2, np.int32)
-    mesh.edges.foreach_get("vertices", edges)
-    corner_vertices, starts = np.empty(len(mesh.loops), np.int32), np.empty(len(mesh.polygons), np.int32)
-    mesh.loops.foreach_get("vertex_index", corner_vertices)
-    mesh.polygons.foreach_get("loop_start", starts)
     mesh.vertices.foreach_set("select", selected)
-    mesh.edges.foreach_set("select", selected[edges.reshape(-1, 2)].all(axis=1))
-    if len(starts):
+    mesh.edges.foreach_set("select", selected[read_integers(mesh.edges, "vertices", 2)].all(axis=1))
+    if len(mesh.polygons):
+        corner_vertices = read_integers(mesh.loops, "vertex_index")
+        starts = read_integers(mesh.polygons, "loop_start")
         mesh.polygons.foreach_set("select", np.logical_and.reduceat(selected[corner_vertices], starts))
     mesh.update()

@@ -113,7 +113,7 @@ def _opaque(colors: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _not_matched(obj: bpy.types.Object) -> InputError:
-    return InputError("not-matched", f"“{obj.name}” has no match to be unsure of.", "Press Match first.")
+    return InputError("not-matched", f"“{obj.name}” is not matched yet.", "Press Match first.")
 
 
 def _select_in_edit_mode(obj: bpy.types.Object, threshold: float) -> int:

@@ -14,6 +14,7 @@ from ...base.errors import InputError
 from ...base.progress import Progress
 from ...data.snapshot import Snapshot
 from .. import compat
+from ..arrays import write_vectors
 from ..mesh.snapshot import evaluated, slot_materials
 from ..objects import remove_data_blocks
 from . import shaders
@@ -96,7 +97,7 @@ def _add_uv_layer(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> None:
     """Add the UV layout (C, 2) as the active UV map; the one active for rendering stays that."""
     rendered = next((layer.name for layer in mesh.uv_layers if layer.active_render), None)
     layer = mesh.uv_layers.new(name=UV_LAYER, do_init=False)
-    layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+    write_vectors(layer.uv, "vector", uvs)
     mesh.uv_layers.active = layer  # normals are baked in the tangent space of the active one
     if rendered:
         mesh.uv_layers[rendered].active_render = True

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
+from ..arrays import read_integers
 from ..mesh.snapshot import evaluated, slot_materials
 from .channels import DEFAULTS, INPUT_BY_NAME, MATERIAL_CHANNELS, SHADER_INPUTS, ChannelValue, ShaderInput, Shading
 from .images import check_image
@@ -57,7 +58,7 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
     if all(value.is_constant for value in values) and len(constants) < 2:
         raise InputError(
             "no-texture",
-            f"The materials of “{obj.name}” have no image texture and no values to tell apart.",
+            f"The materials of “{obj.name}” have no image texture, and all their values are equal.",
             "Connect an image to its material, or choose other channels.",
         )
     return Shading(materials, values_by_slot, int(face_counts.argmax()), notes)
@@ -67,8 +68,7 @@ def _used_slots(obj: bpy.types.Object) -> tuple[list[bpy.types.Material | None],
     """The material of each slot as the modifiers leave them, how many faces use it, and the UV map for rendering."""
     with evaluated(obj) as (evaluated_object, mesh):
         slots = slot_materials(evaluated_object, mesh)
-        indices = np.zeros(len(mesh.polygons), np.int32)
-        mesh.polygons.foreach_get("material_index", indices)
+        indices = read_integers(mesh.polygons, "material_index")
         render_uv_map = next((layer.name for layer in mesh.uv_layers if layer.active_render), "")
     return slots, np.bincount(np.clip(indices, 0, max(len(slots) - 1, 0)), minlength=1), render_uv_map
 
@@ -79,10 +79,10 @@ def _baking_notes(material: bpy.types.Material | None, values: dict[str, Channel
     if not baked:
         return []
     name = material.name if material else ""
-    notes = [f"“{name}”: {', '.join(baked)} baked first (its nodes are more than one image)."]
+    notes = [f"“{name}”: {', '.join(baked)} baked first (their nodes are more complex than one image)."]
     missing = sorted({_image_name(node.image) for node in image_nodes(material) if _is_missing(node)})
     if missing:
-        notes.append(f"“{name}” has images that cannot be loaded, pink as Blender shows them: {', '.join(missing)}.")
+        notes.append(f"“{name}” has images that cannot be loaded and are pink, as in Blender: {', '.join(missing)}.")
     return notes
 
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ...base.errors import InputError, MeshKinError
 from ...base.storage import make_folder, write_file
 from .. import compat
+from ..arrays import read_floats, read_integers, write_vectors
 from ..blend import absolute_path
-from ..mesh.snapshot import check_writable
+from ..mesh.snapshot import check_corner_count, check_writable
 from ..objects import Handle, remove_data_blocks
 from .channels import SHADER_INPUTS, ChannelValue, Shading, common_bump, common_displacement, common_strength
 from .shaders import shaders, visible_shaders
@@ -91,8 +92,8 @@ def write(
     """
     check_writable(obj)
     mesh = obj.data
-    if uvs is not None and len(uvs) != len(mesh.loops):
-        raise InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Run the job again.")
+    if uvs is not None:
+        check_corner_count(obj, len(uvs))
     images: dict[str, bpy.types.Image] = {}
     try:
         for picture in pictures:
@@ -109,8 +110,7 @@ def write(
         for node in compat.node_tree(material).nodes:
             if node.bl_idname == "ShaderNodeTexImage":
                 node.extension = "EXTEND"  # no interpolation with what lies at the opposite border
-    slots_before = np.empty(len(mesh.polygons), np.int32)
-    mesh.polygons.foreach_get("material_index", slots_before)
+    slots_before = read_integers(mesh.polygons, "material_index")
     mesh.materials.append(material)
     mesh.polygons.foreach_set("material_index", np.full(len(slots_before), len(mesh.materials) - 1, np.int32))
     mesh.update()
@@ -120,15 +120,14 @@ def write(
 def _add_uv_map(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> str:
     """Add a UV map (C, 2), active and rendered; returns its name."""
     layer = mesh.uv_layers.new(name=UV_NAME, do_init=False)
-    layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+    write_vectors(layer.uv, "vector", uvs)
     layer.active_render, mesh.uv_layers.active = True, layer
     return str(layer.name)
 
 
 def _in_unit_square(layer: bpy.types.MeshUVLoopLayer) -> bool:
     """Whether all UVs lie in the unit square."""
-    uvs = np.empty(2 * len(layer.uv), np.float32)
-    layer.uv.foreach_get("vector", uvs)
+    uvs = read_floats(layer.uv, "vector", 2)
     return bool(uvs.min(initial=0) >= 0 and uvs.max(initial=0) <= 1)
 
 

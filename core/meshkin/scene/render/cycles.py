@@ -224,7 +224,7 @@ def _render(scene: bpy.types.Scene) -> None:
             raise StorageError("file-failed", f"A view could not be rendered: {error}.", "Free some space.") from error
     bpy.data.batch_remove(set(bpy.data.images) - images)  # “Render Result”, if nothing had been rendered before
     if "FINISHED" not in result:
-        raise MeshKinError("render-refused", "Blender does not render now.", "Wait until its own render is done.")
+        raise MeshKinError("render-refused", "Blender cannot render now.", "Wait until its own render is done.")
 
 
 @contextlib.contextmanager

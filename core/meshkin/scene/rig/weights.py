@@ -39,7 +39,9 @@ def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = 
     """
     if choice not in GROUP_CHOICES:
         raise InputError(
-            "groups-unknown", f"“{choice}” is no choice of groups.", f"Choose from {', '.join(GROUP_CHOICES)}."
+            "groups-unknown",
+            f"There is no choice of groups called “{choice}”.",
+            f"Choose from {', '.join(GROUP_CHOICES)}.",
         )
     names = [group.name for group in obj.vertex_groups]
     if not names:
