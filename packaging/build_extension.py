@@ -2,9 +2,9 @@
 
     python packaging/build_extension.py [--output-dir dist]
 
-Needs Python 3.11 or newer with pip. Blender's own packer is found in an installed ``bpy`` package (of this Python, or of
-an environment under ``.environments/``) or in a ``blender`` on the path; where there is none, the environment that the
-demo and the tests use is made first. The version is that of the library, ``meshkin.__version__``.
+Needs Python 3.11 or newer with pip. Blender's own packer is found in an installed ``bpy`` package (of this Python, or
+of an environment under ``.environments/``) or in a ``blender`` on the path; where there is none, the environment that
+the demo and the tests use is made first. The version is that of the library, ``meshkin.__version__``.
 """
 
 from __future__ import annotations
