@@ -31,6 +31,8 @@ sys.path.insert(0, str(ROOT / "core"))
 from meshkin.base.errors import MeshKinError, WorkerError
 from meshkin.base.progress import finish
 from meshkin.worker import environment as environments
+from meshkin.worker import requirements as worker_requirements
+from meshkin.worker import system_libraries
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
@@ -134,7 +136,7 @@ def check(name: str, python: Path, *arguments: str) -> str:
 
 def worker_environment() -> Path:
     """The worker's environment, with what tests and the demo need beside it."""
-    requirements = [*environments.worker_requirements(), *development_tools(), *group("people")]
+    requirements = [*worker_requirements.read(), *development_tools(), *group("people")]
     return environment("worker", Path(sys.executable), requirements, check="torch")
 
 
@@ -161,7 +163,7 @@ def environment(name: str, python: Path, requirements: Sequence[str], check: str
     """The Python of an environment made here with these packages; says which system libraries are missing."""
     say(f"Environment {name} (made once, in {ENVIRONMENTS.relative_to(ROOT)}/)")
     made: Path = finish(environments.create(ENVIRONMENTS / name, requirements, python))
-    missing = environments.missing_libraries(made, check)
+    missing = system_libraries.missing_libraries(made, check)
     if missing:
         packages = " ".join(sorted({package for _, package in missing}))
         libraries = ", ".join(library for library, _ in missing)

@@ -49,11 +49,11 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator)
         return self.start(context) if getattr(self, "_asked", False) else super().execute(context)
 
     def steps(self, context: bpy.types.Context) -> Steps:
-        from meshkin.worker import environment
+        from meshkin.worker import environment, requirements
         from meshkin.workflow import Report
 
         preferences.apply(context)
-        python = yield from environment.create(environment.worker_folder(), environment.worker_requirements())
+        python = yield from environment.create(environment.worker_folder(), requirements.read())
         return Report("The worker is set up.", [f"Its Python is {python}."])
 
 

@@ -114,4 +114,4 @@ JOBS = table(
 if __name__ == "__main__":
     from meshkin.worker.server import serve_standard_streams
 
-    serve_standard_streams(lambda: JOBS)
+    serve_standard_streams(JOBS.get)

@@ -56,18 +56,26 @@ def examine() -> Generator[Progress, None, list[Check]]:
     if os.environ.get("MESHKIN_WORKER_PYTHON"):  # what is set up counts only without it
         mend = f"Unset MESHKIN_WORKER_PYTHON (now {python}), then {mend}"
     try:
-        worker = client.shared()
-        state = yield from worker.run(maintenance.ExamineWorker())
-        models = yield from worker.run(maintenance.ListModels())
-        cache = yield from worker.run(maintenance.LookAtCache())
+        state = yield from client.shared().run(maintenance.ExamineWorker())
     except MeshKinError as error:
         return [*checks, Check("worker", False, error.message, mend), _folder()]
-    checks.append(Check("worker", True, f"Python {state.python} at {state.executable}"))
+    missing = [name for name, version in state.versions.items() if not version]
+    lacks = f", lacks {', '.join(missing)}" if missing else ""
+    place = f"Python {state.python} at {state.executable}{lacks}"
+    checks.append(Check("worker", not missing, place, mend if missing else ""))
     for name, version in state.versions.items():
         checks.append(Check(f"library {name}", bool(version), version or "missing", "" if version else mend))
     for device in state.devices:
         size = f", {device.memory / 2**30:.0f} GiB" if device.memory else ""
         checks.append(Check(f"device {device.name}", True, f"{device.label}{size}"))
+    if missing:  # the jobs that look at models and cache need them
+        return [*checks, _folder()]
+    return [*checks, *(yield from _models_and_cache())]
+
+
+def _models_and_cache() -> Generator[Progress, None, list[Check]]:
+    checks = []
+    models = yield from client.shared().run(maintenance.ListModels())
     for model in models.models:
         if model.ok:
             text = f"{model.bytes / 1e6:.0f} MB, {model.license}, SHA-256 {model.sha256[:16]}"
@@ -75,6 +83,7 @@ def examine() -> Generator[Progress, None, list[Check]]:
             text = model.problem if model.present else "not fetched"
         fix = "" if model.ok else f"meshkin models get {model.get}"
         checks.append(Check(f"model {model.name}", model.ok, text, fix, needed=False))  # “geometric” needs none
+    cache = yield from client.shared().run(maintenance.LookAtCache())
     checks.append(_folder(f", {cache.files} files, {cache.bytes / 1e6:.0f} MB"))
     return checks
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..worker import environment
+from ..worker import environment, requirements
 from ..worker.codec import as_data
 from ..worker.requests import Request, maintenance
 from . import doctor
@@ -76,8 +76,7 @@ def _cache_clear(arguments: argparse.Namespace) -> Answer:
 
 
 def _worker_setup(arguments: argparse.Namespace) -> Answer:
-    requirements = environment.worker_requirements()
-    python = drive(environment.create(environment.worker_folder(), requirements, arguments.python))
+    python = drive(environment.create(environment.worker_folder(), requirements.read(), arguments.python))
     return [f"The worker is ready: {python}"], {"python": str(python)}
 
 

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
 from typing import NoReturn
 
-from .job import Job
+from ..base.errors import WorkerError
+from . import requirements
+from .job import Job, table
 from .server import serve_standard_streams
 
 
-def _jobs() -> Mapping[str, Job]:
-    from .jobs import JOBS
+def load_job(name: str) -> Job | None:
+    """The job of this name; None if there is none.
 
-    return JOBS
+    Raises WorkerError ``worker-incomplete`` if this interpreter lacks a library that the worker needs. The doctor's job
+    runs all the same, to say which.
+    """
+    from .jobs import examination
+
+    examinations = table(examination.examine_worker)
+    if name in examinations:
+        return examinations[name]
+    if missing := requirements.missing():
+        raise WorkerError(
+            "worker-incomplete",
+            f"The worker's Python, {sys.executable}, lacks {', '.join(missing)}.",
+            f"Install what is missing: “{sys.executable} -m pip install -r {requirements.FILE}”; or choose another"
+            " Python in the add-on's preferences or by MESHKIN_WORKER_PYTHON; or set up the worker anew.",
+        )
+    from .jobs.table import JOBS
+
+    return JOBS.get(name)
 
 
 def main() -> NoReturn:
     """Serve MeshKin's jobs over standard input and output."""
-    serve_standard_streams(_jobs)
+    serve_standard_streams(load_job)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from .. import __version__
 from ..base.errors import WorkerError, from_dict
 from ..base.progress import Progress
 from ..base.storage import home
-from . import codec, environment, messages
+from . import codec, environment, messages, processes
 from .channel import Channel
 from .requests.base import Request, result_type
 
@@ -200,7 +200,7 @@ class Worker:
 
     def end_of_log(self, lines: int = _LINES_SHOWN) -> str:
         """The last lines of what the worker and its libraries wrote; "" when there are none."""
-        return environment.end_of_file(self.log, lines)
+        return processes.end_of_file(self.log, lines)
 
     def _read(self) -> None:
         """Sort what comes; runs in a thread of its own until the worker is gone."""
@@ -293,7 +293,7 @@ class Worker:
 
 def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[bytes]:
     """Start the process in a session of its own, so that Ctrl-C in Blender's terminal is Blender's alone."""
-    flags = environment.CREATION_FLAGS
+    flags = processes.CREATION_FLAGS
     if sys.platform == "win32":
         flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS  # elsewhere the worker steps back by itself
     try:
@@ -302,7 +302,7 @@ def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[by
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment.clean_variables(),
+            env=processes.clean_variables(),
             start_new_session=True,
             creationflags=flags,
         )

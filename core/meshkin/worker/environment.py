@@ -7,37 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
-import queue
 import re
 import shutil
-import signal
 import site
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from ..base.errors import InputError, StorageError, WorkerError
 from ..base.progress import Progress
 from ..base.storage import home, make_folder, readable_failure, write_file
+from . import processes
+from . import requirements as worker_requirements
 
 OLDEST_PYTHON = (3, 11)
 
-_MODULES = ("torch", "transformers", "scipy", "igl", "robust_laplacian", "safetensors", "numpy")
-"""An interpreter that has these can run the worker."""
-
 _MARKER = "meshkin-environment.json"
 """Lies in each environment made here: {"requirements": hash, "python": "3.11", "complete": whether it was finished}."""
-
-if sys.platform == "win32":
-    CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-else:
-    CREATION_FLAGS = 0
 
 
 def worker_folder() -> Path:
@@ -45,33 +34,18 @@ def worker_folder() -> Path:
     return home() / "worker"
 
 
-def worker_requirements() -> list[str]:
-    """The libraries the worker needs, as pip's requirement lines."""
-    lines = Path(__file__).with_name("requirements.txt").read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
 def find() -> Path | None:
     """The Python that runs the worker: ``MESHKIN_WORKER_PYTHON`` (whether it exists or not), else the environment in
-    :func:`worker_folder` if it is whole and up to date, else this interpreter if it has the libraries, else None."""
+    :func:`worker_folder` if it is whole and up to date, else this interpreter if it has all the libraries of
+    :mod:`meshkin.worker.requirements`, else None."""
     if chosen := os.environ.get("MESHKIN_WORKER_PYTHON"):
         return Path(chosen).expanduser()
-    if is_complete(worker_folder(), worker_requirements()):
+    if is_complete(worker_folder(), worker_requirements.read()):
         return python_in(worker_folder())
-    if all(_has_of_its_own(module) for module in _MODULES):
+    # Its own folders only: inside Blender, libraries lie on this process's path that a worker would not find.
+    if not worker_requirements.missing(site.getsitepackages()):
         return own_python()
     return None
-
-
-def _has_of_its_own(module: str) -> bool:
-    """Whether this interpreter has a library in its own folder (and not one that is only on this process's path, as
-    inside Blender, where a worker would not find it)."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return False
-    origin = Path((spec and spec.origin) or "")
-    return any(origin.is_relative_to(folder) for folder in site.getsitepackages())
 
 
 def own_python() -> Path:
@@ -160,14 +134,16 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
     log = _log_of(folder)
     log.unlink(missing_ok=True)
     if folder.exists():
-        status = yield from _process([base, "-I", "-c", _REMOVE, folder], log, Progress("Removing the old one", 0.0))
+        status = yield from processes.run(
+            [base, "-I", "-c", _REMOVE, folder], log, Progress("Removing the old one", 0.0)
+        )
         _require(status, "remove", folder, base)
     make_folder(folder)
     marker = {"requirements": _hash(requirements), "python": version, "complete": False}
     _write(folder / _MARKER, json.dumps(marker))
     _write(folder / "requirements.txt", "".join(f"{line}\n" for line in requirements))
 
-    status = yield from _process([base, "-I", "-m", "venv", folder], log, Progress("Making the environment", 0.02))
+    status = yield from processes.run([base, "-I", "-m", "venv", folder], log, Progress("Making the environment", 0.02))
     _require(status, "venv", folder, base)
     collected = 0
 
@@ -184,7 +160,7 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
         return None
 
     install: list[Path | str] = [python_in(folder), "-I", *_PIP, "-r", folder / "requirements.txt"]
-    status = yield from _process(install, log, Progress("Looking for the libraries", 0.05), tell)
+    status = yield from processes.run(install, log, Progress("Looking for the libraries", 0.05), tell)
     _require(status, "pip", folder, base)
     _write(folder / _MARKER, json.dumps({**marker, "complete": True}))
 
@@ -250,7 +226,7 @@ def _require(status: int, step: str, folder: Path, base: Path) -> None:
     if status == 0:
         return
     log = _log_of(folder)
-    said, end, whole = end_of_file(log, 60), end_of_file(log, 12), f"The whole log is {log}."
+    said, end, whole = processes.end_of_file(log, 60), processes.end_of_file(log, 12), f"The whole log is {log}."
     full = shutil.disk_usage(folder.parent).free < 1 << 24  # venv keeps to itself what its steps said
     if full or re.search(r"No space left on device|Errno 28\b|not enough space on the disk", said):
         raise StorageError(
@@ -280,131 +256,8 @@ def _version(python: Path | str) -> Generator[Progress, None, str]:
     said: list[str] = []
     ask = "import sys; print('version %d.%d' % sys.version_info[:2])"
     with contextlib.suppress(OSError):
-        yield from _process([python, "-E", "-c", ask], None, Progress("Preparing", 0.0), said.append)
+        yield from processes.run([python, "-E", "-c", ask], None, Progress("Preparing", 0.0), said.append)
     for line in said:
         if line.startswith("version "):
             return line.split()[1]
     raise WorkerError("python-missing", f"{python} is not a Python interpreter.", "Choose another Python.")
-
-
-def _process(
-    command: Sequence[Path | str],
-    log: Path | None,
-    progress: Progress,
-    tell: Callable[[str], Progress | None] = lambda line: None,
-) -> Generator[Progress, None, int]:
-    """Run ``command`` and return its exit status; meanwhile yield ``progress``, or what ``tell`` makes of its output.
-
-    The output is added to ``log``. Closing the generator ends the process and those that it started.
-    """
-    process = subprocess.Popen(
-        [os.fspath(part) for part in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=clean_variables(),
-        start_new_session=True,
-        creationflags=CREATION_FLAGS,
-    )
-    output = cast(BinaryIO, process.stdout)
-    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-
-    def read() -> None:
-        with output, log.open("ab", buffering=0) if log else contextlib.nullcontext() as written:
-            for line in output:
-                if written:
-                    with contextlib.suppress(OSError):  # no space for the log: the process will tell
-                        written.write(line)
-                lines.put(line)
-
-    reader = threading.Thread(target=read, name="meshkin-setup", daemon=True)
-    reader.start()
-    try:
-        while reader.is_alive() or not lines.empty():
-            while not lines.empty():
-                progress = tell(lines.get().decode(errors="replace").rstrip()) or progress
-            yield progress
-        return process.wait()
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that still runs, with those that it started."""
-    if process.poll() is not None:
-        return
-    with contextlib.suppress(OSError):
-        if sys.platform == "win32":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait(5)
-
-
-def missing_libraries(python: Path | str, module: str = "bpy") -> list[tuple[str, str]]:
-    """The system libraries that a module in this ``python``'s environment lacks, all at once.
-
-    Returns pairs of the library's file name and the Debian package that has it ("" where that is not known); nothing
-    on systems other than Linux, where these modules bring what they need. Does not import the module.
-    """
-    if not sys.platform.startswith("linux"):
-        return []
-    ask = f"import importlib.util; print(importlib.util.find_spec({module!r}).origin)"
-    try:
-        asked = _output([python, "-I", "-c", ask])
-        lines = _output(["ldd", asked.strip()]).splitlines()
-    except FileNotFoundError:  # a system without ldd
-        return []
-    names = [line.split()[0] for line in lines if line.rstrip().endswith("=> not found")]
-    return [(name, DEBIAN_PACKAGES.get(name, "")) for name in dict.fromkeys(names)]
-
-
-def _output(command: Sequence[Path | str]) -> str:
-    ran = subprocess.run(
-        [os.fspath(part) for part in command], capture_output=True, env=clean_variables(), text=True, check=False
-    )
-    return ran.stdout
-
-
-DEBIAN_PACKAGES = {
-    "libEGL.so.1": "libegl1",
-    "libGL.so.1": "libgl1",
-    "libGLX.so.0": "libglx0",
-    "libICE.so.6": "libice6",
-    "libOpenGL.so.0": "libopengl0",
-    "libSM.so.6": "libsm6",
-    "libX11.so.6": "libx11-6",
-    "libXext.so.6": "libxext6",
-    "libXfixes.so.3": "libxfixes3",
-    "libXi.so.6": "libxi6",
-    "libXrender.so.1": "libxrender1",
-    "libXt.so.6": "libxt6",
-    "libXxf86vm.so.1": "libxxf86vm1",
-    "libatomic.so.1": "libatomic1",
-    "libgomp.so.1": "libgomp1",
-    "libjack.so.0": "libjack-jackd2-0",
-    "libpulse.so.0": "libpulse0",
-    "libstdc++.so.6": "libstdc++6",
-    "libxkbcommon.so.0": "libxkbcommon0",
-}
-"""Debian's (and Ubuntu's) package for each system library that Blender's or PyTorch's wheels ask for."""
-
-
-def clean_variables() -> dict[str, str]:
-    """This process's environment variables without those that bend another Python: Blender sets some for its own."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PYTHON") and name not in ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
-    }
-
-
-def end_of_file(path: Path, lines: int) -> str:
-    """The last lines of a text file; "" where there is none."""
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(stream.seek(0, os.SEEK_END) - 65536, 0))
-            text = stream.read().decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])

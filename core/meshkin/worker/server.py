@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, BinaryIO, NoReturn
 
 from .. import __version__
@@ -24,6 +24,8 @@ from ..base.progress import ProgressCallback
 from . import messages
 from .channel import Channel
 from .job import Job
+
+LoadJob = Callable[[str], Job | None]
 
 _BEAT_SECONDS = 1.0
 """Seconds between two beats (chosen: the client gives up after fifteen)."""
@@ -42,7 +44,7 @@ _SHOWN = 300
 """Characters of an unexpected error that are shown (chosen)."""
 
 
-def serve_standard_streams(load_jobs: Callable[[], Mapping[str, Job]]) -> NoReturn:
+def serve_standard_streams(load_job: LoadJob) -> NoReturn:
     """Serve over this process's standard input and output; returns never, ends when the input ends.
 
     Both streams are kept for messages alone: whatever else in this process (or one it starts) writes to the standard
@@ -55,7 +57,7 @@ def serve_standard_streams(load_jobs: Callable[[], Mapping[str, Job]]) -> NoRetu
     os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    serve(Channel(incoming, outgoing), load_jobs)
+    serve(Channel(incoming, outgoing), load_job)
 
 
 def _take_over(descriptor: int, mode: str) -> BinaryIO:
@@ -73,21 +75,21 @@ def _step_back() -> None:
         score.write("500")
 
 
-def serve(channel: Channel, load_jobs: Callable[[], Mapping[str, Job]]) -> NoReturn:
+def serve(channel: Channel, load_job: LoadJob) -> NoReturn:
     """Serve jobs over ``channel`` until it ends, then end the process.
 
     Args:
-        load_jobs: gives the jobs by name; called when the first one is to run.
+        load_job: gives the job of a name, None if there is none; called whenever one is to run.
     """
     faulthandler.enable()
     channel.send(messages.Hello(messages.PROTOCOL, __version__, os.getpid()))
-    _Server(channel, load_jobs).serve()
+    _Server(channel, load_job).serve()
 
 
 class _Server:
-    def __init__(self, channel: Channel, load_jobs: Callable[[], Mapping[str, Job]]) -> None:
+    def __init__(self, channel: Channel, load_job: LoadJob) -> None:
         self._channel = channel
-        self._load_jobs = load_jobs
+        self._load_job = load_job
         self._changed = threading.Condition()
         self._waiting: dict[int, messages.Run] = {}  # by number, in the order they came
         self._running: int | None = None  # its number
@@ -112,10 +114,9 @@ class _Server:
     def _answer(self, run: messages.Run) -> None:
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {run.number}: {run.job}", file=sys.stderr, flush=True)
         try:
-            jobs = self._load_jobs()
-            if run.job not in jobs:
+            job, report = self._load_job(run.job), self._reporter(run.number)
+            if job is None:
                 raise WorkerError("job-unknown", f"The worker knows no job “{run.job}”.", "Update MeshKin.")
-            job, report = jobs[run.job], self._reporter(run.number)
             result = job.answer(run.request, report) if isinstance(job, Job) else job(run.request, report)
             self._send(messages.Result(run.number, result))
         except BaseException as error:  # also SystemExit: what a library raises must not end the worker

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,10 @@ import pytest
 import meshkin
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
-from meshkin.worker import environment
+from meshkin.cli import doctor
+from meshkin.worker import client, environment, processes, system_libraries
+from meshkin.worker import requirements as worker_requirements
+from meshkin.worker.requests.maintenance import ExamineWorker, ListModels
 
 CORE = Path(meshkin.__file__).parent.parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -94,33 +97,82 @@ def test_found(made: tuple[Path, list[str], list[Progress]], tmp_path: Path, mon
     folder, requirements, _ = made
     monkeypatch.delenv("MESHKIN_WORKER_PYTHON", raising=False)
     monkeypatch.setenv("MESHKIN_HOME", str(folder.parent))
-    monkeypatch.setattr(environment, "worker_requirements", lambda: requirements)
+    monkeypatch.setattr(worker_requirements, "read", lambda: requirements)
     assert environment.find() == environment.python_in(folder)
-    monkeypatch.setattr(environment, "worker_requirements", lambda: [*requirements, "newer"])
+    monkeypatch.setattr(worker_requirements, "read", lambda: [*requirements, "newer"])
     assert environment.find() != environment.python_in(folder)
     monkeypatch.setenv("MESHKIN_WORKER_PYTHON", str(tmp_path / "mine"))
     assert environment.find() == tmp_path / "mine"
 
 
-def test_this_interpreter_is_found_only_with_libraries_of_its_own(
-    made: tuple[Path, list[str], list[Progress]], tmp_path: Path
+def install(folder: Path, names: Iterable[str]) -> None:
+    """What is left of an installed library when nothing of it is imported."""
+    for name in names:
+        info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+
+
+@pytest.fixture
+def own_folder(made: tuple[Path, list[str], list[Progress]]) -> Iterator[Path]:
+    """The environment's folder of libraries, which is left as it was."""
+    own = Path(prints(environment.python_in(made[0]), "import sysconfig; print(sysconfig.get_path('purelib'))"))
+    before = set(own.iterdir())
+    yield own
+    for added in set(own.iterdir()) - before:
+        shutil.rmtree(added)
+
+
+def test_this_interpreter_is_found_only_with_all_libraries_of_its_own(
+    made: tuple[Path, list[str], list[Progress]], own_folder: Path, tmp_path: Path
 ) -> None:
     """Libraries that are only on the process's path, as those beside an add-on, are no worker's."""
-    python = environment.python_in(made[0])
-    for module in environment._MODULES:
-        (tmp_path / f"{module}.py").write_text("")
-    ask = f"import os, sys; sys.path.insert(0, {str(CORE)!r}); os.environ['MESHKIN_HOME'] = {str(tmp_path)!r}\n"
-    ask += "os.environ.pop('MESHKIN_WORKER_PYTHON', None)\n"
-    ask += "from meshkin.worker.environment import find; print(find())"
-    assert prints(python, f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{ask}") == "None"
-    own = Path(prints(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
-    for module in environment._MODULES:
-        (own / f"{module}.py").write_text("")
+    python, needed = environment.python_in(made[0]), worker_requirements.names(worker_requirements.read())
+    install(tmp_path / "beside", needed)
+    find = f"import os, sys; sys.path[:0] = [{str(CORE)!r}, {str(tmp_path / 'beside')!r}]\n"
+    find += f"os.environ['MESHKIN_HOME'] = {str(tmp_path)!r}; os.environ.pop('MESHKIN_WORKER_PYTHON', None)\n"
+    find += "from meshkin.worker.environment import find; print(find())"
+    assert prints(python, find) == "None"
+    install(own_folder, needed[1:])
+    assert prints(python, find) == "None"
+    install(own_folder, needed[:1])
+    assert prints(python, find) == str(python)
+
+
+def test_names_of_requirements() -> None:
+    lines = ["torch==2.13.0", "scipy~=1.17", "numpy>=2.2,<3", "robust_laplacian", "open.exr [x] ; python_version > '3'"]
+    assert worker_requirements.names(lines) == ["torch", "scipy", "numpy", "robust_laplacian", "open.exr"]
+
+
+def test_an_interpreter_that_lacks_libraries_is_refused_before_the_job(
+    made: tuple[Path, list[str], list[Progress]], own_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that the preferences name; the doctor's job says the same."""
+    monkeypatch.setenv("MESHKIN_HOME", str(tmp_path))
+    python, needed = environment.python_in(made[0]), worker_requirements.names(worker_requirements.read())
+    install(own_folder, [name.upper().replace("_", "-") for name in needed if name not in ("scipy", "xatlas")])
+    monkeypatch.setenv("MESHKIN_WORKER_PYTHON", str(python))
     try:
-        assert prints(python, ask) == str(python)
+        with pytest.raises(WorkerError) as raised:
+            finish(client.shared().run(ListModels()))
+        state = finish(client.shared().run(ExamineWorker()))
+        checks = {check.name: check for check in finish(doctor.examine())}
     finally:
-        for module in environment._MODULES:
-            (own / f"{module}.py").unlink()
+        client.stop()
+    assert raised.value.code == "worker-incomplete"
+    assert raised.value.message == f"The worker's Python, {python}, lacks scipy, xatlas."
+    assert f"{python} -m pip install -r" in raised.value.fix
+    assert [name for name, version in state.versions.items() if not version] == ["scipy", "xatlas"]
+    assert state.versions["robust_laplacian"] == "1.0"
+    assert list(state.versions) == needed
+    assert [device.name for device in state.devices] == ["cpu"]
+    assert not checks["worker"].ok
+    assert checks["worker"].found.endswith(f"at {python}, lacks scipy, xatlas")
+    assert [name for name, check in checks.items() if name.startswith("library ") and not check.ok] == [
+        "library scipy",
+        "library xatlas",
+    ]
+    assert "MESHKIN_WORKER_PYTHON" in checks["library scipy"].fix
 
 
 def test_a_base_that_went_away_is_noticed(made: tuple[Path, list[str], list[Progress]]) -> None:
@@ -263,7 +315,7 @@ def test_own_python_is_never_blender(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_requirements_of_the_worker_hold_here() -> None:
     """The tests run on libraries that the pins allow."""
-    lines = environment.worker_requirements()
+    lines = worker_requirements.read()
     assert any(line.startswith("torch==") for line in lines)
     check = (
         "import sys; from importlib.metadata import version\n"
@@ -278,7 +330,7 @@ def test_requirements_of_the_worker_hold_here() -> None:
 def test_variables_for_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "/opt/blender/python")
     monkeypatch.setenv("MESHKIN_HOME", "/somewhere")
-    cleaned = environment.clean_variables()
+    cleaned = processes.clean_variables()
     assert "PYTHONHOME" not in cleaned
     assert cleaned["MESHKIN_HOME"] == "/somewhere"
     assert os.environ["PYTHONHOME"] == "/opt/blender/python"
@@ -297,9 +349,9 @@ def test_missing_system_libraries_are_named(made: tuple[Path, list[str], list[Pr
     content = library.read_bytes().replace(b"libstdc++.so.6\0", b"libjack.so.0\0\0\0")
     broken.write_bytes(content.replace(b"libc.so.6\0", b"libZ.so.6\0"))
     try:
-        missing = environment.missing_libraries(python, "broken")
+        missing = system_libraries.missing_libraries(python, "broken")
         assert sorted(missing) == [("libZ.so.6", ""), ("libjack.so.0", "libjack-jackd2-0")]
-        assert environment.missing_libraries(python, "kinlet") == []
-        assert environment.missing_libraries(python, "not_installed") == []
+        assert system_libraries.missing_libraries(python, "kinlet") == []
+        assert system_libraries.missing_libraries(python, "not_installed") == []
     finally:
         broken.unlink()

@@ -1,10 +1,7 @@
-"""Jobs about the worker itself, its models and its cache."""
+"""Jobs about the worker's models and its cache."""
 
 from __future__ import annotations
 
-import platform
-import sys
-from importlib import metadata
 from pathlib import Path
 
 from ... import models
@@ -14,18 +11,13 @@ from ...cache import store as cache
 from ..requests.maintenance import (
     CacheState,
     ClearCache,
-    Device,
-    ExamineWorker,
     FetchedModels,
     FetchModels,
     ListModels,
     LookAtCache,
     ModelState,
     ModelStates,
-    WorkerState,
 )
-
-_LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "numpy", "scipy", "libigl", "robust_laplacian")
 
 
 def fetch_models(request: FetchModels, report: ProgressCallback) -> FetchedModels:
@@ -49,22 +41,3 @@ def clear_cache(request: ClearCache, report: ProgressCallback) -> CacheState:
     before = look_at_cache(LookAtCache(), report)
     cache.clear()
     return before
-
-
-def examine_worker(request: ExamineWorker, report: ProgressCallback) -> WorkerState:
-    """Python, libraries and devices of this process."""
-    import torch
-
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = ""
-    devices = [Device("cpu", 0, platform.processor() or platform.machine())]
-    for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
-        devices.append(Device(f"cuda:{index}", properties.total_memory, properties.name))
-    if torch.backends.mps.is_available():
-        devices.append(Device("mps", 0, "Apple GPU"))
-    return WorkerState(sys.version.split()[0], Path(sys.executable), versions, tuple(devices))

@@ -1,0 +1,99 @@
+"""Processes of other Pythons, and what they wrote.
+
+Standard library only: this runs inside Blender, and in a plain Python before anything is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ..base.progress import Progress
+
+if sys.platform == "win32":
+    CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    CREATION_FLAGS = 0
+"""How processes are created: on Windows without a console window, and apart from Ctrl-C in Blender's."""
+
+
+def run(
+    command: Sequence[Path | str],
+    log: Path | None,
+    progress: Progress,
+    tell: Callable[[str], Progress | None] = lambda line: None,
+) -> Generator[Progress, None, int]:
+    """Run ``command`` and return its exit status; meanwhile yield ``progress``, or what ``tell`` makes of its output.
+
+    The output is added to ``log``. Closing the generator ends the process and those that it started.
+    """
+    process = subprocess.Popen(
+        [os.fspath(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=clean_variables(),
+        start_new_session=True,
+        creationflags=CREATION_FLAGS,
+    )
+    output = cast(BinaryIO, process.stdout)
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        with output, log.open("ab", buffering=0) if log else contextlib.nullcontext() as written:
+            for line in output:
+                if written:
+                    with contextlib.suppress(OSError):  # no space for the log: the process will tell
+                        written.write(line)
+                lines.put(line)
+
+    reader = threading.Thread(target=read, name="meshkin-setup", daemon=True)
+    reader.start()
+    try:
+        while reader.is_alive() or not lines.empty():
+            while not lines.empty():
+                progress = tell(lines.get().decode(errors="replace").rstrip()) or progress
+            yield progress
+        return process.wait()
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that still runs, with those that it started."""
+    if process.poll() is not None:
+        return
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait(5)
+
+
+def clean_variables() -> dict[str, str]:
+    """This process's environment variables without those that bend another Python: Blender sets some for its own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTHON") and name not in ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+    }
+
+
+def end_of_file(path: Path, lines: int) -> str:
+    """The last lines of a text file; "" where there is none."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(stream.seek(0, os.SEEK_END) - 65536, 0))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
