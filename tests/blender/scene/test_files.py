@@ -69,33 +69,33 @@ def write_stl(path: Path, corners: np.ndarray, binary: bool) -> None:
         rows["corners"] = corners
         path.write_bytes(b" " * 80 + struct.pack("<I", len(corners)) + rows.tobytes())
     else:
-        facets = ["".join(f"vertex {x} {y} {z}\n" for x, y, z in one) for one in corners]
-        text = "".join(f"facet normal 0 0 0\nouter loop\n{one}endloop\nendfacet\n" for one in facets)
+        facets = ["".join(f"vertex {x} {y} {z}\n" for x, y, z in triangle) for triangle in corners]
+        text = "".join(f"facet normal 0 0 0\nouter loop\n{facet}endloop\nendfacet\n" for facet in facets)
         path.write_text(f"solid test\n{text}endsolid test\n")
 
 
 def write_glb(path: Path, meshes: list[list[tuple[np.ndarray, np.ndarray]]], offsets: list[list[float]]) -> None:
     """A node for each mesh, a primitive for each (vertices, triangles) in it; .gltf keeps its data beside it."""
-    blob, views, accessors = b"", [], []
-    described: dict[str, object] = {
+    data, views, accessors = b"", [], []
+    document: dict[str, object] = {
         "asset": {"version": "2.0"},
         "scene": 0,
         "scenes": [{"nodes": [*range(len(meshes))]}],
     }
-    described["nodes"] = [
+    document["nodes"] = [
         {"mesh": index, "name": "zyxabc"[index], "translation": offset} for index, offset in enumerate(offsets)
     ]
 
     def accessor(values: np.ndarray, kind: str, component: int) -> int:
-        nonlocal blob
-        views.append({"buffer": 0, "byteOffset": len(blob), "byteLength": values.nbytes})
-        blob += values.tobytes()
+        nonlocal data
+        views.append({"buffer": 0, "byteOffset": len(data), "byteLength": values.nbytes})
+        data += values.tobytes()
         accessors.append({"bufferView": len(views) - 1, "componentType": component, "count": len(values), "type": kind})
         if kind == "VEC3":
             accessors[-1] |= {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
         return len(accessors) - 1
 
-    described["meshes"] = [
+    document["meshes"] = [
         {
             "primitives": [
                 {
@@ -107,16 +107,16 @@ def write_glb(path: Path, meshes: list[list[tuple[np.ndarray, np.ndarray]]], off
         }
         for mesh in meshes
     ]
-    described |= {"accessors": accessors, "bufferViews": views, "buffers": [{"byteLength": len(blob)}]}
+    document |= {"accessors": accessors, "bufferViews": views, "buffers": [{"byteLength": len(data)}]}
     if path.suffix == ".gltf":
-        described["buffers"] = [{"byteLength": len(blob), "uri": "data.bin"}]
-        (path.parent / "data.bin").write_bytes(blob)
-        path.write_text(json.dumps(described))
+        document["buffers"] = [{"byteLength": len(data), "uri": "data.bin"}]
+        (path.parent / "data.bin").write_bytes(data)
+        path.write_text(json.dumps(document))
         return
-    text = json.dumps(described).encode()
+    text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
-    head = struct.pack("<IIIII", 0x46546C67, 2, 28 + len(text) + len(blob), len(text), 0x4E4F534A)
-    path.write_bytes(head + text + struct.pack("<II", len(blob), 0x004E4942) + blob)
+    head = struct.pack("<IIIII", 0x46546C67, 2, 28 + len(text) + len(data), len(text), 0x4E4F534A)
+    path.write_bytes(head + text + struct.pack("<II", len(data), 0x004E4942) + data)
 
 
 def write_usda(path: Path, meshes: list[tuple[np.ndarray, np.ndarray]], up: str) -> None:
@@ -140,7 +140,7 @@ def test_obj_with_several_objects(tmp_path: Path) -> None:
     meshes = [shape(seed=seed) for seed in range(3)]
     write_obj(tmp_path / "several.obj", meshes)
     np.testing.assert_allclose(
-        loaded(tmp_path / "several.obj"), turned(np.vstack([one for one, _ in meshes])), atol=1e-4
+        loaded(tmp_path / "several.obj"), turned(np.vstack([vertices for vertices, _ in meshes])), atol=1e-4
     )
 
 
@@ -191,7 +191,7 @@ def test_off(header: str, tmp_path: Path) -> None:
     (tmp_path / "mesh.off").write_text(f"{header}{len(vertices)} {len(faces)} 0\n" + "\n\n".join(lines))
     np.testing.assert_allclose(loaded(tmp_path / "mesh.off"), vertices, atol=1e-4)
     polygons = bpy.data.objects["mesh"].data.polygons
-    np.testing.assert_array_equal([tuple(one.vertices) for one in list(polygons)[:-1]], faces[:-1])
+    np.testing.assert_array_equal([tuple(polygon.vertices) for polygon in list(polygons)[:-1]], faces[:-1])
     assert tuple(polygons[len(faces) - 1].vertices) == (0, 1, 2, 3)
 
 
@@ -210,8 +210,8 @@ def test_gltf(ending: str, tmp_path: Path) -> None:
     parts = [shape(seed=seed) for seed in range(4)]
     parts[1] = (parts[0][0].copy(), parts[1][1])
     write_glb(tmp_path / f"mesh.{ending}", [parts[:2], parts[2:3], parts[3:]], [[0, 0, 0], [0, 8, 0], [1, 2, 3]])
-    places = [parts[0][0], parts[1][0], parts[2][0] + (0, 8, 0), parts[3][0] + (1, 2, 3)]
-    np.testing.assert_allclose(loaded(tmp_path / f"mesh.{ending}"), turned(np.vstack(places)), atol=1e-4)
+    positions = [parts[0][0], parts[1][0], parts[2][0] + (0, 8, 0), parts[3][0] + (1, 2, 3)]
+    np.testing.assert_allclose(loaded(tmp_path / f"mesh.{ending}"), turned(np.vstack(positions)), atol=1e-4)
     assert [obj.name for obj in bpy.data.objects] == ["mesh"]
 
 
@@ -219,14 +219,14 @@ def test_gltf(ending: str, tmp_path: Path) -> None:
 def test_usd(up: str, tmp_path: Path) -> None:
     meshes = [shape(seed=seed) for seed in range(3)]
     write_usda(tmp_path / "mesh.usda", meshes, up)
-    vertices = np.vstack([one for one, _ in reversed(meshes)])  # by name: x, y, z
+    vertices = np.vstack([vertices for vertices, _ in reversed(meshes)])  # by name: x, y, z
     expected = turned(vertices) if up == "Y" else vertices
     np.testing.assert_allclose(loaded(tmp_path / "mesh.usda"), expected, atol=1e-4)
 
 
 def exported(count: int) -> tuple[np.ndarray, list[bpy.types.Object]]:
-    """Objects in this file with shuffled vertices, made in another order than their names sort."""
-    made, places = [], []
+    """Vertices in the world, and objects with these vertices, made in another order than their names sort."""
+    objects, positions = [], []
     for index in range(count):
         vertices, faces = shape(seed=index)
         mesh = bpy.data.meshes.new("mesh")
@@ -234,17 +234,17 @@ def exported(count: int) -> tuple[np.ndarray, list[bpy.types.Object]]:
         obj = bpy.data.objects.new("abc"[index], mesh)
         obj.location = (index, 2, 3)
         bpy.context.scene.collection.objects.link(obj)
-        made.append(obj)
-        places.append(np.add(vertices, (index, 2, 3)))
+        objects.append(obj)
+        positions.append(np.add(vertices, (index, 2, 3)))
     bpy.context.view_layer.update()
-    return np.vstack(places), made
+    return np.vstack(positions), objects
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_fbx(count: int, tmp_path: Path) -> None:
-    expected, made = exported(count)
+    expected, objects = exported(count)
     bpy.ops.export_scene.fbx(filepath=str(tmp_path / "mesh.fbx"))
-    for obj in made:
+    for obj in objects:
         bpy.data.objects.remove(obj)
     np.testing.assert_allclose(loaded(tmp_path / "mesh.fbx"), expected, atol=1e-3)
 
@@ -272,12 +272,12 @@ def test_skinned_glb_with_its_pose(tmp_path: Path) -> None:
     obj.modifiers.new("rig", "ARMATURE").object = armature
     bpy.ops.export_scene.gltf(filepath=str(tmp_path / "rigged.glb"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    found = files.load(tmp_path / "rigged.glb")
-    assert found.vertex_groups.keys() == ["bone"]
-    rest = snapshots.take(found)
-    rig = next(modifier.object for modifier in found.modifiers if modifier.type == "ARMATURE")
+    loaded = files.load(tmp_path / "rigged.glb")
+    assert loaded.vertex_groups.keys() == ["bone"]
+    rest = snapshots.take(loaded)
+    rig = next(modifier.object for modifier in loaded.modifiers if modifier.type == "ARMATURE")
     rig.pose.bones["bone"].location.y += 2
-    moved = snapshots.take(found).vertices - rest.vertices
+    moved = snapshots.take(loaded).vertices - rest.vertices
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 2, atol=1e-4)
 
 
@@ -289,10 +289,10 @@ def test_object_of_a_blend_file(name: str, tmp_path: Path) -> None:
     key = snapshots.take(obj).key
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    found = files.load(f"{tmp_path}/file.blend:{name}")
-    assert found.name == name
-    assert snapshots.take(found).key == key
-    np.testing.assert_allclose([vertex.co[:] for vertex in found.data.vertices], expected - (0, 2, 3), atol=1e-4)
+    loaded = files.load(f"{tmp_path}/file.blend:{name}")
+    assert loaded.name == name
+    assert snapshots.take(loaded).key == key
+    np.testing.assert_allclose([vertex.co[:] for vertex in loaded.data.vertices], expected - (0, 2, 3), atol=1e-4)
     for spec, code in (
         (f"{tmp_path}/file.blend:Nobody", "object-unknown"),
         (tmp_path / "file.blend", "object-unnamed"),
@@ -307,34 +307,34 @@ def test_object_of_a_blend_file(name: str, tmp_path: Path) -> None:
 
 
 def test_two_files_side_by_side(tmp_path: Path) -> None:
-    """Loading one changes nothing of what is there."""
+    """Loading one file does not change the object of the other."""
     vertices, faces = shape()
     write_ply(tmp_path / "mesh.ply", vertices, faces, False)
-    one = files.load(tmp_path / "mesh.ply")
-    key = snapshots.take(one).key
-    two = files.load(tmp_path / "mesh.ply")
-    assert one != two
-    assert snapshots.take(one).key == snapshots.take(two).key == key
+    first = files.load(tmp_path / "mesh.ply")
+    key = snapshots.take(first).key
+    second = files.load(tmp_path / "mesh.ply")
+    assert first != second
+    assert snapshots.take(first).key == snapshots.take(second).key == key
 
 
 ENDINGS = ["obj", "ply", "stl", "off", "glb", "gltf", "fbx", "usd", "usda", "usdc", "usdz"]
 
 
 def test_an_object_of_a_blend_file_brings_its_point_pairs_and_nothing_of_others(tmp_path: Path) -> None:
-    objects = []
-    for name in ("one", "two", "three"):
+    objects = {}
+    for name in ("source", "target", "other"):
         bpy.ops.mesh.primitive_cube_add()
-        objects.append(bpy.context.object)
-        objects[-1].name = name
-    pairs.add(objects[0], objects[1], 3, 4)
-    pairs.add(objects[0], objects[2], 5, 6)
+        objects[name] = bpy.context.object
+        objects[name].name = name
+    pairs.add(objects["source"], objects["target"], 3, 4)
+    pairs.add(objects["source"], objects["other"], 5, 6)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    one, two = (files.load(f"{tmp_path}/file.blend:{name}") for name in ("one", "two"))
-    assert [pair.label for pair in pairs.between(one, two)] == ["1"]
-    shapes = snapshots.take(one), snapshots.take(two)
-    np.testing.assert_array_equal(pairs.vertex_pairs(one, two, shapes), [[3, 4]])
-    assert sorted(obj.name for obj in bpy.data.objects if obj.type == "MESH") == ["one", "two"]
+    source, target = (files.load(f"{tmp_path}/file.blend:{name}") for name in ("source", "target"))
+    assert [pair.label for pair in pairs.between(source, target)] == ["1"]
+    shapes = snapshots.take(source), snapshots.take(target)
+    np.testing.assert_array_equal(pairs.vertex_pairs(source, target, shapes), [[3, 4]])
+    assert sorted(obj.name for obj in bpy.data.objects if obj.type == "MESH") == ["source", "target"]
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, "blend"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from meshkin.base.errors import InputError
-from meshkin.scene.display import viewport as display
+from meshkin.scene.display import viewport
 from meshkin.scene.mesh import attributes
 
 
@@ -30,7 +30,7 @@ def views() -> list[bpy.types.View3DShading]:
 
 
 def test_shown_and_hidden_again() -> None:
-    one, two = painted("paint"), painted("other")
+    first, second = painted("paint"), painted("other")
     bare = bpy.data.objects.new("bare", bpy.data.meshes.new("bare"))
     assert views(), "the factory file has a 3D view"
     for index, shading in enumerate(views()):
@@ -38,29 +38,29 @@ def test_shown_and_hidden_again() -> None:
         shading.color_type = "RANDOM"
         shading.type = ("WIREFRAME", "MATERIAL")[index % 2]
     before = [(view.type, view.light, view.color_type) for view in views()]
-    assert not display.is_shown()
-    display.show([one, two, bare])
-    display.show([one])
-    assert display.is_shown()
+    assert not viewport.is_shown()
+    viewport.show([first, second, bare])
+    viewport.show([first])
+    assert viewport.is_shown()
     assert {(view.type, view.color_type) for view in views()} == {("SOLID", "VERTEX")}
-    for obj in (one, two):
+    for obj in (first, second):
         assert obj.data.color_attributes.active_color_name == "meshkin_color"
         assert obj.data.color_attributes.default_color_name == "other"
-    display.hide()
-    assert not display.is_shown()
+    viewport.hide()
+    assert not viewport.is_shown()
     assert [(view.type, view.light, view.color_type) for view in views()] == before
-    assert one.data.color_attributes.active_color_name == "paint"
-    assert two.data.color_attributes.active_color_name == "other"
-    assert one.data.color_attributes.default_color_name == "other"
-    for item in (*bpy.data.screens, *bpy.data.meshes):
-        assert display.BEFORE_PROPERTY not in item
+    assert first.data.color_attributes.active_color_name == "paint"
+    assert second.data.color_attributes.active_color_name == "other"
+    assert first.data.color_attributes.default_color_name == "other"
+    for block in (*bpy.data.screens, *bpy.data.meshes):
+        assert viewport.BEFORE_PROPERTY not in block
 
 
 def test_a_view_changed_meanwhile_keeps_what_the_user_chose() -> None:
     obj = painted()
-    display.show([obj])
+    viewport.show([obj])
     views()[0].type = "WIREFRAME"
-    display.hide()
+    viewport.hide()
     assert views()[0].type == "WIREFRAME"
 
 
@@ -68,32 +68,32 @@ def test_shown_state_survives_saving(tmp_path: Path) -> None:
     obj = painted()
     name = obj.name
     views()[0].color_type = "OBJECT"
-    display.show([obj])
+    viewport.show([obj])
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
-    assert display.is_shown()
-    display.hide()
-    assert not display.is_shown()
+    assert viewport.is_shown()
+    viewport.hide()
+    assert not viewport.is_shown()
     assert bpy.data.objects[name].data.color_attributes.active_color_name == "paint"
     assert all(shading.color_type != "VERTEX" for shading in views())
 
 
 def test_removed_attributes_do_no_harm() -> None:
     obj = painted()
-    display.show([obj])
+    viewport.show([obj])
     for name in ("meshkin_color", "paint"):
         obj.data.color_attributes.remove(obj.data.color_attributes[name])
-    display.hide()
-    assert not display.is_shown()
+    viewport.hide()
+    assert not viewport.is_shown()
 
 
 def test_nothing_to_show() -> None:
     bpy.ops.mesh.primitive_cube_add()
     with pytest.raises(InputError) as raised:
-        display.show([bpy.context.object])
+        viewport.show([bpy.context.object])
     assert raised.value.code == "no-colors"
-    assert not display.is_shown()
+    assert not viewport.is_shown()
 
 
 def test_what_is_drawn_follows() -> None:
@@ -106,7 +106,7 @@ def test_what_is_drawn_follows() -> None:
         return str(evaluated.data.color_attributes.active_color_name)
 
     assert drawn() == "paint"
-    display.show([obj])
+    viewport.show([obj])
     assert drawn() == "meshkin_color"
-    display.hide()
+    viewport.hide()
     assert drawn() == "paint"

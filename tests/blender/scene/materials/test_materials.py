@@ -36,17 +36,17 @@ def test_image_of_the_base_color() -> None:
     mapping = tree.nodes.new("ShaderNodeMapping")
     tree.links.new(mapping.inputs["Vector"], uvs.outputs["UV"])
     tree.links.new(texture.inputs["Vector"], mapping.outputs["Vector"])
-    found = base_colors.base_color(obj.data.materials[0])
-    assert (found.name, found.colorspace, found.uv_map, found.is_image) == ("skin", "sRGB", "second", True)
-    np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
+    color = base_colors.base_color(obj.data.materials[0])
+    assert (color.name, color.colorspace, color.uv_map, color.is_image) == ("skin", "sRGB", "second", True)
+    np.testing.assert_allclose(color.pixels, ramp(), atol=1e-6)
 
 
 def test_through_mixing_nodes_and_groups() -> None:
     obj = plane()
     tree, shader, texture = painted(obj, new_image("skin", ramp()))
     group = bpy.data.node_groups.new("tint", "ShaderNodeTree")
-    for kind in ("INPUT", "OUTPUT"):
-        group.interface.new_socket("Color", in_out=kind, socket_type="NodeSocketColor")
+    for direction in ("INPUT", "OUTPUT"):
+        group.interface.new_socket("Color", in_out=direction, socket_type="NodeSocketColor")
     inside, outside = group.nodes.new("NodeGroupInput"), group.nodes.new("NodeGroupOutput")
     curve = group.nodes.new("ShaderNodeGamma")
     group.links.new(curve.inputs["Color"], inside.outputs[0])
@@ -55,15 +55,15 @@ def test_through_mixing_nodes_and_groups() -> None:
     mix.data_type, node.node_tree = "RGBA", group
     tree.links.new(node.inputs[0], texture.outputs["Color"])
     tree.links.new(reroute.inputs[0], node.outputs[0])
-    colors = [one for one in mix.inputs if one.enabled and one.type == "RGBA"]
+    colors = [socket for socket in mix.inputs if socket.enabled and socket.type == "RGBA"]
     tree.links.new(colors[1], reroute.outputs[0])
-    tree.links.new(shader.inputs["Base Color"], next(one for one in mix.outputs if one.enabled))
+    tree.links.new(shader.inputs["Base Color"], next(socket for socket in mix.outputs if socket.enabled))
     transparent, blend = tree.nodes.new("ShaderNodeBsdfTransparent"), tree.nodes.new("ShaderNodeMixShader")
     tree.links.new(blend.inputs[1], transparent.outputs[0])
     tree.links.new(blend.inputs[2], shader.outputs[0])
     tree.links.new(tree.get_output_node("ALL").inputs["Surface"], blend.outputs[0])
-    found = base_colors.base_color(obj.data.materials[0])
-    assert found.name == "skin"
+    color = base_colors.base_color(obj.data.materials[0])
+    assert color.name == "skin"
 
 
 def test_plain_colors_are_encoded() -> None:
@@ -71,10 +71,10 @@ def test_plain_colors_are_encoded() -> None:
     material = bpy.data.materials.new("blue")
     shader = next(node for node in compat.node_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Base Color"].default_value = linear
-    found = base_colors.base_color(material)
-    assert (found.name, found.is_image) == ("blue", False)
+    color = base_colors.base_color(material)
+    assert (color.name, color.is_image) == ("blue", False)
     expected = [1.055 * value ** (1 / 2.4) - 0.055 for value in linear[:3]]
-    np.testing.assert_allclose(found.pixels, [[[*expected, 1]]], atol=1e-6)
+    np.testing.assert_allclose(color.pixels, [[[*expected, 1]]], atol=1e-6)
 
 
 def test_linear_images_are_encoded() -> None:
@@ -82,9 +82,9 @@ def test_linear_images_are_encoded() -> None:
     encoded = [[(0.0, 0.01292, 0.484529, 1.0), (0.735357, 1.0, 1.0, 0.5)]]
     obj = plane()
     painted(obj, new_image("hdr", light, "Linear Rec.709", float_buffer=True))
-    found = base_colors.base_color(obj.data.materials[0])
-    assert found.colorspace == "sRGB"
-    np.testing.assert_allclose(found.pixels, encoded, atol=1e-5)
+    color = base_colors.base_color(obj.data.materials[0])
+    assert color.colorspace == "sRGB"
+    np.testing.assert_allclose(color.pixels, encoded, atol=1e-5)
 
 
 def test_image_that_is_not_there(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
     painted(obj, image)
     image.source = "FILE"
     image.reload()
-    found = base_colors.base_color(obj.data.materials[0])
-    np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
+    color = base_colors.base_color(obj.data.materials[0])
+    np.testing.assert_allclose(color.pixels, ramp(), atol=1e-6)
     (tmp_path / "gone.png").unlink()
     image.reload()
     with pytest.raises(InputError) as raised:
@@ -114,7 +114,7 @@ def test_tiles_are_refused() -> None:
 
 
 def test_written_texture_round_trip(tmp_path: Path) -> None:
-    """It comes back as written, also from a saved file, and what was there before is still there."""
+    """The texture is read as it was written, also from a saved file, and what was there before is still there."""
     obj = plane()
     painted(obj, new_image("old", ramp(2, 2)))
     old = obj.data.materials[0]
@@ -129,9 +129,9 @@ def test_written_texture_round_trip(tmp_path: Path) -> None:
     names = obj.name, image.name
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
-    found = base_colors.base_color(bpy.data.objects[names[0]].data.materials[1])
-    assert (found.name, found.uv_map) == (names[1], "UVMap")
-    np.testing.assert_allclose(found.pixels, ramp(), atol=1e-6)
+    color = base_colors.base_color(bpy.data.objects[names[0]].data.materials[1])
+    assert (color.name, color.uv_map) == (names[1], "UVMap")
+    np.testing.assert_allclose(color.pixels, ramp(), atol=1e-6)
     assert bpy.data.images["old"].size[:] == (2, 2)
 
 

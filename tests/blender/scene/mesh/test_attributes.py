@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from meshkin.base.errors import InputError
 from meshkin.scene.mesh import attributes
 from meshkin.scene.mesh import snapshot as snapshots
 
-KINDS = {"FLOAT": ("value", 1), "FLOAT2": ("vector", 2), "FLOAT_VECTOR": ("vector", 3), "FLOAT_COLOR": ("color", 4)}
+FORMATS = {
+    "FLOAT": ("value", 1),
+    "FLOAT2": ("vector", 2),
+    "FLOAT_VECTOR": ("vector", 3),
+    "FLOAT_COLOR": ("color", 4),
+    "BYTE_COLOR": ("color", 4),
+}
+"""For each data type, the property that holds the value, and how many numbers it has."""
+FLOATS = ("FLOAT", "FLOAT2", "FLOAT_VECTOR", "FLOAT_COLOR")
 
 
 def grid() -> bpy.types.Object:
@@ -18,36 +29,38 @@ def grid() -> bpy.types.Object:
     return bpy.context.object
 
 
-def values_of(obj: bpy.types.Object, name: str, field: str, width: int, dtype: type = np.float32) -> np.ndarray:
+def values_of(
+    obj: bpy.types.Object, name: str, field: str, width: int, dtype: type[np.generic] = np.float32
+) -> NDArray[Any]:
     data = obj.data.attributes[name].data
-    values = np.empty(len(data) * width, dtype)
+    values: NDArray[Any] = np.empty(len(data) * width, dtype)
     data.foreach_get(field, values)
     return values.reshape(-1, width)
 
 
-def fill(obj: bpy.types.Object, name: str, kind: str, domain: str = "POINT", seed: int = 0) -> np.ndarray:
-    field, width = {**KINDS, "BYTE_COLOR": ("color", 4)}[kind]
-    attribute = obj.data.attributes.new(name, kind, domain)
+def fill(obj: bpy.types.Object, name: str, data_type: str, domain: str = "POINT", seed: int = 0) -> NDArray[np.float32]:
+    field, width = FORMATS[data_type]
+    attribute = obj.data.attributes.new(name, data_type, domain)
     values = np.random.default_rng(seed).random((len(attribute.data), width)).astype(np.float32)
     attribute.data.foreach_set(field, values.ravel())
     return values
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind", "field"),
+    ("shape", "data_type", "field"),
     [((), "FLOAT", "value"), ((3,), "FLOAT_VECTOR", "vector"), ((4,), "FLOAT_COLOR", "color")],
 )
-def test_written_values_are_there(shape: tuple[int, ...], kind: str, field: str) -> None:
+def test_written_values_are_there(shape: tuple[int, ...], data_type: str, field: str) -> None:
     obj = grid()
     obj.data.attributes.new("meshkin_test", "BOOLEAN", "FACE")
     values = np.random.default_rng(0).normal(size=(len(obj.data.vertices), *shape))
     for repeat in (1, 2):
         attributes.write(obj, "test", values * repeat)
         attribute = obj.data.attributes["meshkin_test"]
-        assert (attribute.data_type, attribute.domain) == (kind, "POINT")
+        assert (attribute.data_type, attribute.domain) == (data_type, "POINT")
         stored = values_of(obj, "meshkin_test", field, shape[0] if shape else 1)
         np.testing.assert_allclose(stored, (values * repeat).reshape(len(values), -1), rtol=1e-6)
-    assert [one.name for one in obj.data.attributes].count("meshkin_test") == 1
+    assert [attribute.name for attribute in obj.data.attributes].count("meshkin_test") == 1
 
 
 def test_whole_numbers_stay_whole() -> None:
@@ -62,10 +75,10 @@ def test_features_are_written_and_channels_of_an_earlier_run_removed() -> None:
     count = len(obj.data.vertices)
     random = np.random.default_rng(0)
     colors, channels = random.random((count, 3)), random.normal(size=(count, 20))
-    before = {one.name for one in obj.data.attributes}
+    before = {attribute.name for attribute in obj.data.attributes}
     fill(obj, "mine", "FLOAT")
     attributes.write_features(obj, colors, channels, random.integers(0, 9, count), random.random(count))
-    added = {one.name for one in obj.data.attributes} - before - {"mine"}
+    added = {attribute.name for attribute in obj.data.attributes} - before - {"mine"}
     pca = {f"meshkin_pca_{index:02d}" for index in range(16)}
     assert added == {"meshkin_color", "meshkin_views", "meshkin_confidence"} | pca
     stored = values_of(obj, "meshkin_color", "color", 4)
@@ -74,7 +87,7 @@ def test_features_are_written_and_channels_of_an_earlier_run_removed() -> None:
     attributes.write_features(obj, colors, channels[:, :3], random.integers(0, 9, count), random.random(count))
     assert "meshkin_pca_02" in obj.data.attributes
     assert "meshkin_pca_03" not in obj.data.attributes
-    added = {one.name for one in obj.data.attributes} - before - {"mine"}
+    added = {attribute.name for attribute in obj.data.attributes} - before - {"mine"}
     assert added == {f"meshkin_{name}" for name in ("color", "views", "confidence", "pca_00", "pca_01", "pca_02")}
 
 
@@ -89,40 +102,47 @@ def test_features_survive_saving(tmp_path: object) -> None:
     np.testing.assert_allclose(stored[:, 0], values, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "BYTE_COLOR"])
-def test_attributes_travel(kind: str) -> None:
+@pytest.mark.parametrize(("data_type", "tolerance"), [*((name, 1e-6) for name in FLOATS), ("BYTE_COLOR", 0.005)])
+def test_attributes_travel(data_type: str, tolerance: float) -> None:
     """Read from one object, permuted, written to another: the values arrive, colors within a byte's step."""
     source, target = grid(), grid()
-    values = fill(source, "Größe", kind)
-    if kind == "BYTE_COLOR":
-        values = values_of(source, "Größe", "color", 4)
+    fill(source, "Größe", data_type)
+    values = values_of(source, "Größe", *FORMATS[data_type])
     assert attributes.transferable(source) == ["Größe"]
-    (found,) = attributes.read(source, snapshots.take(source))
-    assert (found.name, found.type) == ("Größe", kind)
-    np.testing.assert_allclose(found.values, values, rtol=1e-6)
+    (attribute,) = attributes.read(source, snapshots.take(source))
+    assert (attribute.name, attribute.type) == ("Größe", data_type)
+    np.testing.assert_array_equal(attribute.values, values)
     order = np.random.default_rng(1).permutation(len(values))
     fill(target, "Größe", "FLOAT", "CORNER")
-    assert "in place" in attributes.write_transferred(target, found, found.values[order])
-    stored = values_of(target, "Größe", *(("color", 4) if kind == "BYTE_COLOR" else KINDS[kind]))
-    np.testing.assert_allclose(stored, values[order], atol=0.005 if kind == "BYTE_COLOR" else 1e-6)
+    assert "in place" in attributes.write_transferred(target, attribute, attribute.values[order])
+    stored = values_of(target, "Größe", *FORMATS[data_type]).astype(np.float64)
+    np.testing.assert_allclose(stored, values[order].astype(np.float64), atol=tolerance)
 
 
 @pytest.mark.parametrize("domain", ["POINT", "EDGE", "FACE", "CORNER"])
-@pytest.mark.parametrize("kind", ["FLOAT_COLOR", "INT", "BOOLEAN", "INT8"])
-def test_every_domain_there_and_back(domain: str, kind: str) -> None:
-    obj, other = grid(), grid()
-    attribute = obj.data.attributes.new("values", kind, domain)
-    size, width = len(attribute.data), 4 if kind == "FLOAT_COLOR" else 1
-    values = np.random.default_rng(0).integers(0, 2 if kind == "BOOLEAN" else 100, (size, width))
-    dtype = {"BOOLEAN": np.bool_, "FLOAT_COLOR": np.float32}.get(kind, np.int32)
-    attribute.data.foreach_set("color" if width == 4 else "value", values.astype(dtype).ravel())
-    (found,) = attributes.read(obj, snapshots.take(obj))
-    assert (found.type, found.domain) == (kind, domain)
-    np.testing.assert_array_equal(found.values, values)
-    attributes.write_transferred(other, found, found.values)
-    (back,) = attributes.read(other, snapshots.take(other))
-    assert (back.type, back.domain) == (kind, domain)
-    np.testing.assert_array_equal(back.values, values)
+@pytest.mark.parametrize(
+    ("data_type", "field", "width", "dtype", "limit"),
+    [
+        ("FLOAT_COLOR", "color", 4, np.float32, 100),
+        ("INT", "value", 1, np.int32, 100),
+        ("BOOLEAN", "value", 1, np.bool_, 2),
+        ("INT8", "value", 1, np.int32, 100),
+    ],
+)
+def test_every_domain_there_and_back(
+    domain: str, data_type: str, field: str, width: int, dtype: type[np.generic], limit: int
+) -> None:
+    source, target = grid(), grid()
+    new = source.data.attributes.new("values", data_type, domain)
+    values = np.random.default_rng(0).integers(0, limit, (len(new.data), width))
+    new.data.foreach_set(field, values.astype(dtype).ravel())
+    (attribute,) = attributes.read(source, snapshots.take(source))
+    assert (attribute.type, attribute.domain) == (data_type, domain)
+    np.testing.assert_array_equal(attribute.values, values)
+    attributes.write_transferred(target, attribute, attribute.values)
+    (carried,) = attributes.read(target, snapshots.take(target))
+    assert (carried.type, carried.domain) == (data_type, domain)
+    np.testing.assert_array_equal(carried.values, values)
 
 
 def test_values_come_from_behind_the_modifiers() -> None:
@@ -131,9 +151,9 @@ def test_values_come_from_behind_the_modifiers() -> None:
     modifier = obj.modifiers.new("mirror", "MIRROR")
     modifier.use_axis, modifier.use_mirror_merge = (False, False, True), False
     snapshot = snapshots.take(obj)
-    (found,) = attributes.read(obj, snapshot)
-    assert len(found.values) == 2 * len(values)
-    np.testing.assert_array_equal(found.values[snapshot.original], values)
+    (attribute,) = attributes.read(obj, snapshot)
+    assert len(attribute.values) == 2 * len(values)
+    np.testing.assert_array_equal(attribute.values[snapshot.original], values)
     obj.modifiers.clear()
     with pytest.raises(InputError) as raised:
         attributes.read(obj, snapshot)
@@ -154,7 +174,7 @@ def test_only_the_users_attributes_are_offered() -> None:
         fill(obj, name, "FLOAT_VECTOR", seed=len(name))
     assert sorted(attributes.transferable(obj)) == ["a", "b"]
     assert attributes.transferable(obj, ["b", "c"]) == ["b"]
-    assert [one.name for one in attributes.read(obj, snapshots.take(obj), ["b"])] == ["b"]
+    assert [attribute.name for attribute in attributes.read(obj, snapshots.take(obj), ["b"])] == ["b"]
     assert attributes.transferable(bpy.data.objects.new("empty", None)) == []
 
 
@@ -162,11 +182,11 @@ def test_names_that_are_taken() -> None:
     obj = grid()
     obj.vertex_groups.new(name="group")
     count = len(obj.data.vertices)
-    before = [one.name for one in obj.data.attributes]
+    before = [attribute.name for attribute in obj.data.attributes]
     for name in ("position", "UVMap", "group"):
-        one = attributes.Attribute(name, "FLOAT", np.zeros((count, 1), np.float32))
+        attribute = attributes.Attribute(name, "FLOAT", np.zeros((count, 1), np.float32))
         with pytest.raises(InputError) as raised:
-            attributes.write_transferred(obj, one, one.values)
+            attributes.write_transferred(obj, attribute, attribute.values)
         assert raised.value.code == "attribute-taken"
     long = attributes.Attribute("é" * 40, "FLOAT", np.zeros((count, 1), np.float32))
     with pytest.raises(InputError) as raised:
@@ -175,14 +195,14 @@ def test_names_that_are_taken() -> None:
     with pytest.raises(InputError) as raised:
         attributes.write(obj, "test", np.zeros(count + 1))
     assert raised.value.code == "mesh-changed"
-    assert [one.name for one in obj.data.attributes] == before
+    assert [attribute.name for attribute in obj.data.attributes] == before
 
 
 def test_longest_name() -> None:
     obj = grid()
     name = "é" * 31 + "x"
-    one = attributes.Attribute(name, "FLOAT", np.ones((len(obj.data.vertices), 1), np.float32))
-    attributes.write_transferred(obj, one, one.values)
+    attribute = attributes.Attribute(name, "FLOAT", np.ones((len(obj.data.vertices), 1), np.float32))
+    attributes.write_transferred(obj, attribute, attribute.values)
     assert (values_of(obj, name, "value", 1) == 1).all()
 
 

@@ -1,4 +1,4 @@
-"""The color pass: materials as they are, on both render paths, against known colors, and what it leaves behind."""
+"""The color pass: materials by both renderers against known colors, and what the pass leaves behind."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import Passes, Views, fibonacci_directions, frame
 from meshkin.scene import compat
 from meshkin.scene.mesh import snapshot as snapshots
-from meshkin.scene.render import passes
-from meshkin.scene.render import surface_colors as look
+from meshkin.scene.render import passes, surface_colors
 from meshkin.scene.render.appearance_key import appearance_key
 
-PATHS = passes.available_renderers()
+RENDERERS = passes.available_renderers()
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Blender's own properties
 
 
@@ -33,10 +32,10 @@ def ramp(size: int = 64) -> NDArray[np.float32]:
 
 
 def image(name: str, pixels: NDArray[np.float32]) -> bpy.types.Image:
-    made = bpy.data.images.new(name, pixels.shape[1], pixels.shape[0], alpha=True)
-    made.pixels.foreach_set(pixels.ravel())
-    made.update()
-    return made
+    new = bpy.data.images.new(name, pixels.shape[1], pixels.shape[0], alpha=True)
+    new.pixels.foreach_set(pixels.ravel())
+    new.update()
+    return new
 
 
 def painted(name: str, picture: bpy.types.Image) -> bpy.types.Material:
@@ -63,55 +62,53 @@ def cube(material: bpy.types.Material | None) -> bpy.types.Object:
     return obj
 
 
-def seen(
-    obj: bpy.types.Object, path: str = "auto", resolution: int = 96
+def rendered(
+    obj: bpy.types.Object, renderer: str = "auto", resolution: int = 96
 ) -> tuple[Snapshot, Views, Passes, NDArray[np.float64]]:
     """Snapshot, views, passes with color, and the colors as numbers in [0, 1]."""
     snapshot = snapshots.take(obj)
     views = frame(snapshot.vertices, fibonacci_directions(4), resolution)
-    found = finish(passes.render(snapshot, views, path, look.read(obj, snapshot)))
-    assert found.color is not None
-    return snapshot, views, found, found.color / 255
+    result = finish(passes.render(snapshot, views, renderer, surface_colors.read(obj, snapshot)))
+    assert result.color is not None
+    return snapshot, views, result, result.color / 255
 
 
-def true_uvs(snapshot: Snapshot, views: Views, found: Passes, view: int) -> NDArray[np.float64]:
-    assert found.face is not None
+def true_uvs(snapshot: Snapshot, views: Views, result: Passes, view: int) -> NDArray[np.float64]:
+    assert result.face is not None
     assert snapshot.uvs is not None
-    weights = views.barycentric(view, snapshot.vertices[snapshot.faces], found.face[view])
-    face = found.face[view][found.face[view] >= 0]
+    weights = views.barycentric(view, snapshot.vertices[snapshot.faces], result.face[view])
+    face = result.face[view][result.face[view] >= 0]
     return np.einsum("pk,pkc->pc", weights, snapshot.uvs[face])
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_image_colors_are_those_of_the_texture(path: str) -> None:
-    snapshot, views, found, colors = seen(cube(painted("ramp", image("ramp", ramp()))), path)
-    assert found.face is not None
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_image_colors_are_those_of_the_texture(renderer: str) -> None:
+    snapshot, views, result, colors = rendered(cube(painted("ramp", image("ramp", ramp()))), renderer)
+    assert result.face is not None
     for view in range(len(views)):
-        on = found.face[view] >= 0
-        uvs = true_uvs(snapshot, views, found, view)
+        on = result.face[view] >= 0
+        uvs = true_uvs(snapshot, views, result, view)
         inside = (np.abs(uvs - 0.5) < 0.45).all(axis=1)  # at an edge the image repeats
         expected = np.column_stack((uvs, np.full(len(uvs), 0.25)))
         assert np.abs(colors[view][on] - expected)[inside].max() < 0.02
         assert not colors[view][~on].any()
 
 
-def test_paths_agree() -> None:
-    if len(PATHS) < 2:
-        assert PATHS == ("cycles",)
-        return
+@pytest.mark.skipif("gpu" not in RENDERERS, reason="the gpu module cannot draw here")
+def test_renderers_agree() -> None:
     obj = cube(painted("ramp", image("ramp", ramp())))
-    one, two = (seen(obj, path)[3] for path in PATHS)
-    difference = np.abs(one - two).max(axis=-1)
+    gpu, cycles = (rendered(obj, renderer)[3] for renderer in RENDERERS)
+    difference = np.abs(gpu - cycles).max(axis=-1)
     assert (difference > 0.02).mean() < 0.002  # single pixels at the cube's edges
 
 
 def test_rendered_material_agrees_with_the_sampled_one(monkeypatch: pytest.MonkeyPatch) -> None:
     obj = cube(painted("ramp", image("ramp", ramp())))
-    *_, found, sampled = seen(obj)
-    monkeypatch.setattr(look, "_single_color", lambda material: None)
-    rendered = seen(obj)[3]
-    assert found.face is not None
-    difference = np.abs(sampled - rendered)[found.face >= 0]
+    *_, result, sampled = rendered(obj)
+    monkeypatch.setattr(surface_colors, "_single_color", lambda material: None)
+    by_cycles = rendered(obj)[3]
+    assert result.face is not None
+    difference = np.abs(sampled - by_cycles)[result.face >= 0]
     assert np.median(difference) < 0.006
     assert np.percentile(difference, 95) < 0.04  # a pixel's mean against its center, at the edges
 
@@ -136,13 +133,13 @@ def test_mixed_materials_are_rendered_as_they_are() -> None:
     tree.links.new(node.outputs[0], tree.get_output_node("ALL").inputs["Surface"])
     obj = cube(material)
     before = (len(bpy.data.node_groups), len(bpy.data.materials), len(bpy.data.meshes), len(bpy.data.scenes))
-    *_, found, colors = seen(obj)
-    assert found.face is not None
+    *_, result, colors = rendered(obj)
+    assert result.face is not None
     half = 1.055 * 0.5 ** (1 / 2.4) - 0.055
-    assert np.allclose(colors[found.face >= 0], (half, 0, half), atol=0.01)
+    assert np.allclose(colors[result.face >= 0], (half, 0, half), atol=0.01)
     after = (len(bpy.data.node_groups), len(bpy.data.materials), len(bpy.data.meshes), len(bpy.data.scenes))
     assert before == after
-    assert {one.type for one in group.nodes} == {"MIX_SHADER", "BSDF_DIFFUSE", "BSDF_GLOSSY", "GROUP_OUTPUT"}
+    assert {node.type for node in group.nodes} == {"MIX_SHADER", "BSDF_DIFFUSE", "BSDF_GLOSSY", "GROUP_OUTPUT"}
 
 
 def test_vertex_colors_are_rendered() -> None:
@@ -154,10 +151,10 @@ def test_vertex_colors_are_rendered() -> None:
     obj = cube(material)
     colors = obj.data.color_attributes.new("paint", "FLOAT_COLOR", "POINT")
     colors.data.foreach_set("color", np.tile(np.array((0.2, 0.5, 0.05, 1), np.float32), 8))
-    *_, found, picture = seen(obj)
-    assert found.face is not None
+    *_, result, picture = rendered(obj)
+    assert result.face is not None
     expected = 1.055 * np.array((0.2, 0.5, 0.05)) ** (1 / 2.4) - 0.055
-    assert np.allclose(picture[found.face >= 0], expected, atol=0.01)
+    assert np.allclose(picture[result.face >= 0], expected, atol=0.01)
 
 
 def test_a_muted_link_shows_nothing() -> None:
@@ -167,36 +164,36 @@ def test_a_muted_link_shows_nothing() -> None:
     base_color = shader(material).inputs["Base Color"]
     base_color.default_value = (1, 0, 0, 1)
     base_color.links[0].is_muted = True
-    *_, found, colors = seen(obj)
-    assert found.face is not None
-    assert np.allclose(colors[found.face >= 0], (1, 0, 0), atol=0.01)
+    *_, result, colors = rendered(obj)
+    assert result.face is not None
+    assert np.allclose(colors[result.face >= 0], (1, 0, 0), atol=0.01)
 
 
 def test_slots_and_no_material() -> None:
     obj = cube(None)
-    *_, found, colors = seen(obj)
-    assert found.face is not None
-    assert np.allclose(colors[found.face >= 0], 1.055 * 0.8 ** (1 / 2.4) - 0.055, atol=0.01)
+    *_, result, colors = rendered(obj)
+    assert result.face is not None
+    assert np.allclose(colors[result.face >= 0], 1.055 * 0.8 ** (1 / 2.4) - 0.055, atol=0.01)
     for name, color in (("red", (1, 0, 0, 1)), ("green", (0, 1, 0, 1))):
         material = bpy.data.materials.new(name)
         compat.node_tree(material)
         shader(material).inputs["Base Color"].default_value = color
         obj.data.materials.append(material)
     obj.data.polygons.foreach_set("material_index", np.array([0, 1, 0, 1, 0, 1], np.int32))
-    snapshot, *_, found, colors = seen(obj)
-    assert found.face is not None
-    slots = snapshot.materials[found.face]
-    for slot, color in ((0, (1, 0, 0)), (1, (0, 1, 0))):
-        assert np.allclose(colors[(found.face >= 0) & (slots == slot)], color, atol=0.01)
+    snapshot, *_, result, colors = rendered(obj)
+    assert result.face is not None
+    slots = snapshot.materials[result.face]
+    for slot, expected in ((0, (1, 0, 0)), (1, (0, 1, 0))):
+        assert np.allclose(colors[(result.face >= 0) & (slots == slot)], expected, atol=0.01)
 
 
 def test_fine_texture_does_not_flicker() -> None:
     """A checkerboard finer than the pixels is gray, not noise."""
     board = np.ones((1024, 1024, 4), np.float32)
     board[..., :3] = (np.indices((1024, 1024)).sum(axis=0) % 2)[..., None]
-    *_, found, colors = seen(cube(painted("board", image("board", board))), resolution=64)
-    assert found.face is not None
-    assert colors[found.face >= 0].std() < 0.02
+    *_, result, colors = rendered(cube(painted("board", image("board", board))), resolution=64)
+    assert result.face is not None
+    assert colors[result.face >= 0].std() < 0.02
 
 
 def test_key_changes_with_the_look_alone() -> None:
@@ -216,7 +213,7 @@ def test_key_changes_with_the_look_alone() -> None:
     pixels[0, 0] = 0
     picture.pixels.foreach_set(pixels.ravel())
     changed()
-    node = next(one for one in material.node_tree.nodes if one.type == "TEX_IMAGE")
+    node = next(node for node in material.node_tree.nodes if node.type == "TEX_IMAGE")
     node.extension = "EXTEND"
     changed()
     material.node_tree.links.remove(material.node_tree.links[-1])
@@ -235,12 +232,12 @@ def test_key_changes_with_the_look_alone() -> None:
 
 
 def test_passes_with_color_survive_saving(tmp_path: Path) -> None:
-    found = seen(cube(None))[2]
-    found.save(tmp_path)
+    result = rendered(cube(None))[2]
+    result.save(tmp_path)
     again = Passes.load(tmp_path)
     for field in dataclasses.fields(Passes):
-        assert np.array_equal(getattr(found, field.name), getattr(again, field.name))
-    files = passes.save_pictures(found, tmp_path / "pictures")
+        assert np.array_equal(getattr(result, field.name), getattr(again, field.name))
+    files = passes.save_pictures(result, tmp_path / "pictures")
     assert sum(file.name.startswith("color_") for file in files) == 4
     assert all(file.stat().st_size for file in files)
 
@@ -250,5 +247,5 @@ def test_missing_image_is_named() -> None:
     lost.source, lost.filepath = "FILE", "//nowhere/lost.png"
     obj = cube(painted("lost", lost))
     with pytest.raises(InputError, match=r"lost\.png") as caught:
-        look.read(obj, snapshots.take(obj))
+        surface_colors.read(obj, snapshots.take(obj))
     assert caught.value.code == "image-missing"
