@@ -44,6 +44,13 @@ class Sleep(Request[NoResult], job="sleep"):
 
 
 @dataclass(frozen=True)
+class WaitForFile(Request[NoResult], job="wait-for-file"):
+    """Report once, then wait until there is such a file."""
+
+    file: Path
+
+
+@dataclass(frozen=True)
 class Sum:
     sum: int
 

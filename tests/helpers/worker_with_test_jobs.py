@@ -36,6 +36,13 @@ def sleep(request: requests.Sleep, report: ProgressCallback) -> NoResult:
     return NoResult()
 
 
+def wait_for_file(request: requests.WaitForFile, report: ProgressCallback) -> NoResult:
+    report("Waiting", 0.0)
+    while not request.file.exists():
+        time.sleep(0.01)
+    return NoResult()
+
+
 def hold_lock(request: requests.HoldLock, report: ProgressCallback) -> requests.Sum:
     report("Holding", 0.0)
     return requests.Sum(sum(range(request.count)))  # one native call: no other thread runs meanwhile
@@ -107,8 +114,8 @@ def look_at_process(request: requests.LookAtProcess, report: ProgressCallback) -
 
 
 JOBS = table(
-    echo, count, sleep, hold_lock, end, print_everywhere, flood, fail, refuse, leave, allocate, fill_disk, not_a_number,
-    look_at_process,
+    echo, count, sleep, wait_for_file, hold_lock, end, print_everywhere, flood, fail, refuse, leave, allocate,
+    fill_disk, not_a_number, look_at_process,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ import contextlib
 import itertools
 import os
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast, overload
 
@@ -51,7 +51,26 @@ _LAST = (messages.Result, messages.Error)
 """After one of these a job is over."""
 
 _LOGS_KEPT = 8
+"""Log files in MeshKin's home (chosen)."""
 _LINES_SHOWN = 12
+"""Lines of the log that an error shows (chosen)."""
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """How long the worker may take, seconds; all chosen.
+
+    Attributes:
+        silence: without a beat, after which the worker is suspected to hang. It beats every second.
+        doubt: that a suspected worker gets to use some processor time; it is killed if it uses none.
+        start: until it says hello. On a cold disk that is some ten seconds.
+        cancel: that a cancelled job may take to stop before the worker is killed.
+    """
+
+    silence: float = 15.0
+    doubt: float = 1.0
+    start: float = 60.0
+    cancel: float = 3.0
 
 
 class Worker:
@@ -67,21 +86,21 @@ class Worker:
         command: Sequence[str | Path],
         *,
         python: Path | None = None,
-        silence: float = 15.0,
-        start_limit: float = 60.0,
-        cancel_limit: float = 3.0,
+        limits: TimeLimits = TimeLimits(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start ``command``, which must speak the protocol on its standard streams; returns at once.
+        """Start a process, which must speak the protocol on its standard streams; returns at once.
 
         Args:
-            silence: seconds without a beat and without using the processor after which it is killed.
-            start_limit: seconds it may take to say hello.
-            cancel_limit: seconds a cancelled job may take to stop before the worker is killed.
+            command: the program and its arguments.
+            python: the interpreter among them, for the attribute of this name.
+            limits: how long it may take.
+            clock: says the time by which silence and start are measured, seconds.
 
         Raises WorkerError ``worker-start-failed``.
         """
         self.python = python
-        self._silence, self._start_limit, self._cancel_limit = silence, start_limit, cancel_limit
+        self._limits, self._clock = limits, clock
         with _open_log() as log:
             self.log = Path(log.name)
             self._process = _launch(command, log)
@@ -91,20 +110,13 @@ class Worker:
         self._cancelling: set[int] = set()
         self._greeted = False
         self._fault: WorkerError | None = None  # why the worker was given up, where that is known
-        self._started = self._heard = time.monotonic()
+        self._started = self._heard = clock()
         self._doubt: tuple[float, float | None] | None = None  # since when it seems silent, processor time then
         self._reader = threading.Thread(target=self._read, name="meshkin-worker", daemon=True)
         self._reader.start()
 
     @classmethod
-    def start(
-        cls,
-        python: Path | str | None = None,
-        *,
-        silence: float = 15.0,
-        start_limit: float = 60.0,
-        cancel_limit: float = 3.0,
-    ) -> Worker:
+    def start(cls, python: Path | str | None = None, limits: TimeLimits = TimeLimits()) -> Worker:
         """Start a worker on ``python``, else on the environment that :func:`environment.find` finds; see ``__init__``.
 
         Raises WorkerError ``worker-missing`` (there is none) or ``worker-start-failed``.
@@ -123,7 +135,7 @@ class Worker:
                 "Set up the worker in the add-on's preferences, or run `meshkin worker setup`.",
             )
         command = (chosen, "-I", "-u", "-X", "utf8", "-c", _BOOTSTRAP, _PACKAGE)
-        return cls(command, python=chosen, silence=silence, start_limit=start_limit, cancel_limit=cancel_limit)
+        return cls(command, python=chosen, limits=limits)
 
     @property
     def alive(self) -> bool:
@@ -206,7 +218,7 @@ class Worker:
         """Sort what comes; runs in a thread of its own until the worker is gone."""
         try:
             while (message := self._channel.receive()) is not None:
-                self._heard = time.monotonic()
+                self._heard = self._clock()
                 if not self._greeted:
                     messages.check_hello(message, __version__)
                     self._greeted = True
@@ -235,28 +247,28 @@ class Worker:
             raise self._fault or self._death()
 
     def _check_time(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if not self._greeted:
-            if now - self._started > self._start_limit:
-                what = f"The worker did not start in {self._start_limit:.0f} seconds."
+            if now - self._started > self._limits.start:
+                what = f"The worker did not start in {self._limits.start:.0f} seconds."
                 self._give_up(self._failure("worker-start-failed", what))
             return
-        if now - self._heard < self._silence:
+        if now - self._heard < self._limits.silence:
             self._doubt = None
             return
         # A beat needs Python's lock, which a long native call may hold; and this computer may just have slept. So it
         # gets another second, and what still works on is left to work.
         if self._doubt is None:
-            self._doubt = now, _processor_seconds(self._process)
-        elif now - self._doubt[0] >= 1.0:
-            before, spent = self._doubt[1], _processor_seconds(self._process)
+            self._doubt = now, processes.processor_seconds(self._process)
+        elif now - self._doubt[0] >= self._limits.doubt:
+            before, spent = self._doubt[1], processes.processor_seconds(self._process)
             self._doubt = now, spent
             if before is None or spent is None or spent <= before:
                 what = f"The worker has not answered for {now - self._heard:.0f} seconds."
                 self._give_up(self._failure("worker-silent", what))
 
     def _death(self) -> WorkerError:
-        how = _how_it_ended(self._process.returncode)
+        how = processes.how_it_ended(self._process.returncode)
         if not self._greeted:
             return self._failure("worker-start-failed", f"The worker ended before it was ready: {how}.")
         return self._failure("worker-died", f"The worker died: {how}.")
@@ -274,7 +286,7 @@ class Worker:
         self._cancelling.add(number)
 
         def wait_for_end() -> None:
-            deadline = time.monotonic() + self._cancel_limit
+            deadline = time.monotonic() + self._limits.cancel
             try:
                 self._channel.send(messages.Cancel(number))
                 while not isinstance(received.get(timeout=max(deadline - time.monotonic(), 0.01)), _LAST):
@@ -325,37 +337,6 @@ def _open_log() -> BinaryIO:
                     old.unlink()
             return (folder / name).open("ab")
     return open(os.devnull, "ab")
-
-
-def _how_it_ended(status: int | None) -> str:
-    if status is None:
-        return "it does not answer"
-    if status >= 0:
-        return f"it ended with status {status if status < 256 else hex(status)}"
-    name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-    if name == "SIGKILL":
-        return "it was killed (SIGKILL), maybe by the system because memory ran out"
-    return f"it was ended by {name}"
-
-
-def _processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
-    """Processor time a child has used so far; None where the system does not tell."""
-    try:
-        if sys.platform == "win32":
-            import ctypes
-
-            times = [ctypes.c_ulonglong() for _ in range(4)]
-            handle = int(process._handle)  # type: ignore[attr-defined]
-            known = ctypes.windll.kernel32.GetProcessTimes(handle, *(ctypes.byref(each) for each in times))
-            return (times[2].value + times[3].value) * 1e-7 if known else None
-        if sys.platform == "darwin":
-            told = subprocess.check_output(["ps", "-o", "time=", "-p", str(process.pid)], text=True, timeout=1)
-            minutes, _, seconds = told.strip().rpartition(":")
-            return 60 * float(minutes) + float(seconds)
-        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
-        return None
 
 
 _shared: Worker | None = None

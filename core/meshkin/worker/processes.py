@@ -97,3 +97,35 @@ def end_of_file(path: Path, lines: int) -> str:
     except OSError:
         return ""
     return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def how_it_ended(status: int | None) -> str:
+    """How a process ended, in words; ``status`` as of :attr:`subprocess.Popen.returncode`."""
+    if status is None:
+        return "it does not answer"
+    if status >= 0:
+        return f"it ended with status {status if status < 256 else hex(status)}"
+    name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+    if name == "SIGKILL":
+        return "it was killed (SIGKILL), maybe by the system because memory ran out"
+    return f"it was ended by {name}"
+
+
+def processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
+    """Processor time a child has used so far; None where the system does not tell."""
+    try:
+        if sys.platform == "win32":
+            import ctypes
+
+            times = [ctypes.c_ulonglong() for _ in range(4)]
+            handle = int(process._handle)  # type: ignore[attr-defined]
+            known = ctypes.windll.kernel32.GetProcessTimes(handle, *(ctypes.byref(each) for each in times))
+            return (times[2].value + times[3].value) * 1e-7 if known else None
+        if sys.platform == "darwin":
+            output = subprocess.check_output(["ps", "-o", "time=", "-p", str(process.pid)], text=True, timeout=1)
+            minutes, _, seconds = output.strip().rpartition(":")
+            return 60 * float(minutes) + float(seconds)
+        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return None

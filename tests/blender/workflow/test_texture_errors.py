@@ -72,8 +72,9 @@ def test_disk_full_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     target = twin(source)
     before = names()
     options = OPTIONS.changed(texture_folder="/dev/full/textures")
-    with pytest.raises(Exception, match="dev/full"):
+    with pytest.raises(StorageError, match="dev/full") as failure:
         finish(workflow.transfer(source, target, ["texture"], options))
+    assert failure.value.code == "file-failed"
     assert names() == before
 
 

@@ -11,18 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 import meshkin
 from helpers import worker_requests as requests
 from helpers.places import TESTS
-from helpers.worker_requests import Count, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown
+from helpers.worker_requests import Count, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown, WaitForFile
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
-from meshkin.worker import client, messages
-from meshkin.worker.client import Worker
+from meshkin.worker import client, messages, processes
+from meshkin.worker.client import TimeLimits, Worker
 from meshkin.worker.requests.base import NoResult, Request
 
 CORE = Path(meshkin.__file__).parent.parent
@@ -30,6 +30,7 @@ COMMAND = (sys.executable, TESTS / "helpers" / "worker_with_test_jobs.py", CORE)
 HELLO = json.dumps(["HELLO", {"protocol": messages.PROTOCOL, "version": meshkin.__version__, "pid": 1}])
 
 Start = Callable[..., Worker]
+R = TypeVar("R")
 
 
 @pytest.fixture(autouse=True)
@@ -41,13 +42,33 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def start() -> Iterator[Start]:
     workers: list[Worker] = []
 
-    def begin(*command: str | Path, **limits: Any) -> Worker:
-        workers.append(Worker(command or COMMAND, **limits))
+    def begin(*command: str | Path, clock: Callable[[], float] = time.monotonic, **limits: float) -> Worker:
+        workers.append(Worker(command or COMMAND, limits=TimeLimits(**limits), clock=clock))
         return workers[-1]
 
     yield begin
     for worker in workers:
         worker.stop()
+
+
+class Clock:
+    """A time that passes when the test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def running(self, job: Generator[Progress, None, R]) -> Generator[Progress, None, R]:
+        """The job, five seconds a turn."""
+        while True:
+            try:
+                progress = next(job)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            self.now += 5
+            yield progress
 
 
 def until(stage: str, job: Generator[Progress, None, Any]) -> Progress:
@@ -102,11 +123,14 @@ def test_progress_is_told(start: Start) -> None:
     assert fractions[-1] < 1
 
 
-def test_next_does_not_wait(start: Start) -> None:
-    """Between two reports of a slow job there are many turns."""
-    job = start().run(Sleep(0.5))
-    until("Sleeping", job)
-    assert sum(1 for _ in job) > 100
+def test_next_does_not_wait(start: Start, tmp_path: Path) -> None:
+    """While a job waits for something else, there are many turns."""
+    job = start().run(WaitForFile(tmp_path / "go on"))
+    until("Waiting", job)
+    for _ in range(200):
+        assert next(job).stage == "Waiting"
+    (tmp_path / "go on").touch()
+    assert finish(job) == NoResult()
 
 
 def test_it_starts_light_and_steps_back(start: Start) -> None:
@@ -136,13 +160,19 @@ def test_two_jobs_wait_for_each_other(start: Start) -> None:
 
 
 def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -> None:
-    worker = start(silence=0.2)
-    n = 60_000_000
-    before = time.monotonic()
-    while time.monotonic() - before < 2.5:  # long enough to be doubted, on any machine
-        n *= 2
-        before = time.monotonic()
-        assert finish(worker.run(HoldLock(n))).sum == n * (n - 1) // 2
+    clock = Clock()
+    worker = start(clock=clock)
+    count = 300_000_000  # takes seconds
+    job = worker.run(HoldLock(count))
+    until("Holding", job)
+    for _ in range(3):
+        before = processes.processor_seconds(worker._process)
+        assert before is not None
+        clock.now += 60  # it is suspected, and uses the processor meanwhile
+        next(job)
+        wait_for(lambda before=before: (processes.processor_seconds(worker._process) or 0) > before, "it does not work")
+    assert next(job).stage == "Holding"
+    assert finish(job).sum == count * (count - 1) // 2
 
 
 # Errors of a job
@@ -221,19 +251,20 @@ def test_cancel_of_a_job_that_reports_keeps_the_worker(start: Start) -> None:
     wait_for(lambda: worker.alive, "the cancel is never over")
 
 
-def test_cancel_of_a_waiting_job_lets_the_running_one_go_on(start: Start) -> None:
-    worker = start(cancel_limit=1.0)
-    running, waiting = worker.run(Sleep(2)), worker.run(Echo())
-    until("Sleeping", running)
+def test_cancel_of_a_waiting_job_lets_the_running_one_go_on(start: Start, tmp_path: Path) -> None:
+    worker = start()
+    running, waiting = worker.run(WaitForFile(tmp_path / "go on")), worker.run(Echo())
+    until("Waiting", running)
     next(waiting)
     waiting.close()
     wait_for(lambda: worker.alive, "the cancel was not acknowledged")
+    (tmp_path / "go on").touch()
     assert finish(running) == NoResult()
 
 
 @pytest.mark.parametrize(("request_", "stage"), [(Sleep(), "Sleeping"), (HoldLock(10**12), "Holding")])
 def test_cancel_of_a_job_that_does_not_listen_ends_the_worker(start: Start, request_: Request[Any], stage: str) -> None:
-    worker = start(cancel_limit=0.3)
+    worker = start(cancel=0.3)
     job = worker.run(request_)
     until(stage, job)
     job.close()
@@ -284,19 +315,26 @@ def test_killed_between_jobs(start: Start) -> None:
 
 
 def test_stopped_process_is_silent(start: Start) -> None:
-    worker = start(silence=1.5)
+    clock = Clock()
+    worker = start(clock=clock)
     job = worker.run(Count(100_000))
     until("Counting", job)
     os.kill(worker.pid, signal.SIGSTOP)
-    error = failure(job)
+    error = failure(clock.running(job))
     assert error.code == "worker-silent"
     assert re.search(r"\d: count|job 1", error.message)
     wait_for(lambda: has_ended(worker.pid), "it was not killed")
 
 
 def test_a_worker_that_never_says_hello(start: Start) -> None:
-    worker = start(sys.executable, "-c", "import time; time.sleep(60)", start_limit=0.5)
-    assert failure(worker.run(Echo())).code == "worker-start-failed"
+    clock = Clock()
+    worker = start(sys.executable, "-c", "import time; time.sleep(60)", clock=clock)
+    job = worker.run(Echo())
+    assert next(job).stage == "Starting the worker"
+    clock.now += 59
+    assert next(job).stage == "Starting the worker"
+    clock.now += 2
+    assert failure(job).code == "worker-start-failed"
     wait_for(lambda: has_ended(worker.pid), "it was not killed")
 
 
@@ -385,7 +423,7 @@ def test_a_fork_leaves_the_worker_to_its_parent(monkeypatch: pytest.MonkeyPatch)
     """Nor does the child's copy of the pipe keep the worker from seeing its parent's end."""
     script = """
 import os, sys, time
-from meshkin.worker import client, messages
+from meshkin.worker import client, messages, processes
 from meshkin.base.progress import finish
 from meshkin.worker.requests.maintenance import ExamineWorker
 worker = client.shared(sys.executable)
