@@ -11,34 +11,20 @@ import sys
 
 import bpy
 
-from .attributes import operators as attributes
+from . import attributes, features, main, match, photo, rig, texture, upkeep, weights
 from .base import driver, preferences, status
-from .features import operators as features
-from .main import operators as main
-from .main import panel
-from .main.settings import Settings
-from .match import display, pairs
-from .match import operators as match
-from .match import panel as match_panel
-from .photo import operators as photo
-from .photo import panel as photo_panel
-from .rig import operators as rig
-from .texture import operators as texture
-from .upkeep import operators as upkeep
-from .upkeep.preferences import Preferences
-from .weights import operators as weights
 
-PANELS = (panel, match_panel, photo_panel)
-BUTTONS = (main, features, match, pairs, display, texture, weights, rig, attributes, photo, upkeep)
-CLASSES: list[type] = [Settings, Preferences, *(kind for module in (*PANELS, *BUTTONS) for kind in module.CLASSES)]
+FEATURES = (main, upkeep, features, match, texture, weights, rig, attributes, photo)
+"""In the order of registration: a panel comes after the one that it lies in."""
+CLASSES: list[type] = [kind for feature in FEATURES for kind in feature.CLASSES]
 
 
 def _command(arguments: list[str]) -> int:
     """What ``blender --command meshkin …`` runs."""
-    from meshkin.cli import main as run
+    from meshkin import cli
 
     preferences.apply(bpy.context)
-    return run(arguments)
+    return cli.main(arguments)
 
 
 _commands: list[object] = []
@@ -48,9 +34,9 @@ def register() -> None:
     """Add everything to Blender."""
     for kind in CLASSES:
         bpy.utils.register_class(kind)
-    bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=Settings)
+    bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=main.settings.Settings)
     bpy.app.handlers.load_pre.append(driver.before_load)
-    for name, handler in display.HANDLERS.items():
+    for name, handler in match.display.HANDLERS.items():
         getattr(bpy.app.handlers, name).append(handler)
     _commands.append(bpy.utils.register_cli_command("meshkin", _command))
 
@@ -62,8 +48,8 @@ def unregister() -> None:
     if "meshkin.worker.client" in sys.modules:
         sys.modules["meshkin.worker.client"].stop()
     bpy.utils.unregister_cli_command(_commands.pop())
-    display.before_load()
-    for name, handler in display.HANDLERS.items():
+    match.display.before_load()
+    for name, handler in match.display.HANDLERS.items():
         getattr(bpy.app.handlers, name).remove(handler)
     bpy.app.handlers.load_pre.remove(driver.before_load)
     del bpy.types.Scene.meshkin

@@ -1,1 +1,5 @@
 """Features: computed, and shown as colors and pictures."""
+
+from . import operators
+
+CLASSES: list[type] = operators.CLASSES

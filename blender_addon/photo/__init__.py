@@ -1,1 +1,5 @@
 """Photographs."""
+
+from . import operators, panel
+
+CLASSES: list[type] = [*operators.CLASSES, *panel.CLASSES]

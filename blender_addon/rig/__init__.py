@@ -1,1 +1,5 @@
 """Armatures, motions and poses."""
+
+from . import operators
+
+CLASSES: list[type] = operators.CLASSES

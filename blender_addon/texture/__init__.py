@@ -1,1 +1,5 @@
 """Textures."""
+
+from . import operators
+
+CLASSES: list[type] = operators.CLASSES

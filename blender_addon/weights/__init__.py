@@ -1,1 +1,5 @@
 """Skin weights."""
+
+from . import operators
+
+CLASSES: list[type] = operators.CLASSES
