@@ -13,6 +13,12 @@ from meshkin.data.snapshot import Snapshot
 Array = NDArray[Any]
 
 
+def uvs_of(shape: Snapshot) -> Array:
+    """The UV coordinates of a shape that has a UV map, float32 (F, 3, 2)."""
+    assert shape.uvs is not None
+    return shape.uvs
+
+
 def snapshot(
     vertices: Array,
     faces: Array,

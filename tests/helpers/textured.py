@@ -28,9 +28,14 @@ def places_of(shape: Snapshot, texels: TexelMap) -> Array:
     return np.einsum("nk,nkd->nd", texels.barycentric[texels.covered], corners)
 
 
+def texels_of(shape: Snapshot, size: int) -> TexelMap:
+    """The texels that the triangles of a shape's UV map cover, in a picture of this size."""
+    return texel_map(shapes.uvs_of(shape), size)
+
+
 def painted(shape: Snapshot, size: int) -> Array:
     """The solid texture in a shape's UV layout, with margin."""
-    texels = texel_map(shape.uvs, size)
+    texels = texels_of(shape, size)
     picture = np.zeros((size, size, 4), np.float32)
     picture[texels.covered] = solid(places_of(shape, texels))
     dilate(picture, texels.covered, 8)

@@ -37,9 +37,9 @@ def decoded(content: bytes) -> NDArray[Any]:
     assert rest == [0, 0, 0]
     rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, -1)
     assert (rows[:, 0] == 2).all()
-    data = np.cumsum(rows[:, 1:], axis=0, dtype=np.uint8)
+    pixels = np.cumsum(rows[:, 1:], axis=0, dtype=np.uint8)
     channels = {0: 1, 2: 3, 6: 4}[color_type]
-    return data.view(f">u{bits // 8}").reshape(height, width, channels)
+    return pixels.view(f">u{bits // 8}").reshape(height, width, channels)
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (1, 1), (300, 2)])

@@ -7,6 +7,7 @@ import pytest
 
 import measures
 from helpers import shapes
+from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 
 SIZE = 100 / np.sqrt(4 * np.pi)
@@ -14,11 +15,11 @@ SIZE = 100 / np.sqrt(4 * np.pi)
 
 
 @pytest.fixture(scope="module")
-def ball() -> shapes.Snapshot:
+def ball() -> Snapshot:
     return shapes.sphere(64, 32)
 
 
-def onto(shape: shapes.Snapshot, vertex: shapes.Array) -> SurfaceMap:
+def onto(shape: Snapshot, vertex: shapes.Array) -> SurfaceMap:
     """The map that takes the vertices of the domain to these vertices."""
     face_of = np.empty(len(shape.vertices), np.int32)
     face_of[shape.faces.ravel()] = np.repeat(np.arange(len(shape.faces)), 3)
@@ -27,11 +28,11 @@ def onto(shape: shapes.Snapshot, vertex: shapes.Array) -> SurfaceMap:
     return SurfaceMap(face, barycentric, vertex.astype(np.int32), np.ones(len(vertex), np.float32))
 
 
-def nearest_to(shape: shapes.Snapshot, places: shapes.Array) -> shapes.Array:
+def nearest_to(shape: Snapshot, places: shapes.Array) -> shapes.Array:
     return np.argmax(places @ shape.vertices.T, axis=1)
 
 
-def test_geodesics_on_a_sphere(ball: shapes.Snapshot) -> None:
+def test_geodesics_on_a_sphere(ball: Snapshot) -> None:
     distances = measures.geodesics(ball.vertices, ball.faces, np.array([0, 700]))
     truth = np.arccos(np.clip(ball.vertices[[0, 700]] @ ball.vertices.T, -1, 1)) * SIZE
     assert np.abs(distances - truth).max() < 0.05 * np.pi * SIZE
@@ -39,7 +40,7 @@ def test_geodesics_on_a_sphere(ball: shapes.Snapshot) -> None:
     np.testing.assert_allclose(larger[0], distances[0], atol=0.5)
 
 
-def test_loose_parts_are_a_straight_line_apart(ball: shapes.Snapshot) -> None:
+def test_loose_parts_are_a_straight_line_apart(ball: Snapshot) -> None:
     count = len(ball.vertices)
     vertices = np.concatenate([ball.vertices, ball.vertices + np.array([5, 0, 0]), [[9, 9, 9]]])
     faces = np.concatenate([ball.faces, ball.faces + count])
@@ -50,7 +51,7 @@ def test_loose_parts_are_a_straight_line_apart(ball: shapes.Snapshot) -> None:
     assert np.isfinite(distances).all()
 
 
-def test_errors_and_sides(ball: shapes.Snapshot) -> None:
+def test_errors_and_sides(ball: Snapshot) -> None:
     truth = np.arange(len(ball.vertices))
     twin = nearest_to(ball, ball.vertices * (1, -1, 1))
     quarter = onto(ball, nearest_to(ball, ball.vertices[:, [1, 0, 2]] * (-1, 1, 1)))
@@ -73,7 +74,7 @@ def test_errors_and_sides(ball: shapes.Snapshot) -> None:
     assert measures.share_on_wrong_side(exact, apart, apart) == 0
 
 
-def test_orientation_and_energy(ball: shapes.Snapshot) -> None:
+def test_orientation_and_energy(ball: Snapshot) -> None:
     identity = onto(ball, np.arange(len(ball.vertices)))
     mirror = onto(ball, nearest_to(ball, ball.vertices * (1, -1, 1)))
     assert measures.orientation_share(identity, ball.faces, ball.vertices, ball.faces) == 1

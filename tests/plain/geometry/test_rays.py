@@ -46,5 +46,6 @@ def test_random_points_of_triangles_are_met() -> None:
 def test_the_vertex_nearest_to_a_ray() -> None:
     vertices = np.array([[5.0, 3, 0], [2, 0, 1], [-1, 0, 0]])
     vertex, distance = nearest_vertex_to_ray(np.zeros(3), np.array((1.0, 0, 0)), vertices)
-    assert (vertex, distance) == (1, pytest.approx(1))
+    assert vertex == 1
+    assert distance == pytest.approx(1)
     assert nearest_vertex_to_ray(np.array((9.0, 0, 0)), np.array((1.0, 0, 0)), vertices)[1] == np.inf

@@ -41,7 +41,7 @@ def test_zoomout_makes_a_noisy_map_exact(mesh: SpectralMesh) -> None:
     noisy = near[same, generator.integers(0, 40, len(same))], near[same, generator.integers(0, 40, len(same))]
     none = np.zeros((len(same), 0))
     bases, eigenvalues = (mesh.eigenfunctions,) * 2, (mesh.eigenvalues,) * 2
-    rounds = []
+    rounds: list[None] = []
     refined, matrix = zoomout_refine(
         mesh, mesh, bases, eigenvalues, (none, none), noisy, 8, lambda: rounds.append(None)
     )

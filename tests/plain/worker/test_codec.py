@@ -113,7 +113,7 @@ def test_whole_numbers_are_shares_too() -> None:
         ("part", {"name": 1, "size": 2}, "part.name must be a text, not “1”"),
     ],
 )
-def test_what_does_not_fit_is_named(field: str, value: object, says: str) -> None:
+def test_what_does_not_fit_is_named(field: str, value: Json, says: str) -> None:
     with pytest.raises(WorkerError) as raised:
         codec.decode(Everything, ENCODED | {field: value}, "A request", "match")
     assert raised.value.code == "message-invalid"
@@ -124,11 +124,12 @@ def test_what_does_not_fit_is_named(field: str, value: object, says: str) -> Non
 
 def test_missing_and_unknown_fields_are_named() -> None:
     data = {"name": "a", "size": 1}
-    for wrong, says in (
+    cases: list[tuple[Any, str]] = [
         ({**data, "colour": 1}, "A request is not valid: match has no field “colour”."),
         ({"name": "a"}, "A request is not valid: match lacks the field “size”."),
         ([data], "A request is not valid: match must be an object, not “[{'name': 'a', 'size': 1}]”."),
-    ):
+    ]
+    for wrong, says in cases:
         with pytest.raises(WorkerError) as raised:
             codec.decode(Part, wrong, "A request", "match")
         assert raised.value.message == says

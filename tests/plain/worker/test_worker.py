@@ -20,6 +20,7 @@ from helpers import worker_requests as requests
 from helpers.places import TESTS
 from helpers.worker_requests import Count, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown, WaitForFile
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
+from meshkin.base.json_data import Json
 from meshkin.base.progress import Progress, finish
 from meshkin.worker import client, messages, processes
 from meshkin.worker.client import TimeLimits, Worker
@@ -105,7 +106,7 @@ def failure(job: Generator[Progress, None, Any]) -> MeshKinError:
 
 def test_a_job_and_the_next_in_the_same_process(start: Start) -> None:
     worker = start()
-    values = {"name": "Ärmel “日本”\n", "numbers": [1, 0.1, None, True]}
+    values: dict[str, Json] = {"name": "Ärmel “日本”\n", "numbers": [1, 0.1, None, True]}
     first, second = (finish(worker.run(Echo(values))) for _ in range(2))
     assert first.values == values
     assert first.pid == second.pid == worker.pid
@@ -228,7 +229,8 @@ def test_disk_full_in_a_job(start: Start) -> None:
 
 def test_a_request_that_is_no_data(start: Start) -> None:
     worker = start()
-    error = failure(worker.run(Echo({"strange": object()})))
+    strange: Any = object()
+    error = failure(worker.run(Echo({"strange": strange})))
     assert error.code == "message-invalid"
     assert (
         "A request to the worker cannot be sent: echo.values.strange is no JSON value but the object <object"
@@ -376,6 +378,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what the
 sys.path[:0] = sys.argv[1:3]
 from helpers.worker_requests import Sleep
 from meshkin.base.errors import Cancelled
+from meshkin.base.json_data import Json
 from meshkin.base.progress import finish
 from meshkin.worker.client import Worker
 worker = Worker(sys.argv[3:])
@@ -482,6 +485,7 @@ def test_the_worker_sees_nothing_of_what_lies_beside_meshkin(tmp_path: Path) -> 
     (beside / "numpy.py").write_text("raise ImportError('that of another Python')")
     script = """
 from meshkin.base.errors import MeshKinError
+from meshkin.base.json_data import Json
 from meshkin.base.progress import finish
 from meshkin.worker.client import Worker
 from meshkin.worker.requests.base import NoResult, Request

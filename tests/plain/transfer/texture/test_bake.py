@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from helpers import baking, shapes
 from helpers.baking import bake_tile, broken, channel_of
-from helpers.textured import known_map, painted, places_of, psnr, solid, split, unfolded
+from helpers.textured import known_map, painted, places_of, psnr, solid, split, texels_of, unfolded
 from meshkin.base.errors import InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
@@ -36,8 +36,8 @@ def test_depths_and_widths(ball: Snapshot) -> None:
     pictures = [Picture(quantized(picture[..., :width], depth)) for width, depth in ((1, 8), (3, 16), (4, 32))]
     channels = [channel_of(number, width, depth) for number, (width, depth) in enumerate(((1, 8), (3, 16), (4, 32)))]
     baked = bake_tile(pictures, channels, ball, ball, BakeSettings(128, 0))
-    covered = texel_map(ball.uvs, 128).covered
-    inner = covered & (texel_map(ball.uvs, 128).barycentric.min(axis=2) > 0.05)
+    covered = texels_of(ball, 128).covered
+    inner = covered & (texels_of(ball, 128).barycentric.min(axis=2) > 0.05)
     for result, picture_, scale in zip(baked.pictures, pictures, (1, 1, 1 / 255), strict=True):
         assert result.dtype == picture_.pixels.dtype
         difference = np.abs(result[inner].astype(float) - picture_.pixels[inner])
@@ -49,7 +49,7 @@ def test_a_shrunk_picture_is_averaged(ball: Snapshot) -> None:
     """Fine noise on the source: a texel that spans 16 x 16 of it shows the mean, not one of them."""
     noise = np.random.default_rng(0).random((1024, 1024, 1)).astype(np.float32)
     baked = bake_tile([Picture(noise)], [channel_of(0, 1, 32)], ball, ball, BakeSettings(64, 0))
-    covered = texel_map(ball.uvs, 64).covered
+    covered = texels_of(ball, 64).covered
     middle = covered.copy()
     middle[:8] = middle[-8:] = False  # toward the poles the footprints get narrow
     assert baked.pictures[0][middle].std() < 0.05
@@ -59,12 +59,12 @@ def test_a_shrunk_picture_is_averaged(ball: Snapshot) -> None:
 def test_no_bleeding_however_small(ball: Snapshot) -> None:
     """Islands of one color each, shrunk eight times: every texel keeps its island's color, none is mixed."""
     source = unfolded(ball)
-    texels = texel_map(source.uvs, 2048)
+    texels = texels_of(source, 2048)
     colors = np.random.default_rng(0).integers(0, 256, (len(ball.faces), 3), dtype=np.uint8)
     picture = np.zeros((2048, 2048, 3), np.uint8)
     picture[texels.covered] = colors[texels.face[texels.covered]]
     baked = bake_tile([Picture(picture)], [channel_of(0, 3)], source, source, BakeSettings(256, 2))
-    small = texel_map(source.uvs, 256)
+    small = texels_of(source, 256)
     inner = small.covered & (small.barycentric.min(axis=2) > 0.02)
     assert (np.abs(baked.pictures[0][inner].astype(int) - colors[small.face[inner]]) <= 1).all()
 
@@ -78,7 +78,7 @@ def test_mirrored_halves_share_their_texels(ball: Snapshot) -> None:
     picture = np.stack([row, column], axis=2).astype(np.uint8)
     target = unfolded(ball)
     baked = bake_tile([Picture(picture)], [channel_of(0, 2)], source, target, BakeSettings(512, 0))
-    texels = texel_map(target.uvs, 512)
+    texels = texels_of(target, 512)
     places = places_of(target, texels)
     expected = np.stack([(0.5 - places[:, 2] / 5) * 256 - 0.5, (places[:, 1] / 5 + 0.5) * 256 - 0.5], axis=1)
     error = np.abs(baked.pictures[0][texels.covered] - expected).max(axis=1)
@@ -94,7 +94,7 @@ def test_tiles_of_source_and_target(ball: Snapshot) -> None:
     source = replace(ball, uvs=uvs.astype(np.float32))
     pictures = []
     for tile in ((0, 0), (1, 0)):
-        texels = texel_map(source.uvs - np.array(tile), 700, wrap=False)
+        texels = texel_map(shapes.uvs_of(source) - np.array(tile), 700, wrap=False)
         pixels = np.zeros((700, 700, 4), np.float32)
         pixels[texels.covered] = solid(places_of(source, texels))
         dilate(pixels, texels.covered, 2)
@@ -105,11 +105,11 @@ def test_tiles_of_source_and_target(ball: Snapshot) -> None:
     channel = Channel({0: SlotTexture((0, 1))}, 4, 32)
     tiles = ((0, 0), (1, 0), (2, 1))
     found = known_map(source, target)
-    textures = SourceTextures(pictures, [source.uvs], [channel])
+    textures = SourceTextures(pictures, [shapes.uvs_of(source)], [channel])
     results = list(bake(textures, source, target, found, BakeSettings(600, 2, tiles)))
     assert [baked.tile for baked in results] == list(tiles)
     for baked, tile in zip(results, tiles, strict=True):
-        texels = texel_map(target.uvs - np.array(tile), 600, wrap=False)
+        texels = texel_map(shapes.uvs_of(target) - np.array(tile), 600, wrap=False)
         assert {int(value) for value in np.unique(number[texels.face[texels.covered]])} == {tiles.index(tile)}
         assert psnr(baked.pictures[0][texels.covered], solid(places_of(target, texels))) >= 38
 
@@ -122,7 +122,7 @@ def test_outside_the_picture(ball: Snapshot, extension: Extension) -> None:
     target = unfolded(ball)
     pictures = [Picture(picture, extension=extension, closest=True)]
     baked = bake_tile(pictures, [channel_of(0, 1, 32)], source, target, BakeSettings(300, 0))
-    texels = texel_map(target.uvs, 300)
+    texels = texels_of(target, 300)
     column = np.floor(u * 8).astype(int)
     if extension == "mirror":
         column = np.where(column % 16 < 8, column % 16, 15 - column % 16)
@@ -156,7 +156,7 @@ def test_values_and_conversions(ball: Snapshot) -> None:
     ]
     target = unfolded(ball)
     baked = bake_tile([Picture(gray)], channels, source, target, BakeSettings(300, 0))
-    texels = texel_map(target.uvs, 300)
+    texels = texels_of(target, 300)
     inner = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
     upper = slots[texels.face] == 1
     first, second, third = baked.pictures
@@ -178,7 +178,7 @@ def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
     for threshold in (0.0, 0.3):
         settings = BakeSettings(600, 2, None, threshold)
         results[threshold] = bake_tile([Picture(picture)], [channel_of(0)], ball, target, settings, match)
-    texels = texel_map(target.uvs, 600)
+    texels = texels_of(target, 600)
     hurt = where[target.faces].any(axis=1)[texels.face[texels.covered]]
     truth = solid(places_of(target, texels))
     copied, filled = (results[one].pictures[0][texels.covered] / 255 for one in (0.0, 0.3))
@@ -201,7 +201,7 @@ def test_nothing_trusted_and_nothing_distrusted(ball: Snapshot) -> None:
         to_source = replace(match.to_source, confidence=np.full(len(ball.vertices), trust, np.float32))
         other = Match(to_source, match.to_target, match.source_faces, match.target_faces)
         baked = bake_tile([Picture(picture)], [channel], ball, ball, BakeSettings(128, 0, None, 0.5), other)
-        covered = texel_map(ball.uvs, 128).covered
+        covered = texels_of(ball, 128).covered
         assert psnr(baked.pictures[0][covered] / 255, plain.pictures[0][covered] / 255 + 1e-9) > 30
 
 
@@ -239,7 +239,7 @@ def test_uvs_of_no_use_are_named(ball: Snapshot, corners: NDArray[np.floating], 
 def test_pictures_of_any_shape(ball: Snapshot, shape: tuple[int, int]) -> None:
     picture = np.full((*shape, 4), 0.5, np.float32)
     baked = bake_tile([Picture(picture)], [channel_of(0, 4, 32)], ball, unfolded(ball), BakeSettings(200, 0))
-    covered = texel_map(unfolded(ball).uvs, 200).covered
+    covered = texels_of(unfolded(ball), 200).covered
     np.testing.assert_allclose(baked.pictures[0][covered], 0.5, atol=1e-6)
 
 
@@ -247,15 +247,15 @@ def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
     """Another threshold, margin and channel with the texels' kin of the last bake, as without."""
     target = unfolded(ball)
     found = known_map(ball, target)
-    assert ball.uvs is not None
+    uvs = [shapes.uvs_of(ball)]
     pictures = [Picture(quantized(painted(ball, 64), 8)), Picture(quantized(painted(ball, 32)[..., :1], 16))]
     memory: dict[object, object] = {}
     first, second = channel_of(0), channel_of(1, 1, 16)
-    list(bake(SourceTextures(pictures, [ball.uvs], [first]), ball, target, found, BakeSettings(128, 2), memory=memory))
+    list(bake(SourceTextures(pictures, uvs, [first]), ball, target, found, BakeSettings(128, 2), memory=memory))
     assert memory
     settings = BakeSettings(128, 4, None, 0.95)
-    (kept,) = bake(SourceTextures(pictures, [ball.uvs], [first, second]), ball, target, found, settings, memory=memory)
-    (fresh,) = bake(SourceTextures(pictures, [ball.uvs], [first, second]), ball, target, found, settings)
+    (kept,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, found, settings, memory=memory)
+    (fresh,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, found, settings)
     for one_, other in zip(kept.pictures, fresh.pictures, strict=True):
         np.testing.assert_array_equal(one_, other)
     np.testing.assert_array_equal(kept.filled, fresh.filled)
@@ -269,7 +269,7 @@ def test_a_picture_repeated_by_each_face(ball: Snapshot) -> None:
     picture = np.stack([row, column], axis=2).astype(np.uint8)
     target = unfolded(ball)
     baked = bake_tile([Picture(picture)], [channel_of(0, 2)], source, target, BakeSettings(512, 0))
-    texels = texel_map(target.uvs, 512)
+    texels = texels_of(target, 512)
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0.05)
     weights = texels.barycentric[inside]
     expected = np.stack([(1 - weights[:, 2]) * 256 - 0.5, weights[:, 1] * 256 - 0.5], axis=1)

@@ -10,12 +10,12 @@ from scipy.spatial import cKDTree
 
 from helpers import baking, shapes
 from helpers.baking import bake_tile, both_sides, broken, channel_of, rounded, strips
-from helpers.textured import known_map, places_of, solid, split, unfolded
+from helpers.textured import known_map, places_of, solid, split, texels_of, unfolded
 from meshkin.data.snapshot import Snapshot
 from meshkin.transfer.texture.channels import BakeSettings, Picture
 from meshkin.transfer.texture.pixels import quantized, to_float
 from meshkin.transfer.texture.tangents import tangents
-from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.texels import dilate
 
 Array = shapes.Array
 
@@ -27,8 +27,7 @@ def ball() -> Snapshot:
 
 def frames(shape: Snapshot, face: Array, weights: Array) -> Array:
     """Tangent, bitangent and normal as columns, (N, 3, 3), as a renderer has them: mixed, not made unit."""
-    assert shape.uvs is not None
-    along = tangents(shape.vertices, shape.faces, shape.normals, shape.uvs)
+    along = tangents(shape.vertices, shape.faces, shape.normals, shapes.uvs_of(shape))
     normal = np.einsum("nk,nkd->nd", weights, shape.normals[face].astype(float))
     mixed = np.einsum("nk,nkd->nd", weights, along[face].astype(float))
     bitangent = np.sign(mixed[:, 3:]) * np.cross(normal, mixed[:, :3])
@@ -46,8 +45,7 @@ def degrees(one: Array, other: Array) -> Array:
 
 def world_normals(shape: Snapshot, picture: Array) -> tuple[Array, Array]:
     """Where each covered texel lies, and the direction in space that its tangent-space normal has."""
-    assert shape.uvs is not None
-    texels = texel_map(shape.uvs, len(picture))
+    texels = texels_of(shape, len(picture))
     frame = frames(shape, texels.face[texels.covered], texels.barycentric[texels.covered])
     return places_of(shape, texels), unit(np.einsum("nij,nj->ni", frame, picture[texels.covered] * 2 - 1))
 
@@ -61,8 +59,7 @@ def bumps(shape: Snapshot, face: Array, weights: Array) -> Array:
 
 def relief(shape: Snapshot, size: int, depth: int = 8) -> Array:
     """The normal map that shows :func:`bumps`."""
-    assert shape.uvs is not None
-    texels = texel_map(shape.uvs, size)
+    texels = texels_of(shape, size)
     face, weights = texels.face[texels.covered], texels.barycentric[texels.covered]
     picture = np.zeros((size, size, 3), np.float32)
     inside = np.linalg.solve(frames(shape, face, weights), bumps(shape, face, weights)[..., None])[..., 0]
@@ -76,13 +73,12 @@ def test_normals_keep_their_direction_in_space(ball: Snapshot, layout: str) -> N
     """The same mesh in another layout: a bump that leans one way in space leans the same way afterward."""
     source = rounded(ball)
     picture = np.zeros((256, 256, 3), np.float32)
-    texels = texel_map(source.uvs, 256)
+    texels = texels_of(source, 256)
     lean = solid(places_of(source, texels))[:, :2] - 0.5
     normals = np.concatenate([lean, np.ones((len(lean), 1))], axis=1)
     picture[texels.covered] = normals / np.linalg.norm(normals, axis=1, keepdims=True) * 0.5 + 0.5
     dilate(picture, texels.covered, 4)
-    assert source.uvs is not None
-    uvs = source.uvs.astype(np.float64)
+    uvs = shapes.uvs_of(source).astype(np.float64)
     if layout == "turned":
         uvs = np.stack([0.5 + 0.6 * (uvs[..., 1] - 0.5), 0.5 - 0.6 * (uvs[..., 0] - 0.5)], axis=-1)
         uvs[..., 0] += 0.15 * (uvs[..., 1] - 0.5)
@@ -117,7 +113,7 @@ def test_no_step_of_a_normal_map_where_seams_cross(ball: Snapshot, size: int, de
     away = degrees(found[0], bumps(target, face[0], weights[0]))
     assert np.quantile(away, 0.99) < 2
     _, inside = world_normals(target, to_float(baked.pictures[0]))
-    texels = texel_map(target.uvs, size)
+    texels = texels_of(target, size)
     truth = bumps(target, texels.face[texels.covered], texels.barycentric[texels.covered])
     assert np.quantile(degrees(inside, truth), 0.99) < 2
 
@@ -130,7 +126,7 @@ def test_a_normal_map_is_filled_in_over_the_surface(ball: Snapshot) -> None:
     channel = channel_of(0, 3, 8, normal=True)
     baked = bake_tile([Picture(relief(source, 512))], [channel], source, target, BakeSettings(600, 2, None, 0.3), match)
     _, found = world_normals(target, to_float(baked.pictures[0]))
-    texels = texel_map(target.uvs, 600)
+    texels = texels_of(target, 600)
     face = texels.face[texels.covered]
     filled = baked.filled[texels.covered] == 255
     assert filled.sum() > 1000
@@ -148,5 +144,5 @@ def test_hard_edges_stay_under_a_normal_map() -> None:
     channel = channel_of(0, 3, normal=True)
     target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
     baked = bake_tile([Picture(flat)], [channel], cube, target, BakeSettings(256, 8))
-    covered = texel_map(target.uvs, 256).covered
+    covered = texels_of(target, 256).covered
     assert (np.abs(baked.pictures[0][covered].astype(int) - (128, 128, 255)) <= 1).all()

@@ -9,14 +9,14 @@ import pytest
 
 from helpers import baking, shapes
 from helpers.baking import all_steps, bake_tile, channel_of, seam_steps, strips
-from helpers.textured import known_map, painted, places_of, psnr, solid, split, unfolded
+from helpers.textured import known_map, painted, places_of, psnr, solid, split, texels_of, unfolded
 from meshkin.data.snapshot import Snapshot
 from meshkin.geometry.adjacency import opposite_triangles
 from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import BakeSettings, Picture, SourceTextures
 from meshkin.transfer.texture.pixels import quantized, to_float
-from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.texels import dilate
 
 Array = shapes.Array
 
@@ -31,7 +31,7 @@ def test_seams_do_not_show(ball: Snapshot) -> None:
     target = unfolded(ball)
     picture = quantized(painted(ball, 1024), 8)
     baked = bake_tile([Picture(picture)], [channel_of(0)], ball, target, BakeSettings(1024, 2))
-    texels = texel_map(target.uvs, 1024)
+    texels = texels_of(target, 1024)
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0)
     truth = np.zeros((1024, 1024, 4), np.float32)
     truth[texels.covered] = solid(places_of(target, texels))
@@ -62,22 +62,20 @@ def test_no_step_where_seams_cross(ball: Snapshot, coarse: bool, size: int, dept
     """A picture of full contrast in strips that run across the target's: no step, not even where islands of the
     source meet."""
     if coarse:
-        ball = shapes.bumpy(shapes.sphere(16, 8))
-        ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
+        ball = baking.coarse_ball()
     source, _ = strips(ball, 0)
     target, _ = strips(ball, 1)
     picture = quantized(painted(source, size), depth)
     baked = bake_tile([Picture(picture)], [channel_of(0, 4, depth)], source, target, BakeSettings(size, 8))
     shown = to_float(baked.pictures[0])
     assert all_steps(target, {(0, 0): shown}).max() < 2 / 255
-    covered = texel_map(target.uvs, size).covered
-    assert psnr(shown[covered], solid(places_of(target, texel_map(target.uvs, size)))) > (38 if size == 128 else 46)
+    covered = texels_of(target, size).covered
+    assert psnr(shown[covered], solid(places_of(target, texels_of(target, size)))) > (38 if size == 128 else 46)
 
 
 def test_no_light_is_brighter_or_darker_than_the_sources() -> None:
     """Seams of a picture without limits, whose light goes to 8, are joined within what it has."""
-    ball = shapes.bumpy(shapes.sphere(16, 8))
-    ball = replace(ball, uvs=(ball.uvs * 0.96 + 0.02).astype(np.float32))
+    ball = baking.coarse_ball()
     (source, _), (target, _) = strips(ball, 0), strips(ball, 1)
     picture = painted(source, 128) * 8
     baked = bake_tile([Picture(picture)], [channel_of(0, 4, 32)], source, target, BakeSettings(128, 8))
@@ -88,14 +86,12 @@ def test_no_light_is_brighter_or_darker_than_the_sources() -> None:
 def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     """A layout whose strips lie in two tiles: their seams are joined as those within a tile."""
     target, strip = strips(ball, 1)
-    assert target.uvs is not None
-    apart = target.uvs + (strip % 2)[:, None, None] * np.array([1, 0])
+    apart = shapes.uvs_of(target) + (strip % 2)[:, None, None] * np.array([1, 0])
     target = replace(target, uvs=apart.astype(np.float32))
-    assert ball.uvs is not None
     pictures = [Picture(quantized(painted(ball, 500), 8))]
+    textures = SourceTextures(pictures, [shapes.uvs_of(ball)], [channel_of(0)])
     settings = BakeSettings(500, 8, ((0, 0), (1, 0)))
-    channels = [channel_of(0)]
-    found = list(bake(SourceTextures(pictures, [ball.uvs], channels), ball, target, known_map(ball, target), settings))
+    found = list(bake(textures, ball, target, known_map(ball, target), settings))
     assert [baked.tile for baked in found] == [(0, 0), (1, 0)]
     tiles = {baked.tile: to_float(baked.pictures[0]) for baked in found}
     assert all_steps(target, tiles).max() < 2 / 255
@@ -103,11 +99,10 @@ def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
 
 def test_a_border_of_the_source_is_no_step_to_take_away(ball: Snapshot) -> None:
     """Where the source's two sides differ, along the very seam of the target: they stay as they are."""
-    assert ball.uvs is not None
     picture = np.zeros((256, 256, 1), np.uint8)
     picture[:, 128:] = 200
     baked = bake_tile([Picture(picture)], [channel_of(0, 1)], ball, ball, BakeSettings(256, 8))
-    covered = texel_map(ball.uvs, 256).covered
+    covered = texels_of(ball, 256).covered
     covered[:30] = covered[-30:] = False  # all the ball's seams meet at the poles
     changed = np.abs(baked.pictures[0].astype(int) - picture)[covered] > 2
     assert changed.mean() < 0.006  # one texel in a row lies on the seam itself
@@ -122,7 +117,7 @@ def test_sharp_edges_are_kept_apart() -> None:
     target = replace(cube, uvs=split(12, 0.3)[::-1].astype(np.float32))
     picture = quantized(painted(cube, 512), 8)
     baked = bake_tile([Picture(picture)], [channel_of(0)], cube, target, BakeSettings(512, 8))
-    texels = texel_map(target.uvs, 512)
+    texels = texels_of(target, 512)
     truth = solid(places_of(target, texels))
     assert np.abs(baked.pictures[0][texels.covered] / 255 - truth).max() < 0.05
     assert all_steps(target, {(0, 0): to_float(baked.pictures[0])}).max() < 2 / 255
@@ -133,11 +128,11 @@ def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
     source, strip = strips(ball, 0)
     target, _ = strips(ball, 1)
     colors = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250], [250, 250, 10]], np.uint8)
-    laid = texel_map(source.uvs, 256)
+    laid = texels_of(source, 256)
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[laid.covered] = colors[strip[laid.face[laid.covered]]]
     match = known_map(source, target)
     baked = bake_tile([Picture(picture)], [channel_of(0, 3)], source, target, BakeSettings(300, 8), match)
-    kin = Carrier(source, target, match.to_source).texels(texel_map(target.uvs, 300))
+    kin = Carrier(source, target, match.to_source).texels(texels_of(target, 300))
     found = baked.pictures[0].reshape(-1, 3)[kin.texel].astype(int)
     assert (np.abs(found - colors[strip[kin.face]]).max(axis=1) <= 2).all()

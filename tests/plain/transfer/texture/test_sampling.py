@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from helpers import shapes
-from helpers.textured import known_map, painted, places_of, psnr, solid, unfolded
+from helpers import baking, shapes
+from helpers.textured import known_map, painted, places_of, psnr, solid, texels_of, unfolded
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
@@ -162,29 +163,28 @@ def test_margins_take_the_nearest_texel_and_no_more() -> None:
 @pytest.fixture(scope="module")
 def ball() -> Snapshot:
     """With UVs that keep away from the picture's border, where it would repeat."""
-    shape = shapes.bumpy(shapes.sphere(48, 24))
-    return replace(shape, uvs=(shape.uvs * 0.96 + 0.02).astype(np.float32))
+    return baking.ball()
 
 
 def test_a_new_layout_of_the_same_mesh(ball: Snapshot) -> None:
     """At least 48 dB; no seam: each texel of each of 2,208 islands is right to a few shades, also shared ones."""
     target = unfolded(ball)
     result = transfer_texture([(0, painted(ball, 512))], ball, target, known_map(ball, target), 700, 2)
-    texels = texel_map(target.uvs, 700)
+    texels = texels_of(target, 700)
     truth = solid(places_of(target, texels))
     assert psnr(result[texels.covered], truth) >= 48
     error = np.abs(result[texels.covered] - truth).max(axis=1)
     assert error.max() < 0.12
     assert np.quantile(error, 0.99) < 0.03
     back = transfer_texture([(0, result)], target, ball, known_map(target, ball), 256, 2)
-    texels = texel_map(ball.uvs, 256)
+    texels = texels_of(ball, 256)
     assert psnr(back[texels.covered], solid(places_of(ball, texels))) >= 36
 
 
 def test_the_same_layout_gives_the_same_picture(ball: Snapshot) -> None:
     picture = painted(ball, 256)
     result = transfer_texture([(0, picture)], ball, ball, known_map(ball, ball), 256, 0)
-    covered = texel_map(ball.uvs, 256).covered
+    covered = texels_of(ball, 256).covered
     assert psnr(result[covered], picture[covered]) >= 45
     assert (result[~covered] == 0).all()
 
@@ -192,21 +192,21 @@ def test_the_same_layout_gives_the_same_picture(ball: Snapshot) -> None:
 def test_a_remeshed_copy(ball: Snapshot) -> None:
     target = unfolded(shapes.bumpy(shapes.sphere(37, 29)))
     result = transfer_texture([(0, painted(ball, 512))], ball, target, known_map(ball, target), 512, 2)
-    texels = texel_map(target.uvs, 512)
+    texels = texels_of(target, 512)
     assert psnr(result[texels.covered], solid(places_of(target, texels))) >= 32
 
 
 def test_islands_are_covered_and_do_not_bleed(ball: Snapshot) -> None:
     """Each source island has a color of its own; each target texel has its triangle's, in the margin too."""
     source = unfolded(ball)
-    texels = texel_map(source.uvs, 700)
+    texels = texels_of(source, 700)
     colors = np.random.default_rng(0).random((len(ball.faces), 4)).astype(np.float32)
     picture = np.zeros((700, 700, 4), np.float32)
     picture[texels.covered] = colors[texels.face[texels.covered]]
     dilate(picture, texels.covered, 1)
     found = known_map(source, source)
     result = transfer_texture([(0, picture)], source, source, found, 350, 2)
-    texels = texel_map(source.uvs, 350)
+    texels = texels_of(source, 350)
     assert set(np.unique(texels.face)) >= set(range(len(ball.faces)))
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
     np.testing.assert_allclose(result[inside], colors[texels.face[inside]], atol=1e-5)
@@ -223,7 +223,7 @@ def test_materials_choose_their_image(ball: Snapshot) -> None:
     source = replace(ball, materials=slots)
     red, blue = np.full((4, 4, 4), 0.25, np.float32), np.full((1, 1, 4), 0.75, np.float32)
     target = unfolded(ball)
-    texels = texel_map(target.uvs, 300)
+    texels = texels_of(target, 300)
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
     upper = slots[texels.face] == 3
     result = transfer_texture([(0, red), (3, blue)], source, target, known_map(source, target), 300, 0)
@@ -236,11 +236,12 @@ def test_materials_choose_their_image(ball: Snapshot) -> None:
 def test_a_thin_shell_keeps_its_sides_apart() -> None:
     """A coarse copy's chords run nearer to the shell's inside; its texels still come from the outside."""
     outer = shapes.sphere(64, 32)
+    uvs = shapes.uvs_of(outer)
     count = len(outer.vertices)
     shell = shapes.snapshot(
         np.concatenate([outer.vertices, 0.99 * outer.vertices]),
         np.concatenate([outer.faces, outer.faces[:, ::-1] + count]),
-        np.concatenate([outer.uvs, outer.uvs[:, ::-1]]),
+        np.concatenate([uvs, uvs[:, ::-1]]),
         np.repeat([0, 1], len(outer.faces)),
     )
     coarse = shapes.sphere(16, 8)
@@ -249,7 +250,7 @@ def test_a_thin_shell_keeps_its_sides_apart() -> None:
     found = known_map(outer, target)
     found = Match(found.to_source, found.to_target, shell.faces, target.faces)
     result = transfer_texture(images, shell, target, found, 128, 0)
-    np.testing.assert_allclose(result[texel_map(target.uvs, 128).covered], 0.25, atol=1e-6)
+    np.testing.assert_allclose(result[texels_of(target, 128).covered], 0.25, atol=1e-6)
 
 
 def test_a_torn_triangle_is_not_drawn_through_the_body() -> None:
@@ -269,7 +270,7 @@ def test_a_torn_triangle_is_not_drawn_through_the_body() -> None:
     to_source = SurfaceMap(face, barycentric, ball.faces[face, 0], confidence)
     match = Match(to_source, found.to_target, ball.faces, ball.faces)
     result = transfer_texture([(0, painted(ball, 512))], ball, target, match, 600, 0)
-    texels = texel_map(target.uvs, 600)
+    texels = texels_of(target, 600)
     expected = solid(ball.vertices[ball.faces[torn, 1]])
     there = texels.face == torn
     assert there.sum() > 20
@@ -278,13 +279,9 @@ def test_a_torn_triangle_is_not_drawn_through_the_body() -> None:
 
 def test_bad_triangles_on_the_source_do_no_harm(ball: Snapshot) -> None:
     """Triangles without an area, whose UVs lie anywhere or nowhere, are not sampled."""
-    first = ball.faces[:, [0, 1, 1]]
-    source = replace(
-        shapes.snapshot(
-            ball.vertices,
-            np.concatenate([first, ball.faces]),
-            np.concatenate([np.full_like(ball.uvs, np.nan), ball.uvs]),
-        )
+    first, uvs = ball.faces[:, [0, 1, 1]], shapes.uvs_of(ball)
+    source = shapes.snapshot(
+        ball.vertices, np.concatenate([first, ball.faces]), np.concatenate([np.full_like(uvs, np.nan), uvs])
     )
     target = unfolded(ball)
     found = known_map(ball, target)
@@ -292,7 +289,7 @@ def test_bad_triangles_on_the_source_do_no_harm(ball: Snapshot) -> None:
     result = transfer_texture(
         [(0, painted(ball, 512))], source, target, Match(shifted, found.to_target, source.faces, target.faces), 512, 0
     )
-    texels = texel_map(target.uvs, 512)
+    texels = texels_of(target, 512)
     assert psnr(result[texels.covered], solid(places_of(target, texels))) >= 38
 
 
@@ -300,12 +297,13 @@ def test_bad_input_is_named(ball: Snapshot) -> None:
     found, image = known_map(ball, ball), np.ones((2, 2, 4), np.float32)
     bare = replace(ball, uvs=None)
     other = shapes.sphere(8, 4)
-    for code, call in {
+    calls: dict[str, Callable[[], Array]] = {
         "no-uvs": lambda: transfer_texture([(0, image)], ball, bare, found, 8, 0),
         "image-empty": lambda: transfer_texture([(0, image[:0])], ball, ball, found, 8, 0),
         "texture-size": lambda: transfer_texture([(0, image)], ball, ball, found, 0, 0),
         "map-other-mesh": lambda: transfer_texture([(0, image)], ball, other, found, 8, 0),
-    }.items():
+    }
+    for code, call in calls.items():
         with pytest.raises(InputError) as failure:
             call()
         assert failure.value.code == code
