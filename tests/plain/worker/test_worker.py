@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -166,12 +167,16 @@ def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -
     count = 300_000_000  # takes seconds
     job = worker.run(HoldLock(count))
     until("Holding", job)
+
+    def has_worked_since(seconds: float) -> bool:
+        return (processes.processor_seconds(worker._process) or 0) > seconds
+
     for _ in range(3):
         before = processes.processor_seconds(worker._process)
         assert before is not None
         clock.now += 60  # it is suspected, and uses the processor meanwhile
         next(job)
-        wait_for(lambda before=before: (processes.processor_seconds(worker._process) or 0) > before, "it does not work")
+        wait_for(partial(has_worked_since, before), "it does not work")
     assert next(job).stage == "Holding"
     assert finish(job).sum == count * (count - 1) // 2
 
@@ -378,7 +383,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what the
 sys.path[:0] = sys.argv[1:3]
 from helpers.worker_requests import Sleep
 from meshkin.base.errors import Cancelled
-from meshkin.base.json_data import Json
 from meshkin.base.progress import finish
 from meshkin.worker.client import Worker
 worker = Worker(sys.argv[3:])
@@ -485,7 +489,6 @@ def test_the_worker_sees_nothing_of_what_lies_beside_meshkin(tmp_path: Path) -> 
     (beside / "numpy.py").write_text("raise ImportError('that of another Python')")
     script = """
 from meshkin.base.errors import MeshKinError
-from meshkin.base.json_data import Json
 from meshkin.base.progress import finish
 from meshkin.worker.client import Worker
 from meshkin.worker.requests.base import NoResult, Request
