@@ -10,12 +10,13 @@ import sys
 import sysconfig
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 import meshkin
+from helpers.processes import wait_for
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
 from meshkin.cli import doctor
@@ -50,13 +51,6 @@ def failure(folder: Path, requirements: list[str], python: Path | str | None = N
     with pytest.raises(MeshKinError) as raised:
         finish(environment.create(folder, requirements, python))
     return raised.value
-
-
-def wait_for(truth: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not truth():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import pytest
 import meshkin
 from helpers import worker_requests as requests
 from helpers.places import TESTS
+from helpers.processes import has_ended, wait_for
 from helpers.worker_requests import Count, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown, WaitForFile
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.json_data import Json
@@ -80,20 +81,6 @@ def until(stage: str, job: Generator[Progress, None, Any]) -> Progress:
             return progress
         time.sleep(0.01)
     raise AssertionError(f"{stage} never came")
-
-
-def wait_for(truth: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not truth():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
-def has_ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def failure(job: Generator[Progress, None, Any]) -> MeshKinError:

@@ -1,0 +1,23 @@
+"""Waiting for what other processes do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def wait_for(truth: Callable[[], bool], what: str) -> None:
+    """Wait until something is true; after twenty seconds it is an error, which says ``what`` is wrong."""
+    deadline = time.monotonic() + 20
+    while not truth():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or waits for its parent to notice its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
