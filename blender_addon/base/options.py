@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from meshkin.features import registry
 from meshkin.features.options import FeatureOptions
 
 from . import preferences
@@ -14,13 +15,24 @@ from .properties import values_of
 if TYPE_CHECKING:
     from meshkin.workflow import Options
 
-PAINTING = ("prompt", "negative_prompt", "profile", "seed")
-"""Options of features that paint."""
+PREFERRED_MODEL = "dinov2"
+"""The kind of the model that the preferences name."""
 
 
-def paints(settings: Any) -> bool:
-    """Whether the chosen features paint pictures."""
-    return "diff3f" in settings.features
+def hidden_options(settings: Any) -> set[str]:
+    """Options that concern other features than the chosen ones alone, by their flat names."""
+    all_options = {option for item in registry.choices() for option in item.options}
+    return all_options - set(feature_item(settings).options)
+
+
+def feature_item(settings: Any) -> registry.FeatureItem:
+    """What is known of the chosen features; of those that there are not any more, as of "auto"."""
+    from meshkin.base.errors import InputError
+
+    try:
+        return registry.choice(settings.features)
+    except InputError:
+        return registry.choice(registry.AUTO)
 
 
 def options(context: bpy.types.Context, **changes: Any) -> Options:
@@ -33,12 +45,12 @@ def options(context: bpy.types.Context, **changes: Any) -> Options:
     preferences.apply(context)
     settings, chosen = context.scene.meshkin, preferences.get(context)
     values = values_of(settings, FeatureOptions)
-    painting = paints(settings)
-    if not painting:
-        values = {name: value for name, value in values.items() if name not in PAINTING}
+    hidden = hidden_options(settings)
+    values = {name: value for name, value in values.items() if name not in hidden}
+    model = chosen.model if chosen and feature_item(settings).model_kind == PREFERRED_MODEL else ""
     return Options().changed(
         **values,
-        model=bpy.path.abspath(chosen.model) if chosen and not painting and settings.features != "sd_dino" else "",
+        model=bpy.path.abspath(model) if model else "",
         device=chosen.device if chosen else "auto",
         online=bpy.app.online_access,
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,

@@ -11,7 +11,7 @@ import bpy
 
 from ..base import status
 from ..base.operators import PictureJob, Quick, SceneJob, busy, locked, missing, picked, picked_objects
-from ..base.options import options
+from ..base.options import feature_item, options
 
 if TYPE_CHECKING:
     from ..base.operators import Steps
@@ -68,7 +68,7 @@ class MESHKIN_OT_show_pictures(PictureJob):
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
         reason = busy() or missing(context, *picked(settings))
-        return reason or ("Shape alone: no pictures" if settings.features == "geometric" else status.worker_missing)
+        return reason or (status.worker_missing if feature_item(settings).pictures else "Shape alone: no pictures")
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow

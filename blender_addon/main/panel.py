@@ -20,7 +20,7 @@ from ..weights import panel as weights
 from .settings import GROUPS
 
 COMMON = (
-    ("features", *options.PAINTING, "style", "views", "without", "resolution"),
+    ("features", "prompt", "negative_prompt", "profile", "seed", "style", "views", "without", "resolution"),
     ("texture_size", "margin"),
     tuple(panel_options(GROUPS["Weights"])),
 )
@@ -74,7 +74,7 @@ class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)
         settings = context.scene.meshkin
-        left_out = () if options.paints(settings) else options.PAINTING
+        left_out = options.hidden_options(settings)
         for block in COMMON:
             column = layout.column(align=True)
             for name in block:

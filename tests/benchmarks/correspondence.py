@@ -33,7 +33,7 @@ from scipy.spatial import cKDTree
 import measures
 from correspondence_sets import SETS, Pair, Shapes
 from meshkin.cache import store as cache
-from meshkin.cache.store import Features
+from meshkin.data.features import Features
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.geometry.mesh import clean_faces

@@ -21,6 +21,7 @@ import bpy
 import numpy as np
 
 from meshkin.base.progress import finish
+from meshkin.data.recipe import Recipe
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import of_recipe
 from meshkin.scene import files
@@ -40,8 +41,9 @@ def describe(snapshot: Snapshot, name: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         arguments = {"snapshot": f"{folder}/snapshot.npz", "passes": None, "device": "auto"}
         snapshot.save(Path(arguments["snapshot"]))
-        if plan["recipe"]["views"]:
-            seen = finish(passes.render(snapshot, of_recipe(snapshot, plan["recipe"]), "auto"))
+        recipe = Recipe.from_json(plan["recipe"])
+        if recipe.views:
+            seen = finish(passes.render(snapshot, of_recipe(snapshot, recipe), "auto"))
             seen.save(Path(folder) / "passes")
             arguments["passes"] = f"{folder}/passes"
         arguments |= {"recipe": plan["recipe"], "key": plan["key"]}

@@ -13,6 +13,7 @@ Its times tell that everything runs, and nothing of a graphics card.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -34,14 +35,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, Dinov2Config, Dinov2Model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from helpers import rays, shapes, small_diffusion
+from helpers import rays, recipes, shapes, small_diffusion
 from meshkin.base.progress import silent
+from meshkin.data.recipe import Part, Recipe
 from meshkin.data.views import Views, of_recipe
-from meshkin.features import recipe
+from meshkin.features import stable_diffusion
+from meshkin.features.building import build
 from meshkin.features.compute import compute
 from meshkin.features.extractor import ViewImages
 from meshkin.features.extractors.diff3f import published
-from meshkin.features.extractors.diff3f.extractor import Diff3F
+from meshkin.features.extractors.diff3f.painting import Diff3fReader
 
 TARGETS = {"reference": (12.0, 15), "fast": (2.0, 80)}
 """Seconds a shape on one H100, and times the published loop's speed."""
@@ -50,10 +53,11 @@ RENDER = """
 import json, sys, time
 from pathlib import Path
 from meshkin.scene.render import passes
+from meshkin.data.recipe import Recipe
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import of_recipe
 shape = Snapshot.load(Path(sys.argv[1]))
-views = of_recipe(shape, json.loads(sys.argv[2]))
+views = of_recipe(shape, Recipe.from_json(json.loads(sys.argv[2])))
 for _ in range(2):
     started = time.perf_counter()
     list(passes.render(shape, views, "auto"))
@@ -91,7 +95,7 @@ def full_size(folder: Path) -> dict[str, str]:
 class Published:
     """The published loop on one device."""
 
-    def __init__(self, folders: dict[str, str], part: dict[str, Any], device: torch.device) -> None:
+    def __init__(self, folders: dict[str, str], part: Part, device: torch.device) -> None:
         base, dtype = Path(folders["base"]), torch.float16 if device.type == "cuda" else torch.float32
         half = {"torch_dtype": dtype}
         self.pipe = Pipeline(
@@ -127,16 +131,16 @@ class Published:
         )
         self.seen.clear()
         torch.manual_seed(60)
-        part = self.part
+        settings: Any = self.part.settings
         painted = self.pipe(
-            "object", negative_prompt=part["negative"], num_inference_steps=part["steps"], image=start,
+            "object", negative_prompt=settings["negative"], num_inference_steps=settings["steps"], image=start,
             control_image=[depth, normal], guidance_scale=7, eta=1,
         ).images[0]  # fmt: skip
         steps = self.seen[-len(self.seen) * 3 // 4 :]
         weights = torch.linspace(0.1, 1, len(steps))
         summed = sum(functional.normalize(one, dim=1) * weight for one, weight in zip(steps, weights, strict=True))
         size = images.depth.shape[1:]
-        resized = painted.resize((part["dino_resolution"],) * 2, Image.Resampling.BILINEAR)
+        resized = painted.resize((settings["dino_resolution"],) * 2, Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None].float().to(self.device) / 255 - 0.45
         tokens = self.dino(pixels).last_hidden_state[:, 1:]
         side = int(tokens.shape[1] ** 0.5)
@@ -176,13 +180,13 @@ def matrix_rate(device: torch.device) -> float:
     return 10 * 2 * size**3 / statistics.median(seconds(device, products) for _ in range(5))
 
 
-def describe(extractor: Diff3F, images: ViewImages) -> None:
+def describe(extractor: Diff3fReader, images: ViewImages) -> None:
     """Every view's maps, none of them kept."""
     for _ in extractor.extract(images, silent):
         pass
 
 
-def loop_rate(extractor: Diff3F, images: ViewImages, device: torch.device) -> float:
+def loop_rate(extractor: Diff3fReader, images: ViewImages, device: torch.device) -> float:
     """Operations a second of the denoising loop, all views: what comes after it is left out."""
     dinov2, extractor._dinov2 = extractor._dinov2, None
     try:
@@ -196,14 +200,14 @@ def loop_rate(extractor: Diff3F, images: ViewImages, device: torch.device) -> fl
         extractor._dinov2 = dinov2
 
 
-def render_seconds(blender: str | None, shape: Any, chosen: dict[str, Any]) -> float:
+def render_seconds(blender: str | None, shape: Any, chosen: Recipe) -> float:
     """How long Blender takes to render the passes of a shape; 0 without a Blender."""
     if not blender:
         return 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "shape.npz"
         shape.save(path)
-        command = [blender, "-c", RENDER, str(path), json.dumps(chosen)]
+        command = [blender, "-c", RENDER, str(path), json.dumps(chosen.to_json())]
         told = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(next(line for line in told.stdout.splitlines() if line.startswith("seconds")).split()[1])
 
@@ -254,9 +258,9 @@ def measure_published(
     folders: dict[str, str], size: dict[str, int], shape: Any, device: torch.device, count: int
 ) -> float:
     """Seconds that the published loop takes for a view."""
-    chosen = recipe.resolve("diff3f", profile="reference", views=9, settings={**folders, **size})
+    chosen = recipes.resolve("diff3f", profile="reference", views=9, settings={**folders, **size})
     images, _ = images_of(shape, of_recipe(shape, chosen))
-    loop = Published(folders, chosen["parts"][0], device)
+    loop = Published(folders, chosen.parts[0], device)
     vertices = shape.vertices.astype(np.float64)
     total = torch.zeros((len(vertices), 2048))
     loop.view(images.take([0]), vertices, total)
@@ -269,7 +273,7 @@ def measure(
 ) -> None:  # fmt: skip
     """Print a profile's line."""
     views = arguments.views or ((100 if profile == "reference" else 24) if not arguments.small else 9)
-    chosen = recipe.resolve("diff3f", profile=profile, views=views, settings={**folders, **size})
+    chosen = recipes.resolve("diff3f", profile=profile, views=views, settings={**folders, **size})
     images, seen = images_of(shape, of_recipe(shape, chosen))
     count = len(images.normal)
     job = shape, chosen, seen, str(device)
@@ -281,8 +285,8 @@ def measure(
     peak = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else 0.0
     rendering = render_seconds(arguments.blender, shape, chosen)
     taken += rendering
-    extractor = recipe.build(chosen["parts"][0], str(device))
-    assert isinstance(extractor, Diff3F)
+    extractor = build(chosen.parts[0], str(device))
+    assert isinstance(extractor, Diff3fReader)
     share = ""
     if rate:
         share = f"{loop_rate(extractor, images, device) / rate:7.0%}"
@@ -305,11 +309,11 @@ def measure_compiling(
     """Print what compiling the attention blocks costs at the start, and what it gives."""
     print()
     for compiled in (False, True):
-        recipe.release()
-        chosen = recipe.resolve("diff3f", views=views, settings={**folders, **size, "compiled": compiled})
+        stable_diffusion.load.cache_clear()
+        gc.collect()
+        chosen = recipes.resolve("diff3f", views=views, settings={**folders, **size, "compiled": compiled})
         images, _ = images_of(shape, of_recipe(shape, chosen))
-        extractor = recipe.build(chosen["parts"][0], str(device))
-        assert isinstance(extractor, Diff3F)
+        extractor = Diff3fReader(recipes.settings_of(chosen.parts[0]), chosen.parts[0].models, str(device))
         first, second = (seconds(device, describe, extractor, images) for _ in range(2))
         name = "fast, compiled" if compiled else "fast, as it is"
         print(f"{name:28}first shape {first:.1f} s, second {second:.2f} s: {first - second:.1f} s to start")

@@ -24,8 +24,9 @@ from transformers.utils import logging
 
 from meshkin.base.progress import silent
 from meshkin.features import pictures
-from meshkin.features.extractor import ViewImages
-from meshkin.features.extractors.dinov2 import Dinov2
+from meshkin.features.extractor import PictureLook, ViewImages
+from meshkin.features.network_reader import NetworkReader
+from meshkin.features.vision_transformer import VisionTransformer
 
 VIEWS, RESOLUTION, ROUNDS = 24, 448, 3
 TARGET = 0.70
@@ -64,12 +65,13 @@ def main() -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     images = passes()
+    look = PictureLook("normal", 1.0, RESOLUTION)
     with tempfile.TemporaryDirectory() as name:
         network = Dinov2Model(Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518)).eval()
         network.save_pretrained(name)
-        last = Dinov2(Path(name), "random", [12], resolution=RESOLUTION, device="cpu")
-        ninth = Dinov2(Path(name), "random", [9], resolution=RESOLUTION, device="cpu")
-    made = pictures.standardize(pictures.make(images, slice(0, VIEWS), "normal", 1.0, RESOLUTION))
+        last = NetworkReader(VisionTransformer(Path(name), [12], RESOLUTION, "cpu"), look, "Reading")
+        ninth = NetworkReader(VisionTransformer(Path(name), [9], RESOLUTION, "cpu"), look, "Reading")
+    made = pictures.standardize(pictures.make(images, slice(0, VIEWS), look))
 
     def loop(size: int) -> Iterator[int]:
         for start in range(0, VIEWS, size):
@@ -77,7 +79,7 @@ def main() -> None:
                 network(made[start : start + size])
             yield size
 
-    def extract(extractor: Dinov2) -> Iterator[int]:
+    def extract(extractor: NetworkReader) -> Iterator[int]:
         return (len(grids.views) for grids in extractor.extract(images, silent))
 
     def contenders() -> dict[str, Iterator[int]]:

@@ -9,21 +9,31 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from helpers import recipes
 from helpers.rays import passes as cast_passes
+from meshkin.data.recipe import Recipe
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import Passes, of_recipe
 from meshkin.features.extractor import Grids, ViewImages
+from meshkin.features.extractors.diff3f.painting import Diff3fReader
 
 Array = NDArray[Any]
 PIXELS = 64
 SMALL = {"resolution": PIXELS, "dino_resolution": 70}
 
-Resolve = Callable[..., dict[str, Any]]
+Resolve = Callable[..., Recipe]
 """Makes a recipe of Diff3F on small models: the fixture ``resolve``."""
 
 
-def images_of(shape: Snapshot, chosen: dict[str, Any]) -> tuple[ViewImages, Passes]:
-    views = of_recipe(shape, chosen)
+def painter(found: Recipe, batch: int | None = None, device: str = "cpu") -> Diff3fReader:
+    """The reader of a recipe's first part, which is Diff3F's, not kept for others."""
+    part = found.parts[0]
+    return Diff3fReader(recipes.settings_of(part), part.models, device, batch)
+
+
+def images_of(shape: Snapshot, found: Recipe) -> tuple[ViewImages, Passes]:
+    """What the views of a recipe see of a shape."""
+    views = of_recipe(shape, found)
     seen = cast_passes(shape, views)
     return ViewImages(seen.normal, seen.depth, views=views), seen
 

@@ -6,7 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+from transformers import (
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    DeiTConfig,
+    DeiTModel,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
+    IJepaConfig,
+    IJepaModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+    ViTConfig,
+    ViTModel,
+)
 
 from meshkin.features.extractor import ViewImages
 from meshkin.models.conversion import convert
@@ -18,14 +35,33 @@ DEPTHS = (1, 2, 2, 3, 3, 4, 1)
 KERNELS = (3, 3, 5, 3, 5, 5, 3)
 
 
-def dinov2(folder: Path, seed: int = 0, registers: bool = False) -> Dinov2Model:
+def dinov2(folder: Path, seed: int = 0, registers: bool = False) -> PreTrainedModel:
     """Save a DINOv2 of 3 blocks, 48 channels, 5 x 5 positions and 14 px patches; the network comes back."""
+    return transformer(folder, "dinov2_with_registers" if registers else "dinov2", seed)
+
+
+_SIZES = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 3}
+_PLAIN = {**_SIZES, "intermediate_size": 96}
+TRANSFORMERS: dict[str, tuple[type[PreTrainedModel], PreTrainedConfig]] = {
+    "dinov2": (Dinov2Model, Dinov2Config(**_SIZES, image_size=70, patch_size=14)),
+    "dinov2_with_registers": (
+        Dinov2WithRegistersModel,
+        Dinov2WithRegistersConfig(**_SIZES, image_size=70, patch_size=14, num_register_tokens=2),
+    ),
+    "dinov3": (DINOv3ViTModel, DINOv3ViTConfig(**_PLAIN, image_size=80, patch_size=16, num_register_tokens=4)),
+    "dino": (ViTModel, ViTConfig(**_PLAIN, image_size=56, patch_size=8)),
+    "deit": (DeiTModel, DeiTConfig(**_PLAIN, image_size=64, patch_size=16)),
+    "ijepa": (IJepaModel, IJepaConfig(**_PLAIN, image_size=64, patch_size=16)),
+    "clip": (CLIPVisionModel, CLIPVisionConfig(**_PLAIN, image_size=64, patch_size=16)),
+}
+"""Vision transformers of 3 blocks and 48 channels, by the names that tests give them."""
+
+
+def transformer(folder: Path, name: str, seed: int = 0) -> PreTrainedModel:
+    """Save one of :data:`TRANSFORMERS` with random weights; the network comes back."""
     torch.manual_seed(seed)
-    settings = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 3, "image_size": 70, "patch_size": 14}
-    if registers:
-        model = Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**settings, num_register_tokens=2))
-    else:
-        model = Dinov2Model(Dinov2Config(**settings))
+    network, config = TRANSFORMERS[name]
+    model = network(config)
     with torch.no_grad():
         for value in model.parameters():
             value.add_(0.2 * torch.randn_like(value))

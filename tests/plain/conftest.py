@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from helpers.painting import Resolve
+    from meshkin.data.recipe import Recipe
     from meshkin.data.snapshot import Snapshot
 
 
@@ -30,24 +30,15 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return small_diffusion.everything(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture(scope="module")
-def released() -> Iterator[None]:
-    """Networks stay loaded between the tests of a module."""
-    from meshkin.features import recipe
-
-    yield
-    recipe.release()
-
-
 @pytest.fixture
 def resolve(folders: dict[str, str]) -> Resolve:
     """Makes a recipe of Diff3F on the small models."""
+    from helpers import recipes
     from helpers.painting import SMALL
-    from meshkin.features import recipe
 
-    def make(profile: str = "fast", views: int = 4, prompt: str = "potato", **settings: Any) -> dict[str, Any]:
+    def make(profile: str = "fast", views: int = 4, prompt: str = "potato", **settings: Any) -> Recipe:
         chosen = {**folders, **SMALL, **settings}
-        return recipe.resolve("diff3f", profile=profile, views=views, prompt=prompt, settings=chosen)
+        return recipes.resolve("diff3f", profile=profile, views=views, prompt=prompt, settings=chosen)
 
     return make
 

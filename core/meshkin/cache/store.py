@@ -12,17 +12,18 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from ..base.errors import StorageError
+from ..base.errors import InputError, StorageError
+from ..base.json_data import from_json, to_json
 from ..base.storage import UNREADABLE, cache_folder, readable_failure, write_file
+from ..data.features import FeatureOrigin, Features
 from ..data.surface_map import Match
 
 LIMIT = 8 * 10**9
@@ -31,24 +32,11 @@ GRACE = 3600.0
 """Seconds since its last use for which a file is safe from :func:`trim`: a running job may still need it."""
 
 _FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors")
+_ARRAYS = ("features", "seen", "confidence")
+"""What a file of features holds."""
+_DAMAGED = (*UNREADABLE, SafetensorError, TypeError, InputError)
+"""What reading a missing or damaged file of features raises."""
 _HALF_MAX = float(np.finfo(np.float16).max)
-
-
-@dataclass(frozen=True)
-class Features:
-    """What is known about every vertex of one shape.
-
-    Attributes:
-        features: float32 (V, C), finite.
-        seen: int16 (V,), number of views that saw the vertex (0 throughout for extractors without pictures).
-        confidence: float32 (V,) in [0, 1].
-        metadata: JSON data about them: recipe, mesh name, versions, the slices of channels of each map.
-    """
-
-    features: NDArray[np.float32]
-    seen: NDArray[np.int16]
-    confidence: NDArray[np.float32]
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 def features_path(key: str) -> Path:
@@ -66,25 +54,25 @@ def partial_folder(key: str) -> Path:
     return cache_folder() / "partial" / key
 
 
-def save(key: str, found: Features) -> Path:
-    """Keep features under ``key``, in half precision, then :func:`trim` the cache; the file's path.
+def save(key: str, features: Features) -> Path:
+    """Keep features under ``key``, in half precision, then :func:`trim` the cache; returns the file's path.
 
     Raises StorageError (``disk-full``, ``not-writable``, ``file-failed``); an older file stays whole then.
     """
     path = features_path(key)
-    write(path, found)
+    write(path, features)
     trim()
     return path
 
 
-def write(path: Path, found: Features) -> None:
+def write(path: Path, features: Features) -> None:
     """Write features to a .safetensors file anywhere; raises StorageError."""
     arrays = {
-        "features": np.clip(found.features, -_HALF_MAX, _HALF_MAX, dtype=np.float32).astype(np.float16),
-        "seen": np.ascontiguousarray(found.seen, np.int16),
-        "confidence": np.ascontiguousarray(found.confidence, np.float32),
+        "features": np.clip(features.features, -_HALF_MAX, _HALF_MAX, dtype=np.float32).astype(np.float16),
+        "seen": np.ascontiguousarray(features.seen, np.int16),
+        "confidence": np.ascontiguousarray(features.confidence, np.float32),
     }
-    content = to_bytes(arrays, {"meshkin": json.dumps(found.metadata)})
+    content = to_bytes(arrays, {"meshkin": json.dumps(to_json(features.origin))})
     write_file(path, lambda file: file.write_bytes(content))
 
 
@@ -92,41 +80,41 @@ def read(path: Path) -> Features:
     """Read what :func:`write` wrote and mark it as used; raises StorageError (``file-damaged``)."""
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = json.loads(file.metadata()["meshkin"])
-            found = Features(
+            features = Features(
                 file.get_tensor("features").astype(np.float32),
                 file.get_tensor("seen"),
                 file.get_tensor("confidence"),
-                metadata,
+                _origin(file.metadata()),
             )
-    except (*UNREADABLE, SafetensorError, TypeError) as error:
+    except _DAMAGED as error:
         raise StorageError(
             "file-damaged", f"The features in {path} cannot be read.", "Compute the features again."
         ) from error
     _touch(path)
-    return found
-
-
-def load(key: str) -> Features | None:
-    """The features kept under ``key``, or None; a damaged file is removed."""
-    path = features_path(key)
-    try:
-        return read(path)
-    except StorageError:
-        _remove(path)
-        return None
+    return features
 
 
 def usable(key: str) -> bool:
-    """Whether features are kept under ``key``, whole; looks at the file's header and size only."""
+    """Whether features are kept under ``key``, whole; a damaged file is removed.
+
+    Only the file's header and size are looked at.
+    """
     path = features_path(key)
     try:
         with safe_open(path, framework="numpy") as file:
-            file.keys()
-    except (*UNREADABLE, SafetensorError):
+            whole = set(_ARRAYS) <= set(file.keys())
+            _origin(file.metadata())
+    except _DAMAGED:
+        whole = False
+    if not whole:
+        _remove(path)
         return False
     _touch(path)
     return True
+
+
+def _origin(metadata: Mapping[str, str]) -> FeatureOrigin:
+    return from_json(FeatureOrigin, json.loads(metadata["meshkin"]))
 
 
 def usable_map(path: Path) -> bool:

@@ -82,7 +82,7 @@ def _models_and_cache() -> Generator[Progress, None, list[Check]]:
         else:
             text = model.problem if model.present else "not fetched"
         fix = "" if model.ok else f"meshkin models get {model.get}"
-        checks.append(Check(f"model {model.name}", model.ok, text, fix, needed=False))  # “geometric” needs none
+        checks.append(Check(f"model {model.name}", model.ok, text, fix, needed=False))  # there are features without one
     cache = yield from client.shared().run(maintenance.LookAtCache())
     checks.append(_folder(f", {cache.files} files, {cache.bytes / 1e6:.0f} MB"))
     return checks

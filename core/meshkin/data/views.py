@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError, StorageError
 from ..base.storage import UNREADABLE, make_folder, readable_failure
+from .recipe import Recipe, ViewPlacement
 from .snapshot import Snapshot
 
 DISTANCE = 3.0
@@ -267,29 +267,28 @@ def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack((right, np.cross(backward, right), backward))
 
 
-def count_of_recipe(wanted: dict[str, Any]) -> int:
-    """How many views a recipe's ``views`` place, those left out among them."""
-    if "rings" in wanted:
-        return sum(count for _, count in wanted["rings"])
-    return len(grid_directions(wanted["grid"])[0]) if "grid" in wanted else int(wanted["fibonacci"])
+def placed_count(placement: ViewPlacement) -> int:
+    """How many views a placement has, those left out among them."""
+    return len(_directions(placement))
 
 
-def of_recipe(snapshot: Snapshot, recipe: dict[str, Any]) -> Views:
-    """The cameras that a feature recipe asks for around a mesh: the same in Blender and in the worker.
+def of_recipe(snapshot: Snapshot, recipe: Recipe) -> Views:
+    """The cameras that a recipe asks for around a mesh, without the views left out: in Blender and in the worker alike.
 
-    ``recipe["views"]`` is ``{"fibonacci": N}``, ``{"rings": [[elevation in degrees, N], ...]}`` or ``{"grid": N}``
-    (:func:`grid_directions`). Each view is framed, unless ``distance`` (bounding-box diagonals) and ``angle``
-    (degrees) are there too: then all cameras stand so far away (:func:`surround`). ``without`` lists the numbers of
-    views that are left out.
+    Raises as :func:`frame`. The recipe must have views.
     """
-    wanted, vertices = recipe["views"], snapshot.vertices[np.unique(snapshot.faces)]
-    if "rings" in wanted:
-        directions = ring_directions(wanted["rings"])
-    elif "grid" in wanted:
-        directions, _ = grid_directions(wanted["grid"])
-    else:
-        directions = fibonacci_directions(wanted["fibonacci"])
-    directions = np.delete(directions, wanted.get("without", []), axis=0)
-    if "distance" in wanted:
-        return surround(vertices, directions, recipe["resolution"], wanted["distance"], wanted["angle"])
-    return frame(vertices, directions, recipe["resolution"])
+    placement, vertices = recipe.views, snapshot.vertices[np.unique(snapshot.faces)]
+    assert placement is not None
+    directions = np.delete(_directions(placement), list(placement.without), axis=0)
+    if placement.distance is not None and placement.angle is not None:
+        return surround(vertices, directions, recipe.resolution, placement.distance, placement.angle)
+    return frame(vertices, directions, recipe.resolution)
+
+
+def _directions(placement: ViewPlacement) -> NDArray[np.float64]:
+    """The directions of all views of a placement, those left out among them."""
+    if placement.pattern == "rings":
+        return ring_directions(placement.rings)
+    if placement.pattern == "grid":
+        return grid_directions(placement.count)[0]
+    return fibonacci_directions(placement.count)

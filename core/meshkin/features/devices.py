@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -22,8 +20,6 @@ _WORKING_ROOM = 1 << 30
 
 _LARGEST_ON_CPU = 10**8
 """Weights with which a processor takes minutes a picture: more are given to one only where it is asked for by name."""
-
-_kept: list[Any] = []
 
 
 def choose(name: str = "auto") -> torch.device:
@@ -119,24 +115,6 @@ def check_room(device: str, numbers: int) -> None:
             f"The graphics card has {free / 2**30:.1f} GiB free; these features need {needed / 2**30:.1f}.",
             "Close other programs, release GPU memory, or set the device to “cpu”.",
         )
-
-
-def keep(load: Callable[..., T]) -> Callable[..., T]:
-    """A loading function that keeps what it loaded last, until :func:`release`."""
-    kept = lru_cache(maxsize=1)(load)
-    _kept.append(kept)
-    return kept
-
-
-def release() -> None:
-    """Forget what is kept and give back the memory that nothing refers to any more."""
-    for one in _kept:
-        one.cache_clear()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if torch.backends.mps.is_available():
-        torch.mps.empty_cache()
 
 
 def in_batches(

@@ -1,25 +1,168 @@
-"""What turns pictures, or a surface, into features: the two small interfaces behind which every extractor lives."""
+"""What an extractor is: the light description that the registry finds, and the reader that does the work.
+
+A module or folder of :mod:`meshkin.features.extractors`, or of a user's folder, gives the name ``EXTRACTOR`` to an
+instance of :class:`SurfaceExtractor` or :class:`PictureExtractor`. Listing and resolving import that module, also
+inside Blender: it must not import heavy libraries (torch, SciPy, ...) before it computes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..base.progress import ProgressCallback
-from ..data.snapshot import Snapshot
-from ..data.views import Views
+from ..data.recipe import Part, PartModel, ViewPlacement
+from .settings import Settings, SettingsType, read, require
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
+
+    from ..base.progress import ProgressCallback
+    from ..data.snapshot import Snapshot
+    from ..data.views import Views
+    from .lifting import Lifted
+
+Models = Mapping[str, PartModel]
+"""The models of a part by their role."""
+
+
+@dataclass(frozen=True)
+class ModelRole:
+    """A model that an extractor reads.
+
+    Attributes:
+        kind: what it must be, as :func:`meshkin.models.locate` takes it.
+        default: name of the model that is read where the user names none; None for the first one at hand of its kind.
+        optional: whether it is read only where the user names one.
+    """
+
+    kind: str
+    default: str | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Profile(Generic[SettingsType]):
+    """A named set of settings.
+
+    Attributes:
+        settings: all of them.
+        views: where the cameras stand unless the user chooses; None for the default of all extractors.
+        label: a few words for people.
+        description: one sentence for people.
+    """
+
+    settings: SettingsType
+    views: ViewPlacement | None = None
+    label: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class PanelItem:
+    """An entry of the panel's list of features.
+
+    Attributes:
+        features: what is chosen, an extractor or several joined by "+".
+        label: a few words.
+        description: one sentence.
+    """
+
+    features: str
+    label: str
+    description: str
+
+
+class Extractor(Generic[SettingsType]):
+    """What MeshKin knows of an extractor before it computes; see the two subclasses.
+
+    Attributes:
+        name: as users write it: small letters, digits, underscores.
+        label: as people read it; "" for the name.
+        description: one sentence for people.
+        code_version: to be raised whenever the same settings and models would give other features.
+        settings_type: the class of its settings.
+        transient: names of settings that do not change the features.
+        profiles: named sets of settings, the default first; empty where ``settings_type()`` is the only one.
+        roles: the models that it reads. The option ``model`` of a choice names that of the first role.
+        weight: how much its features count beside those of the other parts.
+        auto: its place among the extractors that "auto" takes; None where it must be asked for by name.
+        settable: whether users may set its settings by name. Its weight and its models go by the same names.
+        layers_setting: the setting that the option ``layers`` of a choice sets; "" for none.
+        intrinsic: whether its features tell intrinsic geometry alone: the same for a surface bent without stretching.
+        panel: its entries in the panel's list; None for one with its name, label and description.
+        panel_options: names of options of the panel that concern it alone.
+    """
+
+    name: str
+    label: str = ""
+    description: str = ""
+    code_version: int = 1
+    settings_type: type[SettingsType] = Settings  # type: ignore[assignment]
+    transient: tuple[str, ...] = ()
+    profiles: Mapping[str, Profile[SettingsType]] = {}
+    roles: Mapping[str, ModelRole] = {}
+    weight: float = 1.0
+    auto: int | None = None
+    settable: bool = True
+    layers_setting: str = ""
+    intrinsic: bool = False
+    panel: tuple[PanelItem, ...] | None = None
+    panel_options: tuple[str, ...] = ()
+    looks_at_pictures: ClassVar[bool]
+
+    def settings_of(self, part: Part) -> SettingsType:
+        """The settings of a recipe's part; raises InputError ``features-option`` also where one is absent."""
+        for name in self.settings_type.__dataclass_fields__:
+            require(name in part.settings, f"{self.name}: {name}", "missing", "given")
+        return read(self.settings_type, part.settings, self.name)
+
+    def needed_roles(self, settings: SettingsType) -> Sequence[str]:
+        """The roles whose models these settings need; optional ones count only where the user names a model."""
+        return list(self.roles)
+
+    def complete(self, settings: SettingsType, models: Models) -> SettingsType:
+        """The settings with what is left open filled in from the models."""
+        return settings
+
+    def check(self, settings: SettingsType, models: Models) -> None:
+        """Check that settings and models go together, by the models' configurations alone.
+
+        Raises InputError ``features-option``, ModelError ``model-wrong``.
+        """
+
+
+class SurfaceExtractor(Extractor[SettingsType]):
+    """An extractor that describes a surface without pictures of it."""
+
+    looks_at_pictures = False
+
+    def describe(self, snapshot: Snapshot, settings: SettingsType, report: ProgressCallback) -> NDArray[np.floating]:
+        """Features of every vertex, (V, C), finite; ``report`` may raise Cancelled."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class PictureLook:
+    """The pictures that an extractor looks at.
+
+    Attributes:
+        style: one of :data:`meshkin.data.recipe.STYLES`.
+        background: gray level behind the object, in [0, 1].
+        resolution: width and height, pixels.
+    """
+
+    style: Literal["normal", "shading", "textured"]
+    background: float
+    resolution: int
 
 
 @dataclass(frozen=True)
 class ViewImages:
-    """What an image extractor may look at; frames and units as in :class:`meshkin.data.views.Passes`.
+    """What a reader may look at; frames and units as in :class:`meshkin.data.views.Passes`.
 
     Attributes:
         normal: float16 (N, H, W, 3), camera frame, 0 on the background.
@@ -33,9 +176,9 @@ class ViewImages:
     color: NDArray[np.uint8] | None = None
     views: Views | None = None
 
-    def take(self, which: Sequence[int]) -> ViewImages:
-        """Only the views numbered ``which``."""
-        index = list(which)
+    def take(self, numbers: Sequence[int]) -> ViewImages:
+        """Only the views with these numbers, in this order."""
+        index = list(numbers)
         return ViewImages(
             self.normal[index],
             self.depth[index],
@@ -50,7 +193,7 @@ class Grids:
 
     Attributes:
         views: the n views of this batch, ascending; every view comes in exactly one batch.
-        maps: one tensor (n, C_k, h_k, w_k) for each of the extractor's maps, on its device, in its precision. Grid
+        maps: one tensor (n, C_k, h_k, w_k) for each of the reader's maps, on its device, in its precision. Grid
             cell (i, j) covers the picture's share [j / w, (j + 1) / w) x [i / h, (i + 1) / h), row 0 at the top.
         painted: uint8 (n, 3, H, W), RGB, what an extractor that paints made of the views; None for the others.
     """
@@ -60,35 +203,110 @@ class Grids:
     painted: torch.Tensor | None = None
 
 
-class ImageExtractor(Protocol):
-    """Pictures in, a feature grid per view out.
+class PictureReader:
+    """Pictures in, feature maps out: an extractor with its models loaded.
 
     Attributes:
-        name: as users write it (``dinov2``).
-        version: changes whenever the result would: code version, model checksum.
         channels: of each map, in order.
-        resolution: of the pictures it wants, pixels.
-        wants_color: whether it needs ``ViewImages.color``.
     """
 
-    name: str
-    version: str
     channels: tuple[int, ...]
-    resolution: int
-    wants_color: bool
+
+    @property
+    def map_weights(self) -> tuple[float, ...]:
+        """How much each map counts beside the others, as a unit vector."""
+        return (len(self.channels) ** -0.5,) * len(self.channels)
 
     def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
-        """Yield the feature grids batch by batch; ``report`` may raise Cancelled between batches."""
-        ...
+        """Yield the feature maps batch by batch; ``report`` may raise Cancelled between batches."""
+        raise NotImplementedError
 
 
-class SurfaceExtractor(Protocol):
-    """A surface in, a feature per vertex out (no pictures)."""
+@dataclass(frozen=True)
+class SeenViews:
+    """Feature maps of the views of a shape, to be carried to its vertices.
 
-    name: str
-    version: str
+    Attributes:
+        snapshot: the shape.
+        placement: how its cameras were chosen.
+        views: the N cameras.
+        depth: float32 (N, H, W), as in :class:`meshkin.data.views.Passes`.
+        grids: the maps, every view in one batch.
+        channels: of each map.
+        weights: of each map beside the others, a unit vector.
+    """
+
+    snapshot: Snapshot
+    placement: ViewPlacement
+    views: Views
+    depth: NDArray[np.float32]
+    grids: Iterator[Grids]
     channels: tuple[int, ...]
+    weights: tuple[float, ...]
 
-    def describe(self, snapshot: Snapshot, report: ProgressCallback) -> NDArray[np.float32]:
-        """Features of every vertex, float32 (V, sum of channels)."""
-        ...
+
+class PictureExtractor(Extractor[SettingsType]):
+    """An extractor that looks at pictures of a surface, or at photographs.
+
+    Attributes:
+        photo_refusal: why it cannot describe a photograph, one sentence; "" where it can.
+        resumable: whether its maps take so long that those of single views are kept for when a job is stopped.
+        reduces: whether its features are reduced where several shapes meet, see :meth:`reduce`.
+    """
+
+    looks_at_pictures = True
+    photo_refusal: str = ""
+    resumable: bool = False
+    reduces: bool = False
+
+    def look(self, settings: SettingsType) -> PictureLook:
+        """The pictures that it looks at."""
+        raise NotImplementedError
+
+    def cell_size(self, settings: SettingsType, models: Models) -> int:
+        """Pixels along a cell of its maps: the pictures' resolution must be a multiple of it."""
+        return 1
+
+    def paints(self, settings: SettingsType) -> bool:
+        """Whether it makes pictures of its own that people may want to see."""
+        return False
+
+    def large_networks(self, settings: SettingsType, models: Models) -> Sequence[Path]:
+        """Folders of the networks that must be on the device at once, where they are so large that it may not hold
+        them: they are loaded before the views are rendered."""
+        return ()
+
+    def build(self, settings: SettingsType, models: Models, device: str) -> PictureReader:
+        """Its reader on a device ("auto", "cpu" or a torch device), the models loaded.
+
+        Raises ModelError ``model-wrong``, InputError ``device-missing``.
+        """
+        raise NotImplementedError
+
+    def lift(self, seen: SeenViews, settings: SettingsType, report: ProgressCallback) -> Lifted:
+        """Carry the maps to the vertices: each takes what the views that see it show there."""
+        from .lifting import lift_weighted
+
+        return lift_weighted(seen, report)
+
+    def reduce(
+        self,
+        features: Sequence[NDArray[np.float32]],
+        settings: SettingsType,
+        weight: float,
+        channels: Sequence[int],
+    ) -> list[NDArray[np.float32]]:
+        """Reduce its features of several shapes that meet in a job to one common space; see ``reduces``.
+
+        Args:
+            features: its columns (V_i, sum of ``channels``) of each shape.
+            settings: of the part.
+            weight: of the part.
+            channels: of each map.
+        """
+        raise NotImplementedError
+
+    def multiple_of_cell(self, resolution: int, settings: SettingsType, models: Models) -> int:
+        """The largest multiple of its cell size that is not larger than ``resolution``, but at least one cell."""
+        cell = self.cell_size(settings, models)
+        return max(resolution // cell, 1) * cell

@@ -1,82 +1,104 @@
-"""SD+DINO's levels reduced to their principal components, jointly for all the shapes and photographs that meet.
-
-The published method reduces each level of Stable Diffusion's features over the two pictures at hand ("co-PCA") before
-it fuses them. Here that is done over all views of all shapes of a job. Features are kept in the cache by shape,
-unreduced, and reduced where shapes meet: lifting is a weighted mean, hence linear, so that the components of lifted
-features are those of the views' features, but that each place counts once instead of as often as it was seen.
-"""
+"""Features of several shapes, or photographs, in one space: where they meet, extractors may reduce theirs jointly."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cache.store import Features
-from . import pca
-from .lifting import unit_rows
+from ..base.progress import ProgressCallback
+from ..data.features import Features
+from ..data.recipe import Part
+from ..data.snapshot import Snapshot
+from . import registry
+from .extractor import PictureExtractor, SurfaceExtractor
+
+Rows = NDArray[np.float32]
+"""Features, (V, C)."""
+
+
+@dataclass(frozen=True)
+class IntrinsicColumns:
+    """Columns of features that tell intrinsic geometry alone: the same for a surface bent without stretching.
+
+    Attributes:
+        columns: bool (C,), which these are.
+        describe: computes them for another surface, before they are weighted: (V, number of these columns).
+    """
+
+    columns: NDArray[np.bool_]
+    describe: Callable[[Snapshot, ProgressCallback], NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class JointFeatures:
+    """Features of several shapes in one space.
+
+    Attributes:
+        rows: float32 (V_i, C) of each shape.
+        intrinsic: for each part of the recipe whose columns tell intrinsic geometry alone, which these are.
+    """
+
+    rows: list[Rows]
+    intrinsic: list[IntrinsicColumns]
+
+
+def join(shapes: Sequence[Features]) -> JointFeatures:
+    """Bring the features of several shapes, by one recipe, to one space.
+
+    The columns of extractors that reduce nothing stay as they are.
+    """
+    origin = shapes[0].origin
+    parts = origin.recipe.parts
+    columns = _reduced([shape.features for shape in shapes], parts, origin.channels)
+    starts = np.concatenate(([0], np.cumsum([part_columns[0].shape[1] for part_columns in columns])))
+    intrinsic = []
+    for part, (start, end) in zip(parts, itertools.pairwise(starts), strict=True):
+        extractor = registry.find(part.extractor)
+        if extractor.intrinsic and isinstance(extractor, SurfaceExtractor):
+            chosen = np.zeros(starts[-1], bool)
+            chosen[start:end] = True
+            intrinsic.append(IntrinsicColumns(chosen, _describer(extractor, part)))
+    return JointFeatures([np.concatenate(rows, axis=1) for rows in zip(*columns, strict=True)], intrinsic)
 
 
 def reduce(
-    features: Sequence[NDArray[np.floating]], recipe: dict[str, Any], maps: Sequence[Sequence[int]]
-) -> list[NDArray[np.float32]]:
-    """Features of several shapes in one space, each level of an ``sd_dino`` part by its joint components.
-
-    The reduced levels together become a unit vector, DINOv2's layers another, and these are weighted by ``fusion``.
-    The columns of other parts stay as they are.
+    features: Sequence[NDArray[np.floating]], parts: Sequence[Part], channels: Sequence[Sequence[int]]
+) -> list[Rows]:
+    """The rows of :func:`join`, for features that come from anywhere.
 
     Args:
-        features: (V_i, C) of each shape, by one recipe.
-        recipe: theirs.
-        maps: for each part of the recipe the channels of its maps; [] for a part without (all its columns are one).
+        features: (V_i, C) of each shape.
+        parts: of their recipe.
+        channels: for each part the channels of its maps.
     """
-    found = [np.asarray(one, np.float32) for one in features]
-    if not any(part["extractor"] == "sd_dino" for part in recipe["parts"]):
-        return found
-    columns: list[list[NDArray[np.float32]]] = [[] for _ in found]
-    start = 0
-    for part, channels in zip(recipe["parts"], maps, strict=True):
-        end = start + sum(channels)
-        slices = [one[:, start:end] for one in found]
-        if part["extractor"] == "sd_dino":
-            slices = _reduced(slices, part, channels)
-        for column, one in zip(columns, slices, strict=True):
-            column.append(one)
-        start = end
-    return [np.concatenate(column, axis=1) for column in columns]
+    return [np.concatenate(rows, axis=1) for rows in zip(*_reduced(features, parts, channels), strict=True)]
 
 
-def reduce_all(found: Sequence[Features]) -> list[NDArray[np.float32]]:
-    """:func:`reduce` of what the cache keeps of several shapes."""
-    maps = found[0].metadata.get("maps", [])
-    return reduce([one.features for one in found], found[0].metadata["recipe"], maps)
-
-
-def intrinsic(one: Features, width: int) -> NDArray[np.bool_]:
-    """Which of the ``width`` columns of :func:`reduce_all` tell intrinsic geometry alone, bool (width,)."""
-    channels = one.metadata["channels"]
-    reduced = width - sum(count for name, count in channels if name != "sd_dino")
-    parts = [np.full(reduced if name == "sd_dino" else count, name == "geometric") for name, count in channels]
-    return np.concatenate(parts)
+def _describer(
+    extractor: SurfaceExtractor[Any], part: Part
+) -> Callable[[Snapshot, ProgressCallback], NDArray[np.floating]]:
+    settings = extractor.settings_of(part)
+    return lambda snapshot, report: extractor.describe(snapshot, settings, report)
 
 
 def _reduced(
-    features: list[NDArray[np.float32]], part: dict[str, Any], channels: Sequence[int]
-) -> list[NDArray[np.float32]]:
-    share = part["fusion"]
-    scale = part["weight"] / np.hypot(share, 1 - share)
-    levels: list[list[NDArray[np.float32]]] = [[] for _ in features]
-    start = 0
-    for weight, count in zip(part["taps"].values(), channels, strict=False):
-        level = [unit_rows(one[:, start : start + count]) for one in features]
-        basis = pca.basis(level, part["components"])
-        for place, one in zip(levels, level, strict=True):
-            place.append(weight * pca.project(basis, one))
-        start += count
+    features: Sequence[NDArray[np.floating]], parts: Sequence[Part], channels: Sequence[Sequence[int]]
+) -> list[list[Rows]]:
+    """For each part its columns of each shape, reduced."""
+    shapes = [np.asarray(rows, np.float32) for rows in features]
     result = []
-    for one, place in zip(features, levels, strict=True):
-        halves = [(1 - share) * unit_rows(np.concatenate(place, axis=1)), share * unit_rows(one[:, start:])]
-        result.append((scale * np.concatenate(halves, axis=1)).astype(np.float32))
+    start = 0
+    for part, counts in zip(parts, channels, strict=True):
+        end = start + sum(counts)
+        columns = [rows[:, start:end] for rows in shapes]
+        extractor = registry.find(part.extractor)
+        if isinstance(extractor, PictureExtractor) and extractor.reduces:
+            columns = extractor.reduce(columns, extractor.settings_of(part), part.weight, counts)
+        result.append(columns)
+        start = end
     return result

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from ..data.views import Views
 from ..geometry.filling import fill_harmonic
 from ..geometry.mesh import vertex_normals
 from .devices import sums_device
-from .extractor import Grids
+from .extractor import SeenViews
 
 DEPTH_TOLERANCE = 2e-3
 """What the depth pass may be off by, in bounding-sphere radii."""
@@ -44,16 +43,7 @@ class Lifted:
     confidence: NDArray[np.float32]
 
 
-def lift(
-    vertices: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    parts: NDArray[np.integer],
-    views: Views,
-    depth: NDArray[np.float32],
-    grids: Iterator[Grids],
-    channels: Sequence[int],
-    report: ProgressCallback,
-) -> Lifted:
+def lift(seen: SeenViews, report: ProgressCallback) -> Lifted:
     """Carry feature maps of views to the vertices.
 
     Each map is sampled bilinearly where a view sees a vertex, made a unit vector, and averaged over the views with
@@ -62,46 +52,65 @@ def lift(
     confidence.
 
     Args:
-        vertices: (V, 3), snapshot frame.
-        faces: int (F, 3).
-        parts: int (V,), connected part of each vertex.
-        views: the N cameras.
-        depth: float32 (N, H, W), as in :class:`meshkin.data.views.Passes`.
-        grids: the feature maps, every view in one batch; the sums stay on their device where there is room.
-        channels: of each map.
+        seen: the maps of the views; their sums stay on the maps' device where there is room.
         report: called after each batch; may raise Cancelled.
     """
-    points = np.asarray(vertices, np.float64)
-    weights = view_weights(points, faces, parts, views, depth)
-    starts = np.concatenate(([0], np.cumsum(channels)))
-    total: torch.Tensor | None = None
-    done = 0
-    for batch in grids:
-        if total is None:
-            place = sums_device(batch.maps[0].device, 4 * len(points) * int(starts[-1]))
-            total = torch.zeros((len(points), int(starts[-1])), dtype=torch.float32, device=place)
-        for row, view in enumerate(batch.views):
-            places = views.project(view, points)[0] / views.resolution
-            for start, one in zip(starts[:-1], batch.maps, strict=True):
-                _add_samples(total, int(start), one[row], places, weights[view])
-        done += len(batch.views)
-        report("Lifting features", done / len(views))
-    features = np.zeros((len(points), int(starts[-1])), np.float32) if total is None else total.cpu().numpy()
+    snapshot, views = seen.snapshot, seen.views
+    points = np.asarray(snapshot.vertices, np.float64)
+    weights = view_weights(points, snapshot.faces, snapshot.parts, views, seen.depth)
+    starts = np.concatenate(([0], np.cumsum(seen.channels)))
+    features = _sums(seen, points, weights, starts, report)
 
     weight = weights.sum(axis=0)
     agreement = np.zeros(len(points))
     for start, end in itertools.pairwise(starts):
         lengths = _normalize(features[:, start:end])
         agreement += np.divide(lengths, weight, out=np.zeros_like(agreement), where=weight > 0)
-    agreement /= max(len(channels), 1)
+    agreement /= max(len(seen.channels), 1)
     confidence = np.clip(agreement, 0, 1) * (1 - np.exp(-weight))
 
     report("Filling hidden places", 0.0)
-    filled = fill_harmonic(points, faces, weight > 0, features, confidence[:, None])
+    filled = fill_harmonic(points, snapshot.faces, weight > 0, features, confidence[:, None])
     confidence[filled] = np.clip(confidence[filled], 0, 1) / 2
     for start, end in itertools.pairwise(starts):
         _normalize(features[:, start:end])
     return Lifted(features, (weights > 0).sum(axis=0).astype(np.int16), confidence.astype(np.float32))
+
+
+def lift_weighted(seen: SeenViews, report: ProgressCallback) -> Lifted:
+    """As :func:`lift`, with each map's columns times its weight."""
+    lifted = lift(seen, report)
+    return replace(lifted, features=lifted.features * np.repeat(np.array(seen.weights, np.float32), seen.channels))
+
+
+def _sums(
+    seen: SeenViews,
+    points: NDArray[np.float64],
+    weights: NDArray[np.float32],
+    starts: NDArray[np.integer],
+    report: ProgressCallback,
+) -> NDArray[np.float32]:
+    """The weighted sums of what the views show at each vertex, float32 (V, C).
+
+    Args:
+        points: (V, 3), the vertices.
+        weights: (N, V), of each view.
+        starts: column where each map begins, and C.
+    """
+    columns = int(starts[-1])
+    total: torch.Tensor | None = None
+    done = 0
+    for batch in seen.grids:
+        if total is None:
+            place = sums_device(batch.maps[0].device, 4 * len(points) * columns)
+            total = torch.zeros((len(points), columns), dtype=torch.float32, device=place)
+        for row, view in enumerate(batch.views):
+            places = seen.views.project(view, points)[0] / seen.views.resolution
+            for start, grid in zip(starts[:-1], batch.maps, strict=True):
+                _add_samples(total, int(start), grid[row], places, weights[view])
+        done += len(batch.views)
+        report("Lifting features", done / len(seen.views))
+    return np.zeros((len(points), columns), np.float32) if total is None else total.cpu().numpy()
 
 
 def view_weights(
@@ -140,13 +149,6 @@ def view_weights(
     hidden = cosines * outside.astype(np.float32) < 0
     magnitude[hidden] = 0
     return magnitude
-
-
-def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The rows of (V, C) as unit vectors, float32; rows of zeros stay zero."""
-    rows = np.array(values, np.float32)
-    _normalize(rows)
-    return rows
 
 
 def _visible_share(

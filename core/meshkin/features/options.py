@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.options import ASSIGNMENTS, NUMBERS, Choice, Text, option
+from . import registry
 
 STYLES = (
     Choice("", "Default", "What the features are made for"),
@@ -14,22 +15,14 @@ STYLES = (
     Choice("shading", "Shading", "Gray, in soft light"),
     Choice("textured", "Textured", "The object's own materials in even light"),
 )
-EXTRACTORS = (
-    Choice("auto", "Automatic", "The best that the models at hand allow"),
-    Choice("dinov2", "DINOv2", "What an image model sees in renders of the object"),
-    Choice("diff3f", "Diff3F", "What Stable Diffusion paints on the object; needs its models and a graphics card"),
-    Choice("diff3f+geometric", "Diff3F and Geometric", "What Stable Diffusion paints on the object, and its shape"),
-    Choice("sd_dino", "SD+DINO", "What Stable Diffusion and DINOv2 see in its own materials; needs their models"),
-    Choice("geometric", "Geometric", "The shape alone; needs no model"),
-)
+EXTRACTORS = tuple(Choice(item.features, item.label, item.description) for item in registry.choices())
 RENDER_PATHS = (
     Choice("auto", "Automatic", "The graphics card where there is one"),
     Choice("gpu", "Graphics Card", "Blender's drawing on the graphics card"),
     Choice("cycles", "Cycles", "Works everywhere, slower"),
 )
 PROFILES = (
-    Choice("fast", "Fast", "24 views, 8 steps each"),
-    Choice("reference", "Reference", "As published: 50 views, 24 steps in two branches each"),
+    *(Choice(name, profile.label or name, profile.description) for name, profile in registry.profiles().items()),
     Choice("", "Default", "What the features are made for"),  # last: files keep the numbers of the others
 )
 
@@ -64,10 +57,10 @@ class FeatureOptions:
     layers: tuple[int, ...] = option(
         (), "Layers", "Blocks of that model to read, as in 9, 11; empty: the default", text=NUMBERS
     )
-    profile: str = option("", "Profile", "How Diff3F paints", choices=PROFILES)
+    profile: str = option("", "Profile", "A named set of settings of features that paint", choices=PROFILES)
     prompt: str = option("", "Prompt", "What the objects are, for features that paint; empty: what each is called")
     negative_prompt: str = option("", "Not", "What is not to be painted; empty: what the profile says")
-    seed: int | None = option(None, "Seed", "Of the noise of Diff3F and SD+DINO", least=0)
+    seed: int | None = option(None, "Seed", "Of the noise that features are computed with", least=0)
     settings: Mapping[str, Any] = option(
         {},
         "Settings",

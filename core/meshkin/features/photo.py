@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +11,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..base.errors import InputError
 from ..base.progress import ProgressCallback
+from ..data.recipe import Recipe
 from ..data.views import BORDER
-from .extractor import ImageExtractor, ViewImages
-from .recipe import build
+from .building import build
+from .extractor import ViewImages
 
 SMALLEST = 16
 """Pixels that a photograph must have each way."""
@@ -84,7 +84,7 @@ def describe(
     color: NDArray[np.uint8],
     inside: NDArray[np.bool_],
     where: Window,
-    recipe: dict[str, Any],
+    recipe: Recipe,
     device: str,
     report: ProgressCallback,
     cells: int = GRID,
@@ -103,7 +103,7 @@ def describe(
         float32 (cells, cells, C), each map's unit features times its part's weight, side by side.
     """
     top, left, side = where
-    size = recipe["resolution"]
+    size = recipe.resolution
     # From pixel centers of the resized square to those of the photograph
     square = np.zeros((side, side, 3), np.uint8)
     shown = np.zeros((side, side), bool)
@@ -118,24 +118,20 @@ def describe(
         depth=np.where(seen, np.float32(1), np.float32(np.inf))[None],
         color=picture[None],
     )
-    columns_ = []
-    for part in recipe["parts"]:
-        extractor = build(part, device)
-        assert not hasattr(extractor, "describe")
-        image_extractor: ImageExtractor = extractor
-        even = (len(image_extractor.channels) ** -0.5,) * len(image_extractor.channels)
-        weights = getattr(image_extractor, "map_weights", even)
-        for grids in image_extractor.extract(images, report):
-            for one, weight in zip(grids.maps, weights, strict=True):
-                columns_.append(_resampled(one[:1].float(), cells) * (weight * part["weight"]))
-    return np.concatenate(columns_, axis=-1).astype(np.float32)
+    maps = []
+    for part in recipe.parts:
+        reader = build(part, device)
+        for grids in reader.extract(images, report):
+            for grid, weight in zip(grids.maps, reader.map_weights, strict=True):
+                maps.append(_resampled(grid[:1].float(), cells) * (weight * part.weight))
+    return np.concatenate(maps, axis=-1).astype(np.float32)
 
 
-def _resampled(one: torch.Tensor, cells: int) -> NDArray[np.float32]:
+def _resampled(grid: torch.Tensor, cells: int) -> NDArray[np.float32]:
     """A map (1, C, h, w) at the centers of cells x cells cells, unit vectors, (cells, cells, C)."""
-    centers = (torch.arange(cells, device=one.device) + 0.5) / cells * 2 - 1
+    centers = (torch.arange(cells, device=grid.device) + 0.5) / cells * 2 - 1
     places = torch.stack(torch.meshgrid(centers, centers, indexing="xy"), dim=-1)[None]
-    values = torch.nn.functional.grid_sample(one, places, mode="bilinear", padding_mode="border", align_corners=False)
+    values = torch.nn.functional.grid_sample(grid, places, mode="bilinear", padding_mode="border", align_corners=False)
     values = torch.nn.functional.normalize(torch.nan_to_num(values, 0.0, 0.0, 0.0), dim=1)
     return values[0].permute(1, 2, 0).cpu().numpy()
 

@@ -1,266 +1,151 @@
-"""What to compute as features, as plain JSON data: which views, which extractors, which of their layers.
+"""Recipes: what a user asks for, resolved to extractors, settings and models; checked; named in the cache.
 
-A recipe is ``{"name", "views", "resolution", "parts"}``. ``views`` is as :func:`meshkin.data.views.of_recipe` takes it
-or,
-when no part looks at pictures, None; ``resolution`` is that of the rendered pictures, which all parts share. Each part
-names its ``extractor``, its ``weight`` beside the others, and every parameter that its extractor takes.
+Models are located here, but neither loaded nor is any heavy library imported.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-import sys
-from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from .. import models
 from ..base.errors import InputError, ModelError
+from ..base.json_data import Json, to_json
 from ..base.progress import ProgressCallback, silent
-from ..data.views import count_of_recipe
-from .extractor import ImageExtractor, SurfaceExtractor
-from .extractors.diff3f.settings import check as check_diff3f
-from .extractors.diff3f.settings import profile as profile_of
-from .extractors.sd_dino.settings import ROLES as SD_DINO_ROLES
-from .extractors.sd_dino.settings import SD_DINO
-from .extractors.sd_dino.settings import check as check_sd_dino
-from .parameters import CODE as EXTRACTOR_CODE
-from .parameters import STRIDES, STYLES, check_layers, check_stages
+from ..data.recipe import FeatureChoice, Part, PartModel, Recipe, ViewPlacement
+from ..data.views import placed_count
+from . import registry
+from .extractor import Extractor, PictureExtractor, PictureLook, Profile
+from .registry import AnyExtractor
+from .settings import Settings, SettingsType, read, require
 
-CODE = 1
-"""Raised whenever the same recipe would give other features for a reason that no extractor's own ``CODE`` tells."""
+CODE = 2
+"""Raised whenever the same recipe would give other features for a reason that no extractor's own ``code_version``
+tells."""
 
 VIEWS = 24
+"""Views of a shape, by default. Chosen: every place of a body is seen by several of them."""
 RESOLUTION = 448
-"""Pictures are 448 px: 32 patches of 14 px, 14 cells of 32 px."""
-
-# Measured on three TOSCA pairs of one man in three poses: mean geodesic error x100 of the nearest neighbor, mirrored
-# answers accepted. Geometric alone 6.3; ViT block 8, 9, 10, 11 alone 37.8, 37.7, 37.5, 36.3; EfficientNet alone 37.5;
-# all three with weights 1 25.4, with both at .5 11.4, with .3 and .15 7.3. Pictures cannot beat the shape between
-# poses of one body; between bodies they say what the shape does not. Through the matcher, from the demo's woman to a
-# dwarf and to an old man: with .25 and .15 6.3 and 1.6, with .5 and .3 5.7 and 1.6, with weights 1 3.7 and 3.2.
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "dinov2": {"weight": 0.5, "style": "normal", "background": 1.0, "resolution": RESOLUTION},
-    "efficientnet": {"weight": 0.3, "stages": [2, 4], "style": "normal", "background": 1.0, "resolution": RESOLUTION},
-    "geometric": {"weight": 1.0},
-    "diff3f": {"weight": 1.0},
-    "sd_dino": {"weight": 1.0},
-}
-"""Every extractor and its parameters; those of ``diff3f`` are in :mod:`meshkin.features.extractors.diff3f.settings`,
-those of ``sd_dino``
-in :mod:`meshkin.features.extractors.sd_dino.settings`."""
-_AUTO = ("dinov2", "efficientnet", "geometric")
-_ROLES = {"base": "stable-diffusion", "depth": "controlnet", "normal": "controlnet", "dinov2": "dinov2"}
-"""The models of ``diff3f`` and what each must be."""
-_LAYERS = {"vit-s14-imgfocus": [9]}
-"""Hidden states read where the last is not the best: this model was fine-tuned to tell object from background."""
-_PICTURES = ("dinov2", "efficientnet", "diff3f", "sd_dino")
-_DIFFUSION = ("diff3f", "sd_dino")
-_PLACES = ("folder", "model", "license", "compiled")
-"""What of a part does not change the features."""
+"""Pixels along a picture where no extractor looks at pictures. Chosen: 32 patches of 14 px, 14 cells of 32 px."""
+RESOLUTIONS = (16, 8192)
+"""Smallest and largest resolution of the rendered pictures, pixels, as :func:`meshkin.data.views.frame` takes them."""
 
 
-def resolve(
-    name: str = "auto",
-    *,
-    model: str | None = None,
-    layers: Sequence[int] | None = None,
-    views: int | None = None,
-    rings: Sequence[Sequence[float]] | None = None,
-    without: Sequence[int] = (),
-    resolution: int | None = None,
-    style: str | None = None,
-    background: float | None = None,
-    profile: str | None = None,
-    prompt: str = "",
-    settings: dict[str, Any] | None = None,
-    online: bool = False,
-    report: ProgressCallback = silent,
-) -> dict[str, Any]:
+def resolve(choice: FeatureChoice, report: ProgressCallback = silent) -> Recipe:
     """The full recipe for what a user asks for; models are located and checked here, before anything is rendered.
 
     Args:
-        name: an extractor ("dinov2", "efficientnet", "geometric", "diff3f", "sd_dino"), several joined by "+", or
-            "auto": all of the first three whose models are there ("geometric" always is), or "pictures": the same
-            without "geometric".
-        model: folder, name or hub id of the model for the first of "dinov2", "efficientnet" and "diff3f" that is asked
-            for (of the last the Stable Diffusion model); None for the default.
-        layers: hidden states to read of that model, or stages; None for the default. Those of the DINOv2 in "diff3f"
-            are among its settings.
-        views: number of evenly spread views; None for the default.
-        rings: (elevation in degrees, count) of rings of views, instead of ``views``.
-        without: numbers of views to leave out, from 0.
-        resolution: of the rendered pictures, pixels; None for what the extractors want. Each part uses the largest
-            multiple of its cells that is not larger.
-        style: of the pictures, see :mod:`meshkin.features.pictures`; None for the default.
-        background: gray level behind the object, in [0, 1]; None for the default.
-        profile: of "diff3f", "fast" or "reference"; None for the first.
-        prompt: what the object is, in words, for "diff3f", and for "sd_dino" where its template asks for it.
-        settings: of "diff3f", any of its parameters, and ``base``, ``depth``, ``normal``, ``dinov2``: folder, name or
-            hub id of each of its models; or of "sd_dino" likewise (``base``, ``unet``, ``dinov2``).
-        online: whether models may be fetched.
+        choice: what the user asks for.
         report: told about a download; may raise Cancelled.
 
     Raises:
-        InputError: ``features-unknown`` for an unknown extractor, ``features-option`` for a value that cannot be.
+        InputError: ``features-unknown`` for an unknown extractor, ``features-option`` for a value that is not allowed,
+            ``photo-features`` where a photograph is to be described and cannot be.
         ModelError: as :func:`meshkin.models.locate`.
     """
-    names = _names(name)
-    chosen = next((one for one in _PICTURES if one in names), None)
-    if (profile and "diff3f" not in names) or (settings and not set(_DIFFUSION) & set(names)):
-        raise InputError("features-option", f"“{name}” has no profile and no settings.", "Leave them out.")
+    members = _for_photos(choice) if choice.photo else registry.find_all(choice.name)
+    main = registry.main_of(members)
+    _check_options(choice, members, main)
     parts = []
-    placed: dict[str, Any] = {}
-    for one in names:
-        part: dict[str, Any] = {"extractor": one, **_DEFAULTS[one]}
-        if one == "diff3f":
-            part |= _diff3f(profile or "fast", settings or {}, prompt, model if one == chosen else None, online, report)
-            placed = part.pop("views")
-            if resolution is not None:
-                part["resolution"] = max(resolution // 64, 1) * 64
-        elif one == "sd_dino":
-            size = None if resolution is None else max(resolution // 64, 1) * 64
-            look = {"style": style, "background": background, "resolution": size}
-            given = {name: value for name, value in look.items() if value is not None} | (settings or {})
-            part |= _sd_dino(given, prompt, model if one == chosen else None, online, report)
-        elif one in _PICTURES:
-            named = model if one == chosen else None
-            try:
-                located = models.locate(one, named, online=online, report=report)
-            except ModelError as error:
-                if (
-                    name in ("auto", "pictures")
-                    and named is None
-                    and error.code in ("model-missing", "model-download-failed")
-                ):
-                    continue
-                raise
-            part |= _model(located, layers if one == chosen else None)
-            look = {"style": style, "background": background}
-            part |= {name: value for name, value in look.items() if value is not None}
-            if resolution is not None:
-                cell = _cell(part)
-                part["resolution"] = max(resolution // cell, 1) * cell
+    placement: ViewPlacement | None = None
+    for extractor in members:
+        try:
+            part, own_placement = _resolve_part(extractor, choice, extractor is main, report)
+        except ModelError as error:
+            absent = error.code in ("model-missing", "model-download-failed")
+            if (
+                absent
+                and choice.name in (registry.AUTO, registry.PICTURES)
+                and not (extractor is main and choice.model)
+            ):
+                continue
+            raise
         parts.append(part)
+        placement = own_placement or placement
     if not parts:
         raise ModelError("model-missing", "No model that looks at pictures has been fetched yet.", models.GET_FIX)
-    pictured = [part["resolution"] for part in parts if part["extractor"] in _PICTURES]
-    if layers is not None and (chosen in _DIFFUSION or not any(part["extractor"] == chosen for part in parts)):
-        raise InputError("features-option", f"“{name}” has no layers to choose.", "Leave them out.")
-    recipe = {
-        "name": "+".join(part["extractor"] for part in parts),
-        "views": _views(views, rings, placed) if pictured else None,
-        "resolution": resolution or max(pictured, default=RESOLUTION),
-        "parts": parts,
-    }
-    if without and recipe["views"]:
-        recipe["views"] |= {"without": sorted(set(without))}  # type: ignore[operator]
-    return check(recipe)
+    if choice.layers and not (main and main.name in {part.extractor for part in parts}):
+        raise _no_layers(choice)
+    resolutions = [look.resolution for look in looks(parts)]
+    return check(
+        Recipe(
+            "+".join(part.extractor for part in parts),
+            _placement(choice, placement) if resolutions else None,
+            choice.resolution or max(resolutions, default=RESOLUTION),
+            tuple(parts),
+        )
+    )
 
 
-def check(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe, if every value in it can be.
+def check(recipe: Recipe) -> Recipe:
+    """The recipe, if every value in it is allowed.
 
-    Raises InputError ``features-unknown``, ``features-option``.
+    Raises InputError ``features-unknown``, ``features-option``; ModelError ``model-wrong`` where models do not go
+    together.
     """
-    _require(bool(recipe.get("parts")), "parts", recipe.get("parts"))
-    for part in recipe["parts"]:
-        _check_part(part)
-    if not any(part["extractor"] in _PICTURES for part in recipe["parts"]):
+    require(bool(recipe.parts), "parts", recipe.parts, "at least one")
+    for part in recipe.parts:
+        check_part(part)
+    if not any(registry.find(part.extractor).looks_at_pictures for part in recipe.parts):
         return recipe
-    resolution, views = recipe["resolution"], recipe["views"]
-    _require(_whole(resolution) and 16 <= resolution <= 8192, "resolution", resolution)
-    placing = {"distance", "angle"}
-    kinds = set(views) - placing - {"without"} if isinstance(views, dict) else set()
-    _require(len(kinds) == 1 and (set(views) & placing) in (set(), placing), "views", views)
-    if "distance" in views:
-        _require(_number(views["distance"]) and 0.5 < views["distance"] < 100, "distance", views["distance"])
-        _require(_number(views["angle"]) and 1 <= views["angle"] < 180, "angle", views["angle"])
-    if "rings" in views:
-        good = [len(ring) == 2 and -90 <= ring[0] <= 90 and _whole(ring[1]) and ring[1] > 0 for ring in views["rings"]]
-        _require(bool(good) and all(good), "rings", views["rings"])
-    else:
-        count = views.get("fibonacci", views.get("grid"))
-        _require(_whole(count) and 1 <= count <= 1000, "views", count)
-    if "without" in views:
-        gone, count = views["without"], count_of_recipe(views)
-        numbers = isinstance(gone, list) and bool(gone) and all(_whole(view) and 0 <= view < count for view in gone)
-        _require(numbers and gone == sorted(set(gone)) and len(gone) < count, "without", gone)
+    least, most = RESOLUTIONS
+    require(
+        _whole(recipe.resolution) and least <= recipe.resolution <= most,
+        "resolution",
+        recipe.resolution,
+        f"a whole number from {least} to {most}",
+    )
+    if recipe.views is None:
+        raise InputError("features-option", "There are no views of the pictures.", "Ask for at least one.")
+    _check_placement(recipe.views)
     return recipe
 
 
-def build(part: dict[str, Any], device: str = "auto") -> ImageExtractor | SurfaceExtractor:
-    """The extractor that a part of a recipe describes, its model loaded; the last two are kept.
-
-    Raises as :func:`check` and the extractor's class.
-    """
-    _check_part(part)
-    return _built(json.dumps(part, sort_keys=True), device)
-
-
-@lru_cache(maxsize=2)
-def _built(text: str, device: str) -> ImageExtractor | SurfaceExtractor:
-    part = json.loads(text)
-    if part["extractor"] == "geometric":
-        from .extractors.geometric import Geometric
-
-        return Geometric()
-    if part["extractor"] == "diff3f":
-        from .extractors.diff3f.extractor import Diff3F
-
-        return Diff3F(part, device)
-    if part["extractor"] == "sd_dino":
-        from .extractors.sd_dino.extractor import SdDino
-
-        return SdDino(part, device)
-    folder, checksum = Path(part["folder"]), part["checksum"]
-    look = {name: part[name] for name in ("style", "background", "resolution")}
-    if part["extractor"] == "dinov2":
-        from .extractors.dinov2 import Dinov2
-
-        return Dinov2(folder, checksum, part["layers"], device=device, **look)
-    from .extractors.efficientnet import EfficientNet
-
-    return EfficientNet(folder, checksum, part["stages"], device=device, **look)
+def check_part(part: Part) -> AnyExtractor:
+    """The extractor of a part whose values are all allowed; raises as :func:`check`."""
+    extractor = registry.find(part.extractor)
+    _weight(part.weight)
+    settings = extractor.settings_of(part)
+    for role, asked in extractor.roles.items():
+        needed = role in extractor.needed_roles(settings) and not asked.optional
+        require(not needed or role in part.models, f"{extractor.name}: {role}", "missing", "given")
+    extractor.check(settings, part.models)
+    if isinstance(extractor, PictureExtractor):
+        cell, resolution = extractor.cell_size(settings, part.models), extractor.look(settings).resolution
+        require(resolution % cell == 0, "resolution", resolution, f"a multiple of {cell}")
+    return extractor
 
 
-def wants_color(recipe: dict[str, Any]) -> bool:
+def wants_color(recipe: Recipe) -> bool:
     """Whether the recipe needs the objects' own colors rendered."""
-    return any(part.get("style") == "textured" for part in recipe["parts"])
+    return any(look.style == "textured" for look in looks(recipe.parts))
 
 
-def release() -> None:
-    """Forget the models that are kept, and give their memory back: the graphics card is Blender's then."""
-    _built.cache_clear()
-    if devices := sys.modules.get(f"{__package__}.devices"):
-        devices.release()
+def painter(recipe: Recipe) -> str:
+    """The label of the recipe's extractor that makes pictures of its own for people to see; "" where none does."""
+    for part in recipe.parts:
+        extractor = registry.find(part.extractor)
+        if isinstance(extractor, PictureExtractor) and extractor.paints(extractor.settings_of(part)):
+            return extractor.label or extractor.name
+    return ""
 
 
-def prepare(recipe: dict[str, Any], device: str, report: ProgressCallback = silent) -> None:
-    """Load the large models of a recipe, so that whatever is wrong with them is known before views are rendered.
-
-    Raises MeshKinError ``memory-low`` where a graphics card has no room for what must be on it at once, InputError
-    ``device-missing`` (also where "auto" finds no card for them), ModelError ``model-wrong``.
-    """
-    for part in recipe["parts"]:
-        if part["extractor"] in _DIFFUSION:
-            from .devices import check_room
-
-            report("Loading models", 0.0)
-            folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
-            networks = [folders["base"] / "unet", *(folders[role] for role in ("depth", "normal") if role in folders)]
-            shapes = [models.tensor_shapes(models.weights_file(folder)).values() for folder in networks]
-            check_room(device, sum(math.prod(shape) for each in shapes for shape in each))
-            build(part, device)
+def looks(parts: Iterable[Part]) -> list[PictureLook]:
+    """The pictures that the parts look at, of those that do."""
+    members = [(part, registry.find(part.extractor)) for part in parts]
+    return [
+        extractor.look(extractor.settings_of(part))
+        for part, extractor in members
+        if isinstance(extractor, PictureExtractor)
+    ]
 
 
-def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
+def key(recipe: Recipe, shape: str, look: str = "") -> str:
     """Name in the cache of the features of a shape by a recipe, 32 hex digits.
 
-    Everything that changes the features counts: all parameters, the models' checksums, the code's version, the shape.
+    Everything that changes the features counts: all settings, the models' checksums, the code's version, the shape.
     Where a model lies and what it is called do not.
 
     Args:
@@ -268,203 +153,169 @@ def key(recipe: dict[str, Any], shape: str, look: str = "") -> str:
         shape: the mesh's :attr:`meshkin.data.snapshot.Snapshot.key`.
         look: content hash of its materials; counts only where the recipe wants color.
     """
-    parts = [_lasting(part) for part in recipe["parts"]]
-    codes = {part["extractor"]: EXTRACTOR_CODE[part["extractor"]] for part in parts}
-    seen = [shape, look] if wants_color(recipe) else shape
-    text = json.dumps([CODE, codes, seen, recipe["views"], recipe["resolution"], parts], sort_keys=True)
+    parts = []
+    for part in recipe.parts:
+        extractor = registry.find(part.extractor)
+        settings = {name: value for name, value in part.settings.items() if name not in extractor.transient}
+        checksums = {role: model.checksum for role, model in part.models.items()}
+        parts.append([part.extractor, extractor.code_version, part.weight, settings, checksums])
+    seen = [shape, look] if wants_color(recipe) else [shape]
+    text = json.dumps([CODE, seen, to_json(recipe.views), recipe.resolution, parts], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _names(text: str) -> list[str]:
-    """The extractors in "a+b"; raises InputError ``features-unknown``."""
-    if text == "pictures":
-        return ["dinov2", "efficientnet"]
-    names = list(_AUTO) if text == "auto" else [name.strip() for name in text.split("+")]
-    unknown = [name for name in names if name not in _DEFAULTS]
-    if unknown or len(set(names)) < len(names):
-        raise _unknown(text)
-    return names
+# What a choice means ---------------------------------------------------------------------------------------------
 
 
-def _unknown(text: str) -> InputError:
-    return InputError(
-        "features-unknown",
-        f"There are no features “{text}”.",
-        f"Choose auto, {', '.join(_DEFAULTS)}, or several of the last {len(_DEFAULTS)} joined by “+”.",
-    )
-
-
-def _model(located: models.Located, layers: Sequence[int] | None) -> dict[str, Any]:
-    """The parameters of a part that its model sets."""
-    found: dict[str, Any] = {
-        "model": located.name,
-        "folder": str(located.folder),
-        "checksum": located.checksum,
-        "license": located.license,
-    }
-    if located.kind == "dinov2":
-        last = models.config(located.folder).get("num_hidden_layers", 12)
-        found["layers"] = list(layers or _LAYERS.get(located.name, [last]))
-    elif layers is not None:
-        found["stages"] = list(layers)
-    return found
-
-
-def _views(views: int | None, rings: Sequence[Sequence[float]] | None, placed: dict[str, Any]) -> dict[str, Any]:
-    """The views asked for; ``placed`` says which where the user does not, and how the cameras stand."""
-    standing = {name: value for name, value in placed.items() if name in ("distance", "angle")}
-    if rings:
-        return {"rings": [list(ring) for ring in rings], **standing}
-    if not placed:
-        return {"fibonacci": VIEWS if views is None else views}
-    kind = "grid" if "grid" in placed else "fibonacci"
-    return {kind: placed[kind] if views is None else views, **standing}
-
-
-def _diff3f(
-    profile: str, settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: ProgressCallback
-) -> dict[str, Any]:
-    """The parameters of ``diff3f``, its ``views`` among them, and its ``models`` by role."""
-    part = profile_of(profile)
-    chosen: dict[str, Any] = {"base": model, "depth": None, "normal": None, "dinov2": None}
-    for name, value in {"prompt": prompt or part["prompt"], **settings}.items():
-        if name in chosen:
-            chosen[name] = str(value)
-        elif name in part or name == "weight":
-            part[name] = value
-        else:
-            known = ", ".join(sorted([*part, *chosen]))
-            raise InputError("features-option", f"diff3f has no setting “{name}”.", f"It has {known}.")
-    check_diff3f({"weight": 1.0, **part})
-    needless = [role for role, scale in zip(("depth", "normal"), part["controls"], strict=True) if scale == 0]
-    needless += ["dinov2"] if part["fusion"] == 0 else []
-    part["models"] = {}
-    for role, kind in _ROLES.items():
-        if role not in needless:
-            located = models.locate(kind, chosen[role] or models.DIFF3F[role], online=online, report=report)
-            part["models"][role] = {"model": located.name, "folder": str(located.folder)}
-            part["models"][role] |= {"checksum": located.checksum, "license": located.license}
-    if "dinov2" in part["models"] and not part["layers"]:
-        folder = Path(part["models"]["dinov2"]["folder"])
-        part["layers"] = [int(models.config(folder).get("num_hidden_layers", 12))]
-    return part
-
-
-def _sd_dino(
-    settings: dict[str, Any], prompt: str, model: str | None, online: bool, report: ProgressCallback
-) -> dict[str, Any]:
-    """The parameters of ``sd_dino`` and its ``models`` by role."""
-    part = {"weight": 1.0, **SD_DINO}
-    named: dict[str, Any] = {"base": model or models.DIFF3F["base"], "unet": None, "dinov2": models.DIFF3F["dinov2"]}
-    for name, value in settings.items():
-        (named if name in named else part)[name] = value
-    check_sd_dino(part)
-    part["prompt"] = part["prompt"] or prompt if "{}" in part["template"] else ""
-    part["models"] = {}
-    for role, kind in SD_DINO_ROLES.items():
-        if named[role] and (role != "dinov2" or part["fusion"] > 0):
-            located = models.locate(kind, str(named[role]), online=online, report=report)
-            part["models"][role] = {"model": located.name, "folder": str(located.folder)}
-            part["models"][role] |= {"checksum": located.checksum, "license": located.license}
-    if "dinov2" in part["models"] and not part["layers"]:
-        folder = Path(part["models"]["dinov2"]["folder"])
-        last = int(models.config(folder).get("num_hidden_layers", 12))
-        part["layers"] = _LAYERS.get(part["models"]["dinov2"]["model"], [last])
-    return part
-
-
-def _check_dinov2(part: dict[str, Any], folders: dict[str, Path]) -> None:
-    """Whether the DINOv2 beside Stable Diffusion has the layers, and its patches fill the picture."""
-    if "dinov2" in folders:
-        check_layers(folders["dinov2"], part["layers"])
-        patch = int(models.config(folders["dinov2"]).get("patch_size", 14))
-        _require(part["dino_resolution"] % patch == 0, "dino_resolution", part["dino_resolution"])
-
-
-def _check_sd_dino(part: dict[str, Any]) -> None:
-    """Whether the values can be, and the models go together: known from their configurations alone."""
-    check_sd_dino(part)
-    folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
-    if "unet" in folders:
-        one, two = models.config(folders["base"] / "unet"), models.config(folders["unet"])
-        if one.get("cross_attention_dim") != two.get("cross_attention_dim"):
-            raise ModelError(
-                "model-wrong",
-                f"The UNet in {folders['unet']} is not made for the model in {folders['base']}.",
-                "Choose one for Stable Diffusion 1.5.",
+def _for_photos(choice: FeatureChoice) -> list[AnyExtractor]:
+    """The extractors of a choice that look at pictures; raises InputError ``photo-features``."""
+    members = [extractor for extractor in registry.find_all(choice.name) if isinstance(extractor, PictureExtractor)]
+    if not members:
+        raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
+    for extractor in members:
+        if extractor.photo_refusal:
+            able = [
+                f"“{other.name}”"
+                for other in registry.everything()
+                if isinstance(other, PictureExtractor) and not other.photo_refusal
+            ]
+            raise InputError(
+                "photo-features", extractor.photo_refusal, f"Choose {', '.join(able)} or “{registry.AUTO}”."
             )
-    _check_dinov2(part, folders)
+    return list(members)
 
 
-def _lasting(part: dict[str, Any]) -> dict[str, Any]:
-    """A part without what does not change the features, at any depth."""
-    kept = {name: value for name, value in part.items() if name not in _PLACES}
-    return {name: _lasting(value) if isinstance(value, dict) else value for name, value in kept.items()}
+def _check_options(choice: FeatureChoice, members: Sequence[AnyExtractor], main: AnyExtractor | None) -> None:
+    """Raise InputError ``features-option`` for options that none of the extractors takes."""
+    settable = any(extractor.settable for extractor in members)
+    profiles = any(extractor.profiles for extractor in members)
+    if (choice.profile and not profiles) or (_named_settings(choice) and not settable):
+        raise InputError("features-option", f"“{choice.name}” has no profile and no settings.", "Leave them out.")
+    if choice.layers and not (main and main.layers_setting):
+        raise _no_layers(choice)
 
 
-def _cell(part: dict[str, Any]) -> int:
-    """Of what a picture's size in pixels has to be a multiple."""
-    if part["extractor"] == "dinov2":
-        return int(models.config(Path(part["folder"])).get("patch_size", 14))
-    return STRIDES[part["stages"][-1]]
+def _no_layers(choice: FeatureChoice) -> InputError:
+    return InputError("features-option", f"“{choice.name}” has no layers to choose.", "Leave them out.")
 
 
-def _check_part(part: dict[str, Any]) -> None:
-    extractor = part.get("extractor")
-    if extractor not in _DEFAULTS:
-        raise _unknown(str(extractor))
-    if extractor == "diff3f":
-        _check_diff3f(part)
-        return
-    if extractor == "sd_dino":
-        _check_sd_dino(part)
-        return
-    layers = "layers" if extractor == "dinov2" else "stages"
-    known = {"extractor", *_DEFAULTS[extractor]}
-    if extractor in _PICTURES:
-        known |= {"model", "folder", "checksum", "license", layers}
-    for name in known ^ set(part):
-        _require(False, f"{extractor}: {name}", part.get(name, "missing"))
-    _require(_number(part["weight"]) and 0 < part["weight"] < 1000, "weight", part["weight"])
-    if extractor not in _PICTURES:
-        return
-    _require(isinstance(part[layers], list) and all(map(_whole, part[layers])), layers, part[layers])
-    if extractor == "dinov2":
-        check_layers(Path(part["folder"]), part["layers"])
+def _resolve_part(
+    extractor: Extractor[SettingsType], choice: FeatureChoice, main: bool, report: ProgressCallback
+) -> tuple[Part, ViewPlacement | None]:
+    """An extractor's part of the recipe, and where it wants the cameras."""
+    asked = _asked_of(extractor, choice, main)
+    profile = _profile(extractor, choice.profile)
+    settings = read(extractor.settings_type, {**_values(profile.settings), **asked.settings}, extractor.name)
+    located = {}
+    for role in extractor.needed_roles(settings):
+        wanted = extractor.roles[role]
+        name = asked.models.get(role) or wanted.default
+        if name or not wanted.optional:
+            found = models.locate(wanted.kind, name, online=choice.online, bundles=registry.bundles(), report=report)
+            located[role] = PartModel(found.name, str(found.folder), found.checksum, found.license)
+    settings = extractor.complete(settings, located)
+    if isinstance(extractor, PictureExtractor) and choice.resolution is not None and "resolution" not in asked.settings:
+        # Every extractor shares the rendered pictures and uses the largest whole number of its cells.
+        resolution = extractor.multiple_of_cell(choice.resolution, settings, located)
+        settings = read(extractor.settings_type, {**_values(settings), "resolution": resolution}, extractor.name)
+    return Part(extractor.name, asked.weight, _values(settings), located), profile.views
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a choice asks of one extractor: weight, settings by name, models by role."""
+
+    weight: float
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+def _asked_of(extractor: Extractor[SettingsType], choice: FeatureChoice, main: bool) -> _Asked:
+    """What a choice asks of an extractor: options go to the settings of the same name, named settings win over them.
+
+    Args:
+        extractor: the extractor.
+        choice: what the user asks for.
+        main: whether ``choice.model`` and ``choice.layers`` are meant for this extractor.
+    """
+    style = choice.style or ("textured" if choice.photo else None)
+    options: dict[str, Json] = {"prompt": choice.prompt or None, "style": style, "background": choice.background}
+    fields = extractor.settings_type.__dataclass_fields__
+    settings: dict[str, Json] = {name: value for name, value in options.items() if value is not None and name in fields}
+    named_models: dict[str, str] = {}
+    if main and choice.model:
+        named_models[next(iter(extractor.roles))] = choice.model
+    if main and choice.layers:
+        settings[extractor.layers_setting] = list(choice.layers)
+    weight: Json = extractor.weight
+    named = _named_settings(choice) if extractor.settable else {}
+    for name, value in named.items():
+        if name == "weight":
+            weight = value
+        elif name not in extractor.roles:
+            settings[name] = value
+        elif value:
+            named_models[name] = str(value)
+    return _Asked(_weight(weight), settings, named_models)
+
+
+def _named_settings(choice: FeatureChoice) -> dict[str, Json]:
+    """The settings that a choice gives by name, its negative prompt and its seed among them."""
+    options: dict[str, Json] = {"negative": choice.negative_prompt or None, "seed": choice.seed}
+    return {**{name: value for name, value in options.items() if value is not None}, **choice.settings}
+
+
+def _weight(weight: Json) -> float:
+    """The weight of a part, if it is allowed."""
+    number = weight if isinstance(weight, int | float) and not isinstance(weight, bool) else 0.0
+    require(0 < number < 1000, "weight", weight, "a number above 0 and below 1000")
+    return float(number)
+
+
+def _profile(extractor: Extractor[SettingsType], name: str | None) -> Profile[SettingsType]:
+    if not extractor.profiles:
+        return Profile(extractor.settings_type())
+    name = name or next(iter(extractor.profiles))
+    if name not in extractor.profiles:
+        known = " or ".join(extractor.profiles)
+        raise InputError("features-option", f"There is no profile “{name}”.", f"Choose {known}.")
+    return extractor.profiles[name]
+
+
+def _placement(choice: FeatureChoice, own: ViewPlacement | None) -> ViewPlacement:
+    """The views asked for; ``own`` are those of an extractor, whose number and cameras hold unless told otherwise."""
+    placement = own or ViewPlacement("fibonacci", VIEWS)
+    if choice.rings:
+        rings = tuple((elevation, count) for elevation, count in choice.rings)
+        placement = replace(placement, pattern="rings", count=0, rings=rings)
+    elif choice.views is not None:
+        placement = replace(placement, count=choice.views)
+    return replace(placement, without=tuple(sorted(set(choice.without))))
+
+
+def _check_placement(views: ViewPlacement) -> None:
+    """Raise InputError ``features-option`` for cameras that cannot stand so."""
+    require((views.distance is None) == (views.angle is None), "distance", views.distance, "given with the angle")
+    if views.distance is not None and views.angle is not None:
+        require(0.5 < views.distance < 100, "distance", views.distance, "above 0.5 and below 100")
+        require(1 <= views.angle < 180, "angle", views.angle, "from 1 to below 180 degrees")
+    if views.pattern == "rings":
+        good = [-90 <= elevation <= 90 and _whole(count) and count > 0 for elevation, count in views.rings]
+        require(bool(good) and all(good), "rings", views.rings, "pairs of an elevation and a number of views")
     else:
-        check_stages(part["stages"])
-    cell, resolution = _cell(part), part["resolution"]
-    _require(part["style"] in STYLES, "style", part["style"])
-    _require(_number(part["background"]) and 0 <= part["background"] <= 1, "background", part["background"])
-    _require(_whole(resolution) and 0 < resolution <= 8192 and resolution % cell == 0, "resolution", resolution)
+        require(_whole(views.count) and 1 <= views.count <= 1000, "views", views.count, "from 1 to 1000")
+    count = placed_count(views)
+    numbers = all(_whole(view) and 0 <= view < count for view in views.without)
+    ascending = list(views.without) == sorted(set(views.without))
+    require(numbers and ascending and len(views.without) < count, "without", views.without, f"some of 0 to {count - 1}")
 
 
-def _check_diff3f(part: dict[str, Any]) -> None:
-    """Whether the values can be, and the models go together: known from their configurations alone."""
-    check_diff3f(part)
-    folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
-    unet = models.config(folders["base"] / "unet")
-    for role in ("depth", "normal"):
-        control = models.config(folders[role]) if role in folders else unet
-        for name in ("cross_attention_dim", "block_out_channels"):
-            if control.get(name) != unet.get(name):
-                raise ModelError(
-                    "model-wrong",
-                    f"The ControlNet in {folders[role]} is not made for the model in {folders['base']}.",
-                    "Choose one for Stable Diffusion 1.5.",
-                )
-    _check_dinov2(part, folders)
+def _values(settings: Settings) -> Mapping[str, Json]:
+    """Settings as JSON data by name."""
+    values = to_json(settings)
+    assert isinstance(values, Mapping)
+    return values
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _whole(value: Any) -> bool:
+def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _require(condition: bool, name: str, value: Any) -> None:
-    if not condition:
-        message = f"The features cannot be computed with {name} “{value}”."
-        raise InputError("features-option", message, "Check its value.")

@@ -15,17 +15,17 @@ from safetensors.torch import load_file, save_file
 from ..base.errors import StorageError
 from ..base.progress import ProgressCallback
 from ..base.storage import UNREADABLE, write_file
-from .extractor import Grids, ImageExtractor, ViewImages
+from .extractor import Grids, PictureReader, ViewImages
 
 
-def extract(extractor: ImageExtractor, images: ViewImages, folder: Path, report: ProgressCallback) -> Iterator[Grids]:
-    """As ``extractor.extract``, but what ``folder`` keeps of an earlier run is not computed again, and what is computed
+def extract(reader: PictureReader, images: ViewImages, folder: Path, report: ProgressCallback) -> Iterator[Grids]:
+    """As ``reader.extract``, but what ``folder`` keeps of an earlier run is not computed again, and what is computed
     is kept there.
 
     Maps come in half precision, kept or not, so that a resumed run gives what an uninterrupted one does. A disk that
-    is full ends the keeping, not the job. The views of the extractor must not depend on each other.
+    is full ends the keeping, not the job. The maps of a view must not depend on the other views.
     """
-    device = getattr(extractor, "device", torch.device("cpu"))
+    device = getattr(reader, "device", torch.device("cpu"))
     count = len(images.normal)
     missing = []
     for view in range(count):
@@ -37,7 +37,7 @@ def extract(extractor: ImageExtractor, images: ViewImages, folder: Path, report:
     if not missing:
         return
     keeping = True
-    for batch in extractor.extract(images.take(missing), report):
+    for batch in reader.extract(images.take(missing), report):
         maps = [one.half() for one in batch.maps]
         views = [missing[view] for view in batch.views]
         for row, view in enumerate(views):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..base.progress import ProgressCallback
 from ..base.storage import write_file
+from ..data.recipe import Recipe
 from ..data.views import Passes
 from . import pictures
 from .extractor import ViewImages
+from .recipe import looks
 
 TILE = 256
 """Pixels a view, each way."""
@@ -21,7 +22,7 @@ _ROUND = 6
 
 
 def make(
-    recipe: dict[str, Any], passes: Passes, painted: Path, keep: Path | None, report: ProgressCallback
+    recipe: Recipe, passes: Passes, painted: Path, keep: Path | None, report: ProgressCallback
 ) -> tuple[NDArray[np.uint8], int]:
     """The contact sheet of a shape.
 
@@ -35,9 +36,10 @@ def make(
     Returns:
         uint8 (H, W, 3), sRGB, and how many of the tiles are painted.
     """
-    part = next(part for part in recipe["parts"] if "resolution" in part)
+    look = looks(recipe.parts)[0]
+    assert recipe.views is not None
     images = ViewImages(passes.normal, passes.depth, passes.color)
-    gone = set(recipe["views"].get("without", []))
+    gone = set(recipe.views.without)
     used = [view for view in range(len(passes.depth)) if view not in gone]
     files = {view: painted / f"{place:03d}.png" for place, view in enumerate(used)}
     columns = int(np.ceil(np.sqrt(1.6 * len(passes.depth))))
@@ -52,9 +54,8 @@ def make(
                 picture = opened.convert("RGB")
             count += 1
         else:
-            style, background = part.get("style", "shading"), part.get("background", 1.0)
-            made = pictures.make(images, slice(view, view + 1), style, background, part["resolution"])[0]
-            picture = Image.fromarray((made.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
+            shown = pictures.make(images, slice(view, view + 1), look)[0]
+            picture = Image.fromarray((shown.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
         if keep is not None and view not in gone:
             write_file(keep / f"seen_{view:03d}.png", lambda path, picture=picture: picture.save(path))  # type: ignore[misc]
         sheet.paste(_tile(picture, view, view in gone), (view % columns * TILE, view // columns * TILE))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ..base.progress import silent
 from ..models import config as read_config
 from ..models import weights_file
 from . import devices
-from .parameters import TAPS
+from .taps import TAPS
 
 _UNET_ROW = 80
 """Memory of one row in the UNet with its ControlNets, in maps of its first block's size."""
@@ -222,7 +223,7 @@ class StableDiffusion:
             text: (n, tokens, C) or (1, tokens, C), from :meth:`encode_text`.
             controls: for each ControlNet its picture, float (n, 3, H, W) in [0, 1]; fewer than n rows are repeated.
             scales: how much each ControlNet counts.
-            taps: names out of :data:`meshkin.features.parameters.TAPS`.
+            taps: names out of :data:`meshkin.features.taps.TAPS`.
             predict: whether the noise is wanted; without it the decoder stops after the last tap.
 
         Returns:
@@ -391,7 +392,7 @@ class StableDiffusion:
                 torch.cuda.empty_cache()
 
 
-@devices.keep
+@lru_cache(maxsize=1)
 def load(
     folder: Path,
     controls: tuple[Path, ...] = (),

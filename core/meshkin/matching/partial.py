@@ -7,7 +7,7 @@ to it (:mod:`meshkin.matching.crop_search`), and the features of intrinsic geome
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.sparse import csgraph
 from ..base.progress import ProgressCallback
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
-from ..features.extractors.geometric import Geometric
+from ..features.joint import IntrinsicColumns
 from ..geometry.adjacency import edge_graph
 from ..geometry.arrays import Integers
 from ..geometry.mesh import clean_faces, face_areas
@@ -67,7 +67,7 @@ class Crop:
 def crops(
     source: DescribedSurface,
     target: DescribedSurface,
-    intrinsic: NDArray[np.bool_] | None,
+    intrinsic: Sequence[IntrinsicColumns],
     pairs: Integers,
     report: ProgressCallback,
     settings: PartialSettings = PartialSettings(),
@@ -76,7 +76,7 @@ def crops(
 
     Args:
         source, target: the two shapes.
-        intrinsic: bool (C,), which channels are those of the ``geometric`` extractor; None if none is.
+        intrinsic: which channels only describe intrinsic geometry; for a crop they are computed anew.
         pairs: int64 (N, 2), a source and a target vertex each, that correspond: every crop has its shape's vertices.
         report: is told the progress; may raise Cancelled.
         settings: of the search.
@@ -90,9 +90,9 @@ def crops(
 
 
 def _cropped(
-    whole: DescribedSurface, faces: NDArray[np.bool_], intrinsic: NDArray[np.bool_] | None, report: ProgressCallback
+    whole: DescribedSurface, faces: NDArray[np.bool_], intrinsic: Sequence[IntrinsicColumns], report: ProgressCallback
 ) -> DescribedSurface:
-    """Return the surface with some of its faces (F,) only, and its intrinsic channels (C,) computed anew."""
+    """Return the surface with some of its faces (F,) only, and its intrinsic channels computed anew."""
     shape = whole.snapshot
     crop = replace(
         shape,
@@ -104,9 +104,9 @@ def _cropped(
         materials=shape.materials[faces],
     )
     features = np.array(whole.features, np.float32)
-    if intrinsic is not None and intrinsic.any():
-        anew = Geometric().describe(crop, report)
-        features[:, intrinsic] = anew * (np.linalg.norm(features[:, intrinsic]) / np.linalg.norm(anew))
+    for part in intrinsic:
+        anew = part.describe(crop, report)
+        features[:, part.columns] = anew * (np.linalg.norm(features[:, part.columns]) / np.linalg.norm(anew))
     return DescribedSurface(crop, features, whole.confidence)
 
 

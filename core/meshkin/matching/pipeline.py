@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import Match, SurfaceMap
 from ..features import pca
+from ..features.joint import IntrinsicColumns
 from ..geometry.arrays import Integers
 from ..spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
 from ..spectral.similarity import spectral_similarity
@@ -69,7 +71,7 @@ def match(
     *,
     pairs: NDArray[np.integer] | None = None,
     flip: bool = False,
-    intrinsic: NDArray[np.bool_] | None = None,
+    intrinsic: Sequence[IntrinsicColumns] = (),
     settings: MatchSettings = MatchSettings(),
 ) -> Match:
     """Match two shapes by their features, both ways.
@@ -91,7 +93,7 @@ def match(
         pairs: int (N, 2), a source and a target vertex each, that correspond: they are matched exactly, and serve as
             hints for what lies around them and for left and right.
         flip: take the other answer: left for right, or the other place if a part fits two.
-        intrinsic: bool (C,), which channels only describe the surface's intrinsic geometry; they count as far as the
+        intrinsic: which channels only describe the surface's intrinsic geometry; they count as far as the
             shapes are the same but for bending.
         settings: of all stages.
 
@@ -129,7 +131,7 @@ def _match_as_they_are(
     source: DescribedSurface,
     target: DescribedSurface,
     guidance: Guidance,
-    intrinsic: NDArray[np.bool_] | None,
+    intrinsic: Sequence[IntrinsicColumns],
     report: ProgressCallback,
     settings: MatchSettings,
     similarity: float | None = None,
@@ -198,12 +200,13 @@ def match_features(
 
 
 def _channel_gain(
-    width: int, intrinsic: NDArray[np.bool_] | None, similarity: float, settings: MatchSettings
+    width: int, intrinsic: Sequence[IntrinsicColumns], similarity: float, settings: MatchSettings
 ) -> NDArray[np.float32]:
     """Return the factor of each channel, (C,): less than 1 for channels of intrinsic geometry if it differs."""
     gain = np.ones(width, np.float32)
-    if intrinsic is not None and not intrinsic.all():
-        gain[intrinsic] = max(similarity, settings.least_intrinsic_gain)
+    is_intrinsic = np.any([np.zeros(width, bool), *(part.columns for part in intrinsic)], axis=0)
+    if not is_intrinsic.all():
+        gain[is_intrinsic] = max(similarity, settings.least_intrinsic_gain)
     return gain
 
 

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from ..base.errors import InputError
 from ..base.progress import ProgressCallback, silent
-from ..cache.store import Features
+from ..data.features import Features
+from ..data.recipe import FeatureChoice
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..data.views import of_recipe
@@ -44,14 +45,14 @@ def match_shapes(
             features need the shapes' colors, which only Blender knows.
         ModelError: a model is missing or wrong.
     """
-    recipe = resolve(features, report=report)
+    recipe = resolve(FeatureChoice(features), report)
     if wants_color(recipe):
         raise InputError(
             "features-color", f"The features “{features}” need colors, which only Blender renders.", "Choose others."
         )
 
     def describe(shape: Snapshot) -> Features:
-        passes = cast_passes(shape, of_recipe(shape, recipe), report) if recipe["views"] else None
+        passes = cast_passes(shape, of_recipe(shape, recipe), report) if recipe.views else None
         return compute(shape, recipe, passes, device, report)
 
     source_surface, target_surface, intrinsic = described_pair(source, target, describe(source), describe(target))

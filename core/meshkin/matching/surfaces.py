@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..cache.store import Features
+from ..data.features import Features
 from ..data.snapshot import Snapshot
-from ..features import joint
+from ..features.joint import IntrinsicColumns, join
 from ..geometry.arrays import Integers
 
 
@@ -57,17 +57,18 @@ class DescribedSurface:
 
 def described_pair(
     source: Snapshot, target: Snapshot, source_features: Features, target_features: Features
-) -> tuple[DescribedSurface, DescribedSurface, NDArray[np.bool_]]:
+) -> tuple[DescribedSurface, DescribedSurface, list[IntrinsicColumns]]:
     """Bring the features of two shapes, made by one recipe, into one space.
 
     Returns:
-        both shapes with their features, and which of the C channels only describe intrinsic geometry, bool (C,).
+        both shapes with their features, and which of their channels only describe intrinsic geometry.
     """
-    source_rows, target_rows = joint.reduce_all([source_features, target_features])
+    joined = join([source_features, target_features])
+    source_rows, target_rows = joined.rows
     return (
         DescribedSurface(source, source_rows, source_features.confidence),
         DescribedSurface(target, target_rows, target_features.confidence),
-        joint.intrinsic(source_features, source_rows.shape[1]),
+        joined.intrinsic,
     )
 
 

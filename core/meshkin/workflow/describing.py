@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..base.json_data import to_json
 from ..base.png import write_png
 from ..base.progress import Progress
+from ..data.recipe import FeatureChoice, Recipe
 from ..data.snapshot import Snapshot
-from ..data.views import count_of_recipe, of_recipe
+from ..data.views import of_recipe, placed_count
 from ..scene.display import image_editor as sheets
 from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
@@ -50,16 +52,16 @@ def features(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     return Report(
         f"Features of {names} are ready.",
         [_seen_sentence(one, values) for one, values in colors if one in found],
-        {"features": [str(one.features) for one in found], "recipe": found[0].recipe},
+        {"features": [str(one.features) for one in found], "recipe": to_json(found[0].recipe)},
     )
 
 
 def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
     """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
 
-    Diff3F's painted views where it is among the features (painted now if they are not there), else the rendered
-    pictures. Views left out by ``options.features.without`` are crossed out. With ``options.features.pictures`` the
-    pictures and the sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
+    The painted views where an extractor paints (painted now if they are not there), else the rendered pictures. Views
+    left out by ``options.features.without`` are crossed out. With ``options.features.pictures`` the pictures and the
+    sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
 
     Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
     """
@@ -71,19 +73,19 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
         for number, handle in enumerate(handles):
             snapshot = yield from read(handle)
             plan = yield from plan_of(handle.get(), snapshot, options)
-            recipe = plan["recipe"]
-            if not recipe["views"]:
-                raise InputError("pictures-none", f"“{recipe['name']}” looks at no pictures.", "Choose other features.")
-            used = count_of_recipe(recipe["views"]) - len(recipe["views"].get("without", []))
-            paints = any(part["extractor"] == "diff3f" and part["fusion"] > 0 for part in recipe["parts"])
-            if paints:
+            recipe = Recipe.from_json(plan["recipe"])
+            if recipe.views is None:
+                raise InputError("pictures-none", f"“{recipe.name}” looks at no pictures.", "Choose other features.")
+            used = placed_count(recipe.views) - len(recipe.views.without)
+            painter = plan["painter"]
+            if painter:
                 plain, gone = options.changed(pictures=""), plan["painted"] < used
                 yield from describe(handle, plain, folder / f"features{number}", snapshot, afresh=gone)
-            every = {**recipe, "views": {name: value for name, value in recipe["views"].items() if name != "without"}}
+            every = replace(recipe, views=replace(recipe.views, without=()))
             colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
             seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.features.render_path, colors)
             seen.save(folder / f"passes{number}")
-            arguments = {"passes": str(folder / f"passes{number}"), "recipe": recipe, "key": plan["key"]}
+            arguments = {"passes": str(folder / f"passes{number}"), "recipe": plan["recipe"], "key": plan["key"]}
             arguments |= {
                 "keep": str(Path(options.features.pictures) / handle.name) if options.features.pictures else ""
             }
@@ -92,15 +94,15 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
             if options.features.pictures:
                 write_png(Path(options.features.pictures) / f"{handle.name} views.png", picture)
             made.append((handle, picture))
-            what = "as Diff3F painted them" if paints else "as rendered"
-            shown = result["painted"] if paints else used
+            what = f"as {painter} painted them" if painter else "as rendered"
+            shown = result["painted"] if painter else used
             said.append(
                 f"“{handle.name}”: {used} of {len(seen.depth)} views are used, {shown} of them shown {what};"
                 " leave others out by their numbers."
             )
         images = {handle.name: sheets.show(picture, f"{handle.name} views").name for handle, picture in made}
     names = ", ".join(f"“{name}”" for name in images.values())
-    data = {"images": images, "views": len(seen.depth), "used": used, "painted": shown if paints else 0}
+    data = {"images": images, "views": len(seen.depth), "used": used, "painted": shown if painter else 0}
     return Report(f"The pictures are in {names}.", said, data)
 
 
@@ -115,39 +117,46 @@ class DescribedObject:
     snapshot: Snapshot
     key: str
     features: Path
-    recipe: dict[str, Any]
+    recipe: Recipe | None
 
 
 def describe(
-    handle: Handle, options: Options, folder: Path, snapshot: Snapshot | None = None, afresh: bool = False
+    handle: Handle,
+    options: Options,
+    folder: Path,
+    snapshot: Snapshot | None = None,
+    afresh: bool = False,
+    photo: bool = False,
 ) -> Generator[Progress, None, DescribedObject]:
-    """The object's features in the cache, computed if they are not there, or in any case ``afresh``."""
+    """The object's features in the cache, computed if they are not there, or in any case ``afresh``.
+
+    With ``photo`` they are features that a photograph has too.
+    """
     snapshot = snapshot or (yield from read(handle))
-    plan = yield from plan_of(handle.get(), snapshot, options)
+    plan = yield from plan_of(handle.get(), snapshot, options, photo)
+    recipe = Recipe.from_json(plan["recipe"])
     path = None if afresh else plan["features"]
     if path is None:
         yield from client.shared().run("prepare", {"recipe": plan["recipe"], "device": options.worker.device})
-    if path is None or (options.features.pictures and plan["recipe"]["views"]):
+    if path is None or (options.features.pictures and recipe.views):
         snapshot.save(folder / "snapshot.npz")
-        if plan["recipe"]["views"]:
+        if recipe.views:
             colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
-            seen = yield from passes.render(
-                snapshot, of_recipe(snapshot, plan["recipe"]), options.features.render_path, colors
-            )
+            seen = yield from passes.render(snapshot, of_recipe(snapshot, recipe), options.features.render_path, colors)
             seen.save(folder / "passes")
             if options.features.pictures:
                 passes.save_pictures(seen, Path(options.features.pictures) / handle.name)
     if path is None:
         arguments = {
             "snapshot": str(folder / "snapshot.npz"),
-            "passes": str(folder / "passes") if plan["recipe"]["views"] else None,
+            "passes": str(folder / "passes") if recipe.views else None,
             "recipe": plan["recipe"],
             "key": plan["key"],
             "device": options.worker.device,
         }
         path = (yield from client.shared().run("features", arguments))["features"]
     shutil.rmtree(folder, ignore_errors=True)
-    return DescribedObject(handle, snapshot, plan["key"], Path(path), plan["recipe"])
+    return DescribedObject(handle, snapshot, plan["key"], Path(path), recipe)
 
 
 def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
@@ -156,33 +165,34 @@ def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
     return snapshots.take(handle.get()).check()
 
 
-def plan_of(obj: BlenderObject, snapshot: Snapshot, options: Options) -> Generator[Progress, None, dict[str, Any]]:
-    """What has to be computed: ``recipe``, ``key``, ``features`` (the cache file, or None), ``wants_color``."""
-    choice = {
-        "name": options.features.extractor,
-        "model": options.features.model or None,
-        "layers": list(options.features.layers) or None,
-        "views": options.features.views or None,
-        "rings": [list(ring) for ring in options.features.rings] or None,
-        "without": list(options.features.without),
-        "resolution": options.features.resolution or None,
-        "style": options.features.style or None,
-        "background": None if options.features.background < 0 else options.features.background,
-        "profile": options.features.profile or None,
-        "prompt": options.features.prompt or words_of(snapshot.name),
-        "settings": _settings(options),
-        "online": options.worker.online,
-    }
-    arguments = {"shape": snapshot.key, "choice": choice, "device": options.worker.device}
+def plan_of(
+    obj: BlenderObject, snapshot: Snapshot, options: Options, photo: bool = False
+) -> Generator[Progress, None, dict[str, Any]]:
+    """What has to be computed: the answer of the job ``plan``; with ``photo``, what a photograph has too."""
+    chosen = options.features
+    choice = FeatureChoice(
+        name=chosen.extractor,
+        model=chosen.model or None,
+        layers=tuple(chosen.layers),
+        views=chosen.views or None,
+        rings=tuple(chosen.rings),
+        without=tuple(chosen.without),
+        resolution=chosen.resolution or None,
+        style=chosen.style or None,
+        background=None if chosen.background < 0 else chosen.background,
+        profile=chosen.profile or None,
+        prompt=chosen.prompt or words_of(snapshot.name),
+        negative_prompt=chosen.negative_prompt,
+        seed=chosen.seed,
+        settings=chosen.settings,
+        online=options.worker.online,
+        photo=photo,
+    )
+    arguments = {"shape": snapshot.key, "choice": to_json(choice), "device": options.worker.device}
     plan = yield from client.shared().run("plan", arguments)
     if plan["wants_color"]:
         plan = yield from client.shared().run("plan", {**arguments, "look": appearance_key(obj)})
     return plan
-
-
-def _settings(options: Options) -> dict[str, Any]:
-    named = {"negative": options.features.negative_prompt or None, "seed": options.features.seed}
-    return {**{name: value for name, value in named.items() if value is not None}, **options.features.settings}
 
 
 _NAMELESS = {"mesh", "object", "obj", "geo", "cube", "sphere", "icosphere", "plane", "cylinder", "low", "high", "poly"}
@@ -196,15 +206,16 @@ def words_of(name: str) -> str:
 
 
 def colors_of(
-    found: list[DescribedObject], options: Options, folder: Path
+    found: list[DescribedObject], options: Options, folder: Path, photo: bool = False
 ) -> Generator[Progress, None, list[tuple[DescribedObject, FeatureColors]]]:
     """PCA colors of these objects and of all others in the file that show the same kind of features, in one basis."""
     group = list(found)
     for obj in objects_with_features([one.handle for one in found]):
         snapshot = snapshots.take(obj)
-        plan = yield from plan_of(obj, snapshot, options)
+        plan = yield from plan_of(obj, snapshot, options, photo)
         if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:
-            group.append(DescribedObject(Handle.of(obj), snapshot, plan["key"], Path(plan["features"]), plan["recipe"]))
+            recipe = Recipe.from_json(plan["recipe"])
+            group.append(DescribedObject(Handle.of(obj), snapshot, plan["key"], Path(plan["features"]), recipe))
     arguments = {"features": [str(one.features) for one in group], "folder": str(folder), "channels": CHANNELS}
     result = yield from client.shared().run("colors", arguments)
     return [(one, arrays(Path(path))) for one, path in zip(group, result["arrays"], strict=True)]
@@ -223,7 +234,7 @@ def write_colors(colors: list[tuple[DescribedObject, FeatureColors]]) -> None:
 
 
 def _seen_sentence(one: DescribedObject, values: FeatureColors) -> str:
-    if not one.recipe["views"]:
+    if one.recipe is None or one.recipe.views is None:
         return f"“{one.handle.name}”: {len(one.snapshot.vertices)} vertices described without pictures."
     share = float((values["seen"] > 0).mean())
     return f"“{one.handle.name}”: {share:.1%} of {len(one.snapshot.vertices)} vertices were seen, the rest filled in."
@@ -231,4 +242,4 @@ def _seen_sentence(one: DescribedObject, values: FeatureColors) -> str:
 
 def undescribed(handle: Handle) -> DescribedObject:
     """An object whose features are not needed."""
-    return DescribedObject(handle, snapshots.take(handle.get()).check(), "", Path(), {})
+    return DescribedObject(handle, snapshots.take(handle.get()).check(), "", Path(), None)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..base.json_data import to_json
 from ..base.progress import Progress
 from ..data.surface_map import Match
 from ..scene.display import match_colors
@@ -47,7 +48,7 @@ def match(source: BlenderObject, target: BlenderObject, options: Options = Optio
         {
             "map": str(found.map),
             "confidence": float(confidence.mean()),
-            "recipe": found.source.recipe,
+            "recipe": to_json(found.source.recipe),
             "pairs": found.pairs.tolist(),
             "flip": found.flip,
             "notes": surface_maps.notes,

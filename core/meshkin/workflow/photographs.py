@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import InputError
+from ..base.json_data import to_json
 from ..base.png import write_png
 from ..base.progress import Progress
 from ..data.photo_map import PhotoMap
@@ -114,7 +114,7 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
     with job_folder() as folder:
         described, map_file = yield from _match_photo(photo, target, options, mask, folder)
         photo_map = PhotoMap.load(map_file)
-        colors = yield from colors_of([described], _for_photos(options), folder)
+        colors = yield from colors_of([described], options, folder, photo=True)
         snapshots.check_unchanged(handle.get(), described.snapshot)
         picture = image_editor.match_picture(photo_map, colors[0][1]["colors"])
         title = f"{Path(photo).stem} on {handle.name}"
@@ -140,30 +140,18 @@ def _doubts(photo_map: PhotoMap) -> list[str]:
     ]
 
 
-def _for_photos(options: Options) -> Options:
-    """The options with only those features that look at pictures, textured ones."""
-    names = [name.strip() for name in options.features.extractor.split("+") if name.strip() != "geometric"]
-    if not names:
-        raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
-    if "diff3f" in names:
-        raise InputError("photo-features", "Diff3F paints views of meshes, not photos.", "Choose “sd_dino” or “auto”.")
-    features = "pictures" if names == ["auto"] else "+".join(names)
-    return options.changed(features=features, style=options.features.style or "textured")
-
-
 def _match_photo(
     photo: str | Path, target: BlenderObject, options: Options, mask: str, folder: Path
 ) -> Generator[Progress, None, tuple[DescribedObject, Path]]:
     """The object described as photographs can be, its snapshot saved as ``shape.npz``; and the file of the match."""
-    chosen = _for_photos(options)
     snapshots.check_writable(target)
     handle = Handle.of(target)
     given = {"photo": str(photo), "mask": mask}
     files = {name: str(Path(path).expanduser().resolve()) if path else "" for name, path in given.items()}
     yield from client.shared().run("check-photo", files)
-    one = yield from describe(handle, chosen, folder / "target")
+    one = yield from describe(handle, options, folder / "target", photo=True)
     one.snapshot.save(folder / "shape.npz")
-    arguments = {"snapshot": str(folder / "shape.npz"), "features": str(one.features), "recipe": one.recipe}
+    arguments = {"snapshot": str(folder / "shape.npz"), "features": str(one.features), "recipe": to_json(one.recipe)}
     arguments |= {"key": one.key, "device": options.worker.device}
     result = yield from client.shared().run("match-photo", {**files, **arguments})
     return one, Path(result["map"])

@@ -27,6 +27,7 @@ from meshkin.base.progress import Progress, finish
 from meshkin.base.storage import cache_folder
 from meshkin.cli import doctor
 from meshkin.data.photo_map import PhotoMap
+from meshkin.data.recipe import Recipe, ViewPlacement
 from meshkin.data.views import of_recipe
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
@@ -96,7 +97,7 @@ def features(report: workflow.Report) -> NDArray[np.float32]:
 def test_features_and_what_the_model_saw(models: dict[str, str], lion: bpy.types.Object) -> None:
     report = finish(workflow.features([lion], options(models)))
     part = report.data["recipe"]["parts"][0]
-    assert part["prompt"] == "old lion"
+    assert part["settings"]["prompt"] == "old lion"
     found = features(report)
     assert found.shape == (len(lion.data.vertices), 96 + 48)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=2e-3)
@@ -127,7 +128,7 @@ def test_both_ways_to_render_give_the_same_features(
 
 @pytest.mark.parametrize("path", passes.available_renderers())
 def test_passes_of_the_reference_cameras(path: str, models: dict[str, str], lion: bpy.types.Object) -> None:
-    recipe = {"views": {"grid": 9, "distance": 0.65, "angle": 90.0}, "resolution": 96}
+    recipe = Recipe("", ViewPlacement("grid", 9, distance=0.65, angle=90.0), 96, ())
     snapshot = snapshots.take(lion)
     views = of_recipe(snapshot, recipe)
     seen = finish(passes.render(snapshot, views, path))

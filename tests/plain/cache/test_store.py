@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import pytest
 from meshkin.base.errors import StorageError
 from meshkin.base.storage import map_path, write_file
 from meshkin.cache import store as cache
-from meshkin.cache.store import Features
+from meshkin.data.features import FeatureOrigin, Features
+from meshkin.data.recipe import Part, Recipe
 from meshkin.data.surface_map import Match, SurfaceMap
 
 
@@ -33,8 +35,20 @@ def some(seed: int = 0, rows: int = 50) -> Features:
         generator.normal(size=(rows, 7)).astype(np.float32),
         generator.integers(0, 24, rows).astype(np.int16),
         generator.uniform(size=rows).astype(np.float32),
-        {"name": "Grün “x”", "recipe": {"parts": [{"weight": 0.5}]}, "seed": seed},
+        FeatureOrigin("Grün “x”", "0" * 32, Recipe("toy", None, 448, (Part("toy", 0.5, {"seed": seed}),)), ((7,),)),
     )
+
+
+def seed_of(features: Features) -> int:
+    """The seed that :func:`some` made features from."""
+    seed = features.origin.recipe.parts[0].settings["seed"]
+    assert isinstance(seed, int)
+    return seed
+
+
+def found_at(key: str) -> Features | None:
+    """The features kept under a key, as a job finds them."""
+    return cache.read(cache.features_path(key)) if cache.usable(key) else None
 
 
 def grow_old(path: Path, seconds: float) -> None:
@@ -50,27 +64,27 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
     saved = some()
     path = cache.save("ab12", saved)
     assert path == cache.features_path("ab12") == folder / "features" / "ab12.safetensors"
-    found = cache.load("ab12")
+    found = found_at("ab12")
     assert found is not None
     assert found.features == pytest.approx(saved.features, rel=1e-3)
     assert found.features.dtype == np.float32
     assert (found.seen == saved.seen).all()
     assert found.seen.dtype == np.int16
     assert (found.confidence == saved.confidence).all()
-    assert found.metadata == saved.metadata
-    assert cache.read(path).metadata == saved.metadata
+    assert found.origin == saved.origin
+    assert cache.read(path).origin == saved.origin
     assert leftovers(folder) == []
 
 
 def test_what_half_precision_cannot_hold_stays_finite() -> None:
-    cache.save("big", Features(np.full((2, 2), 1e9, np.float32), np.zeros(2, np.int16), np.ones(2, np.float32)))
-    found = cache.load("big")
+    cache.save("big", replace(some(rows=2), features=np.full((2, 2), 1e9, np.float32)))
+    found = found_at("big")
     assert found is not None
     assert np.isfinite(found.features).all()
 
 
 def test_what_is_not_there_is_none() -> None:
-    assert cache.load("absent") is None
+    assert found_at("absent") is None
     with pytest.raises(StorageError) as raised:
         cache.read(cache.features_path("absent"))
     assert raised.value.code == "file-damaged"
@@ -89,7 +103,10 @@ def test_a_damaged_file_is_absent_and_removed(damage: str) -> None:
     else:
         content = {"truncated": whole[:-9], "header": whole[:5], "empty": b"", "zeros": bytes(len(whole))}
         path.write_bytes(content[damage])
-    assert cache.load("ab12") is None
+    with pytest.raises(StorageError) as raised:
+        cache.read(path)
+    assert raised.value.code == "file-damaged"
+    assert not cache.usable("ab12")
     assert not path.exists()
 
 
@@ -109,7 +126,7 @@ def test_trimming_drops_the_least_recently_used() -> None:
     paths = [cache.save(f"{number}", some(number)) for number in range(4)]
     for age, path in zip((5000, 8000, 6000, 7000), paths, strict=True):
         grow_old(path, age)
-    assert cache.load("1") is not None  # the oldest is used again
+    assert found_at("1") is not None  # the oldest is used again
     size = paths[0].stat().st_size
     freed = cache.trim(2 * size + 100)
     assert freed == 2 * size
@@ -162,7 +179,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "file"))
     with pytest.raises(StorageError):
         cache.save("ab12", some())
-    assert cache.load("ab12") is None
+    assert found_at("ab12") is None
 
 
 def test_a_folder_that_may_not_be_written(folder: Path, tmp_path: Path) -> None:
@@ -195,9 +212,12 @@ import resource, signal, sys
 import numpy as np
 from meshkin.base.errors import StorageError
 from meshkin.cache import store as cache
+from meshkin.data.features import FeatureOrigin, Features
+from meshkin.data.recipe import Recipe
 
 features = np.random.default_rng(0).normal(size=(4000, 50)).astype(np.float32)
-large = cache.Features(features, np.zeros(4000, np.int16), np.ones(4000, np.float32))
+origin = FeatureOrigin("large", "0" * 32, Recipe("toy", None, 448, ()), ())
+large = Features(features, np.zeros(4000, np.int16), np.ones(4000, np.float32), origin)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
@@ -220,9 +240,9 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(folder: Path) -> None
         timeout=120,
     )
     assert run.stdout.strip() == "file-failed"
-    found = cache.load("ab12")
+    found = found_at("ab12")
     assert found is not None
-    assert found.metadata["seed"] == 5
+    assert seed_of(found) == 5
     assert leftovers(folder) == []
 
 
@@ -238,7 +258,7 @@ def test_a_full_disk_is_named_and_loses_nothing(folder: Path) -> None:
         write_file(path, write_to_full_disk)
     assert raised.value.code == "disk-full"
     assert raised.value.fix
-    assert cache.read(path).metadata["seed"] == 5
+    assert seed_of(cache.read(path)) == 5
     assert leftovers(folder) == []
 
 
@@ -255,9 +275,9 @@ def test_two_processes_write_the_same_key(folder: Path) -> None:
     while any(writer.is_alive() for writer in writers):
         if cache.features_path("shared").exists():
             found = cache.read(cache.features_path("shared"))
-            assert found.features == pytest.approx(some(found.metadata["seed"], 3000).features, rel=1e-3, abs=1e-4)
+            assert found.features == pytest.approx(some(seed_of(found), 3000).features, rel=1e-3, abs=1e-4)
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    assert cache.load("shared") is not None
+    assert found_at("shared") is not None
     assert leftovers(folder) == []

@@ -7,9 +7,9 @@ import torch
 
 from helpers.painting import Resolve
 from meshkin.base.errors import InputError, MeshKinError
-from meshkin.features import devices, recipe
+from meshkin.features import building, devices
 
-pytestmark = pytest.mark.usefixtures("home", "released")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_half_precision_as_the_card_prefers() -> None:
@@ -31,12 +31,12 @@ def test_sums_leave_a_small_card_its_room(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_card_that_is_too_small(resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe.prepare(resolve(), "cpu")
+    building.prepare(resolve(), "cpu")
     monkeypatch.setattr(devices, "choose", lambda name: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**29, 2**31))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
     with pytest.raises(MeshKinError, match="GiB") as caught:
-        recipe.prepare(resolve(), "auto")
+        building.prepare(resolve(), "auto")
     assert caught.value.code == "memory-low"
 
 
@@ -47,7 +47,7 @@ def test_large_networks_are_left_to_a_processor_only_where_it_is_named(resolve: 
         return
     devices.check_room("auto", 10**7)
     devices.check_room("cpu", 10**9)
-    for refused in (lambda: devices.check_room("auto", 10**9), lambda: recipe.prepare(resolve(), "cuda")):
+    for refused in (lambda: devices.check_room("auto", 10**9), lambda: building.prepare(resolve(), "cuda")):
         with pytest.raises(InputError, match="CUDA") as caught:
             refused()
         assert caught.value.code == "device-missing"

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph
 
 from helpers.rays import cast
-from helpers.shapes import icosphere, joined, sheet
+from helpers.shapes import icosphere, joined, sheet, snapshot
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import ProgressCallback, silent
+from meshkin.data.recipe import ViewPlacement
 from meshkin.data.views import DISTANCE, Views, fibonacci_directions, frame
-from meshkin.features.extractor import Grids
-from meshkin.features.lifting import Lifted, lift, unit_rows, view_weights
+from meshkin.features.extractor import Grids, SeenViews
+from meshkin.features.lifting import Lifted, lift, view_weights
 from meshkin.geometry.adjacency import edge_graph
+from meshkin.geometry.arrays import unit_rows
 
 Array = NDArray[Any]
 RESOLUTION = 128
@@ -45,9 +47,13 @@ def lifted(
     dtype: torch.dtype = torch.float32,
     report: ProgressCallback = silent,
 ) -> Lifted:
-    channels = [one.shape[-1] for one in maps]
-    parts = parts_of(vertices, faces)
-    return lift(vertices, faces, parts, views, depth, batches(maps, dtype), channels, report)
+    shape = replace(
+        snapshot(vertices, faces), vertices=vertices, parts=parts_of(vertices, faces)
+    )  # in double precision
+    channels = tuple(each.shape[-1] for each in maps)
+    weights = (len(maps) ** -0.5,) * len(maps)
+    placement = ViewPlacement("fibonacci", len(views))
+    return lift(SeenViews(shape, placement, views, depth, batches(maps, dtype), channels, weights), report)
 
 
 def painted(points: Array) -> Array:
@@ -246,9 +252,3 @@ def test_nothing_seen_at_all_is_zero() -> None:
     assert not found.features.any()
     assert not found.seen.any()
     assert not found.confidence.any()
-
-
-def test_unit_rows() -> None:
-    rows = unit_rows(np.array([[3.0, 4.0], [0, 0], [-2, 0]]))
-    assert rows == pytest.approx(np.array([[0.6, 0.8], [0, 0], [-1, 0]]))
-    assert rows.dtype == np.float32

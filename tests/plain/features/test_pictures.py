@@ -8,7 +8,7 @@ import torch
 
 from meshkin.base.errors import InputError
 from meshkin.features import pictures
-from meshkin.features.extractor import ViewImages
+from meshkin.features.extractor import PictureLook, ViewImages
 
 
 def flat(normal: tuple[float, float, float], resolution: int = 32) -> ViewImages:
@@ -21,7 +21,7 @@ def flat(normal: tuple[float, float, float], resolution: int = 32) -> ViewImages
 
 
 def test_normals_become_colors_on_the_background() -> None:
-    made = pictures.make(flat((0.6, 0.0, 0.8)), slice(0, 2), "normal", 1.0, 32)
+    made = pictures.make(flat((0.6, 0.0, 0.8)), slice(0, 2), PictureLook("normal", 1.0, 32))
     assert made.shape == (2, 3, 32, 32)
     assert made.dtype == torch.float32
     torch.testing.assert_close(made[1, :, 0, 0], torch.tensor([0.8, 0.5, 0.9]), atol=1e-3, rtol=0)
@@ -29,14 +29,15 @@ def test_normals_become_colors_on_the_background() -> None:
 
 
 def test_a_zero_normal_on_the_object_is_not_background() -> None:
-    made = pictures.make(flat((0, 0, 0)), slice(0, 1), "normal", 1.0, 32)
+    made = pictures.make(flat((0, 0, 0)), slice(0, 1), PictureLook("normal", 1.0, 32))
     torch.testing.assert_close(made[0, :, 0, 0], torch.full((3,), 0.5))
 
 
 def test_shading_is_gray_brightest_toward_the_light_and_the_same_left_and_right() -> None:
     def shade(*normal: float) -> torch.Tensor:
         length = np.linalg.norm(normal)
-        return pictures.make(flat(tuple(np.array(normal) / length)), slice(0, 1), "shading", 0.0, 32)[0, :, 0, 0]
+        plane, look = flat(tuple(np.array(normal) / length)), PictureLook("shading", 0.0, 32)
+        return pictures.make(plane, slice(0, 1), look)[0, :, 0, 0]
 
     front, above, below, left, right = (
         shade(0, 0, 1), shade(0, 0.4, 1), shade(0, -0.4, 1), shade(-1, 0.1, 0.3), shade(1, 0.1, 0.3),
@@ -50,7 +51,7 @@ def test_shading_is_gray_brightest_toward_the_light_and_the_same_left_and_right(
 def test_only_the_views_asked_for() -> None:
     images = flat((0, 0, 1))
     images.normal[1, 0, 0] = (1, 0, 0)
-    made = pictures.make(images, slice(1, 2), "normal", 1.0, 32)
+    made = pictures.make(images, slice(1, 2), PictureLook("normal", 1.0, 32))
     assert len(made) == 1
     torch.testing.assert_close(made[0, :, 0, 0], torch.tensor([1.0, 0.5, 0.5]))
 
@@ -58,8 +59,8 @@ def test_only_the_views_asked_for() -> None:
 @pytest.mark.parametrize("resolution", [16, 48, 64])
 def test_resizing_keeps_brightness_and_place(resolution: int) -> None:
     images = flat((0, 0, 1), 32)
-    made = pictures.make(images, slice(0, 1), "shading", 0.0, resolution)
-    exact = pictures.make(images, slice(0, 1), "shading", 0.0, 32)
+    made = pictures.make(images, slice(0, 1), PictureLook("shading", 0.0, resolution))
+    exact = pictures.make(images, slice(0, 1), PictureLook("shading", 0.0, 32))
     assert made.shape == (1, 3, resolution, resolution)
     assert made.mean() == pytest.approx(exact.mean().item(), rel=0.02)
     middle = torch.arange(resolution) + 0.5
@@ -75,7 +76,7 @@ def test_read_only_passes_are_left_as_they_are() -> None:
     images = flat((0, 0, 1))
     images.normal.flags.writeable = False
     before = images.normal.copy()
-    pictures.make(images, slice(0, 2), "normal", 1.0, 16)
+    pictures.make(images, slice(0, 2), PictureLook("normal", 1.0, 16))
     np.testing.assert_array_equal(images.normal, before)
 
 
@@ -87,13 +88,13 @@ def test_standardized_with_the_statistics_given() -> None:
 def test_textured_pictures_show_the_colors_a_little_shaded() -> None:
     images = flat((0, 0, 1))
     with pytest.raises(InputError, match="color"):
-        pictures.make(images, slice(0, 1), "textured", 1.0, 32)
+        pictures.make(images, slice(0, 1), PictureLook("textured", 1.0, 32))
     color = np.zeros((2, 32, 32, 3), np.uint8)
     color[...] = (255, 128, 0)
 
     def textured(normal: tuple[float, float, float]) -> torch.Tensor:
         lit = ViewImages(flat(normal).normal, images.depth, color)
-        return pictures.make(lit, slice(0, 1), "textured", 1.0, 32)[0]
+        return pictures.make(lit, slice(0, 1), PictureLook("textured", 1.0, 32))[0]
 
     photo = textured((0, 0, 0))
     torch.testing.assert_close(photo[:, 0, 0], torch.tensor([1.0, 128 / 255, 0.0]))
@@ -106,5 +107,5 @@ def test_textured_pictures_show_the_colors_a_little_shaded() -> None:
 
 def test_unknown_style() -> None:
     with pytest.raises(InputError, match="normal or shading") as caught:
-        pictures.make(flat((0, 0, 1)), slice(0, 1), "toon", 1.0, 32)
+        pictures.make(flat((0, 0, 1)), slice(0, 1), PictureLook("toon", 1.0, 32))  # type: ignore[arg-type]
     assert caught.value.code == "features-option"

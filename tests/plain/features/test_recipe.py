@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from helpers import shapes, small_models
+from helpers import recipes, shapes, small_models
 from meshkin import models
 from meshkin.base.errors import InputError, ModelError
 from meshkin.base.progress import silent
 from meshkin.base.storage import models_folder
+from meshkin.data.recipe import Recipe, ViewPlacement
 from meshkin.data.views import of_recipe
 from meshkin.features import recipe
-from meshkin.features.extractors.dinov2 import Dinov2
-from meshkin.features.extractors.efficientnet import EfficientNet
-from meshkin.features.extractors.geometric import Geometric
+from meshkin.features.building import build
 
 
 @pytest.fixture(autouse=True)
@@ -44,33 +43,33 @@ def lite() -> Path:
 
 def code_of(error: type[Exception], *arguments: Any, **choice: Any) -> str:
     with pytest.raises(error) as caught:
-        recipe.resolve(*arguments, **choice)
+        recipes.resolve(*arguments, **choice)
     assert caught.value.fix
     return str(caught.value.code)
 
 
-def extractors(found: dict[str, Any]) -> list[str]:
-    return [part["extractor"] for part in found["parts"]]
+def extractors(found: Recipe) -> list[str]:
+    return [part.extractor for part in found.parts]
 
 
 @pytest.mark.parametrize("online", [False, True])
 def test_without_a_model_the_shape_alone_serves(online: bool) -> None:
-    found = recipe.resolve("auto", online=online)
+    found = recipes.resolve("auto", online=online)
     assert extractors(found) == ["geometric"]
-    assert found["name"] == "geometric"
-    assert found["views"] is None
-    assert isinstance(recipe.build(found["parts"][0]), Geometric)
+    assert found.name == "geometric"
+    assert found.views is None
+    assert not found.parts[0].models
 
 
 def test_auto_takes_every_model_that_is_there(vit: Path) -> None:
-    assert recipe.resolve()["name"] == "dinov2+geometric"
+    assert recipes.resolve().name == "dinov2+geometric"
     small_models.efficientnet(models_folder() / "efficientnet-lite0")
-    found = recipe.resolve("auto")
-    assert found["name"] == "dinov2+efficientnet+geometric"
-    assert found["views"] == {"fibonacci": 24}
-    assert found["resolution"] == 448
-    assert found["parts"][0]["checksum"] == models.sha256(vit / models.WEIGHTS)
-    assert json.loads(json.dumps(found)) == found
+    found = recipes.resolve("auto")
+    assert found.name == "dinov2+efficientnet+geometric"
+    assert found.views == ViewPlacement("fibonacci", 24)
+    assert found.resolution == 448
+    assert found.parts[0].models["model"].checksum == models.sha256(vit / models.WEIGHTS)
+    assert Recipe.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_a_damaged_model_is_not_passed_over(vit: Path) -> None:
@@ -87,12 +86,13 @@ def test_a_model_asked_for_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_users_model_and_its_layers(tmp_path: Path, lite: Path) -> None:
     small_models.dinov2(tmp_path / "mine", seed=1)
-    found = recipe.resolve("dinov2+efficientnet", model=str(tmp_path / "mine"), layers=[1, 3])
-    part, other = found["parts"]
-    assert (part["model"], part["folder"], part["layers"]) == ("mine", str(tmp_path / "mine"), [1, 3])
-    assert (other["folder"], other["stages"]) == (str(lite), [2, 4])
-    assert recipe.resolve("dinov2", model=str(tmp_path / "mine"))["parts"][0]["layers"] == [3]
-    assert recipe.resolve("efficientnet", layers=[0, 6])["parts"][0]["stages"] == [0, 6]
+    found = recipes.resolve("dinov2+efficientnet", model=str(tmp_path / "mine"), layers=[1, 3])
+    part, other = found.parts
+    model = part.models["model"]
+    assert (model.name, model.folder, part.settings["layers"]) == ("mine", str(tmp_path / "mine"), [1, 3])
+    assert (other.models["model"].folder, other.settings["stages"]) == (str(lite), [2, 4])
+    assert recipes.resolve("dinov2", model=str(tmp_path / "mine")).parts[0].settings["layers"] == [3]
+    assert recipes.resolve("efficientnet", layers=[0, 6]).parts[0].settings["stages"] == [0, 6]
     assert code_of(ModelError, "dinov2", model=str(lite)) == "model-wrong"
 
 
@@ -102,20 +102,37 @@ def test_a_users_model_and_its_layers(tmp_path: Path, lite: Path) -> None:
 def test_parts_share_pictures_and_use_what_they_can_of_them(
     vit: Path, lite: Path, resolution: int, dinov2: int, efficientnet: int
 ) -> None:
-    found = recipe.resolve("dinov2+efficientnet", resolution=resolution)
-    assert found["resolution"] == resolution
-    assert [part["resolution"] for part in found["parts"]] == [dinov2, efficientnet]
+    found = recipes.resolve("dinov2+efficientnet", resolution=resolution)
+    assert found.resolution == resolution
+    assert [part.settings["resolution"] for part in found.parts] == [dinov2, efficientnet]
+
+
+@pytest.mark.parametrize(("name", "patch"), [("dinov3", 16), ("dino", 8), ("dinov2_with_registers", 14)])
+def test_other_vision_transformers(tmp_path: Path, name: str, patch: int) -> None:
+    small_models.transformer(tmp_path / "mine", name)
+    found = recipes.resolve("dinov2", model=str(tmp_path / "mine"), resolution=100)
+    assert found.parts[0].settings["resolution"] == 100 // patch * patch
+    assert found.parts[0].settings["layers"] == [3]
+    (grids,) = build(found.parts[0], "cpu").extract(small_models.views(2, 100), silent)
+    assert grids.maps[0].shape == (2, 48, 100 // patch, 100 // patch)
+
+
+def test_the_default_resolution_suits_the_patches(tmp_path: Path) -> None:
+    small_models.transformer(tmp_path / "mine", "dinov3")
+    file = tmp_path / "mine" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "patch_size": 10}))
+    assert recipes.resolve("dinov2", model=str(tmp_path / "mine")).parts[0].settings["resolution"] == 440
 
 
 def test_views_and_rings(vit: Path) -> None:
-    assert recipe.resolve("dinov2", views=6)["views"] == {"fibonacci": 6}
-    assert recipe.resolve("dinov2", rings=[(0, 8), (45, 4)])["views"] == {"rings": [[0, 8], [45, 4]]}
+    assert recipes.resolve("dinov2", views=6).views == ViewPlacement("fibonacci", 6)
+    assert recipes.resolve("dinov2", rings=[(0, 8), (45, 4)]).views == ViewPlacement("rings", rings=((0, 8), (45, 4)))
 
 
 @pytest.mark.parametrize("name", ["", "dino", "dinov2+", "dinov2+magic", "geometric+geometric", "auto+dinov2"])
 def test_unknown_features_name_what_there_is(name: str) -> None:
     with pytest.raises(InputError, match="dinov2, efficientnet, geometric") as caught:
-        recipe.resolve(name)
+        recipes.resolve(name)
     assert caught.value.code == "features-unknown"
 
 
@@ -158,36 +175,57 @@ def test_the_shape_alone_has_no_layers() -> None:
     ],
 )
 def test_a_recipe_edited_by_hand_is_checked(vit: Path, name: str, value: Any) -> None:
-    found = recipe.resolve("dinov2")
-    found["parts"][0][name] = value
+    found = recipes.with_part(recipes.resolve("dinov2"), **{name: value})
     with pytest.raises(InputError):
         recipe.check(found)
     with pytest.raises(InputError):
-        recipe.build(found["parts"][0])
+        build(found.parts[0])
 
 
 def test_a_parameter_left_out(vit: Path) -> None:
-    found = recipe.resolve("dinov2")
-    del found["parts"][0]["layers"]
-    with pytest.raises(InputError, match="layers"):
-        recipe.check(found)
+    found = recipes.resolve("dinov2")
+    part = found.parts[0]
+    for lacking in (
+        replace(part, settings={name: value for name, value in part.settings.items() if name != "layers"}),
+        replace(part, models={}),
+    ):
+        with pytest.raises(InputError, match=r"layers|model"):
+            recipe.check(replace(found, parts=(lacking,)))
 
 
-def test_a_part_builds_its_extractor(vit: Path, lite: Path) -> None:
-    found = recipe.resolve("dinov2+efficientnet+geometric", layers=[1, 2], resolution=70)
-    built = [recipe.build(part, "cpu") for part in found["parts"]]
-    assert [type(one) for one in built] == [Dinov2, EfficientNet, Geometric]
-    assert [one.channels for one in built[:2]] == [(48, 48), (12, 24)]
-    assert [one.resolution for one in built[:2] if isinstance(one, Dinov2 | EfficientNet)] == [70, 64]
-    for one in built[:2]:
-        assert isinstance(one, Dinov2 | EfficientNet)
+@pytest.mark.parametrize(
+    "views",
+    [
+        None,
+        ViewPlacement("fibonacci", 0),
+        ViewPlacement("fibonacci", 4, distance=0.4, angle=90),
+        ViewPlacement("fibonacci", 4, distance=2.0),
+        ViewPlacement("fibonacci", 4, distance=2.0, angle=180),
+        ViewPlacement("rings"),
+        ViewPlacement("rings", rings=((100.0, 4),)),
+        ViewPlacement("grid", 4, without=(5,)),
+        ViewPlacement("fibonacci", 4, without=(2, 1)),
+    ],
+)
+def test_cameras_that_cannot_stand_so(vit: Path, views: ViewPlacement | None) -> None:
+    with pytest.raises(InputError) as caught:
+        recipe.check(replace(recipes.resolve("dinov2"), views=views))
+    assert caught.value.code == "features-option"
+
+
+def test_a_part_builds_its_reader(vit: Path, lite: Path) -> None:
+    found = recipes.resolve("dinov2+efficientnet+geometric", layers=[1, 2], resolution=70)
+    built = [build(part, "cpu") for part in found.parts[:2]]
+    assert [one.channels for one in built] == [(48, 48), (12, 24)]
+    assert [look.resolution for look in recipe.looks(found.parts)] == [70, 64]
+    for one in built:
         grids = list(one.extract(small_models.views(3), silent))
         assert [tuple(values.shape[1:]) for values in grids[0].maps] in ([(48, 5, 5)] * 2, [(12, 8, 8), (24, 4, 4)])
-    assert recipe.build(found["parts"][0], "cpu") is recipe.build(copy.deepcopy(found["parts"][0]), "cpu")
+    assert build(found.parts[0], "cpu") is build(Recipe.from_json(found.to_json()).parts[0], "cpu")
 
 
 def test_the_key_holds_all_that_changes_the_features_and_nothing_else(vit: Path, tmp_path: Path) -> None:
-    found = recipe.resolve("dinov2+geometric", resolution=140)
+    found = recipes.resolve("dinov2+geometric", resolution=140)
     keys = {recipe.key(found, "shape"), recipe.key(found, "other shape")}
     for change in (
         {"views": 6},
@@ -195,40 +233,40 @@ def test_the_key_holds_all_that_changes_the_features_and_nothing_else(vit: Path,
         {"resolution": 112},
         {"layers": [1]},
     ):
-        keys.add(recipe.key(recipe.resolve("dinov2+geometric", **{"resolution": 140, **change}), "shape"))
-    for name, value in (("weight", 0.4), ("style", "shading"), ("background", 0.5), ("checksum", "0" * 64)):
-        changed = copy.deepcopy(found)
-        changed["parts"][0][name] = value
-        keys.add(recipe.key(changed, "shape"))
-    keys.add(recipe.key(recipe.resolve("geometric"), "shape"))
+        keys.add(recipe.key(recipes.resolve("dinov2+geometric", **{"resolution": 140, **change}), "shape"))
+    for name, value in (("weight", 0.4), ("style", "shading"), ("background", 0.5)):
+        keys.add(recipe.key(recipes.with_part(found, **{name: value}), "shape"))
+    other = replace(found.parts[0].models["model"], checksum="0" * 64)
+    keys.add(recipe.key(recipes.with_part(found, models={"model": other}), "shape"))
+    keys.add(recipe.key(recipes.resolve("geometric"), "shape"))
     assert len(keys) == 11
     moved = tmp_path / "moved"
     vit.rename(moved)
-    same = recipe.resolve("dinov2+geometric", model=str(moved), resolution=140)
+    same = recipes.resolve("dinov2+geometric", model=str(moved), resolution=140)
     assert recipe.key(same, "shape") == recipe.key(found, "shape")
     assert len(recipe.key(same, "shape")) == 32
 
 
 def test_the_look_counts_only_where_color_is_wanted(vit: Path, lite: Path) -> None:
-    plain = recipe.resolve("dinov2+efficientnet")
-    textured = recipe.resolve("dinov2+efficientnet", style="textured", background=0.5)
-    assert [part["style"] for part in textured["parts"]] == ["textured"] * 2
-    assert [part["background"] for part in textured["parts"]] == [0.5] * 2
+    plain = recipes.resolve("dinov2+efficientnet")
+    textured = recipes.resolve("dinov2+efficientnet", style="textured", background=0.5)
+    assert [part.settings["style"] for part in textured.parts] == ["textured"] * 2
+    assert [part.settings["background"] for part in textured.parts] == [0.5] * 2
     assert (recipe.wants_color(plain), recipe.wants_color(textured)) == (False, True)
     assert recipe.key(plain, "shape", "one look") == recipe.key(plain, "shape", "other look")
     assert recipe.key(textured, "shape", "one look") != recipe.key(textured, "shape", "other look")
-    assert [recipe.build(part, "cpu").wants_color for part in textured["parts"]] == [True] * 2  # type: ignore[union-attr]
 
 
 def test_views_left_out_are_no_cameras_but_part_of_the_key(vit: Path) -> None:
     shape = shapes.sphere(8, 6)
     for chosen in ({"views": 5}, {"rings": [(0, 3), (40, 2)]}):
-        full = recipe.resolve("dinov2", **chosen)
-        less = recipe.resolve("dinov2", without=[3, 1, 3], **chosen)
-        assert less["views"]["without"] == [1, 3]
+        full = recipes.resolve("dinov2", **chosen)
+        less = recipes.resolve("dinov2", without=[3, 1, 3], **chosen)
+        assert less.views is not None
+        assert less.views.without == (1, 3)
         one, two = (of_recipe(shape, each) for each in (full, less))
         np.testing.assert_array_equal(two.rotation, one.rotation[[0, 2, 4]])
         assert recipe.key(full, "shape") != recipe.key(less, "shape")
         for wrong in ([5], [-1], [0, 1, 2, 3, 4]):
             assert code_of(InputError, "dinov2", without=wrong, **chosen) == "features-option"
-    assert recipe.resolve("geometric", without=[1]) == recipe.resolve("geometric")
+    assert recipes.resolve("geometric", without=[1]) == recipes.resolve("geometric")

@@ -11,8 +11,8 @@ import torch
 
 from helpers.painting import PIXELS
 from meshkin.base.errors import MeshKinError
-from meshkin.features.parameters import TAPS
 from meshkin.features.stable_diffusion import Noise, StableDiffusion, view_seed
+from meshkin.features.taps import TAPS
 
 pytestmark = pytest.mark.usefixtures("home")
 

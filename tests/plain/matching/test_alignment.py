@@ -12,6 +12,7 @@ from helpers.surfaces import described
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
+from meshkin.features.joint import IntrinsicColumns
 from meshkin.matching import alignment as align
 from meshkin.matching import candidate_maps
 from meshkin.matching import symmetry as mirror
@@ -234,12 +235,13 @@ def test_intrinsic_channels_count_as_far_as_the_shapes_are_alike() -> None:
     wide = shapes.snapshot(source.vertices * (2.5, 1, 1), source.faces)
     wrong = 3 * shapes.smooth_features(there), 3 * shapes.smooth_features(np.roll(there, 1, axis=1))
     features = [np.hstack((source_features, part)).astype(np.float32) for part in wrong]
-    told = np.arange(features[0].shape[1]) >= source_features.shape[1]
+    mask = np.arange(features[0].shape[1]) >= source_features.shape[1]
+    told = IntrinsicColumns(mask, lambda shape, report: pytest.fail("nothing is cropped"))
     errors = [
         error_to(
-            match(described(source, features[0]), described(wide, features[1]), intrinsic=mask), there, there
+            match(described(source, features[0]), described(wide, features[1]), intrinsic=intrinsic), there, there
         ).mean()
-        for mask in (None, told)
+        for intrinsic in ([], [told])
     ]
     assert errors[1] < 0.5 * errors[0]
 

@@ -14,11 +14,14 @@ from helpers.surfaces import described
 from meshkin.base.progress import silent
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
-from meshkin.features.extractors.geometric import Geometric
+from meshkin.features.extractors.geometric import signatures
+from meshkin.features.joint import IntrinsicColumns
 from meshkin.matching.partial import crops
 from meshkin.matching.pipeline import MatchSettings, match
 
 Floats = NDArray[np.float64]
+INTRINSIC = [IntrinsicColumns(np.ones(signatures.CHANNELS, bool), signatures.describe)]
+"""All columns are geometric features."""
 
 
 def bust(columns: int, bend: float, waist: float) -> tuple[Snapshot, Floats]:
@@ -36,10 +39,10 @@ def bust(columns: int, bend: float, waist: float) -> tuple[Snapshot, Floats]:
 def test_a_bust_is_found_on_a_longer_one_and_on_a_body(cut: str, waist: float, most: float) -> None:
     (longer, there), (shorter, here) = bust(96, 0.0, waist), bust(80, 0.2, 0.05)
     ends = (longer, shorter) if cut == "the target" else (shorter, longer)
-    source, target = (described(end, Geometric().describe(end, silent)) for end in ends)
+    source, target = (described(end, signatures.describe(end, silent)) for end in ends)
 
     def error(settings: MatchSettings, is_cropped: bool) -> float:
-        found = match(source, target, intrinsic=np.ones(source.features.shape[1], bool), settings=settings)
+        found = match(source, target, intrinsic=INTRINSIC, settings=settings)
         found = found if cut == "the target" else found.swapped()
         away = there[:, 1] < -0.3
         assert not is_cropped or found.to_target.confidence[away].mean() < 0.1
@@ -55,15 +58,14 @@ def test_an_arm_alone_may_be_either_and_the_user_says_which() -> None:
     limb = np.array(LIMBS[1]) / np.linalg.norm(LIMBS[1])
     used, faces = np.unique(whole.faces[(places @ limb > 0.75)[whole.faces].all(axis=1)], return_inverse=True)
     arm, here = shapes.snapshot(whole.vertices[used], faces.reshape(-1, 3).astype(np.int32)), places[used]
-    source, target = (described(end, Geometric().describe(end, silent)) for end in (body, arm))
-    intrinsic = np.ones(source.features.shape[1], bool)
+    source, target = (described(end, signatures.describe(end, silent)) for end in (body, arm))
     tip = int((here @ limb).argmax())
     hand, other = (int((there @ (limb * (side, 1, 1))).argmax()) for side in (1, -1))
 
     def found(flip: bool = False, hint: int | None = None) -> tuple[float, Match]:
         """On which side of the body the arm is found, from -1 to 1."""
         pairs = None if hint is None else np.array([[hint, tip]])
-        made = match(source, target, pairs=pairs, flip=flip, intrinsic=intrinsic)
+        made = match(source, target, pairs=pairs, flip=flip, intrinsic=INTRINSIC)
         at = made.to_source.pull(there, body.faces)
         assert np.abs(at @ (limb * (np.sign(at[:, :1].mean()), 1, 1))).mean() > 0.8
         return float(np.sign(at[:, 0]).mean()), made
@@ -96,5 +98,5 @@ def test_what_is_not_cut_off_is_not_looked_for(other: str) -> None:
     ball = shapes.sphere(32, 16)
     longer = replace(ball, vertices=(ball.vertices * (1, 1, 6)).astype(np.float32))
     ends = (ball, longer if other == "a ball drawn out" else shells())
-    source, target = (described(end, Geometric().describe(end, silent)) for end in ends)
-    assert not list(crops(source, target, None, np.empty((0, 2), np.int64), silent))
+    source, target = (described(end, signatures.describe(end, silent)) for end in ends)
+    assert not list(crops(source, target, [], np.empty((0, 2), np.int64), silent))

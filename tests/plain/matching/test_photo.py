@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from helpers import small_models
+from helpers import recipes, small_models
 from meshkin.base.errors import InputError, StorageError
 from meshkin.base.progress import silent
 from meshkin.data.photo_map import PhotoMap
-from meshkin.features import photo, recipe
+from meshkin.data.recipe import Recipe
+from meshkin.features import photo
+from meshkin.features.building import build
 from meshkin.features.extractor import ViewImages
-from meshkin.features.recipe import build
 from meshkin.matching.photo.camera import fit_camera
 from meshkin.matching.photo.cutout import cut_out
 from meshkin.matching.photo.photograph import Cells
@@ -88,34 +89,31 @@ def test_masks_are_white_or_opaque(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def textured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def textured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """A recipe of two small random models on textured pictures."""
     monkeypatch.setenv("MESHKIN_MODELS", str(tmp_path / "models"))
     small_models.dinov2(tmp_path / "models" / "vit")
     small_models.efficientnet(tmp_path / "models" / "efficientnet-lite0")
     folder = str(tmp_path / "models" / "vit")
-    return recipe.resolve("dinov2+efficientnet", model=folder, layers=[2, 3], resolution=140, style="textured")
+    return recipes.resolve("dinov2+efficientnet", model=folder, layers=[2, 3], resolution=140, style="textured")
 
 
-def test_a_photo_is_described_as_a_render_of_the_same_colors(textured: dict[str, object]) -> None:
+def test_a_photo_is_described_as_a_render_of_the_same_colors(textured: Recipe) -> None:
     """The square of a photo that shows what a textured render shows has the render's feature maps."""
     size = 140
     color = noise(size, size)
     inside = np.zeros((size, size), bool)
     inside[20:120, 30:100] = True
     depth = np.where(inside, np.float32(3), np.float32(np.inf))[None]
-    parts = textured["parts"]
-    assert isinstance(parts, list)
     expected = []
-    for part in parts:
+    for part in textured.parts:
         images = ViewImages(np.zeros((1, size, size, 3), np.float16), depth, color[None])
-        extractor = build(part, "cpu")
-        assert not hasattr(extractor, "describe")
-        for grids in extractor.extract(images, silent):
+        reader = build(part, "cpu")
+        for grids in reader.extract(images, silent):
             for one in grids.maps:
                 cells = torch.nn.functional.interpolate(one, (20, 20), mode="bilinear", align_corners=False)
                 unit = torch.nn.functional.normalize(cells, dim=1)[0].permute(1, 2, 0)
-                expected.append(unit.numpy() * part["weight"] / np.sqrt(len(extractor.channels)))
+                expected.append(unit.numpy() * part.weight / np.sqrt(len(reader.channels)))
     wide = np.zeros((size + 7, size + 50, 3), np.uint8)
     wide[7:, 20 : 20 + size] = color
     shown = np.zeros(wide.shape[:2], bool)

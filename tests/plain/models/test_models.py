@@ -19,6 +19,7 @@ from helpers import small_models
 from meshkin import models
 from meshkin.base.errors import Cancelled, ModelError, StorageError
 from meshkin.base.storage import models_folder
+from meshkin.features import registry
 from meshkin.models.conversion import efficientnet_of_checkpoint
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -108,8 +109,31 @@ def test_another_architecture(tmp_path: Path) -> None:
     assert code_of(tmp_path / "vit", "efficientnet") == "model-wrong"
     assert code_of(tmp_path / "lite", "dinov2") == "model-wrong"
     config = json.loads((tmp_path / "vit" / models.CONFIG).read_text())
-    (tmp_path / "vit" / models.CONFIG).write_text(json.dumps({**config, "model_type": "bert"}))
-    assert code_of(tmp_path / "vit") == "model-wrong"
+    without_patches = {name: value for name, value in config.items() if name != "patch_size"}
+    for other in (
+        {**without_patches, "model_type": "bert", "vocab_size": 30522},
+        {**config, "model_type": "vilt", "type_vocab_size": 2},
+        {**config, "model_type": "vit_mae", "mask_ratio": 0.75},
+        {**config, "model_type": "videomae", "num_frames": 16},
+        {**config, "num_channels": 1},
+        {**config, "patch_size": [16, 8]},
+    ):
+        (tmp_path / "vit" / models.CONFIG).write_text(json.dumps(other))
+        assert code_of(tmp_path / "vit") == "model-wrong"
+
+
+def test_why_a_vision_transformer_is_refused(tmp_path: Path) -> None:
+    small_models.dinov2(tmp_path)
+    config = json.loads((tmp_path / models.CONFIG).read_text())
+    (tmp_path / models.CONFIG).write_text(json.dumps({**config, "model_type": "vit_mae", "mask_ratio": 0.75}))
+    with pytest.raises(ModelError, match="it hides patches at random"):
+        models.verify(tmp_path, "dinov2")
+
+
+@pytest.mark.parametrize("name", sorted(small_models.TRANSFORMERS))
+def test_any_vision_transformer_with_a_grid_is_one_for_dinov2(name: str, tmp_path: Path) -> None:
+    small_models.transformer(tmp_path, name)
+    assert models.verify(tmp_path, "dinov2").kind == "dinov2"
 
 
 def test_weights_changed_since_they_were_fetched() -> None:
@@ -132,8 +156,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_the_list_shows_every_model_under_its_own_name() -> None:
     fetched("facebook/dinov2-base", "dinov2")
     fetched("efficientnet-lite0", "efficientnet")
-    rows = {row["name"]: row for row in models.listing()}
-    assert set(rows) == {"vit-s14-imgfocus", "efficientnet-lite0", *models.DIFF3F.values()}
+    bundles = registry.bundles()
+    rows = {row["name"]: row for row in models.listing(bundles)}
+    assert set(rows) == {"vit-s14-imgfocus", "efficientnet-lite0", *bundles["diff3f"]}
     absent = rows["lllyasviel/control_v11f1p_sd15_depth"]
     assert (absent["present"], absent["kind"], absent["get"]) == (False, "controlnet", "diff3f")
     base = rows["facebook/dinov2-base"]

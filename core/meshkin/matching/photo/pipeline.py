@@ -9,15 +9,15 @@ bounded: a limb whose pose differs from the mesh's still goes where its features
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
 from ...base.progress import ProgressCallback, silent
-from ...cache.store import Features
+from ...data.features import Features
 from ...data.photo_map import PhotoMap
+from ...data.recipe import Recipe
 from ...data.snapshot import Snapshot
 from ...features import joint
 from ...features import photo as photo_features
@@ -39,7 +39,7 @@ def match_photo(
     photograph: Photograph,
     shape: Snapshot,
     shape_features: Features,
-    recipe: dict[str, Any],
+    recipe: Recipe,
     device: str = "auto",
     report: ProgressCallback = silent,
     settings: PhotoMatchSettings = PhotoMatchSettings(),
@@ -84,7 +84,7 @@ class _Describer:
 
     photograph: Photograph
     shape_features: Features
-    recipe: dict[str, Any]
+    recipe: Recipe
     device: str
     report: ProgressCallback
 
@@ -94,8 +94,8 @@ class _Describer:
 
     def reduce(self, cells: Singles, vertices: Singles) -> tuple[Singles, Singles]:
         """Bring features of cells (Q, C) and of vertices (V, C) into one space."""
-        maps = self.shape_features.metadata.get("maps", [])
-        reduced_cells, reduced_vertices = joint.reduce([cells, vertices], self.recipe, maps)
+        channels = self.shape_features.origin.channels
+        reduced_cells, reduced_vertices = joint.reduce([cells, vertices], self.recipe.parts, channels)
         return reduced_cells, reduced_vertices
 
 

@@ -8,6 +8,7 @@ from ... import models
 from ...base.progress import ProgressCallback
 from ...base.storage import models_folder
 from ...cache import store as cache
+from ...features import registry
 from ..requests.maintenance import (
     CacheState,
     ClearCache,
@@ -22,12 +23,14 @@ from ..requests.maintenance import (
 
 def fetch_models(request: FetchModels, report: ProgressCallback) -> FetchedModels:
     """Fetch models into the model cache."""
-    return FetchedModels(models_folder(), tuple(models.get(request.name, report=report)))
+    return FetchedModels(models_folder(), tuple(models.get(request.name, report=report, bundles=registry.bundles())))
 
 
 def list_models(request: ListModels, report: ProgressCallback) -> ModelStates:
     """The models known and whether they are there."""
-    return ModelStates(tuple(ModelState(**{**row, "folder": Path(row["folder"])}) for row in models.listing()))
+    return ModelStates(
+        tuple(ModelState(**{**row, "folder": Path(row["folder"])}) for row in models.listing(registry.bundles()))
+    )
 
 
 def look_at_cache(request: LookAtCache, report: ProgressCallback) -> CacheState:

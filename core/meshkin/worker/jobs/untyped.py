@@ -21,6 +21,7 @@ from ...base.errors import StorageError
 from ...base.progress import ProgressCallback
 from ...base.storage import map_path, write_arrays
 from ...data.photo_map import PhotoMap
+from ...data.recipe import FeatureChoice, Recipe
 from ...data.snapshot import Snapshot
 from ...data.views import Passes
 
@@ -31,31 +32,32 @@ Result = dict[str, Any]
 def plan(arguments: Arguments, report: ProgressCallback) -> Result:
     """What features of a shape need: the recipe, its cache key, and the cache file where it is there already.
 
-    Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (keyword arguments of
-    :func:`meshkin.features.recipe.resolve`), ``device`` (refused here where there is no such device), ``look`` (hash
-    of its materials, once they are known to count). Result: also ``wants_color``, and ``painted``, how many painted
-    pictures of these features are kept.
+    Arguments: ``shape`` (:attr:`Snapshot.key`), ``choice`` (a :class:`meshkin.data.recipe.FeatureChoice`), ``device``
+    (refused here where there is no such device), ``look`` (hash of its materials, once they are known to count).
+    Result: also ``wants_color``; ``painter``, what the extractor that makes pictures of its own is called ("" for
+    none); and ``painted``, how many of these are kept.
     """
     from ...cache import store as cache
     from ...features import recipe
+    from ...features.settings import read
 
     if arguments["device"] not in ("auto", "cpu"):
         from ...features.devices import choose
 
         choose(arguments["device"])
-    chosen = recipe.resolve(**arguments["choice"], report=report)
+    chosen = recipe.resolve(read(FeatureChoice, arguments["choice"], "The choice of features"), report)
     key = recipe.key(chosen, arguments["shape"], arguments.get("look", ""))
     there = str(cache.features_path(key)) if cache.usable(key) else None
     painted = len(list(cache.painted_folder(key).glob("[0-9]*.png")))
-    found = {"recipe": chosen, "key": key, "features": there, "painted": painted}
-    return {**found, "wants_color": recipe.wants_color(chosen)}
+    answer = {"recipe": chosen.to_json(), "key": key, "features": there, "painted": painted}
+    return {**answer, "wants_color": recipe.wants_color(chosen), "painter": recipe.painter(chosen)}
 
 
 def prepare(arguments: Arguments, report: ProgressCallback) -> Result:
     """Load the large models of a ``recipe`` on a ``device``: what is wrong with them shows before the rendering."""
-    from ...features import recipe
+    from ...features import building
 
-    recipe.prepare(arguments["recipe"], arguments["device"], report)
+    building.prepare(Recipe.from_json(arguments["recipe"]), arguments["device"], report)
     return {}
 
 
@@ -65,14 +67,15 @@ def features(arguments: Arguments, report: ProgressCallback) -> Result:
     Arguments: ``snapshot`` (file), ``passes`` (folder or None), ``recipe``, ``key``, ``device``.
     """
     from ...cache import store as cache
-    from ...features.compute import compute
+    from ...features.compute import KeptViews, compute
 
     snapshot = Snapshot.load(Path(arguments["snapshot"]))
     passes = Passes.load(Path(arguments["passes"])) if arguments["passes"] else None
     key = arguments["key"]
     partial, painted = cache.partial_folder(key), cache.painted_folder(key)
-    found = compute(snapshot, arguments["recipe"], passes, arguments["device"], report, partial, painted)
-    path = cache.save(key, found)
+    recipe = Recipe.from_json(arguments["recipe"])
+    computed = compute(snapshot, recipe, passes, arguments["device"], report, KeptViews(partial, painted))
+    path = cache.save(key, computed)
     shutil.rmtree(partial, ignore_errors=True)
     return {"features": str(path), "painted": str(painted) if painted.is_dir() else None}
 
@@ -88,7 +91,7 @@ def colors(arguments: Arguments, report: ProgressCallback) -> Result:
 
     found = [cache.read(Path(path)) for path in arguments["features"]]
     report("Making colors", 0)
-    reduced = joint.reduce_all(found)
+    reduced = joint.join(found).rows
     basis = pca.basis(reduced, max(arguments["channels"], 3))
     projected = [pca.project(basis, one) for one in reduced]
     painted = pca.colors(projected)
@@ -114,7 +117,7 @@ def sheet(arguments: Arguments, report: ProgressCallback) -> Result:
     passes = Passes.load(Path(arguments["passes"]))
     painted = cache.painted_folder(arguments["key"])
     keep = Path(arguments["keep"]) if arguments["keep"] else None
-    pixels, found = sheet.make(arguments["recipe"], passes, painted, keep, report)
+    pixels, found = sheet.make(Recipe.from_json(arguments["recipe"]), passes, painted, keep, report)
     np.save(arguments["output"], pixels)
     return {"output": arguments["output"], "painted": found}
 
@@ -152,7 +155,7 @@ def match_photo(arguments: Arguments, report: ProgressCallback) -> Result:
         load_photograph(files[0], files[1] if len(files) > 1 else None),
         Snapshot.load(Path(arguments["snapshot"])),
         cache.read(Path(arguments["features"])),
-        arguments["recipe"],
+        Recipe.from_json(arguments["recipe"]),
         arguments["device"],
         report,
     )

@@ -23,7 +23,7 @@ class FetchedModels:
 
 @dataclass(frozen=True)
 class FetchModels(Request[FetchedModels], job="models-get"):
-    """Fetch the models that this name stands for ("embedded", "diff3f", or one model's)."""
+    """Fetch the models that this name stands for ("embedded", that of an extractor, or one model's)."""
 
     name: str
 

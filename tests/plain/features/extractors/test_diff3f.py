@@ -12,19 +12,19 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from helpers.painting import PIXELS, Array, Resolve, all_maps, images_of, relative
+from helpers.painting import PIXELS, Array, Resolve, all_maps, images_of, painter, relative
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import silent
 from meshkin.data.snapshot import Snapshot
-from meshkin.features import devices, recipe, stable_diffusion
-from meshkin.features import resuming as kept
-from meshkin.features.compute import compute
-from meshkin.features.extractors.diff3f.extractor import Diff3F, depth_picture, normal_picture
-from meshkin.features.extractors.dinov2 import Dinov2
+from meshkin.features import devices, resuming, stable_diffusion
+from meshkin.features.building import build
+from meshkin.features.compute import KeptViews, compute
+from meshkin.features.extractors.diff3f.painting import Diff3fReader, depth_picture, normal_picture
 from meshkin.features.lifting import view_weights
 from meshkin.features.stable_diffusion import StableDiffusion
+from meshkin.features.vision_transformer import VisionTransformer
 
-pytestmark = pytest.mark.usefixtures("home", "released")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_calibrated_pictures(potato: Snapshot, resolve: Resolve) -> None:
@@ -51,11 +51,10 @@ def test_neither_batch_nor_order_nor_run_matters(profile: str, resolve: Resolve,
     chosen = resolve(profile, views=4 if profile == "fast" else 9, steps=3)
     images, _ = images_of(potato, chosen)
     images = images.take([0, 1, 2])
-    part = chosen["parts"][0]
-    one = all_maps(Diff3F(part, "cpu", batch=1).extract(images, silent))
-    again = all_maps(Diff3F(part, "cpu", batch=1).extract(images, silent))
-    together = all_maps(Diff3F(part, "cpu", batch=8).extract(images, silent))
-    turned = all_maps(Diff3F(part, "cpu", batch=2).extract(images.take([2, 0, 1]), silent))
+    one = all_maps(painter(chosen, 1).extract(images, silent))
+    again = all_maps(painter(chosen, 1).extract(images, silent))
+    together = all_maps(painter(chosen, 8).extract(images, silent))
+    turned = all_maps(painter(chosen, 2).extract(images.take([2, 0, 1]), silent))
     for single, repeated, batched, other in zip(one, again, together, turned, strict=True):
         np.testing.assert_array_equal(repeated, single)
         assert relative(batched, single) < 1e-3
@@ -64,9 +63,8 @@ def test_neither_batch_nor_order_nor_run_matters(profile: str, resolve: Resolve,
 
 def test_views_differ_by_their_noise_where_each_has_its_own(resolve: Resolve, potato: Snapshot) -> None:
     for noise, same in (("shared", True), ("view", False)):
-        part = resolve(noise=noise)["parts"][0]
         images, _ = images_of(potato, resolve())
-        drawn = Diff3F(part, "cpu").noise(images)
+        drawn = painter(resolve(noise=noise)).noise(images)
         assert bool((drawn.start[0] == drawn.start[1]).all()) is same
 
 
@@ -87,17 +85,17 @@ def test_guidance_of_one_runs_one_branch_and_what_nothing_reads_is_not_made(
 
     monkeypatch.setattr(StableDiffusion, "evaluate", counted)
     monkeypatch.setattr(StableDiffusion, "decode", noted)
-    next(Diff3F(resolve(steps=5)["parts"][0], "cpu", batch=1).extract(images, silent))
+    next(painter(resolve(steps=5), 1).extract(images, silent))
     assert rows == [(1, True)] * 3 + [(1, False)]
     assert decoded == [1]
     rows.clear()
     decoded.clear()
     chosen = resolve(fusion=0.0, steps=2)
-    assert "dinov2" not in chosen["parts"][0]["models"]
-    found = next(Diff3F(chosen["parts"][0], "cpu", batch=1).extract(images, silent))
+    assert "dinov2" not in chosen.parts[0].models
+    found = next(painter(chosen, 1).extract(images, silent))
     assert (len(found.maps), found.painted, decoded) == (1, None, [])
     rows.clear()
-    next(Diff3F(resolve("reference", steps=3)["parts"][0], "cpu", batch=2).extract(images, silent))
+    next(painter(resolve("reference", steps=3), 2).extract(images, silent))
     assert rows == [(2, True)] * 2
 
 
@@ -105,8 +103,8 @@ def test_hyper_features(resolve: Resolve, potato: Snapshot) -> None:
     images, seen = images_of(potato, resolve(views=2))
     more = {"taps": {"s3": 1.0, "s5": 0.5}, "fusion": 0.2, "controls": [0.0, 1.0], "share": 0.2, "layers": [1, 3]}
     chosen = resolve(views=2, steps=4, **more)
-    assert set(chosen["parts"][0]["models"]) == {"base", "normal", "dinov2"}
-    extractor = Diff3F(chosen["parts"][0], "cpu")
+    assert set(chosen.parts[0].models) == {"base", "normal", "dinov2"}
+    extractor = painter(chosen)
     found = next(extractor.extract(images, silent))
     assert [one.shape[1] for one in found.maps] == list(extractor.channels) == [64, 96, 48, 48]
     assert np.allclose(np.array(extractor.map_weights) / extractor.map_weights[0], (1, 0.5, 0.25, 0.25))
@@ -122,7 +120,7 @@ def test_the_prompt_and_the_seed_change_the_painting(resolve: Resolve, potato: S
     images = images.take([0])
 
     def maps(**settings: Any) -> list[Array]:
-        return all_maps(Diff3F(resolve(steps=2, fusion=0.0, **settings)["parts"][0], "cpu").extract(images, silent))
+        return all_maps(painter(resolve(steps=2, fusion=0.0, **settings)).extract(images, silent))
 
     plain = maps()
     for other in (maps(prompt="zebra"), maps(seed=61), maps(template="{}")):
@@ -132,7 +130,7 @@ def test_the_prompt_and_the_seed_change_the_painting(resolve: Resolve, potato: S
 def test_progress_at_each_step_and_cancel_in_the_middle(resolve: Resolve, potato: Snapshot) -> None:
     images, _ = images_of(potato, resolve())
     told = []
-    list(Diff3F(resolve(steps=4)["parts"][0], "cpu").extract(images, lambda stage, part: told.append(part)))
+    list(painter(resolve(steps=4)).extract(images, lambda stage, part: told.append(part)))
     assert len(set(told)) >= 2 * 3  # two views at a time, three steps each
     assert told == sorted(told)
 
@@ -141,7 +139,7 @@ def test_progress_at_each_step_and_cancel_in_the_middle(resolve: Resolve, potato
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        list(Diff3F(resolve(steps=4)["parts"][0], "cpu").extract(images, stop))
+        list(painter(resolve(steps=4)).extract(images, stop))
 
 
 def test_a_stopped_job_takes_up_the_views_it_had_done(
@@ -149,7 +147,7 @@ def test_a_stopped_job_takes_up_the_views_it_had_done(
 ) -> None:
     chosen = resolve(steps=3)
     _, seen = images_of(potato, chosen)
-    whole = compute(potato, chosen, seen, "cpu", partial=tmp_path / "whole", painted=tmp_path / "painted")
+    whole = compute(potato, chosen, seen, "cpu", kept=KeptViews(tmp_path / "whole", tmp_path / "painted"))
     pictures = sorted(path.name for path in (tmp_path / "painted").iterdir())
     assert pictures == ["000.png", "001.png", "002.png", "003.png"]
     assert Image.open(tmp_path / "painted" / "002.png").size == (PIXELS, PIXELS)
@@ -159,16 +157,16 @@ def test_a_stopped_job_takes_up_the_views_it_had_done(
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        compute(potato, chosen, seen, "cpu", stop, tmp_path / "partial", tmp_path / "resumed")
+        compute(potato, chosen, seen, "cpu", stop, KeptViews(tmp_path / "partial", tmp_path / "resumed"))
     done = sorted(path.name for path in (tmp_path / "partial").iterdir())
     assert done == ["000.safetensors", "001.safetensors"]
     (tmp_path / "partial" / "001.safetensors").write_bytes(b"cut short")
     computed = []
-    noise = Diff3F.noise
+    noise = Diff3fReader.noise
     monkeypatch.setattr(
-        Diff3F, "noise", lambda self, images: (computed.append(len(images.normal)), noise(self, images))[1]
+        Diff3fReader, "noise", lambda self, images: (computed.append(len(images.normal)), noise(self, images))[1]
     )
-    resumed = compute(potato, chosen, seen, "cpu", silent, tmp_path / "partial", tmp_path / "resumed")
+    resumed = compute(potato, chosen, seen, "cpu", silent, KeptViews(tmp_path / "partial", tmp_path / "resumed"))
     assert sum(computed) == 3
     assert relative(resumed.features.astype(np.float32), whole.features.astype(np.float32)) < 1e-3
     for name in pictures:
@@ -180,8 +178,8 @@ def test_a_full_disk_ends_the_keeping_not_the_job(resolve: Resolve, potato: Snap
     chosen = resolve(steps=2)
     images, _ = images_of(potato, chosen)
     (tmp_path / "partial").write_text("a file where the folder should be")
-    extractor = Diff3F(chosen["parts"][0], "cpu")
-    found = all_maps(kept.extract(extractor, images, tmp_path / "partial", silent))
+    extractor = painter(chosen)
+    found = all_maps(resuming.extract(extractor, images, tmp_path / "partial", silent))
     assert len(found[0]) == 4
 
 
@@ -195,31 +193,24 @@ def test_fast_features_are_lifted_where_they_are_seen(resolve: Resolve, potato: 
     np.testing.assert_allclose(np.linalg.norm(found.features.astype(np.float32), axis=1), 1, rtol=2e-3)
 
 
-def test_two_prompts_share_one_set_of_networks_and_release_forgets_them(resolve: Resolve) -> None:
-    import gc
-    import weakref
-
-    one, two = (recipe.build(resolve(prompt=prompt)["parts"][0], "cpu") for prompt in ("cat", "lion"))
-    assert isinstance(one, Diff3F)
-    assert isinstance(two, Diff3F)
+def test_two_prompts_share_one_set_of_networks(resolve: Resolve) -> None:
+    one, two = (build(resolve(prompt=prompt).parts[0], "cpu") for prompt in ("cat", "lion"))
+    assert isinstance(one, Diff3fReader)
+    assert isinstance(two, Diff3fReader)
+    assert one is not two
     assert one._sd is two._sd
-    network = weakref.ref(one._sd._unet)
-    del one, two
-    recipe.release()
-    gc.collect()
-    assert network() is None
 
 
 @pytest.mark.parametrize(("capability", "least"), [((7, 5), 0.999), ((9, 0), 0.99)])
 def test_half_precision_gives_the_features_of_single(
     capability: tuple[int, int], least: float, resolve: Resolve, potato: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    part = resolve(views=1, steps=3)["parts"][0]
-    images, _ = images_of(potato, resolve(views=1))
-    exact = all_maps(Diff3F(part, "cpu").extract(images, silent))
+    chosen = resolve(views=1, steps=3)
+    images, _ = images_of(potato, chosen)
+    exact = all_maps(painter(chosen).extract(images, silent))
     stable_diffusion.load.cache_clear()
     monkeypatch.setattr(devices, "capability", lambda device: capability)
-    half = Diff3F(part, "cpu")
+    half = painter(chosen)
     assert next(half._sd._unet.parameters()).dtype == devices.diffusion_precision(capability)[0] != torch.float32
     assert next(half._sd._vae.parameters()).dtype == devices.diffusion_precision(capability)[1]
     grids = list(half.extract(images, silent))
@@ -233,18 +224,18 @@ def test_half_precision_gives_the_features_of_single(
 def test_dinov2_takes_fewer_pictures_where_memory_runs_out(
     resolve: Resolve, potato: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extractor = Diff3F(resolve(steps=3)["parts"][0], "cpu")
+    extractor = painter(resolve(steps=3))
     painted = torch.randint(0, 256, (3, 3, PIXELS, PIXELS), generator=torch.Generator().manual_seed(1)).byte()
     (expected,) = extractor._seen(painted)
-    maps, sizes = Dinov2.maps, []
+    maps, sizes = VisionTransformer.maps, []
 
-    def short(network: Dinov2, pictures: torch.Tensor) -> list[torch.Tensor]:
+    def short(network: VisionTransformer, pictures: torch.Tensor) -> list[torch.Tensor]:
         sizes.append(len(pictures))
         if len(pictures) > 1:
             raise torch.OutOfMemoryError("no memory")
         return maps(network, pictures)
 
-    monkeypatch.setattr(Dinov2, "maps", short)
+    monkeypatch.setattr(VisionTransformer, "maps", short)
     (found,) = extractor._seen(painted)
     assert sizes == [3, 1, 1, 1]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
@@ -255,8 +246,8 @@ def test_dinov2_takes_fewer_pictures_where_memory_runs_out(
 def test_cuda_agrees_with_the_cpu(profile: str, resolve: Resolve, potato: Snapshot) -> None:
     chosen = resolve(profile, views=4, steps=5)
     images, _ = images_of(potato, chosen)
-    exact = all_maps(Diff3F(chosen["parts"][0], "cpu").extract(images, silent))
-    found = all_maps(Diff3F(chosen["parts"][0], "cuda").extract(images, silent))
+    exact = all_maps(painter(chosen).extract(images, silent))
+    found = all_maps(painter(chosen, device="cuda").extract(images, silent))
     for one, two in zip(exact, found, strict=True):
         similarity = functional.cosine_similarity(torch.from_numpy(one), torch.from_numpy(two), dim=1)
         assert similarity.min() > 0.99

@@ -8,44 +8,49 @@ from pathlib import Path
 
 import pytest
 
-from helpers.painting import SMALL, Resolve
+from helpers import recipes
+from helpers.painting import SMALL, Resolve, painter
 from meshkin import models
 from meshkin.base.errors import ModelError
-from meshkin.features import recipe
-from meshkin.features.extractors.diff3f.extractor import Diff3F
+from meshkin.features import building, recipe, registry
 
-pytestmark = pytest.mark.usefixtures("home", "released")
+DEFAULTS = {role: asked.default or "" for role, asked in registry.find("diff3f").roles.items()}
+"""The names of the models that are read unless told otherwise, by role."""
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_models_that_are_not_there_and_where_they_are_looked_for(home: Path, folders: dict[str, str]) -> None:
     with pytest.raises(ModelError, match="meshkin models get diff3f") as caught:
-        recipe.resolve("diff3f")
+        recipes.resolve("diff3f")
     assert caught.value.code == "model-missing"
     (home / "models").mkdir(parents=True)
-    for role, name in models.DIFF3F.items():
+    for role, name in DEFAULTS.items():
         (home / "models" / name.replace("/", "--")).symlink_to(folders[role])
-    part = recipe.resolve("diff3f", settings=SMALL)["parts"][0]
-    assert {role: model["model"] for role, model in part["models"].items()} == {
-        role: name.replace("/", "--") for role, name in models.DIFF3F.items()
+    part = recipes.resolve("diff3f", settings=SMALL).parts[0]
+    assert {role: model.name for role, model in part.models.items()} == {
+        role: name.replace("/", "--") for role, name in DEFAULTS.items()
     }
-    assert part["layers"] == [3]
+    assert part.settings["layers"] == [3]
 
 
 def test_folders_put_there_by_hand_count_as_fetched(home: Path, folders: dict[str, str]) -> None:
     """As a machine without the hub has them: nothing is downloaded, and what is damaged is named with its fix."""
-    for role, name in models.DIFF3F.items():
+    for role, name in DEFAULTS.items():
         shutil.copytree(folders[role], home / "models" / name.replace("/", "--"))
-    assert models.get("diff3f") == [home / "models" / name.replace("/", "--") for name in models.DIFF3F.values()]
-    rows = {row["name"]: row for row in models.listing()}
-    assert all(rows[name]["ok"] for name in models.DIFF3F.values())
-    unet = home / "models" / models.DIFF3F["base"].replace("/", "--") / "unet" / "diffusion_pytorch_model.safetensors"
+    assert models.get("diff3f", bundles=registry.bundles()) == [
+        home / "models" / name.replace("/", "--") for name in DEFAULTS.values()
+    ]
+    rows = {row["name"]: row for row in models.listing(registry.bundles())}
+    assert all(rows[name]["ok"] for name in DEFAULTS.values())
+    unet = home / "models" / DEFAULTS["base"].replace("/", "--") / "unet" / "diffusion_pytorch_model.safetensors"
     unet.write_bytes(unet.read_bytes()[:-100])
     with pytest.raises(ModelError) as caught:
-        recipe.resolve("diff3f", settings=SMALL)
+        recipes.resolve("diff3f", settings=SMALL)
     assert caught.value.code == "model-damaged"
-    assert caught.value.fix == f"Run “meshkin models get {models.DIFF3F['base']}”."
-    rows = {row["name"]: row for row in models.listing()}
-    assert [name for name in models.DIFF3F.values() if not rows[name]["ok"]] == [models.DIFF3F["base"]]
+    assert caught.value.fix == f"Run “meshkin models get {DEFAULTS['base']}”."
+    rows = {row["name"]: row for row in models.listing(registry.bundles())}
+    assert [name for name in DEFAULTS.values() if not rows[name]["ok"]] == [DEFAULTS["base"]]
 
 
 def test_files_in_half_precision_as_the_hub_names_them(
@@ -57,10 +62,9 @@ def test_files_in_half_precision_as_the_hub_names_them(
         shutil.copytree(folders[role], tmp_path / role)
         for file in list((tmp_path / role).rglob("*.safetensors")):
             file.rename(file.with_suffix(".fp16.safetensors"))
-    part = resolve(**chosen, steps=2)["parts"][0]
-    plain = resolve(steps=2)["parts"][0]
-    assert part["models"]["base"]["checksum"] == plain["models"]["base"]["checksum"]
-    assert isinstance(Diff3F(part, "cpu"), Diff3F)
+    renamed, plain = resolve(**chosen, steps=2), resolve(steps=2)
+    assert renamed.parts[0].models["base"].checksum == plain.parts[0].models["base"].checksum
+    assert painter(renamed).channels == painter(plain).channels
 
 
 def broken(folders: dict[str, str], tmp_path: Path, role: str) -> Path:
@@ -97,7 +101,7 @@ def test_files_that_are_absent(file: str, folders: dict[str, str], resolve: Reso
     copy = broken(folders, tmp_path, "base")
     (copy / file).unlink()
     with pytest.raises(ModelError) as caught:
-        Diff3F(resolve(base=str(copy))["parts"][0], "cpu")
+        painter(resolve(base=str(copy)))
     assert caught.value.code == "model-damaged"
 
 
@@ -134,9 +138,8 @@ def test_weights_that_do_not_fit_their_config(folders: dict[str, str], resolve: 
         file = broken(folders, tmp_path, role) / part / "config.json"
         file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
         with pytest.raises(ModelError) as caught:
-            recipe.prepare(resolve(**{role: str(tmp_path / "copy")}), "cpu")
+            building.prepare(resolve(**{role: str(tmp_path / "copy")}), "cpu")
         assert caught.value.code == "model-wrong"
-    recipe.release()
 
 
 def test_settings_beside_the_weights_count_for_the_key(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,17 +22,18 @@ from transformers import CLIPTextModel, CLIPTokenizer, Dinov2Model
 from helpers import shapes
 from helpers.painting import PIXELS, Array, Resolve, images_of
 from helpers.rays import passes as cast_passes
+from meshkin.data.recipe import Recipe
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import grid_directions, of_recipe, surround
 from meshkin.features.compute import compute
 from meshkin.features.extractor import ViewImages
 from meshkin.features.extractors.diff3f import published
 
-pytestmark = pytest.mark.usefixtures("home", "released")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def published_features(
-    folders: dict[str, str], shape: Snapshot, chosen: dict[str, Any], images: ViewImages, order: list[int]
+    folders: dict[str, str], shape: Snapshot, chosen: Recipe, images: ViewImages, order: list[int]
 ) -> tuple[Array, Array]:
     """Features (V, C) of the vertices and how often each was seen, one view and one image at a time, with the library's
     own pipeline, a full decode, maps as large as the picture, and features added with repeated indices."""
@@ -204,7 +204,7 @@ def test_profiles() -> None:
 
 def test_reference_cameras(resolve: Resolve, potato: Snapshot) -> None:
     chosen = resolve("reference", views=100)
-    views = of_recipe(potato, json.loads(json.dumps(chosen)))
+    views = of_recipe(potato, Recipe.from_json(json.loads(json.dumps(chosen.to_json()))))
     assert len(views) == 50
     points = potato.vertices.astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)

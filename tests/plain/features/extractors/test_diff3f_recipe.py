@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from helpers import small_diffusion
+from helpers import recipes, small_diffusion
 from helpers.painting import Resolve
 from meshkin.base.errors import InputError
 from meshkin.features import recipe
@@ -49,8 +49,14 @@ def test_values_that_cannot_be(resolve: Resolve, settings: dict[str, Any]) -> No
 
 
 def test_settings_without_diff3f() -> None:
-    for more in ({"profile": "fast"}, {"settings": {"steps": 3}}):
-        with pytest.raises(InputError):
-            recipe.resolve("geometric", **more)
+    options: list[dict[str, Any]] = [
+        {"profile": "fast"},
+        {"settings": {"steps": 3}},
+        {"seed": 1},
+        {"negative_prompt": "x"},
+    ]
+    for more in options:
+        with pytest.raises(InputError, match="no profile and no settings"):
+            recipes.resolve("geometric", **more)
     with pytest.raises(InputError):
-        recipe.resolve("diff3f", profile="slow")
+        recipes.resolve("diff3f", profile="slow")

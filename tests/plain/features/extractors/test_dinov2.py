@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from helpers import small_models
 from meshkin.base.errors import Cancelled, InputError, MeshKinError, ModelError
 from meshkin.base.progress import silent
 from meshkin.features import devices, pictures
-from meshkin.features.extractor import Grids, ViewImages
-from meshkin.features.extractors.dinov2 import Dinov2
+from meshkin.features.extractor import Grids, PictureLook, ViewImages
+from meshkin.features.network_reader import NetworkReader
+from meshkin.features.vision_transformer import VisionTransformer
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +27,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def extractor(folder: Path, layers: list[int], resolution: int = 70, **settings: object) -> Dinov2:
-    return Dinov2(folder, "0" * 64, layers, resolution=resolution, device="cpu", **settings)
+def network(folder: Path, layers: list[int], resolution: int = 70) -> VisionTransformer:
+    return VisionTransformer(folder, layers, resolution, "cpu")
 
 
-def all_maps(found: Dinov2, images: ViewImages) -> list[torch.Tensor]:
-    grids = list(found.extract(images, silent))
+def reader(found: VisionTransformer, resolution: int = 70) -> NetworkReader:
+    return NetworkReader(found, PictureLook("normal", 1.0, resolution), "Reading")
+
+
+def all_maps(found: VisionTransformer, images: ViewImages) -> list[torch.Tensor]:
+    grids = list(reader(found).extract(images, silent))
     return [torch.cat(parts) for parts in zip(*(one.maps for one in grids), strict=True)]
 
 
@@ -38,7 +44,7 @@ def all_maps(found: Dinov2, images: ViewImages) -> list[torch.Tensor]:
 @pytest.mark.parametrize("resolution", [70, 112])
 def test_layers_are_the_networks_hidden_states_after_its_norm(tmp_path: Path, registers: bool, resolution: int) -> None:
     model = small_models.dinov2(tmp_path, registers=registers)
-    found = extractor(tmp_path, [0, 2, 3], resolution)
+    found = network(tmp_path, [0, 2, 3], resolution)
     picture = torch.rand(2, 3, resolution, resolution)
     side = resolution // 14
     with torch.inference_mode():
@@ -49,10 +55,71 @@ def test_layers_are_the_networks_hidden_states_after_its_norm(tmp_path: Path, re
         torch.testing.assert_close(made, tokens.transpose(1, 2).reshape(2, 48, side, side), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", sorted(small_models.TRANSFORMERS))
+def test_a_patch_of_any_vision_transformer_shows_in_its_cell(name: str, tmp_path: Path) -> None:
+    """Through the loading code of real models: registers and class tokens stand aside, positions are interpolated."""
+    model = small_models.transformer(tmp_path, name)
+    patch = model.config.patch_size
+    side = 6  # not the model's own grid
+    found = network(tmp_path, [0, 1, 3], side * patch)
+    plain = torch.rand(1, 3, side * patch, side * patch, generator=torch.Generator().manual_seed(1))
+    changed = plain.clone()
+    changed[:, :, patch : 2 * patch, 4 * patch : 5 * patch] += 0.5
+    for layer, (before, after) in enumerate(zip(found.maps(plain), found.maps(changed), strict=True)):
+        assert before.shape == (1, 48, side, side)
+        strength = (after - before)[0].norm(dim=0)
+        assert divmod(int(strength.argmax()), side) == (1, 4)
+        if layer == 0:
+            assert int((strength > 1e-4).sum()) == 1
+
+
+@pytest.mark.parametrize("name", ["dino", "dinov3"])
+def test_other_architectures_are_read_after_their_norm(name: str, tmp_path: Path) -> None:
+    model = small_models.transformer(tmp_path, name)
+    patch, side = model.config.patch_size, 5
+    picture = torch.rand(2, 3, side * patch, side * patch)
+    options = {"interpolate_pos_encoding": True} if name == "dino" else {}
+    norm = model.layernorm if name == "dino" else model.norm
+    with torch.inference_mode():
+        states = model(pictures.standardize(picture), output_hidden_states=True, **options).hidden_states
+    for layer, made in zip((1, 3), network(tmp_path, [1, 3], side * patch).maps(picture), strict=True):
+        with torch.inference_mode():
+            tokens = norm(states[layer])[:, -side * side :]
+        torch.testing.assert_close(made, tokens.transpose(1, 2).reshape(2, 48, side, side), atol=1e-4, rtol=1e-4)
+
+
+def test_pictures_are_standardized_as_the_model_tells(tmp_path: Path) -> None:
+    model = small_models.transformer(tmp_path, "dino")
+    picture = torch.rand(1, 3, 40, 40)
+    usual = network(tmp_path, [2], 40).maps(picture)[0]
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.5] * 3, "image_std": [0.5] * 3}))
+    own = network(tmp_path, [2], 40).maps(picture)[0]
+    assert (usual - own).norm() > 0.01 * usual.norm()
+    with torch.inference_mode():
+        states = model(2 * picture - 1, output_hidden_states=True, interpolate_pos_encoding=True).hidden_states
+        tokens = model.layernorm(states[2])[:, 1:]
+    torch.testing.assert_close(own, tokens.transpose(1, 2).reshape(1, 48, 5, 5), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["detection tokens", "another architecture"])
+def test_tokens_that_are_no_grid_are_refused(name: str, tmp_path: Path) -> None:
+    if name == "detection tokens":
+        sizes = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 96}
+        config = transformers.YolosConfig(**sizes, image_size=[64, 64], patch_size=16)
+        transformers.YolosModel(config).save_pretrained(tmp_path)
+    else:
+        small_models.transformer(tmp_path, "dino")
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "model_type": "bert"}))
+    with pytest.raises(ModelError) as caught:
+        network(tmp_path, [1], 64).maps(torch.rand(1, 3, 64, 64))
+    assert caught.value.code == "model-wrong"
+
+
 def test_every_view_in_one_batch_in_order_and_as_if_alone(folder: Path) -> None:
     images = small_models.views(5)
-    found = extractor(folder, [1, 3])
-    grids: list[Grids] = list(found.extract(images, silent))
+    found = network(folder, [1, 3])
+    grids: list[Grids] = list(reader(found).extract(images, silent))
     assert [view for one in grids for view in one.views] == [0, 1, 2, 3, 4]
     assert len(grids) > 1
     together = all_maps(found, images)
@@ -72,7 +139,7 @@ def test_what_comes_after_the_last_layer_is_not_read(folder: Path, tmp_path: Pat
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     for one, other in zip(
-        all_maps(extractor(tmp_path, [2]), images), all_maps(extractor(folder, [2]), images), strict=True
+        all_maps(network(tmp_path, [2]), images), all_maps(network(folder, [2]), images), strict=True
     ):
         torch.testing.assert_close(one, other)
 
@@ -84,7 +151,7 @@ def test_a_patch_of_the_picture_shows_in_its_cell(folder: Path, cell: tuple[int,
     rows, columns = (slice(14 * index, 14 * index + 14) for index in cell)
     normal[0, rows, columns], depth[0, rows, columns] = (0, 0, 1), 3
     for layer in (0, 3):
-        found = extractor(folder, [layer])
+        found = network(folder, [layer])
         change = all_maps(found, ViewImages(normal, depth))[0] - all_maps(found, ViewImages(*blank))[0]
         strength = change[0].norm(dim=0)
         assert divmod(int(strength.argmax()), 5) == cell
@@ -94,8 +161,8 @@ def test_a_patch_of_the_picture_shows_in_its_cell(folder: Path, cell: tuple[int,
 
 def test_passes_of_another_resolution_are_resized(folder: Path) -> None:
     large = small_models.views(1, resolution=140)
-    small = pictures.resize(pictures.make(large, slice(0, 1), "normal", 1.0, 140), 70)
-    found = extractor(folder, [2])
+    small = pictures.resize(pictures.make(large, slice(0, 1), PictureLook("normal", 1.0, 140)), 70)
+    found = network(folder, [2])
     torch.testing.assert_close(all_maps(found, large)[0], found.maps(small)[0])
 
 
@@ -108,34 +175,22 @@ def test_progress_and_cancel_between_batches(folder: Path) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        list(extractor(folder, [1]).extract(small_models.views(6), report))
+        list(reader(network(folder, [1])).extract(small_models.views(6), report))
     assert told[0] == 0
     assert told == sorted(told)
     assert 0.4 <= told[-1] < 1
 
 
-def test_the_version_tells_everything_that_changes_the_result(folder: Path) -> None:
-    versions = [
-        extractor(folder, [1]).version,
-        extractor(folder, [2]).version,
-        extractor(folder, [1], 84).version,
-        extractor(folder, [1], style="shading").version,
-        extractor(folder, [1], background=0.5).version,
-        Dinov2(folder, "1" * 64, [1], resolution=70, device="cpu").version,
-    ]
-    assert len(set(versions)) == len(versions)
-
-
 @pytest.mark.parametrize("layers", [[], [4], [-1], [2, 1], [1, 1]])
 def test_layers_that_the_model_does_not_have(folder: Path, layers: list[int]) -> None:
     with pytest.raises(InputError, match=r"from 0 .* to 3") as caught:
-        extractor(folder, layers)
+        network(folder, layers)
     assert caught.value.code == "features-option"
 
 
 def test_a_resolution_without_whole_patches(folder: Path) -> None:
     with pytest.raises(InputError, match="multiple of 14"):
-        extractor(folder, [1], 72)
+        network(folder, [1], 72)
 
 
 def test_a_tensor_lacks_or_has_another_shape(folder: Path, tmp_path: Path) -> None:
@@ -145,7 +200,7 @@ def test_a_tensor_lacks_or_has_another_shape(folder: Path, tmp_path: Path) -> No
     for changed in ({**tensors, name: tensors[name][:-1].clone()}, {k: v for k, v in tensors.items() if k != name}):
         save_file(changed, tmp_path / "model.safetensors", metadata={"format": "pt"})
         with pytest.raises(ModelError) as caught:
-            extractor(tmp_path, [1])
+            network(tmp_path, [1])
         assert caught.value.code == "model-wrong"
 
 
@@ -154,7 +209,7 @@ def test_a_config_that_makes_no_network(folder: Path, tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "hidden_size": 96}))
     with pytest.raises(ModelError) as caught:
-        extractor(tmp_path, [1])
+        network(tmp_path, [1])
     assert caught.value.code == "model-wrong"
 
 
@@ -192,8 +247,8 @@ def test_a_device_that_is_not_there(name: str) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_agrees_with_the_cpu(folder: Path) -> None:
     images = small_models.views(5)
-    exact = all_maps(extractor(folder, [3]), images)[0]
-    found = all_maps(Dinov2(folder, "0" * 64, [3], resolution=70, device="cuda"), images)[0]
+    exact = all_maps(network(folder, [3]), images)[0]
+    found = all_maps(VisionTransformer(folder, [3], 70, "cuda"), images)[0]
     assert found.dtype == torch.float16
     similarity = torch.nn.functional.cosine_similarity(found.float().cpu(), exact)
     assert similarity.min() > 0.999

@@ -14,9 +14,10 @@ from torch.nn import functional
 from helpers import small_models
 from meshkin.base.errors import InputError, ModelError
 from meshkin.base.progress import silent
-from meshkin.features.extractor import ViewImages
-from meshkin.features.extractors.efficientnet import EfficientNet, Network
-from meshkin.features.parameters import STRIDES
+from meshkin.features.extractor import PictureLook, ViewImages
+from meshkin.features.extractors.efficientnet.network import EfficientNet, Network
+from meshkin.features.extractors.efficientnet.stages import STRIDES
+from meshkin.features.network_reader import NetworkReader
 
 State = dict[str, torch.Tensor]
 
@@ -60,7 +61,9 @@ def published(state: State, values: torch.Tensor) -> list[torch.Tensor]:
 
 
 def maps_of(found: EfficientNet, images: ViewImages) -> list[torch.Tensor]:
-    grids = list(found.extract(images, silent))
+    """The maps of all views, as the extractor's reader gives them."""
+    look = PictureLook("normal", 1.0, found._resolution)
+    grids = list(NetworkReader(found, look, "Reading").extract(images, silent))
     assert [view for one in grids for view in one.views] == list(range(len(images.normal)))
     return [torch.cat(parts) for parts in zip(*(one.maps for one in grids), strict=True)]
 
@@ -79,7 +82,7 @@ def test_stages_are_those_of_the_published_network(tmp_path: Path) -> None:
 
 def test_batched_and_alone(folder: Path) -> None:
     images = small_models.views(5, 96)
-    found = EfficientNet(folder, "0", [2, 4], resolution=96, device="cpu")
+    found = EfficientNet(folder, [2, 4], resolution=96, device="cpu")
     together = maps_of(found, images)
     assert found.channels == (12, 24)
     assert [tuple(one.shape[1:]) for one in together] == [(12, 12, 12), (24, 6, 6)]
@@ -101,7 +104,7 @@ def test_a_cell_looks_at_the_middle_of_its_share_of_the_picture(folder: Path, tm
         else:
             tensors[name] = torch.ones_like(value)
     save_file(tensors, tmp_path / "model.safetensors")
-    found = EfficientNet(tmp_path, "0", [stage], resolution=256, device="cpu")
+    found = EfficientNet(tmp_path, [stage], resolution=256, device="cpu")
     cell, bars = STRIDES[stage], torch.arange(0, 256, 8)
     place = (128 // cell, 160 // cell)
     for axis in (0, 1):
@@ -118,7 +121,7 @@ def test_a_spot_in_the_picture_changes_the_cells_around_it(folder: Path) -> None
     blank = np.zeros((1, 160, 160, 3), np.float16), np.full((1, 160, 160), np.inf, np.float32)
     normal, depth = blank[0].copy(), blank[1].copy()
     normal[0, 48:64, 96:112], depth[0, 48:64, 96:112] = (1, 0, 0), 3
-    found = EfficientNet(folder, "0", [3], resolution=160, device="cpu")
+    found = EfficientNet(folder, [3], resolution=160, device="cpu")
     change = maps_of(found, ViewImages(normal, depth))[0] - maps_of(found, ViewImages(*blank))[0]
     strength = change[0].square().sum(dim=0)
     rows, columns = torch.meshgrid(torch.arange(10) + 0.5, torch.arange(10) + 0.5, indexing="ij")
@@ -129,16 +132,16 @@ def test_a_spot_in_the_picture_changes_the_cells_around_it(folder: Path) -> None
 @pytest.mark.parametrize("stages", [[], [7], [-1], [3, 2], [2, 2]])
 def test_stages_that_there_are_not(folder: Path, stages: list[int]) -> None:
     with pytest.raises(InputError, match="from 0 to 6"):
-        EfficientNet(folder, "0", stages, resolution=96, device="cpu")
+        EfficientNet(folder, stages, resolution=96, device="cpu")
 
 
 def test_a_resolution_without_whole_cells(folder: Path) -> None:
     with pytest.raises(InputError, match="multiple of 16"):
-        EfficientNet(folder, "0", [3], resolution=100, device="cpu")
+        EfficientNet(folder, [3], resolution=100, device="cpu")
 
 
 def test_weights_of_another_network(tmp_path: Path) -> None:
     save_file({"conv_stem.weight": torch.zeros(8, 3, 3, 3)}, tmp_path / "model.safetensors")
     with pytest.raises(ModelError) as caught:
-        EfficientNet(tmp_path, "0", [2], resolution=96, device="cpu")
+        EfficientNet(tmp_path, [2], resolution=96, device="cpu")
     assert caught.value.code == "model-wrong"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import shapes, small_diffusion, small_models
+from helpers import recipes, shapes, small_diffusion, small_models
 from meshkin.base.errors import InputError, ModelError
+from meshkin.base.json_data import to_json
 from meshkin.base.progress import silent
+from meshkin.data.recipe import Part, Recipe, ViewPlacement
 from meshkin.data.views import Passes, fibonacci_directions, frame
 from meshkin.features import joint, photo, recipe
-from meshkin.features.compute import compute
+from meshkin.features.compute import KeptViews, compute
 from meshkin.features.extractor import ViewImages
-from meshkin.features.extractors.sd_dino.extractor import SdDino
+from meshkin.features.extractors.sd_dino.reading import SdDinoReader
+from meshkin.features.extractors.sd_dino.settings import SdDinoSettings
 
 SIZE = 128
 
@@ -31,13 +33,16 @@ def folders(folders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     return {**folders, "clean": str(clean)}
 
 
-def made(folders: dict[str, str], **settings: Any) -> dict[str, Any]:
-    chosen = {"base": folders["base"], "dinov2": folders["dinov2"], "dino_resolution": 70, "resolution": SIZE}
-    return recipe.resolve("sd_dino", settings={**chosen, **settings})
+def made(folders: dict[str, str], **settings: Any) -> Recipe:
+    return recipes.resolve("sd_dino", settings={**_settings(folders), **settings})
 
 
-def extractor(folders: dict[str, str], batch: int | None = None, **settings: Any) -> SdDino:
-    return SdDino(made(folders, **settings)["parts"][0], "cpu", batch)
+def reader_of(part: Part, batch: int | None = None) -> SdDinoReader:
+    return SdDinoReader(recipes.settings_of(part), part.models, "cpu", batch)
+
+
+def extractor(folders: dict[str, str], batch: int | None = None, **settings: Any) -> SdDinoReader:
+    return reader_of(made(folders, **settings).parts[0], batch)
 
 
 def images(count: int = 3) -> ViewImages:
@@ -48,7 +53,7 @@ def images(count: int = 3) -> ViewImages:
     return dataclasses.replace(seen, color=color, views=views)
 
 
-def maps(one: SdDino, seen: ViewImages) -> list[torch.Tensor]:
+def maps(one: SdDinoReader, seen: ViewImages) -> list[torch.Tensor]:
     batches = list(one.extract(seen, silent))
     assert [view for batch in batches for view in batch.views] == list(range(len(seen.normal)))
     return [torch.cat(level) for level in zip(*(batch.maps for batch in batches), strict=True)]
@@ -70,7 +75,7 @@ def test_the_shape_of_each_tap(folders: dict[str, str]) -> None:
     ]
     assert dino.shape[2:] == (5, 5)
     assert one.channels == tuple(level.shape[1] for level in (s3, s4, s5, dino))
-    assert one.wants_color
+    assert recipe.wants_color(made(folders))
     assert np.linalg.norm(one.map_weights) == pytest.approx(1)
     assert np.linalg.norm(one.map_weights[:3]) == pytest.approx(one.map_weights[3])  # alpha 0.5
 
@@ -102,8 +107,8 @@ def test_a_unet_for_clean_latents_sees_no_noise_and_no_step(folders: dict[str, s
     close(maps(extractor(folders, **chosen, seed=7, step=300), seen), one, 1e-6)
     ordinary = maps(extractor(folders, form="clean"), seen)
     assert float((ordinary[0] - one[0]).norm() / one[0].norm()) > 0.1
-    part = made(folders, **chosen)["parts"][0]
-    assert set(part["models"]) == {"base", "unet", "dinov2"}
+    part = made(folders, **chosen).parts[0]
+    assert set(part.models) == {"base", "unet", "dinov2"}
     with pytest.raises(ModelError):
         made(folders, unet=folders["dinov2"])
 
@@ -130,7 +135,7 @@ def test_the_schema(folders: dict[str, str], name: str, value: Any) -> None:
 
 def test_missing_models_are_named_before_anything_is_computed() -> None:
     with pytest.raises(ModelError, match="stable-diffusion"):
-        recipe.resolve("sd_dino")
+        recipes.resolve("sd_dino")
 
 
 def test_the_key_holds_every_parameter(folders: dict[str, str]) -> None:
@@ -144,10 +149,10 @@ def test_the_key_holds_every_parameter(folders: dict[str, str]) -> None:
     assert keys.pop("base") == keys.pop("compiled") == plain
     assert len({plain, *keys.values()}) == len(keys) + 1
     assert recipe.key(made(folders), "shape", "other look") != plain
-    words = [recipe.resolve("sd_dino", prompt=text, settings=_settings(folders)) for text in ("cat", "dog")]
+    words = [recipes.resolve("sd_dino", prompt=text, settings=_settings(folders)) for text in ("cat", "dog")]
     assert recipe.key(words[0], "s") == recipe.key(words[1], "s")  # no template asks for the words
     words = [
-        recipe.resolve("sd_dino", prompt=text, settings={**_settings(folders), "template": "a {}"})
+        recipes.resolve("sd_dino", prompt=text, settings={**_settings(folders), "template": "a {}"})
         for text in ("cat", "dog")
     ]
     assert recipe.key(words[0], "s") != recipe.key(words[1], "s")
@@ -160,8 +165,9 @@ def _settings(folders: dict[str, str]) -> dict[str, Any]:
 def test_levels_are_reduced_jointly() -> None:
     """Equal rows of two shapes stay equal, directions within a level are kept, the halves have their weights."""
     random = np.random.default_rng(0)
-    part = {"extractor": "sd_dino", "weight": 2.0, "fusion": 0.25, "components": 6, "taps": {"s3": 1.0, "s4": 2.0}}
-    chosen = {"parts": [{"extractor": "geometric"}, part]}
+    settings = SdDinoSettings(fusion=0.25, components=6, taps={"s3": 1.0, "s4": 2.0})
+    values: Any = to_json(settings)
+    parts = [Part("geometric", 1.0), Part("sd_dino", 2.0, values)]
     maps_ = [[4], [10, 20, 8]]
     one, two = (random.normal(size=(count, 42)).astype(np.float32) for count in (200, 300))
     two[:50] = one[:50]
@@ -170,7 +176,7 @@ def test_levels_are_reduced_jointly() -> None:
     for values in (one, two):
         values[:, 4:14] = values[:, :3] @ low  # this level has three dimensions only
     one[7] = 0
-    a, b = joint.reduce([one, two], chosen, maps_)
+    a, b = joint.reduce([one, two], parts, maps_)
     assert a.shape == (200, 4 + 2 * 6 + 8)
     keep = np.arange(50) != 7
     np.testing.assert_allclose(a[:50][keep], b[:50][keep], atol=1e-5)
@@ -179,34 +185,33 @@ def test_levels_are_reduced_jointly() -> None:
     length = 2 / np.hypot(0.25, 0.75)
     np.testing.assert_allclose(np.linalg.norm(b[:, 4:16], axis=1), 0.75 * length, rtol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(b[:, 16:], axis=1), 0.25 * length, rtol=1e-4)
-    swapped = joint.reduce([two, one], chosen, maps_)
+    swapped = joint.reduce([two, one], parts, maps_)
     np.testing.assert_allclose(swapped[1], a, atol=1e-4)
-    plain = {"parts": [{"extractor": "dinov2"}]}
-    np.testing.assert_array_equal(joint.reduce([one], plain, [])[0], one)
+    np.testing.assert_array_equal(joint.reduce([one], [Part("dinov2", 0.5)], [[42]])[0], one)
 
 
 def test_a_shape_is_described_and_resumed_as_in_one_go(folders: dict[str, str], tmp_path: Path) -> None:
     shape = shapes.sphere(16, 12)
-    chosen = made(folders)
-    chosen["views"] = {"fibonacci": 3}
+    chosen = dataclasses.replace(made(folders), views=ViewPlacement("fibonacci", 3))
     seen = images(3)
     passes = Passes(seen.normal, np.where(np.isfinite(seen.depth), 2.2, np.inf).astype(np.float32), None, seen.color)
     whole = compute(shape, chosen, passes, "cpu", silent)
-    first = compute(shape, chosen, passes, "cpu", silent, tmp_path)
+    first = compute(shape, chosen, passes, "cpu", silent, KeptViews(tmp_path))
     next(tmp_path.glob("*.safetensors")).unlink()
-    resumed = compute(shape, copy.deepcopy(chosen), passes, "cpu", silent, tmp_path)
+    resumed = compute(shape, Recipe.from_json(chosen.to_json()), passes, "cpu", silent, KeptViews(tmp_path))
     np.testing.assert_allclose(resumed.features, first.features, atol=2e-3)
     np.testing.assert_allclose(resumed.features, whole.features, atol=5e-3)
-    assert whole.metadata["maps"] == [list(SdDino(chosen["parts"][0], "cpu").channels)]
-    reduced = joint.reduce_all([whole, resumed])
-    assert reduced[0].shape[1] == sum(min(256, width) for width in whole.metadata["maps"][0][:3]) + 48
+    assert whole.origin.channels == (reader_of(chosen.parts[0]).channels,)
+    joined = joint.join([whole, resumed])
+    assert joined.rows[0].shape[1] == sum(min(256, width) for width in whole.origin.channels[0][:3]) + 48
+    assert joined.intrinsic == []
 
 
 def test_a_photo_has_the_descriptor_of_a_render(folders: dict[str, str]) -> None:
     chosen = made(folders, noise="shared")
     seen = images(1)
     flat = dataclasses.replace(seen, normal=np.zeros_like(seen.normal), views=None)
-    one = SdDino(chosen["parts"][0], "cpu")
+    one = reader_of(chosen.parts[0])
     inside = np.isfinite(seen.depth[0])
     assert seen.color is not None
     found = photo.describe(seen.color[0], inside, (0, 0, SIZE), chosen, "cpu", silent, cells=8)

@@ -13,7 +13,7 @@ normals are interpolated, and back faces keep their normals. On closed, finely m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -23,8 +23,9 @@ from scipy.spatial.distance import cdist
 from torch.nn import functional
 
 from ....base.progress import ProgressCallback
-from ....data.views import Views
-from ...extractor import Grids, ViewImages
+from ....data.recipe import ViewPlacement
+from ....data.views import Views, grid_directions, placed_count
+from ...extractor import SeenViews, ViewImages
 from ...lifting import Lifted
 
 _GRAY = 0.8
@@ -103,32 +104,15 @@ def _toward_camera(views: Views, view: int, shape: torch.Size) -> torch.Tensor:
 # From pixels to vertices -----------------------------------------------------------------------------------------
 
 
-def lift(
-    vertices: NDArray[np.floating],
-    views: Views,
-    counts: NDArray[np.integer],
-    depth: NDArray[np.float32],
-    grids: Iterator[Grids],
-    channels: Sequence[int],
-    weights: Sequence[float],
-    dinov2: bool,
-    tolerance: float,
-    report: ProgressCallback,
-) -> Lifted:
+def lift(seen: SeenViews, dinov2: bool, tolerance: float, report: ProgressCallback) -> Lifted:
     """Carry feature maps of views to the vertices as the published code does.
 
     In each view every vertex near a seen pixel takes that one pixel's feature (:func:`pixel_of_vertex`); the views are
-    averaged, and a vertex that no view reached copies the nearest one that was.
+    averaged, and a vertex that no view reached copies the nearest one that was. A view that the published grid holds
+    several times has the same picture and the same noise each time: its features count so many times.
 
     Args:
-        vertices: (V, 3), snapshot frame.
-        views: the N cameras, all different.
-        counts: int (N,), how often the published grid holds each: a repeated view has the same picture and the same
-            noise, so that its features are the same and count so many times.
-        depth: float32 (N, H, W), as in :class:`meshkin.data.views.Passes`.
-        grids: the maps, every view in one batch.
-        channels: of each map.
-        weights: of each map beside the others.
+        seen: the maps of the views.
         dinov2: whether the last map is DINOv2's.
         tolerance: radius around a pixel's point within which vertices take its feature, in diameters of the shape.
         report: told the progress; may raise Cancelled.
@@ -136,32 +120,42 @@ def lift(
     Returns:
         Features that are *not* unit vectors: their length tells how far the views agree.
     """
-    points = np.asarray(vertices, np.float64)
+    points = np.asarray(seen.snapshot.vertices, np.float64)
+    counts = view_counts(seen.placement)
     radius = tolerance * diameter(points)
-    total = torch.zeros((len(points), sum(channels)))
-    weight, seen = np.zeros(len(points)), np.zeros(len(points), np.int16)
+    total = torch.zeros((len(points), sum(seen.channels)))
+    weight, view_count = np.zeros(len(points)), np.zeros(len(points), np.int16)
     done = 0
-    for batch in grids:
+    for batch in seen.grids:
         for row, view in enumerate(batch.views):
-            pixel = pixel_of_vertex(points, views, view, depth[view], radius)
+            pixel = pixel_of_vertex(points, seen.views, view, seen.depth[view], radius)
             reached = np.flatnonzero(pixel >= 0)
-            maps = [one[row].float() for one in batch.maps]
-            found = features_at(maps, weights, dinov2, pixel[reached], depth[view].shape)
-            total[torch.from_numpy(reached)] += found.cpu() * int(counts[view])
+            maps = [grid[row].float() for grid in batch.maps]
+            sampled = features_at(maps, seen.weights, dinov2, pixel[reached], seen.depth[view].shape)
+            total[torch.from_numpy(reached)] += sampled.cpu() * int(counts[view])
             weight[reached] += counts[view]
-            seen[reached] += 1
+            view_count[reached] += 1
         done += len(batch.views)
-        report("Lifting features", done / len(views))
+        report("Lifting features", done / len(seen.views))
     features = total.numpy()
     features /= np.maximum(weight, 1)[:, None]
-    length = np.linalg.norm(features, axis=1) / np.sqrt(np.sum(np.square(weights)))
+    length = np.linalg.norm(features, axis=1) / np.sqrt(np.sum(np.square(seen.weights)))
     confidence = (np.clip(length, 0, 1) * (1 - np.exp(-weight))).astype(np.float32)
     hidden = np.flatnonzero(weight == 0)
     if 0 < len(hidden) < len(points):
         known = np.flatnonzero(weight)
         nearest = known[cKDTree(points[known]).query(points[hidden])[1]]
         features[hidden], confidence[hidden] = features[nearest], confidence[nearest] / 2
-    return Lifted(features, seen, confidence)
+    return Lifted(features, view_count, confidence)
+
+
+def view_counts(placement: ViewPlacement) -> NDArray[np.int64]:
+    """How often the published camera grid holds each view of a placement, int64 (N,); 1 for views of other patterns."""
+    if placement.pattern == "grid":
+        counts = grid_directions(placement.count)[1]
+    else:
+        counts = np.ones(placed_count(placement), np.int64)
+    return np.delete(counts, list(placement.without))
 
 
 def pixel_of_vertex(

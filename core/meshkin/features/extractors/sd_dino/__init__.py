@@ -1,1 +1,95 @@
 """SD+DINO: one look of Stable Diffusion and one of DINOv2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .... import models as known
+from ....base.errors import ModelError
+from ...extractor import ModelRole, Models, PictureExtractor, PictureLook, PictureReader
+from ...vision_layers import best_layers, check_reading
+from .settings import SdDinoSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class SdDino(PictureExtractor[SdDinoSettings]):
+    """What Stable Diffusion and DINOv2 see in an object's own materials, or in a photograph; see :mod:`.reading`."""
+
+    name = "sd_dino"
+    label = "SD+DINO"
+    description = "What Stable Diffusion and DINOv2 see in its own materials; needs their models"
+    code_version = 2
+    settings_type = SdDinoSettings
+    transient = ("compiled",)
+    roles = {  # noqa: RUF012
+        "base": ModelRole("stable-diffusion", known.STABLE_DIFFUSION),
+        "unet": ModelRole("unet", optional=True),  # in place of the base's own
+        "dinov2": ModelRole("dinov2", known.DINOV2_BASE),
+    }
+    resumable = True
+    reduces = True
+
+    def look(self, settings: SdDinoSettings) -> PictureLook:
+        """The pictures that Stable Diffusion looks at."""
+        return PictureLook(settings.style, settings.background, settings.resolution)
+
+    def cell_size(self, settings: SdDinoSettings, models: Models) -> int:
+        """Pixels along a cell of the UNet's coarsest map."""
+        return 64
+
+    def needed_roles(self, settings: SdDinoSettings) -> Sequence[str]:
+        """Its models, without DINOv2 where that counts for nothing."""
+        return [role for role in self.roles if role != "dinov2" or settings.fusion > 0]
+
+    def complete(self, settings: SdDinoSettings, models: Models) -> SdDinoSettings:
+        """DINOv2's best layer, where none is chosen; no prompt where the template does not ask for it."""
+        prompt = settings.prompt if "{}" in settings.template else ""
+        layers = settings.layers
+        if not layers and "dinov2" in models:
+            layers = best_layers(models["dinov2"])
+        return replace(settings, prompt=prompt, layers=layers)
+
+    def check(self, settings: SdDinoSettings, models: Models) -> None:
+        """Check that the other UNet fits the model, and DINOv2 its pictures."""
+        base = Path(models["base"].folder)
+        if "unet" in models:
+            own, other = known.config(base / "unet"), known.config(Path(models["unet"].folder))
+            if own.get("cross_attention_dim") != other.get("cross_attention_dim"):
+                raise ModelError(
+                    "model-wrong",
+                    f"The UNet in {models['unet'].folder} is not made for the model in {base}.",
+                    "Choose one for Stable Diffusion 1.5.",
+                )
+        if "dinov2" in models:
+            check_reading(models["dinov2"], settings.layers, settings.dino_resolution)
+
+    def large_networks(self, settings: SdDinoSettings, models: Models) -> Sequence[Path]:
+        """The UNet."""
+        return [Path(models["base"].folder) / "unet"]
+
+    def build(self, settings: SdDinoSettings, models: Models, device: str) -> PictureReader:
+        """A reader that looks once at each picture."""
+        from .reading import SdDinoReader
+
+        return SdDinoReader(settings, models, device)
+
+    def reduce(
+        self,
+        features: Sequence[NDArray[np.float32]],
+        settings: SdDinoSettings,
+        weight: float,
+        channels: Sequence[int],
+    ) -> list[NDArray[np.float32]]:
+        """Each level of Stable Diffusion by its joint principal components; see :mod:`.reduction`."""
+        from .reduction import reduce
+
+        return reduce(features, settings, weight, channels)
+
+
+EXTRACTOR = SdDino()

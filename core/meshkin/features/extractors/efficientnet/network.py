@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,16 +11,17 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from ...base.errors import InputError, ModelError
-from ...base.progress import ProgressCallback
-from ...models import WEIGHTS
-from .. import devices, pictures
-from ..extractor import Grids, ViewImages
-from ..parameters import CODE, STRIDES, check_stages
+from ....base.errors import InputError, ModelError
+from ....models import WEIGHTS
+from ... import devices, pictures
+from .stages import STRIDES, check_stages
 
 _STATISTICS = ((127 / 255,) * 3, (128 / 255,) * 3)
-"""What the Lite models were trained with, not ImageNet's."""
+"""Mean and standard deviation of the pictures, as the published Lite models were trained: not ImageNet's."""
 _EPSILON = 1e-3
+"""Added to the variance in batch normalization, as the published models do."""
+_NUMBERS_PER_PIXEL = 200
+"""Activations that one picture needs at the peak, for each of its pixels. Chosen, with room to spare."""
 
 
 class Network(nn.Module):
@@ -105,34 +106,24 @@ def _convolution(
 
 
 class EfficientNet:
-    """The maps that chosen stages of an EfficientNet-Lite put out.
+    """The maps of chosen stages of an EfficientNet-Lite.
 
     Args:
         folder: the model, as :func:`meshkin.models.verify` accepts it.
-        checksum: of its weights.
-        stages: ascending, 0 to 6. Their cells are 2, 4, 8, 16, 16, 32 and 32 pixels wide.
-        style: of the pictures, see :mod:`meshkin.features.pictures`.
-        background: gray level behind the object.
+        stages: ascending, 0 to 6; the pixels along their cells are :data:`stages.STRIDES`.
         resolution: of the pictures, a multiple of the last stage's cell.
         device: as :func:`meshkin.features.devices.choose` takes it.
+
+    Attributes:
+        channels: of each stage's map.
+        device: where it runs.
 
     Raises:
         ModelError: ``model-wrong`` when the weights do not fit the architecture.
         InputError: ``features-option`` for stages or a resolution that cannot be, ``device-missing``.
     """
 
-    name = "efficientnet"
-
-    def __init__(
-        self,
-        folder: Path,
-        checksum: str,
-        stages: Sequence[int],
-        style: str = "normal",
-        background: float = 1.0,
-        resolution: int = 448,
-        device: str = "auto",
-    ) -> None:
+    def __init__(self, folder: Path, stages: Sequence[int], resolution: int = 448, device: str = "auto") -> None:
         check_stages(stages)
         if resolution % STRIDES[stages[-1]]:
             raise InputError(
@@ -140,9 +131,10 @@ class EfficientNet:
                 f"A picture of {resolution} pixels has no whole number of cells.",
                 f"Use a multiple of {STRIDES[stages[-1]]}.",
             )
-        self._device = devices.choose(device)
-        self._dtype = devices.precision(self._device)
+        self.device = devices.choose(device)
+        self._dtype = devices.precision(self.device)
         self._stages = tuple(stages)
+        self._resolution = resolution
         try:
             network = Network(load_file(folder / WEIGHTS), stages[-1] + 1)
         except (OSError, KeyError, IndexError, RuntimeError, SafetensorError) as error:
@@ -151,16 +143,11 @@ class EfficientNet:
                 f"The model in {folder} cannot be loaded: {error}",
                 "Choose a folder with an EfficientNet-Lite.",
             ) from error
-        self._network = network.to(self._device, self._dtype).eval()
-        self._style, self._background = style, background
-        self.wants_color = style == "textured"
-        self.resolution = resolution
+        self._network = network.to(self.device, self._dtype).eval()
         self.channels: tuple[int, ...] = tuple(network.channels[stage] for stage in stages)
-        settings = f"stages {','.join(map(str, stages))}; {style} on {background}; {resolution} px"
-        self.version = f"{self.name} {CODE[self.name]}; {checksum}; {settings}; {self._dtype}"
 
     @torch.inference_mode()
-    def maps(self, pictures_: torch.Tensor) -> list[torch.Tensor]:
+    def maps(self, shown: torch.Tensor) -> list[torch.Tensor]:
         """Feature maps of any pictures.
 
         With the padding of TensorFlow each halving looks half a cell to the right and down, so that a cell's center
@@ -168,25 +155,18 @@ class EfficientNet:
         average over the stages read; what is lost at its right and lower edge is background.
 
         Args:
-            pictures_: float (n, 3, h, w), RGB in [0, 1], h and w multiples of the last stage's cell; on any device.
+            shown: float (n, 3, h, w), RGB in [0, 1], h and w multiples of the last stage's cell; on any device.
 
         Returns:
-            For each stage (n, C, h / cell, w / cell), on the extractor's device, in its precision.
+            For each stage (n, C, h / cell, w / cell), on :attr:`device`, in its precision.
         """
-        values = pictures.standardize(pictures_.to(self._device), _STATISTICS).to(self._dtype)
+        values = pictures.standardize(shown.to(self.device), _STATISTICS).to(self._dtype)
         shift = round(sum((STRIDES[stage] - 1) / 2 for stage in self._stages) / len(self._stages))
         height, width = values.shape[-2:]
         values = functional.pad(values, (shift, 0, shift, 0), mode="replicate")[..., :height, :width]
         maps = self._network(values.contiguous(memory_format=torch.channels_last))
         return [maps[stage] for stage in self._stages]
 
-    def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
-        """See :class:`meshkin.features.extractor.ImageExtractor`. Raises MeshKinError ``memory-low``."""
-
-        def run(views: slice) -> list[torch.Tensor]:
-            made = pictures.make(images, views, self._style, self._background, self.resolution, self._device)
-            return self.maps(made)
-
-        size = devices.batch_size(self._device, 200 * self.resolution**2 * self._dtype.itemsize)
-        for views, maps in devices.in_batches(len(images.normal), size, run, report, "Reading pictures (EfficientNet)"):
-            yield Grids(views, maps)
+    def picture_bytes(self) -> int:
+        """Peak memory of one picture."""
+        return _NUMBERS_PER_PIXEL * self._resolution**2 * self._dtype.itemsize

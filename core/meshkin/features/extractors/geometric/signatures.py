@@ -12,14 +12,13 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.progress import ProgressCallback
-from ...data.snapshot import Snapshot
-from ...geometry.coarsening import coarsen
-from ...geometry.laplacian import connected_laplacian
-from ...geometry.mesh import normalize, vertex_normals
-from ...spectral.descriptors import ENERGIES, TIMES, heat_kernel, wave_kernel
-from ...spectral.eigenbasis import eigenpairs
-from ..parameters import CODE
+from ....base.progress import ProgressCallback
+from ....data.snapshot import Snapshot
+from ....geometry.coarsening import coarsen
+from ....geometry.laplacian import connected_laplacian
+from ....geometry.mesh import normalize, vertex_normals
+from ....spectral.descriptors import ENERGIES, TIMES, heat_kernel, wave_kernel
+from ....spectral.eigenbasis import eigenpairs
 
 Floats = NDArray[np.float64]
 
@@ -41,40 +40,35 @@ CONSTANT = 1.5
 _OUTLIER = 5.0
 
 
-class Geometric:
-    """The purely geometric :class:`~meshkin.features.extractor.SurfaceExtractor`.
+CHANNELS = ENERGIES + TIMES + 1 + len(SMOOTHING) + 1
+"""Channels of the features."""
+
+
+def describe(snapshot: Snapshot, report: ProgressCallback) -> NDArray[np.float32]:
+    """Features of every vertex, float32 (V, CHANNELS), finite; the same for a moved, turned or scaled object.
 
     Meshes of more than :data:`~meshkin.geometry.coarsening.COARSE_VERTICES` vertices are described on a coarser mesh of
-    the same surface and interpolated back.
+    the same surface and interpolated back. ``snapshot`` must have passed
+    :meth:`~meshkin.data.snapshot.Snapshot.check`; ``report`` may raise Cancelled.
     """
-
-    name = "geometric"
-    version = str(CODE["geometric"])
-    channels: tuple[int, ...] = (ENERGIES + TIMES + 1 + len(SMOOTHING) + 1,)
-
-    def describe(self, snapshot: Snapshot, report: ProgressCallback) -> NDArray[np.float32]:
-        """Features of every vertex, float32 (V, 100), finite; the same for a moved, turned or scaled object.
-
-        ``snapshot`` must have passed :meth:`~meshkin.data.snapshot.Snapshot.check`; ``report`` may raise Cancelled.
-        """
-        report("Measuring the surface", 0.0)
-        coarse = coarsen(normalize(snapshot.vertices, snapshot.faces), snapshot.faces)
-        points = normalize(coarse.vertices, coarse.faces)
-        report("Measuring the surface", 0.2)
-        stiffness, mass = connected_laplacian(points, coarse.faces)
-        values, functions = eigenpairs(stiffness, mass, EIGENPAIRS)
-        report("Measuring the surface", 0.7)
-        normals = vertex_normals(points, coarse.faces)
-        blocks = (
-            (np.log(wave_kernel(values, functions) + 1e-3), 1.0),
-            (np.log(heat_kernel(values, functions) + 1e-3), 1.0),
-            (np.log(thickness(points, coarse.faces, normals) + 1e-2)[:, None], THICKNESS_WEIGHT),
-            (np.arcsinh(curvature(points, normals, mass, values, functions) / 5), CURVATURE_WEIGHT),
-        )
-        columns = [_standardized(block, mass) * weight / np.sqrt(block.shape[1]) for block, weight in blocks]
-        described = np.column_stack((*columns, np.full(len(points), CONSTANT)))
-        report("Measuring the surface", 0.9)
-        return np.asarray(coarse.prolong @ described, np.float32)
+    report("Measuring the surface", 0.0)
+    coarse = coarsen(normalize(snapshot.vertices, snapshot.faces), snapshot.faces)
+    points = normalize(coarse.vertices, coarse.faces)
+    report("Measuring the surface", 0.2)
+    stiffness, mass = connected_laplacian(points, coarse.faces)
+    values, functions = eigenpairs(stiffness, mass, EIGENPAIRS)
+    report("Measuring the surface", 0.7)
+    normals = vertex_normals(points, coarse.faces)
+    blocks = (
+        (np.log(wave_kernel(values, functions) + 1e-3), 1.0),
+        (np.log(heat_kernel(values, functions) + 1e-3), 1.0),
+        (np.log(thickness(points, coarse.faces, normals) + 1e-2)[:, None], THICKNESS_WEIGHT),
+        (np.arcsinh(curvature(points, normals, mass, values, functions) / 5), CURVATURE_WEIGHT),
+    )
+    columns = [_standardized(block, mass) * weight / np.sqrt(block.shape[1]) for block, weight in blocks]
+    described = np.column_stack((*columns, np.full(len(points), CONSTANT)))
+    report("Measuring the surface", 0.9)
+    return np.asarray(coarse.prolong @ described, np.float32)
 
 
 def thickness(points: Floats, faces: NDArray[np.integer], normals: Floats) -> Floats:

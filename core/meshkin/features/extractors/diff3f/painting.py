@@ -12,71 +12,75 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from ....base.progress import ProgressCallback, silent
-from ... import devices, pictures, stable_diffusion
-from ...extractor import Grids, ViewImages
-from ...parameters import CODE
+from ... import devices, pictures, stable_diffusion, vision_transformer
+from ...extractor import Grids, Models, PictureLook, PictureReader, ViewImages
 from ...stable_diffusion import Noise, view_seed
-from ..dinov2 import Dinov2
+from ...vision_transformer import VisionTransformer
 from . import published
+from .settings import Diff3fSettings
 
 _FARTHEST = 0.2
 """Gray level of an object's farthest point in a calibrated depth picture."""
 _STAGE = "Painting views"
-_dinov2 = devices.keep(Dinov2)
 
 
-class Diff3F:
+class Diff3fReader(PictureReader):
     """Stable Diffusion's and DINOv2's features of painted views.
 
     Args:
-        part: of a recipe, as :func:`meshkin.features.recipe.resolve` makes it.
+        settings: of the part.
+        models: of the part.
         device: as :func:`meshkin.features.devices.choose` takes it.
         batch: most views times branches to compute at a time; None for what the memory allows.
 
     Attributes:
-        map_weights: how much each map counts beside the others, as a unit vector.
+        channels: of each tap in the settings' order, then of each layer of DINOv2.
 
     Raises:
         ModelError: ``model-wrong``.
         InputError: ``device-missing``, ``features-option``.
     """
 
-    name = "diff3f"
-    wants_color = False
-
-    def __init__(self, part: dict[str, Any], device: str = "auto", batch: int | None = None) -> None:
-        folders = {role: Path(model["folder"]) for role, model in part["models"].items()}
-        self._part = part
-        self._controlled = [place for place, role in enumerate(("depth", "normal")) if role in folders]
-        controls = tuple(folders[role] for role in ("depth", "normal") if role in folders)
-        checksums = {role: model["checksum"] for role, model in part["models"].items()}
-        painting = tuple(checksum for role, checksum in checksums.items() if role != "dinov2")
-        self._sd = stable_diffusion.load(folders["base"], controls, None, device, part["compiled"], painting)
+    def __init__(
+        self, settings: Diff3fSettings, models: Models, device: str = "auto", batch: int | None = None
+    ) -> None:
+        self._settings = settings
+        self._controlled = [place for place, role in enumerate(("depth", "normal")) if role in models]
+        self._sd = stable_diffusion.load(
+            Path(models["base"].folder),
+            tuple(Path(models[role].folder) for role in ("depth", "normal") if role in models),
+            None,
+            device,
+            settings.compiled,
+            tuple(model.checksum for role, model in models.items() if role != "dinov2"),
+        )
         self._batch = batch
         self.device = self._sd.device
-        self.resolution = part["resolution"]
-        self._taps: dict[str, float] = part["taps"]
-        self.channels: tuple[int, ...] = tuple(self._sd.channels(tap) for tap in self._taps)
-        weights = np.array(list(self._taps.values())) * (1 - part["fusion"])
-        self._dinov2: Dinov2 | None = None
-        if part["fusion"] > 0:
-            model, size = part["models"]["dinov2"], part["dino_resolution"]
-            layers = tuple(part["layers"])
-            self._dinov2 = _dinov2(folders["dinov2"], model["checksum"], layers, resolution=size, device=device)
+        self.channels = tuple(self._sd.channels(tap) for tap in settings.taps)
+        weights = np.array(list(settings.taps.values())) * (1 - settings.fusion)
+        self._dinov2: VisionTransformer | None = None
+        if settings.fusion > 0:
+            dinov2 = models["dinov2"]
+            self._dinov2 = vision_transformer.load(
+                Path(dinov2.folder), dinov2.checksum, settings.layers, settings.dino_resolution, device
+            )
             self.channels += self._dinov2.channels
-            weights = np.append(weights, np.full(len(part["layers"]), part["fusion"]))
-        self.map_weights: tuple[float, ...] = tuple(map(float, weights / np.linalg.norm(weights)))
-        self.version = f"{self.name} {CODE[self.name]}; {','.join(checksums.values())}; {self._sd.dtype}"
+            weights = np.append(weights, np.full(len(settings.layers), settings.fusion))
+        self._weights = tuple(map(float, weights / np.linalg.norm(weights)))
+
+    @property
+    def map_weights(self) -> tuple[float, ...]:
+        """How much each map counts beside the others, as a unit vector."""
+        return self._weights
 
     def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
-        """See :class:`meshkin.features.extractor.ImageExtractor`; ``images.views`` must be there.
+        """See :class:`meshkin.features.extractor.PictureReader`; ``images.views`` must be there.
 
         Raises MeshKinError ``memory-low``.
         """
@@ -97,13 +101,14 @@ class Diff3F:
 
     def conditioning(self, images: ViewImages) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The picture to paint over and the ControlNets' pictures of depth and normals, float32 (n, 3, H, W) each."""
-        if self._part["conditioning"] == "published":
+        size = self._settings.resolution
+        if self._settings.conditioning == "published":
             start = published.shaded_picture(images)
             both = [published.depth_picture(images), published.normal_picture(images)]
         else:
-            start = pictures.make(images, slice(None), "shading", 1.0, self.resolution, self.device)
+            start = pictures.make(images, slice(None), PictureLook("shading", 1.0, size), self.device)
             both = [depth_picture(images, self.device), normal_picture(images, self.device)]
-        return pictures.resize(start, self.resolution), [pictures.resize(one, self.resolution) for one in both]
+        return pictures.resize(start, size), [pictures.resize(control, size) for control in both]
 
     def noise(self, images: ViewImages) -> Noise:
         """The noise of these views.
@@ -111,12 +116,12 @@ class Diff3F:
         Quirk of the published method: it sets the same seed before each view, so that all views get the same noise.
         """
         assert images.views is not None
-        seed = self._part["seed"]
+        seed = self._settings.seed
         directions = images.views.rotation[:, 2]
-        shared = self._part["noise"] == "shared"
+        shared = self._settings.noise == "shared"
         seeds = [seed if shared else view_seed(seed, direction) for direction in directions]
-        steps = len(self._timesteps()) if self._part["eta"] > 0 else 0
-        return Noise.draw(seeds, self._latent_size(), steps, self._part["encoder"] == "sampled")
+        steps = len(self._timesteps()) if self._settings.eta > 0 else 0
+        return Noise.draw(seeds, self._latent_size(), steps, self._settings.encoder == "sampled")
 
     @torch.inference_mode()
     def paint(
@@ -135,40 +140,40 @@ class Diff3F:
             feature, then DINOv2's for each of its layers; and the painted pictures, uint8 (n, 3, H, W), or None where
             nothing looks at them.
         """
-        part, sd = self._part, self._sd
+        settings, sd = self._settings, self._sd
         text = self._text(len(start))
         steps = self._timesteps()
         weights = self._step_weights(len(steps))
-        scales = [part["controls"][place] for place in self._controlled]
+        scales = [settings.controls[place] for place in self._controlled]
         shown = [controls[place] for place in self._controlled]
         report(_STAGE, 0.0)
         latents = sd.add_noise(sd.encode(start, noise.posterior), noise.start, steps[0])
         clean: torch.Tensor | None = None
-        sums: list[torch.Tensor | float] = [0.0] * len(self._taps)
+        sums: list[torch.Tensor | float] = [0.0] * len(settings.taps)
         for index, step in enumerate(steps):
             report(_STAGE, index / len(steps))
             reading = index - (len(steps) - len(weights))
-            wanted = list(self._taps) if reading >= 0 else []
+            wanted = list(settings.taps) if reading >= 0 else []
             last = index == len(steps) - 1
-            predict = not last or (self._dinov2 is not None and (part["finish"] or clean is None))
+            predict = not last or (self._dinov2 is not None and (settings.finish or clean is None))
             rows = torch.cat([latents] * self._branches())
             prediction, maps = sd.evaluate(rows, step, text, shown, scales, wanted, predict)
             for place, one in enumerate(maps):
-                read = one[: len(latents)] if part["read"] == "negative" else one[-len(latents) :]
+                read = one[: len(latents)] if settings.read == "negative" else one[-len(latents) :]
                 sums[place] = sums[place] + functional.normalize(read, dim=1) * weights[reading]
             if prediction is not None:
                 extra = None if noise.steps is None else noise.steps[:, index]
-                latents, clean = sd.step(self._guided(prediction), step, latents, part["eta"], extra)
+                latents, clean = sd.step(self._guided(prediction), step, latents, settings.eta, extra)
         found = [one for one in sums if isinstance(one, torch.Tensor)]
         if self._dinov2 is None or clean is None:
             return found, None
         report(_STAGE, 1.0)
-        painted = sd.decode(latents if part["finish"] else clean)
+        painted = sd.decode(latents if settings.finish else clean)
         return [*found, *self._seen(painted)], painted
 
     def _seen(self, painted: torch.Tensor) -> list[torch.Tensor]:
         """What DINOv2 sees in painted pictures, float32 maps."""
-        dinov2, size = self._dinov2, self._part["dino_resolution"]
+        dinov2, size = self._dinov2, self._settings.dino_resolution
         assert dinov2 is not None
 
         def run(rows: slice) -> list[torch.Tensor]:
@@ -178,33 +183,33 @@ class Diff3F:
         return [torch.cat(layer).float() for layer in zip(*batches, strict=True)]
 
     def _branches(self) -> int:
-        return 2 if self._part["guidance"] > 1 else 1
+        return 2 if self._settings.guidance > 1 else 1
 
     def _text(self, views: int) -> torch.Tensor:
         """The prompts of all branches' rows: first the negative one's, where there are two."""
-        part, encode = self._part, self._sd.encode_text
-        rows = [encode(part["template"].replace("{}", part["prompt"]))]
+        settings, encode = self._settings, self._sd.encode_text
+        rows = [encode(settings.template.replace("{}", settings.prompt))]
         if self._branches() == 2:
-            rows.insert(0, encode(part["negative"]))
+            rows.insert(0, encode(settings.negative))
         return torch.cat([one.expand(views, -1, -1) for one in rows])
 
     def _guided(self, prediction: torch.Tensor) -> torch.Tensor:
         if self._branches() == 1:
             return prediction
         without, toward = prediction.chunk(2)
-        return without + self._part["guidance"] * (toward - without)
+        return without + self._settings.guidance * (toward - without)
 
     def _timesteps(self) -> list[int]:
-        return self._sd.timesteps(self._part["steps"], self._part["strength"])
+        return self._sd.timesteps(self._settings.steps, self._settings.strength)
 
     def _step_weights(self, steps: int) -> list[float]:
         """How much each of the last steps counts: of those that are read."""
-        read = max(1, int(steps * self._part["share"]))
-        low, high = self._part["step_weights"]
+        read = max(1, int(steps * self._settings.share))
+        low, high = self._settings.step_weights
         return torch.linspace(low, high, read).tolist() if read > 1 else [float(high)]
 
     def _latent_size(self) -> tuple[int, int]:
-        return (self.resolution // self._sd.scale,) * 2
+        return (self._settings.resolution // self._sd.scale,) * 2
 
 
 def depth_picture(images: ViewImages, device: torch.device | str = "cpu") -> torch.Tensor:

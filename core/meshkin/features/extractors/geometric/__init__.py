@@ -1,0 +1,35 @@
+"""Geometric: the shape alone, without models or pictures, the same in every pose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...extractor import SurfaceExtractor
+from ...settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ....base.progress import ProgressCallback
+    from ....data.snapshot import Snapshot
+
+
+class Geometric(SurfaceExtractor[Settings]):
+    """Wave and heat kernel signatures, thickness and curvature of every vertex."""
+
+    name = "geometric"
+    label = "Geometric"
+    description = "The shape alone; needs no model"
+    auto = 3
+    settable = False
+    intrinsic = True
+
+    def describe(self, snapshot: Snapshot, settings: Settings, report: ProgressCallback) -> NDArray[np.float32]:
+        """Features of every vertex, float32 (V, 100); see :func:`signatures.describe`."""
+        from . import signatures
+
+        return signatures.describe(snapshot, report)
+
+
+EXTRACTOR = Geometric()

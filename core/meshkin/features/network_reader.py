@@ -1,0 +1,59 @@
+"""Reading pictures by a network that gives a map for each of some layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+
+from ..base.progress import ProgressCallback
+from . import devices, pictures
+from .extractor import Grids, PictureLook, PictureReader, ViewImages
+
+
+class PictureNetwork(Protocol):
+    """A network that gives feature maps of pictures.
+
+    Attributes:
+        channels: of each map.
+        device: where it runs.
+    """
+
+    channels: tuple[int, ...]
+    device: torch.device
+
+    def maps(self, shown: torch.Tensor) -> list[torch.Tensor]:
+        """The maps (n, C, h, w) of pictures (n, 3, H, W), RGB in [0, 1]."""
+        ...
+
+    def picture_bytes(self) -> int:
+        """Peak memory of one picture."""
+        ...
+
+
+class NetworkReader(PictureReader):
+    """Makes the pictures of the views and gives them to a network, in batches that fit the memory.
+
+    Args:
+        network: the network.
+        look: its pictures.
+        stage: what it does, in a few words, for the progress.
+    """
+
+    def __init__(self, network: PictureNetwork, look: PictureLook, stage: str) -> None:
+        self.network = network
+        self.channels = network.channels
+        self._look = look
+        self._stage = stage
+
+    def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
+        """See :class:`meshkin.features.extractor.PictureReader`. Raises MeshKinError ``memory-low``."""
+        network = self.network
+
+        def run(rows: slice) -> list[torch.Tensor]:
+            return network.maps(pictures.make(images, rows, self._look, network.device))
+
+        size = devices.batch_size(network.device, network.picture_bytes())
+        for numbers, maps in devices.in_batches(len(images.normal), size, run, report, self._stage):
+            yield Grids(numbers, maps)
