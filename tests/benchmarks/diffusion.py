@@ -42,9 +42,9 @@ from meshkin.data.views import Views, of_recipe
 from meshkin.features import stable_diffusion
 from meshkin.features.building import build
 from meshkin.features.compute import compute
-from meshkin.features.extractor import ViewImages
 from meshkin.features.extractors.diff3f import published
 from meshkin.features.extractors.diff3f.painting import Diff3fReader
+from meshkin.features.view_data import ViewImages
 
 TARGETS = {"reference": (12.0, 15), "fast": (2.0, 80)}
 """Seconds a shape on one H100, and times the published loop's speed."""

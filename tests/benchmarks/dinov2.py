@@ -24,8 +24,9 @@ from transformers.utils import logging
 
 from meshkin.base.progress import silent
 from meshkin.features import pictures
-from meshkin.features.extractor import PictureLook, ViewImages
+from meshkin.features.extractor import PictureLook
 from meshkin.features.network_reader import NetworkReader
+from meshkin.features.view_data import ViewImages
 from meshkin.features.vision_transformer import VisionTransformer
 
 VIEWS, RESOLUTION, ROUNDS = 24, 448, 3

@@ -14,8 +14,8 @@ from helpers.rays import passes as cast_passes
 from meshkin.data.recipe import Recipe
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import Passes, of_recipe
-from meshkin.features.extractor import Grids, ViewImages
 from meshkin.features.extractors.diff3f.painting import Diff3fReader
+from meshkin.features.view_data import Grids, ViewImages
 
 Array = NDArray[Any]
 PIXELS = 64

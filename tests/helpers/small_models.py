@@ -25,7 +25,7 @@ from transformers import (
     ViTModel,
 )
 
-from meshkin.features.extractor import ViewImages
+from meshkin.features.view_data import ViewImages
 from meshkin.models.conversion import convert
 
 torch.set_num_threads(1)  # threads cost such small networks more than they give

@@ -17,8 +17,8 @@ from ..data.views import Passes, of_recipe
 from ..geometry.arrays import unit_rows
 from . import registry, resuming
 from .building import build
-from .extractor import Grids, PictureExtractor, PictureReader, SeenViews, ViewImages
-from .lifting import Lifted
+from .extractor import PictureExtractor, PictureReader
+from .view_data import Grids, Lifted, SeenViews, ViewImages
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,11 @@ from .settings import Settings, SettingsType, read, require
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from ..base.progress import ProgressCallback
     from ..data.snapshot import Snapshot
-    from ..data.views import Views
-    from .lifting import Lifted
+    from .view_data import Grids, Lifted, SeenViews, ViewImages
 
 Models = Mapping[str, PartModel]
 """The models of a part by their role."""
@@ -160,49 +158,6 @@ class PictureLook:
     resolution: int
 
 
-@dataclass(frozen=True)
-class ViewImages:
-    """What a reader may look at; frames and units as in :class:`meshkin.data.views.Passes`.
-
-    Attributes:
-        normal: float16 (N, H, W, 3), camera frame, 0 on the background.
-        depth: float32 (N, H, W), in bounding-sphere radii, inf on the background.
-        color: uint8 (N, H, W, 3), sRGB, the object's own materials in even light; None where not rendered.
-        views: the cameras that took the pictures; None where they are not known, as of photographs.
-    """
-
-    normal: NDArray[np.float16]
-    depth: NDArray[np.float32]
-    color: NDArray[np.uint8] | None = None
-    views: Views | None = None
-
-    def take(self, numbers: Sequence[int]) -> ViewImages:
-        """Only the views with these numbers, in this order."""
-        index = list(numbers)
-        return ViewImages(
-            self.normal[index],
-            self.depth[index],
-            None if self.color is None else self.color[index],
-            None if self.views is None else self.views.take(index),
-        )
-
-
-@dataclass(frozen=True)
-class Grids:
-    """Features of one batch of views.
-
-    Attributes:
-        views: the n views of this batch, ascending; every view comes in exactly one batch.
-        maps: one tensor (n, C_k, h_k, w_k) for each of the reader's maps, on its device, in its precision. Grid
-            cell (i, j) covers the picture's share [j / w, (j + 1) / w) x [i / h, (i + 1) / h), row 0 at the top.
-        painted: uint8 (n, 3, H, W), RGB, what an extractor that paints made of the views; None for the others.
-    """
-
-    views: list[int]
-    maps: list[torch.Tensor]
-    painted: torch.Tensor | None = None
-
-
 class PictureReader:
     """Pictures in, feature maps out: an extractor with its models loaded.
 
@@ -220,29 +175,6 @@ class PictureReader:
     def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
         """Yield the feature maps batch by batch; ``report`` may raise Cancelled between batches."""
         raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class SeenViews:
-    """Feature maps of the views of a shape, to be carried to its vertices.
-
-    Attributes:
-        snapshot: the shape.
-        placement: how its cameras were chosen.
-        views: the N cameras.
-        depth: float32 (N, H, W), as in :class:`meshkin.data.views.Passes`.
-        grids: the maps, every view in one batch.
-        channels: of each map.
-        weights: of each map beside the others, a unit vector.
-    """
-
-    snapshot: Snapshot
-    placement: ViewPlacement
-    views: Views
-    depth: NDArray[np.float32]
-    grids: Iterator[Grids]
-    channels: tuple[int, ...]
-    weights: tuple[float, ...]
 
 
 class PictureExtractor(Extractor[SettingsType]):

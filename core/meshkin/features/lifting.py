@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from ..data.views import Views
 from ..geometry.filling import fill_harmonic
 from ..geometry.mesh import vertex_normals
 from .devices import sums_device
-from .extractor import SeenViews
+from .view_data import Lifted, SeenViews
 
 DEPTH_TOLERANCE = 2e-3
 """What the depth pass may be off by, in bounding-sphere radii."""
@@ -24,23 +24,6 @@ ONE_SIDED = 0.25
 """A part is taken as seen from one side only if its normals agree about that side to this degree."""
 
 _BLOCK = 8192
-
-
-@dataclass(frozen=True)
-class Lifted:
-    """Features of every vertex.
-
-    Attributes:
-        features: float32 (V, sum of channels), finite; each map's columns are a unit vector, or zero where nothing
-            is known.
-        seen: int16 (V,), number of views that saw the vertex; 0 where the features were filled in.
-        confidence: float32 (V,) in [0, 1]: how many views saw it, how squarely, and how far they agree; at most 1/2
-            where the features were filled in, 0 where nothing is known.
-    """
-
-    features: NDArray[np.float32]
-    seen: NDArray[np.int16]
-    confidence: NDArray[np.float32]
 
 
 def lift(seen: SeenViews, report: ProgressCallback) -> Lifted:

@@ -9,7 +9,8 @@ import torch
 
 from ..base.progress import ProgressCallback
 from . import devices, pictures
-from .extractor import Grids, PictureLook, PictureReader, ViewImages
+from .extractor import PictureLook, PictureReader
+from .view_data import Grids, ViewImages
 
 
 class PictureNetwork(Protocol):

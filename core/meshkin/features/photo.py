@@ -14,7 +14,7 @@ from ..base.progress import ProgressCallback
 from ..data.recipe import Recipe
 from ..data.views import BORDER
 from .building import build
-from .extractor import ViewImages
+from .view_data import ViewImages
 
 SMALLEST = 16
 """Pixels that a photograph must have each way."""

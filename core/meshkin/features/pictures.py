@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from ..base.errors import InputError
 from ..data.recipe import STYLES
-from .extractor import PictureLook, ViewImages
+from .extractor import PictureLook
+from .view_data import ViewImages
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of ImageNet's RGB values in [0, 1]."""

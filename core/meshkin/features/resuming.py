@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from ..base.errors import StorageError
 from ..base.progress import ProgressCallback
 from ..base.storage import UNREADABLE, write_file
-from .extractor import Grids, PictureReader, ViewImages
+from .extractor import PictureReader
+from .view_data import Grids, ViewImages
 
 
 def extract(reader: PictureReader, images: ViewImages, folder: Path, report: ProgressCallback) -> Iterator[Grids]:

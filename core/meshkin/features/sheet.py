@@ -13,8 +13,8 @@ from ..base.storage import write_file
 from ..data.recipe import Recipe
 from ..data.views import Passes
 from . import pictures
-from .extractor import ViewImages
 from .recipe import looks
+from .view_data import ViewImages
 
 TILE = 256
 """Pixels a view, each way."""

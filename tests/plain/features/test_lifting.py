@@ -18,8 +18,8 @@ from meshkin.base.errors import Cancelled
 from meshkin.base.progress import ProgressCallback, silent
 from meshkin.data.recipe import ViewPlacement
 from meshkin.data.views import DISTANCE, Views, fibonacci_directions, frame
-from meshkin.features.extractor import Grids, SeenViews
-from meshkin.features.lifting import Lifted, lift, view_weights
+from meshkin.features.lifting import lift, view_weights
+from meshkin.features.view_data import Grids, Lifted, SeenViews
 from meshkin.geometry.adjacency import edge_graph
 from meshkin.geometry.arrays import unit_rows
 

@@ -8,7 +8,8 @@ import torch
 
 from meshkin.base.errors import InputError
 from meshkin.features import pictures
-from meshkin.features.extractor import PictureLook, ViewImages
+from meshkin.features.extractor import PictureLook
+from meshkin.features.view_data import ViewImages
 
 
 def flat(normal: tuple[float, float, float], resolution: int = 32) -> ViewImages:

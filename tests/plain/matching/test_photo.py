@@ -17,7 +17,7 @@ from meshkin.data.photo_map import PhotoMap
 from meshkin.data.recipe import Recipe
 from meshkin.features import photo
 from meshkin.features.building import build
-from meshkin.features.extractor import ViewImages
+from meshkin.features.view_data import ViewImages
 from meshkin.matching.photo.camera import fit_camera
 from meshkin.matching.photo.cutout import cut_out
 from meshkin.matching.photo.photograph import Cells

@@ -26,8 +26,8 @@ from meshkin.data.recipe import Recipe
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import grid_directions, of_recipe, surround
 from meshkin.features.compute import compute
-from meshkin.features.extractor import ViewImages
 from meshkin.features.extractors.diff3f import published
+from meshkin.features.view_data import ViewImages
 
 pytestmark = pytest.mark.usefixtures("home")
 

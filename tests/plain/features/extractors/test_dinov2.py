@@ -15,8 +15,9 @@ from helpers import small_models
 from meshkin.base.errors import Cancelled, InputError, MeshKinError, ModelError
 from meshkin.base.progress import silent
 from meshkin.features import devices, pictures
-from meshkin.features.extractor import Grids, PictureLook, ViewImages
+from meshkin.features.extractor import PictureLook
 from meshkin.features.network_reader import NetworkReader
+from meshkin.features.view_data import Grids, ViewImages
 from meshkin.features.vision_transformer import VisionTransformer
 
 

@@ -14,10 +14,11 @@ from torch.nn import functional
 from helpers import small_models
 from meshkin.base.errors import InputError, ModelError
 from meshkin.base.progress import silent
-from meshkin.features.extractor import PictureLook, ViewImages
+from meshkin.features.extractor import PictureLook
 from meshkin.features.extractors.efficientnet.network import EfficientNet, Network
 from meshkin.features.extractors.efficientnet.stages import STRIDES
 from meshkin.features.network_reader import NetworkReader
+from meshkin.features.view_data import ViewImages
 
 State = dict[str, torch.Tensor]
 

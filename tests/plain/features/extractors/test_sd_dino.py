@@ -18,9 +18,9 @@ from meshkin.data.recipe import Part, Recipe, ViewPlacement
 from meshkin.data.views import Passes, fibonacci_directions, frame
 from meshkin.features import joint, photo, recipe
 from meshkin.features.compute import KeptViews, compute
-from meshkin.features.extractor import ViewImages
 from meshkin.features.extractors.sd_dino.reading import SdDinoReader
 from meshkin.features.extractors.sd_dino.settings import SdDinoSettings
+from meshkin.features.view_data import ViewImages
 
 SIZE = 128
 

@@ -10,20 +10,13 @@ from typing import TYPE_CHECKING
 from .... import models as known
 from ....base.errors import ModelError
 from ....base.progress import ProgressCallback
-from ...extractor import (
-    ModelRole,
-    Models,
-    PanelItem,
-    PictureExtractor,
-    PictureLook,
-    PictureReader,
-    SeenViews,
-)
+from ...extractor import ModelRole, Models, PanelItem, PictureExtractor, PictureLook, PictureReader
+from ...view_data import SeenViews
 from ...vision_layers import check_reading, last_layer
 from .settings import PROFILES, Diff3fSettings
 
 if TYPE_CHECKING:
-    from ...lifting import Lifted
+    from ...view_data import Lifted
 
 _DESCRIPTION = "What Stable Diffusion paints on the object"
 

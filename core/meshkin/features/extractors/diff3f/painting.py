@@ -19,8 +19,9 @@ from torch.nn import functional
 
 from ....base.progress import ProgressCallback, silent
 from ... import devices, pictures, stable_diffusion, vision_transformer
-from ...extractor import Grids, Models, PictureLook, PictureReader, ViewImages
+from ...extractor import Models, PictureLook, PictureReader
 from ...stable_diffusion import Noise, view_seed
+from ...view_data import Grids, ViewImages
 from ...vision_transformer import VisionTransformer
 from . import published
 from .settings import Diff3fSettings

@@ -25,8 +25,7 @@ from torch.nn import functional
 from ....base.progress import ProgressCallback
 from ....data.recipe import ViewPlacement
 from ....data.views import Views, grid_directions, placed_count
-from ...extractor import SeenViews, ViewImages
-from ...lifting import Lifted
+from ...view_data import Lifted, SeenViews, ViewImages
 
 _GRAY = 0.8
 _AMBIENT, _SPECULAR, _SHININESS = 0.6, 0.01, 64

@@ -15,9 +15,10 @@ import torch
 
 from ....base.progress import ProgressCallback, silent
 from ... import devices, pictures, stable_diffusion, vision_transformer
-from ...extractor import Grids, Models, PictureLook, PictureReader, ViewImages
+from ...extractor import Models, PictureLook, PictureReader
 from ...network_reader import NetworkReader
 from ...stable_diffusion import Noise, view_seed
+from ...view_data import Grids, ViewImages
 from .settings import SdDinoSettings
 
 _STAGE = "Reading pictures (SD+DINO)"
