@@ -20,9 +20,7 @@ from .symmetry import Mirror, SymmetrySettings, rough_of
 
 @dataclass(frozen=True)
 class AlignmentSettings:
-    """How two shapes are brought into one space.
-
-    All values were chosen on the pairs of the correspondence benchmark, those with a figure by measuring.
+    """How two shapes are brought into one space. All values are chosen, but for the one with a figure.
 
     Attributes:
         side_weight: of the side beside eigenfunctions and features, whose total variances are 1.

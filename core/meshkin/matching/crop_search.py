@@ -31,7 +31,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PartialSettings:
-    """How a part is looked for on a whole. All values were chosen on busts, arms and heads cut from bodies.
+    """How a part is looked for on a whole. All values are chosen.
 
     Attributes:
         cut_length: a shape is cut off if a loop of its boundary is longer than this, in square roots of its area.

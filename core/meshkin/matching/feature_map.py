@@ -18,13 +18,13 @@ from .surfaces import usable_vertices
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How the most similar point of a surface is searched.
+    """How the most similar point of a surface is searched. All values are chosen.
 
     Attributes:
-        samples: vertices that every query is compared with, at most; the others are reached by a local search. Chosen:
-            bounds the time for large meshes.
+        samples: vertices that every query is compared with, at most; the others are reached by a local search.
+            This bounds the time for large meshes.
         neighborhood: radius within which candidates count as the same answer, in square roots of the surface's area.
-            Chosen, before the law of confidence was fitted.
+            The law of confidence was fitted with this value.
     """
 
     samples: int = 6000

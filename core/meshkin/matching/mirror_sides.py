@@ -15,9 +15,7 @@ from ..spectral.functional_map import coefficients
 
 @dataclass(frozen=True)
 class SymmetrySettings:
-    """How mirror maps are found.
-
-    All values were chosen on people and animals of the correspondence benchmark, in several poses.
+    """How mirror maps are found. All values are chosen.
 
     Attributes:
         sizes: numbers of eigenfunctions from which first guesses are made.

@@ -29,20 +29,20 @@ MATCHER_VERSION = "spectral-17"
 
 @dataclass(frozen=True)
 class MatchSettings:
-    """All settings of :func:`match`.
+    """All settings of :func:`match`. Its own values are chosen.
 
     Attributes:
-        components: principal components of the features that are compared. Chosen.
-        fewest_eigenfunctions: shapes with fewer are matched by their features alone. Chosen.
+        components: principal components of the features that are compared.
+        fewest_eigenfunctions: shapes with fewer are matched by their features alone.
         least_intrinsic_gain: factor of channels that only describe intrinsic geometry, between shapes that have little
-            of it in common; up to 1 for the same shape. Chosen.
+            of it in common; up to 1 for the same shape.
         search_weights: weight of the features against the eigenfunctions in the search for maps, between shapes whose
             intrinsic geometry differs and between shapes that are the same but for bending.
         final_weights: the same for the final map. Eigenfunctions tell the parts of similar shapes apart better,
             features what is as small as fingers.
-        partial_below: shapes whose spectral similarity is lower may be part and whole. Chosen.
+        partial_below: shapes whose spectral similarity is lower may be part and whole.
         doubt_ratio: a map is clearly surer than another if its doubt is at most this share of the other's. Crops have
-            to be: they are matched as bent copies, which makes their maps surer. Chosen.
+            to be: they are matched as bent copies, which makes their maps surer.
         search: of points by features.
         alignment: of bringing both shapes into one space.
         partial: of looking for a part on a whole.
@@ -106,13 +106,31 @@ def match(
     whole, similarity = _match_as_they_are(source, target, guidance, intrinsic, report, settings)
     if similarity >= settings.partial_below:
         return whole
+    return _better_as_crop(whole, source, target, guidance, intrinsic, report, settings)
+
+
+def _better_as_crop(
+    whole: Match,
+    source: DescribedSurface,
+    target: DescribedSurface,
+    guidance: Guidance,
+    intrinsic: NDArray[np.bool_] | None,
+    report: ProgressCallback,
+    settings: MatchSettings,
+) -> Match:
+    """Return the match of a crop of one shape with the other, if it is clearly surer than that of the whole shapes.
+
+    Args:
+        whole: the match of the whole shapes, which is returned if no crop is surer.
+        source, target, guidance, intrinsic, report, settings: as :func:`match`.
+    """
+    surfaces = source, target
 
     def match_crop(crop: Crop, flip: bool) -> Match:
         guided = replace(guidance, flip=flip)
         cropped, _ = _match_as_they_are(*crop.surfaces, guided, intrinsic, report, settings, similarity=1.0)
-        return crop.lifted(cropped, (source, target)[crop.index].snapshot.faces)
+        return crop.lifted(cropped, surfaces[crop.index].snapshot.faces)
 
-    surfaces = source, target
     candidates = crops(source, target, intrinsic, guidance.pairs, report, settings.partial)
     places = [(match_crop(crop, flip=False), crop) for crop in candidates]
     places.sort(key=lambda place: doubt(place[0]))
@@ -120,11 +138,10 @@ def match(
         return whole
     (best, crop), *others = places
     rival = next((other for other, other_crop in others if crop.is_apart_from(other_crop, settings.partial)), None)
-    is_guess = rival is not None and doubt(best) > settings.doubt_ratio * doubt(rival)
-    if rival is not None and is_guess and len(guidance.pairs) == 0:
+    if rival is not None and doubt(best) > settings.doubt_ratio * doubt(rival) and len(guidance.pairs) == 0:
         part, cropped = surfaces[1 - crop.index].name, surfaces[crop.index].name
-        return with_two_places_noted(rival if flip else best, part, cropped, flip)
-    return match_crop(crop, flip=True) if flip else best
+        return with_two_places_noted(rival if guidance.flip else best, part, cropped, guidance.flip)
+    return match_crop(crop, flip=True) if guidance.flip else best
 
 
 def _match_as_they_are(

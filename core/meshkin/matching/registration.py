@@ -33,7 +33,7 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class RegistrationSettings:
-    """How a surface is laid onto another one. All values were chosen by looking at hands and feet of people.
+    """How a surface is laid onto another one. All values are chosen.
 
     Attributes:
         lengths: for each stage the length over which the pull is evened out, in square roots of the surface's area:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class CutoutSettings:
-    """How the object is cut out of a photograph. All values were chosen by looking at results.
+    """How the object is cut out of a photograph. All values are chosen.
 
     Attributes:
         references: vertices whose features say what the object looks like, at most about.
@@ -47,7 +47,7 @@ class CutoutSettings:
 
 @dataclass(frozen=True)
 class CellMatchSettings:
-    """How the cells of a photograph are matched to vertices. All values were chosen by looking at results.
+    """How the cells of a photograph are matched to vertices. All values are chosen.
 
     Attributes:
         candidates: vertices that each cell is compared with, at most.
