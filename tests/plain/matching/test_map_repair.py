@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,9 +12,10 @@ from helpers import shapes
 from helpers.beasts import LIMBS, beast
 from helpers.surfaces import described, described_beast, errors_to_source
 from meshkin.matching import alignment, candidate_maps
-from meshkin.matching.candidate_maps import Candidate, MeshPair
+from meshkin.matching.candidate_maps import Candidate, MeshPair, symmetric_maps
+from meshkin.matching.map_repair import repaired
 from meshkin.matching.pipeline import match
-from meshkin.matching.symmetry import Mirror
+from meshkin.matching.symmetry import Mirror, find_mirrors
 from meshkin.spectral.eigenbasis import SpectralMesh
 from meshkin.spectral.functional_map import PointMaps
 
@@ -25,14 +28,13 @@ def test_a_limb_whose_sides_are_exchanged_is_repaired(limbs: tuple[int, int], mo
     """As where the cut between a shape's sides goes through its arms, not between them."""
     source, source_places = described_beast(64, 0.0, 0.05)
     target, target_places = described_beast(52, 0.2, 0.05)
-    find_mirrors = alignment.find_mirrors
 
     def on_limbs(places: Floats) -> Flags:
         axes = np.array([LIMBS[limb] for limb in limbs])
         return np.asarray((places @ (axes / np.linalg.norm(axes, axis=1, keepdims=True)).T).max(axis=1) > 0.96)
 
     def spoilt_mirrors(
-        source_mesh: SpectralMesh, target_mesh: SpectralMesh, *others: object
+        source_mesh: SpectralMesh, target_mesh: SpectralMesh, *others: Any
     ) -> tuple[list[Mirror], list[Mirror]]:
         mirrors = find_mirrors(source_mesh, target_mesh, *others)
         for mirror in mirrors[0]:
@@ -69,9 +71,7 @@ def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch:
             target_places[pair.target.vertex][rough_target.vertex],
         )
 
-    symmetric_maps = candidate_maps.symmetric_maps
-
-    def spoilt_maps(pair: MeshPair, *others: object) -> PointMaps:
+    def spoilt_maps(pair: MeshPair, *others: Any) -> PointMaps:
         maps = symmetric_maps(pair, *others)
         source_trunk, target_trunk = (on_trunk(places) for places in rough_places(pair))
         rough_source, rough_target = pair.rough
@@ -80,14 +80,14 @@ def test_front_and_back_that_features_do_not_tell_are_not_exchanged(monkeypatch:
             np.where(source_trunk, rough_target.opposite[maps[1]], maps[1]),
         )
 
-    repaired, wrong_shares = alignment.repaired, []
+    wrong_shares: list[float] = []
 
-    def watched_repair(pair: MeshPair, candidates: list[Candidate], *others: object) -> Candidate:
+    def watched_repair(pair: MeshPair, candidates: list[Candidate], *others: Any) -> Candidate:
         best = repaired(pair, candidates, *others)
         answers, asked = rough_places(pair)
         for candidate in (candidates[0], best):
             error = np.linalg.norm(answers[candidate.maps[0]] - asked, axis=1)
-            wrong_shares.append((error[on_trunk(asked)] > 0.5).mean())
+            wrong_shares.append(float((error[on_trunk(asked)] > 0.5).mean()))
         return best
 
     monkeypatch.setattr(candidate_maps, "symmetric_maps", spoilt_maps)

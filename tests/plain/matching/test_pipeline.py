@@ -62,7 +62,7 @@ def test_confidence_orders_errors(fine: Snapshot) -> None:
     """Of vertices with ever worse features, the less trusted are the more wrong; without evidence there is no trust."""
     generator = np.random.default_rng(5)
     features = shapes.smooth_features(fine.vertices)
-    noise = generator.choice([0.05, 0.5, 3.0], len(features))
+    noise = np.asarray(generator.choice([0.05, 0.5, 3.0], len(features)))
     blurred = features + noise[:, None].astype(np.float32) * generator.normal(size=features.shape).astype(np.float32)
     to_source = match_features(described(fine, features), described(fine, blurred)).to_source
     error = errors(to_source, fine, fine)
@@ -76,7 +76,7 @@ def test_confidence_orders_errors(fine: Snapshot) -> None:
 def test_unseen_vertices_are_neither_trusted_nor_answers(fine: Snapshot) -> None:
     features = shapes.smooth_features(fine.vertices)
     ones = np.ones(len(features), np.float32)
-    is_unseen = fine.vertices[:, 0] > 0.8
+    is_unseen = np.asarray(fine.vertices[:, 0] > 0.8)
     match = match_features(described(fine, features, np.where(is_unseen, 0, ones)), described(fine, features))
     assert (match.to_target.confidence[is_unseen] == 0).all()
     assert (match.to_target.confidence[~is_unseen] > 0).all()
@@ -102,25 +102,27 @@ def test_an_ambiguous_answer_is_trusted_less() -> None:
     ball = shapes.sphere(60, 30)
     generator = np.random.default_rng(4)
     noise = generator.normal(0, 0.05, (2, len(ball.vertices), 48)).astype(np.float32)
-    clear, ambiguous = (
-        match_features(
-            *(described(ball, features) for features in shapes.smooth_features(ball.vertices * sides) + noise)
-        ).to_source.confidence
-        for sides in ([1, 1, 1], [1, 0, 1])
-    )
+
+    def confidence(sides: list[int]) -> shapes.Array:
+        source, target = (
+            described(ball, features) for features in shapes.smooth_features(ball.vertices * sides) + noise
+        )
+        return match_features(source, target).to_source.confidence
+
+    clear, ambiguous = confidence([1, 1, 1]), confidence([1, 0, 1])
     is_far = np.abs(ball.vertices[:, 1]) > 0.5
     assert ambiguous[is_far].mean() < 0.6 * clear[is_far].mean()
 
 
 def test_samples_agree_with_the_full_search(fine: Snapshot) -> None:
-    surfaces = []
-    for seed in range(2):
+    def noisy(seed: int) -> FeatureSurface:
         noise = np.random.default_rng(seed).normal(0, 0.05, (len(fine.vertices), 48))
         features = unit_rows(shapes.smooth_features(fine.vertices) + noise).astype(np.float32)
         ones = np.ones(len(features), np.float32)
-        surfaces.append(FeatureSurface(fine.vertices.astype(np.float64), fine.faces, features, ones))
-    full, _ = map_by_features(*surfaces)
-    sampled, _ = map_by_features(*surfaces, settings=SearchSettings(samples=300))
+        return FeatureSurface(fine.vertices.astype(np.float64), fine.faces, features, ones)
+
+    full, _ = map_by_features(noisy(0), noisy(1))
+    sampled, _ = map_by_features(noisy(0), noisy(1), settings=SearchSettings(samples=300))
     assert (full.vertex == sampled.vertex).mean() > 0.9
     assert errors(sampled, fine, fine).mean() < 1.1 * errors(full, fine, fine).mean()
 
