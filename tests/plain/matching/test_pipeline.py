@@ -80,7 +80,7 @@ def test_unseen_vertices_are_neither_trusted_nor_answers(fine: Snapshot) -> None
     match = match_features(described(fine, features, np.where(is_unseen, 0, ones)), described(fine, features))
     assert (match.to_target.confidence[is_unseen] == 0).all()
     assert (match.to_target.confidence[~is_unseen] > 0).all()
-    is_inside = is_unseen[fine.faces].all(axis=1)
+    is_inside = np.asarray(is_unseen[fine.faces].all(axis=1))
     assert not is_inside[match.to_source.face].any()
     unknown = np.where(is_unseen[:, None], 0, features)
     without_features = match_features(described(fine, unknown), described(fine, features))
