@@ -114,7 +114,7 @@ def _better_as_crop(
     source: DescribedSurface,
     target: DescribedSurface,
     guidance: Guidance,
-    intrinsic: NDArray[np.bool_] | None,
+    intrinsic: Sequence[IntrinsicColumns],
     report: ProgressCallback,
     settings: MatchSettings,
 ) -> Match:
