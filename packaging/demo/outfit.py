@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.margin import dilate
+from meshkin.transfer.texture.texels import texel_map
 from surface import blend
 
 if TYPE_CHECKING:

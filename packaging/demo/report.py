@@ -21,8 +21,9 @@ import skeleton
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.mesh import surface_area, vertex_areas
-from meshkin.transfer.texture.sampling import sample
-from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.margin import dilate
+from meshkin.transfer.texture.sampling import bilinear_samples
+from meshkin.transfer.texture.texels import texel_map
 from surface import blend, nearest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "benchmarks"))
@@ -95,7 +96,7 @@ def measure(
     Image.fromarray(np.round(true_texture[0] * 255).astype(np.uint8)).save(truth / f"{name}.png")
     baked = np.asarray(Image.open(results / f"{name}.png").convert("RGB"), np.float32) / 255
     point_uvs, seen = texel_centers(TRUTH_SIZE), true_texture[1]
-    resampled = sample(baked, point_uvs).reshape(TRUTH_SIZE, TRUTH_SIZE, -1)[..., :3]
+    resampled = bilinear_samples(baked, point_uvs).reshape(TRUTH_SIZE, TRUTH_SIZE, -1)[..., :3]
     parts = np.abs(np.load(results / f"{name}.parts.npy") - true @ source["palette"]).mean()
     area = vertex_areas(target.vertices, target.faces)
     column = {
@@ -137,7 +138,7 @@ def bake(
     _, near, face = nearest(on_source, source["vertices"], shape.faces.astype(np.int64))
     uvs = np.einsum("pk,pkd->pd", near, shape.uvs[face])
     pixels = np.zeros((TRUTH_SIZE, TRUTH_SIZE, 3), np.float32)
-    pixels[where] = sample(texture, uvs)[:, :3]
+    pixels[where] = bilinear_samples(texture, uvs)[:, :3]
     dilate(pixels, where, 8)
     return pixels, where
 

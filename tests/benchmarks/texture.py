@@ -37,10 +37,13 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.geometry.welding import place_numbers, uv_corners
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import BakedTile, BakeSettings, Channel, Picture, SlotTexture, SourceTextures
+from meshkin.transfer.texture.channels import BakedTile, Channel, Picture, SlotTexture, SourceTextures
+from meshkin.transfer.texture.margin import dilate
 from meshkin.transfer.texture.pixels import quantized
-from meshkin.transfer.texture.sampling import sample
-from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.sampling import bilinear_samples
+from meshkin.transfer.texture.settings import BakeSettings
+from meshkin.transfer.texture.texel_correspondence import texel_correspondence
+from meshkin.transfer.texture.texels import texel_map
 from meshkin.transfer.texture.unwrapping import unwrap
 
 Array = NDArray[Any]
@@ -172,7 +175,7 @@ def seam_steps(shape: Snapshot, picture: Array) -> Steps:
     sides = []
     for edge in (places_uv[cut], places_uv[twin[cut]][:, ::-1]):
         spots = (edge[:, 0] * (1 - along) + edge[:, 1] * along).reshape(-1, 2)
-        sides.append(sample(picture, spots))
+        sides.append(bilinear_samples(picture, spots))
     corners = np.eye(3)
     weights = corners[cut % 3] * (1 - along) + corners[(cut + 1) % 3] * along
     return Steps(np.abs(sides[0] - sides[1]).max(axis=1), np.tile(cut // 3, 8), weights.reshape(-1, 3))
@@ -238,13 +241,14 @@ def bleeding(case: Case) -> int:
     picture[texels.covered] = colors[island[texels.face[texels.covered]]]
     size = 512
     result = baked(case, [Picture(picture)], [Channel({0: SlotTexture((0,))}, 3)], size).pictures[0]
-    kin = Carrier(source, target, case.match.to_source).texels(texel_map(target.uvs, size))
-    flat = result.reshape(-1, 3)[kin.texel].astype(int)
-    truth = colors[island[kin.face]]
+    carrier = Carrier(source, target, case.match.to_source)
+    correspondence = texel_correspondence(texel_map(target.uvs, size), carrier)
+    flat = result.reshape(-1, 3)[correspondence.texel].astype(int)
+    truth = colors[island[correspondence.source_face]]
     wrong = np.abs(flat - truth).max(axis=1) > 2
     # Islands that lie over one another have no color of their own.
     shown = np.unique(island[texels.face[texels.covered]], return_counts=True)
-    lonely = np.isin(island[kin.face], shown[0][shown[1] > 50])
+    lonely = np.isin(island[correspondence.source_face], shown[0][shown[1] > 50])
     return int((wrong & lonely).sum())
 
 

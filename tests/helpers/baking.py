@@ -13,9 +13,10 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.adjacency import opposite_triangles
 from meshkin.geometry.welding import place_numbers, uv_corners
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import BakedTile, BakeSettings, Channel, Picture, SlotTexture, SourceTextures
-from meshkin.transfer.texture.sampling import sample
-from meshkin.transfer.texture.seams import cuts, following, on_edges, spaced
+from meshkin.transfer.texture.channels import BakedTile, Channel, Picture, SlotTexture, SourceTextures
+from meshkin.transfer.texture.sampling import bilinear_samples
+from meshkin.transfer.texture.seams import cut_edges, evenly_spaced, next_corners, weights_on_edges
+from meshkin.transfer.texture.settings import BakeSettings
 
 Array = shapes.Array
 
@@ -87,7 +88,7 @@ def seam_steps(shape: Snapshot, picture: Array) -> Array:
     for along in (0.2, 0.5, 0.8):
         here = shape.uvs[row, start] * (1 - along) + shape.uvs[row, end] * along
         there = shape.uvs[other, twins[0]] * (1 - along) + shape.uvs[other, twins[1]] * along
-        steps.append(np.abs(sample(picture, here) - sample(picture, there)).max(axis=1))
+        steps.append(np.abs(bilinear_samples(picture, here) - bilinear_samples(picture, there)).max(axis=1))
     return np.concatenate(steps)
 
 
@@ -100,11 +101,11 @@ def both_sides(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> tuple[A
     assert target.uvs is not None
     size = next(iter(tiles.values())).shape[0]
     place = place_numbers(target.vertices)
-    sides = np.stack(cuts(place[target.faces], uv_corners(place, target.faces, target.uvs)))
+    sides = np.stack(cut_edges(place[target.faces], uv_corners(place, target.faces, target.uvs)))
     uvs = target.uvs.astype(float).reshape(-1, 2)
-    start, end = uvs[[sides[0], following(sides[1])]], uvs[[following(sides[0]), sides[1]]]
+    start, end = uvs[[sides[0], next_corners(sides[1])]], uvs[[next_corners(sides[0]), sides[1]]]
     count = np.maximum(np.ceil(8 * size * np.linalg.norm(end - start, axis=2).max(axis=0)), 1).astype(int)
-    edge, along = spaced(count)
+    edge, along = evenly_spaced(count)
     shown = []
     for side in (0, 1):
         spots = start[side, edge] + along[:, None] * (end - start)[side, edge]
@@ -113,9 +114,9 @@ def both_sides(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> tuple[A
         for corner, picture in tiles.items():
             here = (tile == corner).all(axis=1)
             wide = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
-            look[here] = sample(wide, ((spots[here] - corner) * size + 1) / (size + 2))
+            look[here] = bilinear_samples(wide, ((spots[here] - corner) * size + 1) / (size + 2))
         shown.append(look)
-    return np.stack(shown), sides[:, edge] // 3, on_edges(sides[:, edge], along)
+    return np.stack(shown), sides[:, edge] // 3, weights_on_edges(sides[:, edge], along)
 
 
 def all_steps(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> Array:

@@ -11,7 +11,8 @@ from helpers import shapes
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
-from meshkin.transfer.texture.texels import TexelMap, dilate, texel_map
+from meshkin.transfer.texture.margin import dilate
+from meshkin.transfer.texture.texels import TexelMap, texel_map
 
 Array = shapes.Array
 

@@ -95,24 +95,6 @@ class SourceTextures:
 
 
 @dataclass(frozen=True)
-class BakeSettings:
-    """How to bake.
-
-    Attributes:
-        size: width and height of the baked pictures, pixels.
-        margin: bake margin: by how many pixels UV islands are grown beyond their borders.
-        tiles: the corners (u, v) of the unit squares of UVs (UDIM tiles) that get a picture each; None for a single
-            picture, in which all UVs are repeated.
-        threshold: where the map's confidence is below this, in [0, 1], the texture is filled in from around.
-    """
-
-    size: int
-    margin: int = 8
-    tiles: tuple[tuple[int, int], ...] | None = None
-    threshold: float = 0
-
-
-@dataclass(frozen=True)
 class TexelShares:
     """What happened to a picture's texels.
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,35 +14,17 @@ from numpy.typing import NDArray
 from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
-from .bake import bake
-from .channels import BakedTile, BakeSettings, SourceTextures, TexelShares
-from .layouts import target_uvs
+from .bake import BakeCache, bake
+from .channels import BakedTile, SourceTextures, TexelShares
 from .map_smoothing import smoothed
 from .picture_files import save_picture
 from .pixels import converted
+from .settings import BakeSettings, MaterialBakeSettings
 from .udim import tile_number, udim_tiles
+from .uv_layouts import target_uvs
 
 LARGEST_CACHED = 2048
 """Pixels, chosen: width of the largest picture whose texels' correspondence is kept for the next bake."""
-
-
-@dataclass(frozen=True)
-class MaterialBakeSettings:
-    """How to bake materials.
-
-    Attributes:
-        size, margin, threshold: as of :class:`meshkin.transfer.texture.channels.BakeSettings`.
-        smoothing: radius by which the map is smoothed first, in hundredths of the square root of the target's area.
-        tiles: what UVs outside the unit square mean: UDIM tiles, the one picture again, or whichever they look like.
-        preview: whether large images of the source are shrunk first, which is faster and less sharp.
-    """
-
-    size: int
-    margin: int
-    threshold: float
-    smoothing: float
-    tiles: Literal["auto", "udim", "one"]
-    preview: bool
 
 
 @dataclass(frozen=True)
@@ -104,12 +86,12 @@ def bake_material_files(
     return MaterialFiles(files, alpha, _mean(shares))
 
 
-_cached: dict[str, dict[Any, Any]] = {}
+_cached: dict[str, BakeCache] = {}
 """What the last bake leaves to the next one, which often differs in its channels or threshold alone; at most one entry.
 """
 
 
-def _texel_cache(source: Snapshot, target: Snapshot, match: Match, settings: BakeSettings) -> dict[Any, Any] | None:
+def _texel_cache(source: Snapshot, target: Snapshot, match: Match, settings: BakeSettings) -> BakeCache | None:
     """The cache for bakes of these shapes through this map at this size; None where it would be too large to keep."""
     if settings.size > LARGEST_CACHED:
         _cached.clear()
@@ -120,7 +102,7 @@ def _texel_cache(source: Snapshot, target: Snapshot, match: Match, settings: Bak
     key = digest.hexdigest()
     if key not in _cached:
         _cached.clear()
-        _cached[key] = {}
+        _cached[key] = BakeCache()
     return _cached[key]
 
 

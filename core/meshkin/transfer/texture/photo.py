@@ -26,9 +26,10 @@ from ...geometry.mesh import clean_faces, vertex_normals
 from ...geometry.welding import weld
 from ...matching.symmetry import find_mirrors, rough_of
 from ...spectral.eigenbasis import spectral_mesh, with_features
-from .layouts import target_uvs
-from .sampling import sample
-from .texels import dilate, texel_map
+from .margin import dilate
+from .sampling import bilinear_samples
+from .texels import texel_map
+from .uv_layouts import target_uvs
 
 REACH = 0.015
 """Distance, in diagonals of the bounding box, at which a pixel counts 1/e for a vertex; twice as far is not seen."""
@@ -192,4 +193,4 @@ def _look(picture: Singles, places: NDArray[np.floating]) -> Singles:
     """Bilinear samples of a picture (H, W, 3) at columns and rows, clamped to it."""
     height, width = picture.shape[:2]
     at = np.clip(places, 0.5, (width - 0.5, height - 0.5))
-    return sample(picture, np.column_stack((at[:, 0] / width, 1 - at[:, 1] / height)))
+    return bilinear_samples(picture, np.column_stack((at[:, 0] / width, 1 - at[:, 1] / height)))

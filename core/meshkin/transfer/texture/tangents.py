@@ -1,4 +1,4 @@
-"""Tangent frames of a UV layout, and normals turned from one surface's frames to another's."""
+"""Tangent frames of a UV layout, and the directions of a normal map in them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ...geometry.arrays import Floats, unit_rows
-from ...geometry.gradients import differentials
 from ...geometry.welding import place_numbers
 
 Singles = NDArray[np.float32]
 
 
-def tangents(
+def corner_tangents(
     vertices: NDArray[np.floating], faces: NDArray[np.integer], normals: NDArray[np.floating], uvs: NDArray[np.floating]
 ) -> Singles:
-    """The tangent at each triangle corner and the bitangent's sign, float32 (F, 3, 4), as MikkTSpace has them.
+    """The tangent at each triangle corner and the bitangent's sign, float32 (F, 3, 4), as MikkTSpace computes them.
 
     Triangles' tangents (the direction in which u grows) are averaged, weighted by angle, over the corners that share
     place, normal, UV and handedness, and made perpendicular to the normal; the bitangent is sign * normal x tangent.
@@ -51,41 +50,43 @@ def tangents(
     )
 
 
-def stretch(
-    domain_vertices: NDArray[np.floating], domain_faces: NDArray[np.integer], mapped: NDArray[np.floating]
-) -> Singles:
-    """How each triangle's plane is carried by its corners' new places: float32 (G, 3, 3), of vectors in the plane.
+def corner_frames(normals: NDArray[np.floating], tangents: Singles) -> Singles:
+    """Tangent and bitangent at each triangle corner, float32 (F, 3, 6).
 
     Args:
-        domain_vertices: (V, 3).
-        domain_faces: (G, 3).
-        mapped: (V, 3), where each vertex goes.
+        normals: (F, 3, 3), unit shading normals at the corners.
+        tangents: (F, 3, 4), of :func:`corner_tangents`.
     """
-    corners = np.asarray(domain_vertices, np.float64)[domain_faces]
-    image = np.asarray(mapped, np.float64)[domain_faces]
-    return np.asarray(differentials(corners, image), np.float32)
+    tangent, sign = tangents[..., :3], tangents[..., 3:]
+    return np.concatenate([tangent, sign * np.cross(normals, tangent)], axis=2, dtype=np.float32)
 
 
-def turned(normals: Singles, here: Singles, there: Singles) -> Singles:
-    """Tangent-space normals of the source, in the target's tangent space.
+def interpolated(corners: Singles, face: NDArray[np.integer], weights: Singles) -> Singles:
+    """Values at triangle corners (F, 3, C) interpolated at points of the surface, float32 (N, C): in triangles (N,) at
+    barycentric weights (N, 3)."""
+    column = 3 * face[:, None].astype(np.int32) + np.arange(3, dtype=np.int32)
+    ends = np.arange(0, column.size + 1, 3, dtype=np.int32)
+    mixing = csr_array((weights.ravel(), column.ravel(), ends), shape=(len(face), 3 * len(corners)))
+    return np.asarray(mixing @ corners.reshape(-1, corners.shape[2]))
+
+
+def turned_normals(normals: Singles, source: Singles, target: Singles) -> Singles:
+    """Tangent-space normals of the source in the target's tangent space, unit float32 (N, 3).
 
     The map's rotation between the two tangent planes is the orthogonal matrix nearest to its differential there; what
-    a normal does along and across the surface is turned by it.
+    a normal leans along the surface is turned by it.
 
     Args:
-        normals: float32 (N, 3), in the source's frames.
-        here: float32 (N, 6), the source's tangent and bitangent at each point.
-        there: float32 (N, 6), where the target's tangent and bitangent go on the source (:func:`stretch`).
-
-    Returns:
-        float32 (N, 3), unit.
+        normals: float32 (N, 3), in the source's tangent space.
+        source: float32 (N, 6), the source's tangent and bitangent at each point.
+        target: float32 (N, 6), the vectors on the source that the map carries the target's tangent and bitangent to.
     """
     tt, tb, bt, bb = (
-        here[:, i] * there[:, j] + here[:, i + 1] * there[:, j + 1] + here[:, i + 2] * there[:, j + 2]
+        source[:, i] * target[:, j] + source[:, i + 1] * target[:, j + 1] + source[:, i + 2] * target[:, j + 2]
         for i in (0, 3)
         for j in (0, 3)
     )
-    # Nearest rotation, or reflection where the frames' hands or the map make it one.
+    # Nearest rotation, or reflection where the frames' handedness or the map make it one.
     flip = np.where(tt * bb - tb * bt < 0, np.float32(-1), np.float32(1))
     cosine, sine = tt + flip * bb, bt - flip * tb
     length = np.hypot(cosine, sine)
@@ -97,48 +98,36 @@ def turned(normals: Singles, here: Singles, there: Singles) -> Singles:
     return np.asarray(result / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-20)[:, None], np.float32)
 
 
-def leaning(values: Singles, frame: Singles) -> Singles:
-    """How far a normal map's normals differ, in space, from the surface's own, halved: float32 (N, 3), within [-1, 1].
+def to_deviation(values: Singles, frame: Singles) -> Singles:
+    """The deviation of a normal map from the surface's own normals, float32 (N, 3), within [-1, 1].
 
-    On the two sides of a seam of the layout these are the same where the surface looks the same.
+    It is half the difference, in object space, between the map's unit normal and the surface's unit normal. On the two
+    sides of a seam of the UV layout the deviations are the same where the surface looks the same, so deviations can be
+    compared and interpolated across seams.
 
     Args:
-        values: float32 (N, 3), within [0, 1], as a picture holds them.
+        values: float32 (N, 3), within [0, 1], as a picture holds tangent-space normals.
         frame: float32 (N, 9), tangent, bitangent, and the surface's normal.
     """
     normals = 2 * values - 1
     tangent, bitangent, own = frame[:, :3], frame[:, 3:6], frame[:, 6:]
-    found = normals[:, :1] * tangent + normals[:, 1:2] * bitangent + normals[:, 2:] * own
-    return np.asarray((_unit(found) - _unit(own)) / 2, np.float32)
+    direction = normals[:, :1] * tangent + normals[:, 1:2] * bitangent + normals[:, 2:] * own
+    return np.asarray((_unit(direction) - _unit(own)) / 2, np.float32)
 
 
-def upright(lean: Singles, frame: Singles) -> Singles:
-    """The picture's values, float32 (N, 3), of what :func:`leaning` gives in a frame (N, 9)."""
+def from_deviation(deviation: Singles, frame: Singles) -> Singles:
+    """The picture's values, float32 (N, 3), of deviations (N, 3) from :func:`to_deviation` in the frames (N, 9)."""
     tangent, bitangent, own = frame[:, :3], frame[:, 3:6], frame[:, 6:]
-    found = 2 * lean + _unit(own)
-    hand = np.where(np.einsum("nd,nd->n", np.cross(tangent, bitangent), own) < 0, -1, 1)
+    direction = 2 * deviation + _unit(own)
+    handedness = np.where(np.einsum("nd,nd->n", np.cross(tangent, bitangent), own) < 0, -1, 1)
     rows = [np.cross(*pair) for pair in ((bitangent, own), (own, tangent), (tangent, bitangent))]
-    inverse = np.stack([np.einsum("nd,nd->n", row, found) for row in rows], axis=1)
-    return np.asarray(_unit(inverse * hand[:, None]) / 2 + 0.5, np.float32)
+    inverse = np.stack([np.einsum("nd,nd->n", row, direction) for row in rows], axis=1)
+    return np.asarray(_unit(inverse * handedness[:, None]) / 2 + 0.5, np.float32)
 
 
 def _unit(vectors: Singles) -> Singles:
     length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     return np.asarray(vectors / np.maximum(length, 1e-20)[:, None], np.float32)
-
-
-def frames(normals: NDArray[np.floating], corner_tangents: Singles) -> Singles:
-    """Tangent and bitangent at each triangle corner, float32 (F, 3, 6), of normals (F, 3, 3) and :func:`tangents`."""
-    tangent, sign = corner_tangents[..., :3], corner_tangents[..., 3:]
-    return np.concatenate([tangent, sign * np.cross(normals, tangent)], axis=2, dtype=np.float32)
-
-
-def blend(corners: Singles, face: NDArray[np.integer], barycentric: Singles) -> Singles:
-    """Values at triangle corners (F, 3, C), mixed at points of the surface: float32 (N, C)."""
-    column = 3 * face[:, None].astype(np.int32) + np.arange(3, dtype=np.int32)
-    ends = np.arange(0, column.size + 1, 3, dtype=np.int32)
-    mixing = csr_array((barycentric.ravel(), column.ravel(), ends), shape=(len(face), 3 * len(corners)))
-    return np.asarray(mixing @ corners.reshape(-1, corners.shape[2]))
 
 
 def _angles(corners: Floats, normals: Floats) -> Floats:

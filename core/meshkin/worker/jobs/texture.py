@@ -31,7 +31,8 @@ def unwrap_shape(request: UnwrapShape, report: ProgressCallback) -> UnwrappedSha
 def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakedMaterials:
     """Bake channels of the source's materials into the target's UV map, as picture files."""
     from ...transfer.texture.channels import Picture, SourceTextures
-    from ...transfer.texture.material_files import MaterialBakeSettings, bake_material_files
+    from ...transfer.texture.material_files import bake_material_files
+    from ...transfer.texture.settings import MaterialBakeSettings
 
     pictures = [
         Picture(load_array(file.pixels), file.uv_layout, file.extension, file.closest, file.tile)

@@ -16,11 +16,13 @@ from meshkin.base.errors import InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
-from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import BakeSettings, Channel, Extension, Picture, SlotTexture, SourceTextures
+from meshkin.transfer.texture.bake import BakeCache, bake
+from meshkin.transfer.texture.channels import Channel, Extension, Picture, SlotTexture, SourceTextures
 from meshkin.transfer.texture.map_smoothing import smoothed
+from meshkin.transfer.texture.margin import dilate
 from meshkin.transfer.texture.pixels import quantized
-from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.settings import BakeSettings
+from meshkin.transfer.texture.texels import texel_map
 
 Array = shapes.Array
 
@@ -243,18 +245,18 @@ def test_pictures_of_any_shape(ball: Snapshot, shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(baked.pictures[0][covered], 0.5, atol=1e-6)
 
 
-def test_kin_that_is_kept_gives_the_same(ball: Snapshot) -> None:
-    """Another threshold, margin and channel with the texels' kin of the last bake, as without."""
+def test_a_cache_gives_the_same(ball: Snapshot) -> None:
+    """Another threshold, margin and channel with what the last bake has left, as without."""
     target = unfolded(ball)
     found = known_map(ball, target)
     uvs = [shapes.uvs_of(ball)]
     pictures = [Picture(quantized(painted(ball, 64), 8)), Picture(quantized(painted(ball, 32)[..., :1], 16))]
-    memory: dict[object, object] = {}
+    cache = BakeCache()
     first, second = channel_of(0), channel_of(1, 1, 16)
-    list(bake(SourceTextures(pictures, uvs, [first]), ball, target, found, BakeSettings(128, 2), memory=memory))
-    assert memory
+    list(bake(SourceTextures(pictures, uvs, [first]), ball, target, found, BakeSettings(128, 2), cache=cache))
+    assert list(cache.tiles) == [(0, 0)]
     settings = BakeSettings(128, 4, None, 0.95)
-    (kept,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, found, settings, memory=memory)
+    (kept,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, found, settings, cache=cache)
     (fresh,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, found, settings)
     for one_, other in zip(kept.pictures, fresh.pictures, strict=True):
         np.testing.assert_array_equal(one_, other)

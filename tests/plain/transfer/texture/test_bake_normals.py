@@ -12,10 +12,11 @@ from helpers import baking, shapes
 from helpers.baking import bake_tile, both_sides, broken, channel_of, rounded, strips
 from helpers.textured import known_map, places_of, solid, split, texels_of, unfolded
 from meshkin.data.snapshot import Snapshot
-from meshkin.transfer.texture.channels import BakeSettings, Picture
+from meshkin.transfer.texture.channels import Picture
+from meshkin.transfer.texture.margin import dilate
 from meshkin.transfer.texture.pixels import quantized, to_float
-from meshkin.transfer.texture.tangents import tangents
-from meshkin.transfer.texture.texels import dilate
+from meshkin.transfer.texture.settings import BakeSettings
+from meshkin.transfer.texture.tangents import corner_tangents
 
 Array = shapes.Array
 
@@ -27,7 +28,7 @@ def ball() -> Snapshot:
 
 def frames(shape: Snapshot, face: Array, weights: Array) -> Array:
     """Tangent, bitangent and normal as columns, (N, 3, 3), as a renderer has them: mixed, not made unit."""
-    along = tangents(shape.vertices, shape.faces, shape.normals, shapes.uvs_of(shape))
+    along = corner_tangents(shape.vertices, shape.faces, shape.normals, shapes.uvs_of(shape))
     normal = np.einsum("nk,nkd->nd", weights, shape.normals[face].astype(float))
     mixed = np.einsum("nk,nkd->nd", weights, along[face].astype(float))
     bitangent = np.sign(mixed[:, 3:]) * np.cross(normal, mixed[:, :3])

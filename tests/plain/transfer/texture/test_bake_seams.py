@@ -14,9 +14,11 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.geometry.adjacency import opposite_triangles
 from meshkin.transfer.carrier import Carrier
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import BakeSettings, Picture, SourceTextures
+from meshkin.transfer.texture.channels import Picture, SourceTextures
+from meshkin.transfer.texture.margin import dilate
 from meshkin.transfer.texture.pixels import quantized, to_float
-from meshkin.transfer.texture.texels import dilate
+from meshkin.transfer.texture.settings import BakeSettings
+from meshkin.transfer.texture.texel_correspondence import texel_correspondence
 
 Array = shapes.Array
 
@@ -133,6 +135,7 @@ def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
     picture[laid.covered] = colors[strip[laid.face[laid.covered]]]
     match = known_map(source, target)
     baked = bake_tile([Picture(picture)], [channel_of(0, 3)], source, target, BakeSettings(300, 8), match)
-    kin = Carrier(source, target, match.to_source).texels(texels_of(target, 300))
-    found = baked.pictures[0].reshape(-1, 3)[kin.texel].astype(int)
-    assert (np.abs(found - colors[strip[kin.face]]).max(axis=1) <= 2).all()
+    carrier = Carrier(source, target, match.to_source)
+    correspondence = texel_correspondence(texels_of(target, 300), carrier)
+    shown = baked.pictures[0].reshape(-1, 3)[correspondence.texel].astype(int)
+    assert (np.abs(shown - colors[strip[correspondence.source_face]]).max(axis=1) <= 2).all()

@@ -17,9 +17,11 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.transfer.texture import texels
 from meshkin.transfer.texture.bake import bake
-from meshkin.transfer.texture.channels import BakeSettings, Channel, Picture, SlotTexture, SourceTextures
-from meshkin.transfer.texture.sampling import sample
-from meshkin.transfer.texture.texels import dilate, texel_map
+from meshkin.transfer.texture.channels import Channel, Picture, SlotTexture, SourceTextures
+from meshkin.transfer.texture.margin import dilate
+from meshkin.transfer.texture.sampling import bilinear_samples
+from meshkin.transfer.texture.settings import BakeSettings
+from meshkin.transfer.texture.texels import texel_map
 
 Array = shapes.Array
 
@@ -132,13 +134,14 @@ def test_samples_are_bilinear_and_repeat() -> None:
     row, column = np.mgrid[:5, :7]
     centers = np.stack([(column + 0.5) / 7, 1 - (row + 0.5) / 5], axis=-1).reshape(-1, 2)
     for shift in ([0, 0], [1, -2], [-3, 5]):
-        np.testing.assert_allclose(sample(picture, centers + shift), picture.reshape(-1, 4), atol=1e-5)
-    between = sample(picture, np.array([[0.0, 0.9]]))
+        np.testing.assert_allclose(bilinear_samples(picture, centers + shift), picture.reshape(-1, 4), atol=1e-5)
+    between = bilinear_samples(picture, np.array([[0.0, 0.9]]))
     np.testing.assert_allclose(between[0], (picture[0, 0] + picture[0, -1]) / 2, atol=1e-6)
     corners = np.array([[0, 0], [1, 1], [0, 1], [1, 0]], float)
     mean = picture[[0, 0, -1, -1], [0, -1, 0, -1]].mean(axis=0)
-    np.testing.assert_allclose(sample(picture, corners), np.tile(mean, (4, 1)), atol=1e-6)
-    np.testing.assert_allclose(sample(picture[:1, :1], generator.random((9, 2))), np.tile(picture[0, 0], (9, 1)), 1e-6)
+    np.testing.assert_allclose(bilinear_samples(picture, corners), np.tile(mean, (4, 1)), atol=1e-6)
+    anywhere = bilinear_samples(picture[:1, :1], generator.random((9, 2)))
+    np.testing.assert_allclose(anywhere, np.tile(picture[0, 0], (9, 1)), 1e-6)
 
 
 def test_margins_take_the_nearest_texel_and_no_more() -> None:
