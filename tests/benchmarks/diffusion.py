@@ -39,9 +39,9 @@ from helpers import rays, recipes, shapes, small_diffusion
 from meshkin.base.progress import silent
 from meshkin.data.recipe import Part, Recipe
 from meshkin.data.views import Views, of_recipe
-from meshkin.features import stable_diffusion
 from meshkin.features.building import build
 from meshkin.features.compute import compute
+from meshkin.features.diffusion import stable_diffusion
 from meshkin.features.extractors.diff3f import published
 from meshkin.features.extractors.diff3f.painting import Diff3fReader
 from meshkin.features.view_data import ViewImages

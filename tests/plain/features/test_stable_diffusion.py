@@ -11,8 +11,9 @@ import torch
 
 from helpers.painting import PIXELS
 from meshkin.base.errors import MeshKinError
-from meshkin.features.stable_diffusion import Noise, StableDiffusion, view_seed
-from meshkin.features.taps import TAPS
+from meshkin.features.diffusion.noise import Noise, view_seed
+from meshkin.features.diffusion.stable_diffusion import StableDiffusion
+from meshkin.features.diffusion.taps import TAPS
 
 pytestmark = pytest.mark.usefixtures("home")
 

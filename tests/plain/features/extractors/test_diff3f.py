@@ -16,12 +16,13 @@ from helpers.painting import PIXELS, Array, Resolve, all_maps, images_of, painte
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import silent
 from meshkin.data.snapshot import Snapshot
-from meshkin.features import devices, resuming, stable_diffusion
+from meshkin.features import devices, resuming
 from meshkin.features.building import build
 from meshkin.features.compute import KeptViews, compute
+from meshkin.features.diffusion import stable_diffusion
+from meshkin.features.diffusion.stable_diffusion import StableDiffusion
 from meshkin.features.extractors.diff3f.painting import Diff3fReader, depth_picture, normal_picture
 from meshkin.features.lifting import view_weights
-from meshkin.features.stable_diffusion import StableDiffusion
 from meshkin.features.vision_transformer import VisionTransformer
 
 pytestmark = pytest.mark.usefixtures("home")

@@ -18,9 +18,10 @@ import torch
 from torch.nn import functional
 
 from ....base.progress import ProgressCallback, silent
-from ... import devices, pictures, stable_diffusion, vision_transformer
+from ... import devices, pictures, vision_transformer
+from ...diffusion import stable_diffusion
+from ...diffusion.noise import Noise, view_seed
 from ...extractor import Models, PictureLook, PictureReader
-from ...stable_diffusion import Noise, view_seed
 from ...view_data import Grids, ViewImages
 from ...vision_transformer import VisionTransformer
 from . import published

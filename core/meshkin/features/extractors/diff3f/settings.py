@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ....data.recipe import ViewPlacement
+from ...diffusion.taps import check_taps
 from ...extractor import Profile
 from ...settings import Settings, number, require
-from ...taps import check_taps
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Diff3fSettings(Settings):
         eta: of the DDIM steps: 1 adds all noise again at each step, 0 none.
         guidance: of classifier-free guidance; above 1 two branches are run, with the prompt and with the negative one.
         read: the branch whose features are taken.
-        taps: places in the decoder (:data:`meshkin.features.taps.TAPS`) and how much each counts.
+        taps: places in the decoder (:data:`meshkin.features.diffusion.taps.TAPS`) and how much each counts.
         share: share of the steps whose features are read, the last ones.
         step_weights: weights of the first and the last of the steps read; they rise evenly in between.
         finish: whether the last step still cleans the picture that DINOv2 is shown. Without it the decoder stops after

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from ....base.progress import ProgressCallback, silent
-from ... import devices, pictures, stable_diffusion, vision_transformer
+from ... import devices, pictures, vision_transformer
+from ...diffusion import stable_diffusion
+from ...diffusion.noise import Noise, view_seed
 from ...extractor import Models, PictureLook, PictureReader
 from ...network_reader import NetworkReader
-from ...stable_diffusion import Noise, view_seed
 from ...view_data import Grids, ViewImages
 from .settings import SdDinoSettings
 

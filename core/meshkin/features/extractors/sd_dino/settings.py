@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...diffusion.taps import check_taps
 from ...settings import Settings, number
-from ...taps import check_taps
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SdDinoSettings(Settings):
         seed: of the noise.
         noise: ``view`` (each view its own, by where its camera stands) or ``shared`` (all pictures the same, as
             published). Photographs always get the shared one.
-        taps: places in the decoder (:data:`meshkin.features.taps.TAPS`) and how much each level counts.
+        taps: places in the decoder (:data:`meshkin.features.diffusion.taps.TAPS`) and how much each level counts.
         components: to which each level is reduced, jointly for all shapes that meet in a job (:mod:`.reduction`).
         layers: of DINOv2; () for the best one.
         dino_resolution: of the pictures that DINOv2 looks at, pixels. (Published: 840.)

@@ -11,74 +11,32 @@ Sources: Rombach et al. 2022 (https://arxiv.org/abs/2112.10752), Zhang et al. 20
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from ..base.errors import MeshKinError, ModelError, is_out_of_memory
-from ..base.progress import silent
-from ..models import config as read_config
-from ..models import weights_file
-from . import devices
+from ...base.errors import MeshKinError, is_out_of_memory
+from ...base.progress import silent
+from ...models import config as read_config
+from .. import devices
+from .loading import compile_attention, load_network, quieten, weight_bytes
 from .taps import TAPS
 
+Result = TypeVar("Result")
+
 _UNET_ROW = 80
-"""Memory of one row in the UNet with its ControlNets, in maps of its first block's size."""
+"""Memory of one row in the UNet with its ControlNets, in maps of its first block's size. Chosen, with room to spare: a
+batch that is too large all the same is halved."""
 _VAE_ROW = 20
-"""Memory of one picture in the VAE, in maps of the picture's size with the first block's channels."""
+"""Memory of one picture in the VAE, in maps of the picture's size with the first block's channels. Chosen likewise."""
 _CPU_ROWS = 2
-"""Rows at a time on a CPU, where more are no faster: a view's two branches; a job that is cancelled stops soon."""
+"""Rows at a time on a CPU. Chosen: more are no faster, two are a view's two branches, and a job that is cancelled stops
+soon."""
 _ROOM = 2 << 30
-"""Bytes that must be left beside all weights for them to stay on the device together."""
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The random numbers of n views' painting, float32, shape of a latent (4, h, w) each.
-
-    Attributes:
-        posterior: (n, 4, h, w), with which the encoder's distribution is sampled; None for its mean.
-        start: (n, 4, h, w), added to the latents.
-        steps: (n, S, 4, h, w), added again at each of S steps; None where the steps are deterministic.
-    """
-
-    posterior: torch.Tensor | None
-    start: torch.Tensor
-    steps: torch.Tensor | None
-
-    @staticmethod
-    def draw(seeds: Sequence[int], size: tuple[int, int], steps: int = 0, posterior: bool = False) -> Noise:
-        """Noise for views with the given seeds: the same on every device, whatever else is in the batch.
-
-        Args:
-            seeds: one for each view.
-            size: (h, w) of a latent.
-            steps: how many steps need noise.
-            posterior: whether the encoder's distribution is sampled.
-        """
-        count = 1 + steps + posterior
-        drawn = torch.stack([_normal(seed, (count, 4, *size)) for seed in seeds])
-        first = int(posterior)
-        return Noise(drawn[:, 0] if posterior else None, drawn[:, first], drawn[:, first + 1 :] if steps else None)
-
-
-def view_seed(seed: int, direction: NDArray[np.floating]) -> int:
-    """The seed of the view from ``direction`` (3,): neither the order of the views nor the batch changes it."""
-    place = np.round(np.asarray(direction, np.float64), 4) + 0.0
-    return int.from_bytes(hashlib.blake2b(place.tobytes() + seed.to_bytes(8, "little"), digest_size=7).digest())
-
-
-def _normal(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal numbers, drawn one latent after the other as a diffusion pipeline does on a CPU."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.stack([torch.randn(shape[1:], generator=generator) for _ in range(shape[0])])
+"""Bytes that must be free beside all weights for them to stay on the device together. Chosen: enough for one row."""
 
 
 class StableDiffusion:
@@ -116,26 +74,27 @@ class StableDiffusion:
         import diffusers
         import transformers
 
-        _quieten()
+        quieten()
         self.device = devices.choose(device)
         self.dtype, self._vae_dtype = devices.diffusion_precision(devices.capability(self.device))
-        load = self._load
-        self._text_encoder = load(transformers.CLIPTextModel, folder / "text_encoder", attn_implementation="sdpa")
+        self._text_encoder = load_network(
+            transformers.CLIPTextModel, folder / "text_encoder", self.dtype, attn_implementation="sdpa"
+        )
         self._tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        self._vae = load(diffusers.AutoencoderKL, folder / "vae", self._vae_dtype)
-        self._unet = load(diffusers.UNet2DConditionModel, unet or folder / "unet")
-        self._controls = [load(diffusers.ControlNetModel, one) for one in controls]
+        self._vae = load_network(diffusers.AutoencoderKL, folder / "vae", self._vae_dtype)
+        self._unet = load_network(diffusers.UNet2DConditionModel, unet or folder / "unet", self.dtype)
+        self._controls = [load_network(diffusers.ControlNetModel, control, self.dtype) for control in controls]
         self._scheduler = diffusers.DDIMScheduler.from_config(
             read_config(folder / "scheduler", "scheduler_config.json")
         )
         self.scale = 2 ** (len(self._vae.config.block_out_channels) - 1)
         self.batch = batch
-        self._sizes: dict[str, int] = {}  # what was found to fit
+        self._sizes: dict[str, int] = {}  # the largest batch that fitted, by the first network's name
         self._texts: dict[str, torch.Tensor] = {}
         self._together = self._all_fit()
         if compiled:
             for network in (self._unet, *self._controls):
-                _compile(network)
+                compile_attention(network)
 
     def channels(self, tap: str) -> int:
         """Channels of a tap's map."""
@@ -171,10 +130,10 @@ class StableDiffusion:
         """
 
         def run(rows: slice) -> torch.Tensor:
-            found = self._vae.encode(self._images(pictures[rows], self._vae_dtype) * 2 - 1).latent_dist
+            posterior = self._vae.encode(self._images(pictures[rows], self._vae_dtype) * 2 - 1).latent_dist
             if noise is None:
-                return found.mean.float()
-            return found.mean.float() + found.std.float() * noise[rows].to(self.device)
+                return posterior.mean.float()
+            return posterior.mean.float() + posterior.std.float() * noise[rows].to(self.device)
 
         latents = self._in_batches(("_vae",), len(pictures), self._picture_bytes(pictures), run)
         return torch.cat(latents) * self._vae.config.scaling_factor
@@ -223,7 +182,7 @@ class StableDiffusion:
             text: (n, tokens, C) or (1, tokens, C), from :meth:`encode_text`.
             controls: for each ControlNet its picture, float (n, 3, H, W) in [0, 1]; fewer than n rows are repeated.
             scales: how much each ControlNet counts.
-            taps: names out of :data:`meshkin.features.taps.TAPS`.
+            taps: names out of :data:`meshkin.features.diffusion.taps.TAPS`.
             predict: whether the noise is wanted; without it the decoder stops after the last tap.
 
         Returns:
@@ -237,16 +196,16 @@ class StableDiffusion:
             down: list[torch.Tensor] = []
             middle: torch.Tensor | None = None
             for network, pictures, scale in zip(self._controls, controls, scales, strict=True):
-                which = torch.arange(rows.start, rows.stop) % len(pictures)
-                images = self._images(pictures[which], self.dtype)
-                more, center = network(sample, step, text[rows], images, scale, return_dict=False)
-                down = [one + two for one, two in zip(down, more, strict=True)] if down else list(more)
-                middle = center if middle is None else middle + center
+                numbers = torch.arange(rows.start, rows.stop) % len(pictures)
+                images = self._images(pictures[numbers], self.dtype)
+                own_down, own_middle = network(sample, step, text[rows], images, scale, return_dict=False)
+                down = [total + own for total, own in zip(down, own_down, strict=True)] if down else list(own_down)
+                middle = own_middle if middle is None else middle + own_middle
             return self._look(sample, step, text[rows], down, middle, taps, predict)
 
-        found = self._in_batches(("_unet", "_controls"), count, self._row_bytes(latents), run)
-        noise = torch.cat([one for one, _ in found if one is not None]) if predict else None
-        return noise, [torch.cat(maps) for maps in zip(*(maps for _, maps in found), strict=True)]
+        batches = self._in_batches(("_unet", "_controls"), count, self._row_bytes(latents), run)
+        noise = torch.cat([part for part, _ in batches if part is not None]) if predict else None
+        return noise, [torch.cat(maps) for maps in zip(*(maps for _, maps in batches), strict=True)]
 
     def step(
         self,
@@ -313,18 +272,18 @@ class StableDiffusion:
         return noise, [seen[name] for name in taps]
 
     def _in_batches(
-        self, networks: tuple[str, ...], count: int, row_bytes: int, run: Callable[[slice], Any]
-    ) -> list[Any]:
-        """What ``run`` gives for each batch with these networks; a size that was too large is not tried again."""
+        self, networks: tuple[str, ...], count: int, row_bytes: int, run: Callable[[slice], Result]
+    ) -> list[Result]:
+        """The results of ``run`` for each batch with these networks; a size that was too large is not tried again."""
         try:
             self._use(*networks)
             size = min(self._sizes.get(networks[0], count), self._fitting(networks, row_bytes), self.batch or count)
-            found = []
-            for rows, one in devices.in_batches(count, size, run, silent, ""):
+            results = []
+            for rows, result in devices.in_batches(count, size, run, silent, ""):
                 if len(rows) < size and rows[-1] < count - 1:
                     self._sizes[networks[0]] = len(rows)
-                found.append(one)
-            return found
+                results.append(result)
+            return results
         except (MeshKinError, RuntimeError) as error:
             low = is_out_of_memory(error) or getattr(error, "code", "") == "memory-low"
             if not low or not self._together or self.device.type == "cpu":
@@ -355,36 +314,23 @@ class StableDiffusion:
     def _last(images: torch.Tensor) -> torch.Tensor:
         return images.contiguous(memory_format=torch.channels_last)
 
-    def _load(self, kind: Any, folder: Path, dtype: torch.dtype | None = None, **more: Any) -> Any:
-        """One network, in our precision unless told otherwise, still on the CPU."""
-        variant = "fp16" if ".fp16." in weights_file(folder).name else None
-        wanted = {"use_safetensors": True, "local_files_only": True, "variant": variant, "output_loading_info": True}
-        precision = {"dtype" if more else "torch_dtype": dtype or self.dtype}
-        try:
-            network, found = kind.from_pretrained(folder, **wanted, **precision, **more)
-        except (OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
-            raise _wrong(folder, f"cannot be loaded: {error}") from error
-        if missing := sorted(found["missing_keys"]):
-            raise _wrong(folder, f"lacks {len(missing)} of its tensors, such as {missing[0]}")
-        if found["mismatched_keys"]:
-            raise _wrong(folder, f"has tensors of other sizes than its config.json says: {found['mismatched_keys']}")
-        return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-
     def _networks(self) -> dict[str, list[Any]]:
-        named = {name: getattr(self, name) for name in ("_text_encoder", "_vae", "_unet", "_controls")}
-        return {name: one if isinstance(one, list) else [one] for name, one in named.items()}
+        """All networks by the names of the attributes that hold them."""
+        held = {name: getattr(self, name) for name in ("_text_encoder", "_vae", "_unet", "_controls")}
+        return {name: networks if isinstance(networks, list) else [networks] for name, networks in held.items()}
 
     def _all_fit(self) -> bool:
+        """Whether all networks may stay on the device together."""
         if self.device.type != "cuda":
             return True
-        weights = sum(_bytes(one) for networks in self._networks().values() for one in networks)
+        weights = sum(weight_bytes(network) for networks in self._networks().values() for network in networks)
         return weights + _ROOM <= torch.cuda.mem_get_info(self.device)[0]
 
     def _use(self, *names: str) -> None:
-        """Have these networks on the device; where not all fit, the others make room first."""
+        """Put these networks on the device; where not all fit together, the others leave it first."""
         idle = [] if self._together else [name for name in self._networks() if name not in names]
-        for wanted, place in ((idle, torch.device("cpu")), (names, self.device)):
-            for name in wanted:
+        for moved, place in ((idle, torch.device("cpu")), (names, self.device)):
+            for name in moved:
                 for network in self._networks()[name]:
                     if next(network.parameters()).device.type != place.type:
                         network.to(place)
@@ -407,33 +353,4 @@ def load(
 
 
 class _EnoughError(Exception):
-    """All that was wanted of the UNet is there."""
-
-
-def _compile(network: Any) -> None:
-    """Compile the attention blocks, all alike, so that each kind is compiled once; where there is no compiler they run
-    as they are."""
-    torch._dynamo.config.suppress_errors = True
-    for module in network.modules():
-        if type(module).__name__ == "BasicTransformerBlock":
-            module.compile(dynamic=True)
-
-
-def _bytes(network: Any) -> int:
-    return sum(value.numel() * value.element_size() for value in network.parameters())
-
-
-def _wrong(folder: Path, what: str) -> ModelError:
-    return ModelError(
-        "model-wrong", f"The model in {folder} {what}.", "Choose a folder with a Stable Diffusion 1.x model."
-    )
-
-
-def _quieten() -> None:
-    """Keep the libraries from writing bars and advice to the worker's log."""
-    import diffusers.utils.logging
-    import transformers.utils.logging
-
-    for library in (diffusers.utils.logging, transformers.utils.logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
+    """All maps that were wanted of the UNet are there: it need not go on."""

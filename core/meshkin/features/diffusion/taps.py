@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .settings import require
+from ..settings import require
 
 TAPS = {
     "s5": "up_blocks.0.resnets.1",

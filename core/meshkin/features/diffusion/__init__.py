@@ -1,0 +1,1 @@
+"""Stable Diffusion 1.x, read by the extractors that look at pictures through it."""
