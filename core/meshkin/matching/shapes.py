@@ -22,7 +22,7 @@ from .surfaces import described_pair
 def match_shapes(
     source: Snapshot,
     target: Snapshot,
-    features: str = "geometric",
+    features: str | FeatureChoice = "geometric",
     *,
     pairs: ArrayLike | None = None,
     flip: bool = False,
@@ -33,8 +33,8 @@ def match_shapes(
 
     Args:
         source, target: the two shapes.
-        features: an extractor, or several joined by "+", as :func:`meshkin.features.recipe.resolve` takes them.
-            Extractors that look at pictures get ray-cast ones, and need their models.
+        features: an extractor, or several joined by "+", or a choice with more settings. Extractors that look at
+            pictures get ray-cast ones, and need their models.
         pairs: int (N, 2), a source and a target vertex each, that correspond.
         flip: take the other answer: left for right, or the other place if a part fits two.
         device: "auto", "cpu" or a torch device.
@@ -45,10 +45,11 @@ def match_shapes(
             features need the shapes' colors, which only Blender knows.
         ModelError: a model is missing or wrong.
     """
-    recipe = resolve(FeatureChoice(features), report)
+    choice = FeatureChoice(features) if isinstance(features, str) else features
+    recipe = resolve(choice, report)
     if wants_color(recipe):
         raise InputError(
-            "features-color", f"The features “{features}” need colors, which only Blender renders.", "Choose others."
+            "features-color", f"The features “{choice.name}” need colors, which only Blender renders.", "Choose others."
         )
 
     def describe(shape: Snapshot) -> Features:

@@ -5,55 +5,70 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import meshkin
 from helpers import small_models
-from helpers.figures import Figure
+from helpers.beasts import beast
 from meshkin.base.errors import InputError, ModelError
+from meshkin.data.recipe import FeatureChoice
+
+VIEWS = 6
+NAMED = FeatureChoice("efficientnet+geometric", views=VIEWS, resolution=128)
 
 
-def test_two_bodies_are_matched_in_five_lines() -> None:
-    bodies = Figure().body(45), Figure().body(60, 0.3)
-    source, target = (meshkin.Snapshot.from_arrays(body.vertices, body.faces) for body in bodies)
-    match = meshkin.match(source, target)
-    points = match.to_source.pull(source.vertices, source.faces)
-    error = np.linalg.norm(points - target.vertices, axis=1) / np.ptp(source.vertices, axis=0).max()
-    assert error.mean() < 0.01
-    assert match.to_source.confidence.mean() > 0.5
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small random EfficientNet is the only model there is."""
+    monkeypatch.setenv("MESHKIN_MODELS", str(tmp_path))
+    small_models.efficientnet(tmp_path / "efficientnet-lite0")
+
+
+@pytest.mark.parametrize("features", ["geometric", NAMED])
+@pytest.mark.usefixtures("models")
+def test_two_bodies_are_matched_in_five_lines(features: str | FeatureChoice) -> None:
+    (body, body_places, _), (other_body, other_places, _) = beast(48, 0.0, 0), beast(40, 0.3, 0)
+    source = meshkin.Snapshot.from_arrays(body.vertices, body.faces)
+    target = meshkin.Snapshot.from_arrays(other_body.vertices, other_body.faces)
+    match = meshkin.match(source, target, features, device="cpu")
+    error = np.linalg.norm(match.to_source.pull(body_places, source.faces) - other_places, axis=1)
+    assert error.mean() < 0.07  # on the unit sphere that both were made from
+    assert match.to_source.confidence.mean() > 0.8
+
+
+@pytest.mark.usefixtures("models")
+def test_models_look_at_ray_cast_pictures() -> None:
+    body, _, _ = beast(24, 0.0, 0)
+    stages: list[str] = []
+    meshkin.match(body, body, NAMED, device="cpu", report=lambda stage, _: stages.append(stage))
+    assert stages.count("Casting rays") == 2 * VIEWS
 
 
 def test_point_pairs_and_flip_are_passed_on() -> None:
-    body = Figure().body(30)
-    match = meshkin.match(body, body, pairs=[(3, 7)], flip=True)
-    assert match.to_source.vertex[7] == 3
-    assert match.to_target.vertex[3] == 7
-    assert match.notes["flipped"] == match.notes["sided"]
+    body, _, _ = beast(32, 0.0, 0)
+    match = meshkin.match(body, body, pairs=[(30, 70)], flip=True)
+    assert match.to_source.vertex[70] == 30
+    assert match.to_target.vertex[30] == 70
+    assert match.notes["flipped"]
 
 
-def test_named_features_look_at_ray_cast_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESHKIN_MODELS", str(tmp_path))
-    small_models.efficientnet(tmp_path / "efficientnet-lite0")
-    source, target = Figure().body(30), Figure().body(34, 0.3)
-    stages: list[str] = []
-    match = meshkin.match(
-        source, target, "efficientnet+geometric", report=lambda stage, _: stages.append(stage), device="cpu"
-    )
-    error = np.linalg.norm(match.to_source.pull(source.vertices, source.faces) - target.vertices, axis=1)
-    assert error.mean() < 0.02
-    assert "Casting rays" in stages
-
-
-def test_features_that_cannot_be_computed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESHKIN_MODELS", str(tmp_path))
-    body = Figure().body(20)
-    with pytest.raises(InputError) as caught:
-        meshkin.match(body, body, "nonsense")
-    assert caught.value.code == "features-unknown"
-    with pytest.raises(ModelError):
-        meshkin.match(body, body, "dinov2")
+@pytest.mark.parametrize(
+    ("features", "error", "code"),
+    [
+        ("nonsense", InputError, "features-unknown"),
+        (FeatureChoice("efficientnet", style="textured"), InputError, "features-color"),
+        ("dinov2", ModelError, "model-missing"),
+    ],
+)
+@pytest.mark.usefixtures("models")
+def test_features_that_cannot_be_computed_are_named(features: Any, error: type[InputError], code: str) -> None:
+    body, _, _ = beast(24, 0.0, 0)
+    with pytest.raises(error) as caught:
+        meshkin.match(body, body, features)
+    assert caught.value.code == code
 
 
 def test_importing_the_package_is_light() -> None:
