@@ -1,51 +1,50 @@
-"""Objects for tests."""
+"""Organic shapes as Blender objects, for tests."""
 
 from __future__ import annotations
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 
 def creature(name: str, stretch: float = 1.0, subdivisions: int = 4) -> bpy.types.Object:
-    """A lopsided blob with no symmetry, with UVs; ``stretch`` changes its proportions."""
+    """A blob without symmetry, with UVs; ``stretch`` scales it along X."""
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=subdivisions, calc_uvs=True)
     obj = bpy.context.view_layer.objects.active
     obj.name = obj.data.name = name
-    points = np.empty(len(obj.data.vertices) * 3, np.float32)
-    obj.data.vertices.foreach_get("co", points)
-    x, y, z = points.reshape(-1, 3).T
+    x, y, z = vertex_positions(obj).T
     bumps = 1 + 0.9 * np.exp(-4 * ((x - 1) ** 2 + y**2 + z**2)) + 0.6 * np.exp(-6 * (x**2 + (y - 1) ** 2 + z**2))
     bumps += 0.4 * np.exp(-8 * ((x + 0.6) ** 2 + (y + 0.3) ** 2 + (z - 0.7) ** 2))
-    moved = np.stack((x * bumps * stretch, y * bumps, z * bumps), axis=1)
-    obj.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
+    positions = np.stack((x * bumps * stretch, y * bumps, z * bumps), axis=1)
+    obj.data.vertices.foreach_set("co", positions.astype(np.float32).ravel())
     return obj
 
 
-def twin_sided(name: str, stretch: float = 1.0) -> bpy.types.Object:
+def symmetric_creature(name: str, stretch: float = 1.0) -> bpy.types.Object:
     """A body with a head, a nose and two equal arms, left and right of x = 0."""
     obj = creature(name)
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4)
     ball = bpy.context.view_layer.objects.active
-    x, y, z = places(ball).T
+    x, y, z = vertex_positions(ball).T
     bpy.data.objects.remove(ball)
     bumps = 1 + 1.1 * np.exp(-9 * ((np.abs(x) - 0.9) ** 2 + y**2 + (z - 0.4) ** 2))
     bumps += 0.8 * np.exp(-5 * (x**2 + y**2 + (z - 1) ** 2))
     bumps += 0.4 * np.exp(-9 * (x**2 + (y + 0.8) ** 2 + (z - 0.6) ** 2))
-    moved = np.stack((x * bumps * stretch, y * bumps * 0.8, z * bumps), axis=1)
-    obj.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
+    positions = np.stack((x * bumps * stretch, y * bumps * 0.8, z * bumps), axis=1)
+    obj.data.vertices.foreach_set("co", positions.astype(np.float32).ravel())
     return obj
 
 
-def places(obj: bpy.types.Object) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """The vertices of the object's own mesh, (V, 3)."""
-    points = np.empty(len(obj.data.vertices) * 3, np.float32)
-    obj.data.vertices.foreach_get("co", points)
-    return points.reshape(-1, 3)
+def vertex_positions(obj: bpy.types.Object) -> NDArray[np.float32]:
+    """The vertices of the object's own mesh, float32 (V, 3)."""
+    positions = np.empty(len(obj.data.vertices) * 3, np.float32)
+    obj.data.vertices.foreach_get("co", positions)
+    return positions.reshape(-1, 3)
 
 
-def grade(obj: bpy.types.Object) -> None:
-    """Give an object two vertex groups and an attribute that change evenly with height."""
-    heights = places(obj)[:, 2]
+def add_height_values(obj: bpy.types.Object) -> None:
+    """Add two vertex groups, ``upper`` and ``lower``, and an attribute, ``height``, that are linear in the height."""
+    heights = vertex_positions(obj)[:, 2]
     share = (heights - heights.min()) / np.ptp(heights)
     for name, values in (("upper", share), ("lower", 1 - share)):
         group = obj.vertex_groups.new(name=name)

@@ -1,4 +1,4 @@
-"""``meshkin`` run as a process, its answers, and what it is given."""
+"""``meshkin`` run as a process: its inputs, its JSON results and its errors."""
 
 from __future__ import annotations
 
@@ -13,50 +13,51 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.creatures import creature, places
+from helpers.creatures import creature, vertex_positions
 
 WORKER = os.environ["MESHKIN_WORKER_PYTHON"]
 """A Python without bpy."""
 GEOMETRIC = ("--features", "geometric")
-Ran = subprocess.CompletedProcess[str]
+CompletedRun = subprocess.CompletedProcess[str]
 
 
-def run(*arguments: str | Path, python: str = sys.executable, **variables: str) -> Ran:
-    """Run ``meshkin`` with these arguments, and with these environment variables besides."""
+def run(*arguments: str | Path, python: str = sys.executable, **variables: str) -> CompletedRun:
+    """Run ``meshkin`` with these arguments and additional environment variables."""
     command = [python, "-m", "meshkin", *map(str, arguments)]
     environment = {**os.environ, **variables}
     return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=300, check=False)
 
 
-def answer(ran: Ran) -> dict[str, Any]:
+def json_result(completed: CompletedRun) -> dict[str, Any]:
     """The one JSON object on standard output."""
-    assert ran.stdout.count("\n") == 1, ran.stderr
-    data: dict[str, Any] = json.loads(ran.stdout)
+    assert completed.stdout.count("\n") == 1, completed.stderr
+    data: dict[str, Any] = json.loads(completed.stdout)
     return data
 
 
-def refused(ran: Ran, exit_code: int, code: str) -> dict[str, str]:
-    """The error that a command with --json ended with, told to programs and to people."""
-    assert ran.returncode == exit_code, ran.stderr
-    data = answer(ran)
+def check_error(completed: CompletedRun, exit_code: int, code: str) -> dict[str, str]:
+    """Check that a command with --json ended with this error, for programs and for people; returns the error."""
+    assert completed.returncode == exit_code, completed.stderr
+    data = json_result(completed)
     assert data["ok"] is False
     error: dict[str, str] = data["error"]
     assert error["code"] == code
-    assert error["message"] in ran.stderr
-    assert error["fix"] in ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert error["message"] in completed.stderr
+    assert error["fix"] in completed.stderr
+    assert "Traceback" not in completed.stderr
     return error
 
 
 def blob(stretch: float = 1.0, subdivisions: int = 3) -> tuple[NDArray[np.float64], list[list[int]]]:
-    """Vertices and faces of a lopsided blob with no symmetry."""
+    """Vertices and faces of a blob without symmetry."""
     obj = creature("blob", stretch, subdivisions)
-    surface = places(obj).astype(np.float64), [list(polygon.vertices) for polygon in obj.data.polygons]
+    vertices = vertex_positions(obj).astype(np.float64)
+    faces = [list(polygon.vertices) for polygon in obj.data.polygons]
     bpy.data.objects.remove(obj)
-    return surface
+    return vertices, faces
 
 
-def write(path: Path, vertices: NDArray[np.float64], faces: list[list[int]]) -> Path:
+def write_mesh(path: Path, vertices: NDArray[np.float64], faces: list[list[int]]) -> Path:
     """Write an .off, .obj or .ply file as text."""
     points = [" ".join(f"{value:.6f}" for value in row) for row in vertices.tolist()]
     polygons = [f"{len(face)} {' '.join(map(str, face))}" for face in faces]
@@ -73,8 +74,8 @@ def write(path: Path, vertices: NDArray[np.float64], faces: list[list[int]]) -> 
     return path
 
 
-def add(name: str, vertices: NDArray[np.float64], faces: list[list[int]]) -> bpy.types.Object:
-    """An object of the open file."""
+def add_object(name: str, vertices: NDArray[np.float64], faces: list[list[int]]) -> bpy.types.Object:
+    """A new mesh object in the open file."""
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(vertices.tolist(), [], faces)
     obj = bpy.data.objects.new(name, mesh)

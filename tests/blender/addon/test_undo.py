@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.creatures import creature, places
+from helpers.creatures import creature, vertex_positions
 from helpers.places import ROOT
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import binding, weights
@@ -38,7 +38,7 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         bone.head, bone.tail = head, tail
     armature.data.edit_bones["arm"].parent = armature.data.edit_bones["root"]
     bpy.ops.object.mode_set(mode="OBJECT")
-    share = np.clip(places(body)[:, 0] * 2 - 0.5, 0, 1)
+    share = np.clip(vertex_positions(body)[:, 0] * 2 - 0.5, 0, 1)
     weights.write(body, NAMES, np.stack((1 - share, share), axis=1))
     binding.bind(body, armature)
     armature.pose.bones["arm"].rotation_mode = "XYZ"

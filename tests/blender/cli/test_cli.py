@@ -16,7 +16,7 @@ import bpy
 import pytest
 
 import meshkin
-from helpers.shell import GEOMETRIC, WORKER, add, answer, blob, refused, run, write
+from helpers.shell import GEOMETRIC, WORKER, add_object, blob, check_error, json_result, run, write_mesh
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -26,8 +26,8 @@ def meshes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one.off and two.blend (of one object, “body”)."""
     folder = tmp_path_factory.mktemp("meshes")
     surface = blob(subdivisions=2)
-    write(folder / "one.off", *surface)
-    obj = add("body", *surface)
+    write_mesh(folder / "one.off", *surface)
+    obj = add_object("body", *surface)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "two.blend"))
     bpy.data.objects.remove(obj)
     return folder
@@ -49,13 +49,13 @@ def test_what_cannot_be_done_is_said(
     mesh, *options = arguments
     ran = run("features", meshes / mesh, *options, "--output", tmp_path / "f.safetensors", "--json")
     assert said in ran.stderr
-    refused(ran, exit_code, code)
+    check_error(ran, exit_code, code)
     assert not list(tmp_path.iterdir())
 
 
 def test_transfer_names_the_objects_there_are(meshes: Path, tmp_path: Path) -> None:
     command = ("transfer", meshes / "two.blend", "--source", "body", "--target", "soul")
-    error = refused(run(*command, *GEOMETRIC, "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")
+    error = check_error(run(*command, *GEOMETRIC, "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")
     assert "“body”" in error["fix"]
     assert not list(tmp_path.iterdir())
 
@@ -64,7 +64,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(meshes: Pat
     (tmp_path / "file").write_text("in the way")
     for output, named in ((tmp_path / "file" / "map.npz", tmp_path / "file"), (tmp_path, tmp_path)):
         ran = run("match", meshes / "one.off", meshes / "one.off", *GEOMETRIC, "--output", output, "--json")
-        assert str(named) in refused(ran, 6, "file-failed")["message"]
+        assert str(named) in check_error(ran, 6, "file-failed")["message"]
         assert len(ran.stderr.splitlines()) == 1
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -72,10 +72,10 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(meshes: Pat
 def test_without_a_worker(meshes: Path, tmp_path: Path) -> None:
     nowhere = {"MESHKIN_WORKER_PYTHON": str(tmp_path / "nowhere" / "python")}
     ran = run("features", meshes / "one.off", *GEOMETRIC, "--output", tmp_path / "f", "--json", **nowhere)
-    assert nowhere["MESHKIN_WORKER_PYTHON"] in refused(ran, 5, "worker-missing")["message"]
+    assert nowhere["MESHKIN_WORKER_PYTHON"] in check_error(ran, 5, "worker-missing")["message"]
     ran = run("doctor", "--json", **nowhere)
     assert ran.returncode == 1
-    data = answer(ran)
+    data = json_result(ran)
     assert data["ok"] is False
     (worker,) = (check for check in data["checks"] if check["name"] == "worker")
     assert not worker["ok"]
@@ -89,7 +89,7 @@ def test_without_a_worker(meshes: Path, tmp_path: Path) -> None:
 def test_doctor(own_home: Path) -> None:
     ran = run("doctor", "--json")
     assert ran.returncode == 0, ran.stderr
-    data = answer(ran)
+    data = json_result(ran)
     checks = {check["name"]: check for check in data["checks"]}
     assert data["ok"]
     assert bpy.app.version_string in checks["Blender"]["found"]
@@ -106,7 +106,7 @@ def test_doctor(own_home: Path) -> None:
 def test_a_python_without_bpy_needs_a_blender(meshes: Path, tmp_path: Path) -> None:
     nowhere = {"MESHKIN_BLENDER": str(tmp_path / "nowhere" / "blender")}
     command = ("match", meshes / "one.off", meshes / "two.blend:body", *GEOMETRIC, "--output", tmp_path / "map.npz")
-    error = refused(run(*command, "--json", python=WORKER, **nowhere), 5, "blender-missing")
+    error = check_error(run(*command, "--json", python=WORKER, **nowhere), 5, "blender-missing")
     assert "MESHKIN_BLENDER" in error["fix"]
     ran = run("doctor", python=WORKER, **nowhere)
     assert ran.returncode == 1
@@ -119,12 +119,12 @@ def test_a_python_without_bpy_needs_a_blender(meshes: Path, tmp_path: Path) -> N
 def test_a_blender_that_ends_too_early_is_reported(meshes: Path, tmp_path: Path) -> None:
     command = ("match", meshes / "one.off", meshes / "one.off", *GEOMETRIC, "--output", tmp_path / "map.npz", "--json")
     ran = run(*command, python=WORKER, MESHKIN_BLENDER="true")  # a program that does nothing
-    assert "status 0" in refused(ran, 5, "blender-failed")["message"]
+    assert "status 0" in check_error(ran, 5, "blender-failed")["message"]
 
 
 def test_models_and_cache(tmp_path: Path) -> None:
     folders = {"MESHKIN_CACHE": str(tmp_path / "cache")}
-    models = answer(run("models", "list", "--json", python=WORKER, **folders))["models"]
+    models = json_result(run("models", "list", "--json", python=WORKER, **folders))["models"]
     assert models
     text = run("models", "list", python=WORKER, **folders).stdout
     for model in models:
@@ -132,12 +132,12 @@ def test_models_and_cache(tmp_path: Path) -> None:
         assert f"{model['name']}: {model['license']}, not fetched" in text.splitlines()
     (tmp_path / "cache" / "maps").mkdir(parents=True)
     (tmp_path / "cache" / "maps" / "old.npz").write_bytes(bytes(1000))
-    info = answer(run("cache", "info", "--json", python=WORKER, **folders))
+    info = json_result(run("cache", "info", "--json", python=WORKER, **folders))
     assert (info["folder"], info["files"], info["bytes"]) == (folders["MESHKIN_CACHE"], 1, 1000)
     cleared = run("cache", "clear", python=WORKER, **folders)
     assert (cleared.returncode, folders["MESHKIN_CACHE"] in cleared.stdout) == (0, True)
-    assert answer(run("cache", "info", "--json", python=WORKER, **folders))["files"] == 0
-    refused(run("models", "get", "no such model", "--json", python=WORKER, **folders), 4, "model-missing")
+    assert json_result(run("cache", "info", "--json", python=WORKER, **folders))["files"] == 0
+    check_error(run("models", "get", "no such model", "--json", python=WORKER, **folders), 4, "model-missing")
 
 
 def test_usage() -> None:
@@ -164,7 +164,7 @@ def running(pid: int) -> bool:
 
 
 def test_ctrl_c_ends_the_job_and_its_worker(tmp_path: Path) -> None:
-    mesh = write(tmp_path / "big.off", *blob(subdivisions=6))
+    mesh = write_mesh(tmp_path / "big.off", *blob(subdivisions=6))
     command = [sys.executable, "-m", "meshkin", "match", mesh, mesh, *GEOMETRIC, "--json", "--output"]
     process = subprocess.Popen(
         [*map(str, command), str(tmp_path / "map.npz")],

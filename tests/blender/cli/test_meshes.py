@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from helpers.shell import GEOMETRIC, WORKER, add, answer, blob, refused, run, write
+from helpers.shell import GEOMETRIC, WORKER, add_object, blob, check_error, json_result, run, write_mesh
 from meshkin import workflow
 from meshkin.base.progress import finish
 from meshkin.scene import files
@@ -66,10 +66,10 @@ def distances(
 def test_match_keeps_the_files_order_and_equals_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     surface = blob()
     other = shuffled(*surface)
-    source, target = write(tmp_path / "one.obj", *surface), write(tmp_path / "two.ply", *other)
+    source, target = write_mesh(tmp_path / "one.obj", *surface), write_mesh(tmp_path / "two.ply", *other)
     ran = run("match", source, target, *GEOMETRIC, "--output", tmp_path / "new" / "map.npz", "--json")
     assert ran.returncode == 0, ran.stderr
-    data = answer(ran)
+    data = json_result(ran)
     assert (data["ok"], data["output"]) == (True, str(tmp_path / "new" / "map.npz"))
     assert "Measuring the surface" in ran.stderr
     found = check_map(tmp_path / "new" / "map.npz", len(surface[0]), len(other[0]))
@@ -92,9 +92,9 @@ def test_match_keeps_the_files_order_and_equals_the_library(tmp_path: Path, monk
 
 def test_match_with_an_object_of_a_blend_file(tmp_path: Path) -> None:
     surface, other = blob(subdivisions=2), blob(1.2, subdivisions=3)
-    add("Ядро:🦊", *other)
+    add_object("Ядро:🦊", *other)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "two.blend"))
-    source = write(tmp_path / "one.off", *surface)
+    source = write_mesh(tmp_path / "one.off", *surface)
     ran = run(
         *("match", source, f"{tmp_path / 'two.blend'}:Ядро:🦊", *GEOMETRIC, "--output", tmp_path / "map.npz"),
         PYTHONIOENCODING="ascii",
@@ -108,25 +108,25 @@ def test_a_set_of_files(tmp_path: Path) -> None:
     """Every two of them have a map, and all go through the first."""
     stretches = (1.0, 1.2, 0.9)
     surfaces = [blob(stretch, 2) for stretch in stretches]
-    paths = [write(tmp_path / f"m{index}.off", *surface) for index, surface in enumerate(surfaces)]
+    paths = [write_mesh(tmp_path / f"m{index}.off", *surface) for index, surface in enumerate(surfaces)]
     ran = run("match-set", *paths, *GEOMETRIC, "--output", tmp_path / "maps", "--json")
     assert ran.returncode == 0, ran.stderr
     names = ["m0-m1.npz", "m0-m2.npz", "m1-m2.npz"]
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == names
-    assert answer(ran)["maps"][str(tmp_path / "maps" / names[2])] == [str(paths[1]), str(paths[2])]
+    assert json_result(ran)["maps"][str(tmp_path / "maps" / names[2])] == [str(paths[1]), str(paths[2])]
     count = len(surfaces[0][0])
     for name in names:
         with np.load(tmp_path / "maps" / name) as found:
             assert found["face"].shape == found["inverse_face"].shape == (count,)
     (tmp_path / "file").write_text("in the way")
-    refused(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
+    check_error(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
 
 
 @pytest.mark.slow
 def test_point_pairs_and_flip_reach_the_matcher(tmp_path: Path) -> None:
     """By vertex numbers in a table, or by coordinates as an .obj file has them."""
     surface = blob(subdivisions=2)
-    one, two = write(tmp_path / "a.obj", *surface), write(tmp_path / "b.off", *blob(1.2, 2))
+    one, two = write_mesh(tmp_path / "a.obj", *surface), write_mesh(tmp_path / "b.off", *blob(1.2, 2))
     x, y, z = surface[0][5].tolist()
     (tmp_path / "pairs.csv").write_text("source,target\n5,5\n40,40\n")
     (tmp_path / "pairs.json").write_text(json.dumps({"source": [[x, y, z], 40], "target": [5, 40]}))
@@ -134,7 +134,7 @@ def test_point_pairs_and_flip_reach_the_matcher(tmp_path: Path) -> None:
     for more in ([], ["--flip"], ["--pairs", tmp_path / "pairs.csv"], ["--pairs", tmp_path / "pairs.json"]):
         ran = run("match", one, two, *GEOMETRIC, *more, "--output", tmp_path / "m.npz", "--json")
         assert ran.returncode == 0, ran.stderr
-        data = answer(ran)
+        data = json_result(ran)
         assert data["pairs"] == ([[5, 5], [40, 40]] if "--pairs" in more else [])
         assert data["flip"] == ("--flip" in more)
         maps.append(data["map"])
@@ -153,18 +153,18 @@ def test_point_pairs_and_flip_reach_the_matcher(tmp_path: Path) -> None:
     ],
 )
 def test_point_pairs_that_cannot_be_used(tmp_path: Path, name: str, text: str | None, code: str) -> None:
-    one, two = (write(tmp_path / f"{letter}.off", *blob(stretch, 2)) for letter, stretch in (("a", 1), ("b", 1.2)))
+    one, two = (write_mesh(tmp_path / f"{letter}.off", *blob(stretch, 2)) for letter, stretch in (("a", 1), ("b", 1.2)))
     if text is not None:
         (tmp_path / name).write_text(text)
     ran = run("match", one, two, *GEOMETRIC, "--pairs", tmp_path / name, "--output", tmp_path / "m.npz", "--json")
-    refused(ran, 3, code)
+    check_error(ran, 3, code)
     assert not (tmp_path / "m.npz").exists()
 
 
 def test_features_of_a_mesh_file(tmp_path: Path) -> None:
     surface = blob(subdivisions=2)
     output = tmp_path / "f.safetensors"
-    ran = run("features", write(tmp_path / "one.off", *surface), *GEOMETRIC, "--output", output)
+    ran = run("features", write_mesh(tmp_path / "one.off", *surface), *GEOMETRIC, "--output", output)
     assert ran.returncode == 0, ran.stderr
     assert f"Written to {output}." in ran.stdout.splitlines()
     assert "Measuring the surface" not in ran.stdout

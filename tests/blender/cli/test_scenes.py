@@ -8,9 +8,9 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.creatures import grade
-from helpers.shell import GEOMETRIC, add, answer, blob, refused, run
-from helpers.skins import painted
+from helpers.creatures import add_height_values
+from helpers.shell import GEOMETRIC, add_object, blob, check_error, json_result, run
+from helpers.skins import add_image_material
 from meshkin.scene import compat
 
 pytestmark = pytest.mark.usefixtures("own_home")
@@ -18,17 +18,17 @@ pytestmark = pytest.mark.usefixtures("own_home")
 
 def dressed(path: Path) -> None:
     """Write a .blend file with a textured, weighted, painted source and a bare target with UVs."""
-    source, target = add("source", *blob()), add("target", *blob(1.2))
+    source, target = add_object("source", *blob()), add_object("target", *blob(1.2))
     for obj in (source, target):
         layer = obj.data.uv_layers.new(name="map")
         for loop, uv in zip(obj.data.loops, layer.data, strict=True):
             x, y, z = obj.data.vertices[loop.vertex_index].co
             uv.uv = (0.5 + 0.2 * x / (1 + abs(z)), 0.5 + 0.2 * y / (1 + abs(z)))
-    grade(source)
+    add_height_values(source)
     image = bpy.data.images.new("skin", 32, 32)
     image.generated_color = (0.8, 0.2, 0.1, 1)
     image.pack()
-    painted(source, image)
+    add_image_material(source, image)
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
 
 
@@ -41,7 +41,7 @@ def test_transfer_saves_another_file(tmp_path: Path) -> None:
         *(*GEOMETRIC, "--texture-size", "64", "--output", after, "--json"),
     )
     assert ran.returncode == 0, ran.stderr
-    assert answer(ran)["written"] == ["texture", "weights", "attributes"]
+    assert json_result(ran)["written"] == ["texture", "weights", "attributes"]
     assert before.read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.blend", "out.blend"]
     bpy.ops.wm.open_mainfile(filepath=str(after))
@@ -65,7 +65,7 @@ def test_transfer_saves_another_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_transfer_through_an_object_of_a_set(tmp_path: Path) -> None:
     for name, stretch in (("middle", 1.0), ("one", 1.2), ("two", 0.9)):
-        add(name, *blob(stretch, 2)).data.attributes.new("warmth", "FLOAT", "POINT")
+        add_object(name, *blob(stretch, 2)).data.attributes.new("warmth", "FLOAT", "POINT")
     bpy.data.objects["two"].data.attributes.remove(bpy.data.objects["two"].data.attributes["warmth"])
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "in.blend"))
     command = ("transfer", tmp_path / "in.blend", "--source", "one", "--target", "two", "--what", "attributes")
@@ -74,13 +74,13 @@ def test_transfer_through_an_object_of_a_set(tmp_path: Path) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
     assert "warmth" in bpy.data.objects["two"].data.attributes
     ran = run(*command, "--through", "nobody", *GEOMETRIC, "--output", tmp_path / "out.blend", "--json")
-    refused(ran, 3, "object-unknown")
+    check_error(ran, 3, "object-unknown")
 
 
 def rigged(path: Path) -> None:
     """Write a .blend file: “old” is posed by the moving armature “rig”, “new” by “other”, “bare” has groups alone."""
     for name in ("old", "new", "bare"):
-        obj = add(name, *blob(subdivisions=2))
+        obj = add_object(name, *blob(subdivisions=2))
         heights = np.array([vertex.co.z for vertex in obj.data.vertices])
         for group, chosen in (("low", heights < 0), ("high", heights >= 0), ("extra", heights > 9)):
             obj.vertex_groups.new(name=group).add(np.flatnonzero(chosen).tolist(), 1, "REPLACE")
@@ -108,7 +108,7 @@ def test_motion_and_an_armature_from_groups(tmp_path: Path) -> None:
     moved, built = tmp_path / "moved.blend", tmp_path / "built.blend"
     ran = run("motion", tmp_path / "in.blend", "--source", "old", "--target", "other", "--output", moved, "--json")
     assert ran.returncode == 0, ran.stderr
-    action = answer(ran)["action"]
+    action = json_result(ran)["action"]
     bpy.ops.wm.open_mainfile(filepath=str(moved))
     other = bpy.data.objects["other"]
     assert other.animation_data.action.name == action
@@ -117,15 +117,15 @@ def test_motion_and_an_armature_from_groups(tmp_path: Path) -> None:
     assert turned.rotation_difference(bpy.data.objects["rig"].pose.bones["high"].matrix.to_quaternion()).angle < 1e-3
     assert other.pose.bones["high"].rotation_quaternion.angle == pytest.approx(1, abs=1e-3)
     ran = run("motion", moved, "--source", "bare", "--target", "new", "--output", built, "--json")
-    refused(ran, 3, "no-armature")
+    check_error(ran, 3, "no-armature")
     command = ("build-armature", tmp_path / "in.blend", "--target", "bare", "--pattern", "low high", "--output", built)
     ran = run(*command, "--json")
     assert ran.returncode == 0, ran.stderr
     bpy.ops.wm.open_mainfile(filepath=str(built))
-    made = bpy.data.objects[answer(ran)["armature"]]
+    made = bpy.data.objects[json_result(ran)["armature"]]
     assert sorted(bone.name for bone in made.data.bones) == ["high", "low"]
     assert bpy.data.objects["bare"].modifiers["Armature"].object == made
-    refused(run(*command[:4], "--pattern", "none", "--output", built, "--json"), 3, "no-groups")
+    check_error(run(*command[:4], "--pattern", "none", "--output", built, "--json"), 3, "no-groups")
 
 
 def test_pose(tmp_path: Path) -> None:
@@ -136,10 +136,10 @@ def test_pose(tmp_path: Path) -> None:
     command = ("pose", tmp_path / "in.blend", "--source", "old", *GEOMETRIC)
     ran = run(*command, "--target", "bare", "--output", tmp_path / "out.blend", "--json")
     assert ran.returncode == 0, ran.stderr
-    told = answer(ran)
+    told = json_result(ran)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
     keys = bpy.data.objects["bare"].data.shape_keys.key_blocks
     assert keys[-1].name == told["shape_key"] == "Pose of old"
     moved = [(one.co - two.co).length for one, two in zip(keys[-1].data, keys[0].data, strict=True)]
     assert max(moved) > 0.1
-    refused(run(*command, "--target", "nobody", "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")
+    check_error(run(*command, "--target", "nobody", "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 import meshkin
-from helpers.photographs import egg, error, taken
+from helpers.photographs import median_error, painted_egg, photograph_of
 from helpers.places import TESTS
 from meshkin import cli, workflow
 from meshkin.base.errors import InputError, MeshKinError, ModelError
@@ -312,8 +312,8 @@ def test_the_contact_sheet_shows_what_was_painted(
 def test_a_photo_is_matched_by_what_diffusion_sees(
     form: str, models: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    obj = egg(4)
-    snapshot, picture, face, place = taken(obj, tmp_path, size=128)
+    obj = painted_egg(4)
+    snapshot, picture, face, place = photograph_of(obj, tmp_path, size=128)
     write_png(tmp_path / "photo.png", picture)
     write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
@@ -332,13 +332,13 @@ def test_a_photo_is_matched_by_what_diffusion_sees(
     np.testing.assert_array_equal(found.mask, face >= 0)
     assert found.face[found.mask].min() >= 0
     assert 0 < found.confidence[found.mask].mean() <= 1
-    assert error(found, snapshot, face, place) < 0.2  # a chance answer is off by 0.4
+    assert median_error(found, snapshot, face, place) < 0.2  # a chance answer is off by 0.4
 
 
 def test_what_is_painted_cannot_be_compared_with_a_photo(models: dict[str, str], tmp_path: Path) -> None:
     write_png(tmp_path / "photo.png", np.full((60, 80, 3), 128, np.uint8))
     with pytest.raises(InputError) as caught:
-        finish(workflow.match_photo(tmp_path / "photo.png", egg(), options(models)))
+        finish(workflow.match_photo(tmp_path / "photo.png", painted_egg(), options(models)))
     assert caught.value.code == "photo-features"
 
 

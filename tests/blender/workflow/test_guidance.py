@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mathutils import Vector
 
-from helpers.creatures import creature, places, twin_sided
+from helpers.creatures import creature, symmetric_creature, vertex_positions
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
@@ -248,14 +248,14 @@ def test_a_match_is_found_again_after_saving(tmp_path: Path) -> None:
 def same_side(report: workflow.Report, source: bpy.types.Object, target: bpy.types.Object) -> float:
     """Share of the target's vertices off the middle whose kin is on the same side."""
     found = Match.load(Path(report.data["map"]))
-    kin = found.to_source.pull(places(source), found.source_faces)[:, 0]
-    own = places(target)[:, 0]
+    kin = found.to_source.pull(vertex_positions(source), found.source_faces)[:, 0]
+    own = vertex_positions(target)[:, 0]
     off = np.abs(own) > 0.3
     return float((np.sign(kin[off]) == np.sign(own[off])).mean())
 
 
 def test_flipping_and_its_memory() -> None:
-    source, target = twin_sided("source"), twin_sided("target", 1.15)
+    source, target = symmetric_creature("source"), symmetric_creature("target", 1.15)
     plain = finish(workflow.match(source, target, options(flip=False)))
     before = same_side(plain, source, target)
     assert not 0.1 < before < 0.9
@@ -276,10 +276,10 @@ def test_flipping_and_its_memory() -> None:
 
 @pytest.mark.parametrize("crossed", [False, True])
 def test_one_point_pair_settles_the_sides_and_is_kept(crossed: bool) -> None:
-    source, target = twin_sided("source"), twin_sided("target", 1.15)
+    source, target = symmetric_creature("source"), symmetric_creature("target", 1.15)
     finish(workflow.match(source, target, options(flip=True)))
-    one = int(places(source)[:, 0].argmax())
-    two_ = int(places(target)[:, 0].argmin() if crossed else places(target)[:, 0].argmax())
+    one = int(vertex_positions(source)[:, 0].argmax())
+    two_ = int(vertex_positions(target)[:, 0].argmin() if crossed else vertex_positions(target)[:, 0].argmax())
     pairs.add(source, target, one, two_)
     report = finish(workflow.match(source, target, GEOMETRIC))
     assert report.data["pairs"] == [[one, two_]]
@@ -287,8 +287,8 @@ def test_one_point_pair_settles_the_sides_and_is_kept(crossed: bool) -> None:
     share = same_side(report, source, target)
     assert share < 0.1 if crossed else share > 0.9
     found = Match.load(Path(report.data["map"]))
-    kin = found.to_source.pull(places(source), found.source_faces)[two_]
-    assert np.linalg.norm(kin - places(source)[one]) < 0.1
+    kin = found.to_source.pull(vertex_positions(source), found.source_faces)[two_]
+    assert np.linalg.norm(kin - vertex_positions(source)[one]) < 0.1
     given = finish(workflow.match(source, target, options(pairs=[(one, two_)])))
     assert given.data["map"] == report.data["map"]
     assert finish(workflow.match(source, target, options(pairs=[]))).data["map"] != report.data["map"]
@@ -307,7 +307,7 @@ def test_a_set_is_matched_through_its_reference() -> None:
     joined = finish(workflow.match(*others, options(through=reference)), lambda progress: stages.append(progress.stage))
     assert not [stage for stage in stages if stage.startswith(("Measuring", "Comparing", "Matching"))]
     found = Match.load(Path(joined.data["map"]))
-    truth = places(others[0])
+    truth = vertex_positions(others[0])
     kin = found.to_source.pull(truth, found.source_faces)
     chance = np.median(np.linalg.norm(np.random.default_rng(0).permutation(truth) - truth, axis=1))
     assert np.median(np.linalg.norm(kin - truth, axis=1)) < 0.3 * chance
@@ -390,7 +390,7 @@ def test_a_new_match_repaints_what_the_old_one_painted() -> None:
     finish(workflow.match(source, target, GEOMETRIC))
     look.paint(source, [target])
     before = colors(target, look.MATCH_COLOR)
-    target.data.vertices.foreach_set("co", (places(target) * (1, 1, 2)).astype(np.float32).ravel())
+    target.data.vertices.foreach_set("co", (vertex_positions(target) * (1, 1, 2)).astype(np.float32).ravel())
     report = finish(workflow.match(source, target, GEOMETRIC))
     found = Match.load(Path(report.data["map"]))
     carried = found.to_source.pull(colors(source, look.MATCH_COLOR), found.source_faces)

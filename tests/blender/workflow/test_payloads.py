@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.skins import OPTIONS, blob, shaded, twin
+from helpers.skins import OPTIONS, add_material, blob, copy_without_materials
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
@@ -16,7 +16,7 @@ def test_other_payloads() -> None:
     """Attributes of every domain, materials, UV maps, shape keys and detail, onto a copy with its own."""
     source = blob("source")
     for name in ("upper", "lower"):
-        shaded(source, name)
+        add_material(source, name)
     heights = np.array([polygon.center.z for polygon in source.data.polygons])
     source.data.polygons.foreach_set("material_index", (heights > 0).astype(np.int32))
     marks = source.data.attributes.new("marks", "BOOLEAN", "EDGE")
@@ -169,7 +169,7 @@ def test_names_that_are_not_there_and_maps_without_room() -> None:
 def test_hair_grows_on_the_target() -> None:
     """Strands stand on a copy elsewhere as on the source, attached by its UV map; the source's hair stays."""
     source = blob("source")
-    target = twin(source)
+    target = copy_without_materials(source)
     target.location = (5, 0, 0)
     curves = bpy.data.hair_curves.new("fur")
     fur = bpy.data.objects.new("fur", curves)
@@ -275,7 +275,7 @@ def test_hair_on_a_target_that_a_script_has_moved() -> None:
 @pytest.mark.parametrize("gone", [False, True])
 def test_hair_that_is_renamed_or_deleted_meanwhile(gone: bool) -> None:
     source = blob("source")
-    target = twin(source)
+    target = copy_without_materials(source)
     curves = bpy.data.hair_curves.new("fur")
     fur = bpy.data.objects.new("fur", curves)
     bpy.context.scene.collection.objects.link(fur)

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.photographs import egg, error, taken
+from helpers.photographs import median_error, painted_egg, photograph_of
 from helpers.places import DATA
 from meshkin import cli, workflow
 from meshkin.base.errors import InputError
@@ -32,8 +32,8 @@ def options(small_model: str) -> workflow.Options:
 
 
 def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
-    obj = egg()
-    snapshot, picture, face, place = taken(obj, tmp_path)
+    obj = painted_egg()
+    snapshot, picture, face, place = photograph_of(obj, tmp_path)
     write_png(tmp_path / "photo.png", picture)
     write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
     saved = options.changed(pictures=str(tmp_path / "kept"))
@@ -46,7 +46,7 @@ def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
     np.testing.assert_allclose(found.barycentric[found.mask].sum(axis=1), 1, atol=1e-5)
     assert (found.barycentric >= 0).all()
     assert 0 < found.confidence[found.mask].mean() <= 1
-    assert error(found, snapshot, face, place) < 0.06
+    assert median_error(found, snapshot, face, place) < 0.06
     image = bpy.data.images[report.data["image"]]
     assert tuple(image.size) == (320, 240)
     assert image.packed_file
@@ -70,7 +70,7 @@ def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
 def test_bad_input_is_refused_before_anything_is_computed(
     options: workflow.Options, tmp_path: Path, kind: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    obj = egg()
+    obj = painted_egg()
     photo, mask = tmp_path / "photo.png", ""
     write_png(photo, np.full((60, 80, 3), 128, np.uint8))
     if kind == "nowhere":
@@ -94,8 +94,8 @@ def test_bad_input_is_refused_before_anything_is_computed(
 
 
 def test_the_command(options: workflow.Options, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    obj = egg()
-    _, picture, face, _ = taken(obj, tmp_path)
+    obj = painted_egg()
+    _, picture, face, _ = photograph_of(obj, tmp_path)
     clear = bpy.data.images.new("clear", picture.shape[1], picture.shape[0], alpha=True)
     pixels = np.dstack((picture / 255, face >= 0))[::-1].astype(np.float32)
     clear.pixels.foreach_set(pixels.ravel())
@@ -121,7 +121,7 @@ def test_a_real_character_before_a_real_background_without_a_mask(
     if not character.exists() or not models.exists():
         pytest.skip(f"there are no characters or models in {DATA}")
     obj = files.load(character)
-    snapshot, picture, face, place = taken(obj, tmp_path, size=320)
+    snapshot, picture, face, place = photograph_of(obj, tmp_path, size=320)
     write_png(tmp_path / "photo.png", picture)
     monkeypatch.setenv("MESHKIN_MODELS", str(models))
     client.stop()  # the next one knows the models
@@ -130,14 +130,14 @@ def test_a_real_character_before_a_real_background_without_a_mask(
     found = PhotoMap.load(Path(report.data["map"]))
     truth = face >= 0
     assert (found.mask & truth).sum() / (found.mask | truth).sum() > 0.7
-    assert error(found, snapshot, face, place) < 0.04
+    assert median_error(found, snapshot, face, place) < 0.04
 
 
 # What the models see
 
 
 def test_contact_sheets_and_views_left_out(options: workflow.Options, tmp_path: Path) -> None:
-    obj = egg()
+    obj = painted_egg()
     report = finish(workflow.pictures([obj], options))
     image = bpy.data.images[report.data["images"]["egg"]]
     assert tuple(image.size) == (4 * 256, 2 * 256)
@@ -170,7 +170,7 @@ def test_contact_sheets_and_views_left_out(options: workflow.Options, tmp_path: 
 def test_pictures_on_the_command_line(
     options: workflow.Options, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    egg()
+    painted_egg()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "egg.blend"), copy=True)
     capfd.readouterr()
     arguments = ["pictures", f"{tmp_path}/egg.blend:egg", "--features", "dinov2", "--model", options.features.model]
@@ -186,10 +186,10 @@ def test_pictures_on_the_command_line(
 def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) -> None:
     """What the photo shows has its colors there; the rest is filled; every texel says where it is from; a mesh without
     a UV map gets one."""
-    obj = egg()
+    obj = painted_egg()
     while obj.data.uv_layers:
         obj.data.uv_layers.remove(obj.data.uv_layers[0])
-    snapshot, picture, face, _ = taken(obj, tmp_path)
+    snapshot, picture, face, _ = photograph_of(obj, tmp_path)
     write_png(tmp_path / "photo.png", picture)
     write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
     chosen = options.changed(texture_size=256)

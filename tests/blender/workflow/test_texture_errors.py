@@ -9,7 +9,19 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.skins import OPTIONS, blob, names, new_image, new_parts, painted, pixels_of, shaded, textured, twin, waves
+from helpers.skins import (
+    OPTIONS,
+    add_image_material,
+    add_image_node,
+    add_material,
+    blob,
+    copy_without_materials,
+    data_block_names,
+    new_image,
+    new_material_parts,
+    pixels_of,
+    waves,
+)
 from meshkin import workflow
 from meshkin.base.errors import InputError, StorageError
 from meshkin.base.progress import finish
@@ -19,11 +31,11 @@ from meshkin.base.progress import finish
 def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> None:
     source = blob("source")
     target = blob("target", stretch=1.2)
-    tree, shader = shaded(source)
+    tree, shader = add_material(source)
     image = new_image("base", waves(8))
     options = OPTIONS
     if what != "none":
-        tree.links.new(shader.inputs["Base Color"], textured(tree, image).outputs["Color"])
+        tree.links.new(shader.inputs["Base Color"], add_image_node(tree, image).outputs["Color"])
     if what in ("missing", "zero"):
         path = tmp_path / "base.png"
         image.filepath_raw, image.file_format = str(path), "PNG"
@@ -47,7 +59,7 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
         next(node for node in tree.nodes if node.type == "TEX_IMAGE").image = image
     elif what == "movie":
         image.source = "SEQUENCE"
-    before = names()
+    before = data_block_names()
     expected = {
         "none": "no-texture",
         "missing": "image-missing",
@@ -61,31 +73,31 @@ def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> No
     with pytest.raises(InputError) as failure:
         finish(job)
     assert failure.value.code == expected[what]
-    assert names() == before
+    assert data_block_names() == before
     assert what != "unsaved" or image.pixels[1] == 1
 
 
 def test_disk_full_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that cannot be written to: told before anything is computed, nothing changed."""
     source = blob("source")
-    painted(source, new_image("base", waves(8)))
-    target = twin(source)
-    before = names()
+    add_image_material(source, new_image("base", waves(8)))
+    target = copy_without_materials(source)
+    before = data_block_names()
     options = OPTIONS.changed(texture_folder="/dev/full/textures")
     with pytest.raises(StorageError, match="dev/full") as failure:
         finish(workflow.transfer(source, target, ["texture"], options))
     assert failure.value.code == "file-failed"
-    assert names() == before
+    assert data_block_names() == before
 
 
 def test_no_space_left_loses_nothing(tmp_path: Path) -> None:
     """Files that cannot grow, as on a full disk: a clear error, and nothing is left behind."""
     source = blob("source")
-    painted(source, new_image("base", waves()))
-    target = twin(source)
+    add_image_material(source, new_image("base", waves()))
+    target = copy_without_materials(source)
     finish(workflow.match(source, target, OPTIONS))
     options = OPTIONS.changed(texture_folder=str(tmp_path / "new"))
-    before, slots = names(), len(target.material_slots)
+    before, slots = data_block_names(), len(target.material_slots)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     for limit in (2_000, 60_000):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
@@ -94,7 +106,7 @@ def test_no_space_left_loses_nothing(tmp_path: Path) -> None:
                 finish(workflow.transfer(source, target, ["texture"], options))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert names() == before
+        assert data_block_names() == before
         assert len(target.material_slots) == slots
         assert not list((tmp_path / "new").iterdir())
 
@@ -135,20 +147,20 @@ def gone(kind: str) -> None:
 def test_what_changes_while_a_preview_is_shown(kind: str, code: str) -> None:
     """A clear sentence, and the preview is taken away; or the right result."""
     source = blob("source")
-    painted(source, new_image("base", waves()))
-    target = twin(source)
+    add_image_material(source, new_image("base", waves()))
+    target = copy_without_materials(source)
     for name in ("one", "two"):
         target.data.materials.append(bpy.data.materials.new(name))
     own = np.arange(len(target.data.polygons), dtype=np.int32) % 2
     target.data.polygons.foreach_set("material_index", own)
-    before = names()
+    before = data_block_names()
     job = workflow.transfer(source, target, ["texture"], OPTIONS.changed(texture_size=600, preview=True))
     while not next(job).stage.startswith("Preview"):
         pass
     gone(kind)
     if not code:
         finish(job)
-        assert pixels_of(new_parts(target)[1]["Base Color"])[200:400, 200:400, :3].std() > 0.1
+        assert pixels_of(new_material_parts(target)[1]["Base Color"])[200:400, 200:400, :3].std() > 0.1
         return
     with pytest.raises(InputError) as failure:
         finish(job)
@@ -165,9 +177,9 @@ def test_what_changes_while_a_preview_is_shown(kind: str, code: str) -> None:
 
 def test_another_file_opened_while_nodes_are_baked() -> None:
     source = blob("source")
-    tree, shader = shaded(source)
+    tree, shader = add_material(source)
     tree.links.new(shader.inputs["Base Color"], tree.nodes.new("ShaderNodeTexNoise").outputs["Color"])
-    job = workflow.transfer(source, twin(source), ["texture"], OPTIONS)
+    job = workflow.transfer(source, copy_without_materials(source), ["texture"], OPTIONS)
     while not next(job).stage.startswith("Baking"):
         pass
     bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -10,17 +10,17 @@ import pytest
 
 from helpers.skins import (
     OPTIONS,
+    add_image_material,
+    add_image_node,
+    add_material,
     at_texels,
     blob,
-    names,
+    copy_without_materials,
+    data_block_names,
     new_image,
-    new_parts,
-    painted,
+    new_material_parts,
     pixels_of,
     saved_16_bits,
-    shaded,
-    textured,
-    twin,
     waves,
 )
 from meshkin import workflow
@@ -32,7 +32,7 @@ from meshkin.scene.materials import images
 @pytest.mark.parametrize(("depth", "space"), [(8, "sRGB"), (16, "sRGB"), (32, "Linear Rec.709"), (16, "Non-Color")])
 def test_depths_and_color_spaces_are_kept(depth: int, space: str, tmp_path: Path) -> None:
     source = blob("source")
-    tree, shader = shaded(source)
+    tree, shader = add_material(source)
     value = 0.3
     image = new_image("deep", np.full((16, 16, 4), (value, value, value, 1)), space, float_buffer=depth > 8)
     if depth == 16:
@@ -41,10 +41,10 @@ def test_depths_and_color_spaces_are_kept(depth: int, space: str, tmp_path: Path
         image.colorspace_settings.name = space
         assert image.is_float
     socket = "Base Color" if space != "Non-Color" else "Roughness"
-    tree.links.new(shader.inputs[socket], textured(tree, image).outputs["Color"])
-    target = twin(source)
+    tree.links.new(shader.inputs[socket], add_image_node(tree, image).outputs["Color"])
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     result = found[socket]
     assert (images.bit_depth(result), result.colorspace_settings.name) == (depth, space)
     center = pixels_of(result)[128, 128, :3]
@@ -53,14 +53,14 @@ def test_depths_and_color_spaces_are_kept(depth: int, space: str, tmp_path: Path
 
 def test_a_tiff_of_16_bits(tmp_path: Path) -> None:
     source = blob("source")
-    tree, shader = shaded(source)
+    tree, shader = add_material(source)
     deep = new_image("deep", waves(16), "Non-Color", float_buffer=True)
     deep = saved_16_bits(deep, tmp_path / "deep.tif", "TIFF")
     deep.colorspace_settings.name = "Non-Color"
-    tree.links.new(shader.inputs["Roughness"], textured(tree, deep).outputs["Color"])
-    target = twin(source)
+    tree.links.new(shader.inputs["Roughness"], add_image_node(tree, deep).outputs["Color"])
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     assert images.bit_depth(found["Roughness"]) == 16
 
 
@@ -69,7 +69,7 @@ def test_a_tiff_of_16_bits(tmp_path: Path) -> None:
 def test_colors_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
     """A color beside its alpha is the image's own; without, it is multiplied by it, as Blender shows it."""
     source = blob("source")
-    tree, shader = shaded(source)
+    tree, shader = add_material(source)
     image = new_image(
         "base", np.full((8, 8, 4), (0.8, 0.6, 0.4, 0.25)), "Linear Rec.709" if deep else "sRGB", float_buffer=deep
     )
@@ -79,13 +79,13 @@ def test_colors_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
         image.source = "FILE"
         image.alpha_mode = "STRAIGHT"
         image.reload()
-    node = textured(tree, image)
+    node = add_image_node(tree, image)
     tree.links.new(shader.inputs["Base Color"], node.outputs["Color"])
     if used:
         tree.links.new(shader.inputs["Alpha"], node.outputs["Alpha"])
-    target = twin(source)
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     values = pixels_of(found["Base Color"])[128, 128]
     # What Blender holds of floating-point images is multiplied by alpha already.
     held = np.array((0.8, 0.6, 0.4)) * (0.25 if deep or not used else 1)
@@ -122,10 +122,10 @@ def test_tiles_there_and_back(packed: bool, tmp_path: Path) -> None:
     else:
         image.tiles.new(1002)
         image.reload()
-    painted(source, image)
-    target = twin(source)
+    add_image_material(source, image)
+    target = copy_without_materials(source)
     report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     result = found["Base Color"]
     assert result.source == "TILED", report.lines()
     assert [tile.number for tile in result.tiles] == [1001, 1002]
@@ -137,14 +137,14 @@ def test_tiles_there_and_back(packed: bool, tmp_path: Path) -> None:
 def test_images_kept_in_a_folder(tmp_path: Path) -> None:
     """Named after their source, and never over a file that is there."""
     source = blob("source")
-    painted(source, new_image("base", waves()))
-    target = twin(source)
+    add_image_material(source, new_image("base", waves()))
+    target = copy_without_materials(source)
     options = OPTIONS.changed(texture_folder=str(tmp_path / "new"))
     for _ in range(2):
         finish(workflow.transfer(source, target, ["texture"], options))
     files = sorted(path.name for path in (tmp_path / "new").iterdir())
     assert len(files) == 2
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     assert Path(found["Base Color"].filepath).exists()
     assert not found["Base Color"].packed_file
 
@@ -163,14 +163,14 @@ def frames(folder: Path) -> bpy.types.Image:
 
 def test_the_current_frame_of_a_sequence(tmp_path: Path) -> None:
     source = blob("source")
-    _, _, node = painted(source, frames(tmp_path))
+    _, _, node = add_image_material(source, frames(tmp_path))
     node.image_user.frame_duration = 3
-    target = twin(source)
+    target = copy_without_materials(source)
     for frame, color in ((2, (0, 1, 0)), (50, (0, 0, 1))):
         bpy.context.scene.frame_set(frame)
         finish(workflow.transfer(source, target, ["texture"], OPTIONS))
         np.testing.assert_allclose(
-            at_texels(new_parts(target)[1]["Base Color"])[..., :3].mean((0, 1)), color, atol=0.01
+            at_texels(new_material_parts(target)[1]["Base Color"])[..., :3].mean((0, 1)), color, atol=0.01
         )
     (tmp_path / "frame_0002.png").unlink()
     bpy.context.scene.frame_set(2)
@@ -186,10 +186,10 @@ def test_generated_images(kind: str, deep: bool) -> None:
     source = blob("source")
     image = bpy.data.images.new("grid", 256, 256, float_buffer=deep)
     image.generated_type, image.generated_color = kind, (0.2, 0.6, 0.4, 1)
-    painted(source, image)
-    target = twin(source)
+    add_image_material(source, image)
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    found, truth = (pixels_of(one)[48:208, 64:192, :3] for one in (new_parts(target)[1]["Base Color"], image))
+    found, truth = (pixels_of(one)[48:208, 64:192, :3] for one in (new_material_parts(target)[1]["Base Color"], image))
     assert np.median(np.abs(found - truth)) < 0.02
 
 
@@ -197,7 +197,7 @@ def test_generated_images(kind: str, deep: bool) -> None:
 def test_images_that_are_not_there(kind: str) -> None:
     """Named where a channel is that image; told where it is one of many nodes, which Blender shows in pink."""
     source = blob("source")
-    tree, shader, node = painted(source, new_image("base", waves()))
+    tree, shader, node = add_image_material(source, new_image("base", waves()))
     node.image = None
     if kind == "render":
         scene = bpy.context.scene
@@ -212,11 +212,11 @@ def test_images_that_are_not_there(kind: str) -> None:
         tree.links.new(mix.inputs[1], noise.outputs["Color"])
         tree.links.new(mix.inputs[2], part.outputs["Color"])
         tree.links.new(shader.inputs["Base Color"], mix.outputs[0])
-        report = finish(workflow.transfer(source, twin(source), ["texture"], OPTIONS))
+        report = finish(workflow.transfer(source, copy_without_materials(source), ["texture"], OPTIONS))
         assert any("pink" in line for line in report.lines())
         return
-    target, before = twin(source), names()
+    target, before = copy_without_materials(source), data_block_names()
     with pytest.raises(InputError) as failure:
         finish(workflow.transfer(source, target, ["texture"], OPTIONS))
     assert failure.value.code == ("image-viewer" if kind == "render" else "image-missing")
-    assert {**names(), "meshes": before["meshes"], "objects": before["objects"]} == before
+    assert {**data_block_names(), "meshes": before["meshes"], "objects": before["objects"]} == before

@@ -8,17 +8,17 @@ import pytest
 
 from helpers.skins import (
     OPTIONS,
+    add_game_material,
+    add_image_material,
+    add_image_node,
+    add_material,
     blob,
-    everything,
-    names,
+    copy_without_materials,
+    data_block_names,
     new_image,
-    new_parts,
-    painted,
+    new_material_parts,
+    pixel_bytes,
     pixels_of,
-    shaded,
-    state_of,
-    textured,
-    twin,
     waves,
 )
 from meshkin import workflow
@@ -30,14 +30,14 @@ from meshkin.scene.materials import channels
 
 def test_every_channel_of_a_material() -> None:
     source = blob("source")
-    given = everything(source)
-    target = twin(source)
+    given = add_game_material(source)
+    target = copy_without_materials(source)
     old = bpy.data.materials.new("old")
     target.data.materials.append(old)
-    before, contents = names(), state_of(given)
+    before, contents = data_block_names(), pixel_bytes(given)
     report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    assert state_of(given) == contents
-    material, found = new_parts(target)
+    assert pixel_bytes(given) == contents
+    material, found = new_material_parts(target)
     assert target.material_slots[0].material == old
     assert {polygon.material_index for polygon in target.data.polygons} == {1}
     assert set(found) == {"Base Color", "Alpha", "Roughness", "Metallic", "Normal", "Emission Color"}
@@ -53,7 +53,7 @@ def test_every_channel_of_a_material() -> None:
     assert normal.inputs["Strength"].default_value == pytest.approx(0.7)
     for image in found.values():
         assert any(image.name in line for line in report.lines())
-    added = {kind: sorted(set(after) - set(before[kind])) for kind, after in names().items()}
+    added = {kind: sorted(set(after) - set(before[kind])) for kind, after in data_block_names().items()}
     assert added["images"] == sorted({image.name for image in found.values()})
     assert [len(added[kind]) for kind in ("materials", "meshes", "objects", "scenes", "node_groups")] == [1, 0, 0, 0, 0]
     middle = (slice(48, 208), slice(64, 192))
@@ -77,10 +77,10 @@ def test_every_channel_of_a_material() -> None:
 
 def test_chosen_channels_only() -> None:
     source = blob("source")
-    everything(source)
-    target = twin(source)
+    add_game_material(source)
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS.changed(channels=("roughness",))))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     assert set(found) == {"Roughness"}
 
 
@@ -88,15 +88,15 @@ def test_several_materials_and_plain_values() -> None:
     """Slots that differ only by values: a picture of them; what they share stays a value."""
     source = blob("source")
     for name, color, rough in (("red", (0.5, 0, 0, 1), 0.2), ("blue", (0, 0, 0.5, 1), 0.8)):
-        _, shader = shaded(source, name)
+        _, shader = add_material(source, name)
         shader.inputs["Base Color"].default_value = color
         shader.inputs["Roughness"].default_value = rough
         shader.inputs["Metallic"].default_value = 0.75
     heights = np.array([polygon.center.z for polygon in source.data.polygons])
     source.data.polygons.foreach_set("material_index", (heights > 0).astype(np.int32))
-    target = twin(source)
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    material, found = new_parts(target)
+    material, found = new_material_parts(target)
     assert set(found) == {"Base Color", "Roughness"}
     shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     assert shader.inputs["Metallic"].default_value == 0.75
@@ -111,8 +111,8 @@ def test_several_materials_and_plain_values() -> None:
 def test_every_input_with_an_image() -> None:
     """Also those beside the usual ones; an index of refraction keeps its values beyond 1."""
     source = blob("source")
-    tree, shader = shaded(source)
-    node = textured(tree, new_image("base", np.full((8, 8, 4), (0.5, 0.5, 0.5, 1)), "Non-Color"))
+    tree, shader = add_material(source)
+    node = add_image_node(tree, new_image("base", np.full((8, 8, 4), (0.5, 0.5, 0.5, 1)), "Non-Color"))
     add = tree.nodes.new("ShaderNodeMath")
     add.operation = "ADD"
     add.inputs[1].default_value = 1
@@ -122,9 +122,9 @@ def test_every_input_with_an_image() -> None:
     for name in sockets:
         tree.links.new(shader.inputs[name], node.outputs["Color"])
     assert {"Specular Tint", "Sheen Tint", "Coat Tint", "Subsurface Radius", "Thin Film IOR"} < sockets
-    target = twin(source)
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS.changed(texture_size=64)))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     assert set(found) == sockets | {"IOR"}
     assert pixels_of(found["IOR"])[32, 32, 0] == pytest.approx(1.5, abs=0.005)
 
@@ -134,16 +134,16 @@ def test_many_slots_one_pixel_and_shared_images() -> None:
     source = blob("source")
     shared = new_image("shared", np.full((1, 1, 4), (0.2, 0.4, 0.6, 1)))
     for index in range(64):
-        tree, shader = shaded(source, f"slot{index}")
+        tree, shader = add_material(source, f"slot{index}")
         image = shared if index == 0 else new_image(f"image{index}", np.full((1, 1, 4), (index / 64, 0.5, 0, 1)))
-        tree.links.new(shader.inputs["Base Color"], textured(tree, image).outputs["Color"])
+        tree.links.new(shader.inputs["Base Color"], add_image_node(tree, image).outputs["Color"])
     count = len(source.data.polygons)
     source.data.polygons.foreach_set("material_index", (np.arange(count) % 64).astype(np.int32))
     other = blob("other")
-    painted(other, shared, "other")
-    target = twin(source)
+    add_image_material(other, shared, "other")
+    target = copy_without_materials(source)
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     assert found["Base Color"] != shared
     assert len(np.unique(pixels_of(found["Base Color"])[..., 0])) > 50
     assert np.allclose(pixels_of(shared)[0, 0, :3], (0.2, 0.4, 0.6), atol=1 / 255)
@@ -154,7 +154,7 @@ def test_materials_that_modifiers_set_and_slots_that_are_not_there() -> None:
     material = bpy.data.materials.new("dress")
     tree = compat.node_tree(material)
     shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
-    tree.links.new(shader.inputs["Base Color"], textured(tree, new_image("base", waves())).outputs["Color"])
+    tree.links.new(shader.inputs["Base Color"], add_image_node(tree, new_image("base", waves())).outputs["Color"])
     group = bpy.data.node_groups.new("dress", "GeometryNodeTree")
     for way in ("INPUT", "OUTPUT"):
         group.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
@@ -167,21 +167,21 @@ def test_materials_that_modifiers_set_and_slots_that_are_not_there() -> None:
     modifier = source.modifiers.new("dress", "NODES")
     modifier.node_group = group
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    material, found = new_parts(target)
+    material, found = new_material_parts(target)
     assert material.name == "dress on target"
     assert np.median(pixels_of(found["Base Color"])[48:208, 64:192, :3]) > 0.2
     source.modifiers.clear()
     source.data.materials.append(bpy.data.materials["dress"])
     source.data.polygons.foreach_set("material_index", np.full(len(source.data.polygons), 7, np.int32))
     finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     assert np.median(pixels_of(found["Base Color"])[48:208, 64:192, :3]) > 0.2
 
 
 def test_objects_that_share_the_targets_mesh_are_named() -> None:
     source = blob("source")
-    everything(source)
-    target = twin(source)
+    add_game_material(source)
+    target = copy_without_materials(source)
     other = bpy.data.objects.new("other", target.data)
     report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
     assert any("“other”" in line for line in report.lines())
@@ -191,7 +191,7 @@ def test_objects_that_share_the_targets_mesh_are_named() -> None:
 @pytest.mark.parametrize("unwrap", ["smart", "xatlas"])
 def test_a_target_without_uvs_is_unwrapped(unwrap: str) -> None:
     source, target = blob("source"), blob("target", uvs=False, stretch=1.1)
-    painted(source, new_image("base", waves()))
+    add_image_material(source, new_image("base", waves()))
     mode, selected = bpy.context.mode, [one.name for one in bpy.context.selected_objects]
     report = finish(workflow.transfer(source, target, ["texture"], OPTIONS.changed(unwrap=unwrap)))
     assert [layer.name for layer in target.data.uv_layers] == ["MeshKin"]
@@ -201,13 +201,13 @@ def test_a_target_without_uvs_is_unwrapped(unwrap: str) -> None:
     target.data.uv_layers[0].uv.foreach_get("vector", uvs)
     assert uvs.min() >= 0
     assert uvs.max() <= 1
-    _, found = new_parts(target)
+    _, found = new_material_parts(target)
     assert pixels_of(found["Base Color"])[..., 3].mean() > 0.2
 
 
 def test_distrust_makes_a_mask() -> None:
     source = blob("source")
-    painted(source, new_image("base", waves()))
+    add_image_material(source, new_image("base", waves()))
     target = blob("target", stretch=1.5)
     options = OPTIONS.changed(texture_threshold=0.95, map_smoothing=2.0)
     finish(workflow.transfer(source, target, ["texture"], options))
@@ -217,10 +217,10 @@ def test_distrust_makes_a_mask() -> None:
 
 def test_a_preview_is_shown_first_and_taken_back_on_cancel() -> None:
     source = blob("source")
-    painted(source, new_image("base", waves()))
-    target = twin(source)
+    add_image_material(source, new_image("base", waves()))
+    target = copy_without_materials(source)
     options = OPTIONS.changed(texture_size=1024, preview=True)
-    before = names()
+    before = data_block_names()
     job = workflow.transfer(source, target, ["texture"], options)
     sizes = []
     for progress in job:
@@ -229,7 +229,7 @@ def test_a_preview_is_shown_first_and_taken_back_on_cancel() -> None:
             break
     assert sizes == [512]
     job.close()
-    after = names()
+    after = data_block_names()
     assert {kind: set(after[kind]) - set(before[kind]) for kind in after} == {kind: set() for kind in after}
     assert not target.data.materials
     finish(workflow.transfer(source, target, ["texture"], options))
@@ -238,11 +238,11 @@ def test_a_preview_is_shown_first_and_taken_back_on_cancel() -> None:
 
 def test_cancelled_from_the_start() -> None:
     source = blob("source")
-    everything(source)
-    target = twin(source)
-    before = names()
+    add_game_material(source)
+    target = copy_without_materials(source)
+    before = data_block_names()
     job = workflow.transfer(source, target, ["texture"], OPTIONS)
     next(job)
     job.close()
-    assert names() == before
+    assert data_block_names() == before
     assert Cancelled().exit_code == 130

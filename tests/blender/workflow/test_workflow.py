@@ -13,9 +13,9 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.creatures import creature, grade
+from helpers.creatures import add_height_values, creature
 from helpers.processes import has_ended, wait_for
-from helpers.skins import painted
+from helpers.skins import add_image_material
 from meshkin import workflow
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
@@ -34,8 +34,8 @@ def paint(obj: bpy.types.Object) -> None:
     ramp = np.ones((64, 64, 4), np.float32)
     ramp[..., 0], ramp[..., 1] = np.meshgrid(np.linspace(0, 1, 64), np.linspace(0, 1, 64))
     image.pixels.foreach_set(ramp.ravel())
-    painted(obj, image)
-    grade(obj)
+    add_image_material(obj, image)
+    add_height_values(obj)
 
 
 def state() -> dict[str, Any]:

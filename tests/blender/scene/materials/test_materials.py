@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.skins import new_image, painted
+from helpers.skins import add_image_material, new_image
 from meshkin.base.errors import InputError
 from meshkin.scene import compat
 from meshkin.scene.materials import base_colors
@@ -26,7 +26,7 @@ def ramp(width: int = 5, height: int = 3) -> np.ndarray:
 
 def test_image_of_the_base_color() -> None:
     obj = plane()
-    tree, shader, texture = painted(obj, new_image("skin", ramp()))
+    tree, shader, texture = add_image_material(obj, new_image("skin", ramp()))
     bump = tree.nodes.new("ShaderNodeTexImage")
     bump.image = new_image("bumps", ramp(2, 2))
     tree.links.new(shader.inputs["Roughness"], bump.outputs["Color"])
@@ -43,7 +43,7 @@ def test_image_of_the_base_color() -> None:
 
 def test_through_mixing_nodes_and_groups() -> None:
     obj = plane()
-    tree, shader, texture = painted(obj, new_image("skin", ramp()))
+    tree, shader, texture = add_image_material(obj, new_image("skin", ramp()))
     group = bpy.data.node_groups.new("tint", "ShaderNodeTree")
     for direction in ("INPUT", "OUTPUT"):
         group.interface.new_socket("Color", in_out=direction, socket_type="NodeSocketColor")
@@ -81,7 +81,7 @@ def test_linear_images_are_encoded() -> None:
     light = np.array([[(0.0, 0.001, 0.2, 1.0), (0.5, 1.0, 7.0, 0.5)]], np.float32)
     encoded = [[(0.0, 0.01292, 0.484529, 1.0), (0.735357, 1.0, 1.0, 0.5)]]
     obj = plane()
-    painted(obj, new_image("hdr", light, "Linear Rec.709", float_buffer=True))
+    add_image_material(obj, new_image("hdr", light, "Linear Rec.709", float_buffer=True))
     color = base_colors.base_color(obj.data.materials[0])
     assert color.colorspace == "sRGB"
     np.testing.assert_allclose(color.pixels, encoded, atol=1e-5)
@@ -92,7 +92,7 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
     image = new_image("gone", ramp())
     image.filepath_raw, image.file_format = str(tmp_path / "gone.png"), "PNG"
     image.save()
-    painted(obj, image)
+    add_image_material(obj, image)
     image.source = "FILE"
     image.reload()
     color = base_colors.base_color(obj.data.materials[0])
@@ -107,7 +107,7 @@ def test_image_that_is_not_there(tmp_path: Path) -> None:
 
 def test_tiles_are_refused() -> None:
     obj = plane()
-    painted(obj, bpy.data.images.new("tiles", 4, 4, tiled=True))
+    add_image_material(obj, bpy.data.images.new("tiles", 4, 4, tiled=True))
     with pytest.raises(InputError) as raised:
         base_colors.base_color(obj.data.materials[0])
     assert raised.value.code == "image-tiled"
@@ -116,7 +116,7 @@ def test_tiles_are_refused() -> None:
 def test_written_texture_round_trip(tmp_path: Path) -> None:
     """The texture is read as it was written, also from a saved file, and what was there before is still there."""
     obj = plane()
-    painted(obj, new_image("old", ramp(2, 2)))
+    add_image_material(obj, new_image("old", ramp(2, 2)))
     old = obj.data.materials[0]
     obj.data.uv_layers.new(name="other")
     uvs = [[item.vector[:] for item in layer.uv] for layer in obj.data.uv_layers]
