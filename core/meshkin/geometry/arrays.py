@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
+ShortIntegers = NDArray[np.int32]
 AnyIntegers = NDArray[np.integer]
 """Integers of any size, as faces and links come."""
 

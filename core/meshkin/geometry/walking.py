@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .adjacency import opposite_triangles
-from .arrays import AnyIntegers, Floats, Integers
+from .arrays import AnyIntegers, Floats, Integers, ShortIntegers, Singles
 from .closest_points import nearest_on_triangles
 from .mesh import face_vectors
 from .welding import place_numbers
@@ -15,9 +14,6 @@ MOST_STEPS = 48
 """Most triangles that a walk passes. Chosen."""
 OUTSIDE = -1e-5
 """A point with a barycentric coordinate below this lies outside of the triangle. Chosen, above float32's errors."""
-
-Singles = NDArray[np.float32]
-Numbers = NDArray[np.int32]
 
 
 class SurfaceWalker:
@@ -34,7 +30,7 @@ class SurfaceWalker:
         self._functions = _coordinate_functions(vertices, faces)
         self._neighbors = opposite_triangles(place_numbers(vertices)[faces]).astype(np.int32)
 
-    def walk(self, points: Singles, start: Numbers) -> tuple[Numbers, Singles, Singles]:
+    def walk(self, points: Singles, start: ShortIntegers) -> tuple[ShortIntegers, Singles, Singles]:
         """Walk to each point from a triangle, across the edge beyond which the point lies farthest.
 
         Args:
@@ -76,7 +72,7 @@ class SurfaceWalker:
         weights /= (weights[:, 0] + weights[:, 1] + weights[:, 2])[:, None]
         return face, weights, height
 
-    def _nearest(self, points: Singles, face: Numbers, height: Singles) -> tuple[Singles, Singles]:
+    def _nearest(self, points: Singles, face: ShortIntegers, height: Singles) -> tuple[Singles, Singles]:
         """Distance (N,) to the nearest point of each triangle, and its coordinates; nan distances where heights are."""
         nearest, squares = nearest_on_triangles(points.astype(np.float64), self._vertices[self._faces[face]])
         distance = np.where(np.isnan(height), np.nan, np.sqrt(squares))

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match, SurfaceMap
-from ..geometry.arrays import Floats, Integers, unit_rows
+from ..geometry.arrays import Floats, Integers, ShortIntegers, Singles, unit_rows
 from ..geometry.closest_points import nearest_on_triangles
 from ..geometry.mesh import face_vectors, surface_area, vertex_normals
 from ..geometry.walking import SurfaceWalker
-
-Singles = NDArray[np.float32]
-Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ class Carrier:
         best = to_source.confidence[corners].argmax(axis=1)[:, None]
         self._anchor = np.take_along_axis(corners, best, axis=1)[:, 0]
 
-    def carry(self, face: NDArray[np.integer], barycentric: NDArray[np.floating]) -> tuple[Numbers, Singles]:
+    def carry(self, face: NDArray[np.integer], barycentric: NDArray[np.floating]) -> tuple[ShortIntegers, Singles]:
         """The points' triangles on the source, int32 (N,), and barycentric coordinates in them, float32 (N, 3).
 
         Args:
@@ -168,7 +165,7 @@ class Carrier:
         face: NDArray[np.integer],
         barycentric: NDArray[np.floating],
         points: Singles,
-        ends: tuple[Numbers, Singles, Singles],
+        ends: tuple[ShortIntegers, Singles, Singles],
     ) -> None:
         """Change ends of walks (triangles, coordinates, heights), in place, that stopped beside a sharp edge.
 

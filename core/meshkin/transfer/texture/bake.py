@@ -15,7 +15,7 @@ from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
-from ...geometry.arrays import Integers
+from ...geometry.arrays import Integers, Singles
 from ..carrier import Carrier, Correspondence, check_match
 from .channel_sampling import ChannelSampler
 from .channels import BakedTile, SourceTextures, TexelShares
@@ -36,7 +36,6 @@ BLOCK = 1 << 16
 SEEN_MARGIN = 2
 """Width of the margin, texels, from which renderers interpolate at a seam."""
 
-Singles = NDArray[np.float32]
 Tile = tuple[int, int]
 
 

@@ -14,7 +14,7 @@ from ...base.color import linear_to_srgb, srgb_to_linear
 from ...base.progress import ProgressCallback
 from ...base.threads import in_order
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Integers
+from ...geometry.arrays import Integers, Singles
 from ..carrier import Correspondence
 from .channels import Channel, Picture, SlotTexture, SourceTextures
 from .footprints import Footprints
@@ -25,8 +25,6 @@ from .settings import SamplingSettings
 from .tangents import from_deviation, to_deviation
 from .texel_correspondence import TexelCorrespondence
 from .uv_layouts import uv_islands
-
-Singles = NDArray[np.float32]
 
 
 def channel_columns(channels: Sequence[Channel]) -> list[slice]:

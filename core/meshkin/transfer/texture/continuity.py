@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Floats, Integers
+from ...geometry.arrays import Floats, Integers, Singles
 from ..carrier import Correspondence
 from .channel_sampling import ChannelSampler
 from .seams import SeamSpots
 from .settings import StitchingSettings
 from .source_seams import source_seams
 
-Singles = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 

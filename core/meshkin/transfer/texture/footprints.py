@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
+from ...geometry.arrays import Singles
 from ...geometry.gradients import barycentric_gradients, differentials
 from ..carrier import Carrier
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Integers
+from ...geometry.arrays import Integers, Singles
 from ...geometry.filling import solve_harmonic
 from ...geometry.welding import place_numbers
 from ..carrier import Carrier
 from .settings import InpaintingSettings
 
-Singles = NDArray[np.float32]
 Values = Callable[[Integers, Singles], NDArray[np.floating]]
 """Values (N, C) at points of the surface: triangles (N,) and barycentric coordinates (N, 3)."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Floats, Integers
+from ...geometry.arrays import Floats, Integers, Singles
 from ...geometry.closest_points import nearest_on_triangles
 from ...geometry.walking import SurfaceWalker
 from ..carrier import Carrier
@@ -21,8 +21,6 @@ from .texels import TexelMap
 
 BLOCK = 1 << 16
 """Most texels sampled at a time. Chosen, to bound memory."""
-
-Singles = NDArray[np.float32]
 
 
 class MarginContinuation:

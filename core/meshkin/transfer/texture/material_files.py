@@ -16,7 +16,7 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from .bake import BakeCache, bake
 from .channels import BakedTile, SourceTextures, TexelShares
-from .map_smoothing import smoothed
+from .map_smoothing import smoothed_map
 from .picture_files import save_picture
 from .pixels import converted
 from .settings import BakeSettings, MaterialBakeSettings
@@ -69,7 +69,7 @@ def bake_material_files(
         textures = replace(textures, pictures=small)
     if settings.smoothing > 0:
         report("Smoothing the map", 0)
-        match = replace(match, to_source=smoothed(match.to_source, source, target, settings.smoothing))
+        match = replace(match, to_source=smoothed_map(match.to_source, source, target, settings.smoothing))
     tiles = None if settings.tiles == "one" else udim_tiles(target_uvs(target), settings.tiles == "udim")
     bake_settings = BakeSettings(settings.size, settings.margin, tiles, settings.threshold)
     names = [channel.name for channel in textures.channels]

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...geometry.arrays import ShortIntegers
+
 LARGE = 1 << 24
 """Most texels of a picture that is held as floating-point numbers, 64 MiB a channel. Chosen."""
-
-Singles = NDArray[np.float32]
-Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Level:
     height: int
     width: int
     start: int
-    owner: Numbers
+    owner: ShortIntegers
 
     @property
     def end(self) -> int:

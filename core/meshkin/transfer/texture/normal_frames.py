@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
+from ...geometry.arrays import Singles
 from ..carrier import Correspondence
 from .tangents import corner_frames, corner_tangents, interpolated, turned_normals
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Numbers of pictures: whole numbers of 8 or 16 bits, and float32."""
+"""ShortIntegers of pictures: whole numbers of 8 or 16 bits, and float32."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Singles = NDArray[np.float32]
+from ...geometry.arrays import Singles
+
 DTYPES: Mapping[int, type[Any]] = {8: np.uint8, 16: np.uint16, 32: np.float32}
 """The pixels' dtype by the picture's depth in bits."""
 

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
+from ...geometry.arrays import ShortIntegers, Singles
 from .channels import Extension, Picture
 from .mip_pyramid import Level
 from .settings import SamplingSettings
 from .texels import texel_map
 from .uv_layouts import doubled_areas
 
-Singles = NDArray[np.float32]
-Numbers = NDArray[np.int32]
-Taps = list[tuple[NDArray[np.int64] | slice, Numbers, Singles]]
+Taps = list[tuple[NDArray[np.int64] | slice, ShortIntegers, Singles]]
 """Rows, and for each of them texels' numbers (R, T) and their weights (R, T), which sum to 1."""
 
 
@@ -143,8 +142,8 @@ class Sampler:
         return taps
 
     def _anisotropic(
-        self, uv: Singles, island: Numbers, axis: Singles, detail: Singles, count: int
-    ) -> tuple[Numbers, Singles]:
+        self, uv: Singles, island: ShortIntegers, axis: Singles, detail: Singles, count: int
+    ) -> tuple[ShortIntegers, Singles]:
         """Texels and weights (N, 8 * count) of ``count`` places along the longer axis of each footprint.
 
         Args:
@@ -167,7 +166,7 @@ class Sampler:
         weight /= total[:, None]
         return index, weight
 
-    def _trilinear(self, uv: Singles, island: Numbers, detail: Singles) -> tuple[Numbers, Singles]:
+    def _trilinear(self, uv: Singles, island: ShortIntegers, detail: Singles) -> tuple[ShortIntegers, Singles]:
         """Texels and weights (N, 8) of the two levels around ``detail`` (N,), a level in fractions.
 
         A texel's weight is 0 if it belongs to another island; all are 0 if none of them belongs to the island.
@@ -199,8 +198,8 @@ class Sampler:
         return index, weight / np.maximum(total, 1e-12)[:, None]
 
     def _bilinear(
-        self, level_number: int, uv: Singles, island: Numbers, strict: bool = False
-    ) -> tuple[Numbers, Singles]:
+        self, level_number: int, uv: Singles, island: ShortIntegers, strict: bool = False
+    ) -> tuple[ShortIntegers, Singles]:
         """Four texels of a level and their bilinear weights (N, 4).
 
         Texels of other islands have a weight of 0. Where none of the four belongs to the island, all four count; if
@@ -277,7 +276,7 @@ def bilinear_samples(pixels: NDArray[np.float32], uvs: NDArray[np.floating]) -> 
     return result
 
 
-def _extended(first: Singles, size: int, extension: Extension) -> tuple[list[Numbers], list[NDArray[np.bool_]]]:
+def _extended(first: Singles, size: int, extension: Extension) -> tuple[list[ShortIntegers], list[NDArray[np.bool_]]]:
     """The numbers of two neighboring texels along one side of a picture, and whether they lie in it.
 
     Args:
@@ -313,7 +312,7 @@ def _axes(footprint: Singles) -> tuple[Singles, Singles, Singles]:
 
 def _united(
     uvs: Singles, island: NDArray[np.integer], faces: NDArray[np.int64], wrap: bool, settings: SamplingSettings
-) -> Numbers:
+) -> ShortIntegers:
     """Islands, int32 (F,), of which those that lie over each other on purpose (mirrored halves) are one.
 
     Overlaps are where two pictures of the layout differ: one in which the first of several triangles shows, and one in
@@ -326,7 +325,7 @@ def _united(
         wrap: whether the picture repeats.
         settings: how large an overlap counts.
     """
-    numbers: Numbers = np.asarray(island, np.int32)
+    numbers: ShortIntegers = np.asarray(island, np.int32)
     if not len(faces):
         return numbers
     in_front = texel_map(uvs[faces], settings.overlap_size, wrap=wrap, faces_only=True).face.ravel()

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import lsmr
 
-from ...geometry.arrays import Floats, Integers
+from ...geometry.arrays import Floats, Integers, Singles
 from .seams import SeamSpots
 from .settings import SeamSolverSettings
-
-Singles = NDArray[np.float32]
 
 
 def remove_steps(

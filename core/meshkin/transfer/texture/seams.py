@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...geometry.arrays import Floats, Integers, expand
+from ...geometry.arrays import Floats, Integers, Singles, expand
 from ...geometry.welding import uv_corners
 from .texels import MOST_TILES
 
@@ -17,8 +17,6 @@ SAME_SPOT = 0.02
 """Spots on a seam that are no farther apart than this are one, texels. Chosen."""
 LEAST_AREA = 1e-6
 """Twice the area, in texels, below which a triangle shows nothing. Chosen."""
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -164,3 +164,32 @@ class MaterialBakeSettings:
     smoothing: float
     tiles: Literal["auto", "udim", "one"]
     preview: bool
+
+
+@dataclass(frozen=True)
+class PhotoSettings:
+    """How a photograph becomes a texture. Lengths are in diagonals of the shape's bounding box.
+
+    Attributes:
+        mirror: whether the mirror twin gives what the photograph does not show.
+        reach: distance at which a pixel counts 1/e for a vertex; a vertex twice as far from all pixels is not seen.
+        smoothing: length over which deviations from the camera are smoothed.
+        most_pixels: most pixels of the photograph that places are learned from.
+        pixel_neighbors: how many pixels are looked at for each vertex.
+        facing: a pixel counts for a vertex if the cosine between its triangle's and the vertex's normal is larger.
+        least_confidence: added to each pixel's confidence, so that none counts nothing.
+        feature_components: principal components of the features that the mirror map is found by.
+        twin_neighbors: how many vertices of the mirror map are looked at for each vertex.
+        twin_spread: a twin is not used if those of the neighbors lie farther apart than so many times the median.
+    """
+
+    mirror: bool = True
+    reach: float = 0.015
+    smoothing: float = 0.03
+    most_pixels: int = 60_000
+    pixel_neighbors: int = 16
+    facing: float = 0.2
+    least_confidence: float = 1e-3
+    feature_components: int = 32
+    twin_neighbors: int = 4
+    twin_spread: float = 4

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Floats, Integers
+from ...geometry.arrays import Floats, Integers, Singles
 from ...geometry.welding import uv_corners
 from .seams import cut_edges, evenly_spaced, places_by_position, weights_on_edges
 
 MOST_PLACES = 256
 """Most places along an edge. Chosen."""
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

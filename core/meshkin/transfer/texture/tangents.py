@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ...geometry.arrays import Floats, unit_rows
+from ...geometry.arrays import Floats, Singles, unit_rows
 from ...geometry.welding import place_numbers
-
-Singles = NDArray[np.float32]
 
 
 def corner_tangents(

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
-from ...geometry.arrays import Integers
+from ...geometry.arrays import Integers, ShortIntegers, Singles
 from ..carrier import Carrier, Correspondence
 from .texels import TexelMap
 
 BLOCK = 1 << 17
 """Most texels carried at a time. Chosen, to bound memory."""
-
-Singles = NDArray[np.float32]
-Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -33,8 +29,8 @@ class TexelCorrespondence:
     """
 
     texel: Integers
-    target_face: Numbers
-    source_face: Numbers
+    target_face: ShortIntegers
+    source_face: ShortIntegers
     source_weights: Singles
     confidence: Singles
 

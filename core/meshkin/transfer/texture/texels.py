@@ -12,7 +12,7 @@ from ...base.errors import InputError
 from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
 from ...geometry.adjacency import opposite_triangles
-from ...geometry.arrays import Floats, Integers, blocks, expand
+from ...geometry.arrays import Floats, Integers, Singles, blocks, expand
 from ...geometry.closest_points import nearest_on_triangles
 from .uv_layouts import doubled_areas
 
@@ -24,8 +24,6 @@ BLOCK = 1 << 18
 """Most texels looked at at a time. Chosen, to bound memory."""
 REACH = np.sqrt(0.5)
 """Half a texel's diagonal, in texels: whatever touches a texel lies within this distance of its center."""
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

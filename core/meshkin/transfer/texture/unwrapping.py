@@ -1,4 +1,4 @@
-"""A UV layout for a surface that has none."""
+"""UV layouts for surfaces that have none."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ import xatlas
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from ...geometry.arrays import unit_rows
+from ...geometry.arrays import AnyIntegers, Floats, unit_rows
 from ...geometry.mesh import face_areas, surface_area
 from ...geometry.welding import place_numbers
+from .uv_layouts import doubled_areas
+
+SAME_UV = 1e-6
+"""UVs of one corner no farther apart than this are one. Chosen."""
+LEAST_AREA = 1e-14
+"""Twice the area of a triangle in the unit square, below which xatlas has left it out. Chosen."""
+LARGEST = 4096
+"""Largest width that xatlas packs for, pixels. Chosen."""
 
 
 def unwrap(
-    vertices: NDArray[np.floating], faces: NDArray[np.integer], size: int = 2048, padding: int = 8
+    vertices: NDArray[np.floating], faces: AnyIntegers, size: int = 2048, padding: int = 8
 ) -> NDArray[np.float32]:
-    """Cut a surface into islands that lie flat without much stretch, and pack them into the unit square.
+    """A UV layout: the surface cut into islands that lie flat without much stretch, packed into the unit square.
 
-    By xatlas (https://github.com/jpcy/xatlas, MIT). Triangles without an area get no area in the layout.
+    Made by xatlas (https://github.com/jpcy/xatlas, MIT). Triangles without area get no area in the layout.
 
     Args:
         vertices: (V, 3).
@@ -38,15 +46,15 @@ def unwrap(
 
 def unwrap_polygons(
     vertices: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    polygons: NDArray[np.integer],
-    corners: NDArray[np.integer],
+    faces: AnyIntegers,
+    polygons: AnyIntegers,
+    corners: AnyIntegers,
     size: int = 2048,
     padding: int = 8,
 ) -> NDArray[np.float32]:
-    """As :func:`unwrap`, for a mesh of polygons, whose corners have one UV each: float32 (C, 2).
+    """A UV layout as of :func:`unwrap` for a mesh of polygons, whose corners have one UV each: float32 (C, 2).
 
-    A polygon whose triangles came into different islands, or that xatlas left out, is laid flat on its own beside them.
+    A polygon whose triangles came into different islands, or that xatlas left out, is laid flat on its own above them.
 
     Args:
         vertices, faces, size, padding: as there.
@@ -56,20 +64,21 @@ def unwrap_polygons(
     uvs = _charts(vertices, faces, size, padding).astype(np.float64)
     result = np.zeros((int(corners.max(initial=-1)) + 1, 2))
     result[corners.ravel()] = uvs.reshape(-1, 2)
-    torn = (np.abs(result[corners] - uvs) > 1e-6).any(axis=(1, 2))
-    steps = uvs[:, 1:] - uvs[:, :1]
-    flat = np.abs(steps[:, 0, 0] * steps[:, 1, 1] - steps[:, 0, 1] * steps[:, 1, 0]) < 1e-14
-    left_out = flat & (face_areas(vertices, faces) > 0)
+    torn = (np.abs(result[corners] - uvs) > SAME_UV).any(axis=(1, 2))
+    doubled = np.abs(doubled_areas(uvs))
+    left_out = (doubled < LEAST_AREA) & (face_areas(vertices, faces) > 0)
     apart = np.flatnonzero(np.isin(polygons, polygons[torn | left_out]))
     if len(apart):
-        _lay_apart(result, vertices, faces[apart], polygons[apart], corners[apart], uvs, faces, padding / size)
+        scale = np.sqrt(doubled.sum() / max(2 * surface_area(vertices, faces), 1e-300))
+        flat = scale * _laid_flat(vertices[faces[apart]].astype(np.float64), polygons[apart])
+        _place_above(result, corners[apart], flat, polygons[apart], padding / size)
     # Keep away from the picture's border: beyond it an image is repeated.
     border = padding / 2 / size
     return np.asarray(border + (1 - 2 * border) * result, np.float32)
 
 
-def _charts(vertices: NDArray[np.floating], faces: NDArray[np.integer], size: int, padding: int) -> NDArray[np.float32]:
-    """What xatlas makes of a surface, (F, 3, 2)."""
+def _charts(vertices: NDArray[np.floating], faces: AnyIntegers, size: int, padding: int) -> NDArray[np.float32]:
+    """The UVs that xatlas makes for a surface, float32 (F, 3, 2); its vertices are welded first."""
     place = place_numbers(vertices)
     first = np.zeros(int(place.max(initial=-1)) + 1, np.int64)
     first[place] = np.arange(len(place))
@@ -78,7 +87,7 @@ def _charts(vertices: NDArray[np.floating], faces: NDArray[np.integer], size: in
     try:
         atlas.add_mesh(np.ascontiguousarray(vertices[first], np.float32), welded)
         options = xatlas.PackOptions()
-        options.resolution, options.padding = min(size, 4096), max(2, padding * min(size, 4096) // size)
+        options.resolution, options.padding = min(size, LARGEST), max(2, padding * min(size, LARGEST) // size)
         atlas.generate(xatlas.ChartOptions(), options)
         _, corners, uvs = atlas[0]
     except (RuntimeError, ValueError) as error:
@@ -88,40 +97,39 @@ def _charts(vertices: NDArray[np.floating], faces: NDArray[np.integer], size: in
     return np.asarray(uvs[corners], np.float32)
 
 
-def _lay_apart(
-    result: NDArray[np.float64],
-    vertices: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    polygons: NDArray[np.integer],
-    corners: NDArray[np.integer],
-    uvs: NDArray[np.float64],
-    all_faces: NDArray[np.integer],
-    gap: float,
-) -> None:
-    """Give some polygons a cell each in a strip above the rest of a layout (C, 2), in place."""
-    places_of = vertices[faces].astype(np.float64)
+def _laid_flat(positions: Floats, polygons: AnyIntegers) -> Floats:
+    """Triangles' corners (F, 3, 3) laid into the plane of the polygon (F,) that each is part of: (F, 3, 2).
+
+    Each polygon's least coordinates are 0.
+    """
     number = np.unique(polygons, return_inverse=True)[1].reshape(-1)
     count = int(number.max()) + 1
-    normals = np.cross(places_of[:, 1] - places_of[:, 0], places_of[:, 2] - places_of[:, 0])
-    normal = np.stack([np.bincount(number, normals[:, d], count) for d in range(3)], axis=1)
-    normal = unit_rows(normal)
+    normals = np.cross(positions[:, 1] - positions[:, 0], positions[:, 2] - positions[:, 0])
+    normal = unit_rows(np.stack([np.bincount(number, normals[:, axis], count) for axis in range(3)], axis=1))
     across = unit_rows(np.cross(normal, np.eye(3)[np.abs(normal).argmin(axis=1)]))
-
     up = np.cross(normal, across)
-    flat = np.stack(
-        [np.einsum("fkd,fd->fk", places_of, axis[number]) for axis in (across, up)], axis=2
-    )  # (F, 3, 2) in the polygon's plane
-    steps = uvs[:, 1:] - uvs[:, :1]
-    area = np.abs(steps[:, 0, 0] * steps[:, 1, 1] - steps[:, 0, 1] * steps[:, 1, 0]).sum()
-    flat = flat * np.sqrt(area / max(2 * surface_area(vertices, all_faces), 1e-300))
+    flat = np.stack([np.einsum("fkd,fd->fk", positions, axis[number]) for axis in (across, up)], axis=2)
     least = np.full((count, 2), np.inf)
     np.minimum.at(least, np.repeat(number, 3), flat.reshape(-1, 2))
-    flat -= least[number][:, None]
+    return np.asarray(flat - least[number][:, None])
+
+
+def _place_above(result: Floats, corners: AnyIntegers, flat: Floats, polygons: AnyIntegers, gap: float) -> None:
+    """Give polygons a cell each in a strip above the rest of a layout, and shrink it all into the unit square.
+
+    Args:
+        result: (C, 2), the layout's UVs, changed.
+        corners: (F, 3), the rows of ``result`` of the polygons' triangles.
+        flat: (F, 3, 2), the UVs that these have in their cell.
+        polygons: (F,), the polygon of each.
+        gap: between two polygons.
+    """
+    number = np.unique(polygons, return_inverse=True)[1].reshape(-1)
     cell = float(flat.max(initial=0)) + gap
     columns = max(1, int(1 / cell))
-    row, column = np.divmod(np.arange(count), columns)
+    row, column = np.divmod(np.arange(int(number.max()) + 1), columns)
     strip = (row.max() + 1) * cell
-    spots = flat + gap / 2 + np.stack([column * cell, 1 + row * cell], axis=1)[number][:, None]
-    result[corners.ravel()] = spots.reshape(-1, 2)
+    cells = np.stack([column * cell, 1 + row * cell], axis=1)
+    result[corners.ravel()] = (flat + gap / 2 + cells[number][:, None]).reshape(-1, 2)
     scale = 1 / max(1 + float(strip), columns * cell)
     result[:] = result * scale

@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ...geometry.adjacency import opposite_triangles, triangle_components
-from ...geometry.arrays import Floats
+from ...geometry.arrays import Floats, Singles
 from ...geometry.welding import place_numbers, uv_corners
 
 MOST_LAYERS = 256
 """Times that a layout may cover the unit square. Chosen; "Reset" in Blender's UV menu covers it once with each face."""
 LEAST_AREA = 1e-12
 """Twice the area of a triangle in the unit square, below which it counts as having none. Chosen."""
-
-Singles = NDArray[np.float32]
 
 
 def target_uvs(target: Snapshot) -> Singles:

@@ -60,7 +60,7 @@ def texture_photo(request: TexturePhoto, report: ProgressCallback) -> PhotoTextu
 
     photo_map, shape = PhotoMap.load(request.map), Snapshot.load(request.shape)
     features = cache.read(request.features).features
-    pixels, origin, overlap = photo_texture(photo_map, shape, features, request.size, request.margin, report=report)
-    seen, mirrored, filled = origin[origin.any(axis=-1)].mean(axis=0).tolist()
-    arrays = PhotoTextureArrays(pixels, origin).save(request.output)
-    return PhotoTexture(arrays, seen, mirrored, filled, float(overlap))
+    colors = photo_texture(photo_map, shape, features, request.size, request.margin, report)
+    seen, mirrored, filled = colors.origin[colors.origin.any(axis=-1)].mean(axis=0).tolist()
+    arrays = PhotoTextureArrays(colors.pixels, colors.origin).save(request.output)
+    return PhotoTexture(arrays, seen, mirrored, filled, colors.overlap)

@@ -18,7 +18,7 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.transfer.texture.bake import BakeCache, bake
 from meshkin.transfer.texture.channels import Channel, Extension, Picture, SlotTexture, SourceTextures
-from meshkin.transfer.texture.map_smoothing import smoothed
+from meshkin.transfer.texture.map_smoothing import smoothed_map
 from meshkin.transfer.texture.margin import dilate
 from meshkin.transfer.texture.pixels import quantized
 from meshkin.transfer.texture.settings import BakeSettings
@@ -218,11 +218,11 @@ def test_smoothing_evens_out_the_map_not_the_picture(ball: Snapshot) -> None:
         face.astype(np.int32), weights.astype(np.float32), ball.faces[face, 0], found.to_source.confidence
     )
     errors = [
-        np.linalg.norm(smoothed(noisy, ball, ball, radius).pull(ball.vertices, ball.faces) - points, axis=1).mean()
+        np.linalg.norm(smoothed_map(noisy, ball, ball, radius).pull(ball.vertices, ball.faces) - points, axis=1).mean()
         for radius in (0.0, 4.0)
     ]
     assert errors[1] < 0.6 * errors[0]
-    assert smoothed(noisy, ball, ball, 0) is noisy
+    assert smoothed_map(noisy, ball, ball, 0) is noisy
 
 
 @pytest.mark.parametrize(
