@@ -227,7 +227,7 @@ def coverage(case: Case, size: int) -> float:
 def bleeding(case: Case) -> int:
     """Texels that show a color other than that of the island they come from, each island having one of its own."""
     from meshkin.geometry.adjacency import opposite_triangles, triangle_components
-    from meshkin.transfer.carrier import Carrier
+    from meshkin.transfer.carrier import PointCarrier
 
     source, target = case.source, case.target
     assert source.uvs is not None
@@ -241,7 +241,7 @@ def bleeding(case: Case) -> int:
     picture[texels.covered] = colors[island[texels.face[texels.covered]]]
     size = 512
     result = baked(case, [Picture(picture)], [Channel({0: SlotTexture((0,))}, 3)], size).pictures[0]
-    carrier = Carrier(source, target, case.match.to_source)
+    carrier = PointCarrier(source, target, case.match.to_source)
     correspondence = texel_correspondence(texel_map(target.uvs, size), carrier)
     flat = result.reshape(-1, 3)[correspondence.texel].astype(int)
     truth = colors[island[correspondence.source_face]]

@@ -78,7 +78,7 @@ def check_match(source: Snapshot, target: Snapshot, match: Match) -> None:
         raise InputError("map-other-mesh", "The map belongs to other meshes.", "Match the objects again.")
 
 
-class Carrier:
+class PointCarrier:
     """Carries points inside the target's triangles to the source's surface.
 
     Inside a triangle of the target the map is linear: the points on the source of the three corners are interpolated.
@@ -89,7 +89,7 @@ class Carrier:
     corner goes.
 
     Attributes:
-        points: float64 (V, 3), where the map sends the target's vertices on the source.
+        mapped_vertices: float64 (V, 3), where the map sends the target's vertices on the source.
         torn: bool (G,), the target's triangles that the map tears apart.
         to_source: the map.
         source_extent: longest side of the source's bounding box.
@@ -106,8 +106,8 @@ class Carrier:
         self._target_faces = target.faces
         self.to_source = to_source
         self.source_extent = float(np.ptp(self._vertices, axis=0).max())
-        self.points = to_source.pull(vertices, source.faces)
-        self._mapped = (self.points - self._center).astype(np.float32)
+        self.mapped_vertices = to_source.pull(vertices, source.faces)
+        self._mapped = (self.mapped_vertices - self._center).astype(np.float32)
         self._facing = to_source.pull(vertex_normals(vertices, source.faces), source.faces).astype(np.float32)
         normals = face_vectors(vertices, source.faces)
         # Triangles without area have no side and often no sensible UVs; their edges belong to others as well.
@@ -119,13 +119,13 @@ class Carrier:
         self._walker = SurfaceWalker(self._vertices, source.faces)
         corners = target.faces
         before = _longest_edge(target.vertices.astype(np.float64)[corners])
-        after = _longest_edge(self.points[corners])
+        after = _longest_edge(self.mapped_vertices[corners])
         size = np.sqrt(surface_area(source.vertices, source.faces))
         growth = size / np.sqrt(surface_area(target.vertices, target.faces))
         self.torn = after > settings.torn_stretch * growth * before + settings.torn_gap * size
         self._limit = (settings.lost_height * after + 1e-3 * size).astype(np.float32)
         self._small = (settings.small_height * after).astype(np.float32)
-        self._plane = unit_rows(face_vectors(self.points, corners)).astype(np.float32)
+        self._plane = unit_rows(face_vectors(self.mapped_vertices, corners)).astype(np.float32)
         best = to_source.confidence[corners].argmax(axis=1)[:, None]
         self._anchor = np.take_along_axis(corners, best, axis=1)[:, 0]
 

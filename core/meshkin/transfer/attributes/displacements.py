@@ -78,7 +78,7 @@ def local_frames(mapped: MappedMesh) -> LocalFrames:
     normals = unit_rows(face_vectors(vertices, faces))
     source_normals = vertex_normals(source.vertices.astype(np.float64), source.faces)
     mapped_normals = unit_rows(mapped.to_source.pull(source_normals, source.faces))[faces].mean(axis=1)
-    in_plane = differentials(vertices[faces], mapped.carrier.points[faces])
+    in_plane = differentials(vertices[faces], mapped.carrier.mapped_vertices[faces])
     growth = np.sqrt(np.maximum((in_plane**2).sum(axis=(1, 2)) / 2, 1e-20))
     turning = in_plane / growth[:, None, None] + mapped_normals[:, :, None] * normals[:, None]
     turning[torn] = 0

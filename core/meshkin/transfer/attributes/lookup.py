@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.mesh import face_vectors
-from ..carrier import Carrier
+from ..carrier import PointCarrier
 
 Array = NDArray[Any]
 
@@ -53,9 +53,9 @@ class MappedMesh:
     to_source: SurfaceMap
 
     @cached_property
-    def carrier(self) -> Carrier:
+    def carrier(self) -> PointCarrier:
         """Looks up points inside the target's triangles."""
-        return Carrier(self.source, self.target, self.to_source)
+        return PointCarrier(self.source, self.target, self.to_source)
 
     @property
     def polygons(self) -> int:

@@ -72,7 +72,7 @@ def transfer_edge_values(
     are_lines = len(marked) < settings.line_share * len(values)
     candidates = marked if are_lines else np.arange(len(values))
     vertices = source.shape.vertices.astype(np.float64)
-    ends = mapped.carrier.points[target.edges]
+    ends = mapped.carrier.mapped_vertices[target.edges]
     middle, along = ends.mean(axis=1), ends[:, 1] - ends[:, 0]
     segments = source.edges[candidates].astype(np.int64)
     thin_triangles = np.column_stack([segments, segments[:, 1]])

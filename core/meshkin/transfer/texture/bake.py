@@ -16,7 +16,7 @@ from ...base.threads import in_order
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ...geometry.arrays import Integers, Singles
-from ..carrier import Carrier, Correspondence, check_match
+from ..carrier import Correspondence, PointCarrier, check_match
 from .channel_sampling import ChannelSampler
 from .channels import BakedTile, SourceTextures, TexelShares
 from .footprints import footprints, map_differential
@@ -48,7 +48,7 @@ class BakeCache:
         tiles: the texels of each tile and where they come from.
     """
 
-    carrier: Carrier | None = None
+    carrier: PointCarrier | None = None
     tiles: dict[Tile, tuple[TexelMap, TexelCorrespondence]] = field(default_factory=dict)
 
 
@@ -63,7 +63,7 @@ def bake(
 ) -> Iterator[BakedTile]:
     """Bake channels of the source's materials into the target's UV layout, tile by tile.
 
-    Each texel's point on the target is carried to the source once (:class:`meshkin.transfer.carrier.Carrier`). All
+    Each texel's point on the target is carried to the source once (:class:`meshkin.transfer.carrier.PointCarrier`). All
     channels are sampled there, at the UV inside that one triangle and from its own island's texels only, filtered to
     the texel's footprint (:class:`meshkin.transfer.texture.sampling.Sampler`). Where the map is not trusted, the
     texture is filled in from around (:mod:`meshkin.transfer.texture.inpainting`). Islands get a margin, and seams are
@@ -88,7 +88,7 @@ def bake(
             raise InputError("image-empty", "An image of the source has no pixels.", "Reload or replace the image.")
     check_match(source, target, match)
     carrier = cache.carrier if cache is not None else None
-    carrier = carrier or Carrier(source, target, match.to_source)
+    carrier = carrier or PointCarrier(source, target, match.to_source)
     if cache is not None:
         cache.carrier = carrier
     tiles = settings.tiles or ((0, 0),)
@@ -117,7 +117,7 @@ class _Bake:
         source: Snapshot,
         target: Snapshot,
         uvs: Singles,
-        carrier: Carrier,
+        carrier: PointCarrier,
         settings: BakeSettings,
         beside: ThreadPoolExecutor,
     ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from ...data.snapshot import Snapshot
 from ...geometry.arrays import Singles
 from ...geometry.gradients import barycentric_gradients, differentials
-from ..carrier import Carrier
+from ..carrier import PointCarrier
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ def footprints(
     return Footprints(differential @ _texel_steps(target, target_uvs, size), in_uvs)
 
 
-def map_differential(target: Snapshot, carrier: Carrier) -> Singles:
+def map_differential(target: Snapshot, carrier: PointCarrier) -> Singles:
     """How the map carries vectors in the plane of each triangle of the target to the source, float32 (G, 3, 3); zero
     for triangles that it tears apart."""
     corners = target.vertices.astype(np.float64)[target.faces]
-    differential = differentials(corners, carrier.points[target.faces]).astype(np.float32)
+    differential = differentials(corners, carrier.mapped_vertices[target.faces]).astype(np.float32)
     differential[carrier.torn] = 0
     return differential
 

@@ -12,7 +12,7 @@ from ...data.snapshot import Snapshot
 from ...geometry.arrays import Integers, Singles
 from ...geometry.filling import solve_harmonic
 from ...geometry.welding import place_numbers
-from ..carrier import Carrier
+from ..carrier import PointCarrier
 from .settings import InpaintingSettings
 
 Values = Callable[[Integers, Singles], NDArray[np.floating]]
@@ -76,7 +76,7 @@ def filled_share(confidence: Singles, threshold: float, settings: InpaintingSett
 
 
 def faces_to_fill(
-    target: Snapshot, carrier: Carrier, threshold: float, settings: InpaintingSettings
+    target: Snapshot, carrier: PointCarrier, threshold: float, settings: InpaintingSettings
 ) -> NDArray[np.bool_]:
     """The triangles of the target where the map is torn or not trusted, and all that touch these: bool (G,).
 

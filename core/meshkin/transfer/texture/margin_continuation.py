@@ -12,7 +12,7 @@ from ...data.snapshot import Snapshot
 from ...geometry.arrays import Floats, Integers, Singles
 from ...geometry.closest_points import nearest_on_triangles
 from ...geometry.walking import SurfaceWalker
-from ..carrier import Carrier
+from ..carrier import PointCarrier
 from .channel_sampling import ChannelSampler
 from .margin import Margin, outside_islands
 from .pixels import DTYPES, quantized
@@ -26,7 +26,7 @@ BLOCK = 1 << 16
 class MarginContinuation:
     """Continues the surface beyond the borders of its UV islands."""
 
-    def __init__(self, target: Snapshot, uvs: Singles, carrier: Carrier, settings: BakeSettings) -> None:
+    def __init__(self, target: Snapshot, uvs: Singles, carrier: PointCarrier, settings: BakeSettings) -> None:
         """Prepare a walk over the target.
 
         Args:

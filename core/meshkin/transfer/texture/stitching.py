@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from ...data.snapshot import Snapshot
 from ...geometry.arrays import Integers, Singles, unit_rows
-from ..carrier import Carrier
+from ..carrier import PointCarrier
 from .channel_sampling import ChannelSampler
 from .continuity import ContrastLimits, SpotsOnSource
 from .margin import Margin
@@ -41,7 +41,7 @@ class SeamStitcher:
         self,
         target: Snapshot,
         uvs: Singles,
-        carrier: Carrier,
+        carrier: PointCarrier,
         texel_length: Singles,
         settings: BakeSettings,
     ) -> None:
@@ -57,7 +57,7 @@ class SeamStitcher:
         self._size, self._settings = settings.size, settings.stitching
         repeat = settings.tiles is None and leaves_unit_square(uvs)
         spots = seam_spots(target.vertices, target.faces, uvs, self._size, settings.tiles, repeat)
-        sides = np.einsum("snk,snkd->snd", spots.weights, carrier.points[target.faces[spots.faces]])
+        sides = np.einsum("snk,snkd->snd", spots.weights, carrier.mapped_vertices[target.faces[spots.faces]])
         apart = np.linalg.norm(sides[0] - sides[1], axis=1)
         same = np.flatnonzero(apart < self._settings.same_place * carrier.source_extent)
         self._texel, rows = np.unique(spots.texels[:, same], return_inverse=True)

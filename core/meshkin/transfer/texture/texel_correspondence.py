@@ -9,7 +9,7 @@ import numpy as np
 from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
 from ...geometry.arrays import Integers, ShortIntegers, Singles
-from ..carrier import Carrier, Correspondence
+from ..carrier import Correspondence, PointCarrier
 from .texels import TexelMap
 
 BLOCK = 1 << 17
@@ -40,7 +40,9 @@ class TexelCorrespondence:
         return Correspondence(self.target_face[part], target_weights, self.source_face[part], self.source_weights[part])
 
 
-def texel_correspondence(texels: TexelMap, carrier: Carrier, report: ProgressCallback = silent) -> TexelCorrespondence:
+def texel_correspondence(
+    texels: TexelMap, carrier: PointCarrier, report: ProgressCallback = silent
+) -> TexelCorrespondence:
     """Carry every covered texel of a picture to the source.
 
     Args:

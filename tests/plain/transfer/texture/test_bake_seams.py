@@ -12,7 +12,7 @@ from helpers.baking import all_steps, bake_tile, channel_of, seam_steps, strips
 from helpers.textured import known_map, painted, places_of, psnr, solid, split, texels_of, unfolded
 from meshkin.data.snapshot import Snapshot
 from meshkin.geometry.adjacency import opposite_triangles
-from meshkin.transfer.carrier import Carrier
+from meshkin.transfer.carrier import PointCarrier
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Picture, SourceTextures
 from meshkin.transfer.texture.margin import dilate
@@ -135,7 +135,7 @@ def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
     picture[laid.covered] = colors[strip[laid.face[laid.covered]]]
     match = known_map(source, target)
     baked = bake_tile([Picture(picture)], [channel_of(0, 3)], source, target, BakeSettings(300, 8), match)
-    carrier = Carrier(source, target, match.to_source)
+    carrier = PointCarrier(source, target, match.to_source)
     correspondence = texel_correspondence(texels_of(target, 300), carrier)
     shown = baked.pictures[0].reshape(-1, 3)[correspondence.texel].astype(int)
     assert (np.abs(shown - colors[strip[correspondence.source_face]]).max(axis=1) <= 2).all()
