@@ -13,7 +13,7 @@ from ..data.surface_map import Match, SurfaceMap
 from ..features import pca
 from ..features.joint import IntrinsicColumns
 from ..geometry.arrays import Integers
-from ..spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
+from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, spectral_mesh, with_features
 from ..spectral.similarity import spectral_similarity
 from .alignment import AlignmentSettings, align
 from .confidence import ConfidenceSettings, calibrated, doubt, halve
@@ -43,6 +43,7 @@ class MatchSettings:
         partial_below: shapes whose spectral similarity is lower may be part and whole.
         doubt_ratio: a map is clearly surer than another if its doubt is at most this share of the other's. Crops have
             to be: they are matched as bent copies, which makes their maps surer.
+        eigenbasis: of the eigenfunctions.
         search: of points by features.
         alignment: of bringing both shapes into one space.
         partial: of looking for a part on a whole.
@@ -57,6 +58,7 @@ class MatchSettings:
     final_weights: tuple[float, float] = (1.6, 1.0)
     partial_below: float = 0.6
     doubt_ratio: float = 0.5
+    eigenbasis: EigenbasisSettings = field(default_factory=EigenbasisSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     partial: PartialSettings = field(default_factory=PartialSettings)
@@ -175,9 +177,9 @@ def _match_as_they_are(
         the match, and how similar the shapes' intrinsic geometry is (1 for shapes too small to say).
     """
     report("Finding smooth functions", 0)
-    source_basis, source_prolong = spectral_mesh(source.snapshot.vertices, source.snapshot.faces)
+    source_basis, source_prolong = spectral_mesh(source.snapshot.vertices, source.snapshot.faces, settings.eigenbasis)
     report("Finding smooth functions", 0.5)
-    target_basis, target_prolong = spectral_mesh(target.snapshot.vertices, target.snapshot.faces)
+    target_basis, target_prolong = spectral_mesh(target.snapshot.vertices, target.snapshot.faces, settings.eigenbasis)
     if min(len(source_basis.eigenvalues), len(target_basis.eigenvalues)) < settings.fewest_eigenfunctions:
         by_features = match_features(source, target, report, settings)
         _pin(by_features, guidance.pairs)
