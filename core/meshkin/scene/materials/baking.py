@@ -24,6 +24,7 @@ from .emission import emission_node, feed
 NAME = "MeshKin bake"
 """Name of the temporary scene, objects, materials and images."""
 UV_LAYER = NAME
+"""Name of the temporary UV map that is baked into."""
 BAKE_MARGIN = 2
 """Pixels that Blender adds around each UV island; chosen."""
 

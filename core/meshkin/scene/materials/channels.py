@@ -57,7 +57,9 @@ SHADER_INPUTS = (
     ShaderInput("film_thickness", "Thin Film Thickness", 1, "other"),
     ShaderInput("film_ior", "Thin Film IOR", 1, "other"),
 )
+"""The inputs that are carried over."""
 INPUT_BY_NAME = {shader_input.name: shader_input for shader_input in SHADER_INPUTS}
+"""The same, by the name of the channel."""
 COLOR_CHANNELS = ("base_color", "emission", "specular_tint", "coat_tint", "sheen_tint")
 """Channels that are colors to the eye: stored as sRGB where their values fit into it."""
 UNBOUNDED_CHANNELS = (

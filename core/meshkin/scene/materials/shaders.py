@@ -11,7 +11,9 @@ Groups = tuple[bpy.types.Node, ...]
 """The group nodes that a node lies in, the outermost first: the same node tree can be used by several."""
 
 TRANSPARENT_TYPES = ("BSDF_TRANSPARENT", "HOLDOUT")
+"""Types of shader nodes that let all light pass."""
 MIXING_TYPES = ("MIX_SHADER", "ADD_SHADER")
+"""Types of nodes that combine two shaders."""
 FIXED_VALUES: Mapping[str, Mapping[str, float]] = {
     "BSDF_DIFFUSE": {"roughness": 1, "specular": 0},
     "BSDF_GLOSSY": {"metallic": 1},

@@ -154,7 +154,7 @@ def undo_write(target: Handle, written: WrittenMaterial) -> None:
 
 
 def linear_colorspace() -> str:
-    """Blender's name of the color space of linear light with Rec. 709 primaries, which differs between versions."""
+    """Name of the color space of linear light with Rec. 709 primaries, which the color configuration decides."""
     spaces = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items
     names = {space.name for space in spaces}
     return next(name for name in ("Linear Rec.709", "Linear", "Non-Color") if name in names)

@@ -19,6 +19,7 @@ from ..arrays import read_integers
 from .snapshot import check_same_vertices, check_writable, evaluated
 
 PREFIX = "meshkin_"
+"""Begins the names of the attributes that MeshKin adds."""
 COLOR = PREFIX + "color"
 """The attribute that shows features as colors."""
 PCA_CHANNELS = 16

@@ -45,6 +45,7 @@ _HANDLER_LISTS = (
     *("depsgraph_update_post", "depsgraph_update_pre", "frame_change_post", "frame_change_pre"),
     *("render_cancel", "render_complete", "render_init", "render_post", "render_pre", "render_stats", "render_write"),
 )
+"""The lists of ``bpy.app.handlers`` that a render calls."""
 
 
 def is_available() -> bool:

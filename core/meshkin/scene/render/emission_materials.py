@@ -9,6 +9,7 @@ from ..materials.emission import emission_node
 COLOR_INPUTS = ("Base Color", "Color")
 """Names of the input that gives a shader its color."""
 UNCHANGED_SHADERS = ("BSDF_TRANSPARENT", "EMISSION")
+"""Types of shader nodes that are not replaced."""
 
 
 def emitting_copy(material: bpy.types.Material, temporary: list[bpy.types.ID]) -> bpy.types.Material:

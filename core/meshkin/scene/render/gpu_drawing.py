@@ -22,6 +22,7 @@ void main() {
   gl_Position = vec4(2.0 * (lens.x * point.xy + lens.yz * point.z), -DEPTH_A * point.z - DEPTH_B, -point.z);
 }
 """
+"""Vertex shader; DEPTH_A and DEPTH_B stand for numbers."""
 
 _FRAGMENT = """
 void main() {
@@ -29,6 +30,7 @@ void main() {
   face = triangle + 1.0;
 }
 """
+"""Fragment shader."""
 
 
 def pictures(

@@ -7,11 +7,8 @@ from collections.abc import Iterator, Sequence
 import bpy
 import numpy as np
 from mathutils import Matrix, Quaternion, Vector
-from numpy.typing import NDArray
 
 from ...base.errors import InputError
-
-Floats = NDArray[np.float64]
 
 MIN_HEADING = np.radians(20)
 """Two rigs face different ways if their headings differ by this angle (radians) at least; a smaller difference belongs

@@ -139,19 +139,18 @@ def write(
     touched = np.flatnonzero(share > 0)
     replaced, empty = _assign(obj, free_names, new, touched)
     others = [group.name for group in obj.vertex_groups if group.name not in names]
-    added = _add_other_sides(obj, free_names) if mirrored else []
-    obj.data.update()
     sentences = [f"Weights: {len(free_names)} groups, at most {limit} to a vertex."]
     if len(touched) < len(weights):
         sentences.append(f"{len(weights) - len(touched)} of {len(weights)} vertices are masked and stay as they were.")
-    lists = {
+    groups = {
         "Replaced" if mix >= 1 and not mask else f"Mixed with what was there ({mix:.0%})": replaced,
         "Locked, left as they were": locked,
         "Without any weight": empty,
-        "Empty, for the other side": added,
+        "Empty, for the other side": _add_other_sides(obj, free_names) if mirrored else [],
         "Other groups, left as they were": others,
     }
-    return sentences + [f"{what}: {', '.join(groups)}." for what, groups in lists.items() if groups]
+    obj.data.update()
+    return sentences + [f"{label}: {', '.join(listed)}." for label, listed in groups.items() if listed]
 
 
 def select(obj: bpy.types.Object, vertices: NDArray[np.bool_]) -> None:
