@@ -21,7 +21,7 @@ import bpy
 import numpy as np
 
 from meshkin.base.progress import finish
-from meshkin.data.recipe import Recipe
+from meshkin.data.recipe import FeatureChoice
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import of_recipe
 from meshkin.scene import files
@@ -29,25 +29,22 @@ from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.render import passes
 from meshkin.scene.rig import weights
 from meshkin.worker import client
+from meshkin.worker.requests.features import ComputeFeatures, PlanFeatures
 
 
 def describe(snapshot: Snapshot, name: str) -> Path:
     """The cache file of a shape's features."""
     worker = client.shared()
-    choice = {"shape": snapshot.key, "choice": {"name": name}, "device": "auto"}
-    plan = finish(worker.run("plan", choice))
-    if plan["features"]:
-        return Path(plan["features"])
+    plan = finish(worker.run(PlanFeatures(snapshot.key, FeatureChoice(name=name), "auto", "")))
+    if plan.features:
+        return plan.features
     with tempfile.TemporaryDirectory() as folder:
-        arguments = {"snapshot": f"{folder}/snapshot.npz", "passes": None, "device": "auto"}
-        snapshot.save(Path(arguments["snapshot"]))
-        recipe = Recipe.from_json(plan["recipe"])
-        if recipe.views:
-            seen = finish(passes.render(snapshot, of_recipe(snapshot, recipe), "auto"))
-            seen.save(Path(folder) / "passes")
-            arguments["passes"] = f"{folder}/passes"
-        arguments |= {"recipe": plan["recipe"], "key": plan["key"]}
-        return Path(finish(worker.run("features", arguments))["features"])
+        rendered = None
+        if plan.recipe.views:
+            rendered = Path(folder) / "passes"
+            finish(passes.render(snapshot, of_recipe(snapshot, plan.recipe), "auto")).save(rendered)
+        shape = snapshot.save(Path(folder) / "snapshot.npz")
+        return finish(worker.run(ComputeFeatures(shape, rendered, plan.recipe, plan.key, "auto"))).features
 
 
 def read_character(model: Path, to: Path) -> None:

@@ -18,6 +18,7 @@ from ..worker import client, environment
 from ..worker.requests import maintenance
 
 OLDEST_BLENDER = (4, 2)
+"""The oldest series that MeshKin is tested in."""
 
 
 @dataclass(frozen=True)

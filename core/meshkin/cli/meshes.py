@@ -85,7 +85,8 @@ def _pictures(arguments: argparse.Namespace) -> Answer:
         obj = files.load(arguments.mesh)
         report = drive(workflow.pictures([obj], chosen.changed(pictures=kept)))
         lines, data = _written(arguments, report, Path(kept) / f"{obj.name} views.png")
-    return [report.details[0], lines[-1]], data
+    counts = {name: data[name][obj.name] for name in ("views", "used", "painted")}  # of the one mesh that there is
+    return [report.details[0], lines[-1]], {**data, **counts}
 
 
 def _match(arguments: argparse.Namespace) -> Answer:

@@ -1,0 +1,1 @@
+"""The process that computes: how it is started and asked, and what it can do."""

@@ -18,10 +18,11 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast, overload
+from typing import BinaryIO, TypeVar, cast
 
 from .. import __version__
 from ..base.errors import WorkerError, from_dict
+from ..base.json_data import Json
 from ..base.progress import Progress
 from ..base.storage import home
 from . import codec, environment, messages, processes
@@ -147,13 +148,7 @@ class Worker:
         """The process's number."""
         return self._process.pid
 
-    @overload
-    def run(self, request: Request[R]) -> Generator[Progress, None, R]: ...
-
-    @overload
-    def run(self, request: str, arguments: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]: ...
-
-    def run(self, request: Request[R] | str, arguments: dict[str, Any] | None = None) -> Generator[Progress, None, Any]:
+    def run(self, request: Request[R]) -> Generator[Progress, None, R]:
         """Run a job: yields its latest progress, again and again, without ever waiting, and returns its result.
 
         Closing the generator cancels the job; the worker stays, unless the job does not stop within some seconds.
@@ -161,13 +156,11 @@ class Worker:
         Raises the error that ended the job, or WorkerError: ``worker-died`` and ``worker-silent`` (with the end of
         the log), ``worker-start-failed``, ``worker-version``, ``message-invalid``.
         """
-        if isinstance(request, str):
-            return (yield from self._run(request, arguments or {}))
         fields = codec.encode(request, "A request to the worker", request.job)
         result = yield from self._run(request.job, fields)
         return codec.decode(result_type(request), result, "A result of the worker", request.job)
 
-    def _run(self, job: str, fields: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]:
+    def _run(self, job: str, fields: dict[str, Json]) -> Generator[Progress, None, dict[str, Json]]:
         """Run a job on the fields of its request, and return those of its result."""
         number = next(self._numbers)
         received = self._jobs[number] = queue.SimpleQueue()

@@ -24,6 +24,7 @@ from . import processes
 from . import requirements as worker_requirements
 
 OLDEST_PYTHON = (3, 11)
+"""That of the oldest Blender, and the oldest that the libraries' wheels are made for."""
 
 _MARKER = "meshkin-environment.json"
 """Lies in each environment made here: {"requirements": hash, "python": "3.11", "complete": whether it was finished}."""

@@ -117,8 +117,7 @@ class _Server:
             job, report = self._load_job(run.job), self._reporter(run.number)
             if job is None:
                 raise WorkerError("job-unknown", f"The worker knows no job “{run.job}”.", "Update MeshKin.")
-            result = job.answer(run.request, report) if isinstance(job, Job) else job(run.request, report)
-            self._send(messages.Result(run.number, result))
+            self._send(messages.Result(run.number, job.answer(run.request, report)))
         except BaseException as error:  # also SystemExit: what a library raises must not end the worker
             self._send(messages.Error(run.number, _explained(error).to_dict()))
 

@@ -15,7 +15,8 @@ from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
-from .describing import features, pictures
+from .contact_sheets import pictures
+from .describing import features
 from .matching import match, match_set
 from .options import NEARNESS, TRANSFERS, WAYS, Options, Report, Steps
 from .photographs import match_photo, texture_photo

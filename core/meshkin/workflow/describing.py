@@ -1,32 +1,35 @@
-"""Features: what the models see of an object, computed once, shown as attributes and as pictures."""
+"""Features of objects: computed once, kept in the cache, shown as attributes on the meshes."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.json_data import to_json
-from ..base.png import write_png
 from ..base.progress import Progress
 from ..data.recipe import FeatureChoice, Recipe
 from ..data.snapshot import Snapshot
-from ..data.views import of_recipe, placed_count
-from ..scene.display import image_editor as sheets
+from ..data.views import Passes, of_recipe
+from ..features.settings import read as read_settings
 from ..scene.mesh import attributes
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import FEATURES_PROPERTY, BlenderObject, Handle, objects_with_features
 from ..scene.render import passes, surface_colors
 from ..scene.render.appearance_key import appearance_key
-from ..worker import client
-from .files import arrays, job_folder
+from ..worker import client, codec
+from ..worker.requests.features import (
+    ColorFeatures,
+    ComputeFeatures,
+    FeatureColors,
+    FeaturePlan,
+    LoadModels,
+    PlanFeatures,
+)
+from .files import job_folder
 from .options import CHANNELS, Options, Report, Steps
 
 
@@ -35,89 +38,64 @@ def features(objects: Iterable[BlenderObject], options: Options = Options()) -> 
 
     Raises InputError (``nothing-selected``, bad meshes), ModelError, WorkerError, StorageError.
     """
-    handles = [Handle.of(obj) for obj in objects]
-    if not handles:
-        raise InputError("nothing-selected", "No object was given.", "Select an object with a surface.")
+    handles = handles_of(objects)
     for handle in handles:
         snapshots.check_writable(handle.get())
     with job_folder() as folder:
-        found = []
+        described = []
         for index, handle in enumerate(handles):
-            found.append((yield from describe(handle, options, folder / f"object{index}")))
-        colors = yield from colors_of(found, options, folder)
-        for one in found:
-            snapshots.check_unchanged(one.handle.get(), one.snapshot)
+            described.append((yield from describe(handle, options, folder / f"object{index}")))
+        colors = yield from colors_of(described, options, folder)
+        for item in described:
+            snapshots.check_unchanged(item.handle.get(), item.snapshot)
         write_colors(colors)
     names = ", ".join(f"“{handle.name}”" for handle in handles)
     return Report(
         f"Features of {names} are ready.",
-        [_seen_sentence(one, values) for one, values in colors if one in found],
-        {"features": [str(one.features) for one in found], "recipe": to_json(found[0].recipe)},
+        [_seen_sentence(item, shown) for item, shown in colors if item in described],
+        {"features": [str(item.features) for item in described], "recipe": to_json(described[0].recipe)},
     )
 
 
-def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
-    """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
-
-    The painted views where an extractor paints (painted now if they are not there), else the rendered pictures. Views
-    left out by ``options.features.without`` are crossed out. With ``options.features.pictures`` the pictures and the
-    sheet are saved there too. ``data["images"]`` holds the names of the images, by object.
-
-    Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
-    """
+def handles_of(objects: Iterable[BlenderObject]) -> list[Handle]:
+    """The objects' handles; raises InputError ``nothing-selected`` if there are none."""
     handles = [Handle.of(obj) for obj in objects]
     if not handles:
         raise InputError("nothing-selected", "No object was given.", "Select an object with a surface.")
-    made, said = [], []
-    with job_folder() as folder:
-        for number, handle in enumerate(handles):
-            snapshot = yield from read(handle)
-            plan = yield from plan_of(handle.get(), snapshot, options)
-            recipe = Recipe.from_json(plan["recipe"])
-            if recipe.views is None:
-                raise InputError("pictures-none", f"“{recipe.name}” looks at no pictures.", "Choose other features.")
-            used = placed_count(recipe.views) - len(recipe.views.without)
-            painter = plan["painter"]
-            if painter:
-                plain, gone = options.changed(pictures=""), plan["painted"] < used
-                yield from describe(handle, plain, folder / f"features{number}", snapshot, afresh=gone)
-            every = replace(recipe, views=replace(recipe.views, without=()))
-            colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
-            seen = yield from passes.render(snapshot, of_recipe(snapshot, every), options.features.render_path, colors)
-            seen.save(folder / f"passes{number}")
-            arguments = {"passes": str(folder / f"passes{number}"), "recipe": plan["recipe"], "key": plan["key"]}
-            arguments |= {
-                "keep": str(Path(options.features.pictures) / handle.name) if options.features.pictures else ""
-            }
-            result = yield from client.shared().run("sheet", {**arguments, "output": str(folder / f"{number}.npy")})
-            picture = np.load(result["output"], allow_pickle=False)
-            if options.features.pictures:
-                write_png(Path(options.features.pictures) / f"{handle.name} views.png", picture)
-            made.append((handle, picture))
-            what = f"as {painter} painted them" if painter else "as rendered"
-            shown = result["painted"] if painter else used
-            said.append(
-                f"“{handle.name}”: {used} of {len(seen.depth)} views are used, {shown} of them shown {what};"
-                " leave others out by their numbers."
-            )
-        images = {handle.name: sheets.show(picture, f"{handle.name} views").name for handle, picture in made}
-    names = ", ".join(f"“{name}”" for name in images.values())
-    data = {"images": images, "views": len(seen.depth), "used": used, "painted": shown if painter else 0}
-    return Report(f"The pictures are in {names}.", said, data)
-
-
-FeatureColors = dict[str, NDArray[Any]]
+    return handles
 
 
 @dataclass(frozen=True)
-class DescribedObject:
-    """One object with its snapshot and the cache file of its features."""
+class ObjectSnapshot:
+    """An object, and what it was when the work began.
+
+    Attributes:
+        handle: of the object.
+        snapshot: of the object.
+    """
 
     handle: Handle
     snapshot: Snapshot
+
+    @staticmethod
+    def take(handle: Handle) -> ObjectSnapshot:
+        """The object as it is now; raises InputError for a mesh without a surface."""
+        return ObjectSnapshot(handle, snapshots.take(handle.get()).check())
+
+
+@dataclass(frozen=True)
+class DescribedObject(ObjectSnapshot):
+    """An object whose features are in the cache.
+
+    Attributes:
+        key: name of the features in the cache.
+        features: their file.
+        recipe: how they were computed.
+    """
+
     key: str
     features: Path
-    recipe: Recipe | None
+    recipe: Recipe
 
 
 def describe(
@@ -128,35 +106,35 @@ def describe(
     afresh: bool = False,
     photo: bool = False,
 ) -> Generator[Progress, None, DescribedObject]:
-    """The object's features in the cache, computed if they are not there, or in any case ``afresh``.
+    """Compute the object's features into the cache, unless they are there.
 
-    With ``photo`` they are features that a photograph has too.
+    Args:
+        handle: of the object.
+        options: of features and worker.
+        folder: for bulk data, which does not stay.
+        snapshot: of the object; None to read it now.
+        afresh: whether they are computed although they are there.
+        photo: whether they are to be compared with a photograph's.
     """
     snapshot = snapshot or (yield from read(handle))
-    plan = yield from plan_of(handle.get(), snapshot, options, photo)
-    recipe = Recipe.from_json(plan["recipe"])
-    path = None if afresh else plan["features"]
+    plan = yield from plan_features(handle.get(), snapshot, options, photo)
+    path = None if afresh else plan.features
     if path is None:
-        yield from client.shared().run("prepare", {"recipe": plan["recipe"], "device": options.worker.device})
-    if path is None or (options.features.pictures and recipe.views):
-        snapshot.save(folder / "snapshot.npz")
-        if recipe.views:
-            colors = surface_colors.read(handle.get(), snapshot) if plan["wants_color"] else None
-            seen = yield from passes.render(snapshot, of_recipe(snapshot, recipe), options.features.render_path, colors)
-            seen.save(folder / "passes")
-            if options.features.pictures:
-                passes.save_pictures(seen, Path(options.features.pictures) / handle.name)
+        yield from client.shared().run(LoadModels(plan.recipe, options.worker.device))
+    passes_folder = None
+    if plan.recipe.views and (path is None or options.features.pictures):
+        rendered = yield from render(handle, snapshot, plan, plan.recipe, options)
+        passes_folder = folder / "passes"
+        rendered.save(passes_folder)
+        if options.features.pictures:
+            passes.save_pictures(rendered, Path(options.features.pictures) / handle.name)
     if path is None:
-        arguments = {
-            "snapshot": str(folder / "snapshot.npz"),
-            "passes": str(folder / "passes") if recipe.views else None,
-            "recipe": plan["recipe"],
-            "key": plan["key"],
-            "device": options.worker.device,
-        }
-        path = (yield from client.shared().run("features", arguments))["features"]
+        request = ComputeFeatures(
+            snapshot.save(folder / "snapshot.npz"), passes_folder, plan.recipe, plan.key, options.worker.device
+        )
+        path = (yield from client.shared().run(request)).features
     shutil.rmtree(folder, ignore_errors=True)
-    return DescribedObject(handle, snapshot, plan["key"], Path(path), recipe)
+    return DescribedObject(handle, snapshot, plan.key, path, plan.recipe)
 
 
 def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
@@ -165,10 +143,32 @@ def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
     return snapshots.take(handle.get()).check()
 
 
-def plan_of(
+def render(
+    handle: Handle, snapshot: Snapshot, plan: FeaturePlan, recipe: Recipe, options: Options
+) -> Generator[Progress, None, Passes]:
+    """The views of a recipe, rendered; in the object's own colors if the plan wants them."""
+    colors = surface_colors.read(handle.get(), snapshot) if plan.wants_color else None
+    views = of_recipe(snapshot, recipe)
+    return (yield from passes.render(snapshot, views, options.features.render_path, colors))
+
+
+def plan_features(
     obj: BlenderObject, snapshot: Snapshot, options: Options, photo: bool = False
-) -> Generator[Progress, None, dict[str, Any]]:
-    """What has to be computed: the answer of the job ``plan``; with ``photo``, what a photograph has too."""
+) -> Generator[Progress, None, FeaturePlan]:
+    """What has to be computed, rendered and loaded; with ``photo``, for features to compare with a photograph's.
+
+    Raises InputError ``features-option``, ``features-unknown``, ``device-missing``; ModelError.
+    """
+    choice = _choice(snapshot.name, options, photo)
+    plan = yield from client.shared().run(PlanFeatures(snapshot.key, choice, options.worker.device, ""))
+    if plan.wants_color:
+        request = PlanFeatures(snapshot.key, choice, options.worker.device, appearance_key(obj))
+        plan = yield from client.shared().run(request)
+    return plan
+
+
+def _choice(name: str, options: Options, photo: bool) -> FeatureChoice:
+    """What the options ask for, of an object of this name; raises InputError ``features-option``."""
     chosen = options.features
     choice = FeatureChoice(
         name=chosen.extractor,
@@ -181,18 +181,15 @@ def plan_of(
         style=chosen.style or None,
         background=None if chosen.background < 0 else chosen.background,
         profile=chosen.profile or None,
-        prompt=chosen.prompt or words_of(snapshot.name),
+        prompt=chosen.prompt or words_of(name),
         negative_prompt=chosen.negative_prompt,
         seed=chosen.seed,
         settings=chosen.settings,
         online=options.worker.online,
         photo=photo,
     )
-    arguments = {"shape": snapshot.key, "choice": to_json(choice), "device": options.worker.device}
-    plan = yield from client.shared().run("plan", arguments)
-    if plan["wants_color"]:
-        plan = yield from client.shared().run("plan", {**arguments, "look": appearance_key(obj)})
-    return plan
+    fields = codec.encode(choice, "The choice of features", "features")
+    return read_settings(FeatureChoice, fields, "The choice of features")
 
 
 _NAMELESS = {"mesh", "object", "obj", "geo", "cube", "sphere", "icosphere", "plane", "cylinder", "low", "high", "poly"}
@@ -206,40 +203,35 @@ def words_of(name: str) -> str:
 
 
 def colors_of(
-    found: list[DescribedObject], options: Options, folder: Path, photo: bool = False
+    described: Sequence[DescribedObject], options: Options, folder: Path, photo: bool = False
 ) -> Generator[Progress, None, list[tuple[DescribedObject, FeatureColors]]]:
     """PCA colors of these objects and of all others in the file that show the same kind of features, in one basis."""
-    group = list(found)
-    for obj in objects_with_features([one.handle for one in found]):
+    group = list(described)
+    for obj in objects_with_features([item.handle for item in described]):
         snapshot = snapshots.take(obj)
-        plan = yield from plan_of(obj, snapshot, options, photo)
-        if plan["key"] == obj[FEATURES_PROPERTY] and plan["features"]:
-            recipe = Recipe.from_json(plan["recipe"])
-            group.append(DescribedObject(Handle.of(obj), snapshot, plan["key"], Path(plan["features"]), recipe))
-    arguments = {"features": [str(one.features) for one in group], "folder": str(folder), "channels": CHANNELS}
-    result = yield from client.shared().run("colors", arguments)
-    return [(one, arrays(Path(path))) for one, path in zip(group, result["arrays"], strict=True)]
+        plan = yield from plan_features(obj, snapshot, options, photo)
+        if plan.key == obj[FEATURES_PROPERTY] and plan.features:
+            group.append(DescribedObject(Handle.of(obj), snapshot, plan.key, plan.features, plan.recipe))
+    request = ColorFeatures(tuple(item.features for item in group), CHANNELS, folder)
+    colored = yield from client.shared().run(request)
+    return [(item, FeatureColors.load(path)) for item, path in zip(group, colored.arrays, strict=True)]
 
 
-def write_colors(colors: list[tuple[DescribedObject, FeatureColors]]) -> None:
+def write_colors(colors: Sequence[tuple[DescribedObject, FeatureColors]]) -> None:
     """Show the features on every object of the group that can be written to (a linked source cannot)."""
-    for one, values in colors:
-        obj, rows = one.handle.get(), one.snapshot.original
+    for item, shown in colors:
+        obj, rows = item.handle.get(), item.snapshot.original
         if not snapshots.is_writable(obj):
             continue
         attributes.write_features(
-            obj, values["colors"][rows], values["channels"][rows], values["seen"][rows], values["confidence"][rows]
+            obj, shown.colors[rows], shown.channels[rows], shown.seen[rows], shown.confidence[rows]
         )
-        obj[FEATURES_PROPERTY] = one.key
+        obj[FEATURES_PROPERTY] = item.key
 
 
-def _seen_sentence(one: DescribedObject, values: FeatureColors) -> str:
-    if one.recipe is None or one.recipe.views is None:
-        return f"“{one.handle.name}”: {len(one.snapshot.vertices)} vertices described without pictures."
-    share = float((values["seen"] > 0).mean())
-    return f"“{one.handle.name}”: {share:.1%} of {len(one.snapshot.vertices)} vertices were seen, the rest filled in."
-
-
-def undescribed(handle: Handle) -> DescribedObject:
-    """An object whose features are not needed."""
-    return DescribedObject(handle, snapshots.take(handle.get()).check(), "", Path(), None)
+def _seen_sentence(item: DescribedObject, shown: FeatureColors) -> str:
+    count = len(item.snapshot.vertices)
+    if item.recipe.views is None:
+        return f"“{item.handle.name}”: {count} vertices described without pictures."
+    share = float((shown.seen > 0).mean())
+    return f"“{item.handle.name}”: {share:.1%} of {count} vertices were seen, the rest filled in."

@@ -7,10 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.storage import readable_failure
@@ -31,13 +27,3 @@ def job_folder() -> Iterator[Path]:
         raise InputError("object-gone", what, "Start the job again.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def arrays(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as data:
-        return {name: data[name] for name in data.files}
-
-
-def save(path: Path, values: NDArray[Any]) -> None:
-    with readable_failure(path, "writing"):
-        np.save(path, values, allow_pickle=False)

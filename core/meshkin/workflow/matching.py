@@ -20,8 +20,9 @@ from ..scene.mesh import pairs as point_pairs
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
+from ..worker.requests.features import FeatureColors
 from ..worker.requests.matching import ComposeMaps, MatchShapes
-from .describing import DescribedObject, FeatureColors, colors_of, describe, read, write_colors
+from .describing import DescribedObject, colors_of, describe, read, write_colors
 from .files import job_folder
 from .options import Options, Report, Steps
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.json_data import to_json
 from ..base.png import write_png
 from ..base.progress import Progress
 from ..data.photo_map import PhotoMap
@@ -17,7 +16,8 @@ from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
-from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto
+from ..worker.requests.photo import CheckPhoto, MatchPhoto
+from ..worker.requests.texture import PhotoTexture, PhotoTextureArrays, TexturePhoto
 from .describing import DescribedObject, colors_of, describe, write_colors
 from .files import job_folder
 from .options import Options, Report, Steps
@@ -42,14 +42,14 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     handle = Handle.of(target)
     with job_folder() as folder:
         described, map_file = yield from _match_photo(photo, target, options, mask, folder)
-        new_uvs, target = None, handle.get()
-        if not target.data.uv_layers:
-            new_uvs = yield from unwrap(target, options.texture, folder)
-            snapshots.take(handle.get(), new_uvs).save(folder / "shape.npz")
+        shape, new_uvs = described.snapshot, None
+        if not handle.get().data.uv_layers:
+            new_uvs = yield from unwrap(handle.get(), options.texture, folder)
+            shape = snapshots.take(handle.get(), new_uvs)
         result = yield from client.shared().run(
             TexturePhoto(
                 map=map_file,
-                shape=folder / "shape.npz",
+                shape=shape.save(folder / "shape.npz"),
                 features=described.features,
                 size=options.texture.size,
                 margin=options.texture.margin,
@@ -67,37 +67,33 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
             details.append(new_uv_map_sentence(target, options.texture))
         image, material = base_colors.write_texture(target, arrays.pixels, f"{Path(photo).stem} on {target.name}")
         origin_image = image_editor.show((arrays.origin * 255).round().astype(np.uint8), f"{image.name} origin")
-    details += [
-        f"Texture: image “{image.name}” in the new material “{material.name}”.",
-        f"{result.seen:.0%} is from the photo (red in “{origin_image.name}”), {result.mirrored:.0%} from the mirror"
-        f" twin (green), {result.filled:.0%} filled in (blue).",
-        *_doubts(PhotoMap.load(map_file)),
+    details.append(f"Texture: image “{image.name}” in the new material “{material.name}”.")
+    details += _texture_sentences(result, origin_image.name) + _doubts(PhotoMap.load(map_file))
+    data = {"map": str(map_file), "texture": image.name, "image": origin_image.name, "overlap": result.overlap}
+    data["shares"] = [result.seen, result.mirrored, result.filled]
+    return Report(f"“{handle.name}” has the texture of {Path(photo).name}.", details, data)
+
+
+def _texture_sentences(result: PhotoTexture, origin: str) -> list[str]:
+    """Where the texture's colors are from; ``origin`` is the name of the image that shows it."""
+    sentences = [
+        f"{result.seen:.0%} is from the photo (red in “{origin}”), {result.mirrored:.0%} from the mirror twin (green), "
+        f"{result.filled:.0%} filled in (blue)."
     ]
     if result.overlap > OVERLAP:
-        details.append(
+        sentences.append(
             f"{result.overlap:.0%} of the UV map lies over other parts of it, which get the same colors. "
             "Make a UV map without overlaps for colors of their own."
         )
-    return Report(
-        f"“{handle.name}” has the texture of {Path(photo).name}.",
-        details,
-        {
-            "map": str(map_file),
-            "texture": image.name,
-            "image": origin_image.name,
-            "shares": [result.seen, result.mirrored, result.filled],
-            "overlap": result.overlap,
-        },
-    )
+    return sentences
 
 
 def match_photo(photo: str | Path, target: BlenderObject, options: Options = Options(), mask: str = "") -> Steps:
     """Match a photograph to an object: for each pixel of what it shows, a point on the object's surface.
 
     ``data["map"]`` is the path of a :class:`meshkin.data.photo_map.PhotoMap` in the cache, ``data["image"]`` the name
-    of a
-    new image: the photograph, colored like the mesh's feature colors, which are written to it, as strongly as each
-    pixel is trusted. With ``options.features.pictures`` it is saved there too.
+    of a new image: the photograph, colored like the mesh's feature colors, which are written to it, as strongly as
+    each pixel is trusted. With ``options.features.pictures`` it is saved there too.
 
     Args:
         photo: an image file.
@@ -116,7 +112,7 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
         photo_map = PhotoMap.load(map_file)
         colors = yield from colors_of([described], options, folder, photo=True)
         snapshots.check_unchanged(handle.get(), described.snapshot)
-        picture = image_editor.match_picture(photo_map, colors[0][1]["colors"])
+        picture = image_editor.match_picture(photo_map, colors[0][1].colors)
         title = f"{Path(photo).stem} on {handle.name}"
         if options.features.pictures:
             write_png(Path(options.features.pictures) / f"{title}.png", picture)
@@ -143,15 +139,22 @@ def _doubts(photo_map: PhotoMap) -> list[str]:
 def _match_photo(
     photo: str | Path, target: BlenderObject, options: Options, mask: str, folder: Path
 ) -> Generator[Progress, None, tuple[DescribedObject, Path]]:
-    """The object described as photographs can be, its snapshot saved as ``shape.npz``; and the file of the match."""
+    """The object, described as photographs can be, and the file of its match with the photograph."""
     snapshots.check_writable(target)
     handle = Handle.of(target)
-    given = {"photo": str(photo), "mask": mask}
-    files = {name: str(Path(path).expanduser().resolve()) if path else "" for name, path in given.items()}
-    yield from client.shared().run("check-photo", files)
-    one = yield from describe(handle, options, folder / "target", photo=True)
-    one.snapshot.save(folder / "shape.npz")
-    arguments = {"snapshot": str(folder / "shape.npz"), "features": str(one.features), "recipe": to_json(one.recipe)}
-    arguments |= {"key": one.key, "device": options.worker.device}
-    result = yield from client.shared().run("match-photo", {**files, **arguments})
-    return one, Path(result["map"])
+    photo_file = Path(photo).expanduser().resolve() if str(photo) else Path()
+    mask_file = Path(mask).expanduser().resolve() if mask else None
+    yield from client.shared().run(CheckPhoto(photo_file, mask_file))
+    described = yield from describe(handle, options, folder / "target", photo=True)
+    answer = yield from client.shared().run(
+        MatchPhoto(
+            photo=photo_file,
+            mask=mask_file,
+            shape=described.snapshot.save(folder / "shape.npz"),
+            features=described.features,
+            recipe=described.recipe,
+            key=described.key,
+            device=options.worker.device,
+        )
+    )
+    return described, answer.map

@@ -11,7 +11,7 @@ from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.weights import IsGarment
-from .describing import undescribed
+from .describing import ObjectSnapshot
 from .files import job_folder
 from .matching import ObjectMatch, find_match
 from .options import TRANSFERS, Options, Report, Steps
@@ -49,11 +49,11 @@ def transfer(source: BlenderObject, target: BlenderObject, what: Sequence[str], 
         is_garment = "weights" in chosen and (yield from _is_garment(source_handle, target_handle, options, folder))
         match: ObjectMatch | None = None
         if is_garment and set(chosen) <= {"weights", "armature"}:
-            described = undescribed(source_handle), undescribed(target_handle)
+            ends = ObjectSnapshot.take(source_handle), ObjectSnapshot.take(target_handle)
         else:
             match = yield from find_match(source_handle, target_handle, options, folder)
-            described = match.source, match.target
-        context = Transfer(*described, match, folder, options, is_garment, also)
+            ends = match.source, match.target
+        context = Transfer(*ends, match, folder, options, is_garment, also)
         context.save_snapshots()
         writes = yield from _carry_all(context, chosen)
         source_handle.get()

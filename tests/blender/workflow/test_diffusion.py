@@ -279,7 +279,7 @@ def test_the_contact_sheet_shows_what_was_painted(
         path.unlink()  # as where the cache is short of room: they are painted again
     report = finish(workflow.pictures([lion], chosen))
     assert "4 of 4 views are used, 4 of them shown as Diff3F painted them" in report.lines()[1]
-    assert (report.data["views"], report.data["used"]) == (4, 4)
+    assert (report.data["views"], report.data["used"]) == ({lion.name: 4}, {lion.name: 4})
     sheet = bpy.data.images[report.data["images"][lion.name]]
     assert tuple(sheet.size) == (3 * 256, 2 * 256)
     whole = pixels(sheet)
@@ -296,7 +296,7 @@ def test_the_contact_sheet_shows_what_was_painted(
 
     fewer = options(models, pictures=str(tmp_path / "fewer"), without=(2,))
     report = finish(workflow.pictures([lion], fewer))
-    assert (report.data["views"], report.data["used"]) == (4, 3)
+    assert (report.data["views"], report.data["used"]) == ({lion.name: 4}, {lion.name: 3})
     crossed = pixels(bpy.data.images[report.data["images"][lion.name]])
     for view in (0, 1, 3):  # its noise belongs to the view: what is left is painted as before
         assert np.abs(tile(crossed, view) - tile(whole, view)).max() < 0.03

@@ -141,10 +141,10 @@ def test_contact_sheets_and_views_left_out(options: workflow.Options, tmp_path: 
     report = finish(workflow.pictures([obj], options))
     image = bpy.data.images[report.data["images"]["egg"]]
     assert tuple(image.size) == (4 * 256, 2 * 256)
-    assert (report.data["views"], report.data["used"]) == (8, 8)
+    assert (report.data["views"], report.data["used"]) == ({"egg": 8}, {"egg": 8})
     fewer = options.changed(without=(2, 5), pictures=str(tmp_path))
     report = finish(workflow.pictures([obj], fewer))
-    assert report.data["used"] == 6
+    assert report.data["used"] == {"egg": 6}
     crossed = bpy.data.images[report.data["images"]["egg"]]
     one, two = (np.array(each.pixels).reshape(512, 1024, 4)[::-1, :, :3] for each in (image, crossed))
     changed = [
@@ -165,6 +165,17 @@ def test_contact_sheets_and_views_left_out(options: workflow.Options, tmp_path: 
     with pytest.raises(InputError) as caught:
         finish(workflow.pictures([obj], workflow.Options(workflow.FeatureOptions("geometric"))))
     assert caught.value.code == "pictures-none"
+
+
+def test_contact_sheets_of_two_objects_count_each(options: workflow.Options) -> None:
+    one, two = painted_egg(), painted_egg()
+    two.name = "other"
+    report = finish(workflow.pictures([one, two], options.changed(without=(1,))))
+    assert list(report.data["images"]) == ["egg", "other"]
+    assert report.data["views"] == {"egg": 8, "other": 8}
+    assert report.data["used"] == {"egg": 7, "other": 7}
+    assert report.data["painted"] == {"egg": 0, "other": 0}
+    assert [detail.partition(":")[0] for detail in report.details] == ["“egg”", "“other”"]
 
 
 def test_pictures_on_the_command_line(

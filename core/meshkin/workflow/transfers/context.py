@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...base.progress import Progress
 from ...scene.objects import BlenderObject, Handle
-from ..describing import DescribedObject
+from ..describing import ObjectSnapshot
 from ..matching import ObjectMatch
 from ..options import Options
 
@@ -18,7 +18,7 @@ class Transfer:
     """One transfer under way.
 
     Attributes:
-        source, target: the objects, described.
+        source, target: the objects, as they are.
         match: how they are matched; None if the target is a garment, and nothing is carried that needs a match.
         folder: for bulk data.
         options: how to do it.
@@ -27,8 +27,8 @@ class Transfer:
         previews: what takes away again what is only shown while the transfer runs.
     """
 
-    source: DescribedObject
-    target: DescribedObject
+    source: ObjectSnapshot
+    target: ObjectSnapshot
     match: ObjectMatch | None
     folder: Path
     options: Options

@@ -115,8 +115,8 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
 
 
 def _feature_files(transfer: Transfer) -> tuple[Path, Path] | None:
-    """The features of source and target, which are there if they are matched."""
-    return (transfer.source.features, transfer.target.features) if transfer.match else None
+    """The files of the source's and the target's features, which are there if the two are matched."""
+    return (transfer.match.source.features, transfer.match.target.features) if transfer.match else None
 
 
 def _carry_to_worn(

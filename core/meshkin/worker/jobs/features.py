@@ -1,0 +1,93 @@
+"""Jobs about features."""
+
+from __future__ import annotations
+
+import shutil
+
+from ...base.progress import ProgressCallback
+from ...data.snapshot import Snapshot
+from ...data.views import Passes
+from ..requests.arrays import save_array
+from ..requests.base import NoResult
+from ..requests.features import (
+    ColoredFeatures,
+    ColorFeatures,
+    ComputedFeatures,
+    ComputeFeatures,
+    ContactSheet,
+    FeatureColors,
+    FeaturePlan,
+    LoadModels,
+    MakeContactSheet,
+    PlanFeatures,
+)
+
+
+def plan_features(request: PlanFeatures, report: ProgressCallback) -> FeaturePlan:
+    """Say what features of a shape need, before anything is rendered."""
+    from ...cache import store as cache
+    from ...features import recipe as recipes
+
+    if request.device not in ("auto", "cpu"):
+        from ...features.devices import choose
+
+        choose(request.device)
+    recipe = recipes.resolve(request.choice, report)
+    key = recipes.key(recipe, request.shape, request.appearance)
+    return FeaturePlan(
+        recipe,
+        key,
+        cache.features_path(key) if cache.usable(key) else None,
+        recipes.wants_color(recipe),
+        recipes.painter(recipe),
+        len(list(cache.painted_folder(key).glob("[0-9]*.png"))),
+    )
+
+
+def load_models(request: LoadModels, report: ProgressCallback) -> NoResult:
+    """Load the large models of a recipe."""
+    from ...features import building
+
+    building.prepare(request.recipe, request.device, report)
+    return NoResult()
+
+
+def compute_features(request: ComputeFeatures, report: ProgressCallback) -> ComputedFeatures:
+    """Compute features into the cache."""
+    from ...cache import store as cache
+    from ...features.compute import KeptViews, compute
+
+    snapshot = Snapshot.load(request.snapshot)
+    passes = Passes.load(request.passes) if request.passes else None
+    kept = KeptViews(cache.partial_folder(request.key), cache.painted_folder(request.key))
+    computed = compute(snapshot, request.recipe, passes, request.device, report, kept)
+    path = cache.save(request.key, computed)
+    shutil.rmtree(cache.partial_folder(request.key), ignore_errors=True)
+    return ComputedFeatures(path)
+
+
+def color_features(request: ColorFeatures, report: ProgressCallback) -> ColoredFeatures:
+    """Project the features of several shapes onto common principal components, and make colors of them."""
+    from ...cache import store as cache
+    from ...features.colors import feature_colors
+
+    shapes = [cache.read(path) for path in request.features]
+    report("Making colors", 0)
+    return ColoredFeatures(
+        tuple(
+            FeatureColors(shown.colors, shown.channels, shape.seen, shape.confidence).save(
+                request.folder / f"colors{number}.npz"
+            )
+            for number, (shape, shown) in enumerate(zip(shapes, feature_colors(shapes, request.channels), strict=True))
+        )
+    )
+
+
+def make_contact_sheet(request: MakeContactSheet, report: ProgressCallback) -> ContactSheet:
+    """Make one picture of all views of a shape."""
+    from ...cache import store as cache
+    from ...features import sheet
+
+    passes, painted = Passes.load(request.passes), cache.painted_folder(request.key)
+    pixels, count = sheet.make(request.recipe, passes, painted, request.keep, report)
+    return ContactSheet(save_array(request.output, pixels), count)

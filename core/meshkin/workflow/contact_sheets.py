@@ -1,0 +1,112 @@
+"""What the models see of objects, as pictures for people."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import InputError
+from ..base.png import write_png
+from ..base.progress import Progress
+from ..data.views import placed_count
+from ..scene.display import image_editor
+from ..scene.objects import BlenderObject, Handle
+from ..worker import client
+from ..worker.requests.arrays import load_array
+from ..worker.requests.features import MakeContactSheet
+from .describing import describe, handles_of, plan_features, read, render
+from .files import job_folder
+from .options import Options, Report, Steps
+
+
+def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
+    """Show what the models see of objects: for each a contact sheet of its numbered views, as a new image.
+
+    The painted views where an extractor paints (painted now if they are not there), else the rendered pictures. Views
+    left out by ``options.features.without`` are crossed out. With ``options.features.pictures`` the pictures and the
+    sheet are saved there too.
+
+    By the objects' names, ``data["images"]`` holds the names of the images, ``data["views"]`` how many views there
+    are, ``data["used"]`` how many of them are used, ``data["painted"]`` how many of these are shown as painted.
+
+    Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
+    """
+    handles = handles_of(objects)
+    with job_folder() as folder:
+        sheets = []
+        for number, handle in enumerate(handles):
+            sheets.append((yield from _sheet(handle, options, folder / f"object{number}")))
+        images = [image_editor.show(sheet.picture, f"{sheet.handle.name} views").name for sheet in sheets]
+    data: dict[str, Any] = {
+        "images": {sheet.handle.name: image for sheet, image in zip(sheets, images, strict=True)},
+        "views": {sheet.handle.name: sheet.views for sheet in sheets},
+        "used": {sheet.handle.name: sheet.used for sheet in sheets},
+        "painted": {sheet.handle.name: sheet.painted for sheet in sheets},
+    }
+    names = ", ".join(f"“{image}”" for image in images)
+    return Report(f"The pictures are in {names}.", [_sentence(sheet) for sheet in sheets], data)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """The contact sheet of one object.
+
+    Attributes:
+        handle: of the object.
+        picture: uint8 (H, W, 3), sRGB.
+        views: how many there are.
+        used: how many of them are used.
+        painted: how many of these are shown as they were painted.
+        painter: what the extractor that paints is called; "" for none.
+    """
+
+    handle: Handle
+    picture: NDArray[np.uint8]
+    views: int
+    used: int
+    painted: int
+    painter: str
+
+
+def _sheet(handle: Handle, options: Options, folder: Path) -> Generator[Progress, None, _Sheet]:
+    snapshot = yield from read(handle)
+    plan = yield from plan_features(handle.get(), snapshot, options)
+    recipe = plan.recipe
+    if recipe.views is None:
+        raise InputError("pictures-none", f"“{recipe.name}” looks at no pictures.", "Choose other features.")
+    used = placed_count(recipe.views) - len(recipe.views.without)
+    if plan.painter:
+        without_pictures = options.changed(pictures="")
+        yield from describe(handle, without_pictures, folder / "features", snapshot, afresh=plan.painted < used)
+    all_views = replace(recipe, views=replace(recipe.views, without=()))
+    rendered = yield from render(handle, snapshot, plan, all_views, options)
+    rendered.save(folder / "passes")
+    kept = Path(options.features.pictures) if options.features.pictures else None
+    sheet = yield from client.shared().run(
+        MakeContactSheet(
+            passes=folder / "passes",
+            recipe=recipe,
+            key=plan.key,
+            keep=kept / handle.name if kept else None,
+            output=folder / "sheet.npy",
+        )
+    )
+    picture = load_array(sheet.picture)
+    if kept:
+        write_png(kept / f"{handle.name} views.png", picture)
+    painted = sheet.painted if plan.painter else 0
+    return _Sheet(handle, picture, len(rendered.depth), used, painted, plan.painter)
+
+
+def _sentence(sheet: _Sheet) -> str:
+    how = f"as {sheet.painter} painted them" if sheet.painter else "as rendered"
+    shown = sheet.painted if sheet.painter else sheet.used
+    return (
+        f"“{sheet.handle.name}”: {sheet.used} of {sheet.views} views are used, {shown} of them shown {how};"
+        " leave others out by their numbers."
+    )
