@@ -1,4 +1,4 @@
-"""Where networks run, in which precision, and in batches that fit the memory there."""
+"""Devices that networks run on: which one, in which precision, and how many pictures its memory holds."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import torch
 from ..base.errors import InputError, MeshKinError, is_out_of_memory
 from ..base.progress import ProgressCallback
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 _CPU_BATCH = 4
-"""Pictures at a time on a CPU: 8 fall out of the caches of an idle one, 2 wait for other threads on a busy one."""
+"""Pictures at a time on a CPU. Chosen by timing: 8 do not fit the caches of an idle CPU, and with 2 the threads of a
+busy one wait for each other."""
 _LARGEST_BATCH = 64
+"""Most pictures at a time on a graphics card. Chosen: the card is busy then, and a job that is cancelled stops soon."""
 _WORKING_ROOM = 1 << 30
-"""Bytes that networks need beside their weights for one picture."""
-
+"""Bytes that networks need beside their weights for one picture. Chosen, with room to spare."""
 _LARGEST_ON_CPU = 10**8
-"""Weights with which a processor takes minutes a picture: more are given to one only where it is asked for by name."""
+"""Weights up to which "auto" leaves networks to a CPU. Chosen: with more a CPU takes minutes for each picture, and
+computes them only where the user names it."""
 
 
 def choose(name: str = "auto") -> torch.device:
-    """The device called ``name`` ("cpu", "cuda", "cuda:1", "mps"); "auto" takes a GPU where there is one.
+    """The device with this name ("cpu", "cuda", "cuda:1", "mps"); "auto" takes a CUDA device where there is one.
 
     Raises InputError ``device-missing``.
     """
@@ -55,7 +57,10 @@ def _no_cuda() -> tuple[str, str]:
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """Of networks that only look at pictures: float16 on CUDA, which they bear on every card, single elsewhere."""
+    """The precision of networks that only look at pictures: float16 on CUDA, float32 elsewhere.
+
+    These networks compute well in float16 on every card.
+    """
     return torch.float16 if device.type == "cuda" else torch.float32
 
 
@@ -65,11 +70,14 @@ def capability(device: torch.device) -> tuple[int, int] | None:
 
 
 def diffusion_precision(capability: tuple[int, int] | None) -> tuple[torch.dtype, torch.dtype]:
-    """Of a diffusion model's UNet, ControlNets and text encoder, and of its VAE, as the device prefers it.
+    """The precision of a diffusion model: of its UNet, ControlNets and text encoder, and of its VAE.
 
-    bfloat16 where a CUDA device has it in hardware (compute capability 8.0): it has the range of single precision, so
-    that nothing overflows. Older ones have float16, in which the VAE's decoder can overflow: it stays in single
-    precision there. Anything else computes in single precision. Sums and latents are float32 everywhere.
+    A CUDA device of compute capability 8.0 or more computes bfloat16 in hardware, which has the range of float32:
+    nothing overflows. Older CUDA devices compute float16, in which the VAE's decoder can overflow; the VAE stays in
+    float32 there. Other devices compute in float32. Sums and latents are float32 everywhere.
+
+    Args:
+        capability: compute capability of a CUDA device; None for another device.
     """
     if capability is None:
         return torch.float32, torch.float32
@@ -77,18 +85,18 @@ def diffusion_precision(capability: tuple[int, int] | None) -> tuple[torch.dtype
 
 
 def sums_device(device: torch.device, size: int) -> torch.device:
-    """Where sums of ``size`` bytes are kept: on the device, or in the computer's memory where they would take more
-    than half of what is free there."""
+    """The device that keeps sums of ``size`` bytes: this one, or the CPU where they would take more than half of the
+    memory that is free on it."""
     if device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] // 2:
         return device
     return torch.device("cpu")
 
 
 def batch_size(device: torch.device, picture_bytes: int) -> int:
-    """How many pictures to compute at a time.
+    """How many pictures to compute at a time on a device.
 
     Args:
-        device: where.
+        device: the device.
         picture_bytes: memory that one picture's activations take at their peak.
     """
     if device.type != "cuda":
@@ -98,9 +106,15 @@ def batch_size(device: torch.device, picture_bytes: int) -> int:
 
 
 def check_room(device: str, numbers: int) -> None:
-    """Raise MeshKinError ``memory-low`` where so many weights, and what they compute, cannot be on the device at once.
+    """Check that a device holds so many weights at once, and what networks compute with them.
 
-    Raises InputError ``device-missing`` as :func:`choose`, and where "auto" would leave many to the processor.
+    Args:
+        device: as :func:`choose` takes it.
+        numbers: how many weights.
+
+    Raises:
+        MeshKinError: ``memory-low`` when the graphics card has too little free memory.
+        InputError: ``device-missing`` as :func:`choose`, and where "auto" finds no card for so many weights.
     """
     chosen = choose(device)
     if device == "auto" and chosen.type == "cpu" and numbers > _LARGEST_ON_CPU:
@@ -118,18 +132,18 @@ def check_room(device: str, numbers: int) -> None:
 
 
 def in_batches(
-    count: int, size: int, run: Callable[[slice], T], report: ProgressCallback, stage: str
-) -> Iterator[tuple[list[int], T]]:
-    """Run over 0 .. count - 1 in batches, each half as large from where the memory ran out.
+    count: int, size: int, run: Callable[[slice], Result], report: ProgressCallback, stage: str
+) -> Iterator[tuple[list[int], Result]]:
+    """Compute items in batches; where the memory runs out, this batch and the next ones are half as large.
 
     Args:
-        count: of items.
-        size: of the first batches.
-        run: computes one batch.
+        count: number of items.
+        size: items of the first batch.
+        run: computes one batch of items, which a slice numbers.
         report: told the progress of ``stage`` before each batch; may raise Cancelled.
 
     Yields:
-        The items of a batch and what ``run`` returned for it.
+        The numbers of a batch's items, and what ``run`` returned for them.
 
     Raises:
         MeshKinError: ``memory-low`` when not even one item fits.
@@ -138,7 +152,7 @@ def in_batches(
     while start < count:
         report(stage, start / count)
         stop = min(start + size, count)
-        result: T | None = None
+        result: Result | None = None
         try:
             result = run(slice(start, stop))
         except (RuntimeError, MemoryError) as error:
@@ -150,7 +164,7 @@ def in_batches(
                     "There is too little memory for even one picture.",
                     "Choose a smaller model or resolution, close other programs, or set the device to “cpu”.",
                 ) from error
-        if result is None:  # out of the handler, whose traceback would keep the failed batch's tensors alive
+        if result is None:  # outside of the handler: its traceback would keep the failed batch's tensors alive
             size = max(1, size // 2)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()

@@ -1,9 +1,9 @@
-"""From pictures back to the surface: each vertex takes the mean of what the views that see it show there."""
+"""Lifting: feature maps of views are carried to the vertices; each takes the mean of what the views show there."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,17 +16,28 @@ from ..geometry.mesh import vertex_normals
 from .devices import sums_device
 from .view_data import Lifted, SeenViews
 
-DEPTH_TOLERANCE = 2e-3
-"""What the depth pass may be off by, in bounding-sphere radii."""
-STEEPEST = 4.0
-"""Largest slope (tangent of the angle to the line of sight) for which the depth test still allows more."""
-ONE_SIDED = 0.25
-"""A part is taken as seen from one side only if its normals agree about that side to this degree."""
-
 _BLOCK = 8192
+"""Vertices computed at a time. Chosen: a block of 3,000 channels takes 100 MB."""
 
 
-def lift(seen: SeenViews, report: ProgressCallback) -> Lifted:
+@dataclass(frozen=True)
+class LiftingSettings:
+    """When a view counts as seeing a vertex. All values are chosen.
+
+    Attributes:
+        depth_tolerance: by how much the depth pass may be off, in bounding-sphere radii.
+        steepest_slope: largest slope, the tangent of the angle to the line of sight, for which the depth test allows
+            more difference the steeper the surface is.
+        one_sided: a part counts as seen from one side only if its normals agree about that side to this degree, 0 to
+            1; other parts, such as a sheet of cloth, have two sides.
+    """
+
+    depth_tolerance: float = 2e-3
+    steepest_slope: float = 4.0
+    one_sided: float = 0.25
+
+
+def lift(seen: SeenViews, report: ProgressCallback, settings: LiftingSettings = LiftingSettings()) -> Lifted:
     """Carry feature maps of views to the vertices.
 
     Each map is sampled bilinearly where a view sees a vertex, made a unit vector, and averaged over the views with
@@ -37,10 +48,14 @@ def lift(seen: SeenViews, report: ProgressCallback) -> Lifted:
     Args:
         seen: the maps of the views; their sums stay on the maps' device where there is room.
         report: called after each batch; may raise Cancelled.
+        settings: when a view sees a vertex.
+
+    Returns:
+        Each map's columns as a unit vector, or zero where nothing is known.
     """
     snapshot, views = seen.snapshot, seen.views
     points = np.asarray(snapshot.vertices, np.float64)
-    weights = view_weights(points, snapshot.faces, snapshot.parts, views, seen.depth)
+    weights = view_weights(points, snapshot.faces, snapshot.parts, views, seen.depth, settings)
     starts = np.concatenate(([0], np.cumsum(seen.channels)))
     features = _sums(seen, points, weights, starts, report)
 
@@ -102,15 +117,27 @@ def view_weights(
     parts: NDArray[np.integer],
     views: Views,
     depth: NDArray[np.float32],
+    settings: LiftingSettings = LiftingSettings(),
 ) -> NDArray[np.float32]:
-    """How squarely each view sees each vertex, float32 (N, V): the cosine between its normal and the direction to the
-    camera, times the share of the four pixels around it that show it; 0 where it is hidden or turned away.
+    """How squarely each view sees each vertex, float32 (N, V).
 
-    A pixel shows the vertex when it is about as far: within what the depth may be off by, and what the slope of the
-    surface makes over a pixel. At a silhouette, where a picture mixes near and far, only some pixels do.
+    That is the cosine between the vertex's normal and the direction to the camera, times the share of the four pixels
+    around the vertex that show it; 0 where the vertex is hidden or turned away.
 
-    Which side of a part is its outside is what most of its visible vertices say; a part that shows both sides about
-    equally, such as a sheet of cloth, has two.
+    A pixel shows the vertex if its depth is that of the vertex, up to the error of the depth pass and the change of
+    depth over a pixel on a sloping surface. At a silhouette, where a picture mixes near and far, only some of the four
+    pixels do.
+
+    Most visible vertices of a part decide which side of it is the outside; a part that shows both sides about equally,
+    such as a sheet of cloth, has two.
+
+    Args:
+        vertices: (V, 3), snapshot frame.
+        faces: int (F, 3).
+        parts: int (V,), connected part of each vertex.
+        views: the N cameras.
+        depth: float32 (N, H, W), as in :class:`meshkin.data.views.Passes`.
+        settings: when a pixel shows a vertex, and when a part has one side.
     """
     points = np.asarray(vertices, np.float64)
     normals = vertex_normals(points, faces)
@@ -122,13 +149,13 @@ def view_weights(
         slope = np.sqrt(np.maximum(1 - cosine**2, 0)) / np.maximum(np.abs(cosine), 1e-6)
         places, away = views.project(view, points)
         pixel = away / (views.zoom[view] * views.resolution)
-        tolerance = DEPTH_TOLERANCE + pixel * (1 + np.minimum(slope, STEEPEST)) / 2
+        tolerance = settings.depth_tolerance + pixel * (1 + np.minimum(slope, settings.steepest_slope)) / 2
         cosines[view] = cosine * _visible_share(depth[view], places, away, tolerance)
     magnitude = np.abs(cosines)
     balance = np.bincount(parts, weights=cosines.sum(axis=0)) / np.maximum(
         np.bincount(parts, weights=magnitude.sum(axis=0)), 1e-12
     )
-    outside = np.sign(balance)[parts] * (np.abs(balance) > ONE_SIDED)[parts]
+    outside = np.sign(balance)[parts] * (np.abs(balance) > settings.one_sided)[parts]
     hidden = cosines * outside.astype(np.float32) < 0
     magnitude[hidden] = 0
     return magnitude
@@ -140,7 +167,14 @@ def _visible_share(
     away: NDArray[np.floating],
     tolerance: NDArray[np.floating],
 ) -> NDArray[np.float64]:
-    """The share of the four pixels around each point whose depth is the point's own."""
+    """The share, float64 (P,), of the four pixels around each point whose depth is the point's own.
+
+    Args:
+        depth: (H, W), in bounding-sphere radii.
+        places: (P, 2), of the points in the picture, pixels.
+        away: (P,), depth of the points.
+        tolerance: (P,), by how much a pixel's depth may differ.
+    """
     height, width = depth.shape
     corner = np.floor(places - 0.5).astype(np.int64)
     agreeing = np.zeros(len(away))
@@ -171,7 +205,7 @@ def _add_samples(
 
 
 def _normalize(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Make the rows unit vectors in place, those that are zero stay; their former lengths, float64 (V,)."""
+    """Make the rows of (V, C) unit vectors in place, except zeros; returns their former lengths, float64 (V,)."""
     lengths = np.empty(len(features))
     for start in range(0, len(features), _BLOCK):
         block = features[start : start + _BLOCK]

@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_COMPONENTS = 256
-"""No matcher gains from more."""
+"""Most components of a basis. Chosen: no matcher gains from more."""
 SAMPLES = 20_000
-"""Vertices of each shape, evenly picked, from which the basis and the range of the colors are estimated."""
-
+"""Vertices of each shape, evenly picked, from which the basis and the range of the colors are estimated. Chosen: the
+basis hardly changes with more."""
+RANGE = (1, 99)
+"""Percentiles of a channel that become the darkest and the brightest color. Chosen: outliers take no colors away."""
+_FLAT = 1e-6
+"""Share of the largest range below which a channel counts as constant. Chosen: far above rounding."""
 _BLOCK = 8192
+"""Rows computed at a time. Chosen: a block of 3,000 channels takes 200 MB in double precision."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +46,15 @@ def basis(features: Sequence[NDArray[np.floating]], count: int = MOST_COMPONENTS
         features: (V_i, C) of each shape, any float type, finite.
         count: components wanted; at most ``min(C, MOST_COMPONENTS)`` come back.
     """
-    samples = [_sample(one) for one in features]
+    samples = [_sample(rows) for rows in features]
     channels = features[0].shape[1]
-    samples = [one for one in samples if len(one)] or [np.zeros((1, channels), np.float32)]
-    mean = sum((one.mean(axis=0, dtype=np.float64) for one in samples), np.zeros(channels)) / len(samples)
+    samples = [rows for rows in samples if len(rows)] or [np.zeros((1, channels), np.float32)]
+    mean = sum((rows.mean(axis=0, dtype=np.float64) for rows in samples), np.zeros(channels)) / len(samples)
     covariance = np.zeros((channels, channels))
-    for one in samples:
-        for block in _blocks(one):
-            centerd = block - mean
-            covariance += centerd.T @ centerd / (len(one) * len(samples))
+    for rows in samples:
+        for block in _blocks(rows):
+            centered = block - mean
+            covariance += centered.T @ centered / (len(rows) * len(samples))
     variance, vectors = np.linalg.eigh(covariance)
     count = min(count, channels, MOST_COMPONENTS)
     vectors = vectors[:, ::-1][:, :count]
@@ -58,7 +63,7 @@ def basis(features: Sequence[NDArray[np.floating]], count: int = MOST_COMPONENTS
 
 
 def project(basis: Basis, features: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Features (V, C) in the basis, float32 (V, K); those that are all zero become zero, the mean."""
+    """Features (V, C) in the basis, float32 (V, K); rows that are all zero stay zero, the place of the mean."""
     projected = np.empty((len(features), basis.components.shape[1]), np.float32)
     components, offset = basis.components.astype(np.float32), (basis.mean @ basis.components).astype(np.float32)
     for start, block in zip(range(0, len(features), _BLOCK), _blocks(features, np.float32), strict=True):
@@ -70,25 +75,25 @@ def project(basis: Basis, features: NDArray[np.floating]) -> NDArray[np.float32]
 def colors(projected: Sequence[NDArray[np.floating]]) -> list[NDArray[np.float32]]:
     """The first three channels of several shapes as colors in [0, 1], float32 (V_i, 3), in one shared range.
 
-    The range of each channel runs from the 1st to the 99th percentile over all shapes; what lies beyond is clipped,
-    what does not vary becomes 1/2.
+    The range of each channel is that between the percentiles :data:`RANGE` over all shapes. Values outside of the range
+    are clipped; a channel that does not vary becomes 1/2.
 
     Args:
         projected: (V_i, K) of each shape, from :func:`project` with one basis.
     """
-    three = [np.asarray(one[:, :3], np.float32) for one in projected]
-    three = [np.pad(one, ((0, 0), (0, 3 - one.shape[1]))) for one in three]
-    samples = [_sample(one) for one in three]
-    pooled = np.concatenate([one for one in samples if len(one)] or [np.zeros((1, 3), np.float32)])
-    low, high = np.percentile(pooled, (1, 99), axis=0)
+    first_three = [np.asarray(rows[:, :3], np.float32) for rows in projected]
+    first_three = [np.pad(rows, ((0, 0), (0, 3 - rows.shape[1]))) for rows in first_three]
+    samples = [_sample(rows) for rows in first_three]
+    pooled = np.concatenate([rows for rows in samples if len(rows)] or [np.zeros((1, 3), np.float32)])
+    low, high = np.percentile(pooled, RANGE, axis=0)
     spread = high - low
-    flat = spread <= 1e-6 * max(float(spread.max()), 1e-12)
+    flat = spread <= _FLAT * max(float(spread.max()), 1e-12)
     low, spread = np.where(flat, low - 0.5, low), np.where(flat, 1.0, spread)
-    return [np.where(flat, 0.5, np.clip((one - low) / spread, 0, 1)).astype(np.float32) for one in three]
+    return [np.where(flat, 0.5, np.clip((rows - low) / spread, 0, 1)).astype(np.float32) for rows in first_three]
 
 
 def _sample(features: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Every so many rows, without those that are all zero."""
+    """At most :data:`SAMPLES` evenly picked rows, without those that are all zero."""
     rows = features[:: -(-len(features) // SAMPLES) or 1]
     return rows[rows.any(axis=1)]
 

@@ -1,4 +1,4 @@
-"""A photograph described as renders are: read, framed around its object, given to the same extractors."""
+"""Features of a photograph: it is read, framed around its object, and given to the extractors that see renders."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ from .building import build
 from .view_data import ViewImages
 
 SMALLEST = 16
-"""Pixels that a photograph must have each way."""
+"""Pixels that a photograph must have each way, and an object must cover. Chosen: less shows nothing."""
 LARGEST = 2048
-"""Longer side to which a larger photograph is reduced: no extractor sees more."""
+"""Pixels along the longer side to which a larger photograph is reduced. Chosen: no extractor sees more."""
 GRID = 96
-"""Cells each way in which a framed photograph is described."""
+"""Cells each way in which a framed photograph is described. Chosen: three times the patches of the usual network."""
+OPAQUE = 128
+"""Alpha, and brightness of a mask, from which a pixel counts as the object, of 255. Chosen: the middle."""
+_SHAPE_TOLERANCE = 0.02
+"""Share by which the aspects of a mask and its photograph may differ. Chosen: what rounding to pixels makes of them."""
 
 Window = tuple[int, int, int]
-"""Row and column of the upper left corner and side of a square of pixels; it may stand out of the photograph."""
+"""Row and column of the upper left corner, and side, of a square of pixels, which may exceed the photograph."""
 
 
 def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """An image file: its colors (H, W, 3), upright, and where it is opaque (H, W), None where that is everywhere.
+    """An image file: its colors, uint8 (H, W, 3), upright, and where it is opaque, bool (H, W), or None for everywhere.
 
     Raises InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``.
     """
@@ -41,27 +45,27 @@ def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
         )
     image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     pixels = np.array(image.convert("RGBA"))
-    opaque = pixels[..., 3] >= 128
+    opaque = pixels[..., 3] >= OPAQUE
     return np.ascontiguousarray(pixels[..., :3]), None if opaque.all() else opaque
 
 
 def load_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where a mask image is white, or, if it has transparent places, opaque; bool, resized to ``shape`` (H, W).
+    """Where a mask image is white, bool, resized to ``shape`` (H, W); one with transparent pixels counts by its alpha.
 
     Raises InputError as :func:`load`, and ``mask-differs`` when it is not shaped like the photograph.
     """
     image = _open(path)
     height, width = shape
-    if abs(image.width * height - image.height * width) > 0.02 * image.width * height:
+    if abs(image.width * height - image.height * width) > _SHAPE_TOLERANCE * image.width * height:
         raise InputError(
             "mask-differs",
             f"The mask {path} is not shaped like the photograph: {image.width} by {image.height} pixels.",
             "Make the mask from the photograph.",
         )
     pixels = np.array(image.convert("RGBA").resize((width, height), Image.Resampling.BILINEAR))
-    if (pixels[..., 3] < 128).any():
-        return pixels[..., 3] >= 128
-    return np.array(Image.fromarray(pixels).convert("L")) >= 128
+    if (pixels[..., 3] < OPAQUE).any():
+        return pixels[..., 3] >= OPAQUE
+    return np.array(Image.fromarray(pixels).convert("L")) >= OPAQUE
 
 
 def check_mask(mask: NDArray[np.bool_], what: str) -> NDArray[np.bool_]:
@@ -72,7 +76,7 @@ def check_mask(mask: NDArray[np.bool_], what: str) -> NDArray[np.bool_]:
 
 
 def window(mask: NDArray[np.bool_], border: float = BORDER) -> Window:
-    """The square that frames what is in the mask as renders are framed: ``border`` of its side is left free."""
+    """The square that frames a mask's object as renders are framed: a border of this share of its side is left free."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     low, high = np.array((rows[0], columns[0])), np.array((rows[-1], columns[-1])) + 1
     side = int(np.ceil((high - low).max() / (1 - 2 * border)))
@@ -83,36 +87,36 @@ def window(mask: NDArray[np.bool_], border: float = BORDER) -> Window:
 def describe(
     color: NDArray[np.uint8],
     inside: NDArray[np.bool_],
-    where: Window,
+    window: Window,
     recipe: Recipe,
     device: str,
     report: ProgressCallback,
     cells: int = GRID,
 ) -> NDArray[np.float32]:
-    """Features of a part of a photograph, comparable with those of :func:`meshkin.features.compute.compute`.
+    """Features of a square of a photograph, comparable with those of :func:`meshkin.features.compute.compute`.
 
     Args:
         color: uint8 (H, W, 3), sRGB.
         inside: bool (H, W), what to show; the rest becomes the recipe's background.
-        where: the square to look at.
-        recipe: its parts all look at pictures, textured ones.
+        window: the square.
+        recipe: all its parts look at textured pictures.
         device: "auto", "cpu" or a torch device.
-        cells: of the result.
+        report: told the progress; may raise Cancelled.
+        cells: number of cells of the result, each way.
 
     Returns:
         float32 (cells, cells, C), each map's unit features times its part's weight, side by side.
     """
-    top, left, side = where
+    top, left, side = window
     size = recipe.resolution
-    # From pixel centers of the resized square to those of the photograph
     square = np.zeros((side, side, 3), np.uint8)
     shown = np.zeros((side, side), bool)
     rows = slice(max(top, 0), min(top + side, len(color)))
     columns = slice(max(left, 0), min(left + side, color.shape[1]))
-    place = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
-    square[place], shown[place] = color[rows, columns], inside[rows, columns]
+    overlap = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+    square[overlap], shown[overlap] = color[rows, columns], inside[rows, columns]
     picture = np.array(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
-    seen = np.array(Image.fromarray(shown).convert("L").resize((size, size), Image.Resampling.BILINEAR)) >= 128
+    seen = np.array(Image.fromarray(shown).convert("L").resize((size, size), Image.Resampling.BILINEAR)) >= OPAQUE
     images = ViewImages(
         normal=np.zeros((1, size, size, 3), np.float16),
         depth=np.where(seen, np.float32(1), np.float32(np.inf))[None],
@@ -128,7 +132,7 @@ def describe(
 
 
 def _resampled(grid: torch.Tensor, cells: int) -> NDArray[np.float32]:
-    """A map (1, C, h, w) at the centers of cells x cells cells, unit vectors, (cells, cells, C)."""
+    """A map (1, C, h, w) sampled at the centers of so many cells each way, as unit vectors (cells, cells, C)."""
     centers = (torch.arange(cells, device=grid.device) + 0.5) / cells * 2 - 1
     places = torch.stack(torch.meshgrid(centers, centers, indexing="xy"), dim=-1)[None]
     values = torch.nn.functional.grid_sample(grid, places, mode="bilinear", padding_mode="border", align_corners=False)
@@ -137,6 +141,7 @@ def _resampled(grid: torch.Tensor, cells: int) -> NDArray[np.float32]:
 
 
 def _open(path: Path) -> Image.Image:
+    """The image in a file, upright; raises InputError ``photo-missing``, ``photo-unreadable``."""
     if not path.is_file():
         raise InputError("photo-missing", f"There is no file {path}.", "Check the path.")
     try:

@@ -1,4 +1,4 @@
-"""Feature maps of single views on disk, so that a job that was stopped goes on where it was."""
+"""Feature maps of single views on disk, so that a job that was stopped resumes where it was."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .view_data import Grids, ViewImages
 
 
 def extract(reader: PictureReader, images: ViewImages, folder: Path, report: ProgressCallback) -> Iterator[Grids]:
-    """As ``reader.extract``, but what ``folder`` keeps of an earlier run is not computed again, and what is computed
-    is kept there.
+    """Yield the maps of ``reader.extract``; those that an earlier run left in ``folder`` are not computed again.
 
-    Maps come in half precision, kept or not, so that a resumed run gives what an uninterrupted one does. A disk that
-    is full ends the keeping, not the job. The maps of a view must not depend on the other views.
+    New maps are kept in the folder. All maps come in half precision, so that a resumed run gives the same as one that
+    was not interrupted. If the disk is full, maps are no longer kept, but the job goes on. The maps of a view must not
+    depend on the other views.
     """
     device = getattr(reader, "device", torch.device("cpu"))
     count = len(images.normal)
@@ -39,17 +39,17 @@ def extract(reader: PictureReader, images: ViewImages, folder: Path, report: Pro
         return
     keeping = True
     for batch in reader.extract(images.take(missing), report):
-        maps = [one.half() for one in batch.maps]
+        maps = [grid.half() for grid in batch.maps]
         views = [missing[view] for view in batch.views]
         for row, view in enumerate(views):
             painted = None if batch.painted is None else batch.painted[row]
-            keeping = keeping and _write(folder / f"{view:03d}.safetensors", [one[row] for one in maps], painted)
+            keeping = keeping and _write(folder / f"{view:03d}.safetensors", [grid[row] for grid in maps], painted)
         yield Grids(views, maps, batch.painted)
 
 
 def save_pictures(grids: Iterator[Grids], folder: Path) -> Iterator[Grids]:
-    """The same grids; what was painted is written to ``folder`` as ``000.png`` and so on, as it comes, until the disk
-    is full."""
+    """Yield the same grids, and write what was painted to ``folder`` as ``000.png`` and so on, until the disk is
+    full."""
     keeping = True
     for batch in grids:
         if batch.painted is not None:
@@ -61,31 +61,31 @@ def save_pictures(grids: Iterator[Grids], folder: Path) -> Iterator[Grids]:
 
 
 def _read(path: Path, view: int, device: torch.device) -> Grids | None:
-    """What is kept of a view, or None; a damaged file counts as none."""
+    """The maps that are kept of a view, or None; a damaged file counts as none."""
     try:
-        found = load_file(path) if path.exists() else None
+        tensors = load_file(path) if path.exists() else None
     except (*UNREADABLE, SafetensorError):
         return None
-    if found is None:
+    if tensors is None:
         return None
-    painted = found.pop("painted", None)
-    maps = [found[name][None].to(device) for name in sorted(found)]
+    painted = tensors.pop("painted", None)
+    maps = [tensors[name][None].to(device) for name in sorted(tensors)]
     return Grids([view], maps, None if painted is None else painted[None])
 
 
 def _write(path: Path, maps: list[torch.Tensor], painted: torch.Tensor | None) -> bool:
-    """Keep a view; whether that went well."""
-    tensors: dict[str, Any] = {f"map{index:02d}": one.cpu().contiguous() for index, one in enumerate(maps)}
+    """Keep the maps of a view; returns whether the file was written."""
+    tensors: dict[str, Any] = {f"map{index:02d}": grid.cpu().contiguous() for index, grid in enumerate(maps)}
     if painted is not None:
         tensors["painted"] = painted.cpu().contiguous()
     return _written(path, lambda file: save_file(tensors, file))
 
 
 def _written(path: Path, write: Callable[[Path], None]) -> bool:
-    """Write a file; whether that went well."""
+    """Write a file; returns whether it was written."""
     try:
         write_file(path, write)
     except (StorageError, SafetensorError) as error:
-        print(f"Views are not kept any more: {error}", file=sys.stderr, flush=True)
+        print(f"Views are no longer kept: {error}", file=sys.stderr, flush=True)
         return False
     return True

@@ -21,7 +21,7 @@ from meshkin.matching.pipeline import MatchSettings, match
 from meshkin.matching.surfaces import DescribedSurface
 
 Floats = NDArray[np.float64]
-INTRINSIC = [IntrinsicColumns(np.ones(signatures.CHANNELS, bool), signatures.describe)]
+INTRINSIC = [IntrinsicColumns(np.ones(signatures.channels(), bool), signatures.describe)]
 """All columns are geometric features."""
 
 

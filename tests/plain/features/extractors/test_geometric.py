@@ -15,12 +15,14 @@ from helpers.shapes import icosphere, snapshot
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import silent
 from meshkin.features.extractors.geometric import signatures
+from meshkin.features.extractors.geometric.settings import GeometricSettings
 from meshkin.geometry.coarsening import coarsen
 from meshkin.geometry.laplacian import laplacian
 from meshkin.geometry.mesh import face_areas, vertex_normals
 from meshkin.spectral.eigenbasis import eigenpairs
 
 Array = NDArray[Any]
+SETTINGS = GeometricSettings()
 
 
 def describe(vertices: Array, faces: Array) -> NDArray[np.float32]:
@@ -40,7 +42,7 @@ def creature(level: int) -> tuple[Array, Array]:
 def test_shape_and_type_are_as_announced() -> None:
     vertices, faces = creature(3)
     found = describe(vertices, faces)
-    assert found.shape == (len(vertices), signatures.CHANNELS)
+    assert found.shape == (len(vertices), signatures.channels())
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
 
@@ -56,19 +58,21 @@ def test_moving_turning_and_scaling_change_nothing() -> None:
 def test_thickness_and_curvature_of_a_sphere() -> None:
     vertices, faces = icosphere(4)
     normals = vertex_normals(vertices, faces)
-    through = signatures.thickness(vertices * 3, faces, normals)
-    expected = 6 * np.cos(signatures.CONE / np.sqrt(2))  # a chord of angle a is 2 r cos(a); half of the rays lie within
+    through = signatures.thickness(vertices * 3, faces, normals, SETTINGS.rays, SETTINGS.cone_angle)
+    expected = 6 * np.cos(
+        np.radians(SETTINGS.cone_angle) / np.sqrt(2)
+    )  # a chord of angle a is 2 r cos(a); half of the rays lie within
     assert through == pytest.approx(np.full(len(vertices), expected), rel=0.03)
     stiffness, mass = laplacian(vertices, faces)
     values, functions = eigenpairs(stiffness, mass, 20)
-    bent = signatures.curvature(vertices, normals, mass, values, functions)
-    for column, time in zip(bent.T, signatures.SMOOTHING, strict=True):
+    bent = signatures.curvature(vertices, normals, mass, (values, functions), SETTINGS.curvature_times)
+    for column, time in zip(bent.T, SETTINGS.curvature_times, strict=True):
         assert column == pytest.approx(np.full(len(vertices), 2 * np.exp(-2 * time)), rel=0.02)
 
 
 def test_thickness_of_an_open_sheet_is_zero() -> None:
     points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
-    assert not signatures.thickness(points, np.array([[0, 1, 2]]), np.tile((0.0, 0, 1), (3, 1))).any()
+    assert not signatures.thickness(points, np.array([[0, 1, 2]]), np.tile((0.0, 0, 1), (3, 1)), 24, 50).any()
 
 
 def test_points_are_found_again_on_another_triangulation() -> None:
@@ -132,5 +136,5 @@ def test_bad_meshes_are_described_with_finite_numbers() -> None:
     }
     for name, (vertices, faces) in meshes.items():
         found = describe(vertices, faces)
-        assert found.shape == (len(vertices), signatures.CHANNELS), name
+        assert found.shape == (len(vertices), signatures.channels()), name
         assert np.isfinite(found).all(), name

@@ -1,11 +1,8 @@
-"""Diff3F: what Stable Diffusion knows about the world, on an untextured shape (https://arxiv.org/abs/2311.17024).
+"""Diff3F: features of Stable Diffusion while it paints an untextured shape (https://arxiv.org/abs/2311.17024).
 
-Each view is painted: its gray picture gets noise, and Stable Diffusion takes it away again, steered by ControlNets
-that see the depth and the normals, and by a prompt. While it does so, features of its decoder are read and averaged
-over the last steps; DINOv2 then looks at the painted picture. The two halves together describe each point.
-
-The method's two profiles, and what each of their parameters means, are in
-:mod:`meshkin.features.extractors.diff3f.settings`.
+Each view is painted: its gray picture gets noise, and Stable Diffusion takes the noise away again, steered by
+ControlNets that see the depth and the normals, and by a prompt. Meanwhile features of its decoder are read and averaged
+over the last steps. DINOv2 then looks at the painted picture. Both together describe each point.
 """
 
 from __future__ import annotations
@@ -28,7 +25,7 @@ from . import published
 from .settings import Diff3fSettings
 
 _FARTHEST = 0.2
-"""Gray level of an object's farthest point in a calibrated depth picture."""
+"""Gray level of an object's farthest point in a calibrated depth picture. Chosen: clearly apart from the background."""
 _STAGE = "Painting views"
 
 
@@ -94,23 +91,23 @@ class Diff3fReader(PictureReader):
             def tell(stage: str, fraction: float) -> None:
                 report(stage, (rows.start + fraction * (rows.stop - rows.start)) / count)
 
-            some = images.take(list(range(rows.start, rows.stop)))
-            start, controls = self.conditioning(some)
-            return self.paint(start, controls, self.noise(some), tell)
+            batch = images.take(list(range(rows.start, rows.stop)))
+            start, controls = self.conditioning(batch)
+            return self.paint(start, controls, self.noise(batch), tell)
 
-        for which, (maps, painted) in devices.in_batches(count, together, run, silent, ""):
-            yield Grids(which, maps, painted)
+        for numbers, (maps, painted) in devices.in_batches(count, together, run, silent, ""):
+            yield Grids(numbers, maps, painted)
 
     def conditioning(self, images: ViewImages) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The picture to paint over and the ControlNets' pictures of depth and normals, float32 (n, 3, H, W) each."""
         size = self._settings.resolution
         if self._settings.conditioning == "published":
             start = published.shaded_picture(images)
-            both = [published.depth_picture(images), published.normal_picture(images)]
+            controls = [published.depth_picture(images), published.normal_picture(images)]
         else:
             start = pictures.make(images, slice(None), PictureLook("shading", 1.0, size), self.device)
-            both = [depth_picture(images, self.device), normal_picture(images, self.device)]
-        return pictures.resize(start, size), [pictures.resize(control, size) for control in both]
+            controls = [depth_picture(images, self.device), normal_picture(images, self.device)]
+        return pictures.resize(start, size), [pictures.resize(control, size) for control in controls]
 
     def noise(self, images: ViewImages) -> Noise:
         """The noise of these views.
@@ -138,9 +135,9 @@ class Diff3fReader(PictureReader):
             report: told each step; may raise Cancelled.
 
         Returns:
-            The maps: float32 (n, C, h, w) for each tap, the sum over the steps read of their weight times the unit
-            feature, then DINOv2's for each of its layers; and the painted pictures, uint8 (n, 3, H, W), or None where
-            nothing looks at them.
+            The maps, float32 (n, C, h, w): for each tap the sum, over the steps that are read, of the step's weight
+            times the unit feature; then those of DINOv2's layers. And the painted pictures, uint8 (n, 3, H, W), or
+            None where DINOv2 does not look at them.
         """
         settings, sd = self._settings, self._sd
         text = self._text(len(start))
@@ -160,21 +157,21 @@ class Diff3fReader(PictureReader):
             predict = not last or (self._dinov2 is not None and (settings.finish or clean is None))
             rows = torch.cat([latents] * self._branches())
             prediction, maps = sd.evaluate(rows, step, text, shown, scales, wanted, predict)
-            for place, one in enumerate(maps):
-                read = one[: len(latents)] if settings.read == "negative" else one[-len(latents) :]
-                sums[place] = sums[place] + functional.normalize(read, dim=1) * weights[reading]
+            for tap, branches in enumerate(maps):
+                read = branches[: len(latents)] if settings.read == "negative" else branches[-len(latents) :]
+                sums[tap] = sums[tap] + functional.normalize(read, dim=1) * weights[reading]
             if prediction is not None:
                 extra = None if noise.steps is None else noise.steps[:, index]
                 latents, clean = sd.step(self._guided(prediction), step, latents, settings.eta, extra)
-        found = [one for one in sums if isinstance(one, torch.Tensor)]
+        tap_maps = [total for total in sums if isinstance(total, torch.Tensor)]
         if self._dinov2 is None or clean is None:
-            return found, None
+            return tap_maps, None
         report(_STAGE, 1.0)
         painted = sd.decode(latents if settings.finish else clean)
-        return [*found, *self._seen(painted)], painted
+        return [*tap_maps, *self._seen(painted)], painted
 
     def _seen(self, painted: torch.Tensor) -> list[torch.Tensor]:
-        """What DINOv2 sees in painted pictures, float32 maps."""
+        """DINOv2's maps of painted pictures, float32."""
         dinov2, size = self._dinov2, self._settings.dino_resolution
         assert dinov2 is not None
 
@@ -185,17 +182,19 @@ class Diff3fReader(PictureReader):
         return [torch.cat(layer).float() for layer in zip(*batches, strict=True)]
 
     def _branches(self) -> int:
+        """Branches of classifier-free guidance that are run."""
         return 2 if self._settings.guidance > 1 else 1
 
     def _text(self, views: int) -> torch.Tensor:
-        """The prompts of all branches' rows: first the negative one's, where there are two."""
+        """The encoded prompts of all branches' rows: of two branches the negative one comes first."""
         settings, encode = self._settings, self._sd.encode_text
         rows = [encode(settings.template.replace("{}", settings.prompt))]
         if self._branches() == 2:
             rows.insert(0, encode(settings.negative))
-        return torch.cat([one.expand(views, -1, -1) for one in rows])
+        return torch.cat([prompt.expand(views, -1, -1) for prompt in rows])
 
     def _guided(self, prediction: torch.Tensor) -> torch.Tensor:
+        """The prediction of both branches joined by classifier-free guidance."""
         if self._branches() == 1:
             return prediction
         without, toward = prediction.chunk(2)
@@ -205,7 +204,7 @@ class Diff3fReader(PictureReader):
         return self._sd.timesteps(self._settings.steps, self._settings.strength)
 
     def _step_weights(self, steps: int) -> list[float]:
-        """How much each of the last steps counts: of those that are read."""
+        """The weights of the steps that are read, which are the last of so many."""
         read = max(1, int(steps * self._settings.share))
         low, high = self._settings.step_weights
         return torch.linspace(low, high, read).tolist() if read > 1 else [float(high)]
@@ -215,8 +214,10 @@ class Diff3fReader(PictureReader):
 
 
 def depth_picture(images: ViewImages, device: torch.device | str = "cpu") -> torch.Tensor:
-    """Depth as its ControlNet was trained on it: near is white, the background black, and the object's farthest point
-    still apart from it. Float32 (n, 3, H, W) on ``device``."""
+    """The depth pass as the depth ControlNet was trained to see it, float32 (n, 3, H, W) on ``device``.
+
+    Near is white, the background is black, and the object's farthest point is gray.
+    """
     depth = torch.from_numpy(np.array(images.depth)).to(device)
     seen = torch.isfinite(depth)
     near = depth.amin(dim=(1, 2), keepdim=True)
@@ -226,8 +227,11 @@ def depth_picture(images: ViewImages, device: torch.device | str = "cpu") -> tor
 
 
 def normal_picture(images: ViewImages, device: torch.device | str = "cpu") -> torch.Tensor:
-    """Normals in the colors that their ControlNet was trained on, float32 (n, 3, H, W) on ``device``: blue is front,
-    red is left, green is top; the background faces the camera. Source: the notes published with ControlNet 1.1."""
+    """The normal pass as the normal ControlNet was trained to see it, float32 (n, 3, H, W) on ``device``.
+
+    Blue is front, red is left, green is top; the background faces the camera. Source: the notes published with
+    ControlNet 1.1.
+    """
     seen = torch.from_numpy(np.isfinite(images.depth)).to(device)
     x, y, z = torch.from_numpy(np.array(images.normal)).to(device).float().unbind(dim=-1)
     color = (torch.stack((-x, y, z), dim=1) + 1) / 2

@@ -1,14 +1,12 @@
-"""Diff3F as its published code runs, where that is no matter of choice: a function for each quirk, with its reason.
+"""Quirks of Diff3F's published code, a function for each, with its reason.
 
-What is a matter of choice (schedule, scales, taps, weights) is data in
-:mod:`meshkin.features.extractors.diff3f.settings`; the camera
-grid, which Blender needs too, is :func:`meshkin.data.views.grid_directions`. Source: the code published with
-"Diffusion 3D
-Features" (Dutt, Muralikrishnan, Mitra, CVPR 2024, https://arxiv.org/abs/2311.17024); where paper and code differ, the
-code counts, since it made the numbers.
+What can be chosen (schedule, scales, taps, weights) is data in :mod:`.settings`; the camera grid, which Blender needs
+too, is :func:`meshkin.data.views.grid_directions`. Source: the code published with "Diffusion 3D Features" (Dutt,
+Muralikrishnan, Mitra, CVPR 2024, https://arxiv.org/abs/2311.17024). Where paper and code differ, this follows the code,
+which made the published numbers.
 
-Two things of it cannot be had from rendered passes and are left out: its normal map is not of unit length where
-normals are interpolated, and back faces keep their normals. On closed, finely meshed shapes neither shows.
+Two quirks cannot be had from rendered passes and are left out: the published normal map is not of unit length where
+normals are interpolated, and back faces keep their normals. Neither shows on closed, finely meshed shapes.
 """
 
 from __future__ import annotations
@@ -28,18 +26,22 @@ from ....data.views import Views, grid_directions, placed_count
 from ...view_data import Lifted, SeenViews, ViewImages
 
 _GRAY = 0.8
+"""Gray level of the shape's surface, as published."""
 _AMBIENT, _SPECULAR, _SHININESS = 0.6, 0.01, 64
+"""Strengths of ambient and specular light, and the exponent of the latter, as published."""
 _DIFFUSE = (0.4, 0.4, 0.5)
+"""Strength of diffuse light by color channel, as published."""
 _NEIGHBORS = 100
-"""Vertices that a pixel gives its feature to at most."""
+"""Most vertices that a pixel gives its feature to, as published."""
 _BLOCK = 4096
+"""Pixels compared with the vertices at a time. Chosen: bounds the memory."""
 
 
 # The pictures ----------------------------------------------------------------------------------------------------
 
 
 def shaded_picture(images: ViewImages) -> torch.Tensor:
-    """What is painted over: a gray surface with a lamp at the camera, on white; float32 (n, 3, H, W) in [0, 1].
+    """The pictures to paint over: a gray surface with a lamp at the camera, on white; float32 (n, 3, H, W) in [0, 1].
 
     Phong's model with ambient, slightly blue diffuse and hardly any specular light, cut to 8 bits.
     """
@@ -55,7 +57,7 @@ def shaded_picture(images: ViewImages) -> torch.Tensor:
 
 
 def depth_picture(images: ViewImages) -> torch.Tensor:
-    """What the depth ControlNet sees: white at the nearest point, black at the farthest; float32 (n, 3, H, W).
+    """The depth ControlNet's pictures: white at the nearest point, black at the farthest; float32 (n, 3, H, W).
 
     Quirk: the object's farthest pixel is as black as the background, because the depth is taken from the largest
     value in the picture and the background set to zero afterward.
@@ -70,7 +72,7 @@ def depth_picture(images: ViewImages) -> torch.Tensor:
 
 
 def normal_picture(images: ViewImages) -> torch.Tensor:
-    """What the normal ControlNet sees: normals stretched to the full range; float32 (n, 3, H, W).
+    """The normal ControlNet's pictures: normals stretched to the full range; float32 (n, 3, H, W).
 
     Quirks: the normals are those of the world, not of the camera, so that the colors are not those that the network
     was trained on; the range is that of each picture over all channels; and a component that is exactly zero becomes
@@ -160,11 +162,11 @@ def view_counts(placement: ViewPlacement) -> NDArray[np.int64]:
 def pixel_of_vertex(
     vertices: NDArray[np.float64], views: Views, view: int, depth: NDArray[np.float32], radius: float
 ) -> NDArray[np.int64]:
-    """The pixel whose feature each vertex takes in one view, int64 (V,), row by row; -1 for none.
+    """The pixel whose feature each vertex takes in one view, int64 (V,), counted row by row; -1 for none.
 
-    Quirks: a pixel reaches the *first* 100 vertices in the mesh's order within the radius, not the nearest; and of all
-    pixels that reach a vertex the last one counts, since features are added with repeated indices, of which only one
-    is carried out.
+    Quirks: a pixel reaches the *first* 100 vertices within the radius in the mesh's order, not the nearest ones. And of
+    all pixels that reach a vertex the last one counts, because the published code adds features by an index that
+    repeats vertices, of which only the last assignment has an effect.
 
     Args:
         vertices: (V, 3), snapshot frame.
@@ -183,7 +185,7 @@ def pixel_of_vertex(
         pixel, vertex = pairs["i"][order], pairs["j"][order]
         first = np.searchsorted(pixel, pixel)  # where this pixel's vertices begin
         kept = np.arange(len(pixel)) - first < _NEIGHBORS
-        last[vertex[kept]] = block[pixel[kept]]  # in the order of the pixels: the last assignment stays
+        last[vertex[kept]] = block[pixel[kept]]  # in the order of the pixels, so that the last assignment stays
     return last
 
 
@@ -194,28 +196,38 @@ def features_at(
     pixels: NDArray[np.int64],
     shape: tuple[int, ...],
 ) -> torch.Tensor:
-    """Features of some pixels of one view, float32 (P, sum of channels): each map's a unit vector times its weight.
+    """Features of some pixels of one view, float32 (P, sum of channels): each map's is a unit vector times its weight.
 
-    Quirk: maps are read on a grid whose outermost pixels lie on the picture's corners, by a function that takes the
-    corners of the outermost *cells* there: half a pixel outside, where half of every sample is zero. A map of the UNet
-    is made as large as the picture first, DINOv2's (the last one, where there is one) is not.
+    Quirk: the maps are read on a grid whose outermost pixels lie on the picture's corners, by a function that expects
+    the corners of the outermost *cells* there. The outermost samples thus lie half a pixel outside of the map, where
+    half of each sample is zero. A map of the UNet is first made as large as the picture, DINOv2's map is not.
+
+    Args:
+        maps: (C, h, w) each.
+        weights: of each map.
+        dinov2: whether the last map is DINOv2's.
+        pixels: int (P,), counted row by row.
+        shape: (H, W) of the picture.
     """
     height, width = shape
     rows, columns = np.divmod(pixels, width)
     x = torch.from_numpy(columns * (width / (width - 1)) - 0.5)
     y = torch.from_numpy(rows * (height / (height - 1)) - 0.5)
-    found = []
-    for index, (one, weight) in enumerate(zip(maps, weights, strict=True)):
+    columns_by_map = []
+    for index, (grid, weight) in enumerate(zip(maps, weights, strict=True)):
         if dinov2 and index == len(maps) - 1:
-            sample = _sample(one, x, y, (height, width), "zeros")
+            sample = _sample(grid, x, y, (height, width), "zeros")
         else:
-            sample = _sample_enlarged(one, x, y, (height, width))
-        found.append(functional.normalize(sample, dim=1) * weight)
-    return torch.cat(found, dim=1)
+            sample = _sample_enlarged(grid, x, y, (height, width))
+        columns_by_map.append(functional.normalize(sample, dim=1) * weight)
+    return torch.cat(columns_by_map, dim=1)
 
 
 def diameter(vertices: NDArray[np.float64]) -> float:
-    """The largest distance between two vertices (beyond 35,000 the published code tries a random 10,000 of them)."""
+    """The largest distance between two vertices.
+
+    (Beyond 35,000 vertices the published code tries only a random 10,000 of them.)
+    """
     try:
         points = vertices[ConvexHull(vertices).vertices]
     except (QhullError, ValueError):  # flat, or too few
@@ -226,7 +238,7 @@ def diameter(vertices: NDArray[np.float64]) -> float:
 def _unproject(views: Views, view: int, depth: NDArray[np.float32], pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     """The points that pixels show, (P, 3), snapshot frame.
 
-    Quirk: the outermost pixels are taken to lie on the picture's edge, so that all are up to half a pixel off.
+    Quirk: the outermost pixels are taken to lie on the picture's edge, so that all points are up to half a pixel off.
     """
     height, width = depth.shape
     rows, columns = np.divmod(pixels, width)
@@ -238,23 +250,26 @@ def _unproject(views: Views, view: int, depth: NDArray[np.float32], pixels: NDAr
     return place
 
 
-def _sample(one: torch.Tensor, x: torch.Tensor, y: torch.Tensor, size: tuple[int, int], padding: str) -> torch.Tensor:
-    """A map (C, h, w) at places given in pixels of a picture of ``size``, 0 the first one's center: float32 (P, C)."""
+def _sample(grid: torch.Tensor, x: torch.Tensor, y: torch.Tensor, size: tuple[int, int], padding: str) -> torch.Tensor:
+    """A map (C, h, w) at places (x, y) in pixels of a picture of this size (H, W), float32 (P, C).
+
+    0 is the center of the first pixel.
+    """
     height, width = size
-    at = torch.stack(((x + 0.5) / width * 2 - 1, (y + 0.5) / height * 2 - 1), dim=1).float().to(one.device)
-    found = functional.grid_sample(one[None], at[None, None], padding_mode=padding, align_corners=False)
-    return found[0, :, 0].T
+    places = torch.stack(((x + 0.5) / width * 2 - 1, (y + 0.5) / height * 2 - 1), dim=1).float().to(grid.device)
+    sample = functional.grid_sample(grid[None], places[None, None], padding_mode=padding, align_corners=False)
+    return sample[0, :, 0].T
 
 
-def _sample_enlarged(one: torch.Tensor, x: torch.Tensor, y: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """The same of a map that was made as large as the picture, with zeros around, without making it so large."""
+def _sample_enlarged(grid: torch.Tensor, x: torch.Tensor, y: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """As :func:`_sample` of the map made as large as the picture, with zeros around, computed without enlarging it."""
     height, width = size
     left, top = torch.floor(x), torch.floor(y)
-    total = torch.zeros((len(x), len(one)), device=one.device)
+    total = torch.zeros((len(x), len(grid)), device=grid.device)
     for down in (0, 1):
         for right in (0, 1):
             column, row = left + right, top + down
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             share = (1 - (x - column).abs()) * (1 - (y - row).abs()) * inside
-            total += _sample(one, column, row, size, "border") * share.float().to(one.device)[:, None]
+            total += _sample(grid, column, row, size, "border") * share.float().to(grid.device)[:, None]
     return total

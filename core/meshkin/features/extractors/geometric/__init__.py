@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...extractor import SurfaceExtractor
-from ...settings import Settings
+from .settings import GeometricSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,21 +15,24 @@ if TYPE_CHECKING:
     from ....data.snapshot import Snapshot
 
 
-class Geometric(SurfaceExtractor[Settings]):
+class Geometric(SurfaceExtractor[GeometricSettings]):
     """Wave and heat kernel signatures, thickness and curvature of every vertex."""
 
     name = "geometric"
     label = "Geometric"
     description = "The shape alone; needs no model"
+    settings_type = GeometricSettings
     auto = 3
     settable = False
     intrinsic = True
 
-    def describe(self, snapshot: Snapshot, settings: Settings, report: ProgressCallback) -> NDArray[np.float32]:
-        """Features of every vertex, float32 (V, 100); see :func:`signatures.describe`."""
+    def describe(
+        self, snapshot: Snapshot, settings: GeometricSettings, report: ProgressCallback
+    ) -> NDArray[np.float32]:
+        """Features of every vertex, float32 (V, 100); see :func:`.signatures.describe`."""
         from . import signatures
 
-        return signatures.describe(snapshot, report)
+        return signatures.describe(snapshot, report, settings)
 
 
 EXTRACTOR = Geometric()
