@@ -59,9 +59,8 @@ def test_thickness_and_curvature_of_a_sphere() -> None:
     vertices, faces = icosphere(4)
     normals = vertex_normals(vertices, faces)
     through = signatures.thickness(vertices * 3, faces, normals, SETTINGS.rays, SETTINGS.cone_angle)
-    expected = 6 * np.cos(
-        np.radians(SETTINGS.cone_angle) / np.sqrt(2)
-    )  # a chord of angle a is 2 r cos(a); half of the rays lie within
+    # A chord of angle a is 2 r cos(a); half of the rays lie within.
+    expected = 6 * np.cos(np.radians(SETTINGS.cone_angle) / np.sqrt(2))
     assert through == pytest.approx(np.full(len(vertices), expected), rel=0.03)
     stiffness, mass = laplacian(vertices, faces)
     values, functions = eigenpairs(stiffness, mass, 20)
