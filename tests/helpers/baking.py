@@ -83,7 +83,7 @@ def seam_steps(shape: Snapshot, picture: Array) -> Array:
     row, side = np.nonzero(across >= 0)
     other = across[row, side]
     start, end = (side + 1) % 3, (side + 2) % 3
-    twins = [(shape.faces[other] == shape.faces[row, one][:, None]).argmax(axis=1) for one in (start, end)]
+    twins = [(shape.faces[other] == shape.faces[row, corner][:, None]).argmax(axis=1) for corner in (start, end)]
     steps = []
     for along in (0.2, 0.5, 0.8):
         here = shape.uvs[row, start] * (1 - along) + shape.uvs[row, end] * along
@@ -93,10 +93,10 @@ def seam_steps(shape: Snapshot, picture: Array) -> Array:
 
 
 def both_sides(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> tuple[Array, Array, Array]:
-    """What shows on the two sides all along each edge that a layout cuts, eight places to a texel, as a renderer shows
-    it: (2, N, C), with the triangles (2, N) and the places in them (2, N, 3).
+    """What a renderer shows on the two sides of each edge that a layout cuts, at eight places to a texel: (2, N, C).
 
-    Pictures by tile, (S, S, C) float; their borders go on outside.
+    With the triangles (2, N) and the places in them (2, N, 3). Pictures are by tile, (S, S, C) float; their borders go
+    on outside.
     """
     assert target.uvs is not None
     size = next(iter(tiles.values())).shape[0]
@@ -120,16 +120,16 @@ def both_sides(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> tuple[A
 
 
 def all_steps(target: Snapshot, tiles: dict[tuple[int, int], Array]) -> Array:
-    """The steps all along each edge that a layout cuts."""
-    one_side, other, *_ = both_sides(target, tiles)[0]
-    return np.abs(one_side - other).max(axis=1)
+    """How far both sides of each edge that a layout cuts differ, (N,)."""
+    first, second = both_sides(target, tiles)[0]
+    return np.abs(first - second).max(axis=1)
 
 
-def broken(found: Match, where: Array, ball: Snapshot) -> Match:
-    """The map with some vertices sent elsewhere, and known not to be trusted."""
-    to_source = found.to_source
+def broken(match: Match, where: Array) -> Match:
+    """The map with some vertices sent elsewhere, and a low confidence there."""
+    to_source = match.to_source
     order = np.arange(len(to_source.face))
     order[where] = np.random.default_rng(0).permutation(np.flatnonzero(~where))[: where.sum()]
     trust = np.where(where, 0.05, 0.9).astype(np.float32)
     wrong = SurfaceMap(to_source.face[order], to_source.barycentric[order], to_source.vertex[order], trust)
-    return Match(wrong, found.to_target, found.source_faces, found.target_faces)
+    return Match(wrong, match.to_target, match.source_faces, match.target_faces)

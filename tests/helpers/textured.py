@@ -57,7 +57,7 @@ def split(count: int, gap: float = 0.12) -> Array:
 def known_map(source: Snapshot, target: Snapshot) -> Match:
     """The map between two meshes of one surface: each vertex goes to the nearest point of the other."""
 
-    def one(domain: Snapshot, surface: Snapshot) -> SurfaceMap:
+    def nearest_points(domain: Snapshot, surface: Snapshot) -> SurfaceMap:
         places = surface.vertices.astype(np.float64)
         points = domain.vertices.astype(np.float64)
         _, face, nearest = igl.point_mesh_squared_distance(points, places, surface.faces.astype(np.int64))
@@ -66,7 +66,7 @@ def known_map(source: Snapshot, target: Snapshot) -> Match:
         trust = np.ones(len(points), np.float32)
         return SurfaceMap(face.astype(np.int32), weights.astype(np.float32), vertex, trust)
 
-    return Match(one(target, source), one(source, target), source.faces, target.faces)
+    return Match(nearest_points(target, source), nearest_points(source, target), source.faces, target.faces)
 
 
 def psnr(picture: Array, truth: Array) -> float:

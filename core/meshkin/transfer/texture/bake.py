@@ -94,22 +94,22 @@ def bake(
     tiles = settings.tiles or ((0, 0),)
     beside = ThreadPoolExecutor(3)  # for what is computed beside work that has its own threads
     try:
-        job = _Bake(textures, source, target, uvs, carrier, settings, beside)
+        baker = _TileBaker(textures, source, target, uvs, carrier, settings, beside)
         waiting: dict[int, BakedTile] = {}
         for number in range(len(tiles)):
-            waiting[number] = job.bake_tile(number, cache, report)
-            stitcher = job.stitcher.result()
+            waiting[number] = baker.bake_tile(number, cache, report)
+            stitcher = baker.stitcher.result()
             if stitcher is None or stitcher.within_tiles or number + 1 == len(tiles):
                 if stitcher is not None:
-                    _stitch(stitcher, waiting, job.sampler.result(), source)
+                    _stitch(stitcher, waiting, baker.sampler.result(), source)
                 yield from waiting.values()
                 waiting.clear()
     finally:
         beside.shutdown(wait=False, cancel_futures=True)
 
 
-class _Bake:
-    """What the tiles of one bake share; its sampler and its stitcher are made beside other work."""
+class _TileBaker:
+    """Bakes tiles with what they share; the sampler and the stitcher are made beside other work."""
 
     def __init__(
         self,

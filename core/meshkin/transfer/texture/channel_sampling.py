@@ -92,9 +92,9 @@ class ChannelSampler:
 
         def make_pyramid(number: int) -> tuple[int, NDArray[Any]]:
             levels = self._samplers[PictureFormat.of(self._pictures[number])].levels
-            made = self._pyramids.get(number)
-            if made is not None and len(made) == levels[-1].end:
-                return number, made
+            existing = self._pyramids.get(number)
+            if existing is not None and len(existing) == levels[-1].end:
+                return number, existing
             return number, pyramid(self._pictures[number].pixels, levels)
 
         for done, (number, flat) in enumerate(in_order(make_pyramid, used)):
@@ -132,7 +132,7 @@ class ChannelSampler:
         labels = [self._materials, *(sampler.island for sampler in self._samplers.values())]
         return np.unique(np.stack(labels), axis=1, return_inverse=True)[1].reshape(-1)
 
-    def change_beside_seams(self) -> Singles:
+    def lengths_of_change(self) -> Singles:
         """For each triangle of the source the length over which its pictures can change, float32 (F,): a texel of the
         target, or one and a half of the source's."""
         texel = float(np.median(self._footprints.lengths))

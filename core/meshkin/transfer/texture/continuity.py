@@ -56,7 +56,7 @@ class ContrastLimits:
         self._known = spots.filled.copy()
         self._limits = np.full((len(spots.positions), len(sampler.columns)), np.inf, np.float32)
         spacing = settings.seam_reach * float(np.median(spots.texel_length))
-        self._seams = source_seams(source, sampler.uv_layouts, spacing, sampler.change_beside_seams())
+        self._seams = source_seams(source, sampler.uv_layouts, spacing, sampler.lengths_of_change())
         self._tree = cKDTree(self._seams.points) if len(self._seams.points) else None
 
     def of(self, rows: Integers, channel: int) -> Singles:

@@ -138,9 +138,8 @@ def inpaint(
     # Points closer than a two-millionth of the size are one, so that neighboring triangles share those on their edge.
     point = place_numbers(np.round((positions - vertices.min(axis=0)) / size * 2**21))
     count = int(point.max(initial=-1)) + 1
-    sample = np.empty(
-        count, np.int64
-    )  # one of the triangles' lattice points at each point, a known one if there is one
+    # Of the lattice points of all triangles that are at one point, one stands for all: a known one, if there is one.
+    sample = np.empty(count, np.int64)
     sample[point] = np.arange(len(point))
     face = np.repeat(triangles, len(lattice))
     weights = np.tile(lattice.astype(np.float32), (len(triangles), 1))

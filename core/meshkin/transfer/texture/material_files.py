@@ -87,8 +87,7 @@ def bake_material_files(
 
 
 _cached: dict[str, BakeCache] = {}
-"""What the last bake leaves to the next one, which often differs in its channels or threshold alone; at most one entry.
-"""
+"""What the last bake leaves to the next one, which often differs only in its channels or threshold: none or one."""
 
 
 def _texel_cache(source: Snapshot, target: Snapshot, match: Match, settings: BakeSettings) -> BakeCache | None:

@@ -106,9 +106,9 @@ def test_tiles_of_source_and_target(ball: Snapshot) -> None:
     target = replace(ball, uvs=(split(len(ball.faces)) + shifts[number][:, None]).astype(np.float32))
     channel = Channel({0: SlotTexture((0, 1))}, 4, 32)
     tiles = ((0, 0), (1, 0), (2, 1))
-    found = known_map(source, target)
+    match = known_map(source, target)
     textures = SourceTextures(pictures, [shapes.uvs_of(source)], [channel])
-    results = list(bake(textures, source, target, found, BakeSettings(600, 2, tiles)))
+    results = list(bake(textures, source, target, match, BakeSettings(600, 2, tiles)))
     assert [baked.tile for baked in results] == list(tiles)
     for baked, tile in zip(results, tiles, strict=True):
         texels = texel_map(shapes.uvs_of(target) - np.array(tile), 600, wrap=False)
@@ -174,7 +174,7 @@ def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
     target = unfolded(ball) if layout == "islands" else ball
     where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
     assert 5 < where.sum() < 100
-    match = broken(known_map(ball, target), where, ball)
+    match = broken(known_map(ball, target), where)
     picture = quantized(painted(ball, 512), 8)
     results = {}
     for threshold in (0.0, 0.3):
@@ -183,7 +183,7 @@ def test_what_is_not_trusted_is_filled_in(ball: Snapshot, layout: str) -> None:
     texels = texels_of(target, 600)
     hurt = where[target.faces].any(axis=1)[texels.face[texels.covered]]
     truth = solid(places_of(target, texels))
-    copied, filled = (results[one].pictures[0][texels.covered] / 255 for one in (0.0, 0.3))
+    copied, filled = (results[threshold].pictures[0][texels.covered] / 255 for threshold in (0.0, 0.3))
     mask = results[0.3].filled[texels.covered]
     assert psnr(filled[hurt], truth[hurt]) > psnr(copied[hurt], truth[hurt]) + 8
     assert psnr(filled[~hurt], truth[~hurt]) > 38
@@ -208,14 +208,14 @@ def test_nothing_trusted_and_nothing_distrusted(ball: Snapshot) -> None:
 
 
 def test_smoothing_evens_out_the_map_not_the_picture(ball: Snapshot) -> None:
-    found = known_map(ball, ball)
+    match = known_map(ball, ball)
     generator = np.random.default_rng(0)
-    points = found.to_source.pull(ball.vertices, ball.faces)
+    points = match.to_source.pull(ball.vertices, ball.faces)
     jitter = points + generator.normal(0, 0.02, points.shape)
     _, face, near = igl.point_mesh_squared_distance(jitter, ball.vertices.astype(float), ball.faces.astype(np.int64))
     weights, _ = nearest_on_triangles(near, ball.vertices.astype(float)[ball.faces[face]])
     noisy = SurfaceMap(
-        face.astype(np.int32), weights.astype(np.float32), ball.faces[face, 0], found.to_source.confidence
+        face.astype(np.int32), weights.astype(np.float32), ball.faces[face, 0], match.to_source.confidence
     )
     errors = [
         np.linalg.norm(smoothed_map(noisy, ball, ball, radius).pull(ball.vertices, ball.faces) - points, axis=1).mean()
@@ -248,18 +248,18 @@ def test_pictures_of_any_shape(ball: Snapshot, shape: tuple[int, int]) -> None:
 def test_a_cache_gives_the_same(ball: Snapshot) -> None:
     """Another threshold, margin and channel with what the last bake has left, as without."""
     target = unfolded(ball)
-    found = known_map(ball, target)
+    match = known_map(ball, target)
     uvs = [shapes.uvs_of(ball)]
     pictures = [Picture(quantized(painted(ball, 64), 8)), Picture(quantized(painted(ball, 32)[..., :1], 16))]
     cache = BakeCache()
     first, second = channel_of(0), channel_of(1, 1, 16)
-    list(bake(SourceTextures(pictures, uvs, [first]), ball, target, found, BakeSettings(128, 2), cache=cache))
+    list(bake(SourceTextures(pictures, uvs, [first]), ball, target, match, BakeSettings(128, 2), cache=cache))
     assert list(cache.tiles) == [(0, 0)]
     settings = BakeSettings(128, 4, None, 0.95)
-    (kept,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, found, settings, cache=cache)
-    (fresh,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, found, settings)
-    for one_, other in zip(kept.pictures, fresh.pictures, strict=True):
-        np.testing.assert_array_equal(one_, other)
+    (kept,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, match, settings, cache=cache)
+    (fresh,) = bake(SourceTextures(pictures, uvs, [first, second]), ball, target, match, settings)
+    for picture, expected in zip(kept.pictures, fresh.pictures, strict=True):
+        np.testing.assert_array_equal(picture, expected)
     np.testing.assert_array_equal(kept.filled, fresh.filled)
 
 

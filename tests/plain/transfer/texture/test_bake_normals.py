@@ -39,9 +39,9 @@ def unit(vectors: Array) -> Array:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
-def degrees(one: Array, other: Array) -> Array:
+def degrees(first: Array, second: Array) -> Array:
     """Angles between unit vectors (N, 3)."""
-    return np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(one - other, axis=1) / 2, 0, 1)))
+    return np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(first - second, axis=1) / 2, 0, 1)))
 
 
 def world_normals(shape: Snapshot, picture: Array) -> tuple[Array, Array]:
@@ -90,13 +90,13 @@ def test_normals_keep_their_direction_in_space(ball: Snapshot, layout: str) -> N
     target = replace(source, uvs=uvs.astype(np.float32))
     channel = channel_of(0, 3, 32, normal=True)
     baked = bake_tile([Picture(picture)], [channel], source, target, BakeSettings(700, 0))
-    places, found = world_normals(target, baked.pictures[0])
+    places, directions = world_normals(target, baked.pictures[0])
     _, truth = world_normals(source, picture)
     there = places_of(source, texels)
     distance, nearest = cKDTree(there).query(places)
     near = distance < 0.004
     assert near.sum() > 5000
-    agreement = (found[near] * truth[nearest[near]]).sum(axis=1)
+    agreement = (directions[near] * truth[nearest[near]]).sum(axis=1)
     assert np.quantile(agreement, 0.02) > 0.98
 
 
@@ -109,9 +109,9 @@ def test_no_step_of_a_normal_map_where_seams_cross(ball: Snapshot, size: int, de
     channel = channel_of(0, 3, depth, normal=True)
     baked = bake_tile([picture], [channel], source, target, BakeSettings(size, 8))
     shown, face, weights = both_sides(target, {(0, 0): to_float(baked.pictures[0])})
-    found = [unit(np.einsum("nij,nj->ni", frames(target, face[k], weights[k]), shown[k] * 2 - 1)) for k in (0, 1)]
-    assert degrees(*found).max() < 1
-    away = degrees(found[0], bumps(target, face[0], weights[0]))
+    directions = [unit(np.einsum("nij,nj->ni", frames(target, face[k], weights[k]), shown[k] * 2 - 1)) for k in (0, 1)]
+    assert degrees(*directions).max() < 1
+    away = degrees(directions[0], bumps(target, face[0], weights[0]))
     assert np.quantile(away, 0.99) < 2
     _, inside = world_normals(target, to_float(baked.pictures[0]))
     texels = texels_of(target, size)
@@ -123,15 +123,15 @@ def test_a_normal_map_is_filled_in_over_the_surface(ball: Snapshot) -> None:
     """What is filled in leans as what is around it, however each triangle lies in the layout."""
     source, target = rounded(ball), rounded(unfolded(ball))
     where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
-    match = broken(known_map(source, target), where, ball)
+    match = broken(known_map(source, target), where)
     channel = channel_of(0, 3, 8, normal=True)
     baked = bake_tile([Picture(relief(source, 512))], [channel], source, target, BakeSettings(600, 2, None, 0.3), match)
-    _, found = world_normals(target, to_float(baked.pictures[0]))
+    _, directions = world_normals(target, to_float(baked.pictures[0]))
     texels = texels_of(target, 600)
     face = texels.face[texels.covered]
     filled = baked.filled[texels.covered] == 255
     assert filled.sum() > 1000
-    away = degrees(found, bumps(target, face, texels.barycentric[texels.covered]))[filled]
+    away = degrees(directions, bumps(target, face, texels.barycentric[texels.covered]))[filled]
     assert np.quantile(away, 0.9) < 12
 
 

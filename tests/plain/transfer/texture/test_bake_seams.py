@@ -93,9 +93,9 @@ def test_no_step_from_tile_to_tile(ball: Snapshot) -> None:
     pictures = [Picture(quantized(painted(ball, 500), 8))]
     textures = SourceTextures(pictures, [shapes.uvs_of(ball)], [channel_of(0)])
     settings = BakeSettings(500, 8, ((0, 0), (1, 0)))
-    found = list(bake(textures, ball, target, known_map(ball, target), settings))
-    assert [baked.tile for baked in found] == [(0, 0), (1, 0)]
-    tiles = {baked.tile: to_float(baked.pictures[0]) for baked in found}
+    baked_tiles = list(bake(textures, ball, target, known_map(ball, target), settings))
+    assert [baked.tile for baked in baked_tiles] == [(0, 0), (1, 0)]
+    tiles = {baked.tile: to_float(baked.pictures[0]) for baked in baked_tiles}
     assert all_steps(target, tiles).max() < 2 / 255
 
 
@@ -139,3 +139,17 @@ def test_no_bleeding_where_seams_cross(ball: Snapshot) -> None:
     correspondence = texel_correspondence(texels_of(target, 300), carrier)
     shown = baked.pictures[0].reshape(-1, 3)[correspondence.texel].astype(int)
     assert (np.abs(shown - colors[strip[correspondence.source_face]]).max(axis=1) <= 2).all()
+
+
+def test_the_order_of_vertices_does_not_matter(ball: Snapshot) -> None:
+    """The same target with its vertices in another order gets the same texture, to the last bit."""
+    target, _ = strips(ball, 0)
+    order = np.random.default_rng(0).permutation(len(target.vertices))
+    number = np.argsort(order).astype(np.int32)
+    shuffled = replace(target, vertices=target.vertices[order], faces=number[target.faces])
+    picture = np.random.default_rng(0).integers(0, 256, (100, 100, 1), dtype=np.uint8)
+    baked = [
+        bake_tile([Picture(picture)], [channel_of(0, 1)], ball, shape, BakeSettings(256, 8))
+        for shape in (target, shuffled)
+    ]
+    np.testing.assert_array_equal(baked[0].pictures[0], baked[1].pictures[0])

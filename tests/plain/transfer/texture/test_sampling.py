@@ -15,7 +15,6 @@ from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import nearest_on_triangles
-from meshkin.transfer.texture import texels
 from meshkin.transfer.texture.bake import bake
 from meshkin.transfer.texture.channels import Channel, Picture, SlotTexture, SourceTextures
 from meshkin.transfer.texture.margin import dilate
@@ -51,13 +50,13 @@ def transfer_texture(
 def test_texels_equal_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Overlapping triangles of all sizes, some outside the unit square: the first that a center lies in, else the
     nearest within half a texel's diagonal."""
-    monkeypatch.setattr(texels, "BLOCK", block)
+    monkeypatch.setattr("meshkin.transfer.texture.texels.BLOCK", block)
     size = 24
     generator = np.random.default_rng(0)
     uvs = generator.uniform(-0.6, 1.5, (40, 1, 2)) + generator.normal(0, 1, (40, 3, 2)) * 0.2 ** generator.integers(
         1, 4, (40, 1, 1)
     )
-    found = texel_map(uvs, size)
+    texels = texel_map(uvs, size)
     row, column = np.divmod(np.arange(size * size), size)
     best = np.full(size * size, np.inf)
     face = np.full(size * size, -1)
@@ -69,8 +68,8 @@ def test_texels_equal_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -
                 squares[squares < 1e-9] = 0
                 better = (squares < best) & (squares <= 0.5)
                 best[better], face[better] = squares[better], number
-    np.testing.assert_array_equal(found.face.ravel(), face)
-    shown = np.einsum("nk,nkd->nd", found.barycentric[found.covered], uvs[found.face[found.covered]])
+    np.testing.assert_array_equal(texels.face.ravel(), face)
+    shown = np.einsum("nk,nkd->nd", texels.barycentric[texels.covered], uvs[texels.face[texels.covered]])
     offset = (shown * (size, -size) + (-0.5, -0.5)) - np.stack([column, row], 1)[face >= 0]
     offset -= np.round(offset / size) * size
     np.testing.assert_allclose((offset**2).sum(axis=1), best[face >= 0], atol=1e-3)
@@ -79,21 +78,21 @@ def test_texels_equal_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -
 def test_every_touched_texel_is_covered() -> None:
     generator = np.random.default_rng(1)
     uvs = generator.uniform(0.1, 0.9, (30, 1, 2)) + generator.normal(0, 0.03, (30, 3, 2))
-    found = texel_map(uvs, 64)
+    texels = texel_map(uvs, 64)
     weights = generator.dirichlet((0.4, 0.4, 0.4), (30, 4000))
     points = np.einsum("fnk,fkd->fnd", weights, uvs).reshape(-1, 2) % 1
-    assert found.covered[np.floor((1 - points[:, 1]) * 64).astype(int), np.floor(points[:, 0] * 64).astype(int)].all()
-    np.testing.assert_allclose(found.barycentric.sum(axis=2), found.covered, atol=1e-6)
-    assert (found.barycentric >= 0).all()
+    assert texels.covered[np.floor((1 - points[:, 1]) * 64).astype(int), np.floor(points[:, 0] * 64).astype(int)].all()
+    np.testing.assert_allclose(texels.barycentric.sum(axis=2), texels.covered, atol=1e-6)
+    assert (texels.barycentric >= 0).all()
 
 
 def test_v_points_up_and_the_square_is_filled() -> None:
     square = np.array([[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]], float)
-    found = texel_map(square, 32)
-    assert found.covered.all()
-    assert found.face[-1, -2] == 0
-    assert found.face[0, 1] == 1
-    corner = found.barycentric[-1, 0] @ square[found.face[-1, 0]]
+    texels = texel_map(square, 32)
+    assert texels.covered.all()
+    assert texels.face[-1, -2] == 0
+    assert texels.face[0, 1] == 1
+    corner = texels.barycentric[-1, 0] @ square[texels.face[-1, 0]]
     np.testing.assert_allclose(corner, [0.5 / 32, 0.5 / 32], atol=1e-6)
 
 
@@ -101,8 +100,8 @@ def test_other_tiles_come_in_at_the_other_side() -> None:
     generator = np.random.default_rng(2)
     uvs = generator.uniform(0, 1, (20, 3, 2))
     shifts = generator.integers(-5, 6, (20, 1, 2))
-    one, other = texel_map(uvs, 40), texel_map(uvs + shifts, 40)
-    assert (one.face == other.face).mean() > 0.999
+    first, second = texel_map(uvs, 40), texel_map(uvs + shifts, 40)
+    assert (first.face == second.face).mean() > 0.999
 
 
 def test_triangles_without_area_show_nowhere() -> None:
@@ -207,8 +206,8 @@ def test_islands_are_covered_and_do_not_bleed(ball: Snapshot) -> None:
     picture = np.zeros((700, 700, 4), np.float32)
     picture[texels.covered] = colors[texels.face[texels.covered]]
     dilate(picture, texels.covered, 1)
-    found = known_map(source, source)
-    result = transfer_texture([(0, picture)], source, source, found, 350, 2)
+    match = known_map(source, source)
+    result = transfer_texture([(0, picture)], source, source, match, 350, 2)
     texels = texels_of(source, 350)
     assert set(np.unique(texels.face)) >= set(range(len(ball.faces)))
     inside = texels.covered & (texels.barycentric.min(axis=2) > 0.02)
@@ -250,9 +249,9 @@ def test_a_thin_shell_keeps_its_sides_apart() -> None:
     coarse = shapes.sphere(16, 8)
     target = shapes.snapshot(coarse.vertices, coarse.faces, coarse.uvs)
     images = [(0, np.full((2, 2, 4), 0.25, np.float32)), (1, np.full((2, 2, 4), 0.75, np.float32))]
-    found = known_map(outer, target)
-    found = Match(found.to_source, found.to_target, shell.faces, target.faces)
-    result = transfer_texture(images, shell, target, found, 128, 0)
+    match = known_map(outer, target)
+    match = Match(match.to_source, match.to_target, shell.faces, target.faces)
+    result = transfer_texture(images, shell, target, match, 128, 0)
     np.testing.assert_allclose(result[texels_of(target, 128).covered], 0.25, atol=1e-6)
 
 
@@ -260,18 +259,18 @@ def test_a_torn_triangle_is_not_drawn_through_the_body() -> None:
     """One corner of a small triangle lands on the far side: all of the triangle follows its most trusted corner."""
     ball = shapes.sphere(48, 24)
     target = unfolded(ball)
-    found = known_map(ball, target)
+    match = known_map(ball, target)
     torn = len(ball.faces) // 2
     vertex = ball.faces[torn, 0]
     opposite = np.linalg.norm(ball.vertices + ball.vertices[vertex], axis=1).argmin()
-    face, barycentric = found.to_source.face.copy(), found.to_source.barycentric.copy()
+    face, barycentric = match.to_source.face.copy(), match.to_source.barycentric.copy()
     confidence = np.full(len(ball.vertices), 0.5, np.float32)
     face[vertex] = np.flatnonzero((ball.faces == opposite).any(axis=1))[0]
     barycentric[vertex] = ball.faces[face[vertex]] == opposite
     confidence[vertex] = 0.1
     confidence[ball.faces[torn, 1]] = 0.9
     to_source = SurfaceMap(face, barycentric, ball.faces[face, 0], confidence)
-    match = Match(to_source, found.to_target, ball.faces, ball.faces)
+    match = replace(match, to_source=to_source)
     result = transfer_texture([(0, painted(ball, 512))], ball, target, match, 600, 0)
     texels = texels_of(target, 600)
     expected = solid(ball.vertices[ball.faces[torn, 1]])
@@ -287,31 +286,31 @@ def test_bad_triangles_on_the_source_do_no_harm(ball: Snapshot) -> None:
         ball.vertices, np.concatenate([first, ball.faces]), np.concatenate([np.full_like(uvs, np.nan), uvs])
     )
     target = unfolded(ball)
-    found = known_map(ball, target)
-    shifted = replace(found.to_source, face=found.to_source.face + np.int32(len(first)))
+    match = known_map(ball, target)
+    shifted = replace(match.to_source, face=match.to_source.face + np.int32(len(first)))
     result = transfer_texture(
-        [(0, painted(ball, 512))], source, target, Match(shifted, found.to_target, source.faces, target.faces), 512, 0
+        [(0, painted(ball, 512))], source, target, Match(shifted, match.to_target, source.faces, target.faces), 512, 0
     )
     texels = texels_of(target, 512)
     assert psnr(result[texels.covered], solid(places_of(target, texels))) >= 38
 
 
 def test_bad_input_is_named(ball: Snapshot) -> None:
-    found, image = known_map(ball, ball), np.ones((2, 2, 4), np.float32)
+    match, image = known_map(ball, ball), np.ones((2, 2, 4), np.float32)
     bare = replace(ball, uvs=None)
     other = shapes.sphere(8, 4)
     calls: dict[str, Callable[[], Array]] = {
-        "no-uvs": lambda: transfer_texture([(0, image)], ball, bare, found, 8, 0),
-        "image-empty": lambda: transfer_texture([(0, image[:0])], ball, ball, found, 8, 0),
-        "texture-size": lambda: transfer_texture([(0, image)], ball, ball, found, 0, 0),
-        "map-other-mesh": lambda: transfer_texture([(0, image)], ball, other, found, 8, 0),
+        "no-uvs": lambda: transfer_texture([(0, image)], ball, bare, match, 8, 0),
+        "image-empty": lambda: transfer_texture([(0, image[:0])], ball, ball, match, 8, 0),
+        "texture-size": lambda: transfer_texture([(0, image)], ball, ball, match, 0, 0),
+        "map-other-mesh": lambda: transfer_texture([(0, image)], ball, other, match, 8, 0),
     }
     for code, call in calls.items():
         with pytest.raises(InputError) as failure:
             call()
         assert failure.value.code == code
     with pytest.raises(InputError, match="shape"):
-        transfer_texture([(0, image)], ball, bare, found, 8, 0)
+        transfer_texture([(0, image)], ball, bare, match, 8, 0)
 
 
 def test_a_bake_can_be_cancelled(ball: Snapshot) -> None:

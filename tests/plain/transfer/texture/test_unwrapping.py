@@ -19,9 +19,9 @@ def area(uvs: Array) -> Array:
 
 def overlap(uvs: Array, size: int = 1024) -> float:
     """Share of texels shown first by one triangle and last by another, away from their borders."""
-    one, other = texel_map(uvs, size), texel_map(uvs[::-1], size)
-    both = one.covered & (one.barycentric.min(axis=2) > 0.05)
-    return float((one.face[both] != len(uvs) - 1 - other.face[both]).mean())
+    first, second = texel_map(uvs, size), texel_map(uvs[::-1], size)
+    both = first.covered & (first.barycentric.min(axis=2) > 0.05)
+    return float((first.face[both] != len(uvs) - 1 - second.face[both]).mean())
 
 
 @pytest.mark.parametrize("polygons", [False, True])
@@ -35,9 +35,9 @@ def test_a_layout_is_whole_and_does_not_overlap(polygons: bool) -> None:
         quads = len(faces) // 2
         number = np.concatenate([np.arange(quads)] * 2)
         corners = np.concatenate([number[:quads, None] * 4 + [0, 1, 2], number[:quads, None] * 4 + [0, 2, 3]])
-        found = unwrap_polygons(shape.vertices, shape.faces, number, corners)
-        assert len(found) == 4 * quads
-        uvs = found[corners]
+        corner_uvs = unwrap_polygons(shape.vertices, shape.faces, number, corners)
+        assert len(corner_uvs) == 4 * quads
+        uvs = corner_uvs[corners]
     else:
         uvs = unwrap(shape.vertices, shape.faces)
     assert uvs.min() >= 0
