@@ -1,1 +1,1 @@
-"""Features, maps and painted pictures that are kept on disk."""
+"""Features, maps and painted pictures kept on disk."""

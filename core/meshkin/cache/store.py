@@ -1,9 +1,9 @@
-"""Features and maps on disk: computed once, found again by key, the least recently used dropped first.
+"""Features and maps on disk: computed once, found again by key; the least recently used are deleted first.
 
 ``features/KEY.safetensors`` holds one shape's features in half precision, ``maps/KEY.npz`` a map between two shapes,
-``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` what a job that was stopped had done.
-A file's modification time says when it was last used. Files are written whole or not at all, so that any number of
-processes may share the folder.
+``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` the views that a stopped job had finished.
+The modification time of a file says when it was last used. Files are written whole or not at all, so that any number of
+processes may share the folder. Where maps lie is in :mod:`meshkin.base.storage`, since Blender looks there too.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ from ..data.features import FeatureOrigin, Features
 from ..data.surface_map import Match
 
 LIMIT = 8 * 10**9
-"""Bytes the cache may hold, unless ``MESHKIN_CACHE_LIMIT`` says otherwise."""
+"""Bytes the cache may hold, unless ``MESHKIN_CACHE_LIMIT`` says otherwise. Chosen: thousands of shapes."""
 GRACE = 3600.0
-"""Seconds since its last use for which a file is safe from :func:`trim`: a running job may still need it."""
+"""Seconds after its last use in which :func:`trim` leaves a file alone. Chosen: a running job may still need it."""
 
 _FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors")
+"""Patterns of all files of the cache."""
 _ARRAYS = ("features", "seen", "confidence")
 """What a file of features holds."""
 _DAMAGED = (*UNREADABLE, SafetensorError, TypeError, InputError)
 """What reading a missing or damaged file of features raises."""
 _HALF_MAX = float(np.finfo(np.float16).max)
+"""The largest number in half precision: larger features are cut off there."""
 
 
 def features_path(key: str) -> Path:
@@ -45,12 +47,12 @@ def features_path(key: str) -> Path:
 
 
 def painted_folder(key: str) -> Path:
-    """Where the painted pictures of the features with this key lie (``000.png`` ...), there or not."""
+    """The folder of the painted pictures of the features with this key (``000.png`` ...), there or not."""
     return cache_folder() / "painted" / key
 
 
 def partial_folder(key: str) -> Path:
-    """Where a job keeps what it has done of the features with this key, until it is done."""
+    """The folder in which a job keeps finished views of the features with this key, until all are finished."""
     return cache_folder() / "partial" / key
 
 
@@ -135,10 +137,10 @@ def limit() -> int:
 
 
 def trim(limit_bytes: int | None = None) -> int:
-    """Drop the least recently used files until the cache holds at most ``limit_bytes`` (default :func:`limit`).
+    """Delete the least recently used files until the cache holds at most ``limit_bytes`` (default :func:`limit`).
 
-    Files used within the last :data:`GRACE` seconds stay, even if the cache is larger then. Left-over temporary
-    files of processes that were killed go first. Returns the number of bytes freed.
+    Files used within the last :data:`GRACE` seconds stay, even if the cache is too large with them. Temporary files
+    that killed processes left behind are deleted first. Returns the number of bytes freed.
     """
     room = limit() if limit_bytes is None else limit_bytes
     entries = _entries()
@@ -182,11 +184,13 @@ def _entries() -> list[tuple[Path, float, int]]:
 
 
 def _touch(path: Path) -> None:
-    with contextlib.suppress(OSError):  # a cache that can only be read serves as well
+    """Mark a file as used now."""
+    with contextlib.suppress(OSError):  # a cache on a read-only disk works as well
         os.utime(path)
 
 
 def _remove(path: Path) -> bool:
+    """Delete a file; returns whether that worked."""
     with contextlib.suppress(OSError):
         path.unlink()
         return True

@@ -19,9 +19,12 @@ from .recipe import Recipe, ViewPlacement
 from .snapshot import Snapshot
 
 DISTANCE = 3.0
-"""Camera to object center, in bounding-sphere radii: a moderate perspective (about 39 degrees across the sphere)."""
+"""Distance of a camera from the object's center, in bounding-sphere radii. Chosen: a moderate perspective, about 39
+degrees across the sphere."""
 BORDER = 0.05
-"""Share of the picture left free on each side of the object."""
+"""Share of the picture left free on each side of the object. Chosen."""
+RESOLUTIONS = (16, 8192)
+"""Smallest and largest resolution of a picture, pixels. Chosen: less shows nothing, more fills the memory."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +64,19 @@ class Views:
         return unit @ self.rotation[view].T - (0.0, 0.0, self.distance)
 
     def project(self, view: int, vertices: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where one camera sees vertices (V, 3): x, y in the picture (V, 2), pixels, and depth (V,), radii."""
+        """Places of vertices (V, 3) in one camera's picture: x and y, (V, 2), pixels, and depth, (V,), radii."""
         camera = self.to_camera(view, vertices)
         depth = -camera[:, 2]
         plane = self.zoom[view] * camera[:, :2] / depth[:, None] - self.shift[view]
         return (np.column_stack((plane[:, 0], -plane[:, 1])) + 0.5) * self.resolution, depth
 
-    def take(self, which: Sequence[int]) -> Views:
-        """Only the cameras numbered ``which``."""
-        index = list(which)
+    def take(self, numbers: Sequence[int]) -> Views:
+        """Only the cameras with these numbers, in this order."""
+        index = list(numbers)
         return replace(self, rotation=self.rotation[index], zoom=self.zoom[index], shift=self.shift[index])
 
     def barycentric(self, view: int, corners: NDArray[np.floating], face: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Where in its triangle each pixel's center lies, float64 (P, 3), for the P pixels with a triangle in order.
+        """Barycentric coordinates of each pixel's center in its triangle, float64 (P, 3), for the P pixels with one.
 
         Args:
             view: number of the camera.
@@ -81,20 +84,22 @@ class Views:
             face: int (H, W), the triangle in each pixel, -1 for none.
         """
         rows, columns = np.nonzero(face >= 0)
-        which, back = np.unique(face[rows, columns], return_inverse=True)
-        places, depth = self.project(view, np.reshape(corners[which], (-1, 3)))
+        faces, back = np.unique(face[rows, columns], return_inverse=True)
+        places, depth = self.project(view, np.reshape(corners[faces], (-1, 3)))
         scale = self.resolution / np.array(face.shape[::-1])
         a, b, c = np.moveaxis(places.reshape(-1, 3, 2)[back.reshape(-1)], 1, 0)
-        at = (np.column_stack((columns, rows)) + 0.5) * scale
-        areas = np.stack((_cross(b - at, c - at), _cross(c - at, a - at), _cross(a - at, b - at)), axis=1)
+        center = (np.column_stack((columns, rows)) + 0.5) * scale
+        toward_a, toward_b, toward_c = a - center, b - center, c - center
+        areas = np.stack((_cross(toward_b, toward_c), _cross(toward_c, toward_a), _cross(toward_a, toward_b)), axis=1)
         areas *= np.where(areas.sum(axis=1, keepdims=True) < 0, -1, 1)
-        # What is linear in the picture is the share over the depth.
+        # In perspective, a coordinate divided by the depth is linear in the picture.
         weights = np.maximum(areas, 0) / depth.reshape(-1, 3)[back.reshape(-1)]
         total = weights.sum(axis=1, keepdims=True)
         return np.divide(weights, total, out=np.full_like(weights, 1 / 3), where=total > 0)
 
 
 _OPTIONAL = ("face", "color")
+"""Passes that may be absent."""
 
 
 @dataclass(frozen=True)
@@ -140,14 +145,15 @@ class Passes:
         return Passes(normal, depth, face, color)
 
 
-def _cross(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
-    return one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
+def _cross(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cross product of vectors (P, 2) in the plane, (P,)."""
+    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
 
 
 def fibonacci_directions(count: int) -> NDArray[np.float64]:
     """``count`` distinct, evenly spread directions on the unit sphere, float64 (count, 3), from the object outwards.
 
-    The spherical Fibonacci lattice with half-step offset, which keeps off both poles.
+    The spherical Fibonacci lattice with an offset of half a step, which has no direction at the poles.
     """
     index = np.arange(count)
     height = 1 - (2 * index + 1) / count
@@ -159,7 +165,7 @@ def ring_directions(rings: Sequence[tuple[float, int]]) -> NDArray[np.float64]:
     """Directions on rings of equal elevation, float64 (sum of counts, 3).
 
     Args:
-        rings: (elevation in degrees, number of views) of each ring; each starts at the front (-Y, Blender's front).
+        rings: (elevation in degrees, number of views) of each ring, which starts at the front (-Y in Blender).
     """
     azimuths = [np.arange(count) * 2 * np.pi / count - np.pi / 2 for _, count in rings]
     elevations = [np.full(count, np.radians(elevation)) for elevation, count in rings]
@@ -169,8 +175,8 @@ def ring_directions(rings: Sequence[tuple[float, int]]) -> NDArray[np.float64]:
 def grid_directions(count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The distinct directions of Diff3F's camera grid, float64 (N, 3), and how often the grid holds each, int64 (N,).
 
-    The grid has ``floor(sqrt(count))`` azimuths by as many elevations, and both run over the full circle: a camera
-    beyond the pole looks from where another one stands already, with the same side up. Of 100 views 50 are distinct.
+    The grid has ``floor(sqrt(count))`` azimuths by as many elevations, and both run over the full circle. A camera
+    beyond a pole thus stands where another one stands already, with the same side up. Of 100 views 50 are distinct.
     Azimuth 0 is the front (-Y). Source: Diff3F (Dutt et al., CVPR 2024), ``render.py``.
     """
     steps = int(np.sqrt(count))
@@ -188,7 +194,7 @@ def _spherical(azimuth: NDArray[np.float64], elevation: NDArray[np.float64]) -> 
 
 
 def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resolution: int) -> Views:
-    """Cameras that look from ``directions`` at the center of ``vertices``, each zoomed so that they fill its picture.
+    """Cameras that look from ``directions`` at the center of ``vertices``, each zoomed so that these fill its picture.
 
     Args:
         vertices: (V, 3), snapshot frame, finite.
@@ -197,7 +203,7 @@ def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resol
 
     Raises:
         InputError: ``views-none`` without directions, ``views-repeated`` when two are the same,
-            ``resolution-invalid`` outside 16 .. 8192, ``mesh-no-area`` when all vertices coincide.
+            ``resolution-invalid`` outside :data:`RESOLUTIONS`, ``mesh-no-area`` when all vertices coincide.
     """
     center, radius, points = _sphere(vertices, directions, resolution)
     rotation = np.stack([_look_from(direction) for direction in directions])
@@ -215,7 +221,7 @@ def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resol
 def surround(
     vertices: NDArray[np.floating], directions: NDArray[np.float64], resolution: int, distance: float, angle: float
 ) -> Views:
-    """Cameras that all look from the same distance with the same angle, as published methods place them.
+    """Cameras that look from one distance with one angle of view, as published methods place them.
 
     Args:
         vertices: (V, 3), snapshot frame, finite.
@@ -237,7 +243,7 @@ def surround(
 def _sphere(
     vertices: NDArray[np.floating], directions: NDArray[np.float64], resolution: int
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """Center and radius of a sphere around the vertices, and these as float64; raises as :func:`frame`."""
+    """Center and radius of a sphere around the vertices, and the vertices as float64; raises as :func:`frame`."""
     if len(directions) == 0:
         raise InputError("views-none", "No view was asked for.", "Ask for at least one view.")
     if len(directions) > 1:
@@ -245,9 +251,10 @@ def _sphere(
         np.fill_diagonal(cosine, -1)
         if cosine.max() > 1 - 1e-9:
             raise InputError("views-repeated", "Two of the views are the same.", "Give each ring its own elevation.")
-    if not 16 <= resolution <= 8192:
+    least, most = RESOLUTIONS
+    if not least <= resolution <= most:
         raise InputError(
-            "resolution-invalid", f"A picture of {resolution} pixels cannot be rendered.", "Use 16 to 8192."
+            "resolution-invalid", f"A picture of {resolution} pixels cannot be rendered.", f"Use {least} to {most}."
         )
     points = np.asarray(vertices, np.float64)
     low, high = points.min(axis=0), points.max(axis=0)

@@ -15,7 +15,7 @@ from ..base.errors import InputError, ModelError
 from ..base.json_data import Json, to_json
 from ..base.progress import ProgressCallback, silent
 from ..data.recipe import FeatureChoice, Part, PartModel, Recipe, ViewPlacement
-from ..data.views import placed_count
+from ..data.views import RESOLUTIONS, placed_count
 from . import registry
 from .extractor import Extractor, PictureExtractor, PictureLook, Profile
 from .registry import AnyExtractor
@@ -29,8 +29,6 @@ VIEWS = 24
 """Views of a shape, by default. Chosen: every place of a body is seen by several of them."""
 RESOLUTION = 448
 """Pixels along a picture where no extractor looks at pictures. Chosen: 32 patches of 14 px, 14 cells of 32 px."""
-RESOLUTIONS = (16, 8192)
-"""Smallest and largest resolution of the rendered pictures, pixels, as :func:`meshkin.data.views.frame` takes them."""
 
 
 def resolve(choice: FeatureChoice, report: ProgressCallback = silent) -> Recipe:

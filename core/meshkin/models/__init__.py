@@ -1,4 +1,4 @@
-"""Models: which there are, where they lie, how they are fetched, and whether they are whole.
+"""Models: which MeshKin knows, where they lie, how they are fetched, and whether they are whole.
 
 A model is a folder under :func:`meshkin.base.storage.models_folder` with ``model.safetensors``, ``config.json`` and
 ``meshkin-model.json`` (name, kind, license, source, checksum). What ``diffusers`` reads keeps its layout: a ControlNet
@@ -67,7 +67,7 @@ def locate(
     report: ProgressCallback = silent,
     bundles: Mapping[str, Sequence[str]] = BUNDLES,
 ) -> Located:
-    """Find the model for an extractor.
+    """The model of a kind that a user names, or the default one.
 
     Args:
         kind: what it must be, see :func:`meshkin.models.checking.kind_in`.
@@ -103,8 +103,9 @@ def locate(
 def listing(bundles: Mapping[str, Sequence[str]] = BUNDLES) -> list[dict[str, Any]]:
     """The models of the bundles and all others in the model cache, as JSON data.
 
-    Each has ``name``, ``kind``, ``license``, ``upstream``, ``present``, ``ok`` (there and whole), ``problem`` (what is
-    wrong, in words), ``fix``, ``get`` (the name to fetch it by), ``folder``, ``bytes`` and ``sha256`` of the weights.
+    Each has ``name``, ``kind``, ``license``, ``upstream``, ``present``, ``ok`` (present and whole), ``problem`` (what
+    is wrong, in words), ``fix``, ``get`` (the name to fetch it by), ``folder``, and of the weights ``bytes`` and
+    ``sha256``.
     """
     rows = []
     members = [name for names in bundles.values() for name in names]
@@ -121,8 +122,8 @@ def listing(bundles: Mapping[str, Sequence[str]] = BUNDLES) -> list[dict[str, An
             "get": bundle(name, bundles),
         }
         try:
-            found = verify(folder, known.kind if known else kind_in(folder))
-            row |= {"kind": found.kind, "ok": True, "problem": "", "fix": "", "sha256": found.checksum}
+            located = verify(folder, known.kind if known else kind_in(folder))
+            row |= {"kind": located.kind, "ok": True, "problem": "", "fix": "", "sha256": located.checksum}
         except ModelError as error:
             row |= {"ok": False, "problem": error.message, "fix": error.fix, "sha256": ""}
         rows.append(row)

@@ -1,4 +1,4 @@
-"""What a folder holds: which kind of model, in which files, and whether they are whole."""
+"""Models in folders: of which kind one is, in which files, and whether these are whole."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from ..base.storage import models_folder
 from . import vision
 
 WEIGHTS = "model.safetensors"
+"""The weights of a model, where ``transformers`` saved it."""
 CONFIG = "config.json"
+"""The configuration of a network."""
 RECORD = "meshkin-model.json"
+"""What MeshKin notes of a model that it fetched: name, kind, license, source, checksum."""
 WEIGHTS_NAMES = (
     "model.fp16.safetensors",
     "diffusion_pytorch_model.fp16.safetensors",
     WEIGHTS,
     "diffusion_pytorch_model.safetensors",
 )
-"""What a network's weights may be called where ``diffusers`` saved it, in the order of preference."""
+"""Names of the weights of a network that ``diffusers`` saved, in the order of preference."""
 NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
 """Kinds that are one network of ``diffusers``, and its class."""
 PARTS = ("unet", "vae", "text_encoder")
 """Folders of a Stable Diffusion model that hold weights; ``tokenizer`` and ``scheduler`` lie beside them."""
 _PARTS_FILES = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
+"""Further files that a Stable Diffusion model needs."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,15 @@ def verify(folder: Path, kind: str) -> Located:
         raise ModelError("model-missing", f"There is no folder {folder}.", "Name a folder that holds a model.")
     record = _read_json(folder / RECORD) if (folder / RECORD).exists() else {}
     name = str(record.get("name", folder.name))
-    found = kind_in(folder)
-    if found != kind:
-        reason = vision.refusal(config(folder)) if kind == "dinov2" and (folder / CONFIG).exists() else ""
+    actual_kind = kind_in(folder)
+    if actual_kind != kind:
+        reason = (
+            vision.refusal(config(folder))
+            if kind == "dinov2" and not actual_kind and (folder / CONFIG).exists()
+            else ""
+        )
         unknown = f"of an unknown kind: {reason}" if reason else "of an unknown kind"
-        actual = f"for “{found}”" if found else unknown
+        actual = f"for “{actual_kind}”" if actual_kind else unknown
         raise ModelError(
             "model-wrong",
             f"The model in {folder} is not one for “{kind}” but {actual}.",
@@ -117,8 +125,8 @@ def weights_files(folder: Path, kind: str) -> list[Path]:
 
 def weights_file(folder: Path) -> Path:
     """The file that holds a network's weights in a folder of ``diffusers``, there or not."""
-    found = [folder / name for name in WEIGHTS_NAMES if (folder / name).is_file()]
-    return found[0] if found else folder / WEIGHTS_NAMES[-1]
+    present = [folder / name for name in WEIGHTS_NAMES if (folder / name).is_file()]
+    return present[0] if present else folder / WEIGHTS_NAMES[-1]
 
 
 def config(folder: Path, name: str = CONFIG) -> dict[str, Any]:
@@ -150,8 +158,11 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def checksum_of(folder: Path, kind: str) -> str:
-    """SHA-256 of a model's weights; of several files, that of their SHA-256. What ``diffusers`` reads counts with the
-    settings beside its weights: a VAE's scale or a scheduler's steps change features as much."""
+    """SHA-256 of a model's weights; of several files, the SHA-256 of their checksums.
+
+    For models that ``diffusers`` reads, the settings beside the weights count too: a VAE's scale or a scheduler's steps
+    change features as much as weights do.
+    """
     files = weights_files(folder, kind)
     if kind == "stable-diffusion":
         files += [folder / name for name in (*(f"{part}/{CONFIG}" for part in PARTS), *_PARTS_FILES)]

