@@ -81,7 +81,9 @@ def lion() -> Iterator[bpy.types.Object]:
 
 def options(models: dict[str, str], **more: Any) -> workflow.Options:
     settings = {**models, **SMALL, **more.pop("settings", {})}
-    return workflow.Options().changed(features="diff3f", **{"views": 4, "device": "cpu", "settings": settings, **more})
+    return workflow.Options().changed(
+        **{"features": "diff3f", "views": 4, "device": "cpu", "settings": settings, **more}
+    )
 
 
 def features(report: workflow.Report) -> NDArray[np.float32]:
