@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import NoReturn
 
@@ -22,6 +23,15 @@ def load_job(name: str) -> Job | None:
     examinations = table(examination.examine_worker)
     if name in examinations:
         return examinations[name]
+    _check_libraries()
+    from .jobs.table import JOBS
+
+    return JOBS.get(name)
+
+
+@functools.cache
+def _check_libraries() -> None:
+    """Raise WorkerError ``worker-incomplete`` if a library is missing; looks only once if none is."""
     if missing := requirements.missing():
         raise WorkerError(
             "worker-incomplete",
@@ -29,9 +39,6 @@ def load_job(name: str) -> Job | None:
             f"Install what is missing: “{sys.executable} -m pip install -r {requirements.FILE}”; or choose another"
             " Python in the add-on's preferences or by MESHKIN_WORKER_PYTHON; or set up the worker anew.",
         )
-    from .jobs.table import JOBS
-
-    return JOBS.get(name)
 
 
 def main() -> NoReturn:

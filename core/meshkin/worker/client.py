@@ -1,4 +1,4 @@
-"""MeshKin's side of the worker: starts it, gives it jobs, notices when it dies or falls silent.
+"""MeshKin's side of the worker: starts the process, gives it jobs, notices when it dies or hangs.
 
 Runs inside Blender: standard library only, and nothing here waits.
 """
@@ -33,8 +33,8 @@ R = TypeVar("R")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
-# Gives the worker the very package that is in use here, and nothing else of what lies beside it: inside Blender that is
-# a folder of libraries for Blender's own Python.
+# The worker imports the package that is in use here, but nothing else from the folder that contains it: inside Blender
+# that folder also contains libraries for Blender's own Python.
 _BOOTSTRAP = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -75,7 +75,7 @@ class TimeLimits:
 
 
 class Worker:
-    """One worker process and the jobs it was given.
+    """One worker process, and the jobs that it was given.
 
     Attributes:
         python: the interpreter it runs on, or None when it was started by a command of its own.
@@ -110,7 +110,7 @@ class Worker:
         self._jobs: dict[int, queue.SimpleQueue[_JobMessage]] = {}
         self._cancelling: set[int] = set()
         self._greeted = False
-        self._fault: WorkerError | None = None  # why the worker was given up, where that is known
+        self._fault: WorkerError | None = None  # why the worker was killed, if it was
         self._started = self._heard = clock()
         self._doubt: tuple[float, float | None] | None = None  # since when it seems silent, processor time then
         self._reader = threading.Thread(target=self._read, name="meshkin-worker", daemon=True)
@@ -118,9 +118,13 @@ class Worker:
 
     @classmethod
     def start(cls, python: Path | str | None = None, limits: TimeLimits = TimeLimits()) -> Worker:
-        """Start a worker on ``python``, else on the environment that :func:`environment.find` finds; see ``__init__``.
+        """Start a worker.
 
-        Raises WorkerError ``worker-missing`` (there is none) or ``worker-start-failed``.
+        Args:
+            python: the interpreter; None for the one that :func:`meshkin.worker.environment.find` finds.
+            limits: how long it may take.
+
+        Raises WorkerError ``worker-missing`` (there is no interpreter) or ``worker-start-failed``.
         """
         chosen = Path(python) if python else environment.find()
         if chosen is None or not chosen.exists():
@@ -140,7 +144,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take a job now: it runs, and is not busy stopping a cancelled one."""
+        """Whether it can take a job now: it runs, and does not have to stop a cancelled job first."""
         return self._process.poll() is None and self._reader.is_alive() and not self._cancelling
 
     @property
@@ -149,12 +153,12 @@ class Worker:
         return self._process.pid
 
     def run(self, request: Request[R]) -> Generator[Progress, None, R]:
-        """Run a job: yields its latest progress, again and again, without ever waiting, and returns its result.
+        """Run a job and return its result. Until then the generator yields the latest progress, and never waits.
 
-        Closing the generator cancels the job; the worker stays, unless the job does not stop within some seconds.
+        Closing the generator cancels the job. The worker goes on, unless the job does not stop within some seconds.
 
         Raises the error that ended the job, or WorkerError: ``worker-died`` and ``worker-silent`` (with the end of
-        the log), ``worker-start-failed``, ``worker-version``, ``message-invalid``.
+        the log), ``worker-start-failed``, ``worker-version``, ``worker-incomplete``, ``message-invalid``.
         """
         fields = codec.encode(request, "A request to the worker", request.job)
         result = yield from self._run(request.job, fields)
@@ -204,11 +208,11 @@ class Worker:
             self._process.wait(5)
 
     def end_of_log(self, lines: int = _LINES_SHOWN) -> str:
-        """The last lines of what the worker and its libraries wrote; "" when there are none."""
+        """The last lines that the worker and its libraries wrote; "" if there are none."""
         return processes.end_of_file(self.log, lines)
 
     def _read(self) -> None:
-        """Sort what comes; runs in a thread of its own until the worker is gone."""
+        """Give each message to its job; runs in a thread of its own until the worker is gone."""
         try:
             while (message := self._channel.receive()) is not None:
                 self._heard = self._clock()
@@ -240,6 +244,7 @@ class Worker:
             raise self._fault or self._death()
 
     def _check_time(self) -> None:
+        """Kill the worker if it has not started in time, or has been silent too long without using the processor."""
         now = self._clock()
         if not self._greeted:
             if now - self._started > self._limits.start:
@@ -249,8 +254,8 @@ class Worker:
         if now - self._heard < self._limits.silence:
             self._doubt = None
             return
-        # A beat needs Python's lock, which a long native call may hold; and this computer may just have slept. So it
-        # gets another second, and what still works on is left to work.
+        # A beat needs Python's lock, which a long native call may hold; or this computer may just have woken up. So a
+        # silent worker gets another second, and it goes on while it uses the processor.
         if self._doubt is None:
             self._doubt = now, processes.processor_seconds(self._process)
         elif now - self._doubt[0] >= self._limits.doubt:
@@ -297,7 +302,7 @@ class Worker:
 
 
 def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[bytes]:
-    """Start the process in a session of its own, so that Ctrl-C in Blender's terminal is Blender's alone."""
+    """Start the process in a session of its own, so that Ctrl-C in Blender's terminal reaches Blender only."""
     flags = processes.CREATION_FLAGS
     if sys.platform == "win32":
         flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS  # elsewhere the worker steps back by itself
@@ -320,7 +325,7 @@ def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[by
 
 
 def _open_log() -> BinaryIO:
-    """A new log file, in MeshKin's home where that can be written; the oldest ones go."""
+    """A new log file, in MeshKin's home if that can be written to; the oldest log files are deleted."""
     name = f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 1_000_000}.log"
     for folder in (home() / "logs", Path(tempfile.gettempdir()) / "meshkin-logs"):
         with contextlib.suppress(OSError):
@@ -336,7 +341,7 @@ _shared: Worker | None = None
 
 
 def shared(python: Path | None = None) -> Worker:
-    """The worker of this whole process: started on first use, kept warm, replaced when it is dead or on another Python.
+    """The worker that this process shares: started on first use, replaced if it is dead or runs on another Python.
 
     Raises WorkerError ``worker-missing`` or ``worker-start-failed``.
     """
@@ -361,7 +366,7 @@ def stop() -> None:
 
 
 def _forget() -> None:
-    """After a fork: the worker is the parent's alone, and so is its end of the pipe: it closes when the parent ends."""
+    """After a fork: leave the worker to the parent. The pipe to it must close when the parent ends."""
     global _shared
     if _shared is not None:
         _shared._channel.close()

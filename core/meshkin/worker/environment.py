@@ -36,9 +36,12 @@ def worker_folder() -> Path:
 
 
 def find() -> Path | None:
-    """The Python that runs the worker: ``MESHKIN_WORKER_PYTHON`` (whether it exists or not), else the environment in
-    :func:`worker_folder` if it is whole and up to date, else this interpreter if it has all the libraries of
-    :mod:`meshkin.worker.requirements`, else None."""
+    """The Python that runs the worker; None if there is none.
+
+    This is the first of: ``MESHKIN_WORKER_PYTHON`` (even if it does not exist); the environment in
+    :func:`worker_folder`, if it is complete and up to date; this interpreter, if it has all the libraries of
+    :mod:`meshkin.worker.requirements`.
+    """
     if chosen := os.environ.get("MESHKIN_WORKER_PYTHON"):
         return Path(chosen).expanduser()
     if is_complete(worker_folder(), worker_requirements.read()):
@@ -72,8 +75,15 @@ def python_in(folder: Path) -> Path:
 
 
 def is_complete(folder: Path, requirements: Sequence[str], version: str | None = None) -> bool:
-    """Whether ``folder`` holds an environment made whole by :func:`create` from just these requirements (and with the
-    Python ``version``, "3.11"), whose base interpreter is still there. Starts no process."""
+    """Whether ``folder`` holds an environment that :func:`create` finished, and that can be used. Starts no process.
+
+    Args:
+        folder: of the environment.
+        requirements: it must have been made from exactly these.
+        version: of the Python that it must have been made with ("3.11"); None for any.
+
+    The base interpreter of the environment must still be there, too.
+    """
     marker = _read_marker(folder)
     if marker is None or marker.get("complete") is not True or marker.get("requirements") != _hash(requirements):
         return False
@@ -91,14 +101,16 @@ def create(
 ) -> Generator[Progress, None, Path]:
     """Make a virtual environment with ``requirements`` in ``folder``, unless it is there already.
 
-    A generator as :meth:`meshkin.worker.client.Worker.run` gives: it yields its latest progress without ever waiting,
-    and returns the environment's interpreter. What is not finished (closed, failed, killed) is never taken for whole:
-    the next call makes it anew. Two processes that make the same one wait for each other. What ``pip`` said is kept
-    beside the folder, as ``<folder>.log``.
+    The generator yields its latest progress and never waits; it returns the environment's interpreter. An environment
+    that was not finished (the generator was closed, failed, or its process was killed) does not count as complete: the
+    next call makes it anew. Two processes that make the same environment wait for each other. The output of ``pip`` is
+    kept beside the folder, as ``<folder>.log``.
 
     Args:
+        folder: of the environment.
         requirements: pip's requirement lines; ``-e /path`` and paths of wheels too.
-        python: the interpreter to make it with; None: :func:`own_python`, and any that is there already will do.
+        python: the interpreter to make it with. None stands for :func:`own_python`; then an environment that was made
+            with any other Python is left as it is.
 
     Raises WorkerError ``python-missing``, ``python-too-old``, ``venv-missing`` or ``pip-failed``; InputError
     ``folder-taken`` (something else is in it); StorageError.
@@ -110,8 +122,8 @@ def create(
     base = Path(python) if python is not None else own_python()
     version = version or (yield from _version(base))
     if tuple(map(int, version.split("."))) < OLDEST_PYTHON:
-        wanted = f"Use Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."
-        raise WorkerError("python-too-old", f"{base} is Python {version}, which is too old.", wanted)
+        fix = f"Use Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."
+        raise WorkerError("python-too-old", f"{base} is Python {version}, which is too old.", fix)
     make_folder(folder.parent)
     lock = folder.with_name(folder.name + ".lock")
     with readable_failure(lock, "writing"), lock.open("ab") as stream:
@@ -131,7 +143,7 @@ def create(
 
 
 def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) -> Generator[Progress, None, None]:
-    """Make the environment step by step; the marker says only at the very end that it is complete."""
+    """Make the environment step by step. Only the last step writes into the marker that it is complete."""
     log = _log_of(folder)
     log.unlink(missing_ok=True)
     if folder.exists():
@@ -146,27 +158,35 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
 
     status = yield from processes.run([base, "-I", "-m", "venv", folder], log, Progress("Making the environment", 0.02))
     _require(status, "venv", folder, base)
-    collected = 0
-
-    def tell(line: str) -> Progress | None:  # how many libraries there will be, pip does not know before the end
-        nonlocal collected
-        collected += line.startswith("Collecting")
-        fraction = 0.05 + 0.75 * collected / (collected + 20)
-        if line.startswith("Installing collected packages"):
-            return Progress("Installing the libraries", 0.85)
-        if found := re.match(r"\s*Downloading \S*?([^/\s]+?)-\d\S* \(([^)]*)\)", line):
-            return Progress(f"Downloading {found[1]} ({found[2]})", fraction)
-        if found := re.match(r"Collecting ([\w.-]+)", line):
-            return Progress(f"Looking for {found[1]}", fraction)
-        return None
-
     install: list[Path | str] = [python_in(folder), "-I", *_PIP, "-r", folder / "requirements.txt"]
-    status = yield from processes.run(install, log, Progress("Looking for the libraries", 0.05), tell)
+    status = yield from processes.run(install, log, Progress("Looking for the libraries", 0.05), _PipProgress().read)
     _require(status, "pip", folder, base)
     _write(folder / _MARKER, json.dumps({**marker, "complete": True}))
 
 
-# The pip of a setup that was killed may live on a little, and write into the folder that is being removed.
+class _PipProgress:
+    """The progress of ``pip install``, read from its output."""
+
+    def __init__(self) -> None:
+        self._collected = 0
+
+    def read(self, line: str) -> Progress | None:
+        """What a line of the output says about the progress; None if it says nothing.
+
+        Until the end pip does not know how many libraries it will need: the fraction only approaches its end.
+        """
+        self._collected += line.startswith("Collecting")
+        fraction = 0.05 + 0.75 * self._collected / (self._collected + 20)
+        if line.startswith("Installing collected packages"):
+            return Progress("Installing the libraries", 0.85)
+        if download := re.match(r"\s*Downloading \S*?([^/\s]+?)-\d\S* \(([^)]*)\)", line):
+            return Progress(f"Downloading {download[1]} ({download[2]})", fraction)
+        if library := re.match(r"Collecting ([\w.-]+)", line):
+            return Progress(f"Looking for {library[1]}", fraction)
+        return None
+
+
+# The pip of a setup that was killed may run on for some seconds, and write into the folder that is being removed.
 _REMOVE = """
 import os, shutil, sys, time
 for wait in range(60):
@@ -191,7 +211,7 @@ def _hash(requirements: Sequence[str]) -> str:
 
 
 def _read_marker(folder: Path) -> dict[str, Any] | None:
-    """What the folder's marker says; None when it is not an environment made here."""
+    """The content of the folder's marker; None if the folder is no environment that was made here."""
     try:
         marker = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -204,7 +224,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _lock(stream: BinaryIO) -> bool:
-    """Take the lock that lies on an open file, for as long as it is open; False while another process has it."""
+    """Lock an open file until it is closed; False if another process has locked it."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -223,26 +243,26 @@ def _lock(stream: BinaryIO) -> bool:
 
 
 def _require(status: int, step: str, folder: Path, base: Path) -> None:
-    """Raise the error that the log of a failed step explains."""
+    """Raise the error that explains why a step failed; its log says why. A status of 0 is no failure."""
     if status == 0:
         return
     log = _log_of(folder)
-    said, end, whole = processes.end_of_file(log, 60), processes.end_of_file(log, 12), f"The whole log is {log}."
-    full = shutil.disk_usage(folder.parent).free < 1 << 24  # venv keeps to itself what its steps said
-    if full or re.search(r"No space left on device|Errno 28\b|not enough space on the disk", said):
+    output, end, whole = processes.end_of_file(log, 60), processes.end_of_file(log, 12), f"The whole log is {log}."
+    full = shutil.disk_usage(folder.parent).free < 1 << 24  # venv does not pass on the output of its steps
+    if full or re.search(r"No space left on device|Errno 28\b|not enough space on the disk", output):
         raise StorageError(
             "disk-full",
             f"There is no space left to make the environment {folder}.",
             "Free some space, or choose another place with MESHKIN_HOME.",
         )
-    if step == "venv" and re.search(r"ensurepip|No module named '?venv", said):
+    if step == "venv" and re.search(r"ensurepip|No module named '?venv", output):
         raise WorkerError(
             "venv-missing",
             f"{base} cannot make virtual environments: its “venv” or “ensurepip” module is missing.",
             "On Debian or Ubuntu install the package python3-venv: `sudo apt install python3-venv`.",
         )
     if step == "pip":
-        offline = re.search(r"Connect\w*Error|Timeout|ProxyError|NameResolutionError|timed out", said)
+        offline = re.search(r"Connect\w*Error|Timeout|ProxyError|NameResolutionError|timed out", output)
         advice = "Check the connection to the internet, then try again. " if offline else ""
         raise WorkerError(
             "pip-failed", f"pip could not install the libraries. Its output ends:\n{end}\n", advice + whole
@@ -253,12 +273,12 @@ def _require(status: int, step: str, folder: Path, base: Path) -> None:
 
 
 def _version(python: Path | str) -> Generator[Progress, None, str]:
-    """The interpreter's version ("3.11"); raises WorkerError ``python-missing`` where it is none."""
-    said: list[str] = []
-    ask = "import sys; print('version %d.%d' % sys.version_info[:2])"
+    """The interpreter's version ("3.11"); raises WorkerError ``python-missing`` if it is no interpreter."""
+    output: list[str] = []
+    code = "import sys; print('version %d.%d' % sys.version_info[:2])"
     with contextlib.suppress(OSError):
-        yield from processes.run([python, "-E", "-c", ask], None, Progress("Preparing", 0.0), said.append)
-    for line in said:
+        yield from processes.run([python, "-E", "-c", code], None, Progress("Preparing", 0.0), output.append)
+    for line in output:
         if line.startswith("version "):
             return line.split()[1]
     raise WorkerError("python-missing", f"{python} is not a Python interpreter.", "Choose another Python.")

@@ -29,11 +29,15 @@ def run(
     command: Sequence[Path | str],
     log: Path | None,
     progress: Progress,
-    tell: Callable[[str], Progress | None] = lambda line: None,
+    read_progress: Callable[[str], Progress | None] = lambda line: None,
 ) -> Generator[Progress, None, int]:
-    """Run ``command`` and return its exit status; meanwhile yield ``progress``, or what ``tell`` makes of its output.
+    """Run a command and return its exit status. Closing the generator kills the process and those that it started.
 
-    The output is added to ``log``. Closing the generator ends the process and those that it started.
+    Args:
+        command: the program and its arguments.
+        log: file to which the output is added; None for none.
+        progress: is yielded until ``read_progress`` gives another one.
+        read_progress: called with each line of the output; returns the progress that the line tells, or None.
     """
     process = subprocess.Popen(
         [os.fspath(part) for part in command],
@@ -51,7 +55,7 @@ def run(
         with output, log.open("ab", buffering=0) if log else contextlib.nullcontext() as written:
             for line in output:
                 if written:
-                    with contextlib.suppress(OSError):  # no space for the log: the process will tell
+                    with contextlib.suppress(OSError):  # no space for the log: the process itself will fail
                         written.write(line)
                 lines.put(line)
 
@@ -60,7 +64,7 @@ def run(
     try:
         while reader.is_alive() or not lines.empty():
             while not lines.empty():
-                progress = tell(lines.get().decode(errors="replace").rstrip()) or progress
+                progress = read_progress(lines.get().decode(errors="replace").rstrip()) or progress
             yield progress
         return process.wait()
     finally:
@@ -68,7 +72,7 @@ def run(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that still runs, with those that it started."""
+    """Kill a process, and those that it started, if it still runs."""
     if process.poll() is not None:
         return
     with contextlib.suppress(OSError):
@@ -80,7 +84,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def clean_variables() -> dict[str, str]:
-    """This process's environment variables without those that bend another Python: Blender sets some for its own."""
+    """This process's environment variables, without those that would disturb another Python; Blender sets some."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -89,7 +93,7 @@ def clean_variables() -> dict[str, str]:
 
 
 def end_of_file(path: Path, lines: int) -> str:
-    """The last lines of a text file; "" where there is none."""
+    """The last lines of a text file that are not empty; "" if there is no file."""
     try:
         with path.open("rb") as stream:
             stream.seek(max(stream.seek(0, os.SEEK_END) - 65536, 0))
@@ -112,7 +116,7 @@ def how_it_ended(status: int | None) -> str:
 
 
 def processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
-    """Processor time a child has used so far; None where the system does not tell."""
+    """Seconds of processor time that a child process has used; None if the system does not say."""
     try:
         if sys.platform == "win32":
             import ctypes

@@ -1,7 +1,8 @@
-"""The worker's side: takes jobs from a channel, one at a time, and tells how they go.
+"""The worker's side: receives jobs over a channel, runs one at a time, and reports their progress and results.
 
-Three threads: the main one runs the jobs; one listens, so that a cancel or the end of the other side is noticed in
-the middle of a job; one beats, so that the other side knows that this one lives.
+There are three threads. The main thread runs the jobs. One thread listens, so that a cancellation, or the end of
+MeshKin's process, is noticed in the middle of a job. One thread sends beats, so that MeshKin knows that the worker is
+alive.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ _SHOWN = 300
 
 
 def serve_standard_streams(load_job: LoadJob) -> NoReturn:
-    """Serve over this process's standard input and output; returns never, ends when the input ends.
+    """Serve jobs over this process's standard input and output. Ends the process when the input ends.
 
-    Both streams are kept for messages alone: whatever else in this process (or one it starts) writes to the standard
-    output, from C as well, lands on the standard error.
+    Both streams carry messages only. Whatever else is written to the standard output, by this process (its C libraries
+    included) or by processes that it starts, goes to the standard error instead.
     """
     _step_back()
     incoming, outgoing = _take_over(0, "rb"), _take_over(1, "wb")
@@ -61,13 +62,14 @@ def serve_standard_streams(load_job: LoadJob) -> NoReturn:
 
 
 def _take_over(descriptor: int, mode: str) -> BinaryIO:
+    """A stream on a duplicate of a file descriptor, so that the descriptor itself can be given to something else."""
     stream: Any = os.fdopen(os.dup(descriptor), mode)  # a duplicate that child processes do not inherit
     taken: BinaryIO = stream
     return taken
 
 
 def _step_back() -> None:
-    """Leave the processor to Blender first, and be the one that goes when the system runs out of memory."""
+    """Lower this process's priority, and let the system end it first when memory runs out, before Blender."""
     if sys.platform != "win32":  # there the client asks for it when it makes the process
         with contextlib.suppress(OSError):
             os.nice(5)
@@ -87,6 +89,8 @@ def serve(channel: Channel, load_job: LoadJob) -> NoReturn:
 
 
 class _Server:
+    """The three threads, and the jobs that they share."""
+
     def __init__(self, channel: Channel, load_job: LoadJob) -> None:
         self._channel = channel
         self._load_job = load_job
@@ -112,6 +116,7 @@ class _Server:
             _release_memory()
 
     def _answer(self, run: messages.Run) -> None:
+        """Run a job and send its result, or the error that ended it."""
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {run.number}: {run.job}", file=sys.stderr, flush=True)
         try:
             job, report = self._load_job(run.job), self._reporter(run.number)
@@ -122,6 +127,7 @@ class _Server:
             self._send(messages.Error(run.number, _explained(error).to_dict()))
 
     def _reporter(self, number: int) -> ProgressCallback:
+        """The callback of a job: sends its progress, and raises Cancelled if the job was cancelled."""
         last_stage, last_time = "", 0.0
 
         def report(stage: str, fraction: float) -> None:
@@ -171,11 +177,11 @@ class _Server:
         try:
             self._channel.send(message)
         except OSError:
-            os._exit(0)  # nobody is there to listen any more
+            os._exit(0)  # MeshKin's process has ended
 
 
 def _explained(error: BaseException) -> MeshKinError:
-    """The error to send for what a job raised; its traceback goes to the log unless it was expected."""
+    """The error to send for an exception that ended a job; unless it was cancelled, the traceback goes to the log."""
     if isinstance(error, Cancelled):
         return error
     traceback.print_exception(error)
@@ -201,7 +207,7 @@ def _explained(error: BaseException) -> MeshKinError:
 
 
 def _idle_seconds() -> float | None:
-    """After so long without a job the worker ends, so that the graphics card is Blender's; None for never."""
+    """Seconds without a job after which the worker ends and frees the graphics card; None for never."""
     try:
         seconds = float(os.environ.get(IDLE_SECONDS, ""))
     except ValueError:
@@ -210,7 +216,7 @@ def _idle_seconds() -> float | None:
 
 
 def _release_memory() -> None:
-    """Give back what the job left behind: the graphics card's memory is Blender's between jobs."""
+    """Free what the last job left behind, so that Blender has the graphics card's memory between jobs."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
@@ -218,6 +224,7 @@ def _release_memory() -> None:
 
 
 def _bound_log() -> None:
+    """Empty the log if it has grown too large."""
     with contextlib.suppress(OSError):
         if os.fstat(2).st_size > _LARGEST_LOG:
             os.ftruncate(2, 0)

@@ -15,17 +15,21 @@ from .processes import clean_variables
 
 
 def missing_libraries(python: Path | str, module: str = "bpy") -> list[tuple[str, str]]:
-    """The system libraries that a module in this ``python``'s environment lacks, all at once.
+    """The system libraries that a module needs and that are not installed.
 
-    Returns pairs of the library's file name and the Debian package that has it ("" where that is not known); nothing
-    on systems other than Linux, where these modules bring what they need. Does not import the module.
+    Returns pairs: the library's file name, and the Debian package that contains it ("" if that is not known). On other
+    systems than Linux the list is empty: there the modules bring what they need. The module is not imported.
+
+    Args:
+        python: interpreter of the environment that has the module.
+        module: its name.
     """
     if not sys.platform.startswith("linux"):
         return []
-    ask = f"import importlib.util; print(importlib.util.find_spec({module!r}).origin)"
+    code = f"import importlib.util; print(importlib.util.find_spec({module!r}).origin)"
     try:
-        asked = _output([python, "-I", "-c", ask])
-        lines = _output(["ldd", asked.strip()]).splitlines()
+        file = _output([python, "-I", "-c", code])
+        lines = _output(["ldd", file.strip()]).splitlines()
     except FileNotFoundError:  # a system without ldd
         return []
     names = [line.split()[0] for line in lines if line.rstrip().endswith("=> not found")]

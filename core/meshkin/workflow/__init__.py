@@ -1,11 +1,9 @@
-"""The main job: what every button, script and command runs.
+"""What buttons, scripts and commands do, from the objects to what is written to them.
 
-Each function is a generator that yields :class:`meshkin.base.progress.Progress` and returns a :class:`Report`.
-Something
-drives it: a modal operator with a timer, or :func:`meshkin.base.progress.finish`. No step takes longer than one
-rendered
-view; all writing to the scene happens in the last step; closing the generator cancels the job and leaves the scene as
-it was.
+Each function returns :data:`Steps`: a generator that yields :class:`meshkin.base.progress.Progress` and returns a
+:class:`Report`. A modal operator with a timer drives it, or :func:`meshkin.base.progress.finish`. No step takes longer
+than one rendered view. Everything is written to the scene in the last step; closing the generator before cancels the
+work and leaves the scene as it was.
 """
 
 from ..features.options import FeatureOptions

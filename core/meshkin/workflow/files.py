@@ -1,4 +1,4 @@
-"""A job's bulk data, which goes to the worker and comes back as files."""
+"""The folder for bulk data, which goes to the worker and comes back as files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..base.storage import readable_failure
 
 @contextlib.contextmanager
 def job_folder() -> Iterator[Path]:
-    """A folder for one job's bulk data, gone afterward.
+    """A new folder, which is deleted at the end.
 
-    Raises InputError ``object-gone`` for whatever the job holds of Blender's data and was deleted meanwhile.
+    Raises InputError ``object-gone`` if what is done meanwhile meets data of Blender's that was deleted.
     """
     with readable_failure(Path(tempfile.gettempdir()), "making a folder in"):
         folder = Path(tempfile.mkdtemp(prefix="meshkin-"))

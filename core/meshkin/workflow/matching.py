@@ -37,21 +37,21 @@ def match(source: BlenderObject, target: BlenderObject, options: Options = Optio
     """
     with job_folder() as folder:
         snapshots.check_writable(target)
-        found = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
-        surface_maps = Match.load(found.map)
-        colors = yield from colors_of([found.source, found.target], options, folder)
-        _write_matches([found], [surface_maps], colors)
+        matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
+        surface_maps = Match.load(matched.map)
+        colors = yield from colors_of([matched.source, matched.target], options, folder)
+        _write_matches([matched], [surface_maps], colors)
     confidence = surface_maps.to_source.confidence
-    names = f"“{found.source.handle.name}” and “{found.target.handle.name}”"
+    names = f"“{matched.source.handle.name}” and “{matched.target.handle.name}”"
     return Report(
         f"{names} are matched: confidence {confidence.mean():.0%} on average.",
-        _guidance(found) + list(surface_maps.notes.get("sentences", [])),
+        _guidance(matched) + list(surface_maps.notes.get("sentences", [])),
         {
-            "map": str(found.map),
+            "map": str(matched.map),
             "confidence": float(confidence.mean()),
-            "recipe": to_json(found.source.recipe),
-            "pairs": found.pairs.tolist(),
-            "flip": found.flip,
+            "recipe": to_json(matched.source.recipe),
+            "pairs": matched.pairs.tolist(),
+            "flip": matched.flip,
             "notes": surface_maps.notes,
         },
     )

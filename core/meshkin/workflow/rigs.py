@@ -98,26 +98,26 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
     """
     snapshots.check_writable(target)
     with job_folder() as folder:
-        found = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
-        own = snapshots.own_mesh_in_place(found.target.handle.get(), found.target.snapshot)
+        matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
+        own = snapshots.own_mesh_in_place(matched.target.handle.get(), matched.target.snapshot)
         posed = yield from client.shared().run(
             PoseShape(
-                source=found.source.snapshot.save(folder / "source.npz"),
+                source=matched.source.snapshot.save(folder / "source.npz"),
                 own=own.save(folder / "own.npz"),
-                original=save_array(folder / "original.npy", found.target.snapshot.original),
-                map=found.map,
+                original=save_array(folder / "original.npy", matched.target.snapshot.original),
+                map=matched.map,
                 threshold=options.rig.threshold,
                 output=folder / "posed.npz",
             )
         )
         arrays = PosedArrays.load(posed.arrays)
-        obj = found.target.handle.get()
+        obj = matched.target.handle.get()
         snapshots.check_writable(obj)
-        snapshots.check_unchanged(obj, found.target.snapshot)
+        snapshots.check_unchanged(obj, matched.target.snapshot)
         offsets = arrays.vertices.astype(np.float64) - own.vertices
-        source_name = found.source.handle.name
+        source_name = matched.source.handle.name
         details = [payloads.write_shape_key(obj, f"Pose of {source_name}", offsets, value=1.0)]
-        found.remember()
+        matched.remember()
     details.append(
         f"The match was relied on at {arrays.known.mean():.0%} of the vertices; "
         f"edges became {posed.stretch:.1%} longer or shorter on average."
@@ -130,7 +130,7 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
         f"“{obj.name}” stands as “{source_name}” does.",
         details,
         {
-            "map": str(found.map),
+            "map": str(matched.map),
             "shape_key": obj.data.shape_keys.key_blocks[-1].name,
             "stretch": posed.stretch,
         },

@@ -34,12 +34,12 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FittedBones:
     """Move a skeleton of the source into the target."""
     from ...transfer.rig.joints import RestSkeleton, fit_joints
 
-    match, given = Match.load(request.map), BoneArrays.load(request.bones)
-    bones = RestSkeleton(given.heads, given.tails, given.axes, given.parents, given.mirror, given.column)
+    match, arrays = Match.load(request.map), BoneArrays.load(request.bones)
+    bones = RestSkeleton(arrays.heads, arrays.tails, arrays.axes, arrays.parents, arrays.mirror, arrays.column)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     fitted = fit_joints(bones, load_array(request.weights), source, target, match.to_target, report)
-    arrays = FittedBoneArrays(fitted.heads, fitted.tails, fitted.axes, fitted.moved)
-    return FittedBones(arrays.save(request.output), float(fitted.scale))
+    fitted_arrays = FittedBoneArrays(fitted.heads, fitted.tails, fitted.axes, fitted.moved)
+    return FittedBones(fitted_arrays.save(request.output), float(fitted.scale))
 
 
 def pose_shape(request: PoseShape, report: ProgressCallback) -> PosedShape:

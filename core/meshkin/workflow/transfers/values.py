@@ -89,12 +89,12 @@ def _check_attributes(source: BlenderObject, target: BlenderObject, options: Opt
 
 
 def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
-    found = attributes.read(obj, snapshot, names)
+    source_attributes = attributes.read(obj, snapshot, names)
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [
             attributes.write_transferred(target, attribute, values)
-            for attribute, values in zip(found, carried, strict=True)
+            for attribute, values in zip(source_attributes, carried, strict=True)
         ]
 
     return _Reading(
@@ -104,7 +104,7 @@ def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str
                 cast(Domain, attribute.domain),  # checked when it arrives at the worker
                 attribute.values,
             )
-            for attribute in found
+            for attribute in source_attributes
         ],
         write,
     )

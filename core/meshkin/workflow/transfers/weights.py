@@ -88,12 +88,12 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
 
     def write() -> list[str]:
         target = transfer.target.handle.get()
-        said = _write_groups(target, carried, target_names, len(names), options, options.mask, options.mirrored)
-        said += binding.copy_modifier_flags(target, transfer.source.handle.get())
+        written = _write_groups(target, carried, target_names, len(names), options, options.mask, options.mirrored)
+        written += binding.copy_modifier_flags(target, transfer.source.handle.get())
         sentences = [
             _origin(transfer, answer, carried),
             *_unsolved([carried, *(each.weighted for each in worn)]),
-            *said,
+            *written,
         ]
         sentences += _errors(answer.errors)
         if not_carried:
@@ -166,9 +166,9 @@ def _write_groups(
     """
     rows = weighted.snapshot.original
     merged, merged_names = merge_groups(weighted.arrays.weights[rows], names, always)
-    said = vertex_groups.write(obj, merged_names, merged, options.limit, options.mix, mask, mirrored)
+    sentences = vertex_groups.write(obj, merged_names, merged, options.limit, options.mix, mask, mirrored)
     attributes.write(obj, vertex_groups.INPAINTED, weighted.arrays.inpainted[rows].astype(np.float32))
-    return said
+    return sentences
 
 
 def _origin(transfer: Transfer, answer: TransferredWeights, carried: WeightedTarget) -> str:
