@@ -1,8 +1,8 @@
-"""MeshKin's Blender add-on: buttons, a panel and preferences around ``meshkin.workflow``.
+"""MeshKin's Blender add-on: buttons, panels and preferences that call ``meshkin.workflow``.
 
-A folder for each feature holds its operators and its part of the panel; ``base`` what they share. Of the ``meshkin``
-library only the descriptions of options are imported before a job needs more, so that Blender starts as fast as
-without.
+Each feature has a folder with its operators and its part of the panel. ``base`` holds what the features share. Until a
+job needs more, only the library's descriptions of options and extractors are imported, so that Blender's start is not
+slowed down.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from . import attributes, features, main, match, photo, rig, texture, upkeep, we
 from .base import driver, preferences, status
 
 FEATURES = (main, upkeep, features, match, texture, weights, rig, attributes, photo)
-"""In the order of registration: a panel comes after the one that it lies in."""
-CLASSES: list[type] = [kind for feature in FEATURES for kind in feature.CLASSES]
+"""Folders of the features, in the order of registration: a panel must come after its parent panel."""
+CLASSES: list[type] = [cls for feature in FEATURES for cls in feature.CLASSES]
 
 
 def _command(arguments: list[str]) -> int:
-    """What ``blender --command meshkin …`` runs."""
+    """Run ``blender --command meshkin …``; returns the exit code."""
     from meshkin import cli
 
     preferences.apply(bpy.context)
@@ -28,12 +28,13 @@ def _command(arguments: list[str]) -> int:
 
 
 _commands: list[object] = []
+"""Blender's handle of the registered command; empty while the add-on is not registered."""
 
 
 def register() -> None:
-    """Add everything to Blender."""
-    for kind in CLASSES:
-        bpy.utils.register_class(kind)
+    """Add the classes, the scene's settings, the handlers and the command to Blender."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
     bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=main.settings.Settings)
     bpy.app.handlers.load_pre.append(driver.before_load)
     for name, handler in match.display.HANDLERS.items():
@@ -42,7 +43,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Stop the running job and the worker, and take everything away again in reverse order."""
+    """Stop the running job and the worker, then remove everything in reverse order."""
     driver.cancel()
     status.forget()
     if "meshkin.worker.client" in sys.modules:
@@ -53,5 +54,5 @@ def unregister() -> None:
         getattr(bpy.app.handlers, name).remove(handler)
     bpy.app.handlers.load_pre.remove(driver.before_load)
     del bpy.types.Scene.meshkin
-    for kind in reversed(CLASSES):
-        bpy.utils.unregister_class(kind)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,4 +1,4 @@
-"""Attributes and what else lives on a surface."""
+"""Transfer of attributes, face materials, UV maps, shape keys, sculpted detail and hair."""
 
 from . import operators
 

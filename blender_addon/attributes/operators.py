@@ -1,4 +1,4 @@
-"""The button that carries attributes, face materials, UV maps, shape keys, sculpted detail and hair."""
+"""The button that transfers attributes, face materials, UV maps, shape keys, sculpted detail and hair."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import EnumProperty
 
-from meshkin.transfer.attributes.options import KINDS, AttributeOptions
+from meshkin.transfer.attributes.options import PAYLOADS, AttributeOptions
 
 from ..base.operators import TransferJob
 from ..base.options import options
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 @with_options(AttributeOptions)
 class MESHKIN_OT_transfer_attributes(TransferJob):
-    """Carry the source's attributes, and if wanted face materials, UV maps, shape keys, sculpted detail and hair"""
+    """Transfer the source's attributes and, if chosen, face materials, UV maps, shape keys, sculpted detail and hair"""
 
     bl_idname = "meshkin.transfer_attributes"
     bl_label = "Attributes"
     what = "attributes"
 
     kinds: EnumProperty(
-        name="Kinds",
-        description="What is carried over",
-        items=tuple((choice.value, choice.name, choice.description) for choice in KINDS),
+        name="Data Types",
+        description="Which data to transfer",
+        items=tuple((payload.value, payload.name, payload.description) for payload in PAYLOADS),
         options={"ENUM_FLAG"},
         default={"attributes"},
     )
 
     @classmethod
-    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+    def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return "" if source.type == "MESH" else f"“{source.name}” is not a mesh"
 
-    def wishes(self) -> tuple[str, ...]:
-        return tuple(choice.value for choice in KINDS if choice.value in self.kinds)
+    def payloads(self) -> tuple[str, ...]:
+        return tuple(payload.value for payload in PAYLOADS if payload.value in self.kinds)
 
-    def chosen(self, context: bpy.types.Context) -> Options:
+    def job_options(self, context: bpy.types.Context) -> Options:
         return options(context, **values_of(self, AttributeOptions))
 
 

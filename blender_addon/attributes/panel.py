@@ -1,4 +1,4 @@
-"""What the main panel shows of attributes."""
+"""The part of the main panel for attributes."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from ..base.properties import copy_values
 
 
 def buttons(column: bpy.types.UILayout, settings: Any) -> None:
-    """The button that carries attributes, with the panel's settings."""
+    """Draw the button that transfers attributes with the panel's settings."""
     copy_values(settings, column.operator("meshkin.transfer_attributes", icon="SPREADSHEET"), AttributeOptions)

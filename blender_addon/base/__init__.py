@@ -1,1 +1,1 @@
-"""What all features of the add-on share: driven jobs, looked-up state, base classes, generated properties."""
+"""What all features of the add-on share: running jobs, the state that panels show, base classes, properties."""

@@ -1,7 +1,7 @@
-"""Runs one job at a time: a generator that yields ``meshkin.base.progress.Progress`` and returns a ``Report``.
+"""Runs one job at a time. A job is a generator that yields ``Progress`` and returns a ``Report``.
 
-With a window, a modal operator advances it a little at every tick of a timer, so that Blender stays usable. Without
-one, or from a script, the same generator is run to its end.
+In a window, a modal operator advances the generator a little at each tick of a timer, so that Blender stays usable. In
+background mode and in scripts, the same generator runs to its end at once.
 """
 
 from __future__ import annotations
@@ -23,14 +23,25 @@ if TYPE_CHECKING:
     from meshkin.workflow import Report
 
 TICK = 0.1
-"""Seconds between two ticks of the timer."""
+"""Seconds between two ticks of the timer. Chosen: progress looks smooth, and idle ticks cost nothing noticeable."""
 BUDGET = 0.04
-"""Seconds of each tick that the job may take; a single longer step is not interrupted."""
+"""Seconds of each tick that the job may use; a single longer step is not interrupted. Chosen: more than half of the
+time stays for Blender's own drawing."""
 
 
 @dataclass
 class RunningJob:
-    """The running job; panels read ``title``, ``stage`` and ``fraction``."""
+    """The job that runs under the timer.
+
+    Attributes:
+        title: the operator's label.
+        steps: the job's generator.
+        timer: wakes the modal operator.
+        workspace: name of the workspace whose status bar shows the progress.
+        stage: what is being done, in a few words.
+        fraction: share of this stage that is done, in [0, 1].
+        ticked: time of the last step, seconds of ``time.monotonic``.
+    """
 
     title: str
     steps: Generator[Progress, None, Report]
@@ -43,7 +54,13 @@ class RunningJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the last job ended, for the panel."""
+    """How the last job ended.
+
+    Attributes:
+        title: one sentence.
+        lines: further sentences.
+        icon: Blender's name of the icon beside the title.
+    """
 
     title: str
     lines: list[str] = field(default_factory=list)
@@ -55,7 +72,7 @@ outcome: Outcome | None = None
 
 
 def cancel() -> None:
-    """Stop the running job, if there is one, and leave the scene as it was."""
+    """Stop the running job, if any, and leave the scene unchanged."""
     global outcome
     if running is not None:
         outcome = Outcome(f"{running.title}: cancelled.", icon="CANCEL")
@@ -64,14 +81,14 @@ def cancel() -> None:
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def before_load(*_: object) -> None:
-    """Stop the running job and forget the last one before another file takes the place of this one."""
+    """Stop the running job and forget the last outcome before another file is loaded."""
     global outcome
     cancel()
     outcome = None
 
 
 def _close() -> None:
-    """End the running job: its generator, timer, status text and progress bar."""
+    """End the running job: close its generator and remove its timer and its text in the status bar."""
     global running
     job, running = running, None
     assert job is not None
@@ -85,7 +102,10 @@ def _close() -> None:
 
 
 def _failure(title: str, error: Exception) -> str:
-    """Remember a failed job for the panel; the sentence to report. Details of a surprise go to the console."""
+    """Return the sentence to report about a failed job, and keep the outcome for the panel.
+
+    Details of an unexpected error go to the console.
+    """
     from meshkin.base.errors import Cancelled, MeshKinError
 
     global outcome
@@ -96,7 +116,7 @@ def _failure(title: str, error: Exception) -> str:
         message, *log = error.message.splitlines()
         if log:
             print(error, file=sys.stderr)
-            message = re.sub(r" [^.]*:$", "", message)  # the words that lead to the log
+            message = re.sub(r" [^.]*:$", "", message)  # removes the words that introduce the log
         outcome = Outcome(message, [error.fix] if error.fix else [], icon="ERROR")
         return f"{message} {error.fix}".strip()
     traceback.print_exception(error)
@@ -105,22 +125,22 @@ def _failure(title: str, error: Exception) -> str:
 
 
 class JobOperator:
-    """Mixin of operators that run a job: they say which by ``steps``; this does the rest."""
+    """Mixin of operators that run a job, which :meth:`steps` returns."""
 
     bl_label: str
     report: Callable[[set[str], str], None]
     _job: RunningJob | None = None
 
     def steps(self, context: bpy.types.Context) -> Generator[Progress, None, Report]:
-        """The job; may raise MeshKinError at once."""
+        """Return the job's generator; may raise MeshKinError."""
         raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Start the job under a timer."""
+        """Start the job under a timer (called by a button)."""
         return self.start(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Run the job to its end."""
+        """Run the job to its end (called by a script)."""
         from meshkin.base.progress import finish
 
         try:
@@ -132,7 +152,7 @@ class JobOperator:
         return self._finished(report)
 
     def start(self, context: bpy.types.Context) -> set[str]:
-        """Make the job the running one and take its first step, which tells at once of input that cannot be used."""
+        """Start the job under a timer and take its first step, which reports unusable input at once."""
         global running, outcome
         try:
             steps = self.steps(context)
@@ -151,7 +171,7 @@ class JobOperator:
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Advance the job at each tick; Esc stops it; every other event passes through."""
+        """Advance the job at each tick of the timer; Esc stops the job; all other events pass through."""
         if self._job is not running or running is None:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
@@ -163,11 +183,12 @@ class JobOperator:
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Called by Blender when it drops the operator (its window was closed)."""
+        """Stop the job when Blender ends the operator because its window was closed."""
         if self._job is running:
             cancel()
 
     def _advance(self) -> set[str]:
+        """Run the job until the budget of this tick is used up or the job waits for the worker."""
         job = running
         assert job is not None
         before = (job.stage, job.fraction)
@@ -176,7 +197,7 @@ class JobOperator:
             while time.monotonic() < deadline:
                 progress: Any = next(job.steps)
                 if (progress.stage, progress.fraction) == (job.stage, job.fraction):
-                    break  # nothing new: the worker is busy
+                    break  # no progress: the worker is busy
                 job.stage, job.fraction = progress.stage, progress.fraction
         except StopIteration as stop:
             _close()
@@ -195,7 +216,7 @@ class JobOperator:
         global outcome
         title, *details = report.lines()
         outcome = Outcome(title, details)
-        for line in (*details, report.summary()):  # the last one is seen in the status bar, all in the Info editor
+        for line in (*details, report.summary()):  # the status bar shows the last, the Info editor all
             self.report({"INFO"}, line)
         status.redraw()
         return {"FINISHED"}

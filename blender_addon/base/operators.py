@@ -1,4 +1,4 @@
-"""What buttons have in common: why one is grayed out, and the base classes of their operators."""
+"""Base classes of the operators, and the reasons why a button is grayed out."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
 
 
 SURFACES = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES"}
-"""Types of objects that can have a surface."""
+"""Blender's types of objects that can have a surface."""
 
 
 def busy() -> str:
-    """Why no job can start now, or ""."""
+    """Return why no job can start now, or ""."""
     return f"“{driver.running.title}” is running; cancel it first" if driver.running else ""
 
 
-def missing(context: bpy.types.Context, *wanted: str) -> str:
-    """Why the picked objects do not serve, or ""; ``wanted`` out of "source" and "target"."""
+def missing(context: bpy.types.Context, *roles: str) -> str:
+    """Return why the picked objects cannot be used, or ""; ``roles`` are "source", "target" or both."""
     settings = context.scene.meshkin
-    for name in wanted:
+    for name in roles:
         obj = getattr(settings, name)
         if obj is None:
             return f"Pick a {name} object first"
         if obj.name not in context.scene.objects:
-            return f"“{obj.name}” is not in this scene any more"
-    if len(wanted) == 2 and settings.source == settings.target:
+            return f"“{obj.name}” is no longer in this scene"
+    if len(roles) == 2 and settings.source == settings.target:
         return "Source and target are the same object"
     return ""
 
 
 def locked(*objects: bpy.types.Object) -> str:
-    """Why one of the objects cannot be written to, or ""."""
+    """Return why one of the objects cannot be written to, or ""."""
     for obj in objects:
         if obj.type != "MESH":
             return f"“{obj.name}” is not a mesh"
@@ -56,52 +56,52 @@ def locked(*objects: bpy.types.Object) -> str:
 
 
 def unmatched(context: bpy.types.Context) -> str:
-    """Why there is no match to look at, or ""."""
+    """Return why there is no match to show, or ""."""
     reason = busy() or missing(context, "source", "target")
-    known = status.scene_module("mesh.matches")
-    if not reason and known and not known.is_matched(context.scene.meshkin.source, context.scene.meshkin.target):
+    matches = status.scene_module("mesh.matches")
+    if not reason and matches and not matches.is_matched(context.scene.meshkin.source, context.scene.meshkin.target):
         return "Match source and target first"
     return reason
 
 
 def picked(settings: Any) -> list[str]:
-    """Which of source and target are picked, the same object once; the source where none is."""
+    """Return which of "source" and "target" are picked, without the target if it is the source; default: ["source"]."""
     names = [name for name in ("source", "target") if getattr(settings, name)] or ["source"]
     return names[:1] if settings.source == settings.target else names
 
 
 def picked_objects(settings: Any) -> list[bpy.types.Object]:
-    """The objects of :func:`picked`."""
+    """Return the objects that :func:`picked` names."""
     return [getattr(settings, name) for name in picked(settings)]
 
 
 class Explained:
-    """Mixin of operators that say why they are grayed out."""
+    """Mixin of operators whose tooltip says why they are grayed out."""
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        """Why the operator cannot run now, or ""."""
+        """Return why the operator cannot run now, or ""."""
         raise NotImplementedError
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether the operator can run now."""
+        """Return whether the operator can run now."""
         if reason := cls.why_not(context):
             cls.poll_message_set(reason)  # type: ignore[attr-defined]
         return not reason
 
 
 class SceneJob(driver.JobOperator, Explained, bpy.types.Operator):
-    """Base of the jobs that write to the scene: each is one undo step."""
+    """Base of jobs that write to the scene; each job is one undo step."""
 
     bl_options = {"REGISTER", "UNDO"}
 
 
-class Quick(Explained, bpy.types.Operator):
-    """Base of what is done at once: an expected error becomes its sentence."""
+class QuickAction(Explained, bpy.types.Operator):
+    """Base of operators that finish at once, without a job. An expected error is reported as a sentence."""
 
     def act(self, context: bpy.types.Context) -> str:
-        """Do it; what to tell, or ""."""
+        """Do the work; returns the sentence to report, or ""."""
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -109,20 +109,21 @@ class Quick(Explained, bpy.types.Operator):
 
         preferences.apply(context)
         try:
-            told = self.act(context)
+            message = self.act(context)
         except MeshKinError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        if told:
-            self.report({"INFO"}, told)
+        if message:
+            self.report({"INFO"}, message)
         status.redraw()
         return {"FINISHED"}
 
 
 class TransferJob(SceneJob):
-    """Base of the jobs that carry something from the source to the target."""
+    """Base of jobs that transfer something from the source to the target."""
 
     what: str
+    """What is transferred, one of :data:`meshkin.workflow.TRANSFERS`."""
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
@@ -130,36 +131,36 @@ class TransferJob(SceneJob):
         if reason:
             return reason
         source, target = context.scene.meshkin.source, context.scene.meshkin.target
-        return locked(target) or cls.unsuited(source, target) or status.worker_missing
+        return locked(target) or cls.unsuitable(source, target) or status.worker_missing
 
     @classmethod
-    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
-        """Why this cannot go from source to target, or ""."""
+    def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        """Return why this cannot be transferred from source to target, or ""."""
         raise NotImplementedError
 
-    def chosen(self, context: bpy.types.Context) -> Options:
-        """The options with the operator's own properties."""
+    def job_options(self, context: bpy.types.Context) -> Options:
+        """Return the options of the job, with the operator's own properties."""
         return options(context)
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return workflow.transfer(settings.source, settings.target, self.wishes(), self.chosen(context))
+        return workflow.transfer(settings.source, settings.target, self.payloads(), self.job_options(context))
 
-    def wishes(self) -> tuple[str, ...]:
-        """What is to be transferred."""
+    def payloads(self) -> tuple[str, ...]:
+        """Return everything that is to be transferred, of :data:`meshkin.workflow.TRANSFERS`."""
         return (self.what,)
 
 
 class PictureJob(SceneJob):
-    """Base of the jobs whose result is a picture: it is shown, in a window of its own where no editor is open."""
+    """Base of jobs whose result is an image. The image is shown in an image editor; a new window opens if needed."""
 
     def _finished(self, report: Report) -> set[str]:
         result = super()._finished(report)
         if not bpy.app.background:
-            from meshkin.scene.display import image_editor as sheets
+            from meshkin.scene.display import image_editor
 
             names = [report.data["image"]] if "image" in report.data else list(report.data["images"].values())
-            sheets.open_editor(names[-1])
+            image_editor.open_editor(names[-1])
         return result

@@ -1,4 +1,4 @@
-"""The panel's settings and the preferences, as the library takes them."""
+"""The library's options, made from the panel's settings and the preferences."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from meshkin.workflow import Options
 
 PREFERRED_MODEL = "dinov2"
-"""The kind of the model that the preferences name."""
+"""Kind of the model that the preferences name."""
 
 
 def hidden_options(settings: Any) -> set[str]:
-    """Options that concern other features than the chosen ones alone, by their flat names."""
+    """Return the flat names of options that only matter to other features than the chosen ones."""
     all_options = {option for item in registry.choices() for option in item.options}
     return all_options - set(feature_item(settings).options)
 
 
 def feature_item(settings: Any) -> registry.FeatureItem:
-    """What is known of the chosen features; of those that there are not any more, as of "auto"."""
+    """Return what the registry knows about the chosen features, or about "auto" if they no longer exist."""
     from meshkin.base.errors import InputError
 
     try:
@@ -36,22 +36,27 @@ def feature_item(settings: Any) -> registry.FeatureItem:
 
 
 def options(context: bpy.types.Context, **changes: Any) -> Options:
-    """How a job is done: what the panel says of features, the preferences, and ``changes`` by options' flat names.
+    """Return the options of a job: features from the panel, device and model from the preferences.
 
-    The folders of the preferences go by the environment.
+    The preferences' folders reach the library as environment variables.
+
+    Args:
+        context: Blender's context.
+        changes: values of further options, by their flat names.
     """
     from meshkin.workflow import Options
 
     preferences.apply(context)
-    settings, chosen = context.scene.meshkin, preferences.get(context)
+    settings, user_preferences = context.scene.meshkin, preferences.get(context)
     values = values_of(settings, FeatureOptions)
     hidden = hidden_options(settings)
     values = {name: value for name, value in values.items() if name not in hidden}
-    model = chosen.model if chosen and feature_item(settings).model_kind == PREFERRED_MODEL else ""
+    uses_preferred = feature_item(settings).model_kind == PREFERRED_MODEL
+    model = user_preferences.model if user_preferences and uses_preferred else ""
     return Options().changed(
         **values,
         model=bpy.path.abspath(model) if model else "",
-        device=chosen.device if chosen else "auto",
+        device=user_preferences.device if user_preferences else "auto",
         online=bpy.app.online_access,
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
         **changes,

@@ -1,4 +1,4 @@
-"""The add-on's preferences as the library takes them: environment variables that it and the worker read."""
+"""The add-on's preferences as environment variables, which the library and the worker read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 ADDON = (__package__ or "").rpartition(".")[0]
-"""The name under which Blender knows the add-on."""
+"""Name of the add-on in Blender's preferences."""
 VARIABLES = {
     "worker_python": "MESHKIN_WORKER_PYTHON",
     "models_folder": "MESHKIN_MODELS",
@@ -16,20 +16,21 @@ VARIABLES = {
     "cache_limit": "MESHKIN_CACHE_LIMIT",
     "idle_seconds": "MESHKIN_IDLE_SECONDS",
 }
-"""Environment variable of each preference that is handed on as one."""
+"""Environment variable of each preference that the library reads this way."""
 _UNITS = {"cache_limit": 1e9}
-"""Bytes in the preference's unit."""
+"""Factor from a preference's unit to the variable's: gigabytes to bytes."""
 _inherited = {variable: os.environ.get(variable) for variable in VARIABLES.values()}
+"""The variables that Blender was started with; they hold while a preference is empty."""
 
 
 def get(context: bpy.types.Context) -> Any | None:
-    """The add-on's preferences; None when it was registered without being enabled."""
+    """Return the add-on's preferences; None if the add-on was registered without being enabled."""
     addon = context.preferences.addons.get(ADDON)
     return addon.preferences if addon else None
 
 
 def apply(context: bpy.types.Context) -> None:
-    """Put the preferences into the environment variables; an empty one leaves what Blender was started with."""
+    """Copy the preferences to the environment variables; an empty one restores what Blender was started with."""
     preferences = get(context)
     for name, variable in VARIABLES.items():
         value = getattr(preferences, name, None) or ""

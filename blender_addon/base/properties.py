@@ -1,4 +1,4 @@
-"""Blender's properties, made from the library's options; and the options' values, read from such properties."""
+"""Blender properties made from the library's options, and the options' values read back from them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from meshkin.base.options import Option, options_of
 
 UNCHOSEN = "DEFAULT"
-"""Stands for the value "", which no item of an enumeration can have."""
+"""Identifier of the enumeration item whose option value is "": Blender does not allow an empty identifier."""
 DECIMALS = 6
-"""Blender keeps fractions in single precision: 0.4 comes back as 0.4000000059604645."""
+"""Decimal places that are kept: Blender stores single precision, so that 0.4 comes back as 0.4000000059604645."""
 
 
 def property_of(option: Option, hint: Any) -> Any:
-    """The property for an option whose dataclass field has the type ``hint``."""
+    """Return the Blender property for an option whose dataclass field has the type ``hint``."""
     shared = {"name": option.name, "description": option.description}
     if option.choices and option.text:
         items = tuple((choice.value, choice.name, choice.description) for choice in option.choices)
@@ -36,7 +36,7 @@ def property_of(option: Option, hint: Any) -> Any:
     numbers = {name: value for name, value in limits.items() if value is not None}
     if hint is float:
         return FloatProperty(default=option.default, subtype=option.unit or "NONE", **numbers, **shared)
-    if option.default is None:  # a whole number, or the number below the least for none
+    if option.default is None:  # an integer or None, for which the number below the least allowed one stands
         unset = _unset(option)
         shared["description"] += f"; {unset}: the default"
         return IntProperty(default=unset, **{**numbers, "min": unset}, **shared)
@@ -44,33 +44,34 @@ def property_of(option: Option, hint: Any) -> Any:
 
 
 def _unset(option: Option) -> int:
+    """Return the number that stands for None."""
     return int(option.least or 0) - 1
 
 
 def panel_options(group: type, leave_out: Iterable[str] = ()) -> dict[str, Option]:
-    """The options of a group that have a property, by their flat names."""
+    """Return the options of a group that have a property, by their flat names."""
     return {
         option.flat: option for option in options_of(group).values() if option.panel and option.flat not in leave_out
     }
 
 
 def with_options(*groups: type, leave_out: Iterable[str] = ()) -> Callable[[type], type]:
-    """Decorate a class of Blender's: give it the properties of all options of these groups, by their flat names."""
+    """Return a class decorator that adds a property for each option of these groups, named by its flat name."""
 
-    def decorate(kind: type) -> type:
+    def decorate(cls: type) -> type:
         for group in groups:
             hints = get_type_hints(group)
             for flat, option in panel_options(group, leave_out).items():
-                kind.__annotations__[flat] = property_of(option, hints[option.field])
-        return kind
+                cls.__annotations__[flat] = property_of(option, hints[option.field])
+        return cls
 
     return decorate
 
 
 def values_of(properties: Any, group: type) -> dict[str, Any]:
-    """The values of a group's options by their flat names, from an object that has some of their properties.
+    """Return the values of a group's options by their flat names, read from an object with some of the properties.
 
-    Raises InputError ``option-invalid`` for a text that cannot be understood.
+    Raises InputError ``option-invalid`` for a text that cannot be parsed.
     """
     values = {}
     for flat, option in panel_options(group).items():
@@ -92,7 +93,7 @@ def values_of(properties: Any, group: type) -> dict[str, Any]:
 
 
 def copy_values(properties: Any, operator: Any, group: type) -> None:
-    """Let an operator's button start with the values of another object that has the same properties."""
+    """Copy a group's option values from the panel's settings to the properties of an operator's button."""
     for flat in panel_options(group):
         if hasattr(properties, flat) and hasattr(operator, flat):
             setattr(operator, flat, getattr(properties, flat))

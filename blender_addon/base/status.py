@@ -1,4 +1,4 @@
-"""What is there and what is missing, looked up now and then, so that drawing only reads it."""
+"""State of the worker, the models and the cache. It is looked up by a timer, so that drawing only reads variables."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ import bpy
 from . import preferences
 
 known = False
-"""Whether the rest has been looked up."""
+"""Whether the other variables have been looked up."""
 worker = ""
-"""The worker's Python; "" where there is none."""
+"""Path of the worker's Python; "" if there is none."""
 worker_missing = ""
-"""Why there is none; "" where there is one."""
+"""Why there is no worker; "" if there is one."""
 worker_folder = ""
+"""Where the worker is set up."""
 model = False
-"""Whether a model for semantic features is at hand."""
+"""Whether a model for semantic features is available."""
 models_folder = ""
 cache_folder = ""
 cache_bytes = 0
+"""Size of all files in the cache."""
 
 _requested = False
 
 
 def ensure() -> None:
-    """Have it looked up soon if it never was; may be called while drawing."""
+    """Request the first look-up if there was none yet; may be called while drawing."""
     if not known:
         request()
 
 
 def request() -> None:
-    """Have it looked up soon."""
+    """Look up the state soon, by a timer."""
     global _requested
     if not _requested:
         _requested = True
@@ -41,7 +43,7 @@ def request() -> None:
 
 
 def forget() -> None:
-    """Drop a request that was not served yet."""
+    """Forget the state and cancel a pending look-up."""
     global known, _requested
     known = _requested = False
     if bpy.app.timers.is_registered(refresh):
@@ -49,9 +51,9 @@ def forget() -> None:
 
 
 def refresh() -> None:
-    """Look it up now."""
+    """Look up the state now and redraw the panels."""
     from meshkin.base import storage
-    from meshkin.scene.display import viewport as display  # noqa: F401  (scene_module finds them from now on)
+    from meshkin.scene.display import viewport as display  # noqa: F401  (from now on scene_module finds it)
     from meshkin.worker import environment
 
     global known, worker, worker_missing, worker_folder, model, models_folder, cache_folder, cache_bytes, _requested
@@ -63,37 +65,38 @@ def refresh() -> None:
     worker_folder = str(environment.worker_folder())
     models, cache = storage.models_folder(), storage.cache_folder()
     models_folder, cache_folder = str(models), str(cache)
-    chosen = preferences.get(bpy.context)
-    model = bool(chosen and chosen.model) or any(models.glob("*/model.safetensors"))
+    user_preferences = preferences.get(bpy.context)
+    model = bool(user_preferences and user_preferences.model) or any(models.glob("*/model.safetensors"))
     cache_bytes = 0
     for file in cache.rglob("*"):
-        with contextlib.suppress(OSError):  # the worker may delete files meanwhile
+        with contextlib.suppress(OSError):  # the worker may delete files at the same time
             cache_bytes += file.stat().st_size
     redraw()
 
 
 def scene_module(name: str) -> Any:
-    """A module of ``meshkin.scene``; None until the library is loaded, which drawing must not wait for."""
+    """Return a module of ``meshkin.scene``, or None while it is not loaded: drawing must not wait for imports."""
     return sys.modules.get(f"meshkin.scene.{name}")
 
 
 def colors_shown(name: str = "color") -> bool:
-    """Whether colors are shown: the features', or those of this name (without prefix)."""
+    """Return whether the viewport shows the color attribute of this name (without prefix); default: the features'."""
     display = scene_module("display.viewport")
     if display is None or not display.is_shown():
         return False
-    # Undo takes back which colors a mesh shows, but not a view's shading: the features' button hides that.
+    # Undo restores which attribute a mesh shows, but not the viewport's shading. If no attribute is shown any more, the
+    # features' button counts as pressed, so that it can restore the shading.
     return (display.shown_attribute() or "meshkin_color") == f"meshkin_{name}"
 
 
 def lines_shown() -> bool:
-    """Whether lines are drawn between source and target."""
+    """Return whether lines are drawn between source and target."""
     lines = scene_module("display.lines")
     return bool(lines and lines.is_shown())
 
 
 def redraw() -> None:
-    """Have the sidebars and the preferences drawn again."""
+    """Redraw all sidebars and the preferences."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in {"VIEW_3D", "PREFERENCES"}:

@@ -1,4 +1,4 @@
-"""Pieces of panels that several of them draw. Drawing only reads: settings, the running job, the state looked up."""
+"""Pieces that several panels draw. Drawing only reads: the settings, the running job and :mod:`.status`."""
 
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
@@ -13,7 +13,7 @@ from . import driver, status
 
 
 def paragraph(layout: bpy.types.UILayout, text: str, width: int = 60, icon: str = "NONE") -> None:
-    """A text over several lines of at most ``width`` characters."""
+    """Draw a text in lines of at most ``width`` characters."""
     column = layout.column(align=True)
     column.scale_y = 0.8
     for index, line in enumerate(textwrap.wrap(text, max(width, 16))):
@@ -21,12 +21,15 @@ def paragraph(layout: bpy.types.UILayout, text: str, width: int = 60, icon: str 
 
 
 def _width(context: bpy.types.Context) -> int:
-    """About how many characters fit into a line of the region."""
+    """Return about how many characters fit into a line of the region.
+
+    Measured with Blender's default font: a character is about 7.5 pixels wide at scale 1; margins and the icon take 6.
+    """
     return int(context.region.width / (7.5 * context.preferences.system.ui_scale)) - 6
 
 
 def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The running job with its progress bar, or how the last one ended."""
+    """Draw the running job with its progress bar, or the outcome of the last one."""
     if job := driver.running:
         box = layout.box()
         box.label(text=job.title, icon="SORTTIME")
@@ -40,29 +43,29 @@ def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def worker_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Says whether the worker is there; offers to set it up where it is not."""
+    """Draw why the worker is missing, with the button that sets it up; nothing if it is there."""
     if status.worker_missing:
-        paragraph(layout, f"{status.worker_missing}. It does the computing.", _width(context), "ERROR")
+        paragraph(layout, f"{status.worker_missing}. MeshKin needs it for all computation.", _width(context), "ERROR")
         layout.operator("meshkin.setup_worker", icon="IMPORT")
 
 
 def model_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Says what a model would add where none is there."""
+    """Draw what a model would add, with the button that gets one; nothing if there is a model."""
     if status.known and status.worker and not status.model:
-        text = "No model yet: points are compared by shape alone. A model also sees what the parts are."
+        text = "There is no model yet: points are compared by shape alone. A model also recognizes what the parts are."
         paragraph(layout, text, _width(context), "INFO")
         layout.operator("meshkin.get_model", icon="IMPORT")
 
 
 def form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    """The layout, for settings below each other with their names to the left."""
+    """Return the layout, set to draw each property on its own line with its name on the left."""
     layout.use_property_split = True
     layout.use_property_decorate = False
     return layout
 
 
 class Sidebar:
-    """Base of the panels in the sidebar's tab."""
+    """Mixin of the panels in the sidebar's tab."""
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"

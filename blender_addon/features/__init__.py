@@ -1,4 +1,4 @@
-"""Features: computed, and shown as colors and pictures."""
+"""Features: the buttons that compute them and show them as colors and pictures."""
 
 from . import operators
 

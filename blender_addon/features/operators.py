@@ -1,4 +1,4 @@
-"""The buttons that compute features and show them, as colors and as the pictures that the models see."""
+"""The buttons that compute features, and that show them as colors or as the pictures that the models see."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..base import status
-from ..base.operators import PictureJob, Quick, SceneJob, busy, locked, missing, picked, picked_objects
+from ..base.operators import PictureJob, QuickAction, SceneJob, busy, locked, missing, picked, picked_objects
 from ..base.options import feature_item, options
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class MESHKIN_OT_features(SceneJob):
         return workflow.features(picked_objects(context.scene.meshkin), options(context))
 
 
-class MESHKIN_OT_show_colors(Quick):
-    """Show the features' colors in the viewport, or hide them and give the shading back"""
+class MESHKIN_OT_show_colors(QuickAction):
+    """Show the features' colors in the viewport, or hide them and restore the shading"""
 
     bl_idname = "meshkin.show_colors"
     bl_label = "Show Colors"
@@ -59,7 +59,7 @@ class MESHKIN_OT_show_colors(Quick):
 
 
 class MESHKIN_OT_show_pictures(PictureJob):
-    """Show what the models see of source and target, every view with its number: any can be left out"""
+    """Show the pictures that the models see of source and target, each view with its number"""
 
     bl_idname = "meshkin.show_pictures"
     bl_label = "Show Pictures"
@@ -68,7 +68,8 @@ class MESHKIN_OT_show_pictures(PictureJob):
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
         reason = busy() or missing(context, *picked(settings))
-        return reason or (status.worker_missing if feature_item(settings).pictures else "Shape alone: no pictures")
+        no_pictures = "" if feature_item(settings).pictures else "The chosen features use the shape alone, no pictures"
+        return reason or no_pictures or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow

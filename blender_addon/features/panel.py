@@ -1,4 +1,4 @@
-"""What the main panel shows of features."""
+"""The part of the main panel for features."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ..base import status
 
 
 def buttons(column: bpy.types.UILayout) -> None:
-    """The button that computes features."""
+    """Draw the button that computes features."""
     column.operator("meshkin.features", icon="COLOR")
 
 
-def looks(layout: bpy.types.UILayout) -> None:
-    """The buttons that show features and the pictures that the models see."""
+def display_buttons(layout: bpy.types.UILayout) -> None:
+    """Draw the buttons that show features and the pictures that the models see."""
     shown = status.colors_shown()
     layout.operator(
         "meshkin.show_colors",

@@ -1,4 +1,4 @@
-"""The sidebar's tab, its settings, and the buttons that pick two objects."""
+"""The main panel, its settings, and the buttons that pick source and target."""
 
 from . import operators, panel, settings
 

@@ -1,4 +1,4 @@
-"""The buttons that pick two objects and stop a job."""
+"""The buttons that pick source and target, and the button that stops a job."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -12,17 +12,18 @@ from ..base.operators import SURFACES, Explained
 
 
 class MESHKIN_OT_pick(Explained, bpy.types.Operator):
-    """Pick from the selection: the active object gives, the other selected object receives"""
+    """Pick source and target from the selection: the active object is the source, the other one the target"""
 
     bl_idname = "meshkin.pick"
-    bl_label = "From Selection"
+    bl_label = "Pick from Selection"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def _pair(cls, context: bpy.types.Context) -> list[bpy.types.Object]:
+        """Return the selected objects with a surface, the active one first."""
         active = context.view_layer.objects.active
-        chosen = [obj for obj in context.selected_objects if obj.type in SURFACES]
-        return sorted(chosen, key=lambda obj: obj != active)
+        candidates = [obj for obj in context.selected_objects if obj.type in SURFACES]
+        return sorted(candidates, key=lambda obj: obj != active)
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
@@ -38,7 +39,7 @@ class MESHKIN_OT_pick(Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_swap(Explained, bpy.types.Operator):
-    """Make the source the target and the target the source"""
+    """Exchange source and target"""
 
     bl_idname = "meshkin.swap"
     bl_label = "Swap"
@@ -47,7 +48,7 @@ class MESHKIN_OT_swap(Explained, bpy.types.Operator):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         settings = context.scene.meshkin
-        return "" if settings.source or settings.target else "Nothing is picked yet"
+        return "" if settings.source or settings.target else "Pick a source or a target first"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.meshkin
@@ -56,7 +57,7 @@ class MESHKIN_OT_swap(Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_cancel(bpy.types.Operator):
-    """Stop the running job and leave the scene as it was (Esc)"""
+    """Stop the running job and leave the scene unchanged (Esc)"""
 
     bl_idname = "meshkin.cancel"
     bl_label = "Cancel"

@@ -1,4 +1,4 @@
-"""The sidebar's tab: two objects, the buttons of all features, progress, and how the job is done."""
+"""The main panel: source and target, the buttons of all features, the progress of the job, and the options."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
 # ruff: noqa: RUF012
@@ -24,11 +24,11 @@ COMMON = (
     ("texture_size", "margin"),
     tuple(panel_options(GROUPS["Weights"])),
 )
-"""Options that are always in view, in blocks; the panel “More” has all others."""
+"""Flat names of the options in the panel “Options”, block by block; the panel “More” has all others."""
 
 
 class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
-    """Pickers, buttons, progress."""
+    """Source and target, the buttons of all features, and the progress of the job."""
 
     bl_idname = "MESHKIN_PT_main"
     bl_label = "MeshKin"
@@ -57,13 +57,13 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         column.label(text="Transfer")
         for feature in (texture, weights, rig, attributes):
             feature.buttons(column, settings)
-        features.looks(layout)
+        features.display_buttons(layout)
         job_state(layout, context)
         model_state(layout, context)
 
 
 class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
-    """How the job is done."""
+    """The most important options of a job."""
 
     bl_idname = "MESHKIN_PT_options"
     bl_parent_id = "MESHKIN_PT_main"
@@ -74,17 +74,17 @@ class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)
         settings = context.scene.meshkin
-        left_out = options.hidden_options(settings)
+        hidden = options.hidden_options(settings)
         for block in COMMON:
             column = layout.column(align=True)
             for name in block:
-                if name not in left_out:
+                if name not in hidden:
                     column.prop(settings, name)
         layout.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = ADDON
 
 
 class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
-    """The options that are needed now and then."""
+    """The options that are needed less often."""
 
     bl_idname = "MESHKIN_PT_more"
     bl_parent_id = "MESHKIN_PT_options"

@@ -1,4 +1,4 @@
-"""What the panel's fields hold; saved with the scene."""
+"""The settings of the panels, which are saved with the scene."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
@@ -22,7 +22,7 @@ GROUPS = {
     "Weights": WeightOptions,
     "Attributes": AttributeOptions,
 }
-"""The groups of options that the panel has fields for, by their headings."""
+"""Groups of options that the panels show, by their headings."""
 
 
 def _has_surface(self: Settings, obj: bpy.types.Object) -> bool:
@@ -36,39 +36,40 @@ def _redraw_lines(self: Settings, context: bpy.types.Context) -> None:
 
 @with_options(*GROUPS.values())
 class Settings(bpy.types.PropertyGroup):
-    """The panel's fields (``scene.meshkin``): these, and one for each option, by its flat name."""
+    """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 
     source: PointerProperty(
         name="Source",
-        description="The object that gives",
+        description="Object to transfer from",
         type=bpy.types.Object,
         poll=_has_surface,
     )
     target: PointerProperty(
         name="Target",
-        description="The object that receives",
+        description="Object to transfer to",
         type=bpy.types.Object,
         poll=_has_surface,
     )
     through: PointerProperty(
         name="Through",
-        description="Reference of a set: every match goes by way of it, so that all of the set agree. Empty: directly",
+        description="Reference object of a set: objects are matched through it, so that all matches of the set agree. "
+        "Empty: match directly",
         type=bpy.types.Object,
         poll=_has_surface,
     )
     lines: IntProperty(
         name="Lines",
-        description="Lines drawn, spread evenly over the source",
+        description="Number of lines to draw, spread evenly over the source",
         default=60,
         min=1,
         soft_max=500,
         max=5000,
         update=_redraw_lines,
     )
-    photo: StringProperty(name="Photo", description="The photograph to match to the target", subtype="FILE_PATH")
+    photo: StringProperty(name="Photo", description="Photo to match to the target", subtype="FILE_PATH")
     photo_mask: StringProperty(
         name="Mask",
-        description="Image that is white where the photo shows the object; empty: the photo's transparency, or what "
-        "looks like the target",
+        description="Image that is white where the photo shows the object. Empty: use the photo's transparency or, "
+        "without it, cut out what looks like the target",
         subtype="FILE_PATH",
     )

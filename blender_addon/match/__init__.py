@@ -1,4 +1,4 @@
-"""Matches: made, guided by point pairs, looked at."""
+"""Matches: the buttons that compute them, guide them with point pairs, and show them."""
 
 from . import display, operators, pairs, panel
 

@@ -1,4 +1,4 @@
-"""The buttons that show matches and their confidence in the viewport."""
+"""The buttons that show a match and its confidence in the viewport."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -11,16 +11,17 @@ import bpy
 from bpy.props import FloatProperty
 
 from ..base import status
-from ..base.operators import Quick, busy, locked, missing, unmatched
+from ..base.operators import QuickAction, busy, locked, missing, unmatched
 
 
-class _Show(Quick):
-    """Base of the buttons that color source and target; pressed again they give the shading back."""
+class _ShowColors(QuickAction):
+    """Base of the buttons that color source and target; pressed again, they restore the shading."""
 
     bl_options = {"REGISTER", "UNDO"}
     color: str
-    """Name of the attribute, without prefix."""
+    """Name of the color attribute, without prefix."""
     paint: Callable[[bpy.types.Object, bpy.types.Object], None]
+    """Writes the colors to source and target."""
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
@@ -39,13 +40,13 @@ class _Show(Quick):
             return ""
         settings = context.scene.meshkin
         type(self).paint(settings.source, settings.target)
-        everything = [obj for obj in context.scene.objects if obj.type == "MESH"]
-        display.show(everything, name)
+        meshes = [obj for obj in context.scene.objects if obj.type == "MESH"]
+        display.show(meshes, name)
         return ""
 
 
-class MESHKIN_OT_show_match(_Show):
-    """Give points that are matched the same color on source and target (and on others matched with this source)"""
+class MESHKIN_OT_show_match(_ShowColors):
+    """Give matching points the same color on source and target, and on other objects matched with this source"""
 
     bl_idname = "meshkin.show_match"
     bl_label = "Same Color"
@@ -54,20 +55,20 @@ class MESHKIN_OT_show_match(_Show):
     @staticmethod
     def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
         from meshkin.base.errors import InputError
-        from meshkin.scene.display import match_colors as look
+        from meshkin.scene.display import match_colors
         from meshkin.scene.mesh import matches
 
-        look.paint(source, [target])
+        match_colors.paint(source, [target])
         for other in matches.matched_with(source):
             if other != target:
                 try:
-                    look.paint(source, [other])
+                    match_colors.paint(source, [other])
                 except InputError:
-                    continue  # changed since, or linked: it is not what was asked about
+                    continue  # it has changed since, or is linked; the button is about source and target
 
 
-class MESHKIN_OT_show_confidence(_Show):
-    """Color source and target by how sure their match is: green is sure, yellow and orange less, dark red is not"""
+class MESHKIN_OT_show_confidence(_ShowColors):
+    """Color source and target by the confidence of their match, from green (high) through yellow to dark red (low)"""
 
     bl_idname = "meshkin.show_confidence"
     bl_label = "Confidence"
@@ -75,13 +76,13 @@ class MESHKIN_OT_show_confidence(_Show):
 
     @staticmethod
     def paint(source: bpy.types.Object, target: bpy.types.Object) -> None:
-        from meshkin.scene.display import match_colors as look
+        from meshkin.scene.display import match_colors
 
-        look.paint_confidence(source, target)
+        match_colors.paint_confidence(source, target)
 
 
-class MESHKIN_OT_show_lines(Quick):
-    """Draw lines from points of the source to their kin on the target, and between point pairs"""
+class MESHKIN_OT_show_lines(QuickAction):
+    """Draw lines from points of the source to their matching points on the target, and between point pairs"""
 
     bl_idname = "meshkin.show_lines"
     bl_label = "Lines"
@@ -90,9 +91,9 @@ class MESHKIN_OT_show_lines(Quick):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         reason = "" if status.lines_shown() else unmatched(context)
-        known, settings = status.scene_module("mesh.pairs"), context.scene.meshkin
-        if reason and known and settings.source and settings.target and known.between(settings.source, settings.target):
-            return busy()
+        pairs, settings = status.scene_module("mesh.pairs"), context.scene.meshkin
+        if reason and pairs and settings.source and settings.target and pairs.between(settings.source, settings.target):
+            return busy()  # without a match, the lines of the point pairs can be drawn
         return reason
 
     def act(self, context: bpy.types.Context) -> str:
@@ -106,8 +107,8 @@ class MESHKIN_OT_show_lines(Quick):
         return ""
 
 
-class MESHKIN_OT_select_low(Quick):
-    """Select the target's vertices whose match is not sure, in Edit Mode"""
+class MESHKIN_OT_select_low(QuickAction):
+    """Select the target's vertices with a low confidence, in Edit Mode"""
 
     bl_idname = "meshkin.select_low"
     bl_label = "Select Low-Confidence Vertices"
@@ -115,7 +116,7 @@ class MESHKIN_OT_select_low(Quick):
 
     threshold: FloatProperty(
         name="Threshold",
-        description="Vertices with less confidence than this are selected",
+        description="Select vertices with less confidence than this",
         default=0.5,
         min=0,
         max=1,
@@ -133,10 +134,10 @@ class MESHKIN_OT_select_low(Quick):
         return locked(target) or ("" if target.visible_get() else f"“{target.name}” is hidden")
 
     def act(self, context: bpy.types.Context) -> str:
-        from meshkin.scene.display import match_colors as look
+        from meshkin.scene.display import match_colors
 
         target = context.scene.meshkin.target
-        count = look.select_below(target, self.threshold)
+        count = match_colors.select_below(target, self.threshold)
         if target.mode != "EDIT":
             if context.mode != "OBJECT":
                 bpy.ops.object.mode_set(mode="OBJECT")
@@ -149,20 +150,21 @@ class MESHKIN_OT_select_low(Quick):
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def after_undo(*_: object) -> None:
-    """Lines are not part of the file: draw those of the match that there is now."""
+    """Redraw the lines, which are not part of the file, for the match that exists now."""
     if status.lines_shown():
         bpy.app.timers.register(status.scene_module("display.lines").refresh, first_interval=0.01)
 
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def before_load(*_: object) -> None:
-    """No lines in a new file."""
+    """Remove all lines before another file is loaded."""
     if lines := status.scene_module("display.lines"):
         lines.hide()
         lines.mark([])
 
 
 HANDLERS = {"undo_post": after_undo, "redo_post": after_undo, "load_pre": before_load}
+"""Handlers to register, by their list in ``bpy.app.handlers``."""
 CLASSES: list[type] = [
     MESHKIN_OT_show_match,
     MESHKIN_OT_show_confidence,

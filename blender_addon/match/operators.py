@@ -1,4 +1,4 @@
-"""The buttons that match objects, two or many, and take the other answer."""
+"""The buttons that match two objects or a set, and the button that flips a match."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MESHKIN_OT_match(SceneJob):
-    """Find for every point of the target its kin on the source, and back"""
+    """Find the corresponding point on the source for every point of the target, and the other way round"""
 
     bl_idname = "meshkin.match"
     bl_label = "Match"
@@ -35,7 +35,7 @@ class MESHKIN_OT_match(SceneJob):
 
 
 class MESHKIN_OT_flip(SceneJob):
-    """Take the other answer: left and right exchanged, or the other place that a part fits; again to go back"""
+    """Use the other solution: left and right exchanged, or the other place that a part fits. Press again to go back"""
 
     bl_idname = "meshkin.flip"
     bl_label = "Flip Match"
@@ -45,7 +45,7 @@ class MESHKIN_OT_flip(SceneJob):
         reason = unmatched(context)
         settings = context.scene.meshkin
         if not reason and settings.through and settings.through != settings.source:
-            reason = "Only a direct match can be flipped; clear “Through”, or make it the source"
+            reason = "Only a direct match can be flipped; clear “Through”, or make that object the source"
         return reason or locked(settings.target) or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
@@ -58,7 +58,7 @@ class MESHKIN_OT_flip(SceneJob):
 
 
 class MESHKIN_OT_match_set(SceneJob):
-    """Match all selected objects to the active one, and through it to each other, so that all of them agree"""
+    """Match all selected objects to the active one, and through it to each other, so that all matches agree"""
 
     bl_idname = "meshkin.match_set"
     bl_label = "Match Selected as a Set"
@@ -67,7 +67,7 @@ class MESHKIN_OT_match_set(SceneJob):
     def why_not(cls, context: bpy.types.Context) -> str:
         reference, others = _set(context)
         if len(others) < 2 or not (reference and reference.select_get() and reference.type in SURFACES):
-            return "Select three or more objects with a surface; the active one becomes the reference"
+            return "Select three or more objects with a surface; the active one is the reference"
         return busy() or locked(*others) or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
@@ -75,21 +75,22 @@ class MESHKIN_OT_match_set(SceneJob):
         from meshkin.scene.objects import Handle
 
         reference, others = _set(context)
-        center, scene = Handle.of(reference), context.scene.name
+        reference_handle, scene = Handle.of(reference), context.scene.name
         report = yield from with_lines(workflow.match_set(others, reference, options(context)))
         if scene in bpy.data.scenes:
-            bpy.data.scenes[scene].meshkin.through = center.get()
+            bpy.data.scenes[scene].meshkin.through = reference_handle.get()
         return report
 
 
 def _set(context: bpy.types.Context) -> tuple[bpy.types.Object | None, list[bpy.types.Object]]:
+    """Return the active object and the other selected objects with a surface."""
     reference = context.view_layer.objects.active
-    chosen = [obj for obj in context.selected_objects if obj.type in SURFACES]
-    return reference, [obj for obj in chosen if obj != reference]
+    selected = [obj for obj in context.selected_objects if obj.type in SURFACES]
+    return reference, [obj for obj in selected if obj != reference]
 
 
 def with_lines(job: Steps) -> Steps:
-    """A job after which the lines in the viewport are those of the new match."""
+    """Return a job that runs another one and then updates the lines in the viewport."""
     from meshkin.scene.display import lines
 
     report = yield from job

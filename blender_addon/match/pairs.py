@@ -1,4 +1,4 @@
-"""The buttons of the point pairs that guide a match."""
+"""The buttons that add and remove the point pairs that guide a match."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -11,14 +11,14 @@ import bpy
 from bpy.props import StringProperty
 
 from ..base import status
-from ..base.operators import Explained, Quick, busy, missing
+from ..base.operators import Explained, QuickAction, busy, missing
 
-REACH = 12
-"""Pixels by which a click may miss: tips are what is picked most."""
+CLICK_TOLERANCE = 12
+"""Pixels by which a click may miss the object: most picked points are tips, which are hard to hit. Chosen."""
 
 
 class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
-    """Click on a point of one object, then on the same point of the other, as often as you like; Esc ends it"""
+    """Click a point on one object, then the same point on the other, as often as you like; press Esc when done"""
 
     bl_idname = "meshkin.pick_pairs"
     bl_label = "Add Point Pairs"
@@ -38,19 +38,19 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         from meshkin.scene.objects import Handle
 
         settings = context.scene.meshkin
-        self._lines = not lines.is_shown()  # between the pairs, as long as they are picked
-        if self._lines:
+        self._own_lines = not lines.is_shown()  # then the pairs' lines are drawn until picking ends
+        if self._own_lines:
             lines.show(settings.source, settings.target, 0)
         self._ends = [Handle.of(settings.source), Handle.of(settings.target)]
         self._points: list[Any] = [None, None]
         self._count = 0
         context.window.cursor_modal_set("EYEDROPPER")
         context.window_manager.modal_handler_add(self)
-        self._tell(context)
+        self._show_instructions(context)
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self.report({"ERROR"}, "Points are picked in a window; scripts use meshkin.scene.mesh.pairs.add")
+        self.report({"ERROR"}, "Points can only be picked in a window; scripts use meshkin.scene.mesh.pairs.add")
         return {"CANCELLED"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -71,33 +71,36 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Called by Blender when it drops the operator (its window was closed)."""
+        """End picking when Blender ends the operator because its window was closed."""
         self._end(context)
 
     def _pick(
         self, context: bpy.types.Context, view: tuple[bpy.types.Region, bpy.types.RegionView3D], event: bpy.types.Event
     ) -> None:
+        """Mark the clicked point of the nearer object; if both objects have one, add a point pair."""
         from bpy_extras import view3d_utils
         from mathutils import Vector
 
         from meshkin.scene.display import lines
         from meshkin.scene.mesh import pairs, snapshot
 
-        region, data = view
-        at = (event.mouse_x - region.x, event.mouse_y - region.y)
-        origin = view3d_utils.region_2d_to_origin_3d(region, data, at)
-        direction = view3d_utils.region_2d_to_vector_3d(region, data, at)
+        region, view_data = view
+        position = (event.mouse_x - region.x, event.mouse_y - region.y)
+        origin = view3d_utils.region_2d_to_origin_3d(region, view_data, position)
+        direction = view3d_utils.region_2d_to_vector_3d(region, view_data, position)
         objects = [handle.get() for handle in self._ends]
         hits = []
-        for side, obj in enumerate(objects):
-            shape = snapshot.take(obj)
+        for end, obj in enumerate(objects):
+            surface = snapshot.take(obj)
             center = obj.matrix_world @ (sum((Vector(corner) for corner in obj.bound_box), Vector()) / 8)
-            beside = (at[0] + REACH, at[1])
-            here, there = (view3d_utils.region_2d_to_location_3d(region, data, one, center) for one in (at, beside))
-            if point := pairs.cast_ray(shape, tuple(origin), tuple(direction), (here - there).length):
-                hits.append(((Vector(point) - origin).length, side, point))
+            beside = (position[0] + CLICK_TOLERANCE, position[1])
+            here, there = (
+                view3d_utils.region_2d_to_location_3d(region, view_data, pixel, center) for pixel in (position, beside)
+            )
+            if point := pairs.cast_ray(surface, tuple(origin), tuple(direction), (here - there).length):
+                hits.append(((Vector(point) - origin).length, end, point))
         if hits:
-            _, side, self._points[side] = min(hits)
+            _, end, self._points[end] = min(hits)
         if None not in self._points:
             pairs.add(*objects, *self._points)
             self._points = [None, None]
@@ -105,20 +108,21 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
             bpy.ops.ed.undo_push(message="Add Point Pair")
             status.redraw()
         lines.mark([point for point in self._points if point])
-        self._tell(context, missed=not hits)
+        self._show_instructions(context, missed=not hits)
 
-    def _tell(self, context: bpy.types.Context, missed: bool = False) -> None:
+    def _show_instructions(self, context: bpy.types.Context, missed: bool = False) -> None:
+        """Say in the status bar what to click next."""
         names = [handle.name for handle in self._ends]
-        done = next((side for side, point in enumerate(self._points) if point), None)
-        wanted = f"“{names[0]}” or “{names[1]}”" if done is None else f"the same point of “{names[1 - done]}”"
-        text = f"{'Nothing there. ' if missed else ''}Click on {wanted}    Esc: Done ({self._count} added)"
+        done = next((end for end, point in enumerate(self._points) if point), None)
+        place = f"“{names[0]}” or “{names[1]}”" if done is None else f"the same point of “{names[1 - done]}”"
+        text = f"{'Nothing there. ' if missed else ''}Click {place}    Esc: Done ({self._count} added)"
         context.workspace.status_text_set(text)
 
     def _end(self, context: bpy.types.Context) -> set[str]:
         from meshkin.scene.display import lines
 
         lines.mark([])
-        if self._lines:
+        if self._own_lines:
             lines.hide()
         if context.window:
             context.window.cursor_modal_restore()
@@ -131,23 +135,23 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
 def _view_under(
     window: bpy.types.Window, event: bpy.types.Event
 ) -> tuple[bpy.types.Region, bpy.types.RegionView3D] | None:
-    """The 3D view under the mouse, unless a sidebar or header lies above it there."""
+    """Return the 3D view under the mouse; None if there is none or if a sidebar or header covers it there."""
     for area in window.screen.areas:
         if area.type == "VIEW_3D":
-            under = [
+            under_mouse = [
                 region
                 for region in area.regions
                 if 0 <= event.mouse_x - region.x < region.width and 0 <= event.mouse_y - region.y < region.height
             ]
-            if [region.type for region in under] == ["WINDOW"]:
+            if [region.type for region in under_mouse] == ["WINDOW"]:
                 quad = area.spaces.active.region_quadviews
-                index = [region for region in area.regions if region.type == "WINDOW"].index(under[0])
-                return under[0], quad[index] if quad else area.spaces.active.region_3d
+                index = [region for region in area.regions if region.type == "WINDOW"].index(under_mouse[0])
+                return under_mouse[0], quad[index] if quad else area.spaces.active.region_3d
     return None
 
 
-class MESHKIN_OT_pair_selected(Quick):
-    """Make a point pair of the one vertex selected on the source and the one selected on the target"""
+class MESHKIN_OT_pair_selected(QuickAction):
+    """Add a point pair from the one vertex selected on the source and the one selected on the target"""
 
     bl_idname = "meshkin.pair_selected"
     bl_label = "Pair Selected Vertices"
@@ -161,19 +165,19 @@ class MESHKIN_OT_pair_selected(Quick):
         from meshkin.scene.mesh import pairs
 
         ends = context.scene.meshkin.source, context.scene.meshkin.target
-        one, two = (pairs.selected_vertex(obj) for obj in ends)
-        made = pairs.add(*ends, one, two)
-        return f"Point pair {made.label} added."
+        source_vertex, target_vertex = (pairs.selected_vertex(obj) for obj in ends)
+        pair = pairs.add(*ends, source_vertex, target_vertex)
+        return f"Point pair {pair.label} added."
 
 
-class MESHKIN_OT_remove_pair(Quick):
+class MESHKIN_OT_remove_pair(QuickAction):
     """Remove this point pair"""
 
     bl_idname = "meshkin.remove_pair"
     bl_label = "Remove Point Pair"
     bl_options = {"REGISTER", "UNDO"}
 
-    label: StringProperty(name="Label", description="What the pair is called in the list", options={"SKIP_SAVE"})
+    label: StringProperty(name="Label", description="Name of the pair in the list", options={"SKIP_SAVE"})
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:

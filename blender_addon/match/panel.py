@@ -1,4 +1,4 @@
-"""Guiding the match, and looking at it."""
+"""The panel that shows and guides the match."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
 
@@ -11,12 +11,12 @@ from ..base.widgets import Sidebar
 
 
 def buttons(column: bpy.types.UILayout) -> None:
-    """The button of the main panel."""
+    """Draw the button of the main panel that matches source and target."""
     column.operator("meshkin.match", icon="UV_VERTEXSEL")
 
 
 class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
-    """Guiding the match, and looking at it."""
+    """Shows and guides the match."""
 
     bl_idname = "MESHKIN_PT_match"
     bl_parent_id = "MESHKIN_PT_main"
@@ -30,7 +30,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         both = settings.source and settings.target and matches and pairs
 
         column = layout.column(align=True)
-        column.label(text="Look at It")
+        column.label(text="Display")
         row = column.row(align=True)
         for name, color, icon in (
             ("show_match", "match_color", "COLORSET_13_VEC"),
@@ -43,7 +43,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         column.operator("meshkin.select_low", icon="RESTRICT_SELECT_OFF")
 
         column = layout.column(align=True)
-        column.label(text="Guide It")
+        column.label(text="Guide")
         flipped = bool(both and matches.is_flipped(settings.source, settings.target))
         column.operator("meshkin.flip", icon="MOD_MIRROR", depress=flipped)
         row = column.row(align=True)
@@ -58,7 +58,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
                 column.label(text=f"{empty.name}: no partner", icon="UNLINKED")
 
         column = layout.column(align=True)
-        column.label(text="More than Two")
+        column.label(text="Set of Objects")
         column.operator("meshkin.match_set", icon="OUTLINER_OB_GROUP_INSTANCE")
         column.prop(settings, "through", text="Through")
 

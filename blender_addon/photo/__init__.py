@@ -1,4 +1,4 @@
-"""Photographs."""
+"""Photos: the buttons that match one to the target and make a texture of it."""
 
 from . import operators, panel
 

@@ -1,4 +1,4 @@
-"""The buttons of photographs: matched to the target, and carried onto it as a texture."""
+"""The buttons that match a photo to the target and make it the target's texture."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def _files(settings: Any) -> tuple[str, str]:
-    """The photo and its mask, or "" for none."""
+    """Return the paths of the photo and its mask; "" for none."""
     photo, mask = (bpy.path.abspath(path) if path else "" for path in (settings.photo, settings.photo_mask))
     return photo, mask
 
 
 class MESHKIN_OT_match_photo(PictureJob):
-    """Find for every pixel of the object in a photo its point on the target, and show it as a picture"""
+    """Find the point on the target for every pixel of the object in a photo, and show the result as an image"""
 
     bl_idname = "meshkin.match_photo"
     bl_label = "Match Photo"
@@ -46,7 +46,7 @@ class MESHKIN_OT_match_photo(PictureJob):
 
 
 class MESHKIN_OT_texture_photo(PictureJob):
-    """Give the target the photo as its texture: where it shows the target, else from the mirror twin, else filled in"""
+    """Make the photo the target's texture. What it does not show comes from the mirror side or is filled in"""
 
     bl_idname = "meshkin.texture_photo"
     bl_label = "Photo as Texture"
@@ -60,8 +60,8 @@ class MESHKIN_OT_texture_photo(PictureJob):
 
         settings = context.scene.meshkin
         photo, mask = _files(settings)
-        chosen = options(context, **values_of(settings, TextureOptions))
-        return workflow.texture_photo(photo, settings.target, chosen, mask)
+        job_options = options(context, **values_of(settings, TextureOptions))
+        return workflow.texture_photo(photo, settings.target, job_options, mask)
 
 
 CLASSES: list[type] = [

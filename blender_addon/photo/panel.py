@@ -1,4 +1,4 @@
-"""A photo and what it is matched to."""
+"""The panel for photos."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
 # ruff: noqa: RUF012
@@ -11,7 +11,7 @@ from ..base.widgets import Sidebar, form
 
 
 class MESHKIN_PT_photo(Sidebar, bpy.types.Panel):
-    """A photo and what it is matched to."""
+    """Picks a photo and has the buttons that use it."""
 
     bl_idname = "MESHKIN_PT_photo"
     bl_parent_id = "MESHKIN_PT_main"

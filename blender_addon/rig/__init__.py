@@ -1,4 +1,4 @@
-"""Armatures, motions and poses."""
+"""Transfer of armatures, motions and poses."""
 
 from . import operators
 

@@ -1,4 +1,4 @@
-"""The buttons that carry armatures, motions and poses."""
+"""The buttons that transfer armatures, motions and poses."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 
 class MESHKIN_OT_transfer_armature(TransferJob):
-    """Fit a copy of the source's armature into the target and let it pose the target, with the weights for it"""
+    """Fit a copy of the source's armature to the target and bind the target to it, with the source's weights"""
 
     bl_idname = "meshkin.transfer_armature"
     bl_label = "Armature"
     what = "armature"
 
     selected_too: BoolProperty(
-        name="Selected Too",
-        description="The other selected meshes (eyes, teeth, hair, clothes) lie on the target and are rigged with it",
+        name="Include Selected",
+        description="Also bind the other selected meshes that lie on the target, such as eyes, teeth, hair or clothes",
         default=False,
     )
     with_weights: BoolProperty(
-        name="Weights", description="Carry the source's weights too, with the panel's settings", default=True
+        name="Weights", description="Also transfer the source's weights, with the panel's settings", default=True
     )
 
     @classmethod
-    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
-        posed = any(modifier.type == "ARMATURE" and modifier.object for modifier in source.modifiers)
-        posed = posed or (source.parent and source.parent.type == "ARMATURE" and source.parent_type == "ARMATURE")
-        return "" if posed else f"No armature poses “{source.name}”"
+    def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        bound = any(modifier.type == "ARMATURE" and modifier.object for modifier in source.modifiers)
+        bound = bound or (source.parent and source.parent.type == "ARMATURE" and source.parent_type == "ARMATURE")
+        return "" if bound else f"No armature poses “{source.name}”"
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -50,20 +50,20 @@ class MESHKIN_OT_transfer_armature(TransferJob):
         settings = context.scene.meshkin
         weights = self.with_weights and bool(settings.source.vertex_groups)
         what = ("weights", "armature") if weights else ("armature",)
-        chosen = values_of(settings, WeightOptions) if weights else {}
+        values = values_of(settings, WeightOptions) if weights else {}
         if self.selected_too:
-            chosen["also"] = _also(context)
-        return workflow.transfer(settings.source, settings.target, what, options(context, **chosen))
+            values["also"] = _other_selected(context)
+        return workflow.transfer(settings.source, settings.target, what, options(context, **values))
 
 
-def _also(context: bpy.types.Context) -> tuple[bpy.types.Object, ...]:
-    """The selected meshes besides source and target."""
+def _other_selected(context: bpy.types.Context) -> tuple[bpy.types.Object, ...]:
+    """Return the selected meshes besides source and target."""
     ends = (context.scene.meshkin.source, context.scene.meshkin.target)
     return tuple(obj for obj in context.selected_objects if obj.type == "MESH" and obj not in ends)
 
 
 class MESHKIN_OT_build_armature(SceneJob):
-    """Make an armature from the target's vertex groups alone and let it pose the target"""
+    """Build an armature from the target's vertex groups alone and bind the target to it"""
 
     bl_idname = "meshkin.build_armature"
     bl_label = "Armature from Groups"
@@ -73,8 +73,8 @@ class MESHKIN_OT_build_armature(SceneJob):
         if reason := busy() or missing(context, "target"):
             return reason
         target = context.scene.meshkin.target
-        empty = "" if target.vertex_groups else f"“{target.name}” has no vertex groups"
-        return locked(target) or empty or status.worker_missing
+        no_groups = "" if target.vertex_groups else f"“{target.name}” has no vertex groups"
+        return locked(target) or no_groups or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -86,7 +86,7 @@ class MESHKIN_OT_build_armature(SceneJob):
 
 
 class MESHKIN_OT_motion(SceneJob):
-    """Let the target's armature play the action of the source's, keyed on every frame"""
+    """Transfer the action of the source's armature to the target's armature, with a keyframe on every frame"""
 
     bl_idname = "meshkin.motion"
     bl_label = "Motion"
@@ -109,7 +109,7 @@ class MESHKIN_OT_motion(SceneJob):
 
 
 class MESHKIN_OT_pose(TransferJob):
-    """Bring the target into the pose that the source has now, without any rig, as a new shape key"""
+    """Bring the target into the source's current pose without a rig, as a new shape key"""
 
     bl_idname = "meshkin.pose"
     bl_label = "Pose"
@@ -117,7 +117,7 @@ class MESHKIN_OT_pose(TransferJob):
     threshold: property_of(options_of(RigOptions)["threshold"], float)
 
     @classmethod
-    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+    def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return ""
 
     def steps(self, context: bpy.types.Context) -> Steps:

@@ -1,4 +1,4 @@
-"""What the main panel shows of armatures and poses."""
+"""The part of the main panel for armatures, motions and poses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import bpy
 
 
 def buttons(column: bpy.types.UILayout, settings: Any) -> None:
-    """The buttons that carry armatures, motions and poses."""
+    """Draw the buttons that transfer armatures, motions and poses."""
     row = column.row(align=True)
     row.operator("meshkin.transfer_armature", icon="ARMATURE_DATA")
     row.operator("meshkin.motion", text="", icon="ACTION")

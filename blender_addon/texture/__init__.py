@@ -1,4 +1,4 @@
-"""Textures."""
+"""Transfer of textures."""
 
 from . import operators
 

@@ -1,4 +1,4 @@
-"""The button that carries textures, and its redo panel."""
+"""The button that transfers textures. A change in its redo panel starts the job again."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
@@ -20,53 +20,53 @@ if TYPE_CHECKING:
     from meshkin.workflow import Options
 
 REDO_DELAY = 0.3
-"""Seconds after a change in the redo panel until the job starts, so that a slider can be dragged."""
-_again: dict[str, Any] = {}
-"""The settings of the redo panel that the next texture is to be made with."""
+"""Seconds between a change in the redo panel and the start of the job, so that a slider can be dragged. Chosen."""
+_redo_values: dict[str, Any] = {}
+"""Values of the redo panel for the next texture, by the properties' names."""
 
 
-def _texture_again() -> None:
-    """Start a texture's job with the settings of the redo panel, in place of the (empty) step that that has left."""
+def _run_again() -> None:
+    """Undo the empty step that the redo panel has made, and start the job with the panel's values."""
     manager = bpy.context.window_manager
     last = manager.operators[-1].bl_idname if manager.operators else ""
     if driver.running or last != "MESHKIN_OT_transfer_texture" or not manager.windows:
         return
     with bpy.context.temp_override(window=manager.windows[0]):
         bpy.ops.ed.undo()
-        bpy.ops.meshkin.transfer_texture("INVOKE_DEFAULT", **_again)
+        bpy.ops.meshkin.transfer_texture("INVOKE_DEFAULT", **_redo_values)
 
 
 @with_options(TextureOptions)
 class MESHKIN_OT_transfer_texture(TransferJob):
-    """Bake the source's materials into new textures and a new material of the target"""
+    """Bake the source's materials into new textures and a new material for the target"""
 
     bl_idname = "meshkin.transfer_texture"
     bl_label = "Texture"
     what = "texture"
 
-    with_window: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # started by a button: what the redo panel repeats
+    with_window: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # a button started the job, not a script
 
     @classmethod
-    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
-        dressed = any(slot.material for slot in source.material_slots)
-        dressed = dressed or any(modifier.type == "NODES" for modifier in source.modifiers)
-        return "" if dressed else f"“{source.name}” has no material"
+    def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        has_material = any(slot.material for slot in source.material_slots)
+        has_material = has_material or any(modifier.type == "NODES" for modifier in source.modifiers)
+        return "" if has_material else f"“{source.name}” has no material"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self.with_window = True
         return super().invoke(context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """From a script, run the job to its end; from the redo panel, start it anew, with preview, progress, cancel."""
+        """Run the job to its end (from a script), or start it again soon (from the redo panel)."""
         if not self.with_window or bpy.app.background:
             return super().execute(context)
-        _again.clear()
-        _again.update({name: getattr(self, name) for name in panel_options(TextureOptions)})
-        if not bpy.app.timers.is_registered(_texture_again):
-            bpy.app.timers.register(_texture_again, first_interval=REDO_DELAY)
+        _redo_values.clear()
+        _redo_values.update({name: getattr(self, name) for name in panel_options(TextureOptions)})
+        if not bpy.app.timers.is_registered(_run_again):
+            bpy.app.timers.register(_run_again, first_interval=REDO_DELAY)
         return {"FINISHED"}
 
-    def chosen(self, context: bpy.types.Context) -> Options:
+    def job_options(self, context: bpy.types.Context) -> Options:
         return options(context, preview=self.with_window, **values_of(self, TextureOptions))
 
 

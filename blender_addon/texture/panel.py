@@ -1,4 +1,4 @@
-"""What the main panel shows of textures."""
+"""The part of the main panel for textures."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from ..base.properties import copy_values
 
 
 def buttons(column: bpy.types.UILayout, settings: Any) -> None:
-    """The button that carries textures, with the panel's settings."""
+    """Draw the button that transfers textures with the panel's settings."""
     copy_values(settings, column.operator("meshkin.transfer_texture", icon="TEXTURE"), TextureOptions)

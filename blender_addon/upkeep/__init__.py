@@ -1,4 +1,4 @@
-"""Worker, models, memory, cache, and the preferences."""
+"""The preferences, and the buttons for the worker, the models, GPU memory and the cache."""
 
 from . import operators, preferences
 

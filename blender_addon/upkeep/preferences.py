@@ -15,7 +15,7 @@ from ..base.preferences import ADDON
 
 
 def _changed(self: Preferences, context: bpy.types.Context) -> None:
-    """Take a new worker or folder into use: the old worker ends, the next job starts one."""
+    """Stop the job and the worker, so that the next job starts a worker with the new preferences."""
     driver.cancel()
     if "meshkin.worker.client" in sys.modules:
         sys.modules["meshkin.worker.client"].stop()
@@ -27,31 +27,31 @@ def _devices(self: Preferences, context: bpy.types.Context, text: str) -> Iterat
 
 
 class Preferences(bpy.types.AddonPreferences):
-    """Worker, models, cache, device."""
+    """Where the worker, the models and the cache are, and what computes."""
 
     bl_idname = ADDON
 
     worker_python: StringProperty(
         name="Worker's Python",
-        description="Program of the Python environment that does the computing; empty: found by itself",
+        description="Python program of the environment that MeshKin computes in. Empty: find it automatically",
         subtype="FILE_PATH",
         update=_changed,
     )
     models_folder: StringProperty(
         name="Models Folder",
-        description="Folder for fetched models; empty: MeshKin's own folder",
+        description="Folder for downloaded models. Empty: MeshKin's own folder",
         subtype="DIR_PATH",
         update=_changed,
     )
     cache_folder: StringProperty(
         name="Cache Folder",
-        description="Folder for computed features and maps; empty: MeshKin's own folder",
+        description="Folder for computed features and maps. Empty: MeshKin's own folder",
         subtype="DIR_PATH",
         update=_changed,
     )
     cache_limit: FloatProperty(
         name="Cache Limit (GB)",
-        description="When the cache grows beyond this, what was not used for longest is deleted; 0: 8 GB",
+        description="When the cache grows beyond this size, the least recently used files are deleted. 0: 8 GB",
         default=0,
         min=0,
         soft_max=100,
@@ -60,27 +60,28 @@ class Preferences(bpy.types.AddonPreferences):
     )
     device: StringProperty(
         name="Device",
-        description="What computes: auto, cpu, cuda, cuda:1, mps",
+        description="Device that computes: auto, cpu, cuda, cuda:1 or mps",
         default="auto",
         search=_devices,
         search_options={"SUGGESTION"},
     )
     model: StringProperty(
         name="DINOv2 Model",
-        description="Folder of a model, or its id on the hub (facebook/dinov2-small); empty: the best at hand",
+        description="Folder of a model, or its ID on the Hugging Face Hub, such as facebook/dinov2-small. "
+        "Empty: the best available",
         update=lambda self, context: status.request(),
     )
 
     idle_seconds: IntProperty(
         name="Release GPU Memory After",
-        description="Seconds without a job after which the worker ends, and its models with it; 0: five minutes",
+        description="Seconds without a job after which the worker stops and frees its memory. 0: five minutes",
         default=0,
         min=0,
         update=_changed,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw; reads plain state only."""
+        """Draw the preferences."""
         status.ensure()
         layout = self.layout
         layout.use_property_split = True
@@ -98,7 +99,7 @@ class Preferences(bpy.types.AddonPreferences):
         box = layout.box()
         box.label(text="Models", icon="IMAGE_DATA")
         widgets.model_state(box, context)
-        box.prop(self, "model", placeholder="the best at hand")
+        box.prop(self, "model", placeholder="the best available")
         box.prop(self, "models_folder", placeholder=status.models_folder)
 
         box = layout.box()

@@ -1,4 +1,4 @@
-"""Skin weights."""
+"""Transfer of skinning weights."""
 
 from . import operators
 

@@ -1,4 +1,4 @@
-"""The buttons that carry skin weights, and select what was inpainted."""
+"""The buttons that transfer skinning weights and select the vertices whose weights were inpainted."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 # ruff: noqa: RUF012
@@ -11,7 +11,7 @@ import bpy
 
 from meshkin.transfer.weights.options import WeightOptions
 
-from ..base.operators import Quick, TransferJob, busy, locked, missing
+from ..base.operators import QuickAction, TransferJob, busy, locked, missing
 from ..base.options import options
 from ..base.properties import panel_options, values_of, with_options
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @with_options(WeightOptions)
 class MESHKIN_OT_transfer_weights(TransferJob):
-    """Carry the source's vertex groups to the target"""
+    """Transfer the source's vertex groups to the target"""
 
     bl_idname = "meshkin.transfer_weights"
     bl_label = "Weights"
     what = "weights"
 
     @classmethod
-    def unsuited(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+    def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return "" if source.vertex_groups else f"“{source.name}” has no vertex groups"
 
-    def chosen(self, context: bpy.types.Context) -> Options:
+    def job_options(self, context: bpy.types.Context) -> Options:
         return options(context, **values_of(self, WeightOptions))
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -45,8 +45,8 @@ class MESHKIN_OT_transfer_weights(TransferJob):
                 layout.prop(self, name)
 
 
-class MESHKIN_OT_select_inpainted(Quick):
-    """Select the target's vertices whose weights were inpainted, not taken from the source"""
+class MESHKIN_OT_select_inpainted(QuickAction):
+    """Select the target's vertices whose weights were inpainted instead of taken from the source"""
 
     bl_idname = "meshkin.select_inpainted"
     bl_label = "Select Inpainted Vertices"
@@ -56,16 +56,16 @@ class MESHKIN_OT_select_inpainted(Quick):
     def why_not(cls, context: bpy.types.Context) -> str:
         if reason := busy() or missing(context, "target") or locked(context.scene.meshkin.target):
             return reason
-        there = "meshkin_inpainted" in context.scene.meshkin.target.data.attributes
-        return "" if there else "No weights were transferred to the target yet"
+        has_weights = "meshkin_inpainted" in context.scene.meshkin.target.data.attributes
+        return "" if has_weights else "No weights were transferred to the target yet"
 
     def act(self, context: bpy.types.Context) -> str:
         from meshkin.scene.rig import weights
 
         target = context.scene.meshkin.target
-        found = weights.inpainted(target)
-        weights.select(target, found)
-        return f"{int(found.sum())} of {len(found)} vertices of “{target.name}” were inpainted"
+        inpainted = weights.inpainted(target)
+        weights.select(target, inpainted)
+        return f"{int(inpainted.sum())} of {len(inpainted)} vertices of “{target.name}” were inpainted"
 
 
 CLASSES: list[type] = [

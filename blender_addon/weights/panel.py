@@ -1,4 +1,4 @@
-"""What the main panel shows of skin weights."""
+"""The part of the main panel for skinning weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..base.properties import copy_values
 
 
 def buttons(column: bpy.types.UILayout, settings: Any) -> None:
-    """The buttons that carry weights, with the panel's settings, and select what was inpainted."""
+    """Draw the buttons that transfer weights with the panel's settings, and select inpainted vertices."""
     row = column.row(align=True)
     copy_values(settings, row.operator("meshkin.transfer_weights", icon="MOD_VERTEX_WEIGHT"), WeightOptions)
     row.operator("meshkin.select_inpainted", text="", icon="RESTRICT_SELECT_OFF")

@@ -11,7 +11,7 @@ from ..base.options import options_of
 from ..base.progress import Progress
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
-from ..transfer.attributes.options import KINDS, AttributeOptions
+from ..transfer.attributes.options import PAYLOADS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
@@ -19,7 +19,7 @@ from ..worker.options import WorkerOptions
 
 WEIGHTS = options_of(WeightOptions)
 
-TRANSFERS = ("texture", "weights", *(kind.value for kind in KINDS), "armature")
+TRANSFERS = ("texture", "weights", *(payload.value for payload in PAYLOADS), "armature")
 """What can be carried over."""
 
 

@@ -118,7 +118,7 @@ def test_buttons_say_what_is_missing(addon: ModuleType, operator: str) -> None:
         assert reason(operator) == "Source and target are the same object"
     settings.target = two
     bpy.context.scene.collection.objects.unlink(two)
-    assert reason(operator) == "“two” is not in this scene any more"
+    assert reason(operator) == "“two” is no longer in this scene"
     bpy.context.scene.collection.objects.link(two)
     wanted = {
         "features": "",

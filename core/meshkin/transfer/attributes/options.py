@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...base.options import NAMES, Choice, option
 
-KINDS = (
+PAYLOADS = (
     Choice(
         "attributes", "Attributes", "Named attributes of points, edges, faces and corners, vertex colors among them"
     ),
