@@ -162,7 +162,8 @@ def skeleton(obj: bpy.types.Object) -> bpy.types.Mesh:
     armature = next(modifier.object for modifier in obj.modifiers if modifier.type == "ARMATURE")
     unit = np.array(((0, 0, 0), (0.09, 0.12, 0), (0, 0.12, 0.09), (-0.09, 0.12, 0), (0, 0.12, -0.09), (0, 1, 0)))
     faces = [(0, 2, 1), (0, 3, 2), (0, 4, 3), (0, 1, 4), (5, 1, 2), (5, 2, 3), (5, 3, 4), (5, 4, 1)]
-    vertices, triangles = [], []
+    vertices: list[list[float]] = []
+    triangles: list[tuple[int, ...]] = []
     for bone in armature.pose.bones:
         matrix = np.array(bone.matrix)
         triangles += [tuple(corner + len(vertices) for corner in face) for face in faces]

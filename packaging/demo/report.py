@@ -41,9 +41,10 @@ def main(output: Path) -> None:
     truth.mkdir(exist_ok=True)
     source = load(people / "source.npz")
     shape = Snapshot.load(results / "source.npz")
-    texture = np.asarray(Image.open(people / "texture.png"), np.float32)[..., :3] / 255
+    texture = np.asarray(Image.open(people / "texture.png"), np.float32)[..., :3] / np.float32(255)
     run = json.loads((results / "run.json").read_text())
-    columns, errors = {}, {}
+    columns: dict[str, dict[str, str]] = {}
+    errors: dict[str, Any] = {}
     for name in (people / "targets.txt").read_text().split():
         say(f"Measuring {name}")
         columns[name], errors[name] = measure(
@@ -82,7 +83,8 @@ def measure(
     _, near, face = nearest(
         blend(source["vertices"], corners, shares), source["vertices"], shape.faces.astype(np.int64)
     )
-    right_map = SurfaceMap(face.astype(np.int32), near.astype(np.float32), right.astype(np.int32), np.ones(len(right)))
+    sure_of_all = np.ones(len(right), np.float32)
+    right_map = SurfaceMap(face.astype(np.int32), near.astype(np.float32), right.astype(np.int32), sure_of_all)
     kept, true_kept = (orientation_share(one, *surfaces) for one in (found.to_source, right_map))
 
     got, true = np.load(results / f"{name}.weights.npy"), data["weights"]
@@ -90,11 +92,12 @@ def measure(
     acting = skeleton.pose(data["parents"], bones, data["local"])
     acting[:, :3, 3] += data["shift"]
     weighted = got.sum(axis=1) > 0
-    moved = np.linalg.norm(skeleton.skin(target.vertices, got, bones, acting) - data["acting"], axis=1)
+    skinned = skeleton.skin(target.vertices.astype(np.float64), got, bones, acting)
+    moved = np.linalg.norm(skinned - data["acting"], axis=1)
 
     true_texture = bake(target, corners, shares, source, shape, texture)
     Image.fromarray(np.round(true_texture[0] * 255).astype(np.uint8)).save(truth / f"{name}.png")
-    baked = np.asarray(Image.open(results / f"{name}.png").convert("RGB"), np.float32) / 255
+    baked = np.asarray(Image.open(results / f"{name}.png").convert("RGB"), np.float32) / np.float32(255)
     point_uvs, seen = texel_centers(TRUTH_SIZE), true_texture[1]
     resampled = bilinear_samples(baked, point_uvs).reshape(TRUTH_SIZE, TRUTH_SIZE, -1)[..., :3]
     parts = np.abs(np.load(results / f"{name}.parts.npy") - true @ source["palette"]).mean()
@@ -131,6 +134,8 @@ def bake(
 
     Each texel's place on the source is the point of the undeformed source nearest to the blend of its corners' places.
     """
+    assert shape.uvs is not None
+    assert target.uvs is not None
     texels = texel_map(target.uvs, TRUTH_SIZE)
     where = texels.covered
     places = blend(source["vertices"], corners, shares)

@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,13 @@ def main(output: Path) -> None:
 
     everything = [source, *targets]
     for one in everything:
-        timed(one.name, "features", lambda one=one: workflow.features([one]))
+        timed(one.name, "features", partial(workflow.features, [one]))
     for target, data in zip(targets, targets_data, strict=True):
-        report = timed(target.name, "match", lambda target=target: workflow.match(source, target))
+        report = timed(target.name, "match", partial(workflow.match, source, target))
         for what in ("texture", "weights", "attributes"):
-            timed(target.name, what, lambda target=target, what=what: workflow.transfer(source, target, (what,)))
+            timed(target.name, what, partial(workflow.transfer, source, target, (what,)))
         record(source, target, data, Path(report.data["map"]), results)
-    timed("All three", "shared colors", lambda: workflow.features(everything))
+    timed("All three", "shared colors", partial(workflow.features, everything))
     client.stop()
     for target, data in zip(targets, targets_data, strict=True):
         armature = add_armature(data, f"{target.name}’s armature", target.location.x)

@@ -17,6 +17,6 @@ def nearest(points: Array, vertices: Array, triangles: Indices) -> tuple[Indices
     return triangles[closest.face], closest.barycentric, closest.face
 
 
-def blend(values: Array, corners: Indices, shares: Array) -> Array:
+def blend(values: Array, corners: NDArray[np.integer], shares: Array) -> Array:
     """Per-vertex values (V, C) at surface points given by three vertices and their shares."""
     return np.einsum("pk,pkc->pc", shares, values[corners])

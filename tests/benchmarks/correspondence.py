@@ -49,8 +49,8 @@ ALL = 6000
 
 def ours(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:
     """MeshKin's matcher."""
-    *surfaces, intrinsic = described_pair(source, target, one, two)
-    return match(*surfaces, intrinsic=intrinsic).to_source
+    first, second, intrinsic = described_pair(source, target, one, two)
+    return match(first, second, intrinsic=intrinsic).to_source
 
 
 def nearest(source: Snapshot, target: Snapshot, one: Features, two: Features) -> SurfaceMap:

@@ -97,7 +97,7 @@ def tosca(data: Path) -> tuple[Shapes, list[Pair]]:
     """The pairs of ``test_pairs.txt``; the target's vertices are those of the second shape."""
     folder = data / TOSCA / "vtx_5k"
     rows = [line.split() for line in (data / TOSCA / "test_pairs.txt").read_text().splitlines() if line.strip()]
-    shapes: Shapes = {
+    shapes = {
         name: snapshot(name, *_read_off(folder / f"{name}.off"))
         for name in sorted({name for row in rows for name in row})
     }
@@ -111,7 +111,7 @@ def tosca(data: Path) -> tuple[Shapes, list[Pair]]:
         truth, mirrored = np.full((2, count), -1)
         truth[of_target], mirrored[of_target] = row, twin
         pairs.append(Pair(source, target, source.rstrip("0123456789"), truth, mirrored))
-    return shapes, pairs
+    return dict(shapes), pairs
 
 
 def heads(data: Path) -> tuple[Shapes, list[Pair]]:
@@ -143,8 +143,8 @@ def people(data: Path) -> tuple[Shapes, list[Pair]]:
         for j in range(len(names))
         if persons[i] != persons[j] and topologies[i] != topologies[j]
     ]
-    drawn = np.random.default_rng(0).permutation(len(differ))[:PEOPLE_PAIRS]
-    pairs = [_through_rest(*differ[number], "anny", places) for number in drawn]
+    drawn = np.random.default_rng(0).permutation(len(differ))[:PEOPLE_PAIRS].tolist()
+    pairs = [_through_rest(source, target, "anny", places) for source, target in (differ[number] for number in drawn)]
     proxies = _proxies(data)
     pairs += [_through_rest(one, two, "proxies", proxies) for one, two in combinations(PROXIES, 2)]
     for name, vertices in proxies.items():

@@ -4,9 +4,8 @@
 
 Every ``X.txt`` in FOLDER names a model file: it is read, its mesh written to ``X.npz`` and the bone that rules each
 vertex to ``X.bones.npy``. For every ``X.npz`` (a :class:`meshkin.data.snapshot.Snapshot`) the views are rendered here
-and
-the features computed by the worker; ``X.json`` then names the cache file and the seconds it took. Needs a Python with
-``bpy``.
+and the features computed by the worker; ``X.json`` then names the cache file and the seconds it took. Needs a Python
+with ``bpy``.
 """
 
 from __future__ import annotations

@@ -50,7 +50,9 @@ def load(path: Path) -> bpy.types.Object:
             obj.animation_data.action = None
             while obj.animation_data.nla_tracks:
                 obj.animation_data.nla_tracks.remove(obj.animation_data.nla_tracks[0])
-    for bone in binding.armature_of(meshes[0]).pose.bones:
+    armature = binding.armature_of(meshes[0])
+    assert armature is not None  # only such meshes were taken
+    for bone in armature.pose.bones:
         bone.matrix_basis.identity()
     bpy.context.view_layer.update()
     return meshes[0]
@@ -179,9 +181,12 @@ def main() -> None:
     output = Path(sys.argv[1]).resolve()
     output.mkdir(parents=True, exist_ok=True)
     data = Path(os.environ.get("MESHKIN_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+    characters = data / "characters"
     paths = [Path(name) for name in sys.argv[2:]]
     pairs = list(zip(paths[::2], paths[1::2], strict=True))
-    for source, target in pairs or [[data / "characters" / f"{name}.glb" for name in pair] for pair in PAIRS]:
+    if not pairs:
+        pairs = [(characters / f"{source}.glb", characters / f"{target}.glb") for source, target in PAIRS]
+    for source, target in pairs:
         picture(source, target, output)
     client.stop()
 

@@ -114,6 +114,7 @@ def animal(path: Path) -> bpy.types.Object:
 def joints(obj: bpy.types.Object) -> dict[str, Any]:
     """Where the bones that move the object begin, by name, in the world."""
     rig = binding.armature_of(obj)
+    assert rig is not None
     used = {one.group for vertex in obj.data.vertices for one in vertex.groups if one.weight > 0}
     names = {group.name for group in obj.vertex_groups if group.index in used}
     bones = [bone for bone in rig.data.bones if bone.name in names]
@@ -133,10 +134,11 @@ def compare_animals(data: Path, folder: Path, names: list[str]) -> None:
         finish(workflow.transfer(source, target, ["armature"], workflow.Options(workflow.FeatureOptions(features))))
         bpy.context.view_layer.update()
         rig = binding.armature_of(target)
+        assert rig is not None
         shared = [name for name in true if name in used]
         fitted = [rig.matrix_world @ rig.data.bones[name].head_local for name in shared]
         places = {"source": [used[name] for name in shared], "true": [true[name] for name in shared], "fitted": fitted}
-        arrays = {name: np.array(values, np.float64) for name, values in places.items()}
+        arrays: dict[str, Any] = {name: np.array(values, np.float64) for name, values in places.items()}
         for end, shape in zip(("source", "target"), shapes, strict=True):
             arrays |= {f"{end}_vertices": shape.vertices + shape.location, f"{end}_faces": shape.faces}
         np.savez(folder / f"{one} to {two}.npz", names=shared, **arrays)

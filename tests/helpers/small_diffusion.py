@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import diffusers
 import torch
@@ -19,6 +20,8 @@ from helpers import small_models
 
 WIDTHS = (32, 64, 96, 96)
 TEXT = 32
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
 def quiet() -> None:
@@ -89,13 +92,14 @@ def control(folder: Path, seed: int = 0) -> None:
     _randomize(network, seed).save_pretrained(folder)
 
 
-def _randomize(network: torch.nn.Module, seed: int) -> torch.nn.Module:
+def _randomize(network: Network, seed: int) -> Network:
     """Move every weight, those that start as zeros too."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in network.parameters():
             value.add_(0.03 * torch.randn(value.shape, generator=generator))
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _vocabulary() -> list[str]:

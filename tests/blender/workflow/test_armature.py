@@ -10,6 +10,7 @@ import pytest
 from mathutils import Matrix
 
 from helpers import creatures
+from helpers.rigged import armature_of
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
@@ -89,7 +90,7 @@ def test_the_rig_comes_over_whole(scale: float) -> None:
     bpy.context.view_layer.objects.active = source
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
-    copy = binding.armature_of(target)
+    copy = armature_of(target)
     assert copy != armature
     assert copy.data != armature.data
     assert [one.type for one in target.modifiers] == ["MIRROR", "ARMATURE", "SMOOTH"]
@@ -157,7 +158,7 @@ def test_what_constraints_do_at_rest_is_not_done_twice() -> None:
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
     bpy.context.view_layer.update()
-    copy = binding.armature_of(target)
+    copy = armature_of(target)
     assert armature.data.pose_position == copy.data.pose_position == "POSE"
     assert len(bpy.data.armatures) == 2
     assert any("move these bones from rest" in line and "pole" in line for line in report.details)
@@ -195,9 +196,9 @@ def test_eyes_and_clothes_come_along() -> None:
     bpy.context.view_layer.update()
     options = workflow.Options(workflow.FeatureOptions("geometric"), rig=workflow.RigOptions(also=(shirt, eye)))
     report = finish(workflow.transfer(source, target, ["weights", "armature"], options))
-    rig = binding.armature_of(target)
+    rig = armature_of(target)
     assert rig != armature
-    assert binding.armature_of(shirt) == binding.armature_of(eye) == rig
+    assert armature_of(shirt) == armature_of(eye) == rig
     assert any("“Sphere” takes its weights from “giant”" in line for line in report.details)
     names, found = weights.read(shirt, snapshots.take(shirt))
     target_names, rows = weights.read(target, snapshots.take(target))
@@ -223,7 +224,7 @@ def carried_with(
         return np.column_stack((beyond, np.logical_not(beyond)))
 
     weights.write(own, bones, halves(own, border))
-    binding.bind(own, binding.armature_of(source))
+    binding.bind(own, armature_of(source))
     target = creature("giant", 2.0)
     target.location = PLACE
     bpy.context.view_layer.update()
@@ -260,8 +261,8 @@ def test_eyes_keep_bones_of_their_own() -> None:
     other = eyes("its eyes", 2, PLACE)
     target = carried_with(other, eyes("eyes", 1, (0, 0, 0)), source, list(places), axis=0, border=0)
     assert "eye.L" not in target.vertex_groups
-    eye = binding.armature_of(other).data.bones["eye.L"]
-    np.testing.assert_allclose(binding.armature_of(other).matrix_world @ eye.tail_local, (6.5, -1.9, 1.4), atol=0.3)
+    eye = armature_of(other).data.bones["eye.L"]
+    np.testing.assert_allclose(armature_of(other).matrix_world @ eye.tail_local, (6.5, -1.9, 1.4), atol=0.3)
 
 
 def test_a_limb_that_is_a_mesh_of_its_own() -> None:
@@ -335,7 +336,7 @@ def test_constraints_that_keep_still_keep_still() -> None:
     bpy.context.view_layer.update()
     finish(workflow.transfer(source, target, ["armature"], OPTIONS))
     bpy.context.view_layer.update()
-    copy = binding.armature_of(target)
+    copy = armature_of(target)
     resting(copy)
     assert copy.pose.bones["pole"].custom_shape_scale_xyz.x == pytest.approx(2, rel=0.1)
     anchor.location.x += 1
@@ -360,7 +361,7 @@ def test_an_armature_from_groups_alone() -> None:
     bpy.context.view_layer.update()
     before = snapshots.take(source).vertices
     report = finish(workflow.build_armature(source))
-    made = binding.armature_of(source)
+    made = armature_of(source)
     bones = made.data.bones
     assert {"root", "hand", "leg.L", "leg.R"} <= set(bones.keys()) <= set(source.vertex_groups.keys())
     assert bones["hand"].parent.name in ("arm", "root")
@@ -394,7 +395,7 @@ def test_linked_rigs(tmp_path: Path, override: bool) -> None:
     target.location = (5, 0, 0)
     bpy.context.view_layer.update()
     finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
-    copy = binding.armature_of(target)
+    copy = armature_of(target)
     assert copy not in (armature, None)
     assert copy.library is None
     assert copy.override_library is None
@@ -413,7 +414,7 @@ def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
     bpy.ops.object.mode_set(mode="OBJECT")
     names = [f"hair {index}" for index in range(500)]
     count = len(source.data.vertices)
-    weights.write(source, names, np.random.default_rng(0).random((count, 500)) > 0.99, 500)
+    weights.write(source, names, (np.random.default_rng(0).random((count, 500)) > 0.99).astype(np.float32), 500)
     target = creature("twin")
     old = bpy.data.objects.new("old rig", bpy.data.armatures.new("old rig"))
     bpy.context.scene.collection.objects.link(old)
@@ -423,7 +424,7 @@ def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
     target.location = (5, 0, 0)
     bpy.context.view_layer.update()
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
-    assert len(binding.armature_of(target).data.bones) == len(BONES) + 500
+    assert len(armature_of(target).data.bones) == len(BONES) + 500
     assert [one.type for one in target.modifiers] == ["ARMATURE", "ARMATURE"]
     assert "It has more Armature modifiers, which pose it too: second." in report.details
     assert any("“old rig”, which posed it before, is left as it is." in line for line in report.details)
@@ -473,7 +474,7 @@ def test_a_table_of_names_may_exchange_and_merge() -> None:
     found = weights.read(target, snapshots.take(target), ["root", "Arm", "leg.L", "leg.R"])[1]
     wanted = [plain["root"], plain["arm"] + plain["hand"], plain["leg.R"], plain["leg.L"]]
     np.testing.assert_allclose(found, np.stack(wanted, axis=1), atol=1e-6)
-    bones = binding.armature_of(target).data.bones
+    bones = armature_of(target).data.bones
     assert {"Arm", "Arm.001", "leg.L", "leg.R"} <= set(bones.keys())
     assert bones["leg.L"].head_local.y < bones["leg.R"].head_local.y
 

@@ -204,12 +204,12 @@ def test_models_that_do_not_fit_are_found_before_anything_is_rendered(
     right = config.read_text()
     config.write_text(json.dumps({**json.loads(right), "layers_per_block": 3}))
     for code in ("model-wrong", "model-damaged"):
-        stages: list[str] = []
+        told: list[Progress] = []
         job = workflow.features([lion], options(models, settings={"depth": str(copy)}))
         with pytest.raises(ModelError) as caught:
-            finish(job, lambda one, stages=stages: stages.append(one.stage))
+            finish(job, told.append)
         assert (caught.value.code, str(copy) in caught.value.message) == (code, True)
-        assert "Rendering views" not in stages
+        assert "Rendering views" not in [progress.stage for progress in told]
         config.write_text(right)
         weights.write_bytes(weights.read_bytes()[:-10])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from mathutils import Vector
 from helpers.creatures import creature, symmetric_creature, vertex_positions
 from meshkin import workflow
 from meshkin.base.errors import InputError
-from meshkin.base.progress import finish
+from meshkin.base.progress import Progress, finish
+from meshkin.data.point_pairs import End, Point
 from meshkin.data.surface_map import Match
 from meshkin.scene.display import lines
 from meshkin.scene.display import match_colors as look
@@ -34,6 +35,12 @@ def options(**more: Any) -> workflow.Options:
 def no_lines() -> Iterator[None]:
     yield
     lines.hide()
+
+
+def point_of(values: Iterable[float]) -> Point:
+    """Three coordinates as plain numbers."""
+    x, y, z = values
+    return float(x), float(y), float(z)
 
 
 def two(stretch: float = 1.2) -> tuple[bpy.types.Object, bpy.types.Object]:
@@ -101,7 +108,7 @@ def test_points_in_the_world_find_their_vertices_under_modifiers() -> None:
     bpy.context.view_layer.update()
     shape = snapshot.take(target)
     point = shape.vertices[shape.original[21]] + shape.location
-    made = pairs.add(source, target, 9, tuple(float(one) for one in point))
+    made = pairs.add(source, target, 9, point_of(point))
     assert made.target.parent_vertices[0] == 21
     rows = pairs.vertex_pairs(source, target, shapes(source, target))
     np.testing.assert_array_equal(rows, [[9, shape.original[21]]])
@@ -141,7 +148,7 @@ def test_a_curve_has_pairs_at_points() -> None:
     curve.location = (0, 5, 0)
     bpy.context.view_layer.update()
     shape = snapshot.take(curve)
-    point = tuple(float(one) for one in shape.vertices[40] + shape.location)
+    point = point_of(shape.vertices[40] + shape.location)
     made = pairs.add(source, curve, 0, point)
     bpy.context.view_layer.update()
     assert (made.target.matrix_world.translation - curve.matrix_world.translation).length > 1
@@ -155,7 +162,8 @@ def test_given_pairs_are_vertices_or_own_coordinates() -> None:
     target.modifiers.new("smooth", "SUBSURF").levels = 1
     bpy.context.view_layer.update()
     one, other = shapes(source, target)
-    given = [(3, 4), (tuple(source.data.vertices[30].co), tuple(target.data.vertices[31].co))]
+    points = point_of(source.data.vertices[30].co), point_of(target.data.vertices[31].co)
+    given: list[tuple[End, End]] = [(3, 4), points]
     rows = pairs.vertex_pairs(source, target, (one, other), given)
     np.testing.assert_array_equal(rows, [[3, other.original[4]], [30, other.original[31]]])
 
@@ -199,7 +207,9 @@ def test_a_ray_finds_the_nearest_point_in_front() -> None:
     edge = max(shape.vertices.tolist()) + shape.location
     beside = float(edge[0]) + 0.05, -50, float(edge[2])
     assert pairs.cast_ray(shape, beside, (0, 1, 0), 0.01) is None
-    np.testing.assert_allclose(pairs.cast_ray(shape, beside, (0, 1, 0), 0.1), edge, atol=0.05)
+    point = pairs.cast_ray(shape, beside, (0, 1, 0), 0.1)
+    assert point is not None
+    np.testing.assert_allclose(point, edge, atol=0.05)
     assert pairs.cast_ray(shape, beside, (0, -1, 0), 0.1) is None
 
 
@@ -303,9 +313,9 @@ def test_a_set_is_matched_through_its_reference() -> None:
     report = finish(workflow.match_set([reference, *others], reference, GEOMETRIC))
     assert set(report.data["maps"]) == {"one", "two"}
     assert all(matches.is_matched(reference, obj) for obj in others)
-    stages: list[str] = []
-    joined = finish(workflow.match(*others, options(through=reference)), lambda progress: stages.append(progress.stage))
-    assert not [stage for stage in stages if stage.startswith(("Measuring", "Comparing", "Matching"))]
+    told: list[Progress] = []
+    joined = finish(workflow.match(others[0], others[1], options(through=reference)), told.append)
+    assert not [one.stage for one in told if one.stage.startswith(("Measuring", "Comparing", "Matching"))]
     found = Match.load(Path(joined.data["map"]))
     truth = vertex_positions(others[0])
     kin = found.to_source.pull(truth, found.source_faces)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import bpy
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
 
-REST = {
+Vector = Sequence[float] | NDArray[np.float64]
+Bones = Mapping[str, tuple[Vector, Vector, str | None]]
+"""Head, tail and parent of each bone by its name."""
+
+REST: Bones = {
     "root": ((0, 0, 1), (0, 0, 2), None),
     "arm": ((0, 0, 2), (1, 0, 2), "root"),
     "hand": ((1, 0, 2), (2, 0, 2), "arm"),
 }
-LOWERED = {
+LOWERED: Bones = {
     "root": ((0, 0, 2), (0, 0, 4), None),
     "arm": ((0, 0, 4), (1, 0, 2.5), "root"),
     "hand": ((1, 0, 2.5), (2, 0, 1), "arm"),
@@ -29,7 +35,7 @@ def empty() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
-def rig(name: str, bones: dict, roll: float = 0.0) -> bpy.types.Object:
+def rig(name: str, bones: Bones, roll: float = 0.0) -> bpy.types.Object:
     armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
     bpy.context.scene.collection.objects.link(armature)
     bpy.context.view_layer.objects.active = armature

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.skins import OPTIONS, add_material, blob, copy_without_materials
 from meshkin import workflow
@@ -27,9 +30,9 @@ def test_other_payloads() -> None:
     groups.data.foreach_set("value", np.where(heights > 0.3, 7, 3).astype(np.int32))
     source.shape_key_add(name="Basis")
     key = source.shape_key_add(name="grin")
-    places = np.empty(len(source.data.vertices) * 3, np.float32)
-    key.data.foreach_get("co", places)
-    places = places.reshape(-1, 3)
+    coordinates = np.empty(len(source.data.vertices) * 3, np.float32)
+    key.data.foreach_get("co", coordinates)
+    places = coordinates.reshape(-1, 3)
     places[:, 2] += np.where(places[:, 0] > 0.5, 0.2, 0)
     key.data.foreach_set("co", places.ravel())
     target = blob("target", stretch=1.05)
@@ -82,12 +85,11 @@ def field(kind: str, points: np.ndarray) -> np.ndarray:
 
 def middles(mesh: bpy.types.Mesh, domain: str) -> np.ndarray:
     places = np.array([vertex.co for vertex in mesh.vertices])
-    return {
-        "POINT": lambda: places,
-        "EDGE": lambda: np.array([places[list(edge.vertices)].mean(axis=0) for edge in mesh.edges]),
-        "FACE": lambda: np.array([polygon.center for polygon in mesh.polygons]),
-        "CORNER": lambda: places[[loop.vertex_index for loop in mesh.loops]],
-    }[domain]()
+    if domain == "EDGE":
+        return np.array([places[list(edge.vertices)].mean(axis=0) for edge in mesh.edges])
+    if domain == "FACE":
+        return np.array([polygon.center for polygon in mesh.polygons])
+    return places[[loop.vertex_index for loop in mesh.loops]] if domain == "CORNER" else places
 
 
 @pytest.mark.parametrize("domain", ["POINT", "EDGE", "FACE", "CORNER"])
@@ -116,7 +118,7 @@ def test_attributes_of_every_type_onto_another_mesh(domain: str) -> None:
         attribute = target.data.attributes[kind.lower()]
         assert (attribute.data_type, attribute.domain) == (kind, domain)
         dtype = np.int32 if "INT" in kind else np.bool_ if kind == "BOOLEAN" else np.float32
-        found = np.empty(len(there) * width, dtype)
+        found: NDArray[Any] = np.empty(len(there) * width, dtype)
         attribute.data.foreach_get(name, found)
         found, truth = found.reshape(-1, width), field(kind, there)
         if kind == "QUATERNION":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 import pytest
@@ -322,7 +324,7 @@ def directions(obj: bpy.types.Object, image: bpy.types.Image) -> tuple[np.ndarra
     faces = [face for face in mesh.polygons if face.loop_total == 4]
     loops = np.array([list(face.loop_indices) for face in faces])
 
-    def mean(values: list) -> np.ndarray:
+    def mean(values: list[Any]) -> np.ndarray:
         return np.array(values, float)[loops].mean(axis=1)
 
     uvs = mean([item.vector[:] for item in mesh.uv_layers[0].uv])

@@ -482,10 +482,6 @@ def test_weights_by_features_and_by_the_map_are_compared() -> None:
     assert any("held-out patches" in line for line in report.details)
     for vertex in target.data.vertices:
         assert sum(one.weight for one in vertex.groups) == pytest.approx(1, abs=1e-6)
-    refused(
-        workflow.transfer(
-            source, target, ["weights"], workflow.Options(weights=workflow.WeightOptions(method="magic"))
-        ),
-        InputError,
-        "way-unknown",
-    )
+    unknown: Any = "magic"
+    wrong = workflow.Options(weights=workflow.WeightOptions(method=unknown))
+    refused(workflow.transfer(source, target, ["weights"], wrong), InputError, "way-unknown")
