@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.shell import answer, blob, refused, run, write
+from helpers.shell import blob, check_error, json_result, run, write_mesh
 from meshkin import workflow
 from meshkin.base.progress import finish
 from meshkin.features import registry
@@ -45,10 +45,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_features_colors_and_a_match(folder: Path, tmp_path: Path) -> None:
     surface = blob(subdivisions=3)
-    one, two = (write(tmp_path / f"{name}.off", *surface) for name in ("one", "two"))
+    one, two = (write_mesh(tmp_path / f"{name}.off", *surface) for name in ("one", "two"))
     ran = run("features", one, "--features", "toy", "--output", tmp_path / "f.safetensors", "--json")
     assert ran.returncode == 0, ran.stderr
-    assert answer(ran)["recipe"]["name"] == "toy"
+    assert json_result(ran)["recipe"]["name"] == "toy"
     assert "Making colors" in ran.stderr
     assert (tmp_path / "f.safetensors").stat().st_size > 4 * 2 * len(surface[0])
 
@@ -70,25 +70,26 @@ def test_features_colors_and_a_match(folder: Path, tmp_path: Path) -> None:
 
 
 def test_it_joins_with_others_and_takes_settings(folder: Path, tmp_path: Path) -> None:
-    mesh = write(tmp_path / "one.off", *blob(subdivisions=2))
-    arguments = ["features", mesh, "--features", "toy+geometric", "--output", tmp_path / "f.safetensors", "--json"]
+    mesh = write_mesh(tmp_path / "one.off", *blob(subdivisions=2))
+    output: list[str | Path] = ["--output", tmp_path / "f.safetensors", "--json"]
+    arguments = ["features", mesh, "--features", "toy+geometric", *output]
     ran = run(*arguments, "--set", "weight=2")
     assert ran.returncode == 0, ran.stderr
-    assert [part["weight"] for part in answer(ran)["recipe"]["parts"]] == [2, 1]
-    refused(run(*arguments, "--set", "size=2"), 3, "features-option")
+    assert [part["weight"] for part in json_result(ran)["recipe"]["parts"]] == [2, 1]
+    check_error(run(*arguments, "--set", "size=2"), 3, "features-option")
 
 
 def test_without_the_folder_there_is_no_toy(tmp_path: Path) -> None:
-    mesh = write(tmp_path / "one.off", *blob(subdivisions=1))
+    mesh = write_mesh(tmp_path / "one.off", *blob(subdivisions=1))
     empty = {registry.FOLDERS: str(tmp_path)}
     ran = run("features", mesh, "--features", "toy", "--output", tmp_path / "f.safetensors", "--json", **empty)
-    assert "geometric" in refused(ran, 3, "features-unknown")["fix"]
+    assert "geometric" in check_error(ran, 3, "features-unknown")["fix"]
 
 
 def test_a_toy_that_is_broken_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "toy.py").write_text("import nothing_of_this_name")
-    mesh = write(tmp_path / "one.off", *blob(subdivisions=1))
+    mesh = write_mesh(tmp_path / "one.off", *blob(subdivisions=1))
     ran = run("features", mesh, "--features", "toy", "--output", tmp_path / "f.safetensors", "--json")
-    assert "nothing_of_this_name" in refused(ran, 3, "features-unknown")["message"]
+    assert "nothing_of_this_name" in check_error(ran, 3, "features-unknown")["message"]
     assert json.loads(ran.stdout)["ok"] is False
     assert os.fspath(folder / "toy.py") in ran.stderr

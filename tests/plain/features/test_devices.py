@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -40,14 +42,25 @@ def test_a_card_that_is_too_small(resolve: Resolve, monkeypatch: pytest.MonkeyPa
     assert caught.value.code == "memory-low"
 
 
-def test_large_networks_are_left_to_a_processor_only_where_it_is_named(resolve: Resolve) -> None:
+def test_a_card_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.choose("auto") == devices.choose("cuda") == torch.device("cuda")
+    assert devices.choose("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(InputError) as caught:
+        devices.choose("cuda:2")
+    assert caught.value.code == "device-missing"
+
+
+def test_large_networks_are_left_to_a_processor_only_where_it_is_named(
+    resolve: Resolve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a machine without CUDA says; the tests' own networks are small."""
-    if torch.cuda.is_available():
-        assert devices.choose("cuda").type == "cuda"
-        return
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     devices.check_room("auto", 10**7)
     devices.check_room("cpu", 10**9)
-    for refused in (lambda: devices.check_room("auto", 10**9), lambda: building.prepare(resolve(), "cuda")):
+    for refused in (partial(devices.check_room, "auto", 10**9), partial(building.prepare, resolve(), "cuda")):
         with pytest.raises(InputError, match="CUDA") as caught:
             refused()
         assert caught.value.code == "device-missing"

@@ -24,6 +24,8 @@ from meshkin.geometry.adjacency import edge_graph
 from meshkin.geometry.arrays import unit_rows
 
 Array = NDArray[Any]
+SeenMesh = tuple[Array, Array, Views, Array, Array]
+"""Vertices and faces of a mesh, the cameras that see it, and the depth and the surface point of each pixel."""
 RESOLUTION = 128
 
 
@@ -66,7 +68,7 @@ def seen_painting(depth: Array, point: Array) -> Array:
 
 
 @pytest.fixture(scope="module")
-def potato() -> tuple[Array, Array, Views, Array, Array]:
+def potato() -> SeenMesh:
     vertices, faces = icosphere(4)
     bumps = 1 + 0.3 * np.sin(3 * vertices[:, [0]]) * np.cos(4 * vertices[:, [1]])
     vertices = vertices * bumps * (2, 1, 1) + (5, 6, 7)
@@ -75,7 +77,7 @@ def potato() -> tuple[Array, Array, Views, Array, Array]:
     return vertices, faces, views, depth, point
 
 
-def test_a_painting_is_read_back_from_its_pictures(potato: tuple[Array, ...]) -> None:
+def test_a_painting_is_read_back_from_its_pictures(potato: SeenMesh) -> None:
     vertices, faces, views, depth, point = potato
     centerd = seen_painting(depth, point - views.center)
     found = lifted(vertices, faces, views, depth, [centerd, centerd[..., :2] ** 2])
@@ -93,7 +95,7 @@ def test_a_painting_is_read_back_from_its_pictures(potato: tuple[Array, ...]) ->
     assert found.confidence.max() <= 1
 
 
-def test_grid_cells_lie_where_the_contract_says(potato: tuple[Array, ...]) -> None:
+def test_grid_cells_lie_where_the_contract_says(potato: SeenMesh) -> None:
     """A coarse grid that holds each cell's own place gives every vertex its place in the picture."""
     vertices, faces, views, depth, _ = potato
     one = replace(views, rotation=views.rotation[3:4], zoom=views.zoom[3:4], shift=views.shift[3:4])
@@ -106,7 +108,7 @@ def test_grid_cells_lie_where_the_contract_says(potato: tuple[Array, ...]) -> No
     assert read == pytest.approx(one.project(0, vertices[seen])[0] / RESOLUTION, abs=1e-5)
 
 
-def test_the_order_of_views_is_irrelevant(potato: tuple[Array, ...]) -> None:
+def test_the_order_of_views_is_irrelevant(potato: SeenMesh) -> None:
     vertices, faces, views, depth, _ = potato
     order = np.random.default_rng(0).permutation(len(views))
     shuffled = replace(views, rotation=views.rotation[order], zoom=views.zoom[order], shift=views.shift[order])
@@ -118,7 +120,7 @@ def test_the_order_of_views_is_irrelevant(potato: tuple[Array, ...]) -> None:
     assert (two.seen == one.seen).all()
 
 
-def test_half_precision_maps_are_summed_in_single(potato: tuple[Array, ...]) -> None:
+def test_half_precision_maps_are_summed_in_single(potato: SeenMesh) -> None:
     vertices, faces, views, depth, point = potato
     maps = [seen_painting(depth, point - views.center)]
     single = lifted(vertices, faces, views, depth, maps).features
@@ -126,7 +128,7 @@ def test_half_precision_maps_are_summed_in_single(potato: tuple[Array, ...]) -> 
     assert np.abs(half - single).max() < 2e-3
 
 
-def test_disagreeing_views_lower_the_confidence(potato: tuple[Array, ...]) -> None:
+def test_disagreeing_views_lower_the_confidence(potato: SeenMesh) -> None:
     vertices, faces, views, depth, _ = potato
     agreed = np.ones((len(views), 4, 4, 8))
     random = np.random.default_rng(0).normal(size=(len(views), 1, 1, 8)) * agreed
@@ -136,7 +138,7 @@ def test_disagreeing_views_lower_the_confidence(potato: tuple[Array, ...]) -> No
     assert low.mean() < 0.7 * high.mean()
 
 
-def test_lifting_tells_its_progress_and_can_be_cancelled(potato: tuple[Array, ...]) -> None:
+def test_lifting_tells_its_progress_and_can_be_cancelled(potato: SeenMesh) -> None:
     vertices, faces, views, depth, _ = potato
     told: list[float] = []
 
@@ -190,7 +192,7 @@ def test_a_thin_wall_keeps_its_sides_apart() -> None:
     assert (weights[1, upper] > 0).mean() < 0.01
 
 
-def test_winding_inside_out_is_no_matter(potato: tuple[Array, ...]) -> None:
+def test_winding_inside_out_is_no_matter(potato: SeenMesh) -> None:
     vertices, faces, views, depth, _ = potato
     parts = np.zeros(len(vertices), np.int32)
     right = view_weights(vertices, faces, parts, views, depth)
@@ -225,7 +227,7 @@ def test_broken_meshes_lift_to_finite_features() -> None:
     meshes = {
         "one triangle": (triangle, np.array([[0, 1, 2]])),
         "zero area, repeated, loose": (
-            np.concatenate((triangle, [[0.5, 0, 0], [0.5, 0, 0], [3, 3, 3]])),
+            np.concatenate((triangle, np.array([[0.5, 0, 0], [0.5, 0, 0], [3, 3, 3]]))),
             np.array([[0, 1, 2], [0, 1, 2], [0, 3, 1], [3, 4, 2], [4, 4, 4]]),
         ),
         "many parts": (crumbs, np.arange(900).reshape(-1, 3)),

@@ -53,7 +53,8 @@ def test_any_kind_of_picture_is_read(tmp_path: Path, mode: str) -> None:
     ending = "jpg" if mode == "CMYK" else "png"
     Image.fromarray(noise(40, 60)).convert("L" if mode == "I;16" else mode).convert(mode).save(tmp_path / f"a.{ending}")
     color, opaque = photo.load(tmp_path / f"a.{ending}")
-    assert (color.shape, color.dtype) == ((40, 60, 3), np.uint8)
+    assert color.shape == (40, 60, 3)
+    assert color.dtype == np.uint8
     assert opaque is None
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from helpers import recipes, shapes, small_models
 from meshkin import models
-from meshkin.base.errors import InputError, ModelError
+from meshkin.base.errors import InputError, MeshKinError, ModelError
 from meshkin.base.progress import silent
 from meshkin.base.storage import models_folder
 from meshkin.data.recipe import Recipe, ViewPlacement
@@ -41,7 +41,7 @@ def lite() -> Path:
     return models_folder() / "efficientnet-lite0"
 
 
-def code_of(error: type[Exception], *arguments: Any, **choice: Any) -> str:
+def code_of(error: type[MeshKinError], *arguments: Any, **choice: Any) -> str:
     with pytest.raises(error) as caught:
         recipes.resolve(*arguments, **choice)
     assert caught.value.fix

@@ -144,9 +144,9 @@ def test_a_users_module_is_found_described_and_joined(folder: Path) -> None:
     assert [(part.extractor, part.weight) for part in found.parts] == [("toy", 2.0), ("geometric", 1.0)]
     assert recipe.key(found, shape.key) != recipe.key(recipes.resolve("toy+geometric"), shape.key)
     features = [compute(each, found, None) for each in (shape, other)]
-    expected = np.column_stack((shape.vertices, np.ones(len(shape.vertices))))
-    expected *= 2 / np.linalg.norm(expected, axis=1, keepdims=True)
-    np.testing.assert_allclose(features[0].features[:, :4], expected, atol=2e-3)
+    described = np.column_stack((shape.vertices.astype(np.float64), np.ones(len(shape.vertices))))
+    expected = 2 * described / np.linalg.norm(described, axis=1, keepdims=True)
+    np.testing.assert_allclose(features[0].features[:, :4].astype(np.float64), expected, atol=2e-3)
     assert features[0].origin.channels == ((4,), (100,))
     joined = join(features)
     (intrinsic,) = joined.intrinsic  # the toy's columns are none

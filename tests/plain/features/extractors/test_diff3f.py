@@ -20,9 +20,11 @@ from meshkin.features import devices, resuming
 from meshkin.features.building import build
 from meshkin.features.compute import KeptViews, compute
 from meshkin.features.diffusion import stable_diffusion
+from meshkin.features.diffusion.noise import Noise
 from meshkin.features.diffusion.stable_diffusion import StableDiffusion
 from meshkin.features.extractors.diff3f.painting import Diff3fReader, depth_picture, normal_picture
 from meshkin.features.lifting import view_weights
+from meshkin.features.view_data import ViewImages
 from meshkin.features.vision_transformer import VisionTransformer
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -162,11 +164,14 @@ def test_a_stopped_job_takes_up_the_views_it_had_done(
     done = sorted(path.name for path in (tmp_path / "partial").iterdir())
     assert done == ["000.safetensors", "001.safetensors"]
     (tmp_path / "partial" / "001.safetensors").write_bytes(b"cut short")
-    computed = []
+    computed: list[int] = []
     noise = Diff3fReader.noise
-    monkeypatch.setattr(
-        Diff3fReader, "noise", lambda self, images: (computed.append(len(images.normal)), noise(self, images))[1]
-    )
+
+    def counted(reader: Diff3fReader, images: ViewImages) -> Noise:
+        computed.append(len(images.normal))
+        return noise(reader, images)
+
+    monkeypatch.setattr(Diff3fReader, "noise", counted)
     resumed = compute(potato, chosen, seen, "cpu", silent, KeptViews(tmp_path / "partial", tmp_path / "resumed"))
     assert sum(computed) == 3
     assert relative(resumed.features.astype(np.float32), whole.features.astype(np.float32)) < 1e-3

@@ -68,11 +68,8 @@ def published_features(
     seen: list[torch.Tensor] = []
     done: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     pipe.unet.up_blocks[1].register_forward_hook(lambda module, arguments, output: seen.append(output[:1].clone()))
-    total, count = None, torch.zeros(len(vertices))
     for view in order:
         if view in done:  # the same seed is set before each view: a repeated one is painted alike
-            total[done[view][0]] += done[view][1]
-            count[done[view][0]] += 1
             continue
         seen.clear()
         torch.manual_seed(60)
@@ -111,12 +108,12 @@ def published_features(
             first = near.nonzero()[:100, 0]
             hit_vertices.append(first)
             hit_pixels.append(torch.full_like(first, pixel))
-        which, taken = torch.cat(hit_vertices), both[:, foreground].T[torch.cat(hit_pixels)]
-        done[view] = which, taken
-        total = torch.zeros((len(vertices), both.shape[0])) if total is None else total
+        done[view] = torch.cat(hit_vertices), both[:, foreground].T[torch.cat(hit_pixels)]
+    total, count = torch.zeros((len(vertices), done[order[0]][1].shape[1])), torch.zeros(len(vertices))
+    for view in order:
+        which, taken = done[view]
         total[which] += taken
         count[which] += 1
-    assert total is not None
     return (total / count.clamp(min=1)[:, None]).numpy(), count.numpy()
 
 

@@ -40,8 +40,8 @@ def published(state: State, values: torch.Tensor) -> list[torch.Tensor]:
         values = functional.pad(values, (total // 2, total - total // 2) * 2)
         groups = values.shape[1] // weight.shape[1]
         values = functional.conv2d(values, weight, stride=stride, groups=groups)
-        statistics = (state[f"{norm}.{one}"] for one in ("running_mean", "running_var", "weight", "bias"))
-        values = functional.batch_norm(values, *statistics, eps=1e-3)
+        mean, variance = state[f"{norm}.running_mean"], state[f"{norm}.running_var"]
+        values = functional.batch_norm(values, mean, variance, state[f"{norm}.weight"], state[f"{norm}.bias"], eps=1e-3)
         return values.clamp(0, 6) if clip else values
 
     values = convolve(values, "_conv_stem", "_bn0", 2)

@@ -102,7 +102,7 @@ def test_what_the_noise_depends_on(folders: dict[str, str]) -> None:
 
 def test_a_unet_for_clean_latents_sees_no_noise_and_no_step(folders: dict[str, str]) -> None:
     seen = images(2)
-    chosen = {"unet": folders["clean"], "form": "clean"}
+    chosen: dict[str, Any] = {"unet": folders["clean"], "form": "clean"}
     one = maps(extractor(folders, **chosen), seen)
     close(maps(extractor(folders, **chosen, seed=7, step=300), seen), one, 1e-6)
     ordinary = maps(extractor(folders, form="clean"), seen)
