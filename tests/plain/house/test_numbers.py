@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def is_numeric(value: ast.expr) -> bool:
 def test_numbers_are_explained(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     lines, body = text.splitlines(), ast.parse(text).body
-    for node, following in zip(body, [*body[1:], None], strict=True):
+    for node, following in itertools.zip_longest(body, body[1:]):
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and is_numeric(node.value):
             explained = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
             explained = explained or "#" in lines[node.lineno - 1] or lines[node.lineno - 2].lstrip().startswith("#")
