@@ -1,8 +1,8 @@
 """Matches must not get worse: the error of each is at most a tenth above the one that was recorded.
 
 Errors are mean geodesic distances from where some vertices of the target should be on the source, in hundredths of the
-square root of the source's area. They were recorded by this very test with version 0.1.0 on Python 3.11; the full figures
-are in ``tests/benchmarks/results/correspondence.txt``. A match that gets clearly better: record its new error.
+square root of the source's area. They were recorded by this very test with version 0.1.0 on Python 3.11; the full
+figures are in ``tests/benchmarks/results/correspondence.txt``. A match that gets clearly better: record its new error.
 """
 
 from __future__ import annotations
@@ -65,4 +65,5 @@ def test_two_people_in_two_poses(features: str | FeatureChoice, recorded: float)
         shapes.append(Snapshot.from_arrays(blend(body.posed, corners, shares), faces))
         places.append(blend(rest, corners, shares))
     truth = cKDTree(places[0]).query(places[1])[1]
-    assert error(*shapes, truth, features) <= WORSE * recorded
+    source, target = shapes
+    assert error(source, target, truth, features) <= WORSE * recorded
