@@ -16,12 +16,9 @@ from .files import keyed_map_path
 
 def check_photo(request: CheckPhoto, report: ProgressCallback) -> NoResult:
     """Check whether a photograph can be matched, before anything is computed."""
-    from ...features import photo
+    from ...matching.photo.photograph import load_photograph
 
-    color, opaque = photo.load(request.photo)
-    mask = photo.load_mask(request.mask, color.shape[:2]) if request.mask else opaque
-    if mask is not None:
-        photo.check_mask(mask, f"The mask {request.mask}" if request.mask else "The photo's transparency")
+    load_photograph(request.photo, request.mask)
     return NoResult()
 
 
