@@ -6,10 +6,10 @@ import json
 import math
 from functools import lru_cache
 
-from .. import models
 from ..base.json_data import from_json, to_json
 from ..base.progress import ProgressCallback, silent
 from ..data.recipe import Part, Recipe
+from ..models import checking
 from . import devices, registry
 from .extractor import PictureExtractor, PictureReader
 from .recipe import check_part
@@ -48,6 +48,6 @@ def prepare(recipe: Recipe, device: str, report: ProgressCallback = silent) -> N
             continue
         if networks := extractor.large_networks(extractor.settings_of(part), part.models):
             report("Loading models", 0.0)
-            shapes = [models.tensor_shapes(models.weights_file(folder)).values() for folder in networks]
+            shapes = [checking.tensor_shapes(checking.weights_file(folder)).values() for folder in networks]
             devices.check_room(device, sum(math.prod(shape) for network in shapes for shape in network))
             build(part, device)

@@ -2,28 +2,32 @@
 
 A module or folder of :mod:`meshkin.features.extractors`, or of a user's folder, gives the name ``EXTRACTOR`` to an
 instance of :class:`SurfaceExtractor` or :class:`PictureExtractor`. Listing and resolving import that module, also
-inside Blender: it must not import heavy libraries (torch, SciPy, ...) before it computes.
+inside Blender: it must not import heavy libraries (torch, SciPy, ...) before it computes. MeshKin's own modules import
+even their settings late, since Blender lists them each time it starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-from ..data.recipe import Part, PartModel, ViewPlacement
-from .settings import Settings, SettingsType, read, require
+from ..base.options import Choice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from ..base.progress import ProgressCallback
+    from ..data.recipe import Part, PartModel, ViewPlacement
     from ..data.snapshot import Snapshot
+    from .settings import Settings
     from .view_data import Grids, Lifted, SeenViews, ViewImages
 
-Models = Mapping[str, PartModel]
+SettingsType = TypeVar("SettingsType", bound="Settings")
+Models: TypeAlias = "Mapping[str, PartModel]"
 """The models of a part by their role."""
 
 
@@ -49,29 +53,10 @@ class Profile(Generic[SettingsType]):
     Attributes:
         settings: all of them.
         views: where the cameras stand unless the user chooses; None for the default of all extractors.
-        label: a few words for people.
-        description: one sentence for people.
     """
 
     settings: SettingsType
     views: ViewPlacement | None = None
-    label: str = ""
-    description: str = ""
-
-
-@dataclass(frozen=True)
-class PanelItem:
-    """An entry of the panel's list of features.
-
-    Attributes:
-        features: what is chosen, an extractor or several joined by "+".
-        label: a few words.
-        description: one sentence.
-    """
-
-    features: str
-    label: str
-    description: str
 
 
 class Extractor(Generic[SettingsType]):
@@ -82,16 +67,17 @@ class Extractor(Generic[SettingsType]):
         label: as people read it; "" for the name.
         description: one sentence for people.
         code_version: to be raised whenever the same settings and models would give other features.
-        settings_type: the class of its settings.
         transient: names of settings that do not change the features.
-        profiles: named sets of settings, the default first; empty where ``settings_type()`` is the only one.
+        profiles: what it calls its named sets of settings (:meth:`profile`), the default first; () where there are
+            none.
         roles: the models that it reads. The option ``model`` of a choice names that of the first role.
         weight: how much its features count beside those of the other parts.
         auto: its place among the extractors that "auto" takes; None where it must be asked for by name.
         settable: whether users may set its settings by name. Its weight and its models go by the same names.
         layers_setting: the setting that the option ``layers`` of a choice sets; "" for none.
         intrinsic: whether its features tell intrinsic geometry alone: the same for a surface bent without stretching.
-        panel: its entries in the panel's list; None for one with its name, label and description.
+        panel: its entries in the panel's list, each an extractor or several joined by "+"; None for one with its name,
+            label and description.
         panel_options: names of options of the panel that concern it alone.
     """
 
@@ -99,21 +85,33 @@ class Extractor(Generic[SettingsType]):
     label: str = ""
     description: str = ""
     code_version: int = 1
-    settings_type: type[SettingsType] = Settings  # type: ignore[assignment]
     transient: tuple[str, ...] = ()
-    profiles: Mapping[str, Profile[SettingsType]] = {}
+    profiles: tuple[Choice, ...] = ()
     roles: Mapping[str, ModelRole] = {}
     weight: float = 1.0
     auto: int | None = None
     settable: bool = True
     layers_setting: str = ""
     intrinsic: bool = False
-    panel: tuple[PanelItem, ...] | None = None
+    panel: tuple[Choice, ...] | None = None
     panel_options: tuple[str, ...] = ()
     looks_at_pictures: ClassVar[bool]
 
+    @property
+    def settings_type(self) -> type[SettingsType]:
+        """The class of its settings: :class:`meshkin.features.settings.Settings` itself where it has none."""
+        from .settings import Settings
+
+        return Settings  # type: ignore[return-value]
+
+    def profile(self, name: str) -> Profile[SettingsType]:
+        """The settings of one of its profiles; "" for the default."""
+        return Profile(self.settings_type())
+
     def settings_of(self, part: Part) -> SettingsType:
         """The settings of a recipe's part; raises InputError ``features-option`` also where one is absent."""
+        from .settings import read, require
+
         for name in self.settings_type.__dataclass_fields__:
             require(name in part.settings, f"{self.name}: {name}", "missing", "given")
         return read(self.settings_type, part.settings, self.name)

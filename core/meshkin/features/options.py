@@ -22,7 +22,7 @@ RENDER_PATHS = (
     Choice("cycles", "Cycles", "Works everywhere, slower"),
 )
 PROFILES = (
-    *(Choice(name, profile.label or name, profile.description) for name, profile in registry.profiles().items()),
+    *registry.profiles(),
     Choice("", "Default", "What the features are made for"),  # last: files keep the numbers of the others
 )
 

@@ -10,16 +10,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .. import models
 from ..base.errors import InputError, ModelError
 from ..base.json_data import Json, to_json
 from ..base.progress import ProgressCallback, silent
 from ..data.recipe import FeatureChoice, Part, PartModel, Recipe, ViewPlacement
 from ..data.views import RESOLUTIONS, placed_count
+from ..models import locating
 from . import registry
-from .extractor import Extractor, PictureExtractor, PictureLook, Profile
+from .extractor import Extractor, PictureExtractor, PictureLook, Profile, SettingsType
 from .registry import AnyExtractor
-from .settings import Settings, SettingsType, read, require
+from .settings import Settings, read, require
 
 CODE = 2
 """Raised whenever the same recipe would give other features for a reason that no extractor's own ``code_version``
@@ -63,7 +63,7 @@ def resolve(choice: FeatureChoice, report: ProgressCallback = silent) -> Recipe:
         parts.append(part)
         placement = own_placement or placement
     if not parts:
-        raise ModelError("model-missing", "No model that looks at pictures has been fetched yet.", models.GET_FIX)
+        raise ModelError("model-missing", "No model that looks at pictures has been fetched yet.", locating.GET_FIX)
     if choice.layers and not (main and main.name in {part.extractor for part in parts}):
         raise _no_layers(choice)
     resolutions = [look.resolution for look in looks(parts)]
@@ -209,7 +209,7 @@ def _resolve_part(
         wanted = extractor.roles[role]
         name = asked.models.get(role) or wanted.default
         if name or not wanted.optional:
-            found = models.locate(wanted.kind, name, online=choice.online, bundles=registry.bundles(), report=report)
+            found = locating.locate(wanted.kind, name, online=choice.online, bundles=registry.bundles(), report=report)
             located[role] = PartModel(found.name, str(found.folder), found.checksum, found.license)
     settings = extractor.complete(settings, located)
     if isinstance(extractor, PictureExtractor) and choice.resolution is not None and "resolution" not in asked.settings:
@@ -271,13 +271,10 @@ def _weight(weight: Json) -> float:
 
 
 def _profile(extractor: Extractor[SettingsType], name: str | None) -> Profile[SettingsType]:
-    if not extractor.profiles:
-        return Profile(extractor.settings_type())
-    name = name or next(iter(extractor.profiles))
-    if name not in extractor.profiles:
-        known = " or ".join(extractor.profiles)
-        raise InputError("features-option", f"There is no profile “{name}”.", f"Choose {known}.")
-    return extractor.profiles[name]
+    known = [profile.value for profile in extractor.profiles]
+    if name and known and name not in known:
+        raise InputError("features-option", f"There is no profile “{name}”.", f"Choose {' or '.join(known)}.")
+    return extractor.profile(name or "")
 
 
 def _placement(choice: FeatureChoice, own: ViewPlacement | None) -> ViewPlacement:

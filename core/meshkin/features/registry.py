@@ -22,10 +22,11 @@ from types import ModuleType
 from typing import Any
 
 from ..base.errors import InputError
+from ..base.options import Choice
 from ..base.storage import home
-from ..models import BUNDLES
+from ..models.known import BUNDLES
 from . import extractors
-from .extractor import PanelItem, PictureExtractor, Profile, SurfaceExtractor
+from .extractor import PictureExtractor, SurfaceExtractor
 
 FOLDERS = "MESHKIN_EXTRACTORS"
 """Environment variable: the folders with users' extractors."""
@@ -92,13 +93,13 @@ def bundles() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def profiles() -> dict[str, Profile[Any]]:
-    """All extractors' profiles by name; of several with one name the first."""
-    found: dict[str, Profile[Any]] = {}
+def profiles() -> list[Choice]:
+    """All extractors' profiles; of several with one name the first."""
+    by_name: dict[str, Choice] = {}
     for extractor in everything():
-        for name, profile in extractor.profiles.items():
-            found.setdefault(name, profile)
-    return found
+        for profile in extractor.profiles:
+            by_name.setdefault(profile.value, profile)
+    return list(by_name.values())
 
 
 @dataclass(frozen=True)
@@ -124,16 +125,16 @@ class FeatureItem:
 
 def choices() -> list[FeatureItem]:
     """What the panel offers as features: "auto" first, those without pictures last."""
-    items = [PanelItem(AUTO, "Automatic", "The best that the models at hand allow")]
-    for extractor in sorted(everything(), key=lambda one: not one.looks_at_pictures):
-        own = PanelItem(extractor.name, extractor.label or extractor.name, extractor.description)
+    items = [Choice(AUTO, "Automatic", "The best that the models at hand allow")]
+    for extractor in sorted(everything(), key=lambda extractor: not extractor.looks_at_pictures):
+        own = Choice(extractor.name, extractor.label or extractor.name, extractor.description)
         items += (own,) if extractor.panel is None else extractor.panel
     return [_feature_item(item) for item in items]
 
 
 def choice(features: str) -> FeatureItem:
     """What the panel shows for these features, among its choices or not; raises InputError ``features-unknown``."""
-    return next((item for item in choices() if item.features == features), _feature_item(PanelItem(features, "", "")))
+    return next((item for item in choices() if item.features == features), _feature_item(Choice(features, features)))
 
 
 def main_of(members: Iterable[AnyExtractor]) -> AnyExtractor | None:
@@ -143,13 +144,13 @@ def main_of(members: Iterable[AnyExtractor]) -> AnyExtractor | None:
     return next((extractor for extractor in everything() if extractor.name in names and extractor.roles), None)
 
 
-def _feature_item(item: PanelItem) -> FeatureItem:
-    members = find_all(item.features)
+def _feature_item(item: Choice) -> FeatureItem:
+    members = find_all(item.value)
     options = dict.fromkeys(option for extractor in members for option in extractor.panel_options)
     main = main_of(members)
     kind = next(iter(main.roles.values())).kind if main else ""
     pictures = any(extractor.looks_at_pictures for extractor in members)
-    return FeatureItem(item.features, item.label, item.description, tuple(options), kind, pictures)
+    return FeatureItem(item.value, item.name, item.description, tuple(options), kind, pictures)
 
 
 # Finding the modules ---------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from ..base.errors import InputError
 from ..base.json_data import Json, from_json
 
 Number = TypeVar("Number", int, float)
-SettingsType = TypeVar("SettingsType", bound="Settings")
 Data = TypeVar("Data")
 _BOUNDS = "bounds"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..base.errors import InputError
 from ..data.recipe import PartModel
-from ..models import config as read_config
-from ..models import find, vision
+from ..models import vision
+from ..models.checking import config as read_config
+from ..models.known import find
 from .settings import require
 
 
@@ -21,6 +22,11 @@ def best_layers(model: PartModel) -> tuple[int, ...]:
     """The hidden states to read where the user chooses none: those the known model is best at, or the last."""
     known = find(model.name)
     return (known.layers if known else ()) or last_layer(model)
+
+
+def patch_size(model: PartModel) -> int:
+    """Pixels along a patch of the model."""
+    return vision.patch_size(read_config(Path(model.folder)))
 
 
 def check_layers(folder: Path, layers: Sequence[int]) -> None:
@@ -39,7 +45,6 @@ def check_reading(model: PartModel, layers: Sequence[int], resolution: int) -> N
 
     Raises InputError ``features-option``.
     """
-    folder = Path(model.folder)
-    check_layers(folder, layers)
-    patch = vision.patch_size(read_config(folder))
+    check_layers(Path(model.folder), layers)
+    patch = patch_size(model)
     require(resolution % patch == 0, "dino_resolution", resolution, f"a multiple of {patch}")

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from ..base.errors import InputError, ModelError
-from ..models import config as read_config
 from ..models import vision
+from ..models.checking import config as read_config
 from . import devices, pictures
 from .vision_layers import check_layers
 

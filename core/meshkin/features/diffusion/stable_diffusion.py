@@ -20,7 +20,7 @@ import torch
 
 from ...base.errors import MeshKinError, is_out_of_memory
 from ...base.progress import silent
-from ...models import config as read_config
+from ...models.checking import config as read_config
 from .. import devices
 from .loading import compile_attention, load_network, quieten, weight_bytes
 from .taps import TAPS

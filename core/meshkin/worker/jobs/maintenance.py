@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ... import models
 from ...base.progress import ProgressCallback
 from ...base.storage import models_folder
 from ...cache import store as cache
 from ...features import registry
+from ...models import fetching, locating
 from ..requests.maintenance import (
     CacheState,
     ClearCache,
@@ -23,13 +23,13 @@ from ..requests.maintenance import (
 
 def fetch_models(request: FetchModels, report: ProgressCallback) -> FetchedModels:
     """Fetch models into the model cache."""
-    return FetchedModels(models_folder(), tuple(models.get(request.name, report=report, bundles=registry.bundles())))
+    return FetchedModels(models_folder(), tuple(fetching.get(request.name, report=report, bundles=registry.bundles())))
 
 
 def list_models(request: ListModels, report: ProgressCallback) -> ModelStates:
     """The models known and whether they are there."""
     return ModelStates(
-        tuple(ModelState(**{**row, "folder": Path(row["folder"])}) for row in models.listing(registry.bundles()))
+        tuple(ModelState(**{**row, "folder": Path(row["folder"])}) for row in locating.listing(registry.bundles()))
     )
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from helpers import recipes
 from helpers.painting import SMALL, Resolve, painter
-from meshkin import models
 from meshkin.base.errors import ModelError
 from meshkin.features import building, recipe, registry
+from meshkin.models import fetching, locating
 
 DEFAULTS = {role: asked.default or "" for role, asked in registry.find("diff3f").roles.items()}
 """The names of the models that are read unless told otherwise, by role."""
@@ -38,10 +38,10 @@ def test_folders_put_there_by_hand_count_as_fetched(home: Path, folders: dict[st
     """As a machine without the hub has them: nothing is downloaded, and what is damaged is named with its fix."""
     for role, name in DEFAULTS.items():
         shutil.copytree(folders[role], home / "models" / name.replace("/", "--"))
-    assert models.get("diff3f", bundles=registry.bundles()) == [
+    assert fetching.get("diff3f", bundles=registry.bundles()) == [
         home / "models" / name.replace("/", "--") for name in DEFAULTS.values()
     ]
-    rows = {row["name"]: row for row in models.listing(registry.bundles())}
+    rows = {row["name"]: row for row in locating.listing(registry.bundles())}
     assert all(rows[name]["ok"] for name in DEFAULTS.values())
     unet = home / "models" / DEFAULTS["base"].replace("/", "--") / "unet" / "diffusion_pytorch_model.safetensors"
     unet.write_bytes(unet.read_bytes()[:-100])
@@ -49,7 +49,7 @@ def test_folders_put_there_by_hand_count_as_fetched(home: Path, folders: dict[st
         recipes.resolve("diff3f", settings=SMALL)
     assert caught.value.code == "model-damaged"
     assert caught.value.fix == f"Run “meshkin models get {DEFAULTS['base']}”."
-    rows = {row["name"]: row for row in models.listing(registry.bundles())}
+    rows = {row["name"]: row for row in locating.listing(registry.bundles())}
     assert [name for name in DEFAULTS.values() if not rows[name]["ok"]] == [DEFAULTS["base"]]
 
 

@@ -7,29 +7,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .... import models as known
-from ....base.errors import ModelError
-from ....base.progress import ProgressCallback
-from ...extractor import ModelRole, Models, PanelItem, PictureExtractor, PictureLook, PictureReader
-from ...view_data import SeenViews
-from ...vision_layers import check_reading, last_layer
-from .settings import PROFILES, Diff3fSettings
+from ....base.options import Choice
+from ....models import known
+from ...extractor import ModelRole, PictureExtractor, PictureLook, Profile
 
 if TYPE_CHECKING:
-    from ...view_data import Lifted
+    from ....base.progress import ProgressCallback
+    from ...extractor import Models, PictureReader
+    from ...view_data import Lifted, SeenViews
+    from .settings import Diff3fSettings
 
 _DESCRIPTION = "What Stable Diffusion paints on the object"
 
 
-class Diff3f(PictureExtractor[Diff3fSettings]):
+class Diff3f(PictureExtractor["Diff3fSettings"]):
     """What Stable Diffusion knows of views that it paints (https://arxiv.org/abs/2311.17024); see :mod:`.painting`."""
 
     name = "diff3f"
     label = "Diff3F"
     description = f"{_DESCRIPTION}; needs its models and a graphics card"
-    settings_type = Diff3fSettings
     transient = ("compiled",)
-    profiles = PROFILES
+    profiles = (
+        Choice("fast", "Fast", "24 views, 8 steps each"),
+        Choice("reference", "Reference", "As published: 50 views, 24 steps in two branches each"),
+    )
     roles = {  # noqa: RUF012
         "base": ModelRole("stable-diffusion", known.STABLE_DIFFUSION),
         "depth": ModelRole("controlnet", known.DEPTH_CONTROL),
@@ -37,12 +38,25 @@ class Diff3f(PictureExtractor[Diff3fSettings]):
         "dinov2": ModelRole("dinov2", known.DINOV2_BASE),
     }
     panel = (
-        PanelItem("diff3f", "Diff3F", f"{_DESCRIPTION}; needs its models and a graphics card"),
-        PanelItem("diff3f+geometric", "Diff3F and Geometric", f"{_DESCRIPTION}, and its shape"),
+        Choice("diff3f", "Diff3F", f"{_DESCRIPTION}; needs its models and a graphics card"),
+        Choice("diff3f+geometric", "Diff3F and Geometric", f"{_DESCRIPTION}, and its shape"),
     )
     panel_options = ("prompt", "negative_prompt", "profile", "seed")
     photo_refusal = "Diff3F paints views of meshes, not photos."
     resumable = True
+
+    @property
+    def settings_type(self) -> type[Diff3fSettings]:
+        """The class of its settings."""
+        from .settings import Diff3fSettings
+
+        return Diff3fSettings
+
+    def profile(self, name: str) -> Profile[Diff3fSettings]:
+        """The settings and cameras of a profile; "" for the first."""
+        from .settings import PROFILES
+
+        return PROFILES[name or self.profiles[0].value]
 
     def look(self, settings: Diff3fSettings) -> PictureLook:
         """The picture that is painted over, as people may see it."""
@@ -63,24 +77,21 @@ class Diff3f(PictureExtractor[Diff3fSettings]):
 
     def complete(self, settings: Diff3fSettings, models: Models) -> Diff3fSettings:
         """DINOv2's last layer, where none is chosen."""
+        from ...vision_layers import last_layer
+
         if settings.layers or "dinov2" not in models:
             return settings
         return replace(settings, layers=last_layer(models["dinov2"]))
 
     def check(self, settings: Diff3fSettings, models: Models) -> None:
         """Check that the ControlNets fit the model, and DINOv2 its pictures."""
-        base = Path(models["base"].folder)
-        unet = known.config(base / "unet")
+        from ...diffusion.fitting import check_fits
+        from ...vision_layers import check_reading
+
         for role in ("depth", "normal"):
-            if role not in models:
-                continue
-            control = known.config(Path(models[role].folder))
-            if any(control.get(name) != unet.get(name) for name in ("cross_attention_dim", "block_out_channels")):
-                raise ModelError(
-                    "model-wrong",
-                    f"The ControlNet in {models[role].folder} is not made for the model in {base}.",
-                    "Choose one for Stable Diffusion 1.5.",
-                )
+            if role in models:
+                sizes = ("cross_attention_dim", "block_out_channels")
+                check_fits(models["base"], models[role], "ControlNet", sizes)
         if "dinov2" in models:
             check_reading(models["dinov2"], settings.layers, settings.dino_resolution)
 

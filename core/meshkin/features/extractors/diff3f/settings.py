@@ -123,12 +123,7 @@ instead of 72.60) than the 26.53 on SHREC'19 gain. ``fusion`` 0 saves that too.
 """
 
 PROFILES = {
-    "fast": Profile(FAST, ViewPlacement("fibonacci", 24), "Fast", "24 views, 8 steps each"),
-    "reference": Profile(
-        REFERENCE,
-        ViewPlacement("grid", 100, distance=0.65, angle=90.0),
-        "Reference",
-        "As published: 50 views, 24 steps in two branches each",
-    ),
+    "fast": Profile(FAST, ViewPlacement("fibonacci", 24)),
+    "reference": Profile(REFERENCE, ViewPlacement("grid", 100, distance=0.65, angle=90.0)),
 }
 """The profiles, the default first. Distance and angle of the cameras are those of the published code."""

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from ....base.errors import InputError, ModelError
-from ....models import WEIGHTS
+from ....models.checking import WEIGHTS
 from ... import devices, pictures
 from .stages import STRIDES, check_stages
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...extractor import SurfaceExtractor
-from .settings import GeometricSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,18 +12,25 @@ if TYPE_CHECKING:
 
     from ....base.progress import ProgressCallback
     from ....data.snapshot import Snapshot
+    from .settings import GeometricSettings
 
 
-class Geometric(SurfaceExtractor[GeometricSettings]):
+class Geometric(SurfaceExtractor["GeometricSettings"]):
     """Wave and heat kernel signatures, thickness and curvature of every vertex."""
 
     name = "geometric"
     label = "Geometric"
     description = "The shape alone; needs no model"
-    settings_type = GeometricSettings
     auto = 3
     settable = False
     intrinsic = True
+
+    @property
+    def settings_type(self) -> type[GeometricSettings]:
+        """The class of its settings."""
+        from .settings import GeometricSettings
+
+        return GeometricSettings
 
     def describe(
         self, snapshot: Snapshot, settings: GeometricSettings, report: ProgressCallback

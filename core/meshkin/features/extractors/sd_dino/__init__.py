@@ -7,25 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .... import models as known
-from ....base.errors import ModelError
-from ...extractor import ModelRole, Models, PictureExtractor, PictureLook, PictureReader
-from ...vision_layers import best_layers, check_reading
-from .settings import SdDinoSettings
+from ....models import known
+from ...extractor import ModelRole, PictureExtractor, PictureLook
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ...extractor import Models, PictureReader
+    from .settings import SdDinoSettings
 
-class SdDino(PictureExtractor[SdDinoSettings]):
+
+class SdDino(PictureExtractor["SdDinoSettings"]):
     """What Stable Diffusion and DINOv2 see in an object's own materials, or in a photograph; see :mod:`.reading`."""
 
     name = "sd_dino"
     label = "SD+DINO"
     description = "What Stable Diffusion and DINOv2 see in its own materials; needs their models"
     code_version = 2
-    settings_type = SdDinoSettings
     transient = ("compiled",)
     roles = {  # noqa: RUF012
         "base": ModelRole("stable-diffusion", known.STABLE_DIFFUSION),
@@ -34,6 +33,13 @@ class SdDino(PictureExtractor[SdDinoSettings]):
     }
     resumable = True
     reduces = True
+
+    @property
+    def settings_type(self) -> type[SdDinoSettings]:
+        """The class of its settings."""
+        from .settings import SdDinoSettings
+
+        return SdDinoSettings
 
     def look(self, settings: SdDinoSettings) -> PictureLook:
         """The pictures that Stable Diffusion looks at."""
@@ -49,6 +55,8 @@ class SdDino(PictureExtractor[SdDinoSettings]):
 
     def complete(self, settings: SdDinoSettings, models: Models) -> SdDinoSettings:
         """DINOv2's best layer, where none is chosen; no prompt where the template does not ask for it."""
+        from ...vision_layers import best_layers
+
         prompt = settings.prompt if "{}" in settings.template else ""
         layers = settings.layers
         if not layers and "dinov2" in models:
@@ -57,15 +65,11 @@ class SdDino(PictureExtractor[SdDinoSettings]):
 
     def check(self, settings: SdDinoSettings, models: Models) -> None:
         """Check that the other UNet fits the model, and DINOv2 its pictures."""
-        base = Path(models["base"].folder)
+        from ...diffusion.fitting import check_fits
+        from ...vision_layers import check_reading
+
         if "unet" in models:
-            own, other = known.config(base / "unet"), known.config(Path(models["unet"].folder))
-            if own.get("cross_attention_dim") != other.get("cross_attention_dim"):
-                raise ModelError(
-                    "model-wrong",
-                    f"The UNet in {models['unet'].folder} is not made for the model in {base}.",
-                    "Choose one for Stable Diffusion 1.5.",
-                )
+            check_fits(models["base"], models["unet"], "UNet", ("cross_attention_dim",))
         if "dinov2" in models:
             check_reading(models["dinov2"], settings.layers, settings.dino_resolution)
 
