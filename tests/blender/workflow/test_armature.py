@@ -481,19 +481,19 @@ def test_a_table_of_names_may_exchange_and_merge() -> None:
 
 def test_bad_input_is_named_and_changes_nothing() -> None:
     source, armature = rigged()
-    target = creature("twin")
-    plain = creature("plain")
-    for obj, code in ((plain, "no-armature"), (source, "armature-edited")):
-        if obj == source:
-            bpy.context.view_layer.objects.active = armature
-            bpy.ops.object.mode_set(mode="EDIT")
+    target, plain = creature("twin"), creature("plain")
+
+    def refused(obj: bpy.types.Object) -> str:
         with pytest.raises(InputError) as raised:
             finish(workflow.transfer(obj, target, ["armature"], OPTIONS))
-        assert raised.value.code == code
+        assert not target.modifiers
+        assert target.parent is None
+        return raised.value.code
+
+    assert refused(plain) == "no-armature"
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert refused(source) == "armature-edited"
     bpy.ops.object.mode_set(mode="OBJECT")
     source.modifiers["Armature"].object = bpy.data.objects.new("bare", bpy.data.armatures.new("bare"))
-    with pytest.raises(InputError) as raised:
-        finish(workflow.transfer(source, target, ["armature"], OPTIONS))
-    assert raised.value.code == "no-bones"
-    assert not target.modifiers
-    assert target.parent is None
+    assert refused(source) == "no-bones"

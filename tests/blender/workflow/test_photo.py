@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -55,42 +56,72 @@ def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
     assert again.data["map"] == report.data["map"]
 
 
+def gray(path: Path, height: int, width: int) -> Path:
+    write_png(path, np.full((height, width, 3), 128, np.uint8))
+    return path
+
+
+def black(path: Path, height: int, width: int) -> str:
+    write_png(path, np.zeros((height, width, 3), np.uint8))
+    return str(path)
+
+
+def text(path: Path) -> Path:
+    path.write_text("no picture")
+    return path
+
+
 @pytest.mark.parametrize(
-    ("kind", "code"),
+    ("photo", "mask", "code"),
     [
-        ("nowhere", "photo-missing"),
-        ("text", "photo-unreadable"),
-        ("pixel", "photo-small"),
-        ("black mask", "mask-empty"),
-        ("other mask", "mask-differs"),
-        ("no mask", "photo-missing"),
-        ("geometric", "photo-features"),
+        (lambda folder: folder / "nowhere.png", lambda folder: "", "photo-missing"),
+        (lambda folder: text(folder / "text.png"), lambda folder: "", "photo-unreadable"),
+        (lambda folder: gray(folder / "pixel.png", 1, 1), lambda folder: "", "photo-small"),
+        (
+            lambda folder: gray(folder / "photo.png", 60, 80),
+            lambda folder: black(folder / "m.png", 60, 80),
+            "mask-empty",
+        ),
+        (
+            lambda folder: gray(folder / "photo.png", 60, 80),
+            lambda folder: black(folder / "m.png", 60, 20),
+            "mask-differs",
+        ),
+        (
+            lambda folder: gray(folder / "photo.png", 60, 80),
+            lambda folder: str(folder / "nowhere.png"),
+            "photo-missing",
+        ),
     ],
+    ids=["nowhere", "text", "pixel", "black mask", "other mask", "no mask"],
 )
 def test_bad_input_is_refused_before_anything_is_computed(
-    options: workflow.Options, tmp_path: Path, kind: str, code: str, monkeypatch: pytest.MonkeyPatch
+    photo: Callable[[Path], Path],
+    mask: Callable[[Path], str],
+    code: str,
+    options: workflow.Options,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    obj = painted_egg()
-    photo, mask = tmp_path / "photo.png", ""
-    write_png(photo, np.full((60, 80, 3), 128, np.uint8))
-    if kind == "nowhere":
-        photo.unlink()
-    elif kind == "text":
-        photo.write_text("no picture")
-    elif kind == "pixel":
-        write_png(photo, np.zeros((1, 1, 3), np.uint8))
-    elif kind.endswith("mask"):
-        mask = str(tmp_path / "mask.png")
-        if kind != "no mask":
-            write_png(Path(mask), np.zeros((60, 80 if kind == "black mask" else 20, 3), np.uint8))
-    chosen = workflow.Options(workflow.FeatureOptions("geometric")) if kind == "geometric" else options
     monkeypatch.setattr(passes, "render", lambda *_: pytest.fail("a view was rendered"))
+    assert refusal(photo(tmp_path), options, mask(tmp_path)) == code
+
+
+def test_a_photo_cannot_be_compared_by_shape_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "render", lambda *_: pytest.fail("a view was rendered"))
+    geometric = workflow.Options(workflow.FeatureOptions("geometric"))
+    assert refusal(gray(tmp_path / "photo.png", 60, 80), geometric) == "photo-features"
+
+
+def refusal(photo: Path, options: workflow.Options, mask: str = "") -> str:
+    """The code of the error that refuses a photograph. Nothing is changed."""
+    obj = painted_egg()
     images, attributes = len(bpy.data.images), len(obj.data.attributes)
     with pytest.raises(InputError) as caught:
-        finish(workflow.match_photo(photo, obj, chosen, mask))
-    assert caught.value.code == code
+        finish(workflow.match_photo(photo, obj, options, mask))
     assert caught.value.fix
     assert (len(bpy.data.images), len(obj.data.attributes)) == (images, attributes)
+    return caught.value.code
 
 
 def test_the_command(options: workflow.Options, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -27,54 +29,109 @@ from meshkin.base.errors import InputError, StorageError
 from meshkin.base.progress import finish
 
 
-@pytest.mark.parametrize("what", ["none", "missing", "zero", "no-image", "no-area", "unknown", "unsaved", "movie"])
-def test_bad_input_is_named_and_changes_nothing(what: str, tmp_path: Path) -> None:
-    source = blob("source")
-    target = blob("target", stretch=1.2)
+@dataclass
+class Case:
+    """A source whose base color is an image, and a target."""
+
+    source: bpy.types.Object
+    target: bpy.types.Object
+    image: bpy.types.Image
+    node: bpy.types.Node
+    folder: Path
+    options: workflow.Options = OPTIONS
+
+    def save(self) -> Path:
+        """Keep the image as a file of its own."""
+        path = self.folder / "base.png"
+        self.image.filepath_raw, self.image.file_format = str(path), "PNG"
+        self.image.save()
+        self.image.source = "FILE"
+        return path
+
+
+def without_image(case: Case) -> None:
+    case.node.id_data.links.remove(case.node.outputs["Color"].links[0])
+
+
+def with_missing_file(case: Case) -> None:
+    case.save().unlink()
+    case.image.reload()
+
+
+def with_empty_file(case: Case) -> None:
+    case.save().write_bytes(b"")
+    case.image.reload()
+
+
+def with_text_as_image(case: Case) -> None:
+    (case.folder / "text.png").write_text("this is no picture")
+    case.node.image = bpy.data.images.load(str(case.folder / "text.png"))
+
+
+def without_uv_area(case: Case) -> None:
+    middle = np.full(len(case.target.data.loops) * 2, 0.5, np.float32)
+    case.target.data.uv_layers[0].uv.foreach_set("vector", middle)
+
+
+def with_unknown_channel(case: Case) -> None:
+    case.options = case.options.changed(channels=("color",))
+
+
+def with_unsaved_tiles(case: Case) -> None:
+    tiles = bpy.data.images.new("tiles", 8, 8, tiled=True)
+    tiles.pixels.foreach_set(GREEN)
+    tiles.update()
+    case.node.image = tiles
+
+
+def with_movie(case: Case) -> None:
+    case.image.source = "SEQUENCE"
+
+
+GREEN = np.tile(np.array([0, 1, 0, 1], np.float32), 64)
+
+
+def case_in(folder: Path) -> Case:
+    source, image = blob("source"), new_image("base", waves(8))
     tree, shader = add_material(source)
-    image = new_image("base", waves(8))
-    options = OPTIONS
-    if what != "none":
-        tree.links.new(shader.inputs["Base Color"], add_image_node(tree, image).outputs["Color"])
-    if what in ("missing", "zero"):
-        path = tmp_path / "base.png"
-        image.filepath_raw, image.file_format = str(path), "PNG"
-        image.save()
-        image.source = "FILE"
-        path.unlink() if what == "missing" else path.write_bytes(b"")
-        image.reload()
-    elif what == "no-image":
-        (tmp_path / "text.png").write_text("this is no picture")
-        node = next(node for node in tree.nodes if node.type == "TEX_IMAGE")
-        node.image = bpy.data.images.load(str(tmp_path / "text.png"))
-    elif what == "no-area":
-        layer = target.data.uv_layers[0]
-        layer.uv.foreach_set("vector", np.full(len(target.data.loops) * 2, 0.5, np.float32))
-    elif what == "unknown":
-        options = options.changed(channels=("color",))
-    elif what == "unsaved":
-        image = bpy.data.images.new("tiles", 8, 8, tiled=True)
-        image.pixels.foreach_set(np.tile(np.array([0, 1, 0, 1], np.float32), 64))
-        image.update()
-        next(node for node in tree.nodes if node.type == "TEX_IMAGE").image = image
-    elif what == "movie":
-        image.source = "SEQUENCE"
-    before = data_block_names()
-    expected = {
-        "none": "no-texture",
-        "missing": "image-missing",
-        "zero": "image-missing",
-        "no-image": "image-missing",
-        "no-area": "uvs-no-area",
-        "unsaved": "image-unsaved",
-    }
-    expected |= {"unknown": "channel-unknown", "movie": "image-missing"}
-    job = workflow.transfer(source, target, ["texture"], options)
+    node = add_image_node(tree, image)
+    tree.links.new(shader.inputs["Base Color"], node.outputs["Color"])
+    return Case(source, blob("target", stretch=1.2), image, node, folder)
+
+
+def refusal(case: Case) -> str:
+    """The code of the error that refuses the case."""
     with pytest.raises(InputError) as failure:
-        finish(job)
-    assert failure.value.code == expected[what]
+        finish(workflow.transfer(case.source, case.target, ["texture"], case.options))
+    return failure.value.code
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (without_image, "no-texture"),
+        (with_missing_file, "image-missing"),
+        (with_empty_file, "image-missing"),
+        (with_text_as_image, "image-missing"),
+        (without_uv_area, "uvs-no-area"),
+        (with_unknown_channel, "channel-unknown"),
+        (with_unsaved_tiles, "image-unsaved"),
+        (with_movie, "image-missing"),
+    ],
+)
+def test_bad_input_is_named_and_changes_nothing(make: Callable[[Case], None], code: str, tmp_path: Path) -> None:
+    case = case_in(tmp_path)
+    make(case)
+    before = data_block_names()
+    assert refusal(case) == code
     assert data_block_names() == before
-    assert what != "unsaved" or image.pixels[1] == 1
+
+
+def test_tiles_that_are_not_saved_keep_what_was_painted(tmp_path: Path) -> None:
+    case = case_in(tmp_path)
+    with_unsaved_tiles(case)
+    assert refusal(case) == "image-unsaved"
+    assert case.node.image.pixels[1] == 1
 
 
 def test_disk_full_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,68 +168,96 @@ def test_no_space_left_loses_nothing(tmp_path: Path) -> None:
         assert not list((tmp_path / "new").iterdir())
 
 
-def gone(kind: str) -> None:
-    """Something that a user may do to a file while a job runs."""
-    twin_ = bpy.data.objects["twin"]
-    layer = twin_.data.uv_layers[0]
-    if kind == "preview's material":
-        bpy.data.materials.remove(twin_.data.materials[-1])
-    elif kind == "preview's image":
-        bpy.data.images.remove(bpy.data.images["base on twin"])
-    elif kind == "source":
-        bpy.data.objects.remove(bpy.data.objects["source"])
-    elif kind == "target":
-        bpy.data.objects.remove(twin_)
-    elif kind == "target's UV map":
-        twin_.data.uv_layers.remove(layer)
-    elif kind == "target's UVs":
-        layer.uv.foreach_set("vector", np.random.default_rng(0).random(2 * len(twin_.data.loops)).astype(np.float32))
-    elif kind == "target's mode":
-        bpy.context.view_layer.objects.active = twin_
-        bpy.ops.object.mode_set(mode="EDIT")
+class Preview:
+    """A transfer of which the preview is shown, and what the target's faces had before."""
+
+    def __init__(self) -> None:
+        self.source = blob("source")
+        add_image_material(self.source, new_image("base", waves()))
+        self.target = copy_without_materials(self.source)
+        for name in ("one", "two"):
+            self.target.data.materials.append(bpy.data.materials.new(name))
+        self.slots = np.arange(len(self.target.data.polygons), dtype=np.int32) % 2
+        self.target.data.polygons.foreach_set("material_index", self.slots)
+        self.materials = data_block_names()["materials"]
+        options = OPTIONS.changed(texture_size=600, preview=True)
+        self.steps = workflow.transfer(self.source, self.target, ["texture"], options)
+        while not next(self.steps).stage.startswith("Preview"):
+            pass
+
+    @property
+    def uv_map(self) -> bpy.types.MeshUVLoopLayer:
+        return self.target.data.uv_layers[0]
+
+    def refusal(self) -> str:
+        """The code of the error that ends it. The preview is gone."""
+        with pytest.raises(InputError) as failure:
+            finish(self.steps)
+        assert [image.name for image in bpy.data.images] == ["base"]
+        assert sorted(material.name for material in bpy.data.materials) == self.materials
+        return failure.value.code
+
+    def assert_slots_are_back(self) -> None:
+        slots = np.empty_like(self.slots)
+        self.target.data.polygons.foreach_get("material_index", slots)
+        np.testing.assert_array_equal(slots, self.slots)
+
+
+def remove_preview_material(preview: Preview) -> None:
+    bpy.data.materials.remove(preview.target.data.materials[-1])
+
+
+def remove_preview_image(preview: Preview) -> None:
+    bpy.data.images.remove(bpy.data.images["base on twin"])
+
+
+@pytest.mark.parametrize("change", [remove_preview_material, remove_preview_image])
+def test_a_preview_may_be_removed(change: Callable[[Preview], None]) -> None:
+    preview = Preview()
+    change(preview)
+    finish(preview.steps)
+    colors = pixels_of(new_material_parts(preview.target)[1]["Base Color"])
+    assert colors[200:400, 200:400, :3].std() > 0.1
+
+
+def remove_source(preview: Preview) -> None:
+    bpy.data.objects.remove(preview.source)
+
+
+def remove_uv_map(preview: Preview) -> None:
+    preview.target.data.uv_layers.remove(preview.uv_map)
+
+
+def change_uvs(preview: Preview) -> None:
+    uvs = np.random.default_rng(0).random(2 * len(preview.target.data.loops)).astype(np.float32)
+    preview.uv_map.uv.foreach_set("vector", uvs)
 
 
 @pytest.mark.parametrize(
-    ("kind", "code"),
-    [
-        ("preview's material", ""),
-        ("preview's image", ""),
-        ("source", "object-gone"),
-        ("target", "object-gone"),
-        ("target's UV map", "mesh-changed"),
-        ("target's UVs", "mesh-changed"),
-        ("target's mode", "edit-mode"),
-    ],
+    ("change", "code"),
+    [(remove_source, "object-gone"), (remove_uv_map, "mesh-changed"), (change_uvs, "mesh-changed")],
 )
-def test_what_changes_while_a_preview_is_shown(kind: str, code: str) -> None:
-    """A clear sentence, and the preview is taken away; or the right result."""
-    source = blob("source")
-    add_image_material(source, new_image("base", waves()))
-    target = copy_without_materials(source)
-    for name in ("one", "two"):
-        target.data.materials.append(bpy.data.materials.new(name))
-    own = np.arange(len(target.data.polygons), dtype=np.int32) % 2
-    target.data.polygons.foreach_set("material_index", own)
-    before = data_block_names()
-    job = workflow.transfer(source, target, ["texture"], OPTIONS.changed(texture_size=600, preview=True))
-    while not next(job).stage.startswith("Preview"):
-        pass
-    gone(kind)
-    if not code:
-        finish(job)
-        assert pixels_of(new_material_parts(target)[1]["Base Color"])[200:400, 200:400, :3].std() > 0.1
-        return
-    with pytest.raises(InputError) as failure:
-        finish(job)
-    assert failure.value.code == code
-    assert [one.name for one in bpy.data.images] == ["base"]
-    assert sorted(one.name for one in bpy.data.materials) == before["materials"]
-    if kind != "target":
-        if kind == "target's mode":
-            bpy.ops.object.mode_set(mode="OBJECT")
-        left = np.empty_like(own)
-        target.data.polygons.foreach_get("material_index", left)
-        assert (left == own).all()
+def test_what_changes_while_a_preview_is_shown(change: Callable[[Preview], None], code: str) -> None:
+    """A clear sentence, and the preview is taken away."""
+    preview = Preview()
+    change(preview)
+    assert preview.refusal() == code
+    preview.assert_slots_are_back()
+
+
+def test_edit_mode_while_a_preview_is_shown() -> None:
+    preview = Preview()
+    bpy.context.view_layer.objects.active = preview.target
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert preview.refusal() == "edit-mode"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    preview.assert_slots_are_back()
+
+
+def test_the_target_is_deleted_while_a_preview_is_shown() -> None:
+    preview = Preview()
+    bpy.data.objects.remove(preview.target)
+    assert preview.refusal() == "object-gone"
 
 
 def test_another_file_opened_while_nodes_are_baked() -> None:

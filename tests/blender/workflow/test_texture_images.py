@@ -193,30 +193,43 @@ def test_generated_images(kind: str, deep: bool) -> None:
     assert np.median(np.abs(found - truth)) < 0.02
 
 
-@pytest.mark.parametrize("kind", ["none", "render", "none behind", "environment"])
-def test_images_that_are_not_there(kind: str) -> None:
-    """Named where a channel is that image; told where it is one of many nodes, which Blender shows in pink."""
+def test_an_image_that_is_not_chosen_is_named() -> None:
     source = blob("source")
-    tree, shader, node = add_image_material(source, new_image("base", waves()))
+    _, _, node = add_image_material(source, new_image("base", waves()))
     node.image = None
-    if kind == "render":
-        scene = bpy.context.scene
-        scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-        scene.collection.objects.link(scene.camera)
-        scene.render.engine, scene.cycles.samples, scene.render.resolution_x = "CYCLES", 1, 16
-        bpy.ops.render.render()
-        node.image = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
-    elif kind != "none":
-        mix, noise = tree.nodes.new("ShaderNodeMixRGB"), tree.nodes.new("ShaderNodeTexNoise")
-        part = node if kind == "none behind" else tree.nodes.new("ShaderNodeTexEnvironment")
-        tree.links.new(mix.inputs[1], noise.outputs["Color"])
-        tree.links.new(mix.inputs[2], part.outputs["Color"])
-        tree.links.new(shader.inputs["Base Color"], mix.outputs[0])
-        report = finish(workflow.transfer(source, copy_without_materials(source), ["texture"], OPTIONS))
-        assert any("pink" in line for line in report.lines())
-        return
+    assert refusal(source) == "image-missing"
+
+
+def test_a_rendered_image_is_named() -> None:
+    source = blob("source")
+    _, _, node = add_image_material(source, new_image("base", waves()))
+    scene = bpy.context.scene
+    scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    scene.collection.objects.link(scene.camera)
+    scene.render.engine, scene.cycles.samples, scene.render.resolution_x = "CYCLES", 1, 16
+    bpy.ops.render.render()
+    node.image = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
+    assert refusal(source) == "image-viewer"
+
+
+def refusal(source: bpy.types.Object) -> str:
+    """The code of the error that refuses the source. Nothing is left behind."""
     target, before = copy_without_materials(source), data_block_names()
     with pytest.raises(InputError) as failure:
         finish(workflow.transfer(source, target, ["texture"], OPTIONS))
-    assert failure.value.code == ("image-viewer" if kind == "render" else "image-missing")
     assert {**data_block_names(), "meshes": before["meshes"], "objects": before["objects"]} == before
+    return failure.value.code
+
+
+@pytest.mark.parametrize("node_type", ["ShaderNodeTexImage", "ShaderNodeTexEnvironment"])
+def test_an_image_that_is_not_chosen_among_other_nodes_is_told(node_type: str) -> None:
+    """Blender shows it in pink."""
+    source = blob("source")
+    tree, shader, node = add_image_material(source, new_image("base", waves()))
+    node.image = None
+    mix, noise = tree.nodes.new("ShaderNodeMixRGB"), tree.nodes.new("ShaderNodeTexNoise")
+    tree.links.new(mix.inputs[1], noise.outputs["Color"])
+    tree.links.new(mix.inputs[2], tree.nodes.new(node_type).outputs["Color"])
+    tree.links.new(shader.inputs["Base Color"], mix.outputs[0])
+    report = finish(workflow.transfer(source, copy_without_materials(source), ["texture"], OPTIONS))
+    assert any("pink" in line for line in report.lines())

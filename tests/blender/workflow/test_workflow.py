@@ -149,26 +149,39 @@ def test_transfer_of_everything() -> None:
         assert after[name] == before[name]
 
 
-@pytest.mark.parametrize("mode", ["hidden", "negative", "shared", "names", "scaled", "subdivided"])
-def test_objects_as_users_have_them(mode: str) -> None:
+def hide(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    source.hide_set(True)
+    target.hide_viewport = True
+
+
+def mirror(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    target.scale = (-1, 1, 1)
+
+
+def share_mesh(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("twin", target.data))
+
+
+def name_strangely(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    source.name, target.name = "Ядро🦊" + "é" * 20, "x" * 63
+    source.vertex_groups[0].name = "ß" * 31
+
+
+def scale(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    source.scale, target.scale = (1e-3,) * 3, (1e3,) * 3
+    target.location = (1e4, -1e4, 1e4)
+
+
+def subdivide(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    for obj in (source, target):
+        obj.modifiers.new("s", "SUBSURF").levels = 1
+
+
+@pytest.mark.parametrize("change", [hide, mirror, share_mesh, name_strangely, scale, subdivide])
+def test_objects_as_users_have_them(change: Callable[[bpy.types.Object, bpy.types.Object], None]) -> None:
     source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
     paint(source)
-    if mode == "hidden":
-        source.hide_set(True)
-        target.hide_viewport = True
-    elif mode == "negative":
-        target.scale = (-1, 1, 1)
-    elif mode == "shared":
-        bpy.context.scene.collection.objects.link(bpy.data.objects.new("twin", target.data))
-    elif mode == "names":
-        source.name, target.name = "Ядро🦊" + "é" * 20, "x" * 63
-        source.vertex_groups[0].name = "ß" * 31
-    elif mode == "scaled":
-        source.scale, target.scale = (1e-3,) * 3, (1e3,) * 3
-        target.location = (1e4, -1e4, 1e4)
-    elif mode == "subdivided":
-        source.modifiers.new("s", "SUBSURF").levels = 1
-        target.modifiers.new("s", "SUBSURF").levels = 1
+    change(source, target)
     bpy.context.view_layer.update()
     before = state()
     finish(workflow.transfer(source, target, ["weights", "attributes", "texture"], GEOMETRIC))
@@ -206,27 +219,31 @@ def test_linked_meshes_are_sources_but_no_targets(tmp_path: Path) -> None:
     refused(workflow.transfer(target, linked, ["weights"], GEOMETRIC), InputError, "read-only")
 
 
-def broken(name: str, kind: str) -> bpy.types.Object:
-    """A mesh that cannot be worked on."""
+def mesh_object(name: str, vertices: Vertices, edges: Corners, faces: Corners) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(name)
-    if kind == "flat":
-        mesh.from_pydata([(0, 0, 0), (1, 0, 0), (2, 0, 0)], [], [(0, 1, 2)])
-    elif kind == "nan":
-        mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], [], [(0, 1, 2), (0, 2, 3)])
-        mesh.vertices[3].co = (float("nan"),) * 3
-    elif kind == "loose":
-        mesh.from_pydata([(0, 0, 0), (1, 0, 0)], [(0, 1)], [])
+    mesh.from_pydata(vertices, edges, faces)
     obj = bpy.data.objects.new(name, mesh)
     bpy.context.scene.collection.objects.link(obj)
     return obj
 
 
+Vertices = list[tuple[float, float, float]]
+Corners = list[tuple[int, ...]]
+NAN = float("nan")
+
+
 @pytest.mark.parametrize(
-    ("kind", "code"),
-    [("empty", "mesh-empty"), ("loose", "mesh-empty"), ("flat", "mesh-no-area"), ("nan", "mesh-nan")],
+    ("vertices", "edges", "faces", "code"),
+    [
+        ([], [], [], "mesh-empty"),
+        ([(0, 0, 0), (1, 0, 0)], [(0, 1)], [], "mesh-empty"),
+        ([(0, 0, 0), (1, 0, 0), (2, 0, 0)], [], [(0, 1, 2)], "mesh-no-area"),
+        ([(0, 0, 0), (1, 0, 0), (0, 1, 0), (NAN, NAN, NAN)], [], [(0, 1, 2), (0, 2, 3)], "mesh-nan"),
+    ],
+    ids=["empty", "loose", "flat", "nan"],
 )
-def test_broken_meshes_are_refused(kind: str, code: str) -> None:
-    good, bad = creature("good", subdivisions=2), broken("bad", kind)
+def test_broken_meshes_are_refused(vertices: Vertices, edges: Corners, faces: Corners, code: str) -> None:
+    good, bad = creature("good", subdivisions=2), mesh_object("bad", vertices, edges, faces)
     refused(workflow.features([bad], GEOMETRIC), InputError, code)
     refused(workflow.match(good, bad, GEOMETRIC), InputError, code)
     refused(workflow.match(bad, good, GEOMETRIC), InputError, code)
