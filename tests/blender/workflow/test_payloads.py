@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -60,30 +62,71 @@ def test_other_payloads() -> None:
     assert len(report.lines()) >= 6
 
 
+def heights(points: NDArray[Any]) -> NDArray[Any]:
+    return points @ np.array([0.5, 0.3, 0.8])
+
+
+def numbers(width: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """So many numbers that change evenly over a surface."""
+    return lambda points: np.stack([0.5 + 0.4 * np.sin(2 * heights(points) + k) for k in range(width)], axis=1).astype(
+        np.float32
+    )
+
+
+def whole_numbers(width: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    return lambda points: np.stack(
+        [np.floor(2 * (heights(points) + 1)), np.floor(points[:, 0] + 1)][:width], axis=1
+    ).astype(np.int32)
+
+
+def sides(points: NDArray[Any]) -> NDArray[Any]:
+    return (heights(points) > 0)[:, None]
+
+
+def turns(points: NDArray[Any]) -> NDArray[Any]:
+    height = heights(points)
+    quaternions = np.stack([np.cos(height), 0.6 * np.sin(height), 0.8 * np.sin(height), 0 * height], axis=1)
+    quaternions[::2] *= -1  # the same turn
+    return quaternions.astype(np.float32)
+
+
+def near(found: NDArray[Any], truth: NDArray[Any]) -> bool:
+    return bool(np.quantile(np.abs(found - truth), 0.9) < 0.15)
+
+
+def mostly_equal(found: NDArray[Any], truth: NDArray[Any]) -> bool:
+    return bool((found == truth).all(axis=1).mean() > 0.7)
+
+
+def turned_alike(found: NDArray[Any], truth: NDArray[Any]) -> bool:
+    unit = np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-4
+    return bool(unit and np.quantile(np.abs((found * truth).sum(axis=1)), 0.1) > 0.97)
+
+
+@dataclass
+class Type:
+    """An attribute type: the property of a value, values that change over a surface, and when they have come over."""
+
+    name: str
+    values: Callable[[NDArray[Any]], NDArray[Any]]
+    agree: Callable[[NDArray[Any], NDArray[Any]], bool]
+
+
 TYPES = {
-    "FLOAT": ("value", 1), "FLOAT_VECTOR": ("vector", 3), "FLOAT_COLOR": ("color", 4), "BYTE_COLOR": ("color", 4),
-    "QUATERNION": ("value", 4), "INT": ("value", 1), "INT8": ("value", 1), "INT32_2D": ("value", 2),
-    "BOOLEAN": ("value", 1), "FLOAT4X4": ("value", 16),
-}  # fmt: skip
-"""Attribute types: the property of the value and how many numbers it has."""
+    "FLOAT": Type("value", numbers(1), near),
+    "FLOAT_VECTOR": Type("vector", numbers(3), near),
+    "FLOAT_COLOR": Type("color", numbers(4), near),
+    "BYTE_COLOR": Type("color", numbers(4), near),
+    "QUATERNION": Type("value", turns, turned_alike),
+    "INT": Type("value", whole_numbers(1), mostly_equal),
+    "INT8": Type("value", whole_numbers(1), mostly_equal),
+    "INT32_2D": Type("value", whole_numbers(2), mostly_equal),
+    "BOOLEAN": Type("value", sides, mostly_equal),
+    "FLOAT4X4": Type("value", numbers(16), near),
+}
 
 
-def field(kind: str, points: np.ndarray) -> np.ndarray:
-    """A value of each attribute type that changes evenly over a surface."""
-    height = points @ np.array([0.5, 0.3, 0.8])
-    if kind == "QUATERNION":
-        turn = np.stack([np.cos(height), 0.6 * np.sin(height), 0.8 * np.sin(height), 0 * height], axis=1)
-        turn[::2] *= -1  # the same turn
-        return turn.astype(np.float32)
-    if kind == "BOOLEAN":
-        return (height > 0)[:, None]
-    width = TYPES[kind][1]
-    if "INT" in kind:
-        return np.stack([np.floor(2 * (height + 1)), np.floor(points[:, 0] + 1)][:width], axis=1).astype(np.int32)
-    return np.stack([0.5 + 0.4 * np.sin(2 * height + k) for k in range(width)], axis=1).astype(np.float32)
-
-
-def middles(mesh: bpy.types.Mesh, domain: str) -> np.ndarray:
+def middles(mesh: bpy.types.Mesh, domain: str) -> NDArray[Any]:
     places = np.array([vertex.co for vertex in mesh.vertices])
     if domain == "EDGE":
         return np.array([places[list(edge.vertices)].mean(axis=0) for edge in mesh.edges])
@@ -100,9 +143,9 @@ def test_attributes_of_every_type_onto_another_mesh(domain: str) -> None:
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4, radius=1)
     target = bpy.context.object
     places = middles(source.data, domain)
-    for kind, (name, _) in TYPES.items():
+    for kind, data_type in TYPES.items():
         attribute = source.data.attributes.new(kind.lower(), kind, domain)
-        attribute.data.foreach_set(name, np.ascontiguousarray(field(kind, places)).ravel())
+        attribute.data.foreach_set(data_type.name, np.ascontiguousarray(data_type.values(places)).ravel())
     texts = source.data.attributes.new("text", "STRING", domain)
     for item, place in zip(texts.data, places, strict=True):
         item.value = b"top" if place[2] > 0 else b"low"
@@ -114,20 +157,13 @@ def test_attributes_of_every_type_onto_another_mesh(domain: str) -> None:
     report = finish(workflow.transfer(source, target, ["attributes"], options))
     assert not any(".meshkin" in line for line in report.lines())
     there = middles(target.data, domain)
-    for kind, (name, width) in TYPES.items():
+    for kind, data_type in TYPES.items():
         attribute = target.data.attributes[kind.lower()]
         assert (attribute.data_type, attribute.domain) == (kind, domain)
-        dtype = np.int32 if "INT" in kind else np.bool_ if kind == "BOOLEAN" else np.float32
-        found: NDArray[Any] = np.empty(len(there) * width, dtype)
-        attribute.data.foreach_get(name, found)
-        found, truth = found.reshape(-1, width), field(kind, there)
-        if kind == "QUATERNION":
-            np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4)
-            assert np.quantile(np.abs((found * truth).sum(axis=1)), 0.1) > 0.97
-        elif found.dtype == np.float32:
-            assert np.quantile(np.abs(found - truth), 0.9) < 0.15, kind
-        else:
-            assert (found == truth).all(axis=1).mean() > 0.7, kind
+        truth = data_type.values(there)
+        found: NDArray[Any] = np.empty(truth.size, truth.dtype)
+        attribute.data.foreach_get(data_type.name, found)
+        assert data_type.agree(found.reshape(truth.shape), truth), kind
     found = np.array([item.value for item in target.data.attributes["text"].data])
     assert (found == np.where(there[:, 2] > 0, b"top", b"low")).mean() > 0.9
 
@@ -218,7 +254,7 @@ def test_payloads_that_are_not_there(kind: str, code: str) -> None:
     assert failure.value.code == code
 
 
-def places(key: bpy.types.ShapeKey) -> np.ndarray:
+def places(key: bpy.types.ShapeKey) -> NDArray[Any]:
     found = np.empty(len(key.data) * 3, np.float32)
     key.data.foreach_get("co", found)
     return found.reshape(-1, 3)
