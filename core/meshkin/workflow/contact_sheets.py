@@ -20,7 +20,7 @@ from ..worker import client
 from ..worker.requests.arrays import load_array
 from ..worker.requests.features import MakeContactSheet
 from .describing import describe, handles_of, plan_features, read, render
-from .files import job_folder
+from .files import work_folder
 from .options import Options, Report, Steps
 
 
@@ -37,7 +37,7 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
     """
     handles = handles_of(objects)
-    with job_folder() as folder:
+    with work_folder() as folder:
         sheets = []
         for number, handle in enumerate(handles):
             sheets.append((yield from _sheet(handle, options, folder / f"object{number}")))

@@ -29,7 +29,7 @@ from ..worker.requests.features import (
     LoadModels,
     PlanFeatures,
 )
-from .files import job_folder
+from .files import work_folder
 from .options import PCA_CHANNELS, Options, Report, Steps
 
 
@@ -41,7 +41,7 @@ def features(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     handles = handles_of(objects)
     for handle in handles:
         snapshots.check_writable(handle.get())
-    with job_folder() as folder:
+    with work_folder() as folder:
         described = []
         for index, handle in enumerate(handles):
             described.append((yield from describe(handle, options, folder / f"object{index}")))

@@ -13,7 +13,7 @@ from ..base.storage import readable_failure
 
 
 @contextlib.contextmanager
-def job_folder() -> Iterator[Path]:
+def work_folder() -> Iterator[Path]:
     """A new folder, which is deleted at the end.
 
     Raises InputError ``object-gone`` if what is done meanwhile meets data of Blender's that was deleted.

@@ -23,7 +23,7 @@ from ..worker import client
 from ..worker.requests.features import FeatureColors
 from ..worker.requests.matching import ComposeMaps, MatchShapes
 from .describing import DescribedObject, colors_of, describe, read, write_colors
-from .files import job_folder
+from .files import work_folder
 from .options import Options, Report, Steps
 
 
@@ -35,7 +35,7 @@ def match(source: BlenderObject, target: BlenderObject, options: Options = Optio
     Raises as :func:`features` and :func:`meshkin.scene.mesh.pairs.vertex_pairs`, and InputError ``same-object``,
     ``pairs-through`` (point pairs given as an option, or flipped, together with ``through``).
     """
-    with job_folder() as folder:
+    with work_folder() as folder:
         snapshots.check_writable(target)
         matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
         surface_maps = Match.load(matched.map)
@@ -70,7 +70,7 @@ def match_set(objects: Iterable[BlenderObject], reference: BlenderObject, option
     _check_direct(options)
     for handle in handles:
         snapshots.check_writable(handle.get())
-    with job_folder() as folder:
+    with work_folder() as folder:
         matches = []
         for handle in handles:
             matches.append((yield from _match_directly(center, handle, options, folder)))

@@ -1,4 +1,4 @@
-"""What a job is told and what it answers."""
+"""What the functions of the workflow are told, and what they return."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PCA_CHANNELS = 16
 
 @dataclass(frozen=True, init=False)
 class Options:
-    """How a job is done, a group for each stage; the defaults work.
+    """How the work is done, a group for each stage; the defaults work.
 
     ``Options(texture=TextureOptions(size=4096), worker=WorkerOptions(device="cpu"))``. What each option means stands
     beside it, in the modules ``options`` of features, matching, transfer and worker.
@@ -107,7 +107,7 @@ def with_flat(groups: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
 
 @dataclass
 class Report:
-    """What a job did.
+    """What was done.
 
     Attributes:
         title: one sentence.
@@ -129,3 +129,4 @@ class Report:
 
 
 Steps = Generator[Progress, None, Report]
+"""What a function of the workflow returns: its steps, which yield their progress and return the report."""

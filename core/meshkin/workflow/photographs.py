@@ -19,7 +19,7 @@ from ..worker import client
 from ..worker.requests.photo import CheckPhoto, MatchPhoto
 from ..worker.requests.texture import PhotoTexture, PhotoTextureArrays, TexturePhoto
 from .describing import DescribedObject, colors_of, describe, write_colors
-from .files import job_folder
+from .files import work_folder
 from .options import Options, Report, Steps
 from .unwrapping import new_uv_map_sentence, unwrap
 
@@ -40,7 +40,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     ``photo-nothing-seen``.
     """
     handle = Handle.of(target)
-    with job_folder() as folder:
+    with work_folder() as folder:
         described, map_file = yield from _match_photo(photo, target, options, mask, folder)
         shape, new_uvs = described.snapshot, None
         if not handle.get().data.uv_layers:
@@ -107,7 +107,7 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
     ``mask-differs``, ``mask-empty``, ``photo-no-object``, ``photo-features`` (none of the features looks at photos).
     """
     handle = Handle.of(target)
-    with job_folder() as folder:
+    with work_folder() as folder:
         described, map_file = yield from _match_photo(photo, target, options, mask, folder)
         photo_map = PhotoMap.load(map_file)
         colors = yield from colors_of([described], options, folder, photo=True)

@@ -15,7 +15,7 @@ from ..scene.rig import motion as motions
 from ..worker import client
 from ..worker.requests.arrays import save_array
 from ..worker.requests.rig import ExtractSkeleton, PosedArrays, PoseShape, SkeletonArrays
-from .files import job_folder
+from .files import work_folder
 from .matching import find_match
 from .options import Options, Report, Steps
 
@@ -29,7 +29,7 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
     snapshots.check_writable(obj)
     chosen = weights.chosen_groups(obj, options.weights.groups, options.weights.pattern)
     handle = Handle.of(obj)
-    with job_folder() as folder:
+    with work_folder() as folder:
         snapshot = snapshots.take(obj).check()
         names, values = weights.read(obj, snapshot, chosen)
         extracted = yield from client.shared().run(
@@ -97,7 +97,7 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
     ``data["shape_key"]`` is the key's name. Raises as :func:`match`.
     """
     snapshots.check_writable(target)
-    with job_folder() as folder:
+    with work_folder() as folder:
         matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
         own = snapshots.own_mesh_in_place(matched.target.handle.get(), matched.target.snapshot)
         posed = yield from client.shared().run(

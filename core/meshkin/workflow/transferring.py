@@ -12,7 +12,7 @@ from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.weights import IsGarment
 from .describing import ObjectSnapshot
-from .files import job_folder
+from .files import work_folder
 from .matching import ObjectMatch, find_match
 from .options import TRANSFERS, Options, Report, Steps
 from .transfers import armature, hair, texture, values, weights
@@ -45,7 +45,7 @@ def transfer(source: BlenderObject, target: BlenderObject, what: Sequence[str], 
     also = tuple(Handle.of(obj) for obj in options.rig.also if obj not in (source, target))
     for name in chosen:
         CARRIERS[name].check(source, target, options)
-    with job_folder() as folder:
+    with work_folder() as folder:
         is_garment = "weights" in chosen and (yield from _is_garment(source_handle, target_handle, options, folder))
         match: ObjectMatch | None = None
         if is_garment and set(chosen) <= {"weights", "armature"}:

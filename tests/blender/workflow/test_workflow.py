@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from meshkin.base.progress import Progress, finish
 from meshkin.data.surface_map import Match
 from meshkin.scene.mesh.attributes import PREFIX
 from meshkin.worker import client
+from meshkin.worker.requests.weights import WeightArrays
 
 GEOMETRIC = workflow.Options(workflow.FeatureOptions("geometric"), texture=workflow.TextureOptions(size=256))
 MATCHED = workflow.Options(workflow.FeatureOptions("geometric"), weights=workflow.WeightOptions(nearness="never"))
@@ -373,6 +375,23 @@ def outcome_when_killed(stage: str, job: workflow.Steps) -> tuple[str, dict[str,
     except WorkerError as error:
         return error.code, state()
     return "", state()
+
+
+def test_inpainting_that_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
+    paint(source)
+    solved = finish(workflow.transfer(source, target, ["weights"], MATCHED))
+    assert not any("could not be solved" in line for line in solved.details)
+    load = WeightArrays.load
+
+    def partly_unsolved(path: Path) -> WeightArrays:
+        arrays = load(path)
+        return replace(arrays, unsolved=np.arange(len(arrays.weights)) < 65)
+
+    monkeypatch.setattr(WeightArrays, "load", partly_unsolved)
+    approximated = finish(workflow.transfer(source, target, ["weights"], MATCHED))
+    (sentence,) = [line for line in approximated.details if "could not be solved" in line]
+    assert sentence.startswith("“target”: inpainting could not be solved for 40.1% of the vertices")
 
 
 def test_cancelled_in_any_step_nothing_is_changed() -> None:
