@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from meshkin.data.snapshot import Snapshot
@@ -73,24 +71,8 @@ def snapshot(name: str, vertices: Array, faces: Array) -> Snapshot:
     if faces.shape[1] == 4:
         faces = np.concatenate((faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]))
     vertices, faces = vertices.astype(np.float32), faces.astype(np.int32)
-    edges = np.concatenate((faces[:, :2], faces[:, 1:]))
-    graph = coo_array((np.ones(len(edges)), tuple(edges.T)), shape=(len(vertices),) * 2)
-    count = len(faces)
-    return Snapshot(
-        name=name,
-        vertices=vertices,
-        faces=faces,
-        polygons=np.arange(count, dtype=np.int32),
-        corners=np.arange(3 * count, dtype=np.int32).reshape(-1, 3),
-        normals=vertex_normals(vertices, faces)[faces].astype(np.float32),
-        uvs=None,
-        uv_name="",
-        materials=np.zeros(count, np.int32),
-        material_names=("",),
-        parts=connected_components(graph, directed=False)[1].astype(np.int32),
-        original=np.arange(len(vertices), dtype=np.int32),
-        location=np.zeros(3),
-    )
+    normals = vertex_normals(vertices, faces)[faces].astype(np.float32)
+    return replace(Snapshot.from_arrays(vertices, faces, name), normals=normals)
 
 
 def tosca(data: Path) -> tuple[Shapes, list[Pair]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -33,22 +34,7 @@ def wavy_ball(rows: int, columns: int) -> Snapshot:
     a, b, c, d = index[:-1], index[1:], np.roll(index, -1, 1)[1:], np.roll(index, -1, 1)[:-1]
     faces = np.stack((a, b, c, a, c, d), axis=-1).reshape(-1, 3)
     normals = (vertices / np.linalg.norm(vertices, axis=1, keepdims=True))[faces]
-    count = len(faces)
-    return Snapshot(
-        name="ball",
-        vertices=vertices,
-        faces=faces,
-        polygons=np.arange(count, dtype=np.int32),
-        corners=np.arange(3 * count, dtype=np.int32).reshape(-1, 3),
-        normals=normals,
-        uvs=None,
-        uv_name="",
-        materials=np.zeros(count, np.int32),
-        material_names=(),
-        parts=np.zeros(len(vertices), np.int32),
-        original=np.arange(len(vertices), dtype=np.int32),
-        location=np.zeros(3),
-    )
+    return replace(Snapshot.from_arrays(vertices, faces, "ball"), normals=normals)
 
 
 def main() -> None:

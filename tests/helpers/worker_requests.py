@@ -51,6 +51,14 @@ class WaitForFile(Request[NoResult], job="wait-for-file"):
 
 
 @dataclass(frozen=True)
+class CountFiles(Request[Counted], job="count-files"):
+    """Wait for the files 0, 1, 2 and so on in a folder, and report how many of this number are there."""
+
+    folder: Path
+    files: int
+
+
+@dataclass(frozen=True)
 class Sum:
     sum: int
 

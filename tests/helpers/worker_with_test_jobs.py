@@ -43,6 +43,14 @@ def wait_for_file(request: requests.WaitForFile, report: ProgressCallback) -> No
     return NoResult()
 
 
+def count_files(request: requests.CountFiles, report: ProgressCallback) -> requests.Counted:
+    for number in range(request.files):
+        while not (request.folder / str(number)).exists():
+            report("Counting", number / request.files)
+            time.sleep(0.01)
+    return requests.Counted(request.files)
+
+
 def hold_lock(request: requests.HoldLock, report: ProgressCallback) -> requests.Sum:
     report("Holding", 0.0)
     return requests.Sum(sum(range(request.count)))  # one native call: no other thread runs meanwhile
@@ -114,8 +122,8 @@ def look_at_process(request: requests.LookAtProcess, report: ProgressCallback) -
 
 
 JOBS = table(
-    echo, count, sleep, wait_for_file, hold_lock, end, print_everywhere, flood, fail, refuse, leave, allocate,
-    fill_disk, not_a_number, look_at_process,
+    echo, count, sleep, wait_for_file, count_files, hold_lock, end, print_everywhere, flood, fail, refuse, leave,
+    allocate, fill_disk, not_a_number, look_at_process,
 )  # fmt: skip
 
 if __name__ == "__main__":

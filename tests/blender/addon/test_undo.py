@@ -14,6 +14,7 @@ import pytest
 
 from helpers.creatures import creature, vertex_positions
 from helpers.places import ROOT
+from helpers.rigged import Bones, new_armature
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import binding, weights
 
@@ -29,15 +30,8 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     bpy.context.preferences.addons["blender_addon"].preferences.worker_python = os.environ["MESHKIN_WORKER_PYTHON"]
     body, twin = creature("body", subdivisions=3), creature("twin", 1.1, subdivisions=3)
     twin.location.x = 5
-    armature = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
-    bpy.context.scene.collection.objects.link(armature)
-    bpy.context.view_layer.objects.active = armature
-    bpy.ops.object.mode_set(mode="EDIT")
-    for name, head, tail in (("root", (0, 0, 0), (0.5, 0, 0)), ("arm", (0.5, 0, 0), (1.7, 0, 0))):
-        bone = armature.data.edit_bones.new(name)
-        bone.head, bone.tail = head, tail
-    armature.data.edit_bones["arm"].parent = armature.data.edit_bones["root"]
-    bpy.ops.object.mode_set(mode="OBJECT")
+    bones: Bones = {"root": ((0, 0, 0), (0.5, 0, 0), None), "arm": ((0.5, 0, 0), (1.7, 0, 0), "root")}
+    armature = new_armature("rig", bones)
     share = np.clip(vertex_positions(body)[:, 0] * 2 - 0.5, 0, 1)
     weights.write(body, NAMES, np.stack((1 - share, share), axis=1))
     binding.bind(body, armature)

@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import bpy
 import pytest
 
 import meshkin
+from helpers.processes import has_ended, wait_for
 from helpers.shell import GEOMETRIC, WORKER, add_object, blob, check_error, json_result, run, write_mesh
 
 pytestmark = pytest.mark.usefixtures("own_home")
@@ -154,15 +154,6 @@ def children(pid: int) -> set[int]:
     return {int(child) for parent, child in pairs if int(parent) == pid}
 
 
-def running(pid: int) -> bool:
-    """Whether a process is there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_ctrl_c_ends_the_job_and_its_worker(tmp_path: Path) -> None:
     mesh = write_mesh(tmp_path / "big.off", *blob(subdivisions=6))
     command = [sys.executable, "-m", "meshkin", "match", mesh, mesh, *GEOMETRIC, "--json", "--output"]
@@ -183,10 +174,7 @@ def test_ctrl_c_ends_the_job_and_its_worker(tmp_path: Path) -> None:
     assert json.loads(output)["error"]["code"] == "cancelled"
     assert "Traceback" not in said
     assert not (tmp_path / "map.npz").exists()
-    deadline = time.monotonic() + 10
-    while any(map(running, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(running, workers))
+    wait_for(lambda: all(map(has_ended, workers)), "the worker outlived its job")
 
 
 def test_a_terminal_gets_a_bar(own_home: Path) -> None:

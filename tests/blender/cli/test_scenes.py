@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.creatures import add_height_values
+from helpers.rigged import Bones, new_armature
 from helpers.shell import GEOMETRIC, add_object, blob, check_error, json_result, run
 from helpers.skins import add_image_material
 from meshkin.scene import compat
@@ -85,14 +86,8 @@ def rigged(path: Path) -> None:
         for group, chosen in (("low", heights < 0), ("high", heights >= 0), ("extra", heights > 9)):
             obj.vertex_groups.new(name=group).add(np.flatnonzero(chosen).tolist(), 1, "REPLACE")
     for name, posed in (("rig", "old"), ("other", "new")):
-        armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
-        bpy.context.scene.collection.objects.link(armature)
-        bpy.context.view_layer.objects.active = armature
-        bpy.ops.object.mode_set(mode="EDIT")
-        for bone, height in (("low", -1), ("high", 0)):
-            made = armature.data.edit_bones.new(bone)
-            made.head, made.tail = (0, 0, height), (0, 0, height + 1)
-        bpy.ops.object.mode_set(mode="OBJECT")
+        bones: Bones = {"low": ((0, 0, -1), (0, 0, 0), None), "high": ((0, 0, 0), (0, 0, 1), None)}
+        armature = new_armature(name, bones)
         bpy.data.objects[posed].modifiers.new("Armature", "ARMATURE").object = armature
     bone = bpy.data.objects["rig"].pose.bones["high"]
     bone.rotation_mode = "XYZ"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from helpers.places import DATA
+from helpers.rigged import new_armature
 from meshkin.base.errors import InputError
 from meshkin.scene import files
 from meshkin.scene.mesh import pairs
@@ -260,13 +261,7 @@ def test_binary_usd(ending: str, tmp_path: Path) -> None:
 def test_skinned_glb_with_its_pose(tmp_path: Path) -> None:
     _, (obj,) = exported(1)
     obj.location = (0, 0, 0)
-    armature = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
-    bpy.context.scene.collection.objects.link(armature)
-    bpy.context.view_layer.objects.active = armature
-    bpy.ops.object.mode_set(mode="EDIT")
-    bone = armature.data.edit_bones.new("bone")
-    bone.head, bone.tail = (0, 0, 0), (0, 0, 1)
-    bpy.ops.object.mode_set(mode="OBJECT")
+    armature = new_armature("rig", {"bone": ((0, 0, 0), (0, 0, 1), None)})
     obj.vertex_groups.new(name="bone").add(range(len(obj.data.vertices)), 1.0, "REPLACE")
     obj.parent = armature
     obj.modifiers.new("rig", "ARMATURE").object = armature

@@ -7,7 +7,6 @@ import os
 import shutil
 import struct
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 import meshkin
 from helpers.photographs import median_error, painted_egg, photograph_of
 from helpers.places import TESTS
+from helpers.processes import wait_for
 from meshkin import cli, workflow
 from meshkin.base.errors import InputError, MeshKinError, ModelError
 from meshkin.base.png import write_png
@@ -40,14 +40,11 @@ SMALL: dict[str, Any] = {"resolution": 64, "dino_resolution": 70, "steps": 3}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("home")
+def home(home: Path) -> Iterator[Path]:
+    """MeshKin's folders for a module, its models too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        patch.setenv("MESHKIN_MODELS", str(folder / "models"))
-        client.stop()
-        yield folder
-        client.stop()
+        patch.setenv("MESHKIN_MODELS", str(home / "models"))
+        yield home
 
 
 @pytest.fixture(scope="module")
@@ -159,10 +156,7 @@ def test_a_cancelled_job_goes_on_where_it_was(models: dict[str, str], lion: bpy.
         if progress.stage == "Painting views" and progress.fraction > 0.6:
             break
     job.close()
-    deadline = time.monotonic() + 30
-    while not client.running():  # it stops after the step it is at, and keeps its models
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(client.running, "it did not stop after the step it was at, with its models kept")
     kept = {path: path.stat().st_mtime_ns for path in cache_folder().glob("partial/*/*.safetensors")}
     assert 1 <= len(kept) < 4
     stages = []
@@ -355,13 +349,10 @@ def test_models_are_released_when_told_and_when_idle(
     assert "released" in finish(workflow.release_memory()).title
     assert not worker.alive
     assert "No worker" in finish(workflow.release_memory()).title
-    monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "0.2")
+    monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "2")
     idle = client.shared()
     finish(idle.run(LookAtCache()))
-    deadline = time.monotonic() + 30
-    while idle.alive:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: not idle.alive, "the idle worker did not end")
     monkeypatch.delenv("MESHKIN_IDLE_SECONDS")
     finish(workflow.features([lion], options(models)))  # and another comes to work
     client.stop()

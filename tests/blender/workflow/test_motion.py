@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 import bpy
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from helpers.rigged import Bones, new_armature
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
-
-Vector = Sequence[float] | NDArray[np.float64]
-Bones = Mapping[str, tuple[Vector, Vector, str | None]]
-"""Head, tail and parent of each bone by its name."""
 
 REST: Bones = {
     "root": ((0, 0, 1), (0, 0, 2), None),
@@ -36,17 +31,7 @@ def empty() -> None:
 
 
 def rig(name: str, bones: Bones, roll: float = 0.0) -> bpy.types.Object:
-    armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
-    bpy.context.scene.collection.objects.link(armature)
-    bpy.context.view_layer.objects.active = armature
-    bpy.ops.object.mode_set(mode="EDIT")
-    for bone, (head, tail, parent) in bones.items():
-        made = armature.data.edit_bones.new(bone)
-        made.head, made.tail, made.roll = head, tail, roll
-        made.parent = armature.data.edit_bones.get(parent or "")
-        made.use_connect = bool(parent)
-    bpy.ops.object.mode_set(mode="OBJECT")
-    return armature
+    return new_armature(name, bones, roll, connected=True)
 
 
 def animated() -> bpy.types.Object:

@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
+from helpers.rigged import new_armature
 from meshkin.base.errors import InputError
 from meshkin.scene.mesh import attributes
 from meshkin.scene.mesh import snapshot as snapshots
@@ -20,15 +21,7 @@ def sphere() -> bpy.types.Object:
 
 
 def rig() -> bpy.types.Object:
-    armature = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
-    bpy.context.scene.collection.objects.link(armature)
-    bpy.context.view_layer.objects.active = armature
-    bpy.ops.object.mode_set(mode="EDIT")
-    for index, name in enumerate(BONES):
-        bone = armature.data.edit_bones.new(name)
-        bone.head, bone.tail = (index, 0, 0), (index, 1, 0)
-    bpy.ops.object.mode_set(mode="OBJECT")
-    return armature
+    return new_armature("rig", {name: ((index, 0, 0), (index, 1, 0), None) for index, name in enumerate(BONES)})
 
 
 def random_weights(rows: int, columns: int, limit: int = 4, seed: int = 0) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.processes import wait_for
 from meshkin.base.errors import StorageError
 from meshkin.base.storage import map_path, write_file
 from meshkin.cache import store as cache
@@ -272,10 +273,10 @@ def test_two_processes_write_the_same_key(folder: Path) -> None:
     writers = [context.Process(target=_save_often, args=(seed,)) for seed in (1, 2)]
     for writer in writers:
         writer.start()
-    while any(writer.is_alive() for writer in writers):
-        if cache.features_path("shared").exists():
-            found = cache.read(cache.features_path("shared"))
-            assert found.features == pytest.approx(some(seed_of(found), 3000).features, rel=1e-3, abs=1e-4)
+    wait_for(cache.features_path("shared").exists, "nothing is written")
+    while any(writer.is_alive() for writer in writers):  # from now on the file is there at any time, and whole
+        found = cache.read(cache.features_path("shared"))
+        assert found.features == pytest.approx(some(seed_of(found), 3000).features, rel=1e-3, abs=1e-4)
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ import meshkin
 from helpers import worker_requests as requests
 from helpers.places import TESTS
 from helpers.processes import has_ended, wait_for
-from helpers.worker_requests import Count, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown, WaitForFile
+from helpers.worker_requests import Count, CountFiles, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown, WaitForFile
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.json_data import Json
 from meshkin.base.progress import Progress, finish
@@ -101,15 +102,21 @@ def test_a_job_and_the_next_in_the_same_process(start: Start) -> None:
     assert first.session == worker.pid  # of its own: Ctrl-C in the terminal does not reach it
 
 
-def test_progress_is_told(start: Start) -> None:
+def test_progress_is_told(start: Start, tmp_path: Path) -> None:
+    """Each step when it is reached, and none of them twice with another in between."""
     told: list[Progress] = []
-    result = finish(start().run(Count(30, 0.02)), told.append)
-    assert result.counted == 30
-    fractions = [progress.fraction for progress in told if progress.stage == "Counting"]
-    assert len(fractions) > 3
-    assert fractions == sorted(set(fractions))
-    assert fractions[0] >= 0
-    assert fractions[-1] < 1
+    job = start().run(CountFiles(tmp_path, 4))
+
+    def is_told(progress: Progress) -> bool:
+        told.append(next(job))
+        return told[-1] == progress
+
+    for number in range(4):
+        wait_for(partial(is_told, Progress("Counting", number / 4)), f"{number} of 4 is not told")
+        (tmp_path / str(number)).touch()
+    assert finish(job).counted == 4
+    stages = [progress for progress, _ in groupby(told)]
+    assert [progress.fraction for progress in stages if progress.stage == "Counting"] == [0, 0.25, 0.5, 0.75]
 
 
 def test_next_does_not_wait(start: Start, tmp_path: Path) -> None:
@@ -139,13 +146,14 @@ def test_only_messages_on_standard_output(start: Start) -> None:
     assert "EOFError" in log  # the child found nothing on standard input: it took no message
 
 
-def test_two_jobs_wait_for_each_other(start: Start) -> None:
+def test_two_jobs_wait_for_each_other(start: Start, tmp_path: Path) -> None:
     worker = start()
-    first, second = worker.run(Count(20)), worker.run(Echo({"n": 2}))
+    first, second = worker.run(CountFiles(tmp_path, 1)), worker.run(Echo({"n": 2}))
     until("Counting", first)
     assert next(second).stage == "Waiting for the worker"
+    (tmp_path / "0").touch()
     assert finish(second).values == {"n": 2}
-    assert finish(first).counted == 20
+    assert finish(first).counted == 1
 
 
 def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -> None:

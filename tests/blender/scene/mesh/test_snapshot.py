@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 import pytest
 
+from helpers.rigged import new_armature
 from meshkin.base.errors import InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.scene.mesh import snapshot as snapshots
@@ -130,13 +131,7 @@ def test_smooth_and_custom_normals() -> None:
 
 def rigged() -> tuple[bpy.types.Object, bpy.types.Object]:
     obj = cube()
-    armature = bpy.data.objects.new("armature", bpy.data.armatures.new("armature"))
-    bpy.context.scene.collection.objects.link(armature)
-    bpy.context.view_layer.objects.active = armature
-    bpy.ops.object.mode_set(mode="EDIT")
-    bone = armature.data.edit_bones.new("bone")
-    bone.head, bone.tail = (0, 0, 0), (0, 1, 0)
-    bpy.ops.object.mode_set(mode="OBJECT")
+    armature = new_armature("armature", {"bone": ((0, 0, 0), (0, 1, 0), None)})
     obj.vertex_groups.new(name="bone").add(range(8), 1.0, "REPLACE")
     obj.modifiers.new("armature", "ARMATURE").object = armature
     return obj, armature

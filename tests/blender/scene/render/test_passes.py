@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -28,31 +29,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Blen
 
 def snapshot(points: NDArray[np.floating], triangles: NDArray[np.integer], smooth: bool) -> Snapshot:
     """A snapshot of a triangle mesh with vertex normals (smooth) or face normals."""
-    vertices, faces = np.asarray(points, np.float32), np.asarray(triangles, np.int32)
-    corners = vertices[faces].astype(np.float64)
+    shape = Snapshot.from_arrays(points, triangles, "Körper")
+    if not smooth:
+        return shape
+    corners = shape.vertices[shape.faces].astype(np.float64)
     outwards = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.repeat(outwards[:, None], 3, axis=1)
-    if smooth:
-        sums = np.zeros(vertices.shape)
-        np.add.at(sums, faces, normals)
-        normals = sums[faces]
-    normals = normals / np.linalg.norm(normals, axis=-1, keepdims=True)
-    count = len(faces)
-    return Snapshot(
-        name="Körper",
-        vertices=vertices,
-        faces=faces,
-        polygons=np.arange(count, dtype=np.int32),
-        corners=np.arange(3 * count, dtype=np.int32).reshape(-1, 3),
-        normals=normals.astype(np.float32),
-        uvs=None,
-        uv_name="",
-        materials=np.zeros(count, np.int32),
-        material_names=(),
-        parts=np.zeros(len(vertices), np.int32),
-        original=np.arange(len(vertices), dtype=np.int32),
-        location=np.zeros(3),
-    )
+    sums = np.zeros(shape.vertices.shape)
+    np.add.at(sums, shape.faces, np.repeat(outwards[:, None], 3, axis=1))
+    normals = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    return replace(shape, normals=normals[shape.faces].astype(np.float32))
 
 
 def blob(rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
