@@ -209,8 +209,8 @@ def _resolve_part(
         wanted = extractor.roles[role]
         name = asked.models.get(role) or wanted.default
         if name or not wanted.optional:
-            found = locating.locate(wanted.kind, name, online=choice.online, bundles=registry.bundles(), report=report)
-            located[role] = PartModel(found.name, str(found.folder), found.checksum, found.license)
+            model = locating.locate(wanted.kind, name, online=choice.online, bundles=registry.bundles(), report=report)
+            located[role] = PartModel(model.name, str(model.folder), model.checksum, model.license)
     settings = extractor.complete(settings, located)
     if isinstance(extractor, PictureExtractor) and choice.resolution is not None and "resolution" not in asked.settings:
         # Every extractor shares the rendered pictures and uses the largest whole number of its cells.

