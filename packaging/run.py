@@ -3,6 +3,10 @@
     python3 packaging/run.py demo    set everything up and run the main job on real characters
     python3 packaging/run.py test    set everything up and pass the tests
 
+A third is for those who change MeshKin; ``pre-commit`` runs it before each commit:
+
+    python3 packaging/run.py style   check style, formatting and types as the tests do
+
 Everything is made inside the checkout: environments in .environments/, models and caches in .environments/home/,
 the demo's results in demo-output/. The system's Python is never changed. What is there already is not made again.
 """
@@ -18,6 +22,7 @@ import time
 import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,10 +53,13 @@ def main() -> int:
     test_parser = commands.add_parser("test", help="pass the tests")
     test_parser.add_argument("--blender", action="append", choices=sorted(PYTHONS), help="only with these")
     test_parser.add_argument("--all", action="store_true", help="the slow tests in every Blender, not only the newest")
+    commands.add_parser("style", help="check style, formatting and types alone")
     arguments = parser.parse_args()
     try:
         if arguments.command == "demo":
             return demo(arguments.output.resolve())
+        if arguments.command == "style":
+            return style()
         return test(arguments.blender or sorted(PYTHONS), arguments.all)
     except MeshKinError as error:
         say(f"{error}")
@@ -94,18 +102,28 @@ def test(series: Sequence[str], everything: bool) -> int:
         choice = [] if everything or name == list(pythons)[-1] else ["-m", "not slow"]
         return check(f"Blender {name}", inside, "-m", "pytest", "tests/blender", *choice)
 
-    failed = [
-        check("style", worker, "-m", "ruff", "check", "."),
-        check("formatting", worker, "-m", "ruff", "format", "--check", "."),
-        check("types", worker, "-m", "mypy"),
-    ]
+    failed = style_checks(worker)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         suites = [pool.submit(blender, name) for name in reversed(pythons)] + [pool.submit(plain)]
-        failed = [name for name in [*failed, *(suite.result() for suite in suites)] if name]
+        failed += [name for suite in suites if (name := suite.result())]
     say(f"Failed: {', '.join(failed)}." if failed else "All passed." if not left_out else "What was tested passed.")
     if left_out:
         say(f"Not tested: {', '.join(left_out)}.")
     return 1 if failed else 0
+
+
+def style() -> int:
+    """Style, formatting and types, by the Python that runs this if it has all that they need."""
+    needed = [*worker_requirements.read(), *development_tools()]
+    failed = style_checks(worker_environment() if lacking(needed) else Path(sys.executable))
+    say(f"Failed: {', '.join(failed)}." if failed else "All passed.")
+    return 1 if failed else 0
+
+
+def style_checks(python: Path) -> list[str]:
+    """Check style, formatting and types; the names of the checks that failed."""
+    commands = {"style": ("ruff", "check", "."), "formatting": ("ruff", "format", "--check", "."), "types": ("mypy",)}
+    return [name for name, command in commands.items() if check(name, python, "-m", *command)]
 
 
 def check(name: str, python: Path, *arguments: str) -> str:
@@ -149,6 +167,11 @@ def development_tools() -> list[str]:
     """What tests, style and types need beside the worker's libraries, as pip's requirement lines."""
     (file,) = PROJECT["tool"]["setuptools"]["dynamic"]["optional-dependencies"]["dev"]["file"]
     return (ROOT / file).read_text(encoding="utf-8").split()
+
+
+def lacking(requirements: Sequence[str]) -> list[str]:
+    """The libraries of these requirement lines that the Python that runs this does not have."""
+    return [name for name in worker_requirements.names(requirements) if not list(metadata.distributions(name=name))]
 
 
 def group(name: str) -> list[str]:
