@@ -1,8 +1,8 @@
 """The extractors there are: MeshKin's own, those of users' folders, and those registered by a call.
 
 Every module or folder in :mod:`meshkin.features.extractors` is an extractor, and so is every ``.py`` file or package in
-the folders that the environment variable ``MESHKIN_EXTRACTORS`` names (separated as in ``PATH``; default: ``extractors``
-in MeshKin's home folder). Each of them gives the name ``EXTRACTOR`` to an instance of
+the folders that the environment variable ``MESHKIN_EXTRACTORS`` names (separated as in ``PATH``; default:
+``extractors`` in MeshKin's home folder). Each of them gives the name ``EXTRACTOR`` to an instance of
 :class:`meshkin.features.extractor.SurfaceExtractor` or :class:`~meshkin.features.extractor.PictureExtractor`. Listing
 them loads no heavy library, so that Blender can do it.
 """
