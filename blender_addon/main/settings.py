@@ -52,8 +52,8 @@ class Settings(bpy.types.PropertyGroup):
     )
     through: PointerProperty(
         name="Through",
-        description="Reference object of a set: objects are matched through it, so that all matches of the set agree. "
-        "Empty: match directly",
+        description="Reference object of a set: objects are matched through it, so that all matches of the set agree; "
+        "empty: match directly",
         type=bpy.types.Object,
         poll=_has_surface,
     )
@@ -69,7 +69,7 @@ class Settings(bpy.types.PropertyGroup):
     photo: StringProperty(name="Photo", description="Photo to match to the target", subtype="FILE_PATH")
     photo_mask: StringProperty(
         name="Mask",
-        description="Image that is white where the photo shows the object. Empty: use the photo's transparency or, "
+        description="Image that is white where the photo shows the object; empty: use the photo's transparency or, "
         "without it, cut out what looks like the target",
         subtype="FILE_PATH",
     )

@@ -33,25 +33,25 @@ class Preferences(bpy.types.AddonPreferences):
 
     worker_python: StringProperty(
         name="Worker's Python",
-        description="Python program of the environment that MeshKin computes in. Empty: find it automatically",
+        description="Python program of the environment that MeshKin computes in; empty: find it automatically",
         subtype="FILE_PATH",
         update=_changed,
     )
     models_folder: StringProperty(
         name="Models Folder",
-        description="Folder for downloaded models. Empty: MeshKin's own folder",
+        description="Folder for downloaded models; empty: MeshKin's own folder",
         subtype="DIR_PATH",
         update=_changed,
     )
     cache_folder: StringProperty(
         name="Cache Folder",
-        description="Folder for computed features and maps. Empty: MeshKin's own folder",
+        description="Folder for computed features and maps; empty: MeshKin's own folder",
         subtype="DIR_PATH",
         update=_changed,
     )
     cache_limit: FloatProperty(
         name="Cache Limit (GB)",
-        description="When the cache grows beyond this size, the least recently used files are deleted. 0: 8 GB",
+        description="When the cache grows beyond this size, the least recently used files are deleted; 0: 8 GB",
         default=0,
         min=0,
         soft_max=100,
@@ -67,14 +67,14 @@ class Preferences(bpy.types.AddonPreferences):
     )
     model: StringProperty(
         name="DINOv2 Model",
-        description="Folder of a model, or its ID on the Hugging Face Hub, such as facebook/dinov2-small. "
-        "Empty: the best available",
+        description="Folder of a model, or its ID on the Hugging Face Hub, such as facebook/dinov2-small; "
+        "empty: the best available",
         update=lambda self, context: status.request(),
     )
 
     idle_seconds: IntProperty(
         name="Release GPU Memory After",
-        description="Seconds without a job after which the worker stops and frees its memory. 0: five minutes",
+        description="Seconds without a job after which the worker stops and frees its memory; 0: five minutes",
         default=0,
         min=0,
         update=_changed,

@@ -1,6 +1,6 @@
-"""The command line: ``meshkin …`` in a shell, ``blender --command meshkin …`` in a Blender that has the add-on.
+"""The command line: ``meshkin …`` in a shell, or ``blender --command meshkin …`` in a Blender that has the add-on.
 
-Results go to standard output, progress and everything that libraries print to standard error.
+Results go to standard output. Progress, and everything that Blender and libraries print, goes to standard error.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .. import __version__
 from ..base.errors import Cancelled, MeshKinError
 from ..base.storage import make_folder, readable_failure
 from . import blender, meshes, scenes, upkeep
-from .console import clean_output, interruptible, tell
+from .console import clean_output, interruptible, print_result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code (0, or the error's ``exit_code``)."""
+    """Run one command; returns the exit code: 0, or the error's ``exit_code``."""
     arguments = _parser().parse_args(argv)
     try:
         with interruptible():
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return blender.run(list(sys.argv[1:] if argv is None else argv))
             with clean_output():
                 lines, data = arguments.run(arguments)
-        tell(json.dumps({"ok": True, **data}) if arguments.json else "\n".join(lines))
+        print_result(json.dumps({"ok": True, **data}) if arguments.json else "\n".join(lines))
         return 0 if data.get("ok", True) else 1
     except KeyboardInterrupt:
         error: MeshKinError = Cancelled()
@@ -47,15 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as raised:
         traceback.print_exc()
         error = MeshKinError("unexpected", f"{type(raised).__name__}: {raised}.", "Please report this.")
-    tell(json.dumps({"ok": False, "error": error.to_dict()}) if arguments.json else "")
+    print_result(json.dumps({"ok": False, "error": error.to_dict()}) if arguments.json else "")
     print(f"meshkin: {error}", file=sys.stderr)
     return error.exit_code
 
 
 def entry() -> NoReturn:
-    """The ``meshkin`` program. Leaves without Python's shutdown, in which some Blender modules hang."""
+    """Run the ``meshkin`` program and end the process without Python's shutdown, in which some Blender modules hang."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal's encoding does not have
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
     code = main()
     if "meshkin.worker.client" in sys.modules:
         from ..worker import client
@@ -67,16 +67,17 @@ def entry() -> NoReturn:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser("meshkin", description="Semantic matching and transfer between meshes.")
     parser.add_argument("--version", action="version", version=f"meshkin {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for kind in (meshes, scenes, upkeep):
-        kind.add(commands)
+    for module in (meshes, scenes, upkeep):
+        module.add(commands)
     return parser
 
 
 def _check_writable(output: Path) -> None:
-    """Raise StorageError before the work is done rather than after."""
+    """Raise StorageError if the file cannot be written: now, before any work is done."""
     make_folder(output.parent)
     with readable_failure(output, "writing"):
         if output.is_dir():

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and the library's options that they make."""
+"""Arguments that several commands share, and the library's options made from them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ..base.options import Option, assignments, options_of
 if TYPE_CHECKING:
     from ..workflow import Options, Report
 
-Answer = tuple[list[str], dict[str, Any]]
-"""What each command returns: the lines to print, and the same as JSON values."""
+CommandResult = tuple[list[str], dict[str, Any]]
+"""What each command returns: the lines to print, and the same facts as JSON values for ``--json``."""
 MESH = "a mesh file (.obj .ply .stl .off .glb .gltf .fbx .usd) or FILE.blend:OBJECT"
+"""Help of an argument that is a mesh."""
 PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-"""Endings of files that are photographs."""
+"""Suffixes of files that are photos."""
 UNSET = argparse.SUPPRESS
-"""An argument that is not given leaves no trace, so that the library's own default holds."""
+"""Default of all option arguments: one that is not given is left out, so that the library's own default is used."""
 
 
 def command(commands: Any, name: str, run: Any, text: str, needs_blender: bool = False) -> argparse.ArgumentParser:
-    """A new command that ``run`` carries out."""
+    """Add a command and return its parser; ``run`` carries out the command."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=run, needs_blender=needs_blender)
@@ -31,59 +32,68 @@ def command(commands: Any, name: str, run: Any, text: str, needs_blender: bool =
 
 
 def output_argument(parser: argparse.ArgumentParser, metavar: str) -> None:
-    """The file to write."""
-    parser.add_argument("--output", type=Path, required=True, metavar=metavar)
+    """Add the argument for the file to write."""
+    parser.add_argument("--output", type=Path, required=True, metavar=metavar, help="the file to write")
 
 
 def mask_argument(parser: argparse.ArgumentParser) -> None:
-    """The mask of a photograph."""
-    parser.add_argument("--photo-mask", default="", metavar="IMAGE", help="white where the photo shows the object")
+    """Add the argument for the mask of a photo."""
+    parser.add_argument(
+        "--photo-mask", default="", metavar="IMAGE", help="an image that is white where the photo shows the object"
+    )
 
 
 def option_arguments(parser: argparse.ArgumentParser, group: type, only: Sequence[str] = ()) -> None:
-    """An argument for each option of a group, or for some of its fields ``only``."""
+    """Add an argument for each option of a group, or for some of its fields ``only``."""
     hints = get_type_hints(group)
     for name, option in options_of(group).items():
         if option.command and (not only or name in only):
-            parser.add_argument(option.argument, dest=option.flat, default=UNSET, **_how(option, hints[name]))
+            parser.add_argument(
+                option.argument, dest=option.flat, default=UNSET, **_argument_settings(option, hints[name])
+            )
 
 
-def _how(option: Option, hint: Any) -> dict[str, Any]:
-    """How argparse takes an option of this type."""
-    words = option.description[0].lower() + option.description[1:]
-    if option.default not in (None, "", (), {}):
-        words += f"; default: {_default(option)}"
-    how: dict[str, Any] = {"help": words.replace("%", "%%")}
+def _argument_settings(option: Option, hint: Any) -> dict[str, Any]:
+    """Return what ``add_argument`` needs for an option whose field has the type ``hint``."""
+    settings: dict[str, Any] = {"help": _help(option).replace("%", "%%")}
     if hint is bool or hint == bool | None:
-        return {**how, "action": "store_true" if not option.default else argparse.BooleanOptionalAction}
+        return {**settings, "action": "store_true" if not option.default else argparse.BooleanOptionalAction}
     if option.argument == "--set":
-        return {**how, "action": "append", "metavar": option.metavar}
+        return {**settings, "action": "append", "metavar": option.metavar}
     if option.metavar:
-        how["metavar"] = option.metavar
+        settings["metavar"] = option.metavar
     if option.choices and not option.text:
-        how["choices"] = option.values
-    for kind in (int, float):
-        if hint in (kind, kind | None):
-            how["type"] = kind
-    return how
+        settings["choices"] = option.values
+    for number_type in (int, float):
+        if hint in (number_type, number_type | None):
+            settings["type"] = number_type
+    return settings
 
 
-def _default(option: Option) -> str:
-    return option.text.write(option.default) if option.text else str(option.default)
+def _help(option: Option) -> str:
+    """Return an option's description, with its choices and its default unless the description explains that already."""
+    text = option.description[0].lower() + option.description[1:]
+    if option.choices and option.text:
+        text += f"; any of {', '.join(option.values)}"
+    default = option.text.write(option.default) if option.text else str(option.default)
+    is_explained = f"{default.removesuffix('.0')}: " in text or "below 0: " in text
+    is_empty = option.default is False or option.default in (None, "", (), {})
+    return text if is_explained or is_empty else f"{text}; default: {default}"
 
 
 def options(arguments: argparse.Namespace) -> Options:
-    """What the arguments say, as the library takes it.
+    """Return the library's options that the arguments give.
 
-    Names of objects stay names: commands put the objects of the open file in their place. Raises InputError
-    ``option-invalid`` for a text that cannot be understood, and as :func:`meshkin.data.point_pairs.read`.
+    Names of objects stay names; the commands replace them by the objects of the open file.
+
+    Raises InputError ``option-invalid`` for a text that cannot be parsed, and as :func:`meshkin.data.point_pairs.read`.
     """
     from ..data import point_pairs
     from ..workflow import Options
 
-    chosen = Options()
+    defaults = Options()
     values: dict[str, Any] = {}
-    for group in vars(chosen).values():
+    for group in vars(defaults).values():
         for option in options_of(type(group)).values():
             if hasattr(arguments, option.flat):
                 values[option.flat] = option.parsed(getattr(arguments, option.flat), option.argument)
@@ -91,13 +101,15 @@ def options(arguments: argparse.Namespace) -> Options:
         try:
             values["settings"] = assignments(values["settings"])
         except ValueError as error:
-            raise InputError("option-invalid", f"--set {error} is not understood.", "As in --set steps=20.") from error
+            raise InputError(
+                "option-invalid", f"--set {error} cannot be parsed.", "Write it as in --set steps=20."
+            ) from error
     if "pairs" in values:
         values["pairs"] = point_pairs.read(Path(values["pairs"]))
-    return chosen.changed(**values)
+    return defaults.changed(**values)
 
 
-def told(report: Report, done: str, output: Path) -> Answer:
-    """What a job reports, and that its file lies there."""
+def result_with_file(report: Report, verb: str, output: Path) -> CommandResult:
+    """Return what a job reports, with a sentence about its file, such as "Saved as OUTPUT."."""
     data = {"output": str(output), "title": report.title, "details": report.details, **report.data}
-    return [*report.lines(), f"{done} {output}."], data
+    return [*report.lines(), f"{verb} {output}."], data

@@ -1,4 +1,4 @@
-"""Commands in a Blender that is started for them, where Python has no ``bpy``."""
+"""Runs a command in a Blender started for it, because this Python has no ``bpy``."""
 
 from __future__ import annotations
 
@@ -25,43 +25,55 @@ spec.loader.exec_module(module)
 from meshkin import cli
 sys.exit(cli.main({argv!r}))
 """
-"""Gives a Blender this very package, and none of the libraries beside it: they are for another Python."""
+"""Program that runs a command inside Blender. It loads this package alone: the libraries installed beside it are for
+another Python."""
 
 
 def run(argv: list[str]) -> int:
-    """Run a command in a Blender started for it; raises WorkerError ``blender-missing`` or ``blender-failed``."""
+    """Run a command in a Blender started for it; returns the exit code.
+
+    Args:
+        argv: the command line's arguments.
+
+    Raises WorkerError ``blender-missing`` or ``blender-failed``.
+    """
     program = doctor.find_blender()
     if program is None:
         raise WorkerError(
             "blender-missing",
-            "This command needs Blender, and none was found.",
-            "Put Blender on the path, set MESHKIN_BLENDER, or pip install bpy into this Python.",
+            "This command needs Blender, which was not found.",
+            "Put Blender on the path, set MESHKIN_BLENDER to its program, or install bpy into this Python with pip.",
         )
     code = _BOOTSTRAP.format(folder=str(Path(__file__).resolve().parents[1]), argv=argv)
     with tempfile.TemporaryDirectory(prefix="meshkin-") as folder:
-        result = Path(folder) / "result"
-        variables = {**os.environ, RESULT_FILE: str(result)}
-        if worker := environment.find():  # which may be this Python: there it would not be found
+        result_file = Path(folder) / "result"
+        variables = {**os.environ, RESULT_FILE: str(result_file)}
+        if worker := environment.find():  # it may be this Python, which would not be found inside Blender
             variables["MESHKIN_WORKER_PYTHON"] = str(worker)
         command = [program, "--background", "--factory-startup", "--python-expr", code]
         try:
-            status = _status(command, variables)
+            exit_code = _run_program(command, variables)
         except OSError as error:
             raise WorkerError(
-                "blender-failed", f"{program} cannot be started: {error.strerror}.", "Set MESHKIN_BLENDER to Blender."
+                "blender-failed",
+                f"{program} cannot be started: {error.strerror}.",
+                "Set MESHKIN_BLENDER to Blender's program.",
             ) from error
-        if not result.exists():
+        if not result_file.exists():
             raise WorkerError(
                 "blender-failed",
-                f"Blender ended with status {status} before the command was done.",
-                "See above for what it said.",
+                f"Blender ended with exit code {exit_code} before the command was done.",
+                "Its messages are above.",
             )
-        print(result.read_text(encoding="utf-8"), end="", flush=True)
-    return status
+        print(result_file.read_text(encoding="utf-8"), end="", flush=True)
+    return exit_code
 
 
-def _status(command: list[str], variables: dict[str, str]) -> int:
-    """Run a program to its end; after Ctrl-C, which a terminal sends to it too, it has some seconds to tidy up."""
+def _run_program(command: list[str], variables: dict[str, str]) -> int:
+    """Run a program to its end; returns its exit code.
+
+    A terminal sends Ctrl-C to the program too. It then has 2 seconds to clean up, and 5 more after another signal.
+    """
     with subprocess.Popen(command, stdout=sys.stderr, env=variables) as process:
         try:
             return process.wait()
@@ -69,7 +81,9 @@ def _status(command: list[str], variables: dict[str, str]) -> int:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(2)
             if process.poll() is None and sys.platform != "win32":
-                process.send_signal(signal.SIGINT)  # it came from a program, to this process alone
+                process.send_signal(
+                    signal.SIGINT
+                )  # the first signal came from a program and reached this process alone
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(5)
             process.kill()

@@ -1,4 +1,4 @@
-"""Commands on mesh files and photographs: features, pictures, match, match-set."""
+"""Commands on mesh files and photos: features, pictures, match, match-set."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..worker.options import WorkerOptions
 from .arguments import (
     MESH,
     PHOTOS,
-    Answer,
+    CommandResult,
     command,
     mask_argument,
     option_arguments,
     options,
     output_argument,
-    told,
+    result_with_file,
 )
 from .console import drive
 
@@ -32,64 +32,72 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the commands to a parser's."""
-    one = command(commands, "features", _features, "features of every vertex of a mesh", needs_blender=True)
-    one.add_argument("mesh", help=MESH)
-    _feature_arguments(one)
-    output_argument(one, "F.safetensors")
+    """Add this module's commands to the parser."""
+    parser = command(commands, "features", _features, "compute features of every vertex of a mesh", needs_blender=True)
+    parser.add_argument("mesh", help=MESH)
+    _feature_arguments(parser)
+    output_argument(parser, "F.safetensors")
 
-    one = command(commands, "pictures", _pictures, "what the models see of a mesh", needs_blender=True)
-    one.add_argument("mesh", help=MESH)
-    _feature_arguments(one)
-    output_argument(one, "SHEET.png")
-
-    one = command(commands, "match", _match, "the map between two meshes, or a photo and a mesh", needs_blender=True)
-    one.add_argument("source", help=f"{MESH}, or a photo ({' '.join(PHOTOS)})")
-    one.add_argument("target", help=MESH)
-    option_arguments(one, MatchOptions, ("pairs", "flip"))
-    mask_argument(one)
-    _feature_arguments(one)
-    output_argument(one, "MAP.npz")
-
-    one = command(
-        commands, "match-set", _match_set, "maps between any two of several meshes, all consistent", needs_blender=True
+    parser = command(
+        commands, "pictures", _pictures, "show the pictures that the models see of a mesh", needs_blender=True
     )
-    one.add_argument("reference", help=f"the mesh that all are matched to: {MESH}")
-    one.add_argument("mesh", nargs="+", help="the others")
-    _feature_arguments(one)
-    one.add_argument(
-        "--output", type=Path, required=True, dest="folder", metavar="FOLDER", help="for ONE-OTHER.npz of each two"
+    parser.add_argument("mesh", help=MESH)
+    _feature_arguments(parser)
+    output_argument(parser, "SHEET.png")
+
+    parser = command(commands, "match", _match, "match two meshes, or a photo and a mesh", needs_blender=True)
+    parser.add_argument("source", help=f"{MESH}, or a photo ({' '.join(PHOTOS)})")
+    parser.add_argument("target", help=MESH)
+    option_arguments(parser, MatchOptions, ("pairs", "flip"))
+    mask_argument(parser)
+    _feature_arguments(parser)
+    output_argument(parser, "MAP.npz")
+
+    parser = command(
+        commands, "match-set", _match_set, "match several meshes so that all maps agree", needs_blender=True
+    )
+    parser.add_argument("reference", help=f"the mesh that all others are matched to: {MESH}")
+    parser.add_argument("mesh", nargs="+", help="the other meshes")
+    _feature_arguments(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        dest="folder",
+        metavar="FOLDER",
+        help="gets SOURCE-TARGET.npz for each two meshes",
     )
 
 
 def _feature_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of all commands that compute features."""
     option_arguments(parser, FeatureOptions)
     option_arguments(parser, WorkerOptions)
 
 
-def _features(arguments: argparse.Namespace) -> Answer:
+def _features(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
     from ..scene import files
 
     report = drive(workflow.features([files.load(arguments.mesh)], options(arguments)))
-    return _written(arguments, report, report.data["features"][0])
+    return _copied_result(arguments, report, report.data["features"][0])
 
 
-def _pictures(arguments: argparse.Namespace) -> Answer:
+def _pictures(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
     from ..scene import files
 
     with tempfile.TemporaryDirectory() as folder:
-        chosen = options(arguments)
-        kept = chosen.features.pictures or folder
+        job_options = options(arguments)
+        picture_folder = job_options.features.pictures or folder
         obj = files.load(arguments.mesh)
-        report = drive(workflow.pictures([obj], chosen.changed(pictures=kept)))
-        lines, data = _written(arguments, report, Path(kept) / f"{obj.name} views.png")
-    counts = {name: data[name][obj.name] for name in ("views", "used", "painted")}  # of the one mesh that there is
+        report = drive(workflow.pictures([obj], job_options.changed(pictures=picture_folder)))
+        lines, data = _copied_result(arguments, report, Path(picture_folder) / f"{obj.name} views.png")
+    counts = {name: data[name][obj.name] for name in ("views", "used", "painted")}
     return [report.details[0], lines[-1]], {**data, **counts}
 
 
-def _match(arguments: argparse.Namespace) -> Answer:
+def _match(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
     from ..scene import files
 
@@ -99,33 +107,32 @@ def _match(arguments: argparse.Namespace) -> Answer:
     else:
         source, target = files.load(arguments.source), files.load(arguments.target)
         report = drive(workflow.match(source, target, options(arguments)))
-    return _written(arguments, report, report.data["map"])
+    return _copied_result(arguments, report, report.data["map"])
 
 
-def _match_set(arguments: argparse.Namespace) -> Answer:
+def _match_set(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
     from ..scene import files
 
     names = [arguments.reference, *arguments.mesh]
     reference, *others = objects = [files.load(name) for name in names]
-    chosen = options(arguments).changed(through=reference)
-    report = drive(workflow.match_set(others, reference, chosen))
-    written = {}
-    for one, two in itertools.combinations(range(len(objects)), 2):
-        made = drive(workflow.match(objects[one], objects[two], chosen))
-        name = re.sub(r'[<>:"/\\|?*]', "_", f"{objects[one].name}-{objects[two].name}.npz")
-        path = arguments.folder / name
-        _copy(Path(made.data["map"]), path)
-        written[str(path)] = [names[one], names[two]]
-    lines = [f"{path}: from {one} to {two}." for path, (one, two) in written.items()]
-    return [*report.lines(), *lines], {"maps": written, "title": report.title, "details": report.details}
+    set_options = options(arguments).changed(through=reference)
+    report = drive(workflow.match_set(others, reference, set_options))
+    maps = {}
+    for (source_name, source), (target_name, target) in itertools.combinations(zip(names, objects, strict=True), 2):
+        match_report = drive(workflow.match(source, target, set_options))
+        path = arguments.folder / re.sub(r'[<>:"/\\|?*]', "_", f"{source.name}-{target.name}.npz")
+        _copy(Path(match_report.data["map"]), path)
+        maps[str(path)] = [source_name, target_name]
+    lines = [f"{path}: from {source_name} to {target_name}." for path, (source_name, target_name) in maps.items()]
+    return [*report.lines(), *lines], {"maps": maps, "title": report.title, "details": report.details}
 
 
-def _written(arguments: argparse.Namespace, report: Report, made: str | Path) -> Answer:
-    """Copy the file that a job has made to where it is wanted."""
-    _copy(Path(made), arguments.output)
-    return told(report, "Written to", arguments.output)
+def _copied_result(arguments: argparse.Namespace, report: Report, job_file: str | Path) -> CommandResult:
+    """Copy the file that a job has written to the command's output; returns the command's result."""
+    _copy(Path(job_file), arguments.output)
+    return result_with_file(report, "Written to", arguments.output)
 
 
-def _copy(made: Path, output: Path) -> None:
-    write_file(output, lambda path: shutil.copyfile(made, path))
+def _copy(file: Path, output: Path) -> None:
+    write_file(output, lambda path: shutil.copyfile(file, path))

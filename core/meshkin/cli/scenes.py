@@ -1,4 +1,7 @@
-"""Commands on objects of a .blend file, which is saved under another name: transfer, pose, motion and more."""
+"""Commands on objects of a .blend file: transfer, texture-photo, pose, motion, build-armature.
+
+The changed file is saved under another name.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 from ..base.options import names
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
-from ..transfer.attributes.options import AttributeOptions
+from ..transfer.attributes.options import PAYLOADS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
-from .arguments import PHOTOS, Answer, command, mask_argument, option_arguments, options, output_argument, told
+from .arguments import (
+    PHOTOS,
+    CommandResult,
+    command,
+    mask_argument,
+    option_arguments,
+    options,
+    output_argument,
+    result_with_file,
+)
 from .console import drive
 
 if TYPE_CHECKING:
@@ -22,116 +34,126 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the commands to a parser's."""
-    one = command(commands, "transfer", _transfer, "carry things between two objects of a file", needs_blender=True)
-    _file_arguments(one, "source", "target")
-    one.add_argument(
+    """Add this module's commands to the parser."""
+    parser = command(commands, "transfer", _transfer, "transfer textures, weights and more", needs_blender=True)
+    _file_arguments(parser, "source", "target")
+    parser.add_argument(
         "--what",
         default="texture,weights,attributes",
-        help="any of texture, weights, attributes, materials, uvs, shape_keys, detail, hair, armature",
+        help="what to transfer, between commas; any of texture, weights, "
+        f"{', '.join(payload.value for payload in PAYLOADS)}, armature; default: texture,weights,attributes",
     )
     for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):
-        option_arguments(one, group)
-    option_arguments(one, RigOptions, ("also",))
-    output_argument(one, "OUT.blend")
+        option_arguments(parser, group)
+    option_arguments(parser, RigOptions, ("also",))
+    output_argument(parser, "OUT.blend")
 
-    one = command(commands, "texture-photo", _texture_photo, "a photo as an object's texture", needs_blender=True)
-    one.add_argument("photo", help=f"a picture ({' '.join(PHOTOS)})")
-    _file_arguments(one, "target")
-    mask_argument(one)
-    option_arguments(one, TextureOptions, ("size", "margin", "unwrap"))
-    option_arguments(one, FeatureOptions)
-    option_arguments(one, WorkerOptions)
-    output_argument(one, "OUT.blend")
+    parser = command(commands, "texture-photo", _texture_photo, "make a photo an object's texture", needs_blender=True)
+    parser.add_argument("photo", help=f"the photo ({' '.join(PHOTOS)})")
+    _file_arguments(parser, "target")
+    mask_argument(parser)
+    option_arguments(parser, TextureOptions, ("size", "margin", "unwrap"))
+    option_arguments(parser, FeatureOptions)
+    option_arguments(parser, WorkerOptions)
+    output_argument(parser, "OUT.blend")
 
-    one = command(commands, "pose", _pose, "one object into another's pose, as a shape key", needs_blender=True)
-    _file_arguments(one, "source", "target")
-    option_arguments(one, RigOptions, ("threshold",))
+    parser = command(commands, "pose", _pose, "bring an object into another's pose, as a shape key", needs_blender=True)
+    _file_arguments(parser, "source", "target")
+    option_arguments(parser, RigOptions, ("threshold",))
     for group in (MatchOptions, FeatureOptions, WorkerOptions):
-        option_arguments(one, group)
-    output_argument(one, "OUT.blend")
+        option_arguments(parser, group)
+    output_argument(parser, "OUT.blend")
 
-    one = command(commands, "motion", _motion, "one armature's action, played by another", needs_blender=True)
-    _file_arguments(one)
-    one.add_argument("--source", required=True, metavar="OBJECT", help="an armature, or what it poses")
-    one.add_argument("--target", required=True, metavar="OBJECT", help="another with bones of the same names")
-    output_argument(one, "OUT.blend")
+    parser = command(commands, "motion", _motion, "transfer an armature's action to another", needs_blender=True)
+    _file_arguments(parser)
+    parser.add_argument("--source", required=True, metavar="OBJECT", help="an armature, or an object that it poses")
+    parser.add_argument(
+        "--target",
+        required=True,
+        metavar="OBJECT",
+        help="another armature with bones of the same names, or an object that it poses",
+    )
+    output_argument(parser, "OUT.blend")
 
-    one = command(commands, "build-armature", _build_armature, "bones from vertex groups alone", needs_blender=True)
-    _file_arguments(one, "target")
-    option_arguments(one, WeightOptions, ("groups", "pattern"))
-    output_argument(one, "OUT.blend")
+    parser = command(
+        commands, "build-armature", _build_armature, "build an armature from vertex groups alone", needs_blender=True
+    )
+    _file_arguments(parser, "target")
+    option_arguments(parser, WeightOptions, ("groups", "pattern"))
+    output_argument(parser, "OUT.blend")
 
 
 def _file_arguments(parser: argparse.ArgumentParser, *objects: str) -> None:
-    """The .blend file, and which of its objects are source and target."""
-    parser.add_argument("file", type=Path, metavar="FILE.blend")
+    """Add the argument for the .blend file, and one for each of the given objects ("source", "target")."""
+    parser.add_argument("file", type=Path, metavar="FILE.blend", help="the file to open; it is not changed")
     for name in objects:
-        parser.add_argument(f"--{name}", required=True, metavar="OBJECT")
+        parser.add_argument(f"--{name}", required=True, metavar="OBJECT", help=f"name of the {name} object")
 
 
-def _transfer(arguments: argparse.Namespace) -> Answer:
+def _transfer(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    source, target = _ends(arguments)
-    chosen = _with_objects(arguments)
-    return _saved(arguments, drive(workflow.transfer(source, target, list(names(arguments.what)), chosen)))
+    source, target = _open_source_and_target(arguments)
+    job = workflow.transfer(source, target, list(names(arguments.what)), _options_with_objects(arguments))
+    return _saved_result(arguments, drive(job))
 
 
-def _texture_photo(arguments: argparse.Namespace) -> Answer:
+def _texture_photo(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
     from ..scene import blend
 
     blend.open_file(arguments.file)
     target = blend.find_object(arguments.target)
     job = workflow.texture_photo(arguments.photo, target, options(arguments), arguments.photo_mask)
-    return _saved(arguments, drive(job))
+    return _saved_result(arguments, drive(job))
 
 
-def _pose(arguments: argparse.Namespace) -> Answer:
+def _pose(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    source, target = _ends(arguments)
-    return _saved(arguments, drive(workflow.pose(source, target, _with_objects(arguments))))
+    source, target = _open_source_and_target(arguments)
+    return _saved_result(arguments, drive(workflow.pose(source, target, _options_with_objects(arguments))))
 
 
-def _motion(arguments: argparse.Namespace) -> Answer:
+def _motion(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    return _saved(arguments, drive(workflow.motion(*_ends(arguments))))
+    return _saved_result(arguments, drive(workflow.motion(*_open_source_and_target(arguments))))
 
 
-def _build_armature(arguments: argparse.Namespace) -> Answer:
+def _build_armature(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
     from ..scene import blend
 
     blend.open_file(arguments.file)
-    return _saved(arguments, drive(workflow.build_armature(blend.find_object(arguments.target), options(arguments))))
+    return _saved_result(
+        arguments, drive(workflow.build_armature(blend.find_object(arguments.target), options(arguments)))
+    )
 
 
-def _ends(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Open the file; its objects that are source and target."""
+def _open_source_and_target(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Open the file and return the source and the target object."""
     from ..scene import blend
 
     blend.open_file(arguments.file)
     return blend.find_object(arguments.source), blend.find_object(arguments.target)
 
 
-def _with_objects(arguments: argparse.Namespace) -> Options:
-    """The options, with objects of the open file in the place of their names."""
+def _options_with_objects(arguments: argparse.Namespace) -> Options:
+    """Return the options, with the names of objects replaced by the objects of the open file."""
     from ..scene import blend
 
-    chosen = options(arguments)
-    if isinstance(through := chosen.match.through, str):
-        chosen = chosen.changed(through=blend.find_object(through))
-    if isinstance(also := chosen.rig.also, str):
-        chosen = chosen.changed(also=tuple(blend.find_object(name) for name in names(also)))
-    return chosen
+    job_options = options(arguments)
+    if isinstance(through := job_options.match.through, str):
+        job_options = job_options.changed(through=blend.find_object(through))
+    if isinstance(also := job_options.rig.also, str):
+        job_options = job_options.changed(also=tuple(blend.find_object(name) for name in names(also)))
+    return job_options
 
 
-def _saved(arguments: argparse.Namespace, report: Report) -> Answer:
-    """Save the open file with what a job has done to it."""
+def _saved_result(arguments: argparse.Namespace, report: Report) -> CommandResult:
+    """Save the open file, which a job has changed; returns the command's result."""
     from ..scene import blend
 
     blend.save_file(arguments.output)
-    return told(report, "Saved as", arguments.output)
+    return result_with_file(report, "Saved as", arguments.output)

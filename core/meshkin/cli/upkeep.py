@@ -10,54 +10,61 @@ from ..worker import environment, requirements
 from ..worker.codec import as_data
 from ..worker.requests import Request, maintenance
 from . import doctor
-from .arguments import Answer, command
+from .arguments import CommandResult, command
 from .console import drive
 
 Result = TypeVar("Result")
 
 
 def add(commands: Any) -> None:
-    """Add the commands to a parser's."""
-    command(commands, "doctor", _doctor, "what is there, what is missing, what mends it")
+    """Add this module's commands to the parser."""
+    command(commands, "doctor", _doctor, "check what MeshKin needs, and say how to get what is missing")
 
     group = commands.add_parser("models", help="the models that extractors use").add_subparsers(
         dest="what", required=True
     )
-    one = command(group, "get", _models_get, "fetch a model")
-    one.add_argument("name", nargs="?", default="embedded")
-    command(group, "list", _models_list, "the models known, their licenses and checksums")
+    parser = command(group, "get", _models_get, "download models")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        default="embedded",
+        help="a model of “meshkin models list”, an ID on the Hugging Face Hub, or a name for several models: "
+        "embedded or an extractor's name; default: embedded",
+    )
+    command(group, "list", _models_list, "list the known models with their licenses and checksums")
 
-    group = commands.add_parser("cache", help="computed features and maps").add_subparsers(dest="what", required=True)
-    command(group, "info", _cache_info, "how much is kept, and where")
-    command(group, "clear", _cache_clear, "delete all that is kept")
+    group = commands.add_parser("cache", help="computed features and maps on disk").add_subparsers(
+        dest="what", required=True
+    )
+    command(group, "info", _cache_info, "show the cache's folder and size")
+    command(group, "clear", _cache_clear, "delete all features and maps")
 
     group = commands.add_parser("worker", help="the worker's environment").add_subparsers(dest="what", required=True)
-    one = command(group, "setup", _worker_setup, "make the Python environment that does the computing")
-    one.add_argument("--python", type=Path, help="the Python 3.11 or newer to make it from; default: this one")
+    parser = command(group, "setup", _worker_setup, "create the Python environment that MeshKin computes in")
+    parser.add_argument("--python", type=Path, help="Python 3.11 or newer to create it from; default: this one")
 
 
-def _doctor(arguments: argparse.Namespace) -> Answer:
+def _doctor(arguments: argparse.Namespace) -> CommandResult:
     checks = drive(doctor.examine())
     lines = []
     for check in checks:
         lines.append(f"{'ok     ' if check.ok else 'MISSING'} {check.name}: {check.found}")
         if check.fix:
-            lines.append(f"        mend it: {check.fix}")
-    data = doctor.as_data(checks)
-    return lines, data
+            lines.append(f"        fix: {check.fix}")
+    return lines, doctor.as_data(checks)
 
 
-def _models_get(arguments: argparse.Namespace) -> Answer:
-    fetched = _answer(maintenance.FetchModels(arguments.name))
+def _models_get(arguments: argparse.Namespace) -> CommandResult:
+    fetched = _run_request(maintenance.FetchModels(arguments.name))
     return [f"{folder} is ready." for folder in fetched.models], as_data(fetched)
 
 
-def _models_list(arguments: argparse.Namespace) -> Answer:
-    states = _answer(maintenance.ListModels())
-    return [f"{model.name}: {model.license}, {_state(model)}" for model in states.models], as_data(states)
+def _models_list(arguments: argparse.Namespace) -> CommandResult:
+    states = _run_request(maintenance.ListModels())
+    return [f"{model.name}: {model.license}, {_model_state(model)}" for model in states.models], as_data(states)
 
 
-def _state(model: maintenance.ModelState) -> str:
+def _model_state(model: maintenance.ModelState) -> str:
     if not model.present:
         return "not fetched"
     if not model.ok:
@@ -65,23 +72,23 @@ def _state(model: maintenance.ModelState) -> str:
     return f"{model.bytes / 1e6:.0f} MB, SHA-256 {model.sha256}"
 
 
-def _cache_info(arguments: argparse.Namespace) -> Answer:
-    state = _answer(maintenance.LookAtCache())
+def _cache_info(arguments: argparse.Namespace) -> CommandResult:
+    state = _run_request(maintenance.LookAtCache())
     return [f"{state.folder}: {state.files} files, {state.bytes / 1e6:.0f} MB"], as_data(state)
 
 
-def _cache_clear(arguments: argparse.Namespace) -> Answer:
-    before = _answer(maintenance.ClearCache())
-    return [f"Freed {before.bytes / 1e6:.0f} MB in {before.folder}."], as_data(before)
+def _cache_clear(arguments: argparse.Namespace) -> CommandResult:
+    deleted = _run_request(maintenance.ClearCache())
+    return [f"Freed {deleted.bytes / 1e6:.0f} MB in {deleted.folder}."], as_data(deleted)
 
 
-def _worker_setup(arguments: argparse.Namespace) -> Answer:
+def _worker_setup(arguments: argparse.Namespace) -> CommandResult:
     python = drive(environment.create(environment.worker_folder(), requirements.read(), arguments.python))
     return [f"The worker is ready: {python}"], {"python": str(python)}
 
 
-def _answer(request: Request[Result]) -> Result:
-    """The worker's answer to a request."""
+def _run_request(request: Request[Result]) -> Result:
+    """Return the worker's result of a request."""
     from ..worker import client
 
     return drive(client.shared().run(request))

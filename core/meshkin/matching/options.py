@@ -1,4 +1,4 @@
-"""Options of a match: what guides it."""
+"""Options that guide a match."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class MatchOptions:
     Attributes:
         pairs: point pairs, each a vertex number of the source's own mesh and one of the target's, or points in their
             own coordinates; None for the empties in the scene (:mod:`meshkin.scene.mesh.pairs`), () for none.
-        flip: whether to take the other answer (mirrored, or the other place that a part fits); None for what it was
-            when the two were last matched, if the point pairs are still the same.
-        through: an object of the scene that others are matched through, so that all of a set agree.
+        flip: whether to use the other solution (left and right exchanged, or the other place that a part fits); None
+            for the same as in the objects' last match, if its point pairs were the same.
+        through: an object of the scene through which others are matched, so that all matches of a set agree.
     """
 
     pairs: Pairs | None = option(
@@ -29,12 +29,16 @@ class MatchOptions:
         panel=False,
     )
     flip: bool | None = option(
-        None, "Flip", "Take the other answer: left for right, or a part's other place", panel=False
+        None,
+        "Flip",
+        "Use the other solution: left and right exchanged, or the other place that a part fits",
+        panel=False,
     )
     through: object | None = option(
         None,
         "Through",
-        "Reference of a set: every match goes by way of it, so that all of the set agree; empty: directly",
+        "Reference object of a set: objects are matched through it, so that all matches of the set agree; empty: match "
+        "directly",
         metavar="OBJECT",
         panel=False,
     )

@@ -1,4 +1,4 @@
-"""Options of the computing: where it happens, and what may be downloaded."""
+"""Options of the worker: the device that computes, and whether models may be downloaded."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from ..base.options import Choice, option
 
 DEVICES = tuple(Choice(name, name) for name in ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"))
+"""The devices that are suggested, by their names in PyTorch."""
 
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """What the worker computes on, and what it may fetch."""
+    """Where the worker computes, and whether it may download models."""
 
     device: str = option(
-        "auto", "Device", "What computes: auto, cpu, cuda, cuda:1, mps", suggestions=DEVICES, panel=False
+        "auto", "Device", "Device that computes: auto, cpu, cuda, cuda:1 or mps", suggestions=DEVICES, panel=False
     )
-    online: bool = option(False, "Online", "Models may be fetched from the hub", panel=False)
+    online: bool = option(False, "Online", "Allow downloading models from the Hugging Face Hub", panel=False)

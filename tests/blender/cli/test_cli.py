@@ -83,7 +83,7 @@ def test_without_a_worker(meshes: Path, tmp_path: Path) -> None:
     assert "Unset MESHKIN_WORKER_PYTHON" in worker["fix"]
     told = run("doctor", python=WORKER, **nowhere).stdout.splitlines()
     place = next(index for index, line in enumerate(told) if line.startswith("MISSING worker: "))
-    assert told[place + 1].strip() == f"mend it: {worker['fix']}"
+    assert told[place + 1].strip() == f"fix: {worker['fix']}"
 
 
 def test_doctor(own_home: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_python_without_bpy_needs_a_blender(meshes: Path, tmp_path: Path) -> N
     ran = run("doctor", python=WORKER, **nowhere)
     assert ran.returncode == 1
     lines = ran.stdout.splitlines()
-    assert lines[0] == f"MISSING Blender: MESHKIN_BLENDER is {nowhere['MESHKIN_BLENDER']}: no program"
+    assert lines[0] == f"MISSING Blender: MESHKIN_BLENDER is {nowhere['MESHKIN_BLENDER']}, which is not a program"
     assert "pip install bpy" in lines[1]
     assert any(line.startswith("ok      worker: ") for line in lines)
 

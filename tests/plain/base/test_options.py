@@ -58,7 +58,7 @@ def test_what_is_written_as_text_comes_back(option: Option) -> None:
 
 
 def test_a_text_that_is_not_understood_is_named() -> None:
-    with pytest.raises(InputError, match="Without") as caught:
+    with pytest.raises(InputError, match="Exclude Views") as caught:
         options_of(FeatureOptions)["without"].parsed("three")
     assert caught.value.code == "option-invalid"
 

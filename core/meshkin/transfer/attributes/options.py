@@ -1,4 +1,4 @@
-"""Options of attributes and what else lives on a surface."""
+"""Options of attributes and other data on a surface."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from ...base.options import NAMES, Choice, option
 
 PAYLOADS = (
     Choice(
-        "attributes", "Attributes", "Named attributes of points, edges, faces and corners, vertex colors among them"
+        "attributes", "Attributes", "Named attributes of points, edges, faces and corners, including color attributes"
     ),
-    Choice("materials", "Face Materials", "Which material each face has, by majority"),
-    Choice("uvs", "UV Maps", "The source's UV maps, as new ones"),
-    Choice("shape_keys", "Shape Keys", "Turned and scaled into the target's own frames"),
-    Choice("detail", "Sculpted Detail", "What is small of the source's shape, as a shape key"),
-    Choice("hair", "Hair", "Hair curves that grow on the source, as new ones that grow on the target"),
+    Choice("materials", "Face Materials", "The material of each face, by majority"),
+    Choice("uvs", "UV Maps", "The source's UV maps, as new UV maps"),
+    Choice("shape_keys", "Shape Keys", "The source's shape keys, turned and scaled with the surface"),
+    Choice("detail", "Sculpted Detail", "Small details of the source's shape, as a new shape key"),
+    Choice("hair", "Hair", "Hair curves on the source, as new hair curves on the target"),
 )
 
 
 @dataclass(frozen=True)
 class AttributeOptions:
-    """Which attributes are carried."""
+    """Which attributes, UV maps and shape keys are transferred."""
 
     names: tuple[str, ...] = option(
-        (), "Only", "Names of the attributes, UV maps or shape keys to carry, between commas; empty: all", text=NAMES,
+        (), "Names", "Attributes, UV maps or shape keys to transfer, separated by commas; empty: all", text=NAMES,
         metavar="NAME,…",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Options of skin weights."""
+"""Options of skinning weights."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from ...base.options import Choice, Text, option
 from ...base.sides import parse_table
 
 WeightMethod = Literal["auto", "map", "features"]
-"""How weights come over between two bodies: through the map; read off the features by a small model that is learned on
-the source; or "auto": through the map, and where more than half of the vertices would have to be inpainted, the one
-that does better on held-out patches of the source."""
+"""How weights are transferred between two bodies.
+
+"map": through the map. "features": read from the features by a small model that is trained on the source. "auto":
+through the map; if more than half of the vertices would have to be inpainted, the method that does better on held-out
+patches of the source."""
 
 NEARNESS = (
-    Choice("auto", "Automatic", "Where the target lies on the source: clothes, hair, eyes"),
-    Choice("always", "Nearest Point", "Always from the nearest point that faces the same way"),
-    Choice("never", "Match", "Always through the match"),
+    Choice(
+        "auto",
+        "Automatic",
+        "The nearest point if the target lies on the source, as clothes, hair and eyes do; otherwise the match",
+    ),
+    Choice("always", "Nearest Point", "Always the nearest point that faces the same way"),
+    Choice("never", "Match", "Always the match"),
 )
 WAYS = (
-    Choice("auto", "Automatic", "The match; where it is doubtful, whichever does better on parts of the source"),
+    Choice("auto", "Automatic", "The match; if it is uncertain, whichever method does better on parts of the source"),
     Choice("map", "Match", "Through the match"),
-    Choice("features", "Features", "Learned on the source from its features; for shapes without a good match"),
+    Choice("features", "Features", "Learn weights on the source from its features; for shapes without a good match"),
 )
 GROUPS = (
-    Choice("deform", "Deforming Bones", "Groups of deforming bones; all groups where no armature poses the source"),
+    Choice("deform", "Deforming Bones", "Groups of deforming bones; all groups if no armature poses the source"),
     Choice("all", "All", "Every vertex group"),
     Choice("selected", "Selected Bones", "Groups of the bones selected in the source's armature"),
     Choice("active", "Active", "The active vertex group"),
@@ -41,37 +47,47 @@ def _written_renames(renames: tuple[tuple[str, str], ...]) -> str:
 
 @dataclass(frozen=True)
 class WeightOptions:
-    """How skin weights are carried."""
+    """How skinning weights are transferred."""
 
-    limit: int = option(4, "Limit", "Most vertex groups that a vertex may be weighted to", least=1, most=32)
+    limit: int = option(4, "Limit", "Maximum number of vertex groups that a vertex is assigned to", least=1, most=32)
     smoothing: int = option(
-        0, "Smoothing", "How often each vertex's weights are averaged with its neighbors'",
+        0, "Smoothing", "How many times each vertex's weights are averaged with its neighbors'",
         least=0, most=100, soft_most=20,
     )  # fmt: skip
     threshold: float = option(
-        0.4, "Threshold", "Confidence from which the match is relied on for weights; the rest is inpainted",
+        0.4, "Threshold", "Lowest confidence at which the match is used for weights; the rest is inpainted",
         least=0, most=1, unit="FACTOR",
     )  # fmt: skip
     nearness: str = option(
-        "auto", "Nearness", "Whether weights come from the nearest point of the source instead of the match",
+        "auto", "Nearness", "Whether weights come from the nearest point of the source or from the match",
         choices=NEARNESS,
     )  # fmt: skip
     method: WeightMethod = option(
-        "auto", "Way", "How weights come over where they do not come by nearness", flat="way", choices=WAYS
+        "auto",
+        "Method",
+        "How weights are transferred if they do not come from the nearest point",
+        flat="way",
+        choices=WAYS,
     )
-    groups: str = option("deform", "Groups", "Which of the source's vertex groups are carried", choices=GROUPS)
-    pattern: str = option("", "Names", "Only groups whose names fit, as in DEF-*; several between spaces")
+    groups: str = option("deform", "Groups", "Vertex groups of the source to transfer", choices=GROUPS)
+    pattern: str = option(
+        "",
+        "Name Pattern",
+        "Transfer only groups whose names match, such as DEF-*; separate several patterns with spaces",
+    )
     rename: tuple[tuple[str, str], ...] = option(
-        (), "Rename", "Groups that are called otherwise on the target: old = new, several between commas",
+        (), "Rename", "Names of groups that differ on the target, as old = new; separate several with commas",
         text=Text(_renames, _written_renames, "arm.L = LeftArm, arm.R = RightArm"), metavar="OLD=NEW,…",
     )  # fmt: skip
     mix: float = option(
         1.0,
         "Mix",
-        "How much of the new weights is taken; the rest are the target's own",
+        "Share of the new weights; the rest are the target's own",
         least=0,
         most=1,
         unit="FACTOR",
     )
     mask: str = option("", "Mask", "Vertex group of the target that limits where weights are written", metavar="GROUP")
-    mirrored: bool = option(True, "Both Sides", "Create the empty group of the other side too, as mirroring needs")
+    mirrored: bool = option(
+        True, "Both Sides", "Also create the empty group of the opposite side, which mirroring needs"
+    )
