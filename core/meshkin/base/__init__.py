@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, progress, files and folders, names of sides."""
+"""What all other rooms use: errors, progress, options, files and folders, JSON, PNG, left and right in names."""

@@ -1,4 +1,4 @@
-"""The sRGB transfer function (IEC 61966-2-1), which every room uses."""
+"""The sRGB transfer function (IEC 61966-2-1)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Real = TypeVar("Real", bound=np.floating)
 
 
 def srgb_to_linear(values: NDArray[Real]) -> NDArray[Real]:
-    """Linear light of sRGB values, in their own shape and dtype; below 0 counts as 0, above 1 there is no limit."""
+    """Return the linear light of sRGB values, same shape and dtype; below 0 becomes 0, above 1 is allowed."""
     values = np.maximum(values, 0)
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(values.dtype)
 
 
 def linear_to_srgb(values: NDArray[Real]) -> NDArray[Real]:
-    """sRGB values of linear light, in their own shape and dtype; below 0 counts as 0, above 1 there is no limit."""
+    """Return the sRGB values of linear light, same shape and dtype; below 0 becomes 0, above 1 is allowed."""
     values = np.maximum(values, 0)
     return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055).astype(values.dtype)

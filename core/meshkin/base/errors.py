@@ -1,16 +1,16 @@
-"""The one family of errors: a code for scripts, a sentence for people, and what mends it."""
+"""MeshKin's errors. Each has a code for scripts, a sentence for people, and a fix."""
 
 from __future__ import annotations
 
 
 class MeshKinError(Exception):
-    """An expected failure.
+    """An expected failure, the base of all of MeshKin's errors.
 
     Attributes:
         code: kebab-case name, stable between releases (``mesh-empty``).
-        message: one sentence a person understands.
-        fix: what the person can do about it; may be empty.
-        exit_code: what the command line exits with.
+        message: one sentence for people.
+        fix: what the user can do about it; may be empty.
+        exit_code: exit code of the command line.
     """
 
     exit_code = 1
@@ -22,30 +22,30 @@ class MeshKinError(Exception):
         self.fix = fix
 
     def to_dict(self) -> dict[str, str]:
-        """The error as JSON data; :func:`from_dict` gives it back."""
+        """Return the error as JSON data; :func:`from_dict` is the inverse."""
         return {"kind": type(self).__name__, "code": self.code, "message": self.message, "fix": self.fix}
 
 
 class InputError(MeshKinError):
-    """The mesh, image, file or option given cannot be used as it is."""
+    """A mesh, image, file or option cannot be used as it is."""
 
     exit_code = 3
 
 
 class ModelError(MeshKinError):
-    """A model is missing, damaged, or of another architecture than expected."""
+    """A model is missing or damaged, or has another architecture than expected."""
 
     exit_code = 4
 
 
 class WorkerError(MeshKinError):
-    """The worker is missing, could not start, died, or fell silent."""
+    """The worker is missing, could not start, crashed, or does not answer."""
 
     exit_code = 5
 
 
 class StorageError(MeshKinError):
-    """A file or folder cannot be read or written (no space, no rights, damaged)."""
+    """A file or folder cannot be read or written: no space, no permission, or damaged."""
 
     exit_code = 6
 
@@ -59,20 +59,22 @@ class Cancelled(MeshKinError):
         super().__init__(code, message, fix)
 
 
-_KINDS = {kind.__name__: kind for kind in (MeshKinError, InputError, ModelError, WorkerError, StorageError, Cancelled)}
+_CLASSES = {cls.__name__: cls for cls in (MeshKinError, InputError, ModelError, WorkerError, StorageError, Cancelled)}
+"""The error classes by name."""
 
 
 def from_dict(data: dict[str, str]) -> MeshKinError:
-    """The error that :meth:`MeshKinError.to_dict` described, of the same class."""
-    kind = _KINDS.get(data.get("kind", ""), MeshKinError)
-    return kind(data["code"], data["message"], data.get("fix", ""))
+    """Return the error, of the same class, from which :meth:`MeshKinError.to_dict` made ``data``."""
+    cls = _CLASSES.get(data.get("kind", ""), MeshKinError)
+    return cls(data["code"], data["message"], data.get("fix", ""))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a library raised this because memory ran out, the processor's or a graphics card's."""
-    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+    """Return whether a library raised this error because main memory or the graphics card's memory is full."""
+    if isinstance(error, MemoryError) or any(cls.__name__ == "OutOfMemoryError" for cls in type(error).__mro__):
         return True
-    said = str(error).lower()  # for the processor's memory, Apple's, and inside CUDA's libraries a plain RuntimeError
+    # PyTorch raises a plain RuntimeError for main memory, for Apple's graphics, and from inside CUDA's libraries.
+    message = str(error).lower()
     return isinstance(error, RuntimeError) and any(
-        words in said for words in ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
+        phrase in message for phrase in ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
     )

@@ -1,8 +1,8 @@
-"""The one description of each option, from which panels, redo panels and the command line are made.
+"""Descriptions of options, from which the panels, the redo panels and the command line's arguments are made.
 
-Options are fields of frozen dataclasses, one for each stage, that lie beside the stage they drive. A field is declared
-with :func:`option`, which keeps its name, description, choices and range as the field's metadata. Standard library
-only: Blender reads these modules while it starts.
+Options are the fields of frozen dataclasses. Each stage has one, in a module ``options.py`` of its package. A field is
+declared with :func:`option`, which stores its name, description, choices and range in the field's metadata. These
+modules import only the standard library, because Blender loads them at its start.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Choice:
     """One of the values that an option may have.
 
     Attributes:
-        value: what the option holds then.
-        name: what the panel calls this value.
+        value: the value.
+        name: the value's name in the panel.
         description: the tooltip.
     """
 
@@ -32,12 +32,12 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """How an option that is not a plain value is written as text, in a field of the panel or as an argument.
+    """How the value of an option is written as text, in a field of the panel or as an argument.
 
     Attributes:
-        parse: makes the value; raises ValueError naming the part that it does not understand.
-        write: the text that ``parse`` makes this value of.
-        example: a text that ``parse`` understands, for error messages.
+        parse: returns the value of a text; raises ValueError with the part that it cannot parse.
+        write: returns the text of a value, the inverse of ``parse``.
+        example: a valid text, for error messages.
     """
 
     parse: Callable[[str], Any]
@@ -47,26 +47,25 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """What is known of one option.
+    """The description of one option.
 
     Attributes:
-        field: the name of the dataclass's field.
-        default: the value when nobody says otherwise.
-        name: what the panel calls it.
-        description: one phrase: the tooltip, and the help of the command line.
-        flat: a name that no other option has: that of the panel's property, of the command line's flag (with hyphens)
-            and of the keyword that scripts used before options were grouped.
-        choices: the only values it may have; for a tuple, those that it may contain.
-        suggestions: values worth offering where any text is allowed.
+        field: name of the dataclass's field.
+        default: the default value.
+        name: the option's name in the panel.
+        description: one phrase, for the tooltip and the command line's help.
+        flat: a name that no other option has. The panel's property, the command line's flag (with hyphens) and the
+            keyword of :meth:`meshkin.workflow.Options.changed` have this name.
+        choices: the only allowed values; for a tuple, the only allowed entries.
+        suggestions: values to offer if any text is allowed.
         least, most: the range of a number, both included; None for no limit.
-        soft_most: where the panel's slider ends.
-        unit: of a number: "PIXEL", "FACTOR", "FILE_PATH", "DIR_PATH", Blender's subtypes; "" for none.
-        flag: the command line's flag where it is not made of ``flat``.
-        metavar: what stands for the value in the command line's help.
-        text: how it is written as text, where it is not a plain number, text, truth value or choice.
-        panel: whether the panel has a field for it; False where buttons or the preferences set it.
-        command: whether the command line has a flag for it; False where its value is an object of the open file that
-            the command finds by name, or where only a window makes sense of it.
+        soft_most: the end of the panel's slider.
+        unit: the property's subtype in Blender: "PIXEL", "FACTOR", "FILE_PATH" or "DIR_PATH"; "" for none.
+        flag: the command line's flag if it is not made from ``flat``.
+        metavar: the placeholder of the value in the command line's help.
+        text: how the value is written as text, unless it is a plain number, text, truth value or choice.
+        panel: whether the panel has a field for the option; False if buttons or the preferences set it.
+        command: whether the command line has a flag for the option; False if it only matters in a window.
     """
 
     field: str
@@ -88,18 +87,22 @@ class Option:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The values of its choices."""
+        """Return the values of the option's choices."""
         return tuple(choice.value for choice in self.choices)
 
     @property
     def argument(self) -> str:
-        """The command line's flag."""
+        """Return the command line's flag."""
         return self.flag or f"--{self.flat.replace('_', '-')}"
 
-    def parsed(self, value: Any, called: str = "") -> Any:
-        """The option's value of what a field of the panel or an argument holds.
+    def parsed(self, value: Any, shown_name: str = "") -> Any:
+        """Return the option's value that a field of the panel or an argument holds.
 
-        Raises InputError ``option-invalid``, which names the option as ``called``, by default as the panel does.
+        Args:
+            value: the field's or argument's value.
+            shown_name: what an error calls the option; "" for its name in the panel.
+
+        Raises InputError ``option-invalid`` for a text that cannot be parsed.
         """
         if self.text is None or not isinstance(value, str):
             return value
@@ -108,19 +111,19 @@ class Option:
         except ValueError as error:
             raise InputError(
                 "option-invalid",
-                f"{called or self.name} is not understood: {error}.",
+                f"{shown_name or self.name} cannot be parsed: {error}.",
                 f"Write it as in {self.text.example}",
             ) from error
 
 
 def option(default: Any, name: str, description: str, **more: Any) -> Any:
-    """Declare a dataclass field as an option; ``more`` are further attributes of :class:`Option`."""
+    """Return a dataclass field that is an option; ``more`` are further attributes of :class:`Option`."""
     factory: dict[str, Any] = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return dataclasses.field(metadata={"name": name, "description": description, **more}, **factory)
 
 
 def options_of(group: type) -> dict[str, Option]:
-    """All options of a group (a dataclass whose fields are made by :func:`option`), by the names of their fields."""
+    """Return the options of a group (a dataclass with fields made by :func:`option`), by the names of their fields."""
     return {
         field.name: Option(
             **{
@@ -135,17 +138,20 @@ def options_of(group: type) -> dict[str, Option]:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """The whole numbers in a text such as "3, 7"."""
+    """Return the integers in a text such as "3, 7"; raises ValueError."""
     return tuple(int(word) for word in text.replace(",", " ").split())
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The names in a text such as "one, two"."""
+    """Return the names in a text such as "Col, UVMap"."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def assignments(parts: Iterable[str]) -> dict[str, Any]:
-    """The values in texts of the form "name=value", each a JSON value or, where it is none, a text."""
+    """Return the values of texts of the form "name=value", by name. A value that is not JSON is taken as text.
+
+    Raises ValueError for a text without "=".
+    """
     values = {}
     for part in parts:
         name, sign, value = part.partition("=")
@@ -167,7 +173,10 @@ def _written_assignments(values: Mapping[str, Any]) -> str:
 
 
 NUMBERS = Text(numbers, _joined, "3, 7")
+"""Integers, separated by commas or blanks."""
 NAMES = Text(names, _joined, "Col, UVMap")
+"""Names, separated by commas."""
 ASSIGNMENTS = Text(
     lambda text: assignments(part for part in text.split(";") if part.strip()), _written_assignments, "steps=20; seed=3"
 )
+"""Named values, separated by semicolons."""

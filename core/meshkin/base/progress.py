@@ -1,4 +1,4 @@
-"""What a running job tells about itself."""
+"""Progress of a running job, and running a job to its end."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .errors import Cancelled
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of a running job.
+    """The progress of a running job.
 
     Attributes:
-        stage: what is being done, in a few words ("Rendering views").
+        stage: what the job is doing, in a few words ("Rendering views").
         fraction: share of this stage that is done, in [0, 1].
     """
 
@@ -25,29 +25,32 @@ class Progress:
 
 Result = TypeVar("Result")
 
+POLL_SECONDS = 0.02
+"""Pause while a job repeats its progress, seconds. Chosen."""
+
 ProgressCallback = Callable[[str, float], None]
 """Called by numerical code as ``report(stage, fraction)``; raises ``Cancelled`` when the job was cancelled."""
 
 
 def silent(stage: str, fraction: float) -> None:
-    """A :data:`ProgressCallback` that tells nobody."""
+    """Do nothing: a :data:`ProgressCallback` for callers that need no progress."""
 
 
 def finish(job: Generator[Progress, None, Result], on_progress: Callable[[Progress], object] | None = None) -> Result:
-    """Run a job's generator to its end where there is no window to keep alive, and return its result.
+    """Run a job's generator to its end and return its result, for scripts and the command line.
 
     Args:
-        job: yields its progress, the same one again while there is nothing new.
+        job: yields its progress, and repeats it while it waits for the worker.
         on_progress: called with each new progress.
 
-    Raises what the job raises. Ctrl-C closes the job, which cancels it, and raises Cancelled.
+    Raises what the job raises. Ctrl-C cancels the job and raises Cancelled.
     """
     last = None
     try:
         while True:
             progress = next(job)
             if progress == last:
-                time.sleep(0.02)
+                time.sleep(POLL_SECONDS)
             elif on_progress is not None:
                 on_progress(progress)
             last = progress

@@ -1,7 +1,8 @@
-"""Where MeshKin keeps what outlives a job, and how it writes files so that none is ever half there.
+"""MeshKin's folders, and writing of files so that a file is either complete or absent.
 
-Everything lies under one home folder, shared by every Blender on the machine: ``worker/`` (the Python
-environment), ``models/``, ``cache/``. ``MESHKIN_HOME`` moves it; preferences may move each part.
+Everything that outlives a job lies in one home folder, which all Blenders on the machine share: ``worker/`` (the Python
+environment), ``models/`` and ``cache/``. The environment variable ``MESHKIN_HOME`` moves the home folder; the
+preferences can move models and cache.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from typing import Any
 from .errors import StorageError
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
-"""What reading a missing or damaged array file raises."""
+"""Exceptions that reading a missing or damaged array file may raise."""
 
 
 def home() -> Path:
-    """MeshKin's folder: ``MESHKIN_HOME``, else the platform's place for a user's application data."""
-    if chosen := os.environ.get("MESHKIN_HOME"):
-        return Path(chosen).expanduser()
+    """Return MeshKin's folder: ``MESHKIN_HOME``, else the platform's folder for a user's application data."""
+    if folder := os.environ.get("MESHKIN_HOME"):
+        return Path(folder).expanduser()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "MeshKin"
     if sys.platform == "darwin":
@@ -35,23 +36,28 @@ def home() -> Path:
 
 
 def models_folder() -> Path:
-    """Where fetched models lie: ``MESHKIN_MODELS``, else ``home()/models``."""
+    """Return the folder of downloaded models: ``MESHKIN_MODELS``, else ``home()/models``."""
     return Path(os.environ.get("MESHKIN_MODELS") or home() / "models")
 
 
 def cache_folder() -> Path:
-    """Where features and maps are kept: ``MESHKIN_CACHE``, else ``home()/cache``."""
+    """Return the folder of computed features and maps: ``MESHKIN_CACHE``, else ``home()/cache``."""
     return Path(os.environ.get("MESHKIN_CACHE") or home() / "cache")
 
 
 def map_path(key: str) -> Path:
-    """The cache file of the map with this key, there or not."""
+    """Return the cache file of the map with this key, whether it exists or not."""
     return cache_folder() / "maps" / f"{key}.npz"
 
 
 @contextlib.contextmanager
 def readable_failure(path: Path, doing: str) -> Iterator[None]:
-    """Turn an OSError raised inside the block into a :class:`StorageError` that names ``path`` and the fix."""
+    """Turn an OSError inside the block into a :class:`StorageError` that names the file and the fix.
+
+    Args:
+        path: the file or folder.
+        doing: what the block does with it ("writing").
+    """
     try:
         yield
     except OSError as error:
@@ -69,6 +75,7 @@ def readable_failure(path: Path, doing: str) -> Iterator[None]:
 
 
 def _umask() -> int:
+    """Return the process's file mode creation mask, which the system only tells when it is set."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
@@ -82,9 +89,9 @@ def make_folder(path: Path) -> Path:
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all: ``write`` fills a temporary neighbor, which then takes ``path``'s place.
+    """Write a complete file or none: ``write`` fills a temporary file beside ``path``, which then replaces ``path``.
 
-    Raises StorageError (``disk-full``, ``not-writable``, ``file-failed``); an older file at ``path`` stays then.
+    Raises StorageError (``disk-full``, ``not-writable``, ``file-failed``); an older file at ``path`` then stays.
     """
     make_folder(path.parent)
     with readable_failure(path, "writing"):
@@ -93,18 +100,18 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
         temporary = Path(name)
         try:
             write(temporary)
-            temporary.chmod(0o666 & ~_umask())  # a temporary file is its owner's alone; the user's file is like any
+            temporary.chmod(0o666 & ~_umask())  # temporary files are private; this one gets the usual permissions
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
-    """Write arrays as an .npz file, whole or not at all, as :func:`write_file`.
+    """Write arrays as a complete .npz file or none, see :func:`write_file`.
 
-    They are packed in memory: a zip archive that runs into a full disk cannot be closed any more.
+    The archive is built in memory, because NumPy cannot close one for which the disk had no space.
     """
-    import numpy as np  # here: what starts the worker does without
+    import numpy as np  # here, because the program that starts the worker has no NumPy
 
     packed = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(packed, **arrays)

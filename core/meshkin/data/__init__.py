@@ -1,1 +1,1 @@
-"""What flows through the house: snapshots, maps, views, point pairs."""
+"""The data that the stages pass to each other: snapshots, views, recipes, features, maps, point pairs."""

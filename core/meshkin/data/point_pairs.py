@@ -1,4 +1,4 @@
-"""Point pairs that guide a match: points of source and target that correspond, as the user says."""
+"""Point pairs that guide a match: points of source and target that correspond according to the user."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..base.storage import readable_failure
 
 Point = tuple[float, float, float]
 End = int | Point
-"""One end of a pair: a vertex of the object's own mesh by its number, or a point in the object's own coordinates."""
+"""One end of a pair: the number of a vertex of the object's own mesh, or a point in the object's coordinates."""
 Pairs = Sequence[tuple[End, End]]
-"""The source's end and the target's end of each pair."""
+"""Pairs of a source's end and a target's end."""
 
 _HOW_TO_FIX = "Give a source and a target end for each pair: a vertex number, or x, y, z."
 
 
 def read(path: Path) -> list[tuple[End, End]]:
-    """Read point pairs from a file.
+    """Return the point pairs in a file.
 
-    A .json file holds a list of [source, target] pairs, or an object with the two lists ``source`` and ``target``; an
-    end is a vertex number or [x, y, z]. Any other file holds a table: rows of two vertex numbers, or of six
+    A .json file contains a list of [source, target] pairs, or an object with the two lists ``source`` and ``target``.
+    An end is a vertex number or [x, y, z]. Any other file contains a table: rows of two vertex numbers or of six
     coordinates, source first, separated by commas, semicolons or blanks. A heading and lines that begin with # are
     skipped.
 
@@ -50,7 +50,7 @@ def read(path: Path) -> list[tuple[End, End]]:
 def checked(pairs: Iterable[Any]) -> list[tuple[End, End]]:
     """Return point pairs as plain Python numbers.
 
-    Raises InputError ``pairs-invalid``: not two ends, not a number, not finite, a negative vertex number.
+    Raises InputError ``pairs-invalid``: a pair has not two ends; an end is not a number, not finite, or negative.
     """
     result = []
     for number, pair in enumerate(pairs, 1):
@@ -78,18 +78,18 @@ def _end(value: Any) -> End:
 
 
 def _pairs_in_json(data: Any) -> Iterable[Any]:
-    """Return the pairs, unchecked, that a JSON value holds; raises ValueError, InputError ``pairs-count``."""
+    """Return the unchecked pairs in a JSON value; raises ValueError, InputError ``pairs-count``."""
     if isinstance(data, dict):
         if not {"source", "target"} <= data.keys():
-            raise ValueError("there is no “source” or no “target”")
+            raise ValueError("“source” or “target” is missing")
         source, target = data["source"], data["target"]
         if not isinstance(source, list) or not isinstance(target, list):
-            raise ValueError("“source” and “target” have to be lists")
+            raise ValueError("“source” and “target” must be lists")
         if len(source) != len(target):
             raise InputError(
                 "pairs-count",
                 f"There are {len(source)} points for the source and {len(target)} for the target.",
-                "Give as many for one as for the other.",
+                "Give the same number for both.",
             )
         return zip(source, target, strict=True)
     if not isinstance(data, list):
@@ -98,7 +98,7 @@ def _pairs_in_json(data: Any) -> Iterable[Any]:
 
 
 def _pairs_in_table(text: str) -> list[tuple[Any, Any]]:
-    """Return the pairs, unchecked, in the rows of a table; raises ValueError."""
+    """Return the unchecked pairs in the rows of a table; raises ValueError."""
     rows: list[tuple[Any, Any]] = []
     for number, line in enumerate(text.splitlines(), 1):
         words = [word for word in re.split(r"[,;\s]+", line.strip()) if word]
@@ -114,5 +114,5 @@ def _pairs_in_table(text: str) -> list[tuple[Any, Any]]:
             raise ValueError(f"line {number} has {len(values)} numbers instead of 2 or 6")
         rows.append((values[0], values[1]) if len(values) == 2 else (values[:3], values[3:]))
     if text.strip() and not rows:
-        raise ValueError("there are no numbers in it")
+        raise ValueError("it contains no numbers")
     return rows

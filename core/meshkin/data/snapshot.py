@@ -1,4 +1,4 @@
-"""A mesh as plain arrays: what every later stage works on instead of Blender's data."""
+"""A mesh as plain arrays, which all later stages use instead of Blender's data."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from numpy.typing import ArrayLike, NDArray
 from ..base.errors import InputError, StorageError
 from ..base.storage import UNREADABLE, write_arrays
 
+MIN_AREA = 1e-14
+"""A mesh whose largest triangle is not larger than this has no area; in squares of the mesh's extent. Chosen: about the
+square of float32's relative rounding error, 6e-8."""
+
 _ARRAYS_FIX = "Give vertices as (V, 3) numbers and triangles as (F, 3) whole numbers."
 
 
 def connected_parts(count: int, faces: NDArray[np.integer]) -> NDArray[np.int32]:
-    """The connected part of each of ``count`` vertices, int32 (count,); parts are numbered by their first vertices.
+    """Return the number of the connected part of each vertex, int32 (count,), in the order of their first vertices.
 
-    Hooking and pointer jumping (Shiloach and Vishkin 1982), all vertices at once, because there is no SciPy in Blender.
+    The method is hooking and pointer jumping (Shiloach and Vishkin 1982) on whole arrays, because Blender has no SciPy.
 
     Args:
-        count: of the vertices.
-        faces: (F, 3).
+        count: number of vertices.
+        faces: int (F, 3), vertex indices of the triangles.
     """
     root = np.arange(count)
     start, end = np.concatenate((faces[:, :2], faces[:, 1:])).T
@@ -44,8 +48,8 @@ def connected_parts(count: int, faces: NDArray[np.integer]) -> NDArray[np.int32]
 class Snapshot:
     """The evaluated mesh of one object at one moment.
 
-    Frame: world axes and world scale (Blender units, Z up), origin at the object's origin, so that moving an
-    object changes nothing here. Triangles wind counter-clockwise seen from outside, also for a negative scale.
+    Frame: world axes and world scale (Blender units, Z up), origin at the object's origin, so that moving an object
+    does not change its snapshot. Triangles wind counter-clockwise as seen from outside, also if the scale is negative.
 
     Attributes:
         name: the object's name.
@@ -54,15 +58,15 @@ class Snapshot:
         polygons: int32 (F,), the evaluated mesh's polygon that each triangle is part of.
         corners: int32 (F, 3), the evaluated mesh's corner (loop) at each triangle corner.
         normals: float32 (F, 3, 3), unit shading normal at each triangle corner (flat, smooth or custom).
-        uvs: float32 (F, 3, 2) of the UV map active for rendering at each triangle corner, or None.
+        uvs: float32 (F, 3, 2), UV coordinates at each triangle corner, from the UV map active for rendering, or None.
         uv_name: that UV map's name, or "".
         materials: int32 (F,), material slot index of each triangle.
         material_names: name of the material in each slot ("" for an empty slot).
-        parts: int32 (V,), number of the connected part each vertex belongs to, 0 .. parts - 1; a vertex without
-            a triangle is a part of its own.
-        original: int32 (W,), for each vertex of the object's own (unevaluated) mesh, the vertex here that stands
-            for it. ``values[snapshot.original]`` is what is written back to the mesh.
-        location: float64 (3,), the object's origin in the world (not part of the hash).
+        parts: int32 (V,), number of the connected part of each vertex, from 0; a vertex without a triangle is a part of
+            its own.
+        original: int32 (W,), for each vertex of the object's own (unevaluated) mesh, the corresponding vertex of the
+            snapshot. ``values[snapshot.original]`` are the values to write back to the own mesh.
+        location: float64 (3,), the object's origin in the world (not part of the key).
     """
 
     name: str
@@ -81,16 +85,16 @@ class Snapshot:
 
     @staticmethod
     def from_arrays(vertices: ArrayLike, faces: ArrayLike, name: str = "mesh") -> Snapshot:
-        """Make a snapshot of plain triangles, flat shaded, without UVs and materials.
+        """Return a snapshot of plain triangles with flat shading, without UVs and materials.
 
         Args:
             vertices: (V, 3), positions, Z up; in any unit.
             faces: int (F, 3), vertex indices of the triangles, counter-clockwise seen from outside.
-            name: what messages call the shape.
+            name: the shape's name in messages.
 
         Raises:
-            InputError: ``mesh-arrays`` (not of that shape, or not numbers), ``mesh-faces`` (a triangle names a vertex
-                that is not there), and as :meth:`check`.
+            InputError: ``mesh-arrays`` (other shapes, or not numbers), ``mesh-faces`` (a triangle has a vertex index
+                out of range), and as :meth:`check`.
         """
         points, triangles = _checked_arrays(vertices, faces, name)
         corners = points[triangles].astype(np.float64)
@@ -115,14 +119,14 @@ class Snapshot:
 
     @cached_property
     def key(self) -> str:
-        """Content hash of the shape (vertices, triangles, shading normals), 32 hex digits: its name in the cache."""
+        """Return the hash of vertices, triangles and shading normals, 32 hex digits: the shape's key in the cache."""
         digest = hashlib.blake2b(digest_size=16)
         for array in (self.vertices, self.faces, self.normals):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def check(self) -> Snapshot:
-        """This snapshot, if features can be computed on it.
+        """Return this snapshot if features can be computed on it.
 
         Raises InputError: ``mesh-empty`` (no vertices or no faces), ``mesh-nan`` (a coordinate is not a finite
         number), ``mesh-no-area`` (every face has zero area).
@@ -138,20 +142,20 @@ class Snapshot:
         extent = float(np.ptp(self.vertices, axis=0).max())
         corners = self.vertices[self.faces].astype(np.float64)
         areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-        if extent == 0 or float(areas.max()) <= 1e-14 * extent * extent:
+        if extent == 0 or float(areas.max()) <= MIN_AREA * extent * extent:
             raise InputError(
                 "mesh-no-area", f"Every face of “{self.name}” has zero area.", "Check the object's scale and its mesh."
             )
         return self
 
     def polygon_materials(self) -> NDArray[np.int32]:
-        """Material slot index of each polygon, int32 (P,); 0 for a polygon without a triangle."""
+        """Return the material slot index of each polygon, int32 (P,); 0 for a polygon without a triangle."""
         slots = np.zeros(int(self.polygons.max(initial=-1)) + 1, np.int32)
         slots[self.polygons] = self.materials
         return slots
 
     def save(self, path: Path) -> Path:
-        """Write the snapshot as an .npz file to ``path`` and return that; raises StorageError."""
+        """Write the snapshot as an .npz file and return the path; raises StorageError."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         if fields["uvs"] is None:
             del fields["uvs"]
@@ -161,7 +165,7 @@ class Snapshot:
 
     @staticmethod
     def load(path: Path) -> Snapshot:
-        """Read what :meth:`save` wrote; raises StorageError when the file is missing or damaged."""
+        """Return the snapshot that :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as data:
                 fields: dict[str, Any] = {name: data[name] for name in data.files}

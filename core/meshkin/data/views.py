@@ -76,7 +76,7 @@ class Views:
         return replace(self, rotation=self.rotation[index], zoom=self.zoom[index], shift=self.shift[index])
 
     def barycentric(self, view: int, corners: NDArray[np.floating], face: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Barycentric coordinates of each pixel's center in its triangle, float64 (P, 3), for the P pixels with one.
+        """Barycentric coordinates of pixel centers in their triangles, float64 (P, 3), for the P pixels that have one.
 
         Args:
             view: number of the camera.
@@ -111,8 +111,8 @@ class Passes:
             0 on the background.
         depth: float32 (N, H, W), distance from the camera's plane in bounding-sphere radii (planar, not radial);
             inf on the background.
-        face: int32 (N, H, W), the snapshot's triangle seen, -1 on the background; None where the path cannot tell.
-        color: uint8 (N, H, W, 3), sRGB, the object's materials in even light, 0 on the background; None where not
+        face: int32 (N, H, W), the snapshot's triangle seen, -1 on the background; None if the renderer gives none.
+        color: uint8 (N, H, W, 3), sRGB, the object's materials in even light, 0 on the background; None if not
             rendered.
     """
 
@@ -133,7 +133,7 @@ class Passes:
 
     @staticmethod
     def load(folder: Path) -> Passes:
-        """Map what :meth:`save` wrote; raises StorageError when it is missing or damaged."""
+        """The memory-mapped passes that :meth:`save` wrote; raises StorageError if they are missing or damaged."""
         try:
             normal, depth = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("normal", "depth"))
             files = [folder / f"{name}.npy" for name in _OPTIONAL]
@@ -275,7 +275,7 @@ def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def placed_count(placement: ViewPlacement) -> int:
-    """How many views a placement has, those left out among them."""
+    """The number of views of a placement, including those left out."""
     return len(_directions(placement))
 
 
@@ -293,7 +293,7 @@ def of_recipe(snapshot: Snapshot, recipe: Recipe) -> Views:
 
 
 def _directions(placement: ViewPlacement) -> NDArray[np.float64]:
-    """The directions of all views of a placement, those left out among them."""
+    """The directions of all views of a placement, including those left out."""
     if placement.pattern == "rings":
         return ring_directions(placement.rings)
     if placement.pattern == "grid":

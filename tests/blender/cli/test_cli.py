@@ -119,7 +119,7 @@ def test_a_python_without_bpy_needs_a_blender(meshes: Path, tmp_path: Path) -> N
 def test_a_blender_that_ends_too_early_is_reported(meshes: Path, tmp_path: Path) -> None:
     command = ("match", meshes / "one.off", meshes / "one.off", *GEOMETRIC, "--output", tmp_path / "map.npz", "--json")
     ran = run(*command, python=WORKER, MESHKIN_BLENDER="true")  # a program that does nothing
-    assert "status 0" in check_error(ran, 5, "blender-failed")["message"]
+    assert "exit code 0" in check_error(ran, 5, "blender-failed")["message"]
 
 
 def test_models_and_cache(tmp_path: Path) -> None:
