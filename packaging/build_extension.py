@@ -2,9 +2,9 @@
 
     python packaging/build_extension.py [--output-dir dist]
 
-Needs Python 3.11 or newer with pip. Blender's own packer is found in an installed ``bpy`` package (of this Python, or
-of an environment under ``.environments/``) or in a ``blender`` on the path; where there is none, the environment that
-the demo and the tests use is made first. The version is that of the library, ``meshkin.__version__``.
+Needs Python 3.11 or newer with pip. Blender's own packer does the work. It is taken from an installed ``bpy`` package
+(in this Python or in an environment in ``.environments/``) or from a ``blender`` on the path; without either, the
+environment of the demo and the tests is created first. The version is the library's, ``meshkin.__version__``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import run as run_py
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKER = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
+"""Blender's packer, relative to the folder of ``bpy``."""
 
 
 def main() -> int:
-    """Build, validate, and say where the zip is."""
+    """Build and validate the zip, and print its path."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output-dir", type=Path, default=ROOT / "dist")
     output = parser.parse_args().output_dir.resolve()
@@ -51,7 +52,7 @@ def build(output: Path) -> Path:
 
 
 def build_wheel(scratch: Path, folder: Path) -> Path:
-    """Build the library's wheel into ``folder``, from a copy, so that no leftover of an earlier build gets into it."""
+    """Build the library's wheel into ``folder`` from a clean copy, and return its path."""
     source = scratch / "source"
     shutil.copytree(ROOT / "core", source / "core", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -63,7 +64,7 @@ def build_wheel(scratch: Path, folder: Path) -> Path:
 
 
 def write_manifest(path: Path, version: str, wheel: str) -> None:
-    """Put the library's version and its wheel into the extension's manifest, whose own are stand-ins."""
+    """Replace the placeholders in the extension's manifest by the library's version and its wheel."""
     text = path.read_text(encoding="utf-8")
     for name, value in (("version", f'"{version}"'), ("wheels", f'["./wheels/{wheel}"]')):
         text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
@@ -73,22 +74,21 @@ def write_manifest(path: Path, version: str, wheel: str) -> None:
 
 
 def find_packer() -> list[str]:
-    """The command that Blender's ``extension`` subcommands are given to; an environment with Blender is made for it
-    where nothing else has it."""
-    if packer := packer_at_hand():
+    """Return the command that runs Blender's packer; an environment with Blender is created if nothing has it yet."""
+    if packer := installed_packer():
         return packer
     run_py.blender_environment(*run_py.first_python(["5.2", "5.0"]))
-    return packer_at_hand() or sys.exit("Blender's packer was not found in the environment that was made for it.")
+    return installed_packer() or sys.exit("Blender's packer is missing in the environment that was created for it.")
 
 
-def packer_at_hand() -> list[str] | None:
-    """The packer of an installed Blender, or of one that is here as a module; None where there is none."""
+def installed_packer() -> list[str] | None:
+    """Return the command that runs the packer of ``bpy`` or of an installed Blender; None without either."""
     spec = importlib.util.find_spec("bpy")
-    places = [Path(spec.origin).parent] if spec and spec.origin else []
-    places += sorted(ROOT.glob(".environments/*/lib/python*/site-packages/bpy"), reverse=True)
-    places += sorted(ROOT.glob(".environments/*/Lib/site-packages/bpy"), reverse=True)
-    for place in places:
-        for script in place.glob(PACKER):
+    folders = [Path(spec.origin).parent] if spec and spec.origin else []
+    folders += sorted(ROOT.glob(".environments/*/lib/python*/site-packages/bpy"), reverse=True)
+    folders += sorted(ROOT.glob(".environments/*/Lib/site-packages/bpy"), reverse=True)
+    for folder in folders:
+        for script in folder.glob(PACKER):
             return [sys.executable, str(script)]
     if blender := shutil.which("blender"):
         return [blender, "--factory-startup", "--command", "extension"]
@@ -96,10 +96,10 @@ def packer_at_hand() -> list[str] | None:
 
 
 def run(*command: str) -> None:
-    """Run a command quietly; exits with its output when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{done.stdout}\nFailed: {' '.join(command)}")
+    """Run a command quietly; if it fails, exit with its output."""
+    completed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if completed.returncode:
+        sys.exit(f"{completed.stdout}\nFailed: {' '.join(command)}")
 
 
 if __name__ == "__main__":

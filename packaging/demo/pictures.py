@@ -1,9 +1,9 @@
-"""Render what the main job made of the demo's people.
+"""Render the main job's results on the demo's people.
 
     python pictures.py OUTPUT        (a Python that has bpy, or: blender -b --python pictures.py -- OUTPUT)
 
-opens OUTPUT/demo.blend, sets figures in a row for each picture, the truth beside the result where there is one, and
-renders OUTPUT/*.png with Cycles, which needs no screen. The .blend file stays as it is.
+opens OUTPUT/demo.blend, puts figures in a row for each picture, with the truth beside the result where it is known, and
+renders OUTPUT/*.png with Cycles, which needs no screen. The .blend file is not changed.
 """
 
 from __future__ import annotations
@@ -30,14 +30,19 @@ from scene import (
 
 Array = NDArray[np.floating]
 
-WIDTH, ROW_HEIGHT = 1440, 2.5
+WIDTH = 1440
+"""Width of the pictures, pixels. Chosen."""
+ROW_HEIGHT = 2.5
+"""Height that the pictures show, meters. Chosen: taller than all people with their captions."""
 STEP = 1.45
+"""Distance between two figures, meters. Chosen: wider than outstretched arms."""
 CLAY = (0.46, 0.43, 0.40, 1.0)
+"""Color of people without a texture, linear RGBA."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One mesh in a row: frozen as it is, turned by degrees, with a caption at its feet."""
+    """One mesh in a row, rotated by ``turn`` degrees about Z, with a caption at its feet; ``wire`` shows its edges."""
 
     mesh: bpy.types.Mesh
     caption: str
@@ -53,9 +58,9 @@ def main(output: Path) -> None:
     data = {target.name: load(people / f"{target.name}.npz") for target in targets}
     parts = load(people / "source.npz")["palette"]
     errors = load(truth / "errors.npz")
-    for one in bpy.context.scene.collection.children:
-        if one.name != "Stage":
-            one.hide_render = True
+    for collection in bpy.context.scene.collection.children:
+        if collection.name != "Stage":
+            collection.hide_render = True
     clay = new_material("Clay", CLAY)
     true_clothes = {name: textured(f"{name}, truth", bpy.data.images.load(str(truth / f"{name}.png"))) for name in data}
 
@@ -69,12 +74,12 @@ def main(output: Path) -> None:
     row = []
     for target in targets:
         mesh = frozen(target, clay)
-        sides = "quads" if data[target.name]["faces"].shape[1] == 4 else "triangles"
-        row += [Figure(mesh, target.name, -18), Figure(mesh, f"{len(mesh.polygons):,} {sides}", -18, wire=True)]
+        face_type = "quads" if data[target.name]["faces"].shape[1] == 4 else "triangles"
+        row += [Figure(mesh, target.name, -18), Figure(mesh, f"{len(mesh.polygons):,} {face_type}", -18, wire=True)]
     render(output / "2-targets-before.png", row)
 
     feature = attribute_material("Features", COLOR)
-    render(output / "3-features.png", [Figure(frozen(one, feature), one.name, -18) for one in (source, *targets)])
+    render(output / "3-features.png", [Figure(frozen(obj, feature), obj.name, -18) for obj in (source, *targets)])
 
     dressed = {target.name: frozen(target) for target in targets}
     row = [Figure(woman, source.name, -18), *(Figure(mesh, name, -18) for name, mesh in dressed.items())]
@@ -82,16 +87,16 @@ def main(output: Path) -> None:
     for target in targets:
         true = frozen(target, true_clothes[target.name])
         row = [
-            Figure(mesh, word, turn)
+            Figure(mesh, caption, turn)
             for turn in (-18, 162)
-            for mesh, word in ((dressed[target.name], "result"), (true, "truth"))
+            for mesh, caption in ((dressed[target.name], "result"), (true, "truth"))
         ]
         render(output / f"5-texture-{target.name.lower()}.png", row)
 
     row = [Figure(painted(frozen(source), load(people / "source.npz")["weights"] @ parts), source.name, -18)]
     for target in targets:
-        got = np.load(results / f"{target.name}.weights.npy") @ parts
-        for colors, caption in ((got, f"{target.name}, result"), (data[target.name]["weights"] @ parts, "truth")):
+        result = np.load(results / f"{target.name}.weights.npy") @ parts
+        for colors, caption in ((result, f"{target.name}, result"), (data[target.name]["weights"] @ parts, "truth")):
             row.append(Figure(painted(frozen(target), colors), caption, -18))
     render(output / "6-weights.png", row)
 
@@ -105,9 +110,9 @@ def main(output: Path) -> None:
 
     row = []
     for target in targets:
-        sure = np.empty(len(target.data.vertices), np.float32)
-        target.data.attributes[PREFIX + "match_confidence"].data.foreach_get("value", sure)
-        row.append(Figure(painted(frozen(target), heat(1 - sure)), f"{target.name}, doubt", -18))
+        confidence = np.empty(len(target.data.vertices), np.float32)
+        target.data.attributes[PREFIX + "match_confidence"].data.foreach_get("value", confidence)
+        row.append(Figure(painted(frozen(target), heat(1 - confidence)), f"{target.name}, doubt", -18))
         row.append(Figure(painted(frozen(target), heat(errors[target.name] / 25)), "error", -18))
     render(output / "8-doubt-and-error.png", row)
 
@@ -115,7 +120,7 @@ def main(output: Path) -> None:
 def frozen(
     obj: bpy.types.Object, material: bpy.types.Material | None = None, frame: int = REST_FRAME
 ) -> bpy.types.Mesh:
-    """The object's evaluated mesh at a frame, as a mesh of its own; ``material`` in place of its own ones."""
+    """Return a copy of the object's evaluated mesh at a frame; ``material`` replaces its materials."""
     bpy.context.scene.frame_set(frame)
     mesh = bpy.data.meshes.new_from_object(obj.evaluated_get(bpy.context.evaluated_depsgraph_get()))
     if material:
@@ -125,12 +130,13 @@ def frozen(
 
 
 def place(mesh: bpy.types.Mesh, vertices: Array) -> None:
+    """Move the mesh's vertices, (V, 3)."""
     mesh.vertices.foreach_set("co", vertices.astype(np.float32).ravel())
     mesh.update()
 
 
 def painted(mesh: bpy.types.Mesh, colors: Array) -> bpy.types.Mesh:
-    """The mesh in colors (V, 3) of its vertices, sRGB."""
+    """Give the mesh colors of its vertices, (V, 3), sRGB, and return it."""
     linear = np.column_stack((np.clip(colors, 0, 1) ** 2.2, np.ones(len(colors)))).astype(np.float32)
     mesh.color_attributes.new("Shown", "FLOAT_COLOR", "POINT").data.foreach_set("color", linear.ravel())
     mesh.materials.clear()
@@ -139,6 +145,7 @@ def painted(mesh: bpy.types.Mesh, colors: Array) -> bpy.types.Mesh:
 
 
 def attribute_material(name: str, attribute: str) -> bpy.types.Material:
+    """Return a matte material whose base color is an attribute."""
     material = new_material(name, CLAY)
     nodes, links = material.node_tree.nodes, material.node_tree.links
     node = nodes.new("ShaderNodeAttribute")
@@ -148,7 +155,7 @@ def attribute_material(name: str, attribute: str) -> bpy.types.Material:
 
 
 def heat(values: Array) -> Array:
-    """Dark blue at 0 over orange to pale yellow at 1."""
+    """Return colors, (V, 3), sRGB, from dark blue at 0 through orange to pale yellow at 1."""
     stops = np.array(
         ((0.10, 0.14, 0.35), (0.45, 0.22, 0.52), (0.90, 0.35, 0.32), (0.99, 0.68, 0.27), (0.99, 0.97, 0.75))
     )
@@ -157,7 +164,7 @@ def heat(values: Array) -> Array:
 
 
 def skeleton(obj: bpy.types.Object) -> bpy.types.Mesh:
-    """The bones of the object's armature as octahedra."""
+    """Return a mesh of the bones of the object's armature, as octahedra."""
     bpy.context.scene.frame_set(REST_FRAME)
     armature = next(modifier.object for modifier in obj.modifiers if modifier.type == "ARMATURE")
     unit = np.array(((0, 0, 0), (0.09, 0.12, 0), (0, 0.12, 0.09), (-0.09, 0.12, 0), (0, 0.12, -0.09), (0, 1, 0)))

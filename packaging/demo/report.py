@@ -1,9 +1,9 @@
-"""Measure what the main job made of the demo's people against the truth.
+"""Compare the main job's results on the demo's people with the truth.
 
     python report.py OUTPUT
 
-prints and writes OUTPUT/report.md; writes to OUTPUT/.cache/truth what ``pictures.py`` shows beside the results. Runs
-in the worker's environment.
+prints the table of errors and writes it to OUTPUT/report.md. What ``pictures.py`` shows beside the results is written
+to OUTPUT/.cache/truth. Runs in the worker's environment.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from measures import geodesics, orientation_share, psnr, share_on_wrong_side, sh
 Array = NDArray[Any]
 
 SAMPLES = 400
-"""Target vertices at which geodesic errors are measured."""
+"""Number of random target vertices at which geodesic errors are measured. Chosen: enough for stable means."""
 TRUTH_SIZE = 1024
+"""Width and height of the true textures, pixels. Chosen."""
 
 
 def main(output: Path) -> None:
@@ -59,69 +60,70 @@ def main(output: Path) -> None:
 def measure(
     name: str, data: dict[str, Any], source: dict[str, Any], shape: Snapshot, texture: Array, results: Path, truth: Path
 ) -> tuple[dict[str, str], Array]:
-    """One column of the table, and every vertex's straight-line error on the undeformed source, in the same unit."""
-    found = Match.load(results / f"{name}.map.npz")
+    """Return a column of the table, and each vertex's straight-line error on the undeformed source in the same unit."""
+    match = Match.load(results / f"{name}.map.npz")
     target = Snapshot.load(results / f"{name}.npz")
     corners, shares = data["truth_vertices"], data["truth_shares"]
-    # Vertices of the demo's own meshes are the snapshot's here: nothing splits or merges them.
+    # The snapshots have the vertices of the demo's own meshes: nothing splits or merges them.
     assert len(shape.vertices) == len(source["vertices"])
     assert len(target.vertices) == len(corners)
-    right = corners[np.arange(len(corners)), shares.argmax(axis=1)]
-    chosen = np.random.default_rng(0).permutation(len(right))[:SAMPLES]
-    some = np.full(len(right), -1)
-    some[chosen] = right[chosen]
-    twin = np.where(some >= 0, source["mirror"][some], -1)
-    reached = geodesics(shape.vertices, shape.faces, found.to_source.vertex[chosen])
-    error, twin_error, apart = (np.full(len(right), np.nan, np.float32) for _ in range(3))
-    rows = np.arange(len(chosen))
-    error[chosen], twin_error[chosen] = reached[rows, right[chosen]], reached[rows, twin[chosen]]
-    apart[chosen] = geodesics(shape.vertices, shape.faces, right[chosen])[rows, twin[chosen]]
-    confidence = found.to_source.confidence[chosen]
-    sure = confidence >= np.median(confidence)
+    true_vertex = corners[np.arange(len(corners)), shares.argmax(axis=1)]
+    samples = np.random.default_rng(0).permutation(len(true_vertex))[:SAMPLES]
+    true_samples = true_vertex[samples]
+    mirror_samples = source["mirror"][true_samples]
+    distances = geodesics(shape.vertices, shape.faces, match.to_source.vertex[samples])
+    error, mirror_error, apart = (np.full(len(true_vertex), np.nan, np.float32) for _ in range(3))
+    rows = np.arange(len(samples))
+    error[samples], mirror_error[samples] = distances[rows, true_samples], distances[rows, mirror_samples]
+    apart[samples] = geodesics(shape.vertices, shape.faces, true_samples)[rows, mirror_samples]
+    confidence = match.to_source.confidence[samples]
+    confident = confidence >= np.median(confidence)
 
     surfaces = (target.faces, source["vertices"], shape.faces)
-    _, near, face = nearest(
+    _, barycentric, face = nearest(
         blend(source["vertices"], corners, shares), source["vertices"], shape.faces.astype(np.int64)
     )
-    sure_of_all = np.ones(len(right), np.float32)
-    right_map = SurfaceMap(face.astype(np.int32), near.astype(np.float32), right.astype(np.int32), sure_of_all)
-    kept, true_kept = (orientation_share(one, *surfaces) for one in (found.to_source, right_map))
+    certain = np.ones(len(true_vertex), np.float32)
+    true_map = SurfaceMap(face.astype(np.int32), barycentric.astype(np.float32), true_vertex.astype(np.int32), certain)
+    kept, true_kept = (orientation_share(surface_map, *surfaces) for surface_map in (match.to_source, true_map))
 
-    got, true = np.load(results / f"{name}.weights.npy"), data["weights"]
-    bones, way = data["bones"], np.linalg.norm(data["acting"] - data["vertices"], axis=1)
+    weights, true_weights = np.load(results / f"{name}.weights.npy"), data["weights"]
+    bones, displacement = data["bones"], np.linalg.norm(data["acting"] - data["vertices"], axis=1)
     acting = skeleton.pose(data["parents"], bones, data["local"])
     acting[:, :3, 3] += data["shift"]
-    weighted = got.sum(axis=1) > 0
-    skinned = skeleton.skin(target.vertices.astype(np.float64), got, bones, acting)
-    moved = np.linalg.norm(skinned - data["acting"], axis=1)
+    weighted = weights.sum(axis=1) > 0
+    skinned = skeleton.skin(target.vertices.astype(np.float64), weights, bones, acting)
+    posed_error = np.linalg.norm(skinned - data["acting"], axis=1)
 
     true_texture = bake(target, corners, shares, source, shape, texture)
     Image.fromarray(np.round(true_texture[0] * 255).astype(np.uint8)).save(truth / f"{name}.png")
     baked = np.asarray(Image.open(results / f"{name}.png").convert("RGB"), np.float32) / np.float32(255)
     point_uvs, seen = texel_centers(TRUTH_SIZE), true_texture[1]
     resampled = bilinear_samples(baked, point_uvs).reshape(TRUTH_SIZE, TRUTH_SIZE, -1)[..., :3]
-    parts = np.abs(np.load(results / f"{name}.parts.npy") - true @ source["palette"]).mean()
+    parts = np.abs(np.load(results / f"{name}.parts.npy") - true_weights @ source["palette"]).mean()
     area = vertex_areas(target.vertices, target.faces)
+    weight_error = np.abs(weights - true_weights).sum(axis=1)
+    strongest = weights.argmax(axis=1)
     column = {
         "vertices, faces": f"{len(data['vertices']):,}, {len(data['faces']):,}",
         "mean geodesic error (x100)": f"{np.nanmean(error):.1f}",
         "median geodesic error (x100)": f"{np.nanmedian(error):.1f}",
         "within 5": f"{share_within(error):.0%}",
-        "on the wrong side": f"{share_on_wrong_side(error, twin_error, apart):.1%}",
+        "on the wrong side": f"{share_on_wrong_side(error, mirror_error, apart):.1%}",
         "triangles that keep their orientation": f"{kept:.0%} (true map: {true_kept:.0%})",
-        "mean error, surer half": f"{error[chosen][sure].mean():.1f}",
-        "mean error, less sure half": f"{error[chosen][~sure].mean():.1f}",
+        "mean error, half with higher confidence": f"{error[samples][confident].mean():.1f}",
+        "mean error, half with lower confidence": f"{error[samples][~confident].mean():.1f}",
         "texture, PSNR to the true one": f"{psnr(resampled, true_texture[0], seen):.1f} dB",
-        "weights, mean L1 distance (0 to 2)": f"{np.average(np.abs(got - true).sum(axis=1), weights=area):.2f}",
-        "strongest bone right": f"{np.average(got.argmax(axis=1) == true.argmax(axis=1), weights=area):.0%}",
-        "posed with them, mean error": f"{100 * np.average(moved, weights=area):.2f} cm",
-        "posed with them, worst twentieth": f"over {100 * np.percentile(moved, 95):.1f} cm",
-        "the pose moves the vertices by": f"{100 * np.average(way, weights=area):.0f} cm",
+        "weights, mean L1 distance (0 to 2)": f"{np.average(weight_error, weights=area):.2f}",
+        "strongest bone correct": f"{np.average(strongest == true_weights.argmax(axis=1), weights=area):.0%}",
+        "posed with them, mean error": f"{100 * np.average(posed_error, weights=area):.2f} cm",
+        "posed with them, worst 5 %": f"over {100 * np.percentile(posed_error, 95):.1f} cm",
+        "the pose moves the vertices by": f"{100 * np.average(displacement, weights=area):.0f} cm",
         "vertices without weights": f"{(~weighted).mean():.1%}",
         "color attribute, mean difference (0 to 1)": f"{parts:.3f}",
     }
     straight = np.linalg.norm(
-        found.to_source.pull(source["vertices"], found.source_faces) - blend(source["vertices"], corners, shares),
+        match.to_source.pull(source["vertices"], match.source_faces) - blend(source["vertices"], corners, shares),
         axis=1,
     )
     return column, straight * 100 / np.sqrt(surface_area(source["vertices"], shape.faces))
@@ -130,37 +132,39 @@ def measure(
 def bake(
     target: Snapshot, corners: Array, shares: Array, source: dict[str, Any], shape: Snapshot, texture: Array
 ) -> tuple[Array, Array]:
-    """The texture the target ought to have got, and which texels show the surface.
+    """Return the true texture of the target, and which texels show the surface.
 
-    Each texel's place on the source is the point of the undeformed source nearest to the blend of its corners' places.
+    A texel's point on the source is the point of the undeformed source nearest to the interpolated points of the
+    texel's triangle.
     """
     assert shape.uvs is not None
     assert target.uvs is not None
     texels = texel_map(target.uvs, TRUTH_SIZE)
-    where = texels.covered
-    places = blend(source["vertices"], corners, shares)
-    on_source = blend(places, target.faces[texels.face[where]], texels.barycentric[where].astype(np.float64))
-    _, near, face = nearest(on_source, source["vertices"], shape.faces.astype(np.int64))
-    uvs = np.einsum("pk,pkd->pd", near, shape.uvs[face])
+    covered = texels.covered
+    source_points = blend(source["vertices"], corners, shares)
+    texel_corners = target.faces[texels.face[covered]]
+    on_source = blend(source_points, texel_corners, texels.barycentric[covered].astype(np.float64))
+    _, barycentric, face = nearest(on_source, source["vertices"], shape.faces.astype(np.int64))
+    uvs = np.einsum("pk,pkd->pd", barycentric, shape.uvs[face])
     pixels = np.zeros((TRUTH_SIZE, TRUTH_SIZE, 3), np.float32)
-    pixels[where] = bilinear_samples(texture, uvs)[:, :3]
-    dilate(pixels, where, 8)
-    return pixels, where
+    pixels[covered] = bilinear_samples(texture, uvs)[:, :3]
+    dilate(pixels, covered, 8)
+    return pixels, covered
 
 
 def texel_centers(size: int) -> Array:
-    """UVs of all texel centers of a picture, (size * size, 2)."""
+    """Return the UVs of all texel centers of a square image, (size * size, 2)."""
     row, column = np.mgrid[:size, :size]
     return np.stack(((column + 0.5) / size, 1 - (row + 0.5) / size), axis=-1).reshape(-1, 2)
 
 
 def markdown(columns: dict[str, dict[str, str]], run: dict[str, Any]) -> str:
-    """The report."""
+    """Return the report."""
     names = list(columns)
     lines = [
         "# From one woman to two men",
         "",
-        "How far the main job's results are from the truth, which the parametric people bring along. Geodesic errors",
+        "How far the main job's results are from the truth, which is known for parametric people. Geodesic errors",
         "are distances on the source in hundredths of the square root of its area.",
         "",
         f"| | {' | '.join(names)} |",
@@ -168,14 +172,14 @@ def markdown(columns: dict[str, dict[str, str]], run: dict[str, Any]) -> str:
     ]
     for row in columns[names[0]]:
         lines.append(f"| {row} | {' | '.join(columns[name][row] for name in names)} |")
-    stages = list(dict.fromkeys(stage for who in run["seconds"].values() for stage in who))
+    stages = list(dict.fromkeys(stage for seconds in run["seconds"].values() for stage in seconds))
     lines += ["", f"| seconds | {' | '.join(stages)} |", f"|---|{'---|' * len(stages)}"]
-    for who, spent in run["seconds"].items():
-        cells = (f"{spent[stage]:.1f}" if stage in spent else "" for stage in stages)
-        lines.append(f"| {who} | {' | '.join(cells)} |")
+    for person, seconds in run["seconds"].items():
+        cells = (f"{seconds[stage]:.1f}" if stage in seconds else "" for stage in stages)
+        lines.append(f"| {person} | {' | '.join(cells)} |")
     memory = f", worker’s peak memory {run['worker_memory'] / 1e9:.1f} GB" if run.get("worker_memory") else ""
     lines += ["", f"{run['cores']} cores, Blender {run['blender']}, features “{run['features']}”{memory}."]
-    lines += ["A repeated run takes features and maps from MeshKin’s cache.", ""]
+    lines += ["A repeated run reads features and maps from MeshKin’s cache.", ""]
     return "\n".join(lines)
 
 

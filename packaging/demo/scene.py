@@ -2,9 +2,9 @@
 
     python scene.py OUTPUT        (a Python that has bpy, or: blender -b --python scene.py -- OUTPUT)
 
-takes what ``people.py`` made, builds the scene, lets MeshKin match the source with each target and carry texture,
-weights and a color attribute over, fits each target with an armature and saves OUTPUT/demo.blend. What ``report.py``
-measures goes to OUTPUT/.cache/results.
+builds a scene of the people from ``people.py``. MeshKin matches the source with each target and transfers texture,
+weights and a color attribute. Each target gets its true armature, and the scene is saved as OUTPUT/demo.blend. What
+``report.py`` measures is written to OUTPUT/.cache/results.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ from meshkin.worker import client
 Arrays = Mapping[str, Any]
 
 PARTS = "Parts"
-"""The color attribute on the source."""
+"""Name of the color attribute on the source."""
 REST_FRAME, ACT_FRAME = 1, 30
+"""Frames of the modeled and of the posed targets."""
 SPACING = 1.5
+"""Distance between two people, meters."""
 
 
 def main(output: Path) -> None:
@@ -57,10 +59,13 @@ def main(output: Path) -> None:
 
     seconds: dict[str, dict[str, float]] = {}
 
-    def timed(who: str, stage: str, job: Callable[[], Generator[Progress, None, workflow.Report]]) -> workflow.Report:
+    def timed(
+        person: str, stage: str, job: Callable[[], Generator[Progress, None, workflow.Report]]
+    ) -> workflow.Report:
+        """Run a job and keep its seconds."""
         start = time.monotonic()
         report = finish(job(), show)
-        seconds.setdefault(who, {})[stage] = time.monotonic() - start
+        seconds.setdefault(person, {})[stage] = time.monotonic() - start
         if sys.stderr.isatty():
             print("\r" + " " * 78 + "\r", end="", file=sys.stderr)
         for line in report.lines():
@@ -68,8 +73,8 @@ def main(output: Path) -> None:
         return report
 
     everything = [source, *targets]
-    for one in everything:
-        timed(one.name, "features", partial(workflow.features, [one]))
+    for obj in everything:
+        timed(obj.name, "features", partial(workflow.features, [obj]))
     for target, data in zip(targets, targets_data, strict=True):
         report = timed(target.name, "match", partial(workflow.match, source, target))
         for what in ("texture", "weights", "attributes"):
@@ -90,7 +95,7 @@ def main(output: Path) -> None:
 
 
 def add_source(data: Arrays, texture: Path, where: bpy.types.Collection) -> bpy.types.Object:
-    """The dressed and rigged source, posed."""
+    """Add the source with clothes and rig, posed, and return it."""
     obj = add_mesh(data, where, 0.0)
     image = bpy.data.images.load(str(texture))
     image.name = f"{obj.name}’s clothes"
@@ -108,7 +113,7 @@ def add_source(data: Arrays, texture: Path, where: bpy.types.Collection) -> bpy.
 
 
 def add_mesh(data: Arrays, where: bpy.types.Collection, x: float) -> bpy.types.Object:
-    """A smooth-shaded object of the given vertices, faces and UVs."""
+    """Add a smooth-shaded object with the vertices, faces and UVs of ``data``, and return it."""
     mesh = bpy.data.meshes.new(str(data["name"]))
     mesh.from_pydata(data["vertices"].tolist(), [], data["faces"].tolist())
     mesh.shade_smooth()
@@ -121,9 +126,9 @@ def add_mesh(data: Arrays, where: bpy.types.Collection, x: float) -> bpy.types.O
 
 
 def new_material(name: str, color: tuple[float, float, float, float]) -> bpy.types.Material:
-    """A matt material."""
+    """Return a new matte material of one color, linear RGBA."""
     material = bpy.data.materials.new(name)
-    if not material.node_tree:  # from Blender 5.0 on there always is one
+    if not material.node_tree:  # since Blender 5.0, materials always have one
         material.use_nodes = True
     inputs = material.node_tree.nodes["Principled BSDF"].inputs
     inputs["Base Color"].default_value, inputs["Roughness"].default_value = color, 0.78
@@ -131,7 +136,7 @@ def new_material(name: str, color: tuple[float, float, float, float]) -> bpy.typ
 
 
 def textured(name: str, image: bpy.types.Image) -> bpy.types.Material:
-    """A matt material of that base color."""
+    """Return a new matte material with an image as its base color."""
     material = new_material(name, (1, 1, 1, 1))
     nodes, links = material.node_tree.nodes, material.node_tree.links
     texture = nodes.new("ShaderNodeTexImage")
@@ -141,7 +146,7 @@ def textured(name: str, image: bpy.types.Image) -> bpy.types.Material:
 
 
 def unwrap(obj: bpy.types.Object) -> None:
-    """Give a mesh without UVs some, as an artist in a hurry would."""
+    """Unwrap a mesh without UVs by Smart UV Project."""
     if obj.data.uv_layers:
         return
     with bpy.context.temp_override(active_object=obj, object=obj, selected_objects=[obj]):
@@ -155,7 +160,7 @@ def unwrap(obj: bpy.types.Object) -> None:
 
 
 def untouched(targets: list[bpy.types.Object]) -> None:
-    """Copies of the targets as they were, in a row behind, to try things on."""
+    """Add unchanged copies of the targets in a row behind them, to try things on."""
     where = collection("Targets untouched")
     for target in targets:
         copy = bpy.data.objects.new(f"{target.name} untouched", target.data.copy())
@@ -164,6 +169,7 @@ def untouched(targets: list[bpy.types.Object]) -> None:
 
 
 def write_groups(obj: bpy.types.Object, data: Arrays) -> None:
+    """Add a vertex group for each bone, with the true weights."""
     for bone, name in enumerate(data["names"]):
         group = obj.vertex_groups.new(name=str(name))
         column = data["weights"][:, bone]
@@ -172,7 +178,7 @@ def write_groups(obj: bpy.types.Object, data: Arrays) -> None:
 
 
 def add_armature(data: Arrays, name: str, x: float) -> bpy.types.Object:
-    """An armature of the people's bones, with their heads, lengths and rolls."""
+    """Add an armature with the bones of ``data`` (heads, lengths and rolls), and return it."""
     armature = bpy.data.armatures.new(name)
     armature.display_type = "STICK"
     obj = bpy.data.objects.new(name, armature)
@@ -191,7 +197,7 @@ def add_armature(data: Arrays, name: str, x: float) -> bpy.types.Object:
 
 
 def act(armature: bpy.types.Object, data: Arrays, keyed: bool) -> None:
-    """Put the armature into the pose that comes with ``data``; ``keyed``: at a later frame, the rest pose before it."""
+    """Pose the armature as in ``data``; if ``keyed``, with keyframes for the rest pose and, later, the pose."""
     bones = armature.pose.bones
     root = bones[str(data["names"][0])]
     frames = [(REST_FRAME, 0), (ACT_FRAME, 1)] if keyed else [(0, 1)]
@@ -206,16 +212,16 @@ def act(armature: bpy.types.Object, data: Arrays, keyed: bool) -> None:
             root.keyframe_insert("location", frame=frame)
 
 
-def record(source: bpy.types.Object, target: bpy.types.Object, data: Arrays, found: Path, results: Path) -> None:
-    """Keep for the report: the map, both shapes, the weights and the texture that the target got."""
+def record(source: bpy.types.Object, target: bpy.types.Object, data: Arrays, map_file: Path, results: Path) -> None:
+    """Save for the report: the map, both snapshots, and the weights, colors and texture that the target got."""
     name = target.name
-    shutil.copyfile(found, results / f"{name}.map.npz")
+    shutil.copyfile(map_file, results / f"{name}.map.npz")
     snapshot.take(source).save(results / "source.npz")
     taken = snapshot.take(target)
     taken.save(results / f"{name}.npz")
     names, values = weights.read(target, taken)
     full = np.zeros((len(taken.vertices), len(data["names"])), np.float32)
-    full[:, [list(data["names"]).index(one) for one in names]] = values
+    full[:, [list(data["names"]).index(group) for group in names]] = values
     np.save(results / f"{name}.weights.npy", full[taken.original])
     colors = np.empty(len(target.data.vertices) * 4, np.float32)
     target.data.color_attributes[PARTS].data.foreach_get("color", colors)
@@ -227,13 +233,13 @@ def record(source: bpy.types.Object, target: bpy.types.Object, data: Arrays, fou
 
 
 def base_image(obj: bpy.types.Object) -> bpy.types.Image:
-    """The image of the object's material."""
+    """Return the image of the object's first material."""
     nodes = obj.material_slots[0].material.node_tree.nodes
     return next(node.image for node in nodes if node.type == "TEX_IMAGE" and node.image)
 
 
 def add_stage() -> None:
-    """Floor, light and camera, so that the file can be rendered and looked at as it is."""
+    """Add floor, lights and camera, so that the file can be rendered as it is."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = 8, True, 2
@@ -276,22 +282,23 @@ def add_stage() -> None:
 
 
 def collection(name: str) -> bpy.types.Collection:
-    """The collection of that name, made on first use."""
-    found = bpy.data.collections.get(name)
-    if found is None:
-        found = bpy.data.collections.new(name)
-        bpy.context.scene.collection.children.link(found)
-    return found
+    """Return the collection of this name, which is added to the scene on first use."""
+    existing = bpy.data.collections.get(name)
+    if existing is not None:
+        return existing
+    new = bpy.data.collections.new(name)
+    bpy.context.scene.collection.children.link(new)
+    return new
 
 
 def machine() -> dict[str, Any]:
-    """What ran the job, and the most memory (bytes) the worker held, where the system tells."""
+    """Return what ran the job, and the worker's peak memory in bytes if the system tells it."""
     facts: dict[str, Any] = {"cores": os.cpu_count(), "blender": bpy.app.version_string}
     if sys.platform != "win32":
         import resource
 
-        held = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        facts["worker_memory"] = held * (1 if sys.platform == "darwin" else 1024)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # bytes on macOS, else kibibytes
+        facts["worker_memory"] = peak * (1 if sys.platform == "darwin" else 1024)
     return facts
 
 
@@ -310,7 +317,7 @@ def say(text: str) -> None:
 
 
 def end_process(work: Callable[[], None]) -> None:
-    """Do the work and leave with the right exit code, by force: some Blenders hang when the interpreter ends."""
+    """Do the work and end the process with its exit code at once: some Blenders hang when Python shuts down."""
     status = 0
     try:
         work()

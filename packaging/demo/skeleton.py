@@ -1,7 +1,8 @@
-"""Forward kinematics and linear blend skinning on plain arrays, the way Blender's armatures do them.
+"""Forward kinematics and linear blend skinning on plain arrays, as in Blender's armatures.
 
-A skeleton is ``parents`` (B,) with -1 for the root and every parent before its children, and ``matrices`` (B, 4, 4),
-bone to character: Y along the bone, the head in the last column. Character frame: Z up, facing -Y, meters.
+A skeleton has ``parents`` (B,), with -1 for the root and each parent before its children, and ``matrices`` (B, 4, 4)
+from bone to character, with Y along the bone and the bone's head in the last column. Character frame: Z up, facing -Y,
+meters.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 Turns = Mapping[str, tuple[float, float, float]]
-"""Bone name to degrees about the character's X (bend), Y (sideways) and Z (twist) axes, applied in this order."""
+"""Rotations by bone name: degrees about the character's X (bend), Y (sideways) and Z (twist) axes, in this order."""
 
 
 def mirrored(turns: Turns) -> dict[str, tuple[float, float, float]]:
-    """The turns, with the mirror image of every one for a left bone (``.L``) whose right one is not given."""
+    """Return the turns, with mirrored ones added for right bones (``.R``) where only the left bone has one."""
     sides = {name[:-1] + "R": (x, -y, -z) for name, (x, y, z) in turns.items() if name.endswith(".L")}
     return {**sides, **turns}
 
 
 def local_turns(names: Sequence[str], matrices: Array, turns: Turns) -> Array:
-    """Turns about the character's axes as rotations in each bone's own frame, float64 (B, 3, 3)."""
+    """Return turns about the character's axes as rotations in each bone's frame, float64 (B, 3, 3)."""
     world = np.stack(
         [Rotation.from_euler("xyz", turns.get(name, (0, 0, 0)), degrees=True).as_matrix() for name in names]
     )
@@ -33,7 +34,7 @@ def local_turns(names: Sequence[str], matrices: Array, turns: Turns) -> Array:
 
 
 def pose(parents: Array, matrices: Array, local: Array, scales: Array | None = None) -> Array:
-    """Bone matrices (B, 4, 4) after turning each bone by ``local`` (B, 3, 3) and scaling it, with all its children."""
+    """Return bone matrices (B, 4, 4) after rotating and scaling each bone with its children; ``local`` is (B, 3, 3)."""
     posed = np.empty_like(matrices)
     for bone, parent in enumerate(parents):
         change = np.eye(4)
@@ -46,7 +47,7 @@ def pose(parents: Array, matrices: Array, local: Array, scales: Array | None = N
 
 
 def between(parents: Array, start: Array, end: Array) -> Array:
-    """The rotations (B, 3, 3), each in its bone's own frame, that turn the pose ``start`` (B, 4, 4) into ``end``."""
+    """Return the rotations (B, 3, 3), each in its bone's frame, from a pose ``start`` (B, 4, 4) to a pose ``end``."""
     first, last = start[:, :3, :3], end[:, :3, :3]
     local = np.swapaxes(first, 1, 2) @ last
     for bone, parent in enumerate(parents):
@@ -56,7 +57,7 @@ def between(parents: Array, start: Array, end: Array) -> Array:
 
 
 def without_scale(matrices: Array) -> tuple[Array, Array]:
-    """The same bones with unit axes, and the scale each one had (B,)."""
+    """Return the bones with unit axes, and the scale that each bone had, (B,)."""
     scale = np.linalg.norm(matrices[:, :3, 1], axis=1)
     rigid = matrices.copy()
     rigid[:, :3, :3] /= scale[:, None, None]
@@ -64,6 +65,6 @@ def without_scale(matrices: Array) -> tuple[Array, Array]:
 
 
 def skin(vertices: Array, weights: Array, rest: Array, posed: Array) -> Array:
-    """Vertices (V, 3) carried by linear blend skinning; ``weights`` (V, B) has rows that sum to 1."""
+    """Return vertices (V, 3) after linear blend skinning; the rows of ``weights`` (V, B) sum to 1."""
     transforms = np.einsum("vb,bij->vij", weights, (posed @ np.linalg.inv(rest))[:, :3])
     return np.einsum("vij,vj->vi", transforms[:, :, :3], vertices) + transforms[:, :, 3]

@@ -1,4 +1,4 @@
-"""Points on triangle meshes: three vertices and their shares."""
+"""Points on triangle meshes, each given by three vertices and their barycentric coordinates (shares)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Indices = NDArray[np.int64]
 
 
 def nearest(points: Array, vertices: Array, triangles: Indices) -> tuple[Indices, Array, Indices]:
-    """The surface point nearest to each of ``points`` (P, 3): three vertices (P, 3), their shares, the triangle."""
+    """Return the surface point nearest to each of ``points`` (P, 3): vertices and shares (P, 3), triangle (P,)."""
     closest = closest_points(points, vertices, triangles)
     return triangles[closest.face], closest.barycentric, closest.face
 
 
 def blend(values: Array, corners: NDArray[np.integer], shares: Array) -> Array:
-    """Per-vertex values (V, C) at surface points given by three vertices and their shares."""
+    """Return per-vertex values (V, C) at surface points, (P, C); ``corners`` and ``shares`` are (P, 3)."""
     return np.einsum("pk,pkc->pc", shares, values[corners])
