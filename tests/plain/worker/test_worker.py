@@ -1,93 +1,26 @@
-"""The worker as a real process: jobs, cancel, and every way to lose it."""
+"""The worker as a real process: jobs, their errors, cancel, the log."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-import meshkin
 from helpers import worker_requests as requests
-from helpers.places import TESTS
 from helpers.processes import has_ended, wait_for
-from helpers.worker_requests import Count, CountFiles, Echo, EndProcess, Fail, HoldLock, Sleep, Unknown, WaitForFile
-from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
+from helpers.worker_requests import Count, CountFiles, Echo, Fail, HoldLock, Sleep, Unknown, WaitForFile
+from helpers.workers import Clock, Start, failure, until
+from meshkin.base.errors import InputError, StorageError, WorkerError
 from meshkin.base.json_data import Json
 from meshkin.base.progress import Progress, finish
-from meshkin.worker import client, messages, processes
-from meshkin.worker.client import TimeLimits, Worker
+from meshkin.worker import processes
 from meshkin.worker.requests.base import NoResult, Request
 
-CORE = Path(meshkin.__file__).parent.parent
-COMMAND = (sys.executable, TESTS / "helpers" / "worker_with_test_jobs.py", CORE)
-HELLO = json.dumps(["HELLO", {"protocol": messages.PROTOCOL, "version": meshkin.__version__, "pid": 1}])
-
-Start = Callable[..., Worker]
-R = TypeVar("R")
-
-
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESHKIN_HOME", str(tmp_path / "Zuhause 日本"))
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    workers: list[Worker] = []
-
-    def begin(*command: str | Path, clock: Callable[[], float] = time.monotonic, **limits: float) -> Worker:
-        workers.append(Worker(command or COMMAND, limits=TimeLimits(**limits), clock=clock))
-        return workers[-1]
-
-    yield begin
-    for worker in workers:
-        worker.stop()
-
-
-class Clock:
-    """A time that passes when the test says so."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def running(self, job: Generator[Progress, None, R]) -> Generator[Progress, None, R]:
-        """The job, five seconds a turn."""
-        while True:
-            try:
-                progress = next(job)
-            except StopIteration as end:
-                result: R = end.value
-                return result
-            self.now += 5
-            yield progress
-
-
-def until(stage: str, job: Generator[Progress, None, Any]) -> Progress:
-    """Go on with the job up to a stage."""
-    for progress in job:
-        if progress.stage == stage:
-            return progress
-        time.sleep(0.01)
-    raise AssertionError(f"{stage} never came")
-
-
-def failure(job: Generator[Progress, None, Any]) -> MeshKinError:
-    with pytest.raises(MeshKinError) as raised:
-        finish(job)
-    return raised.value
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 # Jobs
@@ -280,229 +213,6 @@ def test_closing_before_the_worker_is_ready(start: Start) -> None:
     next(job)
     job.close()
     assert finish(worker.run(Echo())).pid == worker.pid
-
-
-# Losing the worker
-
-
-def test_killed_in_the_middle(start: Start) -> None:
-    worker = start()
-    error = failure(worker.run(EndProcess(signal=signal.SIGKILL)))
-    assert error.code == "worker-died"
-    assert "SIGKILL" in error.message
-    assert "memory" in error.message
-    assert "last words of the job" in error.message
-    assert str(worker.log) in error.fix
-
-
-def test_crash_in_native_code_shows_where(start: Start) -> None:
-    error = failure(start().run(EndProcess(signal=signal.SIGSEGV)))
-    assert error.code == "worker-died"
-    assert "SIGSEGV" in error.message
-    assert "worker_with_test_jobs.py" in error.message
-
-
-def test_exit_in_the_middle(start: Start) -> None:
-    error = failure(start().run(EndProcess(3)))
-    assert error.code == "worker-died"
-    assert "status 3" in error.message
-
-
-def test_killed_between_jobs(start: Start) -> None:
-    worker = start()
-    finish(worker.run(Echo()))
-    os.kill(worker.pid, signal.SIGKILL)
-    assert failure(worker.run(Echo())).code == "worker-died"
-    assert not worker.alive
-
-
-def test_stopped_process_is_silent(start: Start) -> None:
-    clock = Clock()
-    worker = start(clock=clock)
-    job = worker.run(Count(100_000))
-    until("Counting", job)
-    os.kill(worker.pid, signal.SIGSTOP)
-    error = failure(clock.running(job))
-    assert error.code == "worker-silent"
-    assert re.search(r"\d: count|job 1", error.message)
-    wait_for(lambda: has_ended(worker.pid), "it was not killed")
-
-
-def test_a_worker_that_never_says_hello(start: Start) -> None:
-    clock = Clock()
-    worker = start(sys.executable, "-c", "import time; time.sleep(60)", clock=clock)
-    job = worker.run(Echo())
-    assert next(job).stage == "Starting the worker"
-    clock.now += 59
-    assert next(job).stage == "Starting the worker"
-    clock.now += 2
-    assert failure(job).code == "worker-start-failed"
-    wait_for(lambda: has_ended(worker.pid), "it was not killed")
-
-
-def test_a_worker_that_cannot_start_shows_its_log(start: Start) -> None:
-    error = failure(start(sys.executable, "-c", "import no_such_library").run(Echo()))
-    assert error.code == "worker-start-failed"
-    assert "No module named 'no_such_library'" in error.message
-
-
-def test_a_file_that_is_no_program(start: Start, tmp_path: Path) -> None:
-    (tmp_path / "python").write_text("not a program")
-    with pytest.raises(WorkerError) as raised:
-        Worker.start(tmp_path / "python")
-    assert raised.value.code == "worker-start-failed"
-
-
-@pytest.mark.parametrize("before", ["", f"print({HELLO!r})\n"])
-def test_garbage_instead_of_messages(start: Start, before: str) -> None:
-    worker = start(sys.executable, "-u", "-c", f"{before}print('Loading…  43%')\nimport time; time.sleep(60)")
-    error = failure(worker.run(Echo()))
-    assert error.code == "message-invalid"
-    assert "Loading…  43%" in error.message
-    wait_for(lambda: has_ended(worker.pid), "it was not killed")
-
-
-def test_a_worker_of_another_version(start: Start) -> None:
-    hello = HELLO.replace(f'"protocol": {messages.PROTOCOL}', '"protocol": 99')
-    error = failure(start(sys.executable, "-u", "-c", f"print({hello!r}); input()").run(Echo()))
-    assert error.code == "worker-version"
-    assert "99" in error.message
-
-
-# Blender's end
-
-
-PARENT = """
-import signal, sys, threading, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what they run in the background ignore it
-sys.path[:0] = sys.argv[1:3]
-from helpers.worker_requests import Sleep
-from meshkin.base.errors import Cancelled
-from meshkin.base.progress import finish
-from meshkin.worker.client import Worker
-worker = Worker(sys.argv[3:])
-def tell(progress):
-    if progress.stage in ("Sleeping", "Waiting for the worker"):
-        print(progress.stage, worker.pid, flush=True)
-try:
-    finish(worker.run(Sleep()), tell)
-except Cancelled as error:
-    print(error.code, worker.alive, flush=True)
-"""
-
-
-def parent_with_worker() -> tuple[subprocess.Popen[str], int]:
-    command = [sys.executable, "-c", PARENT, CORE, TESTS, *COMMAND]
-    parent = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
-    assert parent.stdout
-    for line in parent.stdout:
-        if line.startswith("Sleeping"):
-            return parent, int(line.split()[-1])
-    raise AssertionError("the worker's job never began")
-
-
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_it_ends_when_its_parent_is_killed(ending: signal.Signals) -> None:
-    parent, pid = parent_with_worker()
-    with parent:
-        assert not has_ended(pid)
-        parent.send_signal(ending)
-        parent.wait()
-        wait_for(lambda: has_ended(pid), "the worker outlived its parent")
-
-
-def test_interrupt_cancels() -> None:
-    parent, pid = parent_with_worker()
-    with parent:
-        parent.send_signal(signal.SIGINT)
-        assert parent.stdout
-        assert parent.stdout.read().split() == ["cancelled", "False"]
-        assert parent.wait() == 0
-        wait_for(lambda: has_ended(pid), "the worker outlived its parent")
-
-
-def test_a_fork_leaves_the_worker_to_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does the child's copy of the pipe keep the worker from seeing its parent's end."""
-    script = """
-import os, sys, time
-from meshkin.worker import client, messages, processes
-from meshkin.base.progress import finish
-from meshkin.worker.requests.maintenance import ExamineWorker
-worker = client.shared(sys.executable)
-next(worker.run(ExamineWorker()))
-child = os.fork()
-if child == 0:
-    time.sleep(60)
-    os._exit(0)
-print(worker.pid, child, flush=True)
-os._exit(0)
-"""
-    run = subprocess.Popen([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(CORE)!r})\n{script}"],
-                           stdout=subprocess.PIPE, text=True)  # fmt: skip
-    with run:
-        assert run.stdout
-        worker, child = map(int, run.stdout.readline().split())
-        try:
-            wait_for(lambda: has_ended(worker), "the worker outlived its parent")
-        finally:
-            os.kill(child, signal.SIGKILL)
-
-
-# The worker MeshKin itself starts
-
-
-def test_the_shared_worker_is_kept_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESHKIN_WORKER_PYTHON", sys.executable)
-    try:
-        worker = client.shared()
-        assert failure(worker.run(Unknown())).code == "job-unknown"
-        assert client.shared() is worker
-        os.kill(worker.pid, signal.SIGKILL)
-        wait_for(lambda: not worker.alive, "the death is not noticed")
-        replacement = client.shared()
-        assert replacement.pid != worker.pid
-        assert failure(replacement.run(Unknown())).code == "job-unknown"
-    finally:
-        client.stop()
-    assert has_ended(replacement.pid)
-
-
-def test_no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MESHKIN_WORKER_PYTHON", str(tmp_path / "nowhere"))
-    with pytest.raises(WorkerError) as raised:
-        client.shared()
-    assert raised.value.code == "worker-missing"
-    assert "nowhere" in raised.value.message
-    assert "MESHKIN_WORKER_PYTHON" in raised.value.fix
-
-
-def test_the_worker_sees_nothing_of_what_lies_beside_meshkin(tmp_path: Path) -> None:
-    """Inside Blender, libraries for another Python lie there; and a user's path must not matter either."""
-    beside = tmp_path / "añadidos 日本" / "site-packages"
-    beside.mkdir(parents=True)
-    (beside / "meshkin").symlink_to(CORE / "meshkin")
-    (beside / "numpy.py").write_text("raise ImportError('that of another Python')")
-    script = """
-from meshkin.base.errors import MeshKinError
-from meshkin.base.progress import finish
-from meshkin.worker.client import Worker
-from meshkin.worker.requests.base import NoResult, Request
-import sys
-class Unknown(Request[NoResult], job="no-such-job"): pass
-try:
-    finish(Worker.start(sys.executable).run(Unknown()))
-except MeshKinError as error:
-    print(error.code, error.message)
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(beside), "PYTHONSTARTUP": "x"},
-        cwd=beside,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.split()[0] == "job-unknown", run.stdout + run.stderr
 
 
 # The log
