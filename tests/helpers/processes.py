@@ -17,10 +17,14 @@ def wait_for(truth: Callable[[], bool], what: str) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process is gone or, where the system tells, waits for its parent to notice its end."""
+    """Whether a process is gone or, where the system tells, waits for its parent to notice its end.
+
+    The first of its threads can have ended (state Z) while others are still there: then it has not.
+    """
     try:
         os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] == "Z" and int(fields[17]) <= 1  # the state, and the number of threads
     except ProcessLookupError:
         return True
     except FileNotFoundError:

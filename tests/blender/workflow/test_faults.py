@@ -16,7 +16,7 @@ import pytest
 
 from helpers.creatures import creature
 from helpers.main_job import GEOMETRIC, MATCHED, paint, refused, state
-from helpers.processes import has_ended, wait_for
+from helpers.processes import wait_for
 from meshkin import workflow
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
@@ -170,9 +170,9 @@ def outcome_when_killed(stage: str, job: workflow.Steps) -> tuple[str, dict[str,
         nonlocal killed
         if progress.stage == stage and not killed:
             killed = True
-            pid = client.shared().pid
-            os.kill(pid, signal.SIGKILL)
-            wait_for(lambda: has_ended(pid), "it is not killed")
+            worker = client.shared()
+            os.kill(worker.pid, signal.SIGKILL)
+            wait_for(lambda: not worker.alive, "its death is not noticed")
 
     try:
         finish(job, look)
