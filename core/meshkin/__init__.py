@@ -1,4 +1,4 @@
-"""MeshKin: for every point of one shape, its kin on another; and what lives on the one, carried to the other."""
+"""MeshKin finds, for every point of one shape, the corresponding point of another, and transfers data between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Snapshot", "__version__", "match"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what scripts use when it is first asked for, so that importing the package stays light."""
+    """Import what scripts use on first access, so that importing the package stays fast."""
     if name == "Snapshot":
         from .data.snapshot import Snapshot
 

@@ -1,4 +1,4 @@
-"""Feature maps of vision transformers: DINOv2 (Oquab et al. 2023, https://arxiv.org/abs/2304.07193) and its kin.
+"""Feature maps of vision transformers: DINOv2 (Oquab et al. 2023, https://arxiv.org/abs/2304.07193) and similar ones.
 
 Any model that ``transformers`` loads as a plain vision transformer serves, with register tokens or without, with any
 size of its square patches: DINO, DINOv2, DINOv3, ViT, I-JEPA and others. What cannot be read as a grid is refused.
