@@ -94,10 +94,10 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
             surface = snapshot.take(obj)
             center = obj.matrix_world @ (sum((Vector(corner) for corner in obj.bound_box), Vector()) / 8)
             beside = (position[0] + CLICK_TOLERANCE, position[1])
-            here, there = (
+            clicked, shifted = (
                 view3d_utils.region_2d_to_location_3d(region, view_data, pixel, center) for pixel in (position, beside)
             )
-            if point := pairs.cast_ray(surface, tuple(origin), tuple(direction), (here - there).length):
+            if point := pairs.cast_ray(surface, tuple(origin), tuple(direction), (clicked - shifted).length):
                 hits.append(((Vector(point) - origin).length, end, point))
         if hits:
             _, end, self._points[end] = min(hits)

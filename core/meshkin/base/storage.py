@@ -109,7 +109,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
 def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
     """Write arrays as a complete .npz file or none, see :func:`write_file`.
 
-    The archive is built in memory, because NumPy cannot close one for which the disk had no space.
+    The archive is built in memory, because NumPy cannot close an archive after the disk has become full.
     """
     import numpy as np  # here, because the program that starts the worker has no NumPy
 

@@ -65,7 +65,7 @@ def add(commands: Any) -> None:
         required=True,
         dest="folder",
         metavar="FOLDER",
-        help="gets SOURCE-TARGET.npz for each two meshes",
+        help="gets a file SOURCE-TARGET.npz for each pair of meshes",
     )
 
 
