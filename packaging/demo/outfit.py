@@ -20,7 +20,7 @@ from meshkin.transfer.texture.texels import texel_map
 from surface import blend
 
 if TYPE_CHECKING:
-    from people import Anny, Body
+    from bodies import Anny, Body
 
 Array = NDArray[np.float64]
 

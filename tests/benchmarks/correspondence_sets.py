@@ -152,7 +152,7 @@ SETS: dict[str, Callable[[Path], tuple[Shapes, list[Pair]]]] = {
 def _anny_people() -> tuple[Shapes, dict[str, Array]]:
     """People as snapshots named "PERSON TOPOLOGY", and where their vertices lie on one standing body (V, 3)."""
     sys.path.insert(0, str(DEMO))
-    import people as demo
+    import bodies as demo
     import skeleton
     from surface import blend
 

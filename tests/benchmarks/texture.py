@@ -29,6 +29,7 @@ from scipy.spatial import cKDTree
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "core"), str(ROOT / "tests"), str(ROOT / "packaging/demo")]
 
+import bodies
 import people
 from helpers import shapes
 from measures import psnr
@@ -93,7 +94,7 @@ def known(points: Array, source: Snapshot, target: Snapshot) -> Match:
 
 
 def cases() -> list[Case]:
-    anny = people.Anny()
+    anny = bodies.Anny()
     body = anny.body(people.SOURCE)
     uvs = np.concatenate([anny.uvs[:, [0, 1, 2]], anny.uvs[:, [0, 2, 3]]])
     source = shapes.snapshot(body.posed, anny.triangles, uvs, name="Woman")
@@ -106,7 +107,7 @@ def cases() -> list[Case]:
     ]
     look = people.TARGETS[0]
     other = anny.body(look)
-    quads, corner_uvs, corners, shares = people.TOPOLOGIES[look.topology](anny, other)
+    quads, corner_uvs, corners, shares = bodies.TOPOLOGIES[look.topology](anny, other)
     vertices = np.einsum("vk,vkd->vd", shares, other.posed[corners])
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     layout_uvs = np.concatenate([corner_uvs[:, [0, 1, 2]], corner_uvs[:, [0, 2, 3]]])

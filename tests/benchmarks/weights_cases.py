@@ -131,7 +131,8 @@ def people(arguments: argparse.Namespace) -> list[Case]:
 
 
 def make_people(folder: Path) -> None:
-    from people import SOURCE, TARGETS, TOPOLOGIES, Anny, Look
+    from bodies import TOPOLOGIES, Anny, Look
+    from people import SOURCE, TARGETS
     from skeleton import mirrored
     from surface import blend
 

@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+import bodies as demo
 import correspondence_sets
 import measures
-import people as demo
 import skeleton
 from helpers.places import DATA
 from meshkin.data.recipe import FeatureChoice
