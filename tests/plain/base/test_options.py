@@ -9,6 +9,7 @@ import pytest
 
 from meshkin.base.errors import InputError
 from meshkin.base.options import Option, assignments, options_of
+from meshkin.data import recipe
 from meshkin.features.options import FeatureOptions
 from meshkin.matching.options import MatchOptions
 from meshkin.transfer.attributes.options import AttributeOptions
@@ -79,3 +80,7 @@ def test_groups_are_frozen() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert dataclasses.replace(TextureOptions(), size=8).size == 8
+
+
+def test_styles_are_those_that_recipes_may_have() -> None:
+    assert tuple(value for value in options_of(FeatureOptions)["style"].values if value) == recipe.STYLES

@@ -8,6 +8,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...transfer.texture.options import CHANNELS
+
 Matrix = NDArray[np.float64]
 
 LUMA = np.array([[0.2126], [0.7152], [0.0722]])
@@ -76,7 +78,7 @@ DEFAULTS = {
 }
 """Values for a Principled BSDF that replaces another shader, for the inputs that the other shader does not have:
 Blender's own defaults, and 0 for effects that the other shader does not show."""
-MATERIAL_CHANNELS = ("base_color", "roughness", "metallic", "normal", "emission", "alpha", "displacement", "other")
+MATERIAL_CHANNELS = tuple(choice.value for choice in CHANNELS)
 """What a user can choose from; "other" includes specular, subsurface, transmission, coat, sheen and thin film."""
 
 
