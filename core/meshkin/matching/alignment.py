@@ -24,7 +24,7 @@ from ..geometry.arrays import Floats, Integers
 from ..spectral.eigenbasis import SpectralMesh, with_weighted_features
 from ..spectral.functional_map import functional_map, maps_from, matching_counts
 from .candidate_maps import AlignmentSettings, Candidate, MeshPair, maps_by_side, refined, with_other_sides
-from .feature_search import Features
+from .feature_search import FeatureRows
 from .map_repair import repaired
 from .surfaces import Guidance
 from .symmetry import Mirror, find_mirrors, has_several_symmetries
@@ -46,8 +46,8 @@ class Alignment:
         ambiguous: whether another answer may be as good: the sides the other way round, or another symmetry.
     """
 
-    source: Features
-    target: Features
+    source: FeatureRows
+    target: FeatureRows
     orientation: float
     mirrored: float | None
     mirrors: tuple[bool, bool]

@@ -12,7 +12,7 @@ from ..data.snapshot import Snapshot
 from ..data.surface_map import SurfaceMap
 from ..geometry.arrays import Integers, unit_rows
 from ..geometry.mesh import surface_area
-from .feature_search import Features, local_search, most_similar, precise_points, sample_evenly
+from .feature_search import FeatureRows, local_search, most_similar, precise_points, sample_evenly
 from .surfaces import usable_vertices
 
 
@@ -44,7 +44,7 @@ class FeatureSurface:
 
     vertices: NDArray[np.float64]
     faces: NDArray[np.int32]
-    features: Features
+    features: FeatureRows
     confidence: NDArray[np.float32]
 
     @staticmethod

@@ -22,17 +22,17 @@ MOST_STEPS = 64
 BISECTIONS = 16
 """Halvings of the range in which :func:`sample_evenly` looks for the cell size. Chosen."""
 
-Features = NDArray[np.float32]
+FeatureRows = NDArray[np.float32]
 
 
 def most_similar(
-    queries: Features,
-    references: Features,
+    queries: FeatureRows,
+    references: FeatureRows,
     points: NDArray[np.floating],
     radius: float,
     report: ProgressCallback = silent,
     stage: str = "Matching",
-) -> tuple[Integers, Features, Features]:
+) -> tuple[Integers, FeatureRows, FeatureRows]:
     """Find the most similar reference of each query; exact, in blocks of bounded memory.
 
     Args:
@@ -98,8 +98,8 @@ def sample_evenly(vertices: NDArray[np.floating], faces: NDArray[np.integer], us
 
 
 def local_search(
-    queries: Features, start: Integers, references: Features, points: NDArray[np.floating], usable: Integers
-) -> tuple[Integers, Features]:
+    queries: FeatureRows, start: Integers, references: FeatureRows, points: NDArray[np.floating], usable: Integers
+) -> tuple[Integers, FeatureRows]:
     """Go from each query's reference to the most similar of its neighbors in space, until none is more similar.
 
     This brings a match with a sample of the references to the full set of references.
@@ -139,7 +139,7 @@ def local_search(
 
 
 def precise_points(
-    queries: Features, vertex: Integers, references: Features, faces: NDArray[np.integer]
+    queries: FeatureRows, vertex: Integers, references: FeatureRows, faces: NDArray[np.integer]
 ) -> tuple[Integers, NDArray[np.float64], NDArray[np.float64]]:
     """Find the point on the triangles around a vertex whose interpolated feature is nearest to the query's.
 

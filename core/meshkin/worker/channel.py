@@ -9,7 +9,7 @@ from typing import BinaryIO
 from .messages import LARGEST_MESSAGE, Message, from_line, to_line
 
 
-class Channel:
+class MessageChannel:
     """Messages over two byte streams. Any thread may send; one thread receives."""
 
     def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:

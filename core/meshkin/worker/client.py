@@ -26,7 +26,7 @@ from ..base.json_data import Json
 from ..base.progress import Progress
 from ..base.storage import home
 from . import codec, environment, messages, processes
-from .channel import Channel
+from .channel import MessageChannel
 from .requests.base import Request, result_type
 
 R = TypeVar("R")
@@ -105,7 +105,7 @@ class Worker:
         with _open_log() as log:
             self.log = Path(log.name)
             self._process = _launch(command, log)
-        self._channel = Channel(cast(BinaryIO, self._process.stdout), cast(BinaryIO, self._process.stdin))
+        self._channel = MessageChannel(cast(BinaryIO, self._process.stdout), cast(BinaryIO, self._process.stdin))
         self._numbers = itertools.count(1)
         self._jobs: dict[int, queue.SimpleQueue[_JobMessage]] = {}
         self._cancelling: set[int] = set()

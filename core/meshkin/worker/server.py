@@ -23,7 +23,7 @@ from .. import __version__
 from ..base.errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
 from ..base.progress import ProgressCallback
 from . import messages
-from .channel import Channel
+from .channel import MessageChannel
 from .job import Job
 
 LoadJob = Callable[[str], Job | None]
@@ -58,7 +58,7 @@ def serve_standard_streams(load_job: LoadJob) -> NoReturn:
     os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    serve(Channel(incoming, outgoing), load_job)
+    serve(MessageChannel(incoming, outgoing), load_job)
 
 
 def _take_over(descriptor: int, mode: str) -> BinaryIO:
@@ -77,7 +77,7 @@ def _step_back() -> None:
         score.write("500")
 
 
-def serve(channel: Channel, load_job: LoadJob) -> NoReturn:
+def serve(channel: MessageChannel, load_job: LoadJob) -> NoReturn:
     """Serve jobs over ``channel`` until it ends, then end the process.
 
     Args:
@@ -91,7 +91,7 @@ def serve(channel: Channel, load_job: LoadJob) -> NoReturn:
 class _Server:
     """The three threads, and the jobs that they share."""
 
-    def __init__(self, channel: Channel, load_job: LoadJob) -> None:
+    def __init__(self, channel: MessageChannel, load_job: LoadJob) -> None:
         self._channel = channel
         self._load_job = load_job
         self._changed = threading.Condition()

@@ -30,7 +30,7 @@ from ..worker.requests.features import (
     PlanFeatures,
 )
 from .files import work_folder
-from .options import PCA_CHANNELS, Options, Report, Steps
+from .options import Options, Report, Steps
 
 
 def features(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
@@ -212,7 +212,7 @@ def colors_of(
         plan = yield from plan_features(obj, snapshot, options, photo)
         if plan.key == obj[FEATURES_PROPERTY] and plan.features:
             group.append(DescribedObject(Handle.of(obj), snapshot, plan.key, plan.features, plan.recipe))
-    request = ColorFeatures(tuple(item.features for item in group), PCA_CHANNELS, folder)
+    request = ColorFeatures(tuple(item.features for item in group), attributes.PCA_CHANNELS, folder)
     colored = yield from client.shared().run(request)
     return [(item, FeatureColors.load(path)) for item, path in zip(group, colored.arrays, strict=True)]
 

@@ -27,8 +27,6 @@ NEARNESS = WEIGHTS["nearness"].values
 """When weights come from the nearest point of the source instead of the match."""
 WAYS = WEIGHTS["method"].values
 """How weights come over."""
-PCA_CHANNELS = 16
-"""PCA channels written to a mesh."""
 
 
 @dataclass(frozen=True, init=False)

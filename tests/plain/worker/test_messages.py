@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkin.base.errors import InputError, WorkerError, from_dict
-from meshkin.worker.channel import Channel
+from meshkin.worker.channel import MessageChannel
 from meshkin.worker.messages import (
     LARGEST_MESSAGE,
     PROTOCOL,
@@ -36,12 +36,12 @@ values = st.recursive(
 
 
 def received(line: bytes) -> Message | None:
-    return Channel(io.BytesIO(line), io.BytesIO()).receive()
+    return MessageChannel(io.BytesIO(line), io.BytesIO()).receive()
 
 
 def sent(message: Message) -> bytes:
     stream = io.BytesIO()
-    Channel(io.BytesIO(), stream).send(message)
+    MessageChannel(io.BytesIO(), stream).send(message)
     return stream.getvalue()
 
 
@@ -109,7 +109,7 @@ def test_the_end_is_no_message(line: bytes) -> None:
 def test_what_cannot_be_a_message_is_not_sent(fields: dict[str, Any]) -> None:
     stream = io.BytesIO()
     with pytest.raises(WorkerError) as raised:
-        Channel(io.BytesIO(), stream).send(Run(1, "k", fields))
+        MessageChannel(io.BytesIO(), stream).send(Run(1, "k", fields))
     assert raised.value.code == "message-invalid"
     assert stream.getvalue() == b""
 
@@ -118,8 +118,8 @@ def test_over_a_socket_from_many_threads() -> None:
     """Nothing needs a process or a pipe, and messages of several senders do not mix."""
     here, there = socket.socketpair()
     with here, there:
-        near = Channel(here.makefile("rb"), here.makefile("wb"))
-        far = Channel(there.makefile("rb"), there.makefile("wb"))
+        near = MessageChannel(here.makefile("rb"), here.makefile("wb"))
+        far = MessageChannel(there.makefile("rb"), there.makefile("wb"))
 
         def send(job: int) -> None:
             for step in range(50):
@@ -141,7 +141,7 @@ def test_over_a_socket_from_many_threads() -> None:
 
 def test_sending_after_the_end_raises_what_a_broken_pipe_raises() -> None:
     read, write = os.pipe()
-    channel = Channel(os.fdopen(read, "rb"), os.fdopen(write, "wb"))
+    channel = MessageChannel(os.fdopen(read, "rb"), os.fdopen(write, "wb"))
     channel.close()
     with pytest.raises(OSError):  # noqa: PT011 - any of them means the same
         channel.send(Beat())

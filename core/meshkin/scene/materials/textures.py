@@ -30,7 +30,7 @@ FIRST_TILE = 1001
 
 
 @dataclass(frozen=True)
-class Picture:
+class BakedPicture:
     """One baked picture.
 
     Attributes:
@@ -72,7 +72,7 @@ class WrittenMaterial:
 def write(
     obj: bpy.types.Object,
     shading: Shading,
-    pictures: Sequence[Picture],
+    pictures: Sequence[BakedPicture],
     name: str,
     uvs: NDArray[np.floating] | None = None,
     folder: str = "",
@@ -163,7 +163,7 @@ def linear_colorspace() -> str:
 # Images -----------------------------------------------------------------------------------------------------------
 
 
-def _load(picture: Picture, folder: str) -> bpy.types.Image:
+def _load(picture: BakedPicture, folder: str) -> bpy.types.Image:
     """The files of a picture as an image: packed if ``folder`` is "", else copied into that folder."""
     files = dict(sorted(picture.files.items()))
     first_tile, first_file = next(iter(files.items()))

@@ -38,7 +38,7 @@ class VertexGroups:
 
 
 @dataclass(frozen=True)
-class Features:
+class FeaturePair:
     """Features of two shapes, comparable with each other.
 
     Attributes:
@@ -77,7 +77,7 @@ def transfer_weights(
     target: Snapshot,
     to_source: SurfaceMap | None,
     options: WeightOptions = WeightOptions(),
-    load_features: Callable[[], Features] | None = None,
+    load_features: Callable[[], FeaturePair] | None = None,
     report: ProgressCallback = silent,
 ) -> TransferredWeights:
     """Carry the weights of the source's vertex groups to the target, by the method that the options name.

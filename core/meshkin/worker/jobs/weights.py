@@ -43,8 +43,8 @@ def transfer_weights(request: TransferWeights, report: ProgressCallback) -> Tran
 
     paths = request.features
 
-    def load_features() -> transfer.Features:
-        return transfer.Features(*(cache.read(path).features for path in paths or ()))
+    def load_features() -> transfer.FeaturePair:
+        return transfer.FeaturePair(*(cache.read(path).features for path in paths or ()))
 
     result = transfer.transfer_weights(
         transfer.VertexGroups(load_array(request.weights), np.array(request.mirror, np.int64)),

@@ -77,7 +77,7 @@ class _Textures:
     """
 
     shading: Shading
-    pictures: list[textures.Picture]
+    pictures: list[textures.BakedPicture]
     material_name: str
     target_uvs: NDArray[np.float32] | None
     new_uvs: NDArray[np.float32] | None
@@ -162,7 +162,7 @@ def _show(transfer: Transfer, preview: _Textures) -> None:
 
 def _pictures(
     plans: Sequence[ChannelPlan], shading: Shading, baked: BakedMaterials, target_name: str
-) -> tuple[list[textures.Picture], str]:
+) -> tuple[list[textures.BakedPicture], str]:
     """The baked files with what becomes of them, and the name of the new material."""
     material = shading.materials[shading.main_slot]
     by_channel = {plan.channel.name: plan for plan in plans}
@@ -172,7 +172,7 @@ def _pictures(
         name = plan.name if plan else f"{material.name if material else 'texture'} {channel}"
         colorspace = plan.colorspace if plan else "Non-Color"
         has_alpha = channel == "base_color" and baked.alpha
-        pictures.append(textures.Picture(channel, files, f"{name} on {target_name}", colorspace, has_alpha))
+        pictures.append(textures.BakedPicture(channel, files, f"{name} on {target_name}", colorspace, has_alpha))
     return pictures, f"{material.name if material else 'Material'} on {target_name}"
 
 

@@ -14,7 +14,7 @@ from meshkin.data.surface_map import SurfaceMap
 from meshkin.transfer.weights import transfer
 from meshkin.transfer.weights.groups import WeightedMesh, stack_meshes
 from meshkin.transfer.weights.options import WeightMethod, WeightOptions
-from meshkin.transfer.weights.transfer import Features, VertexGroups, transfer_loose_parts, transfer_weights
+from meshkin.transfer.weights.transfer import FeaturePair, VertexGroups, transfer_loose_parts, transfer_weights
 
 FIGURE = Figure()
 BODY, OTHER = FIGURE.body(50), FIGURE.body(44, 0.3)
@@ -24,16 +24,16 @@ TRUTH = FIGURE.weights(OTHER.vertices.astype(np.float64))
 TO_SOURCE = known_map(BODY, OTHER).to_source
 
 
-def load_features() -> Features:
+def load_features() -> FeaturePair:
     """Features that say the bone, between many that say nothing: learned weights do better than copied ones."""
     generator = np.random.default_rng(0)
     hints = 2 * generator.standard_normal((len(NAMES), 24))
     noise = [2 * generator.standard_normal((len(shape.vertices), 40)) for shape in (BODY, OTHER)]
     source, target = np.hstack((GROUPS.weights @ hints, noise[0])), np.hstack((TRUTH @ hints, noise[1]))
-    return Features(source.astype(np.float32), target.astype(np.float32))
+    return FeaturePair(source.astype(np.float32), target.astype(np.float32))
 
 
-def no_features() -> Features:
+def no_features() -> FeaturePair:
     raise AssertionError("features are not needed")
 
 
