@@ -24,7 +24,7 @@ class DyingChannel(MessageChannel):
 
     def send(self, message: messages.Message) -> None:
         super().send(message)
-        if isinstance(message, messages.Progress) and message.stage == os.environ["MESHKIN_TEST_DIES_IN"]:
+        if isinstance(message, messages.ProgressMessage) and message.stage == os.environ["MESHKIN_TEST_DIES_IN"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

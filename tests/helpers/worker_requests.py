@@ -10,14 +10,14 @@ from meshkin.worker.requests.base import NoResult, Request
 
 
 @dataclass(frozen=True)
-class Echoed:
+class EchoResult:
     values: dict[str, Json]
     pid: int
     session: int
 
 
 @dataclass(frozen=True)
-class Echo(Request[Echoed], job="echo"):
+class Echo(Request[EchoResult], job="echo"):
     """Say back the values, and which process it is."""
 
     values: dict[str, Json] = field(default_factory=dict)
@@ -59,12 +59,12 @@ class CountFiles(Request[Counted], job="count-files"):
 
 
 @dataclass(frozen=True)
-class Sum:
+class HoldLockResult:
     sum: int
 
 
 @dataclass(frozen=True)
-class HoldLock(Request[Sum], job="hold-lock"):
+class HoldLock(Request[HoldLockResult], job="hold-lock"):
     """Sum so many numbers in one native call, during which no other thread runs."""
 
     count: int
@@ -126,14 +126,14 @@ class NotANumber(Request[Share], job="not-a-number"):
 
 
 @dataclass(frozen=True)
-class Process:
+class LookAtProcessResult:
     modules: tuple[str, ...]
     nice: int
     variables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class LookAtProcess(Request[Process], job="process"):
+class LookAtProcess(Request[LookAtProcessResult], job="process"):
     """Say what the process has loaded, how it yields to others, and its environment variables."""
 
 

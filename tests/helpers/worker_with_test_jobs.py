@@ -19,8 +19,8 @@ from meshkin.worker.job import table
 from meshkin.worker.requests.base import NoResult
 
 
-def echo(request: requests.Echo, report: ProgressCallback) -> requests.Echoed:
-    return requests.Echoed(request.values, os.getpid(), os.getsid(0))
+def echo(request: requests.Echo, report: ProgressCallback) -> requests.EchoResult:
+    return requests.EchoResult(request.values, os.getpid(), os.getsid(0))
 
 
 def count(request: requests.Count, report: ProgressCallback) -> requests.Counted:
@@ -51,9 +51,9 @@ def count_files(request: requests.CountFiles, report: ProgressCallback) -> reque
     return requests.Counted(request.files)
 
 
-def hold_lock(request: requests.HoldLock, report: ProgressCallback) -> requests.Sum:
+def hold_lock(request: requests.HoldLock, report: ProgressCallback) -> requests.HoldLockResult:
     report("Holding", 0.0)
-    return requests.Sum(sum(range(request.count)))  # one native call: no other thread runs meanwhile
+    return requests.HoldLockResult(sum(range(request.count)))  # one native call: no other thread runs meanwhile
 
 
 def end(request: requests.EndProcess, report: ProgressCallback) -> NoResult:
@@ -117,8 +117,8 @@ def not_a_number(request: requests.NotANumber, report: ProgressCallback) -> requ
     return requests.Share(float("nan"))
 
 
-def look_at_process(request: requests.LookAtProcess, report: ProgressCallback) -> requests.Process:
-    return requests.Process(tuple(sorted(sys.modules)), os.nice(0), tuple(sorted(os.environ)))
+def look_at_process(request: requests.LookAtProcess, report: ProgressCallback) -> requests.LookAtProcessResult:
+    return requests.LookAtProcessResult(tuple(sorted(sys.modules)), os.nice(0), tuple(sorted(os.environ)))
 
 
 JOBS = table(

@@ -46,9 +46,9 @@ from meshkin.worker.__main__ import main
 main()
 """
 
-_JobMessage = messages.Progress | messages.Result | messages.Error
+_JobMessage = messages.ProgressMessage | messages.ResultMessage | messages.ErrorMessage
 """What the worker says about a job."""
-_LAST = (messages.Result, messages.Error)
+_LAST = (messages.ResultMessage, messages.ErrorMessage)
 """After one of these a job is over."""
 
 _LOGS_KEPT = 8
@@ -175,16 +175,16 @@ class Worker:
                 self._check(received)
                 yield progress
             with contextlib.suppress(OSError):  # it died: noticed below
-                self._channel.send(messages.Run(number, job, fields))
+                self._channel.send(messages.RunMessage(number, job, fields))
                 sent = True
             progress = Progress("Waiting for the worker", 0.0)
             while True:
                 while not received.empty():
                     message = received.get()
                     over = isinstance(message, _LAST)
-                    if isinstance(message, messages.Result):
+                    if isinstance(message, messages.ResultMessage):
                         return message.result
-                    if isinstance(message, messages.Error):
+                    if isinstance(message, messages.ErrorMessage):
                         raise from_dict(message.error)
                     progress = Progress(message.stage, message.fraction)
                     yield progress  # each one, so that no stage passes unseen
@@ -199,7 +199,7 @@ class Worker:
     def stop(self) -> None:
         """End the process, whatever it is doing."""
         with contextlib.suppress(OSError):
-            self._channel.send(messages.Bye())
+            self._channel.send(messages.ByeMessage())
         self._channel.close()
         try:
             self._process.wait(0.2)
@@ -286,7 +286,7 @@ class Worker:
         def wait_for_end() -> None:
             deadline = time.monotonic() + self._limits.cancel
             try:
-                self._channel.send(messages.Cancel(number))
+                self._channel.send(messages.CancelMessage(number))
                 while not isinstance(received.get(timeout=max(deadline - time.monotonic(), 0.01)), _LAST):
                     pass
             except queue.Empty:

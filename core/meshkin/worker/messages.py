@@ -2,15 +2,19 @@
 
 A message is one line of UTF-8: ``["NAME", {...}]`` and a line feed.
 
-The worker speaks first, with :class:`Hello`. Then MeshKin sends :class:`Run`, :class:`Cancel` and :class:`Bye`; the
-worker answers each Run with any number of :class:`Progress` and one :class:`Result` or :class:`Error`, also when the
-job was cancelled, and sends :class:`Beat` every second.
+NAME is the class's name without "Message", in capitals.
+
+The worker speaks first, with :class:`HelloMessage`. Then MeshKin sends :class:`RunMessage`, :class:`CancelMessage` and
+:class:`ByeMessage`; the worker answers each RunMessage with any number of :class:`ProgressMessage` and one
+:class:`ResultMessage` or :class:`ErrorMessage`, also when the job was cancelled, and sends :class:`BeatMessage` every
+second.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import get_args
 
 from ..base.errors import WorkerError
 from ..base.json_data import Json
@@ -24,7 +28,7 @@ LARGEST_MESSAGE = 1 << 20
 
 
 @dataclass(frozen=True)
-class Hello:
+class HelloMessage:
     """The worker is ready. ``version`` is that of its MeshKin, ``pid`` its process number."""
 
     protocol: int
@@ -33,7 +37,7 @@ class Hello:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunMessage:
     """Run the job of this name on a request; all that is said about it bears this number."""
 
     number: int
@@ -42,7 +46,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressMessage:
     """The fraction, in [0, 1], of a job's stage that is done."""
 
     number: int
@@ -51,7 +55,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Result:
+class ResultMessage:
     """A job's result. The job is over."""
 
     number: int
@@ -59,7 +63,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Error:
+class ErrorMessage:
     """Why a job failed, as :meth:`meshkin.base.errors.MeshKinError.to_dict` gives it. The job is over."""
 
     number: int
@@ -67,27 +71,40 @@ class Error:
 
 
 @dataclass(frozen=True)
-class Cancel:
+class CancelMessage:
     """Drop this job, waiting or running."""
 
     number: int
 
 
 @dataclass(frozen=True)
-class Beat:
+class BeatMessage:
     """The worker is alive."""
 
 
 @dataclass(frozen=True)
-class Bye:
+class ByeMessage:
     """End now."""
 
 
-Message = Hello | Run | Progress | Result | Error | Cancel | Beat | Bye
+Message = (
+    HelloMessage
+    | RunMessage
+    | ProgressMessage
+    | ResultMessage
+    | ErrorMessage
+    | CancelMessage
+    | BeatMessage
+    | ByeMessage
+)
 
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__.upper(): kind for kind in (Hello, Run, Progress, Result, Error, Cancel, Beat, Bye)
-}
+
+def _name(kind: type[Message]) -> str:
+    """What a kind of message is called in its line."""
+    return kind.__name__.removesuffix("Message").upper()
+
+
+_KINDS: dict[str, type[Message]] = {_name(kind): kind for kind in get_args(Message)}
 
 
 def to_line(message: Message) -> bytes:
@@ -95,7 +112,7 @@ def to_line(message: Message) -> bytes:
 
     Raises WorkerError ``message-invalid``: something in it is no JSON data, a number is not finite, or it is too long.
     """
-    name = type(message).__name__.upper()
+    name = _name(type(message))
     what = f"A {name} message"
     line = json.dumps([name, codec.encode(message, what, name)], allow_nan=False).encode() + b"\n"
     if len(line) > LARGEST_MESSAGE:
@@ -128,11 +145,11 @@ def _refuse(constant: str) -> None:
 
 
 def check_hello(message: Message, version: str) -> None:
-    """Raise WorkerError ``worker-version`` unless ``message`` is the Hello of a worker of this ``version``."""
-    if isinstance(message, Hello) and (message.protocol, message.version) == (PROTOCOL, version):
+    """Raise WorkerError ``worker-version`` unless ``message`` is the HelloMessage of a worker of this ``version``."""
+    if isinstance(message, HelloMessage) and (message.protocol, message.version) == (PROTOCOL, version):
         return
     other = "one that does not say which"
-    if isinstance(message, Hello):
+    if isinstance(message, HelloMessage):
         other = f"{message.version} (protocol {message.protocol})"
     raise WorkerError(
         "worker-version",

@@ -84,7 +84,7 @@ def serve(channel: MessageChannel, load_job: LoadJob) -> NoReturn:
         load_job: gives the job of a name, None if there is none; called whenever one is to run.
     """
     faulthandler.enable()
-    channel.send(messages.Hello(messages.PROTOCOL, __version__, os.getpid()))
+    channel.send(messages.HelloMessage(messages.PROTOCOL, __version__, os.getpid()))
     _Server(channel, load_job).serve()
 
 
@@ -95,7 +95,7 @@ class _Server:
         self._channel = channel
         self._load_job = load_job
         self._changed = threading.Condition()
-        self._waiting: dict[int, messages.Run] = {}  # by number, in the order they came
+        self._waiting: dict[int, messages.RunMessage] = {}  # by number, in the order they came
         self._running: int | None = None  # its number
         self._cancelled = False  # the running one
 
@@ -115,16 +115,16 @@ class _Server:
                 self._running = None
             _release_memory()
 
-    def _answer(self, run: messages.Run) -> None:
+    def _answer(self, run: messages.RunMessage) -> None:
         """Run a job and send its result, or the error that ended it."""
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {run.number}: {run.job}", file=sys.stderr, flush=True)
         try:
             job, report = self._load_job(run.job), self._reporter(run.number)
             if job is None:
                 raise WorkerError("job-unknown", f"The worker knows no job “{run.job}”.", "Update MeshKin.")
-            self._send(messages.Result(run.number, job.answer(run.request, report)))
+            self._send(messages.ResultMessage(run.number, job.answer(run.request, report)))
         except BaseException as error:  # also SystemExit: what a library raises must not end the worker
-            self._send(messages.Error(run.number, _explained(error).to_dict()))
+            self._send(messages.ErrorMessage(run.number, _explained(error).to_dict()))
 
     def _reporter(self, number: int) -> ProgressCallback:
         """The callback of a job: sends its progress, and raises Cancelled if the job was cancelled."""
@@ -138,19 +138,19 @@ class _Server:
             if stage != last_stage or now - last_time >= _REPORT_SECONDS:
                 last_stage, last_time = stage, now
                 share = min(max(float(fraction), 0.0), 1.0) if fraction == fraction else 0.0
-                self._send(messages.Progress(number, stage, share))
+                self._send(messages.ProgressMessage(number, stage, share))
 
         return report
 
     def _listen(self) -> None:
         status = 2
         try:
-            while (message := self._channel.receive()) is not None and not isinstance(message, messages.Bye):
-                if isinstance(message, messages.Run):
+            while (message := self._channel.receive()) is not None and not isinstance(message, messages.ByeMessage):
+                if isinstance(message, messages.RunMessage):
                     with self._changed:
                         self._waiting[message.number] = message
                         self._changed.notify()
-                elif isinstance(message, messages.Cancel):
+                elif isinstance(message, messages.CancelMessage):
                     self._cancel(message.number)
             status = 0
         except BaseException:
@@ -164,11 +164,11 @@ class _Server:
                 self._cancelled = True
             if self._waiting.pop(number, None) is None:
                 return  # running, or over already: the job answers for itself
-        self._send(messages.Error(number, Cancelled().to_dict()))
+        self._send(messages.ErrorMessage(number, Cancelled().to_dict()))
 
     def _beat(self) -> None:
         while True:
-            self._send(messages.Beat())
+            self._send(messages.BeatMessage())
             faulthandler.dump_traceback_later(_STUCK_SECONDS)  # needs no lock; each beat puts it off
             _bound_log()
             time.sleep(_BEAT_SECONDS)

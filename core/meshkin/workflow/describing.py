@@ -24,10 +24,10 @@ from ..worker import client, codec
 from ..worker.requests.features import (
     ColorFeatures,
     ComputeFeatures,
-    FeatureColors,
-    FeaturePlan,
+    FeatureColorArrays,
     LoadModels,
     PlanFeatures,
+    PlanFeaturesResult,
 )
 from .files import work_folder
 from .options import Options, Report, Steps
@@ -144,7 +144,7 @@ def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
 
 
 def render(
-    handle: Handle, snapshot: Snapshot, plan: FeaturePlan, recipe: Recipe, options: Options
+    handle: Handle, snapshot: Snapshot, plan: PlanFeaturesResult, recipe: Recipe, options: Options
 ) -> Generator[Progress, None, Passes]:
     """The views of a recipe, rendered; in the object's own colors if the plan wants them."""
     colors = surface_colors.read(handle.get(), snapshot) if plan.wants_color else None
@@ -154,7 +154,7 @@ def render(
 
 def plan_features(
     obj: BlenderObject, snapshot: Snapshot, options: Options, photo: bool = False
-) -> Generator[Progress, None, FeaturePlan]:
+) -> Generator[Progress, None, PlanFeaturesResult]:
     """What has to be computed, rendered and loaded; with ``photo``, for features to compare with a photograph's.
 
     Raises InputError ``features-option``, ``features-unknown``, ``device-missing``; ModelError.
@@ -204,7 +204,7 @@ def words_of(name: str) -> str:
 
 def colors_of(
     described: Sequence[DescribedObject], options: Options, folder: Path, photo: bool = False
-) -> Generator[Progress, None, list[tuple[DescribedObject, FeatureColors]]]:
+) -> Generator[Progress, None, list[tuple[DescribedObject, FeatureColorArrays]]]:
     """PCA colors of these objects and of all others in the file that show the same kind of features, in one basis."""
     group = list(described)
     for obj in objects_with_features([item.handle for item in described]):
@@ -214,10 +214,10 @@ def colors_of(
             group.append(DescribedObject(Handle.of(obj), snapshot, plan.key, plan.features, plan.recipe))
     request = ColorFeatures(tuple(item.features for item in group), attributes.PCA_CHANNELS, folder)
     colored = yield from client.shared().run(request)
-    return [(item, FeatureColors.load(path)) for item, path in zip(group, colored.arrays, strict=True)]
+    return [(item, FeatureColorArrays.load(path)) for item, path in zip(group, colored.arrays, strict=True)]
 
 
-def write_colors(colors: Sequence[tuple[DescribedObject, FeatureColors]]) -> None:
+def write_colors(colors: Sequence[tuple[DescribedObject, FeatureColorArrays]]) -> None:
     """Show the features on every object of the group that can be written to (a linked source cannot)."""
     for item, shown in colors:
         obj, rows = item.handle.get(), item.snapshot.original
@@ -229,7 +229,7 @@ def write_colors(colors: Sequence[tuple[DescribedObject, FeatureColors]]) -> Non
         obj[FEATURES_PROPERTY] = item.key
 
 
-def _seen_sentence(item: DescribedObject, shown: FeatureColors) -> str:
+def _seen_sentence(item: DescribedObject, shown: FeatureColorArrays) -> str:
     count = len(item.snapshot.vertices)
     if item.recipe.views is None:
         return f"“{item.handle.name}”: {count} vertices described without pictures."

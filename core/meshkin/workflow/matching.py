@@ -20,7 +20,7 @@ from ..scene.mesh import pairs as point_pairs
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
-from ..worker.requests.features import FeatureColors
+from ..worker.requests.features import FeatureColorArrays
 from ..worker.requests.matching import ComposeMaps, MatchShapes
 from .describing import DescribedObject, colors_of, describe, read, write_colors
 from .files import work_folder
@@ -191,7 +191,7 @@ def _check_direct(options: Options) -> None:
 
 
 def _write_matches(
-    matches: list[ObjectMatch], surface_maps: list[Match], colors: list[tuple[DescribedObject, FeatureColors]]
+    matches: list[ObjectMatch], surface_maps: list[Match], colors: list[tuple[DescribedObject, FeatureColorArrays]]
 ) -> None:
     """Write what new matches show: features as colors, confidence, and where the map is."""
     for match in matches:

@@ -17,7 +17,7 @@ from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.photo import CheckPhoto, MatchPhoto
-from ..worker.requests.texture import PhotoTexture, PhotoTextureArrays, TexturePhoto
+from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto, TexturePhotoResult
 from .describing import DescribedObject, colors_of, describe, write_colors
 from .files import work_folder
 from .options import Options, Report, Steps
@@ -74,7 +74,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     return Report(f"“{handle.name}” has the texture of {Path(photo).name}.", details, data)
 
 
-def _texture_sentences(result: PhotoTexture, origin: str) -> list[str]:
+def _texture_sentences(result: TexturePhotoResult, origin: str) -> list[str]:
     """Where the texture's colors are from; ``origin`` is the name of the image that shows it."""
     sentences = [
         f"{result.seen:.0%} is from the photo (red in “{origin}”), {result.mirrored:.0%} from the mirror twin (green), "

@@ -18,13 +18,15 @@ from meshkin.worker.channel import MessageChannel
 from meshkin.worker.messages import (
     LARGEST_MESSAGE,
     PROTOCOL,
-    Beat,
-    Cancel,
-    Error,
-    Hello,
+    BeatMessage,
+    ByeMessage,
+    CancelMessage,
+    ErrorMessage,
+    HelloMessage,
     Message,
-    Progress,
-    Run,
+    ProgressMessage,
+    ResultMessage,
+    RunMessage,
     check_hello,
 )
 
@@ -47,22 +49,22 @@ def sent(message: Message) -> bytes:
 
 @given(fields=st.dictionaries(st.text(), values, max_size=4))
 def test_round_trip(fields: dict[str, Any]) -> None:
-    line = sent(Run(3, "match", fields))
+    line = sent(RunMessage(3, "match", fields))
     assert line.count(b"\n") == 1
-    assert received(line) == Run(3, "match", fields)
+    assert received(line) == RunMessage(3, "match", fields)
 
 
 def test_names_that_are_not_text_survive() -> None:
     name = os.fsdecode(b"caf\xe9.blend")  # a file name in another encoding: Python keeps its bytes as surrogates
-    message = received(sent(Run(1, "k", {"path": name})))
-    assert isinstance(message, Run)
+    message = received(sent(RunMessage(1, "k", {"path": name})))
+    assert isinstance(message, RunMessage)
     assert message.request["path"] == name
 
 
 def test_error_round_trip() -> None:
     error = InputError("mesh-empty", "“Würfel” has no faces.", "Choose another.")
-    message = received(sent(Error(1, error.to_dict())))
-    assert isinstance(message, Error)
+    message = received(sent(ErrorMessage(1, error.to_dict())))
+    assert isinstance(message, ErrorMessage)
     back = from_dict(message.error)
     assert (type(back), back.code, back.message, back.fix) == (InputError, error.code, error.message, error.fix)
 
@@ -109,7 +111,7 @@ def test_the_end_is_no_message(line: bytes) -> None:
 def test_what_cannot_be_a_message_is_not_sent(fields: dict[str, Any]) -> None:
     stream = io.BytesIO()
     with pytest.raises(WorkerError) as raised:
-        MessageChannel(io.BytesIO(), stream).send(Run(1, "k", fields))
+        MessageChannel(io.BytesIO(), stream).send(RunMessage(1, "k", fields))
     assert raised.value.code == "message-invalid"
     assert stream.getvalue() == b""
 
@@ -123,12 +125,12 @@ def test_over_a_socket_from_many_threads() -> None:
 
         def send(job: int) -> None:
             for step in range(50):
-                near.send(Progress(job, "x" * 2000, step / 50))
+                near.send(ProgressMessage(job, "x" * 2000, step / 50))
 
         threads = [threading.Thread(target=send, args=(job,)) for job in range(4)]
         for thread in threads:
             thread.start()
-        messages = [message for _ in range(200) if isinstance(message := far.receive(), Progress)]
+        messages = [message for _ in range(200) if isinstance(message := far.receive(), ProgressMessage)]
         for thread in threads:
             thread.join()
         for job in range(4):
@@ -144,12 +146,12 @@ def test_sending_after_the_end_raises_what_a_broken_pipe_raises() -> None:
     channel = MessageChannel(os.fdopen(read, "rb"), os.fdopen(write, "wb"))
     channel.close()
     with pytest.raises(OSError):  # noqa: PT011 - any of them means the same
-        channel.send(Beat())
+        channel.send(BeatMessage())
 
 
 def test_hello() -> None:
-    check_hello(Hello(PROTOCOL, "1.2.3", 5), "1.2.3")
-    for wrong in (Hello(PROTOCOL + 1, "1.2.3", 5), Hello(PROTOCOL, "1.2.4", 5), Beat()):
+    check_hello(HelloMessage(PROTOCOL, "1.2.3", 5), "1.2.3")
+    for wrong in (HelloMessage(PROTOCOL + 1, "1.2.3", 5), HelloMessage(PROTOCOL, "1.2.4", 5), BeatMessage()):
         with pytest.raises(WorkerError) as raised:
             check_hello(wrong, "1.2.3")
         assert raised.value.code == "worker-version"
@@ -158,4 +160,20 @@ def test_hello() -> None:
 
 def test_lines_are_plain_json() -> None:
     """Any language can speak it."""
-    assert json.loads(sent(Cancel(7))) == ["CANCEL", {"number": 7}]
+    assert json.loads(sent(CancelMessage(7))) == ["CANCEL", {"number": 7}]
+
+
+def test_the_names_in_lines() -> None:
+    lines: list[tuple[Message, str]] = [
+        (HelloMessage(PROTOCOL, "1.2.3", 5), "HELLO"),
+        (RunMessage(1, "k", {}), "RUN"),
+        (ProgressMessage(1, "s", 0.5), "PROGRESS"),
+        (ResultMessage(1, {}), "RESULT"),
+        (ErrorMessage(1, {}), "ERROR"),
+        (CancelMessage(1), "CANCEL"),
+        (BeatMessage(), "BEAT"),
+        (ByeMessage(), "BYE"),
+    ]
+    for message, name in lines:
+        assert json.loads(sent(message))[0] == name
+        assert received(sent(message)) == message

@@ -82,6 +82,18 @@ def test_each_job_has_its_request() -> None:
     assert {job.request for job in JOBS.values()} == set(REQUESTS)
 
 
+def test_each_result_is_named_after_its_request() -> None:
+    """Unless several requests share it."""
+    requests_of: dict[type, list[str]] = {}
+    for request_ in REQUESTS:
+        requests_of.setdefault(result_type(request_), []).append(request_.__name__)
+    shared = {result for result, names in requests_of.items() if len(names) > 1}
+    assert {result.__name__ for result in shared} == {"MapFile", "CacheState", "NoResult"}
+    assert {result.__name__ for result in requests_of.keys() - shared} == {
+        f"{names[0]}Result" for result, names in requests_of.items() if result not in shared
+    }
+
+
 def test_requests_need_numpy_alone() -> None:
     """As Blender has it, and no library of the worker's."""
     names = ", ".join(module.__name__ for module in MODULES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+Tiles = Literal["auto", "udim", "one"]
+
 
 @dataclass(frozen=True)
 class SamplingSettings:
@@ -162,7 +164,7 @@ class MaterialBakeSettings:
     margin: int
     threshold: float
     smoothing: float
-    tiles: Literal["auto", "udim", "one"]
+    tiles: Tiles
     preview: bool
 
 

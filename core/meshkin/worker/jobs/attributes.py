@@ -6,10 +6,10 @@ from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ..requests.arrays import load_array, save_array
-from ..requests.attributes import CarriedStrands, CarriedValues, CarryStrands, CarryValues, StrandArrays
+from ..requests.attributes import CarryStrands, CarryStrandsResult, CarryValues, CarryValuesResult, StrandArrays
 
 
-def carry_values(request: CarryValues, report: ProgressCallback) -> CarriedValues:
+def carry_values(request: CarryValues, report: ProgressCallback) -> CarryValuesResult:
     """Carry values of any domain, UV maps, displacements or detail to a target's own mesh."""
     from ...transfer.attributes.lookup import MeshWithEdges
     from ...transfer.attributes.transfer import AttributeValues, transfer_attributes
@@ -23,12 +23,12 @@ def carry_values(request: CarryValues, report: ProgressCallback) -> CarriedValue
         [AttributeValues(item.domain, item.kind, load_array(item.values)) for item in request.values],
         report=report,
     )
-    return CarriedValues(
+    return CarryValuesResult(
         tuple(save_array(request.folder / f"carried{number}.npy", result) for number, result in enumerate(carried))
     )
 
 
-def carry_strands(request: CarryStrands, report: ProgressCallback) -> CarriedStrands:
+def carry_strands(request: CarryStrands, report: ProgressCallback) -> CarryStrandsResult:
     """Carry hair to a target."""
     from ...transfer.attributes import hair
 
@@ -37,4 +37,4 @@ def carry_strands(request: CarryStrands, report: ProgressCallback) -> CarriedStr
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     points, first = load_array(request.points), load_array(request.first)
     carried = hair.transfer_hair(source, target, match.to_target, points, first)
-    return CarriedStrands(StrandArrays(carried.points, carried.root_uvs).save(request.output))
+    return CarryStrandsResult(StrandArrays(carried.points, carried.root_uvs).save(request.output))

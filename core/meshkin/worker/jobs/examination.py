@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ...base.progress import ProgressCallback
 from .. import requirements
-from ..requests.maintenance import Device, ExamineWorker, WorkerState
+from ..requests.maintenance import Device, ExamineWorker, ExamineWorkerResult
 
 
-def examine_worker(request: ExamineWorker, report: ProgressCallback) -> WorkerState:
+def examine_worker(request: ExamineWorker, report: ProgressCallback) -> ExamineWorkerResult:
     """Python, libraries and devices of this process."""
-    return WorkerState(sys.version.split()[0], Path(sys.executable), requirements.versions(), tuple(_devices()))
+    return ExamineWorkerResult(sys.version.split()[0], Path(sys.executable), requirements.versions(), tuple(_devices()))
 
 
 def _devices() -> list[Device]:

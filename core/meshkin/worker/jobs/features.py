@@ -10,20 +10,20 @@ from ...data.views import Passes
 from ..requests.arrays import save_array
 from ..requests.base import NoResult
 from ..requests.features import (
-    ColoredFeatures,
     ColorFeatures,
-    ComputedFeatures,
+    ColorFeaturesResult,
     ComputeFeatures,
-    ContactSheet,
-    FeatureColors,
-    FeaturePlan,
+    ComputeFeaturesResult,
+    FeatureColorArrays,
     LoadModels,
     MakeContactSheet,
+    MakeContactSheetResult,
     PlanFeatures,
+    PlanFeaturesResult,
 )
 
 
-def plan_features(request: PlanFeatures, report: ProgressCallback) -> FeaturePlan:
+def plan_features(request: PlanFeatures, report: ProgressCallback) -> PlanFeaturesResult:
     """Say what features of a shape need, before anything is rendered."""
     from ...cache import store as cache
     from ...features import recipe as recipes
@@ -34,7 +34,7 @@ def plan_features(request: PlanFeatures, report: ProgressCallback) -> FeaturePla
         choose(request.device)
     recipe = recipes.resolve(request.choice, report)
     key = recipes.key(recipe, request.shape, request.appearance)
-    return FeaturePlan(
+    return PlanFeaturesResult(
         recipe,
         key,
         cache.features_path(key) if cache.usable(key) else None,
@@ -52,7 +52,7 @@ def load_models(request: LoadModels, report: ProgressCallback) -> NoResult:
     return NoResult()
 
 
-def compute_features(request: ComputeFeatures, report: ProgressCallback) -> ComputedFeatures:
+def compute_features(request: ComputeFeatures, report: ProgressCallback) -> ComputeFeaturesResult:
     """Compute features into the cache."""
     from ...cache import store as cache
     from ...features.compute import KeptViews, compute
@@ -63,19 +63,19 @@ def compute_features(request: ComputeFeatures, report: ProgressCallback) -> Comp
     computed = compute(snapshot, request.recipe, passes, request.device, report, kept)
     path = cache.save(request.key, computed)
     shutil.rmtree(cache.partial_folder(request.key), ignore_errors=True)
-    return ComputedFeatures(path)
+    return ComputeFeaturesResult(path)
 
 
-def color_features(request: ColorFeatures, report: ProgressCallback) -> ColoredFeatures:
+def color_features(request: ColorFeatures, report: ProgressCallback) -> ColorFeaturesResult:
     """Project the features of several shapes onto common principal components, and make colors of them."""
     from ...cache import store as cache
     from ...features.colors import feature_colors
 
     shapes = [cache.read(path) for path in request.features]
     report("Making colors", 0)
-    return ColoredFeatures(
+    return ColorFeaturesResult(
         tuple(
-            FeatureColors(shown.colors, shown.channels, shape.seen, shape.confidence).save(
+            FeatureColorArrays(shown.colors, shown.channels, shape.seen, shape.confidence).save(
                 request.folder / f"colors{number}.npz"
             )
             for number, (shape, shown) in enumerate(zip(shapes, feature_colors(shapes, request.channels), strict=True))
@@ -83,11 +83,11 @@ def color_features(request: ColorFeatures, report: ProgressCallback) -> ColoredF
     )
 
 
-def make_contact_sheet(request: MakeContactSheet, report: ProgressCallback) -> ContactSheet:
+def make_contact_sheet(request: MakeContactSheet, report: ProgressCallback) -> MakeContactSheetResult:
     """Make one picture of all views of a shape."""
     from ...cache import store as cache
     from ...features import sheet
 
     passes, painted = Passes.load(request.passes), cache.painted_folder(request.key)
     pixels, count = sheet.make(request.recipe, passes, painted, request.keep, report)
-    return ContactSheet(save_array(request.output, pixels), count)
+    return MakeContactSheetResult(save_array(request.output, pixels), count)

@@ -12,23 +12,25 @@ from ...models import fetching, locating
 from ..requests.maintenance import (
     CacheState,
     ClearCache,
-    FetchedModels,
     FetchModels,
+    FetchModelsResult,
     ListModels,
+    ListModelsResult,
     LookAtCache,
     ModelState,
-    ModelStates,
 )
 
 
-def fetch_models(request: FetchModels, report: ProgressCallback) -> FetchedModels:
+def fetch_models(request: FetchModels, report: ProgressCallback) -> FetchModelsResult:
     """Fetch models into the model cache."""
-    return FetchedModels(models_folder(), tuple(fetching.get(request.name, report=report, bundles=registry.bundles())))
+    return FetchModelsResult(
+        models_folder(), tuple(fetching.get(request.name, report=report, bundles=registry.bundles()))
+    )
 
 
-def list_models(request: ListModels, report: ProgressCallback) -> ModelStates:
+def list_models(request: ListModels, report: ProgressCallback) -> ListModelsResult:
     """The models known and whether they are there."""
-    return ModelStates(
+    return ListModelsResult(
         tuple(ModelState(**{**row, "folder": Path(row["folder"])}) for row in locating.listing(registry.bundles()))
     )
 

@@ -10,7 +10,7 @@ from ...base.progress import ProgressCallback
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ..requests.base import NoResult
-from ..requests.photo import CheckPhoto, MatchPhoto, PhotoMapFile
+from ..requests.photo import CheckPhoto, MatchPhoto, MatchPhotoResult
 from .files import keyed_map_path
 
 
@@ -22,7 +22,7 @@ def check_photo(request: CheckPhoto, report: ProgressCallback) -> NoResult:
     return NoResult()
 
 
-def match_photo(request: MatchPhoto, report: ProgressCallback) -> PhotoMapFile:
+def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResult:
     """Match a photograph to a shape into the cache, unless their map is there."""
     from ...cache import store as cache
     from ...matching.photo import pipeline
@@ -33,7 +33,7 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> PhotoMapFile:
     path = keyed_map_path("photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
-        return PhotoMapFile(path)
+        return MatchPhotoResult(path)
     photo_map = pipeline.match_photo(
         load_photograph(request.photo, request.mask),
         Snapshot.load(request.shape),
@@ -43,4 +43,4 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> PhotoMapFile:
         report,
     )
     photo_map.save(path)
-    return PhotoMapFile(path)
+    return MatchPhotoResult(path)

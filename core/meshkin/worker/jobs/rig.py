@@ -8,29 +8,29 @@ from ...data.surface_map import Match
 from ..requests.arrays import load_array
 from ..requests.rig import (
     BoneArrays,
-    ExtractedSkeleton,
     ExtractSkeleton,
+    ExtractSkeletonResult,
     FitBones,
+    FitBonesResult,
     FittedBoneArrays,
-    FittedBones,
     PosedArrays,
-    PosedShape,
     PoseShape,
+    PoseShapeResult,
     SkeletonArrays,
 )
 
 
-def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> ExtractedSkeleton:
+def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> ExtractSkeletonResult:
     """Build a skeleton from skin weights alone."""
     from ...transfer.rig import skeletons
 
     report("Finding bones", 0)
     skeleton = skeletons.extract_skeleton(Snapshot.load(request.shape), load_array(request.weights))
     arrays = SkeletonArrays(skeleton.column, skeleton.heads, skeleton.tails, skeleton.parents)
-    return ExtractedSkeleton(arrays.save(request.output))
+    return ExtractSkeletonResult(arrays.save(request.output))
 
 
-def fit_bones(request: FitBones, report: ProgressCallback) -> FittedBones:
+def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
     """Move a skeleton of the source into the target."""
     from ...transfer.rig.joints import RestSkeleton, fit_joints
 
@@ -39,14 +39,14 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FittedBones:
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     fitted = fit_joints(bones, load_array(request.weights), source, target, match.to_target, report)
     fitted_arrays = FittedBoneArrays(fitted.heads, fitted.tails, fitted.axes, fitted.moved)
-    return FittedBones(fitted_arrays.save(request.output), float(fitted.scale))
+    return FitBonesResult(fitted_arrays.save(request.output), float(fitted.scale))
 
 
-def pose_shape(request: PoseShape, report: ProgressCallback) -> PosedShape:
+def pose_shape(request: PoseShape, report: ProgressCallback) -> PoseShapeResult:
     """Bring the target's own mesh into the source's pose."""
     from ...transfer.rig.pose import transfer_pose
 
     to_source = Match.load(request.map).to_source.at(load_array(request.original))
     source, own = Snapshot.load(request.source), Snapshot.load(request.own)
     posed = transfer_pose(source, own, to_source, request.threshold, report)
-    return PosedShape(PosedArrays(posed.vertices, posed.known).save(request.output), float(posed.stretch))
+    return PoseShapeResult(PosedArrays(posed.vertices, posed.known).save(request.output), float(posed.stretch))

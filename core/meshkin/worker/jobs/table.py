@@ -32,4 +32,4 @@ JOBS = table(
     maintenance.clear_cache,
     examination.examine_worker,
 )
-"""Every job by the name that a :class:`meshkin.worker.messages.Run` calls it by."""
+"""Every job by the name that a :class:`meshkin.worker.messages.RunMessage` calls it by."""

@@ -8,31 +8,30 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ..requests.arrays import load_array, save_array
 from ..requests.texture import (
-    BakedMaterials,
     BakeMaterials,
-    PhotoTexture,
+    BakeMaterialsResult,
     PhotoTextureArrays,
     TexturePhoto,
-    UnwrappedShape,
+    TexturePhotoResult,
     UnwrapShape,
+    UnwrapShapeResult,
 )
 
 
-def unwrap_shape(request: UnwrapShape, report: ProgressCallback) -> UnwrappedShape:
+def unwrap_shape(request: UnwrapShape, report: ProgressCallback) -> UnwrapShapeResult:
     """Make a UV map."""
     from ...transfer.texture.unwrapping import unwrap_polygons
 
     shape = Snapshot.load(request.shape)
     report("Unwrapping", 0)
     uvs = unwrap_polygons(shape.vertices, shape.faces, shape.polygons, shape.corners, request.size, request.padding)
-    return UnwrappedShape(save_array(request.output, uvs))
+    return UnwrapShapeResult(save_array(request.output, uvs))
 
 
-def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakedMaterials:
+def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakeMaterialsResult:
     """Bake channels of the source's materials into the target's UV map, as picture files."""
     from ...transfer.texture.channels import Picture, SourceTextures
     from ...transfer.texture.material_files import bake_material_files
-    from ...transfer.texture.settings import MaterialBakeSettings
 
     pictures = [
         Picture(load_array(file.pixels), file.uv_layout, file.extension, file.closest, file.tile)
@@ -44,16 +43,14 @@ def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakedMat
         Snapshot.load(request.source),
         Snapshot.load(request.target),
         Match.load(request.map),
-        MaterialBakeSettings(
-            request.size, request.margin, request.threshold, request.smoothing, request.tiles, request.preview
-        ),
+        request.settings,
         request.folder,
         report,
     )
-    return BakedMaterials(baked.files, baked.alpha, baked.shares)
+    return BakeMaterialsResult(baked.files, baked.alpha, baked.shares)
 
 
-def texture_photo(request: TexturePhoto, report: ProgressCallback) -> PhotoTexture:
+def texture_photo(request: TexturePhoto, report: ProgressCallback) -> TexturePhotoResult:
     """Make a texture of a photograph that is matched to a shape."""
     from ...cache import store as cache
     from ...transfer.texture.photo import photo_texture
@@ -63,4 +60,4 @@ def texture_photo(request: TexturePhoto, report: ProgressCallback) -> PhotoTextu
     colors = photo_texture(photo_map, shape, features, request.size, request.margin, report)
     seen, mirrored, filled = colors.origin[colors.origin.any(axis=-1)].mean(axis=0).tolist()
     arrays = PhotoTextureArrays(colors.pixels, colors.origin).save(request.output)
-    return PhotoTexture(arrays, seen, mirrored, filled, colors.overlap)
+    return TexturePhotoResult(arrays, seen, mirrored, filled, colors.overlap)

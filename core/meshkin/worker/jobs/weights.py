@@ -11,32 +11,32 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ..requests.arrays import load_array
 from ..requests.weights import (
-    GarmentAnswer,
     IsGarment,
+    IsGarmentResult,
     LoosePartArrays,
-    LoosePartWeights,
     MethodErrors,
+    ProblemColumns,
     TransferLooseParts,
-    TransferredWeights,
+    TransferLoosePartsResult,
     TransferWeights,
+    TransferWeightsResult,
     WeightArrays,
     WeightedSurfaceArrays,
-    WeightProblems,
 )
 
 if TYPE_CHECKING:
     from ...transfer.weights.regression import Comparison
 
 
-def is_garment(request: IsGarment, report: ProgressCallback) -> GarmentAnswer:
+def is_garment(request: IsGarment, report: ProgressCallback) -> IsGarmentResult:
     """Whether the target is worn by the source, where both stand."""
     from ...transfer.weights import garments
 
     report("Comparing places", 0)
-    return GarmentAnswer(garments.is_garment(Snapshot.load(request.source), Snapshot.load(request.target)))
+    return IsGarmentResult(garments.is_garment(Snapshot.load(request.source), Snapshot.load(request.target)))
 
 
-def transfer_weights(request: TransferWeights, report: ProgressCallback) -> TransferredWeights:
+def transfer_weights(request: TransferWeights, report: ProgressCallback) -> TransferWeightsResult:
     """Carry weights of the source's vertices to the target's."""
     from ...cache import store as cache
     from ...transfer.weights import transfer
@@ -56,11 +56,11 @@ def transfer_weights(request: TransferWeights, report: ProgressCallback) -> Tran
         report,
     )
     problems = result.problems
-    return TransferredWeights(
+    return TransferWeightsResult(
         WeightArrays(result.weights, result.inpainted, result.unsolved).save(request.output),
         result.learned,
         _errors(result.comparison),
-        WeightProblems(*(tuple(each.tolist()) for each in (problems.missing, problems.split, problems.crossed))),
+        ProblemColumns(*(tuple(each.tolist()) for each in (problems.missing, problems.split, problems.crossed))),
     )
 
 
@@ -71,7 +71,7 @@ def _errors(comparison: Comparison | None) -> MethodErrors | None:
     return MethodErrors(float(comparison.learned_error), float(comparison.copied_error))
 
 
-def transfer_loose_parts(request: TransferLooseParts, report: ProgressCallback) -> LoosePartWeights:
+def transfer_loose_parts(request: TransferLooseParts, report: ProgressCallback) -> TransferLoosePartsResult:
     """Give the loose parts of a shape the weights of the source's parts that they correspond to."""
     from ...transfer.weights import transfer
     from ...transfer.weights.groups import WeightedSurface
@@ -87,4 +87,4 @@ def transfer_loose_parts(request: TransferLooseParts, report: ProgressCallback) 
         WeightedSurface(meshes.vertices.astype(np.float64), meshes.faces, meshes.weights),
         WeightOptions(limit=request.limit),
     )
-    return LoosePartWeights(LoosePartArrays(result.weights, result.matched).save(request.output))
+    return TransferLoosePartsResult(LoosePartArrays(result.weights, result.matched).save(request.output))

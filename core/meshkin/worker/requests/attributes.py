@@ -29,14 +29,14 @@ class ValuesToCarry:
 
 
 @dataclass(frozen=True)
-class CarriedValues:
+class CarryValuesResult:
     """``values`` holds a file of an array (M, C) on the target's own mesh for each of those to carry, in order."""
 
     values: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
-class CarryValues(Request[CarriedValues], job="domains"):
+class CarryValues(Request[CarryValuesResult], job="domains"):
     """Carry values from the source to the target's own mesh.
 
     Attributes:
@@ -73,14 +73,14 @@ class StrandArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class CarriedStrands:
+class CarryStrandsResult:
     """``arrays`` is a file of :class:`StrandArrays`."""
 
     arrays: Path
 
 
 @dataclass(frozen=True)
-class CarryStrands(Request[CarriedStrands], job="strands"):
+class CarryStrands(Request[CarryStrandsResult], job="strands"):
     """Carry strands of hair.
 
     Attributes:

@@ -15,7 +15,7 @@ class Request(Generic[Result]):
     ::
 
         @dataclass(frozen=True)
-        class CountFiles(Request[FileCount], job="count-files"):
+        class CountFiles(Request[CountFilesResult], job="count-files"):
             folder: Path
 
     Attributes:

@@ -14,7 +14,7 @@ from .base import NoResult, Request
 
 
 @dataclass(frozen=True)
-class FeaturePlan:
+class PlanFeaturesResult:
     """What features of a shape need.
 
     Attributes:
@@ -35,7 +35,7 @@ class FeaturePlan:
 
 
 @dataclass(frozen=True)
-class PlanFeatures(Request[FeaturePlan], job="plan"):
+class PlanFeatures(Request[PlanFeaturesResult], job="plan"):
     """Say what features of a shape need, before anything is rendered.
 
     Attributes:
@@ -65,14 +65,14 @@ class LoadModels(Request[NoResult], job="prepare"):
 
 
 @dataclass(frozen=True)
-class ComputedFeatures:
+class ComputeFeaturesResult:
     """``features`` is the features' file in the cache."""
 
     features: Path
 
 
 @dataclass(frozen=True)
-class ComputeFeatures(Request[ComputedFeatures], job="features"):
+class ComputeFeatures(Request[ComputeFeaturesResult], job="features"):
     """Compute features into the cache.
 
     Attributes:
@@ -91,7 +91,7 @@ class ComputeFeatures(Request[ComputedFeatures], job="features"):
 
 
 @dataclass(frozen=True)
-class FeatureColors(ArrayBundle):
+class FeatureColorArrays(ArrayBundle):
     """What is shown of the features of one shape.
 
     Attributes:
@@ -108,14 +108,14 @@ class FeatureColors(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class ColoredFeatures:
-    """``arrays`` holds a file of :class:`FeatureColors` for each shape, in order."""
+class ColorFeaturesResult:
+    """``arrays`` holds a file of :class:`FeatureColorArrays` for each shape, in order."""
 
     arrays: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
-class ColorFeatures(Request[ColoredFeatures], job="colors"):
+class ColorFeatures(Request[ColorFeaturesResult], job="colors"):
     """Project the features of several shapes onto common principal components, and make colors of them.
 
     Attributes:
@@ -130,7 +130,7 @@ class ColorFeatures(Request[ColoredFeatures], job="colors"):
 
 
 @dataclass(frozen=True)
-class ContactSheet:
+class MakeContactSheetResult:
     """What the models see of a shape.
 
     Attributes:
@@ -143,7 +143,7 @@ class ContactSheet:
 
 
 @dataclass(frozen=True)
-class MakeContactSheet(Request[ContactSheet], job="sheet"):
+class MakeContactSheet(Request[MakeContactSheetResult], job="sheet"):
     """Make one picture of all views of a shape.
 
     Attributes:

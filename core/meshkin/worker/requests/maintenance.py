@@ -9,7 +9,7 @@ from .base import Request
 
 
 @dataclass(frozen=True)
-class FetchedModels:
+class FetchModelsResult:
     """Models in the model cache.
 
     Attributes:
@@ -22,7 +22,7 @@ class FetchedModels:
 
 
 @dataclass(frozen=True)
-class FetchModels(Request[FetchedModels], job="models-get"):
+class FetchModels(Request[FetchModelsResult], job="models-get"):
     """Fetch the models that this name stands for ("embedded", that of an extractor, or one model's)."""
 
     name: str
@@ -62,14 +62,14 @@ class ModelState:
 
 
 @dataclass(frozen=True)
-class ModelStates:
+class ListModelsResult:
     """The models that MeshKin knows by name, and all others in the model cache."""
 
     models: tuple[ModelState, ...]
 
 
 @dataclass(frozen=True)
-class ListModels(Request[ModelStates], job="models-list"):
+class ListModels(Request[ListModelsResult], job="models-list"):
     """Look at the models."""
 
 
@@ -116,7 +116,7 @@ class Device:
 
 
 @dataclass(frozen=True)
-class WorkerState:
+class ExamineWorkerResult:
     """What the worker runs on.
 
     Attributes:
@@ -133,5 +133,5 @@ class WorkerState:
 
 
 @dataclass(frozen=True)
-class ExamineWorker(Request[WorkerState], job="doctor"):
+class ExamineWorker(Request[ExamineWorkerResult], job="doctor"):
     """Look at the worker's Python, libraries and devices."""

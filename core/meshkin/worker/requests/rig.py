@@ -29,14 +29,14 @@ class SkeletonArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class ExtractedSkeleton:
+class ExtractSkeletonResult:
     """``arrays`` is a file of :class:`SkeletonArrays`."""
 
     arrays: Path
 
 
 @dataclass(frozen=True)
-class ExtractSkeleton(Request[ExtractedSkeleton], job="skeleton"):
+class ExtractSkeleton(Request[ExtractSkeletonResult], job="skeleton"):
     """Build a skeleton from skin weights alone.
 
     Attributes:
@@ -86,7 +86,7 @@ class FittedBoneArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class FittedBones:
+class FitBonesResult:
     """``arrays`` is a file of :class:`FittedBoneArrays`; ``scale`` is how many times larger the target is."""
 
     arrays: Path
@@ -94,7 +94,7 @@ class FittedBones:
 
 
 @dataclass(frozen=True)
-class FitBones(Request[FittedBones], job="joints"):
+class FitBones(Request[FitBonesResult], job="joints"):
     """Move a skeleton of the source into the target.
 
     Attributes:
@@ -127,7 +127,7 @@ class PosedArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class PosedShape:
+class PoseShapeResult:
     """``arrays`` is a file of :class:`PosedArrays`; ``stretch`` is the mean relative change of the edges' lengths."""
 
     arrays: Path
@@ -135,7 +135,7 @@ class PosedShape:
 
 
 @dataclass(frozen=True)
-class PoseShape(Request[PosedShape], job="pose"):
+class PoseShape(Request[PoseShapeResult], job="pose"):
     """Bring the target's own mesh into the source's pose.
 
     Attributes:

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...transfer.texture.channels import Channel, Extension, TexelShares
+from ...transfer.texture.settings import MaterialBakeSettings
 from .arrays import ArrayBundle
 from .base import Request
 
-Tiles = Literal["auto", "udim", "one"]
-
 
 @dataclass(frozen=True)
-class UnwrappedShape:
+class UnwrapShapeResult:
     """``uvs`` is a file of an array float32 (C, 2), the UVs of the polygons' corners, within [0, 1]."""
 
     uvs: Path
 
 
 @dataclass(frozen=True)
-class UnwrapShape(Request[UnwrappedShape], job="unwrap"):
+class UnwrapShape(Request[UnwrapShapeResult], job="unwrap"):
     """Make a UV map.
 
     Attributes:
@@ -60,7 +58,7 @@ class PictureFile:
 
 
 @dataclass(frozen=True)
-class BakedMaterials:
+class BakeMaterialsResult:
     """Materials baked into picture files.
 
     Attributes:
@@ -75,7 +73,7 @@ class BakedMaterials:
 
 
 @dataclass(frozen=True)
-class BakeMaterials(Request[BakedMaterials], job="bake"):
+class BakeMaterials(Request[BakeMaterialsResult], job="bake"):
     """Bake channels of the source's materials into the target's UV map.
 
     Attributes:
@@ -84,12 +82,8 @@ class BakeMaterials(Request[BakedMaterials], job="bake"):
         pictures: the source's images.
         uv_layouts: files of arrays float32 (F, 3, 2), UVs of the source's triangle corners.
         channels: what to bake.
+        settings: how.
         folder: where to write the pictures.
-        size, margin: of the pictures, pixels.
-        threshold: where the map's confidence is below this, in [0, 1], the texture is filled in from around.
-        smoothing: radius by which the map is smoothed first, in hundredths of the square root of the target's area.
-        tiles: what UVs outside the unit square mean: UDIM tiles, the one picture again, or whichever they look like.
-        preview: whether large images are shrunk first, which is faster and less sharp.
     """
 
     source: Path
@@ -98,13 +92,8 @@ class BakeMaterials(Request[BakedMaterials], job="bake"):
     pictures: tuple[PictureFile, ...]
     uv_layouts: tuple[Path, ...]
     channels: tuple[Channel, ...]
+    settings: MaterialBakeSettings
     folder: Path
-    size: int
-    margin: int
-    threshold: float
-    smoothing: float
-    tiles: Tiles
-    preview: bool
 
 
 @dataclass(frozen=True)
@@ -121,7 +110,7 @@ class PhotoTextureArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class PhotoTexture:
+class TexturePhotoResult:
     """A photograph as a texture.
 
     Attributes:
@@ -139,7 +128,7 @@ class PhotoTexture:
 
 
 @dataclass(frozen=True)
-class TexturePhoto(Request[PhotoTexture], job="texture-photo"):
+class TexturePhoto(Request[TexturePhotoResult], job="texture-photo"):
     """Make a texture of a photograph that is matched to a shape.
 
     Attributes:

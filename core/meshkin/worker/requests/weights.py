@@ -14,14 +14,14 @@ from .base import Request
 
 
 @dataclass(frozen=True)
-class GarmentAnswer:
+class IsGarmentResult:
     """``worn`` says whether the target lies on the source."""
 
     worn: bool
 
 
 @dataclass(frozen=True)
-class IsGarment(Request[GarmentAnswer], job="worn"):
+class IsGarment(Request[IsGarmentResult], job="worn"):
     """Whether the target is worn by the source: whether it lies on it where both stand.
 
     Attributes:
@@ -48,7 +48,7 @@ class WeightArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class WeightProblems:
+class ProblemColumns:
     """Columns of the weights that a transfer did not carry well.
 
     Attributes:
@@ -76,7 +76,7 @@ class MethodErrors:
 
 
 @dataclass(frozen=True)
-class TransferredWeights:
+class TransferWeightsResult:
     """Weights for the target.
 
     Attributes:
@@ -89,11 +89,11 @@ class TransferredWeights:
     arrays: Path
     learned: bool
     errors: MethodErrors | None
-    problems: WeightProblems
+    problems: ProblemColumns
 
 
 @dataclass(frozen=True)
-class TransferWeights(Request[TransferredWeights], job="weights"):
+class TransferWeights(Request[TransferWeightsResult], job="weights"):
     """Carry weights of the source's vertices to the target's.
 
     Attributes:
@@ -145,14 +145,14 @@ class LoosePartArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
-class LoosePartWeights:
+class TransferLoosePartsResult:
     """``arrays`` is a file of :class:`LoosePartArrays`."""
 
     arrays: Path
 
 
 @dataclass(frozen=True)
-class TransferLooseParts(Request[LoosePartWeights], job="parts"):
+class TransferLooseParts(Request[TransferLoosePartsResult], job="parts"):
     """Give the loose parts of a shape (eyes, teeth) the weights of the source's parts that they correspond to.
 
     Attributes:

@@ -21,8 +21,9 @@ from ...scene.materials.channels import Shading
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject
 from ...transfer.texture.options import TextureOptions
+from ...transfer.texture.settings import MaterialBakeSettings, Tiles
 from ...worker import client
-from ...worker.requests.texture import BakedMaterials, BakeMaterials, Tiles
+from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
 from ..options import Options
 from ..unwrapping import new_uv_map_sentence, unwrap
 from .context import Carrier, Transfer, Write
@@ -103,7 +104,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     if new_uvs is not None:
         sentences.append(new_uv_map_sentence(target, options))
 
-    def named(baked: BakedMaterials) -> _Textures:
+    def named(baked: BakeMaterialsResult) -> _Textures:
         pictures, material_name = _pictures(plans, shading, baked, target.name)
         return _Textures(shading, pictures, material_name, snapshot.uvs, new_uvs, sentences + _share_sentences(baked))
 
@@ -134,22 +135,24 @@ def _plan(
         pictures=tuple(pictures.files),
         uv_layouts=tuple(pictures.uv_layouts),
         channels=tuple(plan.channel for plan in plans),
+        settings=MaterialBakeSettings(
+            size=options.size,
+            margin=options.margin,
+            threshold=options.threshold,
+            smoothing=options.map_smoothing,
+            tiles=cast(Tiles, options.tiles),  # checked before
+            preview=False,
+        ),
         folder=make_folder(transfer.folder / "pictures"),
-        size=options.size,
-        margin=options.margin,
-        threshold=options.threshold,
-        smoothing=options.map_smoothing,
-        tiles=cast(Tiles, options.tiles),  # checked before
-        preview=False,
     )
     return request, plans
 
 
 def _smaller(request: BakeMaterials, size: int) -> BakeMaterials:
     """The same bake in a smaller size, for a preview."""
-    margin = max(1, round(request.margin * size / request.size)) if request.margin else 0
-    folder = make_folder(request.folder.with_name("preview"))
-    return replace(request, size=size, margin=margin, folder=folder, preview=True)
+    settings, folder = request.settings, make_folder(request.folder.with_name("preview"))
+    margin = max(1, round(settings.margin * size / settings.size)) if settings.margin else 0
+    return replace(request, settings=replace(settings, size=size, margin=margin, preview=True), folder=folder)
 
 
 def _show(transfer: Transfer, preview: _Textures) -> None:
@@ -161,7 +164,7 @@ def _show(transfer: Transfer, preview: _Textures) -> None:
 
 
 def _pictures(
-    plans: Sequence[ChannelPlan], shading: Shading, baked: BakedMaterials, target_name: str
+    plans: Sequence[ChannelPlan], shading: Shading, baked: BakeMaterialsResult, target_name: str
 ) -> tuple[list[textures.BakedPicture], str]:
     """The baked files with what becomes of them, and the name of the new material."""
     material = shading.materials[shading.main_slot]
@@ -176,7 +179,7 @@ def _pictures(
     return pictures, f"{material.name if material else 'Material'} on {target_name}"
 
 
-def _share_sentences(baked: BakedMaterials) -> list[str]:
+def _share_sentences(baked: BakeMaterialsResult) -> list[str]:
     sentences = []
     if baked.shares.filled > 0:
         sentences.append(

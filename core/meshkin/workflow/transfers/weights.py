@@ -20,7 +20,13 @@ from ...transfer.weights.groups import merge_groups
 from ...transfer.weights.options import WeightOptions
 from ...worker import client
 from ...worker.requests.arrays import save_array
-from ...worker.requests.weights import MethodErrors, TransferredWeights, TransferWeights, WeightArrays, WeightProblems
+from ...worker.requests.weights import (
+    MethodErrors,
+    ProblemColumns,
+    TransferWeights,
+    TransferWeightsResult,
+    WeightArrays,
+)
 from ..options import NEARNESS, WAYS, Options
 from .context import Carrier, Transfer, Write
 from .loose_parts import WeightedTarget, transfer_loose_parts
@@ -30,7 +36,7 @@ _PROBLEMS = {
     "split": "these bones move several separate places",
     "crossed": "these bones lie on the wrong side",
 }
-"""What the report says about each field of :class:`meshkin.worker.requests.weights.WeightProblems`."""
+"""What the report says about each field of :class:`meshkin.worker.requests.weights.ProblemColumns`."""
 
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -171,7 +177,7 @@ def _write_groups(
     return sentences
 
 
-def _origin(transfer: Transfer, answer: TransferredWeights, carried: WeightedTarget) -> str:
+def _origin(transfer: Transfer, answer: TransferWeightsResult, carried: WeightedTarget) -> str:
     origin = "the nearest point of the source" if transfer.is_garment else "the match"
     if answer.learned:
         origin = "the features"
@@ -198,7 +204,7 @@ def _errors(errors: MethodErrors | None) -> list[str]:
     ]
 
 
-def _problems(problems: WeightProblems, names: list[str], is_garment: bool) -> list[str]:
+def _problems(problems: ProblemColumns, names: list[str], is_garment: bool) -> list[str]:
     sentences = []
     for problem, text in _PROBLEMS.items():
         bones: tuple[int, ...] = getattr(problems, problem)
