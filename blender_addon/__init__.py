@@ -35,7 +35,7 @@ def register() -> None:
     """Add the classes, the scene's settings, the handlers and the command to Blender."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=main.settings.Settings)
+    bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=main.settings.SceneSettings)
     bpy.app.handlers.load_pre.append(driver.before_load)
     for name, handler in match.display.HANDLERS.items():
         getattr(bpy.app.handlers, name).append(handler)

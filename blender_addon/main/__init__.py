@@ -2,4 +2,4 @@
 
 from . import operators, panel, settings
 
-CLASSES: list[type] = [settings.Settings, *panel.CLASSES, *operators.CLASSES]
+CLASSES: list[type] = [settings.SceneSettings, *panel.CLASSES, *operators.CLASSES]

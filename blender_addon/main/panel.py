@@ -17,12 +17,12 @@ from ..match import panel as match
 from ..rig import panel as rig
 from ..texture import panel as texture
 from ..weights import panel as weights
-from .settings import GROUPS
+from .settings import OPTION_GROUPS
 
 COMMON = (
     ("features", "prompt", "negative_prompt", "profile", "seed", "style", "views", "without", "resolution"),
     ("texture_size", "margin"),
-    tuple(panel_options(GROUPS["Weights"])),
+    tuple(panel_options(OPTION_GROUPS["Weights"])),
 )
 """Flat names of the options in the panel “Options”, block by block; the panel “More” has all others."""
 
@@ -94,7 +94,7 @@ class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)
         shown = {name for block in COMMON for name in block}
-        for title, group in GROUPS.items():
+        for title, group in OPTION_GROUPS.items():
             names = panel_options(group, leave_out=shown)
             if names:
                 column = layout.column(align=True)

@@ -16,7 +16,7 @@ from ..base import status
 from ..base.operators import SURFACES
 from ..base.properties import with_options
 
-GROUPS = {
+OPTION_GROUPS = {
     "Features": FeatureOptions,
     "Textures": TextureOptions,
     "Weights": WeightOptions,
@@ -25,17 +25,17 @@ GROUPS = {
 """Groups of options that the panels show, by their headings."""
 
 
-def _has_surface(self: Settings, obj: bpy.types.Object) -> bool:
+def _has_surface(self: SceneSettings, obj: bpy.types.Object) -> bool:
     return obj.type in SURFACES and obj.name in self.id_data.objects
 
 
-def _redraw_lines(self: Settings, context: bpy.types.Context) -> None:
+def _redraw_lines(self: SceneSettings, context: bpy.types.Context) -> None:
     if status.lines_shown():
         status.scene_module("display.lines").refresh(self.lines)
 
 
-@with_options(*GROUPS.values())
-class Settings(bpy.types.PropertyGroup):
+@with_options(*OPTION_GROUPS.values())
+class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 
     source: PointerProperty(

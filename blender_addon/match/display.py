@@ -34,7 +34,7 @@ class _ShowColors(QuickAction):
         from meshkin.scene.display import viewport as display
         from meshkin.scene.mesh import attributes
 
-        name = attributes.PREFIX + self.color
+        name = attributes.ATTRIBUTE_PREFIX + self.color
         if display.shown_attribute() == name:
             display.hide()
             return ""

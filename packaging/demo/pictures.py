@@ -17,7 +17,7 @@ import numpy as np
 from mathutils import Vector
 from numpy.typing import NDArray
 
-from meshkin.scene.mesh.attributes import COLOR, PREFIX
+from meshkin.scene.mesh.attributes import ATTRIBUTE_PREFIX, COLOR
 from scene import (
     ACT_FRAME,
     REST_FRAME,
@@ -111,7 +111,7 @@ def main(output: Path) -> None:
     row = []
     for target in targets:
         confidence = np.empty(len(target.data.vertices), np.float32)
-        target.data.attributes[PREFIX + "match_confidence"].data.foreach_get("value", confidence)
+        target.data.attributes[ATTRIBUTE_PREFIX + "match_confidence"].data.foreach_get("value", confidence)
         row.append(Figure(painted(frozen(target), heat(1 - confidence)), f"{target.name}, doubt", -18))
         row.append(Figure(painted(frozen(target), heat(errors[target.name] / 25)), "error", -18))
     render(output / "8-doubt-and-error.png", row)

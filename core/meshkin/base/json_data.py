@@ -21,6 +21,7 @@ else:  # a recursive type cannot be read at run time
 """A JSON value. Lists are Python lists or tuples, objects are dictionaries whose keys are texts."""
 
 Data = TypeVar("Data")
+"""A dataclass that is read from JSON data."""
 
 
 def to_json(value: object, name: str = "") -> Json:

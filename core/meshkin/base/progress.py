@@ -24,6 +24,7 @@ class Progress:
 
 
 Result = TypeVar("Result")
+"""What a job, a function or a request returns."""
 
 POLL_SECONDS = 0.02
 """Pause while a job repeats its progress, seconds. Chosen."""

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from .progress import Result
+
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 MOST_THREADS = 8
 """Most threads, for each holds the temporary arrays of one block. Chosen."""

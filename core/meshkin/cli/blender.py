@@ -15,7 +15,7 @@ from ..worker import environment
 from . import doctor
 from .console import RESULT_FILE
 
-_BOOTSTRAP = """
+_COMMAND_BOOTSTRAP = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 folder = {folder!r}
@@ -44,7 +44,7 @@ def run(argv: list[str]) -> int:
             "This command needs Blender, which was not found.",
             "Put Blender on the path, set MESHKIN_BLENDER to its program, or install bpy into this Python with pip.",
         )
-    code = _BOOTSTRAP.format(folder=str(Path(__file__).resolve().parents[1]), argv=argv)
+    code = _COMMAND_BOOTSTRAP.format(folder=str(Path(__file__).resolve().parents[1]), argv=argv)
     with tempfile.TemporaryDirectory(prefix="meshkin-") as folder:
         result_file = Path(folder) / "result"
         variables = {**os.environ, RESULT_FILE: str(result_file)}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from ..base.progress import Result
 from ..worker import environment, requirements
 from ..worker.codec import as_data
 from ..worker.requests import Request, maintenance
 from . import doctor
 from .arguments import CommandResult, command
 from .console import drive
-
-Result = TypeVar("Result")
 
 
 def add(commands: Any) -> None:

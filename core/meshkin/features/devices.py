@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 import torch
 
 from ..base.errors import InputError, MeshKinError, is_out_of_memory
-from ..base.progress import ProgressCallback
-
-Result = TypeVar("Result")
+from ..base.progress import ProgressCallback, Result
 
 _CPU_BATCH = 4
 """Pictures at a time on a CPU. Chosen by timing: 8 do not fit the caches of an idle CPU, and with 2 the threads of a

@@ -16,7 +16,7 @@ from ..geometry.mesh import vertex_normals
 from .devices import sums_device
 from .view_data import Lifted, SeenViews
 
-_BLOCK = 8192
+_VERTEX_BLOCK = 8192
 """Vertices computed at a time. Chosen: a block of 3,000 channels takes 100 MB."""
 
 
@@ -193,8 +193,8 @@ def _add_samples(
     source = grid[None].float()
     end = start + grid.shape[0]
     visible = np.flatnonzero(weights)
-    for first in range(0, len(visible), _BLOCK):
-        rows = visible[first : first + _BLOCK]
+    for first in range(0, len(visible), _VERTEX_BLOCK):
+        rows = visible[first : first + _VERTEX_BLOCK]
         at = torch.from_numpy((places[rows] * 2 - 1).astype(np.float32)).to(grid.device)
         sample = torch.nn.functional.grid_sample(
             source, at[None, None], mode="bilinear", padding_mode="border", align_corners=False
@@ -207,10 +207,10 @@ def _add_samples(
 def _normalize(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Make the rows of (V, C) unit vectors in place, except zeros; returns their former lengths, float64 (V,)."""
     lengths = np.empty(len(features))
-    for start in range(0, len(features), _BLOCK):
-        block = features[start : start + _BLOCK]
+    for start in range(0, len(features), _VERTEX_BLOCK):
+        block = features[start : start + _VERTEX_BLOCK]
         length = np.linalg.norm(block, axis=1)
         block /= np.where(length > 1e-12, length, 1)[:, None]
         block[length <= 1e-12] = 0
-        lengths[start : start + _BLOCK] = length
+        lengths[start : start + _VERTEX_BLOCK] = length
     return lengths

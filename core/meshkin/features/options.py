@@ -9,19 +9,19 @@ from typing import Any
 from ..base.options import ASSIGNMENTS, NUMBERS, Choice, Text, option
 from . import registry
 
-STYLES = (
+STYLE_CHOICES = (
     Choice("", "Default", "The style that the chosen features are made for"),
     Choice("normal", "Normals", "The direction of the surface as a color"),
     Choice("shading", "Shading", "A gray surface in soft light"),
     Choice("textured", "Textured", "The object's own materials in even light"),
 )
-EXTRACTORS = tuple(Choice(item.features, item.label, item.description) for item in registry.choices())
-RENDER_PATHS = (
+EXTRACTOR_CHOICES = tuple(Choice(item.features, item.label, item.description) for item in registry.choices())
+RENDER_PATH_CHOICES = (
     Choice("auto", "Automatic", "The graphics card if there is one, otherwise Cycles"),
     Choice("gpu", "Graphics Card", "Blender's drawing on the graphics card, which is fast"),
     Choice("cycles", "Cycles", "Works on every machine, but is slower"),
 )
-PROFILES = (
+PROFILE_CHOICES = (
     *registry.profiles(),
     # "" comes last, because .blend files store the numbers of the items.
     Choice("", "Default", "The profile that the chosen features use by default"),
@@ -46,7 +46,7 @@ class FeatureOptions:
         "Features",
         "How points are described: an extractor, or several joined with +",
         flat="features",
-        suggestions=EXTRACTORS,
+        suggestions=EXTRACTOR_CHOICES,
         metavar="NAME",
     )
     model: str = option(
@@ -58,7 +58,7 @@ class FeatureOptions:
     layers: tuple[int, ...] = option(
         (), "Layers", "Blocks of the model to read, such as 9, 11; empty: the default", text=NUMBERS
     )
-    profile: str = option("", "Profile", "Named set of settings for features that paint", choices=PROFILES)
+    profile: str = option("", "Profile", "Named set of settings for features that paint", choices=PROFILE_CHOICES)
     prompt: str = option("", "Prompt", "What the objects are, for features that paint; empty: the objects' names")
     negative_prompt: str = option("", "Negative Prompt", "What must not be painted; empty: the profile's own text")
     seed: int | None = option(None, "Seed", "Seed of the noise that some features use", least=0)
@@ -71,7 +71,7 @@ class FeatureOptions:
         metavar="NAME=VALUE",
         text=ASSIGNMENTS,
     )
-    style: str = option("", "Style", "What the pictures show", choices=STYLES)
+    style: str = option("", "Style", "What the pictures show", choices=STYLE_CHOICES)
     views: int = option(
         0,
         "Views",
@@ -95,7 +95,9 @@ class FeatureOptions:
     background: float = option(
         -1.0, "Background", "Gray level of the background, from 0 to 1; below 0: the default", least=-1, most=1
     )
-    render_path: str = option("auto", "Renderer", "What renders the pictures", choices=RENDER_PATHS, flag="--render")
+    render_path: str = option(
+        "auto", "Renderer", "What renders the pictures", choices=RENDER_PATH_CHOICES, flag="--render"
+    )
     pictures: str = option(
         "", "Save Pictures", "Folder in which to save the pictures; empty: do not save them", unit="DIR_PATH",
         metavar="FOLDER",

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 MOST_COMPONENTS = 256
 """Most components of a basis. Chosen: no matcher gains from more."""
-SAMPLES = 20_000
+PCA_SAMPLES = 20_000
 """Vertices of each shape, evenly picked, from which the basis and the range of the colors are estimated. Chosen: the
 basis hardly changes with more."""
 RANGE = (1, 99)
 """Percentiles of a channel that become the darkest and the brightest color. Chosen: outliers take no colors away."""
 _FLAT = 1e-6
 """Share of the largest range below which a channel counts as constant. Chosen: far above rounding."""
-_BLOCK = 8192
+_ROW_BLOCK = 8192
 """Rows computed at a time. Chosen: a block of 3,000 channels takes 200 MB in double precision."""
 
 
@@ -66,9 +66,9 @@ def project(basis: Basis, features: NDArray[np.floating]) -> NDArray[np.float32]
     """Features (V, C) in the basis, float32 (V, K); rows that are all zero stay zero, the place of the mean."""
     projected = np.empty((len(features), basis.components.shape[1]), np.float32)
     components, offset = basis.components.astype(np.float32), (basis.mean @ basis.components).astype(np.float32)
-    for start, block in zip(range(0, len(features), _BLOCK), _blocks(features, np.float32), strict=True):
+    for start, block in zip(range(0, len(features), _ROW_BLOCK), _blocks(features, np.float32), strict=True):
         known = np.any(block, axis=1, keepdims=True)
-        projected[start : start + _BLOCK] = (block @ components - offset) * known
+        projected[start : start + _ROW_BLOCK] = (block @ components - offset) * known
     return projected
 
 
@@ -93,11 +93,11 @@ def colors(projected: Sequence[NDArray[np.floating]]) -> list[NDArray[np.float32
 
 
 def _sample(features: NDArray[np.floating]) -> NDArray[np.floating]:
-    """At most :data:`SAMPLES` evenly picked rows, without those that are all zero."""
-    rows = features[:: -(-len(features) // SAMPLES) or 1]
+    """At most :data:`PCA_SAMPLES` evenly picked rows, without those that are all zero."""
+    rows = features[:: -(-len(features) // PCA_SAMPLES) or 1]
     return rows[rows.any(axis=1)]
 
 
 def _blocks(features: NDArray[np.floating], dtype: type[np.floating] = np.float64) -> Iterator[NDArray[np.floating]]:
-    for start in range(0, len(features), _BLOCK):
-        yield features[start : start + _BLOCK].astype(dtype)
+    for start in range(0, len(features), _ROW_BLOCK):
+        yield features[start : start + _ROW_BLOCK].astype(dtype)

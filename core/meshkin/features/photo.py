@@ -18,7 +18,7 @@ from .view_data import ViewImages
 
 SMALLEST = 16
 """Pixels that a photograph must have each way, and an object must cover. Chosen: less shows nothing."""
-LARGEST = 2048
+LARGEST_PHOTO = 2048
 """Pixels along the longer side to which a larger photograph is reduced. Chosen: no extractor sees more."""
 GRID = 96
 """Cells each way in which a framed photograph is described. Chosen: three times the patches of the usual network."""
@@ -43,7 +43,7 @@ def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
             f"{path} is only {image.width} by {image.height} pixels large.",
             f"Use a picture of at least {SMALLEST} by {SMALLEST}.",
         )
-    image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    image.thumbnail((LARGEST_PHOTO, LARGEST_PHOTO), Image.Resampling.LANCZOS)
     pixels = np.array(image.convert("RGBA"))
     opaque = pixels[..., 3] >= OPAQUE
     return np.ascontiguousarray(pixels[..., :3]), None if opaque.all() else opaque

@@ -17,7 +17,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LIGHT = (0.0, 0.37, 0.93)
 """Unit vector toward the light in the camera frame. Chosen: above the camera, so that brows and chins stand out, and
 left and right are alike."""
-_AMBIENT, _DIFFUSE = 0.15, 0.7
+_AMBIENT_GRAY, _DIFFUSE_GRAY = 0.15, 0.7
 """Gray levels of light from everywhere, and of that from :data:`_LIGHT`. Chosen: their sum stays below 1, so that a
 lit surface stands out from a white background."""
 _SHADE = 0.3
@@ -44,7 +44,7 @@ def make(images: ViewImages, views: slice, look: PictureLook, device: torch.devi
     elif look.style == "shading":
         light = torch.tensor(_LIGHT, device=device).view(1, 3, 1, 1)
         facing = (normal * light).sum(dim=1, keepdim=True).clamp(0, 1)
-        color = (_AMBIENT + _DIFFUSE * facing).expand_as(normal)
+        color = (_AMBIENT_GRAY + _DIFFUSE_GRAY * facing).expand_as(normal)
     elif look.style == "textured":
         if images.color is None:
             raise InputError("features-option", "There is no color pass for textured pictures.", "Render it too.")

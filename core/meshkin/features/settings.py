@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..base.errors import InputError
-from ..base.json_data import Json, from_json
+from ..base.json_data import Data, Json, from_json
 
 Number = TypeVar("Number", int, float)
-Data = TypeVar("Data")
 _BOUNDS = "bounds"
 
 

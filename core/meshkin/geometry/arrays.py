@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+AnyFloats = NDArray[np.floating]
+"""Floating-point numbers of any size."""
+Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 ShortIntegers = NDArray[np.int32]
 AnyIntegers = NDArray[np.integer]
 """Integers of any size, as faces and links come."""
 
 SIMILARITY_BLOCK = 1 << 23
-"""Most scores that :func:`nearest_rows` holds at a time: 32 MiB of float32. Chosen."""
+"""Most similarities of pairs of rows held at a time: 32 MiB of float32. Chosen."""
 
 
 def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:

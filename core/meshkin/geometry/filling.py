@@ -24,7 +24,7 @@ from .welding import weld
 
 LARGEST_SYSTEM = 50_000
 """Unknown vertices up to which :func:`fill_harmonic` solves a system; beyond, it copies along edges. Chosen."""
-COLUMNS = 64
+SOLVED_COLUMNS = 64
 """Columns of values that :func:`fill_harmonic` solves for at a time. Chosen, to bound memory."""
 SUM_TOLERANCE = 0.1
 """By how much of the known rows' sums the sum of an inpainted row may lie outside of these sums. Chosen."""
@@ -246,8 +246,8 @@ def _solve_columns(
 ) -> None:
     """Give the takers (T,) their rows (T,) of the solution for the givers' values, in place, some columns at a time."""
     for array in values:
-        for start in range(0, array.shape[1], COLUMNS):
-            columns = slice(start, start + COLUMNS)
+        for start in range(0, array.shape[1], SOLVED_COLUMNS):
+            columns = slice(start, start + SOLVED_COLUMNS)
             array[takers, columns] = solve(array[givers, columns].astype(np.float64))[row]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .arrays import AnyIntegers, Floats
 from .rigid_motions import similarity_alignment
 
-TICK = 16
+POINTS_PER_REPORT = 16
 """Points between two calls of ``progress``. Chosen."""
 ON_SURFACE = 1e-9
 """Distance from a vertex up to which a point takes that vertex alone, in distances to the farthest vertex. Chosen."""
@@ -77,7 +77,7 @@ def carry_points(
     scale, rotation = similarity_alignment(vertices, moved)
     result = np.empty((len(points), 3))
     for index, point in enumerate(points):
-        if index % TICK == 0:
+        if index % POINTS_PER_REPORT == 0:
             progress(index / len(points))
         shares = mean_value_coordinates(point, vertices, faces)
         rest = point - shares @ vertices

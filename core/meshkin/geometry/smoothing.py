@@ -13,6 +13,8 @@ from .welding import weld
 
 LEAST_MASS = 1e-3
 """Least mass of a vertex, in mean masses, so that sliver triangles do not make a system singular. Chosen."""
+LEAST_FAIR_MASS = 1e-12
+"""Least mass of a vertex for :func:`fair`, in the largest one, so that no division is by zero. Chosen."""
 NORMAL_REACH = 0.25
 """Length below which :func:`smoothed_normals` evens out, in mean edges. Chosen."""
 

@@ -10,7 +10,7 @@ from .closest_points import nearest_on_triangles
 from .mesh import face_vectors
 from .welding import place_numbers
 
-MOST_STEPS = 48
+MOST_TRIANGLES_PASSED = 48
 """Most triangles that a walk passes. Chosen."""
 OUTSIDE = -1e-5
 """A point with a barycentric coordinate below this lies outside of the triangle. Chosen, above float32's errors."""
@@ -47,7 +47,7 @@ class SurfaceWalker:
         weights, height = np.empty((len(points), 3), np.float32), np.empty(len(points), np.float32)
         active: Integers | slice = slice(None)
         previous = np.full(len(points), -1, np.int32)
-        for _ in range(MOST_STEPS):
+        for _ in range(MOST_TRIANGLES_PASSED):
             here, came_from, place = face[active], previous[active], points[active]
             rows = self._functions[here]
             second, third, above = (

@@ -11,7 +11,7 @@ from .feature_search import local_search, precise_points
 
 COMPOSE_VERSION = "compose-1"
 """Changes whenever :func:`compose_maps` would give another map: part of the maps' keys in the cache."""
-MOST_GROWTH = 4.0
+TEARING_GROWTH = 4.0
 """A triangle is torn if one of its edges grows by more than this factor, beyond the shapes' sizes. Chosen."""
 
 Surface = tuple[NDArray[np.floating], NDArray[np.int32]]
@@ -93,7 +93,7 @@ def _is_torn(
     growth = np.sqrt(surface_area(*last) / surface_area(*middle))
     triangles = np.stack([images, np.asarray(middle[0], np.float64) * growth])[:, corners]
     lengths = np.linalg.norm(triangles - np.roll(triangles, 1, axis=2), axis=3)
-    return np.asarray((lengths[0] > MOST_GROWTH * lengths[1]).any(axis=1))
+    return np.asarray((lengths[0] > TEARING_GROWTH * lengths[1]).any(axis=1))
 
 
 def _nearest_points(

@@ -19,14 +19,12 @@ from scipy.sparse import csgraph
 from ..base.progress import ProgressCallback
 from ..data.snapshot import Snapshot
 from ..geometry.adjacency import bridges
-from ..geometry.arrays import Floats
+from ..geometry.arrays import Flags, Floats
 from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import connected_laplacian
 from ..geometry.mesh import edges, normalize
 from ..spectral.eigenbasis import eigenpairs
 from ..spectral.similarity import spectral_similarity
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,15 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..base.progress import ProgressCallback, silent
-from ..geometry.arrays import Integers, blocks, expand
+from ..geometry.arrays import SIMILARITY_BLOCK, Integers, blocks, expand
 from ..geometry.closest_points import nearest_on_triangles
 from ..geometry.mesh import vertex_normals
 
-SIMILARITY_BLOCK = 1 << 23
-"""Most similarities held at a time: 32 MiB of float32. Chosen."""
 GATHER_BLOCK = 1 << 15
 """Most triangles' or neighborhoods' features gathered at a time. Chosen: some MiB for features of 100 channels."""
 NEIGHBORS = 12
 """Nearest neighbors in space that a step of :func:`local_search` compares. Chosen."""
-MOST_STEPS = 64
+MOST_SEARCH_STEPS = 64
 """Steps after which :func:`local_search` ends, if rounding errors on a plateau keep it going. Chosen."""
 BISECTIONS = 16
 """Halvings of the range in which :func:`sample_evenly` looks for the cell size. Chosen."""
@@ -120,7 +118,7 @@ def local_search(
     index = start.copy()
     best_cosine = np.einsum("qc,qc->q", queries, references[index])
     active = np.arange(len(queries))
-    for _ in range(MOST_STEPS):  # each step strictly raises the cosine
+    for _ in range(MOST_SEARCH_STEPS):  # each step strictly raises the cosine
         has_moved = np.zeros(len(active), bool)
         for block in blocks(np.full(len(active), count), GATHER_BLOCK * 3):
             rows = active[block]

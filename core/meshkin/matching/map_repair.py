@@ -11,14 +11,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from ..geometry.arrays import Floats, Integers
+from ..geometry.arrays import Flags, Floats, Integers
 from ..spectral.eigenbasis import SpectralMesh
 from ..spectral.functional_map import PointMaps, coefficients
 from ..spectral.similarity import torn_links, triangle_orientations
 from .candidate_maps import Candidate, MapsBySide, MeshPair, refined
 from .symmetry import Mirror, rough_of
-
-Flags = NDArray[np.bool_]
 
 
 def repaired(

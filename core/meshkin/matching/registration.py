@@ -25,7 +25,7 @@ from ..geometry.rigid_motions import rigid_alignment
 from ..geometry.welding import weld
 
 Mesh = tuple[Floats, NDArray[np.integer]]
-"""Vertices (V, 3) and faces (F, 3)."""
+"""Vertices float64 (V, 3) and faces (F, 3)."""
 
 _TINY = 1e-30
 """Smallest divisor: keeps a division by an area or a sum of 0 finite."""

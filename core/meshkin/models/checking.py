@@ -15,7 +15,7 @@ from ..base.errors import ModelError
 from ..base.storage import models_folder
 from . import vision
 
-WEIGHTS = "model.safetensors"
+WEIGHTS_FILE = "model.safetensors"
 """The weights of a model, where ``transformers`` saved it."""
 CONFIG = "config.json"
 """The configuration of a network."""
@@ -24,7 +24,7 @@ RECORD = "meshkin-model.json"
 WEIGHTS_NAMES = (
     "model.fp16.safetensors",
     "diffusion_pytorch_model.fp16.safetensors",
-    WEIGHTS,
+    WEIGHTS_FILE,
     "diffusion_pytorch_model.safetensors",
 )
 """Names of the weights of a network that ``diffusers`` saved, in the order of preference."""
@@ -109,7 +109,7 @@ def kind_in(folder: Path) -> str:
         if (folder / CONFIG).exists() and config(folder).get("_class_name") == network:
             tensor_shapes(weights_file(folder))
             return kind
-    shapes = tensor_shapes(folder / WEIGHTS)
+    shapes = tensor_shapes(folder / WEIGHTS_FILE)
     if "conv_stem.weight" in shapes and "blocks.6.0.conv_pwl.weight" in shapes:
         return "efficientnet"
     settings = config(folder)
@@ -120,7 +120,7 @@ def weights_files(folder: Path, kind: str) -> list[Path]:
     """The files that hold a model's weights, there or not."""
     if kind == "stable-diffusion":
         return [weights_file(folder / part) for part in PARTS]
-    return [weights_file(folder) if kind in NETWORKS else folder / WEIGHTS]
+    return [weights_file(folder) if kind in NETWORKS else folder / WEIGHTS_FILE]
 
 
 def weights_file(folder: Path) -> Path:

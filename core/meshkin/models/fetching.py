@@ -23,7 +23,7 @@ from .checking import (
     CONFIG,
     PARTS,
     RECORD,
-    WEIGHTS,
+    WEIGHTS_FILE,
     WEIGHTS_NAMES,
     checksum_of,
     config,
@@ -162,7 +162,7 @@ def _from_hub(name: str, folder: Path, report: ProgressCallback) -> dict[str, An
     _download(name, folder, [f"*{CONFIG}", "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
     parts = [folder / part for part in PARTS] if (folder / "unet" / CONFIG).exists() else [folder]
     by_diffusers = parts != [folder] or "_class_name" in config(folder)
-    for file in WEIGHTS_NAMES if by_diffusers else (WEIGHTS,):
+    for file in WEIGHTS_NAMES if by_diffusers else (WEIGHTS_FILE,):
         lacking = [part for part in parts if not weights_file(part).is_file()]
         _download(name, folder, [str((part / file).relative_to(folder)) for part in lacking], report)
     shutil.rmtree(folder / ".cache", ignore_errors=True)

@@ -78,7 +78,9 @@ def _append(path: Path, name: str) -> bpy.types.Object:
     try:
         with bpy.data.libraries.load(str(path.expanduser().resolve()), link=False) as (available, appended):
             if name in available.objects:
-                empties = [other for other in available.objects if other.startswith(pairs.PREFIX) and other != name]
+                empties = [
+                    other for other in available.objects if other.startswith(pairs.PAIR_PREFIX) and other != name
+                ]
                 appended.objects = [name, *empties]
             names = ", ".join(f"“{other}”" for other in available.objects) or "none"
     except (OSError, RuntimeError) as error:

@@ -18,8 +18,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..data.views import Views
-
-Floats = NDArray[np.float64]
+from ..geometry.arrays import Floats
 
 
 def transform_points(matrix: Any, points: NDArray[np.floating]) -> Floats:

@@ -12,7 +12,7 @@ from .functional_map import PairOfFloats
 
 SMOOTHEST = 30
 """Eigenfunctions by which distances along the surface are measured. Chosen."""
-TORN = 0.15
+TORN_SQUARE_LENGTH = 0.15
 """A map tears a link whose ends it takes farther apart than this, in mean squares of any two points. Chosen."""
 COMPARED = 20
 """Eigenvalues, after the zero, that :func:`spectral_similarity` compares. Chosen."""
@@ -77,4 +77,4 @@ def dirichlet_energy(domain: SpectralMesh, image: SpectralMesh, to_image: Intege
 
 def torn_links(image: SpectralMesh, to_image: Integers, links: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Which links (E, 2) a map of points (P,) tears: their ends come to lie far apart."""
-    return np.asarray(mapped_square_lengths(image, to_image, links) > TORN)
+    return np.asarray(mapped_square_lengths(image, to_image, links) > TORN_SQUARE_LENGTH)

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from ..data.surface_map import SurfaceMap
 from ..geometry.adjacency import connected_components
-from ..geometry.arrays import Floats
+from ..geometry.arrays import AnyFloats, AnyIntegers, Floats
 from ..geometry.mesh import edges, face_vectors, vertex_normals
 from ..geometry.welding import weld
 
-Mesh = tuple[NDArray[np.floating], NDArray[np.integer]]
+VerticesAndFaces = tuple[AnyFloats, AnyIntegers]
 """Vertices (V, 3) and faces (F, 3)."""
-
 
 LEAST_CONFIDENCE = 0.4
 """Confidence, in [0, 1], from which a point of a map is trusted if users do not choose another. Chosen."""
@@ -51,8 +50,8 @@ def reachable_confidence(to_source: SurfaceMap, least: float) -> float:
 
 def trusted_vertices(
     to_source: SurfaceMap,
-    source: Mesh,
-    target: Mesh,
+    source: VerticesAndFaces,
+    target: VerticesAndFaces,
     confidence: float,
     check_orientation: bool = True,
     check_tears: bool = True,
@@ -92,7 +91,7 @@ def trusted_vertices(
 
 
 def orientation_agreement(
-    to_source: SurfaceMap, mapped: Floats, source: Mesh, target_faces: NDArray[np.integer]
+    to_source: SurfaceMap, mapped: Floats, source: VerticesAndFaces, target_faces: NDArray[np.integer]
 ) -> Floats:
     """How far the mapped surface around each target vertex faces the way the source does there, (V,) in [-1, 1].
 

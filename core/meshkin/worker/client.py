@@ -18,24 +18,22 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, cast
 
 from .. import __version__
 from ..base.errors import WorkerError, from_dict
 from ..base.json_data import Json
-from ..base.progress import Progress
+from ..base.progress import Progress, Result
 from ..base.storage import home
 from . import codec, environment, messages, processes
 from .channel import MessageChannel
 from .requests.base import Request, result_type
 
-R = TypeVar("R")
-
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 # The worker imports the package that is in use here, but nothing else from the folder that contains it: inside Blender
 # that folder also contains libraries for Blender's own Python.
-_BOOTSTRAP = """
+_WORKER_BOOTSTRAP = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 folder = sys.argv[1]
@@ -139,7 +137,7 @@ class Worker:
                 "The worker is not set up.",
                 "Set up the worker in the add-on's preferences, or run `meshkin worker setup`.",
             )
-        command = (chosen, "-I", "-u", "-X", "utf8", "-c", _BOOTSTRAP, _PACKAGE)
+        command = (chosen, "-I", "-u", "-X", "utf8", "-c", _WORKER_BOOTSTRAP, _PACKAGE)
         return cls(command, python=chosen, limits=limits)
 
     @property
@@ -152,7 +150,7 @@ class Worker:
         """The process's number."""
         return self._process.pid
 
-    def run(self, request: Request[R]) -> Generator[Progress, None, R]:
+    def run(self, request: Request[Result]) -> Generator[Progress, None, Result]:
         """Run a job and return its result. Until then the generator yields the latest progress, and never waits.
 
         Closing the generator cancels the job. The worker goes on, unless the job does not stop within some seconds.

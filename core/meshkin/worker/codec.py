@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import cast
 
 from ..base.errors import InputError, WorkerError
-from ..base.json_data import Json, from_json, to_json
-
-Data = TypeVar("Data")
+from ..base.json_data import Data, Json, from_json, to_json
 
 _FIX = "Start again. If it happens again, report this bug in MeshKin."
 

@@ -16,7 +16,7 @@ from ..worker.options import WorkerOptions
 from .contact_sheets import pictures
 from .describing import features
 from .matching import match, match_set
-from .options import NEARNESS, TRANSFERS, WAYS, Options, Report, Steps
+from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, Steps
 from .photographs import match_photo, texture_photo
 from .rigs import build_armature, motion, pose
 from .transferring import transfer
@@ -25,7 +25,7 @@ from .upkeep import cache_info, clear_cache, get_models, release_memory
 __all__ = [
     "NEARNESS",
     "TRANSFERS",
-    "WAYS",
+    "WEIGHT_METHODS",
     "AttributeOptions",
     "FeatureOptions",
     "MatchOptions",

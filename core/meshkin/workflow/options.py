@@ -17,15 +17,15 @@ from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
 
-WEIGHTS = options_of(WeightOptions)
+WEIGHT_OPTIONS = options_of(WeightOptions)
 
 TRANSFERS = ("texture", "weights", *(payload.value for payload in PAYLOADS), "armature")
 """What can be carried over."""
 
 
-NEARNESS = WEIGHTS["nearness"].values
+NEARNESS = WEIGHT_OPTIONS["nearness"].values
 """When weights come from the nearest point of the source instead of the match."""
-WAYS = WEIGHTS["method"].values
+WEIGHT_METHODS = WEIGHT_OPTIONS["method"].values
 """How weights come over."""
 
 

@@ -29,7 +29,7 @@ def test_the_panel_has_a_field_for_each_option(addon: ModuleType) -> None:
 
 def test_untouched_fields_are_the_librarys_defaults(addon: ModuleType) -> None:
     properties = importlib.import_module("blender_addon.base.properties")
-    groups = importlib.import_module("blender_addon.main.settings").GROUPS
+    groups = importlib.import_module("blender_addon.main.settings").OPTION_GROUPS
     values: dict[str, Any] = {}
     for group in groups.values():
         values |= properties.values_of(bpy.context.scene.meshkin, group)
@@ -53,7 +53,7 @@ def test_untouched_fields_are_the_librarys_defaults(addon: ModuleType) -> None:
 )
 def test_fields_are_read_as_values(addon: ModuleType, flat: str, field: Any, value: Any) -> None:
     properties = importlib.import_module("blender_addon.base.properties")
-    groups = importlib.import_module("blender_addon.main.settings").GROUPS
+    groups = importlib.import_module("blender_addon.main.settings").OPTION_GROUPS
     setattr(bpy.context.scene.meshkin, flat, field)
     values: dict[str, Any] = {}
     for group in groups.values():

@@ -359,7 +359,7 @@ def test_sets_that_cannot_be() -> None:
 
 def colors(obj: bpy.types.Object, name: str) -> Any:
     values = np.empty(len(obj.data.vertices) * 4, np.float32)
-    obj.data.attributes[attributes.PREFIX + name].data.foreach_get("color", values)
+    obj.data.attributes[attributes.ATTRIBUTE_PREFIX + name].data.foreach_get("color", values)
     return values.reshape(-1, 4)[:, :3]
 
 
@@ -373,8 +373,8 @@ def test_the_same_color_where_matched() -> None:
     carried = found.to_source.pull(own, found.source_faces)
     np.testing.assert_allclose(colors(target, look.MATCH_COLOR), carried, atol=1e-5)
     assert len(np.unique(own.round(4), axis=0)) > 0.9 * len(own)
-    display.show([source, target], attributes.PREFIX + look.MATCH_COLOR)
-    assert display.shown_attribute() == attributes.PREFIX + look.MATCH_COLOR
+    display.show([source, target], attributes.ATTRIBUTE_PREFIX + look.MATCH_COLOR)
+    assert display.shown_attribute() == attributes.ATTRIBUTE_PREFIX + look.MATCH_COLOR
     display.show([source, target])
     assert display.shown_attribute() == attributes.COLOR
     display.hide()

@@ -16,7 +16,7 @@ from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import Progress, finish
 from meshkin.data.surface_map import Match
-from meshkin.scene.mesh.attributes import PREFIX
+from meshkin.scene.mesh.attributes import ATTRIBUTE_PREFIX
 
 
 def test_features_of_several_objects_in_one_basis() -> None:
@@ -26,7 +26,7 @@ def test_features_of_several_objects_in_one_basis() -> None:
     for obj in (one, two):
         names = {attribute.name for attribute in obj.data.attributes}
         expected = {"color", "views", "confidence", *(f"pca_{index:02d}" for index in range(16))}
-        assert {PREFIX + name for name in expected} <= names
+        assert {ATTRIBUTE_PREFIX + name for name in expected} <= names
     assert channel_difference(one, two) < channel_difference(one, two, shuffled=True) / 2
 
 
@@ -35,7 +35,7 @@ def channel_difference(one: bpy.types.Object, two: bpy.types.Object, shuffled: b
     colors = []
     for obj in (one, two):
         values = np.empty(len(obj.data.vertices) * 4, np.float32)
-        obj.data.attributes[PREFIX + "color"].data.foreach_get("color", values)
+        obj.data.attributes[ATTRIBUTE_PREFIX + "color"].data.foreach_get("color", values)
         colors.append(values.reshape(-1, 4)[:, :3])
     if shuffled:
         colors[1] = np.random.default_rng(0).permutation(colors[1])
@@ -57,7 +57,7 @@ def test_match_of_a_stretched_copy() -> None:
     truth = np.array([vertex.co for vertex in source.data.vertices])
     chance = np.median(np.linalg.norm(np.random.default_rng(0).permutation(truth) - truth, axis=1))
     assert np.median(np.linalg.norm(points - truth, axis=1)) < 0.3 * chance
-    assert PREFIX + "match_confidence" in target.data.attributes
+    assert ATTRIBUTE_PREFIX + "match_confidence" in target.data.attributes
 
 
 def test_asking_again_computes_nothing(home: Path) -> None:

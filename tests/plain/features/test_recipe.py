@@ -68,12 +68,12 @@ def test_auto_takes_every_model_that_is_there(vit: Path) -> None:
     assert found.name == "dinov2+efficientnet+geometric"
     assert found.views == ViewPlacement("fibonacci", 24)
     assert found.resolution == 448
-    assert found.parts[0].models["model"].checksum == checking.sha256(vit / checking.WEIGHTS)
+    assert found.parts[0].models["model"].checksum == checking.sha256(vit / checking.WEIGHTS_FILE)
     assert Recipe.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_a_damaged_model_is_not_passed_over(vit: Path) -> None:
-    (vit / checking.WEIGHTS).write_bytes(b"damaged")
+    (vit / checking.WEIGHTS_FILE).write_bytes(b"damaged")
     assert code_of(ModelError, "auto") == "model-damaged"
 
 

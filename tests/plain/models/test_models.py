@@ -29,7 +29,7 @@ def fetched(name: str, kind: str) -> Path:
     """A small model that lies in the model cache as if it had been fetched."""
     folder = models_folder() / name.replace("/", "--")
     small_models.dinov2(folder) if kind == "dinov2" else small_models.efficientnet(folder)
-    record = {"name": name, "kind": kind, "license": "MIT", "sha256": checking.sha256(folder / checking.WEIGHTS)}
+    record = {"name": name, "kind": kind, "license": "MIT", "sha256": checking.sha256(folder / checking.WEIGHTS_FILE)}
     (folder / checking.RECORD).write_text(json.dumps(record))
     return folder
 
@@ -42,7 +42,7 @@ def test_a_users_folder_comes_first(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path / "mine", seed=1)
     found = locating.locate("dinov2", str(tmp_path / "mine"))
     assert (found.folder, found.name, found.kind) == (tmp_path / "mine", "mine", "dinov2")
-    assert found.checksum == hashlib.sha256((tmp_path / "mine" / checking.WEIGHTS).read_bytes()).hexdigest()
+    assert found.checksum == hashlib.sha256((tmp_path / "mine" / checking.WEIGHTS_FILE).read_bytes()).hexdigest()
 
 
 def test_the_cache_holds_the_default_and_the_hubs_model_goes_before_the_embedded_one() -> None:
@@ -76,7 +76,7 @@ def code_of(folder: Path, kind: str = "dinov2") -> str:
 @pytest.mark.parametrize("length", [0, 5, 100, 20000, -1])
 def test_truncated_weights(tmp_path: Path, length: int) -> None:
     small_models.dinov2(tmp_path / "model")
-    path = tmp_path / "model" / checking.WEIGHTS
+    path = tmp_path / "model" / checking.WEIGHTS_FILE
     path.write_bytes(path.read_bytes()[:length])
     assert code_of(tmp_path / "model") == "model-damaged"
 
@@ -84,13 +84,13 @@ def test_truncated_weights(tmp_path: Path, length: int) -> None:
 def test_weights_that_are_no_safetensors(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path / "model")
     for content in (b"\xff" * 4000, b"\x08" + bytes(7) + b"[1,2,3]!", b"\x02" + bytes(7) + b"{}!"):
-        (tmp_path / "model" / checking.WEIGHTS).write_bytes(content)
+        (tmp_path / "model" / checking.WEIGHTS_FILE).write_bytes(content)
         assert code_of(tmp_path / "model") == "model-damaged"
 
 
 def test_a_pickled_checkpoint_is_not_read(tmp_path: Path) -> None:
     small_models.dinov2(tmp_path / "model")
-    (tmp_path / "model" / checking.WEIGHTS).rename(tmp_path / "model" / "pytorch_model.bin")
+    (tmp_path / "model" / checking.WEIGHTS_FILE).rename(tmp_path / "model" / "pytorch_model.bin")
     assert code_of(tmp_path / "model") == "model-damaged"
 
 
@@ -138,9 +138,9 @@ def test_any_vision_transformer_with_a_grid_is_one_for_dinov2(name: str, tmp_pat
 
 def test_weights_changed_since_they_were_fetched() -> None:
     folder = fetched("vit-s14-imgfocus", "dinov2")
-    content = bytearray((folder / checking.WEIGHTS).read_bytes())
+    content = bytearray((folder / checking.WEIGHTS_FILE).read_bytes())
     content[-1] ^= 1
-    (folder / checking.WEIGHTS).write_bytes(content)
+    (folder / checking.WEIGHTS_FILE).write_bytes(content)
     assert code_of(folder) == "model-damaged"
     row, other, *_ = locating.listing()
     assert (row["present"], row["ok"]) == (True, False)
@@ -247,7 +247,7 @@ def test_unknown_name() -> None:
 def test_what_is_there_and_whole_is_not_fetched_again_and_what_is_damaged_is() -> None:
     folder = fetched("efficientnet-lite0", "efficientnet")
     assert fetching.get("efficientnet-lite0") == [folder]
-    (folder / checking.WEIGHTS).write_bytes(b"")
+    (folder / checking.WEIGHTS_FILE).write_bytes(b"")
     with pytest.raises(ModelError) as caught:
         fetching.get("efficientnet-lite0")
     assert caught.value.code == "model-download-failed"
@@ -264,7 +264,7 @@ def test_conversion_keeps_every_number_of_a_checkpoint(tmp_path: Path) -> None:
     state = small_models.efficientnet(tmp_path / "lite")
     torch.save(state, tmp_path / "lite.pth")
     tensors = efficientnet_of_checkpoint(tmp_path / "lite.pth")
-    saved = load_file(tmp_path / "lite" / checking.WEIGHTS)
+    saved = load_file(tmp_path / "lite" / checking.WEIGHTS_FILE)
     assert saved.keys() == tensors.keys()
     for name, value in (
         ("conv_stem.weight", "_conv_stem.weight"),
@@ -303,6 +303,6 @@ def test_the_embedded_models_from_their_packages(tmp_path: Path, monkeypatch: py
 def numbers(folder: Path) -> str:
     """A checksum of all tensors in their order of name, whatever the order in the file."""
     digest = hashlib.sha256()
-    for name, value in sorted(load_file(folder / checking.WEIGHTS).items()):
+    for name, value in sorted(load_file(folder / checking.WEIGHTS_FILE).items()):
         digest.update(f"{name} {tuple(value.shape)} ".encode() + np.ascontiguousarray(value.numpy()).tobytes())
     return digest.hexdigest()

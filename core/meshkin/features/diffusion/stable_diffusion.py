@@ -14,19 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from ...base.errors import MeshKinError, is_out_of_memory
-from ...base.progress import silent
+from ...base.progress import Result, silent
 from ...data.recipe import PartModel
 from ...models.checking import config as read_config
 from .. import devices
 from .loading import compile_attention, load_network, quieten, weight_bytes
 from .taps import TAPS
-
-Result = TypeVar("Result")
 
 CONTROLS = ("depth", "normal")
 """Roles of the ControlNets, in the order of their pictures."""

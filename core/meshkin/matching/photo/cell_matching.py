@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...base.progress import ProgressCallback, silent
-from ...geometry.arrays import Floats, Integers, unit_rows
+from ...geometry.arrays import SIMILARITY_BLOCK, Floats, Integers, Singles, unit_rows
 from ...geometry.mesh import vertex_normals
-from ..feature_search import SIMILARITY_BLOCK, sample_evenly
+from ..feature_search import sample_evenly
 from ..surfaces import DescribedSurface
 from .camera import fit_camera, view_direction
 from .settings import CellMatchSettings
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

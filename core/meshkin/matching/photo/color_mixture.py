@@ -8,7 +8,7 @@ import numpy as np
 
 from ...geometry.arrays import Floats
 
-SAMPLES = 4000
+MIXTURE_SAMPLES = 4000
 """Most colors that a mixture is learned from. Chosen."""
 ROUNDS = 12
 """Rounds of each of the two stages, k-means and expectation maximization. Chosen."""
@@ -29,8 +29,8 @@ class Mixture:
 def fit_mixture(colors: Floats, count: int) -> Mixture:
     """Return the mixture of ``count`` Gaussians that fits colors (N, 3) best; N is at least 1."""
     random = np.random.default_rng(0)
-    if len(colors) > SAMPLES:
-        colors = colors[random.choice(len(colors), SAMPLES, replace=False)]
+    if len(colors) > MIXTURE_SAMPLES:
+        colors = colors[random.choice(len(colors), MIXTURE_SAMPLES, replace=False)]
     centers = colors[random.choice(len(colors), count, replace=len(colors) < count)]
     for _ in range(ROUNDS):  # k-means
         nearest = ((colors[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)

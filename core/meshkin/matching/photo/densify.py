@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Floats
+from ...geometry.arrays import Floats, Singles
 from ...geometry.closest_points import closest_points
 from .cell_matching import CellMatch
 from .photograph import Cells
-
-Singles = NDArray[np.float32]
 
 
 def densify(

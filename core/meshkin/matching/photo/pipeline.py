@@ -21,7 +21,7 @@ from ...data.recipe import Recipe
 from ...data.snapshot import Snapshot
 from ...features import joint
 from ...features import photo as photo_features
-from ...geometry.arrays import unit_rows
+from ...geometry.arrays import Singles, unit_rows
 from ..surfaces import DescribedSurface
 from .cell_matching import match_cells
 from .cutout import cut_out
@@ -31,8 +31,6 @@ from .settings import CutoutSettings, PhotoMatchSettings
 
 PHOTO_MATCHER_VERSION = 2
 """Raised whenever :func:`match_photo` would give another map: part of the maps' keys in the cache."""
-
-Singles = NDArray[np.float32]
 
 
 def match_photo(

@@ -67,9 +67,9 @@ def repaint(source: bpy.types.Object, target: bpy.types.Object) -> None:
     """Update the colors that an earlier match has left on the two objects."""
     if all(snapshots.is_writable(obj) for obj in (source, target)):
         common = set(source.data.attributes.keys()) & set(target.data.attributes.keys())
-        if attributes.PREFIX + MATCH_COLOR in common:
+        if attributes.ATTRIBUTE_PREFIX + MATCH_COLOR in common:
             paint(source, [target])
-        if attributes.PREFIX + CONFIDENCE_COLOR in common:
+        if attributes.ATTRIBUTE_PREFIX + CONFIDENCE_COLOR in common:
             paint_confidence(source, target)
 
 
@@ -118,7 +118,7 @@ def _not_matched(obj: bpy.types.Object) -> InputError:
 
 def _select_in_edit_mode(obj: bpy.types.Object, threshold: float) -> int:
     edited = bmesh.from_edit_mesh(obj.data)
-    layer = edited.verts.layers.float.get(attributes.PREFIX + CONFIDENCE)
+    layer = edited.verts.layers.float.get(attributes.ATTRIBUTE_PREFIX + CONFIDENCE)
     if layer is None:
         raise _not_matched(obj)
     edited.select_mode = {"VERT"}

@@ -21,9 +21,9 @@ from . import shaders
 from .channels import DEFAULTS, INPUT_BY_NAME
 from .emission import emission_node, feed
 
-NAME = "MeshKin bake"
+BAKE_NAME = "MeshKin bake"
 """Name of the temporary scene, objects, materials and images."""
-UV_LAYER = NAME
+BAKE_UV_MAP = BAKE_NAME
 """Name of the temporary UV map that is baked into."""
 BAKE_MARGIN = 2
 """Pixels that Blender adds around each UV island; chosen."""
@@ -72,8 +72,8 @@ def _bake_scene(
         )
         matrix = evaluated_object.matrix_world.copy()
         slots = slot_materials(evaluated_object, mesh)
-    scene = bpy.data.scenes.new(NAME)
-    copy = bpy.data.objects.new(NAME, data)
+    scene = bpy.data.scenes.new(BAKE_NAME)
+    copy = bpy.data.objects.new(BAKE_NAME, data)
     temporary = {block.session_uid for block in (scene, copy, data)}
     try:
         _add_uv_layer(data, uvs)
@@ -97,7 +97,7 @@ def _bake_scene(
 def _add_uv_layer(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> None:
     """Add the UV layout (C, 2) as the active UV map; the one active for rendering stays that."""
     rendered = next((layer.name for layer in mesh.uv_layers if layer.active_render), None)
-    layer = mesh.uv_layers.new(name=UV_LAYER, do_init=False)
+    layer = mesh.uv_layers.new(name=BAKE_UV_MAP, do_init=False)
     write_vectors(layer.uv, "vector", uvs)
     mesh.uv_layers.active = layer  # normals are baked in the tangent space of the active one
     if rendered:
@@ -111,14 +111,14 @@ def _bake_channel(
     temporary: list[bpy.types.ID] = []
     before = [slot.material for slot in copy.material_slots]
     try:
-        image = bpy.data.images.new(NAME, size, size, alpha=True, float_buffer=True)
+        image = bpy.data.images.new(BAKE_NAME, size, size, alpha=True, float_buffer=True)
         temporary.append(image)
         image.colorspace_settings.name = "Non-Color"
         bake_type = "EMIT"
         options: dict[str, Any] = {}
         for index, material in enumerate(before):
             has_channel = index in slots
-            own = material.copy() if material and has_channel else bpy.data.materials.new(NAME)
+            own = material.copy() if material and has_channel else bpy.data.materials.new(BAKE_NAME)
             temporary.append(own)
             tree = compat.node_tree(own)
             if has_channel:
@@ -168,7 +168,7 @@ def _run_bake(scene: bpy.types.Scene, copy: bpy.types.Object, bake_type: str, op
     ):
         bpy.ops.object.bake(
             type=bake_type,
-            uv_layer=UV_LAYER,
+            uv_layer=BAKE_UV_MAP,
             margin=BAKE_MARGIN,
             use_clear=True,
             use_selected_to_active=False,

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...transfer.texture.options import CHANNELS
+from ...transfer.texture.options import CHANNEL_CHOICES
 
 Matrix = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ DEFAULTS = {
 }
 """Values for a Principled BSDF that replaces another shader, for the inputs that the other shader does not have:
 Blender's own defaults, and 0 for effects that the other shader does not show."""
-MATERIAL_CHANNELS = tuple(choice.value for choice in CHANNELS)
+MATERIAL_CHANNELS = tuple(choice.value for choice in CHANNEL_CHOICES)
 """What a user can choose from; "other" includes specular, subsurface, transmission, coat, sheen and thin film."""
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError, StorageError
 from ...base.storage import readable_failure
+from ...base.udim import tile_corner
 from ..blend import absolute_path
 
 LINEAR = ("Non-Color", "Raw", "Linear", "scene_linear")
@@ -150,10 +151,9 @@ def tiles(image: bpy.types.Image, premultiplied: bool = False) -> dict[tuple[int
             tile = bpy.data.images.load(str(file))
             try:
                 tile.colorspace_settings.name = image.colorspace_settings.name
-                row, column = divmod(number - 1001, 10)
                 if image.alpha_mode not in ALPHA_MULTIPLYING:
                     tile.alpha_mode = image.alpha_mode
-                pixels[column, row] = _pixels(tile, premultiplied)
+                pixels[tile_corner(number)] = _pixels(tile, premultiplied)
             finally:
                 bpy.data.images.remove(tile)
     return pixels

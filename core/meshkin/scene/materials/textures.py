@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError, MeshKinError
 from ...base.storage import make_folder, write_file
+from ...base.udim import FIRST_TILE
 from .. import compat
 from ..arrays import read_floats, read_integers, write_vectors
 from ..blend import absolute_path
@@ -25,8 +26,6 @@ from .shaders import shaders, visible_shaders
 
 UV_NAME = "MeshKin"
 """Name of the UV map that a mesh without one is given."""
-FIRST_TILE = 1001
-"""Number of the UDIM tile of the unit square."""
 
 
 @dataclass(frozen=True)

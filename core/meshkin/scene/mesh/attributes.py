@@ -1,7 +1,7 @@
 """Mesh attributes: read from an object's evaluated mesh, written to its own mesh.
 
-The names of all attributes that MeshKin itself adds begin with :data:`PREFIX`; attributes carried over from another
-mesh keep the name they have there.
+The names of all attributes that MeshKin itself adds begin with :data:`ATTRIBUTE_PREFIX`; attributes carried over from
+another mesh keep the name they have there.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ..arrays import read_integers
+from ..compat import MAX_NAME_BYTES
 from .snapshot import check_same_vertices, check_writable, evaluated
 
-PREFIX = "meshkin_"
+ATTRIBUTE_PREFIX = "meshkin_"
 """Begins the names of the attributes that MeshKin adds."""
-COLOR = PREFIX + "color"
+COLOR = ATTRIBUTE_PREFIX + "color"
 """The attribute that shows features as colors."""
 PCA_CHANNELS = 16
 """Most PCA channels that are written; chosen."""
-MAX_NAME_BYTES = 63
-"""Longest attribute name that every supported Blender accepts, in UTF-8."""
 
 _VALUE_FORMATS: dict[str, tuple[str, int, type[np.generic]]] = {
     "FLOAT": ("value", 1, np.float32),
@@ -95,12 +94,12 @@ def write(obj: bpy.types.Object, name: str, values: NDArray[np.generic]) -> None
         data_type = "INT" if np.issubdtype(values.dtype, np.integer) else "FLOAT"
     else:
         data_type = {3: "FLOAT_VECTOR", 4: "FLOAT_COLOR"}[values.shape[1]]
-    _write(obj, Attribute(PREFIX + name, data_type, values))
+    _write(obj, Attribute(ATTRIBUTE_PREFIX + name, data_type, values))
 
 
 def point_values(obj: bpy.types.Object, name: str) -> NDArray[np.float32] | None:
     """The values (W,) of the FLOAT attribute ``meshkin_<name>`` on the own mesh's vertices, or None without one."""
-    attribute = obj.data.attributes.get(PREFIX + name) if obj.type == "MESH" else None
+    attribute = obj.data.attributes.get(ATTRIBUTE_PREFIX + name) if obj.type == "MESH" else None
     if attribute is None or attribute.domain != "POINT" or attribute.data_type != "FLOAT":
         return None
     values = np.empty(len(attribute.data), np.float32)
@@ -134,7 +133,7 @@ def write_features(
         name = f"pca_{index:02d}"
         if index < channels.shape[1]:
             write(obj, name, channels[:, index])
-        elif stale := obj.data.attributes.get(PREFIX + name):
+        elif stale := obj.data.attributes.get(ATTRIBUTE_PREFIX + name):
             obj.data.attributes.remove(stale)
     write(obj, "views", views_seen.astype(np.int32))
     write(obj, "confidence", confidence)
@@ -227,7 +226,7 @@ def _transferable(mesh: bpy.types.Mesh, names: Sequence[str]) -> list[str]:
         if attribute.data_type in _VALUE_FORMATS
         and attribute.domain in _DOMAINS
         and not _is_reserved(attribute, attribute.name)
-        and (not attribute.name.startswith((".", PREFIX)) or attribute.name in _BUILT_IN)
+        and (not attribute.name.startswith((".", ATTRIBUTE_PREFIX)) or attribute.name in _BUILT_IN)
         and (attribute.name not in _BUILT_IN or attribute.name in names)
         and attribute.name not in mesh.uv_layers
         and (not names or attribute.name in names)

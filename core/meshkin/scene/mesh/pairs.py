@@ -21,14 +21,13 @@ from ...data.point_pairs import End, Pairs, Point, checked
 from ...data.snapshot import Snapshot
 from ...geometry.rays import first_hit, nearest_vertex_to_ray
 from ..arrays import read_booleans, read_floats
+from ..compat import MAX_NAME_BYTES
 from . import snapshot as snapshots
 
-PREFIX = "Kin "
+PAIR_PREFIX = "Kin "
 """What the names of the empties begin with."""
 SEPARATOR = " · "
 """In an empty's name, between the label and the object's name."""
-MAX_NAME_BYTES = 63
-"""Longest name of an object that every supported Blender accepts, in UTF-8."""
 SIZE = 0.02
 """Radius of an empty, in largest dimensions of the object; chosen."""
 MAX_DISTANCE = 0.1
@@ -187,9 +186,9 @@ def _empties(obj: bpy.types.Object) -> dict[str, list[bpy.types.Object]]:
 
 def _label(obj: bpy.types.Object) -> str | None:
     """The label in an empty's name, or None if the object is not an end of a pair."""
-    if obj.type != "EMPTY" or obj.parent is None or not obj.name.startswith(PREFIX):
+    if obj.type != "EMPTY" or obj.parent is None or not obj.name.startswith(PAIR_PREFIX):
         return None
-    return re.sub(r"\.\d{3,}$", "", obj.name[len(PREFIX) :].partition(SEPARATOR)[0]).strip()
+    return re.sub(r"\.\d{3,}$", "", obj.name[len(PAIR_PREFIX) :].partition(SEPARATOR)[0]).strip()
 
 
 def _sort_key(label: str) -> tuple[int, str]:
@@ -199,7 +198,7 @@ def _sort_key(label: str) -> tuple[int, str]:
 
 def _new_empty(obj: bpy.types.Object, label: str, anchor: int | Vector) -> bpy.types.Object:
     """A new empty that follows a vertex of the object, or the object itself from a point in the world."""
-    name = f"{PREFIX}{label}{SEPARATOR}{obj.name}".encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    name = f"{PAIR_PREFIX}{label}{SEPARATOR}{obj.name}".encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     empty = bpy.data.objects.new(name, None)
     empty.empty_display_type = "SPHERE"
     empty.empty_display_size = SIZE * max(obj.dimensions) or 1.0
@@ -290,7 +289,7 @@ def _check_no_duplicates(objects: tuple[bpy.types.Object, ...], labels: list[str
             if len(empties[label]) > 1:
                 raise InputError(
                     "pair-twice",
-                    f"There are two empties “{PREFIX}{label}” on “{obj.name}”.",
+                    f"There are two empties “{PAIR_PREFIX}{label}” on “{obj.name}”.",
                     "Rename or delete one of them.",
                 )
 

@@ -11,9 +11,9 @@ from ...data.snapshot import Snapshot
 from ..arrays import read_floats
 from .snapshot import own_mesh
 
-NAME = "MeshKin unwrap"
+UNWRAP_NAME = "MeshKin unwrap"
 """Name of the temporary scene and object."""
-UV_LAYER = "MeshKin"
+UNWRAP_UV_MAP = "MeshKin"
 """Name of the temporary UV map."""
 
 
@@ -27,9 +27,9 @@ def smart_project(obj: bpy.types.Object, margin: float) -> NDArray[np.float32]:
     Raises:
         InputError: ``unwrap-failed``.
     """
-    scene = bpy.data.scenes.new(NAME)
+    scene = bpy.data.scenes.new(UNWRAP_NAME)
     data = obj.data.copy()
-    copy = bpy.data.objects.new(NAME, data)
+    copy = bpy.data.objects.new(UNWRAP_NAME, data)
     try:
         scene.collection.objects.link(copy)
         view_layer = scene.view_layers[0]
@@ -39,10 +39,10 @@ def smart_project(obj: bpy.types.Object, margin: float) -> NDArray[np.float32]:
         for elements in (data.vertices, data.edges, data.polygons):
             elements.foreach_set("hide", np.zeros(len(elements), bool))
             elements.foreach_set("select", np.ones(len(elements), bool))
-        uv_layer = data.uv_layers.new(name=UV_LAYER)
+        uv_layer = data.uv_layers.new(name=UNWRAP_UV_MAP)
         uv_layer.active = uv_layer.active_render = True
         _run_smart_project(scene, view_layer, copy, margin)
-        return read_floats(data.uv_layers[UV_LAYER].uv, "vector", 2)
+        return read_floats(data.uv_layers[UNWRAP_UV_MAP].uv, "vector", 2)
     except RuntimeError as error:
         raise InputError(
             "unwrap-failed", f"“{obj.name}” cannot be unwrapped: {str(error).strip()}", "Unwrap it by hand."

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import read_floats, read_integers
-from ..mesh.attributes import PREFIX
+from ..mesh.attributes import ATTRIBUTE_PREFIX
 from ..mesh.snapshot import evaluated
 
 
@@ -31,7 +31,7 @@ def appearance_key(obj: bpy.types.Object) -> str:
         for layer in mesh.uv_layers:
             _add(digest, (layer.name, layer.active_render), read_floats(layer.uv, "vector", 2))
         for attribute in mesh.color_attributes:
-            if not attribute.name.startswith(PREFIX):  # MeshKin's own colors are not the object's
+            if not attribute.name.startswith(ATTRIBUTE_PREFIX):  # MeshKin's own colors are not the object's
                 _add(digest, attribute.name, read_floats(attribute.data, "color", 4))
     return digest.hexdigest()
 

@@ -35,7 +35,7 @@ FILTER_WIDTH = 0.01
 1/200 of a pixel."""
 SENSOR_WIDTH = 36.0
 """Of the cameras, mm: Blender's default. The lens is given in sensor widths."""
-NAME = "MeshKin passes"
+PASSES_NAME = "MeshKin passes"
 """Name of all temporary data-blocks."""
 AOVS = ("x", "y", "z", "face")
 """Names of the render passes: the components of the normal, and the number of the triangle from 1."""
@@ -136,7 +136,7 @@ def _empty_scene(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, Ca
     temporary: set[int] = set()
 
     def new_block(collection: bpy.types.bpy_prop_collection, *arguments: object) -> bpy.types.ID:
-        block = collection.new(NAME, *arguments)
+        block = collection.new(PASSES_NAME, *arguments)
         temporary.add(block.session_uid)
         return block
 

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError
 from ...base.sides import mirror_indices
+from ...geometry.arrays import Floats
 from ..frames import transform_points
 from . import constraints
 from .binding import armature_of
 
-Floats = NDArray[np.float64]
-
-REST_TOLERANCE = 1e-3
+BONE_REST_TOLERANCE = 1e-3
 """A bone rests if its axes deviate by less than this, and its place by less than this share of the rig's extent;
 chosen."""
 CONNECTED_DISTANCE = 1e-5
@@ -116,7 +115,7 @@ def bones_moved_by_constraints(armature: bpy.types.Object) -> list[str]:
     turned = np.abs(posed[:, :3, :3] - rest[:, :3, :3]).max(axis=(1, 2))
     moved = np.abs(posed - rest)[:, :3, 3].max(axis=1) / extent
     deviation = (turned + moved).tolist()
-    return [bone.name for bone, off in zip(armature.data.bones, deviation, strict=True) if off > REST_TOLERANCE]
+    return [bone.name for bone, off in zip(armature.data.bones, deviation, strict=True) if off > BONE_REST_TOLERANCE]
 
 
 @contextlib.contextmanager

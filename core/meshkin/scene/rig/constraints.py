@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-REST_TOLERANCE = 1e-3
+CHILD_OF_REST_TOLERANCE = 1e-3
 """A Child Of constraint whose matrix deviates at rest by less than this from the identity keeps its bone at rest;
 chosen."""
 
@@ -67,7 +67,7 @@ def _refit_constraint(
         constraint.rest_length = 0  # Blender measures it anew
     elif constraint.type == "CHILD_OF" and old and new:
         deviation = _child_of_matrix(constraint, old, before.world) @ constraint.inverse_matrix - Matrix.Identity(4)
-        if np.abs(np.array(deviation)).max() < REST_TOLERANCE:
+        if np.abs(np.array(deviation)).max() < CHILD_OF_REST_TOLERANCE:
             constraint.inverse_matrix = _child_of_matrix(constraint, new, after.world).inverted_safe()
     elif constraint.type == "LIMIT_DISTANCE" and old and new:
         old_distance = (before.rest[bone].translation - old.translation).length

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...base.sides import other_side
 from ...data.snapshot import Snapshot
+from ...transfer.weights.options import GROUP_CHOICES
 from .. import compat, objects
 from ..mesh import attributes
 from ..mesh.snapshot import check_same_vertices, check_vertex_count, check_writable, evaluated
@@ -21,9 +22,7 @@ from .weight_mixing import mixed_weights
 
 INPAINTED = "inpainted"
 """The attribute (with MeshKin's prefix) that is 1 where the last transfer inpainted weights."""
-GROUP_CHOICES = ("deform", "all", "selected", "active")
-"""Which groups are carried over: those of deforming bones (all groups if no armature poses the object), all, those of
-the bones selected in the armature, or the active one."""
+_GROUP_NAMES = tuple(choice.value for choice in GROUP_CHOICES)
 
 
 def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = "") -> list[str]:
@@ -31,17 +30,17 @@ def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = 
 
     Args:
         obj: the object.
-        choice: one of :data:`GROUP_CHOICES`.
+        choice: one of :data:`meshkin.transfer.weights.options.GROUP_CHOICES`.
         pattern: only names that match it, such as ``DEF-*``, or several patterns between spaces; "" for all.
 
     Raises:
         InputError: ``groups-unknown`` (no such choice), ``no-groups`` (there are none, or none is chosen).
     """
-    if choice not in GROUP_CHOICES:
+    if choice not in _GROUP_NAMES:
         raise InputError(
             "groups-unknown",
             f"There is no choice of groups called “{choice}”.",
-            f"Choose from {', '.join(GROUP_CHOICES)}.",
+            f"Choose from {', '.join(_GROUP_NAMES)}.",
         )
     names = [group.name for group in obj.vertex_groups]
     if not names:

@@ -12,15 +12,13 @@ from ...geometry.arrays import Floats, unit_rows
 from ...geometry.gradients import differentials
 from ...geometry.laplacian import laplacian
 from ...geometry.mesh import face_vectors, proper_faces, surface_area, vertex_normals
-from ...geometry.smoothing import fair
+from ...geometry.smoothing import LEAST_FAIR_MASS, fair
 from ...geometry.welding import place_numbers
 from .lookup import MappedMesh
 
-MOST_GROWTH = 3.0
+MOST_LOCAL_GROWTH = 3.0
 """The surface around a vertex is taken to grow by no more than this factor beside what the whole surface grows by, and
 to shrink by no more. Chosen."""
-LEAST_MASS = 1e-12
-"""Least area of a vertex, in that of the largest, so that no division is by zero. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def surface_detail(shape: Snapshot, radius: float) -> Floats:
     stiffness, mass = stiffness[used][:, used], mass[used]
     vertices = shape.vertices.astype(np.float64)[first[used]]
     reach = radius / 100 * np.sqrt(surface_area(shape.vertices, shape.faces))
-    smooth = fair(vertices, mass, stiffness, np.maximum(mass, LEAST_MASS * mass.max()), reach)
+    smooth = fair(vertices, mass, stiffness, np.maximum(mass, LEAST_FAIR_MASS * mass.max()), reach)
     offsets = np.zeros((len(first), 3))
     offsets[used] = vertices - smooth
     return offsets[place]
@@ -95,5 +93,5 @@ def local_frames(mapped: MappedMesh) -> LocalFrames:
     left, _, right = np.linalg.svd(sums)
     left[np.linalg.det(left @ right) < 0, :, 2] *= -1
     scale = np.where(total > 0, grown / np.maximum(total, 1e-300), average)
-    scale = np.clip(scale, average / MOST_GROWTH, average * MOST_GROWTH)
+    scale = np.clip(scale, average / MOST_LOCAL_GROWTH, average * MOST_LOCAL_GROWTH)
     return LocalFrames((left @ right)[place], scale[place])

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
+from ...geometry.arrays import Singles
 from ...geometry.closest_points import closest_points, nearest_on_triangles
 from .displacements import local_frames
 from .lookup import MappedMesh
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

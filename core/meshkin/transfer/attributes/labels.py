@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
 from ...geometry.adjacency import opposite_triangles
+from ...geometry.arrays import Integers
 from .lookup import Array, MappedMesh, sample_polygons
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 INSET = 0.04
 """Corners are looked up this share of the way to the middle of their triangle, so that each is on its own side of an
 edge. Chosen."""
-SAMPLES = np.array(
+TRIANGLE_SAMPLES = np.array(
     [[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2], [2.8, 2.8, 0.4], [0.4, 2.8, 2.8], [2.8, 0.4, 2.8]], np.float32
 ) / np.float32(6)
 """Barycentric coordinates at which the triangles of a face are looked up, spread over the triangle. Chosen."""
@@ -126,8 +126,8 @@ def polygon_middles(mapped: MappedMesh) -> SourcePoints:
 def sample_polygons(mapped: MappedMesh) -> FaceSamples:
     """Look up points all over the target's polygons."""
     count = len(mapped.target.faces)
-    triangle = np.repeat(np.arange(count), len(SAMPLES))
-    face, _ = mapped.carrier.carry(triangle, np.tile(SAMPLES, (count, 1)))
+    triangle = np.repeat(np.arange(count), len(TRIANGLE_SAMPLES))
+    face, _ = mapped.carrier.carry(triangle, np.tile(TRIANGLE_SAMPLES, (count, 1)))
     areas = np.maximum(_double_areas(mapped.target), 1e-300)
     return FaceSamples(mapped.target.polygons[triangle], areas[triangle], face)
 

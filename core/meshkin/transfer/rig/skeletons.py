@@ -9,19 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ...geometry.adjacency import bridges
-from ...geometry.arrays import Floats, Integers
+from ...geometry.arrays import AnyFloats, Floats, Integers
 from ...geometry.mesh import bounding_diagonal, clean_faces, edges
 from ...geometry.welding import weld
 from .interior import InteriorSettings, move_inside, winding_numbers
-
-Weights = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class _Border:
 
 
 def extract_skeleton(
-    shape: Snapshot, weights: Weights, settings: SkeletonSettings = SkeletonSettings()
+    shape: Snapshot, weights: AnyFloats, settings: SkeletonSettings = SkeletonSettings()
 ) -> ExtractedSkeleton:
     """Build a skeleton from skinning weights.
 
@@ -139,7 +136,7 @@ def extract_skeleton(
     return ExtractedSkeleton(column.astype(np.int64), heads, tails, parents.astype(np.int64))
 
 
-def _ruling_bones(weights: Weights, settings: SkeletonSettings) -> tuple[Integers, Integers]:
+def _ruling_bones(weights: AnyFloats, settings: SkeletonSettings) -> tuple[Integers, Integers]:
     """The column that rules each vertex, (V,), and the columns that rule enough of them."""
     rows = np.asarray(weights, np.float64)
     least = max(settings.fewest_vertices, int(len(rows) * settings.fewest_share))
@@ -224,7 +221,7 @@ def _balanced_root(tree: sparse.csr_array, ruled: Integers) -> int:
     return int(np.maximum(largest, ruled.sum() - below).argmin())
 
 
-def _joint(points: Floats, weights: Weights, otherwise: Floats) -> Floats:
+def _joint(points: Floats, weights: AnyFloats, otherwise: Floats) -> Floats:
     """The middle of the border of two bones, (3,), where their weights are most alike.
 
     Args:

@@ -17,7 +17,7 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ...geometry.arrays import Integers, Singles
 from ..carrier import Correspondence, PointCarrier, check_match
-from .channel_sampling import ChannelSampler
+from .channel_sampling import SAMPLE_BLOCK, ChannelSampler
 from .channels import BakedTile, SourceTextures, TexelShares
 from .footprints import footprints, map_differential
 from .inpainting import Lattice, cuts_for, faces_to_fill, filled_share, inpaint
@@ -31,8 +31,6 @@ from .texel_correspondence import TexelCorrespondence, texel_correspondence
 from .texels import TexelMap, texel_map
 from .uv_layouts import finite, target_uvs
 
-BLOCK = 1 << 16
-"""Most texels sampled at a time. Chosen, to bound memory."""
 SEEN_MARGIN = 2
 """Width of the margin, texels, from which renderers interpolate at a seam."""
 
@@ -217,7 +215,7 @@ def _sampled(
     filled = np.zeros(count, np.uint8)
 
     def sample_block(start: int) -> int:
-        part = slice(start, start + BLOCK)
+        part = slice(start, start + SAMPLE_BLOCK)
         texel, points = correspondence.texel[part], correspondence.points(part, texels)
         values = sampler.picture_values(points)
         if lattice is not None:
@@ -230,7 +228,7 @@ def _sampled(
             picture[texel] = quantized(_unit_normals(column) if channel.normal else column, channel.depth)
         return start
 
-    for start in in_order(sample_block, range(0, total, BLOCK)):
+    for start in in_order(sample_block, range(0, total, SAMPLE_BLOCK)):
         report("Sampling the texture", start / total)
     return pictures, filled
 

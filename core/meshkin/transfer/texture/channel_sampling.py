@@ -26,6 +26,9 @@ from .tangents import from_deviation, to_deviation
 from .texel_correspondence import TexelCorrespondence
 from .uv_layouts import uv_islands
 
+SAMPLE_BLOCK = 1 << 16
+"""Most texels sampled at a time. Chosen, to bound memory."""
+
 
 def channel_columns(channels: Sequence[Channel]) -> list[slice]:
     """The columns of each channel where the values of all channels stand side by side."""
@@ -108,7 +111,7 @@ class ChannelSampler:
         used = np.flatnonzero(np.bincount(slots)).tolist()
         for slot in used:
             rows = np.flatnonzero(slots == slot) if len(used) > 1 else slice(None)
-            block = _Block.of(points.chosen(rows))
+            block = _SlotPoints.of(points.chosen(rows))
             for channel, columns in zip(self.channels, self.columns, strict=True):
                 if slot in channel.slots:
                     values[rows, columns] = self._channel_values(channel, channel.slots[slot], block)
@@ -157,7 +160,7 @@ class ChannelSampler:
                 result[:, columns] = change(values[:, columns], frame)
         return result
 
-    def _channel_values(self, channel: Channel, texture: SlotTexture, block: _Block) -> Singles:
+    def _channel_values(self, channel: Channel, texture: SlotTexture, block: _SlotPoints) -> Singles:
         """One channel's values at points of one material slot, float32 (N, C)."""
         values = np.empty((len(block.points), channel.width), np.float32)
         values[:] = texture.value[: channel.width]
@@ -170,7 +173,7 @@ class ChannelSampler:
             values[here] = _converted(samples, texture)[here, : channel.width]
         return self._target_normals(values, texture, block.points) if channel.normal else values
 
-    def _taps(self, picture: Picture, block: _Block) -> Taps:
+    def _taps(self, picture: Picture, block: _SlotPoints) -> Taps:
         picture_format = PictureFormat.of(picture)
         if picture_format not in block.taps:
             sampler, points, first = self._samplers[picture_format], block.points, block.first
@@ -201,7 +204,7 @@ class ChannelSampler:
 
 
 @dataclass(frozen=True)
-class _Block:
+class _SlotPoints:
     """Points of one material slot, and what the channels share when they are sampled.
 
     Neighbors in a row mostly lie in the same two triangles: they have one footprint.
@@ -219,11 +222,11 @@ class _Block:
     taps: dict[PictureFormat, Taps] = field(default_factory=dict)
 
     @staticmethod
-    def of(points: Correspondence) -> _Block:
+    def of(points: Correspondence) -> _SlotPoints:
         source, target, count = points.source_face, points.target_face, len(points)
         change = (source[1:] != source[:-1]) | (target[1:] != target[:-1])
         first = np.flatnonzero(np.concatenate([np.ones(min(count, 1), bool), change]))
-        return _Block(points, first, np.repeat(np.arange(len(first)), np.diff(first, append=count)))
+        return _SlotPoints(points, first, np.repeat(np.arange(len(first)), np.diff(first, append=count)))
 
 
 def _slots_by_format(textures: SourceTextures) -> dict[PictureFormat, set[int]]:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Floats, Integers, Singles
+from ...geometry.arrays import Flags, Floats, Integers, Singles
 from ..carrier import Correspondence
 from .channel_sampling import ChannelSampler
 from .seams import SeamSpots
 from .settings import StitchingSettings
 from .source_seams import source_seams
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,11 @@ from ...data.surface_map import SurfaceMap
 from ...geometry.closest_points import nearest_on_triangles
 from ...geometry.laplacian import laplacian
 from ...geometry.mesh import face_vectors, proper_faces, surface_area, vertex_normals
-from ...geometry.smoothing import fair
+from ...geometry.smoothing import LEAST_FAIR_MASS, fair
 from ...geometry.welding import place_numbers
 
 LEAST_TRUST = 0.02
 """Least weight of a vertex's own point, for a confidence of 0. Chosen."""
-LEAST_MASS = 1e-12
-"""Least mass of a vertex, in the largest one. Chosen, so that the system is not singular."""
 
 
 def smoothed_map(to_source: SurfaceMap, source: Snapshot, target: Snapshot, radius: float) -> SurfaceMap:
@@ -50,7 +48,7 @@ def smoothed_map(to_source: SurfaceMap, source: Snapshot, target: Snapshot, radi
     row[used] = np.arange(len(used))
     smooth = row[place] >= 0
     moved = points.copy()
-    smoothed = fair(points[chosen], trust * mass, stiffness, np.maximum(mass, LEAST_MASS * mass.max()), reach)
+    smoothed = fair(points[chosen], trust * mass, stiffness, np.maximum(mass, LEAST_FAIR_MASS * mass.max()), reach)
     moved[smooth] = smoothed[row[place[smooth]]]
     normals = face_vectors(vertices, source.faces)
     solid = np.flatnonzero(normals.any(axis=1))

@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from ...geometry.arrays import Floats, Integers
-from .texels import TexelMap
-
-BLOCK = 1 << 18
-"""Most texels looked at at a time. Chosen, to bound memory."""
+from .texels import TEXEL_BLOCK, TexelMap
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def margin_of(covered: NDArray[np.bool_], distance: int) -> Margin:
         return Margin(*(np.zeros(0, np.int64) for _ in range(3)))
     rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)
     width = covered.shape[1]
-    step = max(1, BLOCK // width)
+    step = max(1, TEXEL_BLOCK // width)
     texel, nearest, squares = [], [], []
     for start in range(0, len(rows), step):
         part = slice(start, start + step)

@@ -13,14 +13,11 @@ from ...geometry.arrays import Floats, Integers, Singles
 from ...geometry.closest_points import nearest_on_triangles
 from ...geometry.walking import SurfaceWalker
 from ..carrier import PointCarrier
-from .channel_sampling import ChannelSampler
+from .channel_sampling import SAMPLE_BLOCK, ChannelSampler
 from .margin import Margin, outside_islands
 from .pixels import DTYPES, quantized
 from .settings import BakeSettings
 from .texels import TexelMap
-
-BLOCK = 1 << 16
-"""Most texels sampled at a time. Chosen, to bound memory."""
 
 
 class MarginContinuation:
@@ -66,8 +63,8 @@ class MarginContinuation:
         kept, face, on_surface = self._onto_surface(own, weights)
         texel, own, inside = texel[kept], own[kept], inside[kept].astype(np.float32)
         free = np.flatnonzero(filled[texel] == 0)
-        for start in range(0, len(free), BLOCK):
-            rows = free[start : start + BLOCK]
+        for start in range(0, len(free), SAMPLE_BLOCK):
+            rows = free[start : start + SAMPLE_BLOCK]
             values = sampler.surface_values(self._carrier.correspondence(face[rows], on_surface[rows]))
             values = sampler.to_picture(values, own[rows], inside[rows])
             for picture, channel, columns in zip(pictures, sampler.channels, sampler.columns, strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.progress import ProgressCallback
+from ...base.udim import tile_number
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from .bake import BakeCache, bake
@@ -20,7 +21,7 @@ from .map_smoothing import smoothed_map
 from .picture_files import save_picture
 from .pixels import converted
 from .settings import BakeSettings, MaterialBakeSettings
-from .udim import tile_number, udim_tiles
+from .udim import udim_tiles
 from .uv_layouts import target_uvs
 
 LARGEST_CACHED = 2048

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from ...base.options import NAMES, Choice, option
 
-CHANNELS = (
+LARGEST_TEXTURE = 16_384
+"""Width and height of a texture, pixels (chosen: the largest that graphics cards take)."""
+
+CHANNEL_CHOICES = (
     Choice("base_color", "Base Color", "Color of the surface, with the alpha if that is chosen too"),
     Choice("roughness", "Roughness"),
     Choice("metallic", "Metallic"),
@@ -16,11 +19,11 @@ CHANNELS = (
     Choice("displacement", "Displacement"),
     Choice("other", "Other", "Specular, subsurface, transmission, coat, sheen, thin film"),
 )
-UNWRAPS = (
+UNWRAP_CHOICES = (
     Choice("smart", "Smart UV Project", "Blender's own method: many islands, hardly any stretching"),
     Choice("xatlas", "xatlas", "Fewer and larger islands, but slower"),
 )
-TILES = (
+TILE_CHOICES = (
     Choice("auto", "Automatic", "UDIM tiles if the UV layout looks like it"),
     Choice("udim", "UDIM", "One image for each tile"),
     Choice("one", "Repeat", "One image, repeated"),
@@ -33,7 +36,7 @@ class TextureOptions:
 
     size: int = option(
         2048, "Texture Size", "Width and height of the new textures",
-        flat="texture_size", least=16, most=16384, unit="PIXEL",
+        flat="texture_size", least=16, most=LARGEST_TEXTURE, unit="PIXEL",
     )  # fmt: skip
     margin: int = option(
         8, "Margin", "How far each UV island is extended, to hide seams", least=0, most=256, unit="PIXEL"
@@ -47,11 +50,11 @@ class TextureOptions:
         least=0, most=100, soft_most=20,
     )  # fmt: skip
     channels: tuple[str, ...] = option(
-        (), "Channels", "Parts of the material to transfer", choices=CHANNELS, text=NAMES, metavar="NAME,…"
+        (), "Channels", "Parts of the material to transfer", choices=CHANNEL_CHOICES, text=NAMES, metavar="NAME,…"
     )
-    unwrap: str = option("smart", "Unwrap", "How to unwrap a target without a UV map", choices=UNWRAPS)
+    unwrap: str = option("smart", "Unwrap", "How to unwrap a target without a UV map", choices=UNWRAP_CHOICES)
     tiles: str = option(
-        "auto", "Tiles", "What UV coordinates of the target outside the unit square mean", choices=TILES
+        "auto", "Tiles", "What UV coordinates of the target outside the unit square mean", choices=TILE_CHOICES
     )
     folder: str = option(
         "", "Texture Folder", "Folder in which to save new images; empty: pack them into the .blend file",

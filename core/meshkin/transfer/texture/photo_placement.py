@@ -14,15 +14,13 @@ from ...base.progress import ProgressCallback
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ...features import pca
-from ...geometry.arrays import AnyIntegers, Floats
+from ...geometry.arrays import AnyIntegers, Flags, Floats
 from ...geometry.laplacian import factorized, laplacian
 from ...geometry.mesh import bounding_diagonal, clean_faces, face_vectors, vertex_normals
 from ...geometry.welding import weld
 from ...matching.symmetry import find_mirrors, rough_of
 from ...spectral.eigenbasis import spectral_mesh, with_features
 from .settings import PhotoSettings
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .texels import MOST_TILES
 
 SAME_SPOT = 0.02
 """Spots on a seam that are no farther apart than this are one, texels. Chosen."""
-LEAST_AREA = 1e-6
+LEAST_SHOWN_AREA = 1e-6
 """Twice the area, in texels, below which a triangle shows nothing. Chosen."""
 
 
@@ -77,7 +77,7 @@ def seam_spots(
     first, second = cut_edges(place[faces], uv_corners(place, faces, uvs))
     edges = exact - np.roll(exact, 1, axis=1)
     doubled = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
-    shown = doubled * size * size > LEAST_AREA
+    shown = doubled * size * size > LEAST_SHOWN_AREA
     number = np.zeros(len(exact), np.int64)
     if tiles is not None:
         corner = np.floor(exact.mean(axis=1)).astype(np.int64)

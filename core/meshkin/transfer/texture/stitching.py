@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Integers, Singles, unit_rows
+from ...geometry.arrays import Flags, Integers, Singles, unit_rows
 from ..carrier import PointCarrier
 from .channel_sampling import ChannelSampler
 from .continuity import ContrastLimits, SpotsOnSource
@@ -26,7 +26,6 @@ from .texel_correspondence import TexelCorrespondence
 from .texels import TexelMap
 from .uv_layouts import leaves_unit_square, uv_islands
 
-Flags = NDArray[np.bool_]
 Pictures = Mapping[int, Sequence[NDArray[Any]]]
 """By tile, its channels' pictures (texels, C)."""
 

@@ -12,7 +12,7 @@ from ...geometry.arrays import Integers, ShortIntegers, Singles
 from ..carrier import Correspondence, PointCarrier
 from .texels import TexelMap
 
-BLOCK = 1 << 17
+CARRY_BLOCK = 1 << 17
 """Most texels carried at a time. Chosen, to bound memory."""
 
 
@@ -57,7 +57,7 @@ def texel_correspondence(
     source_weights, confidence = np.empty((count, 3), np.float32), np.empty(count, np.float32)
 
     def carry_block(start: int) -> int:
-        part = slice(start, start + BLOCK)
+        part = slice(start, start + CARRY_BLOCK)
         texel = covered[part]
         target_face[part] = face[texel]
         target_weights = barycentric[texel]
@@ -65,6 +65,6 @@ def texel_correspondence(
         confidence[part] = carrier.confidence(target_face[part], target_weights)
         return start
 
-    for start in in_order(carry_block, range(0, count, BLOCK)):
+    for start in in_order(carry_block, range(0, count, CARRY_BLOCK)):
         report("Finding each texel on the source", start / count)
     return TexelCorrespondence(covered, target_face, source_face, source_weights, confidence)

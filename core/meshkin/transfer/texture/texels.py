@@ -14,13 +14,12 @@ from ...base.threads import in_order
 from ...geometry.adjacency import opposite_triangles
 from ...geometry.arrays import Floats, Integers, Singles, blocks, expand
 from ...geometry.closest_points import nearest_on_triangles
+from .options import LARGEST_TEXTURE
 from .uv_layouts import doubled_areas
 
-LARGEST = 16_384
-"""Largest width and height of a picture, pixels. Chosen."""
 MOST_TILES = 64
 """Most times the picture's width or height that one triangle may span in the UV layout. Chosen."""
-BLOCK = 1 << 18
+TEXEL_BLOCK = 1 << 18
 """Most texels looked at at a time. Chosen, to bound memory."""
 REACH = np.sqrt(0.5)
 """Half a texel's diagonal, in texels: whatever touches a texel lies within this distance of its center."""
@@ -69,9 +68,9 @@ def texel_map(
         InputError: ``texture-size`` (not within 1 .. 16384), ``uvs-range`` (a triangle spans more than 64 tiles).
     """
     height, width = (size, size) if isinstance(size, int) else size
-    if not (1 <= height <= LARGEST and 1 <= width <= LARGEST):
+    if not (1 <= height <= LARGEST_TEXTURE and 1 <= width <= LARGEST_TEXTURE):
         raise InputError(
-            "texture-size", f"A texture cannot be {width} pixels wide.", f"Choose a size from 1 to {LARGEST}."
+            "texture-size", f"A texture cannot be {width} pixels wide.", f"Choose a size from 1 to {LARGEST_TEXTURE}."
         )
     triangles = _Triangles.of(uvs, height, width)
     if len(triangles.shown):
@@ -211,7 +210,7 @@ def _runs(corners: Floats, triangles: Integers, reach: float) -> Iterator[tuple[
     heights = corners[triangles, :, 1]
     low = np.ceil(heights.min(axis=1) - reach).astype(np.int64)
     counts = np.floor(heights.max(axis=1) + reach).astype(np.int64) - low + 1
-    for part in blocks(counts, BLOCK // 4):
+    for part in blocks(counts, TEXEL_BLOCK // 4):
         row, number = expand(counts[part])
         face = triangles[part][row]
         y = low[part][row] + number
@@ -221,7 +220,7 @@ def _runs(corners: Floats, triangles: Integers, reach: float) -> Iterator[tuple[
         width = np.maximum(np.floor(right + reach) - x + 1, 0)
         met = width > 0
         face, x, y, width = face[met], x[met].astype(np.int64), y[met], width[met].astype(np.int64)
-        for piece in blocks(width, BLOCK):
+        for piece in blocks(width, TEXEL_BLOCK):
             done = (part.start + (part.stop - part.start) * piece.stop / len(width)) / len(triangles)
             yield done, _Runs(face[piece], x[piece], y[piece], width[piece])
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...base.udim import TILE_COLUMNS, TILE_ROWS
 from .texels import texel_map
 
-FIRST_TILE = 1001
-"""The UDIM number of the tile at the origin."""
-COLUMNS, ROWS = 10, 100
-"""UDIM counts ten tiles to a row; a hundred rows are numbered."""
 COMPARED_SIZE = 256
 """Pixels, chosen: width of the pictures in which tiles are compared."""
 SAME_TEXELS = 0.95
 """Chosen: two tiles that share more than this of what the smaller one covers show the same texels."""
-
-
-def tile_number(tile: tuple[int, int]) -> int:
-    """The UDIM number of the unit square whose corner (u, v) is ``tile``: 1001 for (0, 0)."""
-    return FIRST_TILE + tile[0] + COLUMNS * tile[1]
 
 
 def udim_tiles(uvs: NDArray[np.floating], wanted: bool) -> tuple[tuple[int, int], ...] | None:
@@ -33,7 +25,7 @@ def udim_tiles(uvs: NDArray[np.floating], wanted: bool) -> tuple[tuple[int, int]
         wanted: whether the layout is known to have tiles.
     """
     low, high = np.floor(uvs.min(axis=1) + 1e-5), np.ceil(uvs.max(axis=1) - 1e-5) - 1
-    inside = (high <= low).all(axis=1) & (low >= 0).all(axis=1) & (low[:, 0] < COLUMNS) & (low[:, 1] < ROWS)
+    inside = (high <= low).all(axis=1) & (low >= 0).all(axis=1) & (low[:, 0] < TILE_COLUMNS) & (low[:, 1] < TILE_ROWS)
     first = np.maximum(low, 0).astype(int)
     corners = np.unique(first[inside], axis=0)
     tiles = tuple((int(u), int(v)) for u, v in sorted(corners.tolist(), key=lambda corner: corner[::-1]))

@@ -14,9 +14,9 @@ from .uv_layouts import doubled_areas
 
 SAME_UV = 1e-6
 """UVs of one corner no farther apart than this are one. Chosen."""
-LEAST_AREA = 1e-14
+LEAST_PACKED_AREA = 1e-14
 """Twice the area of a triangle in the unit square, below which xatlas has left it out. Chosen."""
-LARGEST = 4096
+LARGEST_PACKED = 4096
 """Largest width that xatlas packs for, pixels. Chosen."""
 
 
@@ -66,7 +66,7 @@ def unwrap_polygons(
     result[corners.ravel()] = uvs.reshape(-1, 2)
     torn = (np.abs(result[corners] - uvs) > SAME_UV).any(axis=(1, 2))
     doubled = np.abs(doubled_areas(uvs))
-    left_out = (doubled < LEAST_AREA) & (face_areas(vertices, faces) > 0)
+    left_out = (doubled < LEAST_PACKED_AREA) & (face_areas(vertices, faces) > 0)
     apart = np.flatnonzero(np.isin(polygons, polygons[torn | left_out]))
     if len(apart):
         scale = np.sqrt(doubled.sum() / max(2 * surface_area(vertices, faces), 1e-300))
@@ -87,7 +87,8 @@ def _charts(vertices: NDArray[np.floating], faces: AnyIntegers, size: int, paddi
     try:
         atlas.add_mesh(np.ascontiguousarray(vertices[first], np.float32), welded)
         options = xatlas.PackOptions()
-        options.resolution, options.padding = min(size, LARGEST), max(2, padding * min(size, LARGEST) // size)
+        width = min(size, LARGEST_PACKED)
+        options.resolution, options.padding = width, max(2, padding * width // size)
         atlas.generate(xatlas.ChartOptions(), options)
         _, corners, uvs = atlas[0]
     except (RuntimeError, ValueError) as error:

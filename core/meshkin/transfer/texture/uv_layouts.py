@@ -13,7 +13,7 @@ from ...geometry.welding import place_numbers, uv_corners
 
 MOST_LAYERS = 256
 """Times that a layout may cover the unit square. Chosen; "Reset" in Blender's UV menu covers it once with each face."""
-LEAST_AREA = 1e-12
+LEAST_UV_AREA = 1e-12
 """Twice the area of a triangle in the unit square, below which it counts as having none. Chosen."""
 
 
@@ -27,7 +27,7 @@ def target_uvs(target: Snapshot) -> Singles:
         raise InputError("no-uvs", f"“{target.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
     uvs = finite(target.uvs)
     areas = np.abs(doubled_areas(uvs))
-    if not (areas > LEAST_AREA).any():
+    if not (areas > LEAST_UV_AREA).any():
         raise InputError(
             "uvs-no-area",
             f"The UV map of “{target.name}” has no area: all its faces lie on a point or a line.",

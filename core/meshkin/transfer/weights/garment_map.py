@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.arrays import Floats, unit_rows
+from ...geometry.arrays import Floats, Singles, unit_rows
 from ...geometry.closest_points import closest_points
 from ...geometry.filling import fill_biharmonic
 from ...geometry.mesh import bounding_diagonal, vertex_normals
@@ -18,8 +18,6 @@ from ...geometry.smoothing import smooth_along_edges, smoothed_normals
 from ...matching.feature_search import precise_points
 from ..trust import trusted_vertices
 from .garment_normals import normals_away_from_body
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

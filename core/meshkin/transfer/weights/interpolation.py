@@ -9,7 +9,7 @@ from scipy import sparse
 from ...base.errors import InputError
 from ...data.surface_map import SurfaceMap
 
-BLOCK = 1 << 22
+WEIGHT_BLOCK = 1 << 22
 """Most weights computed at a time, to bound the memory (32 MB in float64; chosen)."""
 
 
@@ -37,7 +37,7 @@ def interpolate_weights(
     normalized = normalize_weights(weights)
     count, groups = len(to_source.face), weights.shape[1]
     interpolated = np.zeros((count, groups), np.float32)
-    step = max(1, BLOCK // max(1, groups))
+    step = max(1, WEIGHT_BLOCK // max(1, groups))
     for start in range(0, count, step):
         block = slice(start, start + step)
         corners = normalized[source_faces[to_source.face[block]]]
@@ -54,7 +54,7 @@ def normalize_weights(weights: NDArray[np.floating]) -> NDArray[np.float64]:
 def limit_influences(weights: NDArray[np.floating], limit: int) -> NDArray[np.float32]:
     """The ``limit`` largest weights of each row, scaled to a sum of 1; the others 0. float32 (V, B)."""
     limited = np.empty(weights.shape, np.float32)
-    step = max(1, BLOCK // max(1, weights.shape[1]))
+    step = max(1, WEIGHT_BLOCK // max(1, weights.shape[1]))
     for start in range(0, len(weights), step):
         block = slice(start, start + step)
         limited[block] = _normalize_rows(_keep_largest(weights[block].astype(np.float64), limit))

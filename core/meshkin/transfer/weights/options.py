@@ -15,7 +15,7 @@ WeightMethod = Literal["auto", "map", "features"]
 through the map; if more than half of the vertices would have to be inpainted, the method that does better on held-out
 patches of the source."""
 
-NEARNESS = (
+NEARNESS_CHOICES = (
     Choice(
         "auto",
         "Automatic",
@@ -24,12 +24,12 @@ NEARNESS = (
     Choice("always", "Nearest Point", "Always the nearest point that faces the same way"),
     Choice("never", "Match", "Always the match"),
 )
-WAYS = (
+METHOD_CHOICES = (
     Choice("auto", "Automatic", "The match; if it is uncertain, whichever method does better on parts of the source"),
     Choice("map", "Match", "Through the match"),
     Choice("features", "Features", "Learn weights on the source from its features; for shapes without a good match"),
 )
-GROUPS = (
+GROUP_CHOICES = (
     Choice("deform", "Deforming Bones", "Groups of deforming bones; all groups if no armature poses the source"),
     Choice("all", "All", "Every vertex group"),
     Choice("selected", "Selected Bones", "Groups of the bones selected in the source's armature"),
@@ -60,16 +60,16 @@ class WeightOptions:
     )  # fmt: skip
     nearness: str = option(
         "auto", "Nearness", "Whether weights come from the nearest point of the source or from the match",
-        choices=NEARNESS,
+        choices=NEARNESS_CHOICES,
     )  # fmt: skip
     method: WeightMethod = option(
         "auto",
         "Method",
         "How weights are transferred if they do not come from the nearest point",
         flat="way",
-        choices=WAYS,
+        choices=METHOD_CHOICES,
     )
-    groups: str = option("deform", "Groups", "Vertex groups of the source to transfer", choices=GROUPS)
+    groups: str = option("deform", "Groups", "Vertex groups of the source to transfer", choices=GROUP_CHOICES)
     pattern: str = option(
         "",
         "Name Pattern",

@@ -17,9 +17,8 @@ from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
 from ...features import pca
+from ...geometry.arrays import Singles
 from ...matching.feature_search import sample_evenly
-
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

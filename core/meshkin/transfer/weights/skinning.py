@@ -13,6 +13,7 @@ from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.adjacency import LooseParts, connected_components, loose_parts
+from ...geometry.arrays import AnyFloats, Flags
 from ...geometry.filling import Filled, inpaint_weights
 from ...geometry.mesh import bounding_diagonal, edges
 from ...geometry.smoothing import smooth_along_edges
@@ -20,9 +21,6 @@ from ...geometry.welding import weld
 from ..trust import TrustSettings, reachable_confidence, trusted_vertices
 from .interpolation import interpolate_weights, limit_influences, mean_weights, normalize_weights
 from .options import WeightOptions
-
-Weights = NDArray[np.floating]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,12 @@ class MappedWeights:
     """
 
     weights: NDArray[np.float32]
-    inpainted: Mask
-    unsolved: Mask
+    inpainted: Flags
+    unsolved: Flags
 
 
 def weights_through_map(
-    weights: Weights,
+    weights: AnyFloats,
     source: Snapshot,
     target: Snapshot,
     to_source: SurfaceMap,
@@ -113,7 +111,7 @@ def weights_through_map(
             ``no-weights`` (every weight is zero or not a number).
     """
     rows = interpolate_weights(weights, source.faces, to_source)
-    weighted: Mask = np.asarray(rows.any(axis=1))
+    weighted: Flags = np.asarray(rows.any(axis=1))
     _check_input(weighted, source, options.limit)
     parts = loose_parts(target.vertices, target.faces)
     diagonal = bounding_diagonal(source.vertices if garment else target.vertices)
@@ -136,7 +134,7 @@ def weights_through_map(
     return MappedWeights(limit_influences(smoothed, options.limit), ~known, filled.unsolved)
 
 
-def _check_input(weighted: Mask, source: Snapshot, limit: int) -> None:
+def _check_input(weighted: Flags, source: Snapshot, limit: int) -> None:
     """Raise InputError ``no-weights`` if no vertex of the target (V,) has a weight, ``weights-limit`` below 1."""
     if not weighted.any():
         raise InputError(
@@ -149,7 +147,7 @@ def _check_input(weighted: Mask, source: Snapshot, limit: int) -> None:
 
 
 def finish_weights(
-    rows: Weights,
+    rows: AnyFloats,
     target: Snapshot,
     options: WeightOptions = WeightOptions(),
     settings: SkinningSettings = SkinningSettings(),
@@ -163,7 +161,7 @@ def finish_weights(
     return limit_influences(smooth_along_edges(rows, target.vertices, target.faces, options.smoothing), options.limit)
 
 
-def _anchors(rows: Weights, known: Mask, confidence: NDArray[np.floating], least_share: float) -> Mask:
+def _anchors(rows: AnyFloats, known: Flags, confidence: NDArray[np.floating], least_share: float) -> Flags:
     """The most confident vertices of the bones that are known on less than a share of what they rule, bool (V,)."""
     bone = rows.argmax(axis=1)
     count = np.bincount(bone, minlength=rows.shape[1])
@@ -171,13 +169,13 @@ def _anchors(rows: Weights, known: Mask, confidence: NDArray[np.floating], least
     rank = np.empty(len(bone), np.int64)  # of each vertex among those of its bone, by confidence
     rank[order] = np.arange(len(bone)) - np.repeat(np.cumsum(count) - count, count)
     known_share = np.bincount(bone, known, rows.shape[1]) / np.maximum(count, 1)
-    anchors: Mask = (known_share[bone] < least_share) & (rank < np.ceil(least_share * count[bone]))
+    anchors: Flags = (known_share[bone] < least_share) & (rank < np.ceil(least_share * count[bone]))
     return anchors
 
 
 def _without_lost_parts(
-    trusted: Mask, anchors: Mask, parts: LooseParts, diagonal: float, settings: SkinningSettings
-) -> Mask:
+    trusted: Flags, anchors: Flags, parts: LooseParts, diagonal: float, settings: SkinningSettings
+) -> Flags:
     """The trusted vertices and the anchors, without those of loose parts that are hardly trusted, bool (V,).
 
     Such a part (armor, hair) is probably one that the source does not have: it is to follow what it lies on.
@@ -189,7 +187,7 @@ def _without_lost_parts(
     return known & ~lost if known[~lost].any() else known
 
 
-def _inpaint_from_anchors(rows: Weights, known: Mask, anchors: Mask, target: Snapshot, growth: float) -> Filled:
+def _inpaint_from_anchors(rows: AnyFloats, known: Flags, anchors: Flags, target: Snapshot, growth: float) -> Filled:
     """Weights (V, B) inpainted from the known rows, but not from anchors whose bone would become far too large.
 
     A few anchors of a small bone may be all that is known in a hollow: an eye would rule its whole socket.
@@ -206,13 +204,15 @@ def _inpaint_from_anchors(rows: Weights, known: Mask, anchors: Mask, target: Sna
     return filled
 
 
-def _inpaint_again(filled: Filled, known: Mask, target: Snapshot) -> Filled:
+def _inpaint_again(filled: Filled, known: Flags, target: Snapshot) -> Filled:
     """Inpainted weights with those that are not ``known`` (V,) inpainted from the others."""
     refilled = inpaint_weights(filled.values, known, target.vertices, target.faces)
     return Filled(refilled.values, refilled.unsolved | filled.unsolved & known)
 
 
-def _misplaced(rows: Weights, weights: Weights, source: Snapshot, target: Snapshot, settings: SkinningSettings) -> Mask:
+def _misplaced(
+    rows: AnyFloats, weights: AnyFloats, source: Snapshot, target: Snapshot, settings: SkinningSettings
+) -> Flags:
     """The vertices ruled by a bone that cannot be where they are, bool (V,).
 
     The source tells which bones are near each other. Target vertices joined by an edge belong to one region if their
@@ -243,7 +243,7 @@ def _misplaced(rows: Weights, weights: Weights, source: Snapshot, target: Snapsh
 
 
 def _ways_between_bones(
-    weights: Weights, source: Snapshot, shared: float
+    weights: AnyFloats, source: Snapshot, shared: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How many steps lead from each bone to each other, and how far it is: float64 (B, B) each, inf where no way does.
 
@@ -259,7 +259,9 @@ def _ways_between_bones(
     return csgraph.shortest_path(neighbors, unweighted=True), csgraph.shortest_path(ways)
 
 
-def _keep_small_parts_rigid(rows: Weights, parts: LooseParts, diagonal: float, settings: SkinningSettings) -> Weights:
+def _keep_small_parts_rigid(
+    rows: AnyFloats, parts: LooseParts, diagonal: float, settings: SkinningSettings
+) -> AnyFloats:
     """The weights (V, B) with small loose parts made to follow one bone, if one rules them, or else, if they are tiny,
     given the same weights all over."""
     small = (parts.diagonals <= settings.small_part * diagonal) & (parts.diagonals > 0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, get_args
 
-Result = TypeVar("Result")
+from ...base.progress import Result
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ...scene.materials import textures
 from ...scene.materials.channels import Shading
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject
-from ...transfer.texture.options import TextureOptions
+from ...transfer.texture.options import LARGEST_TEXTURE, TextureOptions
 from ...transfer.texture.settings import MaterialBakeSettings, Tiles
 from ...worker import client
 from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
@@ -32,9 +32,7 @@ from .texture_sources import SourcePictures, bake_nodes, read_images
 
 PREVIEW_SIZE = 512
 """Width of the picture that is shown while the full one is made, pixels (chosen: baked in a second or two)."""
-LARGEST_TEXTURE = 16384
-"""Width of a texture, pixels (chosen: the largest that graphics cards take)."""
-TORN = 0.001
+REPORTED_TORN_SHARE = 0.001
 """Share of the texels that lie where the map is torn, from which the report says so (chosen)."""
 _CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap", "tiles")}
 
@@ -185,7 +183,7 @@ def _share_sentences(baked: BakeMaterialsResult) -> list[str]:
         sentences.append(
             f"{baked.shares.filled:.1%} of the texture was filled in from around, as the mask image shows."
         )
-    if baked.shares.torn > TORN:
+    if baked.shares.torn > REPORTED_TORN_SHARE:
         sentences.append(f"{baked.shares.torn:.1%} of the texture lies where the map is torn.")
     return sentences
 

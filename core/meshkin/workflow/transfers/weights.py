@@ -27,7 +27,7 @@ from ...worker.requests.weights import (
     TransferWeightsResult,
     WeightArrays,
 )
-from ..options import NEARNESS, WAYS, Options
+from ..options import NEARNESS, WEIGHT_METHODS, Options
 from .context import Carrier, Transfer, Write
 from .loose_parts import WeightedTarget, transfer_loose_parts
 
@@ -50,8 +50,10 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
             f"“{chosen.nearness}” is no way to use nearness.",
             f"Choose from {', '.join(NEARNESS)}.",
         )
-    if chosen.method not in WAYS:
-        raise InputError("way-unknown", f"“{chosen.method}” is no way of weights.", f"Choose from {', '.join(WAYS)}.")
+    if chosen.method not in WEIGHT_METHODS:
+        raise InputError(
+            "way-unknown", f"“{chosen.method}” is no way of weights.", f"Choose from {', '.join(WEIGHT_METHODS)}."
+        )
     if chosen.mask and chosen.mask not in target.vertex_groups:
         raise InputError(
             "mask-missing", f"“{target.name}” has no vertex group “{chosen.mask}”.", "Choose one that it has."

@@ -50,7 +50,7 @@ def transfer_texture(
 def test_texels_equal_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Overlapping triangles of all sizes, some outside the unit square: the first that a center lies in, else the
     nearest within half a texel's diagonal."""
-    monkeypatch.setattr("meshkin.transfer.texture.texels.BLOCK", block)
+    monkeypatch.setattr("meshkin.transfer.texture.texels.TEXEL_BLOCK", block)
     size = 24
     generator = np.random.default_rng(0)
     uvs = generator.uniform(-0.6, 1.5, (40, 1, 2)) + generator.normal(0, 1, (40, 3, 2)) * 0.2 ** generator.integers(

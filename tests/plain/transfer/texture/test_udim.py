@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from helpers.shapes import Array
 from helpers.textured import split
-from meshkin.transfer.texture.udim import tile_number, udim_tiles
+from meshkin.transfer.texture.udim import udim_tiles
 
 
 def moved(uvs: Array, shift: tuple[float, float]) -> Array:
     return np.asarray(uvs + np.array(shift))
-
-
-@pytest.mark.parametrize(("tile", "number"), [((0, 0), 1001), ((9, 0), 1010), ((0, 1), 1011), ((2, 3), 1033)])
-def test_tiles_are_numbered(tile: tuple[int, int], number: int) -> None:
-    assert tile_number(tile) == number
 
 
 def test_tiles_are_told_from_a_repeated_picture() -> None:

@@ -97,7 +97,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(2)
     weights, to_source = generator.random((len(POINTS), 7)), random_map(generator, 100)
     whole = interpolate_weights(weights, FACES, to_source)
-    monkeypatch.setattr("meshkin.transfer.weights.interpolation.BLOCK", 50)
+    monkeypatch.setattr("meshkin.transfer.weights.interpolation.WEIGHT_BLOCK", 50)
     np.testing.assert_array_equal(interpolate_weights(weights, FACES, to_source), whole)
 
 

@@ -26,7 +26,7 @@ from .settings import Diff3fSettings
 
 _FARTHEST = 0.2
 """Gray level of an object's farthest point in a calibrated depth picture. Chosen: clearly apart from the background."""
-_STAGE = "Painting views"
+_PAINTING_STAGE = "Painting views"
 
 
 class Diff3fReader(PictureReader):
@@ -138,12 +138,12 @@ class Diff3fReader(PictureReader):
         weights = self._step_weights(len(steps))
         scales = [settings.controls[place] for place in self._controlled]
         shown = [controls[place] for place in self._controlled]
-        report(_STAGE, 0.0)
+        report(_PAINTING_STAGE, 0.0)
         latents = sd.add_noise(sd.encode(start, noise.posterior), noise.start, steps[0])
         clean: torch.Tensor | None = None
         sums: list[torch.Tensor | float] = [0.0] * len(settings.taps)
         for index, step in enumerate(steps):
-            report(_STAGE, index / len(steps))
+            report(_PAINTING_STAGE, index / len(steps))
             reading = index - (len(steps) - len(weights))
             wanted = list(settings.taps) if reading >= 0 else []
             last = index == len(steps) - 1
@@ -159,7 +159,7 @@ class Diff3fReader(PictureReader):
         tap_maps = [total for total in sums if isinstance(total, torch.Tensor)]
         if self._dinov2 is None or clean is None:
             return tap_maps, None
-        report(_STAGE, 1.0)
+        report(_PAINTING_STAGE, 1.0)
         painted = sd.decode(latents if settings.finish else clean)
         return [*tap_maps, *self._seen(painted)], painted
 

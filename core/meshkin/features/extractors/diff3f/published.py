@@ -33,7 +33,7 @@ _DIFFUSE = (0.4, 0.4, 0.5)
 """Strength of diffuse light by color channel, as published."""
 _NEIGHBORS = 100
 """Most vertices that a pixel gives its feature to, as published."""
-_BLOCK = 4096
+_PIXEL_BLOCK = 4096
 """Pixels compared with the vertices at a time. Chosen: bounds the memory."""
 
 
@@ -178,9 +178,11 @@ def pixel_of_vertex(
     points = _unproject(views, view, depth, pixels)
     last = np.full(len(vertices), -1, np.int64)
     tree = cKDTree(vertices)
-    for start in range(0, len(pixels), _BLOCK):
-        block = pixels[start : start + _BLOCK]
-        pairs = cKDTree(points[start : start + _BLOCK]).sparse_distance_matrix(tree, radius, output_type="ndarray")
+    for start in range(0, len(pixels), _PIXEL_BLOCK):
+        block = pixels[start : start + _PIXEL_BLOCK]
+        pairs = cKDTree(points[start : start + _PIXEL_BLOCK]).sparse_distance_matrix(
+            tree, radius, output_type="ndarray"
+        )
         order = np.lexsort((pairs["j"], pairs["i"]))
         pixel, vertex = pairs["i"][order], pairs["j"][order]
         first = np.searchsorted(pixel, pixel)  # where this pixel's vertices begin

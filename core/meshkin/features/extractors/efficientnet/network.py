@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from ....base.errors import InputError, ModelError
-from ....models.checking import WEIGHTS
+from ....models.checking import WEIGHTS_FILE
 from ... import devices, pictures
 from .stages import STRIDES, check_stages
 
@@ -43,7 +43,9 @@ class Network(nn.Module):
         for stage in range(stages):
             depth = len({name.split(".")[2] for name in tensors if name.startswith(f"blocks.{stage}.")})
             stride = STRIDES[stage] // STRIDES[max(stage - 1, 0)]
-            blocks = [_Block(tensors, f"blocks.{stage}.{index}", 1 if index else stride) for index in range(depth)]
+            blocks = [
+                _ResidualBlock(tensors, f"blocks.{stage}.{index}", 1 if index else stride) for index in range(depth)
+            ]
             self.stages.append(nn.Sequential(*blocks))
             last = "conv_pwl" if stage else "conv_pw"
             self.channels.append(len(tensors[f"blocks.{stage}.{depth - 1}.{last}.weight"]))
@@ -58,7 +60,7 @@ class Network(nn.Module):
         return maps
 
 
-class _Block(nn.Module):
+class _ResidualBlock(nn.Module):
     """One inverted residual block: expand (not in the first stage), depthwise, project."""
 
     def __init__(self, tensors: dict[str, torch.Tensor], name: str, stride: int) -> None:
@@ -136,7 +138,7 @@ class EfficientNet:
         self._stages = tuple(stages)
         self._resolution = resolution
         try:
-            network = Network(load_file(folder / WEIGHTS), stages[-1] + 1)
+            network = Network(load_file(folder / WEIGHTS_FILE), stages[-1] + 1)
         except (OSError, KeyError, IndexError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 "model-wrong",

@@ -22,7 +22,7 @@ from ...network_reader import NetworkReader
 from ...view_data import Grids, ViewImages
 from .settings import SdDinoSettings
 
-_STAGE = "Reading pictures (SD+DINO)"
+_READING_STAGE = "Reading pictures (SD+DINO)"
 _CLEAN_STEP = 261
 """The step that a UNet for clean latents is always told, as CleanDIFT was fine-tuned with."""
 
@@ -58,7 +58,9 @@ class SdDinoReader(PictureReader):
         if dinov2 := models.get("dinov2"):
             folder, size = Path(dinov2.folder), settings.dino_resolution
             network = vision_transformer.load(folder, dinov2.checksum, settings.layers, size, device)
-            self._dinov2 = NetworkReader(network, PictureLook(settings.style, settings.background, size), _STAGE)
+            self._dinov2 = NetworkReader(
+                network, PictureLook(settings.style, settings.background, size), _READING_STAGE
+            )
             self.channels += self._dinov2.channels
             layers = len(settings.layers)
             weights = np.append(weights, np.full(layers, settings.fusion / np.sqrt(layers)))
@@ -78,7 +80,7 @@ class SdDinoReader(PictureReader):
         def run(rows: slice) -> list[torch.Tensor]:
             return self._maps(images.take(list(range(rows.start, rows.stop))))
 
-        for numbers, maps in devices.in_batches(count, together, run, report, _STAGE):
+        for numbers, maps in devices.in_batches(count, together, run, report, _READING_STAGE):
             yield Grids(numbers, maps)
 
     @torch.inference_mode()
