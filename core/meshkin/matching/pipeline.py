@@ -13,6 +13,7 @@ from ..data.surface_map import Match, SurfaceMap
 from ..features import pca
 from ..features.joint import IntrinsicColumns
 from ..geometry.arrays import Integers
+from ..geometry.laplacian import single_thread
 from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, spectral_mesh, with_features
 from ..spectral.similarity import spectral_similarity
 from .alignment import AlignmentSettings, align
@@ -105,10 +106,13 @@ def match(
     """
     check_both(source, target)
     guidance = Guidance(checked_pairs(source, target, pairs), flip)
-    whole, similarity = _match_as_they_are(source, target, guidance, intrinsic, report, settings)
-    if similarity >= settings.partial_below:
-        return whole
-    return _better_as_crop(whole, source, target, guidance, intrinsic, report, settings)
+    # The matrices are small: where other programs use the processor too, BLAS's threads wait for each other many times
+    # as long as they compute; where none do, they hardly gain.
+    with single_thread():
+        whole, similarity = _match_as_they_are(source, target, guidance, intrinsic, report, settings)
+        if similarity >= settings.partial_below:
+            return whole
+        return _better_as_crop(whole, source, target, guidance, intrinsic, report, settings)
 
 
 def _better_as_crop(
