@@ -28,6 +28,9 @@ BUDGET = 0.04
 """Seconds of each tick that the job may use; a single longer step is not interrupted. Chosen: more than half of the
 time stays for Blender's own drawing."""
 
+WARNING_ICON = "ERROR"
+"""Blender's name of the triangle with an exclamation mark, in all its versions."""
+
 
 @dataclass
 class RunningJob:
@@ -60,11 +63,15 @@ class Outcome:
         title: one sentence.
         lines: further sentences.
         icon: Blender's name of the icon beside the title.
+        warnings: sentences that come before the others, each with the icon of a warning.
+        failed: whether it ended with an error.
     """
 
     title: str
     lines: list[str] = field(default_factory=list)
     icon: str = "CHECKMARK"
+    warnings: list[str] = field(default_factory=list)
+    failed: bool = False
 
 
 running: RunningJob | None = None
@@ -117,10 +124,11 @@ def _failure(title: str, error: Exception) -> str:
         if log:
             print(error, file=sys.stderr)
             message = re.sub(r" [^.]*:$", "", message)  # removes the words that introduce the log
-        outcome = Outcome(message, [error.fix] if error.fix else [], icon="ERROR")
+        outcome = Outcome(message, [error.fix] if error.fix else [], icon=WARNING_ICON, failed=True)
         return f"{message} {error.fix}".strip()
     traceback.print_exception(error)
-    outcome = Outcome(f"{title} failed unexpectedly: {error}", ["Details are in the system console."], icon="ERROR")
+    what = f"{title} failed unexpectedly: {error}"
+    outcome = Outcome(what, ["Details are in the system console."], WARNING_ICON, failed=True)
     return f"{title} failed unexpectedly ({type(error).__name__}: {error}). Details are in the system console."
 
 
@@ -214,10 +222,13 @@ class JobOperator:
 
     def _finished(self, report: Report) -> set[str]:
         global outcome
-        title, *details = report.lines()
-        outcome = Outcome(title, details)
-        for line in (*details, report.summary()):  # the status bar shows the last, the Info editor all
+        warnings = [warning.message for warning in report.warnings]
+        outcome = Outcome(report.summary(), report.details, WARNING_ICON if warnings else "CHECKMARK", warnings)
+        for line in report.details:
             self.report({"INFO"}, line)
+        for line in warnings:
+            self.report({"WARNING"}, line)
+        self.report({"WARNING" if warnings else "INFO"}, report.summary())  # the status bar shows the last line
         status.redraw()
         return {"FINISHED"}
 

@@ -37,7 +37,10 @@ def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         box.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:
         box = layout.box()
+        box.alert = last.failed  # red
         paragraph(box, last.title, _width(context), last.icon)
+        for line in last.warnings:
+            paragraph(box, line, _width(context), driver.WARNING_ICON)
         for line in last.lines:
             paragraph(box, textwrap.shorten(line, 150, placeholder=" …"), _width(context), "BLANK1")
 

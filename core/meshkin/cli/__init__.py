@@ -1,6 +1,6 @@
 """The command line: ``meshkin …`` in a shell, or ``blender --command meshkin …`` in a Blender that has the add-on.
 
-Results go to standard output. Progress, and everything that Blender and libraries print, goes to standard error.
+Results go to standard output. Warnings, progress, and what Blender and libraries print, go to standard error.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from .. import __version__
 from ..base.errors import Cancelled, MeshKinError
 from ..base.storage import make_folder, readable_failure
 from . import blender, meshes, scenes, upkeep
+from .arguments import STRICT_EXIT_CODE
 from .console import clean_output, interruptible, print_result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, or the error's ``exit_code``."""
+    """Run one command; returns the exit code: 0, the error's ``exit_code``, or with ``--strict`` that of warnings."""
     arguments = _parser().parse_args(argv)
     try:
         with interruptible():
@@ -39,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             with clean_output():
                 lines, data = arguments.run(arguments)
         print_result(json.dumps({"ok": True, **data}) if arguments.json else "\n".join(lines))
+        for warning in data.get("warnings", ()):
+            print(f"meshkin: warning: {warning['message']}", file=sys.stderr)
+        if data.get("warnings") and arguments.strict:
+            return STRICT_EXIT_CODE
         return 0 if data.get("ok", True) else 1
     except KeyboardInterrupt:
         error: MeshKinError = Cancelled()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -14,11 +15,14 @@ if TYPE_CHECKING:
     from ..workflow import Options, Report
 
 CommandResult = tuple[list[str], dict[str, Any]]
-"""What each command returns: the lines to print, and the same facts as JSON values for ``--json``."""
+"""What each command returns: the lines to print, and the same facts as JSON values for ``--json``; of these,
+``warnings`` (codes and messages) are printed to standard error, too."""
 MESH = "a mesh file (.obj .ply .stl .off .glb .gltf .fbx .usd) or FILE.blend:OBJECT"
 """Help of an argument that is a mesh."""
 PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Suffixes of files that are photos."""
+STRICT_EXIT_CODE = 7
+"""Exit code of a command with ``--strict`` that has warnings."""
 UNSET = argparse.SUPPRESS
 """Default of all option arguments: one that is not given is left out, so that the library's own default is used."""
 
@@ -27,8 +31,17 @@ def command(commands: Any, name: str, run: Any, text: str, needs_blender: bool =
     """Add a command and return its parser; ``run`` carries out the command."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.set_defaults(run=run, needs_blender=needs_blender)
+    parser.set_defaults(run=run, needs_blender=needs_blender, strict=False)
     return parser
+
+
+def strict_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of all commands whose result can be poor."""
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help=f"end with exit code {STRICT_EXIT_CODE} if there are warnings; results are written",
+    )
 
 
 def output_argument(parser: argparse.ArgumentParser, metavar: str) -> None:
@@ -112,4 +125,9 @@ def options(arguments: argparse.Namespace) -> Options:
 def result_with_file(report: Report, verb: str, output: Path) -> CommandResult:
     """Return what a job reports, with a sentence about its file, such as "Saved as OUTPUT."."""
     data = {"output": str(output), "title": report.title, "details": report.details, **report.data}
-    return [*report.lines(), f"{verb} {output}."], data
+    return [report.summary(), *report.details, f"{verb} {output}."], {**data, **warning_data(report)}
+
+
+def warning_data(report: Report) -> dict[str, Any]:
+    """Return a report's warnings as JSON values; :func:`meshkin.cli.main` prints them."""
+    return {"warnings": [asdict(each) for each in report.warnings]}

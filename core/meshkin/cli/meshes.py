@@ -24,6 +24,8 @@ from .arguments import (
     options,
     output_argument,
     result_with_file,
+    strict_argument,
+    warning_data,
 )
 from .console import drive
 
@@ -51,6 +53,7 @@ def add(commands: Any) -> None:
     option_arguments(parser, MatchOptions, ("pairs", "flip"))
     mask_argument(parser)
     _feature_arguments(parser)
+    strict_argument(parser)
     output_argument(parser, "MAP.npz")
 
     parser = command(
@@ -59,6 +62,7 @@ def add(commands: Any) -> None:
     parser.add_argument("reference", help=f"the mesh that all others are matched to: {MESH}")
     parser.add_argument("mesh", nargs="+", help="the other meshes")
     _feature_arguments(parser)
+    strict_argument(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -125,7 +129,8 @@ def _match_set(arguments: argparse.Namespace) -> CommandResult:
         _copy(Path(match_report.data["map"]), path)
         maps[str(path)] = [source_name, target_name]
     lines = [f"{path}: from {source_name} to {target_name}." for path, (source_name, target_name) in maps.items()]
-    return [*report.lines(), *lines], {"maps": maps, "title": report.title, "details": report.details}
+    data = {"maps": maps, "title": report.title, "details": report.details}
+    return [report.summary(), *report.details, *lines], {**data, **warning_data(report)}
 
 
 def _copied_result(arguments: argparse.Namespace, report: Report, job_file: str | Path) -> CommandResult:

@@ -26,6 +26,7 @@ from .arguments import (
     options,
     output_argument,
     result_with_file,
+    strict_argument,
 )
 from .console import drive
 
@@ -46,6 +47,7 @@ def add(commands: Any) -> None:
     for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):
         option_arguments(parser, group)
     option_arguments(parser, RigOptions, ("also",))
+    strict_argument(parser)
     output_argument(parser, "OUT.blend")
 
     parser = command(commands, "texture-photo", _texture_photo, "make a photo an object's texture", needs_blender=True)
@@ -55,6 +57,7 @@ def add(commands: Any) -> None:
     option_arguments(parser, TextureOptions, ("size", "margin", "unwrap"))
     option_arguments(parser, FeatureOptions)
     option_arguments(parser, WorkerOptions)
+    strict_argument(parser)
     output_argument(parser, "OUT.blend")
 
     parser = command(commands, "pose", _pose, "bring an object into another's pose, as a shape key", needs_blender=True)
@@ -62,6 +65,7 @@ def add(commands: Any) -> None:
     option_arguments(parser, RigOptions, ("threshold",))
     for group in (MatchOptions, FeatureOptions, WorkerOptions):
         option_arguments(parser, group)
+    strict_argument(parser)
     output_argument(parser, "OUT.blend")
 
     parser = command(commands, "motion", _motion, "transfer an armature's action to another", needs_blender=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,14 +64,19 @@ def compose_matches(
         middle, source, target: vertices (V, 3) of the three shapes.
     """
     middle_surface = middle, first.source_faces
+
+    def both(name: str) -> list[Any]:
+        """A list of the notes of both, each item once."""
+        items = [item for match in (first, second) for item in match.notes.get(name, [])]
+        return [item for number, item in enumerate(items) if item not in items[:number]]
+
     source_surface, target_surface = (source, first.target_faces), (target, second.target_faces)
     notes = {
         "orientation": min(match.notes.get("orientation", 1.0) for match in (first, second)),
         "sided": all(match.notes.get("sided", True) for match in (first, second)),
         "ambiguous": any(match.notes.get("ambiguous", False) for match in (first, second)),
-        "sentences": list(
-            dict.fromkeys(text for match in (first, second) for text in match.notes.get("sentences", []))
-        ),
+        "warnings": both("warnings"),
+        "sentences": both("sentences"),
     }
     return Match(
         compose_maps(second.to_source, middle_surface, first.to_target, source_surface),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,13 +27,20 @@ def alignment_notes(
     ambiguous = alignment.ambiguous and not (has_pairs or flip)
     several = [name for name, has_several in zip(names, alignment.several, strict=True) if has_several]
     without = [name for name, has_mirror in zip(names, alignment.mirrors, strict=True) if not has_mirror]
-    sentences = []
+    warnings, sentences = [], []
     if ambiguous and sided:
-        sentences.append("Left and right are a guess: if they are exchanged, flip the match or give a point pair.")
-    if several:
-        sentences.append(
-            f"More than one symmetry was found on {_joined(several)}: point pairs say which answer is meant."
+        warnings.append(
+            _warning(
+                "sides-guessed",
+                "Left and right are a guess: if they are exchanged, flip the match or give a point pair.",
+            )
         )
+    if several:
+        text = f"More than one symmetry was found on {_joined(several)}: point pairs say which answer is meant."
+        if has_pairs:
+            sentences.append(text)
+        else:
+            warnings.append(_warning("symmetry-guessed", text))
     elif without:
         sentences.append(f"No mirror symmetry was found on {_joined(without)}: matched without it.")
     if flip and not sided:
@@ -44,7 +52,8 @@ def alignment_notes(
         "ambiguous": ambiguous,
         "several_symmetries": several,
         "flipped": flip and sided,
-        "sentences": sentences,
+        "warnings": warnings,
+        "sentences": _messages(warnings) + sentences,
     }
 
 
@@ -57,11 +66,22 @@ def with_two_places_noted(match: Match, part: str, whole: str, flip: bool) -> Ma
     if not flip:
         if not match.notes.get("ambiguous"):
             halve(match)
-        sentence = (
-            f"“{part}” fits two places of “{whole}”: flip the match, or give a point pair, if the other is meant."
+        place = _warning(
+            "place-guessed",
+            f"“{part}” fits two places of “{whole}”: flip the match, or give a point pair, if the other is meant.",
         )
-        notes["sentences"] = [sentence, *match.notes["sentences"]]
+        notes["warnings"] = [place, *match.notes["warnings"]]
+        notes["sentences"] = [place["message"], *match.notes["sentences"]]
     return replace(match, notes=notes)
+
+
+def _warning(code: str, message: str) -> dict[str, str]:
+    """Return a guess of the match as JSON data; the code is a kebab-case name for programs."""
+    return {"code": code, "message": message}
+
+
+def _messages(warnings: Sequence[dict[str, str]]) -> list[str]:
+    return [warning["message"] for warning in warnings]
 
 
 def _joined(names: list[str]) -> str:

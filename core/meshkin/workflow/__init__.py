@@ -16,7 +16,7 @@ from ..worker.options import WorkerOptions
 from .contact_sheets import pictures
 from .describing import features
 from .matching import match, match_set
-from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, Steps
+from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
 from .photographs import match_photo, texture_photo
 from .rigs import build_armature, motion, pose
 from .transferring import transfer
@@ -31,6 +31,7 @@ __all__ = [
     "MatchOptions",
     "Options",
     "Report",
+    "ResultWarning",
     "RigOptions",
     "Steps",
     "TextureOptions",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,9 @@ from ..worker import client
 from ..worker.requests.features import FeatureColorArrays
 from ..worker.requests.matching import ComposeMaps, MatchShapes
 from .describing import DescribedObject, colors_of, describe, read, write_colors
+from .doubts import confidence_sentence, match_data, match_remarks, mean_confidence
 from .files import work_folder
-from .options import Options, Report, Steps
+from .options import Options, Remark, Report, Steps
 
 
 def match(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
@@ -41,18 +42,15 @@ def match(source: BlenderObject, target: BlenderObject, options: Options = Optio
         surface_maps = Match.load(matched.map)
         colors = yield from colors_of([matched.source, matched.target], options, folder)
         _write_matches([matched], [surface_maps], colors)
-    confidence = surface_maps.to_source.confidence
     names = f"“{matched.source.handle.name}” and “{matched.target.handle.name}”"
-    return Report(
-        f"{names} are matched: confidence {confidence.mean():.0%} on average.",
-        _guidance(matched) + list(surface_maps.notes.get("sentences", [])),
+    return Report.of(
+        f"{names} are matched: confidence {mean_confidence(surface_maps):.0%} on average.",
+        _guidance(matched) + match_remarks(surface_maps),
         {
-            "map": str(matched.map),
-            "confidence": float(confidence.mean()),
+            **match_data(matched.map, surface_maps),
             "recipe": to_json(matched.source.recipe),
             "pairs": matched.pairs.tolist(),
             "flip": matched.flip,
-            "notes": surface_maps.notes,
         },
     )
 
@@ -78,19 +76,27 @@ def match_set(objects: Iterable[BlenderObject], reference: BlenderObject, option
         described = [matches[0].source, *(match.target for match in matches)]
         colors = yield from colors_of(described, options, folder)
         _write_matches(matches, surface_maps, colors)
-    sentences = [
-        f"“{match.target.handle.name}”: {text}"
-        for match, maps in zip(matches, surface_maps, strict=True)
-        for text in [
-            f"confidence {maps.to_source.confidence.mean():.0%} on average.",
-            *maps.notes.get("sentences", []),
-        ]
-    ]
-    return Report(
+    by_name = {match.target.handle.name: maps for match, maps in zip(matches, surface_maps, strict=True)}
+    return Report.of(
         f"{len(matches)} objects are matched to “{center.name}”, and through it to each other.",
-        sentences,
-        {"reference": center.name, "maps": {match.target.handle.name: str(match.map) for match in matches}},
+        [
+            _about(name, remark)
+            for name, maps in by_name.items()
+            for remark in (confidence_sentence(maps), *match_remarks(maps))
+        ],
+        {
+            "reference": center.name,
+            "maps": {match.target.handle.name: str(match.map) for match in matches},
+            "confidence": {name: mean_confidence(maps) for name, maps in by_name.items()},
+        },
     )
+
+
+def _about(name: str, remark: Remark) -> Remark:
+    """The remark with the name of the object that it is about."""
+    if isinstance(remark, str):
+        return f"“{name}”: {remark}"
+    return replace(remark, message=f"“{name}”: {remark.message}")
 
 
 @dataclass(frozen=True)
@@ -206,8 +212,8 @@ def _write_matches(
         match_colors.repaint(source, target)
 
 
-def _guidance(match: ObjectMatch) -> list[str]:
+def _guidance(match: ObjectMatch) -> list[Remark]:
     """What guided a match, a sentence each."""
     count = len(match.pairs)
-    pairs = [f"{count} point pair{'s' if count > 1 else ''} guided it."] if count else []
+    pairs: list[Remark] = [f"{count} point pair{'s' if count > 1 else ''} guided it."] if count else []
     return pairs + (["It is flipped: the other answer was taken."] if match.flip else [])

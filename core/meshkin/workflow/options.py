@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -103,6 +103,23 @@ def with_flat(groups: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     return changed
 
 
+@dataclass(frozen=True)
+class ResultWarning:
+    """Why a result should be looked at before it is used.
+
+    Attributes:
+        code: kebab-case name, stable between releases (``low-confidence``).
+        message: one or two sentences for people.
+    """
+
+    code: str
+    message: str
+
+
+Remark = str | ResultWarning
+"""What a job has to say about its result: a detail, or a warning."""
+
+
 @dataclass
 class Report:
     """What was done.
@@ -111,19 +128,36 @@ class Report:
         title: one sentence.
         details: further sentences: what was written, what was not and why.
         data: the same for programs, as JSON values.
+        warnings: where the result is poor. It is written all the same.
     """
 
     title: str
     details: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    warnings: list[ResultWarning] = field(default_factory=list)
+
+    @staticmethod
+    def of(title: str, remarks: Iterable[Remark], data: dict[str, Any]) -> Report:
+        """A report with the remarks sorted into warnings, each once, and details."""
+        details: list[str] = []
+        warned: list[ResultWarning] = []
+        for remark in remarks:
+            if isinstance(remark, str):
+                details.append(remark)
+            elif remark not in warned:
+                warned.append(remark)
+        return Report(title, details, data, warned)
 
     def summary(self) -> str:
-        """One sentence for a status bar."""
-        return self.title
+        """One sentence for a status bar, which says so if there are warnings."""
+        count = len(self.warnings)
+        return (
+            f"{self.title.removesuffix('.')}, with {count} warning{'s' if count > 1 else ''}." if count else self.title
+        )
 
     def lines(self) -> list[str]:
-        """Everything, a sentence a line."""
-        return [self.title, *self.details]
+        """Everything, a sentence a line, the warnings before the details."""
+        return [self.summary(), *(each.message for each in self.warnings), *self.details]
 
 
 Steps = Generator[Progress, None, Report]

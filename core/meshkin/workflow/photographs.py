@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +21,12 @@ from ..worker.requests.photo import CheckPhoto, MatchPhoto
 from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto, TexturePhotoResult
 from .describing import DescribedObject, colors_of, describe, write_colors
 from .files import work_folder
-from .options import Options, Report, Steps
+from .options import Options, Remark, Report, ResultWarning, Steps
 from .unwrapping import new_uv_map_sentence, unwrap
 
+LOW_PHOTO_CONFIDENCE = 0.4
+"""Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
+0.42 to 0.54, one from the wrong side 0.33 and 0.37)."""
 OVERLAP = 0.05
 """Share of the UV map that lies over other parts of it, from which the report says so (chosen)."""
 
@@ -67,25 +71,34 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
             details.append(new_uv_map_sentence(target, options.texture))
         image, material = base_colors.write_texture(target, arrays.pixels, f"{Path(photo).stem} on {target.name}")
         origin_image = image_editor.show((arrays.origin * 255).round().astype(np.uint8), f"{image.name} origin")
-    details.append(f"Texture: image “{image.name}” in the new material “{material.name}”.")
-    details += _texture_sentences(result, origin_image.name) + _doubts(PhotoMap.load(map_file))
-    data = {"map": str(map_file), "texture": image.name, "image": origin_image.name, "overlap": result.overlap}
+    remarks: list[Remark] = [*details]
+    remarks.append(f"Texture: image “{image.name}” in the new material “{material.name}”.")
+    photo_map = PhotoMap.load(map_file)
+    remarks += _texture_remarks(result, origin_image.name) + _doubts(photo_map)
+    data: dict[str, Any] = {
+        "map": str(map_file),
+        "texture": image.name,
+        "image": origin_image.name,
+        "overlap": result.overlap,
+    }
+    data["confidence"] = _mean_confidence(photo_map)
     data["shares"] = [result.seen, result.mirrored, result.filled]
-    return Report(f"“{handle.name}” has the texture of {Path(photo).name}.", details, data)
+    return Report.of(f"“{handle.name}” has the texture of {Path(photo).name}.", remarks, data)
 
 
-def _texture_sentences(result: TexturePhotoResult, origin: str) -> list[str]:
+def _texture_remarks(result: TexturePhotoResult, origin: str) -> list[Remark]:
     """Where the texture's colors are from; ``origin`` is the name of the image that shows it."""
-    sentences = [
+    remarks: list[Remark] = [
         f"{result.seen:.0%} is from the photo (red in “{origin}”), {result.mirrored:.0%} from the mirror twin (green), "
         f"{result.filled:.0%} filled in (blue)."
     ]
     if result.overlap > OVERLAP:
-        sentences.append(
+        text = (
             f"{result.overlap:.0%} of the UV map lies over other parts of it, which get the same colors. "
             "Make a UV map without overlaps for colors of their own."
         )
-    return sentences
+        remarks.append(ResultWarning("uvs-overlap", text))
+    return remarks
 
 
 def match_photo(photo: str | Path, target: BlenderObject, options: Options = Options(), mask: str = "") -> Steps:
@@ -118,22 +131,29 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
             write_png(Path(options.features.pictures) / f"{title}.png", picture)
         write_colors(colors)
         image = image_editor.show(picture, title)
-    confidence, share = float(photo_map.confidence[photo_map.mask].mean()), float(photo_map.mask.mean())
-    doubts = _doubts(photo_map)
-    return Report(
+    confidence, share = _mean_confidence(photo_map), float(photo_map.mask.mean())
+    return Report.of(
         f"{Path(photo).name} is matched to “{handle.name}”: confidence {confidence:.0%} on average.",
-        [f"The object covers {share:.0%} of the photo. See the image “{image.name}”.", *doubts],
+        [f"The object covers {share:.0%} of the photo. See the image “{image.name}”.", *_doubts(photo_map)],
         {"map": str(map_file), "confidence": confidence, "share": share, "image": image.name},
     )
 
 
-def _doubts(photo_map: PhotoMap) -> list[str]:
+def _mean_confidence(photo_map: PhotoMap) -> float:
+    return float(photo_map.confidence[photo_map.mask].mean())
+
+
+def _doubts(photo_map: PhotoMap) -> list[Remark]:
     """What the user should know about a match of a photograph."""
-    if np.isfinite(photo_map.camera).all():
-        return []
-    return [
-        "No one camera fits the match: parts of it may be wrong. Look at the colors, or take a photo from the side."
-    ]
+    doubts: list[Remark] = []
+    if not np.isfinite(photo_map.camera).all():
+        text = (
+            "No one camera fits the match: parts of it may be wrong. Look at the colors, or try a photo from the side."
+        )
+        doubts.append(ResultWarning("no-camera", text))
+    if (mean := _mean_confidence(photo_map)) < LOW_PHOTO_CONFIDENCE:
+        doubts.append(ResultWarning("low-confidence", f"The match is poor: its confidence is {mean:.0%} on average."))
+    return doubts
 
 
 def _match_photo(

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.progress import Progress
+from ..data.surface_map import Match
 from ..scene.mesh import payloads
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
@@ -15,9 +16,10 @@ from ..scene.rig import motion as motions
 from ..worker import client
 from ..worker.requests.arrays import save_array
 from ..worker.requests.rig import ExtractSkeleton, PosedArrays, PoseShape, SkeletonArrays
+from .doubts import confidence_sentence, fold_warnings, match_data, match_remarks
 from .files import work_folder
 from .matching import find_match
-from .options import Options, Report, Steps
+from .options import Options, Remark, Report, Steps
 
 
 def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
@@ -116,8 +118,10 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
         snapshots.check_unchanged(obj, matched.target.snapshot)
         offsets = arrays.vertices.astype(np.float64) - own.vertices
         source_name = matched.source.handle.name
-        details = [payloads.write_shape_key(obj, f"Pose of {source_name}", offsets, value=1.0)]
+        details: list[Remark] = [payloads.write_shape_key(obj, f"Pose of {source_name}", offsets, value=1.0)]
         matched.remember()
+        maps = Match.load(matched.map)
+    details += fold_warnings({"The pose": posed.folded})
     details.append(
         f"The match was relied on at {arrays.known.mean():.0%} of the vertices; "
         f"edges became {posed.stretch:.1%} longer or shorter on average."
@@ -126,11 +130,11 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
         details.append(
             f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose to see the key alone."
         )
-    return Report(
+    return Report.of(
         f"“{obj.name}” stands as “{source_name}” does.",
-        details,
+        [*details, confidence_sentence(maps), *match_remarks(maps)],
         {
-            "map": str(matched.map),
+            **match_data(matched.map, maps),
             "shape_key": obj.data.shape_keys.key_blocks[-1].name,
             "stretch": posed.stretch,
         },

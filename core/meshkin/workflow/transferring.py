@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..base.errors import InputError
 from ..base.progress import Progress
+from ..data.surface_map import Match
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.weights import IsGarment
 from .describing import ObjectSnapshot
+from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
 from .matching import ObjectMatch, find_match
-from .options import TRANSFERS, Options, Report, Steps
+from .options import TRANSFERS, Options, Remark, Report, Steps
 from .transfers import armature, hair, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write
 
@@ -59,17 +62,21 @@ def transfer(source: BlenderObject, target: BlenderObject, what: Sequence[str], 
         source_handle.get()
         snapshots.check_writable(target_handle.get())
         snapshots.check_unchanged(target_handle.get(), context.target.snapshot)
-        details = [sentence for write in writes for sentence in write()]
+        remarks: list[Remark] = [remark for write in writes for remark in write()]
         if sharing := target_handle.others_with_same_mesh():
-            details.append(
+            remarks.append(
                 f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same."
             )
+        data: dict[str, Any] = {"map": "", "written": chosen}
         if match:
+            maps = Match.load(match.map)
+            remarks += [confidence_sentence(maps), *match_remarks(maps)]
+            data |= match_data(match.map, maps)
             match.remember()
-    return Report(
+    return Report.of(
         f"“{source_handle.name}” gave “{target_handle.name}” its {' and '.join(chosen)}.",
-        details,
-        {"map": str(match.map) if match else "", "written": chosen},
+        remarks,
+        data,
     )
 
 

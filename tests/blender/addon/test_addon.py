@@ -19,7 +19,7 @@ from helpers.places import CORE, ROOT
 from meshkin import __version__
 from meshkin.base.errors import InputError
 from meshkin.base.progress import Progress
-from meshkin.workflow import Report
+from meshkin.workflow import Report, ResultWarning
 
 addon_utils = importlib.import_module("addon_utils")  # found only once bpy is loaded
 JOBS = ("features", "match", "transfer_texture", "transfer_weights", "transfer_attributes")
@@ -217,6 +217,25 @@ def test_without_a_window_a_job_runs_to_its_end(addon: ModuleType) -> None:
     bpy.utils.unregister_class(kind)
 
 
+def test_warnings_are_in_the_title_and_in_the_icon(addon: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    def steps() -> Generator[Progress, None, Any]:
+        yield Progress("Counting", 0)
+        doubt = ResultWarning("finger-missing", "There were only nine fingers.")
+        return Report.of("Counted.", ["To nine.", doubt, doubt], {})
+
+    call, driver, kind = job_operator(addon, steps)
+    assert call() == {"FINISHED"}
+    outcome = driver.outcome
+    assert (outcome.title, outcome.icon) == ("Counted, with 1 warning.", driver.WARNING_ICON)
+    assert (outcome.warnings, outcome.lines) == (["There were only nine fingers."], ["To nine."])
+    assert not outcome.failed
+    told = capfd.readouterr().out
+    assert "Info: To nine." in told
+    assert "Warning: There were only nine fingers." in told
+    assert told.rindex("Warning: Counted, with 1 warning.") > told.index("nine fingers")
+    bpy.utils.unregister_class(kind)
+
+
 def test_expected_errors_are_a_sentence_and_a_fix(addon: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
     closed = []
 
@@ -252,6 +271,7 @@ def test_surprises_are_told_briefly_and_printed_in_full(addon: ModuleType, capfd
     assert "Traceback" not in str(failure.value).partition("Error: ")[2]
     assert "ZeroDivisionError" in capfd.readouterr().err
     assert driver.outcome.icon == "ERROR"
+    assert driver.outcome.failed
     bpy.utils.unregister_class(kind)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
+import numpy as np
 import pytest
 
 import meshkin
@@ -58,6 +59,30 @@ def test_transfer_names_the_objects_there_are(meshes: Path, tmp_path: Path) -> N
     error = check_error(run(*command, *GEOMETRIC, "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")
     assert "“body”" in error["fix"]
     assert not list(tmp_path.iterdir())
+
+
+def test_warnings_are_printed_and_strict_tells_by_the_exit_code(meshes: Path, tmp_path: Path) -> None:
+    """An egg has any number of symmetries, so that its match is a guess; it is written all the same."""
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=64, ring_count=32)
+    ball = bpy.context.object
+    corners = np.array([vertex.co for vertex in ball.data.vertices], np.float64) * (0.5, 0.5, 1)
+    faces = [list(polygon.vertices) for polygon in ball.data.polygons]
+    bpy.data.objects.remove(ball)
+    write_mesh(tmp_path / "egg.off", corners, faces)
+    command = ("match", tmp_path / "egg.off", tmp_path / "egg.off", *GEOMETRIC, "--output", tmp_path / "map.npz")
+    for strict, code in (((), 0), (("--strict",), 7)):
+        ran = run(*command, *strict, "--json")
+        assert ran.returncode == code, ran.stderr
+        data = json_result(ran)
+        assert data["ok"]
+        (tmp_path / "map.npz").unlink()
+        assert "symmetry-guessed" in [warning["code"] for warning in data["warnings"]]
+        for warning in data["warnings"]:
+            assert f"meshkin: warning: {warning['message']}" in ran.stderr.splitlines()
+    alike = ("match", meshes / "one.off", meshes / "one.off", *GEOMETRIC, "--output", tmp_path / "map.npz")
+    ran = run(*alike, "--strict", "--json")
+    assert (ran.returncode, json_result(ran)["warnings"]) == (0, [])
+    assert "warning:" not in ran.stderr
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(meshes: Path, tmp_path: Path) -> None:

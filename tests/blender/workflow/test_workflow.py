@@ -226,6 +226,8 @@ def test_clothes_take_weights_from_the_body_without_a_match() -> None:
         )
     )
     assert forced.details[0].startswith("From the match")
+    assert "confidence" not in report.data
+    assert f"The match's confidence is {forced.data['confidence']:.0%} on average." in forced.details
 
 
 def test_weights_by_features_and_by_the_map_are_compared() -> None:

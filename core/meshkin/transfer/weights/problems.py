@@ -39,11 +39,13 @@ class WeightProblems:
         missing: bones that rule a part of the source and (nearly) none of the target.
         split: bones in one piece on the source and in several on the target.
         crossed: bones that lie on the other side of the bone they mirror.
+        missing_share: share of all of the source's weights that the missing bones have, in [0, 1].
     """
 
     missing: Integers
     split: Integers
     crossed: Integers
+    missing_share: float
 
 
 def find_problems(
@@ -77,7 +79,9 @@ def find_problems(
     split &= ~missing & (ruled >= settings.fewest_to_split)
     source_centers, target_centers = (_centers(shape, bone, count) for shape, bone in zip(shapes, ruling, strict=True))
     crossed = _crossed(source_centers, target_centers, mirror, ruled)
-    return WeightProblems(np.flatnonzero(missing), np.flatnonzero(split), np.flatnonzero(crossed))
+    carried = weights[0].sum(axis=0)
+    missing_share = float(carried[missing].sum() / max(carried.sum(), 1e-30))
+    return WeightProblems(np.flatnonzero(missing), np.flatnonzero(split), np.flatnonzero(crossed), missing_share)
 
 
 def _ruled_shares(shape: Snapshot, weights: NDArray[np.floating], ruling: Integers) -> Floats:

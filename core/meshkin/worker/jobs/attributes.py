@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ..requests.arrays import load_array, save_array
-from ..requests.attributes import CarryStrands, CarryStrandsResult, CarryValues, CarryValuesResult, StrandArrays
+from ..requests.attributes import (
+    CarryStrands,
+    CarryStrandsResult,
+    CarryValues,
+    CarryValuesResult,
+    StrandArrays,
+    ValuesToCarry,
+)
 
 
 def carry_values(request: CarryValues, report: ProgressCallback) -> CarryValuesResult:
@@ -23,9 +34,24 @@ def carry_values(request: CarryValues, report: ProgressCallback) -> CarryValuesR
         [AttributeValues(item.domain, item.kind, load_array(item.values)) for item in request.values],
         report=report,
     )
+    folded = [
+        _folded(item, source, own, result) if item.kind in ("offsets", "detail") else 0.0
+        for item, result in zip(request.values, carried, strict=True)
+    ]
     return CarryValuesResult(
-        tuple(save_array(request.folder / f"carried{number}.npy", result) for number, result in enumerate(carried))
+        tuple(save_array(request.folder / f"carried{number}.npy", result) for number, result in enumerate(carried)),
+        tuple(folded),
     )
+
+
+def _folded(item: ValuesToCarry, source: Snapshot, own: Snapshot, offsets: NDArray[Any]) -> float:
+    """How much more a displacement folds of the target than of the source."""
+    from ...transfer.folds import folded_share
+
+    on_source = 0.0
+    if item.kind == "offsets":
+        on_source = folded_share(source.vertices, source.vertices + load_array(item.values), source.faces)
+    return max(folded_share(own.vertices, own.vertices + offsets, own.faces) - on_source, 0.0)
 
 
 def carry_strands(request: CarryStrands, report: ProgressCallback) -> CarryStrandsResult:

@@ -44,9 +44,12 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
 
 def pose_shape(request: PoseShape, report: ProgressCallback) -> PoseShapeResult:
     """Bring the target's own mesh into the source's pose."""
+    from ...transfer.folds import folded_share
     from ...transfer.rig.pose import transfer_pose
 
     to_source = Match.load(request.map).to_source.at(load_array(request.original))
     source, own = Snapshot.load(request.source), Snapshot.load(request.own)
     posed = transfer_pose(source, own, to_source, request.threshold, report)
-    return PoseShapeResult(PosedArrays(posed.vertices, posed.known).save(request.output), float(posed.stretch))
+    folded = folded_share(own.vertices, posed.vertices, own.faces, everywhere=True)
+    arrays = PosedArrays(posed.vertices, posed.known).save(request.output)
+    return PoseShapeResult(arrays, float(posed.stretch), folded)

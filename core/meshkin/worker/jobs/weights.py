@@ -60,7 +60,12 @@ def transfer_weights(request: TransferWeights, report: ProgressCallback) -> Tran
         WeightArrays(result.weights, result.inpainted, result.unsolved).save(request.output),
         result.learned,
         _errors(result.comparison),
-        ProblemColumns(*(tuple(each.tolist()) for each in (problems.missing, problems.split, problems.crossed))),
+        ProblemColumns(
+            missing=tuple(problems.missing.tolist()),
+            split=tuple(problems.split.tolist()),
+            crossed=tuple(problems.crossed.tolist()),
+            missing_share=problems.missing_share,
+        ),
     )
 
 

@@ -30,9 +30,16 @@ class ValuesToCarry:
 
 @dataclass(frozen=True)
 class CarryValuesResult:
-    """``values`` holds a file of an array (M, C) on the target's own mesh for each of those to carry, in order."""
+    """What was carried, in order.
+
+    Attributes:
+        values: files of arrays (M, C) on the target's own mesh.
+        folded: of displacements, the share of what they move that they fold over itself, beyond what they fold on the
+            source; 0 for other values.
+    """
 
     values: tuple[Path, ...]
+    folded: tuple[float, ...]
 
 
 @dataclass(frozen=True)

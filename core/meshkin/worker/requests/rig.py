@@ -128,10 +128,17 @@ class PosedArrays(ArrayBundle):
 
 @dataclass(frozen=True)
 class PoseShapeResult:
-    """``arrays`` is a file of :class:`PosedArrays`; ``stretch`` is the mean relative change of the edges' lengths."""
+    """The target in the source's pose.
+
+    Attributes:
+        arrays: file of :class:`PosedArrays`.
+        stretch: mean relative change of the edges' lengths.
+        folded: share of the surface that the pose folds over itself.
+    """
 
     arrays: Path
     stretch: float
+    folded: float
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,13 @@ class ProblemColumns:
         missing: bones that rule a part of the source and (nearly) none of the target.
         split: bones in one piece on the source and in several on the target.
         crossed: bones that lie on the other side of the bone they mirror.
+        missing_share: share of all of the source's weights that the missing bones have.
     """
 
     missing: tuple[int, ...]
     split: tuple[int, ...]
     crossed: tuple[int, ...]
+    missing_share: float
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from ...base.progress import Progress
 from ...scene.objects import BlenderObject, Handle
 from ..describing import ObjectSnapshot
 from ..matching import ObjectMatch
-from ..options import Options
+from ..options import Options, Remark
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Transfer:
             self.previews.pop()()
 
 
-Write = Callable[[], list[str]]
-"""Writes what was carried to the target and says what it wrote, a sentence each."""
+Write = Callable[[], Sequence[Remark]]
+"""Writes what was carried to the target and says what it wrote, and where it is poor."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ...transfer.texture.options import LARGEST_TEXTURE, TextureOptions
 from ...transfer.texture.settings import MaterialBakeSettings, Tiles
 from ...worker import client
 from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
-from ..options import Options
+from ..options import Options, Remark, ResultWarning
 from ..unwrapping import new_uv_map_sentence, unwrap
 from .context import Carrier, Transfer, Write
 from .texture_channels import ChannelPlan, plan_channels
@@ -34,6 +34,10 @@ PREVIEW_SIZE = 512
 """Width of the picture that is shown while the full one is made, pixels (chosen: baked in a second or two)."""
 REPORTED_TORN_SHARE = 0.001
 """Share of the texels that lie where the map is torn, from which the report says so (chosen)."""
+WARNED_TORN_SHARE = 0.05
+"""The same share from which this is a warning (chosen)."""
+WARNED_FILLED_SHARE = 0.25
+"""Share of the texels that were filled in from around, from which this is a warning (chosen)."""
 _CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap", "tiles")}
 
 
@@ -72,7 +76,7 @@ class _Textures:
         material_name: of the new material.
         target_uvs: (F, 3, 2) of the target's triangle corners, that the pictures were made for.
         new_uvs: (C, 2) of the target's own corners, where it has no UV map.
-        sentences: for the report.
+        remarks: for the report.
     """
 
     shading: Shading
@@ -80,7 +84,7 @@ class _Textures:
     material_name: str
     target_uvs: NDArray[np.float32] | None
     new_uvs: NDArray[np.float32] | None
-    sentences: list[str]
+    remarks: list[Remark]
 
     def write(self, obj: BlenderObject, folder: str) -> textures.WrittenMaterial:
         """Write them to the target; raises InputError ``mesh-changed`` where it has other UVs now."""
@@ -98,21 +102,21 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         new_uvs = yield from unwrap(target, options, transfer.folder)
     snapshot = snapshots.take(target, new_uvs)
     request, plans = yield from _plan(transfer, shading, snapshot.save(transfer.target_file))
-    sentences = list(shading.notes)
+    remarks: list[Remark] = list(shading.notes)
     if new_uvs is not None:
-        sentences.append(new_uv_map_sentence(target, options))
+        remarks.append(new_uv_map_sentence(target, options))
 
     def named(baked: BakeMaterialsResult) -> _Textures:
         pictures, material_name = _pictures(plans, shading, baked, target.name)
-        return _Textures(shading, pictures, material_name, snapshot.uvs, new_uvs, sentences + _share_sentences(baked))
+        return _Textures(shading, pictures, material_name, snapshot.uvs, new_uvs, remarks + _shares(baked))
 
     if options.preview and options.size > PREVIEW_SIZE:
         _show(transfer, named((yield from client.shared().run(_smaller(request, PREVIEW_SIZE)))))
         yield Progress("Preview shown; making the full size", 0)
     result = named((yield from client.shared().run(request)))
 
-    def write() -> list[str]:
-        return _written_sentences(result.write(transfer.target.handle.get(), options.folder), result)
+    def write() -> list[Remark]:
+        return _written(result.write(transfer.target.handle.get(), options.folder), result)
 
     return write
 
@@ -177,25 +181,27 @@ def _pictures(
     return pictures, f"{material.name if material else 'Material'} on {target_name}"
 
 
-def _share_sentences(baked: BakeMaterialsResult) -> list[str]:
-    sentences = []
-    if baked.shares.filled > 0:
-        sentences.append(
-            f"{baked.shares.filled:.1%} of the texture was filled in from around, as the mask image shows."
-        )
-    if baked.shares.torn > REPORTED_TORN_SHARE:
-        sentences.append(f"{baked.shares.torn:.1%} of the texture lies where the map is torn.")
-    return sentences
+def _shares(baked: BakeMaterialsResult) -> list[Remark]:
+    """How much of the texture is not as the source's."""
+    remarks: list[Remark] = []
+    filled, torn = baked.shares.filled, baked.shares.torn
+    if filled > 0:
+        sentence = f"{filled:.1%} of the texture was filled in from around, as the mask image shows."
+        remarks.append(ResultWarning("texture-filled", sentence) if filled > WARNED_FILLED_SHARE else sentence)
+    if torn > REPORTED_TORN_SHARE:
+        sentence = f"{torn:.1%} of the texture lies where the map is torn."
+        remarks.append(ResultWarning("texture-torn", sentence) if torn > WARNED_TORN_SHARE else sentence)
+    return remarks
 
 
-def _written_sentences(written: textures.WrittenMaterial, result: _Textures) -> list[str]:
-    """What was written, a sentence each."""
+def _written(written: textures.WrittenMaterial, result: _Textures) -> list[Remark]:
+    """What was written, a sentence each, and where it is poor."""
     lines = []
     for picture, image in zip(result.pictures, written.images, strict=True):
         tiled = ", tiled" if image.source == "TILED" else ""
         channel = picture.channel.replace("_", " ")
         lines.append(f"Image “{image.name}” ({channel}, {image.size[0]} x {image.size[1]}{tiled}).")
-    return [f"Material “{written.material.name}” in a new slot.", *lines, *result.sentences]
+    return [f"Material “{written.material.name}” in a new slot.", *lines, *result.remarks]
 
 
 TEXTURE = Carrier(_check, _carry)

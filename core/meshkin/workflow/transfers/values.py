@@ -19,7 +19,8 @@ from ...transfer.attributes.kinds import Domain, Kind
 from ...worker import client
 from ...worker.requests.arrays import load_array, save_array
 from ...worker.requests.attributes import CarryValues, ValuesToCarry
-from ..options import Options
+from ..doubts import fold_warnings
+from ..options import Options, Remark
 from .context import Carrier, Transfer, Write
 
 
@@ -76,7 +77,14 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
             )
         )
         carried = [load_array(path) for path in answer.values]
-        return lambda: reading.write(transfer.target.handle.get(), carried)
+
+        def write() -> list[Remark]:
+            sentences = reading.write(transfer.target.handle.get(), carried)
+            # Displacements are written as shape keys, and the sentence about one is its name.
+            shares = {text.removesuffix("."): share for text, share in zip(sentences, answer.folded, strict=True)}
+            return [*sentences, *fold_warnings(shares)]
+
+        return write
 
     return Carrier(check, carry)
 

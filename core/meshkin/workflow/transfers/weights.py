@@ -27,7 +27,7 @@ from ...worker.requests.weights import (
     TransferWeightsResult,
     WeightArrays,
 )
-from ..options import NEARNESS, WEIGHT_METHODS, Options
+from ..options import NEARNESS, WEIGHT_METHODS, Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write
 from .loose_parts import WeightedTarget, transfer_loose_parts
 
@@ -37,6 +37,13 @@ _PROBLEMS = {
     "crossed": "these bones lie on the wrong side",
 }
 """What the report says about each field of :class:`meshkin.worker.requests.weights.ProblemColumns`."""
+WARNED_MISSING_SHARE = 0.02
+"""Share of the source's weights that bones have which move hardly anything, from which this is a warning (chosen: a
+hand has about as much)."""
+WARNED_INPAINTED_SHARE = 0.5
+"""Share of inpainted vertices from which most weights are a guess (chosen)."""
+WARNED_UNSOLVED_SHARE = 0.01
+"""Share of vertices for which inpainting could not be solved, from which this is a warning (chosen)."""
 
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -94,12 +101,12 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         worn = [replace(each, weighted=weighted) for each, weighted in zip(worn, others, strict=True)]
     target_names = sides.rename(all_names, dict(options.rename))
 
-    def write() -> list[str]:
+    def write() -> list[Remark]:
         target = transfer.target.handle.get()
         written = _write_groups(target, carried, target_names, len(names), options, options.mask, options.mirrored)
         written += binding.copy_modifier_flags(target, transfer.source.handle.get())
-        sentences = [
-            _origin(transfer, answer, carried),
+        sentences: list[Remark] = [
+            *_origin(transfer, answer, carried),
             *_unsolved([carried, *(each.weighted for each in worn)]),
             *written,
         ]
@@ -179,22 +186,35 @@ def _write_groups(
     return sentences
 
 
-def _origin(transfer: Transfer, answer: TransferWeightsResult, carried: WeightedTarget) -> str:
+def _origin(transfer: Transfer, answer: TransferWeightsResult, carried: WeightedTarget) -> list[Remark]:
     origin = "the nearest point of the source" if transfer.is_garment else "the match"
     if answer.learned:
         origin = "the features"
     share = carried.arrays.inpainted[carried.snapshot.original].mean()
-    return f"From {origin}; {share:.0%} of the vertices were inpainted."
+    remarks: list[Remark] = [f"From {origin}; {share:.0%} of the vertices were inpainted."]
+    if (
+        share > WARNED_INPAINTED_SHARE and not transfer.is_garment
+    ):  # loose clothes are inpainted from where they touch the body
+        remarks.append(
+            ResultWarning("mostly-inpainted", f"Most weights are a guess: {share:.0%} of the vertices were inpainted.")
+        )
+    return remarks
 
 
-def _unsolved(targets: list[WeightedTarget]) -> list[str]:
+def _unsolved(targets: list[WeightedTarget]) -> list[Remark]:
     """Says where inpainting could not be solved, so that the nearest vertex stands in."""
-    return [
-        f"“{weighted.snapshot.name}”: inpainting could not be solved for {share:.1%} of the vertices (the mesh is"
-        " degenerate there); they take the weights of the nearest vertex."
-        for weighted in targets
-        if (share := weighted.arrays.unsolved[weighted.snapshot.original].mean()) > 0
-    ]
+    remarks: list[Remark] = []
+    for weighted in targets:
+        share = weighted.arrays.unsolved[weighted.snapshot.original].mean()
+        sentence = (
+            f"“{weighted.snapshot.name}”: inpainting could not be solved for {share:.1%} of the vertices (the mesh is"
+            " degenerate there); they take the weights of the nearest vertex."
+        )
+        if share > 0:
+            remarks.append(
+                ResultWarning("inpainting-unsolved", sentence) if share > WARNED_UNSOLVED_SHARE else sentence
+            )
+    return remarks
 
 
 def _errors(errors: MethodErrors | None) -> list[str]:
@@ -206,13 +226,16 @@ def _errors(errors: MethodErrors | None) -> list[str]:
     ]
 
 
-def _problems(problems: ProblemColumns, names: list[str], is_garment: bool) -> list[str]:
-    sentences = []
+def _problems(problems: ProblemColumns, names: list[str], is_garment: bool) -> list[Remark]:
+    remarks: list[Remark] = []
     for problem, text in _PROBLEMS.items():
         bones: tuple[int, ...] = getattr(problems, problem)
-        if bones and not (is_garment and problem == "missing"):  # clothes cover a part of the body only
-            sentences.append(f"Check: {text}: {', '.join(names[bone] for bone in bones)}.")
-    return sentences
+        if not bones or (is_garment and problem == "missing"):  # clothes cover a part of the body only
+            continue
+        sentence = f"Check: {text}: {', '.join(names[bone] for bone in bones)}."
+        is_small = problem == "missing" and problems.missing_share <= WARNED_MISSING_SHARE
+        remarks.append(sentence if is_small else ResultWarning(f"bones-{problem}", sentence))
+    return remarks
 
 
 WEIGHTS = Carrier(_check, _carry)

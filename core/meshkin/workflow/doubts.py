@@ -1,0 +1,55 @@
+"""What a match gives reason to doubt: remarks for the report of every job that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..data.surface_map import Match
+from .options import Remark, ResultWarning
+
+LOW_CONFIDENCE = 0.5
+"""Mean confidence below which a match is called poor: half of its answers are off by a twentieth of the body."""
+REPORTED_FOLDED_SHARE = 0.02
+"""Share of the surface that a displacement or a pose moves, from which it is worth a warning that it folds. Chosen."""
+
+
+def mean_confidence(match: Match) -> float:
+    """The mean over the target's vertices, in [0, 1]."""
+    return float(match.to_source.confidence.mean())
+
+
+def confidence_sentence(match: Match) -> str:
+    """Says how sure a match is."""
+    return f"The match's confidence is {mean_confidence(match):.0%} on average."
+
+
+def match_remarks(match: Match) -> list[Remark]:
+    """What a match guesses, whether its confidence is low, and what else its notes say."""
+    mean = mean_confidence(match)
+    warnings = [ResultWarning(each["code"], each["message"]) for each in match.notes.get("warnings", [])]
+    told = {warning.message for warning in warnings}
+    if mean * (2 if match.notes.get("ambiguous") else 1) < LOW_CONFIDENCE:  # it is halved where a guess was made
+        warnings.append(
+            ResultWarning(
+                "low-confidence",
+                f"The match is poor: its confidence is {mean:.0%} on average. Look at it (Same Color, Confidence); "
+                "point pairs help.",
+            )
+        )
+    return [*warnings, *(text for text in match.notes.get("sentences", []) if text not in told)]
+
+
+def fold_warnings(shares: Mapping[str, float]) -> list[Remark]:
+    """Warnings about what folds much of the surface that it moves: the share of each by its name."""
+    return [
+        ResultWarning("surface-folded", f"{name} folds {share:.1%} of what it moves over itself: look at it.")
+        for name, share in shares.items()
+        if share > REPORTED_FOLDED_SHARE
+    ]
+
+
+def match_data(file: Path, match: Match) -> dict[str, Any]:
+    """What reports say about a match to programs."""
+    return {"map": str(file), "confidence": mean_confidence(match), "notes": match.notes}
