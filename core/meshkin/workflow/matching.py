@@ -123,12 +123,17 @@ class ObjectMatch:
         scene_matches.remember(source, target, shapes, self.map.stem, self.flip, self.pairs)
 
 
+def check_different(source: object, target: object) -> None:
+    """Raise InputError ``same-object`` if source and target are one."""
+    if source == target:
+        raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
+
+
 def find_match(
     source: Handle, target: Handle, options: Options, folder: Path
 ) -> Generator[Progress, None, ObjectMatch]:
     """Both objects' features and their map in the cache, made directly or through a third object."""
-    if source == target:
-        raise InputError("same-object", "Source and target are the same object.", "Choose two different objects.")
+    check_different(source, target)
     if options.match.through is None:
         return (yield from _match_directly(source, target, options, folder))
     center = Handle.of(options.match.through)

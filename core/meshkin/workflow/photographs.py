@@ -22,7 +22,7 @@ from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto, TextureP
 from .describing import DescribedObject, colors_of, describe, write_colors
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
-from .unwrapping import new_uv_map_sentence, unwrap
+from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
 
 LOW_PHOTO_CONFIDENCE = 0.4
 """Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
@@ -44,6 +44,9 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     ``photo-nothing-seen``.
     """
     handle = Handle.of(target)
+    check_picture_options(options.texture)
+    snapshots.check_writable(target)
+    check_target_uvs(target)
     with work_folder() as folder:
         described, map_file = yield from _match_photo(photo, target, options, mask, folder)
         shape, new_uvs = described.snapshot, None

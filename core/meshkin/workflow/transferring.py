@@ -16,7 +16,7 @@ from ..worker.requests.weights import IsGarment
 from .describing import ObjectSnapshot
 from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
-from .matching import ObjectMatch, find_match
+from .matching import ObjectMatch, check_different, find_match
 from .options import TRANSFERS, Options, Remark, Report, Steps
 from .transfers import armature, hair, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write
@@ -44,10 +44,13 @@ def transfer(source: BlenderObject, target: BlenderObject, what: Sequence[str], 
     chosen = _chosen(what)
     for obj in (target, *options.rig.also):
         snapshots.check_writable(obj)
+    check_different(source, target)
     source_handle, target_handle = Handle.of(source), Handle.of(target)
     also = tuple(Handle.of(obj) for obj in options.rig.also if obj not in (source, target))
     for name in chosen:
         CARRIERS[name].check(source, target, options)
+    for handle in (source_handle, target_handle, *also):
+        ObjectSnapshot.take(handle)  # raises InputError for a mesh without a surface
     with work_folder() as folder:
         is_garment = "weights" in chosen and (yield from _is_garment(source_handle, target_handle, options, folder))
         match: ObjectMatch | None = None

@@ -1,4 +1,4 @@
-"""UV maps for targets that have none."""
+"""UV maps for textures: checked before any work is done, and made for targets that have none."""
 
 from __future__ import annotations
 
@@ -8,14 +8,44 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.errors import InputError
+from ..base.options import options_of
 from ..base.progress import Progress
 from ..scene.materials import textures
+from ..scene.mesh import snapshot as snapshots
 from ..scene.mesh import unwrapping
 from ..scene.objects import BlenderObject
-from ..transfer.texture.options import TextureOptions
+from ..transfer.texture.options import LARGEST_TEXTURE, TextureOptions
+from ..transfer.texture.usable_uvs import target_uvs
 from ..worker import client
 from ..worker.requests.arrays import load_array
 from ..worker.requests.texture import UnwrapShape
+
+_CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap", "tiles")}
+
+
+def check_picture_options(options: TextureOptions) -> None:
+    """Raise InputError ``texture-size``, ``option-invalid`` if no picture can be made with these options."""
+    if options.margin < 0 or not 1 <= options.size <= LARGEST_TEXTURE:
+        raise InputError(
+            "texture-size",
+            f"A texture of {options.size} pixels with a margin of {options.margin} cannot be made.",
+            f"Use a size of 1 to {LARGEST_TEXTURE} and a margin of 0 or more.",
+        )
+    for name, known in _CHOICES.items():
+        if getattr(options, name) not in known:
+            raise InputError(
+                "option-invalid", f"“{getattr(options, name)}” is not known.", f"Choose from {', '.join(known)}."
+            )
+
+
+def check_target_uvs(target: BlenderObject) -> None:
+    """Raise InputError as :func:`meshkin.transfer.texture.usable_uvs.target_uvs` if the UV map cannot be used.
+
+    An object without one gets one later.
+    """
+    if target.data.uv_layers:
+        target_uvs(snapshots.take(target))
 
 
 def unwrap(

@@ -201,17 +201,23 @@ def write_transferred(obj: bpy.types.Object, attribute: Attribute, values: NDArr
             mesh, and as :func:`write`.
     """
     check_writable(obj)
+    check_name(obj, attribute.name)
     mesh, name = obj.data, attribute.name
     existing = mesh.attributes.get(name)
-    if name in mesh.uv_layers or name in obj.vertex_groups or _is_reserved(existing, name):
+    _write(obj, Attribute(name, attribute.type, values, attribute.domain, attribute.texts))
+    elements = {"POINT": "points", "EDGE": "edges", "FACE": "faces", "CORNER": "corners"}[attribute.domain]
+    return f"Attribute: “{name}” on {elements}{', in place of the one that was there' if existing else ''}."
+
+
+def check_name(obj: bpy.types.Object, name: str) -> None:
+    """Raise InputError ``attribute-taken`` if an attribute of this name cannot be written to a mesh object."""
+    existing = obj.data.attributes.get(name)
+    if name in obj.data.uv_layers or name in obj.vertex_groups or _is_reserved(existing, name):
         raise InputError(
             "attribute-taken",
             f"“{name}” on “{obj.name}” is a UV map, a vertex group or a name that Blender uses.",
             "Rename the attribute on the source.",
         )
-    _write(obj, Attribute(name, attribute.type, values, attribute.domain, attribute.texts))
-    elements = {"POINT": "points", "EDGE": "edges", "FACE": "faces", "CORNER": "corners"}[attribute.domain]
-    return f"Attribute: “{name}” on {elements}{', in place of the one that was there' if existing else ''}."
 
 
 def _is_reserved(attribute: bpy.types.Attribute | None, name: str) -> bool:

@@ -57,6 +57,16 @@ def shape_keys(obj: bpy.types.Object) -> list[ShapeKey]:
     ]
 
 
+def check_keys_move_all(obj: bpy.types.Object, snapshot: Snapshot) -> None:
+    """Raise InputError ``modifiers-in-the-way`` if an object's snapshot has vertices that its own mesh has not."""
+    if len(np.unique(snapshot.original)) != len(snapshot.vertices):
+        raise InputError(
+            "modifiers-in-the-way",
+            f"The modifiers of “{obj.name}” add vertices, which its shape keys do not move.",
+            "Switch its Subdivision (or the like) off in the viewport for the transfer.",
+        )
+
+
 def snapshot_offsets(key: ShapeKey, obj: bpy.types.Object, snapshot: Snapshot) -> NDArray[np.float32]:
     """How far a shape key moves each vertex of a snapshot of its object, float32 (V, 3).
 
@@ -64,12 +74,7 @@ def snapshot_offsets(key: ShapeKey, obj: bpy.types.Object, snapshot: Snapshot) -
     """
     if len(key.offsets) != len(snapshot.original):
         raise InputError("mesh-changed", f"“{obj.name}” was changed while the job ran.", "Run the job again.")
-    if len(np.unique(snapshot.original)) != len(snapshot.vertices):
-        raise InputError(
-            "modifiers-in-the-way",
-            f"The modifiers of “{obj.name}” add vertices, which its shape keys do not move.",
-            "Switch its Subdivision (or the like) off in the viewport for the transfer.",
-        )
+    check_keys_move_all(obj, snapshot)
     offsets = np.zeros((len(snapshot.vertices), 3), np.float32)
     offsets[snapshot.original] = key.offsets
     return offsets

@@ -65,6 +65,18 @@ def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = 
     return chosen
 
 
+def check_weighted(obj: bpy.types.Object, names: Sequence[str]) -> None:
+    """Raise InputError ``no-weights`` if no vertex has a weight in any of these groups of an object."""
+    numbers = {obj.vertex_groups[name].index for name in names}
+    with evaluated(obj) as (_, mesh):
+        if not any(one.group in numbers and one.weight > 0 for vertex in mesh.vertices for one in vertex.groups):
+            raise InputError(
+                "no-weights",
+                f"The chosen groups of “{obj.name}” hold no weights.",
+                "Choose other groups, or paint them.",
+            )
+
+
 def read(
     obj: bpy.types.Object, snapshot: Snapshot, names: Sequence[str] | None = None
 ) -> tuple[list[str], NDArray[np.float32]]:

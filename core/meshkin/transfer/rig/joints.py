@@ -116,7 +116,7 @@ def fit_joints(
     )
     heads, tails = np.split(joints[joint], 2)
     heads, tails = _equal_lengths(skeleton, heads, tails, settings.shortest * scale)
-    heads, tails, moved = _back_inside(skeleton, heads, tails, (source, target), scale, settings.interior)
+    heads, tails, moved = back_inside(skeleton, heads, tails, (source, target), scale, settings.interior)
     turns = _skin_rotations(skeleton, weights, np.asarray(source.vertices, np.float64), mapped, settings)
     axes = _roll_axes(skeleton, turns, unit_rows(tails - heads))
     return FittedSkeleton(heads, tails, axes, moved, scale)
@@ -182,7 +182,7 @@ def _equal_lengths(skeleton: RestSkeleton, heads: Floats, tails: Floats, shortes
     return new_heads, new_tails
 
 
-def _back_inside(
+def back_inside(
     skeleton: RestSkeleton,
     heads: Floats,
     tails: Floats,

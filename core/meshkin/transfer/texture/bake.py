@@ -29,7 +29,7 @@ from .settings import BakeSettings
 from .stitching import SeamStitcher
 from .texel_correspondence import TexelCorrespondence, texel_correspondence
 from .texels import TexelMap, texel_map
-from .uv_layouts import finite, target_uvs
+from .usable_uvs import finite, target_uvs
 
 SEEN_MARGIN = 2
 """Width of the margin, texels, from which renderers interpolate at a seam."""
@@ -77,7 +77,7 @@ def bake(
 
     Raises:
         InputError: ``image-empty``, ``map-other-mesh`` (the map is not of these two), and as
-            :func:`meshkin.transfer.texture.uv_layouts.target_uvs` and
+            :func:`meshkin.transfer.texture.usable_uvs.target_uvs` and
             :func:`meshkin.transfer.texture.texels.texel_map`.
     """
     uvs = target_uvs(target)

@@ -22,7 +22,7 @@ from .picture_files import save_picture
 from .pixels import converted
 from .settings import BakeSettings, MaterialBakeSettings
 from .udim import udim_tiles
-from .uv_layouts import target_uvs
+from .usable_uvs import target_uvs
 
 LARGEST_CACHED = 2048
 """Pixels, chosen: width of the largest picture whose texels' correspondence is kept for the next bake."""

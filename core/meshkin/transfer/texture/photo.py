@@ -21,7 +21,7 @@ from .photo_placement import PhotoPlacement, mirrored_placement, place_in_photo
 from .sampling import bilinear_samples
 from .settings import PhotoSettings
 from .texels import texel_map
-from .uv_layouts import doubled_areas, target_uvs
+from .usable_uvs import doubled_areas, target_uvs
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .channels import Extension, Picture
 from .mip_pyramid import Level
 from .settings import SamplingSettings
 from .texels import texel_map
-from .uv_layouts import doubled_areas
+from .usable_uvs import doubled_areas
 
 Taps = list[tuple[NDArray[np.int64] | slice, ShortIntegers, Singles]]
 """Rows, and for each of them texels' numbers (R, T) and their weights (R, T), which sum to 1."""

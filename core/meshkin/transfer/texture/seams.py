@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...geometry.arrays import Floats, Integers, Singles, expand
 from ...geometry.welding import uv_corners
-from .texels import MOST_TILES
+from .usable_uvs import MOST_TILES
 
 SAME_SPOT = 0.02
 """Spots on a seam that are no farther apart than this are one, texels. Chosen."""

@@ -15,10 +15,8 @@ from ...geometry.adjacency import opposite_triangles
 from ...geometry.arrays import Floats, Integers, Singles, blocks, expand
 from ...geometry.closest_points import nearest_on_triangles
 from .options import LARGEST_TEXTURE
-from .uv_layouts import doubled_areas
+from .usable_uvs import MOST_TILES, doubled_areas
 
-MOST_TILES = 64
-"""Most times the picture's width or height that one triangle may span in the UV layout. Chosen."""
 TEXEL_BLOCK = 1 << 18
 """Most texels looked at at a time. Chosen, to bound memory."""
 REACH = np.sqrt(0.5)

@@ -10,7 +10,7 @@ from ...base.errors import InputError
 from ...geometry.arrays import AnyIntegers, Floats, unit_rows
 from ...geometry.mesh import face_areas, surface_area
 from ...geometry.welding import place_numbers
-from .uv_layouts import doubled_areas
+from .usable_uvs import doubled_areas
 
 SAME_UV = 1e-6
 """UVs of one corner no farther apart than this are one. Chosen."""

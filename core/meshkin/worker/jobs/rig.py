@@ -33,13 +33,19 @@ def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> Extr
 def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
     """Move a skeleton of the source into the target."""
     from ...transfer.rig.joints import RestSkeleton, fit_joints
+    from ...transfer.rig.limbs import check_joints
 
     match, arrays = Match.load(request.map), BoneArrays.load(request.bones)
     bones = RestSkeleton(arrays.heads, arrays.tails, arrays.axes, arrays.parents, arrays.mirror, arrays.column)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
-    fitted = fit_joints(bones, load_array(request.weights), source, target, match.to_target, report)
-    fitted_arrays = FittedBoneArrays(fitted.heads, fitted.tails, fitted.axes, fitted.moved)
-    return FitBonesResult(fitted_arrays.save(request.output), float(fitted.scale))
+    weights = load_array(request.weights)
+    fitted = fit_joints(bones, weights, source, target, match.to_target, report)
+    checked = check_joints(bones, fitted, weights, (source, target), (match.to_source, match.to_target))
+    fitted = checked.fitted
+    arrays_file = FittedBoneArrays(
+        fitted.heads, fitted.tails, fitted.axes, fitted.moved, checked.copied, checked.outside
+    ).save(request.output)
+    return FitBonesResult(arrays_file, float(fitted.scale), checked.whole)
 
 
 def pose_shape(request: PoseShape, report: ProgressCallback) -> PoseShapeResult:

@@ -77,20 +77,31 @@ class FittedBoneArrays(ArrayBundle):
     Attributes:
         heads, tails, axes: float64 (B, 3).
         moved: bool (B,), bones with an end that came to lie outside and was brought back into the body.
+        copied: bool (B,), bones that could not be fitted and stand as on the source, scaled.
+        outside: bool (B,), bones with an end that lies outside of the body all the same.
     """
 
     heads: NDArray[np.float64]
     tails: NDArray[np.float64]
     axes: NDArray[np.float64]
     moved: NDArray[np.bool_]
+    copied: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class FitBonesResult:
-    """``arrays`` is a file of :class:`FittedBoneArrays`; ``scale`` is how many times larger the target is."""
+    """A fitted skeleton.
+
+    Attributes:
+        arrays: file of :class:`FittedBoneArrays`.
+        scale: how many times larger the target is.
+        whole: whether no bone was fitted, but all stand as on the source, scaled.
+    """
 
     arrays: Path
     scale: float
+    whole: bool
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base.progress import Progress
 from ...scene.mesh import snapshot as snapshots
@@ -16,7 +17,7 @@ from ...scene.rig import weights as vertex_groups
 from ...worker import client
 from ...worker.requests.arrays import save_array
 from ...worker.requests.rig import BoneArrays, FitBones, FittedBoneArrays
-from ..options import Options
+from ..options import Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write
 
 
@@ -43,23 +44,25 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     )
     fitted = FittedBoneArrays.load(answer.arrays)
 
-    def write() -> list[str]:
+    def write() -> list[Remark]:
         target, place = transfer.target.handle.get(), transfer.target.snapshot.location
         shift = place - transfer.source.snapshot.location
         copy = armatures.copy_to(armature.get(), target, shift.tolist(), f"{armature.name} on {target.name}")
         rest_before = constraints.rest_state(armature.get())
         heads, tails = fitted.heads + place, fitted.tails + place
         armatures.move_bones(copy, skeleton.names, heads, tails, fitted.axes, answer.scale, rest_before)
-        sentences = [f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {answer.scale:.2f} times as large."]
+        remarks: list[Remark] = [
+            f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {answer.scale:.2f} times as large."
+        ]
         if constrained:
-            sentences.append(
+            remarks.append(
                 f"Constraints and drivers move these bones from rest, as on the source: {', '.join(constrained)}."
             )
         if fitted.moved.any():
-            moved = [name for name, is_moved in zip(skeleton.names, fitted.moved, strict=True) if is_moved]
-            sentences.append(f"Brought back into the body: {', '.join(moved)}.")
+            remarks.append(f"Brought back into the body: {_names(skeleton.names, fitted.moved)}.")
+        remarks += _warnings(skeleton.names, fitted, answer.whole)
         armatures.rename_bones(copy, transfer.options.weights.rename)
-        return sentences + _attach(transfer, copy)
+        return remarks + _attach(transfer, copy)
 
     return write
 
@@ -100,7 +103,33 @@ def _save_bones(transfer: Transfer, skeleton: armatures.Skeleton) -> Path:
     return arrays.save(transfer.folder / "bones.npz")
 
 
-def _attach(transfer: Transfer, armature: BlenderObject) -> list[str]:
+def _warnings(names: list[str], fitted: FittedBoneArrays, is_whole: bool) -> list[Remark]:
+    """Says which bones could not be fitted, and which lie outside of the body."""
+    warnings: list[Remark] = []
+    if is_whole:
+        text = (
+            "The armature could not be fitted: too many bones would lie astray. It is the source's, scaled to the "
+            "target; move its joints by hand, or match again with point pairs."
+        )
+        warnings.append(ResultWarning("armature-copied", text))
+    elif fitted.copied.any():
+        text = (
+            f"These bones could not be fitted and stand as on the source, scaled: {_names(names, fitted.copied)}. "
+            "Move their joints by hand, or match again with point pairs."
+        )
+        warnings.append(ResultWarning("bones-copied", text))
+    if fitted.outside.any():
+        text = f"These bones have an end outside of the body: {_names(names, fitted.outside)}."
+        warnings.append(ResultWarning("joints-outside", text))
+    return warnings
+
+
+def _names(names: list[str], mask: NDArray[np.bool_]) -> str:
+    """The names of the bones that a mask (B,) chooses, between commas."""
+    return ", ".join(name for name, is_chosen in zip(names, mask, strict=True) if is_chosen)
+
+
+def _attach(transfer: Transfer, armature: BlenderObject) -> list[Remark]:
     """Let an armature pose the target and what lies on it; returns sentences about it."""
     source = transfer.source.handle.get()
     posed = [transfer.target.handle, *transfer.also]

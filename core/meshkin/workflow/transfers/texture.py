@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from ...base.options import options_of
 from ...base.progress import Progress
 from ...base.storage import make_folder
 from ...scene.blend import absolute_path
@@ -20,12 +19,11 @@ from ...scene.materials import textures
 from ...scene.materials.channels import Shading
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject
-from ...transfer.texture.options import LARGEST_TEXTURE, TextureOptions
 from ...transfer.texture.settings import MaterialBakeSettings, Tiles
 from ...worker import client
 from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
 from ..options import Options, Remark, ResultWarning
-from ..unwrapping import new_uv_map_sentence, unwrap
+from ..unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
 from .context import Carrier, Transfer, Write
 from .texture_channels import ChannelPlan, plan_channels
 from .texture_sources import SourcePictures, bake_nodes, read_images
@@ -38,7 +36,6 @@ WARNED_TORN_SHARE = 0.05
 """The same share from which this is a warning (chosen)."""
 WARNED_FILLED_SHARE = 0.25
 """Share of the texels that were filled in from around, from which this is a warning (chosen)."""
-_CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap", "tiles")}
 
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -49,19 +46,10 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
         raise InputError("no-uvs", f"“{source.name}” has no UV map.", "Its images need one: unwrap it.")
     if target.type != "MESH":
         raise InputError("not-a-mesh", f"“{target.name}” is not a mesh.", "Convert it first (Object > Convert).")
-    if chosen.margin < 0 or not 1 <= chosen.size <= LARGEST_TEXTURE:
-        raise InputError(
-            "texture-size",
-            f"A texture of {chosen.size} pixels with a margin of {chosen.margin} cannot be made.",
-            f"Use a size of 1 to {LARGEST_TEXTURE} and a margin of 0 or more.",
-        )
-    for name, known in _CHOICES.items():
-        if getattr(chosen, name) not in known:
-            raise InputError(
-                "option-invalid", f"“{getattr(chosen, name)}” is not known.", f"Choose from {', '.join(known)}."
-            )
+    check_picture_options(chosen)
     if not (0 <= chosen.threshold <= 1 and 0 <= chosen.map_smoothing <= 100):
         raise InputError("option-invalid", "A threshold goes from 0 to 1, smoothing from 0 to 100.", "Change them.")
+    check_target_uvs(target)
     if chosen.folder:
         make_folder(Path(absolute_path(chosen.folder)))
 

@@ -90,10 +90,13 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
 
 
 def _check_attributes(source: BlenderObject, target: BlenderObject, options: Options) -> None:
-    if not attributes.transferable(source, options.attributes.names):
+    names = attributes.transferable(source, options.attributes.names)
+    if not names:
         raise InputError(
             "no-attributes", f"“{source.name}” has no attributes that can be carried.", "Paint or add one first."
         )
+    for name in names:
+        attributes.check_name(target, name)
 
 
 def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
@@ -165,6 +168,7 @@ def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Opt
         raise InputError(
             "no-shape-keys", f"“{source.name}” has no shape keys{of_name}.", "Choose a source that has some."
         )
+    payloads.check_keys_move_all(source, snapshots.take(source))
 
 
 def _read_shape_keys(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:

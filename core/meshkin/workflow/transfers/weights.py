@@ -48,7 +48,8 @@ WARNED_UNSOLVED_SHARE = 0.01
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     chosen = options.weights
-    vertex_groups.chosen_groups(source, chosen.groups, chosen.pattern)
+    names = vertex_groups.chosen_groups(source, chosen.groups, chosen.pattern)
+    vertex_groups.check_weighted(source, names)
     if chosen.limit < 1:
         raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
     if chosen.nearness not in NEARNESS:

@@ -9,37 +9,18 @@ from scipy.spatial.transform import Rotation
 from helpers import shapes
 from helpers.figures import Figure
 from helpers.maps import vertex_map
-from meshkin.base.sides import mirror_indices
+from helpers.rest_skeletons import rest_skeleton
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.transfer.rig.interior import move_inside
-from meshkin.transfer.rig.joints import RestSkeleton, fit_joints
+from meshkin.transfer.rig.joints import fit_joints
 
 FIGURE = Figure()
 BODY = FIGURE.body(50)
 
 
-def rest_skeleton() -> RestSkeleton:
-    names = FIGURE.names
-    parents = {"chest": "spine", "head": "chest"}
-    for side in (".L", ".R"):
-        parents |= {f"thigh{side}": "spine", f"shin{side}": f"thigh{side}"}
-        parents |= {f"upperarm{side}": "chest", f"forearm{side}": f"upperarm{side}"}
-    heads, tails = (np.array([bone[end] for bone in FIGURE.bones.values()]) for end in (0, 1))
-    along = (tails - heads) / np.linalg.norm(tails - heads, axis=1, keepdims=True)
-    axes = np.cross(along, np.cross((0.0, -1.0, 0.0), along))
-    return RestSkeleton(
-        heads,
-        tails,
-        axes / np.linalg.norm(axes, axis=1, keepdims=True),
-        np.array([names.index(parents[name]) if name in parents else -1 for name in names]),
-        np.array(mirror_indices(names)),
-        np.arange(len(names)),
-    )
-
-
 def test_joints_go_where_the_body_goes() -> None:
     """A taller, thinner, turned body: heads and tails follow exactly, rolls follow the turn."""
-    skeleton = rest_skeleton()
+    skeleton = rest_skeleton(FIGURE)
     weights = FIGURE.weights(BODY.vertices.astype(np.float64))
     turn = Rotation.from_euler("z", 50, degrees=True)
     stretch = np.array((0.9, 0.9, 1.2))
@@ -54,7 +35,7 @@ def test_joints_go_where_the_body_goes() -> None:
 
 
 def test_a_wrong_map_still_gives_bones_inside_of_equal_sides() -> None:
-    skeleton = rest_skeleton()
+    skeleton = rest_skeleton(FIGURE)
     weights = FIGURE.weights(BODY.vertices.astype(np.float64))
     generator = np.random.default_rng(0)
     target = Figure(legs=0.09, arms=80).body(50)
@@ -73,7 +54,7 @@ def test_a_wrong_map_still_gives_bones_inside_of_equal_sides() -> None:
 
 
 def test_both_sides_are_equally_long() -> None:
-    skeleton = rest_skeleton()
+    skeleton = rest_skeleton(FIGURE)
     weights = FIGURE.weights(BODY.vertices.astype(np.float64))
     left = BODY.vertices[:, 0] > 0
     target = shapes.snapshot(BODY.vertices * np.where(left, 1.1, 1.0)[:, None], BODY.faces)

@@ -1,0 +1,189 @@
+"""Limbs, or whole skeletons, that could not be fitted and stand as on the source instead, scaled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.snapshot import Snapshot
+from ...data.surface_map import SurfaceMap
+from ...geometry.arrays import Floats, unit_rows
+from ...geometry.mesh import bounding_diagonal
+from .interior import InteriorSettings
+from .joints import FittedSkeleton, RestSkeleton, back_inside
+from .problems import Mask, find_joint_problems
+
+
+@dataclass(frozen=True)
+class LimbSettings:
+    """When bones are copied rather than fitted. All values are chosen.
+
+    Attributes:
+        most_astray: share of the bones that are astray from which the whole skeleton is copied.
+        stretch: a copied skeleton is scaled to the target's bounding box along each axis, but no more than by this
+            factor from the mean of the three: arms that are held differently change the box, not the body.
+        interior: how a way back into the body is found.
+        beside: a bone that moves nothing (a control) goes with a copied limb if it lies this near one of its joints,
+            in the source's diagonals.
+    """
+
+    most_astray: float = 0.3
+    stretch: float = 1.5
+    interior: InteriorSettings = field(default_factory=InteriorSettings)
+    beside: float = 0.02
+
+
+@dataclass(frozen=True)
+class CheckedSkeleton:
+    """A fitted skeleton whose stray bones were replaced.
+
+    Attributes:
+        fitted: in the target.
+        copied: bool (B,), bones that stand as on the source, scaled.
+        whole: whether these are all.
+        outside: bool (B,), bones with an end outside of the body that was inside on the source.
+    """
+
+    fitted: FittedSkeleton
+    copied: Mask
+    whole: bool
+    outside: Mask
+
+
+def check_joints(
+    skeleton: RestSkeleton,
+    fitted: FittedSkeleton,
+    weights: NDArray[np.floating],
+    shapes: tuple[Snapshot, Snapshot],
+    maps: tuple[SurfaceMap, SurfaceMap],
+    settings: LimbSettings = LimbSettings(),
+) -> CheckedSkeleton:
+    """Replace the limbs of a fitted skeleton that cannot be where they are.
+
+    A limb with a stray bone (:func:`meshkin.transfer.rig.problems.find_joint_problems`), and the limb that mirrors it,
+    hangs where it was fitted but stands as on the source, at the target's size. If too many bones are astray, the
+    whole skeleton is the source's, scaled to the target's bounding box.
+
+    Args:
+        skeleton: in the source.
+        fitted: in the target.
+        weights: (U, C), the source's skinning weights.
+        shapes: source and target.
+        maps: every target vertex's point on the source, every source vertex's point on the target.
+        settings: what is tuned.
+    """
+    turn = quarter_turn(*shapes, maps[1])
+    problems = find_joint_problems(skeleton, fitted, weights, shapes, maps[0], turn)
+    copied = np.zeros(len(skeleton.parents), bool)
+    whole = problems.share > settings.most_astray
+    if whole:
+        copied[:] = True
+        fitted = _box_copy(skeleton, fitted, shapes, turn, settings.stretch)
+    elif problems.astray.any():
+        copied = _limbs(skeleton, problems.astray)
+        reach = settings.beside * bounding_diagonal(shapes[0].vertices)
+        replaced = _limb_copies(skeleton, fitted, copied, turn)
+        fitted = _with_controls(skeleton, fitted, replaced, copied, ~copied & ~problems.judged, reach)
+    if copied.any():
+        heads, tails, moved = back_inside(skeleton, fitted.heads, fitted.tails, shapes, fitted.scale, settings.interior)
+        fitted = replace(fitted, heads=heads, tails=tails, moved=fitted.moved & ~copied | moved)
+        problems = find_joint_problems(skeleton, fitted, weights, shapes, maps[0], turn)
+    return CheckedSkeleton(fitted, copied, whole, problems.outside)
+
+
+def quarter_turn(source: Snapshot, target: Snapshot, to_target: SurfaceMap) -> Floats:
+    """How the target stands turned about the upright axis (Z), to the nearest quarter turn: float64 (3, 3)."""
+    weight = to_target.confidence.astype(np.float64) + 1e-3  # where nothing is known, all vertices count alike
+    weight /= weight.sum()
+    mapped = to_target.pull(target.vertices, target.faces)
+    before, after = source.vertices - weight @ source.vertices, mapped - weight @ mapped
+    products = (weight[:, None] * before[:, :2]).T @ after[:, :2]
+    angle = np.arctan2(products[0, 1] - products[1, 0], products[0, 0] + products[1, 1])
+    cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[round(float(angle) / (np.pi / 2)) % 4]
+    return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+
+
+def _limbs(skeleton: RestSkeleton, astray: Mask) -> Mask:
+    """The bones of the limbs that stray bones belong to, and of the limbs that mirror these, bool (B,).
+
+    A limb begins below the nearest bone with several children.
+    """
+    children = np.bincount(skeleton.parents[skeleton.parents >= 0], minlength=len(astray))
+    mirrors = skeleton.mirror[astray & (skeleton.mirror >= 0)]
+    copied = np.zeros(len(astray), bool)
+    for bone in np.union1d(np.flatnonzero(astray), mirrors):
+        while skeleton.parents[bone] >= 0 and children[skeleton.parents[bone]] == 1:
+            bone = skeleton.parents[bone]
+        copied[bone] = True
+    for bone, parent in enumerate(skeleton.parents):
+        copied[bone] |= parent >= 0 and copied[parent]
+    return copied
+
+
+def _limb_copies(skeleton: RestSkeleton, fitted: FittedSkeleton, copied: Mask, turn: Floats) -> FittedSkeleton:
+    """The skeleton with some bones as on the source, scaled and turned, each where its parent's nearer end is."""
+    change = fitted.scale * turn
+    heads, tails = fitted.heads.copy(), fitted.tails.copy()
+    for bone in np.flatnonzero(copied):
+        parent = skeleton.parents[bone]
+        if parent >= 0:
+            ends = np.stack((skeleton.heads[parent], skeleton.tails[parent]))
+            nearer = int(np.linalg.norm(skeleton.heads[bone] - ends, axis=1).argmin())
+            anchor = (heads[parent], tails[parent])[nearer]
+            heads[bone] = anchor + change @ (skeleton.heads[bone] - ends[nearer])
+        tails[bone] = heads[bone] + change @ (skeleton.tails[bone] - skeleton.heads[bone])
+    return _with_ends(skeleton, fitted, heads, tails, copied, turn)
+
+
+def _with_controls(
+    skeleton: RestSkeleton, fitted: FittedSkeleton, replaced: FittedSkeleton, copied: Mask, free: Mask, reach: float
+) -> FittedSkeleton:
+    """The skeleton with copied limbs, and what moves nothing itself moved along with the joint that it lies at.
+
+    Args:
+        skeleton: in the source.
+        fitted: before limbs were copied.
+        replaced: after.
+        copied: bool (B,), the bones of the copied limbs.
+        free: bool (B,), bones that move nothing.
+        reach: distance in the source within which a bone lies at a joint.
+    """
+    ends = np.concatenate((skeleton.heads, skeleton.tails))
+    shifts = np.concatenate((replaced.heads - fitted.heads, replaced.tails - fitted.tails))
+    shifts[~np.tile(copied, 2)] = 0
+    joints = np.flatnonzero(~np.tile(free, 2))
+    heads, tails = replaced.heads.copy(), replaced.tails.copy()
+    for bone in np.flatnonzero(free):
+        distances = np.linalg.norm(ends[joints] - skeleton.heads[bone], axis=1)
+        if distances.min() <= reach:
+            shift = shifts[joints[distances.argmin()]]
+            heads[bone] += shift
+            tails[bone] += shift
+    return replace(replaced, heads=heads, tails=tails)
+
+
+def _box_copy(
+    skeleton: RestSkeleton, fitted: FittedSkeleton, shapes: tuple[Snapshot, Snapshot], turn: Floats, stretch: float
+) -> FittedSkeleton:
+    """The source's skeleton, turned and scaled to the target's bounding box; it stands on the same ground."""
+    source, target = (np.asarray(shape.vertices[np.unique(shape.faces)], np.float64) for shape in shapes)
+    source = source @ turn.T
+    factors = np.ptp(target, axis=0) / np.maximum(np.ptp(source, axis=0), 1e-30)
+    mean = np.exp(np.log(np.maximum(factors, 1e-30)).mean())
+    factors = np.clip(factors, mean / stretch, mean * stretch)
+    start, end = ((points.min(axis=0) + points.max(axis=0)) / 2 for points in (source, target))
+    start[2], end[2] = source[:, 2].min(), target[:, 2].min()
+    heads, tails = (factors * (ends @ turn.T - start) + end for ends in (skeleton.heads, skeleton.tails))
+    return _with_ends(skeleton, replace(fitted, scale=float(mean)), heads, tails, np.ones(len(heads), bool), turn)
+
+
+def _with_ends(
+    skeleton: RestSkeleton, fitted: FittedSkeleton, heads: Floats, tails: Floats, copied: Mask, turn: Floats
+) -> FittedSkeleton:
+    """The skeleton with new ends; the copied bones are rolled as on the source."""
+    directions = unit_rows(tails - heads)
+    axes = skeleton.axes @ turn.T
+    axes = unit_rows(axes - np.einsum("bd,bd->b", axes, directions)[:, None] * directions)
+    return replace(fitted, heads=heads, tails=tails, axes=np.where(copied[:, None], axes, fitted.axes))
