@@ -70,8 +70,8 @@ def with_two_places_noted(match: Match, part: str, whole: str, flip: bool) -> Ma
             "place-guessed",
             f"“{part}” fits two places of “{whole}”: flip the match, or give a point pair, if the other is meant.",
         )
-        notes["warnings"] = [place, *match.notes["warnings"]]
-        notes["sentences"] = [place["message"], *match.notes["sentences"]]
+        notes["warnings"] = [place, *match.notes.get("warnings", [])]
+        notes["sentences"] = [place["message"], *match.notes.get("sentences", [])]
     return replace(match, notes=notes)
 
 

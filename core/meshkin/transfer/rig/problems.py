@@ -12,7 +12,6 @@ from ...data.surface_map import SurfaceMap
 from ...geometry.arrays import Floats, unit_rows
 from ...geometry.closest_points import closest_points
 from ...geometry.mesh import bounding_diagonal
-from ..weights.interpolation import interpolate_weights
 from .interior import winding_numbers
 from .joints import FittedSkeleton, RestSkeleton
 
@@ -102,7 +101,7 @@ def find_joint_problems(
     before, after = skeleton.tails - skeleton.heads, fitted.tails - fitted.heads
     growth = np.linalg.norm(after, axis=1) / np.maximum(fitted.scale * np.linalg.norm(before, axis=1), 1e-30)
     cosines = np.einsum("bd,bd->b", unit_rows(before @ turn.T), unit_rows(after))
-    rows = interpolate_weights(weights, source.faces, to_source)
+    rows = to_source.pull(weights, source.faces)
     moved_before, judged = _centers(skeleton.column, weights, source.vertices, settings.fewest_vertices)
     moved_after, is_moved = _centers(skeleton.column, rows, target.vertices, settings.fewest_vertices)
     distance = _distances(moved_after, fitted.heads, fitted.tails)
