@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -14,6 +15,7 @@ from helpers.rigged import armature_of
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
+from meshkin.data.surface_map import Match
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import armature as armatures
 from meshkin.scene.rig import binding, constraints, weights
@@ -80,6 +82,36 @@ def rigged(scale: float = 1.0) -> tuple[bpy.types.Object, bpy.types.Object]:
     return obj, armature
 
 
+def test_a_map_that_is_wrong_everywhere_is_told_and_gives_a_scaled_copy() -> None:
+    """The cached map is replaced by one at random: the report warns, and the bones stand as on the source."""
+    source, armature = rigged()
+    target = creature("giant", 2.0)
+    bpy.context.view_layer.update()
+    options = OPTIONS.changed(nearness="never")
+    good = finish(workflow.match(source, target, options))
+    assert good.data["confidence"] > 0.6
+    assert "low-confidence" not in [warning.code for warning in good.warnings]
+    path = Path(good.data["map"])
+    match = Match.load(path)
+    generator = np.random.default_rng(0)
+    lost = []
+    for surface_map in (match.to_source, match.to_target):
+        order = generator.permutation(len(surface_map.face))
+        lost.append(replace(surface_map.at(order), confidence=np.full(len(order), 0.2, np.float32)))
+    replace(match, to_source=lost[0], to_target=lost[1]).save(path)
+    poor = finish(workflow.transfer(source, target, ["weights", "armature"], options))
+    assert poor.data["confidence"] == pytest.approx(0.2)
+    assert {"low-confidence", "armature-copied"} <= {warning.code for warning in poor.warnings}
+    assert poor.summary().endswith("warnings.")
+    copy = armature_of(target)
+    assert copy != armature
+    for name, (head, _, _) in BONES.items():
+        if name not in ("pole", "ik"):
+            np.testing.assert_allclose(
+                copy.matrix_world @ copy.data.bones[name].head_local, 2 * np.array(head), atol=0.4
+            )
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.01])
 def test_the_rig_comes_over_whole(scale: float) -> None:
     source, armature = rigged(scale)
@@ -97,6 +129,7 @@ def test_the_rig_comes_over_whole(scale: float) -> None:
     assert target.modifiers["Armature"].use_deform_preserve_volume
     assert bpy.context.view_layer.objects.active == source
     assert any("7 bones" in line for line in report.details)
+    assert not {warning.code for warning in report.warnings} & {"low-confidence", "armature-copied", "bones-copied"}
     bpy.context.view_layer.update()
     for name, (head, tail, _) in BONES.items():
         bone = copy.data.bones[name]
