@@ -58,9 +58,9 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
             remarks.append(
                 f"Constraints and drivers move these bones from rest, as on the source: {', '.join(constrained)}."
             )
-        if fitted.moved.any():
-            remarks.append(f"Brought back into the body: {_names(skeleton.names, fitted.moved)}.")
-        remarks += _warnings(skeleton.names, fitted, answer.whole)
+        if (moved := fitted.moved & ~fitted.copied).any():
+            remarks.append(f"Brought back into the body: {_names(skeleton.names, moved)}.")
+        remarks += _warnings(skeleton, fitted, answer.whole)
         armatures.rename_bones(copy, transfer.options.weights.rename)
         return remarks + _attach(transfer, copy)
 
@@ -103,8 +103,9 @@ def _save_bones(transfer: Transfer, skeleton: armatures.Skeleton) -> Path:
     return arrays.save(transfer.folder / "bones.npz")
 
 
-def _warnings(names: list[str], fitted: FittedBoneArrays, is_whole: bool) -> list[Remark]:
-    """Says which bones could not be fitted, and which lie outside of the body."""
+def _warnings(skeleton: armatures.Skeleton, fitted: FittedBoneArrays, is_whole: bool) -> list[Remark]:
+    """Says which limbs could not be fitted, and which bones lie outside of the body."""
+    names, parents = skeleton.names, skeleton.parents
     warnings: list[Remark] = []
     if is_whole:
         text = (
@@ -113,9 +114,10 @@ def _warnings(names: list[str], fitted: FittedBoneArrays, is_whole: bool) -> lis
         )
         warnings.append(ResultWarning("armature-copied", text))
     elif fitted.copied.any():
+        first = fitted.copied & ~((parents >= 0) & fitted.copied[parents])
         text = (
-            f"These bones could not be fitted and stand as on the source, scaled: {_names(names, fitted.copied)}. "
-            "Move their joints by hand, or match again with point pairs."
+            f"{fitted.copied.sum()} bones could not be fitted and stand as on the source, scaled: those from "
+            f"{_names(names, first)} on. Move their joints by hand, or match again with point pairs."
         )
         warnings.append(ResultWarning("bones-copied", text))
     if fitted.outside.any():
