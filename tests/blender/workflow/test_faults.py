@@ -216,7 +216,7 @@ def test_inpainting_that_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyP
     source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
     paint(source)
     solved = finish(workflow.transfer(source, target, ["weights"], MATCHED))
-    assert not any("could not be solved" in line for line in solved.details)
+    assert not any("could not be solved" in line for line in solved.lines())
     load = WeightArrays.load
 
     def partly_unsolved(path: Path) -> WeightArrays:
@@ -225,8 +225,8 @@ def test_inpainting_that_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(WeightArrays, "load", partly_unsolved)
     approximated = finish(workflow.transfer(source, target, ["weights"], MATCHED))
-    (sentence,) = [line for line in approximated.details if "could not be solved" in line]
-    assert sentence.startswith("“target”: inpainting could not be solved for 40.1% of the vertices")
+    (warning,) = [each for each in approximated.warnings if each.code == "inpainting-unsolved"]
+    assert warning.message.startswith("“target”: inpainting could not be solved for 40.1% of the vertices")
 
 
 def test_cancelled_in_any_step_nothing_is_changed() -> None:
