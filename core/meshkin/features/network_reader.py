@@ -24,8 +24,11 @@ class PictureNetwork(Protocol):
     channels: tuple[int, ...]
     device: torch.device
 
-    def maps(self, shown: torch.Tensor) -> list[torch.Tensor]:
-        """The maps (n, C, h, w) of pictures (n, 3, H, W), RGB in [0, 1]."""
+    def maps(self, shown: torch.Tensor, seen: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """The maps (n, C, h, w) of pictures (n, 3, H, W), RGB in [0, 1].
+
+        Where ``seen``, bool (n, H, W), tells where they show the object, cells around it are enough; the others are 0.
+        """
         ...
 
     def picture_bytes(self) -> int:
@@ -40,20 +43,24 @@ class NetworkReader(PictureReader):
         network: the network.
         look: its pictures.
         stage: what it does, in a few words, for the progress.
+        object_only: whether cells of the background may be left out, which saves most of the time.
     """
 
-    def __init__(self, network: PictureNetwork, look: PictureLook, stage: str) -> None:
+    def __init__(self, network: PictureNetwork, look: PictureLook, stage: str, object_only: bool = False) -> None:
         self.network = network
         self.channels = network.channels
         self._look = look
         self._stage = stage
+        self._object_only = object_only
 
     def extract(self, images: ViewImages, report: ProgressCallback) -> Iterator[Grids]:
         """See :class:`meshkin.features.extractor.PictureReader`. Raises MeshKinError ``memory-low``."""
         network = self.network
 
         def run(rows: slice) -> list[torch.Tensor]:
-            return network.maps(pictures.make(images, rows, self._look, network.device))
+            shown = pictures.make(images, rows, self._look, network.device)
+            seen = pictures.object_pixels(images, rows, self._look.resolution) if self._object_only else None
+            return network.maps(shown, seen)
 
         size = devices.batch_size(network.device, network.picture_bytes())
         for numbers, maps in devices.in_batches(len(images.normal), size, run, report, self._stage):

@@ -60,6 +60,12 @@ def make(images: ViewImages, views: slice, look: PictureLook, device: torch.devi
     return resize(picture, look.resolution)
 
 
+def object_pixels(images: ViewImages, views: slice, resolution: int) -> torch.Tensor:
+    """Where the pictures of some views show the object, if only in part, bool (n, resolution, resolution)."""
+    seen = torch.from_numpy(np.isfinite(images.depth[views]))[:, None]
+    return seen[:, 0] if seen.shape[-1] == resolution else resize(seen.float(), resolution)[:, 0] > 0
+
+
 def resize(pictures: torch.Tensor, resolution: int) -> torch.Tensor:
     """Square pictures (n, C, r, r) at another resolution."""
     if pictures.shape[-1] == resolution:

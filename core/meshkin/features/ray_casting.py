@@ -32,24 +32,48 @@ def cast_passes(shape: Snapshot, views: Views, report: ProgressCallback = silent
     face = np.full((count, size, size), -1, np.int32)
     for view in range(count):
         report("Casting rays", view / count)
-        origin, directions = _rays(views, view)
-        hit, distance, _ = tree.intersect_ray_first(vertices, faces, np.tile(origin, (size * size, 1)), directions)
-        is_hit = (hit >= 0).reshape(size, size)
-        face[view][is_hit], depth[view][is_hit] = hit[hit >= 0], distance[hit >= 0]
-        normal[view][is_hit] = _camera_normals(shape, views, view, corners, face[view])
+        row, column = np.nonzero(_possible_pixels(views, view, vertices, faces))
+        origin, directions = _rays(views, view, row, column)
+        hit, distance, _ = tree.intersect_ray_first(vertices, faces, np.tile(origin, (len(row), 1)), directions)
+        is_hit = hit >= 0
+        pixels = view, row[is_hit], column[is_hit]
+        face[pixels], depth[pixels] = hit[is_hit], distance[is_hit]
+        normal[pixels] = _camera_normals(shape, views, view, corners, face[view])
     return Passes(normal, depth, face)
 
 
-def _rays(views: Views, view: int) -> tuple[Floats, Floats]:
-    """Return the origin (3,) and the directions (H W, 3) of one camera's rays, through the centers of the pixels.
+def _possible_pixels(views: Views, view: int, vertices: Floats, faces: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return which pixels (H, W) may show something: those in the box of some triangle in the picture.
+
+    Args:
+        views, view: the cameras, and the number of one; all vertices lie before it.
+        vertices: (V, 3).
+        faces: (F, 3).
+    """
+    size = views.resolution
+    places = views.project(view, vertices)[0][faces]
+    low = np.clip(np.floor(places.min(axis=1)).astype(np.int64) - 1, 0, size)
+    high = np.clip(np.floor(places.max(axis=1)).astype(np.int64) + 2, 0, size)
+    # Each box adds 1 at two corners and takes it away at the others: the sums from the upper left count the boxes.
+    count = np.zeros((size + 1, size + 1), np.int64)
+    for rows, columns, change in ((low, low, 1), (high, high, 1), (low, high, -1), (high, low, -1)):
+        np.add.at(count, (rows[:, 1], columns[:, 0]), change)
+    return np.asarray(count.cumsum(axis=0).cumsum(axis=1)[:size, :size] > 0)
+
+
+def _rays(views: Views, view: int, row: NDArray[np.integer], column: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """Return the origin (3,) and the directions (P, 3) of one camera's rays through the centers of pixels.
 
     Directions are so long that distances along them are depths in radii.
+
+    Args:
+        views, view: the cameras, and the number of one.
+        row, column: (P,), of the pixels.
     """
-    axis = (np.arange(views.resolution) + 0.5) / views.resolution
-    x, y = np.meshgrid(axis, axis)
+    x, y = (column + 0.5) / views.resolution, (row + 0.5) / views.resolution
     (shift_x, shift_y), zoom, rotation = views.shift[view], views.zoom[view], views.rotation[view]
     camera = np.stack(((x - 0.5 + shift_x) / zoom, (0.5 - y + shift_y) / zoom, -np.ones_like(x)), axis=-1)
-    directions = np.ascontiguousarray(camera.reshape(-1, 3) @ rotation) * views.radius
+    directions = np.ascontiguousarray(camera @ rotation) * views.radius
     return views.center + views.radius * views.distance * rotation[2], directions
 
 

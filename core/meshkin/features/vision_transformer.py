@@ -6,28 +6,32 @@ size of its square patches: DINO, DINOv2, DINOv3, ViT, I-JEPA and others. What c
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from torch.nn import functional
 
-from ..base.errors import InputError, ModelError
+from ..base.errors import InputError
 from ..models import vision
 from ..models.checking import config as read_config
-from . import devices, pictures
+from . import devices, dinov2_network, pictures
+from .dinov2_network import Dinov2Network
+from .transformers_network import TransformersNetwork
 from .vision_layers import check_layers
 
 _PREPROCESSOR = "preprocessor_config.json"
 """Lies beside the weights of published models and tells how their pictures were standardized."""
-_NORMS = ("layernorm", "norm", "post_layernorm")
-"""What the layer norm after the last block is called."""
-_LEADING_TOKENS = ("cls_token", "class_embedding", "distillation_token", "register_tokens")
-"""Learned tokens that stand before those of the patches."""
 _STATES_BESIDES = 6
 """Hidden states that a block holds beside its MLP's: input, norm, queries, keys, values, output."""
+_MLP_RATIO = 4
+"""How much wider the MLP is than a hidden state where the configuration tells nothing, as published."""
+_BORDER = 1
+"""Patches kept around those that show the object. Measured: see tests/benchmarks/results/features_speed.txt."""
 
 
 class VisionTransformer:
@@ -39,6 +43,7 @@ class VisionTransformer:
             after the last one wanted are not even loaded.
         resolution: of the pictures; a multiple of the model's patch size. Position embeddings are interpolated to it.
         device: as :func:`meshkin.features.devices.choose` takes it.
+        quick: whether its matrices may be bfloat16 on a CPU.
 
     Attributes:
         channels: of each layer's map.
@@ -49,10 +54,12 @@ class VisionTransformer:
         InputError: ``features-option`` for layers or a resolution that the model cannot have, ``device-missing``.
     """
 
-    def __init__(self, folder: Path, layers: Sequence[int], resolution: int, device: str = "auto") -> None:
+    def __init__(
+        self, folder: Path, layers: Sequence[int], resolution: int, device: str = "auto", quick: bool = False
+    ) -> None:
         check_layers(folder, layers)
         settings = read_config(folder)
-        self._folder = folder
+        self._settings = settings
         self._patch = vision.patch_size(settings)
         if resolution % self._patch:
             raise InputError(
@@ -64,68 +71,75 @@ class VisionTransformer:
         self._layers = tuple(layers)
         self._statistics = _statistics(folder)
         self.device = devices.choose(device)
-        self._dtype = devices.precision(self.device)
-        self._model = _load(folder, layers).to(self.device, self._dtype).eval()
-        self._norm = next((getattr(self._model, name) for name in _NORMS if hasattr(self._model, name)), None)
-        width = int(self._model.config.hidden_size)
-        self._leading = sum(
-            value.numel() // width
-            for name, value in self._model.named_parameters()
-            if name.rpartition(".")[2] in _LEADING_TOKENS
-        )
-        interpolate = "interpolate_pos_encoding" in inspect.signature(self._model.forward).parameters
-        self._options = {"interpolate_pos_encoding": True} if interpolate else {}
-        self.channels: tuple[int, ...] = (width,) * len(layers)
+        precision = devices.matrix_precision(self.device) if quick else devices.precision(self.device)
+        self._network = _network(folder, settings, layers[-1], self.device, precision)
+        self.channels: tuple[int, ...] = (self._network.channels,) * len(layers)
 
     @torch.inference_mode()
-    def maps(self, shown: torch.Tensor) -> list[torch.Tensor]:
+    def maps(self, shown: torch.Tensor, seen: torch.Tensor | None = None) -> list[torch.Tensor]:
         """Feature maps of any pictures.
 
         Args:
             shown: float (n, 3, h, w), RGB in [0, 1], h and w multiples of the patch size; on any device.
+            seen: bool (n, h, w), where the pictures show the object, to look at it alone: patches farther away take no
+                part, where the model allows it, and are 0; None for whole pictures.
 
         Returns:
-            For each layer (n, C, h / patch, w / patch), on :attr:`device`, in its precision.
+            For each layer (n, C, h / patch, w / patch), on :attr:`device`, float16 on CUDA, float32 elsewhere.
 
         Raises ModelError ``model-wrong`` when the tokens are no grid of patches.
         """
-        values = pictures.standardize(shown.to(self.device), self._statistics).to(self._dtype)
+        values = pictures.standardize(shown.to(self.device), self._statistics)
         rows, columns = (side // self._patch for side in values.shape[-2:])
-        states = self._model(values, output_hidden_states=True, **self._options).hidden_states
-        wanted = (len(values), self._leading + rows * columns)
-        if len(states) != max(1, *self._layers) + 1 or any(state.shape[:-1] != wanted for state in states):
-            shape = tuple(states[-1].shape) if states else ()
-            raise wrong(
-                self._folder,
-                f"gives {len(states)} hidden states of shape {shape}, not tokens of {rows} x {columns} patches",
-            )
+        if seen is None:
+            kept = torch.ones((len(values), rows, columns), dtype=torch.bool, device=self.device)
+        else:
+            kept = _patches_around(seen.to(self.device), self._patch)
         maps = []
-        for layer in self._layers:
-            state = states[layer] if self._norm is None else self._norm(states[layer])
-            grid = state[:, self._leading :].reshape(len(values), rows, columns, -1)
+        for state in self._network.states(values, kept, self._layers):
+            grid = torch.zeros((*kept.shape, state.shape[-1]), dtype=devices.precision(self.device), device=self.device)
+            grid[kept] = state.to(grid.dtype)
             maps.append(grid.permute(0, 3, 1, 2).contiguous())
         return maps
 
     def picture_bytes(self) -> int:
         """Peak memory of one picture: its hidden states, and the widest block's queries, keys, values and MLP."""
-        settings = self._model.config
-        tokens = (self._resolution // self._patch) ** 2 + self._leading
-        ratio = getattr(settings, "mlp_ratio", None) or settings.intermediate_size / settings.hidden_size
-        states = settings.num_hidden_layers + 1 + _STATES_BESIDES + 2 * ratio
-        return int(tokens * settings.hidden_size * states * self._dtype.itemsize)
+        settings = self._settings
+        tokens = (self._resolution // self._patch) ** 2 + self._network.leading
+        width = self._network.channels
+        ratio = settings.get("mlp_ratio") or settings.get("intermediate_size", _MLP_RATIO * width) / width
+        states = vision.layer_count(settings) + 1 + _STATES_BESIDES + 2 * ratio
+        return int(tokens * width * states * torch.float32.itemsize)
 
 
 @lru_cache(maxsize=2)
 def load(
-    folder: Path, checksum: str, layers: tuple[int, ...], resolution: int, device: str = "auto"
+    folder: Path, checksum: str, layers: tuple[int, ...], resolution: int, device: str = "auto", quick: bool = False
 ) -> VisionTransformer:
     """A :class:`VisionTransformer`; the last two are kept, for as long as their files' ``checksum`` is the same."""
-    return VisionTransformer(folder, layers, resolution, device)
+    return VisionTransformer(folder, layers, resolution, device, quick)
 
 
-def wrong(folder: Path, what: str) -> ModelError:
-    """A ``model-wrong`` error about the model in ``folder``."""
-    return ModelError("model-wrong", f"The model in {folder} {what}.", "Choose a folder with a DINOv2 model.")
+def _network(
+    folder: Path, settings: Mapping[str, Any], blocks: int, device: torch.device, precision: torch.dtype
+) -> Dinov2Network | TransformersNetwork:
+    """The network up to some block; raises ModelError ``model-wrong``."""
+    if dinov2_network.fits(settings):
+        # What is kept in an unusual way, transformers may still be able to read; else it tells what is wrong.
+        with contextlib.suppress(OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError):
+            return Dinov2Network(folder, settings, blocks, device, precision)
+    return TransformersNetwork(folder, blocks, device, devices.precision(device))
+
+
+def _patches_around(seen: torch.Tensor, side: int) -> torch.Tensor:
+    """The patches that show some of the object, or border on one that does, bool (n, h / side, w / side).
+
+    Args:
+        seen: bool (n, h, w), where the pictures show it.
+        side: pixels along a patch.
+    """
+    showing = functional.max_pool2d(seen[:, None].float(), side)
+    return functional.max_pool2d(showing, 2 * _BORDER + 1, 1, _BORDER)[:, 0] > 0
 
 
 def _statistics(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -137,32 +151,3 @@ def _statistics(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if not (isinstance(mean, list) and isinstance(deviation, list) and len(mean) == len(deviation) == 3):
         return pictures.IMAGENET
     return tuple(map(float, mean)), tuple(map(float, deviation))
-
-
-def _load(folder: Path, layers: Sequence[int]) -> Any:
-    """The network up to the last of ``layers``, float32, on the CPU."""
-    import transformers
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    local = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        settings = transformers.AutoConfig.from_pretrained(folder, **local)
-        settings.num_hidden_layers = max(1, *layers)
-        model, report = transformers.AutoModel.from_pretrained(
-            folder,
-            config=settings,
-            dtype=torch.float32,
-            use_safetensors=True,
-            output_loading_info=True,
-            **local,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
-        raise wrong(folder, f"cannot be loaded: {error}") from error
-    missing = sorted(
-        name for name in report["missing_keys"] if not name.endswith("mask_token") and "pooler" not in name
-    )
-    if missing:
-        raise wrong(folder, f"lacks {len(missing)} of its tensors, such as {missing[0]}")
-    return model

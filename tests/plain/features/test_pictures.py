@@ -110,3 +110,17 @@ def test_unknown_style() -> None:
     with pytest.raises(InputError, match="normal or shading") as caught:
         pictures.make(flat((0, 0, 1)), slice(0, 1), PictureLook("toon", 1.0, 32))  # type: ignore[arg-type]
     assert caught.value.code == "features-option"
+
+
+@pytest.mark.parametrize("resolution", [10, 20, 40])
+def test_where_the_object_shows_at_any_resolution(resolution: int) -> None:
+    depth = np.full((2, 20, 20), np.inf, np.float32)
+    depth[1, 4, 13] = 3
+    images = ViewImages(np.zeros((2, 20, 20, 3), np.float16), depth)
+    seen = pictures.object_pixels(images, slice(0, 2), resolution)
+    assert seen.shape == (2, resolution, resolution)
+    assert not seen[0].any()
+    row, column = 4 * resolution // 20, 13 * resolution // 20
+    assert seen[1, row, column]
+    assert not seen[1, row + 3 :].any()
+    assert not seen[1, :, : column - 2].any()

@@ -56,6 +56,63 @@ def test_layers_are_the_networks_hidden_states_after_its_norm(tmp_path: Path, re
         torch.testing.assert_close(made, tokens.transpose(1, 2).reshape(2, 48, side, side), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("registers", [False, True])
+def test_patches_far_from_the_object_take_no_part(tmp_path: Path, registers: bool) -> None:
+    model = small_models.dinov2(tmp_path, registers=registers)
+    picture = torch.rand(3, 3, 98, 98)
+    seen = torch.zeros(3, 98, 98, dtype=torch.bool)
+    seen[0, 50, 30] = seen[1, 0, 97] = seen[1, 97, 0] = True  # nothing is seen in the last picture
+    kept = torch.zeros(3, 7, 7, dtype=torch.bool)
+    kept[0, 2:5, 1:4] = kept[1, :2, 5:] = kept[1, 5:, :2] = True
+    made = network(tmp_path, [0, 3], 98).maps(picture, seen)
+    with torch.inference_mode():
+        embedded = model.embeddings(pictures.standardize(picture))
+        leading = embedded.shape[1] - 49
+        for number in (0, 1):
+            own = torch.cat((torch.arange(leading), leading + torch.nonzero(kept[number].flatten())[:, 0]))
+            states = [embedded[number, own][None]]
+            states.append(model.encoder(states[0]).last_hidden_state)
+            for one, state in zip(made, states, strict=True):
+                wanted = model.layernorm(state)[0, leading:]
+                torch.testing.assert_close(one[number][:, kept[number]].T, wanted, atol=1e-4, rtol=1e-4)
+    for one in made:
+        assert not one.permute(0, 2, 3, 1)[~kept].any()
+
+
+def test_a_model_that_takes_whole_pictures_only_gives_the_same_around_the_object(tmp_path: Path) -> None:
+    small_models.transformer(tmp_path, "dino")
+    picture, seen = torch.rand(1, 3, 40, 40), torch.zeros(1, 40, 40, dtype=torch.bool)
+    seen[0, 0:3, 30] = True
+    found = network(tmp_path, [2], 40)
+    whole, around = found.maps(picture)[0], found.maps(picture, seen)[0]
+    torch.testing.assert_close(around[:, :, :2, 2:], whole[:, :, :2, 2:])
+    assert not around[:, :, 2:].any()
+    assert not around[:, :, :, :2].any()
+
+
+def test_in_half_the_bits_features_are_the_same_but_for_rounding(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = small_models.views(3)
+    exact = all_maps(network(folder, [3]), images)[0]
+    monkeypatch.setattr(devices, "matrix_precision", lambda device: torch.bfloat16)
+    quick = all_maps(VisionTransformer(folder, [3], 70, "cpu", quick=True), images)[0]
+    assert quick.dtype == torch.float32
+    assert not torch.equal(quick, exact)
+    assert torch.nn.functional.cosine_similarity(quick, exact).min() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("has", "precision"),
+    [({}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16), ({"avx512_bf16": False}, torch.float32)],
+)
+def test_half_the_bits_only_where_the_processor_multiplies_them(
+    has: dict[str, bool], precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert devices.matrix_precision(torch.device("cpu")) == precision
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert devices.matrix_precision(torch.device("cpu")) == torch.float32
+
+
 @pytest.mark.parametrize("name", sorted(small_models.TRANSFORMERS))
 def test_a_patch_of_any_vision_transformer_shows_in_its_cell(name: str, tmp_path: Path) -> None:
     """Through the loading code of real models: registers and class tokens stand aside, positions are interpolated."""

@@ -130,6 +130,32 @@ def test_a_spot_in_the_picture_changes_the_cells_around_it(folder: Path) -> None
     assert ((strength * columns).sum() / strength.sum()).item() == pytest.approx(6.5, abs=0.7)
 
 
+def test_cells_around_the_object_alone(folder: Path) -> None:
+    found = EfficientNet(folder, [2, 4], resolution=320, device="cpu")
+    shown = torch.ones(2, 3, 320, 320)
+    shown[0, :, 190:206, 70:86] = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
+    seen = torch.zeros(2, 320, 320, dtype=torch.bool)
+    seen[0, 190:206, 70:86] = True  # nothing is seen in the second picture
+    for cell, whole, around in zip((8, 16), found.maps(shown), found.maps(shown, seen), strict=True):
+        box = (slice(128 // cell, 256 // cell), slice(16 // cell, 144 // cell))  # whole cells of 16 px, 48 px around
+        inside = torch.zeros(whole.shape[2:], dtype=torch.bool)
+        inside[box] = True
+        assert not around[0][:, ~inside].any()
+        assert not around[1].any()
+        assert around[0][:, inside].any(dim=0).all()
+        own = (slice(190 // cell, -(-206 // cell)), slice(70 // cell, -(-86 // cell)))
+        similarity = functional.cosine_similarity(around[0][:, own[0], own[1]], whole[0][:, own[0], own[1]], dim=0)
+        assert similarity.min() > 0.95
+
+
+def test_an_object_that_fills_the_picture_is_seen_whole(folder: Path) -> None:
+    found = EfficientNet(folder, [2, 4], resolution=96, device="cpu")
+    shown = torch.rand(2, 3, 96, 96)
+    seen = torch.ones(2, 96, 96, dtype=torch.bool)
+    for one, other in zip(found.maps(shown), found.maps(shown, seen), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("stages", [[], [7], [-1], [3, 2], [2, 2]])
 def test_stages_that_there_are_not(folder: Path, stages: list[int]) -> None:
     with pytest.raises(InputError, match="from 0 to 6"):

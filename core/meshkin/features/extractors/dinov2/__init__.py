@@ -19,6 +19,7 @@ class Dinov2(PictureExtractor["Dinov2Settings"]):
     name = "dinov2"
     label = "DINOv2"
     description = "What an image model sees in renders of the object"
+    code_version = 2  # 1: whole pictures
     roles = {"model": ModelRole("dinov2")}  # noqa: RUF012
     weight = 0.5  # measured, see :mod:`meshkin.features.extractors`
     auto = 1
@@ -62,8 +63,8 @@ class Dinov2(PictureExtractor["Dinov2Settings"]):
         from ...vision_transformer import load
 
         model = models["model"]
-        network = load(Path(model.folder), model.checksum, settings.layers, settings.resolution, device)
-        return NetworkReader(network, self.look(settings), "Reading pictures (DINOv2)")
+        network = load(Path(model.folder), model.checksum, settings.layers, settings.resolution, device, True)
+        return NetworkReader(network, self.look(settings), "Reading pictures (DINOv2)", object_only=True)
 
 
 EXTRACTOR = Dinov2()

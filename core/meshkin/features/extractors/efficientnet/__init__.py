@@ -18,6 +18,7 @@ class EfficientNetLite(PictureExtractor["EfficientNetSettings"]):
     name = "efficientnet"
     label = "EfficientNet"
     description = "What a small image classifier sees in renders of the object"
+    code_version = 2  # 1: whole pictures
     roles = {"model": ModelRole("efficientnet")}  # noqa: RUF012
     weight = 0.3  # measured, see :mod:`meshkin.features.extractors`
     auto = 2
@@ -48,7 +49,7 @@ class EfficientNetLite(PictureExtractor["EfficientNetSettings"]):
         from .network import EfficientNet
 
         network = EfficientNet(Path(models["model"].folder), settings.stages, settings.resolution, device)
-        return NetworkReader(network, self.look(settings), "Reading pictures (EfficientNet)")
+        return NetworkReader(network, self.look(settings), "Reading pictures (EfficientNet)", object_only=True)
 
 
 EXTRACTOR = EfficientNetLite()
