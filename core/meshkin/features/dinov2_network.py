@@ -21,10 +21,9 @@ from safetensors import safe_open
 from torch.nn import functional
 
 from ..models.checking import WEIGHTS_FILE
+from ..models.vision import DINOV2_TYPES
 
-_TYPES = ("dinov2", "dinov2_with_registers")
-"""Model types of ``transformers`` that this network is."""
-_EPSILON = 1e-6
+_NORM_EPSILON = 1e-6
 """Added to the variance in layer norms where the configuration tells nothing, as published."""
 
 
@@ -58,7 +57,7 @@ class Block:
 def fits(settings: Mapping[str, Any]) -> bool:
     """Whether a model's configuration is one of this network; the largest DINOv2 has another MLP."""
     is_usual = settings.get("hidden_act", "gelu") == "gelu" and settings.get("qkv_bias", True)
-    return settings.get("model_type") in _TYPES and is_usual and not settings.get("use_swiglu_ffn", False)
+    return settings.get("model_type") in DINOV2_TYPES and is_usual and not settings.get("use_swiglu_ffn", False)
 
 
 class Dinov2Network:
@@ -85,7 +84,7 @@ class Dinov2Network:
         self.channels = int(settings["hidden_size"])
         self.dtype = dtype
         self._heads = int(settings["num_attention_heads"])
-        self._epsilon = float(settings.get("layer_norm_eps", _EPSILON))
+        self._epsilon = float(settings.get("layer_norm_eps", _NORM_EPSILON))
         self._smooth_positions = settings["model_type"] == "dinov2_with_registers"
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
 

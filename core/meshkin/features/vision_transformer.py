@@ -30,7 +30,7 @@ _STATES_BESIDES = 6
 """Hidden states that a block holds beside its MLP's: input, norm, queries, keys, values, output."""
 _MLP_RATIO = 4
 """How much wider the MLP is than a hidden state where the configuration tells nothing, as published."""
-_BORDER = 1
+_BORDER_PATCHES = 1
 """Patches kept around those that show the object. Measured: see tests/benchmarks/results/features_speed.txt."""
 
 
@@ -139,7 +139,7 @@ def _patches_around(seen: torch.Tensor, side: int) -> torch.Tensor:
         side: pixels along a patch.
     """
     showing = functional.max_pool2d(seen[:, None].float(), side)
-    return functional.max_pool2d(showing, 2 * _BORDER + 1, 1, _BORDER)[:, 0] > 0
+    return functional.max_pool2d(showing, 2 * _BORDER_PATCHES + 1, 1, _BORDER_PATCHES)[:, 0] > 0
 
 
 def _statistics(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_KNOWN_TYPES = ("dinov2", "dinov2_with_registers", "dinov3_vit")
+DINOV2_TYPES = ("dinov2", "dinov2_with_registers")
+"""Model types of ``transformers`` that are DINOv2."""
+_KNOWN_TYPES = (*DINOV2_TYPES, "dinov3_vit")
 """Model types of ``transformers`` that are read even where the configuration leaves sizes to their defaults."""
 _SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "patch_size")
 """What the configuration of any plain vision transformer tells."""

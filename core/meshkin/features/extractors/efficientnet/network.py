@@ -20,7 +20,7 @@ STATISTICS = ((127 / 255,) * 3, (128 / 255,) * 3)
 """Mean and standard deviation of the pictures, as the published Lite models were trained: not ImageNet's."""
 _EPSILON = 1e-3
 """Added to the variance in batch normalization, as the published models do."""
-_BORDER = 48
+_BORDER_PIXELS = 48
 """Pixels kept around the object's box. Measured: cells that show it differ from those of the whole picture by an angle
 whose cosine is 0.998 on average and above 0.99 for all but 1 %."""
 _NUMBERS_PER_PIXEL = 200
@@ -205,7 +205,7 @@ def _box(seen: torch.Tensor, cell: int) -> tuple[slice, slice]:
         places = torch.nonzero(shown)
         if not len(places):
             return slice(0, 0)
-        start, stop = int(places[0]) - _BORDER, int(places[-1]) + 1 + _BORDER
+        start, stop = int(places[0]) - _BORDER_PIXELS, int(places[-1]) + 1 + _BORDER_PIXELS
         return slice(max(start, 0) // cell * cell, min(-(-stop // cell) * cell, len(shown)))
 
     return span(seen.any(dim=1)), span(seen.any(dim=0))
