@@ -148,7 +148,7 @@ def test_buttons_say_what_is_missing(addon: ModuleType, operator: str) -> None:
 def test_jobs_reach_the_worker(addon: ModuleType, operator: str) -> None:
     """Each button collects what it needs and gets as far as a worker can take it: here there is none."""
     one, two = cube("one"), cube("two")
-    one.vertex_groups.new(name="arm")
+    one.vertex_groups.new(name="arm").add([0], 1.0, "REPLACE")
     one.data.attributes.new("warmth", "FLOAT", "POINT")
     one.data.materials.append(textured("skin"))
     settings = bpy.context.scene.meshkin
