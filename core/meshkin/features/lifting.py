@@ -13,6 +13,7 @@ from ..base.progress import ProgressCallback
 from ..data.views import Views
 from ..geometry.filling import fill_harmonic
 from ..geometry.mesh import vertex_normals
+from ..geometry.winding import consistent_faces
 from .devices import sums_device
 from .view_data import Lifted, SeenViews
 
@@ -140,7 +141,7 @@ def view_weights(
         settings: when a pixel shows a vertex, and when a part has one side.
     """
     points = np.asarray(vertices, np.float64)
-    normals = vertex_normals(points, faces)
+    normals = vertex_normals(points, consistent_faces(vertices, faces))
     cosines = np.zeros((len(views), len(points)), np.float32)
     for view in range(len(views)):
         camera = views.to_camera(view, points)

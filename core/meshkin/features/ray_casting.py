@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import igl
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from ..base.progress import ProgressCallback, silent
 from ..data.snapshot import Snapshot
 from ..data.views import Passes, Views
 from ..geometry.arrays import Floats, unit_rows
+from ..geometry.winding import consistent_shading
 
 
 def cast_passes(shape: Snapshot, views: Views, report: ProgressCallback = silent) -> Passes:
@@ -23,6 +26,8 @@ def cast_passes(shape: Snapshot, views: Views, report: ProgressCallback = silent
         report: is told the share that is done; may raise Cancelled.
     """
     size, count = views.resolution, len(views)
+    consistent_faces, normals = consistent_shading(shape.vertices, shape.faces, shape.normals)
+    shape = replace(shape, faces=consistent_faces.astype(np.int32), normals=normals)
     vertices, faces = shape.vertices.astype(np.float64), shape.faces.astype(np.int64)
     corners = vertices[faces]
     tree = igl.AABB()

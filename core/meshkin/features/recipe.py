@@ -21,7 +21,7 @@ from .extractor import Extractor, PictureExtractor, PictureLook, Profile, Settin
 from .registry import AnyExtractor
 from .settings import Settings, read, require
 
-CODE = 2
+CODE = 3
 """Raised whenever the same recipe would give other features for a reason that no extractor's own ``code_version``
 tells."""
 

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers import rays, shapes
 from meshkin.base.errors import Cancelled
+from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import fibonacci_directions, frame
 from meshkin.features.ray_casting import cast_passes
+from meshkin.geometry.mesh import vertex_normals
 
 
 def test_passes_are_those_of_a_sphere_with_smooth_normals() -> None:
@@ -44,3 +47,19 @@ def test_it_can_be_cancelled() -> None:
 
     with pytest.raises(Cancelled):
         cast_passes(ball, frame(ball.vertices, fibonacci_directions(2), 16), stop)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_pictures_do_not_depend_on_the_winding(share: float) -> None:
+    """Smooth normals of a mesh whose faces are wound either way are means over faces that face opposite ways."""
+    ball = shapes.sphere(48, 24)
+    views = frame(ball.vertices, fibonacci_directions(3), 40)
+
+    def smooth(faces: NDArray[np.int32]) -> Snapshot:
+        normals = vertex_normals(ball.vertices, faces)[faces].astype(np.float32)
+        return replace(ball, faces=faces, normals=normals)
+
+    is_reversed = np.random.default_rng(0).random(len(ball.faces)) < share
+    harmed = smooth(np.where(is_reversed[:, None], ball.faces[:, ::-1], ball.faces))
+    harmed_normals, normals = (cast_passes(shape, views).normal.astype(float) for shape in (harmed, smooth(ball.faces)))
+    np.testing.assert_allclose(harmed_normals, normals, atol=0.02)

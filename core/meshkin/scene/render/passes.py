@@ -22,6 +22,7 @@ from ...base.progress import Progress
 from ...base.storage import make_folder
 from ...data.snapshot import Snapshot
 from ...data.views import Passes, Views
+from ...geometry.winding import consistent_shading
 from .. import compat
 from . import cycles, gpu_drawing
 from .surface_colors import SurfaceColors, view_colors
@@ -95,8 +96,9 @@ def _render(
     color = None if colors is None else np.empty((*shape, 3), np.uint8)
     passes = Passes(np.empty((*shape, 3), np.float16), np.empty(shape, np.float32), np.empty(shape, np.int32), color)
     assert passes.face is not None
-    corners = ((snapshot.vertices.astype(np.float64) - views.center) / views.radius).astype(np.float32)[snapshot.faces]
-    with contextlib.closing(_pictures(renderer, corners, snapshot.normals, views)) as pictures:
+    faces, normals = consistent_shading(snapshot.vertices, snapshot.faces, snapshot.normals)
+    corners = ((snapshot.vertices.astype(np.float64) - views.center) / views.radius).astype(np.float32)[faces]
+    with contextlib.closing(_pictures(renderer, corners, normals, views)) as pictures:
         for view, (normal, depth, number) in enumerate(pictures):
             face = number.astype(np.int32) - 1
             passes.normal[view] = _camera_normals(

@@ -184,6 +184,19 @@ def test_normals_face_the_camera_from_both_sides_of_a_sheet(renderer: str) -> No
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
+def test_faces_that_are_wound_either_way_look_the_same(renderer: str) -> None:
+    """Vertex normals of such a mesh are means over faces that face opposite ways."""
+    vertices, faces = blob(24, 32)
+    is_reversed = np.random.default_rng(0).random(len(faces)) < 0.5
+    harmed = snapshot(vertices, np.where(is_reversed[:, None], faces[:, ::-1], faces), smooth=True)
+    mesh = snapshot(vertices, faces, smooth=True)
+    views = frame(mesh.vertices, fibonacci_directions(2), 64)
+    results = [finish(shape, views, renderer).normal.astype(np.float64) for shape in (harmed, mesh)]
+    difference = np.linalg.norm(results[0] - results[1], axis=-1)
+    assert np.quantile(difference, 0.99) < 0.1  # normals by angle there, by area here
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
 def test_a_needle_seen_from_its_tip_fills_the_picture(renderer: str) -> None:
     vertices, faces = blob(12, 16)
     mesh = snapshot(vertices * (1e-3, 1e-3, 5), faces, smooth=False)
