@@ -93,6 +93,22 @@ def symmetric_matrix(links: AnyIntegers, values: Floats, size: int) -> sparse.cs
     return sparse.csr_array((np.tile(values, 2), (rows, columns)), shape=(size, size))
 
 
+def boundary_edges(faces: AnyIntegers) -> AnyIntegers:
+    """Return the edges that only one face has, (E, 2)."""
+    both = np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1)
+    each, count = np.unique(both, axis=0, return_counts=True)
+    return np.asarray(each[count == 1])
+
+
+def boundary_loop_lengths(points: NDArray[np.floating], faces: AnyIntegers) -> Floats:
+    """Return the lengths of a surface's boundary loops, 0 where a point is on none."""
+    start, end = boundary_edges(faces).T
+    lengths = np.linalg.norm(points[start] - points[end], axis=1)
+    graph = sparse.coo_array((lengths, (start, end)), shape=(len(points),) * 2)
+    loop = csgraph.connected_components(graph, directed=False)[1]
+    return np.asarray(np.bincount(loop[start], lengths))
+
+
 def bridges(vertices: NDArray[np.floating], faces: AnyIntegers) -> AnyIntegers:
     """Links that join the connected parts of a mesh into one, int (B, 2), pairs of vertices.
 

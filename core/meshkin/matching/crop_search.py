@@ -18,7 +18,7 @@ from scipy.sparse import csgraph
 
 from ..base.progress import ProgressCallback
 from ..data.snapshot import Snapshot
-from ..geometry.adjacency import bridges
+from ..geometry.adjacency import boundary_edges, boundary_loop_lengths, bridges
 from ..geometry.arrays import Flags, Floats
 from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import connected_laplacian
@@ -141,22 +141,6 @@ def likeliest_crops(
             chosen.append(inside)
     face_masks = ((mesh.prolong @ inside.astype(np.float64) > 0.5)[whole.faces].all(axis=1) for inside in chosen)
     return [faces for faces in face_masks if np.isin(vertices, whole.faces[faces]).all()]
-
-
-def boundary_edges(faces: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Return the edges that only one face has, (E, 2)."""
-    both = np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1)
-    each, count = np.unique(both, axis=0, return_counts=True)
-    return np.asarray(each[count == 1])
-
-
-def boundary_loop_lengths(points: NDArray[np.floating], faces: NDArray[np.integer]) -> Floats:
-    """Return the lengths of a surface's boundary loops, 0 where a point is on none."""
-    start, end = boundary_edges(faces).T
-    lengths = np.linalg.norm(points[start] - points[end], axis=1)
-    graph = sparse.coo_array((lengths, (start, end)), shape=(len(points),) * 2)
-    loop = csgraph.connected_components(graph, directed=False)[1]
-    return np.asarray(np.bincount(loop[start], lengths))
 
 
 def _coarse_mesh(shape: Snapshot, size: int) -> _Mesh:

@@ -18,11 +18,11 @@ from ..base.progress import ProgressCallback
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..features.joint import IntrinsicColumns
-from ..geometry.adjacency import edge_graph
+from ..geometry.adjacency import boundary_loop_lengths, edge_graph
 from ..geometry.arrays import Integers
 from ..geometry.mesh import clean_faces, face_areas
 from ..geometry.welding import weld
-from .crop_search import PartialSettings, boundary_loop_lengths, likeliest_crops
+from .crop_search import PartialSettings, likeliest_crops
 from .surfaces import DescribedSurface
 
 __all__ = ["Crop", "PartialSettings", "crops"]
