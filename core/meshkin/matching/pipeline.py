@@ -14,9 +14,10 @@ from ..features import pca
 from ..features.joint import IntrinsicColumns
 from ..geometry.arrays import Integers
 from ..geometry.laplacian import single_thread
-from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, spectral_mesh, with_features
+from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, with_features
 from ..spectral.similarity import spectral_similarity
 from .alignment import AlignmentSettings, align
+from .bodies import Body, in_own_winding
 from .confidence import ConfidenceSettings, calibrated, doubt, halve
 from .feature_map import FeatureSurface, SearchSettings, map_by_features
 from .notes import alignment_notes, with_two_places_noted
@@ -24,7 +25,7 @@ from .partial import Crop, PartialSettings, crops
 from .registration import RegistrationSettings, register
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "spectral-18"
+MATCHER_VERSION = "spectral-19"
 """Changes whenever :func:`match` would give another map: part of the maps' keys in the cache."""
 
 
@@ -79,7 +80,7 @@ def match(
 ) -> Match:
     """Match two shapes by their features, both ways.
 
-    1. The shapes are matched as they are (:func:`_match_as_they_are`).
+    1. The shapes are mended (:class:`meshkin.matching.bodies.Body`) and matched as wholes (:func:`_match_as_they_are`).
     2. If their spectra differ and one of them is cut off, the other is also cropped to what is similar to it
        (:func:`meshkin.matching.partial.crops`) and matched as if the two were the same but for bending. The result is
        taken if it is clearly surer.
@@ -109,10 +110,12 @@ def match(
     # The matrices are small: where other programs use the processor too, BLAS's threads wait for each other many times
     # as long as they compute; where none do, they hardly gain.
     with single_thread():
-        whole, similarity = _match_as_they_are(source, target, guidance, intrinsic, report, settings)
-        if similarity >= settings.partial_below:
-            return whole
-        return _better_as_crop(whole, source, target, guidance, intrinsic, report, settings)
+        bodies = Body.mended(source), Body.mended(target)
+        result, similarity = _match_as_they_are(*bodies, guidance, intrinsic, report, settings)
+        if similarity < settings.partial_below:
+            shapes = bodies[0].shape, bodies[1].shape
+            result = _better_as_crop(result, *shapes, guidance, intrinsic, report, settings)
+        return in_own_winding(result, *bodies)
 
 
 def _better_as_crop(
@@ -134,7 +137,8 @@ def _better_as_crop(
 
     def match_crop(crop: Crop, flip: bool) -> Match:
         guided = replace(guidance, flip=flip)
-        cropped, _ = _match_as_they_are(*crop.surfaces, guided, intrinsic, report, settings, similarity=1.0)
+        ends = Body.as_it_is(crop.surfaces[0]), Body.as_it_is(crop.surfaces[1])
+        cropped, _ = _match_as_they_are(*ends, guided, intrinsic, report, settings, similarity=1.0)
         return crop.lifted(cropped, surfaces[crop.index].snapshot.faces)
 
     candidates = crops(source, target, intrinsic, guidance.pairs, report, settings.partial)
@@ -151,8 +155,8 @@ def _better_as_crop(
 
 
 def _match_as_they_are(
-    source: DescribedSurface,
-    target: DescribedSurface,
+    source: Body,
+    target: Body,
     guidance: Guidance,
     intrinsic: Sequence[IntrinsicColumns],
     report: ProgressCallback,
@@ -181,25 +185,29 @@ def _match_as_they_are(
         the match, and how similar the shapes' intrinsic geometry is (1 for shapes too small to say).
     """
     report("Finding smooth functions", 0)
-    source_basis, source_prolong = spectral_mesh(source.snapshot.vertices, source.snapshot.faces, settings.eigenbasis)
+    source_basis, source_prolong = source.spectral_mesh(settings.eigenbasis)
     report("Finding smooth functions", 0.5)
-    target_basis, target_prolong = spectral_mesh(target.snapshot.vertices, target.snapshot.faces, settings.eigenbasis)
+    target_basis, target_prolong = target.spectral_mesh(settings.eigenbasis)
     if min(len(source_basis.eigenvalues), len(target_basis.eigenvalues)) < settings.fewest_eigenfunctions:
-        by_features = match_features(source, target, report, settings)
+        by_features = match_features(source.shape, target.shape, report, settings)
         _pin(by_features, guidance.pairs)
         return by_features, 1.0
     report("Comparing features", 0)
     if similarity is None:
         similarity = spectral_similarity((source_basis.eigenvalues, target_basis.eigenvalues))
-    gain = _channel_gain(source.features.shape[1], intrinsic, similarity, settings)
-    bases = _with_reduced_features(source_basis, target_basis, source, target, gain, settings)
+    gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity, settings)
+    bases = _with_reduced_features(source_basis, target_basis, source.surface, target.surface, gain, settings)
     weights = _interpolate(settings.search_weights, similarity), _interpolate(settings.final_weights, similarity)
     prolong = source_prolong, target_prolong
     alignment = align(*bases, prolong, weights, guidance, report, settings.alignment)
     result = _match_both_ways(
-        _in_common_space(source, alignment.source), _in_common_space(target, alignment.target), report, settings, True
+        _in_common_space(source.shape, alignment.source),
+        _in_common_space(target.shape, alignment.target),
+        report,
+        settings,
+        True,
     )
-    notes = alignment_notes(alignment, source.name, target.name, guidance.flip, len(guidance.pairs) > 0)
+    notes = alignment_notes(alignment, source.shape.name, target.shape.name, guidance.flip, len(guidance.pairs) > 0)
     if notes["ambiguous"]:
         halve(result)
     _pin(result, guidance.pairs)

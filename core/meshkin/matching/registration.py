@@ -45,6 +45,8 @@ class RegistrationSettings:
         least_cosine: of the two normals, for a nearest point to pull, and to be taken in the end.
         usual_distance: distance to the nearest point, in medians, at which the point pulls half as much.
         most_distance: distance that may be left for the nearest point to be taken, in square roots of the area.
+        lost: confidence below which a point of the map is given up for the nearest one, however that lies: a hand
+            whose own answers are wrong still goes where its arm goes.
         damping: pull of a vertex to its last position, which keeps the system regular where nothing else pulls.
         most_vertices: a mesh with more vertices is replaced by a coarser one for the registration.
     """
@@ -57,6 +59,7 @@ class RegistrationSettings:
     least_cosine: float = 0.3
     usual_distance: float = 3.0
     most_distance: float = 0.03
+    lost: float = 0.1
     damping: float = 1e-9
     most_vertices: int = 20_000
 
@@ -70,7 +73,8 @@ def register(
 ) -> SurfaceMap:
     """Return the map with its points where the surfaces lie on each other after registration.
 
-    Points where the surfaces do not lie on each other, and those without confidence, stay as they were.
+    Points where the surfaces do not lie on each other stay as they were unless their confidence is low; so do those
+    without confidence.
 
     Args:
         domain: vertices (V, 3) and faces of the shape whose vertices are mapped.
@@ -85,6 +89,7 @@ def register(
     closest = closest_points(laid, vertices, faces)
     cosine = _normal_cosine((laid, domain[1]), closest, vertex_normals(vertices, faces)[faces[closest.face]])
     fits = (cosine > settings.least_cosine) & (closest.square < (settings.most_distance * size) ** 2)
+    fits |= surface_map.confidence < settings.lost
     fits &= surface_map.confidence > 0
     registered = SurfaceMap.at_points(closest.face, closest.barycentric, surface_map.confidence, vertices, faces)
     return SurfaceMap(

@@ -16,6 +16,7 @@ from ....data.snapshot import Snapshot
 from ....geometry.arrays import Floats
 from ....geometry.coarsening import coarsen
 from ....geometry.laplacian import connected_laplacian
+from ....geometry.mending import mended
 from ....geometry.mesh import normalize, vertex_normals
 from ....spectral.descriptors import ENERGIES, TIMES, heat_kernel, wave_kernel
 from ....spectral.eigenbasis import eigenpairs
@@ -48,7 +49,8 @@ def describe(
         settings: how the signatures are made and weighted.
     """
     report("Measuring the surface", 0.0)
-    coarse = coarsen(normalize(snapshot.vertices, snapshot.faces), snapshot.faces)
+    mesh = mended(snapshot.vertices, snapshot.faces)
+    coarse = coarsen(normalize(mesh.vertices, mesh.faces), mesh.faces)
     points = normalize(coarse.vertices, coarse.faces)
     report("Measuring the surface", 0.2)
     stiffness, mass = connected_laplacian(points, coarse.faces)
@@ -68,7 +70,7 @@ def describe(
     ]
     signatures = np.column_stack((*columns, np.full(len(points), settings.constant)))
     report("Measuring the surface", 0.9)
-    return np.asarray(coarse.prolong @ signatures, np.float32)
+    return np.asarray(mesh.carried(coarse.prolong @ signatures), np.float32)
 
 
 def thickness(points: Floats, faces: NDArray[np.integer], normals: Floats, rays: int, cone_angle: float) -> Floats:
