@@ -116,7 +116,7 @@ def quadrupeds(data: Path) -> tuple[Shapes, list[Pair]]:
 
 def people(data: Path) -> tuple[Shapes, list[Pair]]:
     """Pairs of Anny's people, both another person and another topology; MakeHuman's own body on its proxies' ones."""
-    shapes, places = _anny_people()
+    shapes, places = anny_people()
     names = sorted(shapes)
     persons, topologies = zip(*(name.split() for name in names), strict=True)
     differ = [
@@ -149,7 +149,7 @@ SETS: dict[str, Callable[[Path], tuple[Shapes, list[Pair]]]] = {
 # Where the shapes come from ---------------------------------------------------------------------------------------
 
 
-def _anny_people() -> tuple[Shapes, dict[str, Array]]:
+def anny_people() -> tuple[Shapes, dict[str, Array]]:
     """People as snapshots named "PERSON TOPOLOGY", and where their vertices lie on one standing body (V, 3)."""
     sys.path.insert(0, str(DEMO))
     import bodies as demo
