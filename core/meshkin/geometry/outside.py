@@ -56,7 +56,9 @@ def _sampled_faces(areas: Floats, patch: Integers, count: int) -> Integers:
     """Return some faces of each patch, drawn by area."""
     each = int(np.clip(SAMPLES // max(count, 1), FEWEST_SAMPLES, MOST_SAMPLES))
     # Weighted sampling without replacement: the smallest of exponential variables, divided by the weights.
-    order_key = np.random.default_rng(0).exponential(size=len(areas)) / np.maximum(areas, 1e-12 * areas.max())
+    order_key = np.random.default_rng(0).exponential(size=len(areas)) / np.maximum(
+        areas, 1e-12 * areas.max() + np.finfo(float).tiny
+    )
     order = np.lexsort((order_key, patch))
     start = np.searchsorted(patch[order], np.arange(count))
     rank = np.arange(len(order)) - start[patch[order]]

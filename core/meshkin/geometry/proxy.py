@@ -26,6 +26,8 @@ from .smoothing import LEAST_MASS, fair
 
 BLOCK = 4
 """Cells along a block of the sparse grid. Chosen."""
+MOST_BLOCKS = 300_000
+"""Blocks in the grid's box, at most. Chosen: people have 30,000; the winding number of each takes a microsecond."""
 _CORNERS = np.array([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)])
 """The corners of a cell in the order that marching cubes expects."""
 
@@ -87,7 +89,9 @@ def closed_proxy(
     """
     points = np.asarray(vertices, np.float64)
     outward = np.asarray(outward_faces(points, clean_faces(np.asarray(faces, np.int64))), np.int64)
-    cell = settings.cell * float(np.sqrt(surface_area(points, outward)))
+    if not len(outward) or surface_area(points, outward) <= 0:
+        return None
+    cell = _cell(points, outward, settings)
     grid = _sampled(points, outward, cell, settings)
     best: tuple[Floats, Integers, int] | None = None
     for level in settings.levels:
@@ -180,6 +184,15 @@ def _sampled(points: Floats, faces: Integers, cell: float, settings: ProxySettin
         sheet_distance = np.sqrt(igl.point_mesh_squared_distance(places, points, faces[is_sheet])[0])
     winding = igl.fast_winding_number(points, faces, places)
     return _Grid(places, cells.reshape(-1, 8).astype(np.int64), winding, distance, sheet_distance, cell)
+
+
+def _cell(points: Floats, faces: Integers, settings: ProxySettings) -> float:
+    """Return the length of a cell's edge: larger for meshes whose area is small for their extent, as of far pieces."""
+    cell = settings.cell * float(np.sqrt(surface_area(points, faces)))
+    extent = np.ptp(points[np.unique(faces)], axis=0)
+    while np.prod(extent / (BLOCK * cell) + 2) > MOST_BLOCKS:
+        cell *= 1.2
+    return cell
 
 
 def _blocks(

@@ -104,3 +104,9 @@ def test_places_are_found_by_distance_and_normal() -> None:
     places = np.einsum("vk,vkd->vd", barycentric, thin[faces[face]])
     flat = np.abs(normals[:, 2]) > 0.9
     assert (np.sign(places[flat, 2]) == np.sign(thin[flat, 2])).mean() > 0.95
+
+
+def test_pieces_far_apart_need_no_more_memory() -> None:
+    ball, faces = icosphere(2)
+    proxy = closed_proxy(*joined((ball, faces), (ball + np.array((3000.0, 2000.0, 1000.0)), faces)), SETTINGS)
+    assert proxy is None or len(proxy.faces) <= SETTINGS.faces
