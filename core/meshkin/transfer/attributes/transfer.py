@@ -68,9 +68,11 @@ def transfer_attributes(
         values = np.asarray(attribute.values)
         if attribute.kind == "uv_map":
             transferred.append(transfer_uv_map(mapped, values.astype(np.float64)))
-        elif attribute.kind in ("offsets", "detail"):
-            offsets = surface_detail(source.shape, detail_radius) if attribute.kind == "detail" else values
-            transferred.append(transfer_displacements(mapped, offsets).astype(np.float32))
+        elif attribute.kind == "detail":
+            detail = surface_detail(source.shape, detail_radius)
+            transferred.append(transfer_displacements(mapped, detail, reach=0).astype(np.float32))
+        elif attribute.kind == "offsets":
+            transferred.append(transfer_displacements(mapped, values).astype(np.float32))
         elif attribute.kind == "rotations":
             products = quaternion_products(values)
             transferred.append(

@@ -23,6 +23,17 @@ def test_displacements_turn_and_scale_with_the_frame() -> None:
     np.testing.assert_allclose(transfer_displacements(mapped, offsets), 2 * offsets @ turn.T, atol=0.02)
 
 
+def test_displacements_do_not_jitter_with_the_surface() -> None:
+    """On a target whose surface is rough, neighbors still move alike."""
+    rough = SOURCE.vertices + np.random.default_rng(1).normal(0, 0.004, SOURCE.vertices.shape)
+    target = replace(SOURCE, vertices=rough.astype(np.float32))
+    mapped = MappedMesh(SOURCE, target, known_map(SOURCE, SOURCE).to_source)
+    offsets = np.tile([0.1, 0, 0], (len(SOURCE.vertices), 1))
+    carried = transfer_displacements(mapped, offsets)
+    assert np.linalg.norm(carried - offsets, axis=1).max() < 0.03
+    assert np.linalg.norm(transfer_displacements(mapped, offsets, reach=0) - offsets, axis=1).max() > 0.03
+
+
 def test_detail_is_what_is_small() -> None:
     """Fine ripples on a smooth body are found again, the body itself is not."""
     ripple = 0.01 * np.sin(20 * SOURCE.vertices[:, 2])
