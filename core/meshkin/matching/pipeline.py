@@ -18,6 +18,7 @@ from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, with_feature
 from ..spectral.similarity import spectral_similarity
 from .alignment import AlignmentSettings, align
 from .bodies import Body, in_own_winding
+from .close_ups import CloseUpSettings, with_close_ups
 from .confidence import ConfidenceSettings, calibrated, doubt, halve
 from .feature_map import FeatureSurface, SearchSettings, map_by_features
 from .notes import alignment_notes, with_two_places_noted
@@ -50,6 +51,7 @@ class MatchSettings:
         alignment: of bringing both shapes into one space.
         partial: of looking for a part on a whole.
         registration: of laying the surfaces onto each other.
+        close_ups: of laying heads onto each other closely; None leaves that out.
         confidence: the law of confidence.
     """
 
@@ -65,6 +67,7 @@ class MatchSettings:
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     partial: PartialSettings = field(default_factory=PartialSettings)
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+    close_ups: CloseUpSettings | None = field(default_factory=CloseUpSettings)
     confidence: ConfidenceSettings = field(default_factory=ConfidenceSettings)
 
 
@@ -172,7 +175,8 @@ def _match_as_they_are(
        (:func:`meshkin.matching.alignment.align`).
     4. In this space every vertex finds its most similar point (:func:`meshkin.matching.feature_map.map_by_features`).
     5. The surfaces are laid onto each other, so that fingers reach their tips
-       (:func:`meshkin.matching.registration.register`).
+       (:func:`meshkin.matching.registration.register`), and heads closely
+       (:func:`meshkin.matching.close_ups.with_close_ups`).
     6. The confidence is computed (:mod:`meshkin.matching.confidence`), and the user's point pairs are matched exactly.
 
     Nothing grows with the product of the vertex counts.
@@ -292,7 +296,10 @@ def _match_both_ways(
     source_mesh, target_mesh = (source.vertices, source.faces), (target.vertices, target.faces)
     to_source = register(target_mesh, source_mesh, match.to_source, report, settings.registration)
     to_target = register(source_mesh, target_mesh, match.to_target, report, settings.registration)
-    return with_confidence(to_source, to_target)
+    if settings.close_ups is None:
+        return with_confidence(to_source, to_target)
+    close = with_close_ups(source_mesh, target_mesh, to_source, to_target, report, settings.close_ups)
+    return with_confidence(*close)
 
 
 def _pin(match: Match, pairs: Integers) -> None:

