@@ -19,8 +19,8 @@ from ..geometry.arrays import Floats, Integers
 from ..geometry.coarsening import CoarseMesh, coarsen
 from ..geometry.mesh import edges, normalize, vertex_areas
 
-_TINY = 1e-9
-"""Smallest divisor, in square roots of the area. Chosen."""
+SHORTEST_LENGTH = 1e-9
+"""Least length of a line or link, in square roots of the area. Chosen, so that no division is by zero."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def necked_part(
         reaches = distance[order[np.searchsorted(shares, np.geomspace(*settings.shares)).clip(max=len(order) - 1)]]
         lengths = np.array([_level_length(coarse, distance, reach) for reach in reaches]) / np.sqrt(total)
         covered = np.array([areas[distance <= reach].sum() for reach in reaches]) / total
-        bulge = covered / np.maximum(lengths, _TINY) ** 2
+        bulge = covered / np.maximum(lengths, SHORTEST_LENGTH) ** 2
         neck = int(bulge.argmax())
         if bulge[neck] < settings.least_bulge or not np.isfinite(reaches[neck]) or reaches[neck] <= 0:
             continue
@@ -92,7 +92,7 @@ def _graph(coarse: CoarseMesh) -> sparse.csr_array:
     """Lengths (P, P) of the edges, and of the bridges between loose parts."""
     points = coarse.vertices
     links = np.concatenate((edges(coarse.faces), bridges(points, coarse.faces)))
-    lengths = np.linalg.norm(points[links[:, 0]] - points[links[:, 1]], axis=1) + _TINY
+    lengths = np.linalg.norm(points[links[:, 0]] - points[links[:, 1]], axis=1) + SHORTEST_LENGTH
     return sparse.csr_array((lengths, tuple(links.T)), shape=(len(points),) * 2)
 
 

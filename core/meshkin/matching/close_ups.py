@@ -31,9 +31,7 @@ from ..geometry.rigid_motions import kabsch
 from ..geometry.smoothing import LEAST_MASS
 from ..geometry.welding import weld
 from .close_up_part import PartSettings, necked_part
-
-Mesh = tuple[Floats, NDArray[np.integer]]
-"""Vertices (V, 3) and faces (F, 3)."""
+from .registration import Mesh
 
 SAMPLES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
 """Barycentric coordinates at which a triangle is sampled beside its corners. Chosen."""
@@ -44,8 +42,8 @@ OUTLIER = 1.5
 LEAST_USUAL = 1e-4
 """Least distance between partners that is taken for usual, in square roots of the part's area. Chosen: surfaces that
 lie on each other have none."""
-_TINY = 1e-12
-"""Smallest divisor and pull, beside sizes of about 1. Chosen."""
+LEAST_PULL = 1e-12
+"""Least pull and divisor, beside sizes of about 1. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def _closer(target: _End, source: _End, settings: CloseUpSettings) -> tuple[Surf
     goals = end.there.pull(*ends[1 - moving].mesh)[part.vertex]
     size = float(np.sqrt(surface_area(counterpart.vertices, counterpart.faces)))
     trust = end.there.confidence[part.vertex].astype(np.float64)
-    start, apart = _similar(part.vertices, goals, (trust + _TINY) * (end.distance[part.vertex] <= 1))
+    start, apart = _similar(part.vertices, goals, (trust + LEAST_PULL) * (end.distance[part.vertex] <= 1))
     if not apart <= settings.rigid * size:
         return None
     laid = replace(part, vertices=_laid_on(part, start, counterpart, settings))
@@ -239,10 +237,10 @@ def _similar(points: Floats, goals: Floats, weight: Floats) -> tuple[Floats, flo
         share = robust / robust.sum()
         offsets, wanted = points - share @ points, goals - share @ goals
         turn = kabsch((offsets * share[:, None]).T @ wanted).as_matrix()
-        grown = np.sqrt((share @ wanted**2).sum() / max(float((share @ offsets**2).sum()), _TINY))
+        grown = np.sqrt((share @ wanted**2).sum() / max(float((share @ offsets**2).sum()), LEAST_PULL))
         moved = grown * offsets @ turn.T + share @ goals
         distance = np.linalg.norm(moved - goals, axis=1)
-        robust = weight / (1 + (distance / max(OUTLIER * float(np.median(distance)), _TINY)) ** 2)
+        robust = weight / (1 + (distance / max(OUTLIER * float(np.median(distance)), LEAST_PULL)) ** 2)
     return moved, float(np.median(distance))
 
 
@@ -275,7 +273,7 @@ def _registered(points: Floats, faces: NDArray[np.integer], counterpart: _Part, 
     for reach in settings.reaches:
         motion = reach**4 * smoothness + settings.stretch * reach**2 * stiffness
         held = sparse.csc_array(
-            sparse.kron(motion + _TINY * sparse.diags_array(mass), sparse.eye_array(3), format="csc")
+            sparse.kron(motion + LEAST_PULL * sparse.diags_array(mass), sparse.eye_array(3), format="csc")
         )
         for _ in range(settings.steps):
             partner, normal, pull = find(moved, vertex_normals(moved, faces))

@@ -10,14 +10,12 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.geometry.closest_points import closest_points
 from meshkin.matching.close_up_part import necked_part
-from meshkin.matching.close_ups import Mesh, with_close_ups
-
-HEAD = 0.45
-"""Height of the neck of :func:`snowman`, in the sphere's."""
+from meshkin.matching.close_ups import with_close_ups
+from meshkin.matching.registration import Mesh
 
 
 def snowman(columns: int, rows: int) -> tuple[Snapshot, Array]:
-    """A body with a head that has a nose and two bumps, and how high each vertex lay on the sphere (V,)."""
+    """A body with a head that has a nose and two bumps, and 1 for each vertex of the head, else 0 (V,)."""
     ball = sphere(columns, rows)
     height = ball.vertices[:, 2].astype(np.float64)
     angle = np.arctan2(ball.vertices[:, 1], ball.vertices[:, 0])
