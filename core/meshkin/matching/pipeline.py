@@ -26,7 +26,7 @@ from .partial import Crop, PartialSettings, crops
 from .registration import RegistrationSettings, register
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "spectral-19"
+MATCHER_VERSION = "spectral-20"
 """Changes whenever :func:`match` would give another map: part of the maps' keys in the cache."""
 
 
