@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 from correspondence_sets import snapshot
 from meshkin.data.snapshot import Snapshot
-from weights_cases import read_obj
+from weights_cases import read_obj, save
 
 Array = NDArray[Any]
 
@@ -247,7 +247,7 @@ def _make_people(path: Path) -> None:
     wrap, faces, _, _ = bodies.read_obj(folder / "SOMA_wrap.obj")
     corners, shares, _ = nearest(wrap, base, reduced.triangles)
     arrays |= {"soma_faces": faces, "soma_corners": index[corners], "soma_shares": shares}
-    np.savez(path, **arrays)
+    save(path, **arrays)
 
 
 def _below(names: list[str], parents: list[int], root: str) -> Array:
