@@ -22,9 +22,8 @@ from scipy.sparse import csgraph
 from ..base.progress import ProgressCallback
 from ..geometry.arrays import Floats, Integers
 from ..spectral.eigenbasis import SpectralMesh, with_weighted_features
-from ..spectral.functional_map import functional_map, maps_from, matching_counts
+from ..spectral.functional_map import PairOfFloats
 from .candidate_maps import AlignmentSettings, Candidate, MeshPair, maps_by_side, refined, with_other_sides
-from .feature_search import FeatureRows
 from .map_repair import repaired
 from .surfaces import Guidance
 from .symmetry import Mirror, find_mirrors, has_several_symmetries
@@ -34,25 +33,27 @@ __all__ = ["Alignment", "AlignmentSettings", "align"]
 
 @dataclass(frozen=True)
 class Alignment:
-    """Two shapes in one space.
+    """A first map between two shapes, found in one space.
 
     Attributes:
-        source: float32 (U, D), a row for each source vertex.
-        target: float32 (V, D), a row for each target vertex.
+        to_target: int64 (R,), the point of the target's rough mesh for each point of the source's.
+        to_target_flipped: the same with the other choice of sides, if there is one and the user asks for it.
         orientation: share of the triangles that keep their orientation under the map.
         mirrored: the same for the other choice of sides; None if the sides were not told apart.
         mirrors: whether source and target have a mirror map of their own.
         several: whether source and target have more symmetries than one; then no mirror maps are looked for.
         ambiguous: whether another answer may be as good: the sides the other way round, or another symmetry.
+        hints: how near the user's point pairs are, (P, D) and (Q, D), for the points of both meshes.
     """
 
-    source: FeatureRows
-    target: FeatureRows
+    to_target: Integers
+    to_target_flipped: Integers
     orientation: float
     mirrored: float | None
     mirrors: tuple[bool, bool]
     several: tuple[bool, bool]
     ambiguous: bool
+    hints: PairOfFloats
 
 
 def align(
@@ -85,19 +86,20 @@ def align(
         for weight in weights
     )
     best, source_mirror = _best_candidate(search, mirrors)
+    other = best
     if source_mirror is not None:
-        other = with_other_sides(search, best, source_mirror)
-        best = _choose_sides(best, other, pair_points, guidance.flip, settings)
-    source_rows, target_rows = _common_space(final, best)
+        best, other = _choose_sides(best, with_other_sides(search, best, source_mirror), pair_points, settings)
+    to_target = refined(final, best.maps, best.sides).maps[1]
     is_guess = best.mirrored is not None and best.orientation - best.mirrored < settings.clear
     return Alignment(
-        np.asarray(prolong[0] @ source_rows, np.float32),
-        np.asarray(prolong[1] @ target_rows, np.float32),
+        to_target,
+        refined(final, other.maps, other.sides).maps[1] if guidance.flip else to_target,
         best.orientation,
         best.mirrored,
         (len(mirrors[0]) > 0, len(mirrors[1]) > 0),
         several,
         is_guess or any(several),
+        hints,
     )
 
 
@@ -135,9 +137,9 @@ def _best_candidate(pair: MeshPair, mirrors: tuple[list[Mirror], list[Mirror]]) 
 
 
 def _choose_sides(
-    candidate: Candidate, other: Candidate, points: tuple[Integers, Integers], flip: bool, settings: AlignmentSettings
-) -> Candidate:
-    """Return the candidate with the right choice of sides, with ``flip`` the other one.
+    candidate: Candidate, other: Candidate, points: tuple[Integers, Integers], settings: AlignmentSettings
+) -> tuple[Candidate, Candidate]:
+    """Return the candidate with the right choice of sides, and the other one.
 
     The user's point pairs tell which is right, or else the share of triangles that keep their orientation, or if that
     leaves it open the features, which differ a little between the sides.
@@ -145,7 +147,6 @@ def _choose_sides(
     Args:
         candidate, other: the same maps with either choice of sides.
         points: the user's point pairs, points (N,) of both meshes.
-        flip: whether to take the wrong one.
         settings: of the alignment.
     """
     agreement = float((candidate.sides[0][points[0]] * candidate.sides[1][points[1]]).sum())
@@ -155,30 +156,8 @@ def _choose_sides(
         is_right = candidate.orientation > other.orientation
     else:
         is_right = candidate.feature_distance <= other.feature_distance
-    chosen, rejected = (candidate, other) if is_right != flip else (other, candidate)
-    return replace(chosen, mirrored=rejected.orientation)
-
-
-def _common_space(pair: MeshPair, candidate: Candidate) -> list[Floats]:
-    """Return coordinates (P, D) and (Q, D) of the points of both meshes in one space.
-
-    They are the eigenfunctions, the target's carried to the source by a functional map, and what is compared beside
-    them. The maps are refined once more, first on the rough meshes and then on the finer ones.
-    """
-    source, target = pair.source, pair.target
-    maps = refined(pair, candidate.maps, candidate.sides).maps
-    counts = matching_counts(
-        (source.eigenvalues, target.eigenvalues), min(len(source.eigenvalues), len(target.eigenvalues))
-    )
-    bases = source.eigenfunctions[:, : counts[0]], target.eigenfunctions[:, : counts[1]]
-    extra = pair.extra(candidate.sides)
-    maps = maps_from(bases, extra, functional_map(*pair.rough, pair.on_rough(bases), maps))
-    coordinates = bases[0], bases[1] @ functional_map(source, target, bases, maps)
-    constant = pair.settings.constant
-    return [
-        np.hstack((rows / np.sqrt(counts[0]), beside, np.full((len(rows), 1), constant)))
-        for rows, beside in zip(coordinates, extra, strict=True)
-    ]
+    chosen, rejected = (candidate, other) if is_right else (other, candidate)
+    return replace(chosen, mirrored=rejected.orientation), replace(rejected, mirrored=chosen.orientation)
 
 
 def _nearest_points(prolong: sparse.csr_array, vertices: Integers) -> Integers:

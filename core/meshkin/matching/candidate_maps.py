@@ -26,7 +26,6 @@ class AlignmentSettings:
         side_weight: of the side beside eigenfunctions and features, whose total variances are 1.
         first: eigenfunctions with which the refinement of maps starts.
         first_symmetric: symmetric functions with which the refinement of maps without sides starts.
-        constant: a coordinate that is the same everywhere; with it, comparing directions is comparing distances.
         pair_reaches: how far a point pair is felt, along a surface of area 1: a feature for each.
         pair_weight: of these features.
         part_functions: smooth functions from which the parts are made whose sides are exchanged.
@@ -44,7 +43,6 @@ class AlignmentSettings:
     side_weight: float = 0.5
     first: int = 20
     first_symmetric: int = 6
-    constant: float = 1.5
     pair_reaches: tuple[float, ...] = (0.05, 0.2, 0.6)
     pair_weight: float = 0.5
     part_functions: int = 15

@@ -31,7 +31,9 @@ from ..geometry.rigid_motions import kabsch
 from ..geometry.smoothing import LEAST_MASS
 from ..geometry.welding import weld
 from .close_up_part import PartSettings, necked_part
-from .registration import Mesh
+
+Mesh = tuple[Floats, NDArray[np.integer]]
+"""Vertices (V, 3) and faces (F, 3)."""
 
 SAMPLES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
 """Barycentric coordinates at which a triangle is sampled beside its corners. Chosen."""

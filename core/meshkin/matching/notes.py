@@ -8,50 +8,54 @@ from typing import Any
 
 from ..data.surface_map import Match
 from .alignment import Alignment
-from .confidence import halve
+from .confidence import scale_confidence
+from .laying import Laying
+from .surfaces import Guidance
 
 
-def alignment_notes(
-    alignment: Alignment, source_name: str, target_name: str, flip: bool, has_pairs: bool
+def match_notes(
+    alignment: Alignment, laying: Laying, source_name: str, target_name: str, guidance: Guidance
 ) -> dict[str, Any]:
-    """Return the notes of :class:`meshkin.data.surface_map.Match` about left, right and symmetries.
+    """Return the notes of :class:`meshkin.data.surface_map.Match` about sides and symmetries.
 
     Args:
         alignment: of the two shapes.
+        laying: how one was laid onto the other.
         source_name, target_name: their names.
-        flip: whether the user asked for the other answer.
-        has_pairs: whether the user gave point pairs.
+        guidance: the user's point pairs, and whether the other answer was asked for.
     """
     names = source_name, target_name
-    sided = alignment.mirrored is not None
-    ambiguous = alignment.ambiguous and not (has_pairs or flip)
     several = [name for name, has_several in zip(names, alignment.several, strict=True) if has_several]
-    without = [name for name, has_mirror in zip(names, alignment.mirrors, strict=True) if not has_mirror]
+    guided = guidance.flip or len(guidance.pairs) > 0
+    sides_guessed = alignment.ambiguous and not laying.upright and not several
     warnings, sentences = [], []
-    if ambiguous and sided:
-        warnings.append(
-            _warning(
-                "sides-guessed",
-                "Left and right are a guess: if they are exchanged, flip the match or give a point pair.",
-            )
-        )
+    if sides_guessed and not guided:
+        text = "Left and right are a guess: if they are exchanged, flip the match or give a point pair."
+        warnings.append(_warning("sides-guessed", text))
     if several:
         text = f"More than one symmetry was found on {_joined(several)}: point pairs say which answer is meant."
-        if has_pairs:
+        if len(guidance.pairs):
             sentences.append(text)
         else:
             warnings.append(_warning("symmetry-guessed", text))
-    elif without:
-        sentences.append(f"No mirror symmetry was found on {_joined(without)}: matched without it.")
-    if flip and not sided:
-        sentences.append("So there is nothing to flip.")
+    elif laying.rivals and not guided:
+        text = (
+            f"“{source_name}” lies about as well on “{target_name}” in another way: if it is turned around, flip the"
+            " match or give a point pair."
+        )
+        warnings.append(_warning("turn-guessed", text))
+    orientation, flipped = alignment.orientation, alignment.mirrored
+    if guidance.flip and flipped is not None:
+        orientation, flipped = flipped, orientation
     return {
-        "orientation": alignment.orientation,
-        "orientation_flipped": alignment.mirrored,
-        "sided": sided,
-        "ambiguous": ambiguous,
+        "orientation": orientation,
+        "orientation_flipped": flipped,
+        "distance": laying.distance,
+        "strain": laying.strain,
+        "sided": alignment.mirrored is not None,
+        "ambiguous": bool(several or laying.rivals or sides_guessed) and not guided,
         "several_symmetries": several,
-        "flipped": flip and sided,
+        "flipped": guidance.flip,
         "warnings": warnings,
         "sentences": _messages(warnings) + sentences,
     }
@@ -63,9 +67,11 @@ def with_two_places_noted(match: Match, part: str, whole: str, flip: bool) -> Ma
     Without ``flip``, the user's choice of the other place, the match is ambiguous and its confidence is halved.
     """
     notes = dict(match.notes, ambiguous=not flip, flipped=flip)
+    if flip and match.notes.get("ambiguous"):  # no longer: the user has chosen
+        scale_confidence(match, 2)
     if not flip:
         if not match.notes.get("ambiguous"):
-            halve(match)
+            scale_confidence(match, 0.5)
         place = _warning(
             "place-guessed",
             f"“{part}” fits two places of “{whole}”: flip the match, or give a point pair, if the other is meant.",

@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.progress import ProgressCallback, silent
-from ..data.surface_map import Match, SurfaceMap
+from ..data.surface_map import Match
 from ..features import pca
 from ..features.joint import IntrinsicColumns
 from ..geometry.arrays import Integers
 from ..geometry.laplacian import single_thread
-from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, with_features
+from ..spectral.eigenbasis import EigenbasisSettings, with_features
 from ..spectral.similarity import spectral_similarity
-from .alignment import AlignmentSettings, align
+from .alignment import Alignment, AlignmentSettings, align
 from .bodies import Body, in_own_winding
 from .close_ups import CloseUpSettings, with_close_ups
-from .confidence import ConfidenceSettings, calibrated, doubt, halve
+from .confidence import ConfidenceSettings, calibrated, misfit, scale_confidence
 from .feature_map import FeatureSurface, SearchSettings, map_by_features
-from .notes import alignment_notes, with_two_places_noted
+from .laying import ComparedSurface, LayingSettings, lay, match_laid
+from .notes import match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
-from .registration import RegistrationSettings, register
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "spectral-20"
+MATCHER_VERSION = "laid-1"
 """Changes whenever :func:`match` would give another map: part of the maps' keys in the cache."""
 
 
@@ -44,15 +44,17 @@ class MatchSettings:
         final_weights: the same for the final map. Eigenfunctions tell the parts of similar shapes apart better,
             features what is as small as fingers.
         partial_below: shapes whose spectral similarity is lower may be part and whole.
-        doubt_ratio: a map is clearly surer than another if its doubt is at most this share of the other's. Crops have
-            to be: they are matched as bent copies, which makes their maps surer.
+        misfit_ratio: a map is clearly better than another if its misfit is at most this share of the other's. Crops
+            have to be: they are matched as bent copies, which makes their maps better.
         eigenbasis: of the eigenfunctions.
         search: of points by features.
         alignment: of bringing both shapes into one space.
         partial: of looking for a part on a whole.
-        registration: of laying the surfaces onto each other.
+        laying: of laying the surfaces onto each other.
+        laid_power: of the similarity, to which channels of intrinsic geometry count once the surfaces are laid onto
+            each other. Measured: between characters of unlike build they mislead, between poses of one body they help.
         close_ups: of laying heads onto each other closely; None leaves that out.
-        confidence: the law of confidence.
+        confidence: the law of confidence for maps by features alone.
     """
 
     components: int = 32
@@ -61,12 +63,13 @@ class MatchSettings:
     search_weights: tuple[float, float] = (1.6, 0.5)
     final_weights: tuple[float, float] = (1.6, 1.0)
     partial_below: float = 0.6
-    doubt_ratio: float = 0.5
+    misfit_ratio: float = 0.5
     eigenbasis: EigenbasisSettings = field(default_factory=EigenbasisSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     partial: PartialSettings = field(default_factory=PartialSettings)
-    registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+    laying: LayingSettings = field(default_factory=LayingSettings)
+    laid_power: float = 2.0
     close_ups: CloseUpSettings | None = field(default_factory=CloseUpSettings)
     confidence: ConfidenceSettings = field(default_factory=ConfidenceSettings)
 
@@ -86,7 +89,7 @@ def match(
     1. The shapes are mended (:class:`meshkin.matching.bodies.Body`) and matched as wholes (:func:`_match_as_they_are`).
     2. If their spectra differ and one of them is cut off, the other is also cropped to what is similar to it
        (:func:`meshkin.matching.partial.crops`) and matched as if the two were the same but for bending. The result is
-       taken if it is clearly surer.
+       taken if it is clearly better.
     3. If two crops apart from each other are about as good (a lone arm), the match says so, and ``flip`` takes the
        other.
 
@@ -130,10 +133,10 @@ def _better_as_crop(
     report: ProgressCallback,
     settings: MatchSettings,
 ) -> Match:
-    """Return the match of a crop of one shape with the other, if it is clearly surer than that of the whole shapes.
+    """Return the match of a crop of one shape with the other, if it is clearly better than that of the whole shapes.
 
     Args:
-        whole: the match of the whole shapes, which is returned if no crop is surer.
+        whole: the match of the whole shapes, which is returned if no crop is better.
         source, target, guidance, intrinsic, report, settings: as :func:`match`.
     """
     surfaces = source, target
@@ -146,12 +149,12 @@ def _better_as_crop(
 
     candidates = crops(source, target, intrinsic, guidance.pairs, report, settings.partial)
     places = [(match_crop(crop, flip=False), crop) for crop in candidates]
-    places.sort(key=lambda place: doubt(place[0]))
-    if not places or doubt(places[0][0]) >= settings.doubt_ratio * doubt(whole):
+    places.sort(key=lambda place: misfit(place[0]))
+    if not places or misfit(places[0][0]) >= settings.misfit_ratio * misfit(whole):
         return whole
     (best, crop), *others = places
     rival = next((other for other, other_crop in others if crop.is_apart_from(other_crop, settings.partial)), None)
-    if rival is not None and doubt(best) > settings.doubt_ratio * doubt(rival) and len(guidance.pairs) == 0:
+    if rival is not None and misfit(best) > settings.misfit_ratio * misfit(rival) and len(guidance.pairs) == 0:
         part, cropped = surfaces[1 - crop.index].name, surfaces[crop.index].name
         return with_two_places_noted(rival if guidance.flip else best, part, cropped, guidance.flip)
     return match_crop(crop, flip=True) if guidance.flip else best
@@ -171,13 +174,12 @@ def _match_as_they_are(
     1. The Laplacian eigenfunctions of both shapes are computed. Shapes too small to have enough of them are compared
        by their features alone (:func:`match_features`).
     2. The features of both are reduced together to their principal components.
-    3. Both shapes are brought into one space, which settles left and right and smooths
-       (:func:`meshkin.matching.alignment.align`).
-    4. In this space every vertex finds its most similar point (:func:`meshkin.matching.feature_map.map_by_features`).
-    5. The surfaces are laid onto each other, so that fingers reach their tips
-       (:func:`meshkin.matching.registration.register`), and heads closely
-       (:func:`meshkin.matching.close_ups.with_close_ups`).
-    6. The confidence is computed (:mod:`meshkin.matching.confidence`), and the user's point pairs are matched exactly.
+    3. A first map is found in a space of eigenfunctions and features (:func:`meshkin.matching.alignment.align`).
+    4. The source is laid onto the target, starting from this map and from places where both stand upright
+       (:func:`meshkin.matching.laying.lay`).
+    5. Every vertex finds the point that is nearest in space and features together, and gets its confidence
+       (:func:`meshkin.matching.laying.match_laid`). Heads are laid onto each other closely
+       (:func:`meshkin.matching.close_ups.with_close_ups`). The user's point pairs are matched exactly.
 
     Nothing grows with the product of the vertex counts.
 
@@ -199,23 +201,46 @@ def _match_as_they_are(
     report("Comparing features", 0)
     if similarity is None:
         similarity = spectral_similarity((source_basis.eigenvalues, target_basis.eigenvalues))
+    bodies, prolong = (source, target), (source_prolong, target_prolong)
     gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity, settings)
-    bases = _with_reduced_features(source_basis, target_basis, source.surface, target.surface, gain, settings)
+    bases = [
+        with_features(basis, rows)
+        for basis, (rows, _) in zip((source_basis, target_basis), _reduced(bodies, gain, settings), strict=True)
+    ]
     weights = _interpolate(settings.search_weights, similarity), _interpolate(settings.final_weights, similarity)
-    prolong = source_prolong, target_prolong
-    alignment = align(*bases, prolong, weights, guidance, report, settings.alignment)
-    result = _match_both_ways(
-        _in_common_space(source.shape, alignment.source),
-        _in_common_space(target.shape, alignment.target),
-        report,
-        settings,
-        True,
-    )
-    notes = alignment_notes(alignment, source.shape.name, target.shape.name, guidance.flip, len(guidance.pairs) > 0)
+    alignment = align(bases[0], bases[1], prolong, weights, guidance, report, settings.alignment)
+    gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity**settings.laid_power, settings)
+    compared = [
+        ComparedSurface.of(body, with_features(basis, rows), own, (hints, carry), settings.laying)
+        for body, basis, (rows, own), hints, carry in zip(
+            bodies, bases, _reduced(bodies, gain, settings), alignment.hints, prolong, strict=True
+        )
+    ]
+    return _match_laid(bodies, compared, alignment, guidance, report, settings), similarity
+
+
+def _match_laid(
+    bodies: tuple[Body, Body],
+    compared: list[ComparedSurface],
+    alignment: Alignment,
+    guidance: Guidance,
+    report: ProgressCallback,
+    settings: MatchSettings,
+) -> Match:
+    """Return the match of two bodies after one was laid onto the other, with its notes and the user's point pairs."""
+    source, target = compared
+    laying = lay(source, target, alignment, guidance, report, settings.laying)
+    result = match_laid(source, target, laying, report, settings.laying)
+    if settings.close_ups is not None:
+        shapes = [(body.shape.snapshot.vertices.astype(np.float64), body.shape.snapshot.faces) for body in bodies]
+        close = with_close_ups(*shapes, result.to_source, result.to_target, report, settings.close_ups)
+        result = replace(result, to_source=close[0], to_target=close[1])
+    names = bodies[0].shape.name, bodies[1].shape.name
+    notes = match_notes(alignment, laying, *names, guidance)
     if notes["ambiguous"]:
-        halve(result)
+        scale_confidence(result, 0.5)
     _pin(result, guidance.pairs)
-    return replace(result, notes=notes), similarity
+    return replace(result, notes=notes)
 
 
 def match_features(
@@ -231,7 +256,7 @@ def match_features(
     source_surface, target_surface = (
         FeatureSurface.of(end.snapshot, pca.project(basis, end.features), end.confidence) for end in (source, target)
     )
-    return _match_both_ways(source_surface, target_surface, report, settings, False)
+    return _match_both_ways(source_surface, target_surface, report, settings)
 
 
 def _channel_gain(
@@ -245,21 +270,26 @@ def _channel_gain(
     return gain
 
 
-def _with_reduced_features(
-    source_basis: SpectralMesh,
-    target_basis: SpectralMesh,
-    source: DescribedSurface,
-    target: DescribedSurface,
-    gain: NDArray[np.float32],
-    settings: MatchSettings,
-) -> tuple[SpectralMesh, SpectralMesh]:
-    """Return both bases with the joint principal components of the weighted features, of total variance 1."""
-    weighted = source.features * gain, target.features * gain
-    components = pca.basis(weighted, settings.components)
-    reduced = [pca.project(components, features) for features in weighted]
-    variance = sum(float((features**2).sum(axis=1).mean()) for features in reduced) / 2
+def _reduced(
+    bodies: tuple[Body, Body], gain: NDArray[np.float32], settings: MatchSettings
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return the joint principal components of both bodies' weighted features, of total variance 1.
+
+    What is not known about a vertex (its features are all zero) becomes the mean, 0.
+
+    Returns:
+        for each body the rows of its surface, which eigenfunctions describe, and those of its shape.
+    """
+    components = pca.basis([body.surface.features * gain for body in bodies], settings.components)
+
+    def reduced(surface: DescribedSurface) -> NDArray[np.float32]:
+        known = surface.features.any(axis=1, keepdims=True)
+        return np.asarray(pca.project(components, surface.features * gain) * known, np.float32)
+
+    rows = [(reduced(body.surface), reduced(body.shape)) for body in bodies]
+    variance = sum(float((described**2).sum(axis=1).mean()) for described, _ in rows) / 2
     scale = np.float32(np.sqrt(variance) or 1.0)
-    return with_features(source_basis, reduced[0] / scale), with_features(target_basis, reduced[1] / scale)
+    return [(described / scale, own / scale) for described, own in rows]
 
 
 def _interpolate(weights: tuple[float, float], similarity: float) -> float:
@@ -268,38 +298,19 @@ def _interpolate(weights: tuple[float, float], similarity: float) -> float:
     return similar * similarity + different * (1 - similarity)
 
 
-def _in_common_space(surface: DescribedSurface, coordinates: NDArray[np.float32]) -> FeatureSurface:
-    """Return the surface with its coordinates in the common space as features, 0 where nothing is known."""
-    known = np.any(surface.features, axis=1, keepdims=True)
-    return FeatureSurface.of(surface.snapshot, coordinates * known, surface.confidence)
-
-
 def _match_both_ways(
-    source: FeatureSurface, target: FeatureSurface, report: ProgressCallback, settings: MatchSettings, lay_on: bool
+    source: FeatureSurface, target: FeatureSurface, report: ProgressCallback, settings: MatchSettings
 ) -> Match:
-    """Map both surfaces to each other by their features; with ``lay_on`` they are registered, too."""
+    """Map both surfaces to each other by their features."""
     to_source, source_quality = map_by_features(target, source, report, "Matching target to source", settings.search)
     to_target, target_quality = map_by_features(source, target, report, "Matching source to target", settings.search)
-
-    def with_confidence(to_source: SurfaceMap, to_target: SurfaceMap) -> Match:
-        law = settings.confidence
-        return Match(
-            calibrated(to_source, source_quality, to_target, target, source, law),
-            calibrated(to_target, target_quality, to_source, source, target, law),
-            source.faces,
-            target.faces,
-        )
-
-    match = with_confidence(to_source, to_target)
-    if not lay_on:
-        return match
-    source_mesh, target_mesh = (source.vertices, source.faces), (target.vertices, target.faces)
-    to_source = register(target_mesh, source_mesh, match.to_source, report, settings.registration)
-    to_target = register(source_mesh, target_mesh, match.to_target, report, settings.registration)
-    if settings.close_ups is None:
-        return with_confidence(to_source, to_target)
-    close = with_close_ups(source_mesh, target_mesh, to_source, to_target, report, settings.close_ups)
-    return with_confidence(*close)
+    law = settings.confidence
+    return Match(
+        calibrated(to_source, source_quality, to_target, target, source, law),
+        calibrated(to_target, target_quality, to_source, source, target, law),
+        source.faces,
+        target.faces,
+    )
 
 
 def _pin(match: Match, pairs: Integers) -> None:

@@ -11,7 +11,9 @@ from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.surface_map import Match
 from meshkin.features.joint import IntrinsicColumns
 from meshkin.matching import candidate_maps
-from meshkin.matching.pipeline import match, match_features
+from meshkin.matching.laying import LayingSettings
+from meshkin.matching.pipeline import MatchSettings, match, match_features
+from meshkin.matching.registration import RegistrationSettings
 
 
 def test_sides_are_kept_where_features_do_not_tell_them() -> None:
@@ -29,11 +31,15 @@ def test_sides_are_kept_where_features_do_not_tell_them() -> None:
     assert np.median(errors_to_source(aligned, source_places, target_places)) < 0.1
 
 
+FROM_THE_MAP = MatchSettings(laying=LayingSettings(registration=RegistrationSettings(turns=())))
+"""The shapes are not laid onto each other as they stand, but only from the map that was found first."""
+
+
 def test_sides_that_orientation_leaves_open_are_told_by_features(monkeypatch: pytest.MonkeyPatch) -> None:
     source, source_places = described_beast(64, 0.0, 0.1, 0.15)
     target, target_places = described_beast(52, 0.6, 0.1, 0.15)
     monkeypatch.setattr(candidate_maps, "kept_orientation", lambda *meshes_and_map: 0.5)
-    result = match(source, target)
+    result = match(source, target, settings=FROM_THE_MAP)
     assert np.median(errors_to_source(result, source_places, target_places)) < 0.1
     assert result.notes["ambiguous"]
 

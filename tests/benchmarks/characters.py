@@ -1,0 +1,367 @@
+"""Skinning weights on real characters: MeshKin beside what an artist does by hand, with known rigs on both sides.
+
+    python tests/benchmarks/characters.py [--data FOLDER] [--work FOLDER] [--blender PYTHON] [--only TEXT …]
+
+Runs in the worker's environment; ``--blender`` is a Python that has ``bpy``. The data folder (``MESHKIN_TEST_DATA``)
+holds ``characters``. Prints results/characters.txt.
+
+A pair is two characters whose rigs have the same bones. MeshKin sees two meshes and the source's weights. Its peers get
+more: the source is posed and scaled by both rigs so that its joints are those of the target, as an artist
+does by hand; then weights come from the nearest face ("aligned", as Blender's Data Transfer, nearest face
+interpolated), or are copied within 5 % of the diagonal and 30 degrees of normal and inpainted elsewhere ("inpainted",
+robust weight transfer as published). "Boxes" is the nearest face after fitting the bounding boxes only.
+
+"L1" is the mean over the vertices of the sum of the absolute differences of a row; vertices without weights in truth
+are left out. "posed" is the mean distance between the vertices posed by the true and by the transferred weights over 10
+poses, per cent of the height. "side" is the share of vertices with more than 0.1 on bones of the wrong side; "gone" are
+bones that carry more than 2 % of the source's weight and some of the target's, and less than a tenth of that came over.
+All methods keep four weights a vertex. Characters marked with * were used when the matcher was tuned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
+
+import skeleton
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import Match
+from meshkin.geometry.arrays import unit_rows
+from meshkin.geometry.closest_points import closest_points
+from meshkin.geometry.filling import inpaint_weights
+from meshkin.geometry.mesh import vertex_normals
+from meshkin.transfer.weights.skinning import weights_through_map
+
+Array = NDArray[Any]
+POSES = 10
+"""Poses over which the posed error is averaged."""
+A_POSE = {"UpperArm.L": ("y", 45.0), "UpperArm.R": ("y", -45.0)}
+"""Turns of bones about world axes that bring the arms of a T pose down."""
+TUNED = """
+    women_Soldier women_Casual men_Suit men_Swat women_Formal men_Adventurer men_Beach women_Medieval women_Adventurer
+    men_Punk men_Worker Knight Mage Barbarian Rogue human-male human-female human-zombie human-bunny fox-dog fox-fox
+    fox-cat fox-horse fox-panda Wolf-v12 Horse-v7 Cow-v3 Alpaca-v1 kaiju-base kaiju-t-rex dino_Apatosaurus
+    dino_Stegosaurus
+"""
+PAIRS = """
+    women_Casual:men_Suit women_Soldier@A:men_Beach@back men_Swat:women_Formal men_Adventurer:men_Beach
+    women_Medieval:women_Adventurer men_Punk:men_Worker Knight:Mage Barbarian:Rogue human-male:human-female
+    human-female:human-zombie human-male:human-bunny fox-dog:fox-fox fox-fox:fox-cat fox-horse:fox-panda
+    Wolf-v12:Horse-v7 Cow-v3:Alpaca-v1 kaiju-base:kaiju-t-rex dino_Apatosaurus:dino_Stegosaurus
+    men_Farmer:women_Punk women_Worker:men_Casual women_Suit:men_Farmer@A men_Casual@A:women_Punk@back
+    Rogue_Hooded:Knight human-sophia:human-sintel human-sophia:human-male Deer-v4:Bull-v2 ShibaInu-v10:Husky-v9
+    Donkey-v5:Stag-v11 Husky-v9:Deer-v4 bird-base:bird-eagle fish-shark:fish-whale
+"""
+"""Source and target; @A is a character with its arms lowered, @back one that faces the other way."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character with its true weights.
+
+    Attributes:
+        name: of its file, and how it was changed.
+        vertices, faces: (V, 3) and (F, 3), world axes.
+        weights: (V, C), rows sum to 1 or are all zero; a column for each bone that rigs share.
+        columns: names of the columns.
+        bones: of each bone its name among the columns.
+        parents: (B,), -1 for none.
+        matrices: (B, 4, 4), rest pose.
+        lengths: (B,).
+    """
+
+    name: str
+    vertices: Array
+    faces: Array
+    weights: Array
+    columns: list[str]
+    bones: list[str]
+    parents: Array
+    matrices: Array
+    lengths: Array
+
+    @property
+    def height(self) -> float:
+        return float(np.ptp(self.vertices[:, 2]))
+
+    @property
+    def diagonal(self) -> float:
+        return float(np.linalg.norm(np.ptp(self.vertices, axis=0)))
+
+    def bone_weights(self) -> Array:
+        """(V, B), each bone's own weight; bones that share a column share it evenly."""
+        column = [self.columns.index(bone) for bone in self.bones]
+        share = np.bincount(column, minlength=len(self.columns))[column]
+        return self.weights[:, column] / share
+
+
+def shared_name(bone: str, character: str) -> str:
+    """The bone's name on all rigs of a family.
+
+    The men's fingers are numbered one higher, thumbs have unlike numbers.
+    """
+    if match := re.fullmatch(r"(Index|Middle|Ring|Pinky)(\d)\.(.)", bone):
+        return f"{match[1]}{int(match[2]) - character.startswith('men')}.{match[3]}"
+    if match := re.fullmatch(r"Thumb\d\.(.)", bone):
+        return f"Thumb.{match[1]}"
+    return {"Nose": "Head"}.get(bone, bone)
+
+
+def read(folder: Path, name: str) -> Character:
+    """The character of FOLDER/NAME.npz."""
+    with np.load(folder / f"{name}.npz") as arrays:
+        bones = [shared_name(str(bone), name) for bone in arrays["names"]]
+        columns = sorted(set(bones))
+        weights = np.zeros((len(arrays["vertices"]), len(columns)))
+        for index, bone in enumerate(bones):
+            weights[:, columns.index(bone)] += arrays["weights"][:, index]
+        return Character(
+            name, arrays["vertices"].astype(np.float64), arrays["faces"], normalized(weights), columns, bones,
+            arrays["parents"], skeleton.without_scale(arrays["matrices"])[0], arrays["lengths"],
+        )  # fmt: skip
+
+
+def write_variant(folder: Path, name: str) -> None:
+    """Write FOLDER/NAME.npz of a character whose arms are lowered (``…@A``), or that is turned around (``…@back``)."""
+    original, change = name.split("@")
+    with np.load(folder / f"{original}.npz") as data:
+        arrays = dict(data)
+    rest, parents = arrays["matrices"], arrays["parents"]
+    if change == "back":
+        turn = np.diag([-1.0, -1.0, 1.0, 1.0])
+        posed = turn @ rest
+    else:
+        posed = rest.copy()
+        for bone, bone_name in enumerate(arrays["names"].tolist()):
+            if bone_name in A_POSE:
+                axis, angle = A_POSE[bone_name]
+                head = posed[bone, :3, 3].copy()
+                turn = np.eye(4)
+                turn[:3, :3] = Rotation.from_euler(axis, angle, degrees=True).as_matrix()
+                turn[:3, 3] = head - turn[:3, :3] @ head
+                below = [bone]
+                for other in range(len(parents)):
+                    if parents[other] in below:
+                        below.append(other)
+                posed[below] = turn @ posed[below]
+    weights = normalized(arrays["weights"].astype(np.float64))
+    loose = weights.sum(axis=1) == 0
+    weights[loose, 0] = 1
+    arrays["vertices"] = skeleton.skin(arrays["vertices"].astype(np.float64), weights, rest, posed).astype(np.float32)
+    arrays["matrices"] = posed
+    np.savez(folder / f"{name}.npz", **arrays)
+
+
+# Methods ---------------------------------------------------------------------------------------------------------
+
+
+def aligned(source: Character, target: Character) -> Array:
+    """The source's vertices, posed and scaled by both rigs so that its joints are the target's."""
+    size = target.diagonal / source.diagonal
+    places = {bone: index for index, bone in reversed(list(enumerate(target.bones)))}
+    posed = source.matrices.copy()
+    for bone, name in enumerate(source.bones):
+        parent = source.parents[bone]
+        if name in places:
+            other = places[name]
+            stretch = target.lengths[other] / max(source.lengths[bone], 1e-9)
+            posed[bone] = target.matrices[other] @ np.diag([size, stretch, size, 1])
+        elif parent >= 0:
+            posed[bone] = posed[parent] @ np.linalg.inv(source.matrices[parent]) @ source.matrices[bone]
+    weights = source.bone_weights()
+    weights[weights.sum(axis=1) == 0, 0] = 1
+    return skeleton.skin(source.vertices, weights, source.matrices, posed)
+
+
+def nearest(source: Character, target: Character, places: Array) -> tuple[Array, Array]:
+    """The source's weights at the points nearest to the target's, the source lying at ``places``; and which of them lie
+    near enough, and face the same way, to be copied as they are."""
+    closest = closest_points(target.vertices, places, source.faces.astype(np.int64))
+    corners = source.faces[closest.face]
+    rows = np.einsum("vk,vkb->vb", closest.barycentric, source.weights[corners])
+    normals = unit_rows(np.einsum("vk,vkd->vd", closest.barycentric, vertex_normals(places, source.faces)[corners]))
+    cosine = np.einsum("vd,vd->v", normals, vertex_normals(target.vertices, target.faces))
+    near = np.sqrt(np.maximum(closest.square, 0)) <= 0.05 * target.diagonal
+    return rows, near & (cosine >= np.cos(np.radians(30)))
+
+
+def peers(source: Character, target: Character) -> tuple[Array, Array, Array]:
+    """Weights by the three peers: aligned, inpainted, boxes."""
+    rows, near = nearest(source, target, aligned(source, target))
+    inpainted = inpaint_weights(rows, near, target.vertices, target.faces).values if near.any() else rows
+    low, high = target.vertices.min(axis=0), target.vertices.max(axis=0)
+    fitted = (source.vertices - source.vertices.min(axis=0)) / np.ptp(source.vertices, axis=0) * (high - low) + low
+    return limited(rows), limited(inpainted), limited(nearest(source, target, fitted)[0])
+
+
+def ours(source: Character, target: Character, match: Match) -> Array:
+    """Weights through MeshKin's map."""
+    shapes = [Snapshot.from_arrays(end.vertices.astype(np.float32), end.faces, end.name) for end in (source, target)]
+    return weights_through_map(source.weights, shapes[0], shapes[1], match.to_source).weights
+
+
+def limited(rows: Array, limit: int = 4) -> Array:
+    """What Limit Total and Normalize All make of weights."""
+    rows = np.array(rows, np.float64)
+    if rows.shape[1] > limit:
+        np.put_along_axis(rows, np.argpartition(rows, -limit, axis=1)[:, :-limit], 0, axis=1)
+    return normalized(rows)
+
+
+def normalized(rows: Array) -> Array:
+    total = rows.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, total, out=np.zeros(rows.shape), where=total > 0))
+
+
+# Measures --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of weights on a target; see the head of this file."""
+
+    difference: float
+    posed: float
+    side: float
+    gone: list[str]
+
+
+def measure(source: Character, target: Character, weights: Array) -> Measures:
+    """Measure weights (V, C) in the source's columns against the target's own."""
+    names = sorted({*source.columns, *target.columns})
+    found, true, given = (
+        in_columns(rows, columns, names)
+        for rows, columns in (
+            (weights, source.columns), (target.weights, target.columns), (source.weights, source.columns),
+        )
+    )  # fmt: skip
+    known = true.any(axis=1)
+    gone = (mean_share(given) > 0.02) & (mean_share(true) > 0.002) & (mean_share(found) < 0.1 * mean_share(true))
+    difference = float(np.abs(found - true).sum(axis=1)[known].mean())
+    return Measures(
+        difference,
+        posed_error(target, found, true, np.asarray(known), names),
+        float(wrong_side(found, true, names)[known].mean()),
+        [name for name, is_gone in zip(names, gone, strict=True) if is_gone],
+    )
+
+
+def in_columns(rows: Array, columns: list[str], names: list[str]) -> Array:
+    result = np.zeros((len(rows), len(names)))
+    result[:, [names.index(column) for column in columns]] = rows
+    return result
+
+
+def mean_share(rows: Array) -> Array:
+    return rows.mean(axis=0)
+
+
+def wrong_side(found: Array, true: Array, names: list[str]) -> Array:
+    """Vertices of one side with more than 0.1 on bones of the other, bool (V,)."""
+    left, right = (
+        np.array([bool(re.search(rf"[._]{letter}$", name, re.IGNORECASE)) for name in names]) for letter in "lr"
+    )
+    crossed = np.where(true[:, right].sum(axis=1) > 0.5, found[:, left].sum(axis=1), 0)
+    crossed += np.where(true[:, left].sum(axis=1) > 0.5, found[:, right].sum(axis=1), 0)
+    return np.asarray(crossed > 0.1)
+
+
+def posed_error(target: Character, found: Array, true: Array, known: Array, names: list[str]) -> float:
+    """Mean distance between vertices posed by the true and the found weights, hundredths of the height."""
+    generator = np.random.default_rng(0)
+    used = [bone for bone, name in enumerate(target.bones) if true[:, names.index(name)].any()]
+    first = {name: bone for bone, name in reversed(list(enumerate(target.bones)))}
+    column_bone = np.array([first.get(name, 0) for name in names])
+    total = 0.0
+    for _ in range(POSES):
+        turns = np.zeros((len(target.bones), 3))
+        turns[used] = generator.normal(0, 15, (len(used), 3))
+        local = Rotation.from_euler("xyz", turns, degrees=True).as_matrix()
+        posed = skeleton.pose(target.parents, target.matrices, local)
+        places = [
+            skeleton.skin(target.vertices[known], rows[known], target.matrices[column_bone], posed[column_bone])
+            for rows in (true, found)
+        ]
+        total += float(np.linalg.norm(places[0] - places[1], axis=1).mean())
+    return 100 * total / POSES / target.height
+
+
+# Running ---------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = os.environ.get("MESHKIN_TEST_DATA") or ROOT.parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=default)
+    parser.add_argument("--work", type=Path, default=Path("/tmp/meshkin-characters"))
+    parser.add_argument("--blender", default=str(ROOT / ".environments" / "bpy-5.2" / "bin" / "python"))
+    parser.add_argument("--only", nargs="*", default=[], help="pairs whose names contain one of these")
+    arguments = parser.parse_args()
+    work: Path = arguments.work
+    work.mkdir(parents=True, exist_ok=True)
+    pairs = [pair for pair in PAIRS.split() if not arguments.only or any(text in pair for text in arguments.only)]
+    names = sorted({name for pair in pairs for name in pair.split(":")})
+    files = [next((arguments.data / "characters").rglob(f"{name.split('@')[0]}.glb")) for name in names]
+    script = [arguments.blender, str(Path(__file__).with_name("characters_scene.py"))]
+    missing = sorted({str(file) for file in files if not (work / f"{file.stem}.npz").exists()})
+    if missing:
+        subprocess.run([*script, "import", str(work), *missing], check=True)
+    for name in names:
+        if "@" in name and not (work / f"{name}.npz").exists():
+            write_variant(work, name)
+    subprocess.run([*script, "match", str(work), *pairs], check=True)
+    print_table(work, pairs)
+
+
+def print_table(work: Path, pairs: list[str]) -> None:
+    methods = "aligned", "inpainted", "boxes", "MeshKin"
+    print("Skinning weights on real characters. 2 cores, no GPU.\n")
+    print(f"{'':40}" + "".join(f"{method:>18}" for method in methods))
+    print(f"{'':40}" + 4 * f"{'L1':>10}{'posed':>8}" + "    side  confidence  gone; what the match says")
+    rows = []
+    for pair in pairs:
+        source, target = (read(work, name) for name in pair.split(":"))
+        path = work / f"{' to '.join(pair.split(':'))}.map.npz"
+        match, notes = Match.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        measured = [
+            measure(source, target, weights) for weights in (*peers(source, target), ours(source, target, match))
+        ]
+        rows.append([[each.difference, each.posed] for each in measured])
+        title = " -> ".join(name + "*" * (name.split("@")[0] in TUNED.split()) for name in pair.split(":"))
+        mine = measured[-1]
+        print(
+            f"{title:40}"
+            + "".join(f"{each.difference:10.3f}{each.posed:8.2f}" for each in measured)
+            + f"{mine.side:8.2%}{match.to_source.confidence.mean():12.2f}  {' '.join(mine.gone)}"
+            + ("; " if notes["sentences"] else "") + " ".join(notes["sentences"]),
+            flush=True,
+        )  # fmt: skip
+    held = np.array([not any(name.split("@")[0] in TUNED.split() for name in pair.split(":")) for pair in pairs])
+    figures = np.array(rows)
+    for label, chosen in (("mean", np.ones(len(pairs), bool)), ("mean, held out", held), ("mean, tuned on", ~held)):
+        if chosen.any():
+            mean = figures[chosen].mean(axis=0)
+            print(f"{label:40}" + "".join(f"{one:10.3f}{two:8.2f}" for one, two in mean))
+    best = figures[:, :2].min(axis=1)
+    wins = (figures[:, 3] <= best).mean(axis=0)
+    share = figures[:, 3].mean(axis=0) / best.mean(axis=0)
+    print(f"\nOf the better of the aligned peers on each pair: L1 {share[0]:.0%}, posed {share[1]:.0%};")
+    print(f"at least as good on {wins[0]:.0%} of the pairs (L1), {wins[1]:.0%} (posed).")
+
+
+if __name__ == "__main__":
+    main()
