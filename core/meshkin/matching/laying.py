@@ -194,7 +194,8 @@ def lay(
 
     Bending does not turn a surface inside out, so left stays left. Where the user's point pairs say otherwise, the
     source's mirror image is laid on. With ``flip`` another answer is taken that is about as near, or if there is none
-    the mirror image.
+    the mirror image. That starts from the map alone, if it tells left from right: turned around, the mirror image would
+    exchange front and back.
 
     Args:
         source, target: the surfaces.
@@ -211,35 +212,40 @@ def lay(
     registration = settings.registration
     if len(guidance.pairs) and alignment.mirrored is not None and alignment.orientation < 0.5 < alignment.mirrored:
         source = source.mirrored()
-    results = _results(source, target, alignment.to_target, tick, settings)
+    sided = alignment.mirrored is not None
+    upright = source.sense > 0 or not sided
+    results = _results(source, target, alignment.to_target, upright, tick, settings)
     rivals = different_answers(results, registration)
     best = results[0]
     if guidance.flip and rivals:
         best = rivals[0]
     elif guidance.flip:
         source = source.mirrored()
-        results = _results(source, target, alignment.to_target_flipped, tick, settings)
+        results = _results(source, target, alignment.to_target_flipped, not sided, tick, settings)
         best = results[0]
     start = _interpolated(best.points, source.rough.points, source.fine.points, settings.interpolated)
     fine = lay_finely(source.fine, target.fine, start, tick, registration)
-    upright = any(result.start > 0 and not is_apart(best, result, registration) for result in results)
+    is_upright = any(result.start > 0 and not is_apart(best, result, registration) for result in results)
     strain = _strain(source.rough, best.points)
-    return Laying(np.asarray(source.prolong @ fine), source.sense, best.distance, strain, len(rivals), upright)
+    return Laying(np.asarray(source.prolong @ fine), source.sense, best.distance, strain, len(rivals), is_upright)
 
 
 def _results(
     source: ComparedSurface,
     target: ComparedSurface,
     to_target: Integers,
+    upright: bool,
     tick: Callable[[], None],
     settings: LayingSettings,
 ) -> list[LaidMesh]:
-    """The rough meshes laid onto each other from all starts, the nearest first; the first start is the map.
+    """The rough meshes laid onto each other from the map and, if asked, from upright starts, the nearest first.
 
     A map may exchange limbs, which no start that stands upright does: it has to lead to something clearly nearer.
     """
     meshes, registration = (source.rough, target.rough), settings.registration
-    starts = [start_from_map(*meshes, to_target, registration), *upright_starts(*meshes, registration)]
+    starts = [start_from_map(*meshes, to_target, registration)]
+    if upright:
+        starts += upright_starts(*meshes, registration)
     results = lay_onto(*meshes, starts, tick, registration)
     return sorted(results, key=lambda result: result.distance * (settings.map_handicap if result.start == 0 else 1))
 
