@@ -233,7 +233,7 @@ def _match_laid(
     result = match_laid(source, target, laying, report, settings.laying)
     if settings.close_ups is not None:
         shapes = [(body.shape.snapshot.vertices.astype(np.float64), body.shape.snapshot.faces) for body in bodies]
-        close = with_close_ups(*shapes, result.to_source, result.to_target, report, settings.close_ups)
+        close = with_close_ups(shapes[0], shapes[1], result.to_source, result.to_target, report, settings.close_ups)
         result = replace(result, to_source=close[0], to_target=close[1])
     names = bodies[0].shape.name, bodies[1].shape.name
     notes = match_notes(alignment, laying, *names, guidance)
