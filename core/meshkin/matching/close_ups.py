@@ -71,7 +71,8 @@ class CloseUpSettings:
         stretch: weight of first derivatives of the motion beside second ones.
         least_cosine: between normals of partners that pull.
         usual: distance to the partner, in medians, at which it pulls half as much.
-        left: most median distance that may be left between the surfaces.
+        left: most distance that may be left between the surfaces for nine tenths of the part. Measured: 0.003 between
+            bare heads; 0.01 to 0.02 where hair or armor differ, and weights come over worse with the close-up.
         most_vertices: a part with more is replaced by a coarser one for the registration.
         candidates: triangles among which the final partner is sought.
     """
@@ -89,7 +90,7 @@ class CloseUpSettings:
     stretch: float = 0.02
     least_cosine: float = 0.2
     usual: float = 3.0
-    left: float = 0.01
+    left: float = 0.006
     most_vertices: int = 5000
     candidates: int = 8
 
@@ -160,7 +161,7 @@ def _closer(target: _End, source: _End, settings: CloseUpSettings) -> tuple[Surf
         return None
     laid = replace(part, vertices=_laid_on(part, start, counterpart, settings))
     near = closest_points(laid.vertices, counterpart.vertices, counterpart.faces)
-    if not float(np.sqrt(np.median(near.square))) <= settings.left * size:
+    if not float(np.sqrt(np.quantile(near.square, 0.9))) <= settings.left * size:
         return None
     forth = _joined(end, laid, ends[1 - moving].mesh, counterpart, counterpart.vertices, settings)
     back = _joined(ends[1 - moving], counterpart, end.mesh, laid, part.vertices, settings)
