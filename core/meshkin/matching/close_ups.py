@@ -35,7 +35,7 @@ from .close_up_part import PartSettings, necked_part
 Mesh = tuple[Floats, NDArray[np.integer]]
 """Vertices (V, 3) and faces (F, 3)."""
 
-TRIANGLE_SAMPLES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
+SEARCHED_SAMPLES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
 """Barycentric coordinates at which a triangle is sampled beside its corners. Chosen."""
 SIMILARITY_ROUNDS = 10
 """Rounds in which a similarity is fitted, outliers counting less in each. Chosen: it stands still after five or so."""
@@ -300,7 +300,7 @@ def _partner_finder(
     normals = vertex_normals(counterpart.vertices, corners)
 
     def sampled(values: Floats) -> Floats:
-        return np.concatenate([values, *(np.einsum("k,fkd->fd", one, values[corners]) for one in TRIANGLE_SAMPLES)])
+        return np.concatenate([values, *(np.einsum("k,fkd->fd", one, values[corners]) for one in SEARCHED_SAMPLES)])
 
     places, facing = sampled(counterpart.vertices / size), unit_rows(sampled(normals))
     tree = cKDTree(np.hstack((places, settings.facing * facing)))
