@@ -43,7 +43,9 @@ def test_through_a_good_map() -> None:
     assert ((result.weights > 0).sum(axis=1) <= 3).all()
     assert not result.learned
     assert result.comparison is None
-    assert not any(len(bones) for bones in vars(result.problems).values())
+    problems = result.problems
+    assert not any(len(bones) for bones in (problems.missing, problems.split, problems.crossed))
+    assert problems.missing_share == 0
 
 
 def test_onto_a_garment_without_a_map() -> None:
