@@ -45,6 +45,7 @@ from meshkin.geometry.closest_points import closest_points
 from meshkin.geometry.filling import inpaint_weights
 from meshkin.geometry.mesh import vertex_normals
 from meshkin.transfer.weights.skinning import weights_through_map
+from weights_cases import limited, normalized
 
 Array = NDArray[Any]
 POSES = 10
@@ -212,19 +213,6 @@ def ours(source: Character, target: Character, match: Match) -> Array:
     """Weights through MeshKin's map."""
     shapes = [Snapshot.from_arrays(end.vertices.astype(np.float32), end.faces, end.name) for end in (source, target)]
     return weights_through_map(source.weights, shapes[0], shapes[1], match.to_source).weights
-
-
-def limited(rows: Array, limit: int = 4) -> Array:
-    """What Limit Total and Normalize All make of weights."""
-    rows = np.array(rows, np.float64)
-    if rows.shape[1] > limit:
-        np.put_along_axis(rows, np.argpartition(rows, -limit, axis=1)[:, :-limit], 0, axis=1)
-    return normalized(rows)
-
-
-def normalized(rows: Array) -> Array:
-    total = rows.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(rows, total, out=np.zeros(rows.shape), where=total > 0))
 
 
 # Measures --------------------------------------------------------------------------------------------------------

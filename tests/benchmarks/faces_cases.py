@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 from correspondence_sets import snapshot
 from meshkin.data.snapshot import Snapshot
-from weights_cases import read_obj, save
+from weights_cases import read_fitting, read_obj, save
 
 Array = NDArray[Any]
 
@@ -185,28 +185,9 @@ def _target(path: Path, count: int) -> Array:
 
 
 def _proxy(path: Path, places: Array) -> tuple[Array, Array, Array, Array]:
-    """Faces, corners, shares and offsets of a proxy on a body.
-
-    A line of a .proxy file is a vertex of the base mesh, or three with their shares and an offset in units that other
-    lines give as the distance of two vertices along an axis of MakeHuman's.
-    """
-    axes = {"x": 0, "y": 2, "z": 1}
-    rows, scale, reading = [], np.ones(3), False
-    for line in path.read_text(errors="replace").splitlines():
-        words = line.split()
-        if words and words[0] in ("x_scale", "y_scale", "z_scale"):
-            axis = axes[words[0][0]]
-            scale[axis] = abs(places[int(words[1]), axis] - places[int(words[2]), axis]) / float(words[3])
-        elif words[:1] == ["verts"]:
-            reading = True
-        elif words[:1] == ["delete_verts"]:
-            break
-        elif reading and words and words[0].isdigit():
-            numbers = [float(word) for word in words]
-            rows.append([numbers[0]] * 3 + [1, 0, 0, 0, 0, 0] if len(numbers) == 1 else numbers[:9])
-    table = np.array(rows)
-    beside = table[:, [6, 8, 7]] * (1, -1, 1) * scale
-    return read_obj(path.with_suffix(".obj"))[1], table[:, :3].astype(int), table[:, 3:6], beside
+    """Faces, corners, shares and offsets of a proxy on a body, whose places are Z up."""
+    mesh, corners, shares, offsets = read_fitting(path, places[:, [0, 2, 1]] * (1, 1, -1))
+    return read_obj(mesh)[1], corners, shares, offsets[:, [0, 2, 1]] * (1, -1, 1)
 
 
 def _make_people(path: Path) -> None:

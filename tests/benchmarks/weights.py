@@ -45,7 +45,7 @@ from meshkin.transfer.rig.pose import transfer_pose
 from meshkin.transfer.weights.garment_map import map_garment
 from meshkin.transfer.weights.garments import is_garment
 from meshkin.transfer.weights.skinning import weights_through_map
-from weights_cases import PARTS, Case, normalized, save, shape
+from weights_cases import PARTS, Case, limited, normalized, save, shape
 
 Array = NDArray[Any]
 POSES = 20
@@ -316,13 +316,6 @@ def cells(measured: dict[str, float]) -> str:
     text = f"{measured['L1']:8.4f}{measured['wrong']:8.2%}"
     text += f"{measured['side']:8.2%}" if "side" in measured else f"{'':8}"
     return text + (f"{measured['posed']:8.3f}" if "posed" in measured else f"{'':8}")
-
-
-def limited(rows: Array, limit: int = 4) -> Array:
-    """What Limit Total and Normalize All make of weights."""
-    rows = np.array(rows, np.float64)
-    np.put_along_axis(rows, np.argpartition(rows, -limit, axis=1)[:, :-limit], 0, axis=1)
-    return normalized(rows)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,33 @@ def makehuman(arguments: argparse.Namespace) -> list[Case]:
 
 def fitted(path: Path, vertices: Array, weights: Array, body: Snapshot, bones: list[str], part: str) -> Any:
     """A proxy or garment on the base body, with the weights of its rows."""
-    rows, scales, reading = [], {}, False
+    mesh, corners, shares, offsets = read_fitting(path, vertices)
+    _, faces = read_obj(mesh)
+    if faces.max() >= len(corners):
+        return None
+    places = np.einsum("vk,vkd->vd", shares, vertices[corners]) + offsets
+    truth = np.clip(np.einsum("vk,vkb->vb", shares, weights[corners]), 0, None)
+    if (truth.sum(axis=1) == 0).any():
+        return None
+    truth /= truth.sum(axis=1, keepdims=True)
+    return Case(path.stem, part, body, weights[: len(body.vertices)], shape(path.stem, places, faces), truth, bones)
+
+
+def read_fitting(path: Path, vertices: Array) -> tuple[Path, Array, Array, Array]:
+    """The mesh of a .proxy or .mhclo file, and how its V vertices hang on the base mesh.
+
+    A line of the file is a vertex of the base mesh, or three with their shares and an offset, in units that other lines
+    give as the distance of two vertices along an axis.
+
+    Args:
+        path: of the file.
+        vertices: the base mesh's, in MakeHuman's frame (Y up).
+
+    Returns:
+        the path of the mesh; base vertices, int (V, 3), their shares (V, 3), and the offsets (V, 3), in MakeHuman's
+        frame and unit.
+    """
+    rows, scale, reading = [], np.ones(3), False
     mesh = path.with_suffix(".obj")
     for line in path.read_text(errors="replace").splitlines():
         words = line.split()
@@ -88,7 +114,7 @@ def fitted(path: Path, vertices: Array, weights: Array, body: Snapshot, bones: l
             mesh = path.parent / words[1]
         if words and words[0] in ("x_scale", "y_scale", "z_scale"):
             axis = "xyz".index(words[0][0])
-            scales[axis] = abs(vertices[int(words[1]), axis] - vertices[int(words[2]), axis]) / float(words[3])
+            scale[axis] = abs(vertices[int(words[1]), axis] - vertices[int(words[2]), axis]) / float(words[3])
         if words[:1] == ["verts"]:
             reading = True
         elif words[:1] == ["delete_verts"]:
@@ -96,18 +122,8 @@ def fitted(path: Path, vertices: Array, weights: Array, body: Snapshot, bones: l
         elif reading and words and words[0].isdigit():
             numbers = [float(word) for word in words]
             rows.append([numbers[0]] * 3 + [1, 0, 0, 0, 0, 0] if len(numbers) == 1 else numbers[:9])
-    _, faces = read_obj(mesh)
     table = np.array(rows).reshape(-1, 9)
-    corners, shares, offsets = table[:, :3].astype(int), table[:, 3:6], table[:, 6:]
-    if faces.max() >= len(table):
-        return None
-    scale = np.array([scales.get(axis, 1.0) for axis in range(3)])
-    places = np.einsum("vk,vkd->vd", shares, vertices[corners]) + offsets * scale
-    truth = np.clip(np.einsum("vk,vkb->vb", shares, weights[corners]), 0, None)
-    if (truth.sum(axis=1) == 0).any():
-        return None
-    truth /= truth.sum(axis=1, keepdims=True)
-    return Case(path.stem, part, body, weights[: len(body.vertices)], shape(path.stem, places, faces), truth, bones)
+    return mesh, table[:, :3].astype(int), table[:, 3:6], table[:, 6:] * scale
 
 
 def people(arguments: argparse.Namespace) -> list[Case]:
@@ -172,6 +188,14 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Case]]] = {
 def normalized(rows: Array) -> Array:
     total = rows.sum(axis=1, keepdims=True)
     return np.divide(rows, total, out=np.zeros(rows.shape), where=total > 0)
+
+
+def limited(rows: Array, limit: int = 4) -> Array:
+    """What Limit Total and Normalize All make of weights."""
+    rows = np.array(rows, np.float64)
+    if rows.shape[1] > limit:
+        np.put_along_axis(rows, np.argpartition(rows, -limit, axis=1)[:, :-limit], 0, axis=1)
+    return normalized(rows)
 
 
 def shape(name: str, vertices: Array, faces: Array) -> Snapshot:

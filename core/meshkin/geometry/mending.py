@@ -80,11 +80,6 @@ class MendedMesh:
     faces: Integers
     closed_places: tuple[Integers, Floats] | None = None
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether this mesh was closed."""
-        return self.closed_places is not None
-
     def carried(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return values (P, C) of the mended mesh at the other's vertices, (V, C)."""
         if self.closed_places is None:

@@ -1,4 +1,4 @@
-"""Alignment: two shapes brought into one space, in which corresponding points are nearest neighbors.
+"""Alignment: a first map between two shapes, found in a space of eigenfunctions, features and sides.
 
 Features alone are noisy and do not tell left from right. So the shapes are first matched without regard to the sides,
 through functions that are the same on both sides. Then each side of one shape is matched to the side of the other that
@@ -40,7 +40,6 @@ class Alignment:
         to_target_flipped: the same with the other choice of sides, if there is one and the user asks for it.
         orientation: share of the triangles that keep their orientation under the map.
         mirrored: the same for the other choice of sides; None if the sides were not told apart.
-        mirrors: whether source and target have a mirror map of their own.
         several: whether source and target have more symmetries than one; then no mirror maps are looked for.
         ambiguous: whether another answer may be as good: the sides the other way round, or another symmetry.
         hints: how near the user's point pairs are, (P, D) and (Q, D), for the points of both meshes.
@@ -50,7 +49,6 @@ class Alignment:
     to_target_flipped: Integers
     orientation: float
     mirrored: float | None
-    mirrors: tuple[bool, bool]
     several: tuple[bool, bool]
     ambiguous: bool
     hints: PairOfFloats
@@ -65,12 +63,12 @@ def align(
     report: ProgressCallback,
     settings: AlignmentSettings = AlignmentSettings(),
 ) -> Alignment:
-    """Bring two surfaces into one space.
+    """Find a first map between two surfaces, and what is known about left and right.
 
     Args:
         source, target: their coarser meshes, with features.
-        prolong: of each, (U, P) and (V, Q), carries values to the surface's vertices.
-        weights: of the features against eigenfunctions, in the search for maps and for the final map.
+        prolong: of each, (U, P) and (V, Q), carries values to the surface's vertices; tells where point pairs lie.
+        weights: of the features against eigenfunctions, in the search for maps and for the last refinement.
         guidance: the user's point pairs and choice of sides.
         report: is told what is being done; may raise Cancelled.
         settings: of the alignment.
@@ -96,7 +94,6 @@ def align(
         refined(final, other.maps, other.sides).maps[1] if guidance.flip else to_target,
         best.orientation,
         best.mirrored,
-        (len(mirrors[0]) > 0, len(mirrors[1]) > 0),
         several,
         is_guess or any(several),
         hints,

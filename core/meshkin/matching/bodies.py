@@ -17,9 +17,9 @@ from ..geometry.winding import rewound
 from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, spectral_mesh
 from .surfaces import DescribedSurface
 
-NEAR, FAR = 0.03, 0.12
-"""Distance of a vertex from the closed body up to which its answer counts fully, and from which on not at all, in
-square roots of the area. Chosen: less than the width of an arm, and more."""
+FAR = 0.12
+"""Distance of a vertex from the closed body from which on it is no answer, in square roots of the area. Chosen: more
+than the width of an arm."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Body:
         proxy = Snapshot.from_arrays(mesh.vertices, mesh.faces, snapshot.name)
         known = np.column_stack((shape.features, shape.confidence)).astype(np.float32)
         sampled = mesh.sampled(known, snapshot.vertices.astype(np.float64), faces)
-        shape = replace(shape, confidence=shape.confidence * _nearness(shape, mesh))
+        shape = replace(shape, confidence=shape.confidence * ~_is_far(shape, mesh))
         return Body(shape, is_reversed, DescribedSurface(proxy, sampled[:, :-1], sampled[:, -1]), mesh)
 
     def spectral_mesh(self, settings: EigenbasisSettings) -> tuple[SpectralMesh, sparse.csr_array]:
@@ -106,8 +106,8 @@ def _rewound(snapshot: Snapshot, is_reversed: NDArray[np.bool_]) -> Snapshot:
     return replace(snapshot, faces=faces, corners=corners, normals=normals, uvs=uvs)
 
 
-def _nearness(shape: DescribedSurface, mesh: MendedMesh) -> NDArray[np.float64]:
-    """Return how near the vertices of a shape lie to the closed body, 1 to 0, (V,)."""
+def _is_far(shape: DescribedSurface, mesh: MendedMesh) -> NDArray[np.bool_]:
+    """Return which vertices of a shape lie far from the closed body, (V,)."""
     offset = mesh.carried(mesh.vertices) - shape.snapshot.vertices
     distance = np.linalg.norm(offset, axis=1) / np.sqrt(surface_area(mesh.vertices, mesh.faces))
-    return np.asarray(np.clip((FAR - distance) / (FAR - NEAR), 0, 1))
+    return np.asarray(distance >= FAR)

@@ -41,8 +41,8 @@ class MatchSettings:
             of it in common; up to 1 for the same shape.
         search_weights: weight of the features against the eigenfunctions in the search for maps, between shapes whose
             intrinsic geometry differs and between shapes that are the same but for bending.
-        final_weights: the same for the final map. Eigenfunctions tell the parts of similar shapes apart better,
-            features what is as small as fingers.
+        final_weights: the same for the last refinement of the first map. Eigenfunctions tell the parts of similar
+            shapes apart better, features what is as small as fingers.
         partial_below: shapes whose spectral similarity is lower may be part and whole.
         misfit_ratio: a map is clearly better than another if its misfit is at most this share of the other's. Crops
             have to be: they are matched as bent copies, which makes their maps better.
@@ -93,16 +93,18 @@ def match(
     3. If two crops apart from each other are about as good (a lone arm), the match says so, and ``flip`` takes the
        other.
 
-    The confidence of a vertex is the chance that its answer lies within 5 % of the square root of the area of the true
-    one. It is 0 where the features at the vertex or at its answer have none, and half where left and right, or the
-    place of a part, are a guess, or where a shape has several symmetries.
+    The confidence of a vertex is the chance that its answer is right: within 5 % of the square root of the area of the
+    true one. Of a vertex whose features are unknown, position and normal tell the answer; one without confidence is no
+    answer. It is half where left and right, the way a shape faces, or the place of a part are a guess, or where a shape
+    has several symmetries.
 
     Args:
         source, target: the two shapes with their features, which have the same C channels.
         report: is told what is being done; may raise Cancelled.
         pairs: int (N, 2), a source and a target vertex each, that correspond: they are matched exactly, and serve as
             hints for what lies around them and for left and right.
-        flip: take the other answer: left for right, or the other place if a part fits two.
+        flip: take the other answer: another way in which one lies about as well on the other, else left for right; or
+            the other place if a part fits two.
         intrinsic: which channels only describe the surface's intrinsic geometry; they count as far as the
             shapes are the same but for bending.
         settings: of all stages.

@@ -31,8 +31,8 @@ from ..geometry.rigid_motions import rigid_alignment
 class RegistrationSettings:
     """How a surface is bent onto another one. Lengths are in square roots of the surface's area.
 
-    The weights were chosen on 18 pairs of game characters; between half and twice their values the weights that are
-    carried through the map change by less than 2 %.
+    Chosen on eight pairs of game characters. Between half and twice the weights of normals and features, the error of
+    skinning weights carried through the map changes by at most 3 %.
 
     Attributes:
         radii: for each stage the distance in space that counts as much as features that have nothing in common.
@@ -243,9 +243,10 @@ def _bent_onto(
     points = start
     rotations = body.rotations(points)
     for radius, length in stages:
+        tree = _target_tree(target, radius, settings)
         for _ in range(settings.rounds):
             tick()
-            goals, pull = _pulls(source, target, points, radius, settings)
+            goals, pull = _pulls(source, target, points, tree, radius, settings)
             hold = pull / length**2
             solve = body.position_solver(hold + settings.damping)
             for _ in range(settings.steps):
@@ -254,15 +255,26 @@ def _bent_onto(
     return points
 
 
+def _target_tree(target: RegisteredMesh, radius: float, settings: RegistrationSettings) -> cKDTree:
+    """The target's points as a search tree in space, normals and features together."""
+    weights = settings.normal_weight, settings.feature_weight
+    return cKDTree(joint_coordinates(target.points, target.normals, target.features, radius, weights))
+
+
 def _pulls(
-    source: RegisteredMesh, target: RegisteredMesh, points: Floats, radius: float, settings: RegistrationSettings
+    source: RegisteredMesh,
+    target: RegisteredMesh,
+    points: Floats,
+    tree: cKDTree,
+    radius: float,
+    settings: RegistrationSettings,
 ) -> tuple[Floats, Floats]:
     """Where each of the source's points is pulled to, (P, 3), and how strongly, (P,), summing to 1.
 
     Each point is pulled to its nearest point of the target, and by those points of the target whose nearest it is.
+    ``tree`` is the target's.
     """
-    weights = settings.normal_weight, settings.feature_weight
-    (to_target, square), (to_source, back_square) = _nearest(source, target, points, radius, weights)
+    (to_target, square), (to_source, back_square) = _nearest(source, points, tree, radius, settings)
     forth = source.mass / (1 + square / settings.usual**2)
     back = target.mass / (1 + back_square / settings.usual**2)
     pull = forth + np.bincount(to_source, back, len(points))
@@ -272,18 +284,18 @@ def _pulls(
 
 
 def _nearest(
-    source: RegisteredMesh, target: RegisteredMesh, points: Floats, radius: float, weights: tuple[float, float]
+    source: RegisteredMesh, points: Floats, tree: cKDTree, radius: float, settings: RegistrationSettings
 ) -> tuple[tuple[Integers, Floats], tuple[Integers, Floats]]:
     """The nearest target point of each source point with the squared distance, and the same the other way round."""
+    weights = settings.normal_weight, settings.feature_weight
     own = joint_coordinates(points, vertex_normals(points, source.faces), source.features, radius, weights)
-    other = joint_coordinates(target.points, target.normals, target.features, radius, weights)
-    (distance, to_target), (back, to_source) = cKDTree(other).query(own), cKDTree(own).query(other)
+    (distance, to_target), (back, to_source) = tree.query(own), cKDTree(own).query(tree.data)
     return (to_target.astype(np.int64), distance**2), (to_source.astype(np.int64), back**2)
 
 
 def _distance(source: RegisteredMesh, target: RegisteredMesh, points: Floats, settings: RegistrationSettings) -> float:
     """The mean distance of both surfaces to each other in position, normal and features together."""
-    weights = settings.normal_weight, settings.feature_weight
-    (_, square), (_, back) = _nearest(source, target, points, settings.final_radius, weights)
+    tree = _target_tree(target, settings.final_radius, settings)
+    (_, square), (_, back) = _nearest(source, points, tree, settings.final_radius, settings)
     distances = [np.minimum(np.sqrt(values), settings.farthest) for values in (square, back)]
     return float(distances[0] @ source.mass / source.mass.sum() + distances[1] @ target.mass / target.mass.sum()) / 2

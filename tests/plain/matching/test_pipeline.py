@@ -15,6 +15,7 @@ from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.geometry.arrays import unit_rows
+from meshkin.matching.confidence import misfit
 from meshkin.matching.feature_map import FeatureSurface, SearchSettings, map_by_features
 from meshkin.matching.pipeline import match_features
 
@@ -191,3 +192,7 @@ def test_a_match_can_be_cancelled(fine: Snapshot) -> None:
     with pytest.raises(Cancelled):
         match_features(surface, surface, report)
     assert len(stages) == 3
+
+
+def test_shapes_too_small_to_be_laid_on_are_never_the_better_fit(fine: Snapshot) -> None:
+    assert misfit(match_by_position(fine, fine)) == np.inf

@@ -33,7 +33,7 @@ class ProblemSettings:
 
 @dataclass(frozen=True)
 class WeightProblems:
-    """Columns of the weights that a transfer did not carry well, int64 (N,) each.
+    """Columns of the weights that a transfer did not carry well, int64 (N,) each, and how much they matter.
 
     Attributes:
         missing: bones that rule a part of the source and (nearly) none of the target.
