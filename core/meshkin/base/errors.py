@@ -32,6 +32,10 @@ class InputError(MeshKinError):
     exit_code = 3
 
 
+class OptionError(InputError):
+    """An option has a value that no mesh, image or file could make right."""
+
+
 class ModelError(MeshKinError):
     """A model is missing or damaged, or has another architecture than expected."""
 
@@ -59,7 +63,10 @@ class Cancelled(MeshKinError):
         super().__init__(code, message, fix)
 
 
-_CLASSES = {cls.__name__: cls for cls in (MeshKinError, InputError, ModelError, WorkerError, StorageError, Cancelled)}
+_CLASSES = {
+    cls.__name__: cls
+    for cls in (MeshKinError, InputError, OptionError, ModelError, WorkerError, StorageError, Cancelled)
+}
 """The error classes by name."""
 
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .errors import InputError
+from .errors import OptionError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,14 +102,14 @@ class Option:
             value: the field's or argument's value.
             shown_name: what an error calls the option; "" for its name in the panel.
 
-        Raises InputError ``option-invalid`` for a text that cannot be parsed.
+        Raises OptionError ``option-invalid`` for a text that cannot be parsed.
         """
         if self.text is None or not isinstance(value, str):
             return value
         try:
             return self.text.parse(value)
         except ValueError as error:
-            raise InputError(
+            raise OptionError(
                 "option-invalid",
                 f"{shown_name or self.name} cannot be parsed: {error}.",
                 f"Write it as in {self.text.example}",

@@ -3,33 +3,99 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_WORD = re.compile(r"(?<![A-Za-z])(left|right)(?![a-z])|(?<![A-Z])(Left|Right)(?![a-z])|(LEFT|RIGHT)")
-"""A whole word, also in camel case: ``left_arm``, ``mixamorig:LeftArm``, ``ArmRight``, ``ARM_LEFT``."""
-_LETTER = re.compile(r"(?<![A-Za-z0-9])([LlRr])(?![A-Za-z])")
-"""A single letter: ``arm.L``, ``arm_l.001``, ``L_arm``, ``Bip01 R Hand``, ``arm-r``."""
-_LAST_LETTER = re.compile(r"(?<=[a-z0-9])([LR])(?=$|[._-]?\d*$)")
-"""A capital letter at the end: ``armL``, ``handR.001``."""
-_OPPOSITE = {"left": "right", "right": "left", "l": "r", "r": "l"}
-"""The other side's marker, in lower case."""
+_MARKS = (
+    # A whole word, also in camel case: left_arm, mixamorig:LeftArm, ArmRight, ARM_LEFT.
+    re.compile(r"(?<![A-Za-z])(left|right)(?![a-z])|(?<![A-Z])(Left|Right)(?![a-z])|(LEFT|RIGHT)"),
+    # A single letter: arm.L, arm_l.001, L_arm, Bip01 R Hand, arm-r.
+    re.compile(r"(?<![A-Za-z0-9])[LlRr](?![A-Za-z])"),
+    # A letter before a capital one: lThigh, rShldrBend, LHand, LUpArm; and the second mark of “NPC L Thigh [LThg]”.
+    re.compile(r"(?<![A-Za-z0-9])(?:[lr](?=[A-Z])|[LR](?=[A-Z][a-z]))"),
+    # A capital letter behind a word: armL, handR.001, FootL_end.
+    re.compile(r"(?<=[a-z0-9])[LR](?=$|[._ -]|\d+$)"),
+    re.compile("左|右|왼|오른"),
+)
+"""How riggers mark the side of a bone in its name, the surest first."""
+_SECOND_MARK = re.compile(r"(?<=\[)[LR](?=\w)")
+"""A letter that repeats another mark of the name: ``NPC L Finger00 [LF00]``, ``NPC R Foot [Rft ]``."""
+_OPPOSITE = {"left": "right", "l": "r", "左": "右", "왼": "오른"}
+"""Marks of one side, in lower case, and of the other."""
+_OPPOSITE |= {other: mark for mark, other in _OPPOSITE.items()}
+
+_POSSIBLE_PAIRS = (
+    *(("lt", "rt"), ("lf", "rt"), ("lft", "rgt"), ("lf", "rf"), ("lb", "rb"), ("lh", "rh")),
+    *(("fl", "fr"), ("bl", "br"), ("hl", "hr"), ("rl", "rr")),
+    *(("links", "rechts"), ("gauche", "droite"), ("gauche", "droit"), ("sx", "dx"), ("izq", "der")),
+    *((f"izquierd{end}", f"derech{end}") for end in "oa"),
+    *((f"esquerd{end}", f"direit{end}") for end in "oa"),
+    *((f"sinistr{end}", f"destr{end}") for end in "oa"),
+)
+"""Words that may mark a side: abbreviations (``lf_arm`` and ``rt_arm``; front, back, hind or rear legs), and other
+languages. They count only where a bone of the other side is there."""
+_POSSIBLE = [
+    (re.compile(rf"(?<![A-Za-z]){old}(?![a-z])|{old.capitalize()}(?![a-z])|(?<![A-Z]){old.upper()}(?![A-Z])"), new)
+    for pair in _POSSIBLE_PAIRS
+    for old, new in (pair, pair[::-1])
+]
 
 
 def other_side(name: str) -> str:
     """Return the name with left and right exchanged; a name without a side is returned as it is."""
-    marker = _side_marker(name)
-    if marker is None:
-        return name
-    old = marker.group(0)
-    new = _OPPOSITE[old.lower()]
-    new = new.upper() if old.isupper() else new.capitalize() if old[0].isupper() else new
-    return name[: marker.start()] + new + name[marker.end() :]
+    return next(_other_names(name), name)
 
 
 def mirror_indices(names: Sequence[str]) -> list[int]:
-    """Return, for each name, the index of the name of the other side; -1 if there is none."""
+    """Return, for each name, the index of the name of the other side; -1 if there is none.
+
+    Where a name can be read in several ways (``eyelid_L_L``, ``lthigh``), the other names tell which one is meant.
+    """
     index = {name: number for number, name in enumerate(names)}
-    return [index.get(other, -1) if (other := other_side(name)) != name else -1 for name in names]
+    mirror = [
+        next((index[other] for other in (*_other_names(name), *_possible_names(name)) if other in index), -1)
+        for name in names
+    ]
+    return [other if other >= 0 and mirror[other] == number else -1 for number, other in enumerate(mirror)]
+
+
+def _other_names(name: str) -> Iterator[str]:
+    """What the name may be on the other side, the most likely first: all marks of its side exchanged, or only one."""
+    marks: list[re.Match[str]] = []
+    for pattern in _MARKS:
+        marks += [mark for mark in pattern.finditer(name) if not any(mark.start() == one.start() for one in marks)]
+    if not marks:
+        return
+    taken = {mark.start() for mark in marks}
+    marks += [mark for mark in _SECOND_MARK.finditer(name) if mark.start() not in taken]
+    yield _exchanged(name, [mark for mark in marks if _is_left(mark) == _is_left(marks[0])])
+    for mark in marks:
+        yield _exchanged(name, [mark])
+
+
+def _is_left(mark: re.Match[str]) -> bool:
+    return mark[0][0].lower() in "l左왼"
+
+
+def _exchanged(name: str, marks: Iterable[re.Match[str]]) -> str:
+    """The name with these marks exchanged for those of the other side."""
+    for mark in sorted(marks, key=lambda one: one.start(), reverse=True):
+        name = name[: mark.start()] + _as_written(_OPPOSITE[mark[0].lower()], mark[0]) + name[mark.end() :]
+    return name
+
+
+def _possible_names(name: str) -> Iterator[str]:
+    """Further names that may be this one's of the other side, if there is a bone of that name."""
+    for pattern, new in _POSSIBLE:
+        for mark in pattern.finditer(name):
+            yield name[: mark.start()] + _as_written(new, mark[0]) + name[mark.end() :]
+    for place in (0, len(name) - 1):
+        if letter := _OPPOSITE.get(name[place : place + 1].lower()):
+            yield name[:place] + _as_written(letter, name[place]) + name[place + 1 :]
+
+
+def _as_written(mark: str, like: str) -> str:
+    """A mark in capitals, capitalized or in small letters as another one."""
+    return mark.upper() if like.isupper() else mark.capitalize() if like[0].isupper() else mark
 
 
 def rename(names: Iterable[str], table: Mapping[str, str]) -> list[str]:
@@ -58,8 +124,3 @@ def parse_table(text: str) -> dict[str, str]:
             raise ValueError(part.strip())
         table[old] = new
     return table
-
-
-def _side_marker(name: str) -> re.Match[str] | None:
-    """Return the part of a name that says its side; None for a name without a side."""
-    return _WORD.search(name) or _LETTER.search(name) or _LAST_LETTER.search(name)

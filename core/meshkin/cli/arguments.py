@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from ..base.errors import InputError
+from ..base.errors import OptionError
 from ..base.options import Option, assignments, options_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def options(arguments: argparse.Namespace) -> Options:
 
     Names of objects stay names; the commands replace them by the objects of the open file.
 
-    Raises InputError ``option-invalid`` for a text that cannot be parsed, and as :func:`meshkin.data.point_pairs.read`.
+    Raises OptionError ``option-invalid`` for a text that cannot be parsed, and as
+    :func:`meshkin.data.point_pairs.read`.
     """
     from ..data import point_pairs
     from ..workflow import Options
@@ -114,7 +115,7 @@ def options(arguments: argparse.Namespace) -> Options:
         try:
             values["settings"] = assignments(values["settings"])
         except ValueError as error:
-            raise InputError(
+            raise OptionError(
                 "option-invalid", f"--set {error} cannot be parsed.", "Write it as in --set steps=20."
             ) from error
     if "pairs" in values:

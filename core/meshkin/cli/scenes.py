@@ -40,9 +40,9 @@ def add(commands: Any) -> None:
     _file_arguments(parser, "source", "target")
     parser.add_argument(
         "--what",
-        default="texture,weights,attributes",
         help="what to transfer, between commas; any of texture, weights, "
-        f"{', '.join(payload.value for payload in PAYLOADS)}, armature; default: texture,weights,attributes",
+        f"{', '.join(payload.value for payload in PAYLOADS)}, armature; default: those of texture,weights,attributes "
+        "that the source has",
     )
     for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):
         option_arguments(parser, group)
@@ -98,7 +98,8 @@ def _transfer(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
     source, target = _open_source_and_target(arguments)
-    job = workflow.transfer(source, target, list(names(arguments.what)), _options_with_objects(arguments))
+    what = None if arguments.what is None else names(arguments.what)
+    job = workflow.transfer(source, target, what, _options_with_objects(arguments))
     return _saved_result(arguments, drive(job))
 
 

@@ -11,9 +11,6 @@ import addon_utils
 import bpy
 import gpu
 
-MAX_NAME_BYTES = 63
-"""Longest name of an object or an attribute that every supported Blender accepts, in UTF-8."""
-
 
 def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
     """A material's node tree; before 5.0 a new material has none until ``use_nodes`` is set."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import InputError
+from ..base.errors import InputError, MeshKinError, OptionError, StorageError
 from ..base.progress import Progress
 from ..data.surface_map import Match
 from ..scene.mesh import snapshot as snapshots
@@ -17,9 +17,9 @@ from .describing import ObjectSnapshot
 from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
 from .matching import ObjectMatch, check_different, find_match
-from .options import TRANSFERS, Options, Remark, Report, Steps
+from .options import TRANSFERS, Options, Remark, Report, ResultWarning, Steps
 from .transfers import armature, hair, texture, values, weights
-from .transfers.context import Carrier, Transfer, Write
+from .transfers.context import Carrier, Transfer, Write, left_out_warning
 
 CARRIERS: dict[str, Carrier] = {
     "texture": texture.TEXTURE,
@@ -33,53 +33,63 @@ CARRIERS: dict[str, Carrier] = {
     "armature": armature.ARMATURE,
 }
 """How each of :data:`meshkin.workflow.options.TRANSFERS` is carried, in the order in which they are written."""
+DEFAULT_WHAT = ("texture", "weights", "attributes")
+"""What is carried if nothing is named, as far as the source has it."""
+_ABSENT = ("no-texture", "no-groups", "no-weights", "no-attributes")
+"""Codes that say that a source has nothing of :data:`DEFAULT_WHAT`, which is no reason for a warning."""
 
 
-def transfer(source: BlenderObject, target: BlenderObject, what: Sequence[str], options: Options = Options()) -> Steps:
+def transfer(
+    source: BlenderObject, target: BlenderObject, what: Sequence[str] | None = None, options: Options = Options()
+) -> Steps:
     """Carry texture, weights or attributes from source to target through their match, which is made first.
 
-    Raises as :func:`match`, and InputError ``transfer-unknown``, ``no-texture``, ``no-uvs``, ``no-groups``,
-    ``no-attributes``, ``no-armature``: before anything is computed where that can be known.
+    What cannot be carried is left out, with a warning; None for ``what`` means :data:`DEFAULT_WHAT`.
+    ``data["written"]`` has what was carried, ``data["left_out"]`` the error's code of everything else.
+    Raises as :func:`match`, and OptionError; if nothing at all can be carried, the first InputError of ``no-texture``,
+    ``no-uvs``, ``no-groups``, ``no-attributes``, ``no-armature`` ...: before anything is computed where that can be
+    known.
     """
-    chosen = _chosen(what)
-    for obj in (target, *options.rig.also):
-        snapshots.check_writable(obj)
+    chosen = _chosen(DEFAULT_WHAT if what is None else what)
+    snapshots.check_writable(target)
     check_different(source, target)
     source_handle, target_handle = Handle.of(source), Handle.of(target)
-    also = tuple(Handle.of(obj) for obj in options.rig.also if obj not in (source, target))
-    for name in chosen:
-        CARRIERS[name].check(source, target, options)
-    for handle in (source_handle, target_handle, *also):
+    failures: dict[str, MeshKinError] = {}
+    possible = _checked(chosen, source, target, options, failures)
+    for handle in (source_handle, target_handle):
         ObjectSnapshot.take(handle)  # raises InputError for a mesh without a surface
+    also, left_out = _usable([obj for obj in options.rig.also if obj not in (source, target)])
     with work_folder() as folder:
-        is_garment = "weights" in chosen and (yield from _is_garment(source_handle, target_handle, options, folder))
+        is_garment = "weights" in possible and (yield from _is_garment(source_handle, target_handle, options, folder))
         match: ObjectMatch | None = None
-        if is_garment and set(chosen) <= {"weights", "armature"}:
+        if is_garment and set(possible) <= {"weights", "armature"}:
             ends = ObjectSnapshot.take(source_handle), ObjectSnapshot.take(target_handle)
         else:
             match = yield from find_match(source_handle, target_handle, options, folder)
             ends = match.source, match.target
         context = Transfer(*ends, match, folder, options, is_garment, also)
         context.save_snapshots()
-        writes = yield from _carry_all(context, chosen)
+        writes = yield from _carry_all(context, possible, failures)
         source_handle.get()
         snapshots.check_writable(target_handle.get())
         snapshots.check_unchanged(target_handle.get(), context.target.snapshot)
-        remarks: list[Remark] = [remark for write in writes for remark in write()]
+        remarks = _write_all(writes, failures) + _not_carried(failures, what is None) + left_out
+        remarks += values.unknown_names(source_handle.get(), possible, options)
         if sharing := target_handle.others_with_same_mesh():
             remarks.append(
                 f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same."
             )
-        data: dict[str, Any] = {"map": "", "written": chosen}
+        data: dict[str, Any] = {"map": ""}
         if match:
             maps = Match.load(match.map)
             remarks += [confidence_sentence(maps), *match_remarks(maps)]
             data |= match_data(match.map, maps)
             match.remember()
+    written = [name for name in chosen if name not in failures]
     return Report.of(
-        f"“{source_handle.name}” gave “{target_handle.name}” its {' and '.join(chosen)}.",
+        f"“{source_handle.name}” gave “{target_handle.name}” its {' and '.join(written)}.",
         remarks,
-        data,
+        {**data, "written": written, "left_out": {name: error.code for name, error in failures.items()}},
     )
 
 
@@ -104,12 +114,89 @@ def _is_garment(source: Handle, target: Handle, options: Options, folder: Path) 
     return (yield from client.shared().run(IsGarment(*files))).worn
 
 
-def _carry_all(context: Transfer, chosen: Sequence[str]) -> Generator[Progress, None, list[Write]]:
-    """Carry everything; returns what writes it. Previews are taken away, also when a step fails or is cancelled."""
-    writes = []
+def _checked(
+    chosen: Sequence[str],
+    source: BlenderObject,
+    target: BlenderObject,
+    options: Options,
+    failures: dict[str, MeshKinError],
+) -> list[str]:
+    """What passes its check, which is told of all; what does not is added to ``failures``.
+
+    Raises the first failure if nothing passes, and OptionError.
+    """
+    for name in chosen:
+        try:
+            CARRIERS[name].check(source, target, options)
+        except OptionError:
+            raise
+        except InputError as error:
+            failures[name] = error
+    return _left(chosen, failures)
+
+
+def _usable(also: Sequence[BlenderObject]) -> tuple[tuple[Handle, ...], list[Remark]]:
+    """Those of the objects on the target that have a surface and can be written to; warnings about the others."""
+    usable: list[Handle] = []
+    remarks: list[Remark] = []
+    for obj in also:
+        try:
+            snapshots.check_writable(obj)
+            usable.append(ObjectSnapshot.take(Handle.of(obj)).handle)
+        except InputError as error:
+            remarks.append(left_out_warning(Handle.of(obj), error))
+    return tuple(usable), remarks
+
+
+def _left(names: Sequence[str], failures: Mapping[str, MeshKinError]) -> list[str]:
+    """The names that did not fail; raises the first failure if all did."""
+    left = [name for name in names if name not in failures]
+    if not left:
+        raise next(iter(failures.values()))
+    return left
+
+
+def _carry_all(
+    context: Transfer, possible: Sequence[str], failures: dict[str, MeshKinError]
+) -> Generator[Progress, None, dict[str, Write]]:
+    """Carry everything; returns what writes it. What fails is added to ``failures``.
+
+    Previews are taken away, also when a step is cancelled. Raises the first failure if all fail.
+    """
+    writes = {}
     try:
-        for name in chosen:
-            writes.append((yield from CARRIERS[name].carry(context)))
+        for name in possible:
+            try:
+                writes[name] = yield from CARRIERS[name].carry(context)
+            except (InputError, StorageError) as error:
+                failures[name] = error
     finally:
         context.remove_previews()
+    _left(possible, failures)
     return writes
+
+
+def _write_all(writes: Mapping[str, Write], failures: dict[str, MeshKinError]) -> list[Remark]:
+    """Write everything to the target; returns what there is to say about it.
+
+    One that cannot be written is added to ``failures`` and does not keep the others from being written. Raises the
+    first failure if none can.
+    """
+    remarks: list[Remark] = []
+    for name, write in writes.items():
+        try:
+            remarks += write()
+        except (InputError, StorageError) as error:
+            failures[name] = error
+    _left(list(writes), failures)
+    return remarks
+
+
+def _not_carried(failures: Mapping[str, MeshKinError], is_default: bool) -> list[Remark]:
+    """Says what was not carried, and why: a warning, unless nobody has asked for what the source does not have."""
+    remarks: list[Remark] = []
+    for name, error in failures.items():
+        sentence = f"Not carried: {name.replace('_', ' ')}. {error}"
+        is_expected = is_default and error.code in _ABSENT
+        remarks.append(sentence if is_expected else ResultWarning(error.code, sentence))
+    return remarks

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import InputError
+from ..base.errors import OptionError
 from ..base.options import options_of
 from ..base.progress import Progress
 from ..scene.materials import textures
@@ -25,16 +25,16 @@ _CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap",
 
 
 def check_picture_options(options: TextureOptions) -> None:
-    """Raise InputError ``texture-size``, ``option-invalid`` if no picture can be made with these options."""
+    """Raise OptionError ``texture-size``, ``option-invalid`` if no picture can be made with these options."""
     if options.margin < 0 or not 1 <= options.size <= LARGEST_TEXTURE:
-        raise InputError(
+        raise OptionError(
             "texture-size",
             f"A texture of {options.size} pixels with a margin of {options.margin} cannot be made.",
             f"Use a size of 1 to {LARGEST_TEXTURE} and a margin of 0 or more.",
         )
     for name, known in _CHOICES.items():
         if getattr(options, name) not in known:
-            raise InputError(
+            raise OptionError(
                 "option-invalid", f"“{getattr(options, name)}” is not known.", f"Choose from {', '.join(known)}."
             )
 

@@ -63,6 +63,31 @@ def test_transfer_saves_another_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(pixels[32, 32], (0.8, 0.2, 0.1, 1), atol=0.01)
 
 
+def test_what_the_source_does_not_have_is_left_out(tmp_path: Path) -> None:
+    """Without --what, whatever is there comes over; what was asked for and is not there is a warning."""
+    dressed(tmp_path / "in.blend")
+    source = bpy.data.objects["source"]
+    source.data.attributes.remove(source.data.attributes["height"])
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "in.blend"))
+    objects = ("--source", "source", "--target", "target", *GEOMETRIC, "--texture-size", "64")
+    command = ("transfer", tmp_path / "in.blend", *objects, "--output", tmp_path / "out.blend", "--json", "--strict")
+    ran = run(*command)
+    assert ran.returncode == 0, ran.stderr
+    told = json_result(ran)
+    assert (told["written"], told["left_out"]) == (["texture", "weights"], {"attributes": "no-attributes"})
+    assert [line for line in told["details"] if line.startswith("Not carried: attributes.")]
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    assert bpy.data.objects["target"].vertex_groups.keys() == ["upper", "lower"]
+    assert len(bpy.data.objects["target"].data.materials) == 1
+    ran = run(*command, "--what", "weights,shape_keys,hair")
+    assert ran.returncode == 7, ran.stderr
+    told = json_result(ran)
+    assert told["written"] == ["weights"]
+    assert {"no-shape-keys", "no-hair"} <= {warning["code"] for warning in told["warnings"]}
+    check_error(run(*command, "--what", "shape_keys,hair"), 3, "no-shape-keys")
+    check_error(run(*command, "--what", "weights,attributes", "--limit", "0"), 3, "weights-limit")
+
+
 @pytest.mark.slow
 def test_transfer_through_an_object_of_a_set(tmp_path: Path) -> None:
     for name, stretch in (("middle", 1.0), ("one", 1.2), ("two", 0.9)):

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.errors import InputError
+from ...base.errors import InputError, OptionError
 from ..arrays import read_integers
 from ..mesh.snapshot import evaluated, slot_materials
 from .channels import DEFAULTS, INPUT_BY_NAME, MATERIAL_CHANNELS, SHADER_INPUTS, ChannelValue, ShaderInput, Shading
@@ -32,12 +32,13 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
         channels: of :data:`MATERIAL_CHANNELS`; () for all.
 
     Raises:
-        InputError: ``channel-unknown``; ``no-texture`` when there is no image and no two different values either;
+        OptionError: ``channel-unknown``.
+        InputError: ``no-texture`` when there is no image and no two different values either;
             ``image-missing`` when an image cannot be loaded.
     """
     unknown = [name for name in channels if name not in MATERIAL_CHANNELS]
     if unknown:
-        raise InputError(
+        raise OptionError(
             "channel-unknown",
             f"There is no channel “{', '.join(unknown)}”.",
             f"Choose from {', '.join(MATERIAL_CHANNELS)}.",

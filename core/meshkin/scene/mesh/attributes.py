@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ..arrays import read_integers
-from ..compat import MAX_NAME_BYTES
 from .snapshot import check_same_vertices, check_writable, evaluated
 
 ATTRIBUTE_PREFIX = "meshkin_"
@@ -220,6 +219,15 @@ def check_name(obj: bpy.types.Object, name: str) -> None:
         )
 
 
+def can_be_named(obj: bpy.types.Object, name: str) -> bool:
+    """Whether :func:`check_name` passes."""
+    try:
+        check_name(obj, name)
+    except InputError:
+        return False
+    return True
+
+
 def _is_reserved(attribute: bpy.types.Attribute | None, name: str) -> bool:
     """Whether an existing attribute is one that a mesh needs or that Blender hides."""
     return attribute is not None and (attribute.is_required or (attribute.is_internal and name not in _BUILT_IN))
@@ -248,8 +256,6 @@ def _write(obj: bpy.types.Object, new: Attribute) -> None:
     mesh = obj.data
     if len(new.values) != len(getattr(mesh, _DOMAINS[new.domain])):
         raise InputError("mesh-changed", f"“{obj.name}” has other vertices now.", "Run the job again.")
-    if len(new.name.encode()) > MAX_NAME_BYTES:
-        raise InputError("attribute-name", f"The attribute name “{new.name}” is too long.", "Use a shorter one.")
     attribute = mesh.attributes.get(new.name)
     if attribute and (attribute.data_type, attribute.domain) != (new.type, new.domain):
         mesh.attributes.remove(attribute)

@@ -17,11 +17,11 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
+from ...base.names import cut
 from ...data.point_pairs import End, Pairs, Point, checked
 from ...data.snapshot import Snapshot
 from ...geometry.rays import first_hit, nearest_vertex_to_ray
 from ..arrays import read_booleans, read_floats
-from ..compat import MAX_NAME_BYTES
 from . import snapshot as snapshots
 
 PAIR_PREFIX = "Kin "
@@ -198,8 +198,7 @@ def _sort_key(label: str) -> tuple[int, str]:
 
 def _new_empty(obj: bpy.types.Object, label: str, anchor: int | Vector) -> bpy.types.Object:
     """A new empty that follows a vertex of the object, or the object itself from a point in the world."""
-    name = f"{PAIR_PREFIX}{label}{SEPARATOR}{obj.name}".encode()[:MAX_NAME_BYTES].decode(errors="ignore")
-    empty = bpy.data.objects.new(name, None)
+    empty = bpy.data.objects.new(cut(f"{PAIR_PREFIX}{label}{SEPARATOR}{obj.name}"), None)
     empty.empty_display_type = "SPHERE"
     empty.empty_display_size = SIZE * max(obj.dimensions) or 1.0
     empty.show_in_front = True

@@ -124,7 +124,7 @@ def write_uv_map(obj: bpy.types.Object, name: str, uvs: NDArray[np.floating]) ->
     """
     check_writable(obj)
     check_corner_count(obj, len(uvs))
-    check_uv_map_count(obj, 1)
+    check_room_for_uv_map(obj)
     layers = obj.data.uv_layers
     active = layers.active_index
     layer = layers.new(name=name, do_init=False)
@@ -133,11 +133,17 @@ def write_uv_map(obj: bpy.types.Object, name: str, uvs: NDArray[np.floating]) ->
     return f"UV map: “{layer.name}”."
 
 
-def check_uv_map_count(obj: bpy.types.Object, count: int) -> None:
-    """Raise InputError ``uv-maps-full`` if a mesh cannot have ``count`` more UV maps."""
-    if obj.type == "MESH" and len(obj.data.uv_layers) + count > MAX_UV_MAPS:
-        message = f"“{obj.name}” cannot have more than {MAX_UV_MAPS} UV maps: {count} more would be too many."
-        raise InputError("uv-maps-full", message, "Remove some first.")
+def room_for_uv_maps(obj: bpy.types.Object) -> int:
+    """How many more UV maps a mesh can have."""
+    return MAX_UV_MAPS - len(obj.data.uv_layers)
+
+
+def check_room_for_uv_map(obj: bpy.types.Object) -> None:
+    """Raise InputError ``uv-maps-full`` if a mesh cannot have another UV map."""
+    if room_for_uv_maps(obj) < 1:
+        raise InputError(
+            "uv-maps-full", f"“{obj.name}” cannot have more than {MAX_UV_MAPS} UV maps.", "Remove some first."
+        )
 
 
 def write_materials(

@@ -9,7 +9,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.errors import InputError
+from ...base.errors import InputError, OptionError
+from ...base.names import cut
 from ...base.sides import other_side
 from ...data.snapshot import Snapshot
 from ...transfer.weights.options import GROUP_CHOICES
@@ -34,10 +35,11 @@ def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = 
         pattern: only names that match it, such as ``DEF-*``, or several patterns between spaces; "" for all.
 
     Raises:
-        InputError: ``groups-unknown`` (no such choice), ``no-groups`` (there are none, or none is chosen).
+        OptionError: ``groups-unknown`` (no such choice).
+        InputError: ``no-groups`` (there are none, or none is chosen).
     """
     if choice not in _GROUP_NAMES:
-        raise InputError(
+        raise OptionError(
             "groups-unknown",
             f"There is no choice of groups called “{choice}”.",
             f"Choose from {', '.join(_GROUP_NAMES)}.",
@@ -222,9 +224,9 @@ def _assign(
 
 
 def _add_other_sides(obj: bpy.types.Object, names: Sequence[str]) -> list[str]:
-    """Create the empty groups of the other side that do not exist; returns their names."""
-    added = []
-    for name in map(other_side, names):
-        if name not in obj.vertex_groups:
-            added.append(obj.vertex_groups.new(name=name).name)
-    return added
+    """Create the empty groups of the other side that do not exist; returns their names.
+
+    Where such a name would be too long, no bone can have it either.
+    """
+    missing = [name for name in map(other_side, names) if name not in obj.vertex_groups and name == cut(name)]
+    return [obj.vertex_groups.new(name=name).name for name in dict.fromkeys(missing)]

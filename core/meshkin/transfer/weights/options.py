@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ...base.names import cut_apart
 from ...base.options import Choice, Text, option
 from ...base.sides import parse_table
 
@@ -91,3 +92,9 @@ class WeightOptions:
     mirrored: bool = option(
         True, "Both Sides", "Also create the empty group of the opposite side, which mirroring needs"
     )
+
+    @property
+    def new_names(self) -> dict[str, str]:
+        """The table of new names, as Blender cuts them: groups and bones of one name stay together."""
+        names = cut_apart(new for _, new in self.rename)
+        return {old: names[new] for old, new in self.rename}

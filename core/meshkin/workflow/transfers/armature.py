@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...base.errors import InputError
 from ...base.progress import Progress
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject, Handle
@@ -18,7 +19,7 @@ from ...worker import client
 from ...worker.requests.arrays import save_array
 from ...worker.requests.rig import BoneArrays, FitBones, FittedBoneArrays
 from ..options import Options, Remark, ResultWarning
-from .context import Carrier, Transfer, Write
+from .context import Carrier, Transfer, Write, left_out_warning
 
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -61,7 +62,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         if (moved := fitted.moved & ~fitted.copied).any():
             remarks.append(f"Brought back into the body: {_names(skeleton.names, moved)}.")
         remarks += _warnings(skeleton, fitted, answer.whole)
-        armatures.rename_bones(copy, transfer.options.weights.rename)
+        armatures.rename_bones(copy, transfer.options.weights.new_names.items())
         return remarks + _attach(transfer, copy)
 
     return write
@@ -134,8 +135,13 @@ def _names(names: list[str], mask: NDArray[np.bool_]) -> str:
 def _attach(transfer: Transfer, armature: BlenderObject) -> list[Remark]:
     """Let an armature pose the target and what lies on it; returns sentences about it."""
     source = transfer.source.handle.get()
-    posed = [transfer.target.handle, *transfer.also]
-    return [sentence for handle in posed for sentence in binding.attach(handle.get(), armature, source)]
+    remarks: list[Remark] = [*binding.attach(transfer.target.handle.get(), armature, source)]
+    for handle in transfer.also:
+        try:
+            remarks += binding.attach(handle.get(), armature, source)
+        except InputError as error:
+            remarks.append(left_out_warning(handle, error))
+    return remarks
 
 
 ARMATURE = Carrier(_check, _carry)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...base.errors import InputError
 from ...base.progress import Progress
 from ...scene.objects import BlenderObject, Handle
 from ..describing import ObjectSnapshot
 from ..matching import ObjectMatch
-from ..options import Options, Remark
+from ..options import Options, Remark, ResultWarning
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Transfer:
         """Take away what was only shown while the transfer ran."""
         while self.previews:
             self.previews.pop()()
+
+
+def left_out_warning(handle: Handle, error: InputError) -> ResultWarning:
+    """Says that one of the objects on the target gets nothing, and why."""
+    return ResultWarning(error.code, f"Left out: “{handle.name}”. {error}")
 
 
 Write = Callable[[], Sequence[Remark]]

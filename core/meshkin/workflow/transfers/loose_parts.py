@@ -89,10 +89,10 @@ def transfer_loose_parts(
 def _other_meshes(transfer: Transfer) -> list[WeightedMesh]:
     """The other meshes that the source's armature poses, with those of their groups that are chosen."""
     options = transfer.options.weights
-    targets = [transfer.target.handle.get(), *(handle.get() for handle in transfer.also)]
+    targets = {handle.uid for handle in (transfer.target.handle, *transfer.also)}
     meshes = []
     for obj in binding.meshes_posed_with(transfer.source.handle.get()):
-        if obj not in targets:
+        if obj.session_uid not in targets:
             with contextlib.suppress(InputError):  # none of its groups is chosen, or it has no surface
                 snapshot = snapshots.take(obj).check()
                 groups = vertex_groups.chosen_groups(obj, options.groups, options.pattern)

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.errors import InputError
+from ...base.errors import InputError, OptionError
 from ...base.progress import Progress
 from ...base.storage import make_folder
 from ...scene.blend import absolute_path
@@ -48,7 +48,7 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
         raise InputError("not-a-mesh", f"“{target.name}” is not a mesh.", "Convert it first (Object > Convert).")
     check_picture_options(chosen)
     if not (0 <= chosen.threshold <= 1 and 0 <= chosen.map_smoothing <= 100):
-        raise InputError("option-invalid", "A threshold goes from 0 to 1, smoothing from 0 to 100.", "Change them.")
+        raise OptionError("option-invalid", "A threshold goes from 0 to 1, smoothing from 0 to 100.", "Change them.")
     check_target_uvs(target)
     if chosen.folder:
         make_folder(Path(absolute_path(chosen.folder)))

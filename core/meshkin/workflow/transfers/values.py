@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from ...worker import client
 from ...worker.requests.arrays import load_array, save_array
 from ...worker.requests.attributes import CarryValues, ValuesToCarry
 from ..doubts import fold_warnings
-from ..options import Options, Remark
+from ..options import Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write
 
 
@@ -40,14 +40,16 @@ class _Reading:
     Attributes:
         values: to be carried, one after the other.
         write: writes the carried values, (M, C) each, to the target, and returns a sentence about each.
+        left_out: warnings about what was not read, because it could not be written.
     """
 
     values: list[_Values]
     write: Callable[[BlenderObject, list[NDArray[Any]]], list[str]]
+    left_out: list[Remark] = field(default_factory=list)
 
 
-_Read = Callable[[BlenderObject, Snapshot, Sequence[str]], _Reading]
-"""Reads from an object, of which there is a snapshot; the names limit what is read, () is all."""
+_Read = Callable[[BlenderObject, BlenderObject, Snapshot, Sequence[str]], _Reading]
+"""Reads from a source, of which there is a snapshot, what a target can be given; the names limit it, () is all."""
 _Check = Callable[[BlenderObject, BlenderObject, Options], None]
 
 
@@ -57,7 +59,7 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
     def carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         yield Progress(f"Reading {what}", 0)
         source, target = transfer.source.handle.get(), transfer.target.handle.get()
-        reading = read(source, transfer.source.snapshot, transfer.options.attributes.names)
+        reading = read(source, target, transfer.source.snapshot, transfer.options.attributes.names)
         folder = transfer.folder / what.replace(" ", "-")
         folder.mkdir()
         own = snapshots.own_mesh_in_place(target, transfer.target.snapshot)
@@ -82,7 +84,7 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
             sentences = reading.write(transfer.target.handle.get(), carried)
             # Displacements are written as shape keys, and the sentence about one is its name.
             shares = {text.removesuffix("."): share for text, share in zip(sentences, answer.folded, strict=True)}
-            return [*sentences, *fold_warnings(shares)]
+            return [*sentences, *fold_warnings(shares), *reading.left_out]
 
         return write
 
@@ -95,12 +97,14 @@ def _check_attributes(source: BlenderObject, target: BlenderObject, options: Opt
         raise InputError(
             "no-attributes", f"“{source.name}” has no attributes that can be carried.", "Paint or add one first."
         )
-    for name in names:
-        attributes.check_name(target, name)
+    if not any(attributes.can_be_named(target, name) for name in names):
+        attributes.check_name(target, names[0])
 
 
-def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
-    source_attributes = attributes.read(obj, snapshot, names)
+def _read_attributes(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+    present = attributes.read(obj, snapshot, names)
+    source_attributes = [attribute for attribute in present if attributes.can_be_named(target, attribute.name)]
+    taken = [attribute.name for attribute in present if not attributes.can_be_named(target, attribute.name)]
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [
@@ -118,6 +122,7 @@ def _read_attributes(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str
             for attribute in source_attributes
         ],
         write,
+        _not_carried("attribute-taken", "attributes, whose names the target uses otherwise", taken),
     )
 
 
@@ -132,7 +137,7 @@ def _check_materials(source: BlenderObject, target: BlenderObject, options: Opti
         raise InputError("no-materials", f"“{source.name}” has no materials.", "Give its faces materials first.")
 
 
-def _read_materials(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_materials(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
     with snapshots.evaluated(obj) as (evaluated_object, mesh):
         materials = snapshots.slot_materials(evaluated_object, mesh)
 
@@ -148,17 +153,20 @@ def _check_uvs(source: BlenderObject, target: BlenderObject, options: Options) -
     chosen = _chosen([layer.name for layer in source.data.uv_layers], options.attributes.names)
     if not chosen:
         raise InputError("no-uvs", f"“{source.name}” has no UV map of this name.", "Choose one that it has.")
-    payloads.check_uv_map_count(target, len(chosen))
+    payloads.check_room_for_uv_map(target)
 
 
-def _read_uvs(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_uvs(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
     chosen = _chosen([layer.name for layer in obj.data.uv_layers], names)
+    room = payloads.room_for_uv_maps(target)
+    chosen, too_many = chosen[:room], chosen[room:]
     uv_maps = snapshots.uv_layouts(obj, snapshot, chosen)
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_uv_map(target, name, values) for name, values in zip(chosen, carried, strict=True)]
 
-    return _Reading([_Values("uv_map", "CORNER", uv_maps[name]) for name in chosen], write)
+    left_out = _not_carried("uv-maps-full", "UV maps, for which the target has no room", too_many)
+    return _Reading([_Values("uv_map", "CORNER", uv_maps[name]) for name in chosen], write, left_out)
 
 
 def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -171,7 +179,7 @@ def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Opt
     payloads.check_keys_move_all(source, snapshots.take(source))
 
 
-def _read_shape_keys(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_shape_keys(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
     keys = [key for key in payloads.shape_keys(obj) if not names or key.name in names]
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
@@ -188,11 +196,31 @@ def _check_detail(source: BlenderObject, target: BlenderObject, options: Options
     """Every source has detail."""
 
 
-def _read_detail(obj: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_detail(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_shape_key(target, f"Detail of {obj.name}", carried[0])]
 
     return _Reading([_Values("detail", "POINT", np.zeros(0, np.float32))], write)
+
+
+def unknown_names(source: BlenderObject, what: Sequence[str], options: Options) -> list[Remark]:
+    """A warning about names that nothing of what is carried has, if any were asked for."""
+    present: set[str] = set()
+    if "attributes" in what:
+        present.update(attributes.transferable(source, options.attributes.names))
+    if "uvs" in what:
+        present.update(layer.name for layer in source.data.uv_layers)
+    if "shape_keys" in what:
+        present.update(key.name for key in payloads.shape_keys(source))
+    named = {"attributes", "uvs", "shape_keys"}.intersection(what)
+    unknown = [name for name in options.attributes.names if name not in present] if named else []
+    return _not_carried("names-unknown", f"names that “{source.name}” does not have", unknown)
+
+
+def _not_carried(code: str, what: str, names: Sequence[str]) -> list[Remark]:
+    """A warning that something was left out; none without names."""
+    listed = ", ".join(f"“{name}”" for name in names)
+    return [ResultWarning(code, f"Not carried, {what}: {listed}.")] if names else []
 
 
 def _chosen(present: list[str], names: Sequence[str]) -> list[str]:

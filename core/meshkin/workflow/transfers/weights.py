@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base import sides
-from ...base.errors import InputError
+from ...base.errors import InputError, OptionError
 from ...base.progress import Progress
 from ...scene.mesh import attributes
 from ...scene.mesh import snapshot as snapshots
@@ -28,7 +28,7 @@ from ...worker.requests.weights import (
     WeightArrays,
 )
 from ..options import NEARNESS, WEIGHT_METHODS, Options, Remark, ResultWarning
-from .context import Carrier, Transfer, Write
+from .context import Carrier, Transfer, Write, left_out_warning
 from .loose_parts import WeightedTarget, transfer_loose_parts
 
 _PROBLEMS = {
@@ -51,19 +51,19 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
     names = vertex_groups.chosen_groups(source, chosen.groups, chosen.pattern)
     vertex_groups.check_weighted(source, names)
     if chosen.limit < 1:
-        raise InputError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
+        raise OptionError("weights-limit", "A vertex cannot have less than one weight.", "Choose a limit of 1 or more.")
     if chosen.nearness not in NEARNESS:
-        raise InputError(
+        raise OptionError(
             "nearness-unknown",
             f"“{chosen.nearness}” is no way to use nearness.",
             f"Choose from {', '.join(NEARNESS)}.",
         )
     if chosen.method not in WEIGHT_METHODS:
-        raise InputError(
+        raise OptionError(
             "way-unknown", f"“{chosen.method}” is no way of weights.", f"Choose from {', '.join(WEIGHT_METHODS)}."
         )
     if chosen.mask and chosen.mask not in target.vertex_groups:
-        raise InputError(
+        raise OptionError(
             "mask-missing", f"“{target.name}” has no vertex group “{chosen.mask}”.", "Choose one that it has."
         )
 
@@ -94,13 +94,13 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     )
     answer = yield from client.shared().run(request)
     carried = WeightedTarget(transfer.target.snapshot, transfer.target_file, WeightArrays.load(answer.arrays))
-    worn = yield from _carry_to_worn(transfer, request, carried)
+    worn, left_out = yield from _carry_to_worn(transfer, request, carried)
     all_names = names
     if not transfer.is_garment:
         targets = [carried, *(each.weighted for each in worn)]
         all_names, (carried, *others) = yield from transfer_loose_parts(transfer, names, values, targets)
         worn = [replace(each, weighted=weighted) for each, weighted in zip(worn, others, strict=True)]
-    target_names = sides.rename(all_names, dict(options.rename))
+    target_names = sides.rename(all_names, options.new_names)
 
     def write() -> list[Remark]:
         target = transfer.target.handle.get()
@@ -117,17 +117,27 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
             sentences.append(f"Not carried, {why}: {', '.join(not_carried)}.")
         sentences += _problems(answer.problems, target_names, transfer.is_garment)
         for each in worn:
-            obj = each.handle.get()
-            snapshots.check_writable(obj)
-            snapshots.check_unchanged(obj, each.weighted.snapshot)
-            _write_groups(obj, each.weighted, target_names, len(names), options)
-            origin = f"“{target.name}”, on which it lies"
-            if each.weighted.all_matched:
-                origin = f"the same part of “{transfer.source.handle.name}”"
-            sentences.append(f"“{obj.name}” takes its weights from {origin}.")
+            sentences.append(_write_worn(each, transfer, target_names, len(names)))
+        sentences += left_out
         return sentences
 
     return write
+
+
+def _write_worn(worn: _Worn, transfer: Transfer, names: list[str], always: int) -> Remark:
+    """Write the weights of a mesh that lies on the target; returns a sentence about it. One that cannot be written to
+    any more does not keep the others from their weights."""
+    try:
+        obj = worn.handle.get()
+        snapshots.check_writable(obj)
+        snapshots.check_unchanged(obj, worn.weighted.snapshot)
+        _write_groups(obj, worn.weighted, names, always, transfer.options.weights)
+    except InputError as error:
+        return left_out_warning(worn.handle, error)
+    origin = f"“{transfer.target.handle.name}”, on which it lies"
+    if worn.weighted.all_matched:
+        origin = f"the same part of “{transfer.source.handle.name}”"
+    return f"“{obj.name}” takes its weights from {origin}."
 
 
 def _feature_files(transfer: Transfer) -> tuple[Path, Path] | None:
@@ -137,13 +147,21 @@ def _feature_files(transfer: Transfer) -> tuple[Path, Path] | None:
 
 def _carry_to_worn(
     transfer: Transfer, request: TransferWeights, carried: WeightedTarget
-) -> Generator[Progress, None, list[_Worn]]:
-    """The weights of what lies on the target: each mesh takes those that the target has just been given."""
+) -> Generator[Progress, None, tuple[list[_Worn], list[Remark]]]:
+    """The weights of what lies on the target: each mesh takes those that the target has just been given.
+
+    Returns the meshes, and warnings about those that were deleted or emptied meanwhile.
+    """
     worn: list[_Worn] = []
+    left_out: list[Remark] = []
     if transfer.also:
         save_array(transfer.folder / "carried.npy", carried.arrays.weights)
     for index, handle in enumerate(transfer.also):
-        snapshot = snapshots.take(handle.get()).check()
+        try:
+            snapshot = snapshots.take(handle.get()).check()
+        except InputError as error:
+            left_out.append(left_out_warning(handle, error))
+            continue
         file = snapshot.save(transfer.folder / f"also{index}.npz")
         answer = yield from client.shared().run(
             replace(
@@ -157,7 +175,7 @@ def _carry_to_worn(
             )
         )
         worn.append(_Worn(handle, WeightedTarget(snapshot, file, WeightArrays.load(answer.arrays))))
-    return worn
+    return worn, left_out
 
 
 def _write_groups(

@@ -188,10 +188,6 @@ def test_names_that_are_taken() -> None:
         with pytest.raises(InputError) as raised:
             attributes.write_transferred(obj, attribute, attribute.values)
         assert raised.value.code == "attribute-taken"
-    long = attributes.Attribute("é" * 40, "FLOAT", np.zeros((count, 1), np.float32))
-    with pytest.raises(InputError) as raised:
-        attributes.write_transferred(obj, long, long.values)
-    assert raised.value.code == "attribute-name"
     with pytest.raises(InputError) as raised:
         attributes.write(obj, "test", np.zeros(count + 1))
     assert raised.value.code == "mesh-changed"
