@@ -108,9 +108,15 @@ def test(series: Sequence[str], everything: bool) -> int:
         selection = [] if everything or name == list(pythons)[-1] else ["-m", "not slow"]
         return check(f"Blender {name}", inside, "-m", "pytest", "tests/blender", *selection)
 
+    def faults(name: str) -> str:
+        return check(
+            f"faults in Blender {name}", blender_environment(name, pythons[name]), "-m", "pytest", "tests/faults"
+        )
+
     failed = style_checks(worker)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         suites = [pool.submit(blender, name) for name in reversed(pythons)] + [pool.submit(plain)]
+        suites += [pool.submit(faults, name) for name in list(pythons)[-1:]]
         failed += [name for suite in suites if (name := suite.result())]
     say(f"Failed: {', '.join(failed)}." if failed else "All passed." if not left_out else "What was tested passed.")
     if left_out:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, which is not imported: see __main__
 if TYPE_CHECKING:
+    from typing import Any
+
     from .data.snapshot import Snapshot
     from .matching.shapes import match_shapes as match
 

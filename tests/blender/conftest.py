@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,8 @@ import bpy
 import pytest
 
 import meshkin
+from helpers import tiny_vision
+from meshkin.scene import blend
 from meshkin.worker import client
 
 
@@ -48,14 +49,7 @@ def own_home(home: Path) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def small_model(home: Path) -> str:
     """A randomly initialized DINOv2 of the real architecture, saved as transformers saves it."""
-    code = (
-        "import sys, torch; from transformers import Dinov2Config, Dinov2Model; torch.manual_seed(0);"
-        "Dinov2Model(Dinov2Config(hidden_size=48, num_hidden_layers=3, num_attention_heads=3, image_size=112))"
-        ".save_pretrained(sys.argv[1], safe_serialization=True)"
-    )
-    python = os.environ["MESHKIN_WORKER_PYTHON"]
-    subprocess.run([python, "-c", code, str(home / "model")], check=True, capture_output=True)
-    return str(home / "model")
+    return tiny_vision.save(home / "model")
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +64,7 @@ def same_environment() -> Iterator[None]:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End at once: bpy 4.5 can hang when the interpreter exits."""
+    blend.remove_temporary_files()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(config.stash.get(STATUS, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -11,3 +12,18 @@ CORE = ROOT / "core"
 TESTS = ROOT / "tests"
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA") or ROOT.parent / "shared" / "data")
 """Characters, scans and models; tests that read from here are skipped where it is not there."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Folders of a test.
+
+    Attributes:
+        home: MeshKin's.
+        temporary: the system's, as far as the test's processes know.
+        work: the user's, empty.
+    """
+
+    home: Path
+    temporary: Path
+    work: Path

@@ -74,6 +74,12 @@ def write_mesh(path: Path, vertices: NDArray[np.float64], faces: list[list[int]]
     return path
 
 
+def tetrahedron(folder: Path) -> Path:
+    """The smallest closed mesh there is, as a file."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]])
+    return write_mesh(folder / "one.off", corners, [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
+
+
 def add_object(name: str, vertices: NDArray[np.float64], faces: list[list[int]]) -> bpy.types.Object:
     """A new mesh object in the open file."""
     mesh = bpy.data.meshes.new(name)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
+import re
 import sys
 import tempfile
 import zipfile
@@ -22,6 +24,16 @@ from .errors import StorageError
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 """Exceptions that reading a missing or damaged array file may raise."""
+
+
+_LONGEST_NAME = 120
+"""Bytes of a file's name that is made from another name (chosen: less than half of the 255 that file systems allow, so
+that two can be joined)."""
+_HASH_BYTES = 4
+"""Bytes of the hash at the end of a file's name that is not the given one (chosen: two of a thousand names get the same
+one in ten thousand cases)."""
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+"""Names of devices on Windows, which no file can have (Microsoft, “Naming Files, Paths, and Namespaces”)."""
 
 
 def home() -> Path:
@@ -45,9 +57,28 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MESHKIN_CACHE") or home() / "cache")
 
 
+def logs_folder() -> Path:
+    """Return the folder of what workers have written to their standard error."""
+    return home() / "logs"
+
+
 def map_path(key: str) -> Path:
     """Return the cache file of the map with this key, whether it exists or not."""
     return cache_folder() / "maps" / f"{key}.npz"
+
+
+def file_name(name: str) -> str:
+    """The name of a file or folder, without a suffix, for a thing that users have named: an object, a photo.
+
+    It is the name itself if every system takes that. Otherwise what some system does not take is replaced, and a hash
+    of the name follows, so that two names never give one file.
+    """
+    safe = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]', "_", name).strip(" .")
+    safe = safe.encode()[:_LONGEST_NAME].decode(errors="ignore").rstrip(" .")
+    if safe == name and not _RESERVED.fullmatch(name):
+        return name
+    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=_HASH_BYTES).hexdigest()
+    return f"{safe or 'unnamed'}-{digest}"
 
 
 @contextlib.contextmanager
@@ -62,16 +93,19 @@ def readable_failure(path: Path, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                "disk-full",
-                f"There is no space left while {doing} {path}.",
-                "Free some space or choose another folder.",
-            ) from error
+            raise disk_full(doing, path) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
                 "not-writable", f"No permission for {doing} {path}.", "Choose a folder that you may write to."
             ) from error
         raise StorageError("file-failed", f"Failed while {doing} {path}: {error.strerror or error}.") from error
+
+
+def disk_full(doing: str, path: Path) -> StorageError:
+    """The error for a disk without space; ``doing`` as of :func:`readable_failure`."""
+    return StorageError(
+        "disk-full", f"There is no space left while {doing} {path}.", "Free some space or choose another folder."
+    )
 
 
 def _umask() -> int:
@@ -81,32 +115,42 @@ def _umask() -> int:
     return mask
 
 
+def _is_private(path: Path) -> bool:
+    """Whether only this user may read the file or folder: what the cache and the logs tell of a user's work."""
+    return any(path.is_relative_to(folder) for folder in (cache_folder(), logs_folder()))
+
+
 def make_folder(path: Path) -> Path:
     """Create ``path`` and its parents; raises StorageError."""
     with readable_failure(path, "making the folder"):
-        path.mkdir(parents=True, exist_ok=True)
+        for folder in (*reversed(path.parents), path):
+            if folder == path or not folder.exists():
+                folder.mkdir(0o700 if _is_private(folder) else 0o777, exist_ok=True)
     return path
 
 
-def write_file(path: Path, write: Callable[[Path], object]) -> None:
+def write_file(path: Path, write: Callable[[Path], object], parents: bool = True) -> None:
     """Write a complete file or none: ``write`` fills a temporary file beside ``path``, which then replaces ``path``.
 
-    Raises StorageError (``disk-full``, ``not-writable``, ``file-failed``); an older file at ``path`` then stays.
+    With ``parents``, the folder is made if it is missing. Raises StorageError (``disk-full``, ``not-writable``,
+    ``file-failed``); an older file at ``path`` then stays.
     """
-    make_folder(path.parent)
+    if parents:
+        make_folder(path.parent)
     with readable_failure(path, "writing"):
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
             write(temporary)
-            temporary.chmod(0o666 & ~_umask())  # temporary files are private; this one gets the usual permissions
+            if not _is_private(path):
+                temporary.chmod(0o666 & ~_umask())  # temporary files are private; this one gets the usual permissions
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False, parents: bool = True) -> None:
     """Write arrays as a complete .npz file or none, see :func:`write_file`.
 
     The archive is built in memory, because NumPy cannot close an archive after the disk has become full.
@@ -115,4 +159,4 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False
 
     packed = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(packed, **arrays)
-    write_file(path, lambda file: file.write_bytes(packed.getvalue()))
+    write_file(path, lambda file: file.write_bytes(packed.getvalue()), parents)

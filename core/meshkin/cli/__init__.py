@@ -6,6 +6,7 @@ Results go to standard output. Warnings, progress, and what Blender and librarie
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib.util
 import io
@@ -23,7 +24,7 @@ from ..base.errors import Cancelled, MeshKinError
 from ..base.storage import make_folder, readable_failure
 from . import blender, meshes, scenes, upkeep
 from .arguments import STRICT_EXIT_CODE
-from .console import clean_output, interruptible, print_result
+from .console import clean_output, interruptible, load_blender, open_closed_streams, print_result, tell
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,10 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             if arguments.needs_blender and importlib.util.find_spec("bpy") is None:
                 return blender.run(list(sys.argv[1:] if argv is None else argv))
             with clean_output():
+                if arguments.needs_blender:
+                    load_blender()
                 lines, data = arguments.run(arguments)
         print_result(json.dumps({"ok": True, **data}) if arguments.json else "\n".join(lines))
         for warning in data.get("warnings", ()):
-            print(f"meshkin: warning: {warning['message']}", file=sys.stderr)
+            tell(f"meshkin: warning: {warning['message']}")
         if data.get("warnings") and arguments.strict:
             return STRICT_EXIT_CODE
         return 0 if data.get("ok", True) else 1
@@ -50,15 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MeshKinError as raised:
         error = raised
     except Exception as raised:
-        traceback.print_exc()
+        tell(traceback.format_exc())
         error = MeshKinError("unexpected", f"{type(raised).__name__}: {raised}.", "Please report this.")
-    print_result(json.dumps({"ok": False, "error": error.to_dict()}) if arguments.json else "")
-    print(f"meshkin: {error}", file=sys.stderr)
+    with contextlib.suppress(MeshKinError):  # the result may be what could not be printed
+        print_result(json.dumps({"ok": False, "error": error.to_dict()}) if arguments.json else "")
+    tell(f"meshkin: {error}")
     return error.exit_code
 
 
 def entry() -> NoReturn:
     """Run the ``meshkin`` program and end the process without Python's shutdown, in which some Blender modules hang."""
+    open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
     code = main()
@@ -66,8 +71,13 @@ def entry() -> NoReturn:
         from ..worker import client
 
         client.stop()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    if "meshkin.scene.blend" in sys.modules:
+        from ..scene import blend
+
+        blend.remove_temporary_files()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
     os._exit(code)
 
 

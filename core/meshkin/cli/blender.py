@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from ..base.errors import WorkerError
+from ..base.temporary import temporary_folder
 from ..worker import environment
 from . import doctor
 from .console import RESULT_FILE
@@ -45,8 +45,8 @@ def run(argv: list[str]) -> int:
             "Put Blender on the path, set MESHKIN_BLENDER to its program, or install bpy into this Python with pip.",
         )
     code = _COMMAND_BOOTSTRAP.format(folder=str(Path(__file__).resolve().parents[1]), argv=argv)
-    with tempfile.TemporaryDirectory(prefix="meshkin-") as folder:
-        result_file = Path(folder) / "result"
+    with temporary_folder() as folder:
+        result_file = folder / "result"
         variables = {**os.environ, RESULT_FILE: str(result_file)}
         if worker := environment.find():  # it may be this Python, which would not be found inside Blender
             variables["MESHKIN_WORKER_PYTHON"] = str(worker)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.progress import Progress, finish
+from ..base.storage import readable_failure
 
 RESULT_FILE = "MESHKIN_RESULT_FILE"
 """Environment variable: the file to which a Blender that was started for a command writes the command's result."""
@@ -19,23 +20,61 @@ RESULT_FILE = "MESHKIN_RESULT_FILE"
 
 def drive(job: Any) -> Any:
     """Run a job's generator to its end and return its result; progress goes to standard error."""
-    is_terminal = sys.stderr.isatty()
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
     stage = ""
 
     def show(progress: Progress) -> None:
         nonlocal stage
         if is_terminal:
             done = round(progress.fraction * 30)
-            print(f"\r\033[K{progress.stage} [{'#' * done}{'.' * (30 - done)}]", end="", file=sys.stderr, flush=True)
+            tell(f"\r\033[K{progress.stage} [{'#' * done}{'.' * (30 - done)}]", end="")
         elif progress.stage != stage:
-            print(f"{progress.stage} …", file=sys.stderr, flush=True)
+            tell(f"{progress.stage} …")
         stage = progress.stage
 
     try:
         return finish(job, show)
     finally:
         if is_terminal and stage:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            tell("\r\033[K", end="")
+
+
+def tell(text: str, end: str = "\n") -> None:
+    """Print to standard error; if nobody can read there any more, the job still goes on."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(text, end=end, file=sys.stderr, flush=True)
+
+
+def open_closed_streams() -> None:
+    """Open those of the three standard streams that were closed when this process started.
+
+    Else the next file that is opened takes the place of one, and what is printed goes into that file.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
+
+
+def load_blender() -> None:
+    """Load Blender, which must not be interrupted meanwhile: Ctrl-C takes effect afterward."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    can_wait = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_wait else set()
+    try:
+        from ..scene import blend
+
+        blend.mark_temporary_files()
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Blender has replaced it by its own
+    finally:
+        if can_wait:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -67,10 +106,16 @@ def clean_output() -> Iterator[None]:
 
 
 def print_result(text: str) -> None:
-    """Print the command's result; a Blender that was started for the command writes it to :data:`RESULT_FILE`."""
+    """Print the command's result; a Blender that was started for the command writes it to :data:`RESULT_FILE`.
+
+    A reader that has gone (``| head``) is no error. Raises StorageError.
+    """
     if text:
         text += "\n"
-    if result_file := os.environ.get(RESULT_FILE):
-        Path(result_file).write_text(text, encoding="utf-8")
-    else:
-        print(text, end="", flush=True)
+    result_file = os.environ.get(RESULT_FILE)
+    with readable_failure(Path(result_file or "the standard output"), "writing to"):
+        if result_file:
+            Path(result_file).write_text(text, encoding="utf-8")
+        else:
+            with contextlib.suppress(BrokenPipeError):
+                print(text, end="", flush=True)

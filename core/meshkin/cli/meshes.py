@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.storage import write_file
+from ..base.storage import file_name, write_file
+from ..base.temporary import temporary_folder
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..worker.options import WorkerOptions
@@ -90,13 +89,14 @@ def _features(arguments: argparse.Namespace) -> CommandResult:
 def _pictures(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
     from ..scene import files
+    from ..workflow import contact_sheets
 
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         job_options = options(arguments)
         picture_folder = job_options.features.pictures or folder
         obj = files.load(arguments.mesh)
         report = drive(workflow.pictures([obj], job_options.changed(pictures=picture_folder)))
-        lines, data = _copied_result(arguments, report, Path(picture_folder) / f"{obj.name} views.png")
+        lines, data = _copied_result(arguments, report, contact_sheets.sheet_file(Path(picture_folder), obj.name))
     counts = {name: data[name][obj.name] for name in ("views", "used", "painted")}
     return [report.details[0], lines[-1]], {**data, **counts}
 
@@ -125,7 +125,7 @@ def _match_set(arguments: argparse.Namespace) -> CommandResult:
     maps = {}
     for (source_name, source), (target_name, target) in itertools.combinations(zip(names, objects, strict=True), 2):
         match_report = drive(workflow.match(source, target, set_options))
-        path = arguments.folder / re.sub(r'[<>:"/\\|?*]', "_", f"{source.name}-{target.name}.npz")
+        path = arguments.folder / f"{file_name(f'{source.name}-{target.name}')}.npz"
         _copy(Path(match_report.data["map"]), path)
         maps[str(path)] = [source_name, target_name]
     lines = [f"{path}: from {source_name} to {target_name}." for path, (source_name, target_name) in maps.items()]

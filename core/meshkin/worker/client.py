@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from .. import __version__
-from ..base.errors import WorkerError, from_dict
+from ..base import processes, temporary
+from ..base.errors import StorageError, WorkerError, from_dict
 from ..base.json_data import Json
 from ..base.progress import Progress, Result
-from ..base.storage import home
-from . import codec, environment, messages, processes
+from ..base.storage import logs_folder, make_folder
+from . import codec, environment, messages
 from .channel import MessageChannel
 from .requests.base import Request, result_type
 
@@ -100,13 +101,13 @@ class Worker:
         """
         self.python = python
         self._limits, self._clock = limits, clock
-        with _open_log() as log:
-            self.log = Path(log.name)
+        self.log, log = _open_log()
+        with log:
             self._process = _launch(command, log)
         self._channel = MessageChannel(cast(BinaryIO, self._process.stdout), cast(BinaryIO, self._process.stdin))
         self._numbers = itertools.count(1)
         self._jobs: dict[int, queue.SimpleQueue[_JobMessage]] = {}
-        self._cancelling: set[int] = set()
+        self._cancelling: dict[int, threading.Thread] = {}
         self._greeted = False
         self._fault: WorkerError | None = None  # why the worker was killed, if it was
         self._started = self._heard = clock()
@@ -195,7 +196,9 @@ class Worker:
                 del self._jobs[number]
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, whatever it is doing; a job that was cancelled may clean up before."""
+        for thread in list(self._cancelling.values()):
+            thread.join(self._limits.cancel)
         with contextlib.suppress(OSError):
             self._channel.send(messages.ByeMessage())
         self._channel.close()
@@ -279,7 +282,6 @@ class Worker:
 
     def _cancel(self, number: int, received: queue.SimpleQueue[_JobMessage]) -> None:
         """Tell the worker to drop a job; a thread of its own kills the worker if it does not do so in time."""
-        self._cancelling.add(number)
 
         def wait_for_end() -> None:
             deadline = time.monotonic() + self._limits.cancel
@@ -294,9 +296,11 @@ class Worker:
                 pass  # it died of itself
             finally:
                 self._jobs.pop(number, None)
-                self._cancelling.discard(number)
+                self._cancelling.pop(number, None)
 
-        threading.Thread(target=wait_for_end, name="meshkin-cancel", daemon=True).start()
+        thread = threading.Thread(target=wait_for_end, name="meshkin-cancel", daemon=True)
+        self._cancelling[number] = thread
+        thread.start()
 
 
 def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[bytes]:
@@ -322,17 +326,18 @@ def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[by
         ) from error
 
 
-def _open_log() -> BinaryIO:
+def _open_log() -> tuple[Path, BinaryIO]:
     """A new log file, in MeshKin's home if that can be written to; the oldest log files are deleted."""
     name = f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 1_000_000}.log"
-    for folder in (home() / "logs", Path(tempfile.gettempdir()) / "meshkin-logs"):
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            for old in sorted(folder.glob("worker-*.log"))[: 1 - _LOGS_KEPT]:
+    for folder, prefix in ((logs_folder(), ""), (Path(tempfile.gettempdir()), temporary.PREFIX)):
+        with contextlib.suppress(OSError, StorageError):
+            make_folder(folder)
+            for old in sorted(folder.glob(f"{prefix}worker-*.log"))[: 1 - _LOGS_KEPT]:
                 with contextlib.suppress(OSError):
                     old.unlink()
-            return (folder / name).open("ab")
-    return open(os.devnull, "ab")
+            path = folder / f"{prefix}{name}"
+            return path, open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600), "ab")
+    return Path(os.devnull), open(os.devnull, "ab")
 
 
 _shared: Worker | None = None

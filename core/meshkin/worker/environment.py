@@ -15,12 +15,13 @@ import site
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from ..base import processes
 from ..base.errors import InputError, StorageError, WorkerError
 from ..base.progress import Progress
 from ..base.storage import home, make_folder, readable_failure, write_file
-from . import processes
+from ..base.temporary import lock_file
 from . import requirements as worker_requirements
 
 OLDEST_PYTHON = (3, 11)
@@ -127,7 +128,7 @@ def create(
     make_folder(folder.parent)
     lock = folder.with_name(folder.name + ".lock")
     with readable_failure(lock, "writing"), lock.open("ab") as stream:
-        while not _lock(stream):
+        while lock_file(stream) is False:
             yield Progress("Waiting for another setup to finish", 0.0)
         if not is_complete(folder, requirements, version):
             if folder.exists() and _read_marker(folder) is None and not _is_empty(folder):
@@ -147,8 +148,8 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
     log = _log_of(folder)
     log.unlink(missing_ok=True)
     if folder.exists():
-        status = yield from processes.run(
-            [base, "-I", "-c", _REMOVE, folder], log, Progress("Removing the old one", 0.0)
+        status = yield from processes.run_python(
+            base, ["-c", _REMOVE, folder], log, Progress("Removing the old one", 0.0)
         )
         _require(status, "remove", folder, base)
     make_folder(folder)
@@ -156,10 +157,13 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
     _write(folder / _MARKER, json.dumps(marker))
     _write(folder / "requirements.txt", "".join(f"{line}\n" for line in requirements))
 
-    status = yield from processes.run([base, "-I", "-m", "venv", folder], log, Progress("Making the environment", 0.02))
+    status = yield from processes.run_python(
+        base, ["-m", "venv", folder], log, Progress("Making the environment", 0.02)
+    )
     _require(status, "venv", folder, base)
-    install: list[Path | str] = [python_in(folder), "-I", *_PIP, "-r", folder / "requirements.txt"]
-    status = yield from processes.run(install, log, Progress("Looking for the libraries", 0.05), _PipProgress().read)
+    install: list[Path | str] = [*_PIP, "-r", folder / "requirements.txt"]
+    looking = Progress("Looking for the libraries", 0.05)
+    status = yield from processes.run_python(python_in(folder), install, log, looking, _PipProgress().read)
     _require(status, "pip", folder, base)
     _write(folder / _MARKER, json.dumps({**marker, "complete": True}))
 
@@ -223,25 +227,6 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _lock(stream: BinaryIO) -> bool:
-    """Lock an open file until it is closed; False if another process has locked it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            stream.seek(0)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
 def _require(status: int, step: str, folder: Path, base: Path) -> None:
     """Raise the error that explains why a step failed; its log says why. A status of 0 is no failure."""
     if status == 0:
@@ -277,7 +262,7 @@ def _version(python: Path | str) -> Generator[Progress, None, str]:
     output: list[str] = []
     code = "import sys; print('version %d.%d' % sys.version_info[:2])"
     with contextlib.suppress(OSError):
-        yield from processes.run([python, "-E", "-c", code], None, Progress("Preparing", 0.0), output.append)
+        yield from processes.run_python(python, ["-c", code], None, Progress("Preparing", 0.0), output.append)
     for line in output:
         if line.startswith("version "):
             return line.split()[1]

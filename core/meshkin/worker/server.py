@@ -11,13 +11,14 @@ import contextlib
 import errno
 import faulthandler
 import gc
+import io
 import os
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
 
 from .. import __version__
 from ..base.errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
@@ -25,6 +26,9 @@ from ..base.progress import ProgressCallback
 from . import messages
 from .channel import MessageChannel
 from .job import Job
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 LoadJob = Callable[[str], Job | None]
 
@@ -39,6 +43,8 @@ IDLE_SECONDS = "MESHKIN_IDLE_SECONDS"
 """Environment variable: seconds without a job after which the worker ends; 0 for never."""
 _IDLE_SECONDS = 300.0
 """The same where the variable is not set (chosen)."""
+_LEAST_IDLE_SECONDS = 5.0
+"""The shortest such time (chosen: a job that has just been sent arrives before)."""
 _LARGEST_LOG = 4 << 20
 """Bytes of a log that is begun anew (chosen)."""
 _SHOWN = 300
@@ -57,7 +63,7 @@ def serve_standard_streams(load_job: LoadJob) -> NoReturn:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    sys.stdout = sys.stderr
+    sys.stdout = sys.stderr = _unfailing(2)
     serve(MessageChannel(incoming, outgoing), load_job)
 
 
@@ -66,6 +72,23 @@ def _take_over(descriptor: int, mode: str) -> BinaryIO:
     stream: Any = os.fdopen(os.dup(descriptor), mode)  # a duplicate that child processes do not inherit
     taken: BinaryIO = stream
     return taken
+
+
+class _UnfailingFile(io.FileIO):
+    """A file that takes whatever is written to it, also when its disk is full: a log must not end a job."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write what can be written; what cannot is lost."""
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def _unfailing(descriptor: int) -> TextIO:
+    """A text stream on a file descriptor to which writing never fails."""
+    file = io.BufferedWriter(_UnfailingFile(descriptor, "wb", closefd=False))
+    return io.TextIOWrapper(file, "utf-8", "backslashreplace", line_buffering=True)
 
 
 def _step_back() -> None:
@@ -212,7 +235,7 @@ def _idle_seconds() -> float | None:
         seconds = float(os.environ.get(IDLE_SECONDS, ""))
     except ValueError:
         return _IDLE_SECONDS
-    return seconds if seconds > 0 else None
+    return max(seconds, _LEAST_IDLE_SECONDS) if 0 < seconds < threading.TIMEOUT_MAX else None
 
 
 def _release_memory() -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .processes import clean_variables
+from ..base.processes import clean_variables
 
 
 def missing_libraries(python: Path | str, module: str = "bpy") -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..base.png import write_png
 from ..base.progress import Progress
+from ..base.storage import file_name
 from ..data.views import placed_count
 from ..scene.display import image_editor
 from ..scene.objects import BlenderObject, Handle
@@ -50,6 +51,11 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     }
     names = ", ".join(f"“{image}”" for image in images)
     return Report(f"The pictures are in {names}.", [_sentence(sheet) for sheet in sheets], data)
+
+
+def sheet_file(folder: Path, name: str) -> Path:
+    """Where :func:`pictures` saves the contact sheet of the object of this name."""
+    return folder / f"{file_name(f'{name} views')}.png"
 
 
 @dataclass(frozen=True)
@@ -92,13 +98,13 @@ def _sheet(handle: Handle, options: Options, folder: Path) -> Generator[Progress
             passes=folder / "passes",
             recipe=recipe,
             key=plan.key,
-            keep=kept / handle.name if kept else None,
+            keep=kept / file_name(handle.name) if kept else None,
             output=folder / "sheet.npy",
         )
     )
     picture = load_array(sheet.picture)
     if kept:
-        write_png(kept / f"{handle.name} views.png", picture)
+        write_png(sheet_file(kept, handle.name), picture)
     painted = sheet.painted if plan.painter else 0
     return _Sheet(handle, picture, len(rendered.depth), used, painted, plan.painter)
 

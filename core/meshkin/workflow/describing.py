@@ -11,6 +11,7 @@ from pathlib import Path
 from ..base.errors import InputError
 from ..base.json_data import to_json
 from ..base.progress import Progress
+from ..base.storage import file_name
 from ..data.recipe import FeatureChoice, Recipe
 from ..data.snapshot import Snapshot
 from ..data.views import Passes, of_recipe
@@ -127,7 +128,7 @@ def describe(
         passes_folder = folder / "passes"
         rendered.save(passes_folder)
         if options.features.pictures:
-            passes.save_pictures(rendered, Path(options.features.pictures) / handle.name)
+            passes.save_pictures(rendered, Path(options.features.pictures) / file_name(handle.name))
     if path is None:
         request = ComputeFeatures(
             snapshot.save(folder / "snapshot.npz"), passes_folder, plan.recipe, plan.key, options.worker.device

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..base.errors import InputError
-from ..base.storage import readable_failure
+from ..base.temporary import temporary_folder
 
 
 @contextlib.contextmanager
@@ -18,12 +16,9 @@ def work_folder() -> Iterator[Path]:
 
     Raises InputError ``object-gone`` if what is done meanwhile meets data of Blender's that was deleted.
     """
-    with readable_failure(Path(tempfile.gettempdir()), "making a folder in"):
-        folder = Path(tempfile.mkdtemp(prefix="meshkin-"))
-    try:
-        yield folder
-    except ReferenceError as error:
-        what = "An object, material or image of this job was deleted while it ran."
-        raise InputError("object-gone", what, "Start the job again.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        try:
+            yield folder
+        except ReferenceError as error:
+            what = "An object, material or image of this job was deleted while it ran."
+            raise InputError("object-gone", what, "Start the job again.") from error

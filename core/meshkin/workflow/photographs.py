@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base.png import write_png
 from ..base.progress import Progress
+from ..base.storage import file_name
 from ..data.photo_map import PhotoMap
 from ..scene.display import image_editor
 from ..scene.materials import base_colors, textures
@@ -131,7 +132,7 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
         picture = image_editor.match_picture(photo_map, colors[0][1].colors)
         title = f"{Path(photo).stem} on {handle.name}"
         if options.features.pictures:
-            write_png(Path(options.features.pictures) / f"{title}.png", picture)
+            write_png(Path(options.features.pictures) / f"{file_name(title)}.png", picture)
         write_colors(colors)
         image = image_editor.show(picture, title)
     confidence, share = _mean_confidence(photo_map), float(photo_map.mask.mean())

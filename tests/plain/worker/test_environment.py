@@ -17,10 +17,11 @@ import pytest
 
 import meshkin
 from helpers.processes import wait_for
+from meshkin.base import processes
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
 from meshkin.cli import doctor
-from meshkin.worker import client, environment, processes, system_libraries
+from meshkin.worker import client, environment, system_libraries
 from meshkin.worker import requirements as worker_requirements
 from meshkin.worker.requests.maintenance import ExamineWorker, ListModels
 

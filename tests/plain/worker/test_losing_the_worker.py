@@ -166,7 +166,7 @@ def test_a_fork_leaves_the_worker_to_its_parent(monkeypatch: pytest.MonkeyPatch)
     """Nor does the child's copy of the pipe keep the worker from seeing its parent's end."""
     script = """
 import os, sys, time
-from meshkin.worker import client, messages, processes
+from meshkin.worker import client, messages
 from meshkin.base.progress import finish
 from meshkin.worker.requests.maintenance import ExamineWorker
 worker = client.shared(sys.executable)

@@ -14,10 +14,10 @@ from helpers import worker_requests as requests
 from helpers.processes import has_ended, wait_for
 from helpers.worker_requests import Count, CountFiles, Echo, Fail, HoldLock, Sleep, Unknown, WaitForFile
 from helpers.workers import Clock, Start, failure, until
+from meshkin.base import processes
 from meshkin.base.errors import InputError, StorageError, WorkerError
 from meshkin.base.json_data import Json
 from meshkin.base.progress import Progress, finish
-from meshkin.worker import processes
 from meshkin.worker.requests.base import NoResult, Request
 
 pytestmark = pytest.mark.usefixtures("own_home")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import struct
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError, StorageError
-from ...base.storage import readable_failure
+from ...base.temporary import temporary_folder
 from ...base.udim import tile_corner
 from ..blend import absolute_path
 
@@ -146,8 +145,8 @@ def tiles(image: bpy.types.Image, premultiplied: bool = False) -> dict[tuple[int
     if image.source != "TILED":
         return {None: _pixels(image, premultiplied)}
     pixels: dict[tuple[int, int] | None, NDArray[Any]] = {}
-    with readable_failure(Path(tempfile.gettempdir()), "writing"), tempfile.TemporaryDirectory() as folder:
-        for number, file in _save_tiles(image, Path(folder)).items():
+    with temporary_folder() as folder:
+        for number, file in _save_tiles(image, folder).items():
             tile = bpy.data.images.load(str(file))
             try:
                 tile.colorspace_settings.name = image.colorspace_settings.name

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError, MeshKinError
-from ...base.storage import make_folder, write_file
+from ...base.storage import file_name, make_folder, write_file
 from ...base.udim import FIRST_TILE
 from .. import compat
 from ..arrays import read_floats, read_integers, write_vectors
@@ -167,21 +167,21 @@ def _load(picture: BakedPicture, folder: str) -> bpy.types.Image:
     files = dict(sorted(picture.files.items()))
     first_tile, first_file = next(iter(files.items()))
     tiled = len(files) > 1 or first_tile != FIRST_TILE
-    stem, suffix = bpy.path.clean_name(picture.name), first_file.suffix
-    file_name = f"{stem}.<UDIM>{suffix}" if tiled else f"{stem}{suffix}"
+    stem, suffix = file_name(picture.name), first_file.suffix
+    name = f"{stem}.<UDIM>{suffix}" if tiled else f"{stem}{suffix}"
     place = Path(absolute_path(folder)) if folder else first_file.parent
     if folder:
         make_folder(place)
-        file_name = _free_name(place, file_name, files)
+        name = _free_name(place, name, files)
     if folder or tiled:
         for tile, file in files.items():
-            _copy_file(file, place / file_name.replace("<UDIM>", str(tile)))
-        first_file = place / file_name.replace("<UDIM>", str(first_tile))
+            _copy_file(file, place / name.replace("<UDIM>", str(tile)))
+        first_file = place / name.replace("<UDIM>", str(first_tile))
     image = bpy.data.images.load(str(first_file))
     image.name = picture.name
     if tiled:
         image.source = "TILED"
-        image.filepath_raw = str(place / file_name)
+        image.filepath_raw = str(place / name)
         image.tiles[0].number = first_tile
         for tile in list(files)[1:]:
             image.tiles.new(tile_number=tile)
@@ -190,7 +190,7 @@ def _load(picture: BakedPicture, folder: str) -> bpy.types.Image:
     image.alpha_mode = "STRAIGHT" if picture.channel == "base_color" else "CHANNEL_PACKED"
     if not folder:
         image.pack()
-        image.filepath_raw = f"//{file_name}"
+        image.filepath_raw = f"//{name}"
     return image
 
 

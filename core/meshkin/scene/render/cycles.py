@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import MeshKinError, StorageError
 from ...base.storage import readable_failure
+from ...base.temporary import temporary_folder
 from ...data.views import Views
 from .. import compat
 from ..arrays import write_vectors
@@ -71,8 +71,8 @@ def pictures(
         StorageError: the temporary folder cannot be written.
         MeshKinError: ``render-refused`` when Blender does not render, for instance because it is rendering already.
     """
-    with readable_failure(Path(tempfile.gettempdir()), "making a folder in"), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "view.exr"
+    with temporary_folder() as folder, readable_failure(folder, "writing to"):
+        path = folder / "view.exr"
         with _triangle_scene(corners, normals, views, path) as scene:
             for view in which:
                 _aim(scene.camera, views, view)
@@ -95,8 +95,8 @@ def colors(
 
     Raises as :func:`pictures`.
     """
-    with readable_failure(Path(tempfile.gettempdir()), "making a folder in"), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "view.exr"
+    with temporary_folder() as folder, readable_failure(folder, "writing to"):
+        path = folder / "view.exr"
         with _empty_scene(views, path) as (scene, new_block):
             scene.cycles.samples, scene.render.film_transparent = COLOR_SAMPLES, True
             scene.cycles.pixel_filter_type = "BOX"

@@ -20,8 +20,8 @@ class ArrayBundle:
     """Arrays that lie together in one .npz file. A subclass is a dataclass whose fields are arrays."""
 
     def save(self, path: Path) -> Path:
-        """Write the arrays to ``path`` and return it; raises StorageError."""
-        write_arrays(path, {field.name: getattr(self, field.name) for field in fields(self)})
+        """Write the arrays to ``path`` and return it; raises StorageError, also if its folder is gone with its job."""
+        write_arrays(path, {field.name: getattr(self, field.name) for field in fields(self)}, parents=False)
         return path
 
     @classmethod

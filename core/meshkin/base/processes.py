@@ -16,7 +16,8 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..base.progress import Progress
+from .progress import Progress
+from .temporary import temporary_folder
 
 if sys.platform == "win32":
     CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -25,30 +26,71 @@ else:
 """How processes are created: on Windows without a console window, and apart from Ctrl-C in Blender's."""
 
 
-def run(
-    command: Sequence[Path | str],
+# What a child runs first: it keeps its end of a pipe from its parent. When the parent's end is closed, which happens
+# however the parent ends, it ends itself with all that it has started.
+_CHILD = """
+import os, runpy, sys, threading
+pipe, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+os.dup2(nothing, 0)
+
+def end_with_parent():
+    os.read(pipe, 1)
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), 9)
+    os._exit(1)
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+_, kind, what, *arguments = sys.argv
+sys.argv = [what if kind == "-m" else kind, *arguments]
+if kind == "-m":
+    runpy.run_module(what, run_name="__main__", alter_sys=True)
+else:
+    exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+"""
+
+
+def run_python(
+    python: Path | str,
+    arguments: Sequence[Path | str],
     log: Path | None,
     progress: Progress,
     read_progress: Callable[[str], Progress | None] = lambda line: None,
 ) -> Generator[Progress, None, int]:
-    """Run a command and return its exit status. Closing the generator kills the process and those that it started.
+    """Run a program of Python and return its exit status.
+
+    The interpreter is isolated: it imports nothing from the current folder, and obeys no PYTHON… variables. Closing the
+    generator kills the process and those that it started; so does the end of this process, even if it is killed.
 
     Args:
-        command: the program and its arguments.
+        python: the interpreter.
+        arguments: "-m", a module and its arguments, or "-c", code and its arguments.
         log: file to which the output is added; None for none.
         progress: is yielded until ``read_progress`` gives another one.
         read_progress: called with each line of the output; returns the progress that the line tells, or None.
     """
-    process = subprocess.Popen(
-        [os.fspath(part) for part in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=clean_variables(),
-        start_new_session=True,
-        creationflags=CREATION_FLAGS,
-    )
-    output = cast(BinaryIO, process.stdout)
+    with temporary_folder() as folder:
+        own = {name: str(folder) for name in ("TMPDIR", "TEMP", "TMP")}  # what it leaves there goes with the folder
+        process = subprocess.Popen(
+            [os.fspath(part) for part in (python, "-I", "-c", _CHILD, *arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**clean_variables(), **own},
+            start_new_session=True,
+            creationflags=CREATION_FLAGS,
+        )
+        try:
+            yield from _output(cast(BinaryIO, process.stdout), log, progress, read_progress)
+            return process.wait()
+        finally:
+            _end(process)
+            cast(BinaryIO, process.stdin).close()
+
+
+def _output(
+    output: BinaryIO, log: Path | None, progress: Progress, read_progress: Callable[[str], Progress | None]
+) -> Generator[Progress, None, None]:
+    """Read a process's output to its end in a thread, and yield the progress meanwhile."""
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
@@ -59,16 +101,12 @@ def run(
                         written.write(line)
                 lines.put(line)
 
-    reader = threading.Thread(target=read, name="meshkin-setup", daemon=True)
+    reader = threading.Thread(target=read, name="meshkin-child", daemon=True)
     reader.start()
-    try:
-        while reader.is_alive() or not lines.empty():
-            while not lines.empty():
-                progress = read_progress(lines.get().decode(errors="replace").rstrip()) or progress
-            yield progress
-        return process.wait()
-    finally:
-        _end(process)
+    while reader.is_alive() or not lines.empty():
+        while not lines.empty():
+            progress = read_progress(lines.get().decode(errors="replace").rstrip()) or progress
+        yield progress
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,67 @@
+"""Each fault happens in a place of its own: home, cache and temporary files, of which nothing may be left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import pytest
+
+import meshkin
+from helpers import tiny_vision
+from helpers.places import Place
+from meshkin.scene import blend
+from meshkin.worker import client
+
+
+@pytest.fixture(autouse=True)
+def empty_file() -> None:
+    """Throw away what the test before left in Blender."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """MeshKin's folders for a test, also for the processes that it starts; temporary files are gone in the end."""
+    made = Place(tmp_path / "home", tmp_path / "temporary", tmp_path / "work")
+    for folder in (made.home, made.temporary, made.work):
+        folder.mkdir()
+    monkeypatch.setenv("MESHKIN_HOME", str(made.home))
+    monkeypatch.setenv("PYTHONPATH", str(Path(meshkin.__file__).parents[1]))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("TMPDIR", str(made.temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for name in ("MESHKIN_CACHE", "MESHKIN_MODELS", "MESHKIN_BLENDER"):
+        monkeypatch.delenv(name, raising=False)
+    client.stop()
+    yield made
+    client.stop()
+    assert not list(made.temporary.iterdir()), "temporary files are left"
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A randomly initialized DINOv2."""
+    return tiny_vision.save(tmp_path_factory.mktemp("models") / "model")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End at once, without Blender's shutdown, in which some versions hang."""
+    blend.remove_temporary_files()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(config.stash.get(STATUS, 1))
+
+
+STATUS = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember pytest's status for :func:`pytest_unconfigure`, which runs after the summary is printed."""
+    session.config.stash[STATUS] = int(exitstatus)
