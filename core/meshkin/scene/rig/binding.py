@@ -14,13 +14,21 @@ BEFORE_ARMATURE = ("MIRROR", "WELD")
 """Modifiers that complete a mesh, and that an Armature modifier has to come after."""
 
 
-def armature_of(obj: bpy.types.Object) -> bpy.types.Object | None:
-    """The armature that poses the object: of its first Armature modifier, else its parent; None without one."""
-    for modifier in obj.modifiers:
-        if modifier.type == "ARMATURE" and modifier.object:
-            return modifier.object
+def armatures_of(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The armatures that pose the object, in their order: of the Armature modifiers that are shown, else its parent.
+
+    Modifiers that are switched off in the viewport count only where nothing else poses the object.
+    """
     parent = obj.parent
-    return parent if parent and parent.type == "ARMATURE" and obj.parent_type == "ARMATURE" else None
+    by_parent = [parent] if parent and parent.type == "ARMATURE" and obj.parent_type == "ARMATURE" else []
+    shown = [modifier.object for modifier in obj.modifiers if _poses(modifier)]
+    hidden = [modifier.object for modifier in obj.modifiers if modifier.type == "ARMATURE" and modifier.object]
+    return list(dict.fromkeys(shown or by_parent or hidden))
+
+
+def armature_of(obj: bpy.types.Object) -> bpy.types.Object | None:
+    """The first of the armatures that pose the object; None without one."""
+    return next(iter(armatures_of(obj)), None)
 
 
 def meshes_posed_with(obj: bpy.types.Object) -> list[bpy.types.Object]:
@@ -29,7 +37,7 @@ def meshes_posed_with(obj: bpy.types.Object) -> list[bpy.types.Object]:
     others = [
         other for other in bpy.context.scene.objects if other.type == "MESH" and other != obj and other.vertex_groups
     ]
-    return [other for other in others if armature and armature_of(other) == armature]
+    return [other for other in others if armature in armatures_of(other)]
 
 
 def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
@@ -50,9 +58,9 @@ def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
 def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types.Object) -> list[str]:
     """Let the armature pose the target as another armature poses ``like``.
 
-    The armature becomes the parent and poses by an Armature modifier. An existing one is used; a new one comes after
-    the Mirror and Weld modifiers at the front of the stack, and before all others. Envelopes and Preserve Volume are
-    set as on ``like``.
+    The armature becomes the parent and poses by an Armature modifier. An existing one is used, unless it is another
+    armature's and switched off; a new one comes after the Mirror and Weld modifiers at the front of the stack, and
+    before all others. Envelopes and Preserve Volume are set as on ``like``.
 
     Returns:
         sentences about what was done.
@@ -94,12 +102,14 @@ def copy_modifier_flags(obj: bpy.types.Object, like: bpy.types.Object) -> list[s
 
 
 def _poses(modifier: bpy.types.Modifier) -> bool:
-    return bool(modifier.type == "ARMATURE" and modifier.object)
+    return bool(modifier.type == "ARMATURE" and modifier.object and modifier.show_viewport)
 
 
 def _armature_modifier(obj: bpy.types.Object) -> bpy.types.Modifier | None:
-    """The object's first Armature modifier, also one without an armature."""
-    return next((modifier for modifier in obj.modifiers if modifier.type == "ARMATURE"), None)
+    """The object's first Armature modifier that poses it, else the first that waits for an armature."""
+    modifiers = [modifier for modifier in obj.modifiers if modifier.type == "ARMATURE"]
+    waiting = (modifier for modifier in modifiers if not modifier.object)
+    return next(filter(_poses, modifiers), next(waiting, None))
 
 
 def _set_modifier(obj: bpy.types.Object, armature: bpy.types.Object, index: int) -> bpy.types.Modifier:
@@ -109,4 +119,5 @@ def _set_modifier(obj: bpy.types.Object, armature: bpy.types.Object, index: int)
         modifier = obj.modifiers.new("Armature", "ARMATURE")
         obj.modifiers.move(len(obj.modifiers) - 1, index)
     modifier.object, modifier.use_vertex_groups = armature, True
+    modifier.show_viewport = modifier.show_render = True
     return modifier

@@ -18,7 +18,7 @@ from .. import compat, objects
 from ..mesh import attributes
 from ..mesh.snapshot import check_same_vertices, check_vertex_count, check_writable, evaluated
 from ..mesh.vertex_groups import group_weights
-from .binding import armature_of
+from .binding import armatures_of
 from .weight_mixing import mixed_weights
 
 INPAINTED = "inpainted"
@@ -47,12 +47,12 @@ def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = 
     names = [group.name for group in obj.vertex_groups]
     if not names:
         raise InputError("no-groups", f"“{obj.name}” has no vertex groups.", "Choose a source with weights.")
-    armature = armature_of(obj)
+    armatures = armatures_of(obj)
     if choice == "deform":
-        bones = armature.data.bones if armature else ()
-        chosen = [name for name in names if name in bones and bones[name].use_deform] or names
+        deforming = {bone.name for armature in armatures for bone in armature.data.bones if bone.use_deform}
+        chosen = [name for name in names if name in deforming] or names
     elif choice == "selected":
-        selected = compat.selected_bones(armature) if armature else set()
+        selected: set[str] = set().union(*map(compat.selected_bones, armatures))
         chosen = [name for name in names if name in selected]
     elif choice == "active":
         chosen = [obj.vertex_groups.active.name] if obj.vertex_groups.active else []

@@ -136,6 +136,9 @@ def _attach(transfer: Transfer, armature: BlenderObject) -> list[Remark]:
     """Let an armature pose the target and what lies on it; returns sentences about it."""
     source = transfer.source.handle.get()
     remarks: list[Remark] = [*binding.attach(transfer.target.handle.get(), armature, source)]
+    if others := [other.name for other in binding.armatures_of(source)[1:]]:
+        text = f"More armatures pose “{source.name}” and were not carried: {', '.join(others)}."
+        remarks.append(ResultWarning("armatures-left-out", text))
     for handle in transfer.also:
         try:
             remarks += binding.attach(handle.get(), armature, source)
