@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.errors import InputError
+from ..base.names import cut
 from ..base.progress import Progress
 from ..data.surface_map import Match
-from ..scene.mesh import payloads
+from ..scene.mesh import rest, shape_keys
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import armature as armatures
@@ -33,10 +34,11 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
     handle = Handle.of(obj)
     with work_folder() as folder:
         snapshot = snapshots.take(obj).check()
+        unposed = rest.unposed(obj, snapshot)  # the new armature takes the place of one that poses the object
         names, values = weights.read(obj, snapshot, chosen)
         extracted = yield from client.shared().run(
             ExtractSkeleton(
-                snapshot.save(folder / "shape.npz"),
+                unposed.save(folder / "shape.npz"),
                 save_array(folder / "groups.npy", values),
                 folder / "skeleton.npz",
             )
@@ -95,13 +97,15 @@ def motion(source: BlenderObject, target: BlenderObject) -> Steps:
 def pose(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
     """Bring the target into the pose that the source has now, without any rig, as a new shape key that is switched on.
 
-    Its other shape keys stay. ``options.rig.threshold`` is the confidence from which the map is relied on.
+    Its other shape keys stay. The key is of its shape at rest: Armature modifiers that pose it otherwise are switched
+    off. ``options.rig.threshold`` is the confidence from which the map is relied on.
     ``data["shape_key"]`` is the key's name. Raises as :func:`match`.
     """
     snapshots.check_writable(target)
     with work_folder() as folder:
         matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
-        own = snapshots.own_mesh_in_place(matched.target.handle.get(), matched.target.snapshot)
+        key = cut(f"Pose of {matched.source.handle.name}")
+        own = rest.own_mesh_unposed(matched.target.handle.get(), matched.target.snapshot, without=key)
         posed = yield from client.shared().run(
             PoseShape(
                 source=matched.source.snapshot.save(folder / "source.npz"),
@@ -116,9 +120,12 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
         obj = matched.target.handle.get()
         snapshots.check_writable(obj)
         snapshots.check_unchanged(obj, matched.target.snapshot)
+        is_posed = rest.is_posed(obj, matched.target.snapshot)
         offsets = arrays.vertices.astype(np.float64) - own.vertices
         source_name = matched.source.handle.name
-        details: list[Remark] = [payloads.write_shape_key(obj, f"Pose of {source_name}", offsets, value=1.0)]
+        details: list[Remark] = [shape_keys.write(obj, key, offsets, value=1.0)]
+        if is_posed:
+            details += binding.stop_posing(obj)
         matched.remember()
         maps = Match.load(matched.map)
     details += fold_warnings({"The pose": posed.folded})
@@ -126,16 +133,14 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
         f"The match was relied on at {arrays.known.mean():.0%} of the vertices; "
         f"edges became {posed.stretch:.1%} longer or shorter on average."
     )
-    if rig := binding.armature_of(obj):
-        details.append(
-            f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose to see the key alone."
-        )
+    if rig := binding.armature_of(obj) if rest.is_posed(obj, snapshots.take(obj)) else None:
+        details.append(f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose.")
     return Report.of(
         f"“{obj.name}” stands as “{source_name}” does.",
         [*details, confidence_sentence(maps), *match_remarks(maps)],
         {
             **match_data(matched.map, maps),
-            "shape_key": obj.data.shape_keys.key_blocks[-1].name,
+            "shape_key": key,
             "stretch": posed.stretch,
         },
     )

@@ -44,11 +44,12 @@ def remove_weights(source: bpy.types.Object, target: bpy.types.Object) -> None:
         group.remove(range(len(source.data.vertices)))
 
 
-def subdivide_and_add_key(source: bpy.types.Object, target: bpy.types.Object) -> None:
-    """Give the source a shape key, and a modifier that adds vertices."""
+def remesh_and_add_key(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    """Give the source a shape key, and a modifier that makes other vertices as soon as the key moves it."""
     source.shape_key_add(name="Basis")
-    source.shape_key_add(name="smile")
-    source.modifiers.new("more", "SUBSURF")
+    for point in source.shape_key_add(name="smile").data:
+        point.co *= 1.5
+    source.modifiers.new("other", "REMESH")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def subdivide_and_add_key(source: bpy.types.Object, target: bpy.types.Object) ->
         ("materials", lambda source, _: source.data.materials.clear(), {}, "no-materials"),
         ("uvs", nothing, {"names": ("second",)}, "no-uvs"),
         ("shape_keys", nothing, {}, "no-shape-keys"),
-        ("shape_keys", subdivide_and_add_key, {}, "modifiers-in-the-way"),
+        ("shape_keys", remesh_and_add_key, {}, "modifiers-in-the-way"),
         ("hair", nothing, {}, "no-hair"),
         ("armature", nothing, {}, "no-armature"),
         ("soul", nothing, {}, "transfer-unknown"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import bpy
 import numpy as np
@@ -246,12 +246,19 @@ def is_writable(obj: bpy.types.Object) -> bool:
 
 @contextlib.contextmanager
 def evaluated(
-    obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None
+    obj: bpy.types.Object,
+    uvs: NDArray[np.floating] | None = None,
+    change: Callable[[bpy.types.Object], object] = lambda copy: None,
 ) -> Iterator[tuple[bpy.types.Object, bpy.types.Mesh]]:
     """The evaluated object and its mesh with all its layers (vertex groups, attributes), valid inside the block.
 
     Vertices and corners are numbered as in the snapshots that :func:`take` makes. Raises InputError
     ``not-a-surface``.
+
+    Args:
+        obj: the object.
+        uvs: as for :func:`take`.
+        change: changes the temporary copy of the object, which has its own data, before it is evaluated.
     """
     if obj.type not in ("MESH", "CURVE", "SURFACE", "FONT", "META"):
         raise InputError("not-a-surface", f"“{obj.name}” has no surface.", "Choose a mesh object.")
@@ -264,6 +271,7 @@ def evaluated(
         _use_settings_of(scene, bpy.context.scene)
         copy.data = data
         copy.hide_viewport = False
+        change(copy)
         if obj.type == "MESH":
             _number_vertices(data)
             if uvs is not None:

@@ -85,6 +85,15 @@ def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types
     return sentences
 
 
+def stop_posing(obj: bpy.types.Object) -> list[str]:
+    """Switch the Armature modifiers off that pose an object; returns a sentence about them."""
+    posing = list(filter(_poses, obj.modifiers))
+    for modifier in posing:
+        modifier.show_viewport = modifier.show_render = False
+    names = ", ".join(dict.fromkeys(modifier.object.name for modifier in posing))
+    return [f"“{obj.name}” was posed by {names}: its Armature modifier is switched off."] if posing else []
+
+
 def copy_modifier_flags(obj: bpy.types.Object, like: bpy.types.Object) -> list[str]:
     """Copy the :data:`FLAGS` of another object's Armature modifier, if both objects have one.
 

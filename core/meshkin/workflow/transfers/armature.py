@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError
 from ...base.progress import Progress
+from ...data.snapshot import Snapshot
+from ...scene.mesh import rest, shape_keys
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject, Handle
 from ...scene.rig import armature as armatures
@@ -36,7 +38,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     answer = yield from client.shared().run(
         FitBones(
             source=shape_file,
-            target=transfer.target_file,
+            target=_unposed_target(transfer).save(transfer.folder / "target-unposed.npz"),
             map=transfer.map,
             bones=_save_bones(transfer, skeleton),
             weights=transfer.folder / "bone-weights.npy",
@@ -62,10 +64,21 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         if (moved := fitted.moved & ~fitted.copied).any():
             remarks.append(f"Brought back into the body: {_names(skeleton.names, moved)}.")
         remarks += _warnings(skeleton, fitted, answer.whole)
+        rigs = [armature.get(), *binding.armatures_of(target)]
+        shape_keys.redirect_drivers(target, {**dict.fromkeys(rigs, copy), **{rig.data: copy.data for rig in rigs}})
         armatures.rename_bones(copy, transfer.options.weights.new_names.items())
         return remarks + _attach(transfer, copy)
 
     return write
+
+
+def _unposed_target(transfer: Transfer) -> Snapshot:
+    """The target as no armature poses it: the new one takes the place of the one that does. A target that has other
+    vertices then stays as it is."""
+    try:
+        return rest.unposed(transfer.target.handle.get(), transfer.target.snapshot)
+    except InputError:
+        return transfer.target.snapshot
 
 
 def _read_skeleton(transfer: Transfer, armature: BlenderObject, constrained: bool) -> tuple[armatures.Skeleton, Path]:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from ...base.errors import InputError
 from ...base.progress import Progress
-from ...scene.mesh import hair
+from ...scene.mesh import hair, rest
 from ...scene.objects import BlenderObject
 from ...worker import client
 from ...worker.requests.arrays import save_array
@@ -27,11 +27,15 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     yield Progress("Reading hair", 0)
     carried: list[tuple[hair.Hair, StrandArrays]] = []
+    ends = [
+        rest.unposed(end.handle.get(), end.snapshot).save(transfer.folder / f"{name}-unposed.npz")
+        for name, end in (("source", transfer.source), ("target", transfer.target))
+    ]  # hair is combed at rest, and follows the skin from there
     for number, strands in enumerate(hair.read(transfer.source.handle.get())):
         answer = yield from client.shared().run(
             CarryStrands(
-                source=transfer.source_file,
-                target=transfer.target_file,
+                source=ends[0],
+                target=ends[1],
                 map=transfer.map,
                 points=save_array(transfer.folder / f"hair{number}-points.npy", strands.points),
                 first=save_array(transfer.folder / f"hair{number}-first.npy", strands.first),

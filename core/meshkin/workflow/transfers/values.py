@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...base.progress import Progress
 from ...data.snapshot import Snapshot
-from ...scene.mesh import attributes, payloads
+from ...scene.mesh import attributes, payloads, rest, shape_keys
 from ...scene.mesh import snapshot as snapshots
-from ...scene.objects import BlenderObject
+from ...scene.objects import BlenderObject, Handle
+from ...scene.rig import binding
 from ...transfer.attributes.kinds import Domain, Kind
 from ...worker import client
 from ...worker.requests.arrays import load_array, save_array
@@ -26,11 +28,13 @@ from .context import Carrier, Transfer, Write
 
 @dataclass(frozen=True)
 class _Values:
-    """Values to carry; the fields are those of :class:`meshkin.worker.requests.attributes.ValuesToCarry`."""
+    """Values to carry; the first fields are those of :class:`meshkin.worker.requests.attributes.ValuesToCarry`, and
+    ``label`` is what a warning about displacements calls them."""
 
     kind: Kind
     domain: Domain
     values: NDArray[Any]
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,13 @@ class _Reading:
         values: to be carried, one after the other.
         write: writes the carried values, (M, C) each, to the target, and returns a sentence about each.
         left_out: warnings about what was not read, because it could not be written.
+        at_rest: the source's shape at rest, if the values are displacements of it.
     """
 
     values: list[_Values]
     write: Callable[[BlenderObject, list[NDArray[Any]]], list[str]]
     left_out: list[Remark] = field(default_factory=list)
+    at_rest: Snapshot | None = None
 
 
 _Read = Callable[[BlenderObject, BlenderObject, Snapshot, Sequence[str]], _Reading]
@@ -62,10 +68,13 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
         reading = read(source, target, transfer.source.snapshot, transfer.options.attributes.names)
         folder = transfer.folder / what.replace(" ", "-")
         folder.mkdir()
-        own = snapshots.own_mesh_in_place(target, transfer.target.snapshot)
+        own, source_file = snapshots.own_mesh_in_place(target, transfer.target.snapshot), transfer.source_file
+        if reading.at_rest:
+            own = rest.own_mesh_at_rest(target, transfer.target.snapshot)
+            source_file = reading.at_rest.save(folder / "source.npz")
         answer = yield from client.shared().run(
             CarryValues(
-                source=transfer.source_file,
+                source=source_file,
                 own=own.save(folder / "own.npz"),
                 original=save_array(folder / "original.npy", transfer.target.snapshot.original),
                 map=transfer.map,
@@ -82,8 +91,7 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
 
         def write() -> list[Remark]:
             sentences = reading.write(transfer.target.handle.get(), carried)
-            # Displacements are written as shape keys, and the sentence about one is its name.
-            shares = {text.removesuffix("."): share for text, share in zip(sentences, answer.folded, strict=True)}
+            shares = {item.label: share for item, share in zip(reading.values, answer.folded, strict=True)}
             return [*sentences, *fold_warnings(shares), *reading.left_out]
 
         return write
@@ -170,26 +178,36 @@ def _read_uvs(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, nam
 
 
 def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Options) -> None:
-    present = [key.name for key in payloads.shape_keys(source)]
-    if not _chosen(present, options.attributes.names):
+    present = [key.name for key in shape_keys.read(source)]
+    chosen = _chosen(present, options.attributes.names)
+    if not chosen:
         of_name = " of this name" if options.attributes.names and present else ""
         raise InputError(
             "no-shape-keys", f"“{source.name}” has no shape keys{of_name}.", "Choose a source that has some."
         )
-    payloads.check_keys_move_all(source, snapshots.take(source))
+    snapshot = snapshots.take(source)
+    shape_keys.offsets(source, snapshot, rest.at_rest(source, snapshot), chosen[:1])
 
 
 def _read_shape_keys(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
-    keys = [key for key in payloads.shape_keys(obj) if not names or key.name in names]
+    keys = [key for key in shape_keys.read(obj) if not names or key.name in names]
+    chosen, source = [key.name for key in keys], Handle.of(obj)
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
-        return [
-            payloads.write_shape_key(target, key.name, values, slider=key.slider, mute=key.mute)
+        sentences = [
+            shape_keys.write(target, key.name, values, slider=key.slider, mute=key.mute)
             for key, values in zip(keys, carried, strict=True)
         ]
+        own_rig = binding.armature_of(target)
+        rigs = binding.armatures_of(source.get()) if own_rig else []
+        return sentences + shape_keys.copy_drivers(source.get(), target, chosen, dict.fromkeys(rigs, own_rig))
 
-    offsets = [payloads.snapshot_offsets(key, obj, snapshot) for key in keys]
-    return _Reading([_Values("offsets", "POINT", values) for values in offsets], write)
+    at_rest = rest.at_rest(obj, snapshot)
+    offsets = shape_keys.offsets(obj, snapshot, at_rest, chosen)
+    values = [
+        _Values("offsets", "POINT", moved, f"Shape key “{key}”") for key, moved in zip(chosen, offsets, strict=True)
+    ]
+    return _Reading(values, write, at_rest=at_rest)
 
 
 def _check_detail(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -198,9 +216,12 @@ def _check_detail(source: BlenderObject, target: BlenderObject, options: Options
 
 def _read_detail(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
-        return [payloads.write_shape_key(target, f"Detail of {obj.name}", carried[0])]
+        return [shape_keys.write(target, f"Detail of {name}", carried[0])]
 
-    return _Reading([_Values("detail", "POINT", np.zeros(0, np.float32))], write)
+    name, at_rest = obj.name, snapshot
+    with contextlib.suppress(InputError):  # modifiers that make other vertices: the pose is part of the detail then
+        at_rest = rest.at_rest(obj, snapshot)
+    return _Reading([_Values("detail", "POINT", np.zeros(0, np.float32), "The detail")], write, at_rest=at_rest)
 
 
 def unknown_names(source: BlenderObject, what: Sequence[str], options: Options) -> list[Remark]:
@@ -211,7 +232,7 @@ def unknown_names(source: BlenderObject, what: Sequence[str], options: Options) 
     if "uvs" in what:
         present.update(layer.name for layer in source.data.uv_layers)
     if "shape_keys" in what:
-        present.update(key.name for key in payloads.shape_keys(source))
+        present.update(key.name for key in shape_keys.read(source))
     named = {"attributes", "uvs", "shape_keys"}.intersection(what)
     unknown = [name for name in options.attributes.names if name not in present] if named else []
     return _not_carried("names-unknown", f"names that “{source.name}” does not have", unknown)

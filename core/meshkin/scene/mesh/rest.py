@@ -1,0 +1,140 @@
+"""Shapes at rest: where the vertices lie before armatures, shape keys and other deformers move them.
+
+Shape keys, hair and bones belong to the shape at rest, whatever pose the object is in while they are transferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import InputError
+from ...data.snapshot import Snapshot
+from ..arrays import read_floats
+from ..frames import mirrors
+from .snapshot import check_vertex_count, evaluated, own_mesh
+
+DEFORMERS = frozenset(
+    (
+        *("ARMATURE", "CAST", "CURVE", "DISPLACE", "HOOK", "LAPLACIANDEFORM", "LATTICE", "MESH_DEFORM", "SHRINKWRAP"),
+        *("SIMPLE_DEFORM", "SMOOTH", "CORRECTIVE_SMOOTH", "LAPLACIANSMOOTH", "SURFACE_DEFORM", "WARP", "WAVE"),
+        *("VOLUME_DISPLACE", "MESH_CACHE", "MESH_SEQUENCE_CACHE", "CLOTH", "SOFT_BODY"),
+    )
+)
+"""Modifiers that move vertices and make none."""
+POSED_TOLERANCE = 1e-4
+"""An object stands at rest if its armature moves no vertex by more than this share of its size; chosen."""
+
+Change = Callable[[bpy.types.Object], object]
+"""Changes a temporary copy of an object, with its own data, before it is evaluated."""
+
+
+def unposed(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
+    """The snapshot as it would be if no armature posed the object; raises InputError ``modifiers-in-the-way``."""
+    return _moved(obj, snapshot, _remove_armatures)
+
+
+def is_posed(obj: bpy.types.Object, snapshot: Snapshot) -> bool:
+    """Whether an armature poses the object otherwise than at rest, to :data:`POSED_TOLERANCE`."""
+    try:
+        moved = np.abs(unposed(obj, snapshot).vertices - snapshot.vertices).max(initial=0)
+    except InputError:
+        return True
+    return bool(moved > POSED_TOLERANCE * np.ptp(snapshot.vertices, axis=0).max())
+
+
+def at_rest(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
+    """The snapshot without all that only moves vertices, shape keys included.
+
+    Raises InputError ``modifiers-in-the-way``.
+    """
+    return _moved(obj, snapshot, _remove_deformers)
+
+
+def with_key_alone(obj: bpy.types.Object, snapshot: Snapshot, key: str) -> Snapshot:
+    """The shape :func:`at_rest` with one shape key at its full value, as far as its vertex group lets it."""
+
+    def change(copy: bpy.types.Object) -> None:
+        _remove_deformers(copy)
+        block = copy.data.shape_keys.key_blocks[key]
+        block.mute, block.slider_min, block.slider_max, block.value = False, 0, 1, 1
+
+    return _moved(obj, snapshot, change)
+
+
+def own_mesh_at_rest(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
+    """The object's own mesh as it was modeled: without modifiers and shape keys; raises InputError ``mesh-changed``."""
+    return _own(obj, snapshot, _mute_keys)
+
+
+def own_mesh_unposed(obj: bpy.types.Object, snapshot: Snapshot, without: str = "") -> Snapshot:
+    """The object's own mesh with its shape keys, of which one can be left out, but without modifiers.
+
+    Raises InputError ``mesh-changed``.
+    """
+
+    def change(copy: bpy.types.Object) -> None:
+        keys = copy.data.shape_keys
+        if keys and without in keys.key_blocks and keys.key_blocks[without] != keys.reference_key:
+            keys.key_blocks[without].mute = True
+
+    return _own(obj, snapshot, change)
+
+
+def _own(obj: bpy.types.Object, snapshot: Snapshot, change: Change) -> Snapshot:
+    def all_changes(copy: bpy.types.Object) -> None:
+        copy.modifiers.clear()
+        _remove_armatures(copy)
+        change(copy)
+
+    check_vertex_count(obj, len(snapshot.original))
+    return own_mesh(obj, _vertices(obj, all_changes), snapshot.location, mirrors(obj))
+
+
+def _moved(obj: bpy.types.Object, snapshot: Snapshot, change: Change) -> Snapshot:
+    """The snapshot with the vertices that the object has after a change."""
+    vertices = _vertices(obj, change)
+    if len(vertices) != len(snapshot.vertices):
+        raise InputError(
+            "modifiers-in-the-way",
+            f"The modifiers of “{obj.name}” make other vertices as soon as it moves.",
+            "Switch Decimate, Remesh, Weld or the like off in the viewport for the transfer.",
+        )
+    return replace(snapshot, vertices=vertices)
+
+
+def _vertices(obj: bpy.types.Object, change: Change) -> NDArray[np.float32]:
+    """The vertices of the object as it is evaluated after a change, float32 (V, 3), in its snapshot frame."""
+    with evaluated(obj, change=change) as (evaluated_object, mesh):
+        linear = np.array(evaluated_object.matrix_world, np.float64)[:3, :3]
+        return np.einsum("vd,ed->ve", read_floats(mesh.vertices, "co", 3), linear).astype(np.float32)
+
+
+def _remove_armatures(copy: bpy.types.Object) -> None:
+    for modifier in [each for each in copy.modifiers if each.type == "ARMATURE"]:
+        copy.modifiers.remove(modifier)
+    if copy.parent_type == "ARMATURE":
+        copy.parent_type = "OBJECT"
+
+
+def _remove_deformers(copy: bpy.types.Object) -> None:
+    _remove_armatures(copy)
+    for modifier in [each for each in copy.modifiers if each.type in DEFORMERS]:
+        copy.modifiers.remove(modifier)
+    _mute_keys(copy)
+
+
+def _mute_keys(copy: bpy.types.Object) -> None:
+    """Let no shape key of a copy act."""
+    keys = copy.data.shape_keys if copy.type == "MESH" else None
+    if keys is None:
+        return
+    copy.show_only_shape_key = False
+    keys.animation_data_clear()
+    keys.use_relative = True
+    for block in keys.key_blocks:
+        block.mute = True

@@ -1,0 +1,175 @@
+"""Shape keys: read from one mesh as displacements of its shape at rest, written to another, with their drivers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.names import cut
+from ...data.snapshot import Snapshot
+from .. import drivers
+from ..arrays import read_floats, write_vectors
+from ..frames import offsets_to_local, offsets_to_world
+from . import rest
+from .snapshot import check_vertex_count, check_writable
+from .vertex_groups import group_weights
+
+_KEY_PATH = re.compile(r'key_blocks\["((?:\\.|[^"\\])*)"\]')
+"""Begins the data path of a shape key's property."""
+
+
+@dataclass(frozen=True)
+class ShapeKey:
+    """A shape key.
+
+    Attributes:
+        name: its name.
+        slider: the least and the greatest value of its slider.
+        mute: it is switched off.
+    """
+
+    name: str
+    slider: tuple[float, float]
+    mute: bool
+
+
+def read(obj: bpy.types.Object) -> list[ShapeKey]:
+    """Each shape key except the basis."""
+    keys = obj.data.shape_keys if obj.type == "MESH" else None
+    if keys is None:
+        return []
+    return [
+        ShapeKey(key.name, (key.slider_min, key.slider_max), key.mute)
+        for key in keys.key_blocks
+        if key != keys.reference_key and key.relative_key != key
+    ]
+
+
+def offsets(
+    obj: bpy.types.Object, snapshot: Snapshot, at_rest: Snapshot, names: Sequence[str]
+) -> list[NDArray[np.float32]]:
+    """How far each of the shape keys moves each vertex of a snapshot at rest, along world axes: float32 (V, 3) each.
+
+    A key moves as far as its vertex group lets it. Where modifiers make vertices (Mirror, Subdivision), these move as
+    the modifiers let them.
+
+    Args:
+        obj: the object.
+        snapshot: of the object.
+        at_rest: the same, :func:`meshkin.scene.mesh.rest.at_rest`.
+        names: of the keys.
+
+    Raises InputError ``mesh-changed``, ``modifiers-in-the-way``.
+    """
+    check_vertex_count(obj, len(snapshot.original))
+    count = len(snapshot.vertices)
+    if len(snapshot.original) != count or not np.array_equal(np.sort(snapshot.original), np.arange(count)):
+        return [rest.with_key_alone(obj, snapshot, name).vertices - at_rest.vertices for name in names]
+    blocks = obj.data.shape_keys.key_blocks
+    used_groups = {blocks[name].vertex_group for name in names}.intersection(obj.vertex_groups.keys())
+    weights = group_weights(obj.data, len(obj.vertex_groups)) if used_groups else np.zeros((0, 0))
+    factors = {name: weights[:, obj.vertex_groups[name].index, None] for name in used_groups}
+    moved = []
+    for name in names:
+        own = factors.get(blocks[name].vertex_group, 1) * _offsets(blocks[name])
+        on_snapshot = np.empty((count, 3), np.float32)
+        on_snapshot[snapshot.original] = offsets_to_world(obj, own)
+        moved.append(on_snapshot)
+    return moved
+
+
+def write(
+    obj: bpy.types.Object,
+    name: str,
+    offsets: NDArray[np.floating],
+    value: float | None = None,
+    slider: tuple[float, float] = (0.0, 1.0),
+    mute: bool = False,
+) -> str:
+    """Add a shape key, or replace the one of this name; returns a sentence about it.
+
+    Other keys, and which one is active, stay.
+
+    Args:
+        obj: a mesh object.
+        name: of the key.
+        offsets: (W, 3), how far it moves the vertices of the own mesh, along world axes.
+        value: of its slider; None for 0, or what it was.
+        slider: the least and the greatest value.
+        mute: whether it is switched off.
+
+    Raises:
+        InputError: ``mesh-changed``, and as :func:`meshkin.scene.mesh.snapshot.check_writable`.
+    """
+    check_writable(obj)
+    check_vertex_count(obj, len(offsets))
+    local_offsets = offsets_to_local(obj, offsets)
+    if obj.data.shape_keys is None:
+        obj.shape_key_add(name="Basis", from_mix=False)
+    basis = obj.data.shape_keys.reference_key
+    existing = obj.data.shape_keys.key_blocks.get(cut(name))
+    if existing == basis:
+        existing = None
+    key = existing or obj.shape_key_add(name=name, from_mix=False)
+    write_vectors(key.data, "co", _positions(basis) + local_offsets)
+    key.relative_key, key.vertex_group = basis, ""
+    key.slider_min, key.slider_max = slider
+    key.mute = mute
+    if value is not None or not existing:
+        key.value = value or 0.0
+    obj.data.update()
+    return f"Shape key: “{key.name}”{', in place of the one that was there' if existing else ''}."
+
+
+def copy_drivers(
+    source: bpy.types.Object,
+    target: bpy.types.Object,
+    names: Collection[str],
+    replacements: Mapping[bpy.types.ID, bpy.types.ID],
+) -> list[str]:
+    """Copy the drivers of shape keys that were carried; returns a sentence about them, and about keyframes.
+
+    Args:
+        source, target: mesh objects.
+        names: of the keys.
+        replacements: what the drivers are to use instead of other data-blocks, besides the target for the source.
+    """
+    old, new = source.data.shape_keys, target.data.shape_keys
+    blocks = {source: target, source.data: target.data, old: new, **replacements}
+    driven: list[str] = []
+    followed: set[str] = set()
+    for driver in drivers.of(old):
+        match = _KEY_PATH.match(driver.data_path)
+        name = bpy.utils.unescape_identifier(match[1]) if match else ""
+        if name in names and name in new.key_blocks:
+            copied = drivers.copy(driver, new)
+            drivers.redirect(copied, blocks)
+            driven.append(name)
+            targets = [each for variable in copied.driver.variables for each in variable.targets]
+            followed.update(each.id.name for each in targets if each.id and each.id not in blocks.values())
+    sentences = []
+    if driven:
+        where = f" (from “{'”, “'.join(sorted(followed))}”, as on the source)" if followed else ""
+        sentences.append(f"Their drivers were carried{where}: {', '.join(dict.fromkeys(driven))}.")
+    if old.animation_data and old.animation_data.action:
+        sentences.append(f"Keyframes of the shape keys (“{old.animation_data.action.name}”) are not carried.")
+    return sentences
+
+
+def redirect_drivers(obj: bpy.types.Object, replacements: Mapping[bpy.types.ID, bpy.types.ID]) -> None:
+    """Let the drivers of an object's shape keys use other data-blocks."""
+    for driver in drivers.of(obj.data.shape_keys):
+        drivers.redirect(driver, replacements)
+
+
+def _positions(key: bpy.types.ShapeKey) -> NDArray[np.float64]:
+    return read_floats(key.data, "co", 3).astype(np.float64)
+
+
+def _offsets(key: bpy.types.ShapeKey) -> NDArray[np.float64]:
+    return _positions(key) - _positions(key.relative_key)
