@@ -16,7 +16,7 @@ from ..data.recipe import FeatureChoice, Recipe
 from ..data.snapshot import Snapshot
 from ..data.views import Passes, of_recipe
 from ..features.settings import read as read_settings
-from ..scene.mesh import attributes
+from ..scene.mesh import attributes, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import FEATURES_PROPERTY, BlenderObject, Handle, objects_with_features
 from ..scene.render import passes, surface_colors
@@ -81,7 +81,7 @@ class ObjectSnapshot:
     @staticmethod
     def take(handle: Handle) -> ObjectSnapshot:
         """The object as it is now; raises InputError for a mesh without a surface."""
-        return ObjectSnapshot(handle, snapshots.take(handle.get()).check())
+        return ObjectSnapshot(handle, surfaces.take_checked(handle.get()))
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def describe(
 def read(handle: Handle) -> Generator[Progress, None, Snapshot]:
     """The object as it is now."""
     yield Progress("Reading the mesh", 0)
-    return snapshots.take(handle.get()).check()
+    return surfaces.take_checked(handle.get())
 
 
 def render(

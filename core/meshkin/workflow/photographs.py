@@ -14,7 +14,7 @@ from ..base.storage import file_name
 from ..data.photo_map import PhotoMap
 from ..scene.display import image_editor
 from ..scene.materials import base_colors, textures
-from ..scene.mesh import payloads
+from ..scene.mesh import payloads, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
@@ -47,6 +47,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     handle = Handle.of(target)
     check_picture_options(options.texture)
     snapshots.check_writable(target)
+    surfaces.check_own(target, surfaces.take_checked(target))
     check_target_uvs(target)
     with work_folder() as folder:
         described, map_file = yield from _match_photo(photo, target, options, mask, folder)

@@ -8,7 +8,7 @@ from ..base.errors import InputError
 from ..base.names import cut
 from ..base.progress import Progress
 from ..data.surface_map import Match
-from ..scene.mesh import rest, shape_keys
+from ..scene.mesh import rest, shape_keys, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import armature as armatures
@@ -33,7 +33,8 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
     chosen = weights.chosen_groups(obj, options.weights.groups, options.weights.pattern)
     handle = Handle.of(obj)
     with work_folder() as folder:
-        snapshot = snapshots.take(obj).check()
+        snapshot = surfaces.take_checked(obj)
+        surfaces.check_own(obj, snapshot)
         unposed = rest.unposed(obj, snapshot)  # the new armature takes the place of one that poses the object
         names, values = weights.read(obj, snapshot, chosen)
         extracted = yield from client.shared().run(
@@ -102,6 +103,7 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
     ``data["shape_key"]`` is the key's name. Raises as :func:`match`.
     """
     snapshots.check_writable(target)
+    surfaces.check_own(target, surfaces.take_checked(target))
     with work_folder() as folder:
         matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
         key = cut(f"Pose of {matched.source.handle.name}")

@@ -10,6 +10,7 @@ from ..base.errors import InputError, MeshKinError, OptionError, StorageError
 from ..base.progress import Progress
 from ..data.surface_map import Match
 from ..scene.mesh import snapshot as snapshots
+from ..scene.mesh import surfaces
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.weights import IsGarment
@@ -56,8 +57,8 @@ def transfer(
     source_handle, target_handle = Handle.of(source), Handle.of(target)
     failures: dict[str, MeshKinError] = {}
     possible = _checked(chosen, source, target, options, failures)
-    for handle in (source_handle, target_handle):
-        ObjectSnapshot.take(handle)  # raises InputError for a mesh without a surface
+    ObjectSnapshot.take(source_handle)  # raises InputError for a mesh without a surface
+    surfaces.check_own(target, ObjectSnapshot.take(target_handle).snapshot)
     also, left_out = _usable([obj for obj in options.rig.also if obj not in (source, target)])
     with work_folder() as folder:
         is_garment = "weights" in possible and (yield from _is_garment(source_handle, target_handle, options, folder))
@@ -108,7 +109,7 @@ def _is_garment(source: Handle, target: Handle, options: Options, folder: Path) 
     if options.weights.nearness != "auto" or options.weights.method == "features":
         return options.weights.nearness == "always"
     files = [
-        snapshots.take(handle.get()).check().save(folder / f"{name}-place.npz")
+        surfaces.take_checked(handle.get()).save(folder / f"{name}-place.npz")
         for name, handle in (("source", source), ("target", target))
     ]
     return (yield from client.shared().run(IsGarment(*files))).worn
@@ -142,7 +143,8 @@ def _usable(also: Sequence[BlenderObject]) -> tuple[tuple[Handle, ...], list[Rem
     for obj in also:
         try:
             snapshots.check_writable(obj)
-            usable.append(ObjectSnapshot.take(Handle.of(obj)).handle)
+            surfaces.check_own(obj, surfaces.take_checked(obj))
+            usable.append(Handle.of(obj))
         except InputError as error:
             remarks.append(left_out_warning(Handle.of(obj), error))
     return tuple(usable), remarks

@@ -261,7 +261,10 @@ def evaluated(
         change: changes the temporary copy of the object, which has its own data, before it is evaluated.
     """
     if obj.type not in ("MESH", "CURVE", "SURFACE", "FONT", "META"):
-        raise InputError("not-a-surface", f"“{obj.name}” has no surface.", "Choose a mesh object.")
+        fix = "Choose a mesh object."
+        if obj.instance_collection:
+            fix = "It shows a collection; choose an object of that, or Object > Apply > Make Instances Real."
+        raise InputError("not-a-surface", f"“{obj.name}” has no surface.", fix)
     if obj.data.is_editmode:
         obj.update_from_editmode()
     bpy.context.view_layer.update()  # so that matrix_world is up to date after a script has moved objects
@@ -331,11 +334,11 @@ def _original(obj: bpy.types.Object, mesh: bpy.types.Mesh, vertices: NDArray[np.
         positions = vertices
     missing = np.flatnonzero(result < 0)
     if len(missing):
-        result[missing] = _nearest(own[missing], positions)
+        result[missing] = nearest(own[missing], positions)
     return result
 
 
-def _nearest(queries: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.int32]:
+def nearest(queries: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.int32]:
     """The number of the nearest point for each query, int32 (N,)."""
     usable = np.flatnonzero(np.isfinite(points).all(axis=1))
     if not len(usable):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...base.progress import Progress
 from ...data.snapshot import Snapshot
-from ...scene.mesh import snapshot as snapshots
+from ...scene.mesh import surfaces
 from ...scene.rig import binding
 from ...scene.rig import weights as vertex_groups
 from ...transfer.weights.groups import WeightedMesh, stack_meshes
@@ -94,7 +94,7 @@ def _other_meshes(transfer: Transfer) -> list[WeightedMesh]:
     for obj in binding.meshes_posed_with(transfer.source.handle.get()):
         if obj.session_uid not in targets:
             with contextlib.suppress(InputError):  # none of its groups is chosen, or it has no surface
-                snapshot = snapshots.take(obj).check()
+                snapshot = surfaces.take_checked(obj)
                 groups = vertex_groups.chosen_groups(obj, options.groups, options.pattern)
                 meshes.append(WeightedMesh(snapshot, *vertex_groups.read(obj, snapshot, groups)))
     return meshes

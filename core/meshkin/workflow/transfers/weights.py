@@ -11,7 +11,7 @@ import numpy as np
 from ...base import sides
 from ...base.errors import InputError, OptionError
 from ...base.progress import Progress
-from ...scene.mesh import attributes
+from ...scene.mesh import attributes, surfaces
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject, Handle
 from ...scene.rig import binding
@@ -158,7 +158,7 @@ def _carry_to_worn(
         save_array(transfer.folder / "carried.npy", carried.arrays.weights)
     for index, handle in enumerate(transfer.also):
         try:
-            snapshot = snapshots.take(handle.get()).check()
+            snapshot = surfaces.take_checked(handle.get())
         except InputError as error:
             left_out.append(left_out_warning(handle, error))
             continue
