@@ -157,6 +157,10 @@ class Shading:
     main_slot: int
     notes: list[str]
 
+    def values(self) -> list[ChannelValue]:
+        """The values of all channels in all slots."""
+        return [value for by_channel in self.channels.values() for value in by_channel.values()]
+
     def values_of(self, channel: str) -> list[ChannelValue]:
         """The values of one channel in the slots that have it."""
         return [values[channel] for values in self.channels.values() if channel in values]

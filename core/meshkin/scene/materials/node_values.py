@@ -137,7 +137,7 @@ def _coordinates(socket: bpy.types.NodeSocket, groups: Groups) -> tuple[str, tup
             socket = node.inputs["Vector"]
         elif node.type == "UVMAP" and not node.from_instancer:
             return str(node.uv_map), _affine(matrix)
-        elif node.type == "ATTRIBUTE" and node.attribute_type == "GEOMETRY" and output.name == "Vector":
+        elif node.type == "ATTRIBUTE" and node.attribute_type == "GEOMETRY" and output.name in ("Vector", "Color"):
             return str(node.attribute_name), _affine(matrix)
         elif node.type == "TEX_COORD" and output.name == "UV" and not node.from_instancer:
             return "", _affine(matrix)

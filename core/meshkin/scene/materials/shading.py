@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError, OptionError
 from ..arrays import read_integers
+from ..mesh import uv_maps
 from ..mesh.snapshot import evaluated, slot_materials
 from .channels import DEFAULTS, INPUT_BY_NAME, MATERIAL_CHANNELS, SHADER_INPUTS, ChannelValue, ShaderInput, Shading
 from .images import check_image
@@ -47,10 +48,12 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
     slots, face_counts, render_uv_map = _used_slots(obj)
     materials, values_by_slot = {}, {}
     notes: list[str] = []
+    known_uvs = uv_maps.names(obj)
     for slot in np.flatnonzero(face_counts).tolist():
         material = materials[slot] = slots[slot] if slots else None
         values_by_slot[slot] = _material_values(material, chosen, render_uv_map, notes)
         notes += _baking_notes(material, values_by_slot[slot])
+        notes += _missing_uv_notes(material, values_by_slot[slot], known_uvs)
     values = [value for by_channel in values_by_slot.values() for value in by_channel.values()]
     constants = {
         tuple(sorted((name, tuple(value.offset)) for name, value in by_channel.items()))
@@ -85,6 +88,18 @@ def _baking_notes(material: bpy.types.Material | None, values: dict[str, Channel
     if missing:
         notes.append(f"“{name}” has images that cannot be loaded and are pink, as in Blender: {', '.join(missing)}.")
     return notes
+
+
+def _missing_uv_notes(
+    material: bpy.types.Material | None, values: dict[str, ChannelValue], known: Sequence[str]
+) -> list[str]:
+    """Sentences about UV maps that a material names and the object does not have."""
+    unknown = {value.uv_map for value in values.values() if value.image and value.uv_map and value.uv_map not in known}
+    return [
+        f"“{material.name if material else ''}” names the UV map “{name}”, which is not there: the one active for "
+        "rendering was used."
+        for name in sorted(unknown)
+    ]
 
 
 def _is_missing(node: bpy.types.Node) -> bool:

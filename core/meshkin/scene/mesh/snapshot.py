@@ -8,8 +8,7 @@ user's scene, in the present pose and with the present values, keyed or not; and
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import bpy
 import numpy as np
@@ -124,49 +123,6 @@ def slot_materials(evaluated_object: bpy.types.Object, mesh: bpy.types.Mesh) -> 
     return [material.original if material else None for material in materials]
 
 
-def with_uvs(obj: bpy.types.Object, snapshot: Snapshot, uv_maps: Mapping[int, str]) -> Snapshot:
-    """The snapshot with, on the triangles of each material slot, the UVs of that slot's texture.
-
-    Args:
-        obj: the object that ``snapshot`` was taken of.
-        snapshot: of the object.
-        uv_maps: name of a UV map for a material slot. A slot left out, and a name that is "" or not on the mesh, keep
-            the map active for rendering.
-
-    Raises:
-        InputError: ``mesh-changed`` when the mesh has other corners than the snapshot.
-    """
-    if snapshot.uvs is None or all(name in ("", snapshot.uv_name) for name in uv_maps.values()):
-        return snapshot
-    uvs = snapshot.uvs.copy()
-    with evaluated(obj) as (_, mesh):
-        if len(mesh.loop_triangles) != len(snapshot.faces):
-            raise _changed(snapshot)
-        for slot, name in uv_maps.items():
-            if layer := mesh.uv_layers.get(name):
-                in_slot = snapshot.materials == slot
-                uvs[in_slot] = read_floats(layer.uv, "vector", 2)[snapshot.corners[in_slot]]
-    return dataclasses.replace(snapshot, uvs=uvs)
-
-
-def uv_layouts(obj: bpy.types.Object, snapshot: Snapshot, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-    """UV maps of an object at each triangle corner of its snapshot, float32 (F, 3, 2), by name.
-
-    A name that is "" or not on the mesh gives the map active for rendering. Raises InputError ``no-uvs``,
-    ``mesh-changed``.
-    """
-    if snapshot.uvs is None:
-        raise InputError("no-uvs", f"“{snapshot.name}” has no UV map.", "Unwrap it first (UV > Smart UV Project).")
-    layouts = dict.fromkeys(names, snapshot.uvs)
-    with evaluated(obj) as (_, mesh):
-        if len(mesh.loop_triangles) != len(snapshot.faces):
-            raise _changed(snapshot)
-        for name in layouts:
-            if layer := mesh.uv_layers.get(name):
-                layouts[name] = read_floats(layer.uv, "vector", 2)[snapshot.corners]
-    return layouts
-
-
 # Checks -----------------------------------------------------------------------------------------------------------
 
 
@@ -174,14 +130,14 @@ def check_unchanged(obj: bpy.types.Object, snapshot: Snapshot) -> None:
     """Raise InputError ``mesh-changed`` when the object would not give the same snapshot any more."""
     now = take(obj)
     if now.key != snapshot.key or not np.array_equal(now.original, snapshot.original):
-        raise _changed(snapshot)
+        raise changed(snapshot)
 
 
 def check_uvs_unchanged(obj: bpy.types.Object, uvs: NDArray[np.floating] | None) -> None:
     """Raise InputError ``mesh-changed`` when the object's UVs are not those (F, 3, 2) of a snapshot any more."""
     now = take(obj)
     if now.uvs is None or uvs is None or not np.array_equal(now.uvs, uvs):
-        raise _changed(now)
+        raise changed(now)
 
 
 def check_same_vertices(obj: bpy.types.Object, mesh: bpy.types.Mesh, snapshot: Snapshot) -> None:
@@ -364,7 +320,8 @@ def _transformed_normals(normals: NDArray[np.float32], linear: NDArray[np.float6
     return transformed
 
 
-def _changed(snapshot: Snapshot) -> InputError:
+def changed(snapshot: Snapshot) -> InputError:
+    """The error that a mesh is not any more what a snapshot was taken of."""
     return InputError(
         "mesh-changed", f"“{snapshot.name}” was changed while the job ran.", "Nothing was written. Run the job again."
     )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ...data.snapshot import Snapshot
 from ...data.views import Views
 from ..materials import base_colors
-from ..mesh.snapshot import evaluated, with_uvs
+from ..mesh.snapshot import evaluated
+from ..mesh.uv_maps import with_uvs
 from ..objects import Handle
 from . import cycles
 from .emission_materials import COLOR_INPUTS, emits_light, emitting_copy

@@ -18,6 +18,7 @@ from ...scene.materials import shading as shadings
 from ...scene.materials import textures
 from ...scene.materials.channels import Shading
 from ...scene.mesh import snapshot as snapshots
+from ...scene.mesh import uv_maps
 from ...scene.objects import BlenderObject
 from ...transfer.texture.settings import MaterialBakeSettings, Tiles
 from ...worker import client
@@ -41,9 +42,7 @@ WARNED_FILLED_SHARE = 0.25
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     chosen = options.texture
     shading = shadings.read(source, chosen.channels)
-    needs_uvs = any(value.image for values in shading.channels.values() for value in values.values())
-    if needs_uvs and (source.type != "MESH" or not source.data.uv_layers):
-        raise InputError("no-uvs", f"“{source.name}” has no UV map.", "Its images need one: unwrap it.")
+    uv_maps.check(source, {value.uv_map for value in shading.values() if value.image})
     if target.type != "MESH":
         raise InputError("not-a-mesh", f"“{target.name}” is not a mesh.", "Convert it first (Object > Convert).")
     check_picture_options(chosen)

@@ -14,7 +14,7 @@ from ...base.progress import Progress
 from ...data.snapshot import Snapshot
 from ...scene.materials import baking, images
 from ...scene.materials.channels import ChannelValue, Shading
-from ...scene.mesh import snapshot as snapshots
+from ...scene.mesh import uv_maps as uv_layouts
 from ...scene.objects import BlenderObject
 from ...transfer.texture.channels import Extension
 from ...worker import client
@@ -128,9 +128,8 @@ def read_images(
 ) -> Generator[Progress, None, None]:
     """Read the images of all channels, each with the UVs that it is mapped by; they are added to ``pictures``."""
     yield Progress("Reading the images", 0)
-    values = [value for by_channel in shading.channels.values() for value in by_channel.values()]
-    uv_names = {value.uv_map for value in values if value.image}
-    uv_maps = snapshots.uv_layouts(source, snapshot, uv_names) if uv_names else {}
+    values = shading.values()
+    uv_maps = uv_layouts.layouts(source, snapshot, {value.uv_map for value in values if value.image})
     pixels: dict[tuple[str, bool], dict[tuple[int, int] | None, NDArray[Any]]] = {}
     layouts: dict[tuple[str, tuple[tuple[float, ...], ...]], int] = {}
     for value in values:

@@ -15,6 +15,7 @@ from ...base.progress import Progress
 from ...data.snapshot import Snapshot
 from ...scene.mesh import attributes, payloads, rest, shape_keys
 from ...scene.mesh import snapshot as snapshots
+from ...scene.mesh import uv_maps as uv_layouts
 from ...scene.objects import BlenderObject, Handle
 from ...scene.rig import binding
 from ...transfer.attributes.kinds import Domain, Kind
@@ -168,7 +169,7 @@ def _read_uvs(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, nam
     chosen = _chosen([layer.name for layer in obj.data.uv_layers], names)
     room = payloads.room_for_uv_maps(target)
     chosen, too_many = chosen[:room], chosen[room:]
-    uv_maps = snapshots.uv_layouts(obj, snapshot, chosen)
+    uv_maps = uv_layouts.layouts(obj, snapshot, chosen)
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [payloads.write_uv_map(target, name, values) for name, values in zip(chosen, carried, strict=True)]

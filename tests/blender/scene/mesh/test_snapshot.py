@@ -14,6 +14,7 @@ from helpers.rigged import new_armature
 from meshkin.base.errors import InputError
 from meshkin.data.snapshot import Snapshot
 from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.mesh.uv_maps import with_uvs
 
 CUBE = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
 SIDES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
@@ -355,12 +356,12 @@ def test_uvs_and_materials() -> None:
         name: np.array([item.vector[:] for item in obj.data.uv_layers[name].uv]) for name in ("shown", "rendered")
     }
     np.testing.assert_array_equal(snapshot.uvs, stored["rendered"][snapshot.corners])
-    mixed = snapshots.with_uvs(obj, snapshot, {0: "", 2: "shown", 1: "none of that name"})
+    mixed = with_uvs(obj, snapshot, {0: "", 2: "shown", 1: "none of that name"})
     assert snapshot.uvs is not None
     expected = np.where((snapshot.materials == 2)[:, None, None], stored["shown"][snapshot.corners], snapshot.uvs)
     np.testing.assert_array_equal(mixed.uvs, expected)
     assert mixed.key == snapshot.key
-    assert snapshots.with_uvs(obj, snapshot, {0: "rendered"}) is snapshot
+    assert with_uvs(obj, snapshot, {0: "rendered"}) is snapshot
 
 
 def test_uvs_of_a_mirrored_object_stay_with_their_corners() -> None:
