@@ -13,17 +13,24 @@ import hashlib
 import io
 import os
 import re
+import struct
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import StorageError
 
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
-"""Exceptions that reading a missing or damaged array file may raise."""
+UNREADABLE = (
+    *(OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError),
+    *(RuntimeError, SyntaxError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""Exceptions that reading a missing or damaged file of arrays may raise: whatever a header makes a parser do."""
+SEAL = "meshkin_seal"
+"""Name of the text in a file of arrays, or of tensors, that says what the arrays were, and what the file was called."""
 
 
 _LONGEST_NAME = 120
@@ -153,10 +160,59 @@ def write_file(path: Path, write: Callable[[Path], object], parents: bool = True
 def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False, parents: bool = True) -> None:
     """Write arrays as a complete .npz file or none, see :func:`write_file`.
 
-    The archive is built in memory, because NumPy cannot close an archive after the disk has become full.
+    The archive is built in memory, because NumPy cannot close an archive after the disk has become full. With
+    ``parents``, the file's folder is made if it is missing.
     """
     import numpy as np  # here, because the program that starts the worker has no NumPy
 
     packed = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(packed, **arrays)
+    (np.savez_compressed if compressed else np.savez)(packed, **{**arrays, SEAL: np.array(seal(path, arrays))})
     write_file(path, lambda file: file.write_bytes(packed.getvalue()), parents)
+
+
+def read_arrays(path: Path, what: str, fix: str) -> dict[str, Any]:
+    """Read the arrays that :func:`write_arrays` wrote, by name.
+
+    Args:
+        path: the file.
+        what: what it is, and
+        fix: what makes another; for the error.
+
+    Raises StorageError ``file-damaged`` if the file is missing or damaged, if the arrays are not those that were
+    written, or if a file of the cache has been written under another key.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {name: data[name] for name in data.files}
+        check_seal(str(arrays.pop(SEAL)), path, arrays)
+    except UNREADABLE as error:
+        raise StorageError("file-damaged", f"{what} {path} cannot be read.", fix) from error
+    return arrays
+
+
+def seal(path: Path, arrays: Mapping[str, Any]) -> str:
+    """What to note in a file about its arrays: their checksum and the file's place, by which it is found again."""
+    return f"{_checksum(arrays)} {path.parent.name}/{path.stem}"
+
+
+def check_seal(noted: str, path: Path, arrays: Mapping[str, Any]) -> None:
+    """Raise ValueError if a file holds other arrays than :func:`seal` was told, or is another file of the cache."""
+    expected = seal(path, arrays)
+    if not path.is_relative_to(cache_folder()):  # people may call their files what they like
+        noted, expected = noted.split()[0], expected.split()[0]
+    if noted != expected:
+        raise ValueError("something else was written")
+
+
+def _checksum(arrays: Mapping[str, Any]) -> str:
+    """A checksum of arrays with their names, types and shapes (CRC-32, as ZIP and PNG files have it)."""
+    import numpy as np
+
+    total = 0
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total = zlib.crc32(f"{name} {array.dtype.str} {np.shape(arrays[name])}".encode(), total)
+        total = zlib.crc32(array.reshape(-1).view(np.uint8).data, total)
+    return f"{total:08x}"

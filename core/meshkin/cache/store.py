@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from ..base.errors import InputError, StorageError
 from ..base.json_data import from_json, to_json
-from ..base.storage import UNREADABLE, cache_folder, readable_failure, write_file
+from ..base.storage import SEAL, UNREADABLE, cache_folder, check_seal, readable_failure, seal, write_file
 from ..data.features import FeatureOrigin, Features
 from ..data.surface_map import Match
 
@@ -33,10 +34,8 @@ GRACE = 3600.0
 
 _FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors")
 """Patterns of all files of the cache."""
-_ARRAYS = ("features", "seen", "confidence")
-"""What a file of features holds."""
-_DAMAGED = (*UNREADABLE, SafetensorError, TypeError, InputError)
-"""What reading a missing or damaged file of features raises."""
+DAMAGED = (*UNREADABLE, SafetensorError, InputError)
+"""What reading a missing or damaged file raises."""
 _HALF_MAX = float(np.finfo(np.float16).max)
 """The largest number in half precision: larger features are cut off there."""
 
@@ -74,21 +73,22 @@ def write(path: Path, features: Features) -> None:
         "seen": np.ascontiguousarray(features.seen, np.int16),
         "confidence": np.ascontiguousarray(features.confidence, np.float32),
     }
-    content = to_bytes(arrays, {"meshkin": json.dumps(to_json(features.origin))})
-    write_file(path, lambda file: file.write_bytes(content))
+    write_tensors(path, arrays, {"meshkin": json.dumps(to_json(features.origin))})
 
 
 def read(path: Path) -> Features:
     """Read what :func:`write` wrote and mark it as used; raises StorageError (``file-damaged``)."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            features = Features(
-                file.get_tensor("features").astype(np.float32),
-                file.get_tensor("seen"),
-                file.get_tensor("confidence"),
-                _origin(file.metadata()),
-            )
-    except _DAMAGED as error:
+        arrays, metadata = read_tensors(path)
+        features = Features(
+            arrays["features"].astype(np.float32), arrays["seen"], arrays["confidence"], _origin(metadata)
+        )
+        rows = len(features.features)
+        if features.features.ndim != 2 or features.seen.shape != (rows,) or features.confidence.shape != (rows,):
+            raise ValueError("rows are missing")
+        if not (np.isfinite(features.features).all() and np.isfinite(features.confidence).all()):
+            raise ValueError("some are not numbers")
+    except DAMAGED as error:
         raise StorageError(
             "file-damaged", f"The features in {path} cannot be read.", "Compute the features again."
         ) from error
@@ -97,22 +97,37 @@ def read(path: Path) -> Features:
 
 
 def usable(key: str) -> bool:
-    """Whether features are kept under ``key``, whole; a damaged file is removed.
-
-    Only the file's header and size are looked at.
-    """
-    path = features_path(key)
+    """Whether features are kept under ``key``, whole; a damaged file is removed."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            whole = set(_ARRAYS) <= set(file.keys())
-            _origin(file.metadata())
-    except _DAMAGED:
-        whole = False
-    if not whole:
-        _remove(path)
+        read(features_path(key))
+    except StorageError:
+        _remove(features_path(key))
         return False
-    _touch(path)
     return True
+
+
+def write_tensors(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write arrays to a .safetensors file, with a checksum and the file's name; raises StorageError."""
+    content = to_bytes(dict(arrays), {**metadata, SEAL: seal(path, _all(arrays, metadata))})
+    write_file(path, lambda file: file.write_bytes(content))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read the arrays and the metadata that :func:`write_tensors` wrote.
+
+    Raises one of :data:`DAMAGED`, also if the file is not what was written at this place of the cache.
+    """
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file is no mapping
+        metadata = dict(file.metadata())
+    noted = metadata.pop(SEAL)
+    check_seal(noted, path, _all(arrays, metadata))
+    return arrays, metadata
+
+
+def _all(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """Arrays, and metadata as arrays of their characters."""
+    return {**arrays, **{f"{name} (text)": np.frombuffer(text.encode(), np.uint8) for name, text in metadata.items()}}
 
 
 def _origin(metadata: Mapping[str, str]) -> FeatureOrigin:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import StorageError
-from ..base.storage import UNREADABLE, write_arrays
+from ..base.storage import UNREADABLE, read_arrays, write_arrays
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,20 @@ class PhotoMap:
     @staticmethod
     def load(path: Path) -> PhotoMap:
         """Read what :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
+        what, fix = "The match", "Match the photo again."
+        arrays = read_arrays(path, what, fix)
         try:
-            with np.load(path, allow_pickle=False) as data:
-                return PhotoMap(**{name: data[name] for name in PhotoMap.__dataclass_fields__})
-        except UNREADABLE as error:
-            raise StorageError("file-damaged", f"The match {path} cannot be read.", "Match the photo again.") from error
+            photo_map = PhotoMap(**arrays)
+            shown = photo_map.face[photo_map.mask]
+            whole = (
+                photo_map.mask.shape == photo_map.face.shape == photo_map.confidence.shape == photo_map.photo.shape[:2]
+                and photo_map.barycentric.shape == (*photo_map.mask.shape, 3)
+                and (not len(shown) or 0 <= shown.min() <= shown.max() < len(photo_map.faces))
+                and np.isfinite(photo_map.barycentric).all()
+                and np.isfinite(photo_map.confidence).all()
+            )
+        except UNREADABLE:
+            whole = False
+        if not whole:
+            raise StorageError("file-damaged", f"{what} {path} holds what cannot be.", fix)
+        return photo_map

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..base.errors import InputError, StorageError
-from ..base.storage import UNREADABLE, write_arrays
+from ..base.errors import InputError
+from ..base.storage import read_arrays, write_arrays
 
 MIN_AREA = 1e-14
 """A mesh whose largest triangle is not larger than this has no area; in squares of the mesh's extent. Chosen: about the
@@ -166,11 +166,7 @@ class Snapshot:
     @staticmethod
     def load(path: Path) -> Snapshot:
         """Return the snapshot that :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                fields: dict[str, Any] = {name: data[name] for name in data.files}
-        except UNREADABLE as error:
-            raise StorageError("file-damaged", f"The snapshot {path} cannot be read.", "Run the job again.") from error
+        fields = read_arrays(path, "The snapshot", "Run the job again.")
         fields["name"] = str(fields["name"])
         fields["uv_name"] = str(fields["uv_name"])
         fields["material_names"] = tuple(str(name) for name in fields["material_names"])

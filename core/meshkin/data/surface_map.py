@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import StorageError
-from ..base.storage import UNREADABLE, write_arrays
+from ..base.storage import UNREADABLE, read_arrays, write_arrays
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,20 @@ class SurfaceMap:
             self.face[vertices], self.barycentric[vertices], self.vertex[vertices], self.confidence[vertices]
         )
 
+    def lies_on(self, faces: NDArray[np.integer], count: int) -> bool:
+        """Whether the map's points can lie on a surface with these triangles, int (F, 3), of ``count`` vertices."""
+        rows = len(self.face)
+        shapes = (self.face.shape, self.barycentric.shape, self.vertex.shape, self.confidence.shape, faces.shape[1:])
+        if shapes != ((rows,), (rows, 3), (rows,), (rows,), (3,)):
+            return False
+        return (
+            _within(self.face, len(faces))
+            and _within(self.vertex, count)
+            and _within(faces, count)
+            and bool(np.isfinite(self.barycentric).all())
+            and bool(np.isfinite(self.confidence).all())
+        )
+
     def pull(self, values: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float64]:
         """Carry values of the range's vertices to the domain's vertices.
 
@@ -75,6 +89,11 @@ class SurfaceMap:
         """
         corners = np.asarray(values, np.float64)[faces[self.face]]
         return np.einsum("vk,vk...->v...", self.barycentric.astype(np.float64), corners)
+
+
+def _within(indices: NDArray[np.integer], count: int) -> bool:
+    """Whether indices count something of which there are ``count``."""
+    return bool(np.issubdtype(indices.dtype, np.integer) and ((indices >= 0) & (indices < count)).all())
 
 
 @dataclass(frozen=True)
@@ -118,14 +137,22 @@ class Match:
 
     @staticmethod
     def load(path: Path) -> Match:
-        """Read what :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
-        names = SurfaceMap.__dataclass_fields__
+        """Read what :meth:`save` wrote; raises StorageError if the file is missing or damaged, or no map."""
+        what, fix = "The map", "Match the objects again."
+        arrays = read_arrays(path, what, fix)
         try:
-            with np.load(path, allow_pickle=False) as data:
-                to_source, to_target = (
-                    SurfaceMap(**{name: data[prefix + name] for name in names}) for prefix in ("", "inverse_")
-                )
-                notes = json.loads(str(data["notes"])) if "notes" in data else {}
-                return Match(to_source, to_target, data["source_faces"], data["target_faces"], notes)
-        except UNREADABLE as error:
-            raise StorageError("file-damaged", f"The map {path} cannot be read.", "Match the objects again.") from error
+            to_source, to_target = (
+                SurfaceMap(**{name: arrays[prefix + name] for name in SurfaceMap.__dataclass_fields__})
+                for prefix in ("", "inverse_")
+            )
+            match = Match(
+                to_source, to_target, arrays["source_faces"], arrays["target_faces"], json.loads(str(arrays["notes"]))
+            )
+            possible = to_source.lies_on(match.source_faces, len(to_target.face)) and to_target.lies_on(
+                match.target_faces, len(to_source.face)
+            )
+        except UNREADABLE:
+            possible = False
+        if not possible:
+            raise StorageError("file-damaged", f"{what} {path} holds what cannot be.", fix)
+        return match

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from ..base.errors import StorageError
 from ..base.progress import ProgressCallback
-from ..base.storage import UNREADABLE, write_file
+from ..base.storage import write_file
+from ..cache import store as cache
 from .extractor import PictureReader
 from .view_data import Grids, ViewImages
 
@@ -56,18 +55,18 @@ def save_pictures(grids: Iterator[Grids], folder: Path) -> Iterator[Grids]:
             pictures = batch.painted.permute(0, 2, 3, 1).cpu().numpy()
             for view, picture in zip(batch.views, pictures, strict=True):
                 image = Image.fromarray(picture)
-                keeping = keeping and _written(folder / f"{view:03d}.png", image.save)
+                path = folder / f"{view:03d}.png"
+                keeping = keeping and _written(lambda path=path, image=image: write_file(path, image.save))  # type: ignore[misc]
         yield batch
 
 
 def _read(path: Path, view: int, device: torch.device) -> Grids | None:
     """The maps that are kept of a view, or None; a damaged file counts as none."""
     try:
-        tensors = load_file(path) if path.exists() else None
-    except (*UNREADABLE, SafetensorError):
+        arrays, _ = cache.read_tensors(path)
+    except cache.DAMAGED:
         return None
-    if tensors is None:
-        return None
+    tensors = {name: torch.from_numpy(values) for name, values in arrays.items()}
     painted = tensors.pop("painted", None)
     maps = [tensors[name][None].to(device) for name in sorted(tensors)]
     return Grids([view], maps, None if painted is None else painted[None])
@@ -75,17 +74,17 @@ def _read(path: Path, view: int, device: torch.device) -> Grids | None:
 
 def _write(path: Path, maps: list[torch.Tensor], painted: torch.Tensor | None) -> bool:
     """Keep the maps of a view; returns whether the file was written."""
-    tensors: dict[str, Any] = {f"map{index:02d}": grid.cpu().contiguous() for index, grid in enumerate(maps)}
+    arrays: dict[str, Any] = {f"map{index:02d}": grid.cpu().contiguous().numpy() for index, grid in enumerate(maps)}
     if painted is not None:
-        tensors["painted"] = painted.cpu().contiguous()
-    return _written(path, lambda file: save_file(tensors, file))
+        arrays["painted"] = painted.cpu().contiguous().numpy()
+    return _written(lambda: cache.write_tensors(path, arrays, {}))
 
 
-def _written(path: Path, write: Callable[[Path], None]) -> bool:
+def _written(write: Callable[[], None]) -> bool:
     """Write a file; returns whether it was written."""
     try:
-        write_file(path, write)
-    except (StorageError, SafetensorError) as error:
+        write()
+    except StorageError as error:
         print(f"Views are no longer kept: {error}", file=sys.stderr, flush=True)
         return False
     return True

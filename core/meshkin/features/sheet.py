@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..base.progress import ProgressCallback
-from ..base.storage import write_file
+from ..base.storage import UNREADABLE, write_file
 from ..data.recipe import Recipe
 from ..data.views import Passes
 from . import pictures
@@ -58,17 +58,24 @@ def make(
     for view in range(len(passes.depth)):
         report("Making a contact sheet", view / len(passes.depth))
         file = files.get(view)
-        if file is not None and file.is_file():
-            with Image.open(file) as opened:
-                picture = opened.convert("RGB")
-            count += 1
-        else:
+        picture = _painted(file) if file is not None else None
+        count += picture is not None
+        if picture is None:
             shown = pictures.make(images, slice(view, view + 1), look)[0]
             picture = Image.fromarray((shown.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
         if keep is not None and view not in left_out:
             write_file(keep / f"seen_{view:03d}.png", lambda path, picture=picture: picture.save(path))  # type: ignore[misc]
         sheet.paste(_tile(picture, view, view in left_out), (view % columns * TILE, view // columns * TILE))
     return np.array(sheet), count
+
+
+def _painted(file: Path) -> Image.Image | None:
+    """A painted view; None if it is not there, or damaged."""
+    try:
+        with Image.open(file, formats=("PNG",)) as opened:
+            return opened.convert("RGB")
+    except UNREADABLE:
+        return None
 
 
 def _tile(picture: Image.Image, view: int, left_out: bool) -> Image.Image:

@@ -111,6 +111,30 @@ def test_a_damaged_file_is_absent_and_removed(damage: str) -> None:
     assert not path.exists()
 
 
+def test_a_flipped_bit_is_noticed_wherever_it_is() -> None:
+    path = cache.save("ab12", some())
+    whole = path.read_bytes()
+    for place in np.linspace(0, len(whole) - 1, 60).astype(int).tolist():
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert not cache.usable("ab12"), place
+        assert not path.exists()
+
+
+def test_the_file_of_another_key_is_noticed() -> None:
+    path = cache.save("ab12", some())
+    other = cache.features_path("cd34")
+    other.write_bytes(path.read_bytes())
+    assert not cache.usable("cd34")
+    assert not other.exists()
+    assert cache.usable("ab12")
+
+
+def test_features_that_are_no_numbers_are_noticed() -> None:
+    broken = replace(some(), confidence=np.full(len(some().features), np.nan, np.float32))
+    cache.save("ab12", broken)
+    assert not cache.usable("ab12")
+
+
 def test_a_map_is_usable_or_removed() -> None:
     number, share = np.zeros(4, np.int32), np.ones(4, np.float32)
     one = SurfaceMap(number, np.full((4, 3), 1 / 3, np.float32), number, share)
@@ -118,6 +142,8 @@ def test_a_map_is_usable_or_removed() -> None:
     assert not cache.usable_map(path)
     Match(one, one, np.zeros((1, 3), np.int32), np.zeros((1, 3), np.int32)).save(path)
     assert cache.usable_map(path)
+    path.with_name("cd34.npz").write_bytes(path.read_bytes())
+    assert not cache.usable_map(path.with_name("cd34.npz"))
     path.write_bytes(path.read_bytes()[:200])
     assert not cache.usable_map(path)
     assert not path.exists()

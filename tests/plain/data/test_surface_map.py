@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from meshkin.base.errors import StorageError
 from meshkin.data.surface_map import Match, SurfaceMap
@@ -28,21 +31,58 @@ def test_notes_are_saved_with_the_map(tmp_path: Path) -> None:
     assert Match.load(path).notes == whole().notes
 
 
-def test_a_map_saved_before_there_were_notes_has_none(tmp_path: Path) -> None:
-    path = tmp_path / "map.npz"
-    whole().save(path)
+def rewritten(path: Path, **changed: NDArray[Any] | None) -> None:
+    """The map is written anew with some arrays changed, or left out, as another program would."""
     with np.load(path) as data:
-        np.savez(path, **{name: data[name] for name in data.files if name != "notes"})
-    assert Match.load(path).notes == {}
+        arrays = {**dict(data.items()), **changed}
+    np.savez(path, **{name: values for name, values in arrays.items() if values is not None})
 
 
-def test_damaged_notes_are_a_damaged_map(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"notes": np.array("{", np.str_)},
+        {"notes": None},
+        {"meshkin_seal": None},
+        {"face": np.ones(3, np.int32)},
+        {"face": np.zeros(2, np.int32)},
+        {"barycentric": np.full((3, 3), np.nan, np.float32)},
+        {"confidence": None},
+        {"source_faces": TRIANGLE + 1},
+    ],
+    ids=str,
+)
+def test_a_changed_map_is_damaged(tmp_path: Path, changed: dict[str, NDArray[Any] | None]) -> None:
     path = tmp_path / "map.npz"
     whole().save(path)
-    with np.load(path) as data:
-        np.savez(path, **{**dict(data.items()), "notes": np.array("{", np.str_)})
-    with pytest.raises(StorageError):
+    rewritten(path, **changed)
+    with pytest.raises(StorageError) as raised:
         Match.load(path)
+    assert raised.value.code == "file-damaged"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"face": np.array([0, 0, 1], np.int32)},
+        {"face": np.array([0, 0, -1], np.int32)},
+        {"face": np.zeros(3)},
+        {"vertex": np.array([0, 1, 3], np.int32)},
+        {"barycentric": np.full((3, 3), np.inf, np.float32)},
+        {"barycentric": np.eye(2, dtype=np.float32)},
+        {"confidence": np.full(3, np.nan, np.float32)},
+        {"confidence": np.ones(2, np.float32)},
+    ],
+    ids=str,
+)
+def test_a_map_to_where_nothing_is_is_damaged(tmp_path: Path, change: dict[str, NDArray[Any]]) -> None:
+    path = tmp_path / "map.npz"
+    wrong = replace(whole().to_source, **change)
+    right = whole().to_source
+    for match in (Match(wrong, right, TRIANGLE, TRIANGLE), Match(right, wrong, TRIANGLE, TRIANGLE)):
+        match.save(path)
+        with pytest.raises(StorageError):
+            Match.load(path)
 
 
 def test_the_map_of_some_vertices() -> None:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import StorageError
-from ...base.storage import UNREADABLE, readable_failure, write_arrays
+from ...base.storage import UNREADABLE, read_arrays, readable_failure, write_arrays
+
+_ARRAYS, _RUN_AGAIN = "The arrays in", "Run the job again."
 
 Bundle = TypeVar("Bundle", bound="ArrayBundle")
 
@@ -27,11 +29,10 @@ class ArrayBundle:
     @classmethod
     def load(cls: type[Bundle], path: Path) -> Bundle:
         """The arrays that :meth:`save` wrote; raises StorageError ``file-damaged`` when one of them is missing."""
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
-        except UNREADABLE as error:
-            raise _damaged(path) from error
+        arrays = read_arrays(path, _ARRAYS, _RUN_AGAIN)
+        if arrays.keys() != {field.name for field in fields(cls)}:
+            raise _damaged(path)
+        return cls(**arrays)
 
 
 def save_array(path: Path, values: NDArray[Any]) -> Path:
@@ -51,4 +52,4 @@ def load_array(path: Path) -> NDArray[Any]:
 
 
 def _damaged(path: Path) -> StorageError:
-    return StorageError("file-damaged", f"The arrays in {path} cannot be read.", "Run the job again.")
+    return StorageError("file-damaged", f"{_ARRAYS} {path} cannot be read.", _RUN_AGAIN)
