@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -142,9 +143,30 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in text.replace(",", " ").split())
 
 
+def parts(text: str, separators: str = ",") -> list[str]:
+    """Return the parts of a text between separators, without the blanks around them; empty ones are left out.
+
+    Between double quotes, separators and blanks belong to the part: ``"Eye, left", Shirt``.
+    """
+    some = re.escape(separators)
+    found = re.findall(rf'(?:(?<![^\s={some}])"[^"]*"|[^{some}])+', text)
+    return [part for part in map(str.strip, found) if part]
+
+
+def unquoted(part: str) -> str:
+    """Return a name without the double quotes around it."""
+    return part[1:-1] if len(part) > 1 and part[0] == part[-1] == '"' else part
+
+
 def names(text: str) -> tuple[str, ...]:
-    """Return the names in a text such as "Col, UVMap"."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """Return the names in a text such as ``Col, UVMap``; one that has a comma stands in double quotes."""
+    return tuple(unquoted(part) for part in parts(text))
+
+
+def quoted(name: str, separators: str = ",") -> str:
+    """Return the name as :func:`names` takes it."""
+    needs_quotes = name != name.strip() or any(separator in name for separator in separators)
+    return f'"{name}"' if needs_quotes else name
 
 
 def assignments(parts: Iterable[str]) -> dict[str, Any]:
@@ -174,8 +196,8 @@ def _written_assignments(values: Mapping[str, Any]) -> str:
 
 NUMBERS = Text(numbers, _joined, "3, 7")
 """Integers, separated by commas or blanks."""
-NAMES = Text(names, _joined, "Col, UVMap")
-"""Names, separated by commas."""
+NAMES = Text(names, lambda values: ", ".join(map(quoted, values)), 'Col, UVMap, "a, b"')
+"""Names, separated by commas; one that has a comma stands in double quotes."""
 ASSIGNMENTS = Text(
     lambda text: assignments(part for part in text.split(";") if part.strip()), _written_assignments, "steps=20; seed=3"
 )

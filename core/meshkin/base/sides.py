@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from .options import parts, unquoted
+
 _MARKS = (
     # A whole word, also in camel case: left_arm, mixamorig:LeftArm, ArmRight, ARM_LEFT.
     re.compile(r"(?<![A-Za-z])(left|right)(?![a-z])|(?<![A-Z])(Left|Right)(?![a-z])|(LEFT|RIGHT)"),
@@ -112,15 +114,15 @@ def unique_names(names: Sequence[str]) -> tuple[list[str], list[int]]:
 def parse_table(text: str) -> dict[str, str]:
     """Return a table of new names from a text with entries ``old = new``, separated by lines, commas or semicolons.
 
+    A name that has one of these, or "=", stands in double quotes.
+
     Raises:
         ValueError: an entry has another form; the message is the entry.
     """
     table = {}
-    for part in re.split(r"[\n;,]", text):
-        if not part.strip():
-            continue
-        old, equals, new = (piece.strip() for piece in part.partition("="))
-        if not (old and equals and new):
-            raise ValueError(part.strip())
-        table[old] = new
+    for part in parts(text, "\n;,"):
+        sides = [unquoted(piece) for piece in parts(part, "=")]
+        if len(sides) != 2 or not all(sides):
+            raise ValueError(part)
+        table[sides[0]] = sides[1]
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,15 +123,24 @@ def _match_set(arguments: argparse.Namespace) -> CommandResult:
     reference, *others = objects = [files.load(name) for name in names]
     set_options = options(arguments).changed(through=reference)
     report = drive(workflow.match_set(others, reference, set_options))
-    maps = {}
+    maps: dict[str, list[str]] = {}
     for (source_name, source), (target_name, target) in itertools.combinations(zip(names, objects, strict=True), 2):
         match_report = drive(workflow.match(source, target, set_options))
-        path = arguments.folder / f"{file_name(f'{source.name}-{target.name}')}.npz"
+        path = _free_path(arguments.folder, file_name(f"{source.name}-{target.name}"), maps)
         _copy(Path(match_report.data["map"]), path)
         maps[str(path)] = [source_name, target_name]
     lines = [f"{path}: from {source_name} to {target_name}." for path, (source_name, target_name) in maps.items()]
     data = {"maps": maps, "title": report.title, "details": report.details}
     return [report.summary(), *report.details, *lines], {**data, **warning_data(report)}
+
+
+def _free_path(folder: Path, stem: str, taken: Iterable[str]) -> Path:
+    """A path for an .npz file that is none of those taken, also where systems ignore case."""
+    lower, path, number = {each.lower() for each in taken}, folder / f"{stem}.npz", 1
+    while str(path).lower() in lower:
+        number += 1
+        path = folder / f"{stem}-{number}.npz"
+    return path
 
 
 def _copied_result(arguments: argparse.Namespace, report: Report, job_file: str | Path) -> CommandResult:

@@ -152,7 +152,7 @@ def _options_with_objects(arguments: argparse.Namespace) -> Options:
     if isinstance(through := job_options.match.through, str):
         job_options = job_options.changed(through=blend.find_object(through))
     if isinstance(also := job_options.rig.also, str):
-        job_options = job_options.changed(also=tuple(blend.find_object(name) for name in names(also)))
+        job_options = job_options.changed(also=blend.find_objects(also))
     return job_options
 
 

@@ -13,6 +13,7 @@ import bpy
 
 from ..base import temporary
 from ..base.errors import InputError, StorageError
+from ..base.options import unquoted
 from ..base.storage import disk_full, make_folder
 
 _TEMPORARY = "blender_"
@@ -70,6 +71,22 @@ def find_object(name: str) -> bpy.types.Object:
             "object-unknown", f"There is no object “{name}” in the file.", f"Its meshes are {names or 'none'}."
         )
     return obj
+
+
+def find_objects(text: str) -> tuple[bpy.types.Object, ...]:
+    """The objects whose names are listed in a text, between commas; raises InputError as :func:`find_object`.
+
+    A name that has a comma may stand in double quotes, and is found without them, too.
+    """
+    pieces = [piece for piece in text.split(",") if piece.strip()]
+    found = []
+    while pieces:
+        joined = [unquoted(",".join(pieces[: count + 1]).strip()) for count in range(len(pieces))]
+        known = [count for count, name in enumerate(joined) if name in bpy.data.objects]
+        last = known[-1] if known else 0
+        found.append(find_object(joined[last]))
+        pieces = pieces[last + 1 :]
+    return tuple(found)
 
 
 def save_file(path: Path) -> None:

@@ -122,6 +122,20 @@ def test_a_set_of_files(tmp_path: Path) -> None:
     check_error(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
 
 
+def test_names_that_would_give_one_file(tmp_path: Path) -> None:
+    """Each map has a file of its own, whatever characters the objects' names have, and where case does not count."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    listed = ["m", "x/y", "x:y", "X/Y", "M"]
+    for number, name in enumerate(listed):
+        add_object(name, *blob(1 + number / 10, 1))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "set.blend"))
+    meshes = [f"{tmp_path / 'set.blend'}:{name}" for name in listed]
+    ran = run("match-set", *meshes, *GEOMETRIC, "--output", tmp_path / "maps", "--json")
+    assert ran.returncode == 0, ran.stderr
+    files = [path.name.lower() for path in (tmp_path / "maps").iterdir()]
+    assert len(files) == len(set(files)) == len(json_result(ran)["maps"]) == 10
+
+
 @pytest.mark.slow
 def test_point_pairs_and_flip_reach_the_matcher(tmp_path: Path) -> None:
     """By vertex numbers in a table, or by coordinates as an .obj file has them."""

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from meshkin.base.errors import InputError
-from meshkin.base.options import Option, assignments, options_of
+from meshkin.base.options import Option, assignments, names, options_of
 from meshkin.data import recipe
 from meshkin.features.options import FeatureOptions
 from meshkin.matching.options import MatchOptions
@@ -62,6 +62,16 @@ def test_a_text_that_is_not_understood_is_named() -> None:
     with pytest.raises(InputError, match="Exclude Views") as caught:
         options_of(FeatureOptions)["without"].parsed("three")
     assert caught.value.code == "option-invalid"
+
+
+def test_names_with_commas_stand_in_quotes() -> None:
+    assert names("Col, UVMap,,  a b ") == ("Col", "UVMap", "a b")
+    assert names('"Eye, left", Shirt, "  padded "') == ("Eye, left", "Shirt", "  padded ")
+    assert names('6" tall, "') == ('6" tall', '"')
+    text = options_of(AttributeOptions)["names"].text
+    assert text is not None
+    for value in (("Eye, left", "Shirt"), (" padded",), ("plain",)):
+        assert text.parse(text.write(value)) == value
 
 
 def test_assignments_are_json_or_texts() -> None:

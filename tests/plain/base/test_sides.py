@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from meshkin.base.options import options_of
 from meshkin.base.sides import mirror_indices, other_side, parse_table, rename, unique_names
+from meshkin.transfer.weights.options import WeightOptions
 
 PAIRS = [
     ("arm.L", "arm.R"),
@@ -100,6 +102,11 @@ def test_no_side(name: str) -> None:
 def test_tables() -> None:
     table = parse_table("arm.L = LeftArm, arm.R=RightArm;\n spine = Spine")
     assert rename(["arm.L", "spine", "head"], table) == ["LeftArm", "Spine", "head"]
+    assert parse_table('"arm, left" = "a=b"; spine="Spine"') == {"arm, left": "a=b", "spine": "Spine"}
+    renames = options_of(WeightOptions)["rename"].text
+    assert renames is not None
+    pairs = (("arm, left", "a=b"), ("spine", "Spine"), ("x;y", "z"))
+    assert renames.parse(renames.write(pairs)) == pairs
     with pytest.raises(ValueError, match=r"^arm\.L$"):
         parse_table("spine=Spine, arm.L")
 

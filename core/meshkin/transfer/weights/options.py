@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...base.names import cut_apart
-from ...base.options import Choice, Text, option
+from ...base.options import Choice, Text, option, quoted
 from ...base.sides import parse_table
 
 WeightMethod = Literal["auto", "map", "features"]
@@ -43,7 +43,7 @@ def _renames(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _written_renames(renames: tuple[tuple[str, str], ...]) -> str:
-    return ", ".join(f"{old} = {new}" for old, new in renames)
+    return ", ".join(" = ".join(quoted(name, "\n;,=") for name in pair) for pair in renames)
 
 
 @dataclass(frozen=True)
