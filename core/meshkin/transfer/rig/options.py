@@ -20,8 +20,8 @@ class RigOptions:
     also: tuple[object, ...] = option(
         (),
         "Also",
-        "Meshes that lie on the target, such as eyes, teeth, hair or clothes, and are rigged with it; names with commas "
-        "in double quotes",
+        "Meshes that lie on the target, such as eyes, teeth, hair or clothes, and are rigged with it; names with "
+        "commas in double quotes",
         metavar="OBJECT,…",
         panel=False,
     )
