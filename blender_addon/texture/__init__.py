@@ -1,5 +1,5 @@
 """Transfer of textures."""
 
-from . import operators
+from . import operators, panel
 
-CLASSES: list[type] = operators.CLASSES
+CLASSES: list[type] = [*operators.CLASSES, *panel.CLASSES]

@@ -1,18 +1,20 @@
 """The button that transfers textures. A change in its redo panel starts the job again."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
+# ruff: noqa: RUF012
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.props import BoolProperty
+from bpy.props import BoolProperty, StringProperty
 
+from meshkin.base.options import NAMES
 from meshkin.transfer.texture.options import TextureOptions
 
 from ..base import driver
-from ..base.operators import TransferJob
+from ..base.operators import QuickAction, TransferJob, missing
 from ..base.options import options
 from ..base.properties import panel_options, values_of, with_options
 
@@ -70,4 +72,25 @@ class MESHKIN_OT_transfer_texture(TransferJob):
         return options(context, preview=self.with_window, **values_of(self, TextureOptions))
 
 
-CLASSES: list[type] = [MESHKIN_OT_transfer_texture]
+class MESHKIN_OT_leave_out(QuickAction):
+    """Whether this material of the source is transferred with the texture, or left out"""
+
+    bl_idname = "meshkin.leave_out"
+    bl_label = "Leave Out"
+    bl_options = {"REGISTER", "UNDO"}
+
+    material: StringProperty(name="Material", options={"SKIP_SAVE"})
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return missing(context, "source")
+
+    def act(self, context: bpy.types.Context) -> str:
+        settings = context.scene.meshkin
+        left_out = NAMES.parse(settings.leave_out)
+        kept = tuple(name for name in left_out if name != self.material)
+        settings.leave_out = NAMES.write(kept if self.material in left_out else (*left_out, self.material))
+        return ""
+
+
+CLASSES: list[type] = [MESHKIN_OT_transfer_texture, MESHKIN_OT_leave_out]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match, SurfaceMap
-from ..geometry.arrays import Floats, Integers, ShortIntegers, Singles, unit_rows
+from ..geometry.arrays import AnyIntegers, Flags, Floats, Integers, ShortIntegers, Singles, unit_rows
 from ..geometry.closest_points import nearest_on_triangles
 from ..geometry.mesh import face_vectors, surface_area, vertex_normals
 from ..geometry.walking import SurfaceWalker
@@ -68,6 +68,19 @@ class Correspondence:
         )
 
 
+@dataclass(frozen=True)
+class FaceGroups:
+    """Which triangles of the source the target's triangles may show.
+
+    Attributes:
+        of_target: int (G,), the group of each triangle of the target.
+        allowed: bool (K, F), the triangles of the source that each group may show.
+    """
+
+    of_target: Integers
+    allowed: Flags
+
+
 def check_match(source: Snapshot, target: Snapshot, match: Match) -> None:
     """Raise InputError ``map-other-mesh`` if the map is not one between these two shapes."""
     if (
@@ -96,8 +109,21 @@ class PointCarrier:
     """
 
     def __init__(
-        self, source: Snapshot, target: Snapshot, to_source: SurfaceMap, settings: CarrierSettings = CarrierSettings()
+        self,
+        source: Snapshot,
+        target: Snapshot,
+        to_source: SurfaceMap,
+        settings: CarrierSettings = CarrierSettings(),
+        groups: FaceGroups | None = None,
     ) -> None:
+        """Prepare the surfaces.
+
+        Args:
+            source, target: the two shapes.
+            to_source: their map.
+            settings: what counts as torn or lost.
+            groups: where points may be carried to; the map sends each corner of a triangle to where its group may be.
+        """
         vertices = source.vertices.astype(np.float64)
         self._settings = settings
         self._center = vertices.mean(axis=0)
@@ -110,13 +136,12 @@ class PointCarrier:
         self._mapped = (self.mapped_vertices - self._center).astype(np.float32)
         self._facing = to_source.pull(vertex_normals(vertices, source.faces), source.faces).astype(np.float32)
         normals = face_vectors(vertices, source.faces)
-        # Triangles without area have no side and often no sensible UVs; their edges belong to others as well.
-        self._solid = np.flatnonzero(normals.any(axis=1))
-        self._solid_faces = source.faces[self._solid].astype(np.int64)
-        self._tree = igl.AABB()
-        self._tree.init(self._vertices, self._solid_faces)
         self._normals = unit_rows(normals).astype(np.float32)
-        self._walker = SurfaceWalker(self._vertices, source.faces)
+        if groups is None:
+            groups = FaceGroups(np.zeros(len(target.faces), np.int64), np.ones((1, len(source.faces)), bool))
+        self._group = groups.of_target
+        solid = np.asarray(normals.any(axis=1))
+        self._grounds = [_Ground(self._vertices, source.faces, allowed, solid) for allowed in groups.allowed]
         corners = target.faces
         before = _longest_edge(target.vertices.astype(np.float64)[corners])
         after = _longest_edge(self.mapped_vertices[corners])
@@ -136,17 +161,28 @@ class PointCarrier:
             face: (N,), triangles of the target.
             barycentric: (N, 3), where in them.
         """
-        corners = self._target_faces[face]
-        points = _interpolated(barycentric, self._mapped, corners)
-        nearest = np.take_along_axis(corners, barycentric.argmax(axis=1)[:, None], axis=1)[:, 0]
-        there, weights, height = self._walker.walk(points, self.to_source.face[nearest])
-        lost = np.flatnonzero(~(np.abs(height) <= self._limit[face]))
-        if len(lost):
-            there[lost], weights[lost], _ = self._search(points[lost], barycentric[lost], corners[lost])
-        self._step_over_sharp_edges(face, barycentric, points, (there, weights, height))
+        group = self._group[face]
+        there, weights = np.empty(len(face), np.int32), np.empty((len(face), 3), np.float32)
+        for number in np.flatnonzero(np.bincount(group)).tolist():
+            rows = np.flatnonzero(group == number)
+            there[rows], weights[rows] = self._carry_on(self._grounds[number], face[rows], barycentric[rows])
         torn = np.flatnonzero(self.torn[face])
         anchor = self._anchor[face[torn]]
         there[torn], weights[torn] = self.to_source.face[anchor], self.to_source.barycentric[anchor]
+        return there, weights
+
+    def _carry_on(
+        self, ground: _Ground, face: NDArray[np.integer], barycentric: NDArray[np.floating]
+    ) -> tuple[ShortIntegers, Singles]:
+        """:meth:`carry` on a part of the source's surface, but for torn triangles."""
+        corners = self._target_faces[face]
+        points = _interpolated(barycentric, self._mapped, corners)
+        nearest = np.take_along_axis(corners, barycentric.argmax(axis=1)[:, None], axis=1)[:, 0]
+        there, weights, height = ground.walk(points, self.to_source.face[nearest])
+        lost = np.flatnonzero(~(np.abs(height) <= self._limit[face]))
+        if len(lost):
+            there[lost], weights[lost], _ = self._search(ground, points[lost], barycentric[lost], corners[lost])
+        self._step_over_sharp_edges(ground, face, barycentric, points, (there, weights, height))
         return there, weights
 
     def correspondence(self, face: NDArray[np.integer], barycentric: Singles) -> Correspondence:
@@ -162,6 +198,7 @@ class PointCarrier:
 
     def _step_over_sharp_edges(
         self,
+        ground: _Ground,
         face: NDArray[np.integer],
         barycentric: NDArray[np.floating],
         points: Singles,
@@ -180,13 +217,15 @@ class PointCarrier:
         beside, aligned = high[doubted], np.minimum(aligned[doubted] - 1e-3, self._settings.aligned)
         if not len(beside):
             return
-        nearest, mixed, away = self._search(points[beside], barycentric[beside], self._target_faces[face[beside]])
+        nearest, mixed, away = self._search(
+            ground, points[beside], barycentric[beside], self._target_faces[face[beside]]
+        )
         facing = np.einsum("nd,nd->n", self._normals[nearest], self._plane[face[beside]])
         better = (facing >= aligned) & (away < np.abs(height[beside]))
         there[beside[better]], weights[beside[better]] = nearest[better], mixed[better]
 
     def _search(
-        self, points: Singles, barycentric: NDArray[np.floating], corners: NDArray[np.integer]
+        self, ground: _Ground, points: Singles, barycentric: NDArray[np.floating], corners: NDArray[np.integer]
     ) -> tuple[Integers, Singles, Floats]:
         """The point of the source nearest to each point, and the distance.
 
@@ -197,8 +236,7 @@ class PointCarrier:
             triangles (N,), barycentric coordinates (N, 3), distances (N,).
         """
         exact = points.astype(np.float64)
-        _, row, _ = self._tree.squared_distance(self._vertices, self._solid_faces, exact)
-        there = self._solid[row]
+        there = ground.nearest(exact)
         facing = np.einsum("nd,nd->n", _interpolated(barycentric, self._facing, corners), self._normals[there])
         averse = np.flatnonzero(facing < 0)
         tried = self.to_source.face[corners[averse]]
@@ -206,6 +244,38 @@ class PointCarrier:
         there[averse] = np.take_along_axis(tried, np.argmin(away, axis=0)[:, None], axis=1)[:, 0]
         weights, squares = nearest_on_triangles(exact, self._vertices[self._faces[there]])
         return there, weights.astype(np.float32), np.sqrt(squares)
+
+
+class _Ground:
+    """The part of the source's surface that a group of the target's triangles may show."""
+
+    def __init__(self, vertices: Floats, faces: AnyIntegers, allowed: Flags, solid: Flags) -> None:
+        """Prepare the triangles.
+
+        Args:
+            vertices: float64 (V, 3), centered.
+            faces: (F, 3).
+            allowed: bool (F,), the triangles of this part.
+            solid: bool (F,), those with an area. Others have no side and often no sensible UVs; their edges belong to
+                others as well.
+        """
+        self._number = np.flatnonzero(allowed).astype(np.int32)
+        self._row = np.full(len(faces), -1, np.int32)
+        self._row[self._number] = np.arange(len(self._number))
+        self._walker = SurfaceWalker(vertices, faces[self._number])
+        self._solid = np.flatnonzero(allowed & solid) if (allowed & solid).any() else self._number
+        self._vertices, self._solid_faces = vertices, faces[self._solid].astype(np.int64)
+        self._tree = igl.AABB()
+        self._tree.init(vertices, self._solid_faces)
+
+    def walk(self, points: Singles, start: ShortIntegers) -> tuple[ShortIntegers, Singles, Singles]:
+        """As :meth:`meshkin.geometry.walking.SurfaceWalker.walk`."""
+        face, weights, height = self._walker.walk(points, self._row[start])
+        return self._number[face], weights, height
+
+    def nearest(self, points: Floats) -> Integers:
+        """The triangle with an area nearest to each point (N, 3): (N,)."""
+        return np.asarray(self._solid[self._tree.squared_distance(self._vertices, self._solid_faces, points)[1]])
 
 
 def _interpolated(weights: NDArray[np.floating], values: Singles, corners: NDArray[np.integer]) -> Singles:

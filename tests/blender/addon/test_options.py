@@ -66,3 +66,19 @@ def test_the_command_line_has_an_argument_for_each_option() -> None:
     (commands,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     known = {action.dest for command in commands.choices.values() for action in command._actions}
     assert every_flat_name() - known == {"preview"}
+
+
+def test_materials_are_left_out_by_toggles(addon: ModuleType) -> None:
+    """Each toggle of the panel changes the list that the button passes on; names of other sources are not passed."""
+    settings = bpy.context.scene.meshkin
+    panel = importlib.import_module("blender_addon.texture.panel")
+    bpy.ops.mesh.primitive_cube_add()
+    settings.source = bpy.context.object
+    for name in ("Hair", "Skin", "Eyes"):
+        settings.source.data.materials.append(bpy.data.materials.new(name))
+    assert panel.materials(settings.source) == ["Hair", "Skin", "Eyes"]
+    assert panel.left_out(settings) == ()
+    for name in ("Eyes", "Hair", "Eyes"):
+        assert bpy.ops.meshkin.leave_out(material=name) == {"FINISHED"}
+    settings.leave_out += ", Hat"
+    assert panel.left_out(settings) == ("Hair",)

@@ -150,12 +150,14 @@ class Shading:
         channels: for each of these slots, the value of each channel by name.
         main_slot: the slot that most faces use.
         notes: sentences about what could not be read as it is.
+        left_out: the slots that some face uses and that are not to be carried.
     """
 
     materials: dict[int, bpy.types.Material | None]
     channels: dict[int, dict[str, ChannelValue]]
     main_slot: int
     notes: list[str]
+    left_out: tuple[int, ...] = ()
 
     def values(self) -> list[ChannelValue]:
         """The values of all channels in all slots."""

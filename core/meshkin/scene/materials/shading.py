@@ -20,7 +20,7 @@ from .node_values import constant, normal_values, read_displacement, read_socket
 from .shaders import Shader, image_nodes, material_output, shaders, shaders_behind, upstream, visible_shaders
 
 
-def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
+def read(obj: bpy.types.Object, channels: Sequence[str] = (), leave_out: Sequence[str] = ()) -> Shading:
     """The values of the channels in each material that some face of the object uses.
 
     Links are followed through reroutes, groups and muted nodes to image textures (with Mapping and UV Map nodes),
@@ -31,9 +31,11 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
     Args:
         obj: the source.
         channels: of :data:`MATERIAL_CHANNELS`; () for all.
+        leave_out: names of materials that are not to be carried.
 
     Raises:
-        OptionError: ``channel-unknown``.
+        OptionError: ``channel-unknown``; ``material-unknown`` for a name to leave out that none of the object's
+            materials has; ``materials-left-out`` when no material is left.
         InputError: ``no-texture`` when there is no image and no two different values either;
             ``image-missing`` when an image cannot be loaded.
     """
@@ -46,6 +48,9 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
         )
     chosen = tuple(channels) or MATERIAL_CHANNELS
     slots, face_counts, render_uv_map = _used_slots(obj)
+    used = np.flatnonzero(face_counts).tolist()
+    left_out = _left_out(obj, slots, used, leave_out)
+    face_counts[list(left_out)] = 0
     materials, values_by_slot = {}, {}
     notes: list[str] = []
     known_uvs = uv_maps.names(obj)
@@ -65,7 +70,27 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = ()) -> Shading:
             f"The materials of “{obj.name}” have no image texture, and all their values are equal.",
             "Connect an image to its material, or choose other channels.",
         )
-    return Shading(materials, values_by_slot, int(face_counts.argmax()), notes)
+    return Shading(materials, values_by_slot, int(face_counts.argmax()), notes, left_out)
+
+
+def _left_out(
+    obj: bpy.types.Object, slots: Sequence[bpy.types.Material | None], used: Sequence[int], leave_out: Sequence[str]
+) -> tuple[int, ...]:
+    """The used slots whose materials have these names; raises InputError as :func:`read`."""
+    names = [material.name if material else "" for material in slots]
+    unknown = [name for name in leave_out if name not in names]
+    if unknown:
+        raise OptionError(
+            "material-unknown",
+            f"“{obj.name}” has no material “{unknown[0]}”.",
+            f"Leave out some of {', '.join(sorted({name for name in names if name})) or 'none'}.",
+        )
+    left_out = tuple(slot for slot in used if slots and names[slot] in leave_out)
+    if left_out and len(left_out) == len(used):
+        raise OptionError(
+            "materials-left-out", f"All materials of “{obj.name}” are left out.", "Leave at least one material in."
+        )
+    return left_out
 
 
 def _used_slots(obj: bpy.types.Object) -> tuple[list[bpy.types.Material | None], NDArray[Any], str]:

@@ -16,7 +16,7 @@ from ...base.threads import in_order
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ...geometry.arrays import Integers, Singles
-from ..carrier import Correspondence, PointCarrier, check_match
+from ..carrier import Correspondence, FaceGroups, PointCarrier, check_match
 from .channel_sampling import SAMPLE_BLOCK, ChannelSampler
 from .channels import BakedTile, SourceTextures, TexelShares
 from .footprints import footprints, map_differential
@@ -50,7 +50,7 @@ class BakeCache:
     tiles: dict[Tile, tuple[TexelMap, TexelCorrespondence]] = field(default_factory=dict)
 
 
-def bake(
+def bake(  # two shapes, two things between them, and how
     textures: SourceTextures,
     source: Snapshot,
     target: Snapshot,
@@ -58,6 +58,7 @@ def bake(
     settings: BakeSettings,
     report: ProgressCallback = silent,
     cache: BakeCache | None = None,
+    groups: FaceGroups | None = None,
 ) -> Iterator[BakedTile]:
     """Bake channels of the source's materials into the target's UV layout, tile by tile.
 
@@ -74,6 +75,7 @@ def bake(
         settings: size, margin, tiles, threshold, and the settings of the stages.
         report: called with the progress; may raise Cancelled.
         cache: what an earlier bake of the same shapes, map, size and tiles has left, and where this one leaves it.
+        groups: which triangles of the source may show where; None for all everywhere.
 
     Raises:
         InputError: ``image-empty``, ``map-other-mesh`` (the map is not of these two), and as
@@ -86,7 +88,7 @@ def bake(
             raise InputError("image-empty", "An image of the source has no pixels.", "Reload or replace the image.")
     check_match(source, target, match)
     carrier = cache.carrier if cache is not None else None
-    carrier = carrier or PointCarrier(source, target, match.to_source)
+    carrier = carrier or PointCarrier(source, target, match.to_source, groups=groups)
     if cache is not None:
         cache.carrier = carrier
     tiles = settings.tiles or ((0, 0),)

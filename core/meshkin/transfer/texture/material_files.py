@@ -15,10 +15,12 @@ from ...base.progress import ProgressCallback
 from ...base.udim import tile_number
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
+from ..carrier import FaceGroups
 from .bake import BakeCache, bake
 from .channels import BakedTile, SourceTextures, TexelShares
 from .map_smoothing import smoothed_map
 from .picture_files import save_picture
+from .pieces import piece_map
 from .pixels import converted
 from .settings import BakeSettings, MaterialBakeSettings
 from .udim import udim_tiles
@@ -71,14 +73,17 @@ def bake_material_files(
     if settings.smoothing > 0:
         report("Smoothing the map", 0)
         match = replace(match, to_source=smoothed_map(match.to_source, source, target, settings.smoothing))
+    report("Matching the pieces", 0)
+    pieces = piece_map(source, target, match, settings.left_out, textures)
+    target, match = pieces.target, pieces.match
     tiles = None if settings.tiles == "one" else udim_tiles(target_uvs(target), settings.tiles == "udim")
     bake_settings = BakeSettings(settings.size, settings.margin, tiles, settings.threshold)
     names = [channel.name for channel in textures.channels]
     alpha = "base_color" in names and "alpha" in names
     files: dict[str, dict[int, Path]] = {}
     shares = []
-    cache = _texel_cache(source, target, match, bake_settings)
-    for baked in bake(textures, source, target, match, bake_settings, report, cache):
+    cache = _texel_cache(source, target, match, bake_settings, pieces.groups)
+    for baked in bake(textures, source, target, match, bake_settings, report, cache, pieces.groups):
         number = tile_number(baked.tile)
         report("Saving the texture", 0)
         for name, pixels in _named_pictures(baked, names, alpha, settings.threshold > 0).items():
@@ -91,13 +96,22 @@ _cached: dict[str, BakeCache] = {}
 """What the last bake leaves to the next one, which often differs only in its channels or threshold: none or one."""
 
 
-def _texel_cache(source: Snapshot, target: Snapshot, match: Match, settings: BakeSettings) -> BakeCache | None:
+def _texel_cache(
+    source: Snapshot, target: Snapshot, match: Match, settings: BakeSettings, groups: FaceGroups
+) -> BakeCache | None:
     """The cache for bakes of these shapes through this map at this size; None where it would be too large to keep."""
     if settings.size > LARGEST_CACHED:
         _cached.clear()
         return None
     digest = hashlib.blake2b(f"{source.key} {target.key} {settings.size} {settings.tiles}".encode())
-    for array in (target.uvs, match.to_source.face, match.to_source.barycentric, match.to_source.confidence):
+    for array in (
+        target.uvs,
+        match.to_source.face,
+        match.to_source.barycentric,
+        match.to_source.confidence,
+        groups.of_target,
+        groups.allowed,
+    ):
         digest.update(np.ascontiguousarray(array).tobytes())
     key = digest.hexdigest()
     if key not in _cached:

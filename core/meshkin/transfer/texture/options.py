@@ -52,6 +52,10 @@ class TextureOptions:
     channels: tuple[str, ...] = option(
         (), "Channels", "Parts of the material to transfer", choices=CHANNEL_CHOICES, text=NAMES, metavar="NAME,…"
     )
+    leave_out: tuple[str, ...] = option(
+        (), "Leave Out", "Materials of the source that show nowhere; what lies around or beneath shows instead",
+        text=NAMES, metavar="NAME,…",
+    )  # fmt: skip
     unwrap: str = option("smart", "Unwrap", "How to unwrap a target without a UV map", choices=UNWRAP_CHOICES)
     tiles: str = option(
         "auto", "Tiles", "What UV coordinates of the target outside the unit square mean", choices=TILE_CHOICES

@@ -158,6 +158,7 @@ class MaterialBakeSettings:
         smoothing: radius by which the map is smoothed first, in hundredths of the square root of the target's area.
         tiles: what UVs outside the unit square mean: UDIM tiles, the one picture again, or whichever they look like.
         preview: whether large images of the source are shrunk first, which is faster and less sharp.
+        left_out: the source's material slots that show nowhere.
     """
 
     size: int
@@ -166,6 +167,7 @@ class MaterialBakeSettings:
     smoothing: float
     tiles: Tiles
     preview: bool
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

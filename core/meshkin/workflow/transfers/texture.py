@@ -41,7 +41,7 @@ WARNED_FILLED_SHARE = 0.25
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     chosen = options.texture
-    shading = shadings.read(source, chosen.channels)
+    shading = shadings.read(source, chosen.channels, chosen.leave_out)
     uv_maps.check(source, {value.uv_map for value in shading.values() if value.image})
     if target.type != "MESH":
         raise InputError("not-a-mesh", f"“{target.name}” is not a mesh.", "Convert it first (Object > Convert).")
@@ -83,7 +83,7 @@ class _Textures:
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     yield Progress("Reading the materials", 0)
     options, target = transfer.options.texture, transfer.target.handle.get()
-    shading = shadings.read(transfer.source.handle.get(), options.channels)
+    shading = shadings.read(transfer.source.handle.get(), options.channels, options.leave_out)
     new_uvs = None
     if not target.data.uv_layers:
         new_uvs = yield from unwrap(target, options, transfer.folder)
@@ -131,6 +131,7 @@ def _plan(
             smoothing=options.map_smoothing,
             tiles=cast(Tiles, options.tiles),  # checked before
             preview=False,
+            left_out=shading.left_out,
         ),
         folder=make_folder(transfer.folder / "pictures"),
     )
