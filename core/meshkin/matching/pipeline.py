@@ -26,8 +26,8 @@ from .notes import match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "laid-1"
-"""Changes whenever :func:`match` would give another map: part of the maps' keys in the cache."""
+MATCHER_VERSION = "laid-2"
+"""Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,12 @@ from scipy.spatial.transform import Rotation
 from helpers.shapes import icosphere
 from meshkin.geometry.arap import RigidSprings, laplacian_springs
 from meshkin.geometry.laplacian import laplacian
-from meshkin.geometry.rigid_motions import nearest_rotations, rigid_alignment, similarity_alignment
+from meshkin.geometry.rigid_motions import (
+    common_similarity,
+    nearest_rotations,
+    rigid_alignment,
+    similarity_alignment,
+)
 
 TURN = Rotation.from_euler("xyz", (1, 2, 3))
 
@@ -40,3 +45,17 @@ def test_springs_follow_a_rigid_motion_exactly() -> None:
     assert rotations == pytest.approx(np.broadcast_to(TURN.as_matrix(), rotations.shape))
     hold = np.full(len(vertices), 1e-3)
     assert body.position_solver(hold)(rotations, hold[:, None] * goals) == pytest.approx(goals)
+
+
+def test_a_common_similarity_leaves_strays_out() -> None:
+    """A third of the points went elsewhere; the others lie where they belong, and the way back is the inverse."""
+    generator = np.random.default_rng(2)
+    points = generator.normal(size=(300, 3))
+    turn = Rotation.random(random_state=3)
+    goals = 1.7 * turn.apply(points) + (1, 2, 3)
+    strays = generator.random(300) < 1 / 3
+    goals[strays] += generator.normal((0.5, 0, 0), 0.5, (strays.sum(), 3))
+    motion = common_similarity(points, goals, 1e-6)
+    np.testing.assert_allclose(motion.apply(points)[~strays], goals[~strays], atol=1e-6)
+    np.testing.assert_allclose(motion.inverse().apply(goals)[~strays], points[~strays], atol=1e-6)
+    assert motion.scale == pytest.approx(1.7)

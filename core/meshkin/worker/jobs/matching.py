@@ -14,7 +14,8 @@ from .files import keyed_map_path
 def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
     """Match two shapes into the cache, unless their map is there."""
     from ...cache import store as cache
-    from ...matching.pipeline import MATCHER_VERSION, match
+    from ...matching.copies import match_with_copies
+    from ...matching.pipeline import MATCHER_VERSION
     from ...matching.surfaces import described_pair
 
     path = keyed_map_path(MATCHER_VERSION, *request.keys, request.pairs, request.flip)
@@ -23,7 +24,7 @@ def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     features = cache.read(request.source_features), cache.read(request.target_features)
     source_surface, target_surface, intrinsic = described_pair(source, target, *features)
-    result = match(
+    result = match_with_copies(
         source_surface,
         target_surface,
         report,
