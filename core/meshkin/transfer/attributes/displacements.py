@@ -16,6 +16,7 @@ from ...geometry.mesh import face_vectors, proper_faces, surface_area, vertex_no
 from ...geometry.rigid_motions import nearest_rotations
 from ...geometry.smoothing import LEAST_FAIR_MASS, fair
 from ...geometry.welding import place_numbers
+from ..certainty import certainty
 from .lookup import MappedMesh
 
 MOST_LOCAL_GROWTH = 3.0
@@ -83,7 +84,8 @@ def even_frames(mapped: MappedMesh, reach: float) -> LocalFrames:
     """As :func:`local_frames`, without what varies faster than over a reach.
 
     Where a brow stands out more or the map is a little off, the surface turns from vertex to vertex; what is carried
-    should not. Rotations and logarithms of scales are diffused over the target, and the nearest rotations taken.
+    should not. Rotations and logarithms of scales are diffused over the target, and the nearest rotations taken. Where
+    the target is a copy of the source, they are the copy's.
 
     Args:
         mapped: the target, the source and the map.
@@ -103,7 +105,11 @@ def even_frames(mapped: MappedMesh, reach: float) -> LocalFrames:
     even = factorized(system)(mass[:, None] * values)
     rotation, scale = frames.rotation[first], frames.scale[first]
     rotation[used], scale[used] = nearest_rotations(even[:, :9].reshape(-1, 3, 3)), np.exp(even[:, 9])
-    return LocalFrames(rotation[place], scale[place])
+    rotation, scale = rotation[place], scale[place]
+    certain = certainty(mapped.to_source, mapped.source, mapped.target)
+    rotation[certain.vertices] = certain.motion.rotation.T
+    scale[certain.vertices] = 1 / certain.motion.scale
+    return LocalFrames(rotation, scale)
 
 
 def local_frames(mapped: MappedMesh) -> LocalFrames:

@@ -17,6 +17,7 @@ from ...geometry.coarsening import coarsen
 from ...geometry.mean_value import carry_points
 from ...geometry.rigid_motions import kabsch, similarity_alignment
 from ...geometry.welding import weld
+from ..certainty import Certainty, certainty
 from .interior import InteriorSettings, move_inside, winding_numbers
 
 
@@ -67,6 +68,7 @@ class FittedSkeleton:
         heads, tails, axes: float64 (B, 3), as of :class:`RestSkeleton`.
         moved: bool (B,), bones with an end that came to lie outside and was brought back into the body.
         scale: how many times larger than the source the target is, over all.
+        exact: whether the target is a copy of the source, in which bones lie as in the source.
     """
 
     heads: Floats
@@ -74,6 +76,7 @@ class FittedSkeleton:
     axes: Floats
     moved: NDArray[np.bool_]
     scale: float
+    exact: bool = False
 
 
 def fit_joints(
@@ -92,6 +95,7 @@ def fit_joints(
     2005). The same mixture of the mapped vertices is its new place. So bone ends that coincide still do, control bones
     beside the body move along, and errors of the map average out. Then bones of both sides are given equal lengths,
     what was inside the body and is no longer is brought back, and each bone is rolled as its skin turns (Kabsch 1976).
+    In a copy of the source the bones lie as in the source.
 
     Args:
         skeleton: in the source's frame, in the pose that ``source`` shows.
@@ -101,6 +105,9 @@ def fit_joints(
         report: told the share done; may raise Cancelled.
         settings: what is tuned.
     """
+    certain = certainty(to_target, target, source)
+    if certain.everywhere:
+        return _in_copy(skeleton, certain)
     mapped = to_target.pull(target.vertices, target.faces)
     coarse = coarsen(source.vertices, source.faces, settings.surface)
     coarse_mapped = mapped[coarse.vertex]
@@ -120,6 +127,20 @@ def fit_joints(
     turns = _skin_rotations(skeleton, weights, np.asarray(source.vertices, np.float64), mapped, settings)
     axes = _roll_axes(skeleton, turns, unit_rows(tails - heads))
     return FittedSkeleton(heads, tails, axes, moved, scale)
+
+
+def _in_copy(skeleton: RestSkeleton, certain: Certainty) -> FittedSkeleton:
+    """The bones in a copy of the source, which is turned, scaled and shifted as a whole."""
+    motion = certain.motion.inverse()
+    unmoved = np.zeros(len(skeleton.heads), bool)
+    return FittedSkeleton(
+        motion.apply(skeleton.heads),
+        motion.apply(skeleton.tails),
+        skeleton.axes @ motion.rotation.T,
+        unmoved,
+        motion.scale,
+        exact=True,
+    )
 
 
 def _skin_rotations(

@@ -68,7 +68,7 @@ def check_joints(
 
     A limb with a stray bone (:func:`meshkin.transfer.rig.problems.find_joint_problems`), and the limb that mirrors it,
     hangs where it was fitted but stands as on the source, at the target's size. If too many bones are astray, the
-    whole skeleton is the source's, scaled to the target's bounding box.
+    whole skeleton is the source's, scaled to the target's bounding box. In a copy of the source nothing is astray.
 
     Args:
         skeleton: in the source.
@@ -78,9 +78,12 @@ def check_joints(
         maps: every target vertex's point on the source, every source vertex's point on the target.
         settings: what is tuned.
     """
+    nowhere = np.zeros(len(skeleton.parents), bool)
+    if fitted.exact:
+        return CheckedSkeleton(fitted, nowhere, False, nowhere)
     turn = quarter_turn(*shapes, maps[1])
     problems = find_joint_problems(skeleton, fitted, weights, shapes, maps[0], turn)
-    copied = np.zeros(len(skeleton.parents), bool)
+    copied = nowhere.copy()
     whole = problems.share > settings.most_astray
     if whole:
         copied[:] = True

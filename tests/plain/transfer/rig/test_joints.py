@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import igl
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -13,6 +15,7 @@ from helpers.rest_skeletons import rest_skeleton
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.transfer.rig.interior import move_inside
 from meshkin.transfer.rig.joints import fit_joints
+from meshkin.transfer.rig.limbs import check_joints
 
 FIGURE = Figure()
 BODY = FIGURE.body(50)
@@ -32,6 +35,23 @@ def test_joints_go_where_the_body_goes() -> None:
     along = fitted.tails - fitted.heads
     np.testing.assert_allclose(np.einsum("bd,bd->b", along, fitted.axes), 0, atol=1e-9)
     assert np.degrees(np.arccos(np.einsum("bd,bd->b", fitted.axes, turn.apply(skeleton.axes)))).max() < 12
+
+
+def test_bones_lie_in_a_copy_as_in_the_source() -> None:
+    """Also where they lie outside of the body, and one side is longer than the other."""
+    figure = rest_skeleton(FIGURE)
+    skeleton = replace(figure, tails=figure.tails + np.where(figure.tails[:, :1] > 0.05, (0.3, 0.1, 0), 0))
+    weights = FIGURE.weights(BODY.vertices.astype(np.float64))
+    turn = Rotation.from_euler("zx", (50, 20), degrees=True)
+    target = shapes.snapshot(3 * turn.apply(BODY.vertices) + (1, 0, 2), BODY.faces)
+    vertex_to_vertex = vertex_map(np.arange(len(BODY.vertices)), BODY.faces)
+    fitted = fit_joints(skeleton, weights, BODY, target, vertex_to_vertex)
+    checked = check_joints(skeleton, fitted, weights, (BODY, target), (vertex_to_vertex, vertex_to_vertex))
+    np.testing.assert_allclose(checked.fitted.heads, 3 * turn.apply(skeleton.heads) + (1, 0, 2), atol=1e-5)
+    np.testing.assert_allclose(checked.fitted.tails, 3 * turn.apply(skeleton.tails) + (1, 0, 2), atol=1e-5)
+    np.testing.assert_allclose(checked.fitted.axes, turn.apply(skeleton.axes), atol=1e-5)
+    assert not checked.copied.any()
+    assert not checked.outside.any()
 
 
 def test_a_wrong_map_still_gives_bones_inside_of_equal_sides() -> None:
