@@ -30,6 +30,7 @@ from .stitching import SeamStitcher
 from .texel_correspondence import TexelCorrespondence, texel_correspondence
 from .texels import TexelMap, texel_map
 from .usable_uvs import finite, target_uvs
+from .uv_layouts import is_own_layout
 
 SEEN_MARGIN = 2
 """Width of the margin, texels, from which renderers interpolate at a seam."""
@@ -66,7 +67,7 @@ def bake(  # two shapes, two things between them, and how
     channels are sampled there, at the UV inside that one triangle and from its own island's texels only, filtered to
     the texel's footprint (:class:`meshkin.transfer.texture.sampling.Sampler`). Where the map is not trusted, the
     texture is filled in from around (:mod:`meshkin.transfer.texture.inpainting`). Islands get a margin, and seams are
-    stitched (:mod:`meshkin.transfer.texture.stitching`).
+    stitched (:mod:`meshkin.transfer.texture.stitching`), but not those that are the source's own.
 
     Args:
         textures: the source's.
@@ -135,7 +136,8 @@ class _TileBaker:
         def make_stitcher() -> SeamStitcher | None:
             if settings.margin <= 0:
                 return None  # without a margin no seam can be seen whole
-            return SeamStitcher(target, uvs, carrier, texel_footprints.lengths, settings)
+            own = is_own_layout(carrier, uvs, uv_layouts, settings.size)  # the seams there are the source's
+            return SeamStitcher(target, uvs, carrier, texel_footprints.lengths, own, settings)
 
         self.stitcher: Future[SeamStitcher | None] = beside.submit(make_stitcher)
         self.sampler: Future[ChannelSampler] = beside.submit(make_sampler)

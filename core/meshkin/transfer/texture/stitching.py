@@ -42,6 +42,7 @@ class SeamStitcher:
         uvs: Singles,
         carrier: PointCarrier,
         texel_length: Singles,
+        kept: Flags,
         settings: BakeSettings,
     ) -> None:
         """Find the seams.
@@ -51,6 +52,7 @@ class SeamStitcher:
             uvs: (G, 3, 2) of its triangles.
             carrier: carries its points to the source.
             texel_length: float32 (G,), how long a texel is on the source.
+            kept: bool (G,), triangles between which seams stay as they are.
             settings: size and tiles of the pictures, and how to stitch.
         """
         self._size, self._settings = settings.size, settings.stitching
@@ -58,7 +60,8 @@ class SeamStitcher:
         spots = seam_spots(target.vertices, target.faces, uvs, self._size, settings.tiles, repeat)
         sides = np.einsum("snk,snkd->snd", spots.weights, carrier.mapped_vertices[target.faces[spots.faces]])
         apart = np.linalg.norm(sides[0] - sides[1], axis=1)
-        same = np.flatnonzero(apart < self._settings.same_place * carrier.source_extent)
+        is_kept = kept[spots.faces].all(axis=0)
+        same = np.flatnonzero((apart < self._settings.same_place * carrier.source_extent) & ~is_kept)
         self._texel, rows = np.unique(spots.texels[:, same], return_inverse=True)
         self._spots = replace(spots.chosen(same), texels=rows.reshape(2, -1, 4))
         self._position = sides.mean(axis=0)[same]

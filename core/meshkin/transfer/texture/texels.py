@@ -53,7 +53,8 @@ def texel_map(
 
     A texel shows the triangle that its center lies in (of several, the first), else the nearest point of the nearest
     triangle that touches it, so that islands are covered up to and including their borders. UVs outside [0, 1] come in
-    at the other side. Triangles without area in the layout, or with UVs that are not finite numbers, show nowhere.
+    at the other side. Triangles without area in the layout only show where they touch a texel whose center no other one
+    covers; those with UVs that are not finite numbers show nowhere.
 
     Args:
         uvs: (F, 3, 2), corner UVs of each triangle, v up.
@@ -71,15 +72,18 @@ def texel_map(
             "texture-size", f"A texture cannot be {width} pixels wide.", f"Choose a size from 1 to {LARGEST_TEXTURE}."
         )
     triangles = _Triangles.of(uvs, height, width)
-    if len(triangles.shown):
-        spans = np.ptp(triangles.corners[triangles.shown], axis=1)
+    placed = np.concatenate((triangles.shown, triangles.flat))
+    if len(placed):
+        spans = np.ptp(triangles.corners[placed], axis=1)
         if (spans > MOST_TILES * np.array([width, height])).any():
             raise InputError(
                 "uvs-range", f"A face spans more than {MOST_TILES} tiles of the UV map.", "Scale its UVs down."
             )
     canvas = _Canvas(height, width, wrap)
     _cover_centers(canvas, triangles, faces_only, report)
-    _cover_touched(canvas, triangles, triangles.shown[_at_borders(uvs, triangles.doubled)[triangles.shown]], report)
+    outer = triangles.shown[_at_borders(uvs, triangles.doubled)[triangles.shown]]
+    # Whoever unwraps for a palette lays whole pieces onto one of its colors: a point, or a line.
+    _cover_touched(canvas, triangles, np.concatenate((outer, triangles.flat)), report)
     return TexelMap(canvas.face.reshape(height, width), canvas.barycentric.reshape(height, width, 3))
 
 
@@ -91,17 +95,21 @@ class _Triangles:
         corners: float64 (F, 3, 2).
         doubled: float64 (F,), twice the signed areas; 0 where they are not finite.
         shown: int64 (S,), the triangles with an area.
+        flat: int64 (L,), those that lie on a line or a point.
     """
 
     corners: Floats
     doubled: Floats
     shown: Integers
+    flat: Integers
 
     @staticmethod
     def of(uvs: NDArray[np.floating], height: int, width: int) -> _Triangles:
         corners = np.asarray(uvs, np.float64) * (width, -height) + (-0.5, height - 0.5)
         doubled = np.nan_to_num(doubled_areas(corners), nan=0, posinf=0, neginf=0)
-        return _Triangles(corners, doubled, np.flatnonzero(np.abs(doubled) > 1e-9))
+        has_area = np.abs(doubled) > 1e-9
+        finite = np.isfinite(corners).all(axis=(1, 2))
+        return _Triangles(corners, doubled, np.flatnonzero(has_area), np.flatnonzero(finite & ~has_area))
 
 
 class _Canvas:
