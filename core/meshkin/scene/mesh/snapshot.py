@@ -2,7 +2,8 @@
 
 An object is evaluated as a temporary copy in a temporary scene. So it does not matter whether the object is hidden,
 excluded, linked or in edit mode; its parents, constraints, drivers, armature and modifiers act as they do in the
-user's scene, in the present pose and with the present values, keyed or not; and no data of the user are touched.
+user's scene, in the present pose and with the present values, keyed or not; and no data of the user are touched. Only
+modifiers that hide parts of a mesh do not: what is hidden under clothes is a part of the body all the same.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ REST = ".meshkin_rest"
 """Temporary point attribute: the rest position of each vertex, which modifiers carry along."""
 NUMBER = ".meshkin_number"
 """Temporary point attribute: the number of each vertex, which modifiers carry along."""
+HIDING_MODIFIERS = ("MASK", "BUILD")
+"""Types of modifiers that only hide parts of a mesh."""
 
 
 def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snapshot:
@@ -230,6 +233,9 @@ def evaluated(
         _use_settings_of(scene, bpy.context.scene)
         copy.data = data
         copy.hide_viewport = False
+        for modifier in copy.modifiers:
+            if modifier.type in HIDING_MODIFIERS:
+                modifier.show_viewport = False
         change(copy)
         if obj.type == "MESH":
             _number_vertices(data)

@@ -315,6 +315,23 @@ def test_original_vertices_when_they_are_gone(kind: str, settings: dict[str, obj
     assert (original_distance < distance.min(axis=1) + 0.2).all()
 
 
+@pytest.mark.parametrize("kind", ["MASK", "BUILD"])
+def test_what_a_modifier_hides_is_there(kind: str) -> None:
+    """Bodies are hidden under clothes; they have the modifier still, and are hidden still."""
+    obj = cube()
+    whole = snapshots.take(obj)
+    obj.vertex_groups.new(name="hidden").add([0, 1, 2, 3], 1.0, "REPLACE")
+    modifier = obj.modifiers.new("hide", kind)
+    if kind == "MASK":
+        modifier.vertex_group, modifier.invert_vertex_group = "hidden", True
+    else:
+        modifier.frame_start = bpy.context.scene.frame_current
+    masked = snapshots.take(obj)
+    assert masked.key == whole.key
+    np.testing.assert_array_equal(masked.original, whole.original)
+    assert modifier.show_viewport
+
+
 def test_simplification_of_the_scene_counts() -> None:
     obj = cube()
     obj.modifiers.new("subdivision", "SUBSURF").levels = 3
