@@ -63,6 +63,10 @@ class LooseParts:
     of_vertex: NDArray[np.int32]
     diagonals: Floats
 
+    def at(self, vertices: AnyIntegers) -> LooseParts:
+        """Return the same parts of a mesh whose vertices are these, int (W,), of the mesh."""
+        return LooseParts(self.of_vertex[vertices], self.diagonals)
+
 
 def loose_parts(vertices: NDArray[np.floating], faces: AnyIntegers) -> LooseParts:
     """The parts of a mesh, vertices (V, 3) and faces (F, 3), that no edge connects.

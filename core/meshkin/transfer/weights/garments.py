@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
 from ...geometry.arrays import Floats
+from ...geometry.joining import joined_mesh
 from ...geometry.mesh import bounding_diagonal
 from .garment_map import GarmentMapSettings, in_body_frame, nearest_points_map
 
@@ -50,6 +51,7 @@ def is_garment(body: Snapshot, mesh: Snapshot, settings: GarmentSettings = Garme
     small it faces as the body beneath it does; and if it reaches as far as the body in every direction, the body
     sticks out of it nowhere. Another character in the same place fails one of these tests.
     """
+    mesh = joined_mesh(mesh).shape  # both sides of cloth are one
     points, surface = in_body_frame(body, mesh)
     extents = np.ptp(surface, axis=0)
     diagonal = bounding_diagonal(surface)

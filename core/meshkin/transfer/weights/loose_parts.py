@@ -12,8 +12,10 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.adjacency import loose_parts
 from ...geometry.arrays import Floats
+from ...geometry.joining import joined_mesh
 from ...geometry.mesh import bounding_center, bounding_diagonal
 from ...geometry.rigid_motions import similarity_alignment
+from ..certainty import certainty
 from .garments import GarmentSettings, is_garment
 from .groups import WeightedSurface
 
@@ -73,7 +75,8 @@ def copy_from_corresponding_parts(
 
     These are small loose parts, and any that do not lie on the body. Such a part is placed on the source as the map
     turns, scales and moves the body around it (Umeyama 1991), and corresponds to the part that it meets there. So eyes
-    that are meshes of their own keep the bones that move nothing else.
+    that are meshes of their own keep the bones that move nothing else. Parts of the body that are copies of what the
+    map leads to have their weights already.
 
     Args:
         rows: (V, B), the weights that the vertices have so far.
@@ -94,8 +97,12 @@ def copy_from_corresponding_parts(
         return unchanged
     neighborhood = _Neighborhood(body, source, to_source, skin, settings.around)
     result, matched = unchanged.weights, unchanged.matched
-    parts = loose_parts(shape.vertices, shape.faces)
-    for part in np.flatnonzero((parts.diagonals <= largest * body_diagonal) & (parts.diagonals > 0)):
+    joined = joined_mesh(shape)
+    parts = loose_parts(joined.shape.vertices, joined.shape.faces).at(joined.place)
+    looked_up = (parts.diagonals <= largest * body_diagonal) & (parts.diagonals > 0)
+    if shape is body:
+        looked_up &= np.bincount(parts.of_vertex, ~certainty(to_source, source, body).vertices) > 0
+    for part in np.flatnonzero(looked_up):
         vertices = np.flatnonzero(parts.of_vertex == part)
         points = shape.vertices[vertices] + (shape.location - body.location)
         placed, extent = neighborhood.place_on_source(points, float(parts.diagonals[part]))

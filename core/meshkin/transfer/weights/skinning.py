@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,11 @@ from ...data.surface_map import SurfaceMap
 from ...geometry.adjacency import LooseParts, connected_components, loose_parts
 from ...geometry.arrays import AnyFloats, Flags
 from ...geometry.filling import Filled, inpaint_weights
+from ...geometry.joining import joined_mesh
 from ...geometry.mesh import bounding_diagonal, edges
 from ...geometry.smoothing import smooth_along_edges
 from ...geometry.welding import weld
+from ..certainty import certainty
 from ..trust import TrustSettings, reachable_confidence, trusted_vertices
 from .interpolation import interpolate_weights, limit_influences, mean_weights, normalize_weights
 from .options import WeightOptions
@@ -97,6 +99,10 @@ def weights_through_map(
     Between two bodies, each bone also keeps anchors: the more confident half of the vertices that it rules in the
     map. Otherwise a bone that the map is nowhere sure of would be painted over by its neighbors and move nothing.
 
+    All this is done on the target's surface as it shows (:func:`meshkin.geometry.joining.joined_mesh`): both sides of
+    cloth, and borders a hair apart, get the same weights. Where the target is a copy of the source, the map is certain
+    and its weights are taken as they are.
+
     Args:
         weights: (U, B), one row for each source vertex, one column for each vertex group.
         source, target: the two shapes.
@@ -110,28 +116,57 @@ def weights_through_map(
         InputError: ``weights-size`` (not one row for each source vertex), ``weights-limit`` (limit below 1),
             ``no-weights`` (every weight is zero or not a number).
     """
+    joined = joined_mesh(target)
+    certain = certainty(to_source, source, target).vertices
+    rows = interpolate_weights(weights, source.faces, to_source)
+    _check_input(np.asarray(rows.any(axis=1)), source, options.limit)
+    chosen = joined.chosen(to_source.confidence + certain)
+    filled, known = _weights_on(
+        weights, source, joined.shape, to_source.at(chosen), certain[chosen], garment, options, settings
+    )
+    certain &= rows.any(axis=1)
+    mapped = np.where(certain[:, None], rows, filled.values[joined.place])
+    smoothed = smooth_along_edges(mapped, target.vertices, target.faces, options.smoothing)
+    inpainted, unsolved = (flags[joined.place] & ~certain for flags in (~known, filled.unsolved))
+    return MappedWeights(limit_influences(smoothed, options.limit), inpainted, unsolved)
+
+
+def _weights_on(  # all that a transfer is given, once more
+    weights: AnyFloats,
+    source: Snapshot,
+    target: Snapshot,
+    to_source: SurfaceMap,
+    certain: Flags,
+    garment: bool,
+    options: WeightOptions,
+    settings: SkinningSettings,
+) -> tuple[Filled, Flags]:
+    """Weights on a target whose vertices at one place are one, not yet limited; and which of them (V,) are the map's.
+
+    ``certain`` (V,) are vertices whose weights are those that the map leads to; the other arguments are those of
+    :func:`weights_through_map`.
+    """
     rows = interpolate_weights(weights, source.faces, to_source)
     weighted: Flags = np.asarray(rows.any(axis=1))
-    _check_input(weighted, source, options.limit)
+    certain = certain & weighted
     parts = loose_parts(target.vertices, target.faces)
     diagonal = bounding_diagonal(source.vertices if garment else target.vertices)
     meshes = (source.vertices, source.faces), (target.vertices, target.faces)
     confidence = reachable_confidence(to_source, options.threshold)
     known = weighted & trusted_vertices(to_source, *meshes, confidence, not garment, not garment, settings.trust)
+    known |= certain
     anchors = np.zeros_like(known)
     if not garment:
         anchors = weighted & ~known & _anchors(rows, known, to_source.confidence, settings.anchors)
-        known = _without_lost_parts(known, anchors, parts, diagonal, settings)
+        known = certain | _without_lost_parts(known, anchors, parts, diagonal, settings)
     if not known.any():
         known = weighted
     filled = _inpaint_from_anchors(rows, known, anchors, target, settings.growth)
-    if not garment and (misplaced := _misplaced(filled.values, weights, source, target, settings)).any():
+    if not garment and (misplaced := ~certain & _misplaced(filled.values, weights, source, target, settings)).any():
         unknown_part = (np.bincount(parts.of_vertex, known) == 0)[parts.of_vertex]
         known = known & ~misplaced
         filled = _inpaint_again(filled, known | unknown_part & ~misplaced, target)
-    rigid = _keep_small_parts_rigid(filled.values, parts, diagonal, settings)
-    smoothed = smooth_along_edges(rigid, target.vertices, target.faces, options.smoothing)
-    return MappedWeights(limit_influences(smoothed, options.limit), ~known, filled.unsolved)
+    return replace(filled, values=_keep_small_parts_rigid(filled.values, parts, diagonal, settings)), known
 
 
 def _check_input(weighted: Flags, source: Snapshot, limit: int) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...base.progress import ProgressCallback, silent
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
+from ...geometry.joining import joined_mesh
 from .garment_map import map_garment
 from .groups import WeightedSurface
 from .interpolation import normalize_weights
@@ -97,8 +98,9 @@ def transfer_weights(
     garment = to_source is None
     unsolved = np.zeros(len(target.vertices), bool)
     if to_source is None:
-        garment_map = map_garment(source, target)
-        to_source, unsolved = garment_map.to_body, garment_map.unsolved
+        joined = joined_mesh(target)
+        garment_map = map_garment(source, joined.shape)
+        to_source, unsolved = garment_map.to_body.at(joined.place), garment_map.unsolved[joined.place]
     mapped = weights_through_map(groups.weights, source, target, to_source, garment, options)
     weights, inpainted, unsolved = mapped.weights, mapped.inpainted, unsolved | mapped.unsolved
     learned, comparison = False, None

@@ -83,10 +83,11 @@ def transfer_loose_parts(request: TransferLooseParts, report: ProgressCallback) 
     from ...transfer.weights.options import WeightOptions
 
     meshes = WeightedSurfaceArrays.load(request.meshes)
+    target = Snapshot.load(request.target)
     result = transfer.transfer_loose_parts(
         load_array(request.weights),
-        Snapshot.load(request.shape),
-        Snapshot.load(request.target),
+        target if request.shape == request.target else Snapshot.load(request.shape),
+        target,
         Snapshot.load(request.source),
         Match.load(request.map).to_source,
         WeightedSurface(meshes.vertices.astype(np.float64), meshes.faces, meshes.weights),

@@ -121,7 +121,8 @@ def test_a_small_bone_does_not_take_all_that_is_unknown_around_it() -> None:
     eye, socket = height > 0.98, height > 0.6
     weights = np.column_stack((eye, ~eye)).astype(float)
     to_source = vertex_map(np.arange(len(height)), head.faces, np.where(socket, 0.1 + 0.1 * eye, 0.9))
-    carried = weights_through_map(weights, head, head, to_source)
+    longer = shapes.snapshot(head.vertices * (1, 1, 1.1), head.faces)  # on a copy nothing would be doubtful
+    carried = weights_through_map(weights, head, longer, to_source)
     assert carried.inpainted.any()
     ruled = carried.weights[:, 0] > 0.5
     assert eye[ruled].all()
@@ -191,7 +192,8 @@ def test_what_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     doubtful = np.linalg.norm(points - 0.5, axis=1) < 0.2
     to_source = vertex_map(np.arange(len(points)), faces, np.where(doubtful, 0.1, 0.9))
     alone = SkinningSettings(anchors=0.0)
-    solved = weights_through_map(weights, square, square, to_source, settings=alone)
+    longer = shapes.snapshot(square.vertices * (1, 1.1, 1), faces)  # on a copy nothing would be doubtful
+    solved = weights_through_map(weights, square, longer, to_source, settings=alone)
     np.testing.assert_array_equal(solved.inpainted, doubtful)
     assert not solved.unsolved.any()
 
@@ -199,6 +201,33 @@ def test_what_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("Factor is exactly singular")
 
     monkeypatch.setattr("meshkin.geometry.filling.factorized", singular)
-    approximated = weights_through_map(weights, square, square, to_source, settings=alone)
+    approximated = weights_through_map(weights, square, longer, to_source, settings=alone)
     np.testing.assert_array_equal(approximated.unsolved, doubtful)
     np.testing.assert_allclose(approximated.weights.sum(axis=1), 1, atol=1e-6)
+
+
+def test_weights_of_a_copy_arrive_as_they_are() -> None:
+    """Of a body with fingernails: small shells of several bones, which on another body would follow one."""
+    body = shapes.sphere()
+    nail = shapes.sphere(8, 5)
+    vertices, faces = shapes.joined(
+        (body.vertices, body.faces),
+        *((0.03 * nail.vertices + center, nail.faces) for center in body.vertices[200:1200:50] * 1.05),
+    )
+    source = shapes.snapshot(vertices, faces)
+    weights = np.random.default_rng(0).dirichlet(np.full(4, 0.2), len(vertices))
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    copy = shapes.snapshot(3 * vertices @ turn.T + (1, 2, 3), faces)
+    for confidence in (1.0, 0.9, 0.1):
+        to_source = vertex_map(np.arange(len(vertices)), faces, confidence)
+        carried = weights_through_map(weights, source, copy, to_source)
+        np.testing.assert_allclose(carried.weights, weights, atol=1e-6)
+        assert not carried.inpainted.any()
+    # What was added to the copy, where the map is at a loss, is not certain; the rest still is.
+    hat = shapes.joined((vertices, faces), (0.3 * nail.vertices + (0, 0, 1.5), nail.faces))
+    with_hat = shapes.snapshot(*hat)
+    vertex = np.append(np.arange(len(vertices)), np.random.default_rng(1).integers(0, 2000, len(nail.vertices)))
+    sure = np.append(np.full(len(vertices), 0.9), np.full(len(nail.vertices), 0.1))
+    carried = weights_through_map(weights, source, with_hat, vertex_map(vertex, faces, sure))
+    np.testing.assert_allclose(carried.weights[: len(vertices)], weights, atol=1e-6)
+    assert carried.inpainted[len(vertices) :].all()

@@ -12,6 +12,7 @@ from meshkin.base.sides import mirror_indices
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.transfer.weights import transfer
+from meshkin.transfer.weights.garments import is_garment
 from meshkin.transfer.weights.groups import WeightedMesh, stack_meshes
 from meshkin.transfer.weights.options import WeightMethod, WeightOptions
 from meshkin.transfer.weights.transfer import FeaturePair, VertexGroups, transfer_loose_parts, transfer_weights
@@ -53,6 +54,64 @@ def test_onto_a_garment_without_a_map() -> None:
     result = transfer_weights(GROUPS, BODY, suit, None, load_features=no_features)
     assert np.abs(result.weights - truth).sum(axis=1).mean() < 0.05
     assert not result.learned
+
+
+def doubled(shape: Snapshot, gap: float = 0.0) -> tuple[Snapshot, shapes.Array]:
+    """A shape whose faces are there twice, the second time flipped and in another order, perhaps a little lower; and
+    the vertex of the shape that each comes from."""
+    generator = np.random.default_rng(3)
+    order = generator.permutation(len(shape.vertices))
+    flipped = np.argsort(order)[shape.faces[generator.permutation(len(shape.faces)), ::-1]]
+    lower = shape.vertices[order] - (0, 0, gap)
+    vertices, faces = shapes.joined((shape.vertices, shape.faces), (lower, flipped))
+    return shapes.snapshot(vertices, faces), np.append(np.arange(len(order)), order)
+
+
+def mean_error(weights: shapes.Array, truth: shapes.Array) -> float:
+    return float(np.abs(weights - truth).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-7])
+def test_cloth_of_two_sides_has_the_weights_of_one(gap: float) -> None:
+    """Game clothes are double-sided: their faces are doubled and flipped in place."""
+    suit, truth = FIGURE.clothes(0.02, 50)
+    two_sided, origin = doubled(suit, gap)
+    assert is_garment(BODY, two_sided)
+    one, two = (transfer_weights(GROUPS, BODY, cloth, None).weights for cloth in (suit, two_sided))
+    assert mean_error(two, truth[origin]) < mean_error(one, truth) + 0.01
+    upper, lower = two[: len(truth)], two[len(truth) :]
+    assert mean_error(lower, upper[origin[len(truth) :]]) < 0.01
+
+
+def test_a_body_of_two_sides_has_the_weights_of_one() -> None:
+    """Through a map, which only one of two flipped faces can agree with."""
+    two_sided, origin = doubled(OTHER)
+    result = transfer_weights(GROUPS, BODY, two_sided, TO_SOURCE.at(origin))
+    assert not result.inpainted.any()
+    assert mean_error(result.weights, TRUTH[origin]) < 0.03
+
+
+@pytest.mark.parametrize("gap", [1e-5, 2e-3])
+def test_borders_a_hair_apart_move_together(gap: float) -> None:
+    """A body cut into many pieces, each a little smaller than it was, small ones of two bones among them."""
+    middles = OTHER.vertices[OTHER.faces].mean(axis=1)
+    seeds = middles[np.random.default_rng(0).choice(len(middles), 60, replace=False)]
+    piece = np.linalg.norm(middles[:, None] - seeds, axis=2).argmin(axis=1)
+    parts, origins = [], []
+    for number in range(60):
+        used, corners = np.unique(OTHER.faces[piece == number], return_inverse=True)
+        points = OTHER.vertices[used]
+        inward = points.mean(axis=0) - points
+        inward /= np.maximum(np.linalg.norm(inward, axis=1, keepdims=True), 1e-9)
+        parts.append((points + gap / 2 * inward, corners.reshape(-1, 3)))
+        origins.append(used)
+    cut, origin = shapes.snapshot(*shapes.joined(*parts)), np.concatenate(origins)
+    carried = transfer_weights(GROUPS, BODY, cut, TO_SOURCE.at(origin)).weights
+    assert mean_error(carried, TRUTH[origin]) < 0.03
+    order = np.argsort(origin, kind="stable")
+    seam = np.flatnonzero(np.diff(origin[order]) == 0)
+    steps = np.abs(carried[order[seam]] - carried[order[seam + 1]]).sum(axis=1)
+    assert (steps > 0.5).mean() < 0.01
 
 
 @pytest.fixture
