@@ -11,11 +11,35 @@ from pathlib import Path
 import bpy
 import pytest
 
+import helpers.outcomes
 import meshkin
 from helpers import tiny_vision
+from helpers.outcomes import Outcomes
 from helpers.places import Place
 from meshkin.scene import blend
 from meshkin.worker import client
+
+TABLE = Path(__file__).with_name("outcomes.txt")
+"""The table of a run by hand."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--by-hand`` runs every case, and writes the table; that takes about an hour."""
+    parser.addoption("--by-hand", action="store_true", help=f"run every case, and write {TABLE.name}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell the modules which cases to collect."""
+    helpers.outcomes.by_hand = config.getoption("--by-hand")
+
+
+@pytest.fixture(scope="session")
+def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
+    """What comes of each case."""
+    made = Outcomes()
+    yield made
+    if request.config.getoption("--by-hand"):
+        made.write(TABLE)
 
 
 @pytest.fixture(autouse=True)

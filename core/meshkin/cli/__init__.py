@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -24,7 +23,15 @@ from ..base.errors import Cancelled, MeshKinError
 from ..base.storage import make_folder, readable_failure
 from . import blender, meshes, scenes, upkeep
 from .arguments import STRICT_EXIT_CODE
-from .console import clean_output, interruptible, load_blender, open_closed_streams, print_result, tell
+from .console import (
+    clean_output,
+    interruptible,
+    is_inside_blender,
+    load_blender,
+    open_closed_streams,
+    print_result,
+    tell,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _check_writable(arguments.output)
             if getattr(arguments, "folder", None):
                 _check_writable(arguments.folder / "map.npz")
-            if arguments.needs_blender and importlib.util.find_spec("bpy") is None:
+            if arguments.needs_blender and "bpy" not in sys.modules and not is_inside_blender():
                 return blender.run(list(sys.argv[1:] if argv is None else argv))
             with clean_output():
                 if arguments.needs_blender:
@@ -61,12 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return error.exit_code
 
 
-def entry() -> NoReturn:
-    """Run the ``meshkin`` program and end the process without Python's shutdown, in which some Blender modules hang."""
+def entry(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the ``meshkin`` program on ``argv`` or the process's own arguments, and end the process.
+
+    That is done without Python's shutdown, in which some Blender modules hang.
+    """
     open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
-    code = main()
+    code = main(argv)
     if "meshkin.worker.client" in sys.modules:
         from ..worker import client
 

@@ -1,42 +1,94 @@
-"""Runs a command in a Blender started for it, because this Python has no ``bpy``."""
+"""Runs a command in a Blender started for it, so that somebody is left to tell if Blender crashes."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from ..base import processes
 from ..base.errors import WorkerError
 from ..base.temporary import temporary_folder
 from ..worker import environment
 from . import doctor
-from .console import RESULT_FILE
+from .console import RESULT_FILE, print_result
+
+_CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGFPE, signal.SIGSEGV)
+"""Signals by which a program ends that crashes."""
+_SHELL = 128
+"""What shells add to the signal's number to tell it as an exit code."""
 
 _COMMAND_BOOTSTRAP = """
-import sys
+import os, signal, sys, threading
+signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+def end_with_parent():
+    os.read(0, 1)
+    os._exit(1)
+threading.Thread(target=end_with_parent, daemon=True).start()
 from importlib.util import module_from_spec, spec_from_file_location
 folder = {folder!r}
 spec = spec_from_file_location("meshkin", folder + "/__init__.py", submodule_search_locations=[folder])
 sys.modules["meshkin"] = module = module_from_spec(spec)
 spec.loader.exec_module(module)
 from meshkin import cli
-sys.exit(cli.main({argv!r}))
+cli.entry({argv!r})
 """
-"""Program that runs a command inside Blender. It loads this package alone: the libraries installed beside it are for
-another Python."""
+"""Program that runs a command inside Blender, and ends with the process that has started it. It loads this package
+alone: the libraries installed beside it are for another Python."""
 
 
 def run(argv: list[str]) -> int:
     """Run a command in a Blender started for it; returns the exit code.
 
+    That is another process of this Python if it has ``bpy``, else the program Blender: in both cases, this process
+    lives to tell if Blender crashes.
+
     Args:
         argv: the command line's arguments.
 
-    Raises WorkerError ``blender-missing`` or ``blender-failed``.
+    Raises WorkerError ``blender-missing``, ``blender-failed`` or ``blender-crashed``.
     """
+    code = _COMMAND_BOOTSTRAP.format(folder=str(Path(__file__).resolve().parents[1]), argv=argv)
+    command = _command(code)
+    with temporary_folder() as folder:
+        result_file = folder / "result"
+        variables = {**os.environ, RESULT_FILE: str(result_file)}
+        if worker := environment.find():  # it may be this Python, which would not be found inside Blender
+            variables["MESHKIN_WORKER_PYTHON"] = str(worker)
+        try:
+            exit_code = _run_program(command, variables)
+        except OSError as error:
+            raise WorkerError(
+                "blender-failed",
+                f"{command[0]} cannot be started: {error.strerror}.",
+                "Set MESHKIN_BLENDER to Blender's program.",
+            ) from error
+        if exit_code - _SHELL in _CRASHES:
+            exit_code = _SHELL - exit_code
+        if exit_code < 0:
+            raise WorkerError(
+                "blender-crashed",
+                f"Blender crashed during the command: {processes.how_it_ended(exit_code)}.",
+                "The last messages above say where. If it read a file, export that again or choose another format.",
+            )
+        if not result_file.exists():
+            raise WorkerError(
+                "blender-failed",
+                f"Blender ended with exit code {exit_code} before the command was done.",
+                "Its messages are above.",
+            )
+        print_result(result_file.read_text(encoding="utf-8").rstrip("\n"))
+    return exit_code
+
+
+def _command(code: str) -> list[str]:
+    """The command line that runs Python code in Blender; raises WorkerError ``blender-missing``."""
+    if importlib.util.find_spec("bpy") is not None:
+        return [sys.executable, "-P", "-c", code]  # -P: nothing is imported from the current folder
     program = doctor.find_blender()
     if program is None:
         raise WorkerError(
@@ -44,37 +96,15 @@ def run(argv: list[str]) -> int:
             "This command needs Blender, which was not found.",
             "Put Blender on the path, set MESHKIN_BLENDER to its program, or install bpy into this Python with pip.",
         )
-    code = _COMMAND_BOOTSTRAP.format(folder=str(Path(__file__).resolve().parents[1]), argv=argv)
-    with temporary_folder() as folder:
-        result_file = folder / "result"
-        variables = {**os.environ, RESULT_FILE: str(result_file)}
-        if worker := environment.find():  # it may be this Python, which would not be found inside Blender
-            variables["MESHKIN_WORKER_PYTHON"] = str(worker)
-        command = [program, "--background", "--factory-startup", "--python-expr", code]
-        try:
-            exit_code = _run_program(command, variables)
-        except OSError as error:
-            raise WorkerError(
-                "blender-failed",
-                f"{program} cannot be started: {error.strerror}.",
-                "Set MESHKIN_BLENDER to Blender's program.",
-            ) from error
-        if not result_file.exists():
-            raise WorkerError(
-                "blender-failed",
-                f"Blender ended with exit code {exit_code} before the command was done.",
-                "Its messages are above.",
-            )
-        print(result_file.read_text(encoding="utf-8"), end="", flush=True)
-    return exit_code
+    return [program, "--background", "--factory-startup", "--python-expr", code]
 
 
 def _run_program(command: list[str], variables: dict[str, str]) -> int:
-    """Run a program to its end; returns its exit code.
+    """Run a program to its end; returns its exit code. If this process is killed, the program ends too.
 
     A terminal sends Ctrl-C to the program too. It then has 2 seconds to clean up, and 5 more after another signal.
     """
-    with subprocess.Popen(command, stdout=sys.stderr, env=variables) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, env=variables) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:

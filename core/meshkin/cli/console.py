@@ -60,6 +60,11 @@ def open_closed_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
 
 
+def is_inside_blender() -> bool:
+    """Whether this process was started to run a command in Blender."""
+    return RESULT_FILE in os.environ
+
+
 def load_blender() -> None:
     """Load Blender, which must not be interrupted meanwhile: Ctrl-C takes effect afterward."""
     if threading.current_thread() is not threading.main_thread():

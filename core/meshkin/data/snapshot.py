@@ -18,6 +18,11 @@ MIN_AREA = 1e-14
 """A mesh whose largest triangle is not larger than this has no area; in squares of the mesh's extent. Chosen: about the
 square of float32's relative rounding error, 6e-8."""
 
+FAR = 1e5
+"""A vertex is a stray if it is so many times farther from the middle than the median vertex; chosen: characters in one
+scene are within a thousand."""
+_NAMED = 5
+"""Vertices that an error names (chosen)."""
 _ARRAYS_FIX = "Give vertices as (V, 3) numbers and triangles as (F, 3) whole numbers."
 
 
@@ -129,20 +134,30 @@ class Snapshot:
         """Return this snapshot if features can be computed on it.
 
         Raises InputError: ``mesh-empty`` (no vertices or no faces), ``mesh-nan`` (a coordinate is not a finite
-        number), ``mesh-no-area`` (every face has zero area).
+        number), ``mesh-far`` (stray vertices), ``mesh-no-area`` (every face has zero area).
         """
         if len(self.vertices) == 0 or len(self.faces) == 0:
             raise InputError("mesh-empty", f"“{self.name}” has no faces.", "Choose an object with a surface.")
-        if not np.isfinite(self.vertices).all():
+        wrong = np.flatnonzero(~np.isfinite(self.vertices).all(axis=1))
+        if len(wrong):
             raise InputError(
                 "mesh-nan",
-                f"“{self.name}” has vertices whose position is not a number.",
+                f"The position of {_listed(wrong)} of “{self.name}” is not a finite number.",
                 "Delete them, or run Mesh > Clean Up, or Mesh.validate() from a script.",
             )
-        extent = float(np.ptp(self.vertices, axis=0).max())
-        corners = self.vertices[self.faces].astype(np.float64)
+        vertices = self.vertices.astype(np.float64)
+        extent = float(np.ptp(vertices, axis=0).max())
+        corners = vertices[self.faces]
         areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
         if extent == 0 or float(areas.max()) <= MIN_AREA * extent * extent:
+            distance = np.abs(vertices - np.median(vertices, axis=0)).max(axis=1)
+            far = np.flatnonzero(distance > FAR * np.median(distance))
+            if np.median(distance) > 0 and len(far):
+                raise InputError(
+                    "mesh-far",
+                    f"“{self.name}” has stray vertices, beside which the others are one point ({_listed(far)}).",
+                    "Delete them.",
+                )
             raise InputError(
                 "mesh-no-area", f"Every face of “{self.name}” has zero area.", "Check the object's scale and its mesh."
             )
@@ -171,6 +186,12 @@ class Snapshot:
         fields["uv_name"] = str(fields["uv_name"])
         fields["material_names"] = tuple(str(name) for name in fields["material_names"])
         return Snapshot(**{"uvs": None, **fields})
+
+
+def _listed(chosen: NDArray[np.integer]) -> str:
+    """Vertices, by their numbers, in words."""
+    listed = ", ".join(map(str, chosen[:_NAMED].tolist())) + (" and others" if len(chosen) > _NAMED else "")
+    return f"{'vertex' if len(chosen) == 1 else f'{len(chosen)} vertices:'} {listed}"
 
 
 def _checked_arrays(vertices: ArrayLike, faces: ArrayLike, name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:

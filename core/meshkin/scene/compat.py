@@ -97,7 +97,7 @@ def import_gltf(path: Path) -> None:
 def import_fbx(path: Path) -> None:
     """Import an .fbx file: with Blender's own importer from 4.5 on, before that with the add-on that is part of it."""
     if "fbx_import" in dir(bpy.ops.wm):
-        bpy.ops.wm.fbx_import(filepath=str(path))
+        bpy.ops.wm.fbx_import(filepath=str(path), validate_meshes=False)
     else:
         _enable("io_scene_fbx")
         bpy.ops.import_scene.fbx(filepath=str(path))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -11,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from . import compat
-from .arrays import read_integers, write_vectors
+from . import compat, positions
+from .arrays import read_floats, read_integers, write_vectors
 from .mesh import pairs
 
 _BLEND = re.compile(r"(.+?\.blend):(.+)", re.IGNORECASE | re.DOTALL)
@@ -57,11 +61,15 @@ def load(spec: str | Path) -> bpy.types.Object:
     _check_exists(path)
     before = _object_uids()
     try:
-        importer(path)
-    except (RuntimeError, ValueError, IndexError) as error:
+        with _held_output():
+            importer(path)
+    except InputError:
         _remove(_new_objects(before))
-        reason = str(error).strip().removeprefix("Error: ") or type(error).__name__
-        raise InputError("file-unreadable", f"{path} cannot be read: {reason}", "Export the file again.") from error
+        raise
+    except Exception as error:  # whatever an importer raises on a damaged file
+        _remove(_new_objects(before))
+        what = f"{path} cannot be read: {_reason(error)}"
+        raise InputError("file-unreadable", what, "Export the file again.") from error
     imported = _new_objects(before)
     meshes = [obj for obj in imported if obj.type == "MESH" and len(obj.data.vertices)]
     if not meshes:
@@ -70,6 +78,33 @@ def load(spec: str | Path) -> bpy.types.Object:
     obj = _join(meshes)
     obj.name = path.stem
     return obj
+
+
+def _reason(error: Exception) -> str:
+    """Why an importer failed, as one sentence: of an operator's error, which holds a traceback, its last line."""
+    text = re.split(r"^Location:", str(error), flags=re.MULTILINE)[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    reason = lines[-1] if any(line.endswith("Traceback (most recent call last):") for line in lines) else lines[0]
+    return f"{reason.removeprefix('Error: ').rstrip('.')}."
+
+
+@contextlib.contextmanager
+def _held_output() -> Iterator[None]:
+    """Hold back what an importer prints inside the block, and drop it if that fails: the error tells enough."""
+    saved = [os.dup(1), os.dup(2)]
+    with tempfile.TemporaryFile() as held:
+        try:
+            sys.stdout.flush()
+            for descriptor in (1, 2):
+                os.dup2(held.fileno(), descriptor)
+            yield
+            held.seek(0)
+            os.write(saved[1], held.read())
+        finally:
+            sys.stdout.flush()
+            for number, descriptor in enumerate((1, 2)):
+                os.dup2(saved[number], descriptor)
+                os.close(saved[number])
 
 
 def _append(path: Path, name: str) -> bpy.types.Object:
@@ -137,16 +172,43 @@ def _check_exists(path: Path) -> None:
 
 
 def _import_obj(path: Path) -> None:
+    positions.check_text(path, b"v")
     before = _object_uids()
-    bpy.ops.wm.obj_import(filepath=str(path), use_split_objects=False, use_split_groups=False)
+    bpy.ops.wm.obj_import(filepath=str(path), use_split_objects=False, use_split_groups=False, validate_meshes=False)
     for obj in _new_objects(before):
         if obj.type == "MESH":
+            _check_positions(obj, path)
+            obj.data.validate(clean_customdata=False)
             _restore_unused_vertices(obj.data, path)
+
+
+def _check_positions(obj: bpy.types.Object, path: Path) -> None:
+    """Raise InputError ``mesh-nan`` if a position is not a finite number, before Blender moves it to the origin."""
+    positions.check(read_floats(obj.data.vertices, "co", 3), path, obj.name)
+
+
+def _import_stl(path: Path) -> None:
+    positions.check_text(path, b"vertex")
+    before = _object_uids()
+    bpy.ops.wm.stl_import(filepath=str(path), use_mesh_validate=False)
+    for obj in _new_objects(before):
+        _check_positions(obj, path)
+        obj.data.validate(clean_customdata=False)
+
+
+def _import_ply(path: Path) -> None:
+    positions.check_ply(path)
+    bpy.ops.wm.ply_import(filepath=str(path))
+
+
+def _import_gltf(path: Path) -> None:
+    positions.check_gltf(path)
+    compat.import_gltf(path)
 
 
 def _restore_unused_vertices(mesh: bpy.types.Mesh, path: Path) -> None:
     """Add the vertices that no element of an .obj file uses, which Blender's importer leaves out."""
-    positions: list[list[bytes]] = []
+    listed: list[list[bytes]] = []
     used: set[int] = set()
     content = re.sub(rb"\\\r?\n", b" ", path.read_bytes())
     if len(re.findall(rb"^\s*v\s", content, re.MULTILINE)) == len(mesh.vertices):
@@ -154,16 +216,16 @@ def _restore_unused_vertices(mesh: bpy.types.Mesh, path: Path) -> None:
     for line in content.splitlines():
         key, *values = line.split() or [b""]
         if key == b"v":
-            positions.append(values[:3])
+            listed.append(values[:3])
         elif key in (b"f", b"l"):
             numbers = [int(value.split(b"/")[0]) for value in values]
-            used.update(number - 1 if number > 0 else len(positions) + number for number in numbers)
-    imported = np.array(sorted(index for index in used if 0 <= index < len(positions)), np.int32)
+            used.update(number - 1 if number > 0 else len(listed) + number for number in numbers)
+    imported = np.array(sorted(index for index in used if 0 <= index < len(listed)), np.int32)
     if len(imported) != len(mesh.vertices):  # points alone, or faces that the importer found invalid
         return
     corner_vertices, edges = read_integers(mesh.loops, "vertex_index"), read_integers(mesh.edges, "vertices", 2)
-    mesh.vertices.add(len(positions) - len(imported))
-    write_vectors(mesh.vertices, "co", np.array(positions, np.float32))
+    mesh.vertices.add(len(listed) - len(imported))
+    write_vectors(mesh.vertices, "co", np.array(listed, np.float32))
     mesh.loops.foreach_set("vertex_index", imported[corner_vertices])
     mesh.edges.foreach_set("vertices", imported[edges].ravel())
     mesh.update()
@@ -183,7 +245,8 @@ def _import_off(path: Path) -> None:
     sizes = sizes_on_first_line or rows[1]
     body = rows[1:] if sizes_on_first_line else rows[2:]
     vertex_count, face_count = int(sizes[0]), int(sizes[1])
-    vertices = np.array([row[:3] for row in body[:vertex_count]], np.float32).reshape(-1, 3)
+    vertices = np.array([row[:3] for row in body[:vertex_count]], np.float64).reshape(-1, 3)
+    positions.check(vertices, path)
     face_rows = body[vertex_count : vertex_count + face_count]
     faces = [row[1 : 1 + int(row[0])] for row in face_rows]
     face_sizes = np.array([int(row[0]) for row in face_rows], np.int32)
@@ -192,7 +255,7 @@ def _import_off(path: Path) -> None:
     corner_vertices = np.array([index for face in faces for index in face], np.int32)
     if len(corner_vertices) and not 0 <= corner_vertices.min() <= corner_vertices.max() < vertex_count:
         raise ValueError("a face has a vertex that is not there")
-    mesh = _new_mesh(path.stem, vertices, corner_vertices, face_sizes)
+    mesh = _new_mesh(path.stem, vertices.astype(np.float32), corner_vertices, face_sizes)
     bpy.context.scene.collection.objects.link(bpy.data.objects.new(path.stem, mesh))
 
 
@@ -214,10 +277,10 @@ def _new_mesh(
 
 _IMPORTERS: dict[str, Callable[[Path], object]] = {
     ".obj": _import_obj,
-    ".ply": lambda path: bpy.ops.wm.ply_import(filepath=str(path)),
-    ".stl": lambda path: bpy.ops.wm.stl_import(filepath=str(path)),
+    ".ply": _import_ply,
+    ".stl": _import_stl,
     ".off": _import_off,
-    **dict.fromkeys((".glb", ".gltf"), compat.import_gltf),
+    **dict.fromkeys((".glb", ".gltf"), _import_gltf),
     ".fbx": compat.import_fbx,
     **dict.fromkeys(
         (".usd", ".usda", ".usdc", ".usdz"),

@@ -1,0 +1,158 @@
+"""Positions that are not finite numbers, in files whose importers would move them to the origin in silence.
+
+What cannot be read here says nothing: then the importer tells what is wrong with the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import InputError
+from ..base.storage import UNREADABLE
+
+_PLY_TYPES = {
+    "char": "i1",
+    "uchar": "u1",
+    "short": "i2",
+    "ushort": "u2",
+    "int": "i4",
+    "uint": "u4",
+    "int8": "i1",
+    "uint8": "u1",
+    "int16": "i2",
+    "uint16": "u2",
+    "int32": "i4",
+    "uint32": "u4",
+    "float": "f4",
+    "float32": "f4",
+    "double": "f8",
+    "float64": "f8",
+}
+"""NumPy's types by PLY's (G. Turk, “The PLY Polygon File Format”, and the newer names)."""
+_GLTF_FLOAT = 5126
+"""glTF's number of the component type float (glTF 2.0 specification, 3.6.2.2)."""
+_GLB_MAGIC, _GLB_JSON, _GLB_BINARY = b"glTF", b"JSON", b"BIN\0"
+"""The marks of a binary glTF file and of its chunks (glTF 2.0 specification, 4.4)."""
+_SHOWN = 5
+"""Vertices that an error names (chosen)."""
+
+
+def check(positions: NDArray[np.floating], path: Path, name: str = "") -> None:
+    """Raise InputError ``mesh-nan``, which names the vertices, if a position (V, 3) is no finite number in float32."""
+    with np.errstate(over="ignore"):
+        wrong = np.flatnonzero(~np.isfinite(positions.astype(np.float32)).all(axis=1)).tolist()
+    if wrong:
+        listed = ", ".join(map(str, wrong[:_SHOWN])) + (" and others" if len(wrong) > _SHOWN else "")
+        vertices = f"vertex {listed}" if len(wrong) == 1 else f"{len(wrong)} vertices ({listed})"
+        of_name = f" of “{name}”" if name else ""
+        raise InputError(
+            "mesh-nan",
+            f"In {path}, the position of {vertices}{of_name} is not a finite number.",
+            "Delete them, or export the file again.",
+        )
+
+
+def check_text(path: Path, word: bytes) -> None:
+    """Raise as :func:`check` for the lines of a text file that begin with a word and list three coordinates.
+
+    Importers take a coordinate that is too large, or no number, for 0.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return
+    line = rb"^[ \t]*" + word + rb"[ \t]+"
+    if re.search(line + rb".*(?:[^\s\d.+\-eE]|[eE]\+?\d{2}|\d{39})", content, re.MULTILINE):
+        rows = [row.split()[:3] for row in re.findall(line + rb"([^\r\n]*)", content, re.MULTILINE)]
+        check(np.array([[_number(text) for text in row] for row in rows if len(row) == 3]), path)
+
+
+def _number(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def check_ply(path: Path) -> None:
+    """Raise as :func:`check` for the vertices of a .ply file."""
+    try:
+        found = _ply_positions(path.read_bytes())
+    except UNREADABLE:
+        return
+    check(found, path)
+
+
+def check_gltf(path: Path) -> None:
+    """Raise as :func:`check` for the vertices of a .gltf or .glb file."""
+    try:
+        found = list(_gltf_positions(path))
+    except UNREADABLE:
+        return
+    for name, positions in found:
+        check(positions, path, name)
+
+
+def _ply_positions(content: bytes) -> NDArray[np.floating]:
+    """The positions (V, 3) in a PLY file; raises one of UNREADABLE."""
+    end = re.search(rb"end_header[^\n]*\n", content)
+    lines = content[: end.start()].decode("latin-1").split("\n") if end else []
+    words = [line.split() for line in lines if line.strip()]
+    form = next(line[1] for line in words if line[0] == "format")
+    elements = [number for number, line in enumerate(words) if line[0] == "element"]
+    if not end or words[elements[0]][1] != "vertex":
+        raise ValueError("vertices do not come first")
+    properties = [line[1:] for line in words[elements[0] : [*elements, len(words)][1]] if line[0] == "property"]
+    count, names = int(words[elements[0]][2]), [name for _, name in properties]
+    if form == "ascii":
+        values = content[end.end() :].split(maxsplit=count * len(names))[: count * len(names)]
+        table = np.array(list(map(float, values))).reshape(count, len(names))
+        return table[:, [names.index(axis) for axis in "xyz"]]
+    order = "<" if form == "binary_little_endian" else ">"
+    row = np.dtype([(name, order + _PLY_TYPES[kind]) for kind, name in properties])
+    rows = np.frombuffer(content, row, count, end.end())
+    return np.stack([rows[axis].astype(np.float64) for axis in "xyz"], axis=1)
+
+
+def _gltf_positions(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The positions (V, 3) of each primitive of a glTF file, with its mesh's name; raises one of UNREADABLE."""
+    content = path.read_bytes()
+    binary = b""
+    if content[:4] == _GLB_MAGIC:
+        start, chunks = 12, {}
+        while start + 8 <= len(content):
+            length, kind = struct.unpack_from("<I4s", content, start)
+            chunks[kind] = content[start + 8 : start + 8 + length]
+            start += 8 + length
+        content, binary = chunks[_GLB_JSON], chunks.get(_GLB_BINARY, b"")
+    data: dict[str, Any] = json.loads(content)
+    buffers: dict[int, bytes] = {}
+    for mesh in data.get("meshes", ()):
+        for primitive in mesh["primitives"]:
+            accessor = data["accessors"][primitive["attributes"]["POSITION"]]
+            if accessor["componentType"] != _GLTF_FLOAT or "bufferView" not in accessor:
+                continue
+            view = data["bufferViews"][accessor["bufferView"]]
+            number = view["buffer"]
+            if number not in buffers:
+                buffers[number] = _buffer(data["buffers"][number], path.parent, binary)
+            offset = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+            stride, count = view.get("byteStride", 12), accessor["count"]
+            table = np.ndarray((count, 3), "<f4", buffers[number], offset, (stride, 4))
+            yield str(mesh.get("name", "")), table.copy()
+
+
+def _buffer(buffer: dict[str, Any], folder: Path, binary: bytes) -> bytes:
+    uri = buffer.get("uri")
+    if uri is None:
+        return binary
+    return base64.b64decode(uri.partition(",")[2]) if uri.startswith("data:") else (folder / uri).read_bytes()
