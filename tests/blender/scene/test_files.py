@@ -197,7 +197,7 @@ def test_off(header: str, tmp_path: Path) -> None:
 
 
 def test_off_with_faces_that_blender_cannot_hold(tmp_path: Path) -> None:
-    text = "OFF 5 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 nan\n1 1 0\n3 0 1 2\n3 1 1 2\n2 0 1\n3 0 1 3\n"
+    text = "OFF 5 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n1 1 0\n3 0 1 2\n3 1 1 2\n2 0 1\n3 0 1 3\n"
     (tmp_path / "odd.off").write_text(text)
     obj = files.load(tmp_path / "odd.off")
     assert len(obj.data.vertices) == 5
