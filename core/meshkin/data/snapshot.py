@@ -18,7 +18,7 @@ MIN_AREA = 1e-14
 """A mesh whose largest triangle is not larger than this has no area; in squares of the mesh's extent. Chosen: about the
 square of float32's relative rounding error, 6e-8."""
 
-FAR = 1e5
+STRAY = 1e5
 """A vertex is a stray if it is so many times farther from the middle than the median vertex; chosen: characters in one
 scene are within a thousand."""
 _NAMED = 5
@@ -151,7 +151,7 @@ class Snapshot:
         areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
         if extent == 0 or float(areas.max()) <= MIN_AREA * extent * extent:
             distance = np.abs(vertices - np.median(vertices, axis=0)).max(axis=1)
-            far = np.flatnonzero(distance > FAR * np.median(distance))
+            far = np.flatnonzero(distance > STRAY * np.median(distance))
             if np.median(distance) > 0 and len(far):
                 raise InputError(
                     "mesh-far",

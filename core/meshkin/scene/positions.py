@@ -42,7 +42,7 @@ _GLTF_FLOAT = 5126
 """glTF's number of the component type float (glTF 2.0 specification, 3.6.2.2)."""
 _GLB_MAGIC, _GLB_JSON, _GLB_BINARY = b"glTF", b"JSON", b"BIN\0"
 """The marks of a binary glTF file and of its chunks (glTF 2.0 specification, 4.4)."""
-_SHOWN = 5
+_SHOWN_VERTICES = 5
 """Vertices that an error names (chosen)."""
 
 
@@ -51,7 +51,7 @@ def check(positions: NDArray[np.floating], path: Path, name: str = "") -> None:
     with np.errstate(over="ignore"):
         wrong = np.flatnonzero(~np.isfinite(positions.astype(np.float32)).all(axis=1)).tolist()
     if wrong:
-        listed = ", ".join(map(str, wrong[:_SHOWN])) + (" and others" if len(wrong) > _SHOWN else "")
+        listed = ", ".join(map(str, wrong[:_SHOWN_VERTICES])) + (" and others" if len(wrong) > _SHOWN_VERTICES else "")
         vertices = f"vertex {listed}" if len(wrong) == 1 else f"{len(wrong)} vertices ({listed})"
         of_name = f" of “{name}”" if name else ""
         raise InputError(
