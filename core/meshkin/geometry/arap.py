@@ -1,4 +1,4 @@
-"""Surfaces that resist everything but turning: as-rigid-as-possible deformation.
+"""Surfaces that resist everything but turning, or turning and growing: as-rigid-as-possible deformation.
 
 Source: Sorkine and Alexa, "As-Rigid-As-Possible Surface Modeling" (SGP 2007), which solves for rotations and positions
 in turn.
@@ -15,6 +15,9 @@ from scipy import sparse
 from .arrays import Floats
 from .laplacian import factorized
 from .rigid_motions import nearest_rotations
+
+SHORTEST_SPRING = 1e-15
+"""Least length of springs. Chosen, so that no division is by zero."""
 
 
 class RigidSprings:
@@ -38,7 +41,8 @@ class RigidSprings:
     def position_solver(self, hold: Floats) -> Callable[[Floats, Floats], Floats]:
         """A solver for the positions (V, 3), each point being held by ``hold`` (V,), above 0.
 
-        It takes the rotation at each point (V, 3, 3), and ``hold`` times the position at which each is held (V, 3).
+        It takes the rotation, or rotation and growth, at each point (V, 3, 3), and ``hold`` times the position at
+        which each is held (V, 3).
         """
         solve = factorized(sparse.csc_array(self._stiffness + sparse.diags_array(hold)))
 
@@ -54,6 +58,13 @@ class RigidSprings:
         current = self._difference @ positions
         outer = (current[:, :, None] * self._rest[:, None, :]).reshape(len(current), 9)
         return nearest_rotations((self._around @ outer).reshape(len(positions), 3, 3))
+
+    def growth(self, positions: Floats, rotations: Floats) -> Floats:
+        """How many times larger the surroundings of each point (V,) have become: least squares, given rotations."""
+        mean = (rotations[self._pairs[:, 0]] + rotations[self._pairs[:, 1]]) / 2
+        along = np.einsum("ei,eij,ej->e", self._difference @ positions, mean, self._rest)
+        square = np.einsum("ei,ei->e", self._rest, self._rest)
+        return np.asarray((self._around @ along) / np.maximum(self._around @ square, SHORTEST_SPRING**2))
 
 
 def laplacian_springs(stiffness: sparse.csc_array) -> tuple[NDArray[np.int64], Floats]:

@@ -1,8 +1,9 @@
-"""Where a close-up pays: the part of a body beyond its neck, found by shape alone.
+"""Where a closer look pays: the parts of a body beyond a neck or a wrist, found by shape alone.
 
 A part is what lies within some distance, along the surface, of a tip. Its neck is where the line at this distance is
-shortest beside the area that it cuts off. Of several such parts the one is taken whose neck is long and in which many
-vertices lie on little area: heads have thicker necks than limbs, and artists spend their vertices on faces.
+shortest beside the area that it cuts off. The first of several such parts is the one whose neck is long and in which
+many vertices lie on little area: heads have thicker necks than limbs, and artists spend their vertices on faces, and
+then on hands.
 """
 
 from __future__ import annotations
@@ -47,16 +48,18 @@ class NeckedPart:
     Attributes:
         distance: float64 (V,), each vertex's distance from the tip over that of the neck: below 1 in the part.
         share: of the surface's area that it has.
+        density: share of the vertices over share of the area.
     """
 
     distance: Floats
     share: float
+    density: float
 
 
-def necked_part(
+def necked_parts(
     vertices: NDArray[np.floating], faces: NDArray[np.integer], settings: PartSettings = PartSettings()
-) -> NeckedPart | None:
-    """The part of a surface that most resembles a head on its neck; None where nothing sits on a neck.
+) -> list[NeckedPart]:
+    """The parts of a surface that sit on a neck, apart from each other, the one that most resembles a head first.
 
     Args:
         vertices: (V, 3).
@@ -67,11 +70,10 @@ def necked_part(
     areas = vertex_areas(coarse.vertices, coarse.faces)
     total = float(areas.sum())
     if total <= 0:
-        return None
+        return []
     held = np.asarray(coarse.prolong.sum(axis=0)).ravel() / len(vertices)  # share of the vertices at each point
-    graph = _graph(coarse)
-    best, found = 0.0, None
-    for distance in _tip_distances(graph, settings.tips):
+    found = []
+    for distance in _tip_distances(_graph(coarse), settings.tips):
         order = np.argsort(distance)
         shares = np.cumsum(areas[order]) / total
         reaches = distance[order[np.searchsorted(shares, np.geomspace(*settings.shares)).clip(max=len(order) - 1)]]
@@ -82,10 +84,16 @@ def necked_part(
         if bulge[neck] < settings.least_bulge or not np.isfinite(reaches[neck]) or reaches[neck] <= 0:
             continue
         density = float(held[distance <= reaches[neck]].sum()) / covered[neck]
-        if density * lengths[neck] > best:
-            best = density * float(lengths[neck])
-            found = NeckedPart(np.asarray(coarse.prolong @ (distance / reaches[neck])), float(covered[neck]))
-    return found
+        found.append((density * float(lengths[neck]), density, distance / reaches[neck]))
+    found.sort(key=lambda part: -part[0])
+    parts: list[NeckedPart] = []
+    taken = np.zeros(len(areas), bool)
+    for _, density, field in found:
+        if not taken[field <= 1].any():
+            taken |= field <= 1
+            share = float(areas[field <= 1].sum()) / total
+            parts.append(NeckedPart(np.asarray(coarse.prolong @ field), share, density))
+    return parts
 
 
 def _graph(coarse: CoarseMesh) -> sparse.csr_array:

@@ -27,20 +27,16 @@ from ..geometry.closest_points import closest_points, nearest_on_triangles
 from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import bilaplacian, factorized, laplacian
 from ..geometry.mesh import clean_faces, edges, face_areas, face_vectors, surface_area, vertex_normals
-from ..geometry.rigid_motions import kabsch
+from ..geometry.rigid_motions import robust_similarity
 from ..geometry.smoothing import LEAST_MASS
 from ..geometry.welding import weld
-from .close_up_part import PartSettings, necked_part
+from .close_up_part import PartSettings, necked_parts
 
 Mesh = tuple[Floats, NDArray[np.integer]]
 """Vertices (V, 3) and faces (F, 3)."""
 
 SEARCHED_SAMPLES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
 """Barycentric coordinates at which a triangle is sampled beside its corners. Chosen."""
-SIMILARITY_ROUNDS = 10
-"""Rounds in which a similarity is fitted, outliers counting less in each. Chosen: it stands still after five or so."""
-OUTLIER = 1.5
-"""Distance at which a vertex counts half in them, in medians. Chosen."""
 LEAST_USUAL = 1e-4
 """Least distance between partners that is taken for usual, in square roots of the part's area. Chosen: surfaces that
 lie on each other have none."""
@@ -114,9 +110,10 @@ def with_close_ups(
         report: is told the share that is done; may raise Cancelled.
         settings: of the close-ups.
     """
-    part = necked_part(*source, settings.part)
-    if part is None:
+    parts = necked_parts(*source, settings.part)
+    if not parts:
         return to_source, to_target
+    part = parts[0]
     report("Looking closely", 0)
     here = _End(source, part.distance, to_target)
     there = _End(target, to_source.pull(part.distance, source[1]), to_source)
@@ -156,7 +153,7 @@ def _closer(target: _End, source: _End, settings: CloseUpSettings) -> tuple[Surf
     goals = end.there.pull(*ends[1 - moving].mesh)[part.vertex]
     size = float(np.sqrt(surface_area(counterpart.vertices, counterpart.faces)))
     trust = end.there.confidence[part.vertex].astype(np.float64)
-    start, apart = _similar(part.vertices, goals, (trust + LEAST_PULL) * (end.distance[part.vertex] <= 1))
+    start, apart = robust_similarity(part.vertices, goals, (trust + LEAST_PULL) * (end.distance[part.vertex] <= 1))
     if not apart <= settings.rigid * size:
         return None
     laid = replace(part, vertices=_laid_on(part, start, counterpart, settings))
@@ -231,20 +228,6 @@ def _cut(mesh: Mesh, inside: NDArray[np.bool_]) -> _Part:
         chosen = chosen[((centers >= largest.min(axis=0)) & (centers <= largest.max(axis=0))).all(axis=1)]
     used, number = np.unique(faces[chosen], return_inverse=True)
     return _Part(vertices[used], number.reshape(-1, 3).astype(np.int64), used.astype(np.int64), chosen)
-
-
-def _similar(points: Floats, goals: Floats, weight: Floats) -> tuple[Floats, float]:
-    """Return points (P, 3) moved onto goals by a similarity, and the median distance left; outliers hardly count."""
-    moved, robust = points, weight
-    for _ in range(SIMILARITY_ROUNDS):
-        share = robust / robust.sum()
-        offsets, wanted = points - share @ points, goals - share @ goals
-        turn = kabsch((offsets * share[:, None]).T @ wanted).as_matrix()
-        grown = np.sqrt((share @ wanted**2).sum() / max(float((share @ offsets**2).sum()), LEAST_PULL))
-        moved = grown * offsets @ turn.T + share @ goals
-        distance = np.linalg.norm(moved - goals, axis=1)
-        robust = weight / (1 + (distance / max(OUTLIER * float(np.median(distance)), LEAST_PULL)) ** 2)
-    return moved, float(np.median(distance))
 
 
 def _laid_on(part: _Part, start: Floats, counterpart: _Part, settings: CloseUpSettings) -> Floats:

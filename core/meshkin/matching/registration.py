@@ -18,12 +18,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from ..geometry.arap import RigidSprings, laplacian_springs
 from ..geometry.arrays import AnyFloats, AnyIntegers, Floats, Integers
-from ..geometry.laplacian import connected_laplacian
-from ..geometry.mesh import vertex_normals
+from ..geometry.laplacian import LEAST_CONNECTED_MASS, connected_laplacian, factorized, laplacian
+from ..geometry.mesh import clean_faces, vertex_normals
 from ..geometry.rigid_motions import rigid_alignment
 
 
@@ -45,9 +46,9 @@ class RegistrationSettings:
         final_radius, final_feature_weight: the same in the end, when points are matched and results are compared.
         usual: distance, in all dimensions together, at which a point pulls half as much.
         farthest: larger distances count as this one when results are compared.
-        turns: about the vertical axis, degrees, in which the source is laid over the target.
-        scale_range: how many times larger an axis may be scaled than the vertical one when it is laid over.
-        trimmed: share of the points at either end of each axis that are left out when the extent is measured.
+        growth_range: how many times larger a part may become. Chosen.
+        growth_length: length over which growth is evened out. Measured on 17 pairs of characters: 0.1 leads 0.5 % more
+            points to the right bone than 0.3 does, 1.2 % more than no growth.
         follow_length: length over which the pull of a map is evened out when it is followed.
         follow_steps: how often rotations and positions are solved for then.
         damping: pull of a point to its last position, which keeps the system regular.
@@ -55,8 +56,8 @@ class RegistrationSettings:
         clear: a result is clearly better than another if its distance is at most this share of the other's.
     """
 
-    radii: tuple[float, ...] = (0.25, 0.2, 0.15, 0.1, 0.07, 0.05, 0.04)
-    lengths: tuple[float, ...] = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.04)
+    radii: tuple[float, ...] = (0.15, 0.1, 0.07, 0.05, 0.04)
+    lengths: tuple[float, ...] = (0.15, 0.1, 0.07, 0.05, 0.04)
     rounds: int = 4
     steps: int = 2
     normal_weight: float = 0.5
@@ -67,9 +68,8 @@ class RegistrationSettings:
     final_feature_weight: float = 0.5
     usual: float = 1.0
     farthest: float = 4.0
-    turns: tuple[float, ...] = (0.0, 180.0, 90.0, 270.0)
-    scale_range: tuple[float, float] = (0.6, 1.7)
-    trimmed: float = 0.005
+    growth_range: tuple[float, float] = (0.3, 3.0)
+    growth_length: float = 0.1
     follow_length: float = 0.1
     follow_steps: int = 10
     damping: float = 1e-9
@@ -96,39 +96,49 @@ class RegisteredMesh:
     features: AnyFloats
 
 
+def registered_mesh(points: Floats, faces: AnyIntegers, features: AnyFloats) -> RegisteredMesh:
+    """A mesh (points (P, 3), faces (G, 3), features (P, C)) with its normals and masses."""
+    _, mass = laplacian(points, clean_faces(faces))
+    mass = np.maximum(mass, LEAST_CONNECTED_MASS * (mass.mean() or 1.0))
+    return RegisteredMesh(points, faces, vertex_normals(points, faces), mass / mass.sum(), features)
+
+
+@dataclass(frozen=True)
+class Start:
+    """From where a mesh is bent.
+
+    Attributes:
+        points: float64 (P, 3), where its points are at first, in the target's frame.
+        rest: float64 (P, 3), its shape at rest, which bending keeps but for turning and growing.
+        upright: whether it stands as the target does, rather than where a map sent it.
+        handicap: factor of the distance of what it leads to, when results are compared.
+    """
+
+    points: Floats
+    rest: Floats
+    upright: bool = True
+    handicap: float = 1.0
+
+
 @dataclass(frozen=True)
 class LaidMesh:
     """The source's mesh laid onto the target.
 
     Attributes:
-        start: number of the start from which it came here.
+        start: from which it came here.
         points: float64 (P, 3), its points in the target mesh's frame.
         distance: mean distance to the other surface in position, normal and features together, both ways.
     """
 
-    start: int
+    start: Start
     points: Floats
     distance: float
 
 
-def upright_starts(source: RegisteredMesh, target: RegisteredMesh, settings: RegistrationSettings) -> list[Floats]:
-    """The source's points (P, 3) laid over the target, turned about Z in several ways and scaled to its extents."""
-    starts = []
-    low, high = _extents(target.points, settings.trimmed)
-    for turn in settings.turns:
-        cosine, sine = np.cos(np.radians(turn)), np.sin(np.radians(turn))
-        turned = source.points @ np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
-        least, most = _extents(turned, settings.trimmed)
-        scale = (high - low) / np.maximum(most - least, 1e-9)
-        scale = np.clip(scale, scale[2] * settings.scale_range[0], scale[2] * settings.scale_range[1])
-        starts.append((turned - (least + most) / 2) * scale + (low + high) / 2)
-    return starts
-
-
 def start_from_map(
     source: RegisteredMesh, target: RegisteredMesh, to_target: Integers, settings: RegistrationSettings
-) -> Floats:
-    """The source's points (P, 3), bent as rigidly as possible to where a map sends them.
+) -> Start:
+    """The source, bent as rigidly as possible to where a map sends its points.
 
     Args:
         source, target: the meshes.
@@ -136,7 +146,8 @@ def start_from_map(
         settings: of these the length and the steps.
     """
     goals, pull = target.points[to_target], source.mass / source.mass.sum()
-    body = _springs(source, 1.0)
+    stiffness, _ = connected_laplacian(source.points, source.faces)
+    body = RigidSprings(source.points, *laplacian_springs(stiffness))
     rotation, shift = rigid_alignment(source.points, goals, pull)
     points = source.points @ rotation.T - shift
     rotations = np.broadcast_to(rotation, (len(points), 3, 3))
@@ -145,36 +156,35 @@ def start_from_map(
     for _ in range(settings.follow_steps):
         points = solve(rotations, hold[:, None] * goals + settings.damping * points)
         rotations = body.rotations(points)
-    return points
+    return Start(points, source.points, upright=False)
 
 
 def lay_onto(
     source: RegisteredMesh,
     target: RegisteredMesh,
-    starts: Sequence[Floats],
+    start: Start,
     tick: Callable[[], None],
     settings: RegistrationSettings = RegistrationSettings(),
-) -> list[LaidMesh]:
-    """Bend the source onto the target from each start; the results are in order, the nearest first.
+    first_stage: int = 0,
+) -> LaidMesh:
+    """The source bent onto the target.
 
     Args:
         source, target: the meshes, with features that can be compared.
-        starts: where the source's points (P, 3) are at first, in the target's frame.
+        start: where the source is at first.
         tick: called in every round; may raise Cancelled.
         settings: of the registration.
+        first_stage: stages before it are left out.
     """
-    results = []
-    stages = tuple(zip(settings.radii, settings.lengths, strict=True))
-    for number, start in enumerate(starts):
-        points = _bent_onto(source, target, start, stages, tick, settings)
-        results.append(LaidMesh(number, points, _distance(source, target, points, settings)))
-    return sorted(results, key=lambda result: result.distance)
+    stages = tuple(zip(settings.radii, settings.lengths, strict=True))[first_stage:]
+    points = _bent_onto(source, target, start, stages, tick, settings)
+    return LaidMesh(start, points, surface_distance(source, target, points, settings))
 
 
 def lay_finely(
     source: RegisteredMesh,
     target: RegisteredMesh,
-    start: Floats,
+    start: Start,
     tick: Callable[[], None],
     settings: RegistrationSettings = RegistrationSettings(),
 ) -> Floats:
@@ -184,6 +194,22 @@ def lay_finely(
     """
     stages = tuple(zip(settings.fine_radii, settings.fine_lengths, strict=True))
     return _bent_onto(source, target, start, stages, tick, settings)
+
+
+def surface_distance(
+    source: RegisteredMesh, target: RegisteredMesh, points: Floats, settings: RegistrationSettings
+) -> float:
+    """The mean distance of both surfaces to each other in position, normal and features together.
+
+    Args:
+        source, target: the meshes.
+        points: (P, 3), where the source's points lie, in the target's frame.
+        settings: of the comparison.
+    """
+    tree = _target_tree(target, settings.final_radius, settings)
+    (_, square), (_, back) = _nearest(source, points, tree, settings.final_radius, settings)
+    distances = [np.minimum(np.sqrt(values), settings.farthest) for values in (square, back)]
+    return float(distances[0] @ source.mass / source.mass.sum() + distances[1] @ target.mass / target.mass.sum()) / 2
 
 
 def joint_coordinates(
@@ -218,30 +244,28 @@ def is_apart(result: LaidMesh, other: LaidMesh, settings: RegistrationSettings) 
     return float(np.linalg.norm(result.points - other.points, axis=1).mean()) > settings.distinct
 
 
-def _extents(points: Floats, trimmed: float) -> tuple[Floats, Floats]:
-    """Where points begin and end along each axis, (3,) each, without a few at either end."""
-    return np.quantile(points, trimmed, axis=0), np.quantile(points, 1 - trimmed, axis=0)
-
-
-def _springs(mesh: RegisteredMesh, scale: float) -> RigidSprings:
-    """Springs between the points of a mesh, at rest in its shape scaled by a factor; loose parts are joined."""
-    stiffness, _ = connected_laplacian(mesh.points, mesh.faces)
-    return RigidSprings(mesh.points * scale, *laplacian_springs(stiffness))
-
-
 def _bent_onto(
     source: RegisteredMesh,
     target: RegisteredMesh,
-    start: Floats,
+    start: Start,
     stages: Sequence[tuple[float, float]],
     tick: Callable[[], None],
     settings: RegistrationSettings,
 ) -> Floats:
     """The source's points (P, 3), bent from where they start onto the target; a stage is a radius and a length."""
-    size, own_size = (float(np.linalg.norm(points - points.mean(axis=0))) for points in (start, source.points))
-    body = _springs(source, size / max(own_size, 1e-9))
-    points = start
-    rotations = body.rotations(points)
+    stiffness, _ = connected_laplacian(start.rest, source.faces)
+    body = RigidSprings(start.rest, *laplacian_springs(stiffness))
+    even = factorized(sparse.csc_array(sparse.diags_array(source.mass) + settings.growth_length**2 * stiffness))
+
+    def similarities(points: Floats) -> Floats:
+        """The rotation and growth at each point (P, 3, 3), the growth being evened out over the surface."""
+        rotations = body.rotations(points)
+        growth = np.log(np.clip(body.growth(points, rotations), *settings.growth_range))
+        grown: Floats = np.exp(even(source.mass * growth))[:, None, None] * rotations
+        return grown
+
+    points = start.points
+    turned = similarities(points)
     for radius, length in stages:
         tree = _target_tree(target, radius, settings)
         for _ in range(settings.rounds):
@@ -250,8 +274,8 @@ def _bent_onto(
             hold = pull / length**2
             solve = body.position_solver(hold + settings.damping)
             for _ in range(settings.steps):
-                points = solve(rotations, hold[:, None] * goals + settings.damping * points)
-                rotations = body.rotations(points)
+                points = solve(turned, hold[:, None] * goals + settings.damping * points)
+                turned = similarities(points)
     return points
 
 
@@ -291,11 +315,3 @@ def _nearest(
     own = joint_coordinates(points, vertex_normals(points, source.faces), source.features, radius, weights)
     (distance, to_target), (back, to_source) = tree.query(own), cKDTree(own).query(tree.data)
     return (to_target.astype(np.int64), distance**2), (to_source.astype(np.int64), back**2)
-
-
-def _distance(source: RegisteredMesh, target: RegisteredMesh, points: Floats, settings: RegistrationSettings) -> float:
-    """The mean distance of both surfaces to each other in position, normal and features together."""
-    tree = _target_tree(target, settings.final_radius, settings)
-    (_, square), (_, back) = _nearest(source, points, tree, settings.final_radius, settings)
-    distances = [np.minimum(np.sqrt(values), settings.farthest) for values in (square, back)]
-    return float(distances[0] @ source.mass / source.mass.sum() + distances[1] @ target.mass / target.mass.sum()) / 2

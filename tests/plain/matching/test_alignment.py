@@ -13,7 +13,7 @@ from meshkin.features.joint import IntrinsicColumns
 from meshkin.matching import candidate_maps
 from meshkin.matching.laying import LayingSettings
 from meshkin.matching.pipeline import MatchSettings, match, match_features
-from meshkin.matching.registration import RegistrationSettings
+from meshkin.matching.upright import UprightSettings
 
 
 def test_sides_are_kept_where_features_do_not_tell_them() -> None:
@@ -31,7 +31,7 @@ def test_sides_are_kept_where_features_do_not_tell_them() -> None:
     assert np.median(errors_to_source(aligned, source_places, target_places)) < 0.1
 
 
-FROM_THE_MAP = MatchSettings(laying=LayingSettings(registration=RegistrationSettings(turns=())))
+FROM_THE_MAP = MatchSettings(laying=LayingSettings(upright=UprightSettings(turns=())))
 """The shapes are not laid onto each other as they stand, but only from the map that was found first."""
 
 

@@ -15,9 +15,11 @@ from meshkin.matching import alignment, candidate_maps
 from meshkin.matching.candidate_maps import Candidate, MeshPair, symmetric_maps
 from meshkin.matching.laying import LayingSettings
 from meshkin.matching.map_repair import repaired
+from meshkin.matching.part_laying import PartLayingSettings
 from meshkin.matching.pipeline import MatchSettings, match
 from meshkin.matching.registration import RegistrationSettings
 from meshkin.matching.symmetry import Mirror, find_mirrors
+from meshkin.matching.upright import UprightSettings
 from meshkin.spectral.eigenbasis import SpectralMesh
 from meshkin.spectral.functional_map import PointMaps
 
@@ -25,9 +27,11 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 NOT_LAID = MatchSettings(
     laying=LayingSettings(
+        upright=UprightSettings(turns=()),
+        parts=PartLayingSettings(least_density=np.inf),
         registration=RegistrationSettings(
-            radii=(), lengths=(), fine_radii=(), fine_lengths=(), turns=(), final_radius=0.02, final_feature_weight=0.0
-        )
+            radii=(), lengths=(), fine_radii=(), fine_lengths=(), final_radius=0.02, final_feature_weight=0.0
+        ),
     )
 )
 """The first map alone: laying the shapes onto each other would repair it, too."""

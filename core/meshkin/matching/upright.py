@@ -1,0 +1,179 @@
+"""Where a shape that stands upright would come to lie on another one: turned, scaled, and warped along the axes.
+
+Characters stand upright, but a giant head takes the room in which another one has its head, shoulders and arms. So
+after a shape was turned about the vertical axis and scaled to the other's extents, both are cut into slabs across each
+axis. A slab is described by its mean features and by how wide it is: arms that are spread, legs, a head look alike
+wherever they are. The two sequences of slabs are brought onto each other by dynamic time warping (Sakoe and Chiba,
+"Dynamic Programming Algorithm Optimization for Spoken Word Recognition", 1978), and the shape is stretched and squeezed
+along the axis accordingly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..geometry.arrays import Floats
+from .registration import RegisteredMesh
+
+LEAST_EXTENT = 1e-9
+"""Least extent along an axis, in square roots of the area. Chosen, so that no division is by zero."""
+
+
+@dataclass(frozen=True)
+class UprightSettings:
+    """How a shape is brought onto another one that stands upright, too.
+
+    Of the values marked as measured others were tried on 26 pairs of characters: from half to twice these, the share of
+    points that come to the right bone or its neighbor changes by at most 2 % of all.
+
+    Attributes:
+        turns: about the vertical axis, degrees, in which the source is laid over the target. Chosen.
+        scale_range: how many times larger an axis may be scaled than the vertical one. Chosen.
+        trimmed: share of the points at either end of each axis that are left out when the extent is measured. Chosen.
+        slabs: into which a shape is cut across an axis. Measured.
+        width_weight: of the standard deviations of a slab's points along the other axes, in square roots of the area,
+            beside features of total variance 1. Measured: without it half of the gain is lost.
+        step_cost: of a step to the next slab of one shape alone, beside squared differences. Measured.
+        evened: over how many slabs the warp is evened out, odd. Measured.
+    """
+
+    turns: tuple[float, ...] = (0.0, 180.0, 90.0, 270.0)
+    scale_range: tuple[float, float] = (0.6, 1.7)
+    trimmed: float = 0.005
+    slabs: int = 48
+    width_weight: float = 4.0
+    step_cost: float = 0.01
+    evened: int = 9
+
+
+@dataclass(frozen=True)
+class UprightPlacing:
+    """A turn about the vertical axis, then a scale, a shift and a warp along each axis.
+
+    Attributes:
+        turn: float64 (3, 3), a rotation.
+        scale, shift: float64 (3,), along the axes.
+        knots: float64 (K,), rising: places between the target's ends along an axis, which are 0 and 1.
+        warped: float64 (3, K), rising: for each axis where these come to lie.
+        low, extent: float64 (3,), the target's lower ends and extents.
+    """
+
+    turn: Floats
+    scale: Floats
+    shift: Floats
+    knots: Floats
+    warped: Floats
+    low: Floats
+    extent: Floats
+
+    def carried(self, points: Floats) -> Floats:
+        """Points (N, 3) of the source, where they come to lie."""
+        share = ((points @ self.turn.T) * self.scale + self.shift - self.low) / self.extent
+        warped = [np.interp(along, self.knots, places) for along, places in zip(share.T, self.warped, strict=True)]
+        return np.stack(warped, axis=1) * self.extent + self.low
+
+    def unwarped(self) -> UprightPlacing:
+        """The same without the warp."""
+        return replace(self, warped=np.stack([self.knots] * 3))
+
+
+def upright_placings(
+    source: RegisteredMesh, target: RegisteredMesh, settings: UprightSettings = UprightSettings()
+) -> list[UprightPlacing]:
+    """The ways in which the source stands in the target's place, one for each turn.
+
+    Args:
+        source, target: the meshes, with features that can be compared; Z is up.
+        settings: of the placing.
+    """
+    low, high = _extents(target.points, settings.trimmed)
+    extent = np.maximum(high - low, LEAST_EXTENT)
+    places = [_described_slabs((target.points - low) / extent, target, extent, axis, settings) for axis in range(3)]
+    placings = []
+    for degrees in settings.turns:
+        cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+        least, most = _extents(source.points @ turn.T, settings.trimmed)
+        scale = extent / np.maximum(most - least, LEAST_EXTENT)
+        scale = np.clip(scale, scale[2] * settings.scale_range[0], scale[2] * settings.scale_range[1])
+        shift = (low + high) / 2 - (least + most) / 2 * scale
+        share = ((source.points @ turn.T) * scale + shift - low) / extent
+        warps = []
+        for axis, goal in enumerate(places):
+            own = _described_slabs(share, source, extent, axis, settings)
+            knots, warped = _warp(own, goal, settings)
+            share[:, axis] = np.interp(share[:, axis], knots, warped)
+            warps.append(warped)
+        placings.append(UprightPlacing(turn, scale, shift, knots, np.stack(warps), low, extent))
+    return placings
+
+
+def _extents(points: Floats, trimmed: float) -> tuple[Floats, Floats]:
+    """Where points begin and end along each axis, (3,) each, without a few at either end."""
+    return np.quantile(points, trimmed, axis=0), np.quantile(points, 1 - trimmed, axis=0)
+
+
+def _described_slabs(
+    share: Floats, mesh: RegisteredMesh, extent: Floats, axis: int, settings: UprightSettings
+) -> Floats:
+    """A description (slabs, C + 2) of what lies in each slab across an axis: mean features and widths.
+
+    Args:
+        share: (P, 3), the mesh's points between the target's ends, which are 0 and 1.
+        mesh: gives masses and features.
+        extent: (3,), the target's extents.
+        axis: 0, 1 or 2.
+        settings: the slabs' number and the weight of the widths.
+    """
+    centers = (np.arange(settings.slabs) + 0.5) / settings.slabs
+    inside = np.exp(-0.5 * ((share[:, axis] - centers[:, None]) * settings.slabs) ** 2) * mesh.mass
+    inside /= np.maximum(inside.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    others = [other for other in range(3) if other != axis]
+    across = share[:, others] * extent[others]
+    widths = np.sqrt(np.maximum(inside @ across**2 - (inside @ across) ** 2, 0))
+    return np.hstack((inside @ mesh.features, settings.width_weight * widths))
+
+
+def _warp(own: Floats, goal: Floats, settings: UprightSettings) -> tuple[Floats, Floats]:
+    """The warp that brings slabs onto slabs, both described by (slabs, D).
+
+    Returns:
+        places between the ends, (slabs + 4,), and where they come to lie, (slabs + 4,); beyond the ends nothing moves.
+    """
+    count, half = settings.slabs, settings.evened // 2
+    mine, others = _warping_path(((own[:, None] - goal) ** 2).sum(axis=2), settings.step_cost)
+    partner = np.bincount(mine, others, count) / np.bincount(mine, minlength=count)
+    for _ in range(2):
+        padded = np.pad(partner, half, mode="reflect", reflect_type="odd")
+        partner = np.convolve(padded, np.full(settings.evened, 1 / settings.evened), "valid")
+    centers = (np.arange(count) + 0.5) / count
+    beyond = np.array([-1.0, 0.0]), np.array([1.0, 2.0])
+    warped = np.concatenate((beyond[0], (partner + 0.5) / count, beyond[1]))
+    return np.concatenate((beyond[0], centers, beyond[1])), np.maximum.accumulate(np.minimum(warped, warped[-1]))
+
+
+def _warping_path(cost: Floats, step_cost: float) -> tuple[list[int], list[int]]:
+    """The cheapest path from the first to the last entry of a cost matrix (M, N), never going back in either.
+
+    Returns:
+        the path's rows and columns.
+    """
+    rows, columns = cost.shape
+    total = np.full((rows + 1, columns + 1), np.inf)
+    total[0, 0] = 0
+    for row in range(1, rows + 1):
+        for column in range(1, columns + 1):
+            alone = min(total[row - 1, column], total[row, column - 1]) + step_cost
+            total[row, column] = min(total[row - 1, column - 1], alone) + cost[row - 1, column - 1]
+    path = [(rows, columns)]
+    while path[-1] != (1, 1):
+        row, column = path[-1]
+        ways = {
+            (row - 1, column - 1): total[row - 1, column - 1],
+            (row - 1, column): total[row - 1, column] + step_cost,
+            (row, column - 1): total[row, column - 1] + step_cost,
+        }
+        path.append(min(ways, key=lambda way: ways[way]))
+    return [row - 1 for row, _ in path], [column - 1 for _, column in path]

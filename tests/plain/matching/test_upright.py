@@ -1,0 +1,59 @@
+"""Shapes that stand upright, brought onto each other although their proportions have little in common."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.figures import Figure
+from helpers.surfaces import described
+from meshkin.data.snapshot import Snapshot
+from meshkin.geometry.arrays import Floats
+from meshkin.matching.pipeline import match
+from meshkin.matching.registration import RegisteredMesh, registered_mesh
+from meshkin.matching.upright import upright_placings
+
+NECK, TOP = 0.86, 1.0
+
+
+def with_a_giant_head(points: Floats) -> Floats:
+    """A person whose head is a third of the height and thrice as wide, over arms and legs as short as a child's."""
+    above = np.clip((points[:, 2] - NECK) / 0.03, 0, 1)[:, None]
+    height = np.interp(points[:, 2], [-0.1, 0, NECK, 1.1], [-0.05, 0, 0.6, 1.2])
+    return np.column_stack((points[:, :2] * (1 + 2 * above), height))
+
+
+def registered(shape: Snapshot, points: Floats) -> RegisteredMesh:
+    """A shape whose features tell how high up the body its points are, and little else."""
+    height = shape.vertices[:, 2]
+    features = np.column_stack((np.sin(3 * height), np.cos(3 * height))).astype(np.float32)
+    return registered_mesh(points, shape.faces, features - features.mean(axis=0))
+
+
+def test_slabs_of_the_body_come_to_lie_on_their_like() -> None:
+    figure = Figure(arms=90)
+    source, target = figure.body(60), figure.body(50, 0.3)
+    goals = with_a_giant_head(target.vertices.astype(np.float64))
+    truth = with_a_giant_head(source.vertices.astype(np.float64))
+    placing = upright_placings(registered(source, source.vertices.astype(np.float64)), registered(target, goals))[0]
+    warped = placing.carried(source.vertices.astype(np.float64))
+    straight = placing.unwarped().carried(source.vertices.astype(np.float64))
+    off, straight_off = (np.abs(places[:, 2] - truth[:, 2]) for places in (warped, straight))
+    assert off.mean() < 0.03
+    assert straight_off.mean() > 3 * off.mean()
+    assert (np.diff(placing.warped, axis=1) >= 0).all()
+
+
+def test_a_giant_head_takes_nothing_of_the_shoulders() -> None:
+    """Skinning weights carried over the match; the same pair without a warp mixes head, chest and arms."""
+    figure = Figure(arms=90)
+    source, target = figure.body(60), figure.body(50, 0.3)
+    weights = [figure.weights(end.vertices.astype(np.float64)) for end in (source, target)]
+    giant = Snapshot.from_arrays(with_a_giant_head(target.vertices.astype(np.float64)).astype(np.float32), target.faces)
+    ends = []
+    for shape, placed in ((source, source), (target, giant)):
+        height = shape.vertices[:, 2]
+        vague = np.column_stack((np.sin(3 * height), np.cos(3 * height), 0.3 * np.abs(shape.vertices[:, 0])))
+        ends.append(described(placed, vague.astype(np.float32)))
+    result = match(*ends)
+    carried = result.to_source.pull(weights[0], source.faces)
+    assert np.abs(carried - weights[1]).sum(axis=1).mean() < 0.2
