@@ -54,6 +54,6 @@ def test_a_giant_head_takes_nothing_of_the_shoulders() -> None:
         height = shape.vertices[:, 2]
         vague = np.column_stack((np.sin(3 * height), np.cos(3 * height), 0.3 * np.abs(shape.vertices[:, 0])))
         ends.append(described(placed, vague.astype(np.float32)))
-    result = match(*ends)
+    result = match(ends[0], ends[1])
     carried = result.to_source.pull(weights[0], source.faces)
     assert np.abs(carried - weights[1]).sum(axis=1).mean() < 0.2
