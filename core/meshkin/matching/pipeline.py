@@ -21,7 +21,8 @@ from .bodies import Body, in_own_winding
 from .close_ups import CloseUpSettings, with_close_ups
 from .confidence import ConfidenceSettings, calibrated, misfit, scale_confidence
 from .feature_map import FeatureSurface, SearchSettings, map_by_features
-from .laying import ComparedSurface, LayingSettings, lay, match_laid
+from .laid_maps import match_laid
+from .laying import ComparedSurface, LayingSettings, lay
 from .notes import match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
@@ -178,9 +179,9 @@ def _match_as_they_are(
     2. The features of both are reduced together to their principal components.
     3. A first map is found in a space of eigenfunctions and features (:func:`meshkin.matching.alignment.align`).
     4. The source is laid onto the target, starting from this map and from places where both stand upright
-       (:func:`meshkin.matching.laying.lay`).
+       (:func:`meshkin.matching.laying.lay`), and its hands once more for themselves.
     5. Every vertex finds the point that is nearest in space and features together, and gets its confidence
-       (:func:`meshkin.matching.laying.match_laid`). Heads are laid onto each other closely
+       (:func:`meshkin.matching.laid_maps.match_laid`). Heads are laid onto each other closely
        (:func:`meshkin.matching.close_ups.with_close_ups`). The user's point pairs are matched exactly.
 
     Nothing grows with the product of the vertex counts.
