@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from helpers.shapes import Array
+import numpy as np
+from numpy.typing import NDArray
+
 from meshkin.data.surface_map import SurfaceMap
+
+Array = NDArray[Any]
 
 
 def vertex_map(vertex: Array, faces: Array, confidence: Array | float = 1.0) -> SurfaceMap:

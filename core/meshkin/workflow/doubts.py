@@ -15,6 +15,8 @@ clothes and armor have 0.78 to 0.98, a person and a giant-headed bunny 0.31, two
 0.64). A map that is wrong as a whole may have more."""
 REPORTED_FOLDED_SHARE = 0.02
 """Share of the surface that a displacement or a pose moves, from which it is worth a warning that it folds. Chosen."""
+WARNED_OVERLAP = 0.05
+"""Share of the UV map that lies over other parts of it, from which the report says so (chosen)."""
 
 
 def mean_confidence(match: Match) -> float:
@@ -50,6 +52,15 @@ def fold_warnings(shares: Mapping[str, float]) -> list[Remark]:
         for name, share in shares.items()
         if share > REPORTED_FOLDED_SHARE
     ]
+
+
+def overlap_warning(share: float) -> ResultWarning:
+    """Says that a share of a UV map lies over other parts of it."""
+    text = (
+        f"{share:.0%} of the UV map lies over other parts of it, which get the same colors. "
+        "Make a UV map without overlaps for colors of their own."
+    )
+    return ResultWarning("uvs-overlap", text)
 
 
 def match_data(file: Path, match: Match) -> dict[str, Any]:

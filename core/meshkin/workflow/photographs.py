@@ -21,6 +21,7 @@ from ..worker import client
 from ..worker.requests.photo import CheckPhoto, MatchPhoto
 from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto, TexturePhotoResult
 from .describing import DescribedObject, colors_of, describe, write_colors
+from .doubts import WARNED_OVERLAP, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
 from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
@@ -28,8 +29,6 @@ from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_sent
 LOW_PHOTO_CONFIDENCE = 0.4
 """Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
 0.42 to 0.54, one from the wrong side 0.33 and 0.37)."""
-OVERLAP = 0.05
-"""Share of the UV map that lies over other parts of it, from which the report says so (chosen)."""
 
 
 def texture_photo(photo: str | Path, target: BlenderObject, options: Options = Options(), mask: str = "") -> Steps:
@@ -97,12 +96,8 @@ def _texture_remarks(result: TexturePhotoResult, origin: str) -> list[Remark]:
         f"{result.seen:.0%} is from the photo (red in “{origin}”), {result.mirrored:.0%} from the mirror twin (green), "
         f"{result.filled:.0%} filled in (blue)."
     ]
-    if result.overlap > OVERLAP:
-        text = (
-            f"{result.overlap:.0%} of the UV map lies over other parts of it, which get the same colors. "
-            "Make a UV map without overlaps for colors of their own."
-        )
-        remarks.append(ResultWarning("uvs-overlap", text))
+    if result.overlap > WARNED_OVERLAP:
+        remarks.append(overlap_warning(result.overlap))
     return remarks
 
 

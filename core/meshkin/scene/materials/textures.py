@@ -48,41 +48,55 @@ class BakedPicture:
     has_alpha: bool = False
 
 
+@dataclass(frozen=True)
+class BakedMaterial:
+    """A material to be made of baked pictures.
+
+    Attributes:
+        name: for the material.
+        pictures: of its channels.
+    """
+
+    name: str
+    pictures: Sequence[BakedPicture]
+
+
 @dataclass
-class WrittenMaterial:
+class WrittenMaterials:
     """What :func:`write` added, and what is needed to undo it.
 
     Attributes:
-        images, material: the new data-blocks.
+        images, materials: the new data-blocks.
         slots_before: int32 (P,), the material slot that each face had before.
         uv_map: name of the UV map that was added, or "".
         uids: ``session_uid`` of the new data-blocks.
     """
 
     images: list[bpy.types.Image]
-    material: bpy.types.Material
+    materials: list[bpy.types.Material]
     slots_before: NDArray[np.int32]
     uv_map: str
 
     def __post_init__(self) -> None:
-        self.uids = {block.session_uid for block in (self.material, *self.images)}
+        self.uids = {block.session_uid for block in (*self.materials, *self.images)}
 
 
 def write(
     obj: bpy.types.Object,
     shading: Shading,
-    pictures: Sequence[BakedPicture],
-    name: str,
+    baked: Sequence[BakedMaterial],
+    layer_of_slot: Sequence[int] = (),
     uvs: NDArray[np.floating] | None = None,
     folder: str = "",
-) -> WrittenMaterial:
-    """Give the object a new material of the pictures and the source's values, in a new slot that all its faces use.
+) -> WrittenMaterials:
+    """Give the object new materials of the pictures and the source's values, in new slots that its faces use.
 
     Args:
         obj: the target.
         shading: the source's materials; values and settings come from the one with the most faces.
-        pictures: what was baked.
-        name: of the material.
+        baked: the materials.
+        layer_of_slot: for each of the object's present slots, which of the materials its faces get; the first where it
+            is too short.
         uvs: (C, 2) of the mesh's own corners, for a mesh without UVs: a new UV map is made of them.
         folder: where to keep the images as files; "" packs them into the .blend.
 
@@ -93,27 +107,36 @@ def write(
     mesh = obj.data
     if uvs is not None:
         check_corner_count(obj, len(uvs))
-    images: dict[str, bpy.types.Image] = {}
+    images: list[dict[str, bpy.types.Image]] = [{} for _ in baked]
     try:
-        for picture in pictures:
-            images[picture.channel] = _load(picture, folder)
+        for loaded, material in zip(images, baked, strict=True):
+            for picture in material.pictures:
+                loaded[picture.channel] = _load(picture, folder)
     except MeshKinError:
-        bpy.data.batch_remove(list(images.values()))
+        bpy.data.batch_remove([image for loaded in images for image in loaded.values()])
         raise
     added_uv_map = "" if uvs is None else _add_uv_map(mesh, uvs)
     uv_map = next(layer.name for layer in mesh.uv_layers if layer.active_render)
-    has_alpha = any(picture.has_alpha for picture in pictures)
-    used = {channel: image for channel, image in images.items() if channel != "mask"}
-    material = _new_material(name, shading, used, uv_map, has_alpha)
-    if any(image.source == "TILED" for image in used.values()) or _in_unit_square(mesh.uv_layers[uv_map]):
-        for node in compat.node_tree(material).nodes:
-            if node.bl_idname == "ShaderNodeTexImage":
-                node.extension = "EXTEND"  # no interpolation with what lies at the opposite border
     slots_before = read_integers(mesh.polygons, "material_index")
-    mesh.materials.append(material)
-    mesh.polygons.foreach_set("material_index", np.full(len(slots_before), len(mesh.materials) - 1, np.int32))
+    first = len(mesh.materials)
+    materials = []
+    for loaded, each in zip(images, baked, strict=True):
+        has_alpha = any(picture.has_alpha for picture in each.pictures)
+        used = {channel: image for channel, image in loaded.items() if channel != "mask"}
+        material = _new_material(each.name, shading, used, uv_map, has_alpha)
+        if any(image.source == "TILED" for image in used.values()) or _in_unit_square(mesh.uv_layers[uv_map]):
+            for node in compat.node_tree(material).nodes:
+                if node.bl_idname == "ShaderNodeTexImage":
+                    node.extension = "EXTEND"  # no interpolation with what lies at the opposite border
+        mesh.materials.append(material)
+        materials.append(material)
+    layers = np.zeros(max(int(slots_before.max(initial=0)) + 1, len(layer_of_slot)), np.int32)
+    layers[: len(layer_of_slot)] = layer_of_slot
+    mesh.polygons.foreach_set("material_index", first + layers[slots_before])
     mesh.update()
-    return WrittenMaterial(list(images.values()), material, slots_before, added_uv_map)
+    return WrittenMaterials(
+        [image for loaded in images for image in loaded.values()], materials, slots_before, added_uv_map
+    )
 
 
 def _add_uv_map(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> str:
@@ -130,7 +153,7 @@ def _in_unit_square(layer: bpy.types.MeshUVLoopLayer) -> bool:
     return bool(uvs.min(initial=0) >= 0 and uvs.max(initial=0) <= 1)
 
 
-def undo_write(target: Handle, written: WrittenMaterial) -> None:
+def undo_write(target: Handle, written: WrittenMaterials) -> None:
     """Remove what :func:`write` added and give the faces their material slots back.
 
     Whatever was deleted or changed since then is left as it is.
@@ -138,8 +161,7 @@ def undo_write(target: Handle, written: WrittenMaterial) -> None:
     with contextlib.suppress(InputError):  # the object may be gone meanwhile
         mesh = target.get().data
         uids = [material.session_uid if material else None for material in mesh.materials]
-        slot = next((index for index, uid in enumerate(uids) if uid in written.uids), None)
-        if slot is not None:
+        for slot in [index for index, uid in enumerate(uids) if uid in written.uids][::-1]:
             mesh.materials.pop(index=slot)
         if len(mesh.polygons) == len(written.slots_before):
             mesh.polygons.foreach_set("material_index", written.slots_before)

@@ -23,8 +23,7 @@ from .picture_files import save_picture
 from .pieces import piece_map
 from .pixels import converted
 from .settings import BakeSettings, MaterialBakeSettings
-from .udim import udim_tiles
-from .usable_uvs import target_uvs
+from .uv_layers import uv_layers
 
 LARGEST_CACHED = 2048
 """Pixels, chosen: width of the largest picture whose texels' correspondence is kept for the next bake."""
@@ -35,13 +34,17 @@ class MaterialFiles:
     """Materials baked into files.
 
     Attributes:
-        files: by the channel's name, by UDIM number (1001 where there are no tiles): the picture's path. ``mask`` is
-            how far texels were filled in; it is there where there is a threshold.
+        files: for each layer, by the channel's name, by UDIM number (1001 where there are no tiles): the picture's
+            path. ``mask`` is how far texels were filled in; it is there where there is a threshold.
+        layer_of_slot: for each of the target's material slots, the layer of its faces.
+        overlap: share of the target's UV layout that lies over other faces of the same layer.
         alpha: whether the fourth channel of ``base_color`` is the channel ``alpha``.
         shares: of all texels, means over the tiles.
     """
 
-    files: dict[str, dict[int, Path]]
+    files: tuple[dict[str, dict[int, Path]], ...]
+    layer_of_slot: tuple[int, ...]
+    overlap: float
     alpha: bool
     shares: TexelShares
 
@@ -56,6 +59,8 @@ def bake_material_files(
     report: ProgressCallback,
 ) -> MaterialFiles:
     """Bake the source's textures into the target's UV layout, as a file for each channel and tile.
+
+    Where faces of several materials lie over each other in the layout, it has layers with pictures of their own.
 
     Args:
         textures: the source's; channels that are called ``base_color`` and ``alpha`` share one picture.
@@ -76,20 +81,22 @@ def bake_material_files(
     report("Matching the pieces", 0)
     pieces = piece_map(source, target, match, settings.left_out, textures)
     target, match = pieces.target, pieces.match
-    tiles = None if settings.tiles == "one" else udim_tiles(target_uvs(target), settings.tiles == "udim")
-    bake_settings = BakeSettings(settings.size, settings.margin, tiles, settings.threshold)
+    layers = uv_layers(target, settings.tiles)
+    target = replace(target, uvs=layers.uvs)
+    bake_settings = BakeSettings(settings.size, settings.margin, layers.tiles, settings.threshold)
     names = [channel.name for channel in textures.channels]
     alpha = "base_color" in names and "alpha" in names
-    files: dict[str, dict[int, Path]] = {}
+    files: tuple[dict[str, dict[int, Path]], ...] = tuple({} for _ in range(layers.count))
     shares = []
     cache = _texel_cache(source, target, match, bake_settings, pieces.groups)
     for baked in bake(textures, source, target, match, bake_settings, report, cache, pieces.groups):
-        number = tile_number(baked.tile)
+        layer, number = layers.place(baked.tile)
         report("Saving the texture", 0)
         for name, pixels in _named_pictures(baked, names, alpha, settings.threshold > 0).items():
-            files.setdefault(name, {})[number] = save_picture(pixels, folder / f"{name}.{number}.png")
+            path = folder / f"{name}.{tile_number(baked.tile)}.png"
+            files[layer].setdefault(name, {})[number] = save_picture(pixels, path)
         shares.append(baked.shares)
-    return MaterialFiles(files, alpha, _mean(shares))
+    return MaterialFiles(files, layers.layer_of_slot, layers.overlap, alpha, _mean(shares))
 
 
 _cached: dict[str, BakeCache] = {}

@@ -52,5 +52,6 @@ def is_own_layout(
     same = np.full(len(face), len(layouts) > 0)
     for layout in layouts:
         away = np.einsum("nk,nkd->nd", weights, layout[there]) - own
+        away -= np.rint(away)  # a whole unit square aside is the same place in the picture
         same &= np.abs(away).max(axis=1) * size <= SAME_TEXEL
     return np.asarray(same.reshape(-1, len(PROBES)).all(axis=1))

@@ -47,7 +47,7 @@ def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakeMate
         request.folder,
         report,
     )
-    return BakeMaterialsResult(baked.files, baked.alpha, baked.shares)
+    return BakeMaterialsResult(baked.files, baked.layer_of_slot, baked.overlap, baked.alpha, baked.shares)
 
 
 def texture_photo(request: TexturePhoto, report: ProgressCallback) -> TexturePhotoResult:

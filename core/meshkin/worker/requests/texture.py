@@ -62,12 +62,17 @@ class BakeMaterialsResult:
     """Materials baked into picture files.
 
     Attributes:
-        files: for each channel (and "mask" where there is a threshold), by UDIM tile (1001 and on), the picture's file.
+        files: for each layer of the target's UV layout, for each channel (and "mask" where there is a threshold), by
+            UDIM tile (1001 and on), the picture's file.
+        layer_of_slot: for each of the target's material slots, the layer of its faces.
+        overlap: share of the layout that lies over other faces of the same layer.
         alpha: whether the fourth channel of "base_color" is the alpha.
         shares: what happened to the texels.
     """
 
-    files: dict[str, dict[int, Path]]
+    files: tuple[dict[str, dict[int, Path]], ...]
+    layer_of_slot: tuple[int, ...]
+    overlap: float
     alpha: bool
     shares: TexelShares
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...base.errors import InputError, OptionError
 from ...base.progress import Progress
 from ...base.storage import make_folder
+from ...data.snapshot import Snapshot
 from ...scene.blend import absolute_path
 from ...scene.materials import shading as shadings
 from ...scene.materials import textures
@@ -23,6 +24,7 @@ from ...scene.objects import BlenderObject
 from ...transfer.texture.settings import MaterialBakeSettings, Tiles
 from ...worker import client
 from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
+from ..doubts import WARNED_OVERLAP, overlap_warning
 from ..options import Options, Remark, ResultWarning
 from ..unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
 from .context import Carrier, Transfer, Write
@@ -59,25 +61,25 @@ class _Textures:
 
     Attributes:
         shading: the source's materials.
-        pictures: on the disk.
-        material_name: of the new material.
+        materials: to be made, of pictures on the disk.
+        layer_of_slot: for each of the target's slots, which of them its faces get.
         target_uvs: (F, 3, 2) of the target's triangle corners, that the pictures were made for.
         new_uvs: (C, 2) of the target's own corners, where it has no UV map.
         remarks: for the report.
     """
 
     shading: Shading
-    pictures: list[textures.BakedPicture]
-    material_name: str
+    materials: list[textures.BakedMaterial]
+    layer_of_slot: tuple[int, ...]
     target_uvs: NDArray[np.float32] | None
     new_uvs: NDArray[np.float32] | None
     remarks: list[Remark]
 
-    def write(self, obj: BlenderObject, folder: str) -> textures.WrittenMaterial:
+    def write(self, obj: BlenderObject, folder: str) -> textures.WrittenMaterials:
         """Write them to the target; raises InputError ``mesh-changed`` where it has other UVs now."""
         if self.new_uvs is None:
             snapshots.check_uvs_unchanged(obj, self.target_uvs)
-        return textures.write(obj, self.shading, self.pictures, self.material_name, self.new_uvs, folder)
+        return textures.write(obj, self.shading, self.materials, self.layer_of_slot, self.new_uvs, folder)
 
 
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
@@ -94,8 +96,8 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         remarks.append(new_uv_map_sentence(target, options))
 
     def named(baked: BakeMaterialsResult) -> _Textures:
-        pictures, material_name = _pictures(plans, shading, baked, target.name)
-        return _Textures(shading, pictures, material_name, snapshot.uvs, new_uvs, remarks + _shares(baked))
+        materials = _materials(plans, shading, baked, snapshot)
+        return _Textures(shading, materials, baked.layer_of_slot, snapshot.uvs, new_uvs, remarks + _shares(baked))
 
     if options.preview and options.size > PREVIEW_SIZE:
         _show(transfer, named((yield from client.shared().run(_smaller(request, PREVIEW_SIZE)))))
@@ -153,20 +155,34 @@ def _show(transfer: Transfer, preview: _Textures) -> None:
     transfer.previews.append(lambda: textures.undo_write(transfer.target.handle, written))
 
 
-def _pictures(
-    plans: Sequence[ChannelPlan], shading: Shading, baked: BakeMaterialsResult, target_name: str
-) -> tuple[list[textures.BakedPicture], str]:
-    """The baked files with what becomes of them, and the name of the new material."""
+def _materials(
+    plans: Sequence[ChannelPlan], shading: Shading, baked: BakeMaterialsResult, target: Snapshot
+) -> list[textures.BakedMaterial]:
+    """The materials to be made of the baked files, one for each layer of the target's UV layout."""
     material = shading.materials[shading.main_slot]
     by_channel = {plan.channel.name: plan for plan in plans}
-    pictures = []
-    for channel, files in baked.files.items():
-        plan = by_channel.get(channel)
-        name = plan.name if plan else f"{material.name if material else 'texture'} {channel}"
-        colorspace = plan.colorspace if plan else "Non-Color"
-        has_alpha = channel == "base_color" and baked.alpha
-        pictures.append(textures.BakedPicture(channel, files, f"{name} on {target_name}", colorspace, has_alpha))
-    return pictures, f"{material.name if material else 'Material'} on {target_name}"
+    materials = []
+    for layer, files_of_layer in enumerate(baked.files):
+        place = f"on {target.name}"
+        if len(baked.files) > 1:
+            place += f", {_layer_name(layer, baked.layer_of_slot, target)}"
+        pictures = []
+        for channel, files in files_of_layer.items():
+            plan = by_channel.get(channel)
+            name = plan.name if plan else f"{material.name if material else 'texture'} {channel}"
+            colorspace = plan.colorspace if plan else "Non-Color"
+            has_alpha = channel == "base_color" and baked.alpha
+            pictures.append(textures.BakedPicture(channel, files, f"{name} {place}", colorspace, has_alpha))
+        materials.append(textures.BakedMaterial(f"{material.name if material else 'Material'} {place}", pictures))
+    return materials
+
+
+def _layer_name(layer: int, layer_of_slot: Sequence[int], target: Snapshot) -> str:
+    """What a layer is called: as the target's material that has the most faces in it."""
+    faces = np.bincount(target.materials, minlength=len(layer_of_slot))
+    slot = max(range(len(layer_of_slot)), key=lambda each: faces[each] if layer_of_slot[each] == layer else -1)
+    names = target.material_names
+    return names[slot] if slot < len(names) and names[slot] else f"slot {slot + 1}"
 
 
 def _shares(baked: BakeMaterialsResult) -> list[Remark]:
@@ -176,20 +192,27 @@ def _shares(baked: BakeMaterialsResult) -> list[Remark]:
     if filled > 0:
         sentence = f"{filled:.1%} of the texture was filled in from around, as the mask image shows."
         remarks.append(ResultWarning("texture-filled", sentence) if filled > WARNED_FILLED_SHARE else sentence)
+    if len(baked.files) > 1:
+        remarks.append(
+            f"Its materials lie over each other in the UV map: there are images for each of {len(baked.files)}."
+        )
+    if baked.overlap > WARNED_OVERLAP:
+        remarks.append(overlap_warning(baked.overlap))
     if torn > REPORTED_TORN_SHARE:
         sentence = f"{torn:.1%} of the texture lies where the map is torn."
         remarks.append(ResultWarning("texture-torn", sentence) if torn > WARNED_TORN_SHARE else sentence)
     return remarks
 
 
-def _written(written: textures.WrittenMaterial, result: _Textures) -> list[Remark]:
+def _written(written: textures.WrittenMaterials, result: _Textures) -> list[Remark]:
     """What was written, a sentence each, and where it is poor."""
-    lines = []
-    for picture, image in zip(result.pictures, written.images, strict=True):
+    lines = [f"Material “{material.name}” in a new slot." for material in written.materials]
+    pictures = [picture for material in result.materials for picture in material.pictures]
+    for picture, image in zip(pictures, written.images, strict=True):
         tiled = ", tiled" if image.source == "TILED" else ""
         channel = picture.channel.replace("_", " ")
         lines.append(f"Image “{image.name}” ({channel}, {image.size[0]} x {image.size[1]}{tiled}).")
-    return [f"Material “{written.material.name}” in a new slot.", *lines, *result.remarks]
+    return [*lines, *result.remarks]
 
 
 TEXTURE = Carrier(_check, _carry)

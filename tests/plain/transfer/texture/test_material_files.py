@@ -60,24 +60,24 @@ def baked(
 def test_files_hold_what_is_baked(textures: SourceTextures, ball: Snapshot, tmp_path: Path) -> None:
     result = baked(textures, ball, SETTINGS, tmp_path)
     assert result.alpha
-    assert result.files == {
+    assert result.files[0] == {
         "base_color": {1001: tmp_path / "base_color.1001.png"},
         "emission": {1001: tmp_path / "emission.1001.exr"},
     }
     direct = bake_tile(list(textures.pictures), list(textures.channels), ball, ball, BakeSettings(128, 4))
     assert result.shares == direct.shares
-    color = np.asarray(Image.open(result.files["base_color"][1001]))
+    color = np.asarray(Image.open(result.files[0]["base_color"][1001]))
     assert color.shape == (128, 128, 4)
     np.testing.assert_array_equal(color[..., :3], direct.pictures[0])
     np.testing.assert_allclose(color[..., 3] / 255, direct.pictures[1][..., 0] / 65535, atol=0.5 / 255)
-    assert result.files["emission"][1001].stat().st_size > 1000
+    assert result.files[0]["emission"][1001].stat().st_size > 1000
 
 
 def test_what_was_filled_in_is_a_mask(textures: SourceTextures, ball: Snapshot, tmp_path: Path) -> None:
     where = np.linalg.norm(ball.vertices - ball.vertices[400], axis=1) < 0.25
     match = broken(known_map(ball, ball), where)
     result = baked(textures, ball, replace(SETTINGS, threshold=0.3), tmp_path, match=match)
-    mask = np.asarray(Image.open(result.files["mask"][1001]))
+    mask = np.asarray(Image.open(result.files[0]["mask"][1001]))
     assert set(np.unique(mask)) >= {0, 255}
     assert 0 < result.shares.filled < 0.2
 
@@ -87,15 +87,15 @@ def test_tiles_have_a_file_each(textures: SourceTextures, ball: Snapshot, tmp_pa
     uvs = shapes.uvs_of(unfolded(ball)) + upper[:, None, None] * np.array([1, 0])
     target = replace(ball, uvs=uvs.astype(np.float32))
     result = baked(textures, ball, SETTINGS, tmp_path, target)
-    assert set(result.files["base_color"]) == {1001, 1002}
+    assert set(result.files[0]["base_color"]) == {1001, 1002}
     repeated = baked(textures, ball, replace(SETTINGS, tiles="one"), tmp_path, target)
-    assert set(repeated.files["base_color"]) == {1001}
+    assert set(repeated.files[0]["base_color"]) == {1001}
 
 
 def test_a_preview_looks_like_the_texture(textures: SourceTextures, ball: Snapshot, tmp_path: Path) -> None:
     small = replace(SETTINGS, size=32, margin=1)
     shown = [
-        np.asarray(Image.open(baked(textures, ball, settings, tmp_path / name).files["base_color"][1001]), float)
+        np.asarray(Image.open(baked(textures, ball, settings, tmp_path / name).files[0]["base_color"][1001]), float)
         for name, settings in (("full", small), ("preview", replace(small, preview=True)))
     ]
     assert np.abs(shown[0] - shown[1]).mean() < 4
@@ -107,5 +107,5 @@ def test_the_next_bake_is_the_same_whether_or_not_the_last_one_left_something(
     first = baked(textures, ball, SETTINGS, tmp_path / "first")
     baked(textures, ball, SETTINGS, tmp_path / "other", unfolded(ball))  # takes the cache's only place
     again = [baked(textures, ball, SETTINGS, tmp_path / name) for name in ("again", "cached")]
-    content = first.files["base_color"][1001].read_bytes()
-    assert [result.files["base_color"][1001].read_bytes() for result in again] == [content] * 2
+    content = first.files[0]["base_color"][1001].read_bytes()
+    assert [result.files[0]["base_color"][1001].read_bytes() for result in again] == [content] * 2

@@ -85,7 +85,7 @@ def colors_shown(
     """The color in the middle of each of the target's triangles, (G, 3)."""
     settings = MaterialBakeSettings(SIZE, 0, 0, 0, "one", False, left_out)
     made = bake_material_files(textures, source, target, match, settings, folder, silent)
-    pixels = np.asarray(Image.open(made.files["base_color"][1001]))[..., :3] / 255
+    pixels = np.asarray(Image.open(made.files[0]["base_color"][1001]))[..., :3] / 255
     assert target.uvs is not None
     column, row = (target.uvs.mean(axis=1) * SIZE).astype(int).T
     return np.asarray(pixels[SIZE - 1 - row, column])
