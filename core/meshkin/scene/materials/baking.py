@@ -20,6 +20,7 @@ from ..objects import remove_data_blocks
 from . import shaders
 from .channels import DEFAULTS, INPUT_BY_NAME
 from .emission import emission_node, feed
+from .lit import copy_groups, make_plain
 
 BAKE_NAME = "MeshKin bake"
 """Name of the temporary scene, objects, materials and images."""
@@ -182,7 +183,8 @@ def _rewire(material: bpy.types.Material, channel: str, temporary: list[bpy.type
     Node groups that are copied for it are added to ``temporary``. Raises RuntimeError.
     """
     tree = material.node_tree
-    _copy_groups(tree, temporary)
+    copy_groups(tree, temporary)
+    make_plain(tree)
     output = tree.get_output_node("ALL")
     if output is None:
         raise RuntimeError("it has no Material Output any more.")
@@ -226,15 +228,6 @@ def _replace_by_height(output: bpy.types.NodeSocket) -> None:
     tree.links.new(product.inputs[0], difference.outputs[0])
     for link in list(output.links):
         tree.links.new(link.to_socket, product.outputs[0])
-
-
-def _copy_groups(tree: bpy.types.NodeTree, temporary: list[bpy.types.ID]) -> None:
-    """Give every group node in a tree a node tree of its own, which can be changed; they are added to ``temporary``."""
-    for node in tree.nodes:
-        if node.type == "GROUP" and node.node_tree:
-            node.node_tree = node.node_tree.copy()
-            temporary.append(node.node_tree)
-            _copy_groups(node.node_tree, temporary)
 
 
 def _skip_unaffecting(surface: bpy.types.NodeSocket, channel: str, groups: shaders.Groups = ()) -> None:

@@ -82,13 +82,13 @@ def _read(socket: bpy.types.NodeSocket, groups: Groups) -> ChannelValue:
         index = list(node.outputs).index(output)
         component = slice(index, index + 1)
         return replace(color, width=1, weights=color.weights[:, component], offset=color.offset[component])
-    if node.type == "MIX" and node.data_type == "RGBA" and node.blend_type == "MULTIPLY":
-        sides = [side for side in node.inputs if side.enabled and side.type == "RGBA"]
-        factor = next(side for side in node.inputs if side.enabled and side.type != "RGBA")
-        return _product(_read(factor, groups), *(_read(side, groups).as_wide(3) for side in sides))
-    if node.type == "MIX_RGB" and node.blend_type == "MULTIPLY":
-        factor, *sides = node.inputs
-        return _product(_read(factor, groups), *(_read(side, groups).as_wide(3) for side in sides))
+    if node.type == "MIX_RGB" or (node.type == "MIX" and node.data_type == "RGBA"):
+        return _mixed(node, groups)
+    if node.type == "VALTORGB":
+        factor = _read(node.inputs[0], groups).as_wide(1)
+        if factor.is_constant:
+            color = node.color_ramp.evaluate(float(factor.offset[0]))
+            return constant(color[3], 1) if output.name == "Alpha" else constant(color[:3], 3)
     if node.type == "INVERT":
         inverted = _read(node.inputs[0], groups)
         if inverted.is_constant and inverted.offset.tolist() == [1.0]:
@@ -178,6 +178,24 @@ def _product(factor: ChannelValue, first: ChannelValue, second: ChannelValue) ->
         raise _TooComplex
     scale = 1 - factor.offset[0] + factor.offset[0] * multiplier.offset
     return replace(value, weights=value.weights * scale, offset=value.offset * scale)
+
+
+def _mixed(node: bpy.types.Node, groups: Groups) -> ChannelValue:
+    """A node that mixes or multiplies two colors by a constant factor, of which one is a constant or shows alone."""
+    factor, first, second = (side for side in node.inputs if side.enabled)
+    share = _read(factor, groups).as_wide(1)
+    if node.blend_type not in ("MIX", "MULTIPLY") or not share.is_constant:
+        raise _TooComplex
+    if node.blend_type == "MULTIPLY":
+        return _product(share, *(_read(side, groups).as_wide(3) for side in (first, second)))
+    part = float(np.clip(share.offset[0], 0, 1))
+    if part in (0, 1):
+        return _read(second if part else first, groups).as_wide(3)
+    one, other = (_read(side, groups).as_wide(3) for side in (first, second))
+    if not (one.is_constant or other.is_constant):
+        raise _TooComplex
+    value, plain, part = (other, one, part) if one.is_constant else (one, other, 1 - part)
+    return replace(value, weights=value.weights * part, offset=value.offset * part + plain.offset * (1 - part))
 
 
 def _arithmetic(operation: str, first: ChannelValue, second: ChannelValue) -> ChannelValue:

@@ -104,6 +104,11 @@ def visible_shaders(all_shaders: list[Shader]) -> list[Shader]:
 
 def image_nodes(material: bpy.types.Material | None) -> list[bpy.types.Node]:
     """The image and environment texture nodes that a material's output depends on."""
+    return [node for node in nodes_behind(material) if node.type in ("TEX_IMAGE", "TEX_ENVIRONMENT")]
+
+
+def nodes_behind(material: bpy.types.Material | None) -> list[bpy.types.Node]:
+    """The nodes that a material's output depends on; one in several groups as often."""
     output = material_output(material)
     waiting: list[tuple[bpy.types.NodeSocket, Groups]] = [(socket, ()) for socket in output.inputs] if output else []
     visited: dict[tuple[bpy.types.Node, ...], bpy.types.Node] = {}
@@ -112,7 +117,7 @@ def image_nodes(material: bpy.types.Material | None) -> list[bpy.types.Node]:
         if socket.is_output and (socket.node, *groups) not in visited:
             visited[socket.node, *groups] = socket.node
             waiting += [(node_input, groups) for node_input in socket.node.inputs]
-    return [node for node in visited.values() if node.type in ("TEX_IMAGE", "TEX_ENVIRONMENT")]
+    return list(visited.values())
 
 
 def upstream(socket: bpy.types.NodeSocket, groups: Groups = ()) -> tuple[bpy.types.NodeSocket, Groups]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ...base.errors import InputError, OptionError
 from ..arrays import read_integers
 from ..mesh import uv_maps
 from ..mesh.snapshot import evaluated, slot_materials
+from . import lit
 from .channels import DEFAULTS, INPUT_BY_NAME, MATERIAL_CHANNELS, SHADER_INPUTS, ChannelValue, ShaderInput, Shading
 from .images import check_image
 from .node_values import constant, normal_values, read_displacement, read_socket, to_be_baked
@@ -56,8 +57,11 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = (), leave_out: Sequenc
     known_uvs = uv_maps.names(obj)
     for slot in np.flatnonzero(face_counts).tolist():
         material = materials[slot] = slots[slot] if slots else None
-        values_by_slot[slot] = _material_values(material, chosen, render_uv_map, notes)
+        with lit.plain(material) as shown:
+            values_by_slot[slot] = _material_values(shown, chosen, render_uv_map, notes)
         notes += _baking_notes(material, values_by_slot[slot])
+        if material and lit.depends_on_lamps(material):
+            notes.append(f"“{material.name}” is lit by lamps (Shader to RGB): its colors are those in full light.")
         notes += _missing_uv_notes(material, values_by_slot[slot], known_uvs)
     values = [value for by_channel in values_by_slot.values() for value in by_channel.values()]
     constants = {
@@ -65,12 +69,25 @@ def read(obj: bpy.types.Object, channels: Sequence[str] = (), leave_out: Sequenc
         for by_channel in values_by_slot.values()
     }
     if all(value.is_constant for value in values) and len(constants) < 2:
-        raise InputError(
-            "no-texture",
-            f"The materials of “{obj.name}” have no image texture, and all their values are equal.",
-            "Connect an image to its material, or choose other channels.",
-        )
+        raise _no_texture(obj, materials.values())
     return Shading(materials, values_by_slot, int(face_counts.argmax()), notes, left_out)
+
+
+def _no_texture(obj: bpy.types.Object, materials: Iterable[bpy.types.Material | None]) -> InputError:
+    """The error that an object's materials show nothing; it names the shaders whose images cannot be read."""
+    unread = {
+        shader.node.bl_label: material.name
+        for material in materials
+        if material and image_nodes(material)
+        for shader in shaders(material)
+        if not shader.is_principled
+    }
+    reason = "".join(f" Images behind the node “{node}” of “{name}” are not read." for node, name in unread.items())
+    return InputError(
+        "no-texture",
+        f"The materials of “{obj.name}” have no image texture, and all their values are equal.{reason}",
+        "Connect an image to its material, or choose other channels.",
+    )
 
 
 def _left_out(
