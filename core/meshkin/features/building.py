@@ -6,6 +6,7 @@ import json
 import math
 from functools import lru_cache
 
+from ..base.errors import MeshKinError, ModelError, is_out_of_memory
 from ..base.json_data import from_json, to_json
 from ..base.progress import ProgressCallback, silent
 from ..data.recipe import Part, Recipe
@@ -33,7 +34,16 @@ def _built(text: str, device: str) -> PictureReader:
     part = from_json(Part, json.loads(text))
     extractor = registry.find(part.extractor)
     assert isinstance(extractor, PictureExtractor)
-    return extractor.build(extractor.settings_of(part), part.models, device)
+    try:
+        return extractor.build(extractor.settings_of(part), part.models, device)
+    except MeshKinError:
+        raise
+    except Exception as error:  # whatever a library raises on files that are not what they say
+        if is_out_of_memory(error) or not part.models:
+            raise
+        folders = ", ".join(model.folder for model in part.models.values())
+        what = f"The model in {folders} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]:.300}."
+        raise ModelError("model-wrong", what, "Fetch or copy the model again, or choose another.") from error
 
 
 def prepare(recipe: Recipe, device: str, report: ProgressCallback = silent) -> None:

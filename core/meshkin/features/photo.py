@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from ..base.errors import InputError
 from ..base.progress import ProgressCallback
+from ..base.storage import UNREADABLE
 from ..data.recipe import Recipe
 from ..data.views import BORDER
 from .building import build
@@ -20,6 +21,8 @@ SMALLEST = 16
 """Pixels that a photograph must have each way, and an object must cover. Chosen: less shows nothing."""
 LARGEST_PHOTO = 2048
 """Pixels along the longer side to which a larger photograph is reduced. Chosen: no extractor sees more."""
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+"""The formats of photographs, whatever a file is called: others start programs (PostScript) or are rarely tested."""
 GRID = 96
 """Cells each way in which a framed photograph is described. Chosen: three times the patches of the usual network."""
 OPAQUE = 128
@@ -145,9 +148,9 @@ def _open(path: Path) -> Image.Image:
     if not path.is_file():
         raise InputError("photo-missing", f"There is no file {path}.", "Check the path.")
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
             return ImageOps.exif_transpose(file)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise InputError(
             "photo-unreadable", f"{path} is no picture that can be read: {error}", "Use a PNG or JPEG file."
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import struct
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ModelError
-from ..base.storage import models_folder
+from ..base.storage import UNREADABLE, models_folder
 from . import vision
 
 WEIGHTS_FILE = "model.safetensors"
@@ -30,6 +31,27 @@ WEIGHTS_NAMES = (
 """Names of the weights of a network that ``diffusers`` saved, in the order of preference."""
 NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
 """Kinds that are one network of ``diffusers``, and its class."""
+_BITS = {
+    "BOOL": 8,
+    "U8": 8,
+    "I8": 8,
+    "F8_E4M3": 8,
+    "F8_E5M2": 8,
+    "U16": 16,
+    "I16": 16,
+    "F16": 16,
+    "BF16": 16,
+    "U32": 32,
+    "I32": 32,
+    "F32": 32,
+    "U64": 64,
+    "I64": 64,
+    "F64": 64,
+}
+"""Bits of a number by safetensors' type (https://github.com/huggingface/safetensors, “Format”)."""
+_NOT_NUMBERS = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4", 0x7F800000)}
+"""By type, how NumPy reads its bits, and those bits of the exponent that are all set in what is no number; if no other
+bit beside the sign is, it is infinite (IEEE 754)."""
 PARTS = ("unet", "vae", "text_encoder")
 """Folders of a Stable Diffusion model that hold weights; ``tokenizer`` and ``scheduler`` lie beside them."""
 _PARTS_FILES = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
@@ -81,6 +103,9 @@ def verify(folder: Path, kind: str) -> Located:
             f"The model in {folder} is not one for “{kind}” but {actual}.",
             f"Choose a folder with a model for “{kind}”.",
         )
+    for path in weights_files(folder, kind):
+        if not is_numbers(path):
+            raise damaged(path, "holds values that are not numbers")
     checksum = checksum_of(folder, kind)
     if record.get("sha256", checksum) != checksum:
         raise damaged(weights_files(folder, kind)[0], "has changed since it was fetched")
@@ -148,13 +173,25 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                 raise ValueError("header longer than the file")
             header = json.loads(stream.read(length))
         header.pop("__metadata__", None)
-        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+        end = 0
+        for tensor in sorted(header.values(), key=lambda tensor: tuple(tensor["data_offsets"])):
+            begin, after = tensor["data_offsets"]
+            if begin != end or after - begin != _BITS[tensor["dtype"]] * math.prod(map(_size, tensor["shape"])) // 8:
+                raise ValueError("tensors that do not fill the file one after the other")
+            end = after
         shapes = {name: tuple(tensor["shape"]) for name, tensor in header.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (*UNREADABLE, RecursionError) as error:
         raise damaged(path, "cannot be read") from error
     if path.stat().st_size != 8 + length + end:
         raise damaged(path, "is not as long as it should be")
     return shapes
+
+
+def _size(size: Any) -> int:
+    """A number of a tensor's shape; raises ValueError."""
+    if type(size) is not int or size < 0:
+        raise ValueError(f"{size} is no size")
+    return size
 
 
 def checksum_of(folder: Path, kind: str) -> str:
@@ -184,10 +221,35 @@ def _sha256(path: Path, size: int, modified: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def is_numbers(path: Path) -> bool:
+    """Whether all weights of a safetensors file are numbers; looked at once for each state of the file."""
+    status = path.stat()
+    return _is_numbers(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _is_numbers(path: Path, size: int, modified: int) -> bool:
+    import numpy as np  # here, because the list of models needs none
+
+    with path.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+        for name, tensor in header.items():
+            if name != "__metadata__" and tensor["dtype"] in _NOT_NUMBERS:
+                kind, exponent = _NOT_NUMBERS[tensor["dtype"]]
+                begin, end = tensor["data_offsets"]
+                stream.seek(8 + length + begin)
+                bits = np.frombuffer(stream.read(end - begin), kind)
+                all_but_sign = np.array(~(1 << (8 * bits.itemsize - 1)) & (256**bits.itemsize - 1), kind)
+                if ((bits & all_but_sign) > exponent).any():
+                    return False
+    return True
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, "is missing or cannot be read") from error
     if not isinstance(data, dict):
         raise damaged(path, "does not hold what it should")

@@ -11,6 +11,8 @@ _KNOWN_TYPES = (*DINOV2_TYPES, "dinov3_vit")
 """Model types of ``transformers`` that are read even where the configuration leaves sizes to their defaults."""
 _SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "patch_size")
 """What the configuration of any plain vision transformer tells."""
+_LARGEST = 65536
+"""The largest size that a configuration may tell (chosen: the largest published networks are 6,144 wide)."""
 _REFUSALS = {
     "mask_ratio": "it hides patches at random",
     "depths": "its blocks have grids of different sizes",
@@ -32,12 +34,18 @@ def refusal(config: Mapping[str, Any]) -> str:
     for name, reason in _REFUSALS.items():
         if config.get(name) is not None:
             return reason
+    for name in ("hidden_size", "num_hidden_layers", "num_attention_heads"):
+        value = config.get(name, 1)
+        if type(value) is not int or not 1 <= value <= _LARGEST:
+            return f"its {name} is {value!r:.40}"
+    if config.get("hidden_size", 1) % config.get("num_attention_heads", 1):
+        return "its hidden_size is no multiple of its num_attention_heads"
     if config.get("num_channels", 3) != 3:
         return f"it looks at pictures of {config['num_channels']} channels"
     size = config.get("patch_size", 1)
     sides = size if isinstance(size, list) else [size, size]
-    if len(sides) != 2 or sides[0] != sides[1] or not isinstance(sides[0], int) or sides[0] < 1:
-        return f"its patches are not square ({size})"
+    if len(sides) != 2 or sides[0] != sides[1] or type(sides[0]) is not int or not 1 <= sides[0] <= _LARGEST:
+        return f"its patches are not square ({size!r:.40})"
     return ""
 
 

@@ -84,9 +84,16 @@ def _number(text: bytes) -> float:
 
 
 def check_ply(path: Path) -> None:
-    """Raise as :func:`check` for the vertices of a .ply file."""
+    """Raise as :func:`check` for the vertices of a .ply file.
+
+    Raises InputError ``file-unreadable`` if it says that it holds more than it can: Blender would try to make room.
+    """
     try:
-        found = _ply_positions(path.read_bytes())
+        content = path.read_bytes()
+        header = content[: content.index(b"end_header")]
+        if any(int(count) > len(content) for count in re.findall(rb"^element\s+\S+\s+(-?\d+)", header, re.MULTILINE)):
+            raise InputError("file-unreadable", f"{path} holds less than it says.", "Export the file again.")
+        found = _ply_positions(content)
     except UNREADABLE:
         return
     check(found, path)

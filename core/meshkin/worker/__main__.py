@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import tempfile
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..base.errors import WorkerError
-from ..base.storage import models_folder
+from ..base.storage import home, models_folder
 from ..base.temporary import PREFIX, remove_leftovers
 from ..models.fetching import UNFINISHED
 from . import requirements
@@ -55,6 +56,8 @@ def _remove_leftovers() -> None:
 
 def main() -> NoReturn:
     """Serve MeshKin's jobs over standard input and output."""
+    # PyTorch would keep what it compiles among the system's temporary files.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "compiled"))
     threading.Thread(target=_remove_leftovers, name="meshkin-leftovers", daemon=True).start()
     serve_standard_streams(load_job)
 
