@@ -17,6 +17,7 @@ from ...geometry.rigid_motions import nearest_rotations
 from ...geometry.smoothing import LEAST_FAIR_MASS, fair
 from ...geometry.welding import place_numbers
 from ..certainty import certainty
+from .inversions import without_inversions
 from .lookup import MappedMesh
 
 MOST_LOCAL_GROWTH = 3.0
@@ -50,10 +51,14 @@ def transfer_displacements(mapped: MappedMesh, offsets: NDArray[np.floating], re
         offsets: (U, 3).
         reach: over which turn and scale are evened out, in square roots of the target's area; 0 for detail, which
             follows the surface at every vertex.
+
+    Where that turns over triangles that the source's displacements do not, it is solved for again
+    (:func:`meshkin.transfer.attributes.inversions.without_inversions`); detail is not.
     """
     carried = mapped.to_source.pull(offsets, mapped.source.faces)
     frames = even_frames(mapped, reach) if reach > 0 else local_frames(mapped)
-    return np.asarray(np.einsum("vji,vj->vi", frames.rotation, carried) / frames.scale[:, None])
+    turned = np.asarray(np.einsum("vji,vj->vi", frames.rotation, carried) / frames.scale[:, None])
+    return without_inversions(mapped, frames.rotation, np.asarray(offsets, np.float64), turned) if reach > 0 else turned
 
 
 def surface_detail(shape: Snapshot, radius: float) -> Floats:

@@ -7,7 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from helpers.attributes import SOURCE
+from helpers.shapes import Array
 from helpers.textured import known_map
+from meshkin.data.snapshot import Snapshot
+from meshkin.geometry.mesh import face_vectors
 from meshkin.transfer.attributes.displacements import surface_detail, transfer_displacements
 from meshkin.transfer.attributes.lookup import MappedMesh
 
@@ -46,3 +49,67 @@ def test_detail_is_what_is_small() -> None:
     plain = np.einsum("vd,vd->v", surface_detail(SOURCE, 2), normals)
     assert np.corrcoef(rippled[middle] - plain[middle], ripple[middle])[0, 1] > 0.9
     assert np.abs(plain[middle]).mean() < 0.004
+
+
+def lids() -> tuple[Snapshot, Array, Array]:
+    """A sheet with a slit, its closing from above as displacements (V, 3), and the vertices of the slit's lower edge
+    (N,), each with the one above it: (N, 2)."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 41), [*np.linspace(-1, -0.03, 21), *np.linspace(0.03, 1, 21)], indexing="ij")
+    vertices = np.stack((x.ravel(), y.ravel(), np.zeros(x.size)), axis=1)
+    start = (42 * np.arange(40)[:, None] + np.arange(41)).ravel()
+    faces = np.concatenate([np.stack((start, start + 42, start + 43), 1), np.stack((start, start + 43, start + 1), 1)])
+    middle = vertices[faces].mean(axis=1)
+    shape = Snapshot.from_arrays(vertices, faces[(np.abs(middle[:, 1]) > 0.02) | (np.abs(middle[:, 0]) > 0.6)])
+    opening = np.clip(1 - (vertices[:, 0] / 0.6) ** 2, 0, 1)
+    offsets = np.zeros_like(vertices)
+    offsets[:, 1] = np.where(vertices[:, 1] > 0, -0.06 * opening * np.clip(1 - vertices[:, 1] / 0.5, 0, 1), 0)
+    lower = np.flatnonzero((vertices[:, 1] == -0.03) & (np.abs(vertices[:, 0]) < 0.25))
+    return shape, offsets, np.stack((lower, lower + 1), axis=1)
+
+
+def turned_over(shape: Snapshot, offsets: Array) -> Array:
+    """The triangles whose normals are turned round, bool (F,)."""
+    before, after = (face_vectors(vertices, shape.faces) for vertices in (shape.vertices, shape.vertices + offsets))
+    return np.asarray(np.einsum("fd,fd->f", before, after) < 0)
+
+
+def test_lids_close_without_turning_over() -> None:
+    """A third of the lower lid's edge is mapped across the gap: it stays where it is when the upper lid comes down."""
+    shape, offsets, edge = lids()
+    to_source = known_map(shape, shape).to_source
+    across = edge[::3]
+    at = np.array([int(np.flatnonzero((shape.faces == above).any(axis=1))[0]) for above in across[:, 1]])
+    to_source.face[across[:, 0]] = at
+    to_source.barycentric[across[:, 0]] = shape.faces[at] == across[:, 1:]
+    assert turned_over(shape, to_source.pull(offsets, shape.faces)).sum() >= len(across)
+    carried = transfer_displacements(MappedMesh(shape, shape, to_source), offsets)
+    assert not turned_over(shape, carried).any()
+    assert np.abs(carried - offsets).max() < 0.02  # a third of the way that the lid goes
+
+
+def test_lips_that_touch_part() -> None:
+    """Both edges of the slit at the same places, as of a closed mouth: the upper one goes, the lower one stays, also
+    where triangles nearby are solved for again."""
+    shape, offsets, edge = lids()
+    vertices = shape.vertices.copy()
+    vertices[edge, 1] = 0
+    closed, upward = replace(shape, vertices=vertices), -1.8 * offsets
+    to_source = known_map(shape, shape).to_source
+    stray = edge[4, 0] - 1  # in the second row of the lower lip: it goes with the upper one, over its neighbors
+    to_source.face[stray] = int(np.flatnonzero((shape.faces == edge[4, 1]).any(axis=1))[0])
+    to_source.barycentric[stray] = shape.faces[to_source.face[stray]] == edge[4, 1]
+    carried = transfer_displacements(MappedMesh(closed, closed, to_source), upward)
+    assert turned_over(closed, to_source.pull(upward, shape.faces)).any()
+    assert not turned_over(closed, carried).any()
+    others = np.delete(edge, 4, axis=0)
+    np.testing.assert_allclose(carried[others, 1], upward[others, 1], atol=0.02)
+
+
+def test_what_the_source_turns_over_is_turned_over() -> None:
+    """A key that folds the source on purpose comes over as it is."""
+    shape, _, edge = lids()
+    offsets = np.zeros((len(shape.vertices), 3))
+    offsets[edge[:, 0], 1] = -0.08
+    assert turned_over(shape, offsets).any()
+    carried = transfer_displacements(MappedMesh(shape, shape, known_map(shape, shape).to_source), offsets)
+    np.testing.assert_allclose(carried, offsets, atol=1e-3)

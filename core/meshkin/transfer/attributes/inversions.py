@@ -1,0 +1,149 @@
+"""Triangles that a carried displacement turns over and the source's does not, solved again as the source deforms."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from ...geometry.arrays import AnyIntegers, Flags, Floats, Integers
+from ...geometry.gradients import barycentric_gradients
+from ...geometry.laplacian import factorized
+from ...geometry.mesh import face_vectors
+from ...geometry.rigid_motions import nearest_rotations
+from ...geometry.welding import weld
+from .lookup import MappedMesh
+
+HOLDS = (0.1, 0.01, 0.0, 0.0, 0.0, 0.0)
+"""How strongly vertices of such triangles keep their displacements, against the source's gradients, in squared lengths
+of edges; weaker from one solution to the next. Where it stays the same, the triangles around are solved for, too.
+Chosen."""
+SQUASHED = 0.1
+"""A triangle of which no more than this share of its area is left, seen from where it faced, is solved for, too. Chosen.
+"""
+MOST_TURNED = 4000
+"""Where more triangles are turned over, they stay so: the match is poor, and to solve would take long. Chosen."""
+PLACES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]], np.float32) / np.float32(6)
+"""Where in a triangle the source is looked at. Chosen."""
+
+
+def without_inversions(mapped: MappedMesh, rotation: Floats, offsets: Floats, displacements: Floats) -> Floats:
+    """Displacements (V, 3) that turn over no triangle that the source's offsets do not, where that can be.
+
+    At lids and lips, a vertex that is mapped a little across the gap moves with the other side and turns triangles
+    over. The vertices of such triangles are solved for again: their triangles are to deform as the source's do there
+    (deformation transfer, Sumner and Popović 2004), while all other vertices stay where they are.
+
+    Args:
+        mapped: the target, the source and the map.
+        rotation: (V, 3, 3), how the surface around each target vertex is turned onto the source's.
+        offsets: (U, 3), of the source's vertices.
+        displacements: (V, 3), of the target's.
+    """
+    # Lips that touch are no seam: they part.
+    first, place = weld(np.column_stack((mapped.target.vertices.astype(np.float64), displacements)))
+    faces = place[mapped.target.faces]
+    vertices = mapped.target.vertices[first].astype(np.float64)
+    best = displacements[first]
+    everywhere = np.arange(len(faces))
+
+    def wrong(displacement: Floats, left: float, among: Integers = everywhere) -> Integers:
+        return _wrong(mapped, faces, vertices, displacement, offsets, among, left)
+
+    for left in (0.0, SQUASHED):
+        start, found = best, wrong(best, left)
+        fewest = len(wrong(best, 0)), len(found)
+        free = np.zeros(len(first), bool)
+        for number, hold in enumerate(HOLDS if 0 < len(found) <= MOST_TURNED else ()):
+            free[faces[found]] = True
+            if number and hold == HOLDS[number - 1]:
+                free[faces[free[faces].any(axis=1)]] = True
+            touched = np.flatnonzero(free[faces].any(axis=1))
+            wanted = _source_gradients(mapped, rotation, offsets, touched)
+            displacement = _solved(vertices, faces[touched], free, start, wanted, hold)
+            found = wrong(displacement, left, touched)
+            if (count := (len(wrong(displacement, 0)), len(found))) < fewest:
+                best, fewest = displacement, count
+            if not len(found):
+                break
+    return np.asarray(best[place])
+
+
+def _wrong(  # what, where, and how much
+    mapped: MappedMesh,
+    faces: Integers,
+    vertices: Floats,
+    displacement: Floats,
+    offsets: Floats,
+    among: Integers,
+    left: float,
+) -> Integers:
+    """Which of some triangles have no more than a share of their area left while the source's surface has."""
+    lost = among[_left(vertices, faces[among], displacement) <= left]
+    there = _source_triangles(mapped, lost)
+    source = mapped.source
+    left_there = _left(source.vertices.astype(np.float64), source.faces[there.ravel()], offsets)
+    return lost[(left_there.reshape(there.shape) > left).all(axis=1)]
+
+
+def _left(vertices: Floats, faces: AnyIntegers, displacement: Floats) -> Floats:
+    """The share of each triangle's area that is left, seen from where it faced: negative where it is turned over."""
+    before, after = face_vectors(vertices, faces), face_vectors(vertices + displacement, faces)
+    area = np.einsum("fd,fd->f", before, before)
+    return np.divide(np.einsum("fd,fd->f", before, after), area, out=np.ones(len(area)), where=area > 0)
+
+
+def _source_triangles(mapped: MappedMesh, triangles: Integers) -> Integers:
+    """The source's triangles that places in some of the target's come from, (N, 4)."""
+    count = len(PLACES)
+    face, _ = mapped.carrier.carry(np.repeat(triangles, count), np.tile(PLACES, (len(triangles), 1)))
+    return face.astype(np.int64).reshape(-1, count)
+
+
+def _source_gradients(mapped: MappedMesh, rotation: Floats, offsets: Floats, triangles: Integers) -> Floats:
+    """How the source's displacement changes with the place, turned to some triangles of the target: (N, 3, 3)."""
+    there = _source_triangles(mapped, triangles)
+    used, row = np.unique(there, return_inverse=True)
+    vertices, faces = mapped.source.vertices.astype(np.float64), mapped.source.faces[used]
+    before, after = _frames(vertices[faces]), _frames((vertices + offsets)[faces])
+    solid = np.abs(np.linalg.det(before)) > 0
+    change = np.zeros((len(used), 3, 3))
+    change[solid] = after[solid] @ np.linalg.inv(before[solid]) - np.eye(3)
+    change = change[row.reshape(there.shape)].mean(axis=1)
+    turn = nearest_rotations(rotation[mapped.target.faces[triangles]].mean(axis=1))
+    return np.asarray(turn.transpose(0, 2, 1) @ change @ turn)
+
+
+def _frames(corners: Floats) -> Floats:
+    """Two edges and the normal, as long as the root of its parallelogram's area, of triangles: columns (F, 3, 3)."""
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    normal = np.cross(first, second)
+    normal /= np.sqrt(np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-300))
+    return np.stack((first, second, normal), axis=2)
+
+
+def _solved(
+    vertices: Floats, faces: Integers, free: Flags, displacement: Floats, wanted: Floats, hold: float
+) -> Floats:
+    """The displacement (W, 3) with free vertices moved so that its gradients in triangles are as wanted (N, 3, 3)."""
+    row = np.full(len(vertices), -1)
+    used = np.unique(faces)
+    row[used] = np.arange(len(used))
+    second, third = barycentric_gradients(vertices[faces])
+    areas = np.linalg.norm(face_vectors(vertices, faces), axis=1) / 2
+    solid = (areas > 0)[:, None, None]
+    gradients = np.where(solid, np.nan_to_num(np.stack((-second - third, second, third), axis=1)), 0)
+    count = len(faces)
+    rows = np.repeat(np.arange(3 * count).reshape(count, 1, 3), 3, axis=1)
+    columns = np.repeat(row[faces][:, :, None], 3, axis=2)
+    operator = sparse.csr_array((gradients.ravel(), (rows.ravel(), columns.ravel())), shape=(3 * count, len(used)))
+    weights = sparse.diags_array(np.repeat(areas, 3))
+    stiffness = sparse.csr_array(operator.T @ weights @ operator)
+    goal = operator.T @ (weights @ wanted.transpose(0, 2, 1).reshape(-1, 3))
+    inside, outside = np.flatnonzero(free[used]), np.flatnonzero(~free[used])
+    held = hold / 3 * np.bincount(row[faces].ravel(), minlength=len(used))[inside] + 1e-9
+    system = stiffness[inside][:, inside] + sparse.diags_array(held)
+    known = displacement[used]
+    right = goal[inside] - stiffness[inside][:, outside] @ known[outside] + held[:, None] * known[inside]
+    solved = displacement.copy()
+    solved[used[inside]] = factorized(sparse.csc_array(system))(right)
+    return solved
