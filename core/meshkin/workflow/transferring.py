@@ -9,9 +9,11 @@ from typing import Any
 from ..base.errors import InputError, MeshKinError, OptionError, StorageError
 from ..base.progress import Progress
 from ..data.surface_map import Match
+from ..scene.mesh import pairs as point_pairs
+from ..scene.mesh import pieces, surfaces
 from ..scene.mesh import snapshot as snapshots
-from ..scene.mesh import surfaces
 from ..scene.objects import BlenderObject, Handle
+from ..scene.rig import binding
 from ..worker import client
 from ..worker.requests.weights import IsGarment
 from .describing import ObjectSnapshot
@@ -45,7 +47,8 @@ def transfer(
 ) -> Steps:
     """Carry texture, weights or attributes from source to target through their match, which is made first.
 
-    What cannot be carried is left out, with a warning; None for ``what`` means :data:`DEFAULT_WHAT`.
+    What cannot be carried is left out, with a warning; None for ``what`` means :data:`DEFAULT_WHAT`. If the source is a
+    piece of a character, as a body is whose head is a mesh of its own, all of its pieces are one source.
     ``data["written"]`` has what was carried, ``data["left_out"]`` the error's code of everything else.
     Raises as :func:`match`, and OptionError; if nothing at all can be carried, the first InputError of ``no-texture``,
     ``no-uvs``, ``no-groups``, ``no-attributes``, ``no-armature`` ...: before anything is computed where that can be
@@ -54,6 +57,47 @@ def transfer(
     chosen = _chosen(DEFAULT_WHAT if what is None else what)
     snapshots.check_writable(target)
     check_different(source, target)
+    others = _other_pieces(source, target, chosen, options)
+    if not others:
+        return (yield from _transfer(source, target, chosen, what is None, options))
+    with pieces.joined(source, others) as whole:
+        handles = tuple(Handle.of(piece) for piece in (source, *others))
+        return (yield from _transfer(whole, target, chosen, what is None, options, handles))
+
+
+def _other_pieces(
+    source: BlenderObject, target: BlenderObject, chosen: Sequence[str], options: Options
+) -> list[BlenderObject]:
+    """The other pieces of the source's character, if all of them are to be one source.
+
+    A piece stays alone if the target is one, too, if point pairs or a reference say how to match it, and if its hair is
+    wanted, which grows on it alone.
+    """
+    guide = options.match
+    if (
+        "hair" in chosen
+        or guide.through is not None
+        or guide.pairs
+        or guide.flip
+        or point_pairs.between(source, target)
+    ):
+        return []
+    others = [obj for obj in binding.meshes_posed_with(source) if obj not in (target, *options.rig.also)]
+    found = pieces.continuing(source, others) if others else []
+    if found and pieces.continuing(target, [obj for obj in binding.meshes_posed_with(target) if obj != source]):
+        return []
+    return found
+
+
+def _transfer(
+    source: BlenderObject,
+    target: BlenderObject,
+    chosen: Sequence[str],
+    is_default: bool,
+    options: Options,
+    joined_of: tuple[Handle, ...] = (),
+) -> Steps:
+    """Carry what was chosen, from a source that may have been joined of pieces; for the rest :func:`transfer`."""
     source_handle, target_handle = Handle.of(source), Handle.of(target)
     failures: dict[str, MeshKinError] = {}
     possible = _checked(chosen, source, target, options, failures)
@@ -68,13 +112,13 @@ def transfer(
         else:
             match = yield from find_match(source_handle, target_handle, options, folder)
             ends = match.source, match.target
-        context = Transfer(*ends, match, folder, options, is_garment, also)
+        context = Transfer(*ends, match, folder, options, is_garment, also, joined_of)
         context.save_snapshots()
         writes = yield from _carry_all(context, possible, failures)
         source_handle.get()
         snapshots.check_writable(target_handle.get())
         snapshots.check_unchanged(target_handle.get(), context.target.snapshot)
-        remarks = _write_all(writes, failures) + _not_carried(failures, what is None) + left_out
+        remarks = _write_all(writes, failures) + _not_carried(failures, is_default) + left_out
         remarks += values.unknown_names(source_handle.get(), possible, options)
         if sharing := target_handle.others_with_same_mesh():
             remarks.append(
@@ -85,7 +129,8 @@ def transfer(
             maps = Match.load(match.map)
             remarks += [confidence_sentence(maps), *match_remarks(maps)]
             data |= match_data(match.map, maps)
-            match.remember()
+            if not joined_of:
+                match.remember()
     written = [name for name in chosen if name not in failures]
     return Report.of(
         f"“{source_handle.name}” gave “{target_handle.name}” its {' and '.join(written)}.",

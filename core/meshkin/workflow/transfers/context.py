@@ -25,6 +25,7 @@ class Transfer:
         options: how to do it.
         is_garment: whether the target lies on the source, so that weights come from the nearest point of the source.
         also: other meshes that lie on the target, and get weights and armature with it.
+        pieces: the meshes that the source was joined of, if it was.
         previews: what takes away again what is only shown while the transfer runs.
     """
 
@@ -35,6 +36,7 @@ class Transfer:
     options: Options
     is_garment: bool = False
     also: tuple[Handle, ...] = ()
+    pieces: tuple[Handle, ...] = ()
     previews: list[Callable[[], None]] = field(default_factory=list)
 
     @property

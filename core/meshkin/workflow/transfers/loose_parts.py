@@ -89,10 +89,10 @@ def transfer_loose_parts(
 def _other_meshes(transfer: Transfer) -> list[WeightedMesh]:
     """The other meshes that the source's armature poses, with those of their groups that are chosen."""
     options = transfer.options.weights
-    targets = {handle.uid for handle in (transfer.target.handle, *transfer.also)}
+    left_out = {handle.uid for handle in (transfer.target.handle, *transfer.also, *transfer.pieces)}
     meshes = []
     for obj in binding.meshes_posed_with(transfer.source.handle.get()):
-        if obj.session_uid not in targets:
+        if obj.session_uid not in left_out:
             with contextlib.suppress(InputError):  # none of its groups is chosen, or it has no surface
                 snapshot = surfaces.take_checked(obj)
                 groups = vertex_groups.chosen_groups(obj, options.groups, options.pattern)

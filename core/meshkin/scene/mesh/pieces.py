@@ -1,0 +1,138 @@
+"""Characters whose surface is cut into several meshes (head, hands and body): found, and joined for a while."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import bpy
+import numpy as np
+from mathutils.kdtree import KDTree
+
+from ...base.errors import InputError
+from ...data.snapshot import Snapshot, connected_parts
+from . import snapshot as snapshots
+from .snapshot import HIDING_MODIFIERS, NUMBER, REST
+
+SEAM_GAP = 0.005
+"""Distance up to which the borders of two meshes are one seam, in diagonals of the first one's bounding box. Chosen: a
+centimeter on a person."""
+SEAM_SHARE = 0.5
+"""Share of the vertices of a border that must lie on the other mesh's for the two to be of one surface. Chosen."""
+FEWEST_AT_SEAM = 4
+"""The same as a number: smaller holes do not count. Chosen."""
+
+
+def continuing(obj: bpy.types.Object, others: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those of the other meshes that continue the surface of an object, or of one that does.
+
+    Two meshes are pieces of one surface if one has an open border that lies along an open border of the other, as a
+    head's and a body's do at the neck. Clothes and hair, which lie on the surface, are none.
+    """
+    border = _borders(obj)
+    if border is None:
+        return []
+    known, waiting = [border], {other: shape for other in others if (shape := _borders(other)) is not None}
+    gap = SEAM_GAP * border.diagonal
+    pieces: list[bpy.types.Object] = []
+    while found := [other for other, shape in waiting.items() if any(shape.lies_along(one, gap) for one in known)]:
+        known += [waiting.pop(other) for other in found]
+        pieces += found
+    return pieces
+
+
+class _Border:
+    """The open borders of a mesh, in the world.
+
+    Attributes:
+        points: float64 (B, 3), the vertices on borders.
+        loop: int32 (B,), the number of each vertex's border.
+        diagonal: of the mesh's bounding box.
+    """
+
+    def __init__(self, shape: Snapshot) -> None:
+        places, place = np.unique(shape.vertices, axis=0, return_inverse=True)  # importers split meshes along UV seams
+        faces = place.reshape(-1)[shape.faces]
+        sides = np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1)
+        each, count = np.unique(sides, axis=0, return_counts=True)
+        used, ends = np.unique(each[count == 1], return_inverse=True)
+        ends = ends.reshape(-1, 2)
+        self.points = places[used].astype(np.float64) + shape.location
+        self.loop = connected_parts(len(used), np.column_stack((ends, ends[:, :1])))
+        self.diagonal = float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
+        self._tree = KDTree(len(used))
+        for number, point in enumerate(self.points.tolist()):
+            self._tree.insert(point, number)
+        self._tree.balance()
+
+    def lies_along(self, other: _Border, gap: float) -> bool:
+        """Whether one of these borders lies along the other mesh's, or one of those along these."""
+        return self._has_loop_on(other, gap) or other._has_loop_on(self, gap)
+
+    def _has_loop_on(self, other: _Border, gap: float) -> bool:
+        if not len(self.points) or not len(other.points):
+            return False
+        near = np.array([other._tree.find(point)[2] <= gap for point in self.points.tolist()])
+        count, size = np.bincount(self.loop, near), np.bincount(self.loop)
+        return bool(((count >= SEAM_SHARE * size) & (count >= FEWEST_AT_SEAM)).any())
+
+
+def _borders(obj: bpy.types.Object) -> _Border | None:
+    """The borders of an object; None if it has no surface."""
+    try:
+        return _Border(snapshots.take(obj).check())
+    except InputError:
+        return None
+
+
+@contextlib.contextmanager
+def joined(obj: bpy.types.Object, pieces: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Object]:
+    """A temporary object of an object and pieces that its armature poses, too, valid inside the block.
+
+    It has the vertex groups, shape keys, materials, UV maps and attributes of all of them, those of the same name
+    joined; its own vertices come first. Modifiers other than the armature's are applied to pieces without shape keys.
+    """
+    scene = bpy.data.scenes.new("MeshKin")
+    temporary = {scene.session_uid}
+    try:
+        copies = [_copy_into(scene, each, temporary) for each in (obj, *pieces)]
+        scene.frame_current, scene.frame_subframe = bpy.context.scene.frame_current, bpy.context.scene.frame_subframe
+        layer = scene.view_layers[0]
+        layer.update()
+        first = copies[0]
+        context = {"scene": scene, "view_layer": layer, "active_object": first, "object": first}
+        with bpy.context.temp_override(**context, selected_objects=copies, selected_editable_objects=copies):
+            bpy.ops.object.join()
+        first.name = " and ".join((", ".join([obj.name, *(piece.name for piece in pieces[:-1])]), pieces[-1].name))
+        yield first
+    finally:
+        collections = (bpy.data.scenes, bpy.data.objects, bpy.data.meshes, bpy.data.shape_keys)
+        bpy.data.batch_remove([block for all_of in collections for block in all_of if block.session_uid in temporary])
+
+
+def _copy_into(scene: bpy.types.Scene, obj: bpy.types.Object, temporary: set[int]) -> bpy.types.Object:
+    """A copy of an object with nothing but Armature modifiers, in a temporary scene."""
+    copy = obj.copy()
+    if obj.data.shape_keys or all(modifier.type in ("ARMATURE", *HIDING_MODIFIERS) for modifier in obj.modifiers):
+        copy.data = obj.data.copy()
+    else:
+        with snapshots.evaluated(obj, change=_without_armatures) as (evaluated_object, _):
+            copy.data = bpy.data.meshes.new_from_object(
+                evaluated_object, preserve_all_data_layers=True, depsgraph=bpy.context.evaluated_depsgraph_get()
+            )
+        for name in (REST, NUMBER):
+            if name in copy.data.attributes:
+                copy.data.attributes.remove(copy.data.attributes[name])
+    copy.hide_viewport = False
+    for modifier in list(copy.modifiers):
+        if modifier.type != "ARMATURE":
+            copy.modifiers.remove(modifier)
+    temporary |= {block.session_uid for block in (copy, copy.data, copy.data.shape_keys) if block}
+    scene.collection.objects.link(copy)
+    return copy
+
+
+def _without_armatures(obj: bpy.types.Object) -> None:
+    for modifier in obj.modifiers:
+        if modifier.type == "ARMATURE":
+            modifier.show_viewport = False
