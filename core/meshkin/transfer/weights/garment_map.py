@@ -14,6 +14,7 @@ from ...geometry.arrays import Floats, Singles, unit_rows
 from ...geometry.closest_points import closest_points
 from ...geometry.filling import fill_biharmonic
 from ...geometry.mesh import bounding_diagonal, vertex_normals
+from ...geometry.rigid_motions import SAME_PLACE
 from ...geometry.smoothing import smooth_along_edges, smoothed_normals
 from ...matching.feature_search import precise_points
 from ..trust import trusted_vertices
@@ -198,7 +199,10 @@ def _map_by_inflating(
     away = points - np.einsum("vk,vkd->vd", barycentric, surface[corners])
     normal = unit_rows(np.einsum("vk,vkd->vd", barycentric, body_normals[corners]))
     beside = np.linalg.norm(away - np.einsum("vd,vd->v", away, normal)[:, None] * normal, axis=1)
-    fits = beside < settings.beside * np.abs(gap) + settings.least_gap * bounding_diagonal(surface)
+    diagonal = bounding_diagonal(surface)
+    fits = beside < settings.beside * np.abs(gap) + settings.least_gap * diagonal
+    # Cloth that is cut out of the skin and lies in it has nothing below it but its own place.
+    fits &= (np.linalg.norm(points - closest, axis=1) > SAME_PLACE * diagonal) | ~known
     face = np.where(fits, face, nearest.face)
     barycentric = np.where(fits[:, None], barycentric, nearest.barycentric)
     to_body = _surface_map(body, face, barycentric, np.where(fits, 1, nearest.confidence))
