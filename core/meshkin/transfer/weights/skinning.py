@@ -50,6 +50,8 @@ class SkinningSettings:
             diagonals.
         tiny_part: greatest extent of a part that is kept rigid in any case, in diagonals.
         ruling_share: share of a part's weights from which one bone rules it.
+        bending_share: a small part of the source bends if one bone rules at most this share of its vertices (a finger
+            that is a shell of its own); what corresponds to it is not kept rigid.
     """
 
     trust: TrustSettings = field(default_factory=TrustSettings)
@@ -63,6 +65,7 @@ class SkinningSettings:
     small_part: float = 0.08
     tiny_part: float = 0.03
     ruling_share: float = 2 / 3
+    bending_share: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,8 @@ def _weights_on(  # all that a transfer is given, once more
         unknown_part = (np.bincount(parts.of_vertex, known) == 0)[parts.of_vertex]
         known = known & ~misplaced
         filled = _inpaint_again(filled, known | unknown_part & ~misplaced, target)
-    return replace(filled, values=_keep_small_parts_rigid(filled.values, parts, diagonal, settings)), known
+    bending = _on_bending_parts(weights, source, to_source, settings)
+    return replace(filled, values=_keep_small_parts_rigid(filled.values, parts, diagonal, settings, bending)), known
 
 
 def _check_input(weighted: Flags, source: Snapshot, limit: int) -> None:
@@ -294,12 +298,24 @@ def _ways_between_bones(
     return csgraph.shortest_path(neighbors, unweighted=True), csgraph.shortest_path(ways)
 
 
+def _on_bending_parts(weights: AnyFloats, source: Snapshot, to_source: SurfaceMap, settings: SkinningSettings) -> Flags:
+    """The vertices (V,) that correspond to small loose parts of the source that several bones bend."""
+    parts = loose_parts(source.vertices, source.faces)
+    small = parts.diagonals <= settings.small_part * bounding_diagonal(source.vertices)
+    bone, count = weights.argmax(axis=1), weights.shape[1]
+    ruled = np.bincount(parts.of_vertex * count + bone, minlength=len(small) * count).reshape(-1, count)
+    bends = small & (ruled.max(axis=1, initial=0) <= settings.bending_share * ruled.sum(axis=1))
+    return np.asarray(bends[parts.of_vertex[to_source.vertex]])
+
+
 def _keep_small_parts_rigid(
-    rows: AnyFloats, parts: LooseParts, diagonal: float, settings: SkinningSettings
+    rows: AnyFloats, parts: LooseParts, diagonal: float, settings: SkinningSettings, bending: Flags | None = None
 ) -> AnyFloats:
     """The weights (V, B) with small loose parts made to follow one bone, if one rules them, or else, if they are tiny,
-    given the same weights all over."""
+    given the same weights all over; but for those of which most is ``bending`` (V,)."""
     small = (parts.diagonals <= settings.small_part * diagonal) & (parts.diagonals > 0)
+    if bending is not None:
+        small &= 2 * np.bincount(parts.of_vertex, bending) <= np.bincount(parts.of_vertex)
     vertices = np.flatnonzero(small[parts.of_vertex])
     if not len(vertices):
         return rows

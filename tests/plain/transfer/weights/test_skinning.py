@@ -223,6 +223,10 @@ def test_weights_of_a_copy_arrive_as_they_are() -> None:
         carried = weights_through_map(weights, source, copy, to_source)
         np.testing.assert_allclose(carried.weights, weights, atol=1e-6)
         assert not carried.inpainted.any()
+    # In a longer body, which is no copy, they bend still: they correspond to parts that do.
+    longer = shapes.snapshot(vertices * (1, 1, 1.1), faces)
+    carried = weights_through_map(weights, source, longer, vertex_map(np.arange(len(vertices)), faces, 0.9))
+    np.testing.assert_allclose(carried.weights, weights, atol=1e-6)
     # What was added to the copy, where the map is at a loss, is not certain; the rest still is.
     hat = shapes.joined((vertices, faces), (0.3 * nail.vertices + (0, 0, 1.5), nail.faces))
     with_hat = shapes.snapshot(*hat)
