@@ -37,7 +37,7 @@ def character() -> bpy.types.Object:
     key = body.shape_key_add(name="grin", from_mix=False)
     key.value = 0
     moved = vertex_positions(body) + np.outer(1 + heights, (0, -0.1, 0.05))
-    key.points.foreach_set("co", moved.astype(np.float32).ravel())
+    key.data.foreach_set("co", moved.astype(np.float32).ravel())
     return body
 
 
@@ -64,7 +64,7 @@ def group_weights(obj: bpy.types.Object, name: str) -> NDArray[np.float64]:
 
 def key_offsets(obj: bpy.types.Object, name: str) -> NDArray[np.float64]:
     blocks = obj.data.shape_keys.key_blocks
-    places = [np.array([point.co[:] for point in key.points]) for key in (blocks[name], blocks[0])]
+    places = [np.array([point.co[:] for point in key.data]) for key in (blocks[name], blocks[0])]
     return np.asarray(places[0] - places[1])
 
 
