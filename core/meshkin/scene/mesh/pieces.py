@@ -14,12 +14,12 @@ from ...data.snapshot import Snapshot, connected_parts
 from . import snapshot as snapshots
 from .snapshot import HIDING_MODIFIERS, NUMBER, REST
 
-SEAM_GAP = 0.005
+BORDER_GAP = 0.005
 """Distance up to which the borders of two meshes are one seam, in diagonals of the first one's bounding box. Chosen: a
 centimeter on a person."""
-SEAM_SHARE = 0.5
+BORDER_SHARE = 0.5
 """Share of the vertices of a border that must lie on the other mesh's for the two to be of one surface. Chosen."""
-FEWEST_AT_SEAM = 4
+FEWEST_AT_BORDER = 4
 """The same as a number: smaller holes do not count. Chosen."""
 
 
@@ -33,7 +33,7 @@ def continuing(obj: bpy.types.Object, others: Sequence[bpy.types.Object]) -> lis
     if border is None:
         return []
     known, waiting = [border], {other: shape for other in others if (shape := _borders(other)) is not None}
-    gap = SEAM_GAP * border.diagonal
+    gap = BORDER_GAP * border.diagonal
     pieces: list[bpy.types.Object] = []
     while found := [other for other, shape in waiting.items() if any(shape.lies_along(one, gap) for one in known)]:
         known += [waiting.pop(other) for other in found]
@@ -41,7 +41,7 @@ def continuing(obj: bpy.types.Object, others: Sequence[bpy.types.Object]) -> lis
     return pieces
 
 
-class _Border:
+class _OpenBorder:
     """The open borders of a mesh, in the world.
 
     Attributes:
@@ -65,22 +65,22 @@ class _Border:
             self._tree.insert(point, number)
         self._tree.balance()
 
-    def lies_along(self, other: _Border, gap: float) -> bool:
+    def lies_along(self, other: _OpenBorder, gap: float) -> bool:
         """Whether one of these borders lies along the other mesh's, or one of those along these."""
         return self._has_loop_on(other, gap) or other._has_loop_on(self, gap)
 
-    def _has_loop_on(self, other: _Border, gap: float) -> bool:
+    def _has_loop_on(self, other: _OpenBorder, gap: float) -> bool:
         if not len(self.points) or not len(other.points):
             return False
         near = np.array([other._tree.find(point)[2] <= gap for point in self.points.tolist()])
         count, size = np.bincount(self.loop, near), np.bincount(self.loop)
-        return bool(((count >= SEAM_SHARE * size) & (count >= FEWEST_AT_SEAM)).any())
+        return bool(((count >= BORDER_SHARE * size) & (count >= FEWEST_AT_BORDER)).any())
 
 
-def _borders(obj: bpy.types.Object) -> _Border | None:
+def _borders(obj: bpy.types.Object) -> _OpenBorder | None:
     """The borders of an object; None if it has no surface."""
     try:
-        return _Border(snapshots.take(obj).check())
+        return _OpenBorder(snapshots.take(obj).check())
     except InputError:
         return None
 

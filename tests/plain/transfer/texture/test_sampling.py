@@ -104,9 +104,19 @@ def test_other_tiles_come_in_at_the_other_side() -> None:
     assert (first.face == second.face).mean() > 0.999
 
 
-def test_triangles_without_area_show_nowhere() -> None:
-    uvs = np.array([[[0.5, 0.5]] * 3, [[0.1, 0.1], [0.9, 0.9], [0.5, 0.5]], [[np.nan, 0], [1, 0], [0, 1]]])
-    assert not texel_map(uvs, 16).covered.any()
+def test_triangles_without_area_show_where_nothing_else_does() -> None:
+    """Palettes are unwrapped onto points and lines of a color. What is no number shows nowhere."""
+    line, point, nowhere = [[0.1, 0.1], [0.9, 0.9], [0.5, 0.5]], [[0.72, 0.28]] * 3, [[np.nan, 0], [1, 0], [0, 1]]
+    alone = texel_map(np.array([line, point, nowhere]), 16).face
+    rows, columns = np.nonzero(alone == 0)
+    assert (np.abs(rows + columns - 15) <= 1).all()
+    assert len(rows) >= 13
+    assert (alone == 1).sum() <= 4
+    assert alone[11, 11] == 1
+    assert set(np.unique(alone)) == {-1, 0, 1}
+    triangle = [[0.5, 0.05], [0.95, 0.05], [0.95, 0.95]]
+    among = texel_map(np.array([line, point, triangle]), 16).face
+    assert among[11, 11] == 2
     assert not texel_map(np.zeros((0, 3, 2)), 16).covered.any()
 
 
