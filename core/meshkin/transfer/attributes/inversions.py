@@ -18,8 +18,8 @@ HOLDS = (0.1, 0.01, 0.0, 0.0, 0.0, 0.0)
 of edges; weaker from one solution to the next. Where it stays the same, the triangles around are solved for, too.
 Chosen."""
 SQUASHED = 0.1
-"""A triangle of which no more than this share of its area is left, seen from where it faced, is solved for, too. Chosen.
-"""
+"""A triangle of which no more than this share of its area is left, seen from where it faced, is solved for, too.
+Chosen."""
 MOST_TURNED = 4000
 """Where more triangles are turned over, they stay so: the match is poor, and to solve would take long. Chosen."""
 PLACES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]], np.float32) / np.float32(6)
