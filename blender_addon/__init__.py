@@ -11,10 +11,10 @@ import sys
 
 import bpy
 
-from . import attributes, features, main, match, photo, rig, texture, upkeep, weights
+from . import attributes, features, main, match, photo, rig, texture, transfer, upkeep, weights
 from .base import driver, preferences, status
 
-FEATURES = (main, upkeep, features, match, texture, weights, rig, attributes, photo)
+FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, photo)
 """Folders of the features, in the order of registration: a panel must come after its parent panel."""
 CLASSES: list[type] = [cls for feature in FEATURES for cls in feature.CLASSES]
 
@@ -36,7 +36,9 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=main.settings.SceneSettings)
+    bpy.types.VIEW3D_MT_object.append(transfer.menu.draw_entry)
     bpy.app.handlers.load_pre.append(driver.before_load)
+    bpy.app.handlers.save_pre.append(main.settings.forget_deleted)
     for name, handler in match.display.HANDLERS.items():
         getattr(bpy.app.handlers, name).append(handler)
     _commands.append(bpy.utils.register_cli_command("meshkin", _command))
@@ -52,7 +54,9 @@ def unregister() -> None:
     match.display.before_load()
     for name, handler in match.display.HANDLERS.items():
         getattr(bpy.app.handlers, name).remove(handler)
+    bpy.app.handlers.save_pre.remove(main.settings.forget_deleted)
     bpy.app.handlers.load_pre.remove(driver.before_load)
+    bpy.types.VIEW3D_MT_object.remove(transfer.menu.draw_entry)
     del bpy.types.Scene.meshkin
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

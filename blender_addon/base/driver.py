@@ -76,6 +76,8 @@ class Outcome:
 
 running: RunningJob | None = None
 outcome: Outcome | None = None
+shows_all = False
+"""Whether the panel shows all lines of the outcome."""
 
 
 def cancel() -> None:
@@ -89,9 +91,20 @@ def cancel() -> None:
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def before_load(*_: object) -> None:
     """Stop the running job and forget the last outcome before another file is loaded."""
-    global outcome
     cancel()
-    outcome = None
+    dismiss()
+
+
+def dismiss() -> None:
+    """Forget the last outcome."""
+    global outcome, shows_all
+    outcome, shows_all = None, False
+
+
+def show_all(shown: bool) -> None:
+    """Let the panel show all lines of the last outcome, or only the first."""
+    global shows_all
+    shows_all = shown
 
 
 def _close() -> None:
@@ -161,7 +174,7 @@ class JobOperator:
 
     def start(self, context: bpy.types.Context) -> set[str]:
         """Start the job under a timer and take its first step, which reports unusable input at once."""
-        global running, outcome
+        global running
         try:
             steps = self.steps(context)
         except Exception as error:
@@ -170,11 +183,13 @@ class JobOperator:
         window = context.window.parent or context.window  # the preferences may be closed before the job ends
         timer = manager.event_timer_add(TICK, window=window)
         running = self._job = RunningJob(self.bl_label, steps, timer, window.workspace.name)
-        outcome = None
+        dismiss()
         result = self._advance()
         if result != {"PASS_THROUGH"}:
             return result
-        with context.temp_override(window=window):
+        # With the area, Blender shows the redo panel there in the end; without a window of its own, the job goes on.
+        place = {"area": context.area, "region": context.region} if window == context.window and context.area else {}
+        with context.temp_override(window=window, **place):
             manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 

@@ -11,6 +11,13 @@ import bpy
 
 from . import driver, status
 
+FEW_LINES = 4
+"""Lines of an outcome that are shown at first. Chosen: the other panels stay in sight."""
+SHORT_LINE = 150
+"""Characters to which such a line is shortened. Chosen: three lines of a usual sidebar."""
+CLOSE_BUTTON = 4
+"""Characters that the button beside a title takes. Measured."""
+
 
 def paragraph(layout: bpy.types.UILayout, text: str, width: int = 60, icon: str = "NONE") -> None:
     """Draw a text in lines of at most ``width`` characters."""
@@ -37,12 +44,19 @@ def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         box.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:
         box = layout.box()
-        box.alert = last.failed  # red
-        paragraph(box, last.title, _width(context), last.icon)
-        for line in last.warnings:
-            paragraph(box, line, _width(context), driver.WARNING_ICON)
-        for line in last.lines:
-            paragraph(box, textwrap.shorten(line, 150, placeholder=" …"), _width(context), "BLANK1")
+        row = box.row()
+        title = row.column()
+        title.alert = last.failed  # red
+        paragraph(title, last.title, _width(context) - CLOSE_BUTTON, last.icon)
+        row.operator("meshkin.dismiss", text="", icon="X", emboss=False)
+        lines = [(line, driver.WARNING_ICON) for line in last.warnings] + [(line, "BLANK1") for line in last.lines]
+        for line, icon in lines if driver.shows_all else lines[:FEW_LINES]:
+            text = line if driver.shows_all else textwrap.shorten(line, SHORT_LINE, placeholder=" …")
+            paragraph(box, text, _width(context), icon)
+        if len(lines) > FEW_LINES or any(len(line) > SHORT_LINE for line, _ in lines):
+            text = "Show Less" if driver.shows_all else "Show All"
+            icon = "TRIA_UP" if driver.shows_all else "TRIA_DOWN"
+            box.operator("meshkin.show_report", text=text, icon=icon, emboss=False)
 
 
 def worker_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

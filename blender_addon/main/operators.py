@@ -68,8 +68,34 @@ class MESHKIN_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class MESHKIN_OT_dismiss(bpy.types.Operator):
+    """Close this report"""
+
+    bl_idname = "meshkin.dismiss"
+    bl_label = "Close Report"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        driver.dismiss()
+        return {"FINISHED"}
+
+
+class MESHKIN_OT_show_report(bpy.types.Operator):
+    """Show all lines of this report, or only the first ones"""
+
+    bl_idname = "meshkin.show_report"
+    bl_label = "Show Report"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        driver.show_all(not driver.shows_all)
+        return {"FINISHED"}
+
+
 CLASSES: list[type] = [
     MESHKIN_OT_pick,
     MESHKIN_OT_swap,
     MESHKIN_OT_cancel,
+    MESHKIN_OT_dismiss,
+    MESHKIN_OT_show_report,
 ]

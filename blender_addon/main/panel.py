@@ -16,6 +16,7 @@ from ..features import panel as features
 from ..match import panel as match
 from ..rig import panel as rig
 from ..texture import panel as texture
+from ..transfer import panel as transfer
 from ..weights import panel as weights
 from .settings import OPTION_GROUPS
 
@@ -50,15 +51,16 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         side.operator("meshkin.swap", text="", icon="UV_SYNC_SELECT")
 
         worker_state(layout, context)
+        transfer.button(layout, settings)
+        job_state(layout, context)
         column = layout.column(align=True)
+        column.label(text="One by One")
         features.buttons(column)
         match.buttons(column)
         column = layout.column(align=True)
-        column.label(text="Transfer")
         for feature in (texture, weights, rig, attributes):
             feature.buttons(column, settings)
         features.display_buttons(layout)
-        job_state(layout, context)
         model_state(layout, context)
 
 

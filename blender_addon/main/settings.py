@@ -15,6 +15,7 @@ from meshkin.transfer.weights.options import WeightOptions
 from ..base import status
 from ..base.operators import SURFACES
 from ..base.properties import with_options
+from ..transfer.operators import kinds_property
 
 OPTION_GROUPS = {
     "Features": FeatureOptions,
@@ -57,6 +58,7 @@ class SceneSettings(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         poll=_has_surface,
     )
+    kinds: kinds_property()
     lines: IntProperty(
         name="Lines",
         description="Number of lines to draw, spread evenly over the source",
@@ -73,3 +75,13 @@ class SceneSettings(bpy.types.PropertyGroup):
         "without it, cut out what looks like the target",
         subtype="FILE_PATH",
     )
+
+
+@bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
+def forget_deleted(*_: object) -> None:
+    """Let go of picked objects that were deleted: a picked object would stay in the file for ever."""
+    for scene in bpy.data.scenes:
+        for name in ("source", "target", "through"):
+            obj = getattr(scene.meshkin, name)
+            if obj is not None and not obj.users_scene:
+                setattr(scene.meshkin, name, None)

@@ -131,7 +131,9 @@ class MESHKIN_OT_select_low(QuickAction):
             return reason
         if context.mode not in ("OBJECT", "EDIT_MESH"):
             return "Go back to Object Mode first"
-        return locked(target) or ("" if target.visible_get() else f"“{target.name}” is hidden")
+        if reason := locked(target) or ("" if target.visible_get() else f"“{target.name}” is hidden"):
+            return reason
+        return "" if "meshkin_match_confidence" in target.data.attributes else "Match source and target first"
 
     def act(self, context: bpy.types.Context) -> str:
         from meshkin.scene.display import match_colors

@@ -41,8 +41,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--what",
         help="what to transfer, between commas; any of texture, weights, "
-        f"{', '.join(payload.value for payload in PAYLOADS)}, armature; default: those of texture,weights,attributes "
-        "that the source has",
+        f"{', '.join(payload.value for payload in PAYLOADS)}, armature, motion; default: those of "
+        "texture,weights,attributes that the source has",
     )
     for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):
         option_arguments(parser, group)

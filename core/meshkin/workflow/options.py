@@ -19,7 +19,7 @@ from ..worker.options import WorkerOptions
 
 WEIGHT_OPTIONS = options_of(WeightOptions)
 
-TRANSFERS = ("texture", "weights", *(payload.value for payload in PAYLOADS), "armature")
+TRANSFERS = ("texture", "weights", *(payload.value for payload in PAYLOADS), "armature", "motion")
 """What can be carried over."""
 
 

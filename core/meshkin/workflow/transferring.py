@@ -21,7 +21,7 @@ from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
 from .matching import ObjectMatch, check_different, find_match
 from .options import TRANSFERS, Options, Remark, Report, ResultWarning, Steps
-from .transfers import armature, hair, texture, values, weights
+from .transfers import armature, hair, motion, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write, left_out_warning
 
 CARRIERS: dict[str, Carrier] = {
@@ -34,6 +34,7 @@ CARRIERS: dict[str, Carrier] = {
     "detail": values.DETAIL,
     "hair": hair.HAIR,
     "armature": armature.ARMATURE,
+    "motion": motion.MOTION,
 }
 """How each of :data:`meshkin.workflow.options.TRANSFERS` is carried, in the order in which they are written."""
 DEFAULT_WHAT = ("texture", "weights", "attributes")
@@ -107,7 +108,7 @@ def _transfer(
     with work_folder() as folder:
         is_garment = "weights" in possible and (yield from _is_garment(source_handle, target_handle, options, folder))
         match: ObjectMatch | None = None
-        if is_garment and set(possible) <= {"weights", "armature"}:
+        if set(possible) <= ({"weights", "armature", "motion"} if is_garment else {"motion"}):
             ends = ObjectSnapshot.take(source_handle), ObjectSnapshot.take(target_handle)
         else:
             match = yield from find_match(source_handle, target_handle, options, folder)

@@ -100,7 +100,7 @@ def test_enabling_loads_only_the_descriptions_of_options() -> None:
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("loaded")]
     loaded = {name for name in line.split()[1:] if name.split(".")[0] not in ("blender_addon", "bpy")}
     library = {name for name in loaded if name.split(".")[0] == "meshkin"}
-    light = {"options", "errors", "sides", "point_pairs", "storage"}
+    light = {"options", "errors", "sides", "point_pairs", "storage", "names"}
     light |= {"registry", "extractor", "known"}  # which extractors there are, without their settings
     modules = {name for name in library if not hasattr(importlib.import_module(name), "__path__")}
     assert {name for name in modules if name.rpartition(".")[2] not in light} == set()

@@ -74,6 +74,8 @@ def state() -> dict[str, object]:
 
 def run(operator: str, **settings: object) -> None:
     """Call an operator with its undo step."""
+    if operator == "transfer":
+        settings = {"kinds": {"weights", "armature", "motion"}}
     if operator == "transfer_weights":  # an operator remembers its last settings
         settings = {"limit": 4, "smoothing": 0, "mix": 1.0, "threshold": 0.4} | settings
     assert getattr(bpy.ops.meshkin, operator)("EXEC_DEFAULT", True, **settings) == {"FINISHED"}
@@ -81,7 +83,13 @@ def run(operator: str, **settings: object) -> None:
 
 @pytest.mark.parametrize(
     ("operator", "written"),
-    [("transfer_weights", "weights"), ("transfer_armature", "rigs"), ("pose", "keys"), ("motion", "actions")],
+    [
+        ("transfer_weights", "weights"),
+        ("transfer_armature", "rigs"),
+        ("transfer", "rigs"),
+        ("pose", "keys"),
+        ("motion", "actions"),
+    ],
 )
 def test_one_step_back_and_forth(operator: str, written: str) -> None:
     if operator == "motion":
@@ -92,6 +100,9 @@ def test_one_step_back_and_forth(operator: str, written: str) -> None:
     run(operator)
     after = state()
     assert after[written] != before[written]
+    if operator == "transfer":  # the rig came over, and plays
+        assert after["actions"] != before["actions"]
+        assert after["groups"] == NAMES
     bpy.ops.ed.undo()
     assert state() == before
     bpy.ops.ed.redo()

@@ -1,0 +1,58 @@
+"""The menu *Object > MeshKin*: search (F3) finds operators by the menus that list them, and by these words."""
+# Blender's classes have no types.
+# mypy: disable-error-code="misc"
+
+from __future__ import annotations
+
+import bpy
+
+ENTRIES = (
+    ("pick", "Pick Source and Target"),
+    None,
+    ("match", "Match Source and Target"),
+    ("match_set", "Match Selected as a Set"),
+    ("flip", "Flip Match"),
+    None,
+    ("transfer", "Transfer All That Is Ticked"),
+    ("transfer_texture", "Transfer Texture (Bake Materials)"),
+    ("transfer_weights", "Transfer Weights (Copy Skinning)"),
+    ("transfer_armature", "Transfer Armature (Copy Rig)"),
+    ("motion", "Transfer Motion (Retarget Animation)"),
+    ("pose", "Transfer Pose"),
+    ("transfer_attributes", "Transfer Attributes, Shape Keys and More"),
+    ("build_armature", "Build Armature from Vertex Groups"),
+    None,
+    ("features", "Compute Features"),
+    ("show_pictures", "Show Pictures of Source and Target"),
+    ("select_low", "Select Low-Confidence Vertices"),
+    ("select_inpainted", "Select Inpainted Vertices"),
+)
+"""Operators, without “meshkin.”, and their words in the menu; None is a line."""
+
+
+class MESHKIN_MT_object(bpy.types.Menu):
+    """All that MeshKin does with two picked objects."""
+
+    bl_idname = "MESHKIN_MT_object"
+    bl_label = "MeshKin"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator_context = "INVOKE_DEFAULT"  # as a button: under the timer
+        for entry in ENTRIES:
+            if entry is None:
+                layout.separator()
+                continue
+            name, text = entry
+            button = layout.operator(f"meshkin.{name}", text=text)
+            if name == "transfer":
+                button.kinds = context.scene.meshkin.kinds
+
+
+def draw_entry(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """Add the menu to Blender's *Object* menu."""
+    self.layout.separator()
+    self.layout.menu(MESHKIN_MT_object.bl_idname)
+
+
+CLASSES: list[type] = [MESHKIN_MT_object]

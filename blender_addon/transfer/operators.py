@@ -1,0 +1,79 @@
+"""The button that transfers everything that is ticked, in one job."""
+# Blender's classes have no types, and its property annotations are calls.
+# mypy: disable-error-code="misc, valid-type"
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.props import EnumProperty
+
+from meshkin.base.options import Choice
+from meshkin.transfer.attributes.options import PAYLOADS, AttributeOptions
+from meshkin.transfer.texture.options import TextureOptions
+from meshkin.transfer.weights.options import WeightOptions
+
+from ..base.operators import TransferJob
+from ..base.options import options
+from ..base.properties import values_of
+
+if TYPE_CHECKING:
+    from meshkin.workflow import Options
+
+    from ..base.operators import Steps
+
+KINDS = (
+    Choice("texture", "Texture", "The source's materials, baked into new textures"),
+    Choice("weights", "Weights", "The source's vertex groups"),
+    Choice("armature", "Armature", "A copy of the source's armature, fitted to the target"),
+    Choice("motion", "Motion", "What the source's armature plays, keyed on the target's armature"),
+    *(payload for payload in PAYLOADS if payload.value != "attributes"),
+    *(payload for payload in PAYLOADS if payload.value == "attributes"),
+)
+"""What the button can transfer, in the order of the ticks."""
+USUAL = {"texture", "weights", "armature"}
+"""What is ticked at first: a character with a look and a rig."""
+
+
+def kinds_property() -> EnumProperty:
+    """Return the property of what is ticked."""
+    return EnumProperty(
+        name="Transfer",
+        description="What to transfer from the source to the target",
+        items=tuple((kind.value, kind.name, kind.description) for kind in KINDS),
+        options={"ENUM_FLAG"},
+        default=USUAL,
+    )
+
+
+class MESHKIN_OT_transfer(TransferJob):
+    """Transfer everything that is ticked from the source to the target, in one job and one undo step. The match is made
+    first if there is none. What the source does not have is left out and told"""
+
+    bl_idname = "meshkin.transfer"
+    bl_label = "Transfer"
+
+    kinds: kinds_property()
+
+    @classmethod
+    def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
+        return ""
+
+    def payloads(self) -> tuple[str, ...]:
+        return tuple(kind.value for kind in KINDS if kind.value in self.kinds)
+
+    def job_options(self, context: bpy.types.Context) -> Options:
+        values: dict[str, Any] = {}
+        for group in (TextureOptions, WeightOptions, AttributeOptions):
+            values |= values_of(context.scene.meshkin, group)
+        return options(context, **values)
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.transfer(settings.source, settings.target, self.payloads(), self.job_options(context))
+
+
+CLASSES: list[type] = [MESHKIN_OT_transfer]
