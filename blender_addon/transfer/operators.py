@@ -60,6 +60,9 @@ class MESHKIN_OT_transfer(TransferJob):
     def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return ""
 
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.label(text="Tick something else in the sidebar, undo, and press Transfer again")
+
     def payloads(self) -> tuple[str, ...]:
         return tuple(kind.value for kind in KINDS if kind.value in self.kinds)
 

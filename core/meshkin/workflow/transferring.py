@@ -134,10 +134,16 @@ def _transfer(
                 match.remember()
     written = [name for name in chosen if name not in failures]
     return Report.of(
-        f"“{source_handle.name}” gave “{target_handle.name}” its {' and '.join(written)}.",
+        f"“{source_handle.name}” gave “{target_handle.name}” its {_listed(written)}.",
         remarks,
         {**data, "written": written, "left_out": {name: error.code for name, error in failures.items()}},
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a sentence: “a, b and c”."""
+    words = [name.replace("_", " ") for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _chosen(what: Sequence[str]) -> list[str]:
