@@ -134,6 +134,47 @@ def test_tiles_there_and_back(packed: bool, tmp_path: Path) -> None:
     assert np.median(tiles[1, 0][10:110, 40:200, 2]) == 255
 
 
+@pytest.mark.parametrize("lacking", ["no file", "no tile"])
+def test_a_tile_that_is_not_there(lacking: str, tmp_path: Path) -> None:
+    """What lies on it is filled in from beside it, not black, and the report names the tile."""
+    source = blob("source")
+    layer = source.data.uv_layers[0]
+    sizes = [polygon.loop_total for polygon in source.data.polygons]
+    sides = np.repeat([polygon.center.z > 0.8 for polygon in source.data.polygons], sizes)
+    uvs = np.empty((len(sides), 2), np.float32)
+    layer.uv.foreach_get("vector", uvs.ravel())
+    uvs[sides, 0] += 1
+    layer.uv.foreach_set("vector", np.clip(uvs, 0, 1.9999).ravel())
+    for number, color in ((1001, (1, 0, 0, 1)), (1002, (0, 0, 1, 1))):
+        image = new_image("tile", np.full((8, 8, 4), color))
+        image.filepath_raw, image.file_format = str(tmp_path / f"skin.{number}.png"), "PNG"
+        image.save()
+        bpy.data.images.remove(image)
+    image = bpy.data.images.load(str(tmp_path / "skin.1001.png"))
+    image.source, image.name = "TILED", "skin"
+    image.filepath_raw = str(tmp_path / "skin.<UDIM>.png")
+    if lacking == "no file":
+        image.tiles.new(1002)
+    (tmp_path / "skin.1002.png").unlink()
+    add_image_material(source, image)
+    target = copy_without_materials(source)
+    target.data.uv_layers.remove(target.data.uv_layers[0])
+    report = finish(workflow.transfer(source, target, ["texture"], OPTIONS))
+    told = [warning.message for warning in report.warnings if warning.code == "tiles-missing"]
+    assert len(told) == 1
+    assert "“skin”" in told[0]
+    assert "1002" in told[0]
+    assert "1001" not in told[0]
+    _, found = new_material_parts(target)
+    pixels = pixels_of(found["Base Color"])
+    shown = pixels[pixels[..., :3].any(axis=2)]
+    np.testing.assert_allclose(shown[:, :3].mean(axis=0), (1, 0, 0), atol=0.03)
+    layout = target.data.uv_layers[0].uv
+    for polygon in target.data.polygons:
+        u, v = np.mean([layout[corner].vector for corner in polygon.loop_indices], axis=0)
+        assert pixels[int((1 - v) * len(pixels)), int(u * len(pixels)), 0] > 0.9
+
+
 def test_images_kept_in_a_folder(tmp_path: Path) -> None:
     """Named after their source, and never over a file that is there."""
     source = blob("source")

@@ -135,7 +135,7 @@ def tiles(image: bpy.types.Image, premultiplied: bool = False) -> dict[tuple[int
         premultiplied: multiply colors by alpha, if the image's alpha mode is one of :data:`ALPHA_MULTIPLYING`.
 
     Returns:
-        by (column, row) of the tile's unit square; by None for an image without tiles.
+        by (column, row) of the tile's unit square, those whose files are there; by None for an image without tiles.
 
     Raises:
         InputError: ``image-missing``.
@@ -162,7 +162,11 @@ def _save_tiles(image: bpy.types.Image, folder: Path) -> dict[int, Path]:
     """Save the UDIM tiles of an image, whose pixels Blender's API does not give out; the file of each, by number."""
     copy = image.copy()
     try:
-        numbers = [tile.number for tile in copy.tiles if tile.size[0] >= 0]  # asking for the size loads a tile
+        for tile in [each for each in copy.tiles if not each.size[0]]:  # asking for the size loads a tile
+            copy.tiles.remove(tile)  # its file is missing
+        numbers = [tile.number for tile in copy.tiles]
+        if not any(tile.size[0] for tile in copy.tiles):
+            raise missing_image(image)
         suffix, copy.file_format = ("exr", "OPEN_EXR") if image.is_float else ("png", "PNG")
         copy.filepath_raw = str(folder / f"tile.<UDIM>.{suffix}")
         try:

@@ -163,7 +163,7 @@ class ChannelSampler:
     def _channel_values(self, channel: Channel, texture: SlotTexture, block: _SlotPoints) -> Singles:
         """One channel's values at points of one material slot, float32 (N, C)."""
         values = np.empty((len(block.points), channel.width), np.float32)
-        values[:] = texture.value[: channel.width]
+        values[:] = self._plain_value(channel, texture)
         for number in texture.pictures:
             picture = self._pictures[number]
             samples = sampled(self._taps(picture, block), self._pyramids[number], len(block.points))
@@ -172,6 +172,19 @@ class ChannelSampler:
                 here = (self._uv_tiles(picture.uv_layout, block.points) == picture.tile).all(axis=1)
             values[here] = _converted(samples, texture)[here, : channel.width]
         return self._target_normals(values, texture, block.points) if channel.normal else values
+
+    def _plain_value(self, channel: Channel, texture: SlotTexture) -> Singles:
+        """What a channel shows where no picture is, float32 (C,): the mean of its tiles where it has some."""
+        pictures = [self._pictures[number] for number in texture.pictures]
+        tiles = [picture.pixels for picture in pictures if picture.tile is not None]
+        if not tiles:
+            return np.array(texture.value[: channel.width], np.float32)
+        means = [
+            pixels.reshape(-1, pixels.shape[2]).mean(axis=0) / (np.iinfo(pixels.dtype).max if _is_whole(pixels) else 1)
+            for pixels in tiles
+        ]
+        mean = np.stack(means).mean(axis=0, keepdims=True).astype(np.float32)
+        return _converted(mean, texture)[0, : channel.width]
 
     def _taps(self, picture: Picture, block: _SlotPoints) -> Taps:
         picture_format = PictureFormat.of(picture)
@@ -227,6 +240,10 @@ class _SlotPoints:
         change = (source[1:] != source[:-1]) | (target[1:] != target[:-1])
         first = np.flatnonzero(np.concatenate([np.ones(min(count, 1), bool), change]))
         return _SlotPoints(points, first, np.repeat(np.arange(len(first)), np.diff(first, append=count)))
+
+
+def _is_whole(pixels: NDArray[Any]) -> bool:
+    return bool(np.issubdtype(pixels.dtype, np.integer))
 
 
 def _slots_by_format(textures: SourceTextures) -> dict[PictureFormat, set[int]]:

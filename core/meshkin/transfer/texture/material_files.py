@@ -23,6 +23,7 @@ from .picture_files import save_picture
 from .pieces import piece_map
 from .pixels import converted
 from .settings import BakeSettings, MaterialBakeSettings
+from .udim import without_tiles
 from .uv_layers import uv_layers
 
 LARGEST_CACHED = 2048
@@ -79,7 +80,7 @@ def bake_material_files(
         report("Smoothing the map", 0)
         match = replace(match, to_source=smoothed_map(match.to_source, source, target, settings.smoothing))
     report("Matching the pieces", 0)
-    pieces = piece_map(source, target, match, settings.left_out, textures)
+    pieces = piece_map(source, target, match, settings.left_out, textures, without_tiles(source, textures))
     target, match = pieces.target, pieces.match
     layers = uv_layers(target, settings.tiles)
     target = replace(target, uvs=layers.uvs)

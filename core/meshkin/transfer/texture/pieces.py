@@ -46,6 +46,7 @@ def piece_map(
     match: Match,
     left_out: Collection[int] = (),
     textures: SourceTextures | None = None,
+    hidden: Flags | None = None,
 ) -> PieceMap:
     """Keep a map to the pieces that belong together (:func:`meshkin.transfer.texture.piece_claims.piece_claims`).
 
@@ -59,10 +60,14 @@ def piece_map(
         match: their map.
         left_out: material slots of the source that show nowhere.
         textures: the source's; colors of palettes are pieces, too.
+        hidden: bool (F,), triangles of the source that show nowhere either.
     """
     colored = source if textures is None else with_palettes_as_materials(source, textures)
     claims = piece_claims(colored, target, match.to_source, match.to_target)
-    groups = _groups(claims, ~np.isin(source.materials, list(left_out)))
+    shown = ~np.isin(source.materials, list(left_out))
+    if hidden is not None and (shown & ~hidden).any():
+        shown &= ~hidden
+    groups = _groups(claims, shown)
     if len(groups.allowed) == 1 and groups.allowed.all():
         return PieceMap(target, match, groups)
     vertex, faces, group = _cut_open(target, groups.of_target)

@@ -6,12 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.udim import TILE_COLUMNS, TILE_ROWS
+from ...data.snapshot import Snapshot
+from ...geometry.arrays import Flags
+from .channels import SourceTextures
 from .texels import texel_map
+from .usable_uvs import finite
 
 COMPARED_SIZE = 256
 """Pixels, chosen: width of the pictures in which tiles are compared."""
 SAME_TEXELS = 0.95
 """Chosen: two tiles that share more than this of what the smaller one covers show the same texels."""
+
+COLORS = ("base_color", "emission")
+"""Channels that show a surface's color."""
 
 
 def udim_tiles(uvs: NDArray[np.floating], wanted: bool) -> tuple[tuple[int, int], ...] | None:
@@ -39,3 +46,19 @@ def udim_tiles(uvs: NDArray[np.floating], wanted: bool) -> tuple[tuple[int, int]
             if (here & other).sum() > SAME_TEXELS * min(here.sum(), other.sum()):
                 return None
     return tiles
+
+
+def without_tiles(source: Snapshot, textures: SourceTextures) -> Flags:
+    """The source's triangles, bool (F,), whose color is on a tile that its image lacks: there is nothing to show."""
+    lacking = np.zeros(len(source.faces), bool)
+    for channel in textures.channels:
+        if channel.name not in COLORS:
+            continue
+        for slot, texture in channel.slots.items():
+            pictures = [textures.pictures[number] for number in texture.pictures]
+            tiles = [picture.tile for picture in pictures if picture.tile is not None]
+            if tiles and len(tiles) == len(pictures):
+                squares = np.floor(finite(textures.uv_layouts[pictures[0].uv_layout]).mean(axis=1))
+                there = (squares[:, None] == np.array(tiles)).all(axis=2).any(axis=1)
+                lacking |= (source.materials == slot) & ~there
+    return lacking

@@ -47,6 +47,12 @@ def target_uvs(target: Snapshot) -> Singles:
     return uvs
 
 
+def unit_squares(uvs: NDArray[np.floating]) -> set[tuple[int, int]]:
+    """The corners of the unit squares in which the middles of triangles (F, 3, 2) lie."""
+    corners = np.unique(np.floor(finite(uvs).mean(axis=1)).astype(int), axis=0)
+    return {(int(u), int(v)) for u, v in corners.tolist()}
+
+
 def finite(uvs: NDArray[np.floating]) -> Singles:
     """UVs as float32, zero where they are not finite numbers."""
     return np.nan_to_num(uvs, nan=0, posinf=0, neginf=0).astype(np.float32)

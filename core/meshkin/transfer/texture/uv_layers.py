@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...base.udim import TILE_ROWS, tile_number
 from ...data.snapshot import Snapshot
@@ -13,7 +12,7 @@ from ...geometry.arrays import Flags, Singles
 from .settings import Tiles
 from .texels import texel_map
 from .udim import udim_tiles
-from .usable_uvs import doubled_areas, target_uvs
+from .usable_uvs import doubled_areas, target_uvs, unit_squares
 
 LAYER_SIZE = 512
 """Pixels, chosen: width of the pictures in which the materials' faces are compared."""
@@ -90,7 +89,7 @@ def uv_layers(target: Snapshot, wanted: Tiles) -> UvLayers:
             tiles = ((0, 0),)
         used = {(u, v + layer * rows) for layer in range(len(pictures)) for u, v in tiles}
         uvs = uvs + np.stack([0 * layer_of_face, layer_of_face * rows], axis=1)[:, None].astype(np.float32)
-        tiles = tuple(sorted(used & _squares(uvs), key=lambda tile: tile[::-1]))
+        tiles = tuple(sorted(used & unit_squares(uvs), key=lambda tile: tile[::-1]))
     return UvLayers(uvs, tiles, rows, tuple(layer_of_slot.tolist()), overlap)
 
 
@@ -112,9 +111,3 @@ def _covered(uvs: Singles, tiles: tuple[tuple[int, int], ...] | None) -> Flags:
     ]
     # Only texels that a triangle touches, but whose centers it does not cover, have coordinates in it here.
     return np.stack([each.covered & ~each.barycentric.any(axis=2) for each in maps])
-
-
-def _squares(uvs: NDArray[np.floating]) -> set[tuple[int, int]]:
-    """The unit squares in which triangles (F, 3, 2) lie."""
-    corners = np.unique(np.floor(uvs.min(axis=1) + BESIDE).astype(int), axis=0)
-    return {(int(u), int(v)) for u, v in corners.tolist()}

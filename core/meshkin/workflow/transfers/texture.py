@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -90,8 +90,8 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     if not target.data.uv_layers:
         new_uvs = yield from unwrap(target, options, transfer.folder)
     snapshot = snapshots.take(target, new_uvs)
-    request, plans = yield from _plan(transfer, shading, snapshot.save(transfer.target_file))
-    remarks: list[Remark] = list(shading.notes)
+    request, plans, missing = yield from _plan(transfer, shading, snapshot.save(transfer.target_file))
+    remarks: list[Remark] = [*shading.notes, *_missing_tiles(missing)]
     if new_uvs is not None:
         remarks.append(new_uv_map_sentence(target, options))
 
@@ -112,8 +112,8 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
 
 def _plan(
     transfer: Transfer, shading: Shading, target_file: Path
-) -> Generator[Progress, None, tuple[BakeMaterials, list[ChannelPlan]]]:
-    """What the worker is asked for, and what becomes of each channel that it bakes."""
+) -> Generator[Progress, None, tuple[BakeMaterials, list[ChannelPlan], Mapping[str, set[int]]]]:
+    """What the worker is asked for, what becomes of each channel that it bakes, and the tiles that images lack."""
     source, snapshot, options = transfer.source.handle.get(), transfer.source.snapshot, transfer.options.texture
     pictures = SourcePictures(transfer.folder)
     yield from bake_nodes(source, snapshot, shading, pictures, options.size)
@@ -137,7 +137,19 @@ def _plan(
         ),
         folder=make_folder(transfer.folder / "pictures"),
     )
-    return request, plans
+    return request, plans, pictures.missing
+
+
+def _missing_tiles(missing: Mapping[str, set[int]]) -> list[Remark]:
+    """Warnings about the UDIM tiles that images lack, by the image's name."""
+    return [
+        ResultWarning(
+            "tiles-missing",
+            f"“{name}” has no tile {', '.join(map(str, sorted(tiles)))}, where faces lie: they were filled in.",
+        )
+        for name, tiles in missing.items()
+        if tiles
+    ]
 
 
 def _smaller(request: BakeMaterials, size: int) -> BakeMaterials:

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.progress import Progress
+from ...base.udim import tile_number
 from ...data.snapshot import Snapshot
 from ...scene.materials import baking, images
 from ...scene.materials.channels import ChannelValue, Shading
 from ...scene.mesh import uv_maps as uv_layouts
 from ...scene.objects import BlenderObject
 from ...transfer.texture.channels import Extension
+from ...transfer.texture.usable_uvs import unit_squares
 from ...worker import client
 from ...worker.requests.arrays import load_array, save_array
 from ...worker.requests.texture import PictureFile, UnwrapShape
@@ -37,6 +39,7 @@ class SourcePictures:
         uv_layouts: files of the UV layouts that they use.
         baked: by channel, the index of the picture that its nodes were baked into.
         brightest: by channel, the greatest baked value.
+        missing: by the image's name, the UDIM tiles that it lacks and where faces lie.
     """
 
     folder: Path
@@ -44,6 +47,7 @@ class SourcePictures:
     uv_layouts: list[Path] = field(default_factory=list)
     baked: dict[str, int] = field(default_factory=dict)
     brightest: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, set[int]] = field(default_factory=dict)
     _of_image: dict[_Key, list[int]] = field(default_factory=dict)
 
     def of(self, channel: str, value: ChannelValue) -> list[int]:
@@ -143,3 +147,10 @@ def read_images(
         if mapped not in layouts:
             layouts[mapped] = pictures.add_layout(value.map_uvs(uv_maps[value.uv_map]))
         pictures.add_image(value, pixels[image], layouts[mapped])
+    for slot, by_channel in shading.channels.items():
+        for value in by_channel.values():
+            if value.image is not None and value.image.source == "TILED":
+                there = pixels[value.image.name_full, value.premultiplied]
+                squares = unit_squares(value.map_uvs(uv_maps[value.uv_map])[snapshot.materials == slot])
+                lacking = {tile_number(square) for square in squares if square not in there}
+                pictures.missing.setdefault(value.image.name, set()).update(lacking)
