@@ -105,7 +105,7 @@ class MESHKIN_OT_motion(SceneJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return workflow.motion(settings.source, settings.target)
+        return workflow.motion(settings.source, settings.target, options(context, **values_of(settings, WeightOptions)))
 
 
 class MESHKIN_OT_pose(TransferJob):

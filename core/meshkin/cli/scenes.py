@@ -77,6 +77,7 @@ def add(commands: Any) -> None:
         metavar="OBJECT",
         help="another armature with bones of the same names, or an object that it poses",
     )
+    option_arguments(parser, WeightOptions, ("rename",))
     output_argument(parser, "OUT.blend")
 
     parser = command(
@@ -123,7 +124,7 @@ def _pose(arguments: argparse.Namespace) -> CommandResult:
 def _motion(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    return _saved_result(arguments, drive(workflow.motion(*_open_source_and_target(arguments))))
+    return _saved_result(arguments, drive(workflow.motion(*_open_source_and_target(arguments), options(arguments))))
 
 
 def _build_armature(arguments: argparse.Namespace) -> CommandResult:

@@ -62,11 +62,12 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
     return Report(f"“{armature.name}” was built of {len(bones)} vertex groups.", details, {"armature": armature.name})
 
 
-def motion(source: BlenderObject, target: BlenderObject) -> Steps:
+def motion(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
     """Let the target's armature play what the source's plays, keyed on every frame.
 
     Args:
         source, target: armatures, or meshes that armatures pose, with bones of the same names.
+        options: ``weights.rename`` is a table of the names of bones that differ.
 
     Raises InputError ``no-armature``, ``no-bones``, ``armature-edited``, ``same-object``, ``no-action``,
     ``bones-differ``.
@@ -74,19 +75,22 @@ def motion(source: BlenderObject, target: BlenderObject) -> Steps:
     leader, follower = (obj if obj.type == "ARMATURE" else armatures.check(obj) for obj in (source, target))
     if leader == follower:
         raise InputError("same-object", f"“{leader.name}” poses both already.", "Fit an armature to the target first.")
-    frames = motions.action_frames(leader)
+    pairs = motions.bone_pairs(leader, follower, options.weights.new_names)
+    played = motions.played(leader)
+    frames = played.frames
     action_before = follower.animation_data.action if follower.animation_data else None
     constraints = [limit for bone in follower.pose.bones for limit in bone.constraints if not limit.mute]
     done = False
     try:
-        action_name = f"{leader.animation_data.action.name} on {follower.name}"
-        for share in motions.retarget(leader, follower, frames, action_name):
+        for share in motions.retarget(leader, follower, pairs, frames, f"{played.name} on {follower.name}"):
             yield Progress("Keying the motion", share)
         done = True
     finally:
         if not done:
             motions.undo_retarget(follower, action_before, constraints)
-    details = [f"Frames {frames[0]} to {frames[-1]}."]
+    details = [f"Frames {frames[0]} to {frames[-1]}, {len(pairs)} bones."]
+    if still := [bone.name for bone in follower.data.bones if bone.name not in pairs]:
+        details.append(f"“{leader.name}” has no bones for {', '.join(still)}.")
     if constraints:
         details.append(
             f"{len(constraints)} constraints of “{follower.name}” were muted: the keys hold what they would do."

@@ -121,3 +121,75 @@ def test_bad_input() -> None:
         with pytest.raises(InputError) as raised:
             finish(workflow.motion(*pair))
         assert raised.value.code == code
+
+
+def test_what_moves_the_armature_object_comes_over() -> None:
+    """Its own keys, and those of its parent: the root goes where the source's root goes, as far as it is larger."""
+    source, target = rig("source", REST), rig("target", REST)
+    carrier = bpy.data.objects.new("carrier", None)
+    bpy.context.scene.collection.objects.link(carrier)
+    source.parent = carrier
+    target.location = (5, 0, 0)
+    for frame, place in ((1, 0), (11, 4)):
+        source.location, carrier.location = (0, -place, 0), (0.5 * place, 0, 0)
+        source.rotation_euler = (0, 0, 0.1 * place)
+        for obj, path in ((source, "location"), (source, "rotation_euler"), (carrier, "location")):
+            obj.keyframe_insert(path, frame=frame)
+    bpy.context.scene.frame_set(11)
+    finish(workflow.motion(source, target))
+    for frame in (1, 6, 11):
+        bpy.context.scene.frame_set(frame)
+        for name in REST:
+            heads = [np.array(each.matrix_world @ each.pose.bones[name].head) for each in (source, target)]
+            np.testing.assert_allclose(heads[1] - (5, 0, 0), heads[0], atol=1e-4)
+
+
+def test_what_the_tracks_play() -> None:
+    """Without an action of its own, the armature plays the tracks that are not muted, where their strips lie."""
+    source, target = animated(), rig("target", REST)
+    action = source.animation_data.action
+    source.animation_data.action = None
+    for muted, start in ((True, 1), (False, 21)):
+        track = source.animation_data.nla_tracks.new()
+        track.strips.new(f"strip {start}", start, action)
+        track.mute = muted
+    report = finish(workflow.motion(source, target))
+    assert any("Frames 21 to 31" in line for line in report.details)
+    assert "strip 21" in report.data["action"]
+    for frame in (21, 26, 31):
+        np.testing.assert_allclose(directions(target, frame), directions(source, frame), atol=1e-4)
+    for track in source.animation_data.nla_tracks:
+        track.mute = True
+    with pytest.raises(InputError) as raised:
+        finish(workflow.motion(source, target))
+    assert raised.value.code == "no-action"
+
+
+@pytest.mark.parametrize(
+    ("names", "rename"),
+    [
+        ({"root": "mixamorig:root", "arm": "mixamorig:arm", "hand": "mixamorig:hand"}, ()),
+        ({"root": "mixamorig_Root", "arm": "mixamorig_Arm", "hand": "mixamorig_Hand"}, ()),
+        ({"root": "CC_Base_Root", "arm": "CC_Base_Arm", "hand": "CC_Base_Hand"}, ()),
+        ({"arm": "ARM"}, ()),
+        ({"arm": "wing", "hand": "tip"}, (("arm", "wing"), ("hand", "tip"))),
+    ],
+)
+def test_names_that_differ(names: dict[str, str], rename: tuple[tuple[str, str], ...]) -> None:
+    source, target = animated(), rig("target", REST)
+    for old, new in names.items():
+        target.data.bones[old].name = new
+    report = finish(workflow.motion(source, target, workflow.Options(weights=workflow.WeightOptions(rename=rename))))
+    assert any("3 bones" in line for line in report.details)
+    for frame in (6, 11):
+        bpy.context.scene.frame_set(frame)
+        for name in REST:
+            moved = target.pose.bones[names.get(name, name)].matrix
+            np.testing.assert_allclose(moved, source.pose.bones[name].matrix, atol=1e-4)
+
+
+def test_bones_without_a_counterpart_are_named() -> None:
+    source = animated()
+    target = rig("target", {**REST, "tail": ((0, 0, 1), (0, 1, 1), "root")})
+    report = finish(workflow.motion(source, target))
+    assert [line for line in report.details if "tail" in line]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import bpy
 import numpy as np
@@ -20,40 +23,111 @@ MIN_SPREAD = 1e-3
 chosen."""
 
 
-def action_frames(armature: bpy.types.Object) -> range:
-    """The frames that the armature's action covers. Raises InputError ``no-action``."""
-    action = armature.animation_data.action if armature.animation_data else None
-    if action is None:
-        raise InputError("no-action", f"“{armature.name}” plays no action.", "Assign an action to it first.")
-    first, last = action.frame_range
-    return range(int(np.floor(first)), int(np.ceil(last)) + 1)
+@dataclass(frozen=True)
+class Played:
+    """What an armature plays.
+
+    Attributes:
+        name: of its action, or of the first strip.
+        frames: that are covered.
+    """
+
+    name: str
+    frames: range
 
 
-def retarget(source: bpy.types.Object, target: bpy.types.Object, frames: range, name: str) -> Iterator[float]:
-    """Insert keyframes that let the target move as the source does; yields the share done after each frame.
+def played(armature: bpy.types.Object) -> Played:
+    """What the armature plays: its action, the strips of its NLA tracks that are not muted, and what moves its parents.
 
-    Each bone gets the orientation in space of the source's bone of the same name, whatever the two rest poses are; if
-    the target as a whole rests turned, its motion is turned too. Bones without a parent, and bones that move apart from
-    theirs, move as far from rest as the target is larger. The source's pose includes its constraints and drivers; the
-    target's own constraints are muted, because the keyframes have their result. The scene's frame is restored.
+    Raises InputError ``no-action``.
+    """
+    found = []
+    obj = armature
+    while obj:
+        found += _played_by(obj)
+        obj = obj.parent
+    if not found:
+        raise InputError(
+            "no-action",
+            f"“{armature.name}” plays no action.",
+            "Assign an action to it first, or unmute a track in the Nonlinear Animation editor.",
+        )
+    first, last = min(start for _, start, _ in found), max(end for _, _, end in found)
+    return Played(found[0][0], range(int(np.floor(first)), int(np.ceil(last)) + 1))
+
+
+def _played_by(obj: bpy.types.Object) -> list[tuple[str, float, float]]:
+    """Name, first and last frame of each action and strip that moves an object."""
+    animation = obj.animation_data
+    if animation is None:
+        return []
+    found = [(animation.action.name, *animation.action.frame_range)] if animation.action else []
+    tracks = [track for track in animation.nla_tracks if not track.mute] if animation.use_nla else []
+    tracks = [track for track in tracks if track.is_solo] or tracks
+    strips = [strip for track in tracks for strip in track.strips if not strip.mute]
+    return found + [(strip.name, strip.frame_start, strip.frame_end) for strip in strips]
+
+
+def bone_pairs(
+    source: bpy.types.Object, target: bpy.types.Object, table: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """The source's bone for each bone of the target: by the table of new names, else of the same name.
+
+    Names may differ by what all of an armature's bones begin with (``mixamorig:``), by case and by separators.
 
     Args:
         source, target: armatures.
-        frames: of the scene.
-        name: of the new action.
+        table: names of bones of the source, and those of the target.
 
     Raises:
-        InputError: ``bones-differ`` when no bone name is shared.
+        InputError: ``bones-differ`` when no bone of the target has one.
     """
-    shared = [bone.name for bone in target.data.bones if bone.name in source.data.bones]
-    if not shared:
+    bones = source.data.bones
+    pairs = {new: old for old, new in table.items() if old in bones and new in target.data.bones}
+    pairs |= {bone.name: bone.name for bone in target.data.bones if bone.name in bones and bone.name not in pairs}
+    left = [bone.name for bone in bones if bone.name not in pairs.values()]
+    plain = _plain_names([bone.name for bone in bones])
+    by_plain = {plain[name]: name for name in left}
+    for name, key in _plain_names([bone.name for bone in target.data.bones]).items():
+        if name not in pairs and key in by_plain:
+            pairs[name] = by_plain.pop(key)
+    if not pairs:
         raise InputError(
             "bones-differ",
             f"“{source.name}” and “{target.name}” have no bone name in common.",
-            "Fit the source's armature to the target first.",
+            "Give a table of new names (Rename), or fit the source's armature to the target first.",
         )
-    scale = _extent(target, shared) / max(_extent(source, shared), 1e-12)
-    turn = _whole_turn(source, target, shared)
+    return pairs
+
+
+def _plain_names(names: Sequence[str]) -> dict[str, str]:
+    """Each name without its namespace, what all names begin with, case and separators."""
+    short = {name: re.sub(r"^(.*[:|]|mixamorig\d*_)", "", name) for name in names}
+    first, last = min(short.values()), max(short.values())
+    common = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    start = len(re.sub(r"[^_.\s-]*$", "", first[:common]))
+    return {name: re.sub(r"[_.\s-]", "", text[start:]).lower() for name, text in short.items()}
+
+
+def retarget(
+    source: bpy.types.Object, target: bpy.types.Object, pairs: Mapping[str, str], frames: range, name: str
+) -> Iterator[float]:
+    """Insert keyframes that let the target move as the source does; yields the share done after each frame.
+
+    Each bone gets the orientation in space of the source's bone, whatever the two rest poses are; if the target as a
+    whole rests turned, its motion is turned too. Bones without a parent, and bones that move apart from theirs, move as
+    far from rest as the target is larger. The source's pose includes its constraints and drivers, and how its object
+    has moved since the first frame; the target's own constraints are muted, because the keyframes have their result.
+    The scene's frame is restored.
+
+    Args:
+        source, target: armatures.
+        pairs: the source's bone for each bone of the target that is to move.
+        frames: of the scene.
+        name: of the new action.
+    """
+    shared = [bone.name for bone in target.data.bones if bone.name in pairs]
+    scale = _extent(target, shared) / max(_extent(source, [pairs[bone] for bone in shared]), 1e-12)
     scene = bpy.context.scene
     frame_before, subframe_before = scene.frame_current, scene.frame_subframe
     target.animation_data_create()
@@ -65,10 +139,15 @@ def retarget(source: bpy.types.Object, target: bpy.types.Object, frames: range, 
             bone.rotation_mode = "QUATERNION"
     last_rotations: dict[str, Quaternion] = {}
     try:
+        scene.frame_set(frames[0])
+        turn = _whole_turn(source, target, pairs)
+        stood = source.matrix_world.inverted_safe()
         for index, frame in enumerate(frames):
             scene.frame_set(frame)
-            source_bones = source.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
-            _pose(source, target, source_bones, shared, turn, scale)
+            evaluated = source.evaluated_get(bpy.context.evaluated_depsgraph_get())
+            gone = stood @ evaluated.matrix_world
+            posed = {bone.name: gone @ bone.matrix for bone in evaluated.pose.bones}
+            _pose(source, target, posed, pairs, turn, scale)
             for bone in map(target.pose.bones.get, shared):
                 _insert_keyframes(bone, frame, last_rotations)
             yield (index + 1) / len(frames)
@@ -102,8 +181,8 @@ def _insert_keyframes(bone: bpy.types.PoseBone, frame: int, last_rotations: dict
 def _pose(
     source: bpy.types.Object,
     target: bpy.types.Object,
-    source_bones: bpy.types.bpy_prop_collection,
-    shared: list[str],
+    posed: Mapping[str, Matrix],
+    pairs: Mapping[str, str],
     turn: Quaternion,
     scale: float,
 ) -> None:
@@ -111,8 +190,8 @@ def _pose(
 
     Args:
         source, target: armatures.
-        source_bones: the source's evaluated pose bones.
-        shared: names of the bones that are posed.
+        posed: the source's bones as they are posed, by their names, in the axes of its object at the first frame.
+        pairs: the source's bone for each bone that is posed.
         turn: from the source's axes to the target's.
         scale: how much larger the target is.
     """
@@ -122,26 +201,28 @@ def _pose(
         unposed = bone.matrix_local.copy()
         if bone.parent:
             unposed = matrices[bone.parent.name] @ (bone.parent.matrix_local.inverted() @ bone.matrix_local)
-        if bone.name in shared:
-            source_bone, source_pose = source.data.bones[bone.name], source_bones[bone.name]
+        if bone.name in pairs:
+            source_bone = source.data.bones[pairs[bone.name]]
+            source_pose = posed[source_bone.name]
             to_local = unposed.to_quaternion().inverted()
-            rotation = turn @ source_pose.matrix.to_quaternion()
+            rotation = turn @ source_pose.to_quaternion()
             # The skin is rolled about the bone as it is at rest on the target.
             rotation = rotation @ _roll(bone, turn @ source_bone.matrix_local.to_quaternion())
             pose.rotation_quaternion = to_local @ rotation
             pose.scale = (1, 1, 1)
             if not bone.use_connect:
-                moved = source_pose.head - _carried_head(source_bone, source_bones)
+                carried = _carried_head(source_bone, posed) if bone.parent else source_bone.head_local
+                moved = source_pose.translation - carried
                 pose.location = to_local @ (turn @ moved * scale)
         local = Matrix.LocRotScale(pose.location, pose.rotation_quaternion, Vector((1, 1, 1)))
         matrices[bone.name] = unposed @ local
 
 
-def _carried_head(bone: bpy.types.Bone, pose_bones: bpy.types.bpy_prop_collection) -> Vector:
+def _carried_head(bone: bpy.types.Bone, posed: Mapping[str, Matrix]) -> Vector:
     """Where a bone's head would be if only its parent had moved, in the armature's axes."""
     if not bone.parent:
         return Vector(bone.head_local)
-    parent = pose_bones[bone.parent.name].matrix @ bone.parent.matrix_local.inverted()
+    parent = posed[bone.parent.name] @ bone.parent.matrix_local.inverted()
     return Vector(parent @ bone.head_local)
 
 
@@ -153,7 +234,7 @@ def _roll(bone: bpy.types.Bone, source_rest: Quaternion) -> Quaternion:
     return Quaternion((twist.w, 0, twist.y, 0)).normalized()
 
 
-def _whole_turn(source: bpy.types.Object, target: bpy.types.Object, names: list[str]) -> Quaternion:
+def _whole_turn(source: bpy.types.Object, target: bpy.types.Object, pairs: Mapping[str, str]) -> Quaternion:
     """The rotation from the source armature's axes to the target's, such that both face the same way at rest.
 
     How far the target rests turned is the rotation that lays the source's joints best over its own (Kabsch 1976). If
@@ -163,7 +244,7 @@ def _whole_turn(source: bpy.types.Object, target: bpy.types.Object, names: list[
     source_axes, target_axes = (armature.matrix_world.to_quaternion() for armature in (source, target))
     source_heads, target_heads = (
         np.array([(armature.matrix_world @ armature.data.bones[name].head_local)[:] for name in names])
-        for armature in (source, target)
+        for armature, names in ((source, pairs.values()), (target, pairs.keys()))
     )
     covariance = (target_heads - target_heads.mean(axis=0)).T @ (source_heads - source_heads.mean(axis=0))
     left, spread, right = np.linalg.svd(covariance)

@@ -14,7 +14,7 @@ from .context import Carrier, Transfer, Write
 
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
-    motions.action_frames(armatures.check(source))
+    motions.played(armatures.check(source))
 
 
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
@@ -22,7 +22,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     yield Progress("Keying the motion", 0)
 
     def write() -> list[Remark]:
-        report = finish(motion(transfer.source.handle.get(), transfer.target.handle.get()))
+        report = finish(motion(transfer.source.handle.get(), transfer.target.handle.get(), transfer.options))
         return [f"Motion: {report.title}", *report.details, *report.warnings]
 
     return write
