@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -136,6 +137,27 @@ def options_of(group: type) -> dict[str, Option]:
         )
         for field in dataclasses.fields(group)
     }
+
+
+def check_numbers(group: Any) -> None:
+    """Raise OptionError ``option-invalid`` for an option of a group that is no finite number, or out of its range."""
+    for name, declared in options_of(type(group)).items():
+        value = getattr(group, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        least, most = declared.least, declared.most
+        if (
+            value != value
+            or abs(value) == math.inf
+            or (least is not None and value < least)
+            or (most is not None and value > most)
+        ):
+            limits = [f"at least {least:g}"] * (least is not None) + [f"at most {most:g}"] * (most is not None)
+            raise OptionError(
+                "option-invalid",
+                f"{declared.name} cannot be {value}.",
+                f"Give a number{', ' * bool(limits)}{' and '.join(limits)}.",
+            )
 
 
 def numbers(text: str) -> tuple[int, ...]:

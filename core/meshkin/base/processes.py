@@ -70,6 +70,8 @@ def run_python(
     """
     with temporary_folder() as folder:
         own = {name: str(folder) for name in ("TMPDIR", "TEMP", "TMP")}  # what it leaves there goes with the folder
+        if certificates := os.environ.get("SSL_CERT_FILE"):  # pip does not look there
+            own["PIP_CERT"] = os.environ.get("PIP_CERT", certificates)
         process = subprocess.Popen(
             [os.fspath(part) for part in (python, "-I", "-c", _CHILD, *arguments)],
             stdin=subprocess.PIPE,

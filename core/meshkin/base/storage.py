@@ -29,6 +29,8 @@ UNREADABLE = (
     *(RuntimeError, SyntaxError, struct.error, zipfile.BadZipFile, zlib.error),
 )
 """Exceptions that reading a missing or damaged file of arrays may raise: whatever a header makes a parser do."""
+_SHOWN_OF_NAME = 20
+"""Characters of a file's name that its temporary file has, too (chosen: people see which one it is)."""
 SEAL = "meshkin_seal"
 """Name of the text in a file of arrays, or of tensors, that says what the arrays were, and what the file was called."""
 
@@ -72,6 +74,14 @@ def logs_folder() -> Path:
 def map_path(key: str) -> Path:
     """Return the cache file of the map with this key, whether it exists or not."""
     return cache_folder() / "maps" / f"{key}.npz"
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file: not a folder, a pipe or a device, and not a path that no system can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def file_name(name: str) -> str:
@@ -145,7 +155,7 @@ def write_file(path: Path, write: Callable[[Path], object], parents: bool = True
     if parents:
         make_folder(path.parent)
     with readable_failure(path, "writing"):
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_SHOWN_OF_NAME]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import InputError
-from ..base.storage import readable_failure
+from ..base.storage import is_file, readable_failure
 
 Point = tuple[float, float, float]
 End = int | Point
@@ -19,6 +19,8 @@ End = int | Point
 Pairs = Sequence[tuple[End, End]]
 """Pairs of a source's end and a target's end."""
 
+MOST_PAIRS = 10_000
+"""Point pairs that a match can keep to (chosen: people mark tens; each is a constraint of its own)."""
 _HOW_TO_FIX = "Give a source and a target end for each pair: a vertex number, or x, y, z."
 
 
@@ -34,7 +36,7 @@ def read(path: Path) -> list[tuple[End, End]]:
         InputError: ``file-missing``, ``pairs-unreadable``, and as :func:`checked`.
         StorageError: the file cannot be read.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
     with readable_failure(path, "reading"):
         content = path.read_bytes()
@@ -52,8 +54,10 @@ def checked(pairs: Iterable[Any]) -> list[tuple[End, End]]:
 
     Raises InputError ``pairs-invalid``: a pair has not two ends; an end is not a number, not finite, or negative.
     """
-    result = []
+    result: list[tuple[End, End]] = []
     for number, pair in enumerate(pairs, 1):
+        if number > MOST_PAIRS:
+            raise InputError("pairs-count", f"There are more than {MOST_PAIRS} point pairs.", "Give fewer.")
         try:
             source, target = pair
             result.append((_end(source), _end(target)))

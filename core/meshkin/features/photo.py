@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from ..base.errors import InputError
 from ..base.progress import ProgressCallback
-from ..base.storage import UNREADABLE
+from ..base.storage import UNREADABLE, is_file
 from ..data.recipe import Recipe
 from ..data.views import BORDER
 from .building import build
@@ -145,7 +145,7 @@ def _resampled(grid: torch.Tensor, cells: int) -> NDArray[np.float32]:
 
 def _open(path: Path) -> Image.Image:
     """The image in a file, upright; raises InputError ``photo-missing``, ``photo-unreadable``."""
-    if not path.is_file():
+    if not is_file(path):
         raise InputError("photo-missing", f"There is no file {path}.", "Check the path.")
     try:
         with Image.open(path, formats=FORMATS) as file:

@@ -27,6 +27,8 @@ tells."""
 
 VIEWS = 24
 """Views of a shape, by default. Chosen: every place of a body is seen by several of them."""
+MOST_VIEWS = 1000
+"""Views of one object (chosen: twenty times what the published methods use)."""
 RESOLUTION = 448
 """Pixels along a picture where no extractor looks at pictures. Chosen: 32 patches of 14 px, 14 cells of 32 px."""
 
@@ -297,8 +299,11 @@ def _check_placement(views: ViewPlacement) -> None:
     if views.pattern == "rings":
         good = [-90 <= elevation <= 90 and _whole(count) and count > 0 for elevation, count in views.rings]
         require(bool(good) and all(good), "rings", views.rings, "pairs of an elevation and a number of views")
+        total = sum(count for _, count in views.rings)
+        require(total <= MOST_VIEWS, "rings", views.rings, f"of {MOST_VIEWS} views at most")
     else:
-        require(_whole(views.count) and 1 <= views.count <= 1000, "views", views.count, "from 1 to 1000")
+        possible = _whole(views.count) and 1 <= views.count <= MOST_VIEWS
+        require(possible, "views", views.count, f"from 1 to {MOST_VIEWS}")
     count = placed_count(views)
     numbers = all(_whole(view) and 0 <= view < count for view in views.without)
     ascending = list(views.without) == sorted(set(views.without))

@@ -14,7 +14,7 @@ import bpy
 from ..base import temporary
 from ..base.errors import InputError, StorageError
 from ..base.options import unquoted
-from ..base.storage import disk_full, make_folder
+from ..base.storage import disk_full, is_file, make_folder
 
 _TEMPORARY = "blender_"
 """Beginning of the names of the folders of Blender's temporary files, one for each process."""
@@ -52,7 +52,7 @@ def absolute_path(path: str, library: bpy.types.Library | None = None) -> str:
 
 def open_file(path: Path) -> None:
     """Open a .blend file; raises InputError ``file-missing`` or ``file-unreadable``."""
-    if not path.is_file():
+    if not is_file(path):
         raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
     try:
         bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False)

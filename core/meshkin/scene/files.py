@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..base.storage import is_file
 from . import compat, positions
 from .arrays import read_floats, read_integers, write_vectors
 from .mesh import pairs
@@ -164,7 +165,7 @@ def _remove(objects: list[bpy.types.Object]) -> None:
 
 
 def _check_exists(path: Path) -> None:
-    if not path.expanduser().is_file():
+    if not is_file(path.expanduser()):
         raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
 
 

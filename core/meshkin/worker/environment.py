@@ -249,6 +249,15 @@ def _require(status: int, step: str, folder: Path, base: Path) -> None:
     if step == "pip":
         offline = re.search(r"Connect\w*Error|Timeout|ProxyError|NameResolutionError|timed out", output)
         advice = "Check the connection to the internet, then try again. " if offline else ""
+        if re.search(r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed", output):
+            advice = (
+                "The server's certificate is not trusted, as behind a company's proxy: set SSL_CERT_FILE (or PIP_CERT) to"
+                " the file with the company's certificates, then try again. "
+            )
+        elif re.search(r"ProxyError|407 Proxy|Tunnel connection failed", output):
+            advice = (
+                "The proxy refuses: set HTTPS_PROXY (or PIP_PROXY) to http://USER:PASSWORD@HOST:PORT, then try again. "
+            )
         raise WorkerError(
             "pip-failed", f"pip could not install the libraries. Its output ends:\n{end}\n", advice + whole
         )

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ..base.options import options_of
+from ..base.options import check_numbers, options_of
 from ..base.progress import Progress
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
@@ -72,6 +72,7 @@ class Options:
             )
             groups = with_flat(groups, flat)
         for name, group in groups.items():
+            check_numbers(group)
             object.__setattr__(self, name, group)
 
     def changed(self, **values: Any) -> Options:
