@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from helpers.creatures import creature
-from helpers.outcomes import Outcomes
+from helpers.outcomes import Outcomes, few
 from helpers.places import Place
 from helpers.shell import GEOMETRIC, WORKER, check_error, json_result, run, tetrahedron
 from meshkin import workflow
@@ -47,11 +47,10 @@ def test_numbers_that_are_none(outcomes: Outcomes, value: float) -> None:
             outcomes.tell("an option", f"{option.flat} {value}", raised.value.code)
 
 
-@pytest.mark.parametrize(
-    "rings",
-    [((0, 99_999_999),), ((0, 600), (10, 600)), ((math.nan, 3),), ((math.inf, 3),), ((0, 0),), ((0, -3),)],
-    ids=str,
-)
+RINGS = (((0, 99_999_999),), ((0, 600), (10, 600)), ((math.nan, 3),), ((math.inf, 3),), ((0, 0),), ((0, -3),))
+
+
+@pytest.mark.parametrize("rings", RINGS, ids=str)
 def test_absurd_rings(place: Place, outcomes: Outcomes, small_model: str, rings: Any) -> None:
     chosen = workflow.FeatureOptions("dinov2", model=small_model, layers=(2,), resolution=112, rings=rings)
     with pytest.raises(MeshKinError) as raised:
@@ -76,7 +75,9 @@ def test_absurd_point_pairs(place: Place, outcomes: Outcomes) -> None:
         outcomes.tell("a file of pairs", path.name[:20], code)
 
 
-@pytest.mark.parametrize("name", ["pipe.off", "pipe.blend:one", "folder.off", "x" * 300 + ".off", "x" * 5000 + ".off"])
+@pytest.mark.parametrize(
+    "name", few(["pipe.off", "x" * 300 + ".off", "pipe.blend:one", "folder.off", "x" * 5000 + ".off"], 2)
+)
 def test_inputs_that_are_no_files(place: Place, outcomes: Outcomes, name: str) -> None:
     os.mkfifo(place.work / "pipe.off")
     os.mkfifo(place.work / "pipe.blend")
@@ -96,7 +97,7 @@ def test_names_of_outputs_that_are_long(place: Place, outcomes: Outcomes, length
     assert "Measuring" not in ran.stderr or not code
 
 
-@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (1, 2), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("closed", [(1,), (0, 1, 2)], ids=str)
 def test_closed_streams(place: Place, closed: tuple[int, ...]) -> None:
     mesh, output = tetrahedron(place.work), place.work / "f.safetensors"
     command = [sys.executable, "-m", "meshkin", "features", str(mesh), *GEOMETRIC, "--output", str(output)]
@@ -123,7 +124,7 @@ def test_a_result_that_cannot_be_printed(place: Place) -> None:
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("seconds", ["inf", "1e300", "0.0001", "nan", "-1", "0", "soon"])
+@pytest.mark.parametrize("seconds", ["inf", "0.0001", "nan", "soon"])
 def test_any_time_to_wait(place: Place, seconds: str) -> None:
     ran = run("cache", "info", "--json", python=WORKER, MESHKIN_IDLE_SECONDS=seconds)
     assert json_result(ran)["files"] == 0

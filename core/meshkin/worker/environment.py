@@ -251,8 +251,8 @@ def _require(status: int, step: str, folder: Path, base: Path) -> None:
         advice = "Check the connection to the internet, then try again. " if offline else ""
         if re.search(r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed", output):
             advice = (
-                "The server's certificate is not trusted, as behind a company's proxy: set SSL_CERT_FILE (or PIP_CERT) to"
-                " the file with the company's certificates, then try again. "
+                "The server's certificate is not trusted, as behind a company's proxy: set SSL_CERT_FILE (or PIP_CERT)"
+                " to the file with the company's certificates, then try again. "
             )
         elif re.search(r"ProxyError|407 Proxy|Tunnel connection failed", output):
             advice = (
