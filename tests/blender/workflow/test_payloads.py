@@ -196,6 +196,10 @@ def test_names_that_are_not_there_and_maps_without_room() -> None:
         with pytest.raises(InputError) as failure:
             finish(workflow.transfer(source, target, [kind], options))
         assert failure.value.code == code
+    for _ in range(2):
+        finish(workflow.transfer(source, target, ["uvs"], OPTIONS))
+        assert [layer.name for layer in target.data.uv_layers] == ["UVMap", "UVMap.001"]
+    del target["meshkin_uv_maps"]
     while len(target.data.uv_layers) < 8:
         target.data.uv_layers.new()
     with pytest.raises(InputError) as failure:

@@ -1,6 +1,8 @@
-"""Materials of faces and UV maps, written to a mesh as new ones."""
+"""Materials of faces and UV maps, written to a mesh beside its own."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import bpy
 import numpy as np
@@ -12,36 +14,53 @@ from .snapshot import check_corner_count, check_face_count, check_writable
 
 MAX_UV_MAPS = 8
 """UV maps that a mesh can have in Blender."""
+UV_MAPS_PROPERTY = "meshkin_uv_maps"
+"""Custom property of an object: the UV maps that came over, by their names on the source."""
 
 
 def write_uv_map(obj: bpy.types.Object, name: str, uvs: NDArray[np.floating]) -> str:
-    """Add a UV map, (C, 2) on the corners of the own mesh; returns a sentence about it. The active one stays active.
+    """Add a UV map, (C, 2) on the corners of the own mesh, or replace the one that came over under this name before.
+
+    Returns a sentence about it. The active one stays active.
 
     Raises:
         InputError: ``mesh-changed``, ``uv-maps-full``, and as :func:`meshkin.scene.mesh.snapshot.check_writable`.
     """
     check_writable(obj)
     check_corner_count(obj, len(uvs))
-    check_room_for_uv_map(obj)
     layers = obj.data.uv_layers
     active = layers.active_index
-    layer = layers.new(name=name, do_init=False)
+    layer = layers.get(_carried_uv_map(obj, name))
+    replaced = ", in place of the one that came over before" if layer else ""
+    if layer is None:
+        check_room_for_uv_maps(obj, [name])
+        layer = layers.new(name=name, do_init=False)
+        if UV_MAPS_PROPERTY not in obj:
+            obj[UV_MAPS_PROPERTY] = {}
+        obj[UV_MAPS_PROPERTY][name] = layer.name
     write_vectors(layer.uv, "vector", uvs)
     layers.active_index = max(active, 0)
-    return f"UV map: “{layer.name}”."
+    return f"UV map: “{layer.name}”{replaced}."
 
 
-def room_for_uv_maps(obj: bpy.types.Object) -> int:
-    """How many more UV maps a mesh can have."""
-    return MAX_UV_MAPS - len(obj.data.uv_layers)
+def uv_maps_with_room(obj: bpy.types.Object, names: Sequence[str]) -> list[str]:
+    """Those of the UV maps for which a mesh has room, or which replace one that came over before."""
+    room = MAX_UV_MAPS - len(obj.data.uv_layers)
+    new = [name for name in names if _carried_uv_map(obj, name) not in obj.data.uv_layers]
+    return [name for name in names if name not in new[max(room, 0) :]]
 
 
-def check_room_for_uv_map(obj: bpy.types.Object) -> None:
-    """Raise InputError ``uv-maps-full`` if a mesh cannot have another UV map."""
-    if room_for_uv_maps(obj) < 1:
+def check_room_for_uv_maps(obj: bpy.types.Object, names: Sequence[str]) -> None:
+    """Raise InputError ``uv-maps-full`` if a mesh has room for none of these UV maps."""
+    if not uv_maps_with_room(obj, names):
         raise InputError(
             "uv-maps-full", f"“{obj.name}” cannot have more than {MAX_UV_MAPS} UV maps.", "Remove some first."
         )
+
+
+def _carried_uv_map(obj: bpy.types.Object, name: str) -> str:
+    """The UV map that came over under this name before; "" without one."""
+    return str((obj.get(UV_MAPS_PROPERTY) or {}).get(name, ""))
 
 
 def write_materials(

@@ -162,13 +162,14 @@ def _check_uvs(source: BlenderObject, target: BlenderObject, options: Options) -
     chosen = _chosen([layer.name for layer in source.data.uv_layers], options.attributes.names)
     if not chosen:
         raise InputError("no-uvs", f"“{source.name}” has no UV map of this name.", "Choose one that it has.")
-    payloads.check_room_for_uv_map(target)
+    payloads.check_room_for_uv_maps(target, chosen)
 
 
 def _read_uvs(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
     chosen = _chosen([layer.name for layer in obj.data.uv_layers], names)
-    room = payloads.room_for_uv_maps(target)
-    chosen, too_many = chosen[:room], chosen[room:]
+    wanted = chosen
+    chosen = payloads.uv_maps_with_room(target, wanted)
+    too_many = [name for name in wanted if name not in chosen]
     uv_maps = uv_layouts.layouts(obj, snapshot, chosen)
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
