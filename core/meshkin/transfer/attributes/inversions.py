@@ -17,7 +17,7 @@ HOLDS = (0.1, 0.01, 0.0, 0.0, 0.0, 0.0)
 """How strongly vertices of such triangles keep their displacements, against the source's gradients, in squared lengths
 of edges; weaker from one solution to the next. Where it stays the same, the triangles around are solved for, too.
 Chosen."""
-SQUASHED = 0.1
+SQUASHED = 0.03
 """A triangle of which no more than this share of its area is left, seen from where it faced, is solved for, too.
 Chosen."""
 MOST_TURNED = 4000

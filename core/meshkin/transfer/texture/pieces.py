@@ -15,6 +15,7 @@ from ...geometry.arrays import AnyIntegers, Flags, Floats, Integers, ShortIntege
 from ...geometry.closest_points import nearest_on_triangles
 from ...geometry.mesh import face_vectors, vertex_normals
 from ..carrier import FaceGroups
+from ..certainty import certainty
 from .channels import SourceTextures
 from .palettes import with_palettes_as_materials
 from .piece_claims import PieceClaims, piece_claims
@@ -53,7 +54,7 @@ def piece_map(
     A piece of the target that belongs to one of the source shows that one alone, and no other shows it: hair goes to
     hair, and a lock that hangs over a shoulder does not show there. What belongs to nothing shows whatever the map
     says, but for crumbs of pieces that belong to others. A vertex that the map sends elsewhere goes to the nearest
-    point that it may show, of those that face the same way if there are any near.
+    point that it may show, of those that face the same way if there are any near. On a copy of the source nothing moves.
 
     Args:
         source, target: the shapes.
@@ -62,6 +63,9 @@ def piece_map(
         textures: the source's; colors of palettes are pieces, too.
         hidden: bool (F,), triangles of the source that show nowhere either.
     """
+    if not left_out and certainty(match.to_source, source, target).everywhere:
+        everything = FaceGroups(np.zeros(len(target.faces), np.int64), np.ones((1, len(source.faces)), bool))
+        return PieceMap(target, match, everything)
     colored = source if textures is None else with_palettes_as_materials(source, textures)
     claims = piece_claims(colored, target, match.to_source, match.to_target)
     shown = ~np.isin(source.materials, list(left_out))
