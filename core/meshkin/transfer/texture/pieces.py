@@ -54,7 +54,8 @@ def piece_map(
     A piece of the target that belongs to one of the source shows that one alone, and no other shows it: hair goes to
     hair, and a lock that hangs over a shoulder does not show there. What belongs to nothing shows whatever the map
     says, but for crumbs of pieces that belong to others. A vertex that the map sends elsewhere goes to the nearest
-    point that it may show, of those that face the same way if there are any near. On a copy of the source nothing moves.
+    point that it may show, of those that face the same way if there are any near. On a copy of the source, nothing
+    moves.
 
     Args:
         source, target: the shapes.
