@@ -64,14 +64,13 @@ def piece_map(
         textures: the source's; colors of palettes are pieces, too.
         hidden: bool (F,), triangles of the source that show nowhere either.
     """
-    if not left_out and certainty(match.to_source, source, target).everywhere:
-        everything = FaceGroups(np.zeros(len(target.faces), np.int64), np.ones((1, len(source.faces)), bool))
-        return PieceMap(target, match, everything)
-    colored = source if textures is None else with_palettes_as_materials(source, textures)
-    claims = piece_claims(colored, target, match.to_source, match.to_target)
     shown = ~np.isin(source.materials, list(left_out))
     if hidden is not None and (shown & ~hidden).any():
         shown &= ~hidden
+    if shown.all() and certainty(match.to_source, source, target).everywhere:
+        return PieceMap(target, match, FaceGroups(np.zeros(len(target.faces), np.int64), shown[None]))
+    colored = source if textures is None else with_palettes_as_materials(source, textures)
+    claims = piece_claims(colored, target, match.to_source, match.to_target)
     groups = _groups(claims, shown)
     if len(groups.allowed) == 1 and groups.allowed.all():
         return PieceMap(target, match, groups)
