@@ -6,16 +6,22 @@ import os
 
 import pytest
 
+from helpers.apart import outcome_apart
 from helpers.outcomes import Outcomes, few
 from helpers.places import Place
 from helpers.shell import GEOMETRIC, check_error, run, tetrahedron
 from hostile_files import WHOLE, HostileFile, all_files
+from meshkin.scene import files
+from meshkin.scene.mesh import snapshot
 
 CODES = ("file-unreadable", "file-no-mesh", "mesh-nan", "mesh-far", "mesh-no-area", "mesh-empty", "blender-crashed")
 """Errors that are right for a hostile file."""
 
 
-@pytest.mark.parametrize("file", few(all_files(), 14), ids=lambda file: file.name)
+THROUGH_THE_COMMAND = all_files()[:: len(all_files()) // 8]
+
+
+@pytest.mark.parametrize("file", THROUGH_THE_COMMAND, ids=lambda file: file.name)
 def test_hostile_files(place: Place, outcomes: Outcomes, file: HostileFile) -> None:
     path = place.work / f"in.{file.name.rpartition('.')[2]}"
     path.write_bytes(file.content)
@@ -27,6 +33,21 @@ def test_hostile_files(place: Place, outcomes: Outcomes, file: HostileFile) -> N
     output.unlink(missing_ok=True)
     assert [left.name for left in place.work.iterdir()] == [path.name]
     assert path.read_bytes() == file.content
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
+def test_hostile_files_in_scripts(place: Place, outcomes: Outcomes) -> None:
+    """The same files, all of them in a run by hand, by the library's own function, as scripts call it."""
+    wrong = []
+    for file in few(all_files(), 60):
+        path, printed = place.work / f"in.{file.name.rpartition('.')[2]}", place.work / "printed"
+        path.write_bytes(file.content)
+        code = outcome_apart(lambda path=path: snapshot.take(files.load(path)).check(), printed)  # type: ignore[misc]
+        outcomes.tell("a hostile mesh file", file.name, code)
+        if code not in (file.codes or ("", "crashed", *CODES)) or "Traceback" in printed.read_text(errors="replace"):
+            wrong.append((file.name, code))
+        path.unlink()
+    assert not wrong
 
 
 @pytest.mark.parametrize("suffix", ["binary.ply", "glb"])

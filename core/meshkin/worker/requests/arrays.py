@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,13 @@ Bundle = TypeVar("Bundle", bound="ArrayBundle")
 
 @dataclass(frozen=True)
 class ArrayBundle:
-    """Arrays that lie together in one .npz file. A subclass is a dataclass whose fields are arrays."""
+    """Arrays that lie together in one .npz file. A subclass is a dataclass whose fields are arrays.
+
+    Attributes:
+        layout: for some of the arrays, a letter or a digit for each axis: "V3" is V times 3.
+    """
+
+    layout: ClassVar[dict[str, str]] = {}
 
     def save(self, path: Path) -> Path:
         """Write the arrays to ``path`` and return it; raises StorageError, also if its folder is gone with its job."""
@@ -28,11 +34,27 @@ class ArrayBundle:
 
     @classmethod
     def load(cls: type[Bundle], path: Path) -> Bundle:
-        """The arrays that :meth:`save` wrote; raises StorageError ``file-damaged`` when one of them is missing."""
+        """The arrays that :meth:`save` wrote.
+
+        Raises StorageError ``file-damaged`` when one of them is missing, has another shape, or is not finite.
+        """
         arrays = read_arrays(path, _ARRAYS, _RUN_AGAIN)
-        if arrays.keys() != {field.name for field in fields(cls)}:
+        if arrays.keys() != {field.name for field in fields(cls)} or not cls._is_possible(arrays):
             raise _damaged(path)
         return cls(**arrays)
+
+    @classmethod
+    def _is_possible(cls, arrays: dict[str, NDArray[Any]]) -> bool:
+        """Whether all floating numbers are finite, and the axes with one letter in :attr:`layout` equally long."""
+        lengths: dict[str, int] = {}
+        for name, letters in cls.layout.items():
+            shape = arrays[name].shape
+            if len(shape) != len(letters):
+                return False
+            for letter, length in zip(letters, shape, strict=True):
+                if length != (int(letter) if letter.isdigit() else lengths.setdefault(letter, length)):
+                    return False
+        return all(np.isfinite(values).all() for values in arrays.values() if values.dtype.kind == "f")
 
 
 def save_array(path: Path, values: NDArray[Any]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,7 @@ class FeatureColorArrays(ArrayBundle):
         confidence: float32 (V,) in [0, 1].
     """
 
+    layout: ClassVar[dict[str, str]] = {"colors": "V3", "channels": "VK", "seen": "V", "confidence": "V"}
     colors: NDArray[np.float32]
     channels: NDArray[np.float32]
     seen: NDArray[np.int16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class WeightArrays(ArrayBundle):
         unsolved: bool (V,), vertices for which continuing could not be solved, so that the nearest vertex stands in.
     """
 
+    layout: ClassVar[dict[str, str]] = {"weights": "VB", "inpainted": "V", "unsolved": "V"}
     weights: NDArray[np.floating]
     inpainted: NDArray[np.bool_]
     unsolved: NDArray[np.bool_]
@@ -142,6 +144,7 @@ class LoosePartArrays(ArrayBundle):
         matched: bool (V,), vertices of parts that correspond to one of the source's.
     """
 
+    layout: ClassVar[dict[str, str]] = {"weights": "VB", "matched": "V"}
     weights: NDArray[np.floating]
     matched: NDArray[np.bool_]
 
