@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import signal
@@ -19,14 +20,14 @@ SECONDS = 60
 def outcome_apart(act: Callable[[], object], output: Path) -> str:
     """The code of the error that an act ends with in a fork, "" for none; "crashed", "hangs" or the bug's name.
 
-    What it prints goes to ``output``; only the first fork that shares threads with Blender is safe from deadlocks that
-    Python warns of, so that one that hangs is killed.
+    What it prints goes to ``output``. A fork of a process with threads may deadlock: one that hangs is killed.
     """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
+        faulthandler.disable()  # pytest's would tell the crash that is expected
         printed = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(printed, 1)
         os.dup2(printed, 2)
