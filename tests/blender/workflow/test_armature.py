@@ -16,6 +16,7 @@ from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
 from meshkin.data.surface_map import Match
+from meshkin.scene.mesh import matches
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import armature as armatures
 from meshkin.scene.rig import binding, constraints, weights
@@ -167,6 +168,26 @@ def test_the_rig_comes_over_whole(scale: float) -> None:
     assert (copy.matrix_world @ goal - copy.matrix_world @ reached).length < 0.1
     assert np.abs(snapshots.take(target).vertices - before).max() > 0.2
     np.testing.assert_allclose(armature.pose.bones["ik"].location, 0)
+
+
+def test_a_rig_that_came_over_leaves_the_match_as_it_is() -> None:
+    """Armatures move vertices by rounding errors even at rest; the target is the same shape all the same."""
+    source, _ = rigged()
+    target = creature("twin", 1.1)
+    target.location, target.rotation_euler, target.scale = (3.3, 0.7, 0.1), (0.1, 0.2, 0.3), (1.3, 1.3, 1.3)
+    bpy.context.view_layer.update()
+    before = snapshots.take(target).key
+    options = OPTIONS.changed(nearness="never")
+    first = finish(workflow.transfer(source, target, ["weights", "armature"], options))
+    assert snapshots.take(target).key == before
+    matches.load(source, target)
+    again = finish(workflow.transfer(source, target, ["weights", "armature"], options))
+    assert again.data["map"] == first.data["map"]
+    pose = armature_of(target).pose.bones["hand"]
+    pose.rotation_mode = "XYZ"
+    pose.rotation_euler.x = 0.5
+    bpy.context.view_layer.update()
+    assert snapshots.take(target).key != before
 
 
 def test_at_rest_nothing_moves() -> None:

@@ -5,7 +5,6 @@ Shape keys, hair and bones belong to the shape at rest, whatever pose the object
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import bpy
@@ -16,7 +15,7 @@ from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ..arrays import read_floats
 from ..frames import mirrors
-from .snapshot import check_vertex_count, evaluated, own_mesh
+from .snapshot import POSED_TOLERANCE, Change, check_vertex_count, evaluated, own_mesh, remove_armatures
 
 DEFORMERS = frozenset(
     (
@@ -26,16 +25,11 @@ DEFORMERS = frozenset(
     )
 )
 """Modifiers that move vertices and make none."""
-POSED_TOLERANCE = 1e-4
-"""An object stands at rest if its armature moves no vertex by more than this share of its size; chosen."""
-
-Change = Callable[[bpy.types.Object], object]
-"""Changes a temporary copy of an object, with its own data, before it is evaluated."""
 
 
 def unposed(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
     """The snapshot as it would be if no armature posed the object; raises InputError ``modifiers-in-the-way``."""
-    return _moved(obj, snapshot, _remove_armatures)
+    return _moved(obj, snapshot, remove_armatures)
 
 
 def is_posed(obj: bpy.types.Object, snapshot: Snapshot) -> bool:
@@ -88,7 +82,7 @@ def own_mesh_unposed(obj: bpy.types.Object, snapshot: Snapshot, without: str = "
 def _own(obj: bpy.types.Object, snapshot: Snapshot, change: Change) -> Snapshot:
     def all_changes(copy: bpy.types.Object) -> None:
         copy.modifiers.clear()
-        _remove_armatures(copy)
+        remove_armatures(copy)
         change(copy)
 
     check_vertex_count(obj, len(snapshot.original))
@@ -114,15 +108,8 @@ def _vertices(obj: bpy.types.Object, change: Change) -> NDArray[np.float32]:
         return np.einsum("vd,ed->ve", read_floats(mesh.vertices, "co", 3), linear).astype(np.float32)
 
 
-def _remove_armatures(copy: bpy.types.Object) -> None:
-    for modifier in [each for each in copy.modifiers if each.type == "ARMATURE"]:
-        copy.modifiers.remove(modifier)
-    if copy.parent_type == "ARMATURE":
-        copy.parent_type = "OBJECT"
-
-
 def _remove_deformers(copy: bpy.types.Object) -> None:
-    _remove_armatures(copy)
+    remove_armatures(copy)
     for modifier in [each for each in copy.modifiers if each.type in DEFORMERS]:
         copy.modifiers.remove(modifier)
     _mute_keys(copy)

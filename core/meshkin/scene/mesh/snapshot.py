@@ -27,6 +27,11 @@ NUMBER = ".meshkin_number"
 """Temporary point attribute: the number of each vertex, which modifiers carry along."""
 HIDING_MODIFIERS = ("MASK", "BUILD")
 """Types of modifiers that only hide parts of a mesh."""
+POSED_TOLERANCE = 1e-4
+"""An object stands at rest if its armature moves no vertex by more than this share of its size; chosen."""
+
+Change = Callable[[bpy.types.Object], object]
+"""Changes a temporary copy of an object, with its own data, before it is evaluated."""
 
 
 def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snapshot:
@@ -36,6 +41,9 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
     them; ``original`` is empty then, as they have no mesh of their own to write to. After a modifier that builds a new
     surface (Remesh), no vertex is one of the object's own: ``original`` is the nearest in space then.
 
+    An object whose armature stands at rest is as it is without one, exactly: armatures move it by rounding errors even
+    then, and an object that has got one would not be the shape any more that it was matched as.
+
     Args:
         obj: the object.
         uvs: (C, 2), a UV layout for the corners of its own mesh, to be used instead of its UV maps.
@@ -43,7 +51,28 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
     Raises:
         InputError: ``not-a-surface`` when the object has no surface (camera, armature, empty).
     """
-    with evaluated(obj, uvs) as (evaluated_object, mesh):
+    posed = _taken(obj, uvs, lambda copy: None)
+    if not any(modifier.type == "ARMATURE" for modifier in obj.modifiers) and obj.parent_type != "ARMATURE":
+        return posed
+    unposed = _taken(obj, uvs, remove_armatures)
+    if unposed.vertices.shape != posed.vertices.shape or not np.array_equal(unposed.faces, posed.faces):
+        return posed
+    moved = np.abs(unposed.vertices - posed.vertices).max(initial=0)
+    size = np.ptp(posed.vertices, axis=0).max() if len(posed.vertices) else 0
+    return unposed if moved <= POSED_TOLERANCE * size else posed
+
+
+def remove_armatures(copy: bpy.types.Object) -> None:
+    """Let no armature pose a temporary copy of an object."""
+    for modifier in [each for each in copy.modifiers if each.type == "ARMATURE"]:
+        copy.modifiers.remove(modifier)
+    if copy.parent_type == "ARMATURE":
+        copy.parent_type = "OBJECT"
+
+
+def _taken(obj: bpy.types.Object, uvs: NDArray[np.floating] | None, change: Change) -> Snapshot:
+    """The snapshot of an object after a change."""
+    with evaluated(obj, uvs, change) as (evaluated_object, mesh):
         vertices = read_floats(mesh.vertices, "co", 3)
         mesh.calc_loop_triangles()
         corners = read_integers(mesh.loop_triangles, "loops", 3)
@@ -207,7 +236,7 @@ def is_writable(obj: bpy.types.Object) -> bool:
 def evaluated(
     obj: bpy.types.Object,
     uvs: NDArray[np.floating] | None = None,
-    change: Callable[[bpy.types.Object], object] = lambda copy: None,
+    change: Change = lambda copy: None,
 ) -> Iterator[tuple[bpy.types.Object, bpy.types.Mesh]]:
     """The evaluated object and its mesh with all its layers (vertex groups, attributes), valid inside the block.
 
