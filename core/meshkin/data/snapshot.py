@@ -72,6 +72,7 @@ class Snapshot:
         original: int32 (W,), for each vertex of the object's own (unevaluated) mesh, the corresponding vertex of the
             snapshot. ``values[snapshot.original]`` are the values to write back to the own mesh.
         location: float64 (3,), the object's origin in the world (not part of the key).
+        known_as: the key of the shape that this one is but for rounding errors; "" if it is known by its own.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Snapshot:
     parts: NDArray[np.int32]
     original: NDArray[np.int32]
     location: NDArray[np.float64]
+    known_as: str = ""
 
     @staticmethod
     def from_arrays(vertices: ArrayLike, faces: ArrayLike, name: str = "mesh") -> Snapshot:
@@ -122,9 +124,14 @@ class Snapshot:
             location=np.zeros(3),
         ).check()
 
-    @cached_property
+    @property
     def key(self) -> str:
-        """Return the hash of vertices, triangles and shading normals, 32 hex digits: the shape's key in the cache."""
+        """Return the shape's key in the cache: :attr:`known_as`, or its own."""
+        return self.known_as or self.own_key
+
+    @cached_property
+    def own_key(self) -> str:
+        """Return the hash of vertices, triangles and shading normals, 32 hex digits."""
         digest = hashlib.blake2b(digest_size=16)
         for array in (self.vertices, self.faces, self.normals):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -183,7 +190,7 @@ class Snapshot:
         """Return the snapshot that :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
         fields = read_arrays(path, "The snapshot", "Run the job again.")
         fields["name"] = str(fields["name"])
-        fields["uv_name"] = str(fields["uv_name"])
+        fields["uv_name"], fields["known_as"] = str(fields["uv_name"]), str(fields["known_as"])
         fields["material_names"] = tuple(str(name) for name in fields["material_names"])
         return Snapshot(**{"uvs": None, **fields})
 

@@ -120,6 +120,7 @@ def _transfer(
         snapshots.check_writable(target_handle.get())
         snapshots.check_unchanged(target_handle.get(), context.target.snapshot)
         remarks = _write_all(writes, failures) + _not_carried(failures, is_default) + left_out
+        snapshots.keep_shape(target_handle.get(), context.target.snapshot)
         remarks += values.unknown_names(source_handle.get(), possible, options)
         if sharing := target_handle.others_with_same_mesh():
             remarks.append(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -27,6 +28,8 @@ NUMBER = ".meshkin_number"
 """Temporary point attribute: the number of each vertex, which modifiers carry along."""
 HIDING_MODIFIERS = ("MASK", "BUILD")
 """Types of modifiers that only hide parts of a mesh."""
+SHAPE_PROPERTY = "meshkin_shape"
+"""Custom property of objects: the key of the shape that an object has now, and of the one that this is the same as."""
 POSED_TOLERANCE = 1e-4
 """An object stands at rest if its armature moves no vertex by more than this share of its size; chosen."""
 
@@ -51,15 +54,30 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
     Raises:
         InputError: ``not-a-surface`` when the object has no surface (camera, armature, empty).
     """
-    posed = _taken(obj, uvs, lambda copy: None)
-    if not any(modifier.type == "ARMATURE" for modifier in obj.modifiers) and obj.parent_type != "ARMATURE":
-        return posed
-    unposed = _taken(obj, uvs, remove_armatures)
-    if unposed.vertices.shape != posed.vertices.shape or not np.array_equal(unposed.faces, posed.faces):
-        return posed
-    moved = np.abs(unposed.vertices - posed.vertices).max(initial=0)
-    size = np.ptp(posed.vertices, axis=0).max() if len(posed.vertices) else 0
-    return unposed if moved <= POSED_TOLERANCE * size else posed
+    snapshot = _taken(obj, uvs, lambda copy: None)
+    if any(modifier.type == "ARMATURE" for modifier in obj.modifiers) or obj.parent_type == "ARMATURE":
+        unposed = _taken(obj, uvs, remove_armatures)
+        snapshot = unposed if _is_same_shape(unposed, snapshot) else snapshot
+    known, original = obj.get(SHAPE_PROPERTY) or ("", "")
+    return replace(snapshot, known_as=original) if known == snapshot.own_key else snapshot
+
+
+def keep_shape(obj: bpy.types.Object, before: Snapshot) -> None:
+    """Note that an object is still the shape of a snapshot, if it is but for rounding errors.
+
+    A new parent or armature moves vertices by these, and the object's features and matches would not be its any more.
+    """
+    now = take(obj)
+    if now.key != before.key and _is_same_shape(now, before):
+        obj[SHAPE_PROPERTY] = [now.own_key, before.key]
+
+
+def _is_same_shape(one: Snapshot, other: Snapshot) -> bool:
+    """Whether two snapshots have the same triangles and lie on each other, to :data:`POSED_TOLERANCE`."""
+    if one.vertices.shape != other.vertices.shape or not np.array_equal(one.faces, other.faces):
+        return False
+    moved = np.abs(one.vertices - other.vertices).max(initial=0)
+    return bool(moved <= POSED_TOLERANCE * (np.ptp(one.vertices, axis=0).max() if len(one.vertices) else 0))
 
 
 def remove_armatures(copy: bpy.types.Object) -> None:
