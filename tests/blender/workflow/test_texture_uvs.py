@@ -47,8 +47,7 @@ from meshkin.workflow.matching import ObjectMatch
 )
 def test_images_that_an_attribute_maps(data_type: str, domain: str, has_map: bool, output: str) -> None:
     """As with a UV map of the same values, whatever other UV maps are there."""
-    source = blob("source")
-    target = copy_without_materials(source)
+    source, target = blob("source"), blob("target")
     picture = waves()
     tree, _, texture = add_image_material(source, new_image("skin", picture))
     node = tree.nodes.new("ShaderNodeAttribute")

@@ -36,6 +36,9 @@ POSED_TOLERANCE = 1e-4
 Change = Callable[[bpy.types.Object], object]
 """Changes a temporary copy of an object, with its own data, before it is evaluated."""
 
+_INSTANCE_FIX = "It shows a collection; choose an object of that, or Object > Apply > Make Instances Real."
+"""What can be done about an empty that instances a collection."""
+
 
 def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snapshot:
     """The object's evaluated mesh as it is now; frame and fields as in :class:`Snapshot`.
@@ -226,7 +229,8 @@ def check_writable(obj: bpy.types.Object) -> None:
     with dynamic topology, overwrite what is written when they end).
     """
     if obj.type != "MESH":
-        raise InputError("not-a-mesh", f"“{obj.name}” is not a mesh.", "Convert it first (Object > Convert > Mesh).")
+        fix = _INSTANCE_FIX if obj.instance_collection else "Convert it first (Object > Convert > Mesh)."
+        raise InputError("not-a-mesh", f"“{obj.name}” is not a mesh.", fix)
     if obj.library or is_read_only(obj):
         library = (obj.data.library or obj.library or obj.override_library.reference.library).filepath
         raise InputError(
@@ -267,9 +271,7 @@ def evaluated(
         change: changes the temporary copy of the object, which has its own data, before it is evaluated.
     """
     if obj.type not in ("MESH", "CURVE", "SURFACE", "FONT", "META"):
-        fix = "Choose a mesh object."
-        if obj.instance_collection:
-            fix = "It shows a collection; choose an object of that, or Object > Apply > Make Instances Real."
+        fix = _INSTANCE_FIX if obj.instance_collection else "Choose a mesh object."
         raise InputError("not-a-surface", f"“{obj.name}” has no surface.", fix)
     if obj.data.is_editmode:
         obj.update_from_editmode()
