@@ -190,7 +190,7 @@ class Snapshot:
         """Return the snapshot that :meth:`save` wrote; raises StorageError if the file is missing or damaged."""
         fields = read_arrays(path, "The snapshot", "Run the job again.")
         fields["name"] = str(fields["name"])
-        fields["uv_name"], fields["known_as"] = str(fields["uv_name"]), str(fields["known_as"])
+        fields["uv_name"], fields["known_as"] = str(fields["uv_name"]), str(fields.get("known_as", ""))
         fields["material_names"] = tuple(str(name) for name in fields["material_names"])
         return Snapshot(**{"uvs": None, **fields})
 
