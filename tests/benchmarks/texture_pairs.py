@@ -40,9 +40,15 @@ PAIRS = {
     "animal-to-animal": ("characters/mesh2motion/fox-fox.glb", "characters/mesh2motion/fox-dog.glb"),
     "knight-to-barbarian": ("characters/kaykit/Knight.glb", "characters/kaykit/Barbarian.glb"),
     "wolf-to-husky": ("characters/quadrupeds/Wolf-v12.glb", "characters/quadrupeds/Husky-v9.glb"),
+    "casual-to-dress": ("characters/quaternius/men_Casual.glb", "characters/quaternius/women_Formal.glb"),
+    "hood-to-suit": ("characters/quaternius/women_Medieval.glb", "characters/quaternius/men_Suit.glb"),
+    "hiker-to-punk": ("characters/quaternius/men_Adventurer.glb", "characters/quaternius/men_Punk.glb"),
+    "dress-to-farmer": ("characters/quaternius/women_Formal.glb", "characters/quaternius/men_Farmer.glb"),
     "crossbow-to-crossbow": ("characters/kaykit/Rogue.glb#1H_Crossbow", "characters/kaykit/Rogue.glb#2H_Crossbow"),
 }
 """FILE or FILE#OBJECT in the data folder."""
+PIECES = "quaternius"
+"""Targets of this folder keep their materials, which tell pieces apart."""
 PHOTOS = {
     "photo-to-mesh": "characters/mesh2motion/human-sintel.glb",
     "photo-to-fox": "characters/mesh2motion/fox-fox.glb",
@@ -114,8 +120,9 @@ def run(name: str, folder: Path) -> None:
     """One pair."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     source, target = (load(path, folder) for path in PAIRS[name])
-    target.data.materials.clear()
-    if "#" in PAIRS[name][1]:  # its UVs lie on the swatches of a palette
+    if PIECES not in PAIRS[name][1]:
+        target.data.materials.clear()
+    if "#" in PAIRS[name][1] or PIECES in PAIRS[name][1]:  # their UVs lie on the swatches of a palette, or on a point
         while target.data.uv_layers:
             target.data.uv_layers.remove(target.data.uv_layers[0])
     before = [picture(obj, folder / f"{name}-{index}.png") for index, obj in enumerate((source, target))]
