@@ -86,7 +86,7 @@ def test_what_the_source_does_not_have_is_left_out(tmp_path: Path) -> None:
     assert told["written"] == ["weights"]
     assert {"no-shape-keys", "no-hair"} <= {warning["code"] for warning in told["warnings"]}
     check_error(run(*command, "--what", "shape_keys,hair"), 3, "no-shape-keys")
-    check_error(run(*command, "--what", "weights,attributes", "--limit", "0"), 3, "weights-limit")
+    check_error(run(*command, "--what", "weights,attributes", "--limit", "0"), 3, "option-invalid")
 
 
 @pytest.mark.slow

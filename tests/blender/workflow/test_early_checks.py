@@ -59,14 +59,12 @@ def remesh_and_add_key(source: bpy.types.Object, target: bpy.types.Object) -> No
         ("texture", lambda source, _: source.data.materials.clear(), {}, "no-texture"),
         ("texture", lambda _, target: set_uvs(target, 0), {}, "uvs-no-area"),
         ("texture", lambda _, target: set_uvs(target, 1), {}, "uvs-overlap"),
-        ("texture", nothing, {"texture_size": 0}, "texture-size"),
         ("texture", nothing, {"unwrap": "by hand"}, "option-invalid"),
         ("texture", nothing, {"channels": ("taste",)}, "channel-unknown"),
         ("weights", lambda source, _: source.vertex_groups.clear(), {}, "no-groups"),
         ("weights", remove_weights, {}, "no-weights"),
         ("weights", nothing, {"pattern": "tail*"}, "no-groups"),
         ("weights", nothing, {"groups": "few"}, "groups-unknown"),
-        ("weights", nothing, {"limit": 0}, "weights-limit"),
         ("weights", nothing, {"nearness": "sometimes"}, "nearness-unknown"),
         ("weights", nothing, {"way": "magic"}, "way-unknown"),
         ("weights", nothing, {"mask": "belly"}, "mask-missing"),
@@ -99,7 +97,5 @@ def test_objects_that_do_not_fit() -> None:
 
 def test_a_photograph_on_a_uv_map_without_area(tmp_path: Path) -> None:
     target = creature("target", subdivisions=2)
-    options = workflow.Options(texture=workflow.TextureOptions(size=0))
-    refused(workflow.texture_photo(tmp_path / "photo.png", target, options), InputError, "texture-size")
     set_uvs(target, 0)
     refused(workflow.texture_photo(tmp_path / "photo.png", target), InputError, "uvs-no-area")
