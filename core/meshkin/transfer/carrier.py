@@ -17,6 +17,10 @@ from ..geometry.closest_points import nearest_on_triangles
 from ..geometry.mesh import face_vectors, surface_area, vertex_normals
 from ..geometry.walking import SurfaceWalker
 
+ROUNDING = 1e-6
+"""By how much a barycentric coordinate may differ from 1 for its point to be the corner; a few of float32's relative
+rounding errors."""
+
 
 @dataclass(frozen=True)
 class CarrierSettings:
@@ -95,6 +99,7 @@ class PointCarrier:
     """Carries points inside the target's triangles to the source's surface.
 
     Inside a triangle of the target the map is linear: the points on the source of the three corners are interpolated.
+    If these are the corners of one triangle of the source, the points lie in that, even where others touch it.
     The result is brought back to the source's surface by walking there from the nearest corner's triangle, over edges
     only, so that it cannot get to the other side of a thin part. Where the walk leads nowhere, the nearest point of the
     source that faces the same way is taken; so it is where the walk stopped beside a sharp edge and that point is
@@ -104,6 +109,7 @@ class PointCarrier:
     Attributes:
         mapped_vertices: float64 (V, 3), where the map sends the target's vertices on the source.
         torn: bool (G,), the target's triangles that the map tears apart.
+        same: int32 (G,), the source's triangles whose corners those of the target's are mapped to; -1 for none.
         to_source: the map.
         source_extent: longest side of the source's bounding box.
     """
@@ -153,6 +159,9 @@ class PointCarrier:
         self._plane = unit_rows(face_vectors(self.mapped_vertices, corners)).astype(np.float32)
         best = to_source.confidence[corners].argmax(axis=1)[:, None]
         self._anchor = np.take_along_axis(corners, best, axis=1)[:, 0]
+        self.same, self._corner = _same_triangles(to_source, source.faces, corners)
+        self.same[~groups.allowed[groups.of_target, self.same]] = -1
+        self.torn &= self.same < 0
 
     def carry(self, face: NDArray[np.integer], barycentric: NDArray[np.floating]) -> tuple[ShortIntegers, Singles]:
         """The points' triangles on the source, int32 (N,), and barycentric coordinates in them, float32 (N, 3).
@@ -161,9 +170,10 @@ class PointCarrier:
             face: (N,), triangles of the target.
             barycentric: (N, 3), where in them.
         """
-        group = self._group[face]
-        there, weights = np.empty(len(face), np.int32), np.empty((len(face), 3), np.float32)
-        for number in np.flatnonzero(np.bincount(group)).tolist():
+        there, weights = self.same[face], np.empty((len(face), 3), np.float32)
+        np.put_along_axis(weights, self._corner[face], barycentric.astype(np.float32), axis=1)
+        group = np.where(there < 0, self._group[face], -1)
+        for number in np.unique(group[group >= 0]).tolist():
             rows = np.flatnonzero(group == number)
             there[rows], weights[rows] = self._carry_on(self._grounds[number], face[rows], barycentric[rows])
         torn = np.flatnonzero(self.torn[face])
@@ -276,6 +286,41 @@ class _Ground:
     def nearest(self, points: Floats) -> Integers:
         """The triangle with an area nearest to each point (N, 3): (N,)."""
         return np.asarray(self._solid[self._tree.squared_distance(self._vertices, self._solid_faces, points)[1]])
+
+
+def vertices_met(to_source: SurfaceMap, source_faces: AnyIntegers) -> Integers:
+    """The vertex of the source that each point of a map is, int64 (V,); -1 for points between vertices."""
+    corner = to_source.barycentric.argmax(axis=1)[:, None]
+    vertex = np.take_along_axis(source_faces[to_source.face].astype(np.int64), corner, axis=1)[:, 0]
+    return np.where(to_source.barycentric.max(axis=1, initial=0) >= 1 - ROUNDING, vertex, -1)
+
+
+def _same_triangles(
+    to_source: SurfaceMap, source_faces: AnyIntegers, target_faces: AnyIntegers
+) -> tuple[ShortIntegers, Integers]:
+    """The triangle of the source whose corners those of each triangle of the target are mapped to, in the same order.
+
+    Of several triangles on the same corners, the first of the target's goes to the first of the source's, and so on.
+
+    Returns:
+        triangles int32 (G,), -1 where there is none; and which corner of it each of the target's is, int64 (G, 3).
+    """
+    corners = vertices_met(to_source, source_faces)[target_faces]
+    both = np.concatenate((source_faces.astype(np.int64), corners))
+    is_odd = (both[:, [0, 0, 1]] > both[:, [1, 2, 2]]).sum(axis=1) % 2
+    key = np.unique(np.column_stack((np.sort(both, axis=1), is_odd)), axis=0, return_inverse=True)[1].reshape(-1)
+    of_source, of_target = np.split(key, [len(source_faces)])
+    order = np.argsort(of_source, kind="stable")
+    first, end = (np.searchsorted(of_source[order], of_target, side) for side in ("left", "right"))
+    turn = np.argsort(of_target, kind="stable")
+    rank = np.empty(len(turn), np.int64)  # of each triangle among those on the same corners
+    rank[turn] = np.arange(len(turn)) - np.searchsorted(of_target[turn], of_target[turn])
+    found = (end > first) & (corners >= 0).all(axis=1)
+    same = np.full(len(corners), -1, np.int32)
+    same[found] = order[np.minimum(first + rank, end - 1)[found]]
+    corner = (source_faces[same][:, None] == corners[:, :, None]).argmax(axis=2)
+    corner[~found] = np.arange(3)
+    return same, corner
 
 
 def _interpolated(weights: NDArray[np.floating], values: Singles, corners: NDArray[np.integer]) -> Singles:

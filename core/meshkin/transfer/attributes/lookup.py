@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 INSET = 0.04
 """Corners are looked up this share of the way to the middle of their triangle, so that each is on its own side of an
-edge. Chosen."""
+edge, unless the triangle is one of the source's. Chosen."""
 TRIANGLE_SAMPLES = np.array(
     [[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2], [2.8, 2.8, 0.4], [0.4, 2.8, 2.8], [2.8, 0.4, 2.8]], np.float32
 ) / np.float32(6)
@@ -96,14 +96,21 @@ class FaceSamples:
     face: NDArray[np.integer]
 
 
-def corner_points(mapped: MappedMesh) -> SourcePoints:
-    """The points of the source that the target's C corners come from."""
+def corner_triangles(mapped: MappedMesh) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A triangle that each of the target's C corners belongs to, and which of its corners it is, int64 (C,) each."""
     triangle, side = np.zeros(mapped.corners, np.int64), np.zeros(mapped.corners, np.int64)
     entries = np.arange(mapped.target.corners.size)[::-1]  # a corner of several triangles is looked up in the first
     corner = mapped.target.corners.ravel()[entries]
     triangle[corner], side[corner] = np.divmod(entries, 3)
-    barycentric = np.full((mapped.corners, 3), INSET / 3, np.float32)
-    barycentric[np.arange(mapped.corners), side] += 1 - INSET
+    return triangle, side
+
+
+def corner_points(mapped: MappedMesh) -> SourcePoints:
+    """The points of the source that the target's C corners come from."""
+    triangle, side = corner_triangles(mapped)
+    inset = np.where(mapped.carrier.same[triangle] >= 0, 0, INSET).astype(np.float32)
+    barycentric = np.repeat(inset[:, None] / 3, 3, axis=1)
+    barycentric[np.arange(mapped.corners), side] += 1 - inset
     return SourcePoints(*mapped.carrier.carry(triangle, barycentric))
 
 

@@ -13,7 +13,14 @@ from ...geometry.closest_points import closest_points, nearest_on_triangles
 from ...geometry.gradients import barycentric_gradients
 from ...geometry.welding import place_numbers, uv_corners
 from .labels import majority_labels
-from .lookup import MappedMesh, SourcePoints, corner_points, polygon_middles, polygon_of_corners
+from .lookup import (
+    MappedMesh,
+    SourcePoints,
+    corner_points,
+    corner_triangles,
+    polygon_middles,
+    polygon_of_corners,
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ def transfer_uv_map(
 
     A face belongs to the island that most of it comes from. A corner takes the UV of the point that it comes from. If
     that is in another island, or beyond a seam of this one, the UV is continued in a straight line from the face's
-    middle instead.
+    middle instead. Triangles that are the source's keep its UVs.
 
     Args:
         mapped: target and source.
@@ -61,6 +68,7 @@ def transfer_uv_map(
     reach = np.linalg.norm(continued - middle_uvs[polygon], axis=1)
     beyond_seam = np.linalg.norm(corner_uvs - continued, axis=1) > settings.seam * reach + settings.tolerance
     beyond = (island[corners.face] != island_of_polygon[polygon]) | beyond_seam
+    beyond &= mapped.carrier.same[corner_triangles(mapped)[0]] < 0
     return np.where(beyond[:, None], continued, corner_uvs).astype(np.float32)
 
 

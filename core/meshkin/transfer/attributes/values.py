@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import igl
 import numpy as np
+from numpy.typing import NDArray
 
 from ...geometry.arrays import unit_rows
+from ..carrier import vertices_met
 from .labels import majority_labels
 from .lookup import Array, MappedMesh, MeshWithEdges, SourcePoints, corner_points, sample_polygons
 
@@ -63,7 +65,8 @@ def transfer_edge_values(
     """Values (E, C) of the target's edges: each takes that of the nearest edge of the source.
 
     Values that most edges do not have (that are 0 there) are lines, such as seams and creases. They go only to edges
-    that lie on them and run along them; the others are 0.
+    that lie on them and run along them; the others are 0. An edge whose ends are mapped to those of one of the source
+    takes that one's values in any case.
     """
     result = np.zeros((len(target.edges), values.shape[1]), values.dtype)
     marked = np.flatnonzero((values != 0).any(axis=1))
@@ -77,13 +80,27 @@ def transfer_edge_values(
     segments = source.edges[candidates].astype(np.int64)
     thin_triangles = np.column_stack([segments, segments[:, 1]])
     squares, nearest, _ = igl.point_mesh_squared_distance(middle, vertices, thin_triangles)
+    same = _same_edges(mapped, source.edges, target.edges)
     if not are_lines:
-        return np.asarray(values[candidates[nearest]])
+        return np.asarray(values[np.where(same >= 0, same, candidates[nearest])])
     direction = unit_rows(vertices[segments[nearest, 1]] - vertices[segments[nearest, 0]])
     parallel = np.abs(np.einsum("ed,ed->e", unit_rows(along), direction)) > settings.cosine
     close = np.sqrt(np.maximum(squares, 0)) <= settings.distance * np.linalg.norm(along, axis=1) + 1e-9
     result[close & parallel] = values[candidates[nearest[close & parallel]]]
+    result[same >= 0] = values[same[same >= 0]]
     return result
+
+
+def _same_edges(
+    mapped: MappedMesh, source_edges: NDArray[np.integer], target_edges: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """The edge of the source whose ends those of each of the target's edges are mapped to, int64 (E,); -1 for none."""
+    vertex, count = vertices_met(mapped.to_source, mapped.source.faces), len(mapped.source.vertices)
+    ends, edges = np.sort(vertex[target_edges], axis=1), np.sort(source_edges.astype(np.int64), axis=1)
+    keys, wanted = edges @ (count, 1), ends @ (count, 1)
+    order = np.argsort(keys, kind="stable")
+    found = order[np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)]
+    return np.where((keys[found] == wanted) & (ends >= 0).all(axis=1), found, -1)
 
 
 def _interpolate(values: Array, triangles: Array, points: SourcePoints, labels: bool) -> Array:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from helpers.attributes import SOURCE, TARGET, mapped_mesh, with_edges
+from helpers.maps import vertex_map
 from helpers.shapes import Array
 from meshkin.data.snapshot import Snapshot
 from meshkin.transfer.attributes.lookup import MappedMesh
@@ -96,3 +98,19 @@ def test_labels_by_majority_with_clean_borders() -> None:
     truth = (TARGET.vertices[TARGET.faces].mean(axis=1)[:, 0] > 0.2).astype(np.int32) * 7 + 3
     assert (carried == truth).mean() > 0.97
     assert (carried == 99).mean() < 0.5 * (noisy == 99).mean()
+
+
+def test_a_copy_has_the_very_values() -> None:
+    """Of points, corners, faces and edges, whatever lies beside them: no two neighbors have anything in common."""
+    generator = np.random.default_rng(0)
+    copy = with_edges(replace(SOURCE, vertices=3 * SOURCE.vertices[:, [1, 2, 0]] + 1))
+    mapped = MappedMesh(SOURCE, copy.shape, vertex_map(np.arange(len(SOURCE.vertices)), SOURCE.faces))
+    counts = {"point": len(SOURCE.vertices), "corner": SOURCE.corners.max() + 1, "face": SOURCE.polygons.max() + 1}
+    values = {kind: generator.random((count, 3)).astype(np.float32) for kind, count in counts.items()}
+    np.testing.assert_array_equal(transfer_point_values(mapped, values["point"], False), values["point"])
+    np.testing.assert_array_equal(transfer_corner_values(mapped, values["corner"], False), values["corner"])
+    np.testing.assert_allclose(transfer_face_values(mapped, values["face"], False), values["face"], rtol=1e-6)
+    for share in (0.2, 1.0):  # lines, and values that most edges have
+        marked = generator.random((len(copy.edges), 1)) < share
+        marks = generator.integers(1, 9, (len(copy.edges), 1)) * marked
+        np.testing.assert_array_equal(transfer_edge_values(SOURCE_EDGES, copy, mapped, marks), marks)
