@@ -15,7 +15,7 @@ from ...base.progress import ProgressCallback, silent
 from ...base.threads import in_order
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
-from ...geometry.arrays import Integers, Singles
+from ...geometry.arrays import Flags, Integers, Singles
 from ..carrier import Correspondence, FaceGroups, PointCarrier, check_match
 from .channel_sampling import SAMPLE_BLOCK, ChannelSampler
 from .channels import BakedTile, SourceTextures, TexelShares
@@ -136,9 +136,10 @@ class _TileBaker:
         def make_stitcher() -> SeamStitcher | None:
             if settings.margin <= 0:
                 return None  # without a margin no seam can be seen whole
-            own = is_own_layout(carrier, uvs, uv_layouts, settings.size)  # the seams there are the source's
-            return SeamStitcher(target, uvs, carrier, texel_footprints.lengths, own, settings)
+            # Where the layout is the source's own, so are its seams.
+            return SeamStitcher(target, uvs, carrier, texel_footprints.lengths, self.is_own.result(), settings)
 
+        self.is_own: Future[Flags] = beside.submit(is_own_layout, carrier, uvs, uv_layouts, settings.size)
         self.stitcher: Future[SeamStitcher | None] = beside.submit(make_stitcher)
         self.sampler: Future[ChannelSampler] = beside.submit(make_sampler)
         self.continuation = MarginContinuation(target, uvs, carrier, settings)
@@ -153,14 +154,16 @@ class _TileBaker:
         sampler = self.sampler.result()
         sampler.prepare(correspondence, report)
         lattice = self._inpainted(sampler, report)
-        pictures, filled = _sampled(sampler, lattice, texels, correspondence, settings, report)
+        pictures, filled = _sampled(sampler, lattice, texels, correspondence, self.is_own.result(), settings, report)
         report("Growing the islands", 0)
         margin = growing.result()
         grown = margin.within(settings.margin)
         for values in (*pictures, filled):
             values[grown.texel] = values[grown.nearest]
         report("Joining the seams", 0)
-        self.continuation.paint(pictures, filled, tile, texels, margin.within(SEEN_MARGIN), sampler)
+        self.continuation.paint(
+            pictures, filled, tile, texels, margin.within(SEEN_MARGIN), self.is_own.result(), sampler
+        )
         stitcher = self.stitcher.result()
         if stitcher is not None:
             stitcher.add_tile(number, texels, correspondence, margin)
@@ -210,10 +213,14 @@ def _sampled(
     lattice: Lattice | None,
     texels: TexelMap,
     correspondence: TexelCorrespondence,
+    is_own: Flags,
     settings: BakeSettings,
     report: ProgressCallback,
 ) -> tuple[list[NDArray[Any]], NDArray[np.uint8]]:
-    """Each channel's picture (texels, C), without a margin, and how far each texel was filled in (texels,)."""
+    """Each channel's picture (texels, C), without a margin, and how far each texel was filled in (texels,).
+
+    The texels of triangles that keep the source's layout, of ``is_own`` (G,), are copied.
+    """
     count, total = settings.size**2, len(correspondence.texel)
     pictures = [np.zeros((count, channel.width), DTYPES[channel.depth]) for channel in sampler.channels]
     filled = np.zeros(count, np.uint8)
@@ -222,6 +229,11 @@ def _sampled(
         part = slice(start, start + SAMPLE_BLOCK)
         texel, points = correspondence.texel[part], correspondence.points(part, texels)
         values = sampler.picture_values(points)
+        own = np.flatnonzero(is_own[points.target_face])
+        if len(own):
+            copied = values[own]
+            sampler.copy_texels(copied, points.chosen(own), texel[own], settings.size)
+            values[own] = copied
         if lattice is not None:
             share = filled_share(correspondence.confidence[part], settings.threshold, settings.inpainting)
             rows = np.flatnonzero(share > 0)

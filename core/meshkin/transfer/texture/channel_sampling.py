@@ -20,6 +20,7 @@ from .channels import Channel, Picture, SlotTexture, SourceTextures
 from .footprints import Footprints
 from .mip_pyramid import pyramid
 from .normal_frames import NormalFrames
+from .pixels import to_float
 from .sampling import PictureFormat, Sampler, Taps, sampled
 from .settings import SamplingSettings
 from .tangents import from_deviation, to_deviation
@@ -116,6 +117,30 @@ class ChannelSampler:
                 if slot in channel.slots:
                     values[rows, columns] = self._channel_values(channel, channel.slots[slot], block)
         return values
+
+    def copy_texels(self, values: Singles, points: Correspondence, texel: Integers, size: int) -> None:
+        """Replace values (N, width), in place, by the very texels of pictures that are as large as the result.
+
+        For points at which the result's layout is the source's own. Normals stay: they may have to be turned.
+
+        Args:
+            values: of :meth:`picture_values`.
+            points: (N,).
+            texel: (N,), their numbers in the result.
+            size: of the result, texels.
+        """
+        slots = self._materials[points.source_face]
+        for slot in np.flatnonzero(np.bincount(slots)).tolist():
+            rows = np.flatnonzero(slots == slot)
+            for channel, columns in zip(self.channels, self.columns, strict=True):
+                texture = channel.slots.get(slot)
+                if texture is None or channel.normal or len(texture.pictures) != 1:
+                    continue
+                picture = self._pictures[texture.pictures[0]]
+                is_like_result = picture.tile is None and picture.extension == "repeat"
+                if is_like_result and picture.pixels.shape[:2] == (size, size):
+                    samples = to_float(picture.pixels.reshape(size * size, -1)[texel[rows]]).copy()
+                    values[rows, columns] = _converted(samples, texture)[:, : channel.width]
 
     def surface_values(self, points: Correspondence) -> Singles:
         """All channels at points, float32 (N, width), comparable across seams."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.snapshot import Snapshot
-from ...geometry.arrays import Floats, Integers, Singles
+from ...geometry.arrays import Flags, Floats, Integers, Singles
 from ...geometry.closest_points import nearest_on_triangles
 from ...geometry.walking import SurfaceWalker
 from ..carrier import PointCarrier
@@ -44,6 +44,7 @@ class MarginContinuation:
         tile: tuple[int, int],
         texels: TexelMap,
         margin: Margin,
+        is_own: Flags,
         sampler: ChannelSampler,
     ) -> None:
         """Let texels just outside of the islands show the surface that goes on across the seam.
@@ -56,9 +57,12 @@ class MarginContinuation:
             tile: the corner of the unit square of UVs that the pictures fill.
             texels: of the pictures.
             margin: the texels that no island touches, near the islands.
+            is_own: bool (G,), triangles beside which texels stay as they are: the layout there is the source's own.
             sampler: the values of the source's channels.
         """
-        texel, own, weights = outside_islands(texels, self._uvs, tile, margin)
+        outside = outside_islands(texels, self._uvs, tile, margin)
+        rows = np.flatnonzero(~is_own[outside[1]])
+        texel, own, weights = outside[0][rows], outside[1][rows], outside[2][rows]
         inside = np.maximum(weights, 0) / np.maximum(weights, 0).sum(axis=1, keepdims=True)
         kept, face, on_surface = self._onto_surface(own, weights)
         texel, own, inside = texel[kept], own[kept], inside[kept].astype(np.float32)
