@@ -15,6 +15,7 @@ from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import binding
 from ..worker import client
+from ..worker.requests.matching import IsCopy
 from ..worker.requests.weights import IsGarment
 from .describing import ObjectSnapshot
 from .doubts import confidence_sentence, match_data, match_remarks
@@ -49,7 +50,8 @@ def transfer(
     """Carry texture, weights or attributes from source to target through their match, which is made first.
 
     What cannot be carried is left out, with a warning; None for ``what`` means :data:`DEFAULT_WHAT`. If the source is a
-    piece of a character, as a body is whose head is a mesh of its own, all of its pieces are one source.
+    piece of a character, as a body is whose head is a mesh of its own, all of its pieces are one source, unless the
+    target is a copy of that piece or such a piece itself.
     ``data["written"]`` has what was carried, ``data["left_out"]`` the error's code of everything else.
     Raises as :func:`match`, and OptionError; if nothing at all can be carried, the first InputError of ``no-texture``,
     ``no-uvs``, ``no-groups``, ``no-attributes``, ``no-armature`` ...: before anything is computed where that can be
@@ -59,7 +61,7 @@ def transfer(
     snapshots.check_writable(target)
     check_different(source, target)
     others = _other_pieces(source, target, chosen, options)
-    if not others:
+    if not others or (yield from _is_copy(Handle.of(source), Handle.of(target))):
         return (yield from _transfer(source, target, chosen, what is None, options))
     with pieces.joined(source, others) as whole:
         handles = tuple(Handle.of(piece) for piece in (source, *others))
@@ -88,6 +90,16 @@ def _other_pieces(
     if found and pieces.continuing(target, [obj for obj in binding.meshes_posed_with(target) if obj != source]):
         return []
     return found
+
+
+def _is_copy(source: Handle, target: Handle) -> Generator[Progress, None, bool]:
+    """Whether the target is a copy of the source alone."""
+    with work_folder() as folder:
+        files = [
+            surfaces.take_checked(handle.get()).save(folder / f"{name}-alone.npz")
+            for name, handle in (("source", source), ("target", target))
+        ]
+        return (yield from client.shared().run(IsCopy(*files))).same
 
 
 def _transfer(

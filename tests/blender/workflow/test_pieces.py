@@ -99,6 +99,21 @@ def test_a_head_of_its_own_gives_what_it_has() -> None:
     assert len(head.data.vertices) < len(whole.data.vertices)
 
 
+def test_a_copy_of_one_piece_takes_from_that_alone() -> None:
+    body = character()
+    head = cut_off(body)
+    copy = copy_without_materials(head)
+    truth, moved = group_weights(head, "head"), key_offsets(head, "grin")
+    copy.shape_key_clear()
+    copy.vertex_groups.clear()
+    copy.location = (4, 0, 0)
+    bpy.context.view_layer.update()
+    report = finish(workflow.transfer(head, copy, ["weights", "shape_keys"], OPTIONS))
+    assert "body" not in report.title
+    np.testing.assert_allclose(group_weights(copy, "head"), truth, atol=1e-5)
+    np.testing.assert_allclose(key_offsets(copy, "grin"), moved, atol=1e-5)
+
+
 def test_a_hood_over_both_takes_weights_from_both() -> None:
     body = character()
     cloth = copy_without_materials(body)

@@ -7,8 +7,16 @@ import numpy as np
 from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
-from ..requests.matching import ComposeMaps, MapFile, MatchShapes
+from ..requests.matching import ComposeMaps, IsCopy, IsCopyResult, MapFile, MatchShapes
 from .files import keyed_map_path
+
+
+def is_copy(request: IsCopy, report: ProgressCallback) -> IsCopyResult:
+    """Whether one shape is a copy of another."""
+    from ...matching.copies import match_copy
+
+    report("Comparing shapes", 0)
+    return IsCopyResult(match_copy(Snapshot.load(request.source), Snapshot.load(request.target)) is not None)
 
 
 def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:

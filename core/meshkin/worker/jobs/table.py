@@ -11,6 +11,7 @@ JOBS = table(
     features.compute_features,
     features.color_features,
     features.make_contact_sheet,
+    matching.is_copy,
     matching.match_shapes,
     matching.compose_maps,
     photo.check_photo,

@@ -16,6 +16,25 @@ class MapFile:
 
 
 @dataclass(frozen=True)
+class IsCopyResult:
+    """``same`` says whether the two shapes are the same but for where they are and how their vertices are numbered."""
+
+    same: bool
+
+
+@dataclass(frozen=True)
+class IsCopy(Request[IsCopyResult], job="copy"):
+    """Whether one shape is a copy of another.
+
+    Attributes:
+        source, target: snapshot files.
+    """
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
 class MatchShapes(Request[MapFile], job="match"):
     """Match two shapes both ways, unless their map is in the cache.
 
