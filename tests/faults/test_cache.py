@@ -12,6 +12,7 @@ import numpy as np
 
 from helpers.creatures import creature
 from helpers.main_job import GEOMETRIC
+from helpers.outcomes import Outcomes
 from helpers.places import Place
 from meshkin import workflow
 from meshkin.base.errors import InputError
@@ -63,7 +64,7 @@ POISONS: dict[str, Poison] = {
 }
 
 
-def test_features_that_were_changed(place: Place) -> None:
+def test_features_that_were_changed(place: Place, outcomes: Outcomes) -> None:
     obj, other = creature("one", subdivisions=2), creature("other", 1.3, subdivisions=2)
     first, second = (Path(finish(workflow.features([each], GEOMETRIC)).data["features"][0]) for each in (obj, other))
     whole = first.read_bytes()
@@ -73,6 +74,7 @@ def test_features_that_were_changed(place: Place) -> None:
         finish(workflow.features([obj], GEOMETRIC))
         now = first.read_bytes()
         assert (len(now), now[-5000:]) == (len(whole), whole[-5000:]), name  # the order in the header may differ
+        outcomes.tell("a poisoned cache", f"features: {name}", "computed again")
 
 
 def same(one: Match, other: Match) -> bool:
@@ -83,7 +85,7 @@ def same(one: Match, other: Match) -> bool:
     )
 
 
-def test_maps_that_were_changed(place: Place) -> None:
+def test_maps_that_were_changed(place: Place, outcomes: Outcomes) -> None:
     source, target = creature("source", subdivisions=2), creature("target", 1.2, subdivisions=2)
     path = Path(finish(workflow.match(source, target, GEOMETRIC)).data["map"])
     other = Path(finish(workflow.match(target, source, GEOMETRIC)).data["map"])
@@ -102,3 +104,4 @@ def test_maps_that_were_changed(place: Place) -> None:
         after = Match.load(Path(again.data["map"]))
         assert same(after, before), name
         matches.load(source, target)
+        outcomes.tell("a poisoned cache", f"map: {name}", "computed again")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.outcomes import Outcomes
 from helpers.places import Place
 from helpers.processes import has_ended, wait_for
 from helpers.shell import GEOMETRIC, WORKER, check_error, json_result, run, tetrahedron
@@ -83,7 +84,7 @@ def descendants(pid: int) -> set[int]:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("model", ["embedded", "facebook/dinov2-base"])
-def test_a_download_ends_with_the_command(place: Place, how: signal.Signals, model: str) -> None:
+def test_a_download_ends_with_the_command(place: Place, outcomes: Outcomes, how: signal.Signals, model: str) -> None:
     """Also if that is killed; what it has half made is gone at the latest with the next command."""
     models = place.home / "models"
     with a_server_that_never_answers() as address:
@@ -104,6 +105,7 @@ def test_a_download_ends_with_the_command(place: Place, how: signal.Signals, mod
         assert not list(models.iterdir())
     assert json_result(run("cache", "info", "--json", python=WORKER))["ok"]
     wait_for(lambda: not list(models.iterdir()), "the half-made model is left")
+    outcomes.tell("a download interrupted", f"{model}: {how.name}", "cancelled" if how == signal.SIGINT else "ended")
 
 
 def test_temporary_files_of_a_killed_command_go_with_the_next(place: Place) -> None:
@@ -119,7 +121,7 @@ def test_temporary_files_of_a_killed_command_go_with_the_next(place: Place) -> N
 
 
 @pytest.mark.parametrize("delay", [0.3, 0.6, 0.9, 1.2, 1.5, 2.0])
-def test_ctrl_c_while_blender_loads(place: Place, delay: float) -> None:
+def test_ctrl_c_while_blender_loads(place: Place, outcomes: Outcomes, delay: float) -> None:
     mesh = tetrahedron(place.work)
     output = place.work / "f.safetensors"
     command = [sys.executable, "-m", "meshkin", "features", mesh, *GEOMETRIC, "--output", output, "--json"]
@@ -132,4 +134,5 @@ def test_ctrl_c_while_blender_loads(place: Place, delay: float) -> None:
         assert process.returncode == 130, said
     assert "Traceback" not in said
     output.unlink(missing_ok=True)
+    outcomes.tell("Ctrl-C", f"after {delay} s", "cancelled" if process.returncode == 130 else "")
     assert [file.name for file in place.work.iterdir()] == ["one.off"]

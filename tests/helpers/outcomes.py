@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -51,14 +53,20 @@ class Outcomes:
         return code
 
     def write(self, path: Path) -> None:
-        """Write the table."""
-        kinds = sorted({kind for kind, _ in self.told})
+        """Write the table; rows of what was not run stay as they were."""
+        rows = dict(self.told)
+        kind = ""
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            if row := re.fullmatch(r"    ('.*'|\".*\") +(\S.*)", line):
+                rows.setdefault((kind, ast.literal_eval(row[1])), row[2].removeprefix("ok"))
+            elif head := re.match(r"(.+) \(\d+\): ", line):
+                kind = head[1]
         lines = ["What came of each injected fault and each hostile input: the error's code, or “ok”.", ""]
-        for kind in kinds:
-            rows = {name: code or "ok" for (one, name), code in self.told.items() if one == kind}
-            counts = ", ".join(f"{code} {count}" for code, count in Counter(rows.values()).most_common())
-            lines += [f"{kind} ({len(rows)}): {counts}", ""]
-            lines += [f"    {name!r:60} {code}" for name, code in sorted(rows.items())]
+        for kind in sorted({kind for kind, _ in rows}):
+            own = {name: code or "ok" for (one, name), code in rows.items() if one == kind}
+            counts = ", ".join(f"{code} {count}" for code, count in Counter(own.values()).most_common())
+            lines += [f"{kind} ({len(own)}): {counts}", ""]
+            lines += [f"    {name!r:60} {code}" for name, code in sorted(own.items())]
             lines.append("")
-        lines.append(f"{len(self.told)} in all.")
+        lines.append(f"{len(rows)} in all.")
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
