@@ -75,7 +75,7 @@ class LayingSettings:
         warp_gain: a warp is tried if it brings a start to at most this share of its distance. Measured: 0.45 to 0.87
             between bodies of other proportions, 0.88 to 1 between alike ones. A ball must not slide around itself.
         unwarped_handicap: factor for what is laid on without its warp. Measured: 0.992 of the warped one's where that
-            alone is right (a giant head), 0.978 where the warp misleads (arms lowered in one pose, spread in the other).
+            alone is right (a giant head), 0.978 where the warp misleads (arms lowered in one pose, spread in another).
         turned_handicap: factor for what is turned about the vertical axis: most characters face the same way.
         hopeful: what is at most this many times as far as the nearest is laid on once more without its warp.
         parts: of laying hands onto each other afresh.
