@@ -63,13 +63,14 @@ def test_transfer_names_the_objects_there_are(meshes: Path, tmp_path: Path) -> N
 
 def test_warnings_are_printed_and_strict_tells_by_the_exit_code(meshes: Path, tmp_path: Path) -> None:
     """An egg has any number of symmetries, so that its match is a guess; it is written all the same."""
-    bpy.ops.mesh.primitive_uv_sphere_add(segments=64, ring_count=32)
-    ball = bpy.context.object
-    corners = np.array([vertex.co for vertex in ball.data.vertices], np.float64) * (0.5, 0.5, 1)
-    faces = [list(polygon.vertices) for polygon in ball.data.polygons]
-    bpy.data.objects.remove(ball)
-    write_mesh(tmp_path / "egg.off", corners, faces)
-    command = ("match", tmp_path / "egg.off", tmp_path / "egg.off", *GEOMETRIC, "--output", tmp_path / "map.npz")
+    for name, segments in (("egg.off", 64), ("other.off", 60)):
+        bpy.ops.mesh.primitive_uv_sphere_add(segments=segments, ring_count=32)
+        ball = bpy.context.object
+        corners = np.array([vertex.co for vertex in ball.data.vertices], np.float64) * (0.5, 0.5, 1)
+        faces = [list(polygon.vertices) for polygon in ball.data.polygons]
+        bpy.data.objects.remove(ball)
+        write_mesh(tmp_path / name, corners, faces)
+    command = ("match", tmp_path / "egg.off", tmp_path / "other.off", *GEOMETRIC, "--output", tmp_path / "map.npz")
     for strict, code in (((), 0), (("--strict",), 7)):
         ran = run(*command, *strict, "--json")
         assert ran.returncode == code, ran.stderr
@@ -181,7 +182,8 @@ def children(pid: int) -> set[int]:
 
 def test_ctrl_c_ends_the_job_and_its_worker(tmp_path: Path) -> None:
     mesh = write_mesh(tmp_path / "big.off", *blob(subdivisions=6))
-    command = [sys.executable, "-m", "meshkin", "match", mesh, mesh, *GEOMETRIC, "--json", "--output"]
+    other = write_mesh(tmp_path / "other.off", *blob(1.2, subdivisions=6))
+    command = [sys.executable, "-m", "meshkin", "match", mesh, other, *GEOMETRIC, "--json", "--output"]
     process = subprocess.Popen(
         [*map(str, command), str(tmp_path / "map.npz")],
         stdout=subprocess.PIPE,
