@@ -21,7 +21,10 @@ SQUASHED = 0.03
 """A triangle of which no more than this share of its area is left, seen from where it faced, is solved for, too.
 Chosen."""
 MOST_TURNED = 4000
-"""Where more triangles are turned over, they stay so: the match is poor, and to solve would take long. Chosen."""
+"""Where more triangles are turned over, they stay so: to solve would take long. Chosen."""
+MOST_TURNED_SHARE = 0.05
+"""Where a larger share of all triangles is turned over, they stay so, too, and are told: the match is poor. Chosen: at
+lids and lips it is far less than 1 %."""
 PLACES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]], np.float32) / np.float32(6)
 """Where in a triangle the source is looked at. Chosen."""
 
@@ -49,11 +52,12 @@ def without_inversions(mapped: MappedMesh, rotation: Floats, offsets: Floats, di
     def wrong(displacement: Floats, left: float, among: Integers = everywhere) -> Integers:
         return _wrong(mapped, faces, vertices, displacement, offsets, among, left)
 
+    most = min(MOST_TURNED, MOST_TURNED_SHARE * len(faces))
     for left in (0.0, SQUASHED):
         start, found = best, wrong(best, left)
         fewest = len(wrong(best, 0)), len(found)
         free = np.zeros(len(first), bool)
-        for number, hold in enumerate(HOLDS if 0 < len(found) <= MOST_TURNED else ()):
+        for number, hold in enumerate(HOLDS if 0 < len(found) <= most else ()):
             free[faces[found]] = True
             if number and hold == HOLDS[number - 1]:
                 free[faces[free[faces].any(axis=1)]] = True
