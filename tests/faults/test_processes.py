@@ -113,9 +113,12 @@ def test_temporary_files_of_a_killed_command_go_with_the_next(place: Place) -> N
     command = [sys.executable, "-m", "meshkin", "features", mesh, *GEOMETRIC, "--output", place.work / "f.safetensors"]
     process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
     assert process.stderr
-    process.stderr.readline()  # Blender is there
+    while not (line := process.stderr.readline()).startswith("Reading the mesh"):
+        assert line, "it ended before it was killed"
+    started = descendants(process.pid)
     process.kill()
     process.communicate()
+    wait_for(lambda: all(map(has_ended, started)), "what it started outlived it")
     assert run(*map(str, command[3:])).returncode == 0
     wait_for(lambda: not list(place.temporary.iterdir()), "temporary files are left")
 
