@@ -101,12 +101,6 @@ def dismiss() -> None:
     outcome, shows_all = None, False
 
 
-def show_all(shown: bool) -> None:
-    """Let the panel show all lines of the last outcome, or only the first."""
-    global shows_all
-    shows_all = shown
-
-
 def _close() -> None:
     """End the running job: close its generator and remove its timer and its text in the status bar."""
     global running
@@ -187,7 +181,7 @@ class JobOperator:
         result = self._advance()
         if result != {"PASS_THROUGH"}:
             return result
-        # With the area, Blender shows the redo panel there in the end; without a window of its own, the job goes on.
+        # Blender shows the redo panel in the area of the modal operator; the preferences' window may be closed before.
         place = {"area": context.area, "region": context.region} if window == context.window and context.area else {}
         with context.temp_override(window=window, **place):
             manager.modal_handler_add(self)

@@ -88,7 +88,7 @@ class MESHKIN_OT_show_report(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        driver.show_all(not driver.shows_all)
+        driver.shows_all = not driver.shows_all
         return {"FINISHED"}
 
 

@@ -83,5 +83,5 @@ def forget_deleted(*_: object) -> None:
     for scene in bpy.data.scenes:
         for name in ("source", "target", "through"):
             obj = getattr(scene.meshkin, name)
-            if obj is not None and not obj.users_scene:
+            if obj is not None and not obj.users_scene and scene.library is None:
                 setattr(scene.meshkin, name, None)

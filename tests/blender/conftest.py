@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 import meshkin
 from helpers import tiny_vision
-from meshkin.scene import blend
+from helpers.blender_exit import pytest_sessionfinish, pytest_unconfigure  # noqa: F401 - pytest's hooks
 from meshkin.worker import client
 
 
@@ -59,21 +58,3 @@ def same_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End at once: bpy 4.5 can hang when the interpreter exits."""
-    blend.remove_temporary_files()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(config.stash.get(STATUS, 1))
-
-
-STATUS = pytest.StashKey[int]()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remember pytest's status for :func:`pytest_unconfigure`, which runs after the summary is printed."""
-    session.config.stash[STATUS] = int(exitstatus)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +12,9 @@ import pytest
 import helpers.outcomes
 import meshkin
 from helpers import tiny_vision
+from helpers.blender_exit import pytest_sessionfinish, pytest_unconfigure  # noqa: F401 - pytest's hooks
 from helpers.outcomes import Outcomes
 from helpers.places import Place
-from meshkin.scene import blend
 from meshkin.worker import client
 
 TABLE = Path(__file__).with_name("outcomes.txt")
@@ -72,21 +70,3 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A randomly initialized DINOv2."""
     return tiny_vision.save(tmp_path_factory.mktemp("models") / "model")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End at once, without Blender's shutdown, in which some versions hang."""
-    blend.remove_temporary_files()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(config.stash.get(STATUS, 1))
-
-
-STATUS = pytest.StashKey[int]()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remember pytest's status for :func:`pytest_unconfigure`, which runs after the summary is printed."""
-    session.config.stash[STATUS] = int(exitstatus)

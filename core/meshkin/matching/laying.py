@@ -260,7 +260,7 @@ def _results(
     results = [lay_onto(*meshes, start, tick, registration)]
     warped: list[tuple[LaidMesh, Start]] = []
     for number, placing in enumerate(upright_placings(*meshes, settings.upright) if upright else ()):
-        turned = settings.turned_handicap if number else 1.0
+        turned = settings.turned_handicap if number else 1.0  # the first way is as both stand
         bent, straight = placing.carried(own), placing.unwarped().carried(own)
         apart, straight_apart = (surface_distance(*meshes, points, registration) for points in (bent, straight))
         if apart > settings.warp_gain * straight_apart:

@@ -70,25 +70,18 @@ def lay_parts_afresh(
         registration: of the parts.
         settings: of the parts.
     """
+    near = _nearest_points(source, target, points, registration)
     for part in necked_parts(source.points, source.faces, settings.part):
         if part.density >= settings.least_density:
-            points = _laid_afresh(source, target, points, part.distance, tick, registration, settings)
+            fields = part.distance, part.distance[near]
+            points = _laid_afresh(source, target, points, fields, tick, registration, settings)
     return points
 
 
-def _laid_afresh(  # all that a part is laid on with, and the two kinds of settings
-    source: RegisteredMesh,
-    target: RegisteredMesh,
-    points: Floats,
-    distance: Floats,
-    tick: Callable[[], None],
-    registration: RegistrationSettings,
-    settings: PartLayingSettings,
-) -> Floats:
-    """The source's points (P, 3) with one part laid on afresh, or as they are where it does not fit.
-
-    ``distance`` (P,) is each point's distance from the part's tip, 1 at its neck.
-    """
+def _nearest_points(
+    source: RegisteredMesh, target: RegisteredMesh, points: Floats, registration: RegistrationSettings
+) -> Integers:
+    """For each point of the target, (Q,), the nearest of the source's points, which lie at (P, 3) and face its way."""
     weights = registration.normal_weight, 0.0
     own, other = (
         joint_coordinates(place, normals, mesh.features[:, :0], registration.final_radius, weights)
@@ -97,9 +90,26 @@ def _laid_afresh(  # all that a part is laid on with, and the two kinds of setti
             (target, target.points, target.normals),
         )
     )
-    reached = distance[cKDTree(own).query(other)[1]]
+    return np.asarray(cKDTree(own).query(other)[1], np.int64)
+
+
+def _laid_afresh(  # all that a part is laid on with, and the two kinds of settings
+    source: RegisteredMesh,
+    target: RegisteredMesh,
+    points: Floats,
+    fields: tuple[Floats, Floats],
+    tick: Callable[[], None],
+    registration: RegistrationSettings,
+    settings: PartLayingSettings,
+) -> Floats:
+    """The source's points (P, 3) with one part laid on afresh, or as they are where it does not fit.
+
+    ``fields`` are distances from the part's tip, 1 at its neck: of the source's points, (P,), and of the target's by
+    what lies on them, (Q,).
+    """
+    distance = fields[0]
     (part, part_faces), (counterpart, counterpart_faces) = (
-        _cut(mesh, inside <= settings.around) for mesh, inside in ((source, distance), (target, reached))
+        _cut(mesh, field <= settings.around) for mesh, field in zip((source, target), fields, strict=True)
     )
     if min(len(part), len(counterpart)) < settings.fewest:
         return points
@@ -109,9 +119,8 @@ def _laid_afresh(  # all that a part is laid on with, and the two kinds of setti
     moved, apart = robust_similarity(source.points[part], points[part], weight)
     if not apart <= settings.rigid * size:
         return points
-    blank = np.zeros((1, 1), np.float32)
     ends = [
-        registered_mesh((places - center) / size, faces, np.broadcast_to(blank, (len(places), 1)))
+        registered_mesh((places - center) / size, faces, np.zeros((len(places), 1)))
         for places, faces in ((moved, part_faces), (goals, counterpart_faces))
     ]
     laid = lay_onto(ends[0], ends[1], Start(ends[0].points, ends[0].points), tick, registration)

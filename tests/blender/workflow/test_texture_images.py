@@ -92,6 +92,19 @@ def test_colors_with_alpha(deep: bool, used: bool, tmp_path: Path) -> None:
     np.testing.assert_allclose(values, (*held, 0.25 if used else 1), atol=0.004)
 
 
+def two_tiles(folder: Path) -> bpy.types.Image:
+    """An image of a red tile, 1001, and a blue one, 1002, which only lies beside it as a file."""
+    for number, color in ((1001, (1, 0, 0, 1)), (1002, (0, 0, 1, 1))):
+        image = new_image("tile", np.full((8, 8, 4), color))
+        image.filepath_raw, image.file_format = str(folder / f"skin.{number}.png"), "PNG"
+        image.save()
+        bpy.data.images.remove(image)
+    image = bpy.data.images.load(str(folder / "skin.1001.png"))
+    image.source, image.name = "TILED", "skin"
+    image.filepath_raw = str(folder / "skin.<UDIM>.png")
+    return image
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_tiles_there_and_back(packed: bool, tmp_path: Path) -> None:
     """A UDIM source: both tiles are read, packed ones, and such as nobody has looked at yet; the target in tiles gets
@@ -106,14 +119,7 @@ def test_tiles_there_and_back(packed: bool, tmp_path: Path) -> None:
     )
     tiled[sides, 0] += 1
     layer.uv.foreach_set("vector", np.clip(tiled, 0, 1.9999).ravel())
-    for number, color in ((1001, (1, 0, 0, 1)), (1002, (0, 0, 1, 1))):
-        image = new_image("tile", np.full((8, 8, 4), color))
-        image.filepath_raw, image.file_format = str(tmp_path / f"skin.{number}.png"), "PNG"
-        image.save()
-        bpy.data.images.remove(image)
-    image = bpy.data.images.load(str(tmp_path / "skin.1001.png"))
-    image.source, image.name = "TILED", "skin"
-    image.filepath_raw = str(tmp_path / "skin.<UDIM>.png")
+    image = two_tiles(tmp_path)
     if packed:
         image.reload()
         image.pack()
@@ -145,14 +151,7 @@ def test_a_tile_that_is_not_there(lacking: str, tmp_path: Path) -> None:
     layer.uv.foreach_get("vector", uvs.ravel())
     uvs[sides, 0] += 1
     layer.uv.foreach_set("vector", np.clip(uvs, 0, 1.9999).ravel())
-    for number, color in ((1001, (1, 0, 0, 1)), (1002, (0, 0, 1, 1))):
-        image = new_image("tile", np.full((8, 8, 4), color))
-        image.filepath_raw, image.file_format = str(tmp_path / f"skin.{number}.png"), "PNG"
-        image.save()
-        bpy.data.images.remove(image)
-    image = bpy.data.images.load(str(tmp_path / "skin.1001.png"))
-    image.source, image.name = "TILED", "skin"
-    image.filepath_raw = str(tmp_path / "skin.<UDIM>.png")
+    image = two_tiles(tmp_path)
     if lacking == "no file":
         image.tiles.new(1002)
     (tmp_path / "skin.1002.png").unlink()
