@@ -92,9 +92,15 @@ class Explained:
 
 
 class SceneJob(driver.JobOperator, Explained, bpy.types.Operator):
-    """Base of jobs that write to the scene; each job is one undo step."""
+    """Base of jobs that write to the scene; each job is one undo step, and its report is kept in the file."""
 
     bl_options = {"REGISTER", "UNDO"}
+
+    def _finished(self, report: Report) -> set[str]:
+        from meshkin import workflow
+
+        workflow.keep_report(report)
+        return super()._finished(report)
 
 
 class QuickAction(Explained, bpy.types.Operator):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import bpy
-from bpy.props import FloatProperty
+from bpy.props import FloatProperty, IntProperty
 
 from ..base import status
 from ..base.operators import QuickAction, busy, locked, missing, unmatched
@@ -150,6 +150,36 @@ class MESHKIN_OT_select_low(QuickAction):
         return f"{count} of {len(target.data.vertices)} vertices selected."
 
 
+class MESHKIN_OT_look_at_place(QuickAction):
+    """Let the view jump to this place of the target, where the match is doubtful"""
+
+    bl_idname = "meshkin.look_at_place"
+    bl_label = "Look at Doubtful Place"
+    bl_options = {"INTERNAL"}
+
+    index: IntProperty(name="Number", description="Of the place in the list, from 0", min=0, options={"SKIP_SAVE"})
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if reason := missing(context, "source", "target"):
+            return reason
+        if context.area is None or context.area.type != "VIEW_3D":
+            return "Only a 3D view can look at a place"
+        matches, settings = status.scene_module("mesh.matches"), context.scene.meshkin
+        listed = matches and matches.doubtful_places(settings.source, settings.target)
+        return "" if listed else "No place is listed: match source and target first"
+
+    def act(self, context: bpy.types.Context) -> str:
+        from meshkin.scene.display import looking
+        from meshkin.scene.mesh import matches
+
+        settings = context.scene.meshkin
+        places = matches.doubtful_places(settings.source, settings.target)
+        place = places[min(self.index, len(places) - 1)]
+        looking.look_at(context.space_data.region_3d, settings.target, place)
+        return f"{place.name}: {place.share:.1%} of the surface, confidence {place.confidence:.0%}"
+
+
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def after_undo(*_: object) -> None:
     """Redraw the lines, which are not part of the file, for the match that exists now."""
@@ -172,4 +202,5 @@ CLASSES: list[type] = [
     MESHKIN_OT_show_confidence,
     MESHKIN_OT_show_lines,
     MESHKIN_OT_select_low,
+    MESHKIN_OT_look_at_place,
 ]

@@ -42,6 +42,15 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         row.prop(settings, "lines", text="")
         column.operator("meshkin.select_low", icon="RESTRICT_SELECT_OFF")
 
+        if places := matches.doubtful_places(settings.source, settings.target) if both else []:
+            column = layout.column(align=True)
+            column.label(text="Doubtful Places")
+            for index, place in enumerate(places):
+                row = column.row(align=True)
+                row.alignment = "LEFT"
+                text = f"{place.name}  ({place.share:.1%})"
+                row.operator("meshkin.look_at_place", text=text, icon="VIEWZOOM", emboss=False).index = index
+
         column = layout.column(align=True)
         column.label(text="Guide")
         flipped = bool(both and matches.is_flipped(settings.source, settings.target))

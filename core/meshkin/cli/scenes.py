@@ -158,8 +158,10 @@ def _options_with_objects(arguments: argparse.Namespace) -> Options:
 
 
 def _saved_result(arguments: argparse.Namespace, report: Report) -> CommandResult:
-    """Save the open file, which a job has changed; returns the command's result."""
+    """Save the open file, which a job has changed, with its report; returns the command's result."""
+    from .. import workflow
     from ..scene import blend
 
+    workflow.keep_report(report)
     blend.save_file(arguments.output)
     return result_with_file(report, "Saved as", arguments.output)

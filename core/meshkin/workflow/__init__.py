@@ -18,6 +18,7 @@ from .describing import features
 from .matching import match, match_set
 from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
 from .photographs import match_photo, texture_photo
+from .reports import keep_report
 from .rigs import build_armature, motion, pose
 from .transferring import transfer
 from .upkeep import cache_info, clear_cache, get_models, release_memory
@@ -42,6 +43,7 @@ __all__ = [
     "clear_cache",
     "features",
     "get_models",
+    "keep_report",
     "match",
     "match_photo",
     "match_set",

@@ -23,6 +23,7 @@ from ..worker import client
 from ..worker.requests.features import FeatureColorArrays
 from ..worker.requests.matching import ComposeMaps, MatchShapes
 from .describing import DescribedObject, colors_of, describe, read, write_colors
+from .doubtful_places import doubtful_places, places_sentence
 from .doubts import confidence_sentence, match_data, match_remarks, mean_confidence
 from .files import work_folder
 from .options import Options, Remark, Report, Steps
@@ -42,15 +43,17 @@ def match(source: BlenderObject, target: BlenderObject, options: Options = Optio
         surface_maps = Match.load(matched.map)
         colors = yield from colors_of([matched.source, matched.target], options, folder)
         _write_matches([matched], [surface_maps], colors)
+        places = scene_matches.doubtful_places(matched.source.handle.get(), matched.target.handle.get())
     names = f"“{matched.source.handle.name}” and “{matched.target.handle.name}”"
     return Report.of(
         f"{names} are matched: confidence {mean_confidence(surface_maps):.0%} on average.",
-        _guidance(matched) + match_remarks(surface_maps),
+        _guidance(matched) + match_remarks(surface_maps) + places_sentence(places),
         {
             **match_data(matched.map, surface_maps),
             "recipe": to_json(matched.source.recipe),
             "pairs": matched.pairs.tolist(),
             "flip": matched.flip,
+            "doubtful_places": [to_json(place) for place in places],
         },
     )
 
@@ -117,10 +120,11 @@ class ObjectMatch:
     pairs: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
     def remember(self) -> None:
-        """Note on the target what its match is."""
+        """Note on the target what its match is, and where it is doubtful."""
         source, target = self.source.handle.get(), self.target.handle.get()
         shapes = self.source.snapshot, self.target.snapshot
-        scene_matches.remember(source, target, shapes, self.map.stem, self.flip, self.pairs)
+        places = doubtful_places(target, self.target.snapshot, Match.load(self.map).to_source.confidence)
+        scene_matches.remember(source, target, shapes, self.map.stem, self.flip, self.pairs, places)
 
 
 def check_different(source: object, target: object) -> None:

@@ -65,6 +65,9 @@ def test_the_button_carries_what_is_there_and_tells_the_rest(addon: ModuleType) 
     told = " ".join(driver.outcome.warnings)
     assert "armature" in told
     assert "motion" in told
+    kept = bpy.data.texts["MeshKin Report"].as_string()
+    assert driver.outcome.title in kept
+    assert all(line in kept for line in (*driver.outcome.warnings, *driver.outcome.lines))
 
 
 def test_search_finds_every_button_in_the_object_menu(addon: ModuleType) -> None:

@@ -7,9 +7,11 @@ never used for a mesh that has changed since.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import bpy
@@ -37,13 +39,35 @@ class MatchedSnapshots:
     match: Match
 
 
-def remember(
+@dataclass(frozen=True)
+class DoubtfulPlace:
+    """A place of the target where its match is doubtful.
+
+    Attributes:
+        name: of the bone or part, or where on the body it is; no other place of this match has it.
+        share: of the target's area, in [0, 1].
+        confidence: mean, in [0, 1].
+        center: in the target's own coordinates.
+        normal: in these, the mean of the unit normals: short where they differ.
+        radius: around the center, in largest dimensions of the target.
+    """
+
+    name: str
+    share: float
+    confidence: float
+    center: tuple[float, float, float]
+    normal: tuple[float, float, float]
+    radius: float
+
+
+def remember(  # what there is to know of a match
     source: bpy.types.Object,
     target: bpy.types.Object,
     shapes: tuple[Snapshot, Snapshot],
     key: str,
     flip: bool = False,
     pairs: NDArray[np.int64] | None = None,
+    places: Sequence[DoubtfulPlace] = (),
 ) -> None:
     """Note on the target that the map kept under ``key`` is its match with the source.
 
@@ -53,6 +77,7 @@ def remember(
         key: of the map in the cache.
         flip: whether the match was mirrored.
         pairs: int64 (P, 2), the vertices of the point pairs that guided the match; None for none.
+        places: where the match is doubtful, the worst first.
     """
     if IDENTITY_PROPERTY not in source and source.library is None:
         source[IDENTITY_PROPERTY] = secrets.token_hex(6)
@@ -63,6 +88,7 @@ def remember(
         "shapes": [shape.key for shape in shapes],
         "flip": flip,
         "pairs": _flat(pairs),
+        "places": json.dumps([asdict(place) for place in places]),
     }
 
 
@@ -80,6 +106,11 @@ def was_flipped_with(source: bpy.types.Object, target: bpy.types.Object, pairs: 
     """Whether their last match was flipped and guided by exactly these point pairs, int64 (P, 2)."""
     note = _note(source, target)
     return bool(note.get("flip", False)) and list(note["pairs"]) == _flat(pairs)
+
+
+def doubtful_places(source: bpy.types.Object, target: bpy.types.Object) -> list[DoubtfulPlace]:
+    """Where on the target their last match is doubtful, the worst first; fast enough for drawing."""
+    return [DoubtfulPlace(**place) for place in json.loads(_note(source, target).get("places", "[]"))]
 
 
 def matched_with(source: bpy.types.Object) -> list[bpy.types.Object]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -24,3 +27,22 @@ def group_weights(mesh: bpy.types.Mesh, groups: int) -> NDArray[np.float32]:
     weights = np.zeros((len(mesh.vertices), max([groups, *(column + 1 for column in set(columns))])), np.float32)
     weights[vertices, columns] = values
     return weights
+
+
+MOST_ASKED = 300
+"""Vertices that are asked for the group that rules a region; chosen."""
+
+
+def strongest(obj: bpy.types.Object, vertices: NDArray[np.integer], names: Collection[str]) -> str:
+    """The group with the most weight at these vertices of the object's own mesh, of those with these names.
+
+    "" where none of them has any. Of many vertices, evenly chosen ones are asked.
+    """
+    number = {group.index: group.name for group in obj.vertex_groups if group.name in names}
+    total: Counter[str] = Counter()
+    for vertex in vertices[:: max(1, len(vertices) // MOST_ASKED)].tolist() if number else ():
+        for assignment in obj.data.vertices[vertex].groups:
+            if assignment.group in number:
+                total[number[assignment.group]] += assignment.weight
+    name, weight = max(total.items(), key=lambda item: item[1], default=("", 0.0))
+    return name if weight > 0 else ""

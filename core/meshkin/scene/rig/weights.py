@@ -49,8 +49,7 @@ def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = 
         raise InputError("no-groups", f"“{obj.name}” has no vertex groups.", "Choose a source with weights.")
     armatures = armatures_of(obj)
     if choice == "deform":
-        deforming = {bone.name for armature in armatures for bone in armature.data.bones if bone.use_deform}
-        chosen = [name for name in names if name in deforming] or names
+        chosen = deforming_groups(obj)
     elif choice == "selected":
         selected: set[str] = set().union(*map(compat.selected_bones, armatures))
         chosen = [name for name in names if name in selected]
@@ -65,6 +64,13 @@ def chosen_groups(obj: bpy.types.Object, choice: str = "deform", pattern: str = 
             "no-groups", f"None of the groups of “{obj.name}” is chosen.", "Choose others, or another name pattern."
         )
     return chosen
+
+
+def deforming_groups(obj: bpy.types.Object) -> list[str]:
+    """Names of the object's vertex groups of deforming bones; all if there are none."""
+    names = [group.name for group in obj.vertex_groups]
+    deforming = {bone.name for armature in armatures_of(obj) for bone in armature.data.bones if bone.use_deform}
+    return [name for name in names if name in deforming] or names
 
 
 def check_weighted(obj: bpy.types.Object, names: Sequence[str]) -> None:
