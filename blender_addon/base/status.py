@@ -53,7 +53,7 @@ def forget() -> None:
 def refresh() -> None:
     """Look up the state now and redraw the panels."""
     from meshkin.base import storage
-    from meshkin.scene.display import viewport as display  # noqa: F401  (from now on scene_module finds it)
+    from meshkin.scene.display import comparison  # noqa: F401  (from now on scene_module finds it, and the viewport)
     from meshkin.worker import environment
 
     global known, worker, worker_missing, worker_folder, model, models_folder, cache_folder, cache_bytes, _requested
@@ -82,7 +82,7 @@ def scene_module(name: str) -> Any:
 def colors_shown(name: str = "color") -> bool:
     """Return whether the viewport shows the color attribute of this name (without prefix); default: the features'."""
     display = scene_module("display.viewport")
-    if display is None or not display.is_shown():
+    if display is None or not display.is_shown() or display.shows_materials():
         return False
     # Undo restores which attribute a mesh shows, but not the viewport's shading. If no attribute is shown any more, the
     # features' button counts as pressed, so that it can restore the shading.
@@ -93,6 +93,12 @@ def lines_shown() -> bool:
     """Return whether lines are drawn between source and target."""
     lines = scene_module("display.lines")
     return bool(lines and lines.is_shown())
+
+
+def compared() -> bool:
+    """Return whether the source is shown beside the target."""
+    comparison = scene_module("display.comparison")
+    return bool(comparison and comparison.is_shown())
 
 
 def redraw() -> None:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import bpy
-from bpy.props import IntProperty, PointerProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from meshkin.features.options import FeatureOptions
 from meshkin.transfer.attributes.options import AttributeOptions
@@ -35,6 +37,15 @@ def _redraw_lines(self: SceneSettings, context: bpy.types.Context) -> None:
         status.scene_module("display.lines").refresh(self.lines)
 
 
+def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
+    """Show another look of what is compared; without a match there are no colors to show."""
+    if status.compared():
+        from meshkin.base.errors import InputError
+
+        with contextlib.suppress(InputError):
+            status.scene_module("display.comparison").set_look(self.look.lower())
+
+
 @with_options(*OPTION_GROUPS.values())
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
@@ -59,6 +70,16 @@ class SceneSettings(bpy.types.PropertyGroup):
         poll=_has_surface,
     )
     kinds: kinds_property()
+    look: EnumProperty(
+        name="Compare",
+        description="How source and target are compared",
+        items=(
+            ("TEXTURES", "Textures", "With their materials"),
+            ("COLORS", "Colors", "With the same color at matching points"),
+            ("CONFIDENCE", "Confidence", "By the confidence of their match"),
+        ),
+        update=_change_look,
+    )
     lines: IntProperty(
         name="Lines",
         description="Number of lines to draw, spread evenly over the source",

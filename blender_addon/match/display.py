@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import FloatProperty, IntProperty
 
-from ..base import status
-from ..base.operators import QuickAction, busy, locked, missing, unmatched
+from ..base import driver, status
+from ..base.operators import Explained, QuickAction, busy, locked, missing, unmatched
+from ..base.options import options
+
+if TYPE_CHECKING:
+    from ..base.operators import Steps
 
 
 class _ShowColors(QuickAction):
@@ -79,6 +84,43 @@ class MESHKIN_OT_show_confidence(_ShowColors):
         from meshkin.scene.display import match_colors
 
         match_colors.paint_confidence(source, target)
+
+
+class MESHKIN_OT_compare(driver.JobOperator, Explained, bpy.types.Operator):
+    """Show the source beside the target, in its pose and size, in this view. Press again to restore scene and view"""
+
+    bl_idname = "meshkin.compare"
+    bl_label = "Compare"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if status.compared():
+            return busy()
+        settings = context.scene.meshkin
+        return busy() or missing(context, "source", "target") or locked(settings.target) or status.worker_missing
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        return workflow.compare(settings.source, settings.target, settings.look.lower(), options(context))
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self._ended() or super().invoke(context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._ended() or super().execute(context)
+
+    def _ended(self) -> set[str]:
+        """End the comparison; returns an empty set if there is none."""
+        from meshkin.scene.display import comparison
+
+        if not comparison.is_shown():
+            return set()
+        comparison.hide()
+        status.redraw()
+        return {"FINISHED"}
 
 
 class MESHKIN_OT_show_lines(QuickAction):
@@ -182,7 +224,9 @@ class MESHKIN_OT_look_at_place(QuickAction):
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def after_undo(*_: object) -> None:
-    """Redraw the lines, which are not part of the file, for the match that exists now."""
+    """Redraw the lines, which are not part of the file, for the match that exists now; restore views."""
+    if comparison := status.scene_module("display.comparison"):
+        comparison.after_undo()
     if status.lines_shown():
         bpy.app.timers.register(status.scene_module("display.lines").refresh, first_interval=0.01)
 
@@ -200,6 +244,7 @@ HANDLERS = {"undo_post": after_undo, "redo_post": after_undo, "load_pre": before
 CLASSES: list[type] = [
     MESHKIN_OT_show_match,
     MESHKIN_OT_show_confidence,
+    MESHKIN_OT_compare,
     MESHKIN_OT_show_lines,
     MESHKIN_OT_select_low,
     MESHKIN_OT_look_at_place,

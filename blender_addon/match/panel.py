@@ -30,6 +30,11 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         both = settings.source and settings.target and matches and pairs
 
         column = layout.column(align=True)
+        column.operator("meshkin.compare", icon="ARROW_LEFTRIGHT", depress=status.compared())
+        row = column.row(align=True)
+        row.prop(settings, "look", expand=True)
+
+        column = layout.column(align=True)
         column.label(text="Display")
         row = column.row(align=True)
         for name, color, icon in (

@@ -28,6 +28,7 @@ ENTRIES = (
     ("features", "Compute Features"),
     ("show_colors", "Show Feature Colors"),
     ("show_pictures", "Show Pictures of Source and Target"),
+    ("compare", "Compare Source and Target"),
     ("show_match", "Show Match (Same Color)"),
     ("show_confidence", "Show Confidence"),
     ("show_lines", "Show Lines between Kin"),

@@ -13,6 +13,7 @@ from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
+from .comparing import compare
 from .contact_sheets import pictures
 from .describing import features
 from .matching import match, match_set
@@ -41,6 +42,7 @@ __all__ = [
     "build_armature",
     "cache_info",
     "clear_cache",
+    "compare",
     "features",
     "get_models",
     "keep_report",

@@ -40,10 +40,9 @@ def paint(source: bpy.types.Object, targets: Iterable[bpy.types.Object]) -> None
     for obj in (source, *(target for target, _ in matched_targets)):
         snapshots.check_writable(obj)
     for target, matched in matched_targets:
-        colors = position_colors(matched.source)
-        attributes.write(source, MATCH_COLOR, _opaque(colors[matched.source.original]))
-        target_colors = matched.match.to_source.pull(colors, matched.match.source_faces)
-        attributes.write(target, MATCH_COLOR, _opaque(target_colors[matched.target.original]))
+        source_colors, target_colors = colors_of_pair(matched, MATCH_COLOR)
+        attributes.write(source, MATCH_COLOR, source_colors[matched.source.original])
+        attributes.write(target, MATCH_COLOR, target_colors[matched.target.original])
 
 
 def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -54,13 +53,13 @@ def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None
     matched = matches.load(source, target)
     for obj in (source, target):
         snapshots.check_writable(obj)
-    for obj, shape, surface_map in (
-        (source, matched.source, matched.match.to_target),
-        (target, matched.target, matched.match.to_source),
+    maps = matched.match.to_target, matched.match.to_source
+    shapes = matched.source, matched.target
+    for obj, shape, surface_map, colors in zip(
+        (source, target), shapes, maps, colors_of_pair(matched, CONFIDENCE_COLOR), strict=True
     ):
-        confidence = surface_map.confidence[shape.original]
-        attributes.write(obj, CONFIDENCE, confidence)
-        attributes.write(obj, CONFIDENCE_COLOR, _opaque(confidence_colors(confidence)))
+        attributes.write(obj, CONFIDENCE, surface_map.confidence[shape.original])
+        attributes.write(obj, CONFIDENCE_COLOR, colors[shape.original])
 
 
 def repaint(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -92,6 +91,18 @@ def select_below(obj: bpy.types.Object, threshold: float) -> int:
         count = int(selected.sum())
     bpy.context.scene.tool_settings.mesh_select_mode = (True, False, False)
     return count
+
+
+def colors_of_pair(matched: matches.MatchedSnapshots, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The colors of :data:`MATCH_COLOR` or :data:`CONFIDENCE_COLOR`, float32 (V, 4), on the vertices of source and
+    target."""
+    match = matched.match
+    if name == CONFIDENCE_COLOR:
+        source_colors, target_colors = map(confidence_colors, (match.to_target.confidence, match.to_source.confidence))
+    else:
+        source_colors = position_colors(matched.source)
+        target_colors = match.to_source.pull(source_colors, match.source_faces)
+    return _opaque(source_colors), _opaque(target_colors)
 
 
 def position_colors(shape: Snapshot) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 import bpy
+from mathutils import Vector
 
 from ...base.errors import InputError
 from ..mesh.attributes import COLOR
@@ -19,6 +20,8 @@ BEFORE_PROPERTY = "meshkin_display"
 """Custom property: on a screen, the shading of its 3D views before; on a mesh, the name of its active color before."""
 SHADING = {"type": "SOLID", "color_type": "VERTEX", "light": "STUDIO"}
 """Settings of a 3D view that shows attribute colors, in the order in which they have to be set."""
+MATERIAL_SHADING = {"type": "MATERIAL"}
+"""Settings of a 3D view that shows materials with their textures."""
 
 
 def show(objects: Iterable[bpy.types.Object], attribute: str = COLOR) -> None:
@@ -36,11 +39,21 @@ def show(objects: Iterable[bpy.types.Object], attribute: str = COLOR) -> None:
             if BEFORE_PROPERTY not in mesh:
                 mesh[BEFORE_PROPERTY] = mesh.color_attributes.active_color_name
             _activate(mesh, attribute)
+    _shade(SHADING)
+
+
+def show_materials() -> None:
+    """Show materials with their textures in every 3D view of every window."""
+    _shade(MATERIAL_SHADING)
+
+
+def _shade(values: dict[str, str]) -> None:
+    """Give every visible 3D view this shading, and keep the one before."""
     for screen, views in _visible_screens():
         before = json.loads(screen.get(BEFORE_PROPERTY, "{}"))
         for index, shading in views:
             before.setdefault(str(index), {name: getattr(shading, name) for name in SHADING})
-            _set(shading, SHADING)
+            _set(shading, values)
         screen[BEFORE_PROPERTY] = json.dumps(before)
 
 
@@ -54,7 +67,7 @@ def hide() -> None:
         for index, area in enumerate(screen.areas):
             if str(index) in before and area.type == "VIEW_3D":
                 shading = area.spaces.active.shading
-                if all(getattr(shading, name) == value for name, value in SHADING.items()):
+                if any(_is_set(shading, values) for values in (SHADING, MATERIAL_SHADING)):
                     _set(shading, before[str(index)])
     for mesh in bpy.data.meshes:
         if BEFORE_PROPERTY in mesh:
@@ -68,9 +81,24 @@ def is_shown() -> bool:
     return any(BEFORE_PROPERTY in block for block in (*bpy.data.screens, *bpy.data.meshes))
 
 
+def shows_materials() -> bool:
+    """Whether a view shows materials because of :func:`show_materials`."""
+    areas = (area for screen in bpy.data.screens if BEFORE_PROPERTY in screen for area in screen.areas)
+    return any(_is_set(area.spaces.active.shading, MATERIAL_SHADING) for area in areas if area.type == "VIEW_3D")
+
+
 def shown_attribute() -> str:
     """Name of the color attribute that :func:`show` made active, on the first mesh that shows one; "" for none."""
     return next((mesh.color_attributes.active_color_name for mesh in bpy.data.meshes if BEFORE_PROPERTY in mesh), "")
+
+
+def right_axis() -> tuple[float, float, float]:
+    """What is to the right in the present 3D view, in the world; X without a view."""
+    area = bpy.context.area
+    if area is None or area.type != "VIEW_3D":
+        return 1.0, 0.0, 0.0
+    x, y, z = area.spaces.active.region_3d.view_rotation @ Vector((1, 0, 0))
+    return x, y, z
 
 
 def _visible_screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.types.View3DShading]]]]:
@@ -85,6 +113,10 @@ def _visible_screens() -> Iterator[tuple[bpy.types.Screen, list[tuple[int, bpy.t
 def _activate(mesh: bpy.types.Mesh, name: str) -> None:
     mesh.color_attributes.active_color_name = name
     mesh.update_tag()  # otherwise Blender would go on drawing the old colors
+
+
+def _is_set(shading: bpy.types.View3DShading, values: dict[str, str]) -> bool:
+    return all(getattr(shading, name) == value for name, value in values.items())
 
 
 def _set(shading: bpy.types.View3DShading, values: dict[str, str]) -> None:

@@ -118,8 +118,13 @@ def matched_with(source: bpy.types.Object) -> list[bpy.types.Object]:
     return [obj for obj in bpy.context.scene.objects if obj != source and _note(source, obj)]
 
 
-def load(source: bpy.types.Object, target: bpy.types.Object) -> MatchedSnapshots:
+def load(source: bpy.types.Object, target: bpy.types.Object, in_any_pose: bool = False) -> MatchedSnapshots:
     """The last match of two objects, in either direction.
+
+    Args:
+        source, target: the objects.
+        in_any_pose: whether both may have been moved and bent since they were matched, which is told by their numbers
+            of vertices alone: good enough to look at.
 
     Raises:
         InputError: ``not-matched``; ``match-outdated`` when one of them was changed since; ``match-gone`` when the
@@ -133,7 +138,7 @@ def load(source: bpy.types.Object, target: bpy.types.Object) -> MatchedSnapshots
     source_shape, target_shape = snapshots.take(source), snapshots.take(target)
     keys = list(note["shapes"])[:: -1 if swap else 1]
     for shape, key in zip((source_shape, target_shape), keys, strict=True):
-        if shape.key != key:
+        if shape.key != key and not in_any_pose:
             raise InputError(
                 "match-outdated", f"“{shape.name}” was changed since it was matched.", "Match the two again."
             )
