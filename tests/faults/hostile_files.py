@@ -42,17 +42,19 @@ def off(points: Any = POINTS, triangles: Any = TRIANGLES) -> bytes:
     return "\n".join(lines).encode() + b"\n"
 
 
-def ply(points: Any = POINTS, triangles: Any = TRIANGLES, binary: bool = False) -> bytes:
+def ply(points: Any = POINTS, triangles: Any = TRIANGLES, binary: bool = False, faces_first: bool = False) -> bytes:
+    order = slice(None, None, -1 if faces_first else 1)
+    heads = [f"element vertex {len(points)}\n" + "".join(f"property float {axis}\n" for axis in "xyz")]
+    heads.append(f"element face {len(triangles)}\nproperty list uchar int vertex_indices\n")
+    if binary:
+        bodies = [np.array(points, "<f4").tobytes()]
+        bodies.append(b"".join(struct.pack("<B3i", 3, *triangle) for triangle in triangles))
+    else:
+        bodies = ["".join(f"{' '.join(map(str, point))}\n" for point in points).encode()]
+        bodies.append("".join(f"{len(each)} {' '.join(map(str, each))}\n" for each in triangles).encode())
     form = "binary_little_endian" if binary else "ascii"
-    header = f"ply\nformat {form} 1.0\nelement vertex {len(points)}\n"
-    header += "".join(f"property float {axis}\n" for axis in "xyz")
-    header += f"element face {len(triangles)}\nproperty list uchar int vertex_indices\nend_header\n"
-    if not binary:
-        body = "".join(f"{' '.join(map(str, point))}\n" for point in points)
-        body += "".join(f"{len(triangle)} {' '.join(map(str, triangle))}\n" for triangle in triangles)
-        return (header + body).encode()
-    rows = b"".join(struct.pack("<B3i", 3, *triangle) for triangle in triangles)
-    return header.encode() + np.array(points, "<f4").tobytes() + rows
+    header = f"ply\nformat {form} 1.0\n{''.join(heads[order])}end_header\n"
+    return header.encode() + b"".join(bodies[order])
 
 
 def stl(points: Any = POINTS, triangles: Any = TRIANGLES, binary: bool = False) -> bytes:
@@ -115,6 +117,20 @@ def usda(points: Any = POINTS, triangles: Any = TRIANGLES, sizes: Any = None) ->
     ).encode()
 
 
+def fbx(points: Any = POINTS, triangles: Any = TRIANGLES) -> bytes:
+    """As text."""
+    numbers = ",".join(str(value) for point in points for value in point)
+    ends = ",".join(f"{first},{second},{~third}" for first, second, third in triangles)
+    return (
+        "; FBX 7.4.0 project file\nFBXHeaderExtension: {\n\tFBXHeaderVersion: 1003\n\tFBXVersion: 7400\n}\n"
+        'Objects: {\n\tGeometry: 100, "Geometry::body", "Mesh" {\n'
+        f"\t\tVertices: *{3 * len(points)} {{\n\t\t\ta: {numbers}\n\t\t}}\n"
+        f"\t\tPolygonVertexIndex: *{3 * len(triangles)} {{\n\t\t\ta: {ends}\n\t\t}}\n\t}}\n"
+        '\tModel: 200, "Model::body", "Mesh" {\n\t\tVersion: 232\n\t}\n}\n'
+        'Connections: {\n\tC: "OO",200,0\n\tC: "OO",100,200\n}\n'
+    ).encode()
+
+
 WHOLE: dict[str, bytes] = {
     "obj": obj(),
     "off": off(),
@@ -125,6 +141,7 @@ WHOLE: dict[str, bytes] = {
     "gltf": gltf(),
     "glb": glb(),
     "usda": usda(),
+    "fbx": fbx(),
 }
 """A file of each format with nothing wrong."""
 
@@ -190,8 +207,8 @@ def changed_bytes(suffix: str, whole: bytes) -> Iterator[HostileFile]:
     yield HostileFile(f"twice.{suffix}", whole + whole)
 
 
-def wrong_numbers() -> Iterator[HostileFile]:
-    """Positions that are not numbers, faces of vertices that are not there, and counts that are not so."""
+def wrong_positions() -> Iterator[HostileFile]:
+    """Positions that are not finite numbers."""
     for text in ("nan", "inf", "-inf", "1e39", "-1e400"):
         points = [*POINTS[:4], (1, float(text), 0.2), POINTS[5]]
         said = ("mesh-nan",)
@@ -205,10 +222,28 @@ def wrong_numbers() -> Iterator[HostileFile]:
             yield HostileFile(f"{text}.binary.stl", stl(rounded, binary=True), said)
             yield HostileFile(f"{text}.gltf", gltf(points=rounded), said)
             yield HostileFile(f"{text}.glb", glb(rounded), said)
-        if text in ("nan", "inf", "-inf"):
-            yield HostileFile(f"{text}.usda", usda(written), said)
+        yield HostileFile(f"{text}.usda", usda(written), said)
+        yield HostileFile(f"{text}.fbx", fbx(written), (*said, "file-unreadable"))
+    for text in ("nan(0x1)", "1.#IND", "1e", "--1", "1,5"):
+        written = [*POINTS[:4], (1, text, 0.2), POINTS[5]]
+        for suffix, make in {"obj": obj, "off": off, "ply": ply, "stl": stl}.items():
+            yield HostileFile(f"{text}.{suffix}", make(written), ("mesh-nan", "file-unreadable"))
+    for number in (1e39, float("inf")):
+        place = set_at("nodes", 0, "translation", value=[0, number, 0])
+        yield HostileFile(f"at {number}.gltf", gltf(place), ("mesh-nan", "file-unreadable"))
+        there = f"    double3 xformOp:translate = (0, {number}, 0)\n"
+        there += '    uniform token[] xformOpOrder = ["xformOp:translate"]\n'
+        content = usda().replace(b"    int[]", there.encode() + b"    int[]", 1)
+        yield HostileFile(f"at {number}.usda", content, ("mesh-nan",))
+    for binary in (False, True):
+        content = ply([*POINTS[:4], (1, float("nan"), 0.2), POINTS[5]], binary=binary, faces_first=True)
+        yield HostileFile(f"faces first.{'binary.' if binary else ''}ply", content, ("mesh-nan",))
+
+
+def wrong_numbers() -> Iterator[HostileFile]:
+    """Stray vertices, faces of vertices that are not there, and counts that are not so."""
     far = [*POINTS[:5], (1e30, 0, 0)]
-    for suffix, make in {"obj": obj, "off": off, "ply": ply, "stl": stl, "usda": usda}.items():
+    for suffix, make in {"obj": obj, "off": off, "ply": ply, "stl": stl, "usda": usda, "fbx": fbx}.items():
         yield HostileFile(f"stray.{suffix}", make(far), ("mesh-far",))
         for index in (6, -1, 10**6, 2**31 - 1, 2**40):
             content = make(POINTS, [*TRIANGLES, (0, 1, index)]) if suffix != "stl" else stl()
@@ -229,6 +264,6 @@ def wrong_numbers() -> Iterator[HostileFile]:
 def all_files() -> list[HostileFile]:
     """Every hostile file."""
     files = [file for suffix, whole in WHOLE.items() for file in changed_bytes(suffix, whole)]
-    files += wrong_numbers()
+    files += [*wrong_positions(), *wrong_numbers()]
     files += [HostileFile(f"{name}.gltf", gltf(change)) for name, change in GLTF_CHANGES.items()]
     return files

@@ -48,6 +48,36 @@ else:
     exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
 """
 
+_PACKAGE_PROGRAM = """
+import os, signal, sys, threading
+signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+def end_with_parent():
+    os.read(0, 1)
+    os._exit(1)
+threading.Thread(target=end_with_parent, daemon=True).start()
+from importlib.util import module_from_spec, spec_from_file_location
+folder = {folder!r}
+spec = spec_from_file_location("meshkin", folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules["meshkin"] = module = module_from_spec(spec)
+spec.loader.exec_module(module)
+{code}
+"""
+
+
+def package_program(code: str) -> str:
+    """A program that runs code of this package inside Blender, and ends with the process at the other end of its input.
+
+    It loads this package alone: the libraries installed beside it are for another Python.
+    """
+    return _PACKAGE_PROGRAM.format(folder=str(Path(__file__).resolve().parents[1]), code=code)
+
+
+def blender_command(program: str, code: str) -> list[str]:
+    """The command line that runs Python code in Blender's program, or in this Python, "", if it has ``bpy``."""
+    if program:
+        return [program, "--background", "--factory-startup", "--python-expr", code]
+    return [sys.executable, "-P", "-c", code]  # -P: nothing is imported from the current folder
+
 
 def run_python(
     python: Path | str,

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from ..base import processes
 from ..base.errors import WorkerError
@@ -22,24 +21,6 @@ _CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGFPE, signal.SIGSEGV)
 _SHELL = 128
 """What shells add to the signal's number to tell it as an exit code."""
 
-_COMMAND_BOOTSTRAP = """
-import os, signal, sys, threading
-signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-def end_with_parent():
-    os.read(0, 1)
-    os._exit(1)
-threading.Thread(target=end_with_parent, daemon=True).start()
-from importlib.util import module_from_spec, spec_from_file_location
-folder = {folder!r}
-spec = spec_from_file_location("meshkin", folder + "/__init__.py", submodule_search_locations=[folder])
-sys.modules["meshkin"] = module = module_from_spec(spec)
-spec.loader.exec_module(module)
-from meshkin import cli
-cli.entry({argv!r})
-"""
-"""Program that runs a command inside Blender, and ends with the process that has started it. It loads this package
-alone: the libraries installed beside it are for another Python."""
-
 
 def run(argv: list[str]) -> int:
     """Run a command in a Blender started for it; returns the exit code.
@@ -52,8 +33,7 @@ def run(argv: list[str]) -> int:
 
     Raises WorkerError ``blender-missing``, ``blender-failed`` or ``blender-crashed``.
     """
-    code = _COMMAND_BOOTSTRAP.format(folder=str(Path(__file__).resolve().parents[1]), argv=argv)
-    command = _command(code)
+    command = _command(processes.package_program(f"from meshkin import cli\ncli.entry({argv!r})"))
     with temporary_folder() as folder:
         result_file = folder / "result"
         variables = {**os.environ, RESULT_FILE: str(result_file)}
@@ -87,16 +67,15 @@ def run(argv: list[str]) -> int:
 
 def _command(code: str) -> list[str]:
     """The command line that runs Python code in Blender; raises WorkerError ``blender-missing``."""
-    if importlib.util.find_spec("bpy") is not None:
-        return [sys.executable, "-P", "-c", code]  # -P: nothing is imported from the current folder
-    program = doctor.find_blender()
+    is_module = importlib.util.find_spec("bpy") is not None
+    program = "" if is_module else doctor.find_blender()
     if program is None:
         raise WorkerError(
             "blender-missing",
             "This command needs Blender, which was not found.",
             "Put Blender on the path, set MESHKIN_BLENDER to its program, or install bpy into this Python with pip.",
         )
-    return [program, "--background", "--factory-startup", "--python-expr", code]
+    return processes.blender_command(program, code)
 
 
 def _run_program(command: list[str], variables: dict[str, str]) -> int:

@@ -140,11 +140,17 @@ class Snapshot:
     def check(self) -> Snapshot:
         """Return this snapshot if features can be computed on it.
 
-        Raises InputError: ``mesh-empty`` (no vertices or no faces), ``mesh-nan`` (a coordinate is not a finite
-        number), ``mesh-far`` (stray vertices), ``mesh-no-area`` (every face has zero area).
+        Raises InputError: ``mesh-empty`` (no vertices or no faces), ``mesh-nan`` (a coordinate, or where the object
+        is, is not a finite number), ``mesh-far`` (stray vertices), ``mesh-no-area`` (every face has zero area).
         """
         if len(self.vertices) == 0 or len(self.faces) == 0:
             raise InputError("mesh-empty", f"“{self.name}” has no faces.", "Choose an object with a surface.")
+        if not np.isfinite(self.location).all():
+            raise InputError(
+                "mesh-nan",
+                f"The location of “{self.name}” in the world is not a finite number.",
+                "Choose Object > Clear > Location, also of its parents.",
+            )
         wrong = np.flatnonzero(~np.isfinite(self.vertices).all(axis=1))
         if len(wrong):
             raise InputError(

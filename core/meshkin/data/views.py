@@ -138,6 +138,10 @@ class Passes:
             normal, depth = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("normal", "depth"))
             files = [folder / f"{name}.npy" for name in _OPTIONAL]
             face, color = (np.load(file, mmap_mode="r") if file.exists() else None for file in files)
+            size = depth.shape
+            for values, shape in ((normal, (*size, 3)), (face, size), (color, (*size, 3))):
+                if len(size) != 3 or (values is not None and values.shape != shape):
+                    raise ValueError("pictures of different sizes")
         except UNREADABLE as error:
             raise StorageError(
                 "file-damaged", f"The passes in {folder} cannot be read.", "Run the job again."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import sys
 from pathlib import Path
 
 import addon_utils
 import bpy
 import gpu
+
+from . import positions
 
 
 def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
@@ -95,11 +98,15 @@ def import_gltf(path: Path) -> None:
 
 
 def import_fbx(path: Path) -> None:
-    """Import an .fbx file: with Blender's own importer from 4.5 on, before that with the add-on that is part of it."""
+    """Import an .fbx file: with Blender's own importer from 4.5 on, before that with the add-on that is part of it.
+
+    The add-on moves vertices that are not finite to the origin. Raises InputError ``mesh-nan`` then.
+    """
     if "fbx_import" in dir(bpy.ops.wm):
         bpy.ops.wm.fbx_import(filepath=str(path), validate_meshes=False)
     else:
         _enable("io_scene_fbx")
+        positions.check_fbx(path, importlib.import_module("io_scene_fbx.parse_fbx").parse)
         bpy.ops.import_scene.fbx(filepath=str(path))
 
 

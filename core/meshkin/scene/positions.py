@@ -9,7 +9,7 @@ import base64
 import json
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ _GLTF_FLOAT = 5126
 """glTF's number of the component type float (glTF 2.0 specification, 3.6.2.2)."""
 _GLB_MAGIC, _GLB_JSON, _GLB_BINARY = b"glTF", b"JSON", b"BIN\0"
 """The marks of a binary glTF file and of its chunks (glTF 2.0 specification, 4.4)."""
+_NUMBER = rb"[+-]?(?:\d{1,38}(?:\.\d*)?|\.\d+)(?:[eE](?:-\d+|\+?0?\d))?"
+"""A number in a text file of which it is certain at a glance that it fits into float32."""
 _SHOWN_VERTICES = 5
 """Vertices that an error names (chosen)."""
 
@@ -70,8 +72,8 @@ def check_text(path: Path, word: bytes) -> None:
         content = path.read_bytes()
     except OSError:
         return
-    line = rb"^[ \t]*" + word + rb"[ \t]+"
-    if re.search(line + rb".*(?:[^\s\d.+\-eE]|[eE]\+?\d{2}|\d{39})", content, re.MULTILINE):
+    line = rb"^[ \t]*" + word + rb"[ \t]+(?=\S)"
+    if re.search(line + rb"(?!" + rb"[ \t]+".join([_NUMBER] * 3) + rb"(?:\s|\Z))", content, re.MULTILINE):
         rows = [row.split()[:3] for row in re.findall(line + rb"([^\r\n]*)", content, re.MULTILINE)]
         check(np.array([[_number(text) for text in row] for row in rows if len(row) == 3]), path)
 
@@ -109,25 +111,64 @@ def check_gltf(path: Path) -> None:
         check(positions, path, name)
 
 
+def check_fbx(path: Path, parse: Callable[[str], tuple[Any, int]]) -> None:
+    """Raise as :func:`check` for the vertices of an .fbx file, read with the parser of Blender's older importer."""
+    try:
+        geometries = [
+            geometry
+            for objects in parse(str(path))[0].elems
+            if objects.id == b"Objects"
+            for geometry in objects.elems
+            if geometry.id == b"Geometry"
+        ]
+        found = [
+            (geometry.props[1].partition(b"\0")[0].decode("utf-8", "replace"), np.array(each.props[0], np.float64))
+            for geometry in geometries
+            for each in geometry.elems
+            if each.id == b"Vertices"
+        ]
+    except UNREADABLE:
+        return
+    for name, positions in found:
+        check(positions[: len(positions) // 3 * 3].reshape(-1, 3), path, name)
+
+
 def _ply_positions(content: bytes) -> NDArray[np.floating]:
     """The positions (V, 3) in a PLY file; raises one of UNREADABLE."""
     end = re.search(rb"end_header[^\n]*\n", content)
     lines = content[: end.start()].decode("latin-1").split("\n") if end else []
     words = [line.split() for line in lines if line.strip()]
+    if not end:
+        raise ValueError("the header does not end")
     form = next(line[1] for line in words if line[0] == "format")
-    elements = [number for number, line in enumerate(words) if line[0] == "element"]
-    if not end or words[elements[0]][1] != "vertex":
-        raise ValueError("vertices do not come first")
-    properties = [line[1:] for line in words[elements[0] : [*elements, len(words)][1]] if line[0] == "property"]
-    count, names = int(words[elements[0]][2]), [name for _, name in properties]
+    starts = [number for number, line in enumerate(words) if line[0] == "element"]
+    elements = [words[start:stop] for start, stop in zip(starts, [*starts[1:], len(words)], strict=True)]
+    names = [element[0][1] for element in elements]
+    before, (head, *properties) = elements[: names.index("vertex")], elements[names.index("vertex")]
+    count, columns = int(head[2]), [line[-1] for line in properties if line[0] == "property"]
     if form == "ascii":
-        values = content[end.end() :].split(maxsplit=count * len(names))[: count * len(names)]
-        table = np.array(list(map(float, values))).reshape(count, len(names))
-        return table[:, [names.index(axis) for axis in "xyz"]]
-    order = "<" if form == "binary_little_endian" else ">"
-    row = np.dtype([(name, order + _PLY_TYPES[kind]) for kind, name in properties])
-    rows = np.frombuffer(content, row, count, end.end())
-    return np.stack([rows[axis].astype(np.float64) for axis in "xyz"], axis=1)
+        skipped = sum(int(element[0][2]) for element in before)
+        places = [columns.index(axis) for axis in "xyz"]
+        rows = [line for line in content[end.end() :].splitlines() if line.strip()][skipped : skipped + count]
+        return np.array([[_number(row.split()[place]) for place in places] for row in rows]).reshape(-1, 3)
+    order, start = "<" if form == "binary_little_endian" else ">", end.end()
+    for element in before:
+        start = _after_ply_element(content, start, order, element)
+    row = np.dtype([(name, order + _PLY_TYPES[kind]) for _, kind, name in properties])
+    table = np.frombuffer(content, row, count, start)
+    return np.stack([table[axis].astype(np.float64) for axis in "xyz"], axis=1)
+
+
+def _after_ply_element(content: bytes, start: int, order: str, element: list[list[str]]) -> int:
+    """Where the data of an element of a binary PLY file end; ``element`` is its part of the header, in words."""
+    kinds = [[np.dtype(order + _PLY_TYPES[kind]) for kind in line[1:-1] if kind != "list"] for line in element[1:]]
+    if all(len(kind) == 1 for kind in kinds):
+        return start + int(element[0][2]) * sum(kind.itemsize for (kind,) in kinds)
+    for _ in range(int(element[0][2])):
+        for *size, kind in kinds:
+            length = int(np.frombuffer(content, size[0], 1, start)[0]) if size else 1
+            start += sum(each.itemsize for each in size) + length * kind.itemsize
+    return start
 
 
 def _gltf_positions(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:

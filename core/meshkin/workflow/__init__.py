@@ -3,11 +3,12 @@
 Each function returns :data:`Steps`: a generator that yields :class:`meshkin.base.progress.Progress` and returns a
 :class:`Report`. A modal operator with a timer drives it, or :func:`meshkin.base.progress.finish`. No step takes longer
 than one rendered view. Everything is written to the scene in the last step; closing the generator before cancels the
-work and leaves the scene as it was.
+work and leaves the scene as it was. :func:`load` alone is no job: it loads a mesh file at once.
 """
 
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
+from ..scene.isolated import load
 from ..transfer.attributes.options import AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
@@ -46,6 +47,7 @@ __all__ = [
     "features",
     "get_models",
     "keep_report",
+    "load",
     "match",
     "match_photo",
     "match_set",

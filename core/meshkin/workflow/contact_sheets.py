@@ -102,7 +102,7 @@ def _sheet(handle: Handle, options: Options, folder: Path) -> Generator[Progress
             output=folder / "sheet.npy",
         )
     )
-    picture = load_array(sheet.picture)
+    picture = load_array(sheet.picture, "HW3")
     if kept:
         write_png(sheet_file(kept, handle.name), picture)
     painted = sheet.painted if plan.painter else 0

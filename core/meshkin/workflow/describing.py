@@ -215,7 +215,10 @@ def colors_of(
             group.append(DescribedObject(Handle.of(obj), snapshot, plan.key, plan.features, plan.recipe))
     request = ColorFeatures(tuple(item.features for item in group), attributes.PCA_CHANNELS, folder)
     colored = yield from client.shared().run(request)
-    return [(item, FeatureColorArrays.load(path)) for item, path in zip(group, colored.arrays, strict=True)]
+    return [
+        (item, FeatureColorArrays.load(path, V=len(item.snapshot.vertices)))
+        for item, path in zip(group, colored.arrays, strict=True)
+    ]
 
 
 def write_colors(colors: Sequence[tuple[DescribedObject, FeatureColorArrays]]) -> None:

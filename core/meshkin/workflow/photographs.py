@@ -64,7 +64,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
                 output=folder / "texture.npz",
             )
         )
-        arrays = PhotoTextureArrays.load(result.arrays)
+        arrays = PhotoTextureArrays.load(result.arrays, S=options.texture.size)
         target = handle.get()
         snapshots.check_unchanged(target, described.snapshot)
         details = []

@@ -122,7 +122,7 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
                 output=folder / "posed.npz",
             )
         )
-        arrays = PosedArrays.load(posed.arrays)
+        arrays = PosedArrays.load(posed.arrays, W=len(own.vertices))
         obj = matched.target.handle.get()
         snapshots.check_writable(obj)
         snapshots.check_unchanged(obj, matched.target.snapshot)

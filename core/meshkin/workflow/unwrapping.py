@@ -58,7 +58,7 @@ def unwrap(
     shape = unwrapping.local_mesh(target).save(folder / "unwrap.npz")
     request = UnwrapShape(shape, options.size, 2 * options.margin, folder / "unwrapped.npy")
     answer = yield from client.shared().run(request)
-    return load_array(answer.uvs)
+    return load_array(answer.uvs, "C2", C=len(target.data.loops))
 
 
 def new_uv_map_sentence(target: BlenderObject, options: TextureOptions) -> str:

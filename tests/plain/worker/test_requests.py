@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -125,6 +125,7 @@ def test_a_function_that_does_not_fit_its_request_is_no_job() -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Pair(ArrayBundle):
+    layout: ClassVar[dict[str, str]] = {"first": "N3", "second": "M"}
     first: NDArray[np.float32]
     second: NDArray[np.int64]
 
@@ -136,7 +137,8 @@ def test_arrays_round_trip(tmp_path: Path) -> None:
     for name in ("first", "second"):
         np.testing.assert_array_equal(getattr(back, name), getattr(pair, name))
         assert getattr(back, name).dtype == getattr(pair, name).dtype
-    np.testing.assert_array_equal(load_array(save_array(tmp_path / "first.npy", pair.first)), pair.first)
+    file = save_array(tmp_path / "first.npy", pair.first)
+    np.testing.assert_array_equal(load_array(file, "N3", N=2), pair.first)
 
 
 def test_arrays_that_cannot_be_read(tmp_path: Path) -> None:
@@ -148,6 +150,37 @@ def test_arrays_that_cannot_be_read(tmp_path: Path) -> None:
         assert raised.value.code == "file-damaged"
         assert name in raised.value.message
     with pytest.raises(StorageError, match=r"text\.npz"):
-        load_array(tmp_path / "text.npz")
+        load_array(tmp_path / "text.npz", "N")
     with pytest.raises(StorageError, match="nowhere"):
         save_array(tmp_path / "nowhere" / "x.npy", np.zeros(3))
+
+
+@pytest.mark.parametrize("values", [np.zeros((5, 3)), np.zeros((4, 2)), np.zeros(4), np.full((4, 3), "x")])
+def test_arrays_of_another_shape(values: NDArray[Any], tmp_path: Path) -> None:
+    file = save_array(tmp_path / "x.npy", values)
+    with pytest.raises(StorageError, match=r"x\.npy"):
+        load_array(file, "V3", V=4)
+
+
+BUNDLES = [bundle for bundle in ArrayBundle.__subclasses__() if bundle.__module__.startswith("meshkin.")]
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.__name__)
+def test_every_array_of_a_result_has_its_shape_checked(bundle: type[Any], tmp_path: Path) -> None:
+    """One row too many in any of the arrays, or in all of them, is an error before anything is written."""
+    names = [field.name for field in dataclasses.fields(bundle)]
+    right = {name: np.zeros([int(one) if one.isdigit() else 4 for one in bundle.layout[name]]) for name in names}
+    bundle(**right).save(tmp_path / "right.npz")
+    bundle.load(tmp_path / "right.npz")
+    letter = next(iter(bundle.layout.values()))[0]
+    with pytest.raises(StorageError):
+        bundle.load(tmp_path / "right.npz", **{letter: 5})
+    for name in names:
+        wrong = {**right, name: np.zeros((2, *right[name].shape))}
+        bundle(**wrong).save(tmp_path / "wrong.npz")
+        with pytest.raises(StorageError):
+            bundle.load(tmp_path / "wrong.npz")
+        infinite = {**right, name: np.full(right[name].shape, np.inf)}
+        bundle(**infinite).save(tmp_path / "infinite.npz")
+        with pytest.raises(StorageError):
+            bundle.load(tmp_path / "infinite.npz")

@@ -176,6 +176,11 @@ def read(obj: bpy.types.Object, snapshot: Snapshot, names: Sequence[str] = ()) -
     return attributes
 
 
+def own_count(obj: bpy.types.Object, domain: str) -> int:
+    """How many points, edges, faces or corners the object's own mesh has."""
+    return len(getattr(obj.data, _DOMAINS[domain]))
+
+
 def own_edges(obj: bpy.types.Object) -> NDArray[np.int32]:
     """The two vertices of each edge of the object's own mesh, int32 (E, 2)."""
     return read_integers(obj.data.edges, "vertices", 2)

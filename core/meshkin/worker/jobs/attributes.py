@@ -19,19 +19,22 @@ from ..requests.attributes import (
     ValuesToCarry,
 )
 
+_LAYOUTS: dict[str, str] = {"uv_map": "F32", "offsets": "U3", "detail": "0"}
+"""Layouts, as :class:`meshkin.worker.requests.arrays.ArrayBundle` has them, of values that are not numbers by rows."""
+
 
 def carry_values(request: CarryValues, report: ProgressCallback) -> CarryValuesResult:
     """Carry values of any domain, UV maps, displacements or detail to a target's own mesh."""
     from ...transfer.attributes.lookup import MeshWithEdges
     from ...transfer.attributes.transfer import AttributeValues, transfer_attributes
 
-    to_source = Match.load(request.map).to_source.at(load_array(request.original))
     source, own = Snapshot.load(request.source), Snapshot.load(request.own)
+    to_source = Match.load(request.map).to_source.at(load_array(request.original, "W", W=len(own.vertices)))
     carried = transfer_attributes(
-        MeshWithEdges(source, load_array(request.source_edges)),
-        MeshWithEdges(own, load_array(request.own_edges)),
+        MeshWithEdges(source, load_array(request.source_edges, "E2")),
+        MeshWithEdges(own, load_array(request.own_edges, "E2")),
         to_source,
-        [AttributeValues(item.domain, item.kind, load_array(item.values)) for item in request.values],
+        [AttributeValues(item.domain, item.kind, _values(item, source)) for item in request.values],
         report=report,
     )
     folded = [
@@ -44,13 +47,19 @@ def carry_values(request: CarryValues, report: ProgressCallback) -> CarryValuesR
     )
 
 
+def _values(item: ValuesToCarry, source: Snapshot) -> NDArray[Any]:
+    """The values of the source, as :class:`AttributeValues` has them."""
+    layout = _LAYOUTS.get(item.kind, "UC" if item.domain == "POINT" else "NC")
+    return load_array(item.values, layout, U=len(source.vertices), F=len(source.faces))
+
+
 def _folded(item: ValuesToCarry, source: Snapshot, own: Snapshot, offsets: NDArray[Any]) -> float:
     """How much more a displacement folds of the target than of the source."""
     from ...transfer.folds import folded_share
 
     on_source = 0.0
     if item.kind == "offsets":
-        on_source = folded_share(source.vertices, source.vertices + load_array(item.values), source.faces)
+        on_source = folded_share(source.vertices, source.vertices + _values(item, source), source.faces)
     return max(folded_share(own.vertices, own.vertices + offsets, own.faces) - on_source, 0.0)
 
 
@@ -61,6 +70,6 @@ def carry_strands(request: CarryStrands, report: ProgressCallback) -> CarryStran
     match = Match.load(request.map)
     report("Carrying hair", 0)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
-    points, first = load_array(request.points), load_array(request.first)
+    points, first = load_array(request.points, "P3"), load_array(request.first, "N")
     carried = hair.transfer_hair(source, target, match.to_target, points, first)
     return CarryStrandsResult(StrandArrays(carried.points, carried.root_uvs).save(request.output))

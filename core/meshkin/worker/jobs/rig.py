@@ -25,7 +25,8 @@ def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> Extr
     from ...transfer.rig import skeletons
 
     report("Finding bones", 0)
-    skeleton = skeletons.extract_skeleton(Snapshot.load(request.shape), load_array(request.weights))
+    shape = Snapshot.load(request.shape)
+    skeleton = skeletons.extract_skeleton(shape, load_array(request.weights, "VC", V=len(shape.vertices)))
     arrays = SkeletonArrays(skeleton.column, skeleton.heads, skeleton.tails, skeleton.parents)
     return ExtractSkeletonResult(arrays.save(request.output))
 
@@ -38,7 +39,7 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
     match, arrays = Match.load(request.map), BoneArrays.load(request.bones)
     bones = RestSkeleton(arrays.heads, arrays.tails, arrays.axes, arrays.parents, arrays.mirror, arrays.column)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
-    weights = load_array(request.weights)
+    weights = load_array(request.weights, "UC", U=len(source.vertices))
     fitted = fit_joints(bones, weights, source, target, match.to_target, report)
     checked = check_joints(bones, fitted, weights, (source, target), (match.to_source, match.to_target))
     fitted = checked.fitted
@@ -53,8 +54,8 @@ def pose_shape(request: PoseShape, report: ProgressCallback) -> PoseShapeResult:
     from ...transfer.folds import folded_share
     from ...transfer.rig.pose import transfer_pose
 
-    to_source = Match.load(request.map).to_source.at(load_array(request.original))
     source, own = Snapshot.load(request.source), Snapshot.load(request.own)
+    to_source = Match.load(request.map).to_source.at(load_array(request.original, "W", W=len(own.vertices)))
     posed = transfer_pose(source, own, to_source, request.threshold, report)
     folded = folded_share(own.vertices, posed.vertices, own.faces, everywhere=True)
     arrays = PosedArrays(posed.vertices, posed.known).save(request.output)

@@ -34,13 +34,14 @@ def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakeMate
     from ...transfer.texture.material_files import bake_material_files
 
     pictures = [
-        Picture(load_array(file.pixels), file.uv_layout, file.extension, file.closest, file.tile)
+        Picture(load_array(file.pixels, "HWC"), file.uv_layout, file.extension, file.closest, file.tile)
         for file in request.pictures
     ]
-    uv_layouts = [load_array(path) for path in request.uv_layouts]
+    source = Snapshot.load(request.source)
+    uv_layouts = [load_array(path, "F32", F=len(source.faces)) for path in request.uv_layouts]
     baked = bake_material_files(
         SourceTextures(pictures, uv_layouts, request.channels),
-        Snapshot.load(request.source),
+        source,
         Snapshot.load(request.target),
         Match.load(request.map),
         request.settings,

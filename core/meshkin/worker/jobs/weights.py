@@ -46,9 +46,11 @@ def transfer_weights(request: TransferWeights, report: ProgressCallback) -> Tran
     def load_features() -> transfer.FeaturePair:
         return transfer.FeaturePair(*(cache.read(path).features for path in paths or ()))
 
+    source = Snapshot.load(request.source)
+    weights = load_array(request.weights, "UB", U=len(source.vertices), B=len(request.mirror))
     result = transfer.transfer_weights(
-        transfer.VertexGroups(load_array(request.weights), np.array(request.mirror, np.int64)),
-        Snapshot.load(request.source),
+        transfer.VertexGroups(weights, np.array(request.mirror, np.int64)),
+        source,
         Snapshot.load(request.target),
         Match.load(request.map).to_source if request.map else None,
         request.options,
@@ -84,9 +86,10 @@ def transfer_loose_parts(request: TransferLooseParts, report: ProgressCallback) 
 
     meshes = WeightedSurfaceArrays.load(request.meshes)
     target = Snapshot.load(request.target)
+    shape = target if request.shape == request.target else Snapshot.load(request.shape)
     result = transfer.transfer_loose_parts(
-        load_array(request.weights),
-        target if request.shape == request.target else Snapshot.load(request.shape),
+        load_array(request.weights, "VA", V=len(shape.vertices)),
+        shape,
         target,
         Snapshot.load(request.source),
         Match.load(request.map).to_source,

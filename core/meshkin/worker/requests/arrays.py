@@ -13,6 +13,8 @@ from ...base.errors import StorageError
 from ...base.storage import UNREADABLE, read_arrays, readable_failure, write_arrays
 
 _ARRAYS, _RUN_AGAIN = "The arrays in", "Run the job again."
+_NUMBERS = "biuf"
+"""NumPy's kinds of arrays that are numbers: booleans, integers with and without a sign, floating numbers."""
 
 Bundle = TypeVar("Bundle", bound="ArrayBundle")
 
@@ -22,10 +24,11 @@ class ArrayBundle:
     """Arrays that lie together in one .npz file. A subclass is a dataclass whose fields are arrays.
 
     Attributes:
-        layout: for some of the arrays, a letter or a digit for each axis: "V3" is V times 3.
+        layout: for each array, a letter or a digit for each axis: "V3" is V times 3. Axes with the same letter are
+            equally long.
     """
 
-    layout: ClassVar[dict[str, str]] = {}
+    layout: ClassVar[dict[str, str]]
 
     def save(self, path: Path) -> Path:
         """Write the arrays to ``path`` and return it; raises StorageError, also if its folder is gone with its job."""
@@ -33,28 +36,19 @@ class ArrayBundle:
         return path
 
     @classmethod
-    def load(cls: type[Bundle], path: Path) -> Bundle:
-        """The arrays that :meth:`save` wrote.
+    def load(cls: type[Bundle], path: Path, **lengths: int) -> Bundle:
+        """The arrays that :meth:`save` wrote, with the lengths of the axes with these letters in :attr:`layout`.
 
         Raises StorageError ``file-damaged`` when one of them is missing, has another shape, or is not finite.
         """
         arrays = read_arrays(path, _ARRAYS, _RUN_AGAIN)
-        if arrays.keys() != {field.name for field in fields(cls)} or not cls._is_possible(arrays):
+        known = dict(lengths)
+        if arrays.keys() != {field.name for field in fields(cls)} or not all(
+            _fits(values, cls.layout[name], known) and (values.dtype.kind != "f" or np.isfinite(values).all())
+            for name, values in arrays.items()
+        ):
             raise _damaged(path)
         return cls(**arrays)
-
-    @classmethod
-    def _is_possible(cls, arrays: dict[str, NDArray[Any]]) -> bool:
-        """Whether all floating numbers are finite, and the axes with one letter in :attr:`layout` equally long."""
-        lengths: dict[str, int] = {}
-        for name, letters in cls.layout.items():
-            shape = arrays[name].shape
-            if len(shape) != len(letters):
-                return False
-            for letter, length in zip(letters, shape, strict=True):
-                if length != (int(letter) if letter.isdigit() else lengths.setdefault(letter, length)):
-                    return False
-        return all(np.isfinite(values).all() for values in arrays.values() if values.dtype.kind == "f")
 
 
 def save_array(path: Path, values: NDArray[Any]) -> Path:
@@ -64,13 +58,29 @@ def save_array(path: Path, values: NDArray[Any]) -> Path:
     return path
 
 
-def load_array(path: Path) -> NDArray[Any]:
-    """The array that :func:`save_array` wrote; raises StorageError ``file-damaged`` when it cannot be read."""
+def load_array(path: Path, layout: str, **lengths: int) -> NDArray[Any]:
+    """The array that :func:`save_array` wrote; ``layout`` and lengths as for :class:`ArrayBundle`.
+
+    Raises StorageError ``file-damaged`` when it cannot be read or has another shape. Its numbers may be any: those of
+    attributes and images are whatever people's files have.
+    """
     try:
         values: NDArray[Any] = np.load(path, allow_pickle=False)
     except UNREADABLE as error:
         raise _damaged(path) from error
+    if not _fits(values, layout, lengths):
+        raise _damaged(path)
     return values
+
+
+def _fits(values: NDArray[Any], layout: str, lengths: dict[str, int]) -> bool:
+    """Whether an array holds numbers and has the shape of a layout; lengths that were not known are noted."""
+    if values.ndim != len(layout) or values.dtype.kind not in _NUMBERS:
+        return False
+    for letter, length in zip(layout, values.shape, strict=True):
+        if length != (int(letter) if letter.isdigit() else lengths.setdefault(letter, length)):
+            return False
+    return True
 
 
 def _damaged(path: Path) -> StorageError:

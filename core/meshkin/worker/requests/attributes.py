@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,7 @@ class StrandArrays(ArrayBundle):
         roots: float32 (N, 2), the roots' UVs; 0 if the target has none.
     """
 
+    layout: ClassVar[dict[str, str]] = {"points": "P3", "roots": "N2"}
     points: NDArray[np.float32]
     roots: NDArray[np.float32]
 

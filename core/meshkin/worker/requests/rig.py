@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ class SkeletonArrays(ArrayBundle):
         parents: int (B,), -1 for the root.
     """
 
+    layout: ClassVar[dict[str, str]] = {"column": "B", "heads": "B3", "tails": "B3", "parents": "B"}
     column: NDArray[np.integer]
     heads: NDArray[np.float64]
     tails: NDArray[np.float64]
@@ -62,6 +64,10 @@ class BoneArrays(ArrayBundle):
         column: int (B,), the bone's column of the skin weights, -1 for none.
     """
 
+    layout: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("heads", "tails", "axes"), "B3"),
+        **dict.fromkeys(("parents", "mirror", "column"), "B"),
+    }
     heads: NDArray[np.float64]
     tails: NDArray[np.float64]
     axes: NDArray[np.float64]
@@ -81,6 +87,10 @@ class FittedBoneArrays(ArrayBundle):
         outside: bool (B,), bones with an end that lies outside of the body all the same.
     """
 
+    layout: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("heads", "tails", "axes"), "B3"),
+        **dict.fromkeys(("moved", "copied", "outside"), "B"),
+    }
     heads: NDArray[np.float64]
     tails: NDArray[np.float64]
     axes: NDArray[np.float64]
@@ -133,6 +143,7 @@ class PosedArrays(ArrayBundle):
         known: bool (W,), vertices at which the map was relied on.
     """
 
+    layout: ClassVar[dict[str, str]] = {"vertices": "W3", "known": "W"}
     vertices: NDArray[np.float32]
     known: NDArray[np.bool_]
 

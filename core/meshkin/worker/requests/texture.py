@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,7 @@ class PhotoTextureArrays(ArrayBundle):
         origin: (S, S, 3), where each texel's color is from: the photograph, the mirror twin, the surroundings.
     """
 
+    layout: ClassVar[dict[str, str]] = {"pixels": "SS4", "origin": "SS3"}
     pixels: NDArray[np.floating]
     origin: NDArray[np.floating]
 

@@ -130,6 +130,7 @@ class WeightedSurfaceArrays(ArrayBundle):
         weights: (U, B).
     """
 
+    layout: ClassVar[dict[str, str]] = {"vertices": "U3", "faces": "F3", "weights": "UB"}
     vertices: NDArray[np.floating]
     faces: NDArray[np.int32]
     weights: NDArray[np.floating]

@@ -45,7 +45,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
             output=transfer.folder / "joints.npz",
         )
     )
-    fitted = FittedBoneArrays.load(answer.arrays)
+    fitted = FittedBoneArrays.load(answer.arrays, B=len(skeleton.names))
 
     def write() -> list[Remark]:
         target, place = transfer.target.handle.get(), transfer.target.snapshot.location

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 from ...base.errors import InputError
 from ...base.progress import Progress
@@ -42,13 +43,18 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
                 output=transfer.folder / f"hair{number}.npz",
             )
         )
-        carried.append((strands, StrandArrays.load(answer.arrays)))
+        carried.append((strands, _loaded(strands, answer.arrays)))
 
     def write() -> list[str]:
         target = transfer.target.handle.get()
         return [hair.write(target, strands, arrays.points, arrays.roots) for strands, arrays in carried]
 
     return write
+
+
+def _loaded(strands: hair.Hair, arrays: Path) -> StrandArrays:
+    """What became of the strands of a hair object."""
+    return StrandArrays.load(arrays, P=len(strands.points), N=len(strands.first))
 
 
 HAIR = Carrier(_check, _carry)

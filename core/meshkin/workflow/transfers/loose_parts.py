@@ -76,7 +76,7 @@ def transfer_loose_parts(
                 output=transfer.folder / "loose-parts.npz",
             )
         )
-        parts = LoosePartArrays.load(answer.arrays)
+        parts = LoosePartArrays.load(answer.arrays, V=len(weighted.snapshot.vertices), B=len(all_names))
         new = WeightArrays(
             parts.weights,
             weighted.arrays.inpainted & ~parts.matched,

@@ -119,7 +119,7 @@ def bake_nodes(
         return
     shape = snapshot.save(pictures.folder / "bake-shape.npz")
     request = UnwrapShape(shape, UNWRAP_SIZE, UNWRAP_PADDING, pictures.folder / "bake-uvs.npy")
-    uvs = load_array((yield from client.shared().run(request)).uvs)
+    uvs = load_array((yield from client.shared().run(request)).uvs, "C2", C=int(snapshot.corners.max()) + 1)
     layout = pictures.add_layout(uvs[snapshot.corners])
     bake_size = min(max(size, SMALLEST_BAKE), LARGEST_BAKE)
     baked = yield from baking.bake(source, snapshot, uvs, slots_by_channel, bake_size)

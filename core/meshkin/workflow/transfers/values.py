@@ -26,6 +26,9 @@ from ..doubts import fold_warnings
 from ..options import Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write
 
+_COLUMNS: dict[Kind, int] = {"rotations": 4, "uv_map": 2, "offsets": 3, "detail": 3}
+"""Numbers of a carried value, where these are not as many as the source's."""
+
 
 @dataclass(frozen=True)
 class _Values:
@@ -73,6 +76,10 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
         if reading.at_rest:
             own = rest.own_mesh_at_rest(target, transfer.target.snapshot)
             source_file = reading.at_rest.save(folder / "source.npz")
+        shapes = [
+            {"N": attributes.own_count(target, item.domain), "C": _COLUMNS.get(item.kind) or item.values.shape[1]}
+            for item in reading.values
+        ]
         answer = yield from client.shared().run(
             CarryValues(
                 source=source_file,
@@ -88,7 +95,7 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
                 folder=folder,
             )
         )
-        carried = [load_array(path) for path in answer.values]
+        carried = [load_array(path, "NC", **shape) for path, shape in zip(answer.values, shapes, strict=True)]
 
         def write() -> list[Remark]:
             sentences = reading.write(transfer.target.handle.get(), carried)

@@ -11,6 +11,7 @@ import numpy as np
 from ...base import sides
 from ...base.errors import InputError, OptionError
 from ...base.progress import Progress
+from ...data.snapshot import Snapshot
 from ...scene.mesh import attributes, surfaces
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject, Handle
@@ -93,7 +94,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         output=transfer.folder / "weights.npz",
     )
     answer = yield from client.shared().run(request)
-    carried = WeightedTarget(transfer.target.snapshot, transfer.target_file, WeightArrays.load(answer.arrays))
+    carried = _loaded(transfer.target.snapshot, transfer.target_file, answer.arrays, len(names))
     worn, left_out = yield from _carry_to_worn(transfer, request, carried)
     all_names = names
     if not transfer.is_garment:
@@ -122,6 +123,11 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         return sentences
 
     return write
+
+
+def _loaded(snapshot: Snapshot, file: Path, arrays: Path, bones: int) -> WeightedTarget:
+    """Weights for a shape, which the worker has written to a file."""
+    return WeightedTarget(snapshot, file, WeightArrays.load(arrays, V=len(snapshot.vertices), B=bones))
 
 
 def _write_worn(worn: _Worn, transfer: Transfer, names: list[str], always: int) -> Remark:
@@ -174,7 +180,7 @@ def _carry_to_worn(
                 output=transfer.folder / f"also{index}-weights.npz",
             )
         )
-        worn.append(_Worn(handle, WeightedTarget(snapshot, file, WeightArrays.load(answer.arrays))))
+        worn.append(_Worn(handle, _loaded(snapshot, file, answer.arrays, carried.arrays.weights.shape[1])))
     return worn, left_out
 
 
