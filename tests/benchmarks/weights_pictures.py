@@ -22,8 +22,7 @@ from mathutils import Euler, Vector
 from meshkin import workflow
 from meshkin.base.progress import finish
 from meshkin.scene import compat
-from meshkin.scene.rig import armature as armatures
-from meshkin.scene.rig import binding
+from meshkin.scene.rig import binding, copies
 from meshkin.worker import client
 
 PAIRS = [
@@ -168,8 +167,8 @@ def picture(source_path: Path, target_path: Path, output: Path) -> None:
         flush=True,
     )
     data_transfer(source, theirs)
-    rig = armatures.copy_to(binding.armature_of(ours), theirs, (width, 0, 0), "theirs")
-    binding.attach(theirs, rig, source)
+    rig = copies.copy_to(binding.armature_of(ours), theirs, (width, 0, 0), "theirs")
+    binding.attach(theirs, [rig], source)
     turns = bends(binding.armature_of(source))
     for obj in (source, ours, theirs):
         turn(binding.armature_of(obj), turns)

@@ -55,7 +55,7 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
             skeleton.tails + snapshot.location,
             skeleton.parents.tolist(),
         )
-        details = binding.attach(handle.get(), armature, handle.get())
+        details = binding.attach(handle.get(), [armature], handle.get())
     left_out = [name for name in names if name not in bones]
     if left_out:
         details.append(f"Groups that rule too few vertices to be bones: {', '.join(left_out)}.")

@@ -245,6 +245,18 @@ def test_hair_grows_on_the_target() -> None:
     assert fur.parent == source
     assert len(curves.points) == 60
 
+    def again() -> list[str]:
+        lines = finish(workflow.transfer(source, target, ["hair"], OPTIONS)).lines()
+        assert any("in place of the one that came over before" in line for line in lines) != is_combed
+        return sorted(obj.name for obj in bpy.data.objects if obj.type == "CURVES")
+
+    is_combed = False
+    assert again() == ["fur", "fur on twin"]
+    assert len(bpy.data.hair_curves) == 2
+    bpy.data.objects["fur on twin"].data.attributes["position"].data[0].vector.z += 1
+    is_combed = True
+    assert again() == ["fur", "fur on twin", "fur on twin.001"]
+
 
 @pytest.mark.parametrize(
     ("kind", "code"),

@@ -137,6 +137,49 @@ def test_keys_below_modifiers_that_make_vertices() -> None:
     np.testing.assert_allclose(found[moving], expected[moving], atol=1e-5)
 
 
+def keyed(source: bpy.types.Object, how: str) -> None:
+    """Let an action, or a strip of an NLA track, move a shape key of an object: 0 at frame 1, 1 at frame 11."""
+    keys = source.data.shape_keys
+    block = keys.key_blocks["open"]
+    for frame, value in ((1, 0), (11, 1)):
+        block.value = value
+        block.keyframe_insert("value", frame=frame)
+    keys.animation_data.action.name = "blink"
+    if how == "strip":
+        action, slot = keys.animation_data.action, getattr(keys.animation_data, "action_slot", None)
+        strip = keys.animation_data.nla_tracks.new().strips.new("blink", 101, action)
+        if slot:
+            strip.action_slot = slot
+        strip.repeat = 2
+        keys.animation_data.action = None
+
+
+@pytest.mark.parametrize("how", ["action", "strip"])
+def test_keyframes_of_shape_keys_come_over(how: str) -> None:
+    """Run twice there is still one action; what somebody has keyed on the target stays, and that is told."""
+    source, target = creature("source"), creature("target")
+    source.shape_key_add(name="Basis")
+    source.shape_key_add(name="open", from_mix=False).data[0].co.z += 0.1
+    keyed(source, how)
+    target.location = (5, 0, 0)
+    bpy.context.view_layer.update()
+    for _ in range(2):
+        report = finish(workflow.transfer(source, target, ["shape_keys"], MATCHED))
+        assert "Their keyframes were carried: “blink on target”." in report.details
+        assert sorted(action.name for action in bpy.data.actions) == ["blink", "blink on target"]
+        for frame, value in ((1, 0), (6, 0.5), (11, 1)):
+            bpy.context.scene.frame_set(frame + 100 * (how == "strip") + 10 * (how == "strip" and frame > 1))
+            both = [obj.data.shape_keys.key_blocks["open"].value for obj in (source, target)]
+            assert both == pytest.approx([value] * 2, abs=1e-4)
+    bpy.context.scene.frame_set(1)
+    target.data.shape_keys.animation_data_clear()
+    target.data.shape_keys.key_blocks["open"].keyframe_insert("value", frame=1)
+    own = target.data.shape_keys.animation_data.action
+    report = finish(workflow.transfer(source, target, ["shape_keys"], MATCHED))
+    assert [line for line in report.details if "keyframes" in line and "not carried" in line and own.name in line]
+    assert target.data.shape_keys.animation_data.action == own
+
+
 def test_drivers_come_over_and_keys_are_replaced() -> None:
     """A driver that reads a bone reads that of the target's own rig, one that reads the mesh reads the target's."""
     source, target = creature("source"), creature("target")

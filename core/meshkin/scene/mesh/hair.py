@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import earlier
 from ..arrays import read_floats, read_integers, write_vectors
 from ..frames import local_to_snapshot, offsets_to_local
 from ..objects import Handle
@@ -55,7 +56,8 @@ def read(obj: bpy.types.Object) -> list[Hair]:
 def write(obj: bpy.types.Object, hair: Hair, points: NDArray[np.floating], roots: NDArray[np.floating]) -> str:
     """Copy a hair object onto a mesh with new points and roots; returns a sentence about it.
 
-    The copy keeps the materials, attributes and modifiers; the object itself is not changed.
+    The copy keeps the materials, attributes and modifiers; the object itself is not changed. A copy that came over
+    before, and that nobody has combed since, is replaced.
 
     Args:
         obj: the target.
@@ -70,7 +72,6 @@ def write(obj: bpy.types.Object, hair: Hair, points: NDArray[np.floating], roots
     old = hair.handle.get()
     copy, data = old.copy(), old.data.copy()
     copy.data = data
-    copy.name = data.name = f"{old.name} on {obj.name}"
     write_vectors(data.attributes["position"].data, "vector", offsets_to_local(obj, points))
     data.surface = obj
     layer = next((layer for layer in obj.data.uv_layers if layer.active_render), None)
@@ -85,5 +86,17 @@ def write(obj: bpy.types.Object, hair: Hair, points: NDArray[np.floating], roots
     copy.matrix_basis.identity()
     for collection in obj.users_collection:
         collection.objects.link(copy)
+    name = f"{old.name} on {obj.name}"
+    before = earlier.find(copy, name, _state)
+    earlier.replace(before, copy, name, _state)
+    place = ", in place of the one that came over before" if before else ""
     unattached = "" if layer else f", not attached, as “{obj.name}” has no UV map"
-    return f"Hair: “{copy.name}”, {len(hair.first)} strands{unattached}."
+    return f"Hair: “{copy.name}”, {len(hair.first)} strands{place}{unattached}."
+
+
+def _state(curves: bpy.types.Object) -> str:
+    """A digest of how hair is combed, and of its modifiers and materials."""
+    points = read_floats(curves.data.attributes["position"].data, "vector", 3)
+    modifiers = [f"{modifier.type} {modifier.name}" for modifier in curves.modifiers]
+    materials = [material.name_full if material else "" for material in curves.data.materials]
+    return earlier.digest([points.tobytes(), *modifiers, *materials])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...base.names import cut
 from ...data.snapshot import Snapshot
-from .. import drivers
+from .. import animation, drivers
 from ..arrays import read_floats, write_vectors
 from ..frames import offsets_to_local, offsets_to_world
 from . import rest
@@ -21,6 +21,8 @@ from .vertex_groups import group_weights
 
 _KEY_PATH = re.compile(r'key_blocks\["((?:\\.|[^"\\])*)"\]')
 """Begins the data path of a shape key's property."""
+KEYFRAMES_PROPERTY = "meshkin_keyframes"
+"""Custom property of an action of shape keys that came over from another object."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def copy_drivers(
     names: Collection[str],
     replacements: Mapping[bpy.types.ID, bpy.types.ID],
 ) -> list[str]:
-    """Copy the drivers of shape keys that were carried; returns a sentence about them, and about keyframes.
+    """Copy the drivers of shape keys that were carried; returns a sentence about them.
 
     Args:
         source, target: mesh objects.
@@ -152,13 +154,34 @@ def copy_drivers(
             driven.append(name)
             targets = [each for variable in copied.driver.variables for each in variable.targets]
             followed.update(each.id.name for each in targets if each.id and each.id not in blocks.values())
-    sentences = []
-    if driven:
-        where = f" (from “{'”, “'.join(sorted(followed))}”, as on the source)" if followed else ""
-        sentences.append(f"Their drivers were carried{where}: {', '.join(dict.fromkeys(driven))}.")
-    if old.animation_data and old.animation_data.action:
-        sentences.append(f"Keyframes of the shape keys (“{old.animation_data.action.name}”) are not carried.")
-    return sentences
+    if not driven:
+        return []
+    where = f" (from “{'”, “'.join(sorted(followed))}”, as on the source)" if followed else ""
+    return [f"Their drivers were carried{where}: {', '.join(dict.fromkeys(driven))}."]
+
+
+def copy_keyframes(source: bpy.types.Object, target: bpy.types.Object) -> list[str]:
+    """Let copies of the actions that animate the source's shape keys animate the target's; returns sentences.
+
+    Those that came over before are replaced; keyframes that somebody else has made are left as they are.
+    """
+    old, new = source.data.shape_keys, target.data.shape_keys
+    if not animation.has(old):
+        return []
+    before = animation.actions(new)
+    if own := [action.name for action in before if KEYFRAMES_PROPERTY not in action]:
+        return [
+            f"The keyframes of the shape keys were not carried: “{target.name}” has its own (“{'”, “'.join(own)}”)."
+        ]
+    animation.clear(new)
+    bpy.data.batch_remove([action for action in before if not action.users])
+    copies: dict[bpy.types.Action, bpy.types.Action] = {}
+    for action in animation.actions(old):
+        copies[action] = action.copy()
+        copies[action].name = cut(f"{action.name} on {target.name}")
+        copies[action][KEYFRAMES_PROPERTY] = True
+    animation.copy(old, new, copies.__getitem__)
+    return [f"Their keyframes were carried: “{'”, “'.join(copy.name for copy in copies.values())}”."]
 
 
 def redirect_drivers(obj: bpy.types.Object, replacements: Mapping[bpy.types.ID, bpy.types.ID]) -> None:

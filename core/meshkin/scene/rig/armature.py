@@ -9,15 +9,15 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Vector
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
 from ...base.sides import mirror_indices
 from ...geometry.arrays import Floats
 from ..frames import transform_points
-from . import constraints
-from .binding import armature_of
+from . import copies
+from .binding import armature_of, armatures_of
 
 BONE_REST_TOLERANCE = 1e-3
 """A bone rests if its axes deviate by less than this, and its place by less than this share of the rig's extent;
@@ -70,6 +70,15 @@ def check(obj: bpy.types.Object) -> bpy.types.Object:
     return armature
 
 
+def usable(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The armatures that pose the object, without those after the first that have no bones or are being edited.
+
+    Raises InputError as :func:`check`.
+    """
+    first = check(obj)
+    return [first, *(each for each in armatures_of(obj)[1:] if each.data.bones and each.mode != "EDIT")]
+
+
 def read(armature: bpy.types.Object, origin: Sequence[float]) -> Skeleton:
     """The bones in the present pose of the armature.
 
@@ -103,8 +112,8 @@ def bones_moved_by_constraints(armature: bpy.types.Object) -> list[str]:
     probe.data = armature.data.copy()
     bpy.context.scene.collection.objects.link(probe)
     try:
-        _retarget_to_copy({armature: probe, armature.data: probe.data}, probe)
-        _clear_pose(probe)
+        copies.use({armature: probe, armature.data: probe.data}, probe)
+        copies.clear_pose(probe)
         bpy.context.view_layer.update()
         pose_bones = probe.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
         rest = np.array([bone.matrix_local for bone in armature.data.bones], np.float64)
@@ -131,73 +140,6 @@ def at_rest(armature: bpy.types.Object) -> Iterator[None]:
         bpy.context.view_layer.update()
 
 
-# Copies -----------------------------------------------------------------------------------------------------------
-
-
-def copy_to(
-    armature: bpy.types.Object, target: bpy.types.Object, shift: Sequence[float], name: str
-) -> bpy.types.Object:
-    """A copy of an armature with its data, in the target's collections, moved by ``shift`` in the world.
-
-    Constraints, drivers, custom shapes, bone collections and custom properties are copied too; what uses the original
-    or its data uses the copy then. The copy is in its rest pose, without the original's action.
-    """
-    copy = armature.copy()
-    copy.data = armature.data.copy()
-    for block in (copy, copy.data):
-        if block.override_library:  # of a library override, only what the library allows could be changed
-            block.make_local(clear_liboverride=True)
-    copy.name = copy.data.name = name
-    for collection in target.users_collection or [bpy.context.scene.collection]:
-        collection.objects.link(copy)
-    copy.parent = None
-    copy.matrix_world = Matrix.Translation(Vector(shift)) @ armature.matrix_world
-    copy.hide_viewport = False
-    _retarget_to_copy({armature: copy, armature.data: copy.data}, copy)
-    _clear_pose(copy)
-    return copy
-
-
-def _clear_pose(armature: bpy.types.Object) -> None:
-    """Bring an armature into its rest pose, without any action."""
-    for block in (armature, armature.data):
-        if block.animation_data:
-            block.animation_data.action = None
-            for track in list(block.animation_data.nla_tracks):
-                block.animation_data.nla_tracks.remove(track)
-    for bone in armature.pose.bones:
-        bone.matrix_basis = Matrix()
-
-
-def _retarget_to_copy(replacements: dict[Any, Any], copy: bpy.types.Object) -> None:
-    """Let constraints and drivers of the copy use the copy where they use the original.
-
-    Args:
-        replacements: for the original object and its data, those of the copy.
-        copy: the copied armature.
-    """
-    for bone in copy.pose.bones:
-        for constraint in bone.constraints:
-            for name in ("target", "pole_target"):
-                _replace(constraint, name, replacements)
-            for constraint_target in getattr(constraint, "targets", ()):
-                _replace(constraint_target, "target", replacements)
-    for constraint in copy.constraints:
-        _replace(constraint, "target", replacements)
-    for block in (copy, copy.data):
-        for curve in block.animation_data.drivers if block.animation_data else ():
-            for variable in curve.driver.variables:
-                for variable_target in variable.targets:
-                    _replace(variable_target, "id", replacements)
-
-
-def _replace(owner: Any, name: str, replacements: dict[Any, Any]) -> None:
-    """Replace the data-block that a property points to, if there is the property and a replacement."""
-    block = getattr(owner, name, None)
-    if block in replacements:
-        setattr(owner, name, replacements[block])
-
-
 # Edit bones -------------------------------------------------------------------------------------------------------
 
 
@@ -208,16 +150,14 @@ def move_bones(
     tails: Floats,
     axes: Floats,
     scale: float,
-    before: constraints.RestState,
 ) -> None:
-    """Give the bones of a copied armature new rest positions.
+    """Give the bones of a copied armature new rest positions; :func:`constraints.refit` has to follow.
 
     Args:
         armature: the copy.
         names: of the bones, B, as :func:`read`.
         heads, tails, axes: (B, 3) in the world; ``axes`` are the bones' Z axes.
-        scale: factor for the bones' envelopes, B-bone widths and the distances of constraints.
-        before: of the original armature.
+        scale: factor for the bones' envelopes and B-bone widths.
     """
     to_local = np.linalg.inv(np.array(armature.matrix_world, np.float64))
     local_heads, local_tails = (transform_points(to_local, points) for points in (heads, tails))
@@ -231,7 +171,6 @@ def move_bones(
         for name in connected:
             bone = edit_bones[name]
             bone.use_connect = _touches_parent(bone, bone.parent.tail.length if bone.parent else 0)
-    constraints.refit(armature, before, scale)
     for bone in armature.pose.bones:
         if not bone.use_custom_shape_bone_size:
             bone.custom_shape_scale_xyz *= scale

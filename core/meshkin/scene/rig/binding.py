@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 
 from ...base.errors import InputError
@@ -52,15 +54,16 @@ def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
     if armature.type != "ARMATURE":
         raise InputError("not-an-armature", f"“{armature.name}” is not an armature.", "Choose an armature.")
     objects.set_parent(obj, armature)
-    _set_modifier(obj, armature, 0)
+    _set_modifier(obj, _armature_modifier(obj), armature, 0)
 
 
-def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types.Object) -> list[str]:
-    """Let the armature pose the target as another armature poses ``like``.
+def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like: bpy.types.Object) -> list[str]:
+    """Let armatures pose the target as others pose ``like``.
 
-    The armature becomes the parent and poses by an Armature modifier. An existing one is used, unless it is another
-    armature's and switched off; a new one comes after the Mirror and Weld modifiers at the front of the stack, and
-    before all others. Envelopes and Preserve Volume are set as on ``like``.
+    The first armature becomes the parent; each poses by an Armature modifier. An existing one is used, unless it is
+    another armature's and switched off; a new one comes after the Mirror and Weld modifiers at the front of the stack
+    and after those of the armatures before, and before all others. Envelopes and Preserve Volume are set as on
+    ``like``.
 
     Returns:
         sentences about what was done.
@@ -69,17 +72,23 @@ def attach(target: bpy.types.Object, armature: bpy.types.Object, like: bpy.types
         InputError: as :func:`meshkin.scene.mesh.snapshot.check_writable`.
     """
     check_writable(target)
-    before = armature_of(target)
-    objects.set_parent(target, armature)
+    first, *more = armatures
+    before = armatures_of(target)
+    objects.set_parent(target, first)
     index = 0
     while index < len(target.modifiers) and target.modifiers[index].type in BEFORE_ARMATURE:
         index += 1
-    modifier = _set_modifier(target, armature, index)
+    modifier = _set_modifier(target, _armature_modifier(target), first, index)
     copy_modifier_flags(target, like)
-    sentences = [f"“{armature.name}” poses “{target.name}”."]
-    if before and before != armature:
-        sentences.append(f"“{before.name}”, which posed it before, is left as it is.")
-    others = [other.name for other in target.modifiers if _poses(other) and other != modifier]
+    for armature, original in zip(more, _more_modifiers(like, len(more)), strict=True):
+        index = target.modifiers.find(modifier.name) + 1
+        modifier = _set_modifier(target, _modifier_with_bones_of(armature, target), armature, index)
+        for flag in FLAGS:
+            setattr(modifier, flag, getattr(original or modifier, flag))
+    sentences = [f"“{armature.name}” poses “{target.name}”." for armature in armatures]
+    posing = armatures_of(target)
+    sentences += [f"“{one.name}”, which posed it before, is left as it is." for one in before if one not in posing]
+    others = [other.name for other in target.modifiers if _poses(other) and other.object not in armatures]
     if others:
         sentences.append(f"It has more Armature modifiers, which pose it too: {', '.join(others)}.")
     return sentences
@@ -121,9 +130,33 @@ def _armature_modifier(obj: bpy.types.Object) -> bpy.types.Modifier | None:
     return next(filter(_poses, modifiers), next(waiting, None))
 
 
-def _set_modifier(obj: bpy.types.Object, armature: bpy.types.Object, index: int) -> bpy.types.Modifier:
-    """Give the object's Armature modifier an armature; a new modifier is put at ``index`` of the stack."""
-    modifier = _armature_modifier(obj)
+def _more_modifiers(obj: bpy.types.Object, count: int) -> list[bpy.types.Modifier | None]:
+    """The Armature modifiers of the object's armatures after the first, so many of them; None for those not there."""
+    by_armature = {modifier.object: modifier for modifier in obj.modifiers if modifier.type == "ARMATURE"}
+    found = [by_armature.get(armature) for armature in armatures_of(obj)[1 : count + 1]]
+    return [*found, *[None] * (count - len(found))]
+
+
+def _modifier_with_bones_of(armature: bpy.types.Object, obj: bpy.types.Object) -> bpy.types.Modifier | None:
+    """An Armature modifier of the object whose armature has a bone of this one: one that it takes the place of."""
+    posing = [modifier for modifier in obj.modifiers if _poses(modifier)]
+    names = armature.data.bones.keys()
+    return next((one for one in posing if any(name in one.object.data.bones for name in names)), None)
+
+
+def counterparts(source: bpy.types.Object, target: bpy.types.Object) -> dict[bpy.types.Object, bpy.types.Object]:
+    """For each armature that poses the source the one of the target's that has most of its bones, or its first."""
+    own = armatures_of(target)
+    return {
+        armature: max(own, key=lambda each: len(set(each.data.bones.keys()) & set(armature.data.bones.keys())))
+        for armature in (armatures_of(source) if own else [])
+    }
+
+
+def _set_modifier(
+    obj: bpy.types.Object, modifier: bpy.types.Modifier | None, armature: bpy.types.Object, index: int
+) -> bpy.types.Modifier:
+    """Give an Armature modifier of the object an armature; None for a new one at ``index`` of the stack."""
     if modifier is None:
         modifier = obj.modifiers.new("Armature", "ARMATURE")
         obj.modifiers.move(len(obj.modifiers) - 1, index)

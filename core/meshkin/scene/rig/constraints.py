@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -37,32 +38,33 @@ def rest_state(armature: bpy.types.Object) -> RestState:
     return RestState(armature.matrix_world.copy(), rest, _pole_angles(armature))
 
 
-def refit(armature: bpy.types.Object, before: RestState, scale: float) -> None:
-    """Adapt the constraints of a copied armature whose bones have moved: what kept the old rest pose keeps the new one.
+def refit(before: Mapping[bpy.types.Object, RestState], scales: Mapping[bpy.types.Object, float]) -> None:
+    """Adapt the constraints of copied armatures whose bones have moved: what kept the old rest pose keeps the new one.
 
     Pole angles, the inverse matrix of Child Of and the lengths of Stretch To and Limit Distance are set for the new
-    places; other distances are multiplied by ``scale``.
+    places; other distances are multiplied by the scale.
 
     Args:
-        armature: the copy.
-        before: of the original armature.
-        scale: how many times larger the rig has become.
+        before: for each copy the state of the original armature.
+        scales: how many times larger each has become.
     """
-    after = rest_state(armature)
-    for (bone_name, name), angle in before.pole_angles.items():
-        if (bone_name, name) in after.pole_angles:
+    after = {armature: rest_state(armature) for armature in before}
+    for armature, scale in scales.items():
+        old, new = before[armature].pole_angles, after[armature].pole_angles
+        for bone_name, name in old.keys() & new.keys():
             ik = armature.pose.bones[bone_name].constraints[name]
-            ik.pole_angle = _wrapped(ik.pole_angle + after.pole_angles[bone_name, name] - angle)
-    for bone in armature.pose.bones:
-        for constraint in bone.constraints:
-            _refit_constraint(armature, bone.name, constraint, before, after, scale)
+            ik.pole_angle = _wrapped(ik.pole_angle + new[bone_name, name] - old[bone_name, name])
+        for bone in armature.pose.bones:
+            for constraint in bone.constraints:
+                targets = [_target_rest(constraint, states) for states in (before, after)]
+                _refit_constraint(bone.name, constraint, (before[armature], after[armature]), targets, scale)
 
 
 def _refit_constraint(
-    armature: bpy.types.Object, bone: str, constraint: Any, before: RestState, after: RestState, scale: float
+    bone: str, constraint: Any, states: tuple[RestState, RestState], targets: list[Matrix | None], scale: float
 ) -> None:
-    """Adapt one constraint of a bone, except for its pole angle."""
-    old, new = (_target_rest(armature, constraint, state) for state in (before, after))
+    """Adapt one constraint of a bone, except for its pole angle; states and targets are those before and after."""
+    (before, after), (old, new) = states, targets
     if constraint.type == "STRETCH_TO":
         constraint.rest_length = 0  # Blender measures it anew
     elif constraint.type == "CHILD_OF" and old and new:
@@ -84,11 +86,11 @@ def _refit_constraint(
                 setattr(constraint, name, getattr(constraint, name) * scale)
 
 
-def _target_rest(armature: bpy.types.Object, constraint: Any, state: RestState) -> Matrix | None:
+def _target_rest(constraint: Any, states: Mapping[bpy.types.Object, RestState]) -> Matrix | None:
     """The matrix in the world of a constraint's target at rest; None without a target."""
     target = getattr(constraint, "target", None)
-    if target == armature:
-        return state.rest.get(constraint.subtarget, state.world)
+    if target in states:
+        return states[target].rest.get(constraint.subtarget, states[target].world)
     return target.matrix_world if target else None
 
 

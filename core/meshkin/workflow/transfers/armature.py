@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...scene.mesh import rest, shape_keys
 from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject, Handle
 from ...scene.rig import armature as armatures
-from ...scene.rig import binding, constraints
+from ...scene.rig import binding, constraints, copies
 from ...scene.rig import weights as vertex_groups
 from ...worker import client
 from ...worker.requests.arrays import save_array
@@ -28,13 +29,53 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
     armatures.check(source)
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """An armature of the source, and where the bones of its copy lie.
+
+    Attributes:
+        armature: of the source.
+        skeleton: its bones.
+        arrays: the copy's bones, in the target's frame.
+        scale: how many times larger the target is.
+        whole: whether no bone was fitted.
+        constrained: bones that constraints and drivers move from rest.
+    """
+
+    armature: Handle
+    skeleton: armatures.Skeleton
+    arrays: FittedBoneArrays
+    scale: float
+    whole: bool
+    constrained: list[str]
+
+
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
-    """Fit a copy of the source's armature; a garment is posed by the source's own."""
-    armature = Handle.of(armatures.check(transfer.source.handle.get()))
+    """Fit copies of the source's armatures; a garment is posed by the source's own."""
+    handles = [Handle.of(armature) for armature in armatures.usable(transfer.source.handle.get())]
     if transfer.is_garment:
-        return lambda: _attach(transfer, armature.get())
-    constrained = armatures.bones_moved_by_constraints(armature.get())
-    skeleton, shape_file = _read_skeleton(transfer, armature.get(), bool(constrained))
+        return lambda: _attach(transfer, [handle.get() for handle in handles], handles)
+    fitted: list[_Fitted] = []
+    for handle in handles:
+        fitted.append((yield from _fit(transfer, handle)))
+
+    def write() -> list[Remark]:
+        made = _make_copies(transfer, fitted)
+        remarks = [remark for each in fitted for remark in _remarks(each)]
+        remarks += [f"“{copy.name}” takes the place of the one that came over before." for copy in made.replaced]
+        target, copies_made = transfer.target.handle.get(), list(made.copy_of.values())
+        blocks = dict.fromkeys(binding.armatures_of(target), copies_made[0]) | made.copy_of
+        shape_keys.redirect_drivers(target, {**blocks, **{one.data: other.data for one, other in blocks.items()}})
+        return remarks + _attach(transfer, copies_made, handles)
+
+    return write
+
+
+def _fit(transfer: Transfer, handle: Handle) -> Generator[Progress, None, _Fitted]:
+    """Fit one armature of the source into the target."""
+    armature = handle.get()
+    constrained = armatures.bones_moved_by_constraints(armature)
+    skeleton, shape_file = _read_skeleton(transfer, armature, bool(constrained))
     answer = yield from client.shared().run(
         FitBones(
             source=shape_file,
@@ -45,31 +86,49 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
             output=transfer.folder / "joints.npz",
         )
     )
-    fitted = FittedBoneArrays.load(answer.arrays, B=len(skeleton.names))
+    arrays = FittedBoneArrays.load(answer.arrays, B=len(skeleton.names))
+    return _Fitted(handle, skeleton, arrays, answer.scale, answer.whole, constrained)
 
-    def write() -> list[Remark]:
-        target, place = transfer.target.handle.get(), transfer.target.snapshot.location
-        shift = place - transfer.source.snapshot.location
-        copy = armatures.copy_to(armature.get(), target, shift.tolist(), f"{armature.name} on {target.name}")
-        rest_before = constraints.rest_state(armature.get())
-        heads, tails = fitted.heads + place, fitted.tails + place
-        armatures.move_bones(copy, skeleton.names, heads, tails, fitted.axes, answer.scale, rest_before)
-        remarks: list[Remark] = [
-            f"Armature: {len(skeleton.names)} bones of “{armature.name}”, {answer.scale:.2f} times as large."
-        ]
-        if constrained:
-            remarks.append(
-                f"Constraints and drivers move these bones from rest, as on the source: {', '.join(constrained)}."
-            )
-        if (moved := fitted.moved & ~fitted.copied).any():
-            remarks.append(f"Brought back into the body: {_names(skeleton.names, moved)}.")
-        remarks += _warnings(skeleton, fitted, answer.whole)
-        rigs = [armature.get(), *binding.armatures_of(target)]
-        shape_keys.redirect_drivers(target, {**dict.fromkeys(rigs, copy), **{rig.data: copy.data for rig in rigs}})
+
+@dataclass(frozen=True)
+class _Made:
+    """The copies: that of each armature, and those that took the place of one that came over before."""
+
+    copy_of: dict[BlenderObject, BlenderObject]
+    replaced: list[BlenderObject]
+
+
+def _make_copies(transfer: Transfer, fitted: Sequence[_Fitted]) -> _Made:
+    """Copy the source's armatures to the target, their bones where they were fitted."""
+    target, place = transfer.target.handle.get(), transfer.target.snapshot.location
+    shift = (place - transfer.source.snapshot.location).tolist()
+    names = {each.armature.get(): f"{each.armature.name} on {target.name}" for each in fitted}
+    copy_of = {armature: copies.copy_to(armature, target, shift, name) for armature, name in names.items()}
+    before = {copy: constraints.rest_state(armature) for armature, copy in copy_of.items()}
+    for copy, each in zip(copy_of.values(), fitted, strict=True):
+        heads, tails = each.arrays.heads + place, each.arrays.tails + place
+        armatures.move_bones(copy, each.skeleton.names, heads, tails, each.arrays.axes, each.scale)
+    copies.connect(copy_of)
+    constraints.refit(before, dict(zip(before, (each.scale for each in fitted), strict=True)))
+    for copy in before:
         armatures.rename_bones(copy, transfer.options.weights.new_names.items())
-        return remarks + _attach(transfer, copy)
+    return _Made(
+        copy_of, [copy for copy, name in zip(before, names.values(), strict=True) if copies.take_place(copy, name)]
+    )
 
-    return write
+
+def _remarks(each: _Fitted) -> list[Remark]:
+    """What there is to say about a fitted armature."""
+    names, arrays = each.skeleton.names, each.arrays
+    remarks: list[Remark] = [
+        f"Armature: {len(names)} bones of “{each.armature.name}”, {each.scale:.3g} times as large."
+    ]
+    if each.constrained:
+        listed = ", ".join(each.constrained)
+        remarks.append(f"Constraints and drivers move these bones from rest, as on the source: {listed}.")
+    if (moved := arrays.moved & ~arrays.copied).any():
+        remarks.append(f"Brought back into the body: {_names(names, moved)}.")
+    return remarks + _warnings(each.skeleton, arrays, each.whole)
 
 
 def _unposed_target(transfer: Transfer) -> Snapshot:
@@ -145,16 +204,17 @@ def _names(names: list[str], mask: NDArray[np.bool_]) -> str:
     return ", ".join(name for name, is_chosen in zip(names, mask, strict=True) if is_chosen)
 
 
-def _attach(transfer: Transfer, armature: BlenderObject) -> list[Remark]:
-    """Let an armature pose the target and what lies on it; returns sentences about it."""
+def _attach(transfer: Transfer, posing: list[BlenderObject], carried: Sequence[Handle]) -> list[Remark]:
+    """Let armatures pose the target and what lies on it; returns sentences about it, and about those not carried."""
     source = transfer.source.handle.get()
-    remarks: list[Remark] = [*binding.attach(transfer.target.handle.get(), armature, source)]
-    if others := [other.name for other in binding.armatures_of(source)[1:]]:
-        text = f"More armatures pose “{source.name}” and were not carried: {', '.join(others)}."
+    remarks: list[Remark] = [*binding.attach(transfer.target.handle.get(), posing, source)]
+    known = {handle.uid for handle in carried}
+    if others := [other.name for other in binding.armatures_of(source) if other.session_uid not in known]:
+        text = f"More armatures pose “{source.name}” and were not carried (no bones, or edited): {', '.join(others)}."
         remarks.append(ResultWarning("armatures-left-out", text))
     for handle in transfer.also:
         try:
-            remarks += binding.attach(handle.get(), armature, source)
+            remarks += binding.attach(handle.get(), posing, source)
         except InputError as error:
             remarks.append(left_out_warning(handle, error))
     return remarks

@@ -207,9 +207,9 @@ def _read_shape_keys(obj: BlenderObject, target: BlenderObject, snapshot: Snapsh
             shape_keys.write(target, key.name, values, slider=key.slider, mute=key.mute)
             for key, values in zip(keys, carried, strict=True)
         ]
-        own_rig = binding.armature_of(target)
-        rigs = binding.armatures_of(source.get()) if own_rig else []
-        return sentences + shape_keys.copy_drivers(source.get(), target, chosen, dict.fromkeys(rigs, own_rig))
+        rigs = binding.counterparts(source.get(), target)
+        sentences += shape_keys.copy_drivers(source.get(), target, chosen, rigs)
+        return sentences + shape_keys.copy_keyframes(source.get(), target)
 
     at_rest = rest.at_rest(obj, snapshot)
     offsets = shape_keys.offsets(obj, snapshot, at_rest, chosen)
