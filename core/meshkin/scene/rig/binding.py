@@ -86,8 +86,8 @@ def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like
         for flag in FLAGS:
             setattr(modifier, flag, getattr(original or modifier, flag))
     sentences = [f"“{armature.name}” poses “{target.name}”." for armature in armatures]
-    posing = armatures_of(target)
-    sentences += [f"“{one.name}”, which posed it before, is left as it is." for one in before if one not in posing]
+    replaced = [*before[:1], *(one for one in before[1:] if one not in armatures_of(target))]
+    sentences += [f"“{one.name}”, which posed it before, is left as it is." for one in replaced if one not in armatures]
     others = [other.name for other in target.modifiers if _poses(other) and other.object not in armatures]
     if others:
         sentences.append(f"It has more Armature modifiers, which pose it too: {', '.join(others)}.")
