@@ -40,19 +40,24 @@ class RunningJob:
         title: the operator's label.
         steps: the job's generator.
         timer: wakes the modal operator.
-        workspace: name of the workspace whose status bar shows the progress.
         stage: what is being done, in a few words.
-        fraction: share of this stage that is done, in [0, 1].
+        fraction: share of the whole job that is done, in [0, 1].
+        position: which step of how many is being done, and how long it will take, in words; "" if that is not known.
         ticked: time of the last step, seconds of ``time.monotonic``.
     """
 
     title: str
     steps: Generator[Progress, None, Report]
     timer: bpy.types.Timer
-    workspace: str
     stage: str = "Starting"
     fraction: float = 0.0
+    position: str = ""
     ticked: float = 0.0
+
+    def line(self) -> str:
+        """Everything about its progress in one line."""
+        known = [self.title, f"{self.fraction:.0%}", self.position, self.stage]
+        return f"MeshKin  {'  |  '.join(filter(None, known))}  |  Esc: Cancel"
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,6 @@ class Outcome:
 
 running: RunningJob | None = None
 outcome: Outcome | None = None
-shows_all = False
-"""Whether the panel shows all lines of the outcome."""
 
 
 def cancel() -> None:
@@ -97,12 +100,12 @@ def before_load(*_: object) -> None:
 
 def dismiss() -> None:
     """Forget the last outcome."""
-    global outcome, shows_all
-    outcome, shows_all = None, False
+    global outcome
+    outcome = None
 
 
 def _close() -> None:
-    """End the running job: close its generator and remove its timer and its text in the status bar."""
+    """End the running job: close its generator and remove its timer and its text in the status bars."""
     global running
     job, running = running, None
     assert job is not None
@@ -110,9 +113,14 @@ def _close() -> None:
         job.steps.close()
     finally:
         bpy.context.window_manager.event_timer_remove(job.timer)
-        if workspace := bpy.data.workspaces.get(job.workspace):
-            workspace.status_text_set(None)
+        _tell_status_bars(None)
         status.request()
+
+
+def _tell_status_bars(text: str | None) -> None:
+    """Show a text in the status bar of every workspace: the user may change to another one; None for Blender's own."""
+    for workspace in bpy.data.workspaces:
+        workspace.status_text_set(text)
 
 
 def _failure(title: str, error: Exception) -> str:
@@ -169,14 +177,16 @@ class JobOperator:
     def start(self, context: bpy.types.Context) -> set[str]:
         """Start the job under a timer and take its first step, which reports unusable input at once."""
         global running
+        from meshkin.base.progress import of_job
+
         try:
-            steps = self.steps(context)
+            steps = of_job(self.steps(context), {})
         except Exception as error:
             return self._failed(error)
         manager = context.window_manager
         window = context.window.parent or context.window  # the preferences may be closed before the job ends
         timer = manager.event_timer_add(TICK, window=window)
-        running = self._job = RunningJob(self.bl_label, steps, timer, window.workspace.name)
+        running = self._job = RunningJob(self.bl_label, steps, timer)
         dismiss()
         result = self._advance()
         if result != {"PASS_THROUGH"}:
@@ -206,16 +216,19 @@ class JobOperator:
 
     def _advance(self) -> set[str]:
         """Run the job until the budget of this tick is used up or the job waits for the worker."""
+        from meshkin.base.progress import position
+
         job = running
         assert job is not None
-        before = (job.stage, job.fraction)
+        before = job.line()
         deadline = time.monotonic() + BUDGET
         try:
             while time.monotonic() < deadline:
                 progress: Any = next(job.steps)
-                if (progress.stage, progress.fraction) == (job.stage, job.fraction):
+                waits = (progress.stage, progress.fraction) == (job.stage, job.fraction)
+                job.stage, job.fraction, job.position = progress.stage, progress.fraction, position(progress)
+                if waits:
                     break  # no progress: the worker is busy
-                job.stage, job.fraction = progress.stage, progress.fraction
         except StopIteration as stop:
             _close()
             return self._finished(stop.value)
@@ -223,9 +236,8 @@ class JobOperator:
             _close()
             return self._failed(error)
         job.ticked = time.monotonic()
-        if (job.stage, job.fraction) != before:
-            if workspace := bpy.data.workspaces.get(job.workspace):
-                workspace.status_text_set(f"{job.title}: {job.stage} {job.fraction:.0%}    Esc: Cancel")
+        if job.line() != before:
+            _tell_status_bars(job.line())
             status.redraw()
         return {"PASS_THROUGH"}
 

@@ -15,6 +15,9 @@ VARIABLES = {
     "cache_folder": "MESHKIN_CACHE",
     "cache_limit": "MESHKIN_CACHE_LIMIT",
     "idle_seconds": "MESHKIN_IDLE_SECONDS",
+    "offline_folder": "MESHKIN_OFFLINE",
+    "proxy": "MESHKIN_PROXY",
+    "certificates": "MESHKIN_CERTIFICATES",
 }
 """Environment variable of each preference that the library reads this way."""
 _UNITS = {"cache_limit": 1e9}
@@ -30,11 +33,14 @@ def get(context: bpy.types.Context) -> Any | None:
 
 
 def apply(context: bpy.types.Context) -> None:
-    """Copy the preferences to the environment variables; an empty one restores what Blender was started with."""
+    """Copy the preferences to the environment variables; what is empty or untouched is as Blender was started."""
     preferences = get(context)
     for name, variable in VARIABLES.items():
-        value = getattr(preferences, name, None) or ""
-        text = bpy.path.abspath(value) if isinstance(value, str) else str(int(value * _UNITS.get(name, 1)))
+        value, text = getattr(preferences, name, ""), ""
+        if isinstance(value, str):
+            text = bpy.path.abspath(value) if value.startswith("//") else value
+        elif preferences is not None and preferences.is_property_set(name):
+            text = str(int(value * _UNITS.get(name, 1)))
         if text := text or _inherited[variable] or "":
             os.environ[variable] = text
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import Any
 
@@ -16,6 +17,10 @@ worker = ""
 """Path of the worker's Python; "" if there is none."""
 worker_missing = ""
 """Why there is no worker; "" if there is one."""
+worker_chosen = False
+"""Whether the preferences, or a variable that Blender was started with, name the worker's Python."""
+offline_folder = ""
+"""Folder of downloads that is used instead of the internet; "" for none."""
 worker_folder = ""
 """Where the worker is set up."""
 model = False
@@ -56,13 +61,16 @@ def refresh() -> None:
     from meshkin.scene.display import comparison  # noqa: F401  (from now on scene_module finds it, and the viewport)
     from meshkin.worker import environment
 
-    global known, worker, worker_missing, worker_folder, model, models_folder, cache_folder, cache_bytes, _requested
+    global known, worker, worker_missing, worker_chosen, worker_folder, offline_folder
+    global model, models_folder, cache_folder, cache_bytes, _requested
     known, _requested = True, False
     preferences.apply(bpy.context)
     python = environment.find()
     worker = str(python) if python and python.exists() else ""
     worker_missing = "" if worker else f"There is no Python at {python}" if python else "The worker is not set up"
+    worker_chosen = bool(os.environ.get(preferences.VARIABLES["worker_python"]))
     worker_folder = str(environment.worker_folder())
+    offline_folder = os.environ.get(preferences.VARIABLES["offline_folder"], "")
     models, cache = storage.models_folder(), storage.cache_folder()
     models_folder, cache_folder = str(models), str(cache)
     user_preferences = preferences.get(bpy.context)

@@ -2,76 +2,108 @@
 
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
+# ruff: noqa: RUF012
 
 from __future__ import annotations
 
-import textwrap
+from dataclasses import dataclass
 
 import bpy
 
-from . import driver, status
+from . import driver
+from .text import fitting, shortened
 
-FEW_LINES = 4
-"""Lines of an outcome that are shown at first. Chosen: the other panels stay in sight."""
-SHORT_LINE = 150
-"""Characters to which such a line is shortened. Chosen: three lines of a usual sidebar."""
-CLOSE_BUTTON = 4
-"""Characters that the button beside a title takes. Measured."""
-
-
-def paragraph(layout: bpy.types.UILayout, text: str, width: int = 60, icon: str = "NONE") -> None:
-    """Draw a text in lines of at most ``width`` characters."""
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for index, line in enumerate(textwrap.wrap(text, max(width, 16))):
-        column.label(text=line, icon=icon if index == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+JOB_LINES = 4
+"""Lines of the place for the job, whatever it shows: nothing below it moves when a job starts or ends. Chosen: an error
+and its fix fit into them in a sidebar of the usual width."""
+LINE_HEIGHT = 0.85
+"""Height of a line of text beside a button's. Chosen: as close as in Blender's own texts."""
+REPORT_WIDTH = 22
+"""Width of the report's popover, in Blender's units of 20 pixels. Chosen: most sentences take two lines."""
 
 
-def _width(context: bpy.types.Context) -> int:
-    """Return about how many characters fit into a line of the region.
+@dataclass(frozen=True)
+class Hint:
+    """What to do next.
 
-    Measured with Blender's default font: a character is about 7.5 pixels wide at scale 1; margins and the icon take 6.
+    Attributes:
+        text: a sentence or two.
+        operators: names of one or two operators that do it.
+        icon: Blender's name of the icon beside the text.
+        preferences: whether the preferences help.
     """
-    return int(context.region.width / (7.5 * context.preferences.system.ui_scale)) - 6
+
+    text: str
+    operators: tuple[str, ...] = ()
+    icon: str = "INFO"
+    preferences: bool = False
 
 
-def job_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw the running job with its progress bar, or the outcome of the last one."""
+def paragraph(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE", units: float = 0
+) -> None:
+    """Draw a text in lines that fit the region, or a popup of so many units."""
+    column = layout.column(align=True)
+    column.scale_y = LINE_HEIGHT
+    _lines(column, fitting(context, text, units), icon)
+
+
+def _lines(column: bpy.types.UILayout, lines: list[str], icon: str) -> None:
+    """Draw lines with an icon beside the first."""
+    for index, line in enumerate(lines):
+        column.label(text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1"), translate=False)
+
+
+def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint) -> None:
+    """Draw the running job, or the outcome of the last one, or what to do next: always of the same height."""
+    box = layout.box()
+    column = box.column(align=True)
+    column.scale_y = LINE_HEIGHT
+    row = box.row()
     if job := driver.running:
-        box = layout.box()
-        box.label(text=job.title, icon="SORTTIME")
-        box.progress(factor=job.fraction, text=f"{job.stage}  {job.fraction:.0%}")
-        box.operator("meshkin.cancel", icon="X")
+        column.label(text=job.title, icon="SORTTIME")
+        column.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
+        for text in (job.stage, job.position):
+            _lines(column, shortened(fitting(context, text), 1), "BLANK1")
+        row.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:
-        box = layout.box()
-        row = box.row()
-        title = row.column()
-        title.alert = last.failed  # red
-        paragraph(title, last.title, _width(context) - CLOSE_BUTTON, last.icon)
-        row.operator("meshkin.dismiss", text="", icon="X", emboss=False)
-        lines = [(line, driver.WARNING_ICON) for line in last.warnings] + [(line, "BLANK1") for line in last.lines]
-        for line, icon in lines if driver.shows_all else lines[:FEW_LINES]:
-            text = line if driver.shows_all else textwrap.shorten(line, SHORT_LINE, placeholder=" …")
-            paragraph(box, text, _width(context), icon)
-        if len(lines) > FEW_LINES or any(len(line) > SHORT_LINE for line, _ in lines):
-            text = "Show Less" if driver.shows_all else "Show All"
-            icon = "TRIA_UP" if driver.shows_all else "TRIA_DOWN"
-            box.operator("meshkin.show_report", text=text, icon=icon, emboss=False)
+        column.alert = last.failed  # red
+        _fill(column, context, " ".join((last.title, *last.lines)) if last.failed else last.title, last.icon)
+        row.popover(MESHKIN_PT_report.bl_idname, text="Report", icon="TEXT")
+        row.operator("meshkin.dismiss", text="", icon="X")
+    else:
+        _fill(column, context, hint.text, hint.icon)
+        for name in hint.operators:
+            row.operator(name)
+        if hint.preferences:
+            row.operator("meshkin.show_preferences", text="" if hint.operators else None, icon="PREFERENCES")
+        elif not hint.operators:
+            row.label(text="")
 
 
-def worker_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw why the worker is missing, with the button that sets it up; nothing if it is there."""
-    if status.worker_missing:
-        paragraph(layout, f"{status.worker_missing}. MeshKin needs it for all computation.", _width(context), "ERROR")
-        layout.operator("meshkin.setup_worker", icon="IMPORT")
+def _fill(column: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
+    """Draw a text in exactly as many lines as the place for the job has."""
+    lines = shortened(fitting(context, text), JOB_LINES)
+    _lines(column, lines + [""] * (JOB_LINES - len(lines)), icon)
 
 
-def model_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw what a model would add, with the button that gets one; nothing if there is a model."""
-    if status.known and status.worker and not status.model:
-        text = "There is no model yet: points are compared by shape alone. A model also recognizes what the parts are."
-        paragraph(layout, text, _width(context), "INFO")
-        layout.operator("meshkin.get_model", icon="IMPORT")
+class MESHKIN_PT_report(bpy.types.Panel):
+    """All lines of the last job's report, over the other panels."""
+
+    bl_idname = "MESHKIN_PT_report"
+    bl_label = "Report"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "WINDOW"
+    bl_options = {"INSTANCED"}
+    bl_ui_units_x = REPORT_WIDTH
+
+    def draw(self, context: bpy.types.Context) -> None:
+        last = driver.outcome
+        if last is None:
+            return
+        lines = [(last.title, last.icon), *((line, driver.WARNING_ICON) for line in last.warnings)]
+        for line, icon in [*lines, *((line, "BLANK1") for line in last.lines)]:
+            paragraph(self.layout, context, line, icon, REPORT_WIDTH)
 
 
 def form(layout: bpy.types.UILayout) -> bpy.types.UILayout:

@@ -56,39 +56,35 @@ class MESHKIN_OT_swap(Explained, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class MESHKIN_OT_cancel(bpy.types.Operator):
+class MESHKIN_OT_cancel(Explained, bpy.types.Operator):
     """Stop the running job and leave the scene unchanged (Esc)"""
 
     bl_idname = "meshkin.cancel"
     bl_label = "Cancel"
     bl_options = {"INTERNAL"}
 
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return "" if driver.running else "No job is running"
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         driver.cancel()
         return {"FINISHED"}
 
 
-class MESHKIN_OT_dismiss(bpy.types.Operator):
+class MESHKIN_OT_dismiss(Explained, bpy.types.Operator):
     """Close this report"""
 
     bl_idname = "meshkin.dismiss"
     bl_label = "Close Report"
     bl_options = {"INTERNAL"}
 
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return "" if driver.outcome else "There is no report"
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         driver.dismiss()
-        return {"FINISHED"}
-
-
-class MESHKIN_OT_show_report(bpy.types.Operator):
-    """Show all lines of this report, or only the first ones"""
-
-    bl_idname = "meshkin.show_report"
-    bl_label = "Show Report"
-    bl_options = {"INTERNAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        driver.shows_all = not driver.shows_all
         return {"FINISHED"}
 
 
@@ -97,5 +93,4 @@ CLASSES: list[type] = [
     MESHKIN_OT_swap,
     MESHKIN_OT_cancel,
     MESHKIN_OT_dismiss,
-    MESHKIN_OT_show_report,
 ]

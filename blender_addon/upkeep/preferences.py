@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 
 import bpy
-from bpy.props import FloatProperty, IntProperty, StringProperty
+from bpy.props import FloatProperty, StringProperty
 
 from ..base import driver, status, widgets
 from ..base.preferences import ADDON
+from .guide import setup_hint
 
 
 def _changed(self: Preferences, context: bpy.types.Context) -> None:
@@ -50,9 +51,10 @@ class Preferences(bpy.types.AddonPreferences):
         update=_changed,
     )
     cache_limit: FloatProperty(
-        name="Cache Limit (GB)",
-        description="When the cache grows beyond this size, the least recently used files are deleted; 0: 8 GB",
-        default=0,
+        name="Cache Limit",
+        description="Size in gigabytes beyond which the least recently used files of the cache are deleted "
+        "(0 means unlimited)",
+        default=8,
         min=0,
         soft_max=100,
         precision=1,
@@ -72,25 +74,46 @@ class Preferences(bpy.types.AddonPreferences):
         update=lambda self, context: status.request(),
     )
 
-    idle_seconds: IntProperty(
+    idle_seconds: FloatProperty(
         name="Release GPU Memory After",
-        description="Seconds without a job after which the worker stops and frees its memory; 0: five minutes",
-        default=0,
+        description="Time without a job after which the worker stops and frees its memory (0 means unlimited)",
+        default=300,
         min=0,
+        soft_max=3600,
+        step=3000,
+        precision=0,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+        update=_changed,
+    )
+    offline_folder: StringProperty(
+        name="Downloads Folder",
+        description="Folder with wheels and models to set MeshKin up from without the internet (see the manual); "
+        "empty: download them",
+        subtype="DIR_PATH",
+        update=_changed,
+    )
+    proxy: StringProperty(
+        name="Proxy",
+        description="Proxy for downloads, such as http://USER:PASSWORD@HOST:PORT; empty: as the system says",
+        update=_changed,
+    )
+    certificates: StringProperty(
+        name="Certificates",
+        description="File (.pem) with your company's certificates, if its network replaces those of servers; "
+        "empty: as the system says",
+        subtype="FILE_PATH",
         update=_changed,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the preferences."""
         status.ensure()
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        widgets.job_state(layout, context)
+        layout = widgets.form(self.layout)
+        widgets.job_place(layout, context, setup_hint() or widgets.Hint("MeshKin is set up.", icon="CHECKMARK"))
 
         box = layout.box()
         box.label(text="Worker", icon="CONSOLE")
-        widgets.worker_state(box, context)
         box.prop(self, "worker_python", placeholder=status.worker or "not set up")
         box.prop(self, "device")
         box.prop(self, "idle_seconds")
@@ -98,14 +121,28 @@ class Preferences(bpy.types.AddonPreferences):
 
         box = layout.box()
         box.label(text="Models", icon="IMAGE_DATA")
-        widgets.model_state(box, context)
         box.prop(self, "model", placeholder="the best available")
         box.prop(self, "models_folder", placeholder=status.models_folder)
 
         box = layout.box()
+        box.label(text="Downloads", icon="INTERNET")
+        draw_network(box, self)
+        row = box.row(align=True)
+        row.operator("meshkin.set_up", icon="IMPORT")
+        row.operator("meshkin.get_model", icon="IMPORT")
+
+        box = layout.box()
         box.label(text="Cache", icon="FILE_CACHE")
         row = box.row()
-        row.label(text=f"{status.cache_bytes / 1e6:.0f} MB used")
+        row.label(text=f"{status.cache_bytes / 1e6:.0f} MB used", translate=False)
         row.operator("meshkin.clear_cache", icon="TRASH")
         box.prop(self, "cache_folder", placeholder=status.cache_folder)
-        box.prop(self, "cache_limit")
+        box.prop(self, "cache_limit", text="Cache Limit (GB)")
+
+
+def draw_network(layout: bpy.types.UILayout, preferences: Preferences) -> None:
+    """Draw the fields that say how to download, or where downloads lie already."""
+    column = layout.column()
+    column.prop(preferences, "proxy", placeholder="as the system says")
+    column.prop(preferences, "certificates", placeholder="as the system says")
+    column.prop(preferences, "offline_folder", placeholder="none: from the internet")

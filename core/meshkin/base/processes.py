@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from . import network
 from .progress import Progress
 from .temporary import temporary_folder
 
@@ -100,8 +101,7 @@ def run_python(
     """
     with temporary_folder() as folder:
         own = {name: str(folder) for name in ("TMPDIR", "TEMP", "TMP")}  # what it leaves there goes with the folder
-        if certificates := os.environ.get("SSL_CERT_FILE"):  # pip does not look there
-            own["PIP_CERT"] = os.environ.get("PIP_CERT", certificates)
+        own |= network.variables()
         process = subprocess.Popen(
             [os.fspath(part) for part in (python, "-I", "-c", _CHILD, *arguments)],
             stdin=subprocess.PIPE,

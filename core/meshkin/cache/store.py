@@ -29,6 +29,8 @@ from ..data.surface_map import Match
 
 LIMIT = 8 * 10**9
 """Bytes the cache may hold, unless ``MESHKIN_CACHE_LIMIT`` says otherwise. Chosen: thousands of shapes."""
+UNLIMITED = 1 << 62
+"""Bytes that no disk has: no limit. Chosen."""
 GRACE = 3600.0
 """Seconds after its last use in which :func:`trim` leaves a file alone. Chosen: a running job may still need it."""
 
@@ -146,9 +148,9 @@ def usable_map(path: Path) -> bool:
 
 
 def limit() -> int:
-    """Bytes the cache may hold: ``MESHKIN_CACHE_LIMIT``, else :data:`LIMIT`."""
+    """Bytes the cache may hold: ``MESHKIN_CACHE_LIMIT`` (0 for as many as there is room for), else :data:`LIMIT`."""
     chosen = os.environ.get("MESHKIN_CACHE_LIMIT", "")
-    return int(chosen) if chosen.isdecimal() else LIMIT
+    return (int(chosen) or UNLIMITED) if chosen.isdecimal() else LIMIT
 
 
 def trim(limit_bytes: int | None = None) -> int:

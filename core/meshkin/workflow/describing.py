@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Generator, Iterable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from ..base.errors import InputError
 from ..base.json_data import to_json
-from ..base.progress import Progress
+from ..base.progress import Progress, in_step, of_job
 from ..base.storage import file_name
 from ..data.recipe import FeatureChoice, Recipe
 from ..data.snapshot import Snapshot
@@ -32,6 +33,7 @@ from ..worker.requests.features import (
 )
 from .files import work_folder
 from .options import Options, Report, Steps
+from .steps import COLOR_SECONDS, COLORING, feature_costs, features_of
 
 
 def features(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
@@ -42,14 +44,20 @@ def features(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     handles = handles_of(objects)
     for handle in handles:
         snapshots.check_writable(handle.get())
-    with work_folder() as folder:
+    costs = {**feature_costs(handles, options), COLORING: COLOR_SECONDS}
+    return (yield from of_job(_features(handles, options), costs))
+
+
+def _features(handles: Sequence[Handle], options: Options) -> Steps:
+    with work_folder() as folder, EarlyColors(options, folder) as early:
         described = []
         for index, handle in enumerate(handles):
             described.append((yield from describe(handle, options, folder / f"object{index}")))
-        colors = yield from colors_of(described, options, folder)
+            colors = yield from early.show(described)
         for item in described:
             snapshots.check_unchanged(item.handle.get(), item.snapshot)
         write_colors(colors)
+        early.keep()
     names = ", ".join(f"“{handle.name}”" for handle in handles)
     return Report(
         f"Features of {names} are ready.",
@@ -117,6 +125,12 @@ def describe(
         afresh: whether they are computed although they are there.
         photo: whether they are to be compared with a photograph's.
     """
+    return in_step(features_of(handle), _describe(handle, options, folder, snapshot, afresh, photo))
+
+
+def _describe(
+    handle: Handle, options: Options, folder: Path, snapshot: Snapshot | None, afresh: bool, photo: bool
+) -> Generator[Progress, None, DescribedObject]:
     snapshot = snapshot or (yield from read(handle))
     plan = yield from plan_features(handle.get(), snapshot, options, photo)
     path = None if afresh else plan.features
@@ -214,11 +228,46 @@ def colors_of(
         if plan.key == obj[FEATURES_PROPERTY] and plan.features:
             group.append(DescribedObject(Handle.of(obj), snapshot, plan.key, plan.features, plan.recipe))
     request = ColorFeatures(tuple(item.features for item in group), attributes.PCA_CHANNELS, folder)
-    colored = yield from client.shared().run(request)
+    colored = yield from in_step(COLORING, client.shared().run(request))
     return [
         (item, FeatureColorArrays.load(path, V=len(item.snapshot.vertices)))
         for item, path in zip(group, colored.arrays, strict=True)
     ]
+
+
+class EarlyColors:
+    """Features that are shown while the job that made them goes on; where it does not end well, what was before.
+
+    ``colors`` is what is shown now.
+    """
+
+    def __init__(self, options: Options, folder: Path) -> None:
+        self._options, self._folder = options, folder
+        self.colors: list[tuple[DescribedObject, FeatureColorArrays]] = []
+        self._before = contextlib.ExitStack()
+
+    def __enter__(self) -> EarlyColors:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._before.close()
+
+    def show(
+        self, described: Sequence[DescribedObject]
+    ) -> Generator[Progress, None, list[tuple[DescribedObject, FeatureColorArrays]]]:
+        """Show the features of these objects now; returns their colors as :func:`colors_of`."""
+        self.colors = yield from colors_of(described, self._options, self._folder)
+        for item, _ in self.colors:
+            obj = item.handle.get()
+            if snapshots.is_writable(obj):
+                snapshots.check_unchanged(obj, item.snapshot)
+                self._before.callback(attributes.keep_features(obj))
+        write_colors(self.colors)
+        return self.colors
+
+    def keep(self) -> None:
+        """Let what is shown stay."""
+        self._before.pop_all()
 
 
 def write_colors(colors: Sequence[tuple[DescribedObject, FeatureColorArrays]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.json_data import to_json
-from ..base.progress import Progress
+from ..base.progress import Progress, in_step, of_job
 from ..data.surface_map import Match
 from ..scene.display import match_colors
 from ..scene.mesh import attributes
@@ -22,11 +22,20 @@ from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.features import FeatureColorArrays
 from ..worker.requests.matching import ComposeMaps, MatchShapes
-from .describing import DescribedObject, colors_of, describe, read, write_colors
+from .describing import DescribedObject, EarlyColors, colors_of, describe, read, write_colors
 from .doubtful_places import doubtful_places, places_sentence
 from .doubts import confidence_sentence, match_data, match_remarks, mean_confidence
 from .files import work_folder
 from .options import Options, Remark, Report, Steps
+from .steps import (
+    COLOR_SECONDS,
+    COLORING,
+    COMPOSE,
+    MATCH_SECONDS,
+    feature_costs,
+    match_costs,
+    match_of,
+)
 
 
 def match(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
@@ -37,12 +46,18 @@ def match(source: BlenderObject, target: BlenderObject, options: Options = Optio
     Raises as :func:`features` and :func:`meshkin.scene.mesh.pairs.vertex_pairs`, and InputError ``same-object``,
     ``pairs-through`` (point pairs given as an option, or flipped, together with ``through``).
     """
-    with work_folder() as folder:
-        snapshots.check_writable(target)
-        matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
+    ends = Handle.of(source), Handle.of(target)
+    return (yield from of_job(_match(*ends, options), {**match_costs(*ends, options), COLORING: COLOR_SECONDS}))
+
+
+def _match(source: Handle, target: Handle, options: Options) -> Steps:
+    with work_folder() as folder, EarlyColors(options, folder) as early:
+        snapshots.check_writable(target.get())
+        matched = yield from find_match(source, target, options, folder, early)
         surface_maps = Match.load(matched.map)
-        colors = yield from colors_of([matched.source, matched.target], options, folder)
+        colors = early.colors or (yield from early.show([matched.source, matched.target]))
         _write_matches([matched], [surface_maps], colors)
+        early.keep()
         places = scene_matches.doubtful_places(matched.source.handle.get(), matched.target.handle.get())
     names = f"“{matched.source.handle.name}” and “{matched.target.handle.name}”"
     return Report.of(
@@ -71,6 +86,13 @@ def match_set(objects: Iterable[BlenderObject], reference: BlenderObject, option
     _check_direct(options)
     for handle in handles:
         snapshots.check_writable(handle.get())
+    costs = feature_costs([center], options)
+    for handle in handles:
+        costs |= {**feature_costs([handle], options), match_of(center, handle): MATCH_SECONDS}
+    return (yield from of_job(_match_set(handles, center, options), costs | {COLORING: COLOR_SECONDS}))
+
+
+def _match_set(handles: Sequence[Handle], center: Handle, options: Options) -> Steps:
     with work_folder() as folder:
         matches = []
         for handle in handles:
@@ -134,15 +156,18 @@ def check_different(source: object, target: object) -> None:
 
 
 def find_match(
-    source: Handle, target: Handle, options: Options, folder: Path
+    source: Handle, target: Handle, options: Options, folder: Path, early: EarlyColors | None = None
 ) -> Generator[Progress, None, ObjectMatch]:
-    """Both objects' features and their map in the cache, made directly or through a third object."""
+    """Both objects' features and their map in the cache, made directly or through a third object.
+
+    With ``early``, the features are shown while they are compared.
+    """
     check_different(source, target)
     if options.match.through is None:
-        return (yield from _match_directly(source, target, options, folder))
+        return (yield from _match_directly(source, target, options, folder, early))
     center = Handle.of(options.match.through)
     if center == source:
-        return (yield from _match_directly(source, target, options, folder))
+        return (yield from _match_directly(source, target, options, folder, early))
     _check_direct(options)
     to_source = yield from _match_directly(center, source, options, folder)
     if center == target:
@@ -152,7 +177,7 @@ def find_match(
 
 
 def _match_directly(
-    source: Handle, target: Handle, options: Options, folder: Path
+    source: Handle, target: Handle, options: Options, folder: Path, early: EarlyColors | None = None
 ) -> Generator[Progress, None, ObjectMatch]:
     """The match of two objects, guided by point pairs. Pairs that cannot be used raise an error before the work."""
     shapes = (yield from read(source)), (yield from read(target))
@@ -161,7 +186,9 @@ def _match_directly(
     flip = scene_matches.was_flipped_with(*objects, pairs) if options.match.flip is None else options.match.flip
     described_source = yield from describe(source, options, folder / "source", shapes[0])
     described_target = yield from describe(target, options, folder / "target", shapes[1])
-    answer = yield from client.shared().run(
+    if early:
+        yield from early.show([described_source, described_target])
+    matching = client.shared().run(
         MatchShapes(
             source=described_source.snapshot.save(folder / "source-shape.npz"),
             target=described_target.snapshot.save(folder / "target-shape.npz"),
@@ -172,6 +199,7 @@ def _match_directly(
             flip=flip,
         )
     )
+    answer = yield from in_step(match_of(source, target), matching)
     return ObjectMatch(described_source, described_target, answer.map, flip, pairs)
 
 
@@ -184,15 +212,14 @@ def _join(
     """
     center, source = to_source.source, to_source.target
     target = to_target.target if to_target else center
-    answer = yield from client.shared().run(
-        ComposeMaps(
-            through=center.snapshot.save(folder / "through-shape.npz"),
-            source=source.snapshot.save(folder / "source-shape.npz"),
-            target=target.snapshot.save(folder / "target-shape.npz"),
-            first=to_source.map,
-            second=to_target.map if to_target else None,
-        )
+    request = ComposeMaps(
+        through=center.snapshot.save(folder / "through-shape.npz"),
+        source=source.snapshot.save(folder / "source-shape.npz"),
+        target=target.snapshot.save(folder / "target-shape.npz"),
+        first=to_source.map,
+        second=to_target.map if to_target else None,
     )
+    answer = yield from in_step(COMPOSE, client.shared().run(request))
     return ObjectMatch(source, target, answer.map)
 
 

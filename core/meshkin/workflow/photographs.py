@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base.png import write_png
-from ..base.progress import Progress
+from ..base.progress import Progress, in_step, of_job
 from ..base.storage import file_name
 from ..data.photo_map import PhotoMap
 from ..scene.display import image_editor
@@ -24,6 +24,7 @@ from .describing import DescribedObject, colors_of, describe, write_colors
 from .doubts import WARNED_OVERLAP, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
+from .steps import COLOR_SECONDS, COLORING, PHOTO, PHOTO_SECONDS, feature_costs, transfer_costs, transfer_of
 from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
 
 LOW_PHOTO_CONFIDENCE = 0.4
@@ -48,22 +49,26 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     snapshots.check_writable(target)
     surfaces.check_own(target, surfaces.take_checked(target))
     check_target_uvs(target)
+    costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS, **transfer_costs(["texture"], options)}
+    return (yield from of_job(_texture_photo(photo, handle, options, mask), costs))
+
+
+def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: str) -> Steps:
     with work_folder() as folder:
-        described, map_file = yield from _match_photo(photo, target, options, mask, folder)
+        described, map_file = yield from _match_photo(photo, handle.get(), options, mask, folder)
         shape, new_uvs = described.snapshot, None
         if not handle.get().data.uv_layers:
             new_uvs = yield from unwrap(handle.get(), options.texture, folder)
             shape = snapshots.take(handle.get(), new_uvs)
-        result = yield from client.shared().run(
-            TexturePhoto(
-                map=map_file,
-                shape=shape.save(folder / "shape.npz"),
-                features=described.features,
-                size=options.texture.size,
-                margin=options.texture.margin,
-                output=folder / "texture.npz",
-            )
+        request = TexturePhoto(
+            map=map_file,
+            shape=shape.save(folder / "shape.npz"),
+            features=described.features,
+            size=options.texture.size,
+            margin=options.texture.margin,
+            output=folder / "texture.npz",
         )
+        result = yield from in_step(transfer_of("texture"), client.shared().run(request))
         arrays = PhotoTextureArrays.load(result.arrays, S=options.texture.size)
         target = handle.get()
         snapshots.check_unchanged(target, described.snapshot)
@@ -120,8 +125,13 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
     ``mask-differs``, ``mask-empty``, ``photo-no-object``, ``photo-features`` (none of the features looks at photos).
     """
     handle = Handle.of(target)
+    costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS, COLORING: COLOR_SECONDS}
+    return (yield from of_job(_show_match(photo, handle, options, mask), costs))
+
+
+def _show_match(photo: str | Path, handle: Handle, options: Options, mask: str) -> Steps:
     with work_folder() as folder:
-        described, map_file = yield from _match_photo(photo, target, options, mask, folder)
+        described, map_file = yield from _match_photo(photo, handle.get(), options, mask, folder)
         photo_map = PhotoMap.load(map_file)
         colors = yield from colors_of([described], options, folder, photo=True)
         snapshots.check_unchanged(handle.get(), described.snapshot)
@@ -166,15 +176,14 @@ def _match_photo(
     mask_file = Path(mask).expanduser().resolve() if mask else None
     yield from client.shared().run(CheckPhoto(photo_file, mask_file))
     described = yield from describe(handle, options, folder / "target", photo=True)
-    answer = yield from client.shared().run(
-        MatchPhoto(
-            photo=photo_file,
-            mask=mask_file,
-            shape=described.snapshot.save(folder / "shape.npz"),
-            features=described.features,
-            recipe=described.recipe,
-            key=described.key,
-            device=options.worker.device,
-        )
+    request = MatchPhoto(
+        photo=photo_file,
+        mask=mask_file,
+        shape=described.snapshot.save(folder / "shape.npz"),
+        features=described.features,
+        recipe=described.recipe,
+        key=described.key,
+        device=options.worker.device,
     )
+    answer = yield from in_step(PHOTO, client.shared().run(request))
     return described, answer.map

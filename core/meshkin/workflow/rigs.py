@@ -6,7 +6,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.names import cut
-from ..base.progress import Progress
+from ..base.progress import Progress, in_step, of_job
 from ..data.surface_map import Match
 from ..scene.mesh import rest, shape_keys, surfaces
 from ..scene.mesh import snapshot as snapshots
@@ -21,6 +21,7 @@ from .doubts import confidence_sentence, fold_warnings, match_data, match_remark
 from .files import work_folder
 from .matching import find_match
 from .options import Options, Remark, Report, Steps
+from .steps import POSE, POSE_SECONDS, match_costs
 
 
 def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
@@ -108,20 +109,24 @@ def pose(source: BlenderObject, target: BlenderObject, options: Options = Option
     """
     snapshots.check_writable(target)
     surfaces.check_own(target, surfaces.take_checked(target))
+    ends = Handle.of(source), Handle.of(target)
+    return (yield from of_job(_pose(*ends, options), {**match_costs(*ends, options), POSE: POSE_SECONDS}))
+
+
+def _pose(source: Handle, target: Handle, options: Options) -> Steps:
     with work_folder() as folder:
-        matched = yield from find_match(Handle.of(source), Handle.of(target), options, folder)
+        matched = yield from find_match(source, target, options, folder)
         key = cut(f"Pose of {matched.source.handle.name}")
         own = rest.own_mesh_unposed(matched.target.handle.get(), matched.target.snapshot, without=key)
-        posed = yield from client.shared().run(
-            PoseShape(
-                source=matched.source.snapshot.save(folder / "source.npz"),
-                own=own.save(folder / "own.npz"),
-                original=save_array(folder / "original.npy", matched.target.snapshot.original),
-                map=matched.map,
-                threshold=options.rig.threshold,
-                output=folder / "posed.npz",
-            )
+        request = PoseShape(
+            source=matched.source.snapshot.save(folder / "source.npz"),
+            own=own.save(folder / "own.npz"),
+            original=save_array(folder / "original.npy", matched.target.snapshot.original),
+            map=matched.map,
+            threshold=options.rig.threshold,
+            output=folder / "posed.npz",
         )
+        posed = yield from in_step(POSE, client.shared().run(request))
         arrays = PosedArrays.load(posed.arrays, W=len(own.vertices))
         obj = matched.target.handle.get()
         snapshots.check_writable(obj)

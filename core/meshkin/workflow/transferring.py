@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import InputError, MeshKinError, OptionError, StorageError
-from ..base.progress import Progress
+from ..base.progress import Progress, in_step, of_job
 from ..data.surface_map import Match
+from ..scene.display import viewport
 from ..scene.mesh import pairs as point_pairs
 from ..scene.mesh import pieces, surfaces
 from ..scene.mesh import snapshot as snapshots
@@ -17,11 +19,12 @@ from ..scene.rig import binding
 from ..worker import client
 from ..worker.requests.matching import IsCopy
 from ..worker.requests.weights import IsGarment
-from .describing import ObjectSnapshot
+from .describing import EarlyColors, ObjectSnapshot
 from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
 from .matching import ObjectMatch, check_different, find_match
 from .options import TRANSFERS, Options, Remark, Report, ResultWarning, Steps
+from .steps import match_costs, transfer_costs, transfer_of
 from .transfers import armature, hair, motion, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write, left_out_warning
 
@@ -111,43 +114,82 @@ def _transfer(
     joined_of: tuple[Handle, ...] = (),
 ) -> Steps:
     """Carry what was chosen, from a source that may have been joined of pieces; for the rest :func:`transfer`."""
-    source_handle, target_handle = Handle.of(source), Handle.of(target)
+    ends = Handle.of(source), Handle.of(target)
     failures: dict[str, MeshKinError] = {}
     possible = _checked(chosen, source, target, options, failures)
-    ObjectSnapshot.take(source_handle)  # raises InputError for a mesh without a surface
-    surfaces.check_own(target, ObjectSnapshot.take(target_handle).snapshot)
+    ObjectSnapshot.take(ends[0])  # raises InputError for a mesh without a surface
+    surfaces.check_own(target, ObjectSnapshot.take(ends[1]).snapshot)
     also, left_out = _usable([obj for obj in options.rig.also if obj not in (source, target)])
     with work_folder() as folder:
-        is_garment = "weights" in possible and (yield from _is_garment(source_handle, target_handle, options, folder))
+        is_garment = "weights" in possible and (yield from _is_garment(*ends, options, folder))
+        needs_match = not set(possible) <= ({"weights", "armature", "motion"} if is_garment else {"motion"})
+        order = _Order(*ends, chosen, possible, is_default, needs_match, is_garment, also, joined_of)
+        costs = match_costs(*ends, options) if needs_match else {}
+        job = _match_and_carry(order, failures, left_out, options, folder)
+        return (yield from of_job(job, costs | transfer_costs(possible, options)))
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be done, once everything has been checked.
+
+    Attributes:
+        source, target: between which objects.
+        chosen: what was asked for.
+        possible: what of that passed its check.
+        is_default: whether nothing was named.
+        needs_match: whether anything of it comes through a match.
+        is_garment, also, pieces: as of :class:`Transfer`.
+    """
+
+    source: Handle
+    target: Handle
+    chosen: Sequence[str]
+    possible: Sequence[str]
+    is_default: bool
+    needs_match: bool
+    is_garment: bool
+    also: tuple[Handle, ...]
+    pieces: tuple[Handle, ...]
+
+
+def _match_and_carry(
+    order: _Order, failures: dict[str, MeshKinError], left_out: list[Remark], options: Options, folder: Path
+) -> Steps:
+    """Match source and target if that is needed, carry what is possible, and write it.
+
+    While features are shown as colors, new ones are shown at once.
+    """
+    with EarlyColors(options, folder) as early:
         match: ObjectMatch | None = None
-        if set(possible) <= ({"weights", "armature", "motion"} if is_garment else {"motion"}):
-            ends = ObjectSnapshot.take(source_handle), ObjectSnapshot.take(target_handle)
+        if order.needs_match:
+            shown = early if viewport.is_shown() else None
+            match = yield from find_match(order.source, order.target, options, folder, shown)
+            ends: tuple[ObjectSnapshot, ObjectSnapshot] = match.source, match.target
         else:
-            match = yield from find_match(source_handle, target_handle, options, folder)
-            ends = match.source, match.target
-        context = Transfer(*ends, match, folder, options, is_garment, also, joined_of)
+            ends = ObjectSnapshot.take(order.source), ObjectSnapshot.take(order.target)
+        context = Transfer(*ends, match, folder, options, order.is_garment, order.also, order.pieces)
         context.save_snapshots()
-        writes = yield from _carry_all(context, possible, failures)
-        source_handle.get()
-        snapshots.check_writable(target_handle.get())
-        snapshots.check_unchanged(target_handle.get(), context.target.snapshot)
-        remarks = _write_all(writes, failures) + _not_carried(failures, is_default) + left_out
-        snapshots.keep_shape(target_handle.get(), context.target.snapshot)
-        remarks += values.unknown_names(source_handle.get(), possible, options)
-        if sharing := target_handle.others_with_same_mesh():
-            remarks.append(
-                f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same."
-            )
-        data: dict[str, Any] = {"map": ""}
-        if match:
-            maps = Match.load(match.map)
-            remarks += [confidence_sentence(maps), *match_remarks(maps)]
-            data |= match_data(match.map, maps)
-            if not joined_of:
-                match.remember()
-    written = [name for name in chosen if name not in failures]
+        writes = yield from _carry_all(context, order.possible, failures)
+        order.source.get()
+        snapshots.check_writable(order.target.get())
+        snapshots.check_unchanged(order.target.get(), context.target.snapshot)
+        remarks = _write_all(writes, failures) + _not_carried(failures, order.is_default) + left_out
+        early.keep()
+    snapshots.keep_shape(order.target.get(), context.target.snapshot)
+    remarks += values.unknown_names(order.source.get(), order.possible, options)
+    if sharing := order.target.others_with_same_mesh():
+        remarks.append(f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same.")
+    data: dict[str, Any] = {"map": ""}
+    if match:
+        maps = Match.load(match.map)
+        remarks += [confidence_sentence(maps), *match_remarks(maps)]
+        data |= match_data(match.map, maps)
+        if not order.pieces:
+            match.remember()
+    written = [name for name in order.chosen if name not in failures]
     return Report.of(
-        f"“{source_handle.name}” gave “{target_handle.name}” its {_listed(written)}.",
+        f"“{order.source.name}” gave “{order.target.name}” its {_listed(written)}.",
         remarks,
         {**data, "written": written, "left_out": {name: error.code for name, error in failures.items()}},
     )
@@ -234,7 +276,7 @@ def _carry_all(
     try:
         for name in possible:
             try:
-                writes[name] = yield from CARRIERS[name].carry(context)
+                writes[name] = yield from in_step(transfer_of(name), CARRIERS[name].carry(context))
             except (InputError, StorageError) as error:
                 failures[name] = error
     finally:

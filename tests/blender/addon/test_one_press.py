@@ -27,6 +27,7 @@ class Recorder:
     def __init__(self) -> None:
         self.operators: list[str] = []
         self.texts: list[str] = []
+        self.lines = 0
 
     def operator(self, name: str, text: str = "", **_: Any) -> Recorder:
         self.operators.append(name)
@@ -35,6 +36,12 @@ class Recorder:
 
     def label(self, text: str = "", **_: Any) -> None:
         self.texts.append(text)
+        self.lines += 1
+
+    progress = label
+
+    def popover(self, panel: str, text: str = "", **_: Any) -> None:
+        """A button, on the line of the others."""
 
     def separator(self) -> None:
         """A line between entries."""
@@ -85,7 +92,9 @@ def test_search_finds_every_button_in_the_object_menu(addon: ModuleType) -> None
         assert menu.draw_entry in bpy.types.VIEW3D_MT_object.draw._draw_funcs
 
 
-def test_long_reports_are_shown_in_part_and_can_be_closed(addon: ModuleType) -> None:
+def test_nothing_moves_when_a_job_starts_or_ends_and_reports_can_be_closed(
+    addon: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver = importlib.import_module("blender_addon.base.driver")
     widgets = importlib.import_module("blender_addon.base.widgets")
 
@@ -98,23 +107,40 @@ def test_long_reports_are_shown_in_part_and_can_be_closed(addon: ModuleType) -> 
             return Report("Counted.", [f"Number {number}." for number in range(30)])
 
     bpy.utils.register_class(MESHKIN_OT_long_job)
-    assert bpy.ops.meshkin.long_job() == {"FINISHED"}
     preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0))  # without a window Blender has none
     context = SimpleNamespace(region=SimpleNamespace(width=300), preferences=preferences)
 
-    def shown() -> Recorder:
+    def shown(job: Any = None) -> Recorder:
         layout = Recorder()
-        widgets.job_state(layout, context)
+        monkeypatch.setattr(driver, "running", job)
+        widgets.job_place(layout, context, widgets.Hint("Press Transfer.", ("meshkin.pick",)))
+        monkeypatch.setattr(driver, "running", None)
         return layout
 
-    assert "Number 3." in shown().texts
-    assert "Number 4." not in shown().texts
-    assert bpy.ops.meshkin.show_report() == {"FINISHED"}
-    assert "Number 29." in shown().texts
+    idle = shown()
+    assert (idle.texts[0], idle.operators) == ("Press Transfer.", ["meshkin.pick"])
+    assert bpy.ops.meshkin.long_job() == {"FINISHED"}
+    ended = shown()
+    assert ended.texts[0] == "Counted."
+    job = driver.RunningJob("Long Job", iter(()), None, "Counting", 0.3, "Step 2 of 3, about 20 s left")
+    running = shown(job)
+    assert {"Counting", "Step 2 of 3, about 20 s left", "30%"} <= set(running.texts)
+    assert idle.lines == ended.lines == running.lines == widgets.JOB_LINES
+    report = Recorder()
+    widgets.MESHKIN_PT_report.draw(SimpleNamespace(layout=report), context)
+    assert report.texts == ["Counted.", *(f"Number {number}." for number in range(30))]
     assert bpy.ops.meshkin.dismiss() == {"FINISHED"}
-    assert shown().texts == []
-    assert not driver.shows_all
+    assert shown().texts == idle.texts
     bpy.utils.unregister_class(MESHKIN_OT_long_job)
+
+
+def test_texts_are_broken_where_they_must(addon: ModuleType) -> None:
+    text = importlib.import_module("blender_addon.base.text")
+    assert text.wrapped("one two three", 7, len) == ["one two", "three"]
+    assert text.wrapped("これは日本語の文です", 4, len) == ["これは日", "本語の文", "です"]
+    assert text.wrapped("a verylongword", 4, len) == ["a", "very", "long", "word"]
+    assert text.wrapped("", 4, len) == [""]
+    assert text.shortened(["one", "two", "three"], 2) == ["one", "tw…"]
 
 
 def test_deleted_objects_do_not_stay_in_the_file(addon: ModuleType, tmp_path: Any) -> None:

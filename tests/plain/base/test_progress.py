@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import numpy as np
 import pytest
 
 from meshkin.base.errors import Cancelled
-from meshkin.base.progress import Progress, finish
+from meshkin.base.progress import (
+    STAGE_SHARE,
+    JobProgress,
+    Progress,
+    duration,
+    finish,
+    in_step,
+    of_job,
+    position,
+    rounded_seconds,
+)
 
 
 def test_finish_closes_the_job_when_the_listener_fails() -> None:
@@ -47,3 +58,99 @@ def test_finish_turns_an_interrupt_into_a_cancel() -> None:
 
     with pytest.raises(Cancelled):
         finish(job())
+
+
+class Clock:
+    """Time that a test sets, seconds."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def told_of(job: Generator[Progress, None, None], costs: dict[str, float], clock: Clock) -> list[JobProgress]:
+    told: list[JobProgress] = []
+    finish(of_job(job, costs, clock), lambda progress: told.append(progress))  # type: ignore[arg-type]
+    return told
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bar_of_a_job_never_goes_back_nor_ends_early(seed: int) -> None:
+    """Whatever its steps do: stages that begin anew, take turns or go back, steps that are skipped or not foreseen."""
+    random = np.random.default_rng(seed)
+    costs = {f"step {number}": float(random.uniform(0.1, 100)) for number in range(int(random.integers(1, 8)))}
+    skipped = set(random.choice(list(costs), size=len(costs) // 3, replace=False))
+
+    def part() -> Generator[Progress, None, None]:
+        for _ in range(int(random.integers(1, 30))):
+            clock.now += float(random.exponential(3))
+            yield Progress(f"stage {random.integers(4)}", float(random.uniform(-0.1, 1.1)))
+
+    def job() -> Generator[Progress, None, None]:
+        yield from part()
+        for step in costs:
+            if step not in skipped:
+                yield from in_step(step, part())
+            yield from in_step("not foreseen", part())
+
+    clock = Clock()
+    told = told_of(job(), costs, clock)
+    fractions, numbers = [one.fraction for one in told], [one.number for one in told]
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] <= fractions[-1] < 1
+    assert numbers == sorted(numbers)
+    assert {one.count for one in told} == {len(costs)}
+    done = {number for number, step in enumerate(costs, 1) if step not in skipped}
+    assert done <= set(numbers) <= done | {1}
+    assert all(one.seconds_left is None or one.seconds_left >= 10 for one in told)
+
+
+def test_steps_are_as_wide_as_they_are_dear_and_skipped_ones_leave_room() -> None:
+    def job(*steps: str) -> Generator[Progress, None, None]:
+        for step in steps:
+            yield Progress("Waiting", 0, step)
+            for index in range(11):
+                yield Progress("Working", index / 10, step)
+
+    costs = {"short": 10.0, "long": 30.0}
+    told = told_of(job("short", "long"), costs, Clock())
+    first = max(one.fraction for one in told if one.number == 1)
+    assert first == pytest.approx(0.25 * STAGE_SHARE)
+    assert told[-1].fraction == pytest.approx(first + (1 - first) * STAGE_SHARE)
+    assert told_of(job("long"), costs, Clock())[-1].fraction == pytest.approx(STAGE_SHARE)
+
+
+def test_the_time_left_becomes_what_it_is_whatever_the_costs_say() -> None:
+    """A machine ten times slower than the costs: after the first step the rest is known to within a fifth."""
+    clock, costs = Clock(), {"one": 10.0, "two": 20.0, "three": 10.0}
+
+    def job() -> Generator[Progress, None, None]:
+        for step, cost in costs.items():
+            for index in range(101):
+                yield Progress("Working", index / 100, step)
+                clock.now += cost / 10
+
+    told = told_of(job(), costs, clock)
+    begin = next(one for one in told if one.number == 2)
+    assert begin.seconds_left == pytest.approx(300, rel=0.5)
+    assert told[0].seconds_left is None
+    assert told[-1].seconds_left is not None
+    assert told[-1].seconds_left < 120
+    assert position(begin).startswith("Step 2 of 3, about ")
+    assert (duration(rounded_seconds(3)), duration(rounded_seconds(200))) == ("about 10 s", "about 3 min")
+
+
+def test_closing_a_job_closes_its_steps() -> None:
+    closed = []
+
+    def part() -> Generator[Progress, None, None]:
+        try:
+            yield Progress("One", 0.0)
+        finally:
+            closed.append(True)
+
+    job = of_job(in_step("one", part()), {"one": 1.0})
+    next(job)
+    job.close()
+    assert closed == [True]

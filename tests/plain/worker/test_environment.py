@@ -9,7 +9,6 @@ import subprocess
 import sys
 import sysconfig
 import time
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 import meshkin
 from helpers.processes import wait_for
+from helpers.wheels import wheel
 from meshkin.base import processes
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
@@ -27,21 +27,6 @@ from meshkin.worker.requests.maintenance import ExamineWorker, ListModels
 
 CORE = Path(meshkin.__file__).parent.parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def wheel(folder: Path, name: str, requires: str = "") -> str:
-    """Make a tiny library's wheel; returns its path as a requirement line."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path, info = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", f"NAME = {name!r}\n")
-        needs = f"Requires-Dist: {requires}\n" if requires else ""
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}")
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    return str(path)
 
 
 def prints(python: Path, code: str) -> str:

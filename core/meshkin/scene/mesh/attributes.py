@@ -6,7 +6,8 @@ another mesh keep the name they have there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ..arrays import read_integers
+from ..objects import FEATURES_PROPERTY, Handle
 from .snapshot import check_same_vertices, check_writable, evaluated
 
 ATTRIBUTE_PREFIX = "meshkin_"
@@ -24,6 +26,9 @@ COLOR = ATTRIBUTE_PREFIX + "color"
 """The attribute that shows features as colors."""
 PCA_CHANNELS = 16
 """Most PCA channels that are written; chosen."""
+
+_FEATURE_NAMES = ("color", *(f"pca_{index:02d}" for index in range(PCA_CHANNELS)), "views", "confidence")
+"""Names without prefix of the attributes that show an object's features."""
 
 _VALUE_FORMATS: dict[str, tuple[str, int, type[np.generic]]] = {
     "FLOAT": ("value", 1, np.float32),
@@ -136,6 +141,33 @@ def write_features(
             obj.data.attributes.remove(stale)
     write(obj, "views", views_seen.astype(np.int32))
     write(obj, "confidence", confidence)
+
+
+def keep_features(obj: bpy.types.Object) -> Callable[[], None]:
+    """Keep what :func:`write_features` writes, as it is now; returns what brings it back.
+
+    Where the mesh has other vertices by then, nothing is brought back.
+    """
+    handle = Handle.of(obj)
+    names = [ATTRIBUTE_PREFIX + name for name in _FEATURE_NAMES]
+    kept = [_read(obj.data, name) for name in names if name in obj.data.attributes]
+    key = obj.get(FEATURES_PROPERTY)
+
+    def bring_back() -> None:
+        with contextlib.suppress(InputError):  # it is gone, is being edited, or has changed
+            now = handle.get()
+            check_writable(now)
+            for name in names:
+                if stale := now.data.attributes.get(name):
+                    now.data.attributes.remove(stale)
+            for attribute in kept:
+                _write(now, attribute)
+            if key is None:
+                now.pop(FEATURES_PROPERTY, None)
+            else:
+                now[FEATURES_PROPERTY] = key
+
+    return bring_back
 
 
 # Carried over ------------------------------------------------------------------------------------------------------

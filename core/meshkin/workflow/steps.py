@@ -1,0 +1,100 @@
+"""The steps that jobs consist of: their names, and about how many seconds each takes.
+
+The seconds say how wide each step is on the progress bar, and how long a job will take until it has been watched for a
+while. Where nothing else is said they were measured on two cores of a processor, between two characters of 7,400 and
+1,000 vertices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..base.errors import InputError
+from ..features import registry
+from ..scene.objects import Handle
+from .options import Options
+
+Costs = dict[str, float]
+"""For each step of a job, in order, the seconds that it takes."""
+
+EXTRACTOR_SECONDS = {"geometric": 3.0, "dinov2": 22.0, "efficientnet": 18.0, "diff3f": 120.0, "sd_dino": 60.0}
+"""By extractor, the features of one object. Of the diffusion models: chosen, for a graphics card."""
+OTHER_EXTRACTOR_SECONDS = 20.0
+"""The features of one object by an extractor that the user has added. Chosen."""
+RENDER_SECONDS = 4.0
+"""The views of one object, where an extractor looks at pictures."""
+MATCH_SECONDS = 22.0
+"""The match of two objects whose features are there."""
+COMPOSE_SECONDS = 1.0
+"""A match through a third object."""
+COLOR_SECONDS = 1.0
+"""The features' colors of two objects."""
+TRANSFER_SECONDS = {"texture": 8.0, "weights": 2.0, "armature": 2.0, "motion": 3.0, "shape_keys": 4.0, "detail": 4.0}
+"""By what is transferred: with a texture of 2048 pixels."""
+OTHER_TRANSFER_SECONDS = 1.0
+"""Of what is not among :data:`TRANSFER_SECONDS`."""
+POSE_SECONDS = 5.0
+"""A shape brought into a pose."""
+PICTURE_SECONDS = 1.0
+"""A contact sheet of an object whose views are rendered."""
+PHOTO_SECONDS = 15.0
+"""The match of a photo."""
+TEXTURE_SIZE = 2048
+"""Pixels of the texture that :data:`TRANSFER_SECONDS` is about; others take longer by their area."""
+
+
+def features_of(handle: Handle) -> str:
+    """The step that computes the features of an object."""
+    return f"features of {handle.name}"
+
+
+def match_of(source: Handle, target: Handle) -> str:
+    """The step that matches two objects directly."""
+    return f"match of {source.name} and {target.name}"
+
+
+COLORING, COMPOSE, POSE, PHOTO = "colors", "compose", "pose", "photo"
+"""The steps that make colors of features, join two matches, pose a shape and match a photo."""
+
+
+def pictures_of(handle: Handle) -> str:
+    """The step that makes the contact sheet of an object."""
+    return f"pictures of {handle.name}"
+
+
+def transfer_of(name: str) -> str:
+    """The step that transfers one of :data:`meshkin.workflow.options.TRANSFERS`."""
+    return f"transfer of {name}"
+
+
+def feature_costs(handles: Iterable[Handle], options: Options) -> Costs:
+    """The steps of describing objects."""
+    try:
+        extractors = registry.find_all(options.features.extractor)
+    except InputError:
+        extractors = []
+    seconds = sum(EXTRACTOR_SECONDS.get(each.name, OTHER_EXTRACTOR_SECONDS) for each in extractors)
+    if any(each.looks_at_pictures for each in extractors):
+        seconds += RENDER_SECONDS
+    return {features_of(handle): seconds for handle in handles}
+
+
+def match_costs(source: Handle, target: Handle, options: Options) -> Costs:
+    """The steps of :func:`meshkin.workflow.matching.find_match`."""
+    through = options.match.through
+    center = source if through is None else Handle.of(through)
+    if center == source:
+        return {**feature_costs([source, target], options), match_of(source, target): MATCH_SECONDS}
+    ends = [source] if center == target else [source, target]
+    costs = feature_costs([center], options)
+    for end in ends:
+        costs |= {**feature_costs([end], options), match_of(center, end): MATCH_SECONDS}
+    return costs | {COMPOSE: COMPOSE_SECONDS}
+
+
+def transfer_costs(names: Sequence[str], options: Options) -> Costs:
+    """The steps of transferring these, without the match."""
+    costs = {transfer_of(name): TRANSFER_SECONDS.get(name, OTHER_TRANSFER_SECONDS) for name in names}
+    if (texture := transfer_of("texture")) in costs:
+        costs[texture] *= max((options.texture.size / TEXTURE_SIZE) ** 2, 1 / 4)
+    return costs
