@@ -53,6 +53,8 @@ _PACKAGE_PROGRAM = """
 import os, signal, sys, threading
 signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 def end_with_parent():
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGINT}})
     os.read(0, 1)
     os._exit(1)
 threading.Thread(target=end_with_parent, daemon=True).start()
@@ -68,7 +70,8 @@ spec.loader.exec_module(module)
 def package_program(code: str) -> str:
     """A program that runs code of this package inside Blender, and ends with the process at the other end of its input.
 
-    It loads this package alone: the libraries installed beside it are for another Python.
+    It loads this package alone: the libraries installed beside it are for another Python. Ctrl-C is for the main thread
+    alone: where that holds it back, no other thread takes it.
     """
     return _PACKAGE_PROGRAM.format(folder=str(Path(__file__).resolve().parents[1]), code=code)
 

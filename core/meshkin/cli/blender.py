@@ -8,10 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-from ..base import processes
+from ..base import processes, temporary
 from ..base.errors import WorkerError
-from ..base.temporary import temporary_folder
 from ..worker import environment
 from . import doctor
 from .console import RESULT_FILE, print_result
@@ -34,9 +35,12 @@ def run(argv: list[str]) -> int:
     Raises WorkerError ``blender-missing``, ``blender-failed`` or ``blender-crashed``.
     """
     command = _command(processes.package_program(f"from meshkin import cli\ncli.entry({argv!r})"))
-    with temporary_folder() as folder:
+    temporary.remove_leftovers(Path(tempfile.gettempdir()), temporary.PREFIX)
+    with temporary.temporary_folder() as folder:
         result_file = folder / "result"
-        variables = {**os.environ, RESULT_FILE: str(result_file)}
+        # What Blender leaves there when it is killed goes with the folder.
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+        variables = {**os.environ, **own, RESULT_FILE: str(result_file)}
         if worker := environment.find():  # it may be this Python, which would not be found inside Blender
             variables["MESHKIN_WORKER_PYTHON"] = str(worker)
         try:
