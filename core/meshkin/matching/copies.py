@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..base.progress import ProgressCallback, silent
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match, SurfaceMap
-from ..features.joint import IntrinsicColumns
 from ..geometry.arrays import Flags, Floats, Integers
 from ..geometry.closest_points import closest_points
 from ..geometry.mesh import bounding_diagonal, edges, face_areas, face_vectors, vertex_normals
 from ..geometry.rigid_motions import SAME_PLACE, Similarity, common_similarity
-from .pipeline import match
-from .surfaces import DescribedSurface
 
 ROUGHLY = 0.02
 """Mean distance of a copy's vertices up to which a first guess of how it lies is refined, in diagonals. Chosen."""
@@ -28,26 +23,6 @@ REFINEMENTS = 10
 NORMAL_SHARE = 0.01
 """Weight of the normal beside places when the vertices of a copy are told apart, in diagonals. Chosen: far below a
 limb's width, far above :data:`meshkin.geometry.rigid_motions.SAME_PLACE`."""
-
-
-def match_with_copies(
-    source: DescribedSurface,
-    target: DescribedSurface,
-    report: ProgressCallback = silent,
-    *,
-    pairs: NDArray[np.integer] | None = None,
-    flip: bool = False,
-    intrinsic: Sequence[IntrinsicColumns] = (),
-) -> Match:
-    """Match two shapes as :func:`meshkin.matching.pipeline.match`, but a copy exactly.
-
-    Where the user gives point pairs or asks for the other answer, the shapes are matched as any others.
-    """
-    if not flip and (pairs is None or not len(pairs)):
-        copy = match_copy(source.snapshot.check(), target.snapshot.check())
-        if copy is not None:
-            return copy
-    return match(source, target, report, pairs=pairs, flip=flip, intrinsic=intrinsic)
 
 
 def match_copy(source: Snapshot, target: Snapshot) -> Match | None:
@@ -65,7 +40,7 @@ def match_copy(source: Snapshot, target: Snapshot) -> Match | None:
         motion = common_similarity(points, vertices, tolerance)
         if _are_near(motion.apply(points), vertices, tolerance).all():
             own_number = np.arange(len(points))
-            return _noted(_onto_vertices(target, own_number), _onto_vertices(source, own_number), source, target)
+            return _noted(onto_vertices(target, own_number), onto_vertices(source, own_number), source, target)
     found = []
     for guess in _guesses(source, target):
         refined = _refined(guess, vertices, points, tolerance)
@@ -148,7 +123,7 @@ def _onto(
     queries = _vertex_rows(shape, points, motion.rotation)
     on_faces = np.unique(surface.faces)
     nearest = on_faces[cKDTree(rows[on_faces]).query(queries)[1]]
-    result = _onto_vertices(surface, nearest)
+    result = onto_vertices(surface, nearest)
     beside = np.flatnonzero(~_are_near(points, rows[nearest, :3], tolerance))
     if len(beside):
         closest = closest_points(points[beside], surface.vertices, surface.faces)
@@ -181,8 +156,8 @@ def _vertex_rows(shape: Snapshot, points: Floats, rotation: Floats) -> Floats:
     return np.hstack((points, middle, NORMAL_SHARE * bounding_diagonal(points) * normals))
 
 
-def _onto_vertices(surface: Snapshot, vertices: Integers) -> SurfaceMap:
-    """Return the map to vertices (V,) of a surface, each in the largest triangle that it is a corner of.
+def onto_vertices(surface: Snapshot, vertices: Integers) -> SurfaceMap:
+    """Return the certain map to vertices int (V,) of a surface, each in the largest triangle that it is a corner of.
 
     A vertex without a triangle is represented by the nearest that has one.
     """

@@ -15,7 +15,7 @@ from ..data.views import of_recipe
 from ..features.compute import compute
 from ..features.ray_casting import cast_passes
 from ..features.recipe import resolve, wants_color
-from .copies import match_with_copies
+from .pair import match_pair
 from .surfaces import described_pair
 
 
@@ -58,4 +58,4 @@ def match_shapes(
 
     source_surface, target_surface, intrinsic = described_pair(source, target, describe(source), describe(target))
     point_pairs = None if pairs is None else np.asarray(pairs, np.int64)
-    return match_with_copies(source_surface, target_surface, report, pairs=point_pairs, flip=flip, intrinsic=intrinsic)
+    return match_pair(source_surface, target_surface, report, pairs=point_pairs, flip=flip, intrinsic=intrinsic)

@@ -22,7 +22,7 @@ def is_copy(request: IsCopy, report: ProgressCallback) -> IsCopyResult:
 def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
     """Match two shapes into the cache, unless their map is there."""
     from ...cache import store as cache
-    from ...matching.copies import match_with_copies
+    from ...matching.pair import match_pair
     from ...matching.pipeline import MATCHER_VERSION
     from ...matching.surfaces import described_pair
 
@@ -32,7 +32,7 @@ def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     features = cache.read(request.source_features), cache.read(request.target_features)
     source_surface, target_surface, intrinsic = described_pair(source, target, *features)
-    result = match_with_copies(
+    result = match_pair(
         source_surface,
         target_surface,
         report,
