@@ -70,6 +70,7 @@ class Outcome:
         icon: Blender's name of the icon beside the title.
         warnings: sentences that come before the others, each with the icon of a warning.
         failed: whether it ended with an error.
+        leads_to: name of the operator that is the next step; "" for none.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Outcome:
     icon: str = "CHECKMARK"
     warnings: list[str] = field(default_factory=list)
     failed: bool = False
+    leads_to: str = ""
 
 
 running: RunningJob | None = None
@@ -151,6 +153,8 @@ class JobOperator:
     """Mixin of operators that run a job, which :meth:`steps` returns."""
 
     bl_label: str
+    leads_to = ""
+    """Name of the operator that is the next step once this job is done."""
     report: Callable[[set[str], str], None]
     _job: RunningJob | None = None
 
@@ -244,7 +248,8 @@ class JobOperator:
     def _finished(self, report: Report) -> set[str]:
         global outcome
         warnings = [warning.message for warning in report.warnings]
-        outcome = Outcome(report.summary(), report.details, WARNING_ICON if warnings else "CHECKMARK", warnings)
+        icon = WARNING_ICON if warnings else "CHECKMARK"
+        outcome = Outcome(report.summary(), report.details, icon, warnings, leads_to=self.leads_to)
         for line in report.details:
             self.report({"INFO"}, line)
         for line in warnings:

@@ -70,6 +70,8 @@ def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint
         column.alert = last.failed  # red
         _fill(column, context, " ".join((last.title, *last.lines)) if last.failed else last.title, last.icon)
         row.popover(MESHKIN_PT_report.bl_idname, text="Report", icon="TEXT")
+        if last.leads_to:
+            row.operator(last.leads_to)
         row.operator("meshkin.dismiss", text="", icon="X")
     else:
         _fill(column, context, hint.text, hint.icon)

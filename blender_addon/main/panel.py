@@ -38,7 +38,7 @@ def next_step(context: bpy.types.Context) -> Hint:
     if not (settings.source and settings.target):
         return Hint(
             "Select two characters, first the one to transfer to, last the one to transfer from, and press Pick.",
-            ("meshkin.pick",),
+            ("meshkin.pick", "meshkin.try_it"),
         )
     if reason := MESHKIN_OT_transfer.why_not(context):
         return Hint(f"{reason}.", icon="ERROR")

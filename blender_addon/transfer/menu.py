@@ -34,6 +34,8 @@ ENTRIES = (
     ("show_lines", "Show Lines between Kin"),
     ("select_low", "Select Low-Confidence Vertices"),
     ("select_inpainted", "Select Inpainted Vertices"),
+    None,
+    ("try_it", "Try MeshKin on Two Characters"),
 )
 """Operators, without “meshkin.”, and their words in the menu; None is a line."""
 

@@ -28,6 +28,7 @@ class MESHKIN_OT_set_up(driver.JobOperator, Explained, bpy.types.Operator):
     bl_idname = "meshkin.set_up"
     bl_label = "Set Up MeshKin"
     bl_options = {"INTERNAL"}
+    leads_to = "meshkin.try_it"
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:

@@ -23,6 +23,7 @@ from .photographs import match_photo, texture_photo
 from .reports import keep_report
 from .rigs import build_armature, motion, pose
 from .transferring import transfer
+from .try_it import try_it
 from .upkeep import cache_info, clear_cache, get_models, release_memory, set_up
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "set_up",
     "texture_photo",
     "transfer",
+    "try_it",
 ]

@@ -1,0 +1,1 @@
+"""Two characters made by code, to try MeshKin with."""
