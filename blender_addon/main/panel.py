@@ -66,17 +66,27 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
             split.prop(settings, name, text="")
         side = row.column(align=True)
         side.operator("meshkin.pick", text="", icon="RESTRICT_SELECT_OFF")
-        side.operator("meshkin.swap", text="", icon="UV_SYNC_SELECT")
+        side.operator("meshkin.swap", text="", icon="FILE_REFRESH")
 
         transfer.button(layout, settings)
-        column = layout.column(align=True)
-        column.label(text="One by One")
+
+
+class MESHKIN_PT_one_by_one(Sidebar, bpy.types.Panel):
+    """The buttons that do one thing each."""
+
+    bl_idname = "MESHKIN_PT_one_by_one"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "One by One"
+    bl_order = 1
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
         features.buttons(column)
         match.buttons(column)
-        column = layout.column(align=True)
+        column = self.layout.column(align=True)
         for feature in (texture, weights, rig, attributes):
-            feature.buttons(column, settings)
-        features.display_buttons(layout)
+            feature.buttons(column, context.scene.meshkin)
 
 
 class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
@@ -85,7 +95,7 @@ class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
     bl_idname = "MESHKIN_PT_options"
     bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Options"
-    bl_order = 1
+    bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -120,4 +130,4 @@ class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
                     column.prop(context.scene.meshkin, name)
 
 
-CLASSES: list[type] = [MESHKIN_PT_report, MESHKIN_PT_main, MESHKIN_PT_options, MESHKIN_PT_more]
+CLASSES: list[type] = [MESHKIN_PT_report, MESHKIN_PT_main, MESHKIN_PT_one_by_one, MESHKIN_PT_options, MESHKIN_PT_more]

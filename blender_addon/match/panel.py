@@ -1,4 +1,4 @@
-"""The panel that shows and guides the match."""
+"""The panels that show and guide the match."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
 
@@ -8,6 +8,7 @@ import bpy
 
 from ..base import status
 from ..base.widgets import Sidebar
+from ..features import panel as features
 
 
 def buttons(column: bpy.types.UILayout) -> None:
@@ -16,20 +17,20 @@ def buttons(column: bpy.types.UILayout) -> None:
 
 
 class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
-    """Shows and guides the match."""
+    """Shows the match, its doubtful places, and the features."""
 
     bl_idname = "MESHKIN_PT_match"
     bl_parent_id = "MESHKIN_PT_main"
-    bl_label = "Match"
-    bl_order = 0
+    bl_label = "Look"
+    bl_order = 2
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         settings = context.scene.meshkin
-        matches, pairs = status.scene_module("mesh.matches"), status.scene_module("mesh.pairs")
-        both = settings.source and settings.target and matches and pairs
+        matches = status.scene_module("mesh.matches")
 
         column = layout.column(align=True)
+        buttons(column)
         column.operator("meshkin.compare", icon="ARROW_LEFTRIGHT", depress=status.compared())
         row = column.row(align=True)
         row.prop(settings, "look", expand=True)
@@ -38,15 +39,17 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         column.label(text="Display")
         row = column.row(align=True)
         for name, color, icon in (
-            ("show_match", "match_color", "COLORSET_13_VEC"),
-            ("show_confidence", "match_confidence_color", "COLORSET_03_VEC"),
+            ("show_match", "match_color", "GROUP_VCOL"),
+            ("show_confidence", "match_confidence_color", "OVERLAY"),
         ):
             row.operator(f"meshkin.{name}", icon=icon, depress=status.colors_shown(color))
         row = column.row(align=True)
         row.operator("meshkin.show_lines", icon="CURVE_PATH", depress=status.lines_shown())
         row.prop(settings, "lines", text="")
         column.operator("meshkin.select_low", icon="RESTRICT_SELECT_OFF")
+        features.display_buttons(layout.column(align=True))
 
+        both = settings.source and settings.target and matches
         if places := matches.doubtful_places(settings.source, settings.target) if both else []:
             column = layout.column(align=True)
             column.label(text="Doubtful Places")
@@ -56,8 +59,22 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
                 text = f"{place.name}  ({place.share:.1%})"
                 row.operator("meshkin.look_at_place", text=text, icon="VIEWZOOM", emboss=False).index = index
 
+
+class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
+    """Guides the match."""
+
+    bl_idname = "MESHKIN_PT_guide"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Guide"
+    bl_order = 3
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.meshkin
+        matches, pairs = status.scene_module("mesh.matches"), status.scene_module("mesh.pairs")
+        both = settings.source and settings.target and matches and pairs
+
         column = layout.column(align=True)
-        column.label(text="Guide")
         flipped = bool(both and matches.is_flipped(settings.source, settings.target))
         column.operator("meshkin.flip", icon="MOD_MIRROR", depress=flipped)
         row = column.row(align=True)
@@ -77,4 +94,4 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         column.prop(settings, "through", text="Through")
 
 
-CLASSES: list[type] = [MESHKIN_PT_match]
+CLASSES: list[type] = [MESHKIN_PT_match, MESHKIN_PT_guide]

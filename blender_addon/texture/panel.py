@@ -41,7 +41,7 @@ class MESHKIN_PT_source_materials(Sidebar, bpy.types.Panel):
     bl_idname = "MESHKIN_PT_source_materials"
     bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Source Materials"
-    bl_order = 2
+    bl_order = 4
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
