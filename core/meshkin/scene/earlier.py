@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable
 
 import bpy
 
+from ..base.names import cut
+
 COPY_PROPERTY = "meshkin_copy"
-"""Custom property of an object that was copied onto a target: a digest of what it was then."""
+"""Custom property of an object that was copied onto a target: a digest of its name, which may be cut, and of what it
+was then."""
 
 State = Callable[[bpy.types.Object], str]
 """A digest of what of an object must not be lost."""
@@ -25,8 +28,8 @@ def digest(parts: Iterable[bytes | str]) -> str:
 
 def find(copy: bpy.types.Object, name: str, state: State) -> bpy.types.Object | None:
     """The copy that came over before under a name, if it is still what it was then; None without one."""
-    before = bpy.data.objects.get(name)
-    if before in (None, copy) or before.type != copy.type or before.get(COPY_PROPERTY) != state(before):
+    before = bpy.data.objects.get(cut(name))
+    if before in (None, copy) or before.type != copy.type or before.get(COPY_PROPERTY) != digest([name, state(before)]):
         return None
     return before
 
@@ -39,5 +42,5 @@ def replace(before: bpy.types.Object | None, copy: bpy.types.Object, name: str, 
         bpy.data.objects.remove(before)
         if not data.users:
             bpy.data.batch_remove([data])
-    copy.name = copy.data.name = name
-    copy[COPY_PROPERTY] = state(copy)
+    copy.name = copy.data.name = cut(name)
+    copy[COPY_PROPERTY] = digest([name, state(copy)])

@@ -187,6 +187,22 @@ def test_face_sets_and_slider_ranges_come_over() -> None:
     assert (turn.slider_min, turn.slider_max, turn.value) == (-1, 2, 0)
 
 
+def test_long_names_are_found_again() -> None:
+    """Blender cuts some, and refuses others as keys."""
+    source, target = blob("source" + "Körper" * 9), blob("target" + "🙂" * 12)
+    name = "Körper" * 8 + "🙂" * 3
+    source.data.uv_layers[0].name = f"uv {name}"
+    source.data.attributes.new(f"at {name}", "FLOAT", "POINT")
+    source.shape_key_add(name="Basis")
+    source.shape_key_add(name=f"key {name}", from_mix=False).data[0].co.z += 0.1
+    counts = []
+    for _ in range(2):
+        finish(workflow.transfer(source, target, ["uvs", "attributes", "shape_keys"], OPTIONS))
+        mesh = target.data
+        counts.append([len(mesh.uv_layers), len(mesh.attributes), len(mesh.shape_keys.key_blocks)])
+    assert counts[0] == counts[1]
+
+
 def test_names_that_are_not_there_and_maps_without_room() -> None:
     source, target = blob("source"), blob("target")
     source.shape_key_add(name="Basis")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshkin.base.names import MAX_NAME_BYTES, cut, cut_apart
+from meshkin.base.names import MAX_NAME_BYTES, cut, cut_apart, key_of
 
 
 def test_only_whole_characters_are_kept() -> None:
@@ -21,3 +21,10 @@ def test_names_that_begin_alike_stay_apart() -> None:
     assert len(set(table.values())) == 4
     assert all(len(name.encode()) <= MAX_NAME_BYTES for name in table.values())
     assert cut_apart(names) == table
+
+
+def test_keys_of_names() -> None:
+    assert key_of("UVMap") == "UVMap"
+    long = "Körper" * 12
+    assert len(key_of(long).encode()) <= MAX_NAME_BYTES
+    assert key_of(long) == key_of(long) != key_of(f"{long} 2")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError, StorageError
+from ...base.names import key_of
 from ...base.storage import map_path
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
@@ -165,7 +166,7 @@ def _load_map(key: str, names: str) -> Match:
 
 
 def _identity(obj: bpy.types.Object) -> str:
-    return str(obj.get(IDENTITY_PROPERTY) or obj.name)
+    return key_of(str(obj.get(IDENTITY_PROPERTY) or obj.name))
 
 
 def _note(source: bpy.types.Object, target: bpy.types.Object) -> dict[str, Any]:

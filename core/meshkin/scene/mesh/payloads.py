@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
+from ...base.names import key_of
 from ..arrays import write_vectors
 from .snapshot import check_corner_count, check_face_count, check_writable
 
@@ -37,7 +38,7 @@ def write_uv_map(obj: bpy.types.Object, name: str, uvs: NDArray[np.floating]) ->
         layer = layers.new(name=name, do_init=False)
         if UV_MAPS_PROPERTY not in obj:
             obj[UV_MAPS_PROPERTY] = {}
-        obj[UV_MAPS_PROPERTY][name] = layer.name
+        obj[UV_MAPS_PROPERTY][key_of(name)] = layer.name
     write_vectors(layer.uv, "vector", uvs)
     layers.active_index = max(active, 0)
     return f"UV map: “{layer.name}”{replaced}."
@@ -60,7 +61,7 @@ def check_room_for_uv_maps(obj: bpy.types.Object, names: Sequence[str]) -> None:
 
 def _carried_uv_map(obj: bpy.types.Object, name: str) -> str:
     """The UV map that came over under this name before; "" without one."""
-    return str((obj.get(UV_MAPS_PROPERTY) or {}).get(name, ""))
+    return str((obj.get(UV_MAPS_PROPERTY) or {}).get(key_of(name), ""))
 
 
 def write_materials(

@@ -12,7 +12,7 @@ from mathutils.kdtree import KDTree
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot, connected_parts
 from . import snapshot as snapshots
-from .snapshot import HIDING_MODIFIERS, NUMBER, REST
+from .hiding import HIDING_MODIFIERS, NUMBER, REST
 
 BORDER_GAP = 0.005
 """Distance up to which the borders of two meshes are one seam, in diagonals of the first one's bounding box. Chosen: a

@@ -21,13 +21,9 @@ from ...base.errors import InputError
 from ...data.snapshot import Snapshot, connected_parts
 from ..arrays import read_floats, read_integers, write_vectors
 from ..frames import mirrors
+from . import hiding
+from .hiding import NUMBER, REST
 
-REST = ".meshkin_rest"
-"""Temporary point attribute: the rest position of each vertex, which modifiers carry along."""
-NUMBER = ".meshkin_number"
-"""Temporary point attribute: the number of each vertex, which modifiers carry along."""
-HIDING_MODIFIERS = ("MASK", "BUILD")
-"""Types of modifiers that only hide parts of a mesh."""
 SHAPE_PROPERTY = "meshkin_shape"
 """Custom property of objects: the key of the shape that an object has now, and of the one that this is the same as."""
 POSED_TOLERANCE = 1e-4
@@ -282,9 +278,6 @@ def evaluated(
         _use_settings_of(scene, bpy.context.scene)
         copy.data = data
         copy.hide_viewport = False
-        for modifier in copy.modifiers:
-            if modifier.type in HIDING_MODIFIERS:
-                modifier.show_viewport = False
         change(copy)
         if obj.type == "MESH":
             _number_vertices(data)
@@ -294,6 +287,7 @@ def evaluated(
                 uv_layer.active_render = True
         scene.collection.objects.link(copy)
         view_layer = scene.view_layers[0]
+        hiding.show_all(copy, view_layer)
         view_layer.update()
         evaluated_object = copy.evaluated_get(view_layer.depsgraph)
         yield evaluated_object, evaluated_object.to_mesh()

@@ -8,7 +8,8 @@ import numpy as np
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ..arrays import read_floats
-from .snapshot import NUMBER, evaluated, nearest, take
+from .hiding import NUMBER
+from .snapshot import evaluated, nearest, take
 
 COVERED = 0.05
 """Share of its size within which a surface that modifiers have built anew (Remesh) lies at its own mesh; chosen."""

@@ -16,7 +16,7 @@ from ...geometry.mesh import face_vectors, proper_faces, surface_area, vertex_no
 from ...geometry.rigid_motions import nearest_rotations
 from ...geometry.smoothing import LEAST_FAIR_MASS, fair
 from ...geometry.welding import place_numbers
-from ..certainty import certainty
+from ..certainty import Certainty, certainty
 from .inversions import without_inversions
 from .lookup import MappedMesh
 
@@ -53,12 +53,15 @@ def transfer_displacements(mapped: MappedMesh, offsets: NDArray[np.floating], re
             follows the surface at every vertex.
 
     Where that turns over triangles that the source's displacements do not, it is solved for again
-    (:func:`meshkin.transfer.attributes.inversions.without_inversions`); detail is not.
+    (:func:`meshkin.transfer.attributes.inversions.without_inversions`); detail is not, and what is certain is kept.
     """
     carried = mapped.to_source.pull(offsets, mapped.source.faces)
-    frames = even_frames(mapped, reach) if reach > 0 else local_frames(mapped)
+    certain = certainty(mapped.to_source, mapped.source, mapped.target)
+    frames = even_frames(mapped, reach, certain) if reach > 0 else local_frames(mapped)
     turned = np.asarray(np.einsum("vji,vj->vi", frames.rotation, carried) / frames.scale[:, None])
-    return without_inversions(mapped, frames.rotation, np.asarray(offsets, np.float64), turned) if reach > 0 else turned
+    if reach <= 0 or certain.everywhere:
+        return turned
+    return without_inversions(mapped, frames.rotation, np.asarray(offsets, np.float64), turned, certain.vertices)
 
 
 def surface_detail(shape: Snapshot, radius: float) -> Floats:
@@ -85,7 +88,7 @@ def surface_detail(shape: Snapshot, radius: float) -> Floats:
     return offsets[place]
 
 
-def even_frames(mapped: MappedMesh, reach: float) -> LocalFrames:
+def even_frames(mapped: MappedMesh, reach: float, certain: Certainty) -> LocalFrames:
     """As :func:`local_frames`, without what varies faster than over a reach.
 
     Where a brow stands out more or the map is a little off, the surface turns from vertex to vertex; what is carried
@@ -95,6 +98,7 @@ def even_frames(mapped: MappedMesh, reach: float) -> LocalFrames:
     Args:
         mapped: the target, the source and the map.
         reach: in square roots of the target's area.
+        certain: where the target is a copy.
     """
     frames = local_frames(mapped)
     place = place_numbers(mapped.target.vertices)
@@ -111,7 +115,6 @@ def even_frames(mapped: MappedMesh, reach: float) -> LocalFrames:
     rotation, scale = frames.rotation[first], frames.scale[first]
     rotation[used], scale[used] = nearest_rotations(even[:, :9].reshape(-1, 3, 3)), np.exp(even[:, 9])
     rotation, scale = rotation[place], scale[place]
-    certain = certainty(mapped.to_source, mapped.source, mapped.target)
     rotation[certain.vertices] = certain.motion.rotation.T
     scale[certain.vertices] = 1 / certain.motion.scale
     return LocalFrames(rotation, scale)

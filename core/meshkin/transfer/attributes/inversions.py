@@ -29,7 +29,9 @@ PLACES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]], np.float32) / np
 """Where in a triangle the source is looked at. Chosen."""
 
 
-def without_inversions(mapped: MappedMesh, rotation: Floats, offsets: Floats, displacements: Floats) -> Floats:
+def without_inversions(
+    mapped: MappedMesh, rotation: Floats, offsets: Floats, displacements: Floats, kept: Flags
+) -> Floats:
     """Displacements (V, 3) that turn over no triangle that the source's offsets do not, where that can be.
 
     At lids and lips, a vertex that is mapped a little across the gap moves with the other side and turns triangles
@@ -41,6 +43,7 @@ def without_inversions(mapped: MappedMesh, rotation: Floats, offsets: Floats, di
         rotation: (V, 3, 3), how the surface around each target vertex is turned onto the source's.
         offsets: (U, 3), of the source's vertices.
         displacements: (V, 3), of the target's.
+        kept: (V,), target vertices whose displacements stay.
     """
     # Lips that touch are no seam: they part.
     first, place = weld(np.column_stack((mapped.target.vertices.astype(np.float64), displacements)))
@@ -61,6 +64,9 @@ def without_inversions(mapped: MappedMesh, rotation: Floats, offsets: Floats, di
             free[faces[found]] = True
             if number and hold == HOLDS[number - 1]:
                 free[faces[free[faces].any(axis=1)]] = True
+            free &= ~kept[first]
+            if not free.any():
+                break
             touched = np.flatnonzero(free[faces].any(axis=1))
             wanted = _source_gradients(mapped, rotation, offsets, touched)
             displacement = _solved(vertices, faces[touched], free, start, wanted, hold)

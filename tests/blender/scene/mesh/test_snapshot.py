@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -330,6 +331,49 @@ def test_what_a_modifier_hides_is_there(kind: str) -> None:
     assert masked.key == whole.key
     np.testing.assert_array_equal(masked.original, whole.original)
     assert modifier.show_viewport
+
+
+def deleting_nodes(domain: str, moves: bool = False) -> bpy.types.NodeTree:
+    """Geometry Nodes, one in a group, that delete what is in the vertex group “hidden”, and may move the rest."""
+    inner, outer = (bpy.data.node_groups.new(name, "GeometryNodeTree") for name in ("inner", "outer"))
+    for tree in (inner, outer):
+        for way in ("INPUT", "OUTPUT"):
+            tree.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    steps = {inner: ["GeometryNodeDeleteGeometry"], outer: ["GeometryNodeGroup"]}
+    steps[inner] += ["GeometryNodeTransform"] if moves else []
+    for tree, kinds in steps.items():
+        nodes = [tree.nodes.new(kind) for kind in ("NodeGroupInput", *kinds, "NodeGroupOutput")]
+        if tree == outer:
+            nodes[1].node_tree = inner
+        else:
+            nodes[1].domain = domain
+            name = tree.nodes.new("GeometryNodeInputNamedAttribute")
+            name.data_type = "FLOAT"
+            name.inputs["Name"].default_value = "hidden"
+            tree.links.new(nodes[1].inputs["Selection"], name.outputs["Attribute"])
+        if moves and tree == inner:
+            nodes[2].inputs["Translation"].default_value = (0, 0, 1)
+        for one, other in itertools.pairwise(nodes):
+            tree.links.new(other.inputs[0], one.outputs[0])
+    return outer
+
+
+@pytest.mark.parametrize("domain", ["POINT", "FACE"])
+def test_what_geometry_nodes_hide_is_there(domain: str) -> None:
+    """Also below a Subdivision; nodes that do more than to take away count as they are."""
+    obj = cube()
+    obj.vertex_groups.new(name="hidden").add([0, 1, 2, 3], 1.0, "REPLACE")
+    modifier = obj.modifiers.new("hide", "NODES")
+    for moves in (False, True):
+        modifier.show_viewport = False
+        whole = snapshots.take(obj)
+        modifier.show_viewport, modifier.node_group = True, deleting_nodes(domain, moves)
+        masked = snapshots.take(obj)
+        assert (masked.key == whole.key) == (not moves)
+        assert (len(masked.faces) == len(whole.faces)) == (not moves)
+        assert modifier.show_viewport
+        if not obj.modifiers.get("subdivision"):
+            obj.modifiers.new("subdivision", "SUBSURF")
 
 
 def test_simplification_of_the_scene_counts() -> None:

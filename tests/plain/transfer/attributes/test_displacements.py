@@ -113,3 +113,15 @@ def test_what_the_source_turns_over_is_turned_over() -> None:
     assert turned_over(shape, offsets).any()
     carried = transfer_displacements(MappedMesh(shape, shape, known_map(shape, shape).to_source), offsets)
     np.testing.assert_allclose(carried, offsets, atol=1e-3)
+
+
+def test_on_a_copy_nothing_is_solved_again() -> None:
+    """The triangles around each vertex are looked up in one of them each: where the key folds sharply, it stays."""
+    shape, _, _ = lids()
+    generator = np.random.default_rng(0)
+    offsets = np.zeros((len(shape.vertices), 3))
+    offsets[generator.integers(0, len(offsets), 30), 0] = 0.1
+    to_source = known_map(shape, shape).to_source
+    turned = replace(shape, vertices=(2 * shape.vertices[:, [1, 2, 0]]).astype(np.float32))
+    carried = transfer_displacements(MappedMesh(shape, turned, to_source), offsets)
+    np.testing.assert_allclose(carried, 2 * offsets[:, [1, 2, 0]], atol=1e-5)
