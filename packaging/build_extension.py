@@ -23,6 +23,8 @@ import run as run_py
 ROOT = Path(__file__).resolve().parents[1]
 PACKER = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
 """Blender's packer, relative to the folder of ``bpy``."""
+TAGS = "modules/_bpy_internal/extensions/tags.py"
+"""Tags that extensions.blender.org knows, relative to Blender's folder of scripts."""
 
 
 def main() -> int:
@@ -47,7 +49,7 @@ def build(output: Path) -> Path:
         output.mkdir(parents=True, exist_ok=True)
         result = output / f"meshkin-{version}.zip"
         run(*packer, "build", "--source-dir", str(staging), "--output-filepath", str(result))
-        run(*packer, "validate", str(result))
+        run(*packer, "validate", *valid_tags(packer), str(result))
     return result
 
 
@@ -79,6 +81,12 @@ def find_packer() -> list[str]:
         return packer
     run_py.blender_environment(*run_py.first_python(["5.2", "5.0"]))
     return installed_packer() or sys.exit("Blender's packer is missing in the environment that was created for it.")
+
+
+def valid_tags(packer: list[str]) -> list[str]:
+    """Return the arguments by which the packer checks tags as Blender does; Blender itself needs none."""
+    script = Path(packer[-1])
+    return ["--valid-tags", str(script.parents[3] / TAGS)] if script.name == Path(PACKER).name else []
 
 
 def installed_packer() -> list[str] | None:

@@ -3,6 +3,8 @@
     python3 packaging/run.py demo    set everything up and run the main job on parametric people
     python3 packaging/run.py test    set everything up and run all tests
     python3 packaging/run.py style   check style, formatting and types alone, as ``pre-commit`` does
+    python3 packaging/run.py manual  write the manual's pages about panels anew and build the manual in dist/manual
+    python3 packaging/run.py release VERSION    build and check a release in dist/VERSION
 
 Everything is created in the checkout: environments in .environments/, models and caches in .environments/home/, the
 demo's results in demo-output/. The system's Python is never changed. What exists already is not created again.
@@ -25,6 +27,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".environments"
+MANUAL = ROOT / "packaging" / "manual"
 
 if sys.version_info < (3, 11):  # noqa: UP036 - checked before anything newer is imported
     sys.exit(f"This is Python {sys.version.split()[0]}; MeshKin needs Python 3.11 or newer.")
@@ -57,12 +60,19 @@ def main() -> int:
         "--all", action="store_true", help="run slow tests in every Blender, not only in the newest"
     )
     commands.add_parser("style", help="check style, formatting and types alone")
+    commands.add_parser("manual", help="write the manual's pages about panels anew and build the manual")
+    release_parser = commands.add_parser("release", help="build and check a release in dist/VERSION")
+    release_parser.add_argument("version", help="the version, such as 1.2.3: the library's and the changelog's")
     arguments = parser.parse_args()
     try:
         if arguments.command == "demo":
             return demo(arguments.output.resolve())
         if arguments.command == "style":
             return style()
+        if arguments.command == "manual":
+            return manual()
+        if arguments.command == "release":
+            return release(arguments.version)
         return test(arguments.blender or sorted(PYTHONS), arguments.all)
     except MeshKinError as error:
         say(f"{error}")
@@ -130,6 +140,29 @@ def style() -> int:
     failed = style_checks(worker_environment() if lacking(needed) else Path(sys.executable))
     say(f"Failed: {', '.join(failed)}." if failed else "All passed.")
     return 1 if failed else 0
+
+
+def manual() -> int:
+    """Write the manual's pages about panels from the add-on in Blender, and build the manual; returns the exit code."""
+    run(blender_environment(*first_python(["5.2", "5.0"])), MANUAL / "panel_pages.py")
+    build_manual(ROOT / "dist" / "manual")
+    return 0
+
+
+def build_manual(output: Path) -> None:
+    """Build the manual for a browser into the folder ``output``; a warning is a failure."""
+    run(worker_environment(), "-m", "mkdocs", "build", "--strict", "-f", MANUAL / "mkdocs.yml", "-d", output)
+    say(f"Done. Open {output / 'index.html'}.")
+
+
+def release(version: str) -> int:
+    """Build and check a release; returns the exit code."""
+    import release as releases  # it needs this module
+
+    output = releases.make(version, ROOT / "dist" / version)
+    build_manual(output / "manual")
+    say(f"The release is in {output}. Put repository/ and manual/ on the web server, then upload the zip and listing/.")
+    return 0
 
 
 def style_checks(python: Path) -> list[str]:

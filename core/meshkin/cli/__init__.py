@@ -36,7 +36,7 @@ from .console import (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, the error's ``exit_code``, or with ``--strict`` that of warnings."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         with interruptible():
             if getattr(arguments, "output", None):
@@ -91,14 +91,14 @@ def entry(argv: Sequence[str] | None = None) -> NoReturn:
     os._exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser("meshkin", description="Semantic matching and transfer between meshes.")
-    parser.add_argument("--version", action="version", version=f"meshkin {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    program = argparse.ArgumentParser("meshkin", description="Semantic matching and transfer between meshes.")
+    program.add_argument("--version", action="version", version=f"meshkin {__version__}")
+    commands = program.add_subparsers(dest="command", required=True)
     for module in (meshes, scenes, upkeep):
         module.add(commands)
-    return parser
+    return program
 
 
 def _check_writable(output: Path) -> None:

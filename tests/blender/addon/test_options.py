@@ -62,7 +62,7 @@ def test_fields_are_read_as_values(addon: ModuleType, flat: str, field: Any, val
 
 
 def test_the_command_line_has_an_argument_for_each_option() -> None:
-    parser = cli._parser()
+    parser = cli.parser()
     (commands,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     known = {action.dest for command in commands.choices.values() for action in command._actions}
     assert every_flat_name() - known == {"preview"}

@@ -1,0 +1,159 @@
+"""Take a picture of every panel: at 1x and 2x interface scale, in a narrow and in a wide sidebar.
+
+    blender --factory-startup --python packaging/manual/screenshots.py -- OUTPUT
+
+on a screen of X11 that shows nothing but Blender, as Xvfb makes one, at least 2,000 pixels high; ``xdotool`` widens the
+sidebar and ImageMagick's ``import`` takes the pictures. Each panel gets a tab of its own and is open. OUTPUT gets
+``NAME-1x-narrow.png`` and so on, to be looked at: nothing may be cut off. With ``--manual`` as the last argument, those
+of 1x in a sidebar of usual width are written to the manual's pictures, too, as ``panel-NAME.png``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "core")]
+
+from meshkin.base.png import write_png
+
+Wait = Generator[float, None, None]
+PICTURES = Path(__file__).parent / "pages" / "pictures"
+WIDTHS = {"narrow": 200, "usual": 300, "wide": 460}
+"""Widths of the sidebar, pixels at 1x. Chosen: the narrowest in which Blender's own panels can be read; about the
+usual one; a wide one."""
+SCALES = (1, 2)
+TAB = 24
+"""Width of the tabs beside the panels, pixels at 1x. Measured."""
+PAUSE = 0.6
+"""Seconds that Blender gets to draw. Chosen: enough with software OpenGL."""
+ADDON = "blender_addon"
+
+
+def main(output: Path, manual: bool) -> Wait:
+    """Take all pictures."""
+    importlib.import_module("addon_utils").enable(ADDON, default_set=True)
+    module = importlib.import_module(ADDON)
+    bpy.context.preferences.view.show_splash = False
+    bpy.context.preferences.system.use_region_overlap = False  # nothing shines through
+    stage()
+    panels = [cls for cls in module.CLASSES if issubclass(cls, bpy.types.Panel)]
+    for panel in reversed(panels):
+        bpy.utils.unregister_class(panel)
+    for panel in panels:
+        alone(panel)
+        bpy.utils.register_class(panel)
+    area = view()
+    area.spaces[0].show_region_ui = True
+    area.spaces[0].shading.type, area.spaces[0].overlay.show_overlays = "WIREFRAME", False  # quick to draw
+    yield 3
+    for scale in SCALES:
+        bpy.context.preferences.view.ui_scale = scale
+        yield PAUSE
+        for width_name, width in WIDTHS.items():
+            yield from widen(width * scale)
+            for panel in panels:
+                name = panel.__name__.partition("_PT_")[2]
+                sidebar().active_panel_category = panel.bl_category
+                yield PAUSE
+                pixels = shot(output / "window.png", scale)
+                write_png(output / f"{name}-{scale}x-{width_name}.png", pixels)
+                if manual and scale == 1 and width_name == "usual":
+                    write_png(PICTURES / f"panel-{name}.png", pixels)
+    (output / "window.png").unlink()
+
+
+def stage() -> None:
+    """Make a scene with a source of two materials and a target, both picked, and the worker found."""
+    cube = bpy.data.objects["Cube"]
+    cube.name = "Knight"
+    for part in ("Armor", "Skin", "Hair"):
+        cube.data.materials.append(bpy.data.materials.new(part))
+    other = bpy.data.objects.new("Rogue", cube.data.copy())
+    bpy.context.scene.collection.objects.link(other)
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target = cube, other
+
+
+def alone(panel: Any) -> None:
+    """Give a panel a tab of its own and open it."""
+    panel.bl_category = panel.bl_label
+    panel.bl_options = set(getattr(panel, "bl_options", ())) - {"DEFAULT_CLOSED"}
+    if hasattr(panel, "bl_parent_id"):
+        del panel.bl_parent_id
+
+
+def view() -> Any:
+    """Return the area of the 3D viewport."""
+    return next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
+
+
+def sidebar() -> Any:
+    """Return the region of the viewport's sidebar."""
+    return next(region for region in view().regions if region.type == "UI")
+
+
+def widen(width: int) -> Wait:
+    """Drag the sidebar's edge until it has this width, pixels."""
+    window = bpy.context.window_manager.windows[0]
+    for _ in range(3):
+        region = sidebar()
+        y = window.height - region.y - region.height // 3
+        start, end = region.x, region.x + region.width - width
+        if abs(start - end) <= 4:
+            return
+        path = [f"mousemove {start + 60} {y}", f"mousemove {start} {y}", "mousedown 1"]
+        path += [f"mousemove {int(start + share * (end - start))} {y}" for share in (0.2, 0.6, 1, 1)]
+        words = " sleep 0.3 ".join([*path, "mouseup 1", f"mousemove {window.width // 4} {window.height // 2}"]).split()
+        program = subprocess.Popen(["xdotool", *words])
+        while program.poll() is None:
+            yield 0.1
+        yield PAUSE
+
+
+def shot(path: Path, scale: float) -> Any:
+    """Return the sidebar's pixels, uint8 (H, W, 3), row 0 at the top, down to the end of what is drawn."""
+    subprocess.run(["import", "-window", "root", str(path)], check=True)
+    image = bpy.data.images.load(str(path))
+    width, height = image.size
+    pixels = np.empty(width * height * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    bpy.data.images.remove(image)
+    pixels = pixels.reshape(height, width, 4)[::-1, :, :3]
+    region = sidebar()
+    top = height - region.y - region.height
+    part = pixels[top : top + region.height, region.x : region.x + region.width - int(TAB * scale)]
+    drawn = np.flatnonzero(np.ptp(part[:, 8:-8], axis=1).max(axis=1) > 0.02)
+    return np.round(part[: min(drawn[-1] + int(8 * scale), len(part))] * 255).astype(np.uint8)
+
+
+def run(steps: Wait) -> None:
+    """Advance the steps by a timer, then end Blender."""
+
+    def tick() -> float | None:
+        try:
+            return next(steps)
+        except StopIteration:
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+
+    bpy.app.timers.register(tick, first_interval=2)
+
+
+if __name__ == "__main__":
+    given = sys.argv[sys.argv.index("--") + 1 :]
+    folder = Path(given[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    run(main(folder, "--manual" in given))
