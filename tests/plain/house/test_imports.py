@@ -23,6 +23,8 @@ FLOORS = (
     "cache",
     "features",
     "matching",
+    "families",
+    "parts",
     "transfer",
     "scene",
     "worker",
@@ -36,7 +38,18 @@ INSIDE_BLENDER = {"scene", "worker", "workflow", "cli"}
 """Rooms that Blender loads, which ships none of :data:`HEAVY`."""
 WORKER_ALONE = ("meshkin.worker.jobs", "meshkin.worker.server", "meshkin.worker.__main__")
 """What of the room ``worker`` runs in the worker's process only."""
-HEAVY = {"torch", "scipy", "igl", "transformers", "diffusers", "safetensors", "PIL", "xatlas", "robust_laplacian"}
+HEAVY = {
+    "torch",
+    "scipy",
+    "igl",
+    "transformers",
+    "diffusers",
+    "safetensors",
+    "PIL",
+    "xatlas",
+    "robust_laplacian",
+    "potpourri3d",
+}
 BLENDER = {"bpy", "bmesh", "mathutils", "gpu", "gpu_extras", "bpy_extras", "addon_utils"}
 
 

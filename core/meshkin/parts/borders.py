@@ -1,0 +1,93 @@
+"""Borders between parts: where labels change, they change along short lines and in concave creases.
+
+Labels are chosen that cost least: each face pays for how little it belongs to its part, each edge between two parts for
+its length, less in a concave crease, where people see the border of a part (minima rule; Shapira, Shamir and Cohen-Or,
+"Consistent Mesh Partitioning and Skeletonisation using the Shape Diameter Function", 2008). Found by alpha-expansion
+(Boykov, Veksler and Zabih, "Fast Approximate Energy Minimization via Graph Cuts", 2001).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import maxflow
+import numpy as np
+
+from ..geometry.arrays import AnyFloats, Floats, Integers
+from .face_graph import FaceGraph
+
+
+@dataclass(frozen=True)
+class BorderSettings:
+    """What borders cost.
+
+    Attributes:
+        length_cost: of a border as long as the square root of the area on a flat place, beside the logarithm of the
+            shares, averaged over the surface. Measured on noisy labels: from 1 to 4 times this at most 2 % of the area
+            gets another label than without noise.
+        ridge_cost: share of the bend that counts on a ridge, where parts seldom end. As published.
+        flat: angle that a place is taken to be bent at least, radians: the cost is -log(angle / pi). Chosen.
+        least_share: smaller shares of a label cost as much as this one. Chosen.
+        sweeps: how often each label may grow. Two suffice: a third changed nothing on the shapes tried.
+    """
+
+    length_cost: float = 0.03
+    ridge_cost: float = 0.08
+    flat: float = 0.1
+    least_share: float = 1e-4
+    sweeps: int = 2
+
+
+def straightened(
+    shares: AnyFloats, graph: FaceGraph, smooth: float = 1.0, settings: BorderSettings = BorderSettings()
+) -> Integers:
+    """The label of each face, int64 (F,), with borders that are short and lie in creases.
+
+    Args:
+        shares: (F, K), how much each face belongs to each part.
+        graph: the faces.
+        smooth: how much borders cost; 0 leaves each face the label of its largest share.
+        settings: of the costs.
+    """
+    labels = np.asarray(shares).argmax(axis=1)
+    if smooth <= 0 or not len(graph.links):
+        return labels
+    unary = -np.log(np.maximum(np.asarray(shares, np.float64), settings.least_share)) * graph.areas[:, None]
+    border = smooth * settings.length_cost * graph.lengths * _crease_costs(graph.bends, settings)
+    for _ in range(settings.sweeps):
+        before = labels
+        for label in range(unary.shape[1]):
+            labels = _expanded(labels, label, unary, graph.links, border)
+        if (labels == before).all():
+            break
+    return labels
+
+
+def _crease_costs(bends: Floats, settings: BorderSettings) -> Floats:
+    """What a border of length 1 costs, 1 on a flat place and less in a concave crease."""
+    bent = np.where(bends > 0, bends, -settings.ridge_cost * bends)
+    costs = -np.log(np.clip(bent, settings.flat, np.pi) / np.pi)
+    relative: Floats = costs / -np.log(settings.flat / np.pi)
+    return relative
+
+
+def _expanded(labels: Integers, label: int, unary: Floats, links: Integers, border: Floats) -> Integers:
+    """The labels after one has taken all faces that it can have with gain: a minimal cut."""
+    count = len(labels)
+    one, other = links.T
+    stays = unary[np.arange(count), labels].copy()
+    takes = unary[:, label].copy()
+    # Costs of an edge if both stay, the second one takes, the first one takes; if both take there is no border.
+    both = border * (labels[one] != labels[other])
+    second, first = border * (labels[one] != label), border * (labels[other] != label)
+    # Kolmogorov and Zabih (2004): first - both for the first face that takes, -first for the second one, the rest for
+    # the edge if only the second one takes.
+    takes += np.bincount(one, first - both, count) - np.bincount(other, first, count)
+    flow = maxflow.GraphFloat(count, len(links))
+    nodes = flow.add_nodes(count)
+    flow.add_edges(nodes[one], nodes[other], second + first - both, np.zeros(len(links)))
+    low = np.minimum(stays, takes)
+    flow.add_grid_tedges(nodes, takes - low, stays - low)
+    flow.maxflow()
+    taken = flow.get_grid_segments(nodes)
+    return np.where(taken, label, labels)

@@ -1,0 +1,119 @@
+"""Soft labels: how much each face belongs to each part, by what its features are like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+
+from ..geometry.arrays import AnyFloats, AnyIntegers, Floats, Integers, unit_rows
+
+
+@dataclass(frozen=True)
+class ClusteringSettings:
+    """How faces are clustered.
+
+    Attributes:
+        restarts: of k-means. Chosen.
+        seed: of its random numbers.
+        temperature: of the soft labels, beside twice the variance within the clusters. Chosen.
+        centers_per_label: at most so many stand for one label that was given. Chosen.
+    """
+
+    restarts: int = 10
+    seed: int = 0
+    temperature: float = 0.5
+    centers_per_label: int = 4
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """What the parts are like.
+
+    Attributes:
+        centers: float64 (P, C), unit rows.
+        labels: int64 (P,), the part that each stands for, from 0.
+        variance: mean squared distance of rows from the nearest center of their part.
+    """
+
+    centers: Floats
+    labels: Integers
+    variance: float
+
+
+def face_rows(features: AnyFloats, faces: AnyIntegers) -> Floats:
+    """The rows of faces, (F, C), unit: the means of their corners' features (V, C), themselves made unit rows."""
+    rows = unit_rows(np.asarray(features, np.float64))
+    means: Floats = unit_rows(rows[faces].mean(axis=1))
+    return means
+
+
+def found_prototypes(
+    rows: AnyFloats, areas: AnyFloats, count: int, settings: ClusteringSettings = ClusteringSettings()
+) -> Prototypes:
+    """What the parts of one shape, or of several together, are like: spherical k-means, faces counting by area.
+
+    Args:
+        rows: (F, C), unit rows, those of several shapes one after the other.
+        areas: (F,), their weights.
+        count: number of parts, at most that of the rows.
+        settings: of k-means.
+    """
+    means = _k_means(rows, areas, count, settings)
+    centers = unit_rows(np.asarray(means.cluster_centers_, np.float64))
+    return Prototypes(centers, np.arange(len(centers)), float(means.inertia_ / np.sum(areas)))
+
+
+def labeled_prototypes(
+    rows: AnyFloats,
+    areas: AnyFloats,
+    labels: NDArray[np.integer],
+    settings: ClusteringSettings = ClusteringSettings(),
+) -> Prototypes:
+    """What parts with given labels are like: a few centers for each.
+
+    Args:
+        rows, areas: as :func:`found_prototypes`.
+        labels: int (F,), from 0; -1 for faces of no part.
+        settings: of the number of centers and of k-means.
+    """
+    centers: list[Floats] = []
+    own: list[int] = []
+    spread = 0.0
+    for label in np.unique(labels[labels >= 0]):
+        inside = labels == label
+        count = min(settings.centers_per_label, len(np.unique(rows[inside], axis=0)))
+        means = _k_means(rows[inside], areas[inside], count, settings)
+        centers.append(unit_rows(np.asarray(means.cluster_centers_, np.float64)))
+        own += [int(label)] * count
+        spread += float(means.inertia_)
+    known = np.sum(areas[labels >= 0])
+    return Prototypes(np.concatenate(centers), np.asarray(own, np.int64), spread / float(known))
+
+
+def soft_labels(rows: AnyFloats, prototypes: Prototypes, settings: ClusteringSettings = ClusteringSettings()) -> Floats:
+    """How much each face belongs to each part, float64 (F, K), rows sum to 1: the softmax of its nearest centers.
+
+    Args:
+        rows: (F, C), unit rows.
+        prototypes: what the parts are like.
+        settings: of the temperature.
+    """
+    square = 2 - 2 * np.asarray(rows, np.float64) @ prototypes.centers.T
+    count = int(prototypes.labels.max()) + 1
+    nearest = np.full((len(square), count), np.inf)
+    for label in range(count):
+        own = prototypes.labels == label
+        if own.any():
+            nearest[:, label] = square[:, own].min(axis=1)
+    least_variance = float(np.finfo(np.float32).eps)
+    scaled = -nearest / (2 * settings.temperature * max(prototypes.variance, least_variance))
+    shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    labels: Floats = shares / shares.sum(axis=1, keepdims=True)
+    return labels
+
+
+def _k_means(rows: AnyFloats, areas: AnyFloats, count: int, settings: ClusteringSettings) -> KMeans:
+    return KMeans(count, n_init=settings.restarts, random_state=settings.seed).fit(rows, sample_weight=areas)

@@ -1,0 +1,162 @@
+"""A tree of parts instead of a number of them: neighbors that are alike join, and every number of parts is a cut of it.
+
+Ward's method (Ward, "Hierarchical Grouping to Optimize an Objective Function", 1963) on patches of faces, of which only
+neighbors may join. What touches nothing, such as eyes and buttons, is joined to what is nearest.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..geometry.adjacency import bridges
+from ..geometry.arrays import AnyFloats, AnyIntegers, Floats, Integers
+from ..geometry.coarsening import coarsen
+from .face_graph import FaceGraph
+
+
+@dataclass(frozen=True)
+class TreeSettings:
+    """How the tree is built. All values are chosen.
+
+    Attributes:
+        patches: of which it is built, about.
+        fewest, most: numbers of parts among which the automatic one is looked for.
+    """
+
+    patches: int = 2000
+    fewest: int = 3
+    most: int = 24
+
+
+@dataclass(frozen=True)
+class PartTree:
+    """Patches of faces and how they join.
+
+    Attributes:
+        patch: int64 (F,), the patch of each face.
+        joined: int64 (P - 1, 2), the two nodes that become node P, P + 1, ... in turn; patches are nodes 0 to P - 1.
+        costs: float64 (P - 1,), by how much each step raises the squared distances of rows from their part's mean.
+    """
+
+    patch: Integers
+    joined: Integers
+    costs: Floats
+
+    @property
+    def patches(self) -> int:
+        """The number of patches."""
+        return len(self.joined) + 1
+
+    def cut(self, count: int) -> Integers:
+        """The parts of the faces, int64 (F,), from 0 by their first face; as many as asked for, if there are."""
+        parent = np.arange(2 * self.patches - 1)
+        for step in range(self.patches - min(max(count, 1), self.patches)):
+            parent[self.joined[step]] = self.patches + step
+        for node in range(len(parent) - 1, -1, -1):
+            parent[node] = parent[parent[node]]
+        _, first, number = np.unique(parent[self.patch], return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[number]
+
+    def automatic(self, settings: TreeSettings = TreeSettings()) -> int:
+        """The number of parts below which the next join costs most, beside the join before."""
+        most = min(settings.most, self.patches - 1)
+        fewest = min(settings.fewest, most)
+        if most < 1:
+            return 1
+        rising = np.maximum.accumulate(self.costs)
+        least = np.finfo(np.float32).tiny
+        jumps = [rising[-count + 1] / max(rising[-count], least) for count in range(max(fewest, 2), most + 1)]
+        return max(fewest, 2) + int(np.argmax(jumps)) if jumps else fewest
+
+
+def part_tree(
+    rows: AnyFloats,
+    vertices: NDArray[np.floating],
+    faces: AnyIntegers,
+    graph: FaceGraph,
+    settings: TreeSettings = TreeSettings(),
+) -> PartTree:
+    """Build the tree of a shape.
+
+    Args:
+        rows: (F, C), of its faces.
+        vertices, faces: of the shape, (V, 3) and (F, 3).
+        graph: its faces.
+        settings: the number of patches.
+    """
+    patch = _patches(vertices, faces, settings.patches)
+    count = int(patch.max()) + 1
+    gather = sparse.csr_array((graph.areas, (patch, np.arange(len(patch)))), shape=(count, len(patch)))
+    mass = np.asarray(gather.sum(axis=1)).ravel()
+    middles = gather @ np.asarray(vertices, np.float64)[faces].mean(axis=1) / mass[:, None]
+    links = np.unique(np.sort(patch[graph.links], axis=1), axis=0)
+    links = links[links[:, 0] != links[:, 1]]
+    return PartTree(patch, *_ward(mass, gather @ np.asarray(rows, np.float64), _connected(links, middles)))
+
+
+def _patches(vertices: NDArray[np.floating], faces: AnyIntegers, count: int) -> Integers:
+    """The patch of each face (F,): faces of one point of a coarser mesh, or each for itself where there are few."""
+    if len(faces) <= count:
+        return np.arange(len(faces))
+    coarse = coarsen(vertices, faces, count)
+    points = np.asarray(coarse.prolong.argmax(axis=1)).ravel()[faces]
+    middle = np.where(points[:, 1] == points[:, 2], points[:, 1], points[:, 0])
+    return np.unique(middle, return_inverse=True)[1].astype(np.int64)
+
+
+def _connected(links: Integers, middles: Floats) -> Integers:
+    """The links (E, 2) between patches, and those of :func:`bridges` between what they leave apart."""
+    # Triangles with two equal corners are edges to ``bridges``.
+    flat = np.stack((links[:, 0], links[:, 1], links[:, 1]), axis=1)
+    return np.concatenate((links, bridges(middles, flat))) if len(middles) > 1 else links
+
+
+def _ward(mass: Floats, sums: Floats, links: Integers) -> tuple[Integers, Floats]:
+    """The joins of nodes with masses (P,) and sums of rows (P, C), of which links (E, 2) may join, cheapest first."""
+    count = len(mass)
+    mass, sums = (
+        np.concatenate((mass, np.zeros(count - 1))),
+        np.concatenate((sums, np.zeros((count - 1, sums.shape[1])))),
+    )
+    neighbors: list[set[int]] = [set() for _ in range(2 * count - 1)]
+    for one, other in links.tolist():
+        neighbors[one].add(other)
+        neighbors[other].add(one)
+
+    def cost(node: int, others: Integers) -> Floats:
+        apart = sums[node] / mass[node] - sums[others] / mass[others, None]
+        result: Floats = mass[node] * mass[others] / (mass[node] + mass[others]) * (apart**2).sum(axis=1)
+        return result
+
+    queue: list[tuple[float, int, int]] = []
+    for node in range(count):
+        later = np.array([other for other in neighbors[node] if other > node], np.int64)
+        queue += [(price, node, other) for price, other in zip(cost(node, later).tolist(), later.tolist(), strict=True)]
+    heapq.heapify(queue)
+    alive = np.zeros(2 * count - 1, bool)
+    alive[:count] = True
+    joined: list[tuple[int, int]] = []
+    costs: list[float] = []
+    while len(joined) < count - 1:
+        price, one, other = heapq.heappop(queue)
+        if not (alive[one] and alive[other]):
+            continue
+        node = count + len(joined)
+        joined.append((one, other))
+        costs.append(price)
+        alive[[one, other]], alive[node] = False, True
+        mass[node], sums[node] = mass[one] + mass[other], sums[one] + sums[other]
+        around = (neighbors[one] | neighbors[other]) - {one, other}
+        for neighbor in around:
+            neighbors[neighbor] -= {one, other}
+            neighbors[neighbor].add(node)
+        neighbors[node] = around
+        others = np.array(sorted(around), np.int64)
+        for price, neighbor in zip(cost(node, others).tolist(), others.tolist(), strict=True):
+            heapq.heappush(queue, (price, neighbor, node))
+    return np.asarray(joined, np.int64).reshape(-1, 2), np.asarray(costs)
