@@ -10,7 +10,8 @@ writes the folder ``dist/VERSION``:
 - ``manual/``: the manual for a browser.
 
 Before anything is built, the checkout must be clean, the library must have this version, and the changelog must have a
-section of this version. Everything is checked by Blender's own validator. Nothing is uploaded.
+section of this version and none of what is unreleased. Everything is checked by Blender's own validator. Nothing is
+uploaded.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CHANGELOG = ROOT / ".github" / "CHANGELOG.md"
 LISTING = ROOT / "packaging" / "listing"
 MANIFEST = "blender_manifest.toml"
+UNRELEASED = "Unreleased"
+"""The changelog's section of what the next release will have."""
 SCHEMA = "v1"
 """Version of the format of a repository's ``index.json``."""
 
@@ -63,7 +66,9 @@ def problems_of(version: str) -> list[str]:
     if __version__ != version:
         problems.append(f"The library's version is {__version__}; change it in core/meshkin/__init__.py.")
     if not section(version):
-        problems.append(f"{CHANGELOG.name} has no section “## {version}” with a line; rename “## Unreleased”.")
+        problems.append(f"{CHANGELOG.name} has no section “## {version}” with a line.")
+    if section(UNRELEASED):
+        problems.append(f"{CHANGELOG.name} has changes under “## {UNRELEASED}”: put them under “## {version}”.")
     changes = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=False)
     if changes.returncode:
         problems.append("This is no checkout of git, so that nobody could tell what was released.")
@@ -123,7 +128,7 @@ def listing_problems(archive: Path) -> list[str]:
     """Return what extensions.blender.org would refuse, beyond what Blender's validator checks.
 
     Its guidelines: the tagline has at most 64 characters and no period at its end, the name does not name Blender,
-    permissions have short reasons, the icon is a square PNG of 256 pixels, the featured image one of 1920 by 1080.
+    permissions have short reasons, the icon is a square PNG of 256 pixels, the featured image has 1920 by 1080.
     """
     manifest = read_manifest(archive)
     problems = []
@@ -132,17 +137,18 @@ def listing_problems(archive: Path) -> list[str]:
             problems.append(f"The text of “{what}” in the manifest must be at most 64 characters without a period.")
     if "blender" in manifest["name"].lower():
         problems.append("The name must not name Blender.")
-    for name, size in {"icon.png": (256, 256), "featured.png": (1920, 1080)}.items():
-        if png_size(LISTING / name) != size:
-            problems.append(f"{name} must be a PNG of {size[0]} by {size[1]} pixels.")
+    for name, size in {"icon.png": (256, 256), "featured.jpg": (1920, 1080)}.items():
+        if picture_size(LISTING / name) != size:
+            problems.append(f"{name} must have {size[0]} by {size[1]} pixels.")
     if not (LISTING / "description.md").read_text(encoding="utf-8").strip():
         problems.append("description.md is empty.")
     return problems
 
 
-def png_size(path: Path) -> tuple[int, int]:
-    """Return width and height of a PNG file; zeros if it is none."""
-    start = path.read_bytes()[:24] if path.is_file() else b""
-    if start[:8] != b"\x89PNG\r\n\x1a\n":
-        return 0, 0
-    return int.from_bytes(start[16:20], "big"), int.from_bytes(start[20:24], "big")
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return width and height of a PNG or baseline JPEG file; zeros if it is neither."""
+    content = path.read_bytes() if path.is_file() else b""
+    if content[:8] == b"\x89PNG\r\n\x1a\n":
+        return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
+    frame = re.search(rb"\xff[\xc0-\xc2]..\x08(..)(..)", content, re.DOTALL) if content[:2] == b"\xff\xd8" else None
+    return (int.from_bytes(frame[2], "big"), int.from_bytes(frame[1], "big")) if frame else (0, 0)

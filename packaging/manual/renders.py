@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
@@ -77,7 +76,7 @@ def people(data: Path, name: str) -> None:
     for obj in (source, target):
         stride(rig_of(obj))
     picture(name, [source, before, target])
-    picture(name, [source, before, target], path=ROOT / "packaging" / "listing" / "featured.png")
+    picture(name, [source, before, target], path=ROOT / "packaging" / "listing" / "featured.jpg")
 
 
 def adventurers(data: Path, name: str) -> None:
@@ -277,6 +276,8 @@ def cut(obj: bpy.types.Object, count: int) -> None:
 
 def head_of(obj: bpy.types.Object) -> bpy.types.Object:
     """Remove what lies below the neck of an object that stands on the ground; returns it."""
+    import bmesh  # is there once bpy is loaded
+
     mesh = bmesh.new()
     mesh.from_mesh(obj.data)
     low = [vertex for vertex in mesh.verts if (obj.matrix_world @ vertex.co).z < NECK]
@@ -362,7 +363,7 @@ def picture(
         name: of the picture's file.
         row: the figures, from left to right; several objects can be one figure.
         turns: degrees about the vertical axis for each figure, repeated.
-        path: the file, if it is not one of the manual's pictures: a large PNG then.
+        path: the file, if it is not one of the manual's pictures: a large JPEG then.
     """
     figures = [figure if isinstance(figure, tuple) else (figure,) for figure in row]
     shown = [[copied(obj) for obj in figure] for figure in figures]
@@ -405,7 +406,7 @@ def lit_world() -> bpy.types.World:
 
 
 def render(path: Path, low: Vector, high: Vector) -> None:
-    """Render what is between two corners, seen from the front, to a WebP file, or to a PNG file of :data:`LARGE`."""
+    """Render what is between two corners, seen from the front, to a WebP file, or to a JPEG file of :data:`LARGE`."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.transparent_max_bounces = SAMPLES, True, 24
@@ -429,15 +430,14 @@ def render(path: Path, low: Vector, high: Vector) -> None:
     camera.data.clip_end = 50
     settings = scene.render
     settings.resolution_x, settings.resolution_y = WIDTH, int(WIDTH * height / width)
-    if path.suffix == ".png":
+    if path.suffix == ".jpg":
         settings.resolution_x, settings.resolution_y = LARGE
         camera.data.ortho_scale = max(width, height * LARGE[0] / LARGE[1])
     settings.filepath = str(path)
     if bpy.app.version >= (5, 0):
         settings.image_settings.media_type = "IMAGE"
-    settings.image_settings.file_format = path.suffix[1:].upper()
+    settings.image_settings.file_format = {".webp": "WEBP", ".jpg": "JPEG"}[path.suffix]
     settings.image_settings.color_mode, settings.image_settings.quality = "RGB", QUALITY
-    settings.image_settings.compression = 100
     bpy.ops.render.render(write_still=True)
 
 
