@@ -11,7 +11,7 @@ import sys
 
 import bpy
 
-from . import attributes, features, main, match, photo, rig, texture, transfer, upkeep, weights
+from . import attributes, features, main, match, photo, rig, texture, transfer, translations, upkeep, weights
 from .base import driver, preferences, status
 
 FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, photo)
@@ -35,6 +35,7 @@ def register() -> None:
     """Add the classes, the scene's settings, the handlers and the command to Blender."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    bpy.app.translations.register(__name__, translations.tables())
     bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=main.settings.SceneSettings)
     bpy.types.VIEW3D_MT_object.append(transfer.menu.draw_entry)
     bpy.app.handlers.load_pre.append(driver.before_load)
@@ -58,5 +59,6 @@ def unregister() -> None:
     bpy.app.handlers.load_pre.remove(driver.before_load)
     bpy.types.VIEW3D_MT_object.remove(transfer.menu.draw_entry)
     del bpy.types.Scene.meshkin
+    bpy.app.translations.unregister(__name__)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -1,6 +1,7 @@
 """The button that transfers attributes, face materials, UV maps, shape keys, sculpted detail and hair."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
+# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ class MESHKIN_OT_transfer_attributes(TransferJob):
 
     bl_idname = "meshkin.transfer_attributes"
     bl_label = "Attributes"
+    bl_options = {"REGISTER", "UNDO", "PRESET"}
     what = "attributes"
 
     kinds: EnumProperty(

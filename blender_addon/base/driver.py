@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import status
+from .text import translated
 
 if TYPE_CHECKING:
     from meshkin.base.progress import Progress
@@ -56,8 +57,8 @@ class RunningJob:
 
     def line(self) -> str:
         """Everything about its progress in one line."""
-        known = [self.title, f"{self.fraction:.0%}", self.position, self.stage]
-        return f"MeshKin  {'  |  '.join(filter(None, known))}  |  Esc: Cancel"
+        known = [translated(self.title), f"{self.fraction:.0%}", self.position, translated(self.stage)]
+        return "  |  ".join(filter(None, ("MeshKin", *known, translated("Esc: Cancel"))))
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,11 @@ class JobOperator:
             while time.monotonic() < deadline:
                 progress: Any = next(job.steps)
                 waits = (progress.stage, progress.fraction) == (job.stage, job.fraction)
-                job.stage, job.fraction, job.position = progress.stage, progress.fraction, position(progress)
+                job.stage, job.fraction, job.position = (
+                    progress.stage,
+                    progress.fraction,
+                    position(progress, translated),
+                )
                 if waits:
                     break  # no progress: the worker is busy
         except StopIteration as stop:

@@ -15,18 +15,39 @@ LEAST_WIDTH = 90
 """Pixels at scale 1: narrower text would be a letter in a line. Chosen."""
 
 
-def fitting(context: bpy.types.Context, text: str, units: float = 0) -> list[str]:
-    """Return a text in lines that fit beside an icon: in the region, or in a popover of so many units of 20 pixels."""
+def translated(text: str) -> str:
+    """Return a text of the interface in the user's language, or as it is if there is no translation."""
+    return str(bpy.app.translations.pgettext_iface(text))
+
+
+def fitting(context: bpy.types.Context, text: str, units: float = 0, count: int = 0) -> list[str]:
+    """Return a text in lines that fit beside an icon.
+
+    Args:
+        context: Blender's context.
+        text: the text.
+        units: width of the popover that shows it, in Blender's units of 20 pixels; 0 for the region's width.
+        count: most lines; the last one shows that there is more. 0 for any number.
+    """
     scale = context.preferences.system.ui_scale
     blf.size(0, FONT_POINTS * scale)
     width = units * 20 * scale if units else context.region.width
     width = max(width - MARGIN * scale, LEAST_WIDTH * scale)
-    return wrapped(text, width, lambda line: float(blf.dimensions(0, line)[0]))
+
+    def measure(line: str) -> float:
+        return float(blf.dimensions(0, line)[0])
+
+    lines = wrapped(text, width, measure)
+    return shortened(lines, count, width, measure) if count else lines
 
 
-def shortened(lines: list[str], count: int) -> list[str]:
-    """Return the first ``count`` lines, the last of which shows that there are more."""
-    return lines if len(lines) <= count else [*lines[: count - 1], f"{lines[count - 1][:-1].rstrip()}…"]
+def shortened(lines: list[str], count: int, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Return the first ``count`` lines; where there are more, the last one is filled up and ends with “…”."""
+    if len(lines) <= count:
+        return lines
+    last = " ".join(lines[count - 1 :])
+    end = next((end for end in range(len(last), 0, -1) if measure(f"{last[:end]}…") <= width), 1)
+    return [*lines[: count - 1], f"{last[:end].rstrip()}…"]
 
 
 def wrapped(text: str, width: float, measure: Callable[[str], float]) -> list[str]:

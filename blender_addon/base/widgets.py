@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import bpy
 
 from . import driver
-from .text import fitting, shortened
+from .text import fitting, translated
 
-JOB_LINES = 4
+JOB_LINES = 5
 """Lines of the place for the job, whatever it shows: nothing below it moves when a job starts or ends. Chosen: an error
 and its fix fit into them in a sidebar of the usual width."""
 LINE_HEIGHT = 0.85
@@ -63,8 +63,9 @@ def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint
     if job := driver.running:
         column.label(text=job.title, icon="SORTTIME")
         column.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
-        for text in (job.stage, job.position):
-            _lines(column, shortened(fitting(context, text), 1), "BLANK1")
+        _lines(column, fitting(context, job.position, count=1), "BLANK1")
+        stage = fitting(context, translated(job.stage), count=JOB_LINES - 3)
+        _lines(column, stage + [""] * (JOB_LINES - 3 - len(stage)), "BLANK1")
         row.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:
         column.alert = last.failed  # red
@@ -72,6 +73,8 @@ def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint
         row.popover(MESHKIN_PT_report.bl_idname, text="Report", icon="TEXT")
         if last.leads_to:
             row.operator(last.leads_to)
+        if last.failed:
+            row.operator("meshkin.show_preferences", text="", icon="PREFERENCES")
         row.operator("meshkin.dismiss", text="", icon="X")
     else:
         _fill(column, context, hint.text, hint.icon)
@@ -85,7 +88,7 @@ def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint
 
 def _fill(column: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
     """Draw a text in exactly as many lines as the place for the job has."""
-    lines = shortened(fitting(context, text), JOB_LINES)
+    lines = fitting(context, text, count=JOB_LINES)
     _lines(column, lines + [""] * (JOB_LINES - len(lines)), icon)
 
 

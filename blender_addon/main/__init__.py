@@ -1,5 +1,5 @@
 """The main panel, its settings, and the buttons that pick source and target."""
 
-from . import operators, panel, settings
+from . import operators, panel, presets, settings
 
-CLASSES: list[type] = [settings.SceneSettings, *panel.CLASSES, *operators.CLASSES]
+CLASSES: list[type] = [settings.SceneSettings, *presets.CLASSES, *panel.CLASSES, *operators.CLASSES]

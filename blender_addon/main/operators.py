@@ -15,7 +15,7 @@ class MESHKIN_OT_pick(Explained, bpy.types.Operator):
     """Pick source and target from the selection: the active object is the source, the other one the target"""
 
     bl_idname = "meshkin.pick"
-    bl_label = "Pick from Selection"
+    bl_label = "Pick Selected"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -11,6 +11,7 @@ from ..attributes import panel as attributes
 from ..base import options, status
 from ..base.preferences import ADDON
 from ..base.properties import panel_options
+from ..base.text import translated
 from ..base.widgets import Hint, MESHKIN_PT_report, Sidebar, form, job_place
 from ..features import panel as features
 from ..match import panel as match
@@ -20,6 +21,7 @@ from ..transfer import panel as transfer
 from ..transfer.operators import MESHKIN_OT_transfer
 from ..upkeep.guide import setup_hint
 from ..weights import panel as weights
+from .presets import MESHKIN_PT_presets
 from .settings import OPTION_GROUPS
 
 COMMON = (
@@ -36,13 +38,12 @@ def next_step(context: bpy.types.Context) -> Hint:
         return hint
     settings = context.scene.meshkin
     if not (settings.source and settings.target):
-        return Hint(
-            "Select two characters, first the one to transfer to, last the one to transfer from, and press Pick.",
-            ("meshkin.pick", "meshkin.try_it"),
-        )
+        text = "Select two characters, the one to transfer from last, and press Pick Selected."
+        return Hint(translated(text), ("meshkin.pick", "meshkin.try_it"))
     if reason := MESHKIN_OT_transfer.why_not(context):
         return Hint(f"{reason}.", icon="ERROR")
-    return Hint("Tick what is to come over, and press Transfer. Look at the match first if you want to guide it.")
+    text = "Tick what is to come over, and press Transfer. Look at the match first if you want to guide it."
+    return Hint(translated(text))
 
 
 class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
@@ -97,6 +98,9 @@ class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
     bl_label = "Options"
     bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        MESHKIN_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)

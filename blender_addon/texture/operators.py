@@ -44,6 +44,7 @@ class MESHKIN_OT_transfer_texture(TransferJob):
 
     bl_idname = "meshkin.transfer_texture"
     bl_label = "Texture"
+    bl_options = {"REGISTER", "UNDO", "PRESET"}
     what = "texture"
 
     with_window: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # a button started the job, not a script

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..base import status
+from ..base.text import translated
 from ..base.widgets import Hint
 
 
@@ -20,12 +21,12 @@ def offline() -> str:
 def setup_hint() -> Hint | None:
     """Return what to do before anything can be computed; None if all is there."""
     if not status.known:
-        return Hint("Looking for what MeshKin computes with …", icon="SORTTIME")
+        return Hint(translated("Looking for what MeshKin computes with …"), icon="SORTTIME")
     if status.worker_missing and status.worker_chosen:
-        return Hint(f"{status.worker_missing}. Choose another one.", icon="ERROR", preferences=True)
+        return Hint(f"{status.worker_missing}. {translated('Choose another one.')}", icon="ERROR", preferences=True)
     if not (status.worker_missing or not status.model):
         return None
-    what = (
+    what = translated(
         "MeshKin has to be set up once: about 2 GB on the disk, some minutes."
         if status.worker_missing
         else "Without models, MeshKin compares points by shape alone (105 MB)."
@@ -33,5 +34,5 @@ def setup_hint() -> Hint | None:
     button = "meshkin.set_up" if status.worker_missing else "meshkin.get_model"
     if reason := offline():
         allow = () if bpy.app.online_access_override else ("meshkin.allow_online",)
-        return Hint(f"{what} {reason}.", allow, preferences=True)
+        return Hint(f"{what} {translated(reason)}.", allow, preferences=True)
     return Hint(what, (button,), preferences=True)

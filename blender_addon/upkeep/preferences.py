@@ -12,6 +12,7 @@ from bpy.props import FloatProperty, StringProperty
 
 from ..base import driver, status, widgets
 from ..base.preferences import ADDON
+from ..base.text import translated
 from .guide import setup_hint
 
 
@@ -110,7 +111,9 @@ class Preferences(bpy.types.AddonPreferences):
         """Draw the preferences."""
         status.ensure()
         layout = widgets.form(self.layout)
-        widgets.job_place(layout, context, setup_hint() or widgets.Hint("MeshKin is set up.", icon="CHECKMARK"))
+        widgets.job_place(
+            layout, context, setup_hint() or widgets.Hint(translated("MeshKin is set up."), icon="CHECKMARK")
+        )
 
         box = layout.box()
         box.label(text="Worker", icon="CONSOLE")

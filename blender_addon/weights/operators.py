@@ -25,6 +25,7 @@ class MESHKIN_OT_transfer_weights(TransferJob):
 
     bl_idname = "meshkin.transfer_weights"
     bl_label = "Weights"
+    bl_options = {"REGISTER", "UNDO", "PRESET"}
     what = "weights"
 
     @classmethod

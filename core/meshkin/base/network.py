@@ -74,13 +74,13 @@ def advice(output: str) -> str:
     """What a user can do about a download that failed, from what it printed; "" if that does not say."""
     if UNTRUSTED.search(output):
         return (
-            "The server's certificate is not trusted, as behind a company's proxy: choose the company's file of"
-            " certificates as “Certificates” in the preferences (or set SSL_CERT_FILE or PIP_CERT), then try again."
+            "Choose your company's certificates in the preferences (or set SSL_CERT_FILE or PIP_CERT): the server's"
+            " certificate is not trusted."
         )
     if REFUSED.search(output):
         return (
-            "The proxy refuses: enter http://USER:PASSWORD@HOST:PORT as “Proxy” in the preferences (or set HTTPS_PROXY"
-            " or PIP_PROXY), then try again."
+            "Enter http://USER:PASSWORD@HOST:PORT as “Proxy” in the preferences (or set HTTPS_PROXY or PIP_PROXY): the"
+            " proxy refuses."
         )
     if os.environ.get(OFFLINE) and "No matching distribution" in output:
         missing = re.findall(r"No matching distribution found for (\S+)", output)

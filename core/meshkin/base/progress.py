@@ -162,16 +162,14 @@ def rounded_seconds(seconds: float) -> int:
     return 60 * (round(seconds / 60) if seconds < 600 else 5 * round(seconds / 300))
 
 
-def duration(seconds: int) -> str:
-    """A duration in words ("about 3 min")."""
-    return f"about {seconds} s" if seconds < 120 else f"about {seconds // 60} min"
-
-
-def position(progress: JobProgress) -> str:
-    """Where a job stands, in words ("Step 2 of 5, about 3 min left")."""
-    parts = [f"Step {progress.number} of {progress.count}"] if progress.count > 1 else []
-    if progress.seconds_left is not None:
-        parts.append(f"{duration(progress.seconds_left)} left")
+def position(progress: JobProgress, say: Callable[[str], str] = lambda text: text) -> str:
+    """Where a job stands, in words ("Step 2 of 5, about 3 min left"); ``say`` gives them in another language."""
+    parts = []
+    if progress.count > 1:
+        parts.append(say("Step {number} of {count}").format(number=progress.number, count=progress.count))
+    if (seconds := progress.seconds_left) is not None:
+        text = say("about {seconds} s left") if seconds < 120 else say("about {minutes} min left")
+        parts.append(text.format(seconds=seconds, minutes=seconds // 60))
     return ", ".join(parts)
 
 

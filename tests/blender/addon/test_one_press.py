@@ -140,7 +140,8 @@ def test_texts_are_broken_where_they_must(addon: ModuleType) -> None:
     assert text.wrapped("これは日本語の文です", 4, len) == ["これは日", "本語の文", "です"]
     assert text.wrapped("a verylongword", 4, len) == ["a", "very", "long", "word"]
     assert text.wrapped("", 4, len) == [""]
-    assert text.shortened(["one", "two", "three"], 2) == ["one", "tw…"]
+    assert text.shortened(["one", "two", "three"], 2, 8, len) == ["one", "two thr…"]
+    assert text.shortened(["one", "two"], 2, 8, len) == ["one", "two"]
 
 
 def test_deleted_objects_do_not_stay_in_the_file(addon: ModuleType, tmp_path: Any) -> None:

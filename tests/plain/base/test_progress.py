@@ -12,7 +12,6 @@ from meshkin.base.progress import (
     STAGE_SHARE,
     JobProgress,
     Progress,
-    duration,
     finish,
     in_step,
     of_job,
@@ -138,7 +137,10 @@ def test_the_time_left_becomes_what_it_is_whatever_the_costs_say() -> None:
     assert told[-1].seconds_left is not None
     assert told[-1].seconds_left < 120
     assert position(begin).startswith("Step 2 of 3, about ")
-    assert (duration(rounded_seconds(3)), duration(rounded_seconds(200))) == ("about 10 s", "about 3 min")
+    assert [rounded_seconds(one) for one in (3, 114, 200, 1000)] == [10, 110, 180, 900]
+    long = JobProgress("Working", 0.5, number=1, count=1, seconds_left=180)
+    assert position(long) == "about 3 min left"
+    assert position(long, lambda text: f"[{text}]") == "[about 3 min left]"
 
 
 def test_closing_a_job_closes_its_steps() -> None:

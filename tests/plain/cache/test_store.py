@@ -176,6 +176,10 @@ def test_saving_keeps_the_cache_within_its_limit(monkeypatch: pytest.MonkeyPatch
     new = cache.save("new", some(1))
     assert not old.exists()
     assert new.exists()
+    grow_old(new, cache.GRACE + 60)
+    monkeypatch.setenv("MESHKIN_CACHE_LIMIT", "0")  # no limit
+    cache.save("newer", some(2))
+    assert new.exists()
 
 
 def test_leftovers_of_killed_processes_go(folder: Path) -> None:

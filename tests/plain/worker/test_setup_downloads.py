@@ -144,7 +144,7 @@ def test_a_companys_certificate_is_named_as_the_cause_and_can_be_chosen(
     monkeypatch.setenv("PIP_INDEX_URL", f"https://{index.address}/simple")
     error = failure(tmp_path)
     assert error.code == "pip-failed"
-    for word in ("certificate is not trusted", "“Certificates”", "SSL_CERT_FILE", "PIP_CERT"):
+    for word in ("certificate is not trusted", "company's certificates", "SSL_CERT_FILE", "PIP_CERT"):
         assert word in error.fix
     monkeypatch.setenv("MESHKIN_CERTIFICATES", str(certificate))
     set_up(tmp_path)
@@ -183,7 +183,7 @@ def test_progress_within_a_file() -> None:
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]')", "Certificates"),
+        ("SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]')", "certificates"),
         ("ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407'))", "USER:PASSWORD"),
         ("ReadTimeoutError: Read timed out.", "connection"),
         ("ERROR: No matching distribution found for torch", ""),

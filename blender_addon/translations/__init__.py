@@ -1,0 +1,19 @@
+"""What the panels say in other languages. A text that is missing here is in English, or as Blender has it."""
+
+from __future__ import annotations
+
+from .german import GERMAN
+from .japanese import JAPANESE
+
+LANGUAGES = {"de_DE": GERMAN, "ja_JP": JAPANESE}
+"""For each of Blender's locales, the texts by what they are in English."""
+CONTEXTS = ("*", "Operator")
+"""Blender's contexts: texts of properties and panels, and labels of operators."""
+
+
+def tables() -> dict[str, dict[tuple[str, str], str]]:
+    """Return all texts as ``bpy.app.translations`` takes them."""
+    return {
+        locale: {(context, message): text for message, text in texts.items() for context in CONTEXTS}
+        for locale, texts in LANGUAGES.items()
+    }
