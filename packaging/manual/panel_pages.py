@@ -94,7 +94,8 @@ def made() -> dict[str, str]:
     """Return the text of each page by its file's name; the add-on must be enabled."""
     stage()
     classes = importlib.import_module(ADDON).CLASSES
-    panels = [cls for cls in classes if issubclass(cls, bpy.types.Panel | bpy.types.AddonPreferences)]
+    panels = [cls for cls in classes if getattr(cls, "bl_region_type", "") == "UI"]  # without what only pops up
+    panels += [cls for cls in classes if issubclass(cls, bpy.types.AddonPreferences)]
     operators = [cls for cls in classes if issubclass(cls, bpy.types.Operator)]
     pages = {f"{page_name(panel)}.md": panel_page(panel) for panel in panels}
     return {**pages, "buttons.md": buttons_page(operators)}
