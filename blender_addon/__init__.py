@@ -42,6 +42,7 @@ def register() -> None:
     bpy.app.handlers.save_pre.append(main.settings.forget_deleted)
     for name, handler in match.display.HANDLERS.items():
         getattr(bpy.app.handlers, name).append(handler)
+    match.fixing.register_keys()
     _commands.append(bpy.utils.register_cli_command("meshkin", _command))
 
 
@@ -52,6 +53,7 @@ def unregister() -> None:
     if "meshkin.worker.client" in sys.modules:
         sys.modules["meshkin.worker.client"].stop()
     bpy.utils.unregister_cli_command(_commands.pop())
+    match.fixing.unregister_keys()
     match.display.before_load()
     for name, handler in match.display.HANDLERS.items():
         getattr(bpy.app.handlers, name).remove(handler)

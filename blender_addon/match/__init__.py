@@ -1,5 +1,5 @@
 """Matches: the buttons that compute them, guide them with point pairs, and show them."""
 
-from . import display, operators, pairs, panel
+from . import display, fixing, operators, pairs, panel
 
-CLASSES: list[type] = [*display.CLASSES, *operators.CLASSES, *pairs.CLASSES, *panel.CLASSES]
+CLASSES: list[type] = [*display.CLASSES, *operators.CLASSES, *fixing.CLASSES, *pairs.CLASSES, *panel.CLASSES]

@@ -35,7 +35,8 @@ class MESHKIN_OT_match(SceneJob):
 
 
 class MESHKIN_OT_flip(SceneJob):
-    """Use the other solution: left and right exchanged, or the other place that a part fits. Press again to go back"""
+    """Use the other solution: left and right exchanged, or the other place that a part fits. The last transfer is done
+    again in place. Press again to go back"""
 
     bl_idname = "meshkin.flip"
     bl_label = "Flip Match"
@@ -50,11 +51,9 @@ class MESHKIN_OT_flip(SceneJob):
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
-        from meshkin.scene.mesh import matches
 
         settings = context.scene.meshkin
-        flip = not matches.is_flipped(settings.source, settings.target)
-        return with_lines(workflow.match(settings.source, settings.target, options(context, flip=flip)))
+        return with_lines(workflow.flip(settings.source, settings.target, options(context)))
 
 
 class MESHKIN_OT_match_set(SceneJob):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import StringProperty
@@ -13,15 +13,19 @@ from bpy.props import StringProperty
 from ..base import status
 from ..base.operators import Explained, QuickAction, busy, missing
 
+if TYPE_CHECKING:
+    from meshkin.scene.display.pinning import MouseRay
+
 CLICK_TOLERANCE = 12
 """Pixels by which a click may miss the object: most picked points are tips, which are hard to hit. Chosen."""
 
 
 class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
-    """Click a point on one object, then the same point on the other, as often as you like; press Esc when done"""
+    """Click a point on one object, then the same point on the other, as often as you like. Crosses show where the match
+    has the point under the mouse now. The source beside the target (Compare) can be clicked, too. Esc ends it"""
 
     bl_idname = "meshkin.pick_pairs"
-    bl_label = "Add Point Pairs"
+    bl_label = "Pin Here"
     bl_options = {"REGISTER"}
 
     @classmethod
@@ -29,21 +33,24 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         if reason := busy() or missing(context, "source", "target"):
             return reason
         for obj in (context.scene.meshkin.source, context.scene.meshkin.target):
-            if not obj.visible_get():
+            if not obj.visible_get() and not status.compared():
                 return f"“{obj.name}” is hidden"
         return ""
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        from meshkin.base.errors import MeshKinError
         from meshkin.scene.display import lines
-        from meshkin.scene.objects import Handle
+        from meshkin.scene.display.pinning import Pinning
 
         settings = context.scene.meshkin
+        try:
+            self._pinning = Pinning(settings.source, settings.target)
+        except MeshKinError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         self._own_lines = not lines.is_shown()  # then the pairs' lines are drawn until picking ends
         if self._own_lines:
             lines.show(settings.source, settings.target, 0)
-        self._ends = [Handle.of(settings.source), Handle.of(settings.target)]
-        self._points: list[Any] = [None, None]
-        self._count = 0
         context.window.cursor_modal_set("EYEDROPPER")
         context.window_manager.modal_handler_add(self)
         self._show_instructions(context)
@@ -55,67 +62,39 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         from meshkin.base.errors import MeshKinError
+        from meshkin.scene.display import lines
 
         if event.type in {"ESC", "RET", "NUMPAD_ENTER", "RIGHTMOUSE"} and event.value == "PRESS":
             return self._end(context)
-        if event.type != "LEFTMOUSE" or event.value != "PRESS" or event.alt:
+        is_click = event.type == "LEFTMOUSE" and event.value == "PRESS" and not event.alt
+        ray = _ray_under(context.window, event) if is_click or event.type == "MOUSEMOVE" else None
+        if ray is None:
             return {"PASS_THROUGH"}
-        view = _view_under(context.window, event)
-        if view is None:
+        if not is_click:
+            lines.mark(self._pinning.marks(ray))
             return {"PASS_THROUGH"}
         try:
-            self._pick(context, view, event)
+            made = self._pinning.click(ray)
         except MeshKinError as error:
             self.report({"ERROR"}, str(error))
             return self._end(context)
+        if made:
+            bpy.ops.ed.undo_push(message="Add Point Pair")
+            status.redraw()
+        lines.mark(self._pinning.marks())
+        self._show_instructions(context, missed=made is None)
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:
         """End picking when Blender ends the operator because its window was closed."""
         self._end(context)
 
-    def _pick(
-        self, context: bpy.types.Context, view: tuple[bpy.types.Region, bpy.types.RegionView3D], event: bpy.types.Event
-    ) -> None:
-        """Mark the clicked point of the nearer object; if both objects have one, add a point pair."""
-        from bpy_extras import view3d_utils
-        from mathutils import Vector
-
-        from meshkin.scene.display import lines
-        from meshkin.scene.mesh import pairs, snapshot
-
-        region, view_data = view
-        position = (event.mouse_x - region.x, event.mouse_y - region.y)
-        origin = view3d_utils.region_2d_to_origin_3d(region, view_data, position)
-        direction = view3d_utils.region_2d_to_vector_3d(region, view_data, position)
-        objects = [handle.get() for handle in self._ends]
-        hits = []
-        for end, obj in enumerate(objects):
-            surface = snapshot.take(obj)
-            center = obj.matrix_world @ (sum((Vector(corner) for corner in obj.bound_box), Vector()) / 8)
-            beside = (position[0] + CLICK_TOLERANCE, position[1])
-            clicked, shifted = (
-                view3d_utils.region_2d_to_location_3d(region, view_data, pixel, center) for pixel in (position, beside)
-            )
-            if point := pairs.cast_ray(surface, tuple(origin), tuple(direction), (clicked - shifted).length):
-                hits.append(((Vector(point) - origin).length, end, point))
-        if hits:
-            _, end, self._points[end] = min(hits)
-        if None not in self._points:
-            pairs.add(*objects, *self._points)
-            self._points = [None, None]
-            self._count += 1
-            bpy.ops.ed.undo_push(message="Add Point Pair")
-            status.redraw()
-        lines.mark([point for point in self._points if point])
-        self._show_instructions(context, missed=not hits)
-
     def _show_instructions(self, context: bpy.types.Context, missed: bool = False) -> None:
         """Say in the status bar what to click next."""
-        names = [handle.name for handle in self._ends]
-        done = next((end for end, point in enumerate(self._points) if point), None)
+        names = [handle.name for handle in self._pinning.ends]
+        done = next((end for end, point in enumerate(self._pinning.points) if point), None)
         place = f"“{names[0]}” or “{names[1]}”" if done is None else f"the same point of “{names[1 - done]}”"
-        text = f"{'Nothing there. ' if missed else ''}Click {place}    Esc: Done ({self._count} added)"
+        text = f"{'Nothing there. ' if missed else ''}Click {place}    Esc: Done ({self._pinning.count} added)"
         context.workspace.status_text_set(text)
 
     def _end(self, context: bpy.types.Context) -> set[str]:
@@ -129,12 +108,36 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         if context.workspace:
             context.workspace.status_text_set(None)
         status.redraw()
-        return {"FINISHED"} if self._count else {"CANCELLED"}
+        return {"FINISHED"} if self._pinning.count else {"CANCELLED"}
+
+
+def _ray_under(window: bpy.types.Window, event: bpy.types.Event) -> MouseRay | None:
+    """Return the ray under the mouse; None where there is no 3D view."""
+    from bpy_extras import view3d_utils
+
+    from meshkin.scene.display.pinning import MouseRay
+
+    found = _view_under(window, event)
+    if found is None:
+        return None
+    area, region, view_data = found
+    position = (event.mouse_x - region.x, event.mouse_y - region.y)
+    beside = (position[0] + CLICK_TOLERANCE, position[1])
+    pixels = [
+        view3d_utils.region_2d_to_location_3d(region, view_data, pixel, view_data.view_location)
+        for pixel in (position, beside)
+    ]
+    return MouseRay(
+        tuple(view3d_utils.region_2d_to_origin_3d(region, view_data, position)),
+        tuple(view3d_utils.region_2d_to_vector_3d(region, view_data, position)),
+        (pixels[0] - pixels[1]).length,
+        area.spaces.active,
+    )
 
 
 def _view_under(
     window: bpy.types.Window, event: bpy.types.Event
-) -> tuple[bpy.types.Region, bpy.types.RegionView3D] | None:
+) -> tuple[bpy.types.Area, bpy.types.Region, bpy.types.RegionView3D] | None:
     """Return the 3D view under the mouse; None if there is none or if a sidebar or header covers it there."""
     for area in window.screen.areas:
         if area.type == "VIEW_3D":
@@ -146,7 +149,7 @@ def _view_under(
             if [region.type for region in under_mouse] == ["WINDOW"]:
                 quad = area.spaces.active.region_quadviews
                 index = [region for region in area.regions if region.type == "WINDOW"].index(under_mouse[0])
-                return under_mouse[0], quad[index] if quad else area.spaces.active.region_3d
+                return area, under_mouse[0], quad[index] if quad else area.spaces.active.region_3d
     return None
 
 

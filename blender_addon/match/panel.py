@@ -9,6 +9,7 @@ import bpy
 from ..base import status
 from ..base.widgets import Sidebar
 from ..features import panel as features
+from . import fixing
 
 
 def buttons(column: bpy.types.UILayout) -> None:
@@ -34,6 +35,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         column.operator("meshkin.compare", icon="ARROW_LEFTRIGHT", depress=status.compared())
         row = column.row(align=True)
         row.prop(settings, "look", expand=True)
+        column.operator("meshkin.before_after", icon="LOOP_BACK", depress=fixing.shows_before(settings))
 
         column = layout.column(align=True)
         column.label(text="Display")
@@ -80,8 +82,12 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
         row = column.row(align=True)
         row.operator("meshkin.pick_pairs", icon="EYEDROPPER")
         row.operator("meshkin.pair_selected", text="", icon="VERTEXSEL")
+        shown = pairs.between(settings.source, settings.target) if both else []
+        new = len(shown) - matches.pair_count(settings.source, settings.target) if both else 0
+        text = f"Update Result ({new} New Pair{'s' if new > 1 else ''})" if new > 0 else "Update Result"
+        column.operator("meshkin.update", text=text, icon="FILE_REFRESH")
         if both:
-            for pair in pairs.between(settings.source, settings.target):
+            for pair in shown:
                 row = column.row(align=True)
                 row.label(text=f"Point pair {pair.label}", icon="LINKED")
                 row.operator("meshkin.remove_pair", text="", icon="X", emboss=False).label = pair.label

@@ -12,6 +12,8 @@ ENTRIES = (
     ("match", "Match Source and Target"),
     ("match_set", "Match Selected as a Set"),
     ("flip", "Flip Match"),
+    ("update", "Update the Result of the Last Transfer"),
+    ("before_after", "Show Before and After the Last Transfer"),
     None,
     ("transfer", "Transfer All That Is Ticked"),
     ("transfer_texture", "Transfer Texture (Bake Materials)"),

@@ -57,6 +57,11 @@ class Handle:
         return [other.name for other in bpy.data.objects if other.data == obj.data and other != obj]
 
 
+def find(name: str) -> bpy.types.Object | None:
+    """The object of this name, if there is one."""
+    return bpy.data.objects.get(name)
+
+
 def remove_data_blocks(uids: Collection[int]) -> None:
     """Remove temporary data-blocks, those that still exist.
 

@@ -24,6 +24,7 @@ from .reports import keep_report
 from .rigs import build_armature, motion, pose
 from .transferring import transfer
 from .try_it import try_it
+from .updating import flip, update
 from .upkeep import cache_info, clear_cache, get_models, release_memory, set_up
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "clear_cache",
     "compare",
     "features",
+    "flip",
     "get_models",
     "keep_report",
     "load",
@@ -60,4 +62,5 @@ __all__ = [
     "texture_photo",
     "transfer",
     "try_it",
+    "update",
 ]

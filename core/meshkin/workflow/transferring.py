@@ -10,6 +10,7 @@ from typing import Any
 from ..base.errors import InputError, MeshKinError, OptionError, StorageError
 from ..base.progress import Progress, in_step, of_job
 from ..data.surface_map import Match
+from ..scene import last_transfer
 from ..scene.display import viewport
 from ..scene.mesh import pairs as point_pairs
 from ..scene.mesh import pieces, surfaces
@@ -24,6 +25,7 @@ from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
 from .matching import ObjectMatch, check_different, find_match
 from .options import TRANSFERS, Options, Remark, Report, ResultWarning, Steps
+from .recorded_options import recordable
 from .steps import match_costs, transfer_costs, transfer_of
 from .transfers import armature, hair, motion, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write, left_out_warning
@@ -63,6 +65,7 @@ def transfer(
     chosen = _chosen(DEFAULT_WHAT if what is None else what)
     snapshots.check_writable(target)
     check_different(source, target)
+    last_transfer.check_shows_result(target)
     others = _other_pieces(source, target, chosen, options)
     if not others or (yield from _is_copy(Handle.of(source), Handle.of(target))):
         return (yield from _transfer(source, target, chosen, what is None, options))
@@ -114,7 +117,7 @@ def _transfer(
     joined_of: tuple[Handle, ...] = (),
 ) -> Steps:
     """Carry what was chosen, from a source that may have been joined of pieces; for the rest :func:`transfer`."""
-    ends = Handle.of(source), Handle.of(target)
+    ends, asked = (Handle.of(source), Handle.of(target)), recordable(options)
     failures: dict[str, MeshKinError] = {}
     possible = _checked(chosen, source, target, options, failures)
     ObjectSnapshot.take(ends[0])  # raises InputError for a mesh without a surface
@@ -123,7 +126,7 @@ def _transfer(
     with work_folder() as folder:
         is_garment = "weights" in possible and (yield from _is_garment(*ends, options, folder))
         needs_match = not set(possible) <= ({"weights", "armature", "motion"} if is_garment else {"motion"})
-        order = _Order(*ends, chosen, possible, is_default, needs_match, is_garment, also, joined_of)
+        order = _Order(*ends, chosen, possible, is_default, needs_match, is_garment, also, joined_of, asked)
         costs = match_costs(*ends, options) if needs_match else {}
         job = _match_and_carry(order, failures, left_out, options, folder)
         return (yield from of_job(job, costs | transfer_costs(possible, options)))
@@ -140,6 +143,7 @@ class _Order:
         is_default: whether nothing was named.
         needs_match: whether anything of it comes through a match.
         is_garment, also, pieces: as of :class:`Transfer`.
+        asked: the options, as they are recorded.
     """
 
     source: Handle
@@ -151,6 +155,7 @@ class _Order:
     is_garment: bool
     also: tuple[Handle, ...]
     pieces: tuple[Handle, ...]
+    asked: dict[str, Any]
 
 
 def _match_and_carry(
@@ -174,7 +179,9 @@ def _match_and_carry(
         order.source.get()
         snapshots.check_writable(order.target.get())
         snapshots.check_unchanged(order.target.get(), context.target.snapshot)
-        remarks = _write_all(writes, failures) + _not_carried(failures, order.is_default) + left_out
+        first = order.pieces[0] if order.pieces else order.source
+        with last_transfer.recorded(first.get(), order.target.get(), list(writes), order.asked):
+            remarks = _write_all(writes, failures) + _not_carried(failures, order.is_default) + left_out
         early.keep()
     snapshots.keep_shape(order.target.get(), context.target.snapshot)
     remarks += values.unknown_names(order.source.get(), order.possible, options)

@@ -11,7 +11,6 @@ import bmesh
 import bpy
 import numpy as np
 import pytest
-from mathutils import Vector
 
 from helpers.creatures import creature, symmetric_creature, vertex_positions
 from meshkin import workflow
@@ -187,30 +186,6 @@ def test_pairs_that_cannot_be_are_refused_before_the_work(given: Any, code: str)
     refused(code, lambda: finish(job, lambda progress: stages.append(progress.stage)))
     assert set(stages) <= {"Reading the mesh"}
     assert not matches.is_matched(source, target)
-
-
-def test_a_ray_finds_the_nearest_point_in_front() -> None:
-    source, _ = two()
-    source.location = (10, 0, 0)
-    source.scale = (1, -2, 1)
-    bpy.context.view_layer.update()
-    shape = snapshot.take(source)
-    point = pairs.cast_ray(shape, (10.01, -50, 0.02), (0, 1, 0))
-    assert point is not None
-    found, place, _, _ = source.ray_cast(
-        source.matrix_world.inverted() @ Vector((10.01, -50, 0.02)), Vector((0, -1, 0))
-    )
-    assert found
-    assert (source.matrix_world @ place - Vector(point)).length < 1e-4
-    assert pairs.cast_ray(shape, (10, -50, 0), (0, -1, 0)) is None
-    assert pairs.cast_ray(shape, (30, -50, 0), (0, 1, 0)) is None
-    edge = max(shape.vertices.tolist()) + shape.location
-    beside = float(edge[0]) + 0.05, -50, float(edge[2])
-    assert pairs.cast_ray(shape, beside, (0, 1, 0), 0.01) is None
-    point = pairs.cast_ray(shape, beside, (0, 1, 0), 0.1)
-    assert point is not None
-    np.testing.assert_allclose(point, edge, atol=0.05)
-    assert pairs.cast_ray(shape, beside, (0, -1, 0), 0.1) is None
 
 
 def test_the_one_selected_vertex() -> None:

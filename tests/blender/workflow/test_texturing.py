@@ -55,7 +55,8 @@ def test_every_channel_of_a_material() -> None:
         assert any(image.name in line for line in report.lines())
     added = {kind: sorted(set(after) - set(before[kind])) for kind, after in data_block_names().items()}
     assert added["images"] == sorted({image.name for image in found.values()})
-    assert [len(added[kind]) for kind in ("materials", "meshes", "objects", "scenes", "node_groups")] == [1, 0, 0, 0, 0]
+    assert [len(added[kind]) for kind in ("materials", "meshes", "objects", "scenes", "node_groups")] == [1, 1, 0, 0, 0]
+    assert added["meshes"] == [f"{target.data.name} before"]  # what was there before can be shown
     middle = (slice(48, 208), slice(64, 192))
     expected = {
         "Base Color": given["base"],

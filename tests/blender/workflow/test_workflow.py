@@ -88,8 +88,9 @@ def test_transfer_of_everything() -> None:
     source.data.attributes["height"].data.foreach_get("value", truth)
     chance = np.median(np.abs(np.random.default_rng(0).permutation(truth) - truth))
     assert np.median(np.abs(heights - truth)) < 0.4 * chance
-    for name in ("objects", "meshes", "scenes", "selected", "active", "scene"):
+    for name in ("objects", "scenes", "selected", "active", "scene"):
         assert after[name] == before[name]
+    assert after["meshes"] == sorted([*before["meshes"], "target before"])  # what was there before can be shown
 
 
 def hide(source: bpy.types.Object, target: bpy.types.Object) -> None:

@@ -80,17 +80,27 @@ def remember(  # what there is to know of a match
         pairs: int64 (P, 2), the vertices of the point pairs that guided the match; None for none.
         places: where the match is doubtful, the worst first.
     """
-    if IDENTITY_PROPERTY not in source and source.library is None:
-        source[IDENTITY_PROPERTY] = secrets.token_hex(6)
+    identify(source)
     if MATCHES_PROPERTY not in target:
         target[MATCHES_PROPERTY] = {}
-    target[MATCHES_PROPERTY][_identity(source)] = {
+    target[MATCHES_PROPERTY][identity(source)] = {
         "map": key,
         "shapes": [shape.key for shape in shapes],
         "flip": flip,
         "pairs": _flat(pairs),
         "places": json.dumps([asdict(place) for place in places]),
     }
+
+
+def identify(source: bpy.types.Object) -> None:
+    """Give an object an identity that stays when it is renamed; a linked one keeps its name as such."""
+    if IDENTITY_PROPERTY not in source and source.library is None:
+        source[IDENTITY_PROPERTY] = secrets.token_hex(6)
+
+
+def identity(obj: bpy.types.Object) -> str:
+    """The identity of an object in notes on others."""
+    return key_of(str(obj.get(IDENTITY_PROPERTY) or obj.name))
 
 
 def is_matched(source: bpy.types.Object, target: bpy.types.Object) -> bool:
@@ -101,6 +111,11 @@ def is_matched(source: bpy.types.Object, target: bpy.types.Object) -> bool:
 def is_flipped(source: bpy.types.Object, target: bpy.types.Object) -> bool:
     """Whether their last match was flipped; fast enough for drawing."""
     return bool(_note(source, target).get("flip", False))
+
+
+def pair_count(source: bpy.types.Object, target: bpy.types.Object) -> int:
+    """How many point pairs guided their last match; fast enough for drawing."""
+    return len(_note(source, target).get("pairs", ())) // 2
 
 
 def was_flipped_with(source: bpy.types.Object, target: bpy.types.Object, pairs: NDArray[np.int64]) -> bool:
@@ -165,14 +180,10 @@ def _load_map(key: str, names: str) -> Match:
     return match
 
 
-def _identity(obj: bpy.types.Object) -> str:
-    return key_of(str(obj.get(IDENTITY_PROPERTY) or obj.name))
-
-
 def _note(source: bpy.types.Object, target: bpy.types.Object) -> dict[str, Any]:
     """The note on the target about its match with the source; empty if there is none."""
     notes = target.get(MATCHES_PROPERTY)
-    note = notes.get(_identity(source)) if notes else None
+    note = notes.get(identity(source)) if notes else None
     return note.to_dict() if note else {}
 
 

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError
 from ...base.names import cut
-from ...data.point_pairs import End, Pairs, Point, checked
+from ...data.point_pairs import End, Pairs, checked
 from ...data.snapshot import Snapshot
-from ...geometry.rays import first_hit, nearest_vertex_to_ray
 from ..arrays import read_booleans, read_floats
 from . import snapshot as snapshots
 
@@ -105,31 +104,6 @@ def selected_vertex(obj: bpy.types.Object) -> int:
             "Select one vertex of the source and one of the target, both in Edit Mode.",
         )
     return int(selected.argmax())
-
-
-def cast_ray(shape: Snapshot, origin: Point, direction: Point, reach: float = 0.0) -> Point | None:
-    """The point in the world where a ray first meets the surface.
-
-    If the ray misses: the vertex nearest to it, if it passes the vertex within ``reach``; else None.
-
-    Args:
-        shape: the surface.
-        origin, direction: of the ray, in the world.
-        reach: world units.
-    """
-    start = np.asarray(origin, np.float64) - shape.location
-    ray = np.asarray(direction, np.float64) / np.linalg.norm(direction)
-    vertices = shape.vertices.astype(np.float64)
-    distance = first_hit(start, ray, vertices[shape.faces])
-    if distance is not None:
-        point = start + ray * distance
-    else:
-        vertex, beside = nearest_vertex_to_ray(start, ray, vertices)
-        if not beside <= reach:
-            return None
-        point = vertices[vertex]
-    x, y, z = (point + shape.location).tolist()
-    return x, y, z
 
 
 def vertex_pairs(
