@@ -151,7 +151,7 @@ def panel_page(panel: Any) -> str:
     title = getattr(panel, "bl_label", "Preferences")
     parent = getattr(bpy.types, getattr(panel, "bl_parent_id", ""), None)
     place = f"In the panel *{parent.bl_label}*. " if parent else ""
-    lines = [NOTE, "", f"# {'The Main Panel' if title == 'MeshKin' else title}", "", place + sentence(panel.__doc__)]
+    lines = [f"# {'The Main Panel' if title == 'MeshKin' else title}", "", place + sentence(panel.__doc__)]
     name = page_name(panel)
     if (PAGES / "pictures" / f"panel-{name}.png").exists():
         lines += ["", f"![The panel {title}](../pictures/panel-{name}.png)"]
@@ -162,12 +162,12 @@ def panel_page(panel: Any) -> str:
     fields = [rna.properties[name] for rna, name in layout.fields]
     if fields:
         lines += ["", "## Fields", "", *table(fields)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", NOTE]) + "\n"
 
 
 def buttons_page(operators: Iterable[Any]) -> str:
     """Return the page of all buttons, with the options that their redo panels and scripts have."""
-    lines = [NOTE, "", "# All Buttons and Their Options", "", *INTRODUCTION]
+    lines = ["# All Buttons and Their Options", "", *INTRODUCTION]
     for cls in sorted(operators, key=lambda cls: cls.bl_label):
         if "INTERNAL" in getattr(cls, "bl_options", ()):
             continue
@@ -175,7 +175,7 @@ def buttons_page(operators: Iterable[Any]) -> str:
         lines += ["", f"## {rna.name}", "", f"`bpy.ops.{cls.bl_idname}()`: {sentence(rna.description)}"]
         if fields := options(rna):
             lines += ["", *table(fields)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", NOTE]) + "\n"
 
 
 def described(name: str) -> Any:

@@ -29,9 +29,8 @@ from meshkin.base.png import write_png
 
 Wait = Generator[float, None, None]
 PICTURES = Path(__file__).parent / "pages" / "pictures"
-WIDTHS = {"narrow": 200, "usual": 300, "wide": 460}
-"""Widths of the sidebar, pixels at 1x. Chosen: the narrowest in which Blender's own panels can be read; about the
-usual one; a wide one."""
+WIDTHS = {"narrow": 240, "usual": 300, "wide": 460}
+"""Widths of the sidebar with its tabs, pixels at 1x. Chosen: Blender's own is 292."""
 SCALES = (1, 2)
 TAB = 24
 """Width of the tabs beside the panels, pixels at 1x. Measured."""
@@ -47,7 +46,7 @@ def main(output: Path, manual: bool) -> Wait:
     bpy.context.preferences.view.show_splash = False
     bpy.context.preferences.system.use_region_overlap = False  # nothing shines through
     stage()
-    panels = [cls for cls in module.CLASSES if issubclass(cls, bpy.types.Panel)]
+    panels = [cls for cls in module.CLASSES if issubclass(cls, bpy.types.Panel) and cls.bl_region_type == "UI"]
     for panel in reversed(panels):
         bpy.utils.unregister_class(panel)
     for panel in panels:
@@ -66,11 +65,48 @@ def main(output: Path, manual: bool) -> Wait:
                 name = panel.__name__.partition("_PT_")[2]
                 sidebar().active_panel_category = panel.bl_category
                 yield PAUSE
-                pixels = shot(output / "window.png", scale)
+                pixels = shot(output / "window.png", sidebar(), int(TAB * scale))
                 write_png(output / f"{name}-{scale}x-{width_name}.png", pixels)
                 if manual and scale == 1 and width_name == "usual":
                     write_png(PICTURES / f"panel-{name}.png", pixels)
+            sidebar().active_panel_category = panels[0].bl_category
+            for name, outcome in outcomes().items():
+                driver().outcome = outcome
+                sidebar().tag_redraw()
+                yield PAUSE
+                write_png(output / f"{name}-{scale}x-{width_name}.png", shot(output / "window.png", sidebar(), 0))
+            driver().outcome = None
+    yield from preferences(output)
     (output / "window.png").unlink()
+
+
+def outcomes() -> dict[str, Any]:
+    """Return ends of jobs with long sentences, by the names of their pictures."""
+    sentence = "“Knight of the Northern Marches” gave “Rogue” its texture, weights and armature, with 2 warnings."
+    fix = "Check the connection to the internet, or fill in the proxy in the preferences, then try again."
+    return {
+        "main_report": driver().Outcome(sentence, ["Weights: 51 groups."], driver().WARNING_ICON, ["Poor."]),
+        "main_error": driver().Outcome("Set Up MeshKin: pip could not install the libraries.", [fix], failed=True),
+    }
+
+
+def driver() -> Any:
+    """Return the add-on's module that drives jobs."""
+    return importlib.import_module(f"{ADDON}.base.driver")
+
+
+def preferences(output: Path) -> Wait:
+    """Take pictures of the preferences, in place of the viewport."""
+    area = view()
+    area.type = "PREFERENCES"
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "MeshKin"
+    bpy.ops.preferences.addon_expand(module=ADDON)
+    for scale in SCALES:
+        bpy.context.preferences.view.ui_scale = scale
+        yield 3 * PAUSE
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        write_png(output / f"preferences-{scale}x.png", shot(output / "window.png", region, 0))
 
 
 def stage() -> None:
@@ -121,8 +157,8 @@ def widen(width: int) -> Wait:
         yield PAUSE
 
 
-def shot(path: Path, scale: float) -> Any:
-    """Return the sidebar's pixels, uint8 (H, W, 3), row 0 at the top, down to the end of what is drawn."""
+def shot(path: Path, region: Any, tabs: int) -> Any:
+    """Return a region's pixels, uint8 (H, W, 3), row 0 at the top, without tabs, down to the end of what is drawn."""
     subprocess.run(["import", "-window", "root", str(path)], check=True)
     image = bpy.data.images.load(str(path))
     width, height = image.size
@@ -130,11 +166,10 @@ def shot(path: Path, scale: float) -> Any:
     image.pixels.foreach_get(pixels)
     bpy.data.images.remove(image)
     pixels = pixels.reshape(height, width, 4)[::-1, :, :3]
-    region = sidebar()
     top = height - region.y - region.height
-    part = pixels[top : top + region.height, region.x : region.x + region.width - int(TAB * scale)]
+    part = pixels[top : top + region.height, region.x : region.x + region.width - tabs]
     drawn = np.flatnonzero(np.ptp(part[:, 8:-8], axis=1).max(axis=1) > 0.02)
-    return np.round(part[: min(drawn[-1] + int(8 * scale), len(part))] * 255).astype(np.uint8)
+    return np.round(part[: min(drawn[-1] + 8, len(part))] * 255).astype(np.uint8)
 
 
 def run(steps: Wait) -> None:
