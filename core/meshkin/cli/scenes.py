@@ -1,4 +1,4 @@
-"""Commands on objects of a .blend file: transfer, texture-photo, pose, motion, build-armature.
+"""Commands on objects of a .blend file: transfer, texture-photo, pose, parts, motion, build-armature.
 
 The changed file is saved under another name.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.options import names
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
+from ..parts.options import PartOptions
 from ..transfer.attributes.options import PAYLOADS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
@@ -68,6 +69,13 @@ def add(commands: Any) -> None:
     strict_argument(parser)
     output_argument(parser, "OUT.blend")
 
+    parser = command(commands, "parts", _parts, "cut objects into parts, all into the same ones", needs_blender=True)
+    _file_arguments(parser)
+    parser.add_argument("--objects", required=True, metavar="OBJECT,…", help="names of the objects, between commas")
+    for group in (PartOptions, FeatureOptions, WorkerOptions):
+        option_arguments(parser, group)
+    output_argument(parser, "OUT.blend")
+
     parser = command(commands, "motion", _motion, "transfer an armature's action to another", needs_blender=True)
     _file_arguments(parser)
     parser.add_argument("--source", required=True, metavar="OBJECT", help="an armature, or an object that it poses")
@@ -119,6 +127,15 @@ def _pose(arguments: argparse.Namespace) -> CommandResult:
 
     source, target = _open_source_and_target(arguments)
     return _saved_result(arguments, drive(workflow.pose(source, target, _options_with_objects(arguments))))
+
+
+def _parts(arguments: argparse.Namespace) -> CommandResult:
+    from .. import workflow
+    from ..scene import blend
+
+    blend.open_file(arguments.file)
+    objects = blend.find_objects(arguments.objects)
+    return _saved_result(arguments, drive(workflow.parts(objects, options(arguments))))
 
 
 def _motion(arguments: argparse.Namespace) -> CommandResult:

@@ -8,6 +8,7 @@ work and leaves the scene as it was. :func:`load` alone is no job: it loads a me
 
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
+from ..parts.options import PartOptions
 from ..scene.isolated import load
 from ..transfer.attributes.options import AttributeOptions
 from ..transfer.rig.options import RigOptions
@@ -19,6 +20,7 @@ from .contact_sheets import pictures
 from .describing import features
 from .matching import match, match_set
 from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
+from .part_finding import parts
 from .photographs import match_photo, texture_photo
 from .reports import keep_report
 from .rigs import build_armature, motion, pose
@@ -35,6 +37,7 @@ __all__ = [
     "FeatureOptions",
     "MatchOptions",
     "Options",
+    "PartOptions",
     "Report",
     "ResultWarning",
     "RigOptions",
@@ -55,6 +58,7 @@ __all__ = [
     "match_photo",
     "match_set",
     "motion",
+    "parts",
     "pictures",
     "pose",
     "release_memory",

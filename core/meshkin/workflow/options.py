@@ -11,6 +11,7 @@ from ..base.options import check_numbers, options_of
 from ..base.progress import Progress
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
+from ..parts.options import PartOptions
 from ..transfer.attributes.options import PAYLOADS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
@@ -45,6 +46,7 @@ class Options:
     weights: WeightOptions = WeightOptions()
     rig: RigOptions = RigOptions()
     attributes: AttributeOptions = AttributeOptions()
+    parts: PartOptions = PartOptions()
     worker: WorkerOptions = WorkerOptions()
 
     def __init__(  # one parameter for each stage
@@ -55,6 +57,7 @@ class Options:
         weights: WeightOptions = WeightOptions(),
         rig: RigOptions = RigOptions(),
         attributes: AttributeOptions = AttributeOptions(),
+        parts: PartOptions = PartOptions(),
         worker: WorkerOptions = WorkerOptions(),
         **flat: Any,
     ) -> None:
@@ -63,7 +66,7 @@ class Options:
             flat["features"] = features
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
-        groups |= {"rig": rig, "attributes": attributes, "worker": worker}
+        groups |= {"rig": rig, "attributes": attributes, "parts": parts, "worker": worker}
         if flat:
             warnings.warn(
                 f"Options are grouped: {', '.join(flat)} will not be understood by the next version.",

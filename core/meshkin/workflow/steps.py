@@ -37,6 +37,8 @@ POSE_SECONDS = 5.0
 """A shape brought into a pose."""
 PICTURE_SECONDS = 1.0
 """A contact sheet of an object whose views are rendered."""
+PARTS_SECONDS = 3.0
+"""The parts of objects whose features are there."""
 PHOTO_SECONDS = 15.0
 """The match of a photo."""
 TEXTURE_SIZE = 2048
@@ -53,8 +55,8 @@ def match_of(source: Handle, target: Handle) -> str:
     return f"match of {source.name} and {target.name}"
 
 
-COLORING, COMPOSE, POSE, PHOTO = "colors", "compose", "pose", "photo"
-"""The steps that make colors of features, join two matches, pose a shape and match a photo."""
+COLORING, COMPOSE, POSE, PHOTO, PARTS = "colors", "compose", "pose", "photo", "parts"
+"""The steps that make colors of features, join two matches, pose a shape, match a photo and find parts."""
 
 
 def pictures_of(handle: Handle) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..job import table
-from . import attributes, examination, features, maintenance, matching, photo, rig, texture, weights
+from . import attributes, examination, features, maintenance, matching, parts, photo, rig, texture, weights
 
 JOBS = table(
     features.plan_features,
@@ -14,6 +14,7 @@ JOBS = table(
     matching.is_copy,
     matching.match_shapes,
     matching.compose_maps,
+    parts.find_shape_parts,
     photo.check_photo,
     photo.match_photo,
     texture.unwrap_shape,

@@ -1,0 +1,33 @@
+"""Options of parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..base.options import NAMES, Choice, option
+
+WRITTEN = (
+    Choice("face_sets", "Face Sets", "A face set for each part, for Sculpt Mode"),
+    Choice("materials", "Materials", "A new material for each part, in new slots; its faces get it"),
+    Choice("vertex_groups", "Vertex Groups", "A vertex group for each part"),
+    Choice("seams", "UV Seams", "Seams along the borders between parts, beside those that are there"),
+)
+"""What parts can be written as, beside the attribute ``meshkin_part``."""
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """How a surface is cut into parts, and what they become."""
+
+    count: int = option(
+        8, "Parts", "Number of parts; 0: as many as the surface suggests", flat="parts", flag="--count", least=0,
+        most=200, soft_most=32,
+    )  # fmt: skip
+    smooth: float = option(
+        1.0, "Smooth", "How short the borders are, and how much they keep to creases; 0 leaves them rough",
+        least=0.0, most=100.0, soft_most=5.0,
+    )  # fmt: skip
+    write: tuple[str, ...] = option(
+        ("face_sets",), "Write As", "What the parts become, beside an attribute of the faces", choices=WRITTEN,
+        text=NAMES, metavar="WHAT,…", panel=False,
+    )  # fmt: skip

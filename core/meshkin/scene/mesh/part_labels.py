@@ -1,0 +1,146 @@
+"""Parts on a mesh: an attribute of its faces, and what else they are written as."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import OptionError
+from ...parts.options import WRITTEN
+from .. import compat
+from ..arrays import read_integers
+from . import attributes, payloads
+from .snapshot import check_face_count, check_writable
+
+PART = attributes.ATTRIBUTE_PREFIX + "part"
+"""The attribute of the faces that holds the number of their part, from 0."""
+PART_CONFIDENCE = PART + "_confidence"
+"""The attribute of the faces that holds how sure that is."""
+NAMES_PROPERTY = "meshkin_parts"
+"""Custom property of an object: the names of its parts, in the order of their numbers."""
+_MARK = "meshkin_part"
+"""Custom property of materials that were made for parts."""
+_GOLDEN = 0.618034
+"""Turn of the hue from one part to the next: neighbors in the list never look alike."""
+_SATURATION, _VALUE = 0.55, 0.8
+"""Of the parts' colors. Chosen."""
+
+
+def check_written_as(write: Sequence[str]) -> None:
+    """Raise OptionError ``option-invalid`` for something that parts cannot be written as."""
+    known = [choice.value for choice in WRITTEN]
+    if unknown := [name for name in write if name not in known]:
+        raise OptionError("option-invalid", f"Parts cannot be written as “{unknown[0]}”.", f"Use {', '.join(known)}.")
+
+
+def names_of(obj: bpy.types.Object, count: int) -> list[str]:
+    """The names of an object's parts: those that it has if they are as many, else new ones."""
+    names = [str(name) for name in obj.get(NAMES_PROPERTY, ())]
+    return names if len(names) == count else [f"Part {number + 1}" for number in range(count)]
+
+
+def write(
+    obj: bpy.types.Object,
+    labels: NDArray[np.integer],
+    confidence: NDArray[np.floating],
+    names: Sequence[str],
+    write_as: Sequence[str] = (),
+) -> list[str]:
+    """Write parts as attributes, and as what else was asked for; what an earlier run wrote is replaced.
+
+    Args:
+        obj: a mesh object.
+        labels: (N,), the part of each face of its own mesh, from 0.
+        confidence: (N,), in [0, 1].
+        names: of the parts.
+        write_as: any of :data:`meshkin.parts.options.WRITTEN`.
+
+    Returns sentences about it.
+
+    Raises:
+        InputError: ``mesh-changed``, and as :func:`meshkin.scene.mesh.snapshot.check_writable`.
+    """
+    check_writable(obj)
+    check_face_count(obj, len(labels))
+    before = [str(name) for name in obj.get(NAMES_PROPERTY, ())]
+    for name, kind, values in ((PART, "INT", labels), (PART_CONFIDENCE, "FLOAT", confidence)):
+        attributes.write_transferred(obj, attributes.Attribute(name, kind, values, "FACE"), values[:, None])
+    obj[NAMES_PROPERTY] = list(names)
+    sentences = [f"“{obj.name}”: {len(np.unique(labels))} parts, in the attribute “{PART}” of its faces."]
+    if "face_sets" in write_as:
+        numbers = labels[:, None] + 1  # Blender's begin with 1
+        attributes.write_transferred(obj, attributes.Attribute(".sculpt_face_set", "INT", numbers, "FACE"), numbers)
+    if "materials" in write_as:
+        sentences.append(_write_materials(obj, labels, names))
+    if "vertex_groups" in write_as:
+        sentences += _write_vertex_groups(obj, labels, names, before)
+    if "seams" in write_as:
+        sentences.append(_write_seams(obj, labels))
+    return sentences
+
+
+def color_of(number: int) -> tuple[float, float, float, float]:
+    """The color of a part, scene linear."""
+    return (*colorsys.hsv_to_rgb(number * _GOLDEN % 1, _SATURATION, _VALUE), 1.0)
+
+
+def _write_materials(obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence[str]) -> str:
+    for index in reversed(range(len(obj.data.materials))):
+        material = obj.data.materials[index]
+        if material and _MARK in material:
+            obj.data.materials.pop(index=index)
+    return payloads.write_materials(obj, [_material(number, name) for number, name in enumerate(names)], labels)
+
+
+def _material(number: int, name: str) -> bpy.types.Material:
+    """The material of a part; objects whose parts have one name share it."""
+    for material in bpy.data.materials:
+        if material.get(_MARK) == name and not material.library:
+            return material
+    material = bpy.data.materials.new(name)
+    material[_MARK] = name
+    material.diffuse_color = color_of(number)
+    shader = next(node for node in compat.node_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = color_of(number)
+    return material
+
+
+def _write_vertex_groups(
+    obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence[str], before: Sequence[str]
+) -> list[str]:
+    for name in set(before) - set(names):
+        group = obj.vertex_groups.get(name)
+        if group and not group.lock_weight:
+            obj.vertex_groups.remove(group)
+    corners = read_integers(obj.data.loops, "vertex_index")
+    part = np.repeat(labels, read_integers(obj.data.polygons, "loop_total"))
+    locked = []
+    everything = list(range(len(obj.data.vertices)))
+    for number, name in enumerate(names):
+        group = obj.vertex_groups.get(name) or obj.vertex_groups.new(name=name)
+        if group.lock_weight:
+            locked.append(name)
+            continue
+        group.remove(everything)
+        group.add(np.unique(corners[part == number]).tolist(), 1.0, "REPLACE")
+    sentences = [f"Vertex groups: {', '.join(names)}."]
+    return sentences + ([f"Locked, left as they were: {', '.join(locked)}."] if locked else [])
+
+
+def _write_seams(obj: bpy.types.Object, labels: NDArray[np.integer]) -> str:
+    mesh = obj.data
+    edge = read_integers(mesh.loops, "edge_index")
+    part = np.repeat(labels, read_integers(mesh.polygons, "loop_total"))
+    low, high = np.full(len(mesh.edges), len(labels)), np.full(len(mesh.edges), -1)
+    np.minimum.at(low, edge, part)
+    np.maximum.at(high, edge, part)
+    seams = np.zeros(len(mesh.edges), bool)
+    mesh.edges.foreach_get("use_seam", seams)
+    border = high > low
+    mesh.edges.foreach_set("use_seam", seams | border)
+    mesh.update()
+    return f"UV seams: {int(border.sum())} edges between parts."

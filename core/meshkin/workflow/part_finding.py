@@ -1,0 +1,66 @@
+"""Parts of objects: found from their features, written on their faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..base.progress import in_step, of_job
+from ..scene.mesh import part_labels
+from ..scene.mesh import snapshot as snapshots
+from ..scene.objects import BlenderObject, Handle
+from ..worker import client
+from ..worker.requests.parts import FindParts, PartArrays, ShapeToCut
+from .describing import describe, handles_of
+from .files import work_folder
+from .options import Options, Report, Steps
+from .steps import PARTS, PARTS_SECONDS, feature_costs
+
+
+def parts(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
+    """Cut objects into parts and write them; several objects get the same parts, with the same numbers and names.
+
+    Writes the attributes ``meshkin_part`` and ``meshkin_part_confidence`` on the faces, and what ``options.parts``
+    says. ``data["parts"]`` holds the number of faces in each part, by the objects' names.
+    Raises InputError (``nothing-selected``, bad meshes), OptionError, ModelError, WorkerError, StorageError.
+    """
+    handles = handles_of(objects)
+    part_labels.check_written_as(options.parts.write)
+    for handle in handles:
+        snapshots.check_writable(handle.get())
+    return (yield from of_job(_parts(handles, options), {**feature_costs(handles, options), PARTS: PARTS_SECONDS}))
+
+
+def _parts(handles: Sequence[Handle], options: Options) -> Steps:
+    with work_folder() as folder:
+        described = []
+        shapes = []
+        for index, handle in enumerate(handles):
+            item = yield from describe(handle, options, folder / f"object{index}")
+            own = snapshots.own_mesh_in_place(handle.get(), item.snapshot)
+            shapes.append(
+                ShapeToCut(
+                    item.snapshot.save(folder / f"shape{index}.npz"),
+                    own.save(folder / f"own{index}.npz"),
+                    item.features,
+                    folder / f"parts{index}.npz",
+                )
+            )
+            described.append(item)
+        request = FindParts(tuple(shapes), options.parts.count, options.parts.smooth)
+        answer = yield from in_step(PARTS, client.shared().run(request))
+        found = [
+            PartArrays.load(path, N=len(handle.get().data.polygons))
+            for path, handle in zip(answer.parts, handles, strict=True)
+        ]
+        for item in described:
+            snapshots.check_unchanged(item.handle.get(), item.snapshot)
+        names = part_labels.names_of(handles[0].get(), answer.count)
+        sentences = []
+        for handle, arrays in zip(handles, found, strict=True):
+            sentences += part_labels.write(handle.get(), arrays.labels, arrays.confidence, names, options.parts.write)
+    sizes = {
+        handle.name: {name: int((arrays.labels == number).sum()) for number, name in enumerate(names)}
+        for handle, arrays in zip(handles, found, strict=True)
+    }
+    title = ", ".join(f"“{handle.name}”" for handle in handles)
+    return Report(f"{title}: cut into {answer.count} parts.", sentences, {"parts": sizes})

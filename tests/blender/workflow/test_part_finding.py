@@ -1,0 +1,122 @@
+"""Parts of objects: found, written as what artists use, the same on all objects of a set."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from helpers.main_job import refused, state
+from meshkin import workflow
+from meshkin.base.errors import InputError, OptionError
+from meshkin.base.progress import finish
+from meshkin.scene.example import characters
+from meshkin.scene.mesh.part_labels import NAMES_PROPERTY, PART, PART_CONFIDENCE
+from meshkin.workflow import FeatureOptions, Options, PartOptions
+
+GEOMETRIC = FeatureOptions(extractor="geometric")
+
+
+def options(count: int, *write: str) -> Options:
+    return Options(features=GEOMETRIC, parts=PartOptions(count=count, write=write))
+
+
+def values(obj: bpy.types.Object, name: str = PART) -> NDArray[np.float64]:
+    return np.array([item.value for item in obj.data.attributes[name].data])
+
+
+def faces_of(obj: bpy.types.Object, bone: str) -> NDArray[np.bool_]:
+    """The faces all of whose vertices a bone rules."""
+    group = obj.vertex_groups[bone].index
+    ruled = np.array(
+        [any(item.group == group and item.weight > 0.7 for item in vertex.groups) for vertex in obj.data.vertices]
+    )
+    return np.array([ruled[list(face.vertices)].all() for face in obj.data.polygons])
+
+
+def main_part(obj: bpy.types.Object, bone: str) -> int:
+    """The part that most of a bone's faces belong to; nearly all must."""
+    found = np.bincount(values(obj)[faces_of(obj, bone)].astype(int))
+    assert found.max() > 0.9 * found.sum()
+    return int(found.argmax())
+
+
+def test_every_limb_becomes_a_part() -> None:
+    obj = characters.make().source.get()
+    report = finish(workflow.parts([obj], options(6)))
+    limbs = [main_part(obj, bone) for bone in ("head", "hand.L", "hand.R", "foot.L", "foot.R")]
+    assert len(set(limbs)) == 5
+    assert sum(report.data["parts"][obj.name].values()) == len(obj.data.polygons)
+    assert list(obj[NAMES_PROPERTY]) == list(report.data["parts"][obj.name])
+    confidence = values(obj, PART_CONFIDENCE)
+    assert 0 <= confidence.min() <= confidence.max() <= 1
+    assert confidence.mean() > 0.5
+
+
+def test_two_characters_get_the_same_parts() -> None:
+    """Left and right are alike to the features, so that each pair of limbs is one part."""
+    example = characters.make()
+    source, target = example.source.get(), example.target.get()
+    report = finish(workflow.parts([source, target], options(6)))
+    assert list(source[NAMES_PROPERTY]) == list(target[NAMES_PROPERTY])
+    shares = [np.bincount(values(obj).astype(int), minlength=6) / len(obj.data.polygons) for obj in (source, target)]
+    assert np.abs(shares[0] - shares[1]).max() < 0.15
+    assert main_part(source, "hand.L") == main_part(source, "hand.R")
+    assert report.data["parts"].keys() == {source.name, target.name}
+
+
+def test_parts_become_what_is_asked_for_and_replace_those_before() -> None:
+    obj = characters.make().source.get()
+    own, groups = [slot.material for slot in obj.material_slots], set(obj.vertex_groups.keys())
+    everything = ("face_sets", "materials", "vertex_groups", "seams")
+    finish(workflow.parts([obj], options(7, *everything)))
+    obj[NAMES_PROPERTY] = ["Cap", *list(obj[NAMES_PROPERTY])[1:]]
+    finish(workflow.parts([obj], options(7, *everything)))
+    assert obj[NAMES_PROPERTY][0] == "Cap"
+    finish(workflow.parts([obj], options(4, *everything)))
+    labels, names = values(obj).astype(int), list(obj[NAMES_PROPERTY])
+    assert len(names) == 4
+    np.testing.assert_array_equal(values(obj, ".sculpt_face_set"), labels + 1)
+    assert [slot.material for slot in obj.material_slots][: len(own)] == own
+    assert len(obj.material_slots) == len(own) + 4
+    assert all(
+        obj.material_slots[face.material_index].material["meshkin_part"] == names[label]
+        for face, label in zip(obj.data.polygons, labels, strict=True)
+    )
+    assert set(obj.vertex_groups.keys()) == groups | set(names)
+    for number, name in enumerate(names):
+        inside = {vertex for face in obj.data.polygons if labels[face.index] == number for vertex in face.vertices}
+        index = obj.vertex_groups[name].index
+        held = {vertex.index for vertex in obj.data.vertices if any(item.group == index for item in vertex.groups)}
+        assert held == inside
+    for edge in obj.data.edges:
+        faces = {labels[face.index] for face in obj.data.polygons if set(edge.vertices) <= set(face.vertices)}
+        if len(faces) > 1:
+            assert edge.use_seam
+            break
+
+
+def test_parts_of_a_subdivided_object_are_those_of_its_own_faces() -> None:
+    obj = characters.make().source.get()
+    obj.modifiers.new("Subdivision", "SUBSURF").levels = 1
+    finish(workflow.parts([obj], options(6)))
+    assert len(values(obj)) == len(obj.data.polygons)
+    assert main_part(obj, "hand.L") != main_part(obj, "hand.R")
+
+
+def test_the_number_can_be_left_open() -> None:
+    obj = characters.make().source.get()
+    report = finish(workflow.parts([obj], options(0)))
+    assert 3 <= len(report.data["parts"][obj.name]) <= 24
+
+
+def test_what_cannot_be_is_refused_and_what_is_cancelled_leaves_nothing() -> None:
+    obj = characters.make().source.get()
+    before = state()
+    refused(workflow.parts([], options(6)), InputError, "nothing-selected")
+    refused(workflow.parts([obj], options(6, "limbs")), OptionError, "option-invalid")
+    job = workflow.parts([obj], options(6))
+    for _ in range(3):
+        next(job)
+    job.close()
+    assert state() == before
