@@ -11,10 +11,10 @@ import sys
 
 import bpy
 
-from . import attributes, features, main, match, photo, rig, texture, transfer, translations, upkeep, weights
+from . import attributes, features, main, match, parts, photo, rig, texture, transfer, translations, upkeep, weights
 from .base import driver, preferences, status
 
-FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, photo)
+FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, parts, photo)
 """Folders of the features, in the order of registration: a panel must come after its parent panel."""
 CLASSES: list[type] = [cls for feature in FEATURES for cls in feature.CLASSES]
 

@@ -21,7 +21,7 @@ def property_of(option: Option, hint: Any) -> Any:
     shared = {"name": option.name, "description": option.description}
     if option.choices and option.text:
         items = tuple((choice.value, choice.name, choice.description) for choice in option.choices)
-        return EnumProperty(items=items, options={"ENUM_FLAG"}, default=set(option.values), **shared)
+        return EnumProperty(items=items, options={"ENUM_FLAG"}, default=set(option.default or option.values), **shared)
     choices = option.choices or option.suggestions
     if choices:
         items = tuple((choice.value or UNCHOSEN, choice.name, choice.description) for choice in choices)

@@ -96,7 +96,7 @@ class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
     bl_idname = "MESHKIN_PT_options"
     bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Options"
-    bl_order = 6
+    bl_order = 7
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:

@@ -10,6 +10,7 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from meshkin.features.options import FeatureOptions
+from meshkin.parts.options import PartOptions
 from meshkin.transfer.attributes.options import AttributeOptions
 from meshkin.transfer.texture.options import TextureOptions
 from meshkin.transfer.weights.options import WeightOptions
@@ -46,7 +47,7 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
             status.scene_module("display.comparison").set_look(self.look.lower())
 
 
-@with_options(*OPTION_GROUPS.values())
+@with_options(*OPTION_GROUPS.values(), PartOptions)
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 

@@ -16,7 +16,7 @@ class MESHKIN_PT_photo(Sidebar, bpy.types.Panel):
     bl_idname = "MESHKIN_PT_photo"
     bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Photo"
-    bl_order = 5
+    bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -27,6 +27,7 @@ ENTRIES = (
     ("match_photo", "Match Photo to Target"),
     ("texture_photo", "Photo as Texture"),
     None,
+    ("find_parts", "Find Parts (Segment)"),
     ("features", "Compute Features"),
     ("show_colors", "Show Feature Colors"),
     ("show_pictures", "Show Pictures of Source and Target"),

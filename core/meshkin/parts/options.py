@@ -20,14 +20,14 @@ class PartOptions:
     """How a surface is cut into parts, and what they become."""
 
     count: int = option(
-        8, "Parts", "Number of parts; 0: as many as the surface suggests", flat="parts", flag="--count", least=0,
+        8, "Parts", "Number of parts; 0: as many as the surface suggests", flat="part_count", flag="--count", least=0,
         most=200, soft_most=32,
     )  # fmt: skip
     smooth: float = option(
         1.0, "Smooth", "How short the borders are, and how much they keep to creases; 0 leaves them rough",
-        least=0.0, most=100.0, soft_most=5.0,
+        flat="part_smooth", flag="--smooth", least=0.0, most=100.0, soft_most=5.0,
     )  # fmt: skip
     write: tuple[str, ...] = option(
         ("face_sets",), "Write As", "What the parts become, beside an attribute of the faces", choices=WRITTEN,
-        text=NAMES, metavar="WHAT,…", panel=False,
+        text=NAMES, metavar="WHAT,…", flat="part_writes", flag="--write",
     )  # fmt: skip
