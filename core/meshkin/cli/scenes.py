@@ -72,8 +72,9 @@ def add(commands: Any) -> None:
     parser = command(commands, "parts", _parts, "cut objects into parts, all into the same ones", needs_blender=True)
     _file_arguments(parser)
     parser.add_argument("--objects", required=True, metavar="OBJECT,…", help="names of the objects, between commas")
-    for group in (PartOptions, FeatureOptions, WorkerOptions):
-        option_arguments(parser, group)
+    option_arguments(parser, PartOptions)
+    option_arguments(parser, FeatureOptions)
+    option_arguments(parser, WorkerOptions)
     output_argument(parser, "OUT.blend")
 
     parser = command(commands, "motion", _motion, "transfer an armature's action to another", needs_blender=True)

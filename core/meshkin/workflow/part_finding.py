@@ -13,7 +13,7 @@ from ..worker.requests.parts import FindParts, PartArrays, ShapeToCut
 from .describing import describe, handles_of
 from .files import work_folder
 from .options import Options, Report, Steps
-from .steps import PARTS, PARTS_SECONDS, feature_costs
+from .steps import CUT, CUT_SECONDS, feature_costs
 
 
 def parts(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
@@ -27,7 +27,7 @@ def parts(objects: Iterable[BlenderObject], options: Options = Options()) -> Ste
     part_labels.check_written_as(options.parts.write)
     for handle in handles:
         snapshots.check_writable(handle.get())
-    return (yield from of_job(_parts(handles, options), {**feature_costs(handles, options), PARTS: PARTS_SECONDS}))
+    return (yield from of_job(_parts(handles, options), {**feature_costs(handles, options), CUT: CUT_SECONDS}))
 
 
 def _parts(handles: Sequence[Handle], options: Options) -> Steps:
@@ -47,7 +47,7 @@ def _parts(handles: Sequence[Handle], options: Options) -> Steps:
             )
             described.append(item)
         request = FindParts(tuple(shapes), options.parts.count, options.parts.smooth)
-        answer = yield from in_step(PARTS, client.shared().run(request))
+        answer = yield from in_step(CUT, client.shared().run(request))
         found = [
             PartArrays.load(path, N=len(handle.get().data.polygons))
             for path, handle in zip(answer.parts, handles, strict=True)

@@ -37,7 +37,7 @@ POSE_SECONDS = 5.0
 """A shape brought into a pose."""
 PICTURE_SECONDS = 1.0
 """A contact sheet of an object whose views are rendered."""
-PARTS_SECONDS = 3.0
+CUT_SECONDS = 3.0
 """The parts of objects whose features are there."""
 PHOTO_SECONDS = 15.0
 """The match of a photo."""
@@ -55,7 +55,7 @@ def match_of(source: Handle, target: Handle) -> str:
     return f"match of {source.name} and {target.name}"
 
 
-COLORING, COMPOSE, POSE, PHOTO, PARTS = "colors", "compose", "pose", "photo", "parts"
+COLORING, COMPOSE, POSE, PHOTO, CUT = "colors", "compose", "pose", "photo", "cut"
 """The steps that make colors of features, join two matches, pose a shape, match a photo and find parts."""
 
 

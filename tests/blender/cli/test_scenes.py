@@ -164,3 +164,24 @@ def test_pose(tmp_path: Path) -> None:
     moved = [(one.co - two.co).length for one, two in zip(keys[-1].data, keys[0].data, strict=True)]
     assert max(moved) > 0.1
     check_error(run(*command, "--target", "nobody", "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")
+
+
+def test_parts_are_written_to_another_file(tmp_path: Path) -> None:
+    before, after = tmp_path / "in.blend", tmp_path / "out.blend"
+    dressed(before)
+    ran = run(
+        *("parts", before, "--objects", "source,target", "--count", "3", "--write", "vertex_groups"),
+        *(*GEOMETRIC, "--output", after, "--json"),
+    )
+    assert ran.returncode == 0, ran.stderr
+    parts = json_result(ran)["parts"]
+    bpy.ops.wm.open_mainfile(filepath=str(after))
+    for name in ("source", "target"):
+        obj = bpy.data.objects[name]
+        assert sum(parts[name].values()) == len(obj.data.polygons)
+        assert set(parts[name]) <= set(obj.vertex_groups.keys())
+    check_error(
+        run("parts", before, "--objects", "source", "--write", "limbs", "--output", after, "--json"),
+        3,
+        "option-invalid",
+    )
