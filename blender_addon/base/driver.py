@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -150,12 +150,24 @@ def _failure(title: str, error: Exception) -> str:
     return f"{title} failed unexpectedly ({type(error).__name__}: {error}). Details are in the system console."
 
 
+def _is_workers(error: Exception) -> bool:
+    """Return whether setting MeshKin up mends this: there is no worker, or it cannot start."""
+    return getattr(error, "code", "") in (
+        "worker-missing",
+        "worker-start-failed",
+        "worker-incomplete",
+        "worker-version",
+    )
+
+
 class JobOperator:
     """Mixin of operators that run a job, which :meth:`steps` returns."""
 
     bl_label: str
     leads_to = ""
     """Name of the operator that is the next step once this job is done."""
+    mended_by = ""
+    """Name of the operator that may help where this job has failed."""
     report: Callable[[set[str], str], None]
     _job: RunningJob | None = None
 
@@ -266,6 +278,9 @@ class JobOperator:
     def _failed(self, error: Exception) -> set[str]:
         from meshkin.base.errors import Cancelled
 
+        global outcome
         self.report({"WARNING"} if isinstance(error, Cancelled) else {"ERROR"}, _failure(self.bl_label, error))
+        if outcome is not None and outcome.failed:
+            outcome = replace(outcome, leads_to="meshkin.set_up" if _is_workers(error) else self.mended_by)
         status.redraw()
         return {"CANCELLED"}

@@ -29,6 +29,7 @@ class MESHKIN_OT_set_up(driver.JobOperator, Explained, bpy.types.Operator):
     bl_label = "Set Up MeshKin"
     bl_options = {"INTERNAL"}
     leads_to = "meshkin.try_it"
+    mended_by = "meshkin.set_up"
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
@@ -71,6 +72,7 @@ class MESHKIN_OT_get_model(driver.JobOperator, Explained, bpy.types.Operator):
     bl_idname = "meshkin.get_model"
     bl_label = "Get Models"
     bl_options = {"INTERNAL"}
+    mended_by = "meshkin.get_model"
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.progress import Result
-from ..worker import environment, requirements
+from ..worker import setup
 from ..worker.codec import as_data
 from ..worker.requests import Request, maintenance
 from . import doctor
@@ -82,7 +82,7 @@ def _cache_clear(arguments: argparse.Namespace) -> CommandResult:
 
 
 def _worker_setup(arguments: argparse.Namespace) -> CommandResult:
-    python = drive(environment.create(environment.worker_folder(), requirements.read(), arguments.python))
+    python = drive(setup.set_up(arguments.python))
     return [f"The worker is ready: {python}"], {"python": str(python)}
 
 

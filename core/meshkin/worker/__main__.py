@@ -43,8 +43,8 @@ def _check_libraries() -> None:
         raise WorkerError(
             "worker-incomplete",
             f"The worker's Python, {sys.executable}, lacks {', '.join(missing)}.",
-            f"Install what is missing: “{sys.executable} -m pip install -r {requirements.FILE}”; or choose another"
-            " Python in the add-on's preferences or by MESHKIN_WORKER_PYTHON; or set up the worker anew.",
+            "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`; or install what is missing:"
+            f" “{sys.executable} -m pip install -r {requirements.FILE}”; or choose another Python in the preferences.",
         )
 
 

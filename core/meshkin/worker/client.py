@@ -136,7 +136,7 @@ class Worker:
             raise WorkerError(
                 "worker-missing",
                 "The worker is not set up.",
-                "Set up the worker in the add-on's preferences, or run `meshkin worker setup`.",
+                "Press “Set Up MeshKin” in the panel, or run `meshkin worker setup`.",
             )
         command = (chosen, "-I", "-u", "-X", "utf8", "-c", _WORKER_BOOTSTRAP, _PACKAGE)
         return cls(command, python=chosen, limits=limits)
@@ -275,7 +275,7 @@ class Worker:
     def _failure(self, code: str, what: str) -> WorkerError:
         log = self.end_of_log()
         if code == "worker-start-failed":
-            fix = f"Set up the worker anew with `meshkin worker setup`. Its whole log is {self.log}."
+            fix = f"Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`. The log is {self.log}."
         else:
             fix = f"Start the job again. The worker's whole log is {self.log}."
         return WorkerError(code, f"{what} Its log ends:\n{log}\n" if log else what, fix)
@@ -322,7 +322,7 @@ def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[by
         raise WorkerError(
             "worker-start-failed",
             f"{command[0]} cannot be started: {error.strerror or error}.",
-            "Set up the worker anew in the add-on's preferences, or run `meshkin worker setup`.",
+            "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`.",
         ) from error
 
 

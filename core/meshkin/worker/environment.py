@@ -44,14 +44,20 @@ def find() -> Path | None:
     :func:`worker_folder`, if it is complete and up to date; this interpreter, if it has all the libraries of
     :mod:`meshkin.worker.requirements`.
     """
-    if chosen := os.environ.get("MESHKIN_WORKER_PYTHON"):
-        return Path(chosen).expanduser()
+    if python := chosen():
+        return python
     if is_complete(worker_folder(), worker_requirements.read()):
         return python_in(worker_folder())
     # Its own folders only: inside Blender, libraries lie on this process's path that a worker would not find.
     if not worker_requirements.missing(site.getsitepackages()):
         return own_python()
     return None
+
+
+def chosen() -> Path | None:
+    """The worker's Python that ``MESHKIN_WORKER_PYTHON`` names; None if it names none."""
+    name = os.environ.get("MESHKIN_WORKER_PYTHON", "")
+    return Path(name).expanduser() if name else None
 
 
 def own_python() -> Path:
@@ -96,6 +102,13 @@ def is_complete(folder: Path, requirements: Sequence[str], version: str | None =
         base = re.search(r"^home\s*=\s*(.*?)\s*$", settings, re.MULTILINE)
         return base is not None and Path(base[1]).is_dir() and python_in(folder).is_file()
     return False
+
+
+def mark_unfinished(folder: Path) -> None:
+    """Let an environment that does not work no longer count as complete, so that :func:`create` makes it anew."""
+    marker = _read_marker(folder)
+    if marker is not None:
+        _write(folder / _MARKER, json.dumps({**marker, "complete": False}))
 
 
 def create(

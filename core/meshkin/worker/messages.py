@@ -136,7 +136,7 @@ def from_line(line: bytes) -> Message:
         raise WorkerError(
             "message-invalid",
             f"Something that is no message came between MeshKin and its worker: “{start}”.",
-            "Start again. If it comes again, set up the worker anew with `meshkin worker setup`.",
+            "Start again. If it comes again, press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`.",
         ) from error
 
 

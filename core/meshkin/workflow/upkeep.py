@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.progress import Progress, in_step, of_job
-from ..worker import client, environment, requirements
+from ..worker import client, environment, setup
 from ..worker.codec import as_data
 from ..worker.requests import maintenance
 from .options import Options, Report, Steps
@@ -13,18 +13,15 @@ SETUP_COSTS = {"worker": 240.0, "models": 60.0}
 
 
 def set_up(options: Options = Options()) -> Steps:
-    """Make the worker's environment, unless there is one, and fetch the default models.
+    """Make the worker's environment, unless one is there that works, and fetch the default models.
 
-    Raises as :func:`meshkin.worker.environment.create` and :func:`get_models`.
+    Raises as :func:`meshkin.worker.setup.set_up` and :func:`get_models`.
     """
     return (yield from of_job(_set_up(options), SETUP_COSTS))
 
 
 def _set_up(options: Options) -> Steps:
-    python = environment.find()
-    if python is None or not python.exists():
-        making = environment.create(environment.worker_folder(), requirements.read())
-        python = yield from in_step("worker", making)
+    python = environment.chosen() or (yield from in_step("worker", setup.set_up()))
     models = yield from in_step("models", get_models(options))
     return Report("MeshKin is set up.", [f"Its Python is {python}.", models.title, *models.details], models.data)
 

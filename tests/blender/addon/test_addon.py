@@ -17,7 +17,7 @@ import pytest
 from helpers.creatures import creature
 from helpers.places import CORE, ROOT
 from meshkin import __version__
-from meshkin.base.errors import InputError
+from meshkin.base.errors import InputError, WorkerError
 from meshkin.base.progress import Progress
 from meshkin.workflow import Report, ResultWarning
 
@@ -257,6 +257,20 @@ def test_expected_errors_are_a_sentence_and_a_fix(addon: ModuleType, capfd: pyte
         "ERROR",
     )
     assert "Traceback" not in capfd.readouterr().err
+    bpy.utils.unregister_class(kind)
+
+
+def test_errors_of_the_setup_lead_to_it(addon: ModuleType) -> None:
+    """The button that mends what is wrong with the worker stands beside the error."""
+
+    def steps() -> Generator[Progress, None, Any]:
+        yield Progress("Looking", 0)
+        raise WorkerError("worker-start-failed", "The worker ended before it was ready.", "Set it up.")
+
+    call, driver, kind = job_operator(addon, steps)
+    with pytest.raises(RuntimeError, match="The worker ended"):
+        call()
+    assert driver.outcome.leads_to == "meshkin.set_up"
     bpy.utils.unregister_class(kind)
 
 

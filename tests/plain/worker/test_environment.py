@@ -21,7 +21,7 @@ from meshkin.base import processes
 from meshkin.base.errors import InputError, MeshKinError, StorageError, WorkerError
 from meshkin.base.progress import Progress, finish
 from meshkin.cli import doctor
-from meshkin.worker import client, environment, system_libraries
+from meshkin.worker import client, environment, setup, system_libraries
 from meshkin.worker import requirements as worker_requirements
 from meshkin.worker.requests.maintenance import ExamineWorker, ListModels
 
@@ -181,6 +181,21 @@ def test_closed_in_the_middle(tmp_path: Path, stage: str) -> None:
     job.close()
     assert folder.exists()
     assert not environment.is_complete(folder, requirements)
+
+
+def test_one_that_does_not_work_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is whole as far as can be seen, but its Python has been replaced, as by an update of the system."""
+    monkeypatch.setenv("MESHKIN_HOME", str(tmp_path))
+    requirements = [wheel(tmp_path, "kinlet")]
+    monkeypatch.setattr(worker_requirements, "read", lambda: requirements)
+    python = finish(environment.create(environment.worker_folder(), requirements))
+    python.unlink()
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    assert environment.is_complete(environment.worker_folder(), requirements)
+    assert finish(setup.set_up()) == python
+    client.stop()
+    assert prints(python, "import kinlet; print(kinlet.NAME)") == "kinlet"
 
 
 def test_two_at_once_and_the_first_killed(tmp_path: Path) -> None:
