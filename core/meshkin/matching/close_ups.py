@@ -11,45 +11,30 @@ and Levoy, "Efficient Variants of the ICP Algorithm", 2001).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.spatial import cKDTree
 
 from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import SurfaceMap
 from ..geometry.adjacency import connected_components
-from ..geometry.arrays import Floats, Integers, unit_rows
-from ..geometry.closest_points import closest_points, nearest_on_triangles
+from ..geometry.arrays import Floats, Integers
+from ..geometry.closest_points import closest_points
 from ..geometry.coarsening import coarsen
-from ..geometry.laplacian import bilaplacian, factorized, laplacian
-from ..geometry.mesh import clean_faces, edges, face_areas, face_vectors, surface_area, vertex_normals
+from ..geometry.mesh import clean_faces, edges, face_areas, surface_area
 from ..geometry.rigid_motions import robust_similarity
-from ..geometry.smoothing import LEAST_MASS
 from ..geometry.welding import weld
+from .close_up_fitting import LEAST_PULL, FittingSettings, fitted
 from .close_up_part import PartSettings, necked_parts
-
-Mesh = tuple[Floats, NDArray[np.integer]]
-"""Vertices (V, 3) and faces (F, 3)."""
-
-SEARCHED_SAMPLES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
-"""Barycentric coordinates at which a triangle is sampled beside its corners. Chosen."""
-LEAST_USUAL = 1e-4
-"""Least distance between partners that is taken for usual, in square roots of the part's area. Chosen: surfaces that
-lie on each other have none."""
-LEAST_PULL = 1e-12
-"""Least pull and divisor, beside sizes of about 1. Chosen."""
+from .close_up_partners import Mesh, PartnerSettings, partners
 
 
 @dataclass(frozen=True)
 class CloseUpSettings:
     """When and how a part is laid on its counterpart afresh. Lengths are in square roots of the part's area.
 
-    All values are chosen; reaches, steps and weights on heads of five people on seven meshes, where others within a
-    factor of two gave the same error within a tenth.
+    All values are chosen.
 
     Attributes:
         part: of the search for the part.
@@ -58,19 +43,11 @@ class CloseUpSettings:
         around: how much of the other surface is looked at, in the same measure.
         fewest: vertices that the part must have on both.
         rigid: most median distance between the map and a similarity: parts that are bent are left to the map.
-        reaches: of each stage, the length over which the motion is even.
-        steps: in each stage.
-        facing: length that counts as much as an angle of one radian between normals, while the part is moved.
-        final_facing: the same for the partners that are taken in the end. Measured on two heads:
-            mean errors of 0.9, 1.0 and 2.3 % of their height with 0.01, 0.03 and 0.3.
-        across: how much a partner pulls across its normal, beside along it.
-        stretch: weight of first derivatives of the motion beside second ones.
-        least_cosine: between normals of partners that pull.
-        usual: distance to the partner, in medians, at which it pulls half as much.
+        fitting: how the part is moved.
+        partners: what makes a partner in the end.
         left: most distance that may be left between the surfaces for nine tenths of the part. Measured: 0.003 between
             bare heads; 0.01 to 0.02 where hair or armor differ, and weights come over worse with the close-up.
         most_vertices: a part with more is replaced by a coarser one for the registration.
-        candidates: triangles among which the final partner is sought.
     """
 
     part: PartSettings = field(default_factory=PartSettings)
@@ -78,17 +55,10 @@ class CloseUpSettings:
     around: float = 1.3
     fewest: int = 60
     rigid: float = 0.05
-    reaches: tuple[float, ...] = (0.5, 0.25, 0.12, 0.06, 0.03)
-    steps: int = 6
-    facing: float = 0.3
-    final_facing: float = 0.01
-    across: float = 0.05
-    stretch: float = 0.02
-    least_cosine: float = 0.2
-    usual: float = 3.0
+    fitting: FittingSettings = field(default_factory=FittingSettings)
+    partners: PartnerSettings = field(default_factory=PartnerSettings)
     left: float = 0.006
     most_vertices: int = 5000
-    candidates: int = 8
 
 
 def with_close_ups(
@@ -179,7 +149,7 @@ def _joined(
     """
     changed = np.flatnonzero(end.distance[part.vertex] < settings.rim)
     at, distance = part.vertex[changed], end.distance[part.vertex[changed]]
-    face, barycentric = _partners(part, changed, counterpart, settings)
+    face, barycentric = partners(part.mesh, changed, counterpart.mesh, settings.partners)
     found = np.einsum("vk,vkd->vd", barycentric, places[counterpart.faces[face]])
     face = counterpart.face[face]
     ramp = np.clip((settings.rim - distance) / (settings.rim - 1), 0, 1)[:, None]
@@ -211,6 +181,11 @@ class _Part:
     vertex: Integers
     face: Integers
 
+    @property
+    def mesh(self) -> Mesh:
+        """Its vertices and faces."""
+        return self.vertices, self.faces
+
 
 def _cut(mesh: Mesh, inside: NDArray[np.bool_]) -> _Part:
     """Cut out the faces with all corners inside: the largest connected piece, and what lies within its bounding box.
@@ -235,97 +210,8 @@ def _laid_on(part: _Part, start: Floats, counterpart: _Part, settings: CloseUpSe
     first, place = weld(part.vertices)
     points, faces = start[first], clean_faces(place[part.faces])
     if len(first) <= settings.most_vertices:
-        return _registered(points, faces, counterpart, settings)[place]
+        return fitted(points, faces, counterpart.mesh, settings.fitting)[place]
     coarse = coarsen(points, faces, settings.most_vertices)
-    moved = _registered(coarse.vertices, coarse.faces, counterpart, settings)
+    moved = fitted(coarse.vertices, coarse.faces, counterpart.mesh, settings.fitting)
     laid: Floats = (points + coarse.prolong @ (moved - coarse.vertices))[place]
     return laid
-
-
-def _registered(points: Floats, faces: NDArray[np.integer], counterpart: _Part, settings: CloseUpSettings) -> Floats:
-    """Return where points (P, 3) of a mesh without coincident points lie after registration.
-
-    In each step every point finds its partner, and the smoothest motion ``u`` of all points is solved for that brings
-    them onto their partners: ``sum of w ((n . (x + u - y))^2 + across |x + u - y|^2) + reach^4 |Laplacian u|^2
-    + stretch reach^2 |gradient u|^2``.
-    """
-    size = float(np.sqrt(surface_area(counterpart.vertices, counterpart.faces)))
-    points = points / size
-    stiffness, mass = laplacian(points, faces)
-    mass = np.maximum(mass, LEAST_MASS * mass.mean())
-    smoothness = bilaplacian(stiffness, mass)
-    find = _partner_finder(counterpart, size, settings)
-    count, moved = len(points), points
-    for reach in settings.reaches:
-        motion = reach**4 * smoothness + settings.stretch * reach**2 * stiffness
-        held = sparse.csc_array(
-            sparse.kron(motion + LEAST_PULL * sparse.diags_array(mass), sparse.eye_array(3), format="csc")
-        )
-        for _ in range(settings.steps):
-            partner, normal, pull = find(moved, vertex_normals(moved, faces))
-            blocks = normal[:, :, None] * normal[:, None] + settings.across * np.eye(3)
-            blocks *= (pull * mass)[:, None, None]
-            right = np.einsum("nij,nj->ni", blocks, partner - points)
-            pulls = sparse.bsr_array((blocks, np.arange(count), np.arange(count + 1)), shape=(3 * count,) * 2)
-            moved = points + factorized(sparse.csc_array(held + pulls))(right.ravel()).reshape(-1, 3)
-    return moved * size
-
-
-def _partner_finder(
-    counterpart: _Part, size: float, settings: CloseUpSettings
-) -> Callable[[Floats, Floats], tuple[Floats, Floats, Floats]]:
-    """Return a function from points and normals, (P, 3) each, to their partners.
-
-    It returns partners (P, 3), the normals (P, 3) along which they pull, and how much they pull (P,), in [0, 1]. All
-    points are in units of ``size``.
-    """
-    corners = counterpart.faces
-    normals = vertex_normals(counterpart.vertices, corners)
-
-    def sampled(values: Floats) -> Floats:
-        return np.concatenate([values, *(np.einsum("k,fkd->fd", one, values[corners]) for one in SEARCHED_SAMPLES)])
-
-    places, facing = sampled(counterpart.vertices / size), unit_rows(sampled(normals))
-    tree = cKDTree(np.hstack((places, settings.facing * facing)))
-
-    def find(points: Floats, own: Floats) -> tuple[Floats, Floats, Floats]:
-        _, nearest = tree.query(np.hstack((points, settings.facing * own)))
-        partner, normal = places[nearest], facing[nearest]
-        distance = np.linalg.norm(points - partner, axis=1)
-        is_facing = np.einsum("nd,nd->n", own, normal) > settings.least_cosine
-        usual = settings.usual * (float(np.median(distance)) + LEAST_USUAL)
-        return partner, unit_rows(normal + own), is_facing / (1 + (distance / usual) ** 2)
-
-    return find
-
-
-def _partners(part: _Part, rows: Integers, counterpart: _Part, settings: CloseUpSettings) -> tuple[Integers, Floats]:
-    """Return the partner of some vertices of a part that lies on its counterpart: near, and facing the same way.
-
-    Args:
-        part, counterpart: the two.
-        rows: int (R,), vertices of the part.
-        settings: of the close-ups.
-
-    Returns:
-        triangles of the counterpart, int64 (R,), and barycentric coordinates in them, (R, 3).
-    """
-    vertices, faces = counterpart.vertices, counterpart.faces
-    size = float(np.sqrt(surface_area(vertices, faces)))
-    points, own = part.vertices[rows], vertex_normals(part.vertices, part.faces)[rows]
-    normals = vertex_normals(vertices, faces)
-    centers = vertices[faces].mean(axis=1) / size
-    tree = cKDTree(np.hstack((centers, settings.final_facing * unit_rows(face_vectors(vertices, faces)))))
-    count = min(settings.candidates, len(faces))
-    near = tree.query(np.hstack((points / size, settings.final_facing * own)), k=count)[1].reshape(len(rows), count)
-    tried = np.column_stack((closest_points(points, vertices, faces).face, near))
-    least = np.full(len(rows), np.inf)
-    face, barycentric = tried[:, 0].astype(np.int64), np.zeros((len(rows), 3))
-    for candidate in tried.T:
-        weights, square = nearest_on_triangles(points, vertices[faces[candidate]])
-        turned = unit_rows(np.einsum("vk,vkd->vd", weights, normals[faces[candidate]])) - own
-        cost = square / size**2 + settings.final_facing**2 * (turned**2).sum(axis=1)
-        better = cost < least
-        least = np.where(better, cost, least)
-        face[better], barycentric[better] = candidate[better], weights[better]
-    return face, barycentric

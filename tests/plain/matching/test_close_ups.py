@@ -10,7 +10,8 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.geometry.closest_points import closest_points
 from meshkin.matching.close_up_part import necked_parts
-from meshkin.matching.close_ups import Mesh, with_close_ups
+from meshkin.matching.close_up_partners import Mesh
+from meshkin.matching.close_ups import with_close_ups
 
 
 def snowman(columns: int, rows: int) -> tuple[Snapshot, Array]:
