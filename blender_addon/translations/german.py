@@ -3,7 +3,11 @@
 GERMAN = {
     # Panels and buttons
     "Add Option Preset": "Vorgabe der Optionen sichern",
-    "Add Point Pairs": "Punktpaare setzen",
+    "Pin Here": "Hier anheften",
+    "Before and After": "Vorher und nachher",
+    "Find Parts": "Teile finden",
+    "Parts": "Teile",
+    "Update Result": "Ergebnis anpassen",
     "Allow Online Access": "Online-Zugriff erlauben",
     "Armature": "Armatur",
     "Armature from Groups": "Armatur aus Gruppen",

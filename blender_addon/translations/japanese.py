@@ -3,7 +3,11 @@
 JAPANESE = {
     # Panels and buttons
     "Add Option Preset": "オプションのプリセットを追加",
-    "Add Point Pairs": "対応点を追加",
+    "Pin Here": "ここにピン留め",
+    "Before and After": "前後を比較",
+    "Find Parts": "パーツを探す",
+    "Parts": "パーツ",
+    "Update Result": "結果を更新",
     "Allow Online Access": "オンラインアクセスを許可",
     "Armature": "アーマチュア",
     "Armature from Groups": "グループからアーマチュア",

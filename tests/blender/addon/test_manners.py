@@ -30,6 +30,7 @@ def texts_of_the_interface(addon: ModuleType) -> set[str]:
 
 
 def test_what_is_translated_is_in_the_interface(addon: ModuleType) -> None:
+    """A renamed button needs its new name in ``blender_addon/translations``, too."""
     languages = importlib.import_module("blender_addon.translations").LANGUAGES
     texts = texts_of_the_interface(addon)
     for language, messages in languages.items():
