@@ -11,6 +11,8 @@ FONT_POINTS = 11
 """Size of Blender's font in panels at scale 1, points (its default style's)."""
 MARGIN = 84
 """Pixels at scale 1 of a box's and a panel's borders, the scroll bar, and the space around an icon. Measured."""
+PANEL_MARGIN = 55
+"""Pixels at scale 1 of a panel's borders, the scroll bar and the tabs. Measured."""
 LEAST_WIDTH = 90
 """Pixels at scale 1: narrower text would be a letter in a line. Chosen."""
 
@@ -39,6 +41,21 @@ def fitting(context: bpy.types.Context, text: str, units: float = 0, count: int 
 
     lines = wrapped(text, width, measure)
     return shortened(lines, count, width, measure) if count else lines
+
+
+def fits(context: bpy.types.Context, text: str, share: float, beside: float) -> bool:
+    """Return whether a text fits into a part of a panel's width.
+
+    Args:
+        context: Blender's context.
+        text: the text, translated.
+        share: the part, from 0 to 1.
+        beside: pixels at scale 1 that stand in this part beside the text.
+    """
+    scale = context.preferences.system.ui_scale
+    blf.size(0, FONT_POINTS * scale)
+    room = share * (context.region.width - PANEL_MARGIN * scale) - beside * scale
+    return float(blf.dimensions(0, text)[0]) <= room
 
 
 def shortened(lines: list[str], count: int, width: float, measure: Callable[[str], float]) -> list[str]:

@@ -7,17 +7,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 
 from . import driver
-from .text import fitting, translated
+from .text import fits, fitting, translated
 
 JOB_LINES = 5
 """Lines of the place for the job, whatever it shows: nothing below it moves when a job starts or ends. Chosen: an error
 and its fix fit into them in a sidebar of the usual width."""
 LINE_HEIGHT = 0.85
 """Height of a line of text beside a button's. Chosen: as close as in Blender's own texts."""
+NAME_SHARE = 0.4
+"""Share of a panel's width that Blender gives to a property's name."""
+NAME_MARGIN = 8
+"""Pixels at scale 1 between a property's name and its field. Measured."""
+CHOICE_MARGIN = 22
+"""Pixels at scale 1 around a choice: its field's borders and arrow. Measured."""
 REPORT_WIDTH = 22
 """Width of the report's popover, in Blender's units of 20 pixels. Chosen: most sentences take two lines."""
 
@@ -116,6 +123,33 @@ def form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     layout.use_property_split = True
     layout.use_property_decorate = False
     return layout
+
+
+def field(layout: bpy.types.UILayout, context: bpy.types.Context, data: Any, name: str) -> None:
+    """Draw a property with its name on the left; where they do not fit side by side, with its name above or within."""
+    prop = data.bl_rna.properties[name]
+    choices: list[str] = []
+    if prop.type == "ENUM":
+        chosen = {item.identifier for item in prop.enum_items} if prop.is_enum_flag else {getattr(data, name)}
+        choices = [translated(item.name) for item in prop.enum_items if item.identifier in chosen]
+    column = layout.column(align=True)
+    column.use_property_split = column.use_property_decorate = False
+    if fits(context, translated(prop.name), NAME_SHARE, NAME_MARGIN) and all(
+        fits(context, choice, 1 - NAME_SHARE, CHOICE_MARGIN) for choice in choices
+    ):
+        form(column).prop(data, name)
+    elif prop.type in {"BOOLEAN", "INT", "FLOAT"}:
+        column.prop(data, name)
+    else:
+        column.label(text=prop.name)
+        column.prop(data, name, text="")
+
+
+def switch(layout: bpy.types.UILayout, context: bpy.types.Context, data: Any, name: str) -> None:
+    """Draw the choices of a property beside each other; where they do not fit, below each other."""
+    choices = [translated(item.name) for item in data.bl_rna.properties[name].enum_items]
+    beside = all(fits(context, choice, 1 / len(choices), CHOICE_MARGIN) for choice in choices)
+    (layout.row(align=True) if beside else layout.column(align=True)).prop(data, name, expand=True)
 
 
 class Sidebar:

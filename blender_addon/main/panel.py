@@ -12,7 +12,7 @@ from ..base import options, status
 from ..base.preferences import ADDON
 from ..base.properties import panel_options
 from ..base.text import translated
-from ..base.widgets import Hint, MESHKIN_PT_report, Sidebar, form, job_place
+from ..base.widgets import Hint, MESHKIN_PT_report, Sidebar, field, job_place
 from ..features import panel as features
 from ..match import panel as match
 from ..rig import panel as rig
@@ -103,14 +103,14 @@ class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
         MESHKIN_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = form(self.layout)
+        layout = self.layout
         settings = context.scene.meshkin
         hidden = options.hidden_options(settings)
         for block in COMMON:
             column = layout.column(align=True)
             for name in block:
                 if name not in hidden:
-                    column.prop(settings, name)
+                    field(column, context, settings, name)
         layout.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = ADDON
 
 
@@ -123,7 +123,7 @@ class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = form(self.layout)
+        layout = self.layout
         shown = {name for block in COMMON for name in block}
         for title, group in OPTION_GROUPS.items():
             names = panel_options(group, leave_out=shown)
@@ -131,7 +131,7 @@ class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
                 column = layout.column(align=True)
                 column.label(text=title)
                 for name in names:
-                    column.prop(context.scene.meshkin, name)
+                    field(column, context, context.scene.meshkin, name)
 
 
 CLASSES: list[type] = [MESHKIN_PT_report, MESHKIN_PT_main, MESHKIN_PT_one_by_one, MESHKIN_PT_options, MESHKIN_PT_more]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import bpy
 
 from ..base import status
-from ..base.widgets import Sidebar
+from ..base.widgets import Sidebar, field, switch
 from ..features import panel as features
 from . import fixing
 
@@ -33,8 +33,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         column = layout.column(align=True)
         buttons(column)
         column.operator("meshkin.compare", icon="ARROW_LEFTRIGHT", depress=status.compared())
-        row = column.row(align=True)
-        row.prop(settings, "look", expand=True)
+        switch(column, context, settings, "look")
         column.operator("meshkin.before_after", icon="LOOP_BACK", depress=fixing.shows_before(settings))
 
         column = layout.column(align=True)
@@ -97,7 +96,7 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
         column = layout.column(align=True)
         column.label(text="Set of Objects")
         column.operator("meshkin.match_set", icon="OUTLINER_OB_GROUP_INSTANCE")
-        column.prop(settings, "through", text="Through")
+        field(column, context, settings, "through")
 
 
 CLASSES: list[type] = [MESHKIN_PT_match, MESHKIN_PT_guide]

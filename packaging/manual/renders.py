@@ -104,7 +104,7 @@ def faces(data: Path, name: str) -> None:
     source = imported(folder / "base.obj")
     cut(source, SKIN)
     source.shape_key_add(name="Basis")
-    for key in ("mouth-open", "mouth-corner-puller"):
+    for key in ("mouth-corner-puller", "mouth-pursing"):
         add_key(source, key, folder / "expressions" / f"{key}.target")
     target = imported(next((folder / "proxymeshes" / "female_generic").glob("*.obj")))
     for obj in (source, target):
@@ -280,8 +280,10 @@ def head_of(obj: bpy.types.Object) -> bpy.types.Object:
 
     mesh = bmesh.new()
     mesh.from_mesh(obj.data)
-    low = [vertex for vertex in mesh.verts if (obj.matrix_world @ vertex.co).z < NECK]
-    bmesh.ops.delete(mesh, geom=low, context="VERTS")
+    mesh.transform(obj.matrix_world)
+    everything = [*mesh.verts, *mesh.edges, *mesh.faces]
+    bmesh.ops.bisect_plane(mesh, geom=everything, plane_co=(0, 0, NECK), plane_no=(0, 0, 1), clear_inner=True)
+    obj.matrix_world = Matrix()
     mesh.to_mesh(obj.data)
     mesh.free()
     return obj
