@@ -133,3 +133,23 @@ def test_any_time_to_wait(place: Place, seconds: str) -> None:
 def test_objects_that_are_not_named(place: Place) -> None:
     ran = run("features", "", *GEOMETRIC, "--output", place.work / "f", "--json")
     check_error(ran, 3, "file-unknown")
+
+
+def test_outputs_that_must_not_be_replaced(place: Place, outcomes: Outcomes) -> None:
+    """A pipe, as a device would be; a folder; and what is read."""
+    mesh = tetrahedron(place.work)
+    before = mesh.read_bytes()
+    pipe = place.work / "pipe.safetensors"
+    os.mkfifo(pipe)
+    (place.work / "link.off").symlink_to(mesh)
+    for output, code, exit_code in (
+        (pipe, "file-failed", 6),
+        (place.work, "file-failed", 6),
+        (mesh, "output-is-input", 3),
+        (place.work / "link.off", "output-is-input", 3),
+    ):
+        ran = run("features", mesh, *GEOMETRIC, "--output", output, "--json")
+        assert ran.returncode == exit_code
+        assert outcomes.of_run(ran, "an output", output.name.replace(str(place.work), "folder")) == code
+    assert pipe.is_fifo()
+    assert mesh.read_bytes() == before

@@ -84,6 +84,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise OSError if there is something at a path that is no regular file and must not be replaced by one."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is no regular file")
+
+
 def file_name(name: str) -> str:
     """The name of a file or folder, without a suffix, for a thing that users have named: an object, a photo.
 
@@ -150,11 +158,12 @@ def write_file(path: Path, write: Callable[[Path], object], parents: bool = True
     """Write a complete file or none: ``write`` fills a temporary file beside ``path``, which then replaces ``path``.
 
     With ``parents``, the folder is made if it is missing. Raises StorageError (``disk-full``, ``not-writable``,
-    ``file-failed``); an older file at ``path`` then stays.
+    ``file-failed``); an older file at ``path`` then stays, and what is no file, such as a device, always.
     """
     if parents:
         make_folder(path.parent)
     with readable_failure(path, "writing"):
+        check_replaceable(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_SHOWN_OF_NAME]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)

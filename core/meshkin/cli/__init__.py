@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import io
 import json
 import os
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..base.errors import Cancelled, MeshKinError
-from ..base.storage import make_folder, readable_failure
+from ..base.errors import Cancelled, InputError, MeshKinError
+from ..base.storage import check_replaceable, make_folder, readable_failure
 from . import blender, meshes, scenes, upkeep
 from .arguments import STRICT_EXIT_CODE
 from .console import (
@@ -41,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with interruptible():
             if getattr(arguments, "output", None):
                 _check_writable(arguments.output)
+                _check_no_input(arguments.output, arguments)
             if getattr(arguments, "folder", None):
                 _check_writable(arguments.folder / "map.npz")
             if arguments.needs_blender and "bpy" not in sys.modules and not is_inside_blender():
@@ -105,7 +105,16 @@ def _check_writable(output: Path) -> None:
     """Raise StorageError if the file cannot be written: now, before any work is done."""
     make_folder(output.parent)
     with readable_failure(output, "writing"):
-        if output.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        check_replaceable(output)
         with tempfile.TemporaryFile(dir=output.parent):
             pass
+
+
+def _check_no_input(output: Path, arguments: argparse.Namespace) -> None:
+    """Raise InputError ``output-is-input`` if the output is a file that the command reads: that is not changed."""
+    for name in ("file", "mesh", "source", "target", "photo"):
+        given = str(getattr(arguments, name, ""))
+        for path in (given, given.rpartition(":")[0]):  # FILE.blend:OBJECT
+            with contextlib.suppress(OSError, ValueError):
+                if path and os.path.samefile(path, output):
+                    raise InputError("output-is-input", f"{output} is what is read.", "Write to another file.")
