@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from ..data.snapshot import Snapshot
 from .adjacency import boundary_edges, connected_components
-from .arrays import AnyIntegers, Floats, Integers
+from .arrays import AnyFloats, AnyIntegers, Flags, Floats, Integers
 from .mesh import bounding_diagonal, clean_faces, edges
 from .rigid_motions import SAME_PLACE
 from .welding import weld
@@ -21,6 +21,8 @@ SEAM_GAP = 2e-3
 a person; what cuts models apart, or generates them in pieces, leaves less."""
 GAP_SHARE = 0.5
 """The gap is also at most this share of the edges beside it, so that no edge vanishes. Chosen."""
+CUT_SHARE = 0.5
+"""Share of a part's border along those of others, from which it is a piece that was cut off. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,22 @@ class JoinedMesh:
         return np.asarray(order[np.flatnonzero(np.diff(self.place[order], prepend=-1))])
 
 
-def joined_mesh(shape: Snapshot) -> JoinedMesh:
+def joined_mesh(shape: Snapshot, apart: AnyIntegers | None = None) -> JoinedMesh:
     """Join what a mesh shows as one surface.
 
     Vertices at the same place become one, and so do those of two pieces whose borders are a hair apart. Of several
     faces on the same vertices (cloth whose faces are doubled and flipped) one stays. Faces that remain are wound alike
     if any had to go.
+
+    Args:
+        shape: the mesh.
+        apart: (V,), numbers of what the vertices are known to be part of, -1 for unknown: pieces that are known to be
+            parts of different things are not joined over a gap. None if nothing is known.
     """
     first, place = weld(shape.vertices)
     points = shape.vertices[first].astype(np.float64)
-    seam = _across_gaps(points, clean_faces(place[shape.faces]))
+    known = np.full(len(points), -1, np.int64) if apart is None else np.asarray(apart, np.int64)[first]
+    seam = _across_gaps(points, clean_faces(place[shape.faces]), known)
     first, place = first[np.unique(seam, return_index=True)[1]], seam[place]
     faces = np.asarray(place[shape.faces], np.int64)
     kept = _once(faces, shape.polygons)
@@ -75,11 +83,11 @@ def joined_mesh(shape: Snapshot) -> JoinedMesh:
     return JoinedMesh(joined, place, first)
 
 
-def _across_gaps(points: Floats, faces: AnyIntegers) -> Integers:
+def _across_gaps(points: Floats, faces: AnyIntegers, apart: Integers) -> Integers:
     """Return the number of the joined vertex for each of a mesh's vertices (V,), in the order of their first ones.
 
     Vertices are joined if they are at the same place but for rounding, or lie on borders of different connected parts,
-    a hair apart; but not across an edge.
+    a hair apart, and are not known to be ``apart`` (V,); but not across an edge.
     """
     count, diagonal, pairs = len(points), bounding_diagonal(points), edges(faces)
     part = connected_components(pairs, count)
@@ -90,10 +98,28 @@ def _across_gaps(points: Floats, faces: AnyIntegers) -> Integers:
     same = _pairs_within(SAME_PLACE * diagonal, points, np.arange(count), length)
     seam = _pairs_within(SEAM_GAP * diagonal, points, border, length)
     seam = seam[part[seam[:, 0]] != part[seam[:, 1]]]
+    seam = seam[(apart[seam[:, 0]] == apart[seam[:, 1]]) | (apart[seam] < 0).any(axis=1)]
     component = connected_components(np.concatenate((same, seam)), count)
     _, first, number = np.unique(component, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
     return np.asarray(rank[number.reshape(-1)], np.int64)
+
+
+def on_cut_pieces(vertices: AnyFloats, faces: AnyIntegers) -> Flags:
+    """The vertices (V,) of connected parts most of whose border lies along other parts' borders.
+
+    Such parts are pieces of one surface, also where the gap between them is too wide beside their edges to be joined.
+    """
+    first, place = weld(vertices)
+    points, faces = vertices[first].astype(np.float64), clean_faces(place[faces])
+    part = connected_components(edges(faces), len(points))
+    border = np.unique(boundary_edges(faces)).astype(np.int64)
+    near = cKDTree(points[border]).query_pairs(SEAM_GAP * bounding_diagonal(points), output_type="ndarray")
+    pairs = border[near.reshape(-1, 2)]
+    pairs = pairs[part[pairs[:, 0]] != part[pairs[:, 1]]]
+    along = np.bincount(part[np.unique(pairs)], minlength=len(points))
+    of_border = np.bincount(part[border], minlength=len(points))
+    return np.asarray(((of_border > 0) & (along >= CUT_SHARE * of_border))[part][place])
 
 
 def _pairs_within(distance: float, points: Floats, chosen: Integers, length: Floats) -> Integers:

@@ -13,9 +13,9 @@ from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.adjacency import LooseParts, connected_components, loose_parts
-from ...geometry.arrays import AnyFloats, Flags
+from ...geometry.arrays import AnyFloats, AnyIntegers, Flags
 from ...geometry.filling import Filled, inpaint_weights
-from ...geometry.joining import joined_mesh
+from ...geometry.joining import joined_mesh, on_cut_pieces
 from ...geometry.mesh import bounding_diagonal, edges
 from ...geometry.smoothing import smooth_along_edges
 from ...geometry.welding import weld
@@ -65,7 +65,7 @@ class SkinningSettings:
     small_part: float = 0.08
     tiny_part: float = 0.03
     ruling_share: float = 2 / 3
-    bending_share: float = 0.9
+    bending_share: float = 0.98
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def weights_through_map(
         InputError: ``weights-size`` (not one row for each source vertex), ``weights-limit`` (limit below 1),
             ``no-weights`` (every weight is zero or not a number).
     """
-    joined = joined_mesh(target)
+    joined = joined_mesh(target, None if garment else _source_parts(source, to_source, options.threshold))
     certain = certainty(to_source, source, target).vertices
     rows = interpolate_weights(weights, source.faces, to_source)
     _check_input(np.asarray(rows.any(axis=1)), source, options.limit)
@@ -169,8 +169,17 @@ def _weights_on(  # all that a transfer is given, once more
         unknown_part = (np.bincount(parts.of_vertex, known) == 0)[parts.of_vertex]
         known = known & ~misplaced
         filled = _inpaint_again(filled, known | unknown_part & ~misplaced, target)
-    bending = _on_bending_parts(weights, source, to_source, settings)
+    bending = _on_bending_parts(weights, source, to_source, settings) | on_cut_pieces(target.vertices, target.faces)
     return replace(filled, values=_keep_small_parts_rigid(filled.values, parts, diagonal, settings, bending)), known
+
+
+def _source_parts(source: Snapshot, to_source: SurfaceMap, least: float) -> AnyIntegers:
+    """The number of the source's loose part that each target vertex corresponds to, int (V,), -1 where it is doubtful.
+
+    Shells of the source that meet at a joint have weights of their own there, and so have those of the target.
+    """
+    part = loose_parts(source.vertices, source.faces).of_vertex[to_source.vertex]
+    return np.where(to_source.confidence >= reachable_confidence(to_source, least), part, -1)
 
 
 def _check_input(weighted: Flags, source: Snapshot, limit: int) -> None:

@@ -114,6 +114,20 @@ def test_borders_a_hair_apart_move_together(gap: float) -> None:
     assert (steps > 0.5).mean() < 0.01
 
 
+def shells(stretch: float) -> tuple[Snapshot, shapes.Array]:
+    """Two sheets that nearly touch, as a mannequin's limbs do, each with a bone of its own."""
+    left, faces = shapes.sheet(15)
+    vertices, faces = shapes.joined((left, faces), (left + np.array([2.001, 0, 0]), faces))
+    return shapes.snapshot(vertices * (1, stretch, 1), faces), np.repeat(np.eye(2), len(left), axis=0)
+
+
+def test_shells_that_nearly_touch_keep_their_own_bones() -> None:
+    (source, weights), (target, truth) = shells(1.0), shells(1.3)
+    groups = VertexGroups(weights, np.full(2, -1))
+    carried = transfer_weights(groups, source, target, known_map(source, target).to_source).weights
+    assert np.abs(carried - truth).max() < 1e-5
+
+
 @pytest.fixture
 def lost_map(monkeypatch: pytest.MonkeyPatch) -> SurfaceMap:
     """A map that leads anywhere, most of which is inpainted."""
