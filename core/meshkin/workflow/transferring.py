@@ -38,6 +38,7 @@ CARRIERS: dict[str, Carrier] = {
     "uvs": values.UVS,
     "shape_keys": values.SHAPE_KEYS,
     "detail": values.DETAIL,
+    "parts": values.PART_LABELS,
     "hair": hair.HAIR,
     "armature": armature.ARMATURE,
     "motion": motion.MOTION,

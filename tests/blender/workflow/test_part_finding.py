@@ -120,3 +120,32 @@ def test_what_cannot_be_is_refused_and_what_is_cancelled_leaves_nothing() -> Non
         next(job)
     job.close()
     assert state() == before
+
+
+def test_parts_come_over_with_their_names() -> None:
+    """Hands stay hands, left stays left; a renamed part keeps its name."""
+    example = characters.make()
+    source, target = example.source.get(), example.target.get()
+    finish(workflow.parts([source], options(6)))
+    names = ["Cap", *list(source[NAMES_PROPERTY])[1:]]
+    source[NAMES_PROPERTY] = names
+    finish(workflow.transfer(source, target, ["weights", "parts"], options(6)))
+    assert list(target[NAMES_PROPERTY]) == names
+    for bone in ("head", "hand.L", "hand.R", "foot.L", "foot.R"):
+        assert main_part(target, bone) == main_part(source, bone)
+    np.testing.assert_array_equal(values(target, ".sculpt_face_set"), values(target) + 1)
+    assert PART_CONFIDENCE not in target.data.attributes
+
+
+def test_face_sets_stand_for_parts() -> None:
+    example = characters.make()
+    source, target = example.source.get(), example.target.get()
+    refused(workflow.transfer(source, target, ["parts"], options(6)), InputError, "no-parts")
+    sets = source.data.attributes.new(".sculpt_face_set", "INT", "FACE")
+    upper = np.array([face.center.z for face in source.data.polygons]) > 0.6 * source.dimensions.z
+    sets.data.foreach_set("value", np.where(upper, 7, 3).astype(np.int32))
+    finish(workflow.transfer(source, target, ["parts"], options(6)))
+    assert list(target[NAMES_PROPERTY]) == ["Face Set 3", "Face Set 7"]
+    heights = np.array([face.center.z for face in target.data.polygons]) / target.dimensions.z
+    assert heights[values(target) == 1].min() > 0.4
+    assert heights[values(target) == 0].max() < 0.8

@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import OptionError
+from ...data.snapshot import Snapshot
 from ...parts.options import WRITTEN
 from .. import compat
 from ..arrays import read_integers
 from . import attributes, payloads
-from .snapshot import check_face_count, check_writable
+from .snapshot import check_face_count, check_same_vertices, check_writable, evaluated
 
 PART = attributes.ATTRIBUTE_PREFIX + "part"
 """The attribute of the faces that holds the number of their part, from 0."""
 PART_CONFIDENCE = PART + "_confidence"
 """The attribute of the faces that holds how sure that is."""
+FACE_SET = ".sculpt_face_set"
+"""The attribute in which Blender keeps face sets."""
 NAMES_PROPERTY = "meshkin_parts"
 """Custom property of an object: the names of its parts, in the order of their numbers."""
 _MARK = "meshkin_part"
@@ -43,10 +46,40 @@ def names_of(obj: bpy.types.Object, count: int) -> list[str]:
     return names if len(names) == count else [f"Part {number + 1}" for number in range(count)]
 
 
+def has_parts(obj: bpy.types.Object) -> bool:
+    """Whether a mesh object has parts, or face sets."""
+    return obj.type == "MESH" and any(_label_attribute(obj.data, name) for name in (PART, FACE_SET))
+
+
+def read(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[NDArray[np.int32], list[str]]:
+    """The part of each face as the modifiers leave them, int32 (P,) from 0, and the parts' names.
+
+    Without parts, face sets stand for them.
+
+    Args:
+        obj: a mesh object that :func:`has_parts`.
+        snapshot: of the object.
+
+    Raises:
+        InputError: ``mesh-changed`` when the mesh has other vertices than the snapshot.
+    """
+    with evaluated(obj) as (_, mesh):
+        check_same_vertices(obj, mesh, snapshot)
+        attribute = _label_attribute(mesh, PART) or _label_attribute(mesh, FACE_SET)
+        labels = np.zeros(len(mesh.polygons), np.int32)
+        if attribute is not None:
+            attribute.data.foreach_get("value", labels)
+        is_part = attribute is not None and attribute.name == PART
+    if is_part and labels.min(initial=0) >= 0:
+        return labels, names_of(obj, max(int(labels.max(initial=0)) + 1, len(obj.get(NAMES_PROPERTY, ()))))
+    numbers, ranks = np.unique(labels, return_inverse=True)
+    return ranks.astype(np.int32), [f"Face Set {number}" for number in numbers]
+
+
 def write(
     obj: bpy.types.Object,
     labels: NDArray[np.integer],
-    confidence: NDArray[np.floating],
+    confidence: NDArray[np.floating] | None,
     names: Sequence[str],
     write_as: Sequence[str] = (),
 ) -> list[str]:
@@ -55,7 +88,7 @@ def write(
     Args:
         obj: a mesh object.
         labels: (N,), the part of each face of its own mesh, from 0.
-        confidence: (N,), in [0, 1].
+        confidence: (N,), in [0, 1]; None if it is not known.
         names: of the parts.
         write_as: any of :data:`meshkin.parts.options.WRITTEN`.
 
@@ -67,13 +100,15 @@ def write(
     check_writable(obj)
     check_face_count(obj, len(labels))
     before = [str(name) for name in obj.get(NAMES_PROPERTY, ())]
-    for name, kind, values in ((PART, "INT", labels), (PART_CONFIDENCE, "FLOAT", confidence)):
-        attributes.write_transferred(obj, attributes.Attribute(name, kind, values, "FACE"), values[:, None])
+    _write_on_faces(obj, PART, "INT", labels)
+    if confidence is not None:
+        _write_on_faces(obj, PART_CONFIDENCE, "FLOAT", confidence)
+    elif stale := obj.data.attributes.get(PART_CONFIDENCE):
+        obj.data.attributes.remove(stale)
     obj[NAMES_PROPERTY] = list(names)
     sentences = [f"“{obj.name}”: {len(np.unique(labels))} parts, in the attribute “{PART}” of its faces."]
     if "face_sets" in write_as:
-        numbers = labels[:, None] + 1  # Blender's begin with 1
-        attributes.write_transferred(obj, attributes.Attribute(".sculpt_face_set", "INT", numbers, "FACE"), numbers)
+        _write_on_faces(obj, FACE_SET, "INT", labels + 1)  # Blender's begin with 1
     if "materials" in write_as:
         sentences.append(_write_materials(obj, labels, names))
     if "vertex_groups" in write_as:
@@ -86,6 +121,16 @@ def write(
 def color_of(number: int) -> tuple[float, float, float, float]:
     """The color of a part, scene linear."""
     return (*colorsys.hsv_to_rgb(number * _GOLDEN % 1, _SATURATION, _VALUE), 1.0)
+
+
+def _label_attribute(mesh: bpy.types.Mesh, name: str) -> bpy.types.Attribute | None:
+    """The whole numbers that a mesh has on its faces under a name."""
+    attribute = mesh.attributes.get(name)
+    return attribute if attribute and (attribute.domain, attribute.data_type) == ("FACE", "INT") else None
+
+
+def _write_on_faces(obj: bpy.types.Object, name: str, kind: str, values: NDArray[np.generic]) -> None:
+    attributes.write_transferred(obj, attributes.Attribute(name, kind, values, "FACE"), values[:, None])
 
 
 def _write_materials(obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ PAYLOADS = (
     Choice("uvs", "UV Maps", "The source's UV maps, as new UV maps"),
     Choice("shape_keys", "Shape Keys", "The source's shape keys, turned and scaled with the surface"),
     Choice("detail", "Sculpted Detail", "Small details of the source's shape, as a new shape key"),
+    Choice("parts", "Parts", "The parts of the source's faces with their names; or its face sets, as parts"),
     Choice("hair", "Hair", "Hair curves on the source, as new hair curves on the target"),
 )
 
