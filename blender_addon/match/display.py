@@ -97,8 +97,11 @@ class MESHKIN_OT_compare(driver.JobOperator, Explained, bpy.types.Operator):
     def why_not(cls, context: bpy.types.Context) -> str:
         if status.compared():
             return busy()
-        settings = context.scene.meshkin
-        return busy() or missing(context, "source", "target") or locked(settings.target) or status.worker_missing
+        settings, matches = context.scene.meshkin, status.scene_module("mesh.matches")
+        if reason := busy() or missing(context, "source", "target") or locked(settings.target):
+            return reason
+        is_matched = matches and matches.is_matched(settings.source, settings.target)
+        return status.worker_missing if is_matched else ""  # the worker brings the source into the target's pose
 
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
@@ -226,7 +229,7 @@ class MESHKIN_OT_look_at_place(QuickAction):
 def after_undo(*_: object) -> None:
     """Redraw the lines, which are not part of the file, for the match that exists now; restore views."""
     if comparison := status.scene_module("display.comparison"):
-        comparison.after_undo()
+        bpy.app.timers.register(comparison.after_undo, first_interval=0.01)
     if status.lines_shown():
         bpy.app.timers.register(status.scene_module("display.lines").refresh, first_interval=0.01)
 

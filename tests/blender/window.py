@@ -3,26 +3,36 @@
     blender --factory-startup --enable-event-simulate --python tests/blender/window.py
 
 Enables the add-on from this checkout, sends mouse and key events, and ends with status 0 when all held, 1 otherwise.
-Needs no worker: the jobs here are generators that write to the scene as a transfer does.
+Most jobs here are generators that write to the scene as a transfer does. With the worker (``MESHKIN_WORKER_PYTHON``)
+the real ones are run, too: canceled in the middle, undone, saved and opened again. ``MESHKIN_WINDOW_CHECKS`` names the
+checks to run, by default all; ``MESHKIN_WINDOW_PICTURES`` a folder for pictures of the screen (ImageMagick's
+``import``).
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "core")]
+sys.path[:0] = [str(ROOT), str(ROOT / "core"), str(ROOT / "tests")]
+os.environ.setdefault("MESHKIN_CACHE", tempfile.mkdtemp(prefix="meshkin-window-"))
 
 from meshkin.base.errors import InputError  # noqa: E402
 from meshkin.base.progress import Progress  # noqa: E402
+from meshkin.scene import last_transfer  # noqa: E402
+from meshkin.scene.display import comparison, lines  # noqa: E402
+from meshkin.scene.mesh import matches  # noqa: E402
 from meshkin.scene.objects import Handle  # noqa: E402
 from meshkin.workflow import Report  # noqa: E402
 
@@ -69,16 +79,19 @@ class MESHKIN_OT_window_job(driver.JobOperator, bpy.types.Operator):  # type: ig
 bpy.utils.register_class(MESHKIN_OT_window_job)
 
 
-def press(key: str, ctrl: bool = False) -> None:
+def press(key: str, ctrl: bool = False, shift: bool = False) -> None:
     """Press and release a key over the 3D view."""
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     at = {"x": area.x + area.width // 2, "y": area.y + area.height // 2}
     window.event_simulate(type="MOUSEMOVE", value="NOTHING", **at)
-    keys = [*(["LEFT_CTRL"] if ctrl else []), key]
+    keys = [*(["LEFT_CTRL"] if ctrl else []), *(["LEFT_SHIFT"] if shift else []), key]
     for value, order in (("PRESS", keys), ("RELEASE", keys[::-1])):
         for one in order:
-            window.event_simulate(type=one, value=value, ctrl=ctrl and (one == key or value == "PRESS"), **at)
+            held = one == key or value == "PRESS"
+            window.event_simulate(
+                type=one, value=value, ctrl=ctrl and held, shift=shift and held and one != "LEFT_CTRL", **at
+            )
 
 
 def start() -> Wait:
@@ -267,8 +280,332 @@ def point_pairs_are_clicked() -> Wait:
     assert "Cube.001" in bpy.data.objects
 
 
+def view() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
+    """The window, its 3D view, and the region of that."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    return window, area, next(region for region in area.regions if region.type == "WINDOW")
+
+
+def button(name: str, **settings: Any) -> set[str]:
+    """Press a button of the sidebar."""
+    window, area, region = view()
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        result: set[str] = getattr(bpy.ops.meshkin, name)("INVOKE_DEFAULT", **settings)
+    return result
+
+
+def picture(name: str) -> None:
+    """Keep a picture of the screen, if pictures are wanted and can be taken."""
+    folder, tool = os.environ.get("MESHKIN_WINDOW_PICTURES"), shutil.which("import")
+    if folder and tool:
+        subprocess.run([tool, "-window", "root", str(Path(folder) / f"{name}.png")], check=False)
+
+
+def point_at(place: Any, *buttons: str) -> Wait:
+    """Move the mouse over a point of the world, and press and release buttons there."""
+    from bpy_extras import view3d_utils
+
+    window, area, region = view()
+    spot = view3d_utils.location_3d_to_region_2d(region, area.spaces.active.region_3d, place)
+    at = {"x": int(region.x + spot.x), "y": int(region.y + spot.y)}
+    window.event_simulate(type="MOUSEMOVE", value="NOTHING", **at)
+    yield 0.3
+    for each in buttons:
+        for value in ("PRESS", "RELEASE"):
+            window.event_simulate(type=each, value=value, **at)
+            yield 0.2
+
+
+def two_cubes() -> Wait:
+    """A file with two cubes, picked as source and target; the target is beside the source, and turned."""
+    bpy.ops.wm.read_homefile(use_factory_startup=False)
+    yield 0.5
+    one = bpy.data.objects["Cube"]
+    two = one.copy()
+    two.data, two.name = one.data.copy(), "Twin"
+    bpy.context.scene.collection.objects.link(two)
+    two.location.x, two.rotation_euler.z = 4, 0.3
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target = one, two
+    window, area, region = view()
+    area.spaces.active.show_region_ui = False  # it would cover what is clicked
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.view3d.view_axis(type="FRONT")
+        bpy.ops.view3d.view_all()
+    yield 1.0
+    bpy.ops.ed.undo_push(message="Two cubes")
+
+
+def seen() -> dict[str, Any]:
+    """The scene and what the 3D view shows of it."""
+    _, area, _ = view()
+    space, layer = area.spaces.active, bpy.context.view_layer
+    names = ("objects", "meshes", "collections", "texts", "materials")
+    turn = [round(value, 3) for row in space.region_3d.view_matrix for value in row]
+    return {
+        **{name: sorted(block.name for block in getattr(bpy.data, name)) for name in names},
+        "view": (turn, round(space.region_3d.view_distance, 3), space.local_view is None, space.shading.type),
+        "selected": sorted(obj.name for obj in layer.objects.selected),
+        "active": layer.objects.active and layer.objects.active.name,
+        "places": {obj.name: tuple(map(tuple, obj.matrix_world)) for obj in bpy.data.objects},
+        "shown": sorted(obj.name for obj in layer.objects if obj.visible_in_viewport_get(space)),
+    }
+
+
+def without_angle(scene: dict[str, Any]) -> dict[str, Any]:
+    """What was seen, but for where the view looks, which undo does not change, and materials that nothing uses."""
+    return {**scene, "view": scene["view"][2:], "materials": []}
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> Wait:
+    """Wait until something holds; views take their time."""
+    for _ in range(round(seconds / 0.2)):
+        if holds():
+            return
+        yield 0.2
+
+
+def comparing_leaves_no_trace() -> Wait:
+    """The source stands beside the target, alone in the view; then all is as before, also after undo and reopening."""
+    yield from two_cubes()
+    before = seen()
+    assert button("compare") == {"FINISHED"}  # nothing is matched, so there is no work to wait for
+    yield 1.5
+    picture("compare")
+    space = view()[1].spaces.active
+    stand_in = comparison.stand_in()
+    assert stand_in is not None
+    shown = [obj.name for obj in bpy.context.view_layer.objects if obj.visible_in_viewport_get(space)]
+    assert sorted(shown) == sorted(["Twin", stand_in.name]), shown
+    assert (space.shading.type, space.local_view is not None) == ("MATERIAL", True)
+    assert [obj.name for obj in bpy.context.view_layer.objects.selected] == before["selected"]
+    assert button("compare") == {"FINISHED"}
+    yield from until(lambda: seen() == before)
+    assert seen() == before, (seen(), before)
+    assert button("compare") == {"FINISHED"}
+    yield 1.0
+    bpy.ops.ed.undo_push(message="Compared")
+    press("Z", ctrl=True)
+    yield from until(lambda: without_angle(seen()) == without_angle(before))
+    assert without_angle(seen()) == without_angle(before), (seen(), before)
+    assert button("compare") == {"FINISHED"}
+    yield 1.0
+    with tempfile.TemporaryDirectory() as folder:
+        bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "compared.blend"))
+        bpy.ops.wm.open_mainfile(filepath=str(Path(folder) / "compared.blend"))
+        yield 1.0
+        assert comparison.is_shown()
+        assert button("compare") == {"FINISHED"}
+        yield from until(lambda: without_angle(seen()) == without_angle(before))
+        assert without_angle(seen()) == without_angle(before), (seen(), before)
+
+
+def pins_are_set_on_what_is_compared() -> Wait:
+    """A click on the stand-in means the source; the mouse over one object marks a point; the right button ends it."""
+    yield from two_cubes()
+    assert button("compare") == {"FINISHED"}
+    yield 2.5  # the view moves
+    stand_in, two = comparison.stand_in(), bpy.data.objects["Twin"]
+    assert stand_in is not None
+    assert button("pick_pairs") == {"RUNNING_MODAL"}
+    yield from point_at(two.matrix_world @ two.data.vertices[0].co * 0.98)
+    assert len(lines._marks) == 1, lines._marks
+    picture("pin")
+    corner, other = (
+        next(vertex for vertex in obj.data.vertices if vertex.co.z > 0 > vertex.co.y) for obj in (stand_in, two)
+    )
+    inward = 0.97
+    center = stand_in.matrix_world @ (sum((vertex.co for vertex in stand_in.data.vertices), corner.co * 0) / 8)
+    yield from point_at(center + (stand_in.matrix_world @ corner.co - center) * inward, "LEFTMOUSE")
+    assert len(lines._marks) == 1
+    yield from point_at(two.location + (two.matrix_world @ other.co - two.location) * inward, "LEFTMOUSE")
+    yield from point_at(two.location, "RIGHTMOUSE")
+    yield 0.3
+    assert lines._marks == []
+    empties = {obj.parent.name: obj.parent_vertices[0] for obj in bpy.data.objects if obj.type == "EMPTY"}
+    assert empties == {"Cube": corner.index, "Twin": other.index}, empties
+    assert button("compare") == {"FINISHED"}
+    yield 1.5
+
+
+def before_and_after_with_one_key() -> Wait:
+    """Y shows what the target was before what was transferred, and the result again."""
+    yield from two_cubes()
+    one, two = bpy.data.objects["Cube"], bpy.data.objects["Twin"]
+    press("Y")  # nothing was transferred yet: nothing happens
+    yield 0.3
+    with last_transfer.recorded(one, two, ["weights"], {}):
+        two.vertex_groups.new(name="carried").add([0, 1], 1.0, "REPLACE")
+    bpy.ops.ed.undo_push(message="Transferred")
+    for expected in ([], ["carried"], []):
+        press("Y")
+        yield 0.5
+        assert [group.name for group in bpy.data.objects["Twin"].vertex_groups] == expected, expected
+    press("Z", ctrl=True)
+    yield 0.5
+    assert [group.name for group in bpy.data.objects["Twin"].vertex_groups] == ["carried"]
+
+
+def the_view_jumps_to_doubtful_places() -> Wait:
+    """A click on a place of the list moves the view to it."""
+    yield from two_cubes()
+    one, two = bpy.data.objects["Cube"], bpy.data.objects["Twin"]
+    places = [
+        matches.DoubtfulPlace(name, 0.1, 0.2, center, center, 0.1)
+        for name, center in (("arm", (1, 0, 0)), ("top", (0, 0, 1)))
+    ]
+    shapes = (importlib.import_module("meshkin.scene.mesh.snapshot").take(obj) for obj in (one, two))
+    matches.remember(one, two, tuple(shapes), "none", places=places)
+    view()[1].spaces.active.show_region_ui = True
+    for index, place in enumerate(places):
+        assert button("look_at_place", index=index) == {"FINISHED"}
+        yield 0.7
+        looked = view()[1].spaces.active.region_3d.view_location
+        assert (looked - two.matrix_world @ looked.__class__(place.center)).length < 0.01
+    picture("places")
+
+
+def real_pair() -> Wait:
+    """Two creatures, the first with a rig, weights, a texture and an action, picked as source and target."""
+    from helpers.creatures import add_height_values, creature
+    from helpers.rigged import new_armature
+    from helpers.skins import add_image_material
+    from meshkin.scene.rig import binding
+
+    bpy.ops.wm.read_homefile(use_factory_startup=False)
+    yield 0.5
+    bpy.data.objects.remove(bpy.data.objects["Cube"])
+    source, target = creature("body", subdivisions=4), creature("twin", 1.2, subdivisions=4)
+    target.location.x = 5
+    target.data.vertices[0].co *= 1.001
+    add_height_values(source)
+    add_image_material(source, bpy.data.images.new("skin", 64, 64))
+    rig = new_armature("rig", {"lower": ((0, 0, -1), (0, 0, 0), None), "upper": ((0, 0, 0), (0, 0, 1), "lower")})
+    binding.bind(source, rig)
+    for frame, angle in ((1, 0.0), (10, 0.3)):
+        rig.pose.bones["upper"].rotation_mode = "XYZ"
+        rig.pose.bones["upper"].rotation_euler.x = angle
+        rig.pose.bones["upper"].keyframe_insert("rotation_euler", frame=frame)
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target, settings.features, settings.nearness = source, target, "geometric", "never"
+    bpy.context.view_layer.update()
+    bpy.ops.ed.undo_push(message="The pair")
+
+
+def written() -> dict[str, Any]:
+    """What jobs write, beside colors of features: all data-blocks, and what lies on the target."""
+    names = ("objects", "meshes", "armatures", "materials", "images", "actions", "texts")
+    target = bpy.data.objects["twin"]
+    return {
+        **{name: sorted(block.name for block in getattr(bpy.data, name)) for name in names},
+        "groups": [group.name for group in target.vertex_groups],
+        "slots": [slot.name for slot in target.material_slots],
+        "attributes": sorted(one.name for one in target.data.attributes if not one.name.startswith(".")),
+        "modifiers": [modifier.name for modifier in target.modifiers],
+        "keys": len(target.data.shape_keys.key_blocks) if target.data.shape_keys else 0,
+        "mesh": target.data.name,
+    }
+
+
+def ended() -> Wait:
+    """Wait for the end of a real job."""
+    for _ in range(600):
+        if driver.running is None:
+            return
+        yield 0.2
+    raise AssertionError("the job did not end")
+
+
+ALL = {"texture", "weights", "armature", "motion", "attributes"}
+
+
+def escape_in_the_middle_of_each_job() -> Wait:
+    """Whatever is running, Esc ends it and leaves the file as it was."""
+    yield from real_pair()
+    jobs: list[tuple[str, dict[str, Any]]] = [
+        ("features", {}),
+        ("match", {}),
+        ("transfer", {"kinds": ALL}),
+        ("transfer_texture", {}),
+        ("transfer_weights", {}),
+        ("transfer_armature", {}),
+        ("transfer_attributes", {}),
+        ("pose", {}),
+    ]
+    for name, settings in jobs:
+        yield from _escaped(name, settings)
+    assert button("transfer", kinds=ALL) == {"RUNNING_MODAL"}
+    yield from ended()
+    assert not driver.outcome.failed, driver.outcome
+    assert written()["groups"] == ["upper", "lower"]
+    bpy.ops.ed.undo_push(message="Transferred")
+    for name in ("update", "flip", "compare"):
+        yield from _escaped(name, {})
+
+
+def _escaped(name: str, settings: dict[str, Any]) -> Wait:
+    """Start a job and press Esc after a moment; at once where it would be over by then."""
+    before = written()
+    assert button(name, **settings) == {"RUNNING_MODAL"}, name
+    if name != "compare":
+        yield 0.3
+    assert driver.running is not None, f"{name} was over before it could be canceled"
+    press("ESC")
+    yield 0.4
+    assert driver.running is None, name
+    assert "cancelled" in driver.outcome.title, driver.outcome
+    assert written() == before, (name, written(), before)
+
+
+def transferred_undone_saved_and_opened_again() -> Wait:
+    """A real transfer is one undo step; in the file opened again, its result can be updated and its past shown."""
+    yield from real_pair()
+    before = written()
+    assert button("transfer", kinds=ALL) == {"RUNNING_MODAL"}
+    yield from ended()
+    yield 0.5
+    after = written()
+    assert after["slots"] == ["skin on twin"], after
+    assert "MeshKin Report" in after["texts"]
+    press("Z", ctrl=True)
+    yield 1.0
+    assert written() == before, (written(), before)
+    press("Z", ctrl=True, shift=True)
+    yield 1.0
+    assert written() == after, (written(), after)
+    with tempfile.TemporaryDirectory() as folder:
+        bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "transferred.blend"))
+        bpy.ops.wm.open_mainfile(filepath=str(Path(folder) / "transferred.blend"))
+        yield 1.0
+        kept = ("objects", "groups", "slots", "attributes", "modifiers")  # the rest may have been unused
+        opened = written()
+        assert [opened[name] for name in kept] == [after[name] for name in kept], (opened, after)
+        press("Y")
+        yield 0.5
+        assert (written()["groups"], written()["slots"]) == ([], [])
+        press("Y")
+        yield 0.5
+        assert button("update") == {"RUNNING_MODAL"}
+        yield from ended()
+        yield 0.5
+        assert not driver.outcome.failed, driver.outcome
+        now, same = written(), (*kept, "meshes", "materials", "images")
+        assert [now[name] for name in same] == [opened[name] for name in same], (now, opened)
+        picture("updated")
+        press("Z", ctrl=True)
+        yield 1.0
+        assert written()["slots"] == ["skin on twin"]
+
+
+WITH_WORKER = (escape_in_the_middle_of_each_job, transferred_undone_saved_and_opened_again)
+"""Checks that need the worker."""
 CHECKS = (
     point_pairs_are_clicked,
+    comparing_leaves_no_trace,
+    pins_are_set_on_what_is_compared,
+    before_and_after_with_one_key,
+    the_view_jumps_to_doubtful_places,
     to_the_end_and_undone,
     escape_cancels,
     the_button_cancels,
@@ -283,7 +620,13 @@ CHECKS = (
 
 def everything() -> Wait:
     """All checks, one after the other."""
-    for check in CHECKS:
+    worker = os.environ.get("MESHKIN_WORKER_PYTHON")
+    if worker:
+        bpy.context.preferences.addons["blender_addon"].preferences.worker_python = worker
+    chosen = os.environ.get("MESHKIN_WINDOW_CHECKS", "").split()
+    for check in (*(WITH_WORKER if worker else ()), *CHECKS):
+        if chosen and check.__name__ not in chosen:
+            continue
         yield from check()
         print(f"ok      {check.__name__}", flush=True)
 

@@ -32,9 +32,11 @@ STATE_PROPERTY = "meshkin_compare"
 END_PROPERTIES = ("meshkin_source", "meshkin_target")
 """Custom properties of the stand-in: the two objects that are compared."""
 VIEW_PROPERTY = "meshkin_compare_view"
-"""Custom property of the screens on which a comparison is shown."""
+"""Custom property of the screens on which a comparison is shown: the number of the area that shows it alone, or -1."""
 GAP = 0.15
 """Distance between the two, in largest dimensions of the target; chosen."""
+FLAT = 0.05
+"""Height, in largest dimensions, from which heights are made equal, and not largest dimensions; chosen."""
 LOOKS = {"textures": "", "colors": match_colors.MATCH_COLOR, "confidence": match_colors.CONFIDENCE_COLOR}
 """How the two can be shown, and the color attribute (without prefix) that shows it; "" for their materials."""
 
@@ -55,7 +57,7 @@ def show(
     Raises InputError as :func:`meshkin.scene.mesh.snapshot.take`, and :func:`set_look`; nothing is shown then.
     """
     hide()
-    state: dict[str, Any] = {"shown": viewport.shown_attribute(), "painted": [], "local_view": []}
+    state: dict[str, Any] = {"shown": viewport.shown_attribute(), "painted": []}
     stand_in = _new_stand_in(source, vertices)
     collection = bpy.data.collections.new(COMPARISON)
     collection.hide_render = True
@@ -63,7 +65,7 @@ def show(
     bpy.context.scene.collection.children.link(collection)
     collection[STATE_PROPERTY] = json.dumps(state)
     for window in bpy.context.window_manager.windows:
-        window.screen[VIEW_PROPERTY] = True
+        window.screen[VIEW_PROPERTY] = -1
     for name, obj in zip(END_PROPERTIES, (source, target), strict=True):
         stand_in[name] = obj
     try:
@@ -75,8 +77,7 @@ def show(
     companions = [
         obj for obj in (target, *target.children_recursive, *binding.meshes_posed_with(target)) if obj.visible_get()
     ]
-    place = _isolate([stand_in, *dict.fromkeys(companions)])
-    collection[STATE_PROPERTY] = json.dumps({**json.loads(collection[STATE_PROPERTY]), "local_view": place})
+    _isolate([stand_in, *dict.fromkeys(companions)])
     return stand_in
 
 
@@ -86,9 +87,8 @@ def hide() -> None:
     if collection is None:
         return
     state = json.loads(collection[STATE_PROPERTY])
-    shown, (_, target) = stand_in(), ends()
-    if shown:
-        _leave_local_view(state["local_view"], shown)
+    _, target = ends()
+    _leave_local_view(stand_in())
     _restore_views(state["shown"])
     for name in state["painted"]:
         if target and (attribute := target.data.attributes.get(name)):
@@ -103,9 +103,10 @@ def is_shown() -> bool:
 
 
 def after_undo() -> None:
-    """Restore the shading of the views if an undo took the stand-in away: it does not change views."""
+    """Restore the views if an undo took the stand-in away: it does not change views."""
     marked = [screen for screen in bpy.data.screens if VIEW_PROPERTY in screen]
     if marked and not is_shown():
+        _leave_local_view(None)
         _restore_views(viewport.shown_attribute())
 
 
@@ -146,7 +147,7 @@ def set_look(look: str) -> None:
 
 
 def arrange(right: Sequence[float] = (1, 0, 0)) -> None:
-    """Put the stand-in to the target's left, on the same ground and as large.
+    """Put the stand-in to the target's left, on the same ground and as high.
 
     Args:
         right: what is to the right in the view, in the world.
@@ -156,12 +157,13 @@ def arrange(right: Sequence[float] = (1, 0, 0)) -> None:
         return
     goal = transform_points(target.matrix_world, np.array(target.bound_box))
     points = np.array(shown.bound_box, np.float64)
-    largest = np.ptp(goal, axis=0).max()
-    scale = largest / max(np.ptp(points, axis=0).max(), 1e-9)
+    largest, size = np.ptp(goal, axis=0), np.ptp(points, axis=0)
+    by = 2 if min(largest[2] / largest.max(), size[2] / size.max()) > FLAT else slice(None)
+    scale = float(np.max(largest[by]) / np.max(size[by]))
     side = np.array((right[0], right[1], 0.0))
     side = side / np.linalg.norm(side) if side.any() else np.array((1.0, 0, 0))
     place = (goal.min(axis=0) + goal.max(axis=0)) / 2 - scale * (points.min(axis=0) + points.max(axis=0)) / 2
-    place -= side * ((np.ptp(goal @ side) + scale * np.ptp(points @ side)) / 2 + GAP * largest)
+    place -= side * ((np.ptp(goal @ side) + scale * np.ptp(points @ side)) / 2 + GAP * largest.max())
     place[2] = goal[:, 2].min() - scale * points[:, 2].min()
     shown.scale, shown.location = (scale,) * 3, place.tolist()
     bpy.context.view_layer.update()
@@ -213,31 +215,36 @@ def _restore_views(shown: str) -> None:
 # Local view --------------------------------------------------------------------------------------------------------
 
 
-def _isolate(objects: Sequence[bpy.types.Object]) -> list[int | str]:
-    """Show these objects alone in the present 3D view; returns the name of its screen and its number there.
+def _isolate(objects: Sequence[bpy.types.Object]) -> None:
+    """Show these objects alone in the present 3D view.
 
-    A view that shows a local choice of objects already shows these, too; nothing is returned then, nor without a view.
+    A view that shows a local choice of objects already shows these, too.
     """
     area = bpy.context.area
     if bpy.app.background or area is None or area.type != "VIEW_3D":
-        return []
+        return
     space = area.spaces.active
     if space.local_view:
         for obj in objects:
             obj.local_view_set(space, True)
-        return []
+        return
     _toggle_local_view(bpy.context.window, area, objects)
-    return [bpy.context.screen.name, list(bpy.context.screen.areas).index(area)]
+    bpy.context.screen[VIEW_PROPERTY] = list(bpy.context.screen.areas).index(area)
 
 
-def _leave_local_view(place: Sequence[int | str], shown: bpy.types.Object) -> None:
-    """Let the view that :func:`_isolate` has changed show everything again, unless it does so already."""
-    for window in bpy.context.window_manager.windows if place else ():
-        name, index = place
-        if window.screen.name != name or int(index) >= len(window.screen.areas):
+def _leave_local_view(shown: bpy.types.Object | None) -> None:
+    """Let the view that :func:`_isolate` has changed show everything again, unless it shows another choice by now.
+
+    Args:
+        shown: the stand-in; None if it is gone.
+    """
+    for window in bpy.context.window_manager.windows:
+        number = window.screen.get(VIEW_PROPERTY, -1)
+        if not 0 <= number < len(window.screen.areas):
             continue
-        area = window.screen.areas[int(index)]
-        if area.type == "VIEW_3D" and area.spaces.active.local_view and shown.local_view_get(area.spaces.active):
+        area = window.screen.areas[number]
+        is_local = area.type == "VIEW_3D" and area.spaces.active.local_view
+        if is_local and (shown is None or shown.local_view_get(area.spaces.active)):
             _toggle_local_view(window, area, [])
 
 
