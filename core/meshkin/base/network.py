@@ -18,6 +18,11 @@ instead of the internet."""
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "PIP_PROXY")
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 
+RETRY_WAITS = (10.0, 30.0, 60.0)
+"""Seconds to wait before each new try after the connection was lost. Chosen: a router restarts in a minute."""
+WAITING = "The connection was lost; trying again soon"
+"""The stage of a job meanwhile."""
+
 LOST = re.compile(
     r"Connect\w*Error|Connection\w* (broken|aborted|reset|refused)|IncompleteRead|Timeout|timed out|ProtocolError"
     r"|NameResolutionError|name resolution|Network is unreachable|RemoteDisconnected"

@@ -198,11 +198,43 @@ def _download(name: str, folder: Path, patterns: Sequence[str], report: Progress
         "except Exception as error: sys.exit(str(error))"
     )
     fix = f"Check the connection and try again, or copy the model from another machine to {folder_of(name)}."
-    _run(["-c", code, name, str(folder), *patterns], name, report, fix)
+    _run(["-c", code, name, str(folder), *patterns], name, report, fix, folder)
 
 
-def _run(arguments: list[str], name: str, report: ProgressCallback, fix: str = _RETRY) -> None:
-    """Run a download in a process of its own, so that it can be cancelled and cannot write to our output."""
+def _run(
+    arguments: list[str], name: str, report: ProgressCallback, fix: str = _RETRY, folder: Path | None = None
+) -> None:
+    """Run a download; where the connection is lost on the way, it is tried again after a while.
+
+    Args:
+        arguments: of the Python that downloads.
+        name: of the model.
+        report: told the progress.
+        fix: what to do if it fails and nothing better is known.
+        folder: where files arrive; one in it shows that there was a connection. None if the output shows it.
+    """
+    for wait in (*network.RETRY_WAITS, None):
+        status, told = _run_once(arguments, name, report)
+        if status == 0:
+            return
+        begun = told.has_downloaded or (folder is not None and any(folder.rglob("*.*")))
+        if wait is None or not begun or not network.LOST.search(told.output):
+            break
+        until = time.monotonic() + wait
+        report(network.WAITING, 0.0)
+        while time.monotonic() < until:
+            report(network.WAITING, 0.0)
+            time.sleep(_POLL_SECONDS)
+    reason = told.output.strip()[-_LAST_WORDS:] or "no reason was given"
+    fix = network.advice(told.output) or fix
+    raise ModelError("model-download-failed", f"“{name}” could not be downloaded: {reason}", fix)
+
+
+def _run_once(arguments: list[str], name: str, report: ProgressCallback) -> tuple[int, network.PipProgress]:
+    """Run a download in a process of its own, so that it can be cancelled and cannot write to our output.
+
+    Returns its exit status, and what it has told.
+    """
     told = network.PipProgress()
     download = processes.run_python(sys.executable, arguments, None, Progress(f"Downloading {name}", 0.0), told.read)
     with contextlib.closing(download):
@@ -210,11 +242,6 @@ def _run(arguments: list[str], name: str, report: ProgressCallback, fix: str = _
             try:
                 progress = next(download)
             except StopIteration as end:
-                status: int = end.value
-                break
+                return end.value, told
             report(progress.stage, progress.fraction)
             time.sleep(_POLL_SECONDS)
-    if status:
-        reason = told.output.strip()[-_LAST_WORDS:] or "no reason was given"
-        fix = network.advice(told.output) or fix
-        raise ModelError("model-download-failed", f"“{name}” could not be downloaded: {reason}", fix)

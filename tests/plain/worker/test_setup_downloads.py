@@ -78,7 +78,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("PIP_RETRIES", "0")
-    monkeypatch.setattr(environment, "RETRY_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(network, "RETRY_WAITS", (0.0, 0.0))
     server = Index(tmp_path / "served")
     monkeypatch.setenv("PIP_INDEX_URL", f"http://{server.address}/simple")
     yield server
