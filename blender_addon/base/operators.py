@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import driver, preferences, status
+from . import driver, members, preferences, status
 from .options import options
 
 if TYPE_CHECKING:
@@ -136,8 +136,12 @@ class TransferJob(SceneJob):
         reason = busy() or missing(context, "source", "target")
         if reason:
             return reason
-        source, target = context.scene.meshkin.source, context.scene.meshkin.target
-        return locked(target) or cls.unsuitable(source, target) or status.worker_missing
+        settings = context.scene.meshkin
+        target = settings.target
+        unsuitable = [
+            cls.unsuitable(source, target) for source in (settings.source, *members.ticked(settings, "source"))
+        ]
+        return locked(target) or ("" if "" in unsuitable else unsuitable[0]) or status.worker_missing
 
     @classmethod
     def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
@@ -151,8 +155,8 @@ class TransferJob(SceneJob):
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
-        settings = context.scene.meshkin
-        return workflow.transfer(settings.source, settings.target, self.payloads(), self.job_options(context))
+        source, target = (members.picked(context.scene.meshkin, role) for role in members.ROLES)
+        return workflow.transfer(source, target, self.payloads(), self.job_options(context))
 
     def payloads(self) -> tuple[str, ...]:
         """Return everything that is to be transferred, of :data:`meshkin.workflow.TRANSFERS`."""

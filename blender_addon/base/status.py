@@ -58,7 +58,7 @@ def forget() -> None:
 def refresh() -> None:
     """Look up the state now and redraw the panels."""
     from meshkin.base import storage
-    from meshkin.scene import last_transfer  # noqa: F401  (as below)
+    from meshkin.scene import characters, last_transfer  # noqa: F401  (as below)
     from meshkin.scene.display import comparison  # noqa: F401  (from now on scene_module finds it, and the viewport)
     from meshkin.worker import environment
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..base import status
+from ..base import members, status
 from ..base.operators import PictureJob, QuickAction, SceneJob, busy, locked, missing, picked, picked_objects
 from ..base.options import feature_item, options
 
@@ -32,7 +32,8 @@ class MESHKIN_OT_features(SceneJob):
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
-        return workflow.features(picked_objects(context.scene.meshkin), options(context))
+        settings = context.scene.meshkin
+        return workflow.features([members.picked(settings, role) for role in picked(settings)], options(context))
 
 
 class MESHKIN_OT_show_colors(QuickAction):

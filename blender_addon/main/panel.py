@@ -8,7 +8,7 @@ from __future__ import annotations
 import bpy
 
 from ..attributes import panel as attributes
-from ..base import options, status
+from ..base import members, options, status
 from ..base.preferences import ADDON
 from ..base.properties import panel_options
 from ..base.text import translated
@@ -37,8 +37,11 @@ def next_step(context: bpy.types.Context) -> Hint:
     if hint := setup_hint():
         return hint
     settings = context.scene.meshkin
+    if pair := members.selected_pair(context):
+        text = translated("Transfer goes from “{source}” to “{target}”, which are selected.")
+        return Hint(text.format(source=pair[0].name, target=pair[1].name))
     if not (settings.source and settings.target):
-        text = "Select two characters, the one to transfer from last, and press Pick Selected."
+        text = "Select two characters, the one to transfer to last, and press Transfer."
         return Hint(translated(text), ("meshkin.pick", "meshkin.try_it"))
     if reason := MESHKIN_OT_transfer.why_not(context):
         return Hint(f"{reason}.", icon="ERROR")
@@ -61,13 +64,18 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         row = layout.row(align=True)
         fields = row.column(align=True)
         fields.use_property_split = False
-        for name in ("source", "target"):
+        for name in members.ROLES:
             split = fields.split(factor=0.3, align=True)
             split.label(text=name.capitalize())
-            split.prop(settings, name, text="")
+            field = split.row(align=True)
+            field.prop(settings, name, text="")
+            field.menu(f"MESHKIN_MT_{name}", text="", icon="OUTLINER_COLLECTION")
         side = row.column(align=True)
         side.operator("meshkin.pick", text="", icon="RESTRICT_SELECT_OFF")
         side.operator("meshkin.swap", text="", icon="FILE_REFRESH")
+
+        for name in members.ROLES:
+            members.draw(layout, settings, name)
 
         transfer.button(layout, settings)
 

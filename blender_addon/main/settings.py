@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from meshkin.features.options import FeatureOptions
 from meshkin.parts.options import PartOptions
@@ -15,7 +15,7 @@ from meshkin.transfer.attributes.options import AttributeOptions
 from meshkin.transfer.texture.options import TextureOptions
 from meshkin.transfer.weights.options import WeightOptions
 
-from ..base import status
+from ..base import members, status
 from ..base.operators import SURFACES
 from ..base.properties import with_options
 from ..transfer.operators import kinds_property
@@ -31,6 +31,18 @@ OPTION_GROUPS = {
 
 def _has_surface(self: SceneSettings, obj: bpy.types.Object) -> bool:
     return obj.type in SURFACES and obj.name in self.id_data.objects
+
+
+def _can_be_picked(self: SceneSettings, obj: bpy.types.Object) -> bool:
+    return obj.type in (*SURFACES, "ARMATURE", "EMPTY") and obj.name in self.id_data.objects
+
+
+def _source_picked(self: SceneSettings, context: bpy.types.Context) -> None:
+    members.has_picked(self, "source")
+
+
+def _target_picked(self: SceneSettings, context: bpy.types.Context) -> None:
+    members.has_picked(self, "target")
 
 
 def _redraw_lines(self: SceneSettings, context: bpy.types.Context) -> None:
@@ -53,16 +65,25 @@ class SceneSettings(bpy.types.PropertyGroup):
 
     source: PointerProperty(
         name="Source",
-        description="Object to transfer from",
+        description="Character to transfer from: any of its meshes, its armature or its empty stands for all of it",
         type=bpy.types.Object,
-        poll=_has_surface,
+        poll=_can_be_picked,
+        update=_source_picked,
     )
     target: PointerProperty(
         name="Target",
-        description="Object to transfer to",
+        description="Character to transfer to: any of its meshes, its armature or its empty stands for all of it",
         type=bpy.types.Object,
-        poll=_has_surface,
+        poll=_can_be_picked,
+        update=_target_picked,
     )
+    source_collection: PointerProperty(type=bpy.types.Collection, options={"HIDDEN"})
+    target_collection: PointerProperty(type=bpy.types.Collection, options={"HIDDEN"})
+    source_members: CollectionProperty(type=members.MESHKIN_PG_member, options={"HIDDEN"})
+    target_members: CollectionProperty(type=members.MESHKIN_PG_member, options={"HIDDEN"})
+    source_index: IntProperty(options={"HIDDEN"})
+    target_index: IntProperty(options={"HIDDEN"})
+    picked_with: StringProperty(options={"HIDDEN"})
     through: PointerProperty(
         name="Through",
         description="Reference object of a set: objects are matched through it, so that all matches of the set agree; "
@@ -107,3 +128,8 @@ def forget_deleted(*_: object) -> None:
             obj = getattr(scene.meshkin, name)
             if obj is not None and not obj.users_scene and scene.library is None:
                 setattr(scene.meshkin, name, None)
+        for role in members.ROLES if scene.library is None else ():
+            listed = getattr(scene.meshkin, f"{role}_members")
+            for index in reversed(range(len(listed))):
+                if not (listed[index].object and listed[index].object.users_scene):
+                    listed.remove(index)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..base import status
+from ..base import members, status
 from ..base.operators import QuickAction, SceneJob, busy, locked, missing
 from ..base.options import options
 from .operators import with_lines
@@ -42,7 +42,8 @@ class MESHKIN_OT_update(SceneJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return with_lines(workflow.update(settings.source, settings.target, options(context)))
+        source, target = (members.picked(settings, role) for role in members.ROLES)
+        return with_lines(workflow.update(source, target, options(context)))
 
 
 class MESHKIN_OT_before_after(QuickAction):

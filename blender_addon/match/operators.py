@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..base import status
+from ..base import members, status
 from ..base.operators import SURFACES, SceneJob, busy, locked, missing, unmatched
 from ..base.options import options
 
@@ -30,8 +30,8 @@ class MESHKIN_OT_match(SceneJob):
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
-        settings = context.scene.meshkin
-        return with_lines(workflow.match(settings.source, settings.target, options(context)))
+        source, target = (members.picked(context.scene.meshkin, role) for role in members.ROLES)
+        return with_lines(workflow.match(source, target, options(context)))
 
 
 class MESHKIN_OT_flip(SceneJob):
@@ -53,7 +53,8 @@ class MESHKIN_OT_flip(SceneJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return with_lines(workflow.flip(settings.source, settings.target, options(context)))
+        source, target = (members.picked(settings, role) for role in members.ROLES)
+        return with_lines(workflow.flip(source, target, options(context)))
 
 
 class MESHKIN_OT_match_set(SceneJob):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import BoolProperty
@@ -13,7 +13,7 @@ from meshkin.base.options import options_of
 from meshkin.transfer.rig.options import RigOptions
 from meshkin.transfer.weights.options import WeightOptions
 
-from ..base import status
+from ..base import members, status
 from ..base.operators import SceneJob, TransferJob, busy, locked, missing
 from ..base.options import options
 from ..base.properties import property_of, values_of
@@ -48,18 +48,27 @@ class MESHKIN_OT_transfer_armature(TransferJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        weights = self.with_weights and bool(settings.source.vertex_groups)
+        source, target = (members.picked(settings, role) for role in members.ROLES)
+        has_groups = any(obj.vertex_groups for obj in (settings.source, *members.ticked(settings, "source")))
+        weights = self.with_weights and has_groups
         what = ("weights", "armature") if weights else ("armature",)
         values = values_of(settings, WeightOptions) if weights else {}
         if self.selected_too:
             values["also"] = _other_selected(context)
-        return workflow.transfer(settings.source, settings.target, what, options(context, **values))
+        return workflow.transfer(source, target, what, options(context, **values))
+
+
+def _rigged(settings: Any, role: str) -> Any:
+    """Return the mesh of a role that has an armature: the picked one, if it has."""
+    meshes = (getattr(settings, role), *members.ticked(settings, role))
+    return next((obj for obj in meshes if any(each.type == "ARMATURE" for each in obj.modifiers)), meshes[0])
 
 
 def _other_selected(context: bpy.types.Context) -> tuple[bpy.types.Object, ...]:
-    """Return the selected meshes besides source and target."""
-    ends = (context.scene.meshkin.source, context.scene.meshkin.target)
-    return tuple(obj for obj in context.selected_objects if obj.type == "MESH" and obj not in ends)
+    """Return the selected meshes that are neither of the source nor of the target."""
+    settings = context.scene.meshkin
+    known = [obj for role in members.ROLES for obj in (getattr(settings, role), *members.ticked(settings, role))]
+    return tuple(obj for obj in context.selected_objects if obj.type == "MESH" and obj not in known)
 
 
 class MESHKIN_OT_build_armature(SceneJob):
@@ -97,7 +106,8 @@ class MESHKIN_OT_motion(SceneJob):
             return reason
         for name in ("source", "target"):
             obj = getattr(context.scene.meshkin, name)
-            if not any(modifier.type == "ARMATURE" and modifier.object for modifier in obj.modifiers):
+            meshes = (obj, *members.ticked(context.scene.meshkin, name))
+            if not any(each.type == "ARMATURE" and each.object for mesh in meshes for each in mesh.modifiers):
                 return f"No armature poses “{obj.name}”"
         return ""
 
@@ -105,7 +115,8 @@ class MESHKIN_OT_motion(SceneJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return workflow.motion(settings.source, settings.target, options(context, **values_of(settings, WeightOptions)))
+        source, target = (_rigged(settings, role) for role in members.ROLES)
+        return workflow.motion(source, target, options(context, **values_of(settings, WeightOptions)))
 
 
 class MESHKIN_OT_pose(TransferJob):
@@ -123,8 +134,8 @@ class MESHKIN_OT_pose(TransferJob):
     def steps(self, context: bpy.types.Context) -> Steps:
         from meshkin import workflow
 
-        settings = context.scene.meshkin
-        return workflow.pose(settings.source, settings.target, options(context, pose_threshold=self.threshold))
+        source, target = (members.picked(context.scene.meshkin, role) for role in members.ROLES)
+        return workflow.pose(source, target, options(context, pose_threshold=self.threshold))
 
 
 CLASSES: list[type] = [

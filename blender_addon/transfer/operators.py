@@ -14,7 +14,8 @@ from meshkin.transfer.attributes.options import PAYLOADS, AttributeOptions
 from meshkin.transfer.texture.options import TextureOptions
 from meshkin.transfer.weights.options import WeightOptions
 
-from ..base.operators import TransferJob
+from ..base import members, status
+from ..base.operators import TransferJob, busy, locked
 from ..base.options import options
 from ..base.properties import values_of
 
@@ -60,6 +61,13 @@ class MESHKIN_OT_transfer(TransferJob):
     def unsuitable(cls, source: bpy.types.Object, target: bpy.types.Object) -> str:
         return ""
 
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        pair = members.selected_pair(context)
+        if pair is None:
+            return super().why_not(context)
+        return busy() or locked(pair[1]) or status.worker_missing
+
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.label(text="Tick something else in the sidebar, undo, and press Transfer again")
 
@@ -73,10 +81,9 @@ class MESHKIN_OT_transfer(TransferJob):
         return options(context, **values)
 
     def steps(self, context: bpy.types.Context) -> Steps:
-        from meshkin import workflow
-
-        settings = context.scene.meshkin
-        return workflow.transfer(settings.source, settings.target, self.payloads(), self.job_options(context))
+        if pair := members.selected_pair(context):
+            members.pick(context.scene.meshkin, pair)
+        return super().steps(context)
 
 
 CLASSES: list[type] = [MESHKIN_OT_transfer]

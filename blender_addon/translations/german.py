@@ -139,8 +139,11 @@ GERMAN = {
         "Blender wurde offline gestartet; bitte ohne --offline-mode starten oder einen Ordner mit Heruntergeladenem"
         " wählen"
     ),
-    "Select two characters, the one to transfer from last, and press Pick Selected.": (
-        "Zwei Figuren auswählen, zuerst das Ziel, zuletzt die Quelle, und „Auswahl nehmen“ drücken."
+    "Select two characters, the one to transfer to last, and press Transfer.": (
+        "Zwei Figuren auswählen, das Ziel zuletzt, und „Übertragen“ drücken."
+    ),
+    "Transfer goes from “{source}” to “{target}”, which are selected.": (
+        "Übertragen wird von „{source}“ auf „{target}“: beide sind ausgewählt."
     ),
     "Tick what is to come over, and press Transfer. Look at the match first if you want to guide it.": (
         "Ankreuzen, was übertragen werden soll, und „Übertragen“ drücken. Wer lenken will, sieht sich zuerst die"

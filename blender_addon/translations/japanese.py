@@ -138,8 +138,11 @@ JAPANESE = {
     "Blender was started offline; start it without --offline-mode, or choose a Downloads Folder": (
         "Blenderはオフラインで起動されました。--offline-modeなしで起動するか、ダウンロード済みフォルダーを選んでください"
     ),
-    "Select two characters, the one to transfer from last, and press Pick Selected.": (
-        "キャラクターを2つ、ターゲット、ソースの順に選択し、「選択から設定」を押してください。"
+    "Select two characters, the one to transfer to last, and press Transfer.": (
+        "キャラクターを2つ、ターゲットを最後に選択し、「転送」を押してください。"
+    ),
+    "Transfer goes from “{source}” to “{target}”, which are selected.": (
+        "選択中の「{source}」から「{target}」へ転送します。"
     ),
     "Tick what is to come over, and press Transfer. Look at the match first if you want to guide it.": (
         "転送するものを選び、「転送」を押してください。調整したい場合は、先にマッチを確認してください。"

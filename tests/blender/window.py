@@ -435,7 +435,7 @@ def before_and_after_with_one_key() -> Wait:
     one, two = bpy.data.objects["Cube"], bpy.data.objects["Twin"]
     press("Y")  # nothing was transferred yet: nothing happens
     yield 0.3
-    with last_transfer.recorded(one, two, ["weights"], {}):
+    with last_transfer.recorded([one], [two], ["weights"], {}):
         two.vertex_groups.new(name="carried").add([0, 1], 1.0, "REPLACE")
     bpy.ops.ed.undo_push(message="Transferred")
     for expected in ([], ["carried"], []):
@@ -456,7 +456,7 @@ def the_view_jumps_to_doubtful_places() -> Wait:
         for name, center in (("arm", (1, 0, 0)), ("top", (0, 0, 1)))
     ]
     shapes = (importlib.import_module("meshkin.scene.mesh.snapshot").take(obj) for obj in (one, two))
-    matches.remember(one, two, tuple(shapes), "none", places=places)
+    matches.remember([one], [two], tuple(shapes), "none", places=[places])
     view()[1].spaces.active.show_region_ui = True
     for index, place in enumerate(places):
         assert button("look_at_place", index=index) == {"FINISHED"}

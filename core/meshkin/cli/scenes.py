@@ -101,7 +101,8 @@ def _file_arguments(parser: argparse.ArgumentParser, *objects: str) -> None:
     """Add the argument for the .blend file, and one for each of the given objects ("source", "target")."""
     parser.add_argument("file", type=Path, metavar="FILE.blend", help="the file to open; it is not changed")
     for name in objects:
-        parser.add_argument(f"--{name}", required=True, metavar="OBJECT", help=f"name of the {name} object")
+        what = f"name of the {name}: a mesh, armature, empty or collection of a character; with commas, meshes alone"
+        parser.add_argument(f"--{name}", required=True, metavar="OBJECT", help=what)
 
 
 def _transfer(arguments: argparse.Namespace) -> CommandResult:
@@ -156,11 +157,11 @@ def _build_armature(arguments: argparse.Namespace) -> CommandResult:
 
 
 def _open_source_and_target(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Open the file and return the source and the target object."""
+    """Open the file and return what source and target name."""
     from ..scene import blend
 
     blend.open_file(arguments.file)
-    return blend.find_object(arguments.source), blend.find_object(arguments.target)
+    return blend.find_picked(arguments.source), blend.find_picked(arguments.target)
 
 
 def _options_with_objects(arguments: argparse.Namespace) -> Options:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ square of float32's relative rounding error, 6e-8."""
 STRAY = 1e5
 """A vertex is a stray if it is so many times farther from the middle than the median vertex; chosen: characters in one
 scene are within a thousand."""
+PLACE_ROUNDING = 1e-4
+"""Places of the pieces of a joined shape count in its key to this share of its size; chosen: above rounding errors."""
 _NAMED = 5
 """Vertices that an error names (chosen)."""
 _ARRAYS_FIX = "Give vertices as (V, 3) numbers and triangles as (F, 3) whole numbers."
@@ -124,6 +127,52 @@ class Snapshot:
             location=np.zeros(3),
         ).check()
 
+    @staticmethod
+    def joined(pieces: Sequence[Snapshot], name: str = "") -> Snapshot:
+        """Return the snapshot of several meshes as one, in the frame of the first.
+
+        Vertices, triangles, polygons, corners, material slots, parts and own vertices are those of the first, then
+        those of the second and so on. A piece without UVs lies at the origin of the UV map. One piece stays as it is.
+
+        Args:
+            pieces: the snapshots, at least one.
+            name: what it is called in messages; "" for the first one's name.
+        """
+        first = pieces[0]
+        if len(pieces) == 1:
+            return first
+        places = [piece.location - first.location for piece in pieces]
+        counts = np.array([_counts(piece) for piece in pieces])
+        vertex, polygon, corner, slot, part = (np.cumsum(counts, axis=0) - counts).T.astype(np.int32)
+        has_uvs = any(piece.uvs is not None for piece in pieces)
+        uvs = [np.zeros((len(piece.faces), 3, 2), np.float32) if piece.uvs is None else piece.uvs for piece in pieces]
+
+        def end_to_end(values: list[NDArray[np.int32]], starts: NDArray[np.int32]) -> NDArray[np.int32]:
+            return np.concatenate([value + start for value, start in zip(values, starts, strict=True)])
+
+        joined = Snapshot(
+            name=name or first.name,
+            vertices=np.concatenate(
+                [(piece.vertices + place).astype(np.float32) for piece, place in zip(pieces, places, strict=True)]
+            ),
+            faces=end_to_end([piece.faces for piece in pieces], vertex),
+            polygons=end_to_end([piece.polygons for piece in pieces], polygon),
+            corners=end_to_end([piece.corners for piece in pieces], corner),
+            normals=np.concatenate([piece.normals for piece in pieces]),
+            uvs=np.concatenate(uvs) if has_uvs else None,
+            uv_name=next((piece.uv_name for piece in pieces if piece.uv_name), ""),
+            materials=end_to_end([piece.materials for piece in pieces], slot),
+            material_names=tuple(each for piece in pieces for each in piece.material_names or ("",)),
+            parts=end_to_end([piece.parts for piece in pieces], part),
+            original=end_to_end([piece.original for piece in pieces], vertex),
+            location=first.location,
+        )
+        # A character that is moved stays the same shape, although sums of floating-point numbers do not.
+        grid = PLACE_ROUNDING * float(np.ptp(joined.vertices, axis=0).max(initial=0)) or 1.0
+        digest = hashlib.blake2b("".join(piece.key for piece in pieces).encode(), digest_size=16)
+        digest.update((np.round(np.array(places) / grid) + 0.0).tobytes())
+        return replace(joined, known_as=digest.hexdigest())
+
     @property
     def key(self) -> str:
         """Return the shape's key in the cache: :attr:`known_as`, or its own."""
@@ -199,6 +248,14 @@ class Snapshot:
         fields["uv_name"], fields["known_as"] = str(fields["uv_name"]), str(fields.get("known_as", ""))
         fields["material_names"] = tuple(str(name) for name in fields["material_names"])
         return Snapshot(**{"uvs": None, **fields})
+
+
+def _counts(piece: Snapshot) -> tuple[int, int, int, int, int]:
+    """Return how many vertices, polygons, corners, material slots and parts a snapshot has."""
+    polygons, corners, parts = (
+        int(array.max(initial=-1)) + 1 for array in (piece.polygons, piece.corners, piece.parts)
+    )
+    return len(piece.vertices), polygons, corners, max(len(piece.material_names), 1), parts
 
 
 def _listed(chosen: NDArray[np.integer]) -> str:

@@ -15,6 +15,7 @@ from ..base import temporary
 from ..base.errors import InputError, StorageError
 from ..base.options import unquoted
 from ..base.storage import disk_full, is_file, make_folder
+from .characters import Picked
 
 _TEMPORARY = "blender_"
 """Beginning of the names of the folders of Blender's temporary files, one for each process."""
@@ -71,6 +72,18 @@ def find_object(name: str) -> bpy.types.Object:
             "object-unknown", f"There is no object “{name}” in the file.", f"Its meshes are {names or 'none'}."
         )
     return obj
+
+
+def find_picked(text: str) -> Picked:
+    """What a name stands for: an object, else a collection; with a comma, the objects listed and no others.
+
+    Raises InputError as :func:`find_object`.
+    """
+    if text not in bpy.data.objects and text in bpy.data.collections:
+        return bpy.data.collections[text]
+    if text in bpy.data.objects or "," not in text:
+        return find_object(text)
+    return find_objects(text)
 
 
 def find_objects(text: str) -> tuple[bpy.types.Object, ...]:

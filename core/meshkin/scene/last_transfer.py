@@ -1,8 +1,9 @@
 """What was transferred to an object last: how it was asked for, what was there before, and what was made for it.
 
-The record lies on the target and is saved with the file: a custom property has it as JSON, and another one points to
-the mesh as it was before (while that is shown: to the mesh with the result). Transfers that follow from the same source
-belong to the same record. So the state before can be shown, and transfers can be done again in place.
+The record lies on the target, of a character on each of its meshes, and is saved with the file: a custom property has
+it as JSON, and another one points to the mesh as it was before (while that is shown: to the mesh with the result).
+Transfers that follow from the same source belong to the same record. So the state before can be shown, and transfers
+can be done again in place.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class TransferRecord:
     """The record.
 
     Attributes:
-        source: the source's identity.
-        token: marks what was made.
+        sources: the identities of the source's meshes.
+        token: marks what was made; the meshes of a character have the same.
         asked: what was transferred and with which options, one after the other.
         groups_before: names of the vertex groups that the target had before, in their order.
         groups_made: names of those that it got.
@@ -51,7 +52,7 @@ class TransferRecord:
         shows_before: whether the target shows what it was before.
     """
 
-    source: str
+    sources: list[str]
     token: str
     asked: list[tuple[list[str], dict[str, Any]]] = field(default_factory=list)
     groups_before: list[str] = field(default_factory=list)
@@ -67,7 +68,7 @@ def record_of(target: bpy.types.Object, source: bpy.types.Object | None = None) 
     if not text or target.get(OTHER_MESH_PROPERTY) is None:
         return None
     record = TransferRecord(**json.loads(text))
-    return record if source is None or record.source == matches.identity(source) else None
+    return record if source is None or matches.identity(source) in record.sources else None
 
 
 def check_shows_result(target: bpy.types.Object) -> None:
@@ -79,65 +80,112 @@ def check_shows_result(target: bpy.types.Object) -> None:
         )
 
 
+def with_same_record(target: bpy.types.Object) -> list[bpy.types.Object]:
+    """The meshes to which was transferred together with this one, itself included."""
+    record = record_of(target)
+    if record is None:
+        return [target]
+    others = ((obj, record_of(obj)) for obj in bpy.data.objects if obj != target and obj.library is None)
+    return [target, *(obj for obj, other in others if other and other.token == record.token)]
+
+
 @contextlib.contextmanager
 def recorded(
-    source: bpy.types.Object, target: bpy.types.Object, what: Sequence[str], options: Mapping[str, Any]
+    sources: Sequence[bpy.types.Object],
+    targets: Sequence[bpy.types.Object],
+    what: Sequence[str],
+    options: Mapping[str, Any],
 ) -> Iterator[None]:
-    """Record what is written to the target inside the block; if it raises an error, there is no new record.
+    """Record what is written to the targets inside the block; if it raises an error, there is no new record.
 
     Args:
-        source, target: the objects.
+        sources, targets: the objects; of a character all of its meshes.
         what: what is transferred.
         options: with which options, as JSON values.
     """
-    matches.identify(source)
-    record, other = record_of(target, source), target.get(OTHER_MESH_PROPERTY)
-    if record is None or len(other.vertices) != len(target.data.vertices):
-        record = TransferRecord(matches.identity(source), secrets.token_hex(6))
-        record.groups_before = [group.name for group in target.vertex_groups]
-        other = target.data.copy()
-        other.name = cut(f"{target.data.name} before")
-    slots, groups = _slot_names(target), [group.name for group in target.vertex_groups]
-    if slots[: len(record.slots)] != record.slots:
-        record.slots_made = []  # they were removed or sorted otherwise since
+    for source in sources:
+        matches.identify(source)
+    begun = [_Begun.of(sources, target) for target in targets]
+    for each in begun:
+        each.record.token = begun[0].record.token
     before = {block.session_uid for name in MADE_COLLECTIONS for block in getattr(bpy.data, name)}
     try:
         yield
     except BaseException:
-        if not other.users:
-            bpy.data.meshes.remove(other)
+        for each in begun:
+            if not each.other.users:
+                bpy.data.meshes.remove(each.other)
         raise
     for name in MADE_COLLECTIONS:
         for block in getattr(bpy.data, name):
             if block.session_uid not in before and block.library is None:
-                block[MADE_PROPERTY] = record.token
-    kept = [([each for each in asked if each not in what], values) for asked, values in record.asked]
-    record.asked = [*((asked, values) for asked, values in kept if asked), (list(what), dict(options))]
-    record.slots = _slot_names(target)
-    record.slots_made += range(len(slots), len(record.slots))
-    record.groups_made += [group.name for group in target.vertex_groups if group.name not in groups]
-    old = target.get(OTHER_MESH_PROPERTY)
-    target[OTHER_MESH_PROPERTY] = other
-    target[RECORD_PROPERTY] = json.dumps(asdict(record))
-    if old is not None and old != other and not old.users:
-        bpy.data.meshes.remove(old)
+                block[MADE_PROPERTY] = begun[0].record.token
+    for target, each in zip(targets, begun, strict=True):
+        each.note(target, what, options)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A record under way: its mesh before, and the names of slots and groups when it began."""
+
+    record: TransferRecord
+    other: bpy.types.Mesh
+    slots: list[str]
+    groups: list[str]
+
+    @staticmethod
+    def of(sources: Sequence[bpy.types.Object], target: bpy.types.Object) -> _Begun:
+        """The record of a target that goes on, or a new one."""
+        record, other = record_of(target, sources[0]), target.get(OTHER_MESH_PROPERTY)
+        if record is None or len(other.vertices) != len(target.data.vertices):
+            record = TransferRecord([matches.identity(source) for source in sources], secrets.token_hex(6))
+            record.groups_before = [group.name for group in target.vertex_groups]
+            other = target.data.copy()
+            other.name = cut(f"{target.data.name} before")
+        slots = _slot_names(target)
+        if slots[: len(record.slots)] != record.slots:
+            record.slots_made = []  # they were removed or sorted otherwise since
+        return _Begun(record, other, slots, [group.name for group in target.vertex_groups])
+
+    def note(self, target: bpy.types.Object, what: Sequence[str], options: Mapping[str, Any]) -> None:
+        """Keep on the target what was written to it."""
+        record = self.record
+        kept = [([each for each in asked if each not in what], values) for asked, values in record.asked]
+        record.asked = [*((asked, values) for asked, values in kept if asked), (list(what), dict(options))]
+        record.slots = _slot_names(target)
+        record.slots_made += range(len(self.slots), len(record.slots))
+        record.groups_made += [group.name for group in target.vertex_groups if group.name not in self.groups]
+        old = target.get(OTHER_MESH_PROPERTY)
+        target[OTHER_MESH_PROPERTY] = self.other
+        target[RECORD_PROPERTY] = json.dumps(asdict(record))
+        if old is not None and old != self.other and not old.users:
+            bpy.data.meshes.remove(old)
 
 
 def toggle(target: bpy.types.Object) -> bool:
-    """Show what the target's mesh was before, or the result again; returns whether the state before is shown now.
+    """Show what the target was before, or the result again; returns whether the state before is shown now.
 
-    All objects with this mesh show the same. Raises InputError ``nothing-transferred``.
+    All meshes of a character, and all objects with one of these meshes, show the same. Raises InputError
+    ``nothing-transferred``.
     """
     record = record_of(target)
     if record is None:
         raise _nothing(target)
+    shows_before = not record.shows_before
+    for obj in with_same_record(target):
+        if (own := record_of(obj)) and own.shows_before != shows_before:
+            _exchange(obj, own)
+    return shows_before
+
+
+def _exchange(target: bpy.types.Object, record: TransferRecord) -> None:
+    """Show a target's other mesh."""
     shown, other = target.data, target[OTHER_MESH_PROPERTY]
     for obj in [obj for obj in bpy.data.objects if obj.data == shown]:
         obj.data = other
     target[OTHER_MESH_PROPERTY] = shown
     record.shows_before = not record.shows_before
     target[RECORD_PROPERTY] = json.dumps(asdict(record))
-    return record.shows_before
 
 
 @contextlib.contextmanager
@@ -147,7 +195,7 @@ def taken_back(source: bpy.types.Object, target: bpy.types.Object) -> Iterator[T
     What was made since then stays: other groups, keys, slots and attributes. The armature that was made is at rest, so
     that the target is the shape that was matched. If the block raises an error, everything is put back.
 
-    Raises InputError ``nothing-transferred``, ``mesh-changed`` (the target has other faces now).
+    Raises InputError ``nothing-transferred``, ``mesh-changed`` (one of its meshes has other faces now).
     """
     record = record_of(target, source)
     if record is None:
@@ -155,31 +203,42 @@ def taken_back(source: bpy.types.Object, target: bpy.types.Object) -> Iterator[T
     if record.shows_before:
         toggle(target)
         record.shows_before = False
+    superseded, targets = _made_blocks(record), with_same_record(target)
+    for obj in targets:
+        before = obj[OTHER_MESH_PROPERTY]
+        if (len(before.vertices), len(before.polygons)) != (len(obj.data.vertices), len(obj.data.polygons)):
+            raise InputError("mesh-changed", f"“{obj.name}” has other faces now.", "Transfer to it again.")
+    rigs = list(dict.fromkeys(rig for obj in targets for rig in binding.armatures_of(obj)))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_at_rest(rigs, record))
+        for obj in targets:
+            if own := record_of(obj):
+                stack.enter_context(_one_taken_back(obj, own))
+        yield record
+    _remove_superseded(superseded)
+
+
+@contextlib.contextmanager
+def _one_taken_back(target: bpy.types.Object, record: TransferRecord) -> Iterator[None]:
+    """The same of one mesh."""
     before, result = target[OTHER_MESH_PROPERTY], target.data
-    if (len(before.vertices), len(before.polygons)) != (len(result.vertices), len(result.polygons)):
-        raise InputError("mesh-changed", f"“{target.name}” has other faces now.", "Transfer to it again.")
     working = result.copy()
     name, uids = result.name, (target.session_uid, result.session_uid, working.session_uid)
-    superseded = _made_blocks(record)
-    with _at_rest(binding.armatures_of(target), record):
-        target.data = working
-        try:
-            chosen = _restore_slots(working, before, record)
-            if any(
-                "weights" in asked and (values.get("mix", 1) < 1 or "mask" in values) for asked, values in record.asked
-            ):
-                _restore_groups(target, before, record)
-            yield record
-        except BaseException:
-            _put(uids[0], uids[1], uids[2])
-            raise
-        _put(uids[0], uids[2], uids[1])
+    target.data = working
+    try:
+        chosen = _restore_slots(working, before, record)
+        if any("weights" in asked and (values.get("mix", 1) < 1 or "mask" in values) for asked, values in record.asked):
+            _restore_groups(target, before, record)
+        yield
+    except BaseException:
+        _put(uids[0], uids[1], uids[2])
+        raise
+    _put(uids[0], uids[2], uids[1])
     if mesh := _by_uid("meshes", uids[2]):
         mesh.name = name
         slots = read_integers(mesh.polygons, "material_index")
         mesh.polygons.foreach_set("material_index", np.where(chosen >= 0, chosen, slots).astype(np.int32))
         mesh.update()
-    _remove_superseded(superseded)
 
 
 def _put(target_uid: int, mesh_uid: int, other_uid: int) -> None:

@@ -29,6 +29,7 @@ def compare(
     check_different(source, target)
     surfaces.take_checked(target)
     ends = Handle.of(source), Handle.of(target)
+    sources: tuple[BlenderObject, ...] = (source,)
     vertices, pose = None, "in its own pose, since the two are not matched"
     try:
         matched = matches.load(source, target, in_any_pose=True)
@@ -48,6 +49,8 @@ def compare(
                 )
             )
             vertices, pose = PosedArrays.load(posed.arrays).vertices, "in its pose"
-        snapshots.check_unchanged(ends[0].get(), matched.source)
-    comparison.show(ends[0].get(), ends[1].get(), vertices, look)
+        sources = tuple(mesh.object for mesh in matched.source_meshes)
+        for mesh in matched.source_meshes:
+            snapshots.check_unchanged(mesh.object, mesh.snapshot)
+    comparison.show(sources, ends[1].get(), vertices, look)
     return Report(f"“{ends[0].name}” is shown beside “{ends[1].name}”, {pose}.")

@@ -20,7 +20,8 @@ from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.arrays import load_array
 from ..worker.requests.features import MakeContactSheet
-from .describing import describe, handles_of, plan_features, read, render
+from .characters import read
+from .describing import describe, handles_of, plan_features, render
 from .files import work_folder
 from .options import Options, Report, Steps
 from .steps import PICTURE_SECONDS, Costs, feature_costs, pictures_of
@@ -89,17 +90,17 @@ class _Sheet:
 
 
 def _sheet(handle: Handle, options: Options, folder: Path) -> Generator[Progress, None, _Sheet]:
-    snapshot = yield from read(handle)
-    plan = yield from plan_features(handle.get(), snapshot, options)
+    character = yield from read([handle])
+    plan = yield from plan_features(character, options)
     recipe = plan.recipe
     if recipe.views is None:
         raise InputError("pictures-none", f"“{recipe.name}” looks at no pictures.", "Choose other features.")
     used = placed_count(recipe.views) - len(recipe.views.without)
     if plan.painter:
         without_pictures = options.changed(pictures="")
-        yield from describe(handle, without_pictures, folder / "features", snapshot, afresh=plan.painted < used)
+        yield from describe(character, without_pictures, folder / "features", afresh=plan.painted < used)
     all_views = replace(recipe, views=replace(recipe.views, without=()))
-    rendered = yield from render(handle, snapshot, plan, all_views, options)
+    rendered = yield from render(character, plan, all_views, options)
     rendered.save(folder / "passes")
     kept = Path(options.features.pictures) if options.features.pictures else None
     sheet = yield from client.shared().run(

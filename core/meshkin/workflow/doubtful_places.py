@@ -15,6 +15,7 @@ from ..scene.mesh.matches import DoubtfulPlace
 from ..scene.mesh.vertex_groups import strongest
 from ..scene.objects import BlenderObject
 from ..scene.rig.weights import deforming_groups
+from .characters import CharacterSnapshot
 from .options import Remark
 
 AXIS_WORDS = (("right", "left"), ("front", "back"), ("bottom", "top"))
@@ -27,34 +28,37 @@ NAMED_PLACES = 4
 
 
 def doubtful_places(
-    target: BlenderObject, shape: Snapshot, confidence: NDArray[np.floating], below: float = DOUBTFUL_CONFIDENCE
-) -> list[DoubtfulPlace]:
-    """Where a match of the target is doubtful, the worst first (size times doubt).
+    target: CharacterSnapshot, confidence: NDArray[np.floating], below: float = DOUBTFUL_CONFIDENCE
+) -> list[list[DoubtfulPlace]]:
+    """Where a match of the target is doubtful, the worst first (size times doubt): for each of its meshes all places.
 
     Args:
-        target: the object.
-        shape: its snapshot.
-        confidence: (V,) of the snapshot's vertices.
+        target: the object or character.
+        confidence: (V,) of the vertices of its snapshot.
         below: the confidence below which a place is doubtful.
     """
+    shape = target.snapshot
     regions = doubtful_regions(shape, confidence, below)
     names = _distinct(
-        [_part_name(target, shape, region) for region in regions],
+        [_part_name(target, region) for region in regions],
         [place_word(shape, region.center) for region in regions],
     )
-    to_local = target.matrix_world.inverted_safe()
-    size = float(np.ptp(shape.vertices, axis=0).max())
     return [
-        DoubtfulPlace(
-            name,
-            region.share,
-            region.confidence,
-            _numbers(transform_points(to_local, (region.center + shape.location)[None])[0]),
-            _numbers(offsets_to_local(target, region.normal[None])[0]),
-            region.radius / size,
-        )
-        for name, region in zip(names, regions, strict=True)
+        [
+            _place_on(piece.handle.get(), float(np.ptp(piece.snapshot.vertices, axis=0).max()), shape, name, region)
+            for name, region in zip(names, regions, strict=True)
+        ]
+        for piece in target.pieces
     ]
+
+
+def _place_on(obj: BlenderObject, size: float, shape: Snapshot, name: str, region: DoubtfulRegion) -> DoubtfulPlace:
+    """A region of a shape as a place in the coordinates of one of its meshes, whose largest dimension is ``size``."""
+    center = transform_points(obj.matrix_world.inverted_safe(), (region.center + shape.location)[None])[0]
+    normal = offsets_to_local(obj, region.normal[None])[0]
+    return DoubtfulPlace(
+        name, region.share, region.confidence, _numbers(center), _numbers(normal), region.radius / size
+    )
 
 
 def places_sentence(places: Sequence[DoubtfulPlace]) -> list[Remark]:
@@ -74,11 +78,15 @@ def place_word(shape: Snapshot, point: NDArray[np.floating]) -> str:
     return " ".join(filter(None, (words[2], words[0], words[1]))) or "middle"
 
 
-def _part_name(target: BlenderObject, shape: Snapshot, region: DoubtfulRegion) -> str:
-    """The bone that rules most of a region; else its material, if the target has several; else ""."""
-    own = np.flatnonzero(np.isin(shape.original, region.vertices))
-    if name := strongest(target, own, deforming_groups(target)):
+def _part_name(target: CharacterSnapshot, region: DoubtfulRegion) -> str:
+    """The bone that rules most of a region; else its mesh or material, if the target has several; else ""."""
+    inside = [np.flatnonzero(np.isin(rows, region.vertices)) for rows in target.rows()]
+    number = max(range(len(inside)), key=lambda each: len(inside[each]))
+    obj, shape = target.pieces[number].handle.get(), target.snapshot
+    if name := strongest(obj, inside[number], deforming_groups(obj)):
         return name
+    if len(target.pieces) > 1:
+        return str(obj.name)
     used = np.unique(shape.materials)
     if len(used) < 2:
         return ""

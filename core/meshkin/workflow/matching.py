@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..base.json_data import to_json
 from ..base.progress import Progress, in_step, of_job
+from ..data.point_pairs import Pairs
 from ..data.surface_map import Match
+from ..scene import characters
+from ..scene.characters import Picked
 from ..scene.display import match_colors
 from ..scene.mesh import attributes
 from ..scene.mesh import matches as scene_matches
@@ -22,7 +25,8 @@ from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.features import FeatureColorArrays
 from ..worker.requests.matching import ComposeMaps, MatchShapes
-from .describing import DescribedObject, EarlyColors, colors_of, describe, read, write_colors
+from .characters import CharacterSnapshot, read
+from .describing import Described, EarlyColors, colors_of, describe, write_colors
 from .doubtful_places import doubtful_places, places_sentence
 from .doubts import confidence_sentence, match_data, match_remarks, mean_confidence
 from .files import work_folder
@@ -38,28 +42,32 @@ from .steps import (
 )
 
 
-def match(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
+def match(source: Picked, target: Picked, options: Options = Options()) -> Steps:
     """Match two objects both ways; ``data["map"]`` is the path of the map's .npz file in the cache.
+
+    Objects, collections and lists stand for characters as in :func:`meshkin.workflow.transfer`.
 
     Writes the shared PCA colors on both (on the source only if it can be written to) and
     ``meshkin_match_confidence`` on the target, which remembers the match.
     Raises as :func:`features` and :func:`meshkin.scene.mesh.pairs.vertex_pairs`, and InputError ``same-object``,
     ``pairs-through`` (point pairs given as an option, or flipped, together with ``through``).
     """
-    ends = Handle.of(source), Handle.of(target)
-    return (yield from of_job(_match(*ends, options), {**match_costs(*ends, options), COLORING: COLOR_SECONDS}))
+    ends = matched_meshes(source, target, options)
+    costs = {**match_costs(ends[0][0], ends[1][0], options), COLORING: COLOR_SECONDS}
+    return (yield from of_job(_match(*ends, options), costs))
 
 
-def _match(source: Handle, target: Handle, options: Options) -> Steps:
+def _match(sources: tuple[Handle, ...], targets: tuple[Handle, ...], options: Options) -> Steps:
     with work_folder() as folder, EarlyColors(options, folder) as early:
-        snapshots.check_writable(target.get())
-        matched = yield from find_match(source, target, options, folder, early)
+        for handle in targets:
+            snapshots.check_writable(handle.get())
+        matched = yield from find_match(sources, targets, options, folder, early)
         surface_maps = Match.load(matched.map)
         colors = early.colors or (yield from early.show([matched.source, matched.target]))
         _write_matches([matched], [surface_maps], colors)
         early.keep()
-        places = scene_matches.doubtful_places(matched.source.handle.get(), matched.target.handle.get())
-    names = f"“{matched.source.handle.name}” and “{matched.target.handle.name}”"
+        places = scene_matches.doubtful_places(matched.source.of.handle.get(), matched.target.of.handle.get())
+    names = f"“{matched.source.of.name}” and “{matched.target.of.name}”"
     return Report.of(
         f"{names} are matched: confidence {mean_confidence(surface_maps):.0%} on average.",
         _guidance(matched) + match_remarks(surface_maps) + places_sentence(places),
@@ -71,6 +79,18 @@ def _match(source: Handle, target: Handle, options: Options) -> Steps:
             "doubtful_places": [to_json(place) for place in places],
         },
     )
+
+
+def matched_meshes(source: Picked, target: Picked, options: Options) -> tuple[tuple[Handle, ...], tuple[Handle, ...]]:
+    """The meshes of two characters that are matched; through a set's reference, those alone that were picked."""
+    if source == target:
+        check_different(source, target)
+    pair = characters.pair(source, target)
+    sources, targets = (tuple(Handle.of(obj) for obj in meshes) for meshes in (pair.sources, pair.targets))
+    if options.match.through is None:
+        return sources, targets
+    picked = [Handle.of(obj) for obj in (source, target) if not isinstance(obj, Sequence)]
+    return tuple(filter(picked.__contains__, sources)), tuple(filter(picked.__contains__, targets))
 
 
 def match_set(objects: Iterable[BlenderObject], reference: BlenderObject, options: Options = Options()) -> Steps:
@@ -96,12 +116,12 @@ def _match_set(handles: Sequence[Handle], center: Handle, options: Options) -> S
     with work_folder() as folder:
         matches = []
         for handle in handles:
-            matches.append((yield from _match_directly(center, handle, options, folder)))
+            matches.append((yield from _match_directly([center], [handle], options, folder)))
         surface_maps = [Match.load(match.map) for match in matches]
         described = [matches[0].source, *(match.target for match in matches)]
         colors = yield from colors_of(described, options, folder)
         _write_matches(matches, surface_maps, colors)
-    by_name = {match.target.handle.name: maps for match, maps in zip(matches, surface_maps, strict=True)}
+    by_name = {match.target.of.name: maps for match, maps in zip(matches, surface_maps, strict=True)}
     return Report.of(
         f"{len(matches)} objects are matched to “{center.name}”, and through it to each other.",
         [
@@ -111,7 +131,7 @@ def _match_set(handles: Sequence[Handle], center: Handle, options: Options) -> S
         ],
         {
             "reference": center.name,
-            "maps": {match.target.handle.name: str(match.map) for match in matches},
+            "maps": {match.target.of.name: str(match.map) for match in matches},
             "confidence": {name: mean_confidence(maps) for name, maps in by_name.items()},
         },
     )
@@ -126,27 +146,28 @@ def _about(name: str, remark: Remark) -> Remark:
 
 @dataclass(frozen=True)
 class ObjectMatch:
-    """Two objects that are matched.
+    """Two objects or characters that are matched.
 
     Attributes:
-        source, target: the objects, described.
+        source, target: both, described.
         map: file of their :class:`meshkin.data.surface_map.Match` in the cache.
         flip: whether the other answer was taken.
         pairs: int64 (P, 2), the vertices of the point pairs that guided the match.
     """
 
-    source: DescribedObject
-    target: DescribedObject
+    source: Described
+    target: Described
     map: Path
     flip: bool = False
     pairs: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
     def remember(self) -> None:
         """Note on the target what its match is, and where it is doubtful."""
-        source, target = self.source.handle.get(), self.target.handle.get()
-        shapes = self.source.snapshot, self.target.snapshot
-        places = doubtful_places(target, self.target.snapshot, Match.load(self.map).to_source.confidence)
-        scene_matches.remember(source, target, shapes, self.map.stem, self.flip, self.pairs, places)
+        ends = self.source.of, self.target.of
+        shapes = ends[0].shape, ends[1].shape
+        places = doubtful_places(ends[1], Match.load(self.map).to_source.confidence)
+        objects = ends[0].objects(), ends[1].objects()
+        scene_matches.remember(*objects, shapes, self.map.stem, self.flip, self.pairs, places)
 
 
 def check_different(source: object, target: object) -> None:
@@ -156,16 +177,21 @@ def check_different(source: object, target: object) -> None:
 
 
 def find_match(
-    source: Handle, target: Handle, options: Options, folder: Path, early: EarlyColors | None = None
+    source: Sequence[Handle],
+    target: Sequence[Handle],
+    options: Options,
+    folder: Path,
+    early: EarlyColors | None = None,
 ) -> Generator[Progress, None, ObjectMatch]:
-    """Both objects' features and their map in the cache, made directly or through a third object.
+    """The features of two objects or characters and their map in the cache, made directly or through a third object.
 
     With ``early``, the features are shown while they are compared.
     """
+    source, target = tuple(source), tuple(target)
     check_different(source, target)
     if options.match.through is None:
         return (yield from _match_directly(source, target, options, folder, early))
-    center = Handle.of(options.match.through)
+    center = (Handle.of(options.match.through),)
     if center == source:
         return (yield from _match_directly(source, target, options, folder, early))
     _check_direct(options)
@@ -177,21 +203,26 @@ def find_match(
 
 
 def _match_directly(
-    source: Handle, target: Handle, options: Options, folder: Path, early: EarlyColors | None = None
+    source: Sequence[Handle],
+    target: Sequence[Handle],
+    options: Options,
+    folder: Path,
+    early: EarlyColors | None = None,
 ) -> Generator[Progress, None, ObjectMatch]:
     """The match of two objects, guided by point pairs. Pairs that cannot be used raise an error before the work."""
-    shapes = (yield from read(source)), (yield from read(target))
-    objects = source.get(), target.get()
-    pairs = point_pairs.vertex_pairs(*objects, shapes, options.match.pairs)
-    flip = scene_matches.was_flipped_with(*objects, pairs) if options.match.flip is None else options.match.flip
-    described_source = yield from describe(source, options, folder / "source", shapes[0])
-    described_target = yield from describe(target, options, folder / "target", shapes[1])
+    ends = (yield from read(source)), (yield from read(target))
+    pairs = _vertex_pairs(*ends, options.match.pairs)
+    flip = options.match.flip
+    if flip is None:
+        flip = scene_matches.was_flipped_with(ends[0].handle.get(), ends[1].handle.get(), pairs)
+    described_source = yield from describe(ends[0], options, folder / "source")
+    described_target = yield from describe(ends[1], options, folder / "target")
     if early:
         yield from early.show([described_source, described_target])
     matching = client.shared().run(
         MatchShapes(
-            source=described_source.snapshot.save(folder / "source-shape.npz"),
-            target=described_target.snapshot.save(folder / "target-shape.npz"),
+            source=ends[0].shape.save(folder / "source-shape.npz"),
+            target=ends[1].shape.save(folder / "target-shape.npz"),
             source_features=described_source.features,
             target_features=described_target.features,
             keys=(described_source.key, described_target.key),
@@ -199,8 +230,25 @@ def _match_directly(
             flip=flip,
         )
     )
-    answer = yield from in_step(match_of(source, target), matching)
+    answer = yield from in_step(match_of(source[0], target[0]), matching)
     return ObjectMatch(described_source, described_target, answer.map, flip, pairs)
+
+
+def _vertex_pairs(source: CharacterSnapshot, target: CharacterSnapshot, given: Pairs | None) -> NDArray[np.int64]:
+    """The vertices of the two shapes at the ends of point pairs, int64 (P, 2).
+
+    Pairs that are ``given`` are points of the first mesh of each; those of the scene are on any of the meshes.
+    """
+    starts = [
+        np.cumsum([0, *(len(piece.snapshot.vertices) for piece in character.pieces)]) for character in (source, target)
+    ]
+    found = [np.empty((0, 2), np.int64)]
+    for number, piece in enumerate(source.pieces[: None if given is None else 1]):
+        for other, other_piece in enumerate(target.pieces[: None if given is None else 1]):
+            objects = piece.handle.get(), other_piece.handle.get()
+            rows = point_pairs.vertex_pairs(*objects, (piece.snapshot, other_piece.snapshot), given)
+            found.append(rows + np.array((starts[0][number], starts[1][other])))
+    return np.concatenate(found)
 
 
 def _join(
@@ -213,9 +261,9 @@ def _join(
     center, source = to_source.source, to_source.target
     target = to_target.target if to_target else center
     request = ComposeMaps(
-        through=center.snapshot.save(folder / "through-shape.npz"),
-        source=source.snapshot.save(folder / "source-shape.npz"),
-        target=target.snapshot.save(folder / "target-shape.npz"),
+        through=center.of.shape.save(folder / "through-shape.npz"),
+        source=source.of.shape.save(folder / "source-shape.npz"),
+        target=target.of.shape.save(folder / "target-shape.npz"),
         first=to_source.map,
         second=to_target.map if to_target else None,
     )
@@ -233,19 +281,19 @@ def _check_direct(options: Options) -> None:
 
 
 def _write_matches(
-    matches: list[ObjectMatch], surface_maps: list[Match], colors: list[tuple[DescribedObject, FeatureColorArrays]]
+    matches: list[ObjectMatch], surface_maps: list[Match], colors: list[tuple[Described, FeatureColorArrays]]
 ) -> None:
     """Write what new matches show: features as colors, confidence, and where the map is."""
     for match in matches:
         for described in (match.source, match.target):
-            snapshots.check_unchanged(described.handle.get(), described.snapshot)
+            described.of.check_unchanged()
     write_colors(colors)
     for match, maps in zip(matches, surface_maps, strict=True):
-        source, target = match.source.handle.get(), match.target.handle.get()
-        confidence = maps.to_source.confidence[match.target.snapshot.original]
-        attributes.write(target, match_colors.CONFIDENCE, confidence)
+        source, targets = match.source.of.handle.get(), match.target.of.objects()
+        for target, rows in zip(targets, match.target.of.rows(), strict=True):
+            attributes.write(target, match_colors.CONFIDENCE, maps.to_source.confidence[rows])
         match.remember()
-        match_colors.repaint(source, target)
+        match_colors.repaint(source, targets[0])
 
 
 def _guidance(match: ObjectMatch) -> list[Remark]:

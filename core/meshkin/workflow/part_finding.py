@@ -10,6 +10,7 @@ from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.parts import FindParts, PartArrays, ShapeToCut
+from .characters import read
 from .describing import describe, handles_of
 from .files import work_folder
 from .options import Options, Report, Steps
@@ -35,11 +36,11 @@ def _parts(handles: Sequence[Handle], options: Options) -> Steps:
         described = []
         shapes = []
         for index, handle in enumerate(handles):
-            item = yield from describe(handle, options, folder / f"object{index}")
-            own = snapshots.own_mesh_in_place(handle.get(), item.snapshot)
+            item = yield from describe((yield from read([handle])), options, folder / f"object{index}")
+            own = snapshots.own_mesh_in_place(handle.get(), item.of.shape)
             shapes.append(
                 ShapeToCut(
-                    item.snapshot.save(folder / f"shape{index}.npz"),
+                    item.of.shape.save(folder / f"shape{index}.npz"),
                     own.save(folder / f"own{index}.npz"),
                     item.features,
                     folder / f"parts{index}.npz",
@@ -53,7 +54,7 @@ def _parts(handles: Sequence[Handle], options: Options) -> Steps:
             for path, handle in zip(answer.parts, handles, strict=True)
         ]
         for item in described:
-            snapshots.check_unchanged(item.handle.get(), item.snapshot)
+            item.of.check_unchanged()
         names = part_labels.names_of(handles[0].get(), answer.count)
         sentences = []
         for handle, arrays in zip(handles, found, strict=True):

@@ -20,7 +20,8 @@ from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.photo import CheckPhoto, MatchPhoto
 from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto, TexturePhotoResult
-from .describing import DescribedObject, colors_of, describe, write_colors
+from .characters import read
+from .describing import Described, colors_of, describe, write_colors
 from .doubts import WARNED_OVERLAP, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
@@ -56,7 +57,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
 def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: str) -> Steps:
     with work_folder() as folder:
         described, map_file = yield from _match_photo(photo, handle.get(), options, mask, folder)
-        shape, new_uvs = described.snapshot, None
+        shape, new_uvs = described.of.shape, None
         if not handle.get().data.uv_layers:
             new_uvs = yield from unwrap(handle.get(), options.texture, folder)
             shape = snapshots.take(handle.get(), new_uvs)
@@ -71,10 +72,10 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
         result = yield from in_step(transfer_of("texture"), client.shared().run(request))
         arrays = PhotoTextureArrays.load(result.arrays, S=options.texture.size)
         target = handle.get()
-        snapshots.check_unchanged(target, described.snapshot)
+        snapshots.check_unchanged(target, described.of.shape)
         details = []
         if new_uvs is None:
-            snapshots.check_uvs_unchanged(target, described.snapshot.uvs)
+            snapshots.check_uvs_unchanged(target, described.of.shape.uvs)
         else:
             payloads.write_uv_map(target, textures.UV_NAME, new_uvs)
             details.append(new_uv_map_sentence(target, options.texture))
@@ -134,7 +135,7 @@ def _show_match(photo: str | Path, handle: Handle, options: Options, mask: str) 
         described, map_file = yield from _match_photo(photo, handle.get(), options, mask, folder)
         photo_map = PhotoMap.load(map_file)
         colors = yield from colors_of([described], options, folder, photo=True)
-        snapshots.check_unchanged(handle.get(), described.snapshot)
+        snapshots.check_unchanged(handle.get(), described.of.shape)
         picture = image_editor.match_picture(photo_map, colors[0][1].colors)
         title = f"{Path(photo).stem} on {handle.name}"
         if options.features.pictures:
@@ -168,18 +169,18 @@ def _doubts(photo_map: PhotoMap) -> list[Remark]:
 
 def _match_photo(
     photo: str | Path, target: BlenderObject, options: Options, mask: str, folder: Path
-) -> Generator[Progress, None, tuple[DescribedObject, Path]]:
+) -> Generator[Progress, None, tuple[Described, Path]]:
     """The object, described as photographs can be, and the file of its match with the photograph."""
     snapshots.check_writable(target)
-    handle = Handle.of(target)
     photo_file = Path(photo).expanduser().resolve() if str(photo) else Path()
     mask_file = Path(mask).expanduser().resolve() if mask else None
     yield from client.shared().run(CheckPhoto(photo_file, mask_file))
-    described = yield from describe(handle, options, folder / "target", photo=True)
+    character = yield from read([Handle.of(target)], as_shown=True)
+    described = yield from describe(character, options, folder / "target", photo=True)
     request = MatchPhoto(
         photo=photo_file,
         mask=mask_file,
-        shape=described.snapshot.save(folder / "shape.npz"),
+        shape=described.of.shape.save(folder / "shape.npz"),
         features=described.features,
         recipe=described.recipe,
         key=described.key,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.names import cut
 from ..base.progress import Progress, in_step, of_job
+from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
+from ..scene import characters
+from ..scene.characters import Picked
 from ..scene.mesh import rest, shape_keys, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
@@ -17,9 +21,10 @@ from ..scene.rig import motion as motions
 from ..worker import client
 from ..worker.requests.arrays import save_array
 from ..worker.requests.rig import ExtractSkeleton, PosedArrays, PoseShape, SkeletonArrays
+from .characters import CharacterSnapshot, split
 from .doubts import confidence_sentence, fold_warnings, match_data, match_remarks
 from .files import work_folder
-from .matching import find_match
+from .matching import find_match, matched_meshes
 from .options import Options, Remark, Report, Steps
 from .steps import POSE, POSE_SECONDS, match_costs
 
@@ -63,17 +68,17 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
     return Report(f"“{armature.name}” was built of {len(bones)} vertex groups.", details, {"armature": armature.name})
 
 
-def motion(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
+def motion(source: Picked, target: Picked, options: Options = Options()) -> Steps:
     """Let the target's armature play what the source's plays, keyed on every frame.
 
     Args:
-        source, target: armatures, or meshes that armatures pose, with bones of the same names.
+        source, target: armatures, or what has a mesh that one poses, with bones of the same names.
         options: ``weights.rename`` is a table of the names of bones that differ.
 
     Raises InputError ``no-armature``, ``no-bones``, ``armature-edited``, ``same-object``, ``no-action``,
     ``bones-differ``.
     """
-    leader, follower = (obj if obj.type == "ARMATURE" else armatures.check(obj) for obj in (source, target))
+    leader, follower = (characters.rig_of(picked) for picked in (source, target))
     if leader == follower:
         raise InputError("same-object", f"“{leader.name}” poses both already.", "Fit an armature to the target first.")
     pairs = motions.bone_pairs(leader, follower, options.weights.new_names)
@@ -100,43 +105,44 @@ def motion(source: BlenderObject, target: BlenderObject, options: Options = Opti
     return Report(f"“{follower.name}” moves as “{leader.name}” does.", details, data)
 
 
-def pose(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
+def pose(source: Picked, target: Picked, options: Options = Options()) -> Steps:
     """Bring the target into the pose that the source has now, without any rig, as a new shape key that is switched on.
 
     Its other shape keys stay. The key is of its shape at rest: Armature modifiers that pose it otherwise are switched
-    off. ``options.rig.threshold`` is the confidence from which the map is relied on.
-    ``data["shape_key"]`` is the key's name. Raises as :func:`match`.
+    off. Each mesh of a character gets the key. ``options.rig.threshold`` is the confidence from which the map is relied
+    on. ``data["shape_key"]`` is the key's name. Raises as :func:`match`.
     """
-    snapshots.check_writable(target)
-    surfaces.check_own(target, surfaces.take_checked(target))
-    ends = Handle.of(source), Handle.of(target)
-    return (yield from of_job(_pose(*ends, options), {**match_costs(*ends, options), POSE: POSE_SECONDS}))
+    ends = matched_meshes(source, target, options)
+    for handle in ends[1]:
+        snapshots.check_writable(handle.get())
+        surfaces.check_own(handle.get(), surfaces.take_checked(handle.get()))
+    costs = {**match_costs(ends[0][0], ends[1][0], options), POSE: POSE_SECONDS}
+    return (yield from of_job(_pose(*ends, options), costs))
 
 
-def _pose(source: Handle, target: Handle, options: Options) -> Steps:
+def _pose(sources: tuple[Handle, ...], targets: tuple[Handle, ...], options: Options) -> Steps:
     with work_folder() as folder:
-        matched = yield from find_match(source, target, options, folder)
-        key = cut(f"Pose of {matched.source.handle.name}")
-        own = rest.own_mesh_unposed(matched.target.handle.get(), matched.target.snapshot, without=key)
+        matched = yield from find_match(sources, targets, options, folder)
+        character = matched.target.of
+        key = cut(f"Pose of {matched.source.of.handle.name}")
+        own = Snapshot.joined(
+            [rest.own_mesh_unposed(piece.handle.get(), piece.snapshot, without=key) for piece in character.pieces]
+        )
         request = PoseShape(
-            source=matched.source.snapshot.save(folder / "source.npz"),
+            source=matched.source.of.snapshot.save(folder / "source.npz"),
             own=own.save(folder / "own.npz"),
-            original=save_array(folder / "original.npy", matched.target.snapshot.original),
+            original=save_array(folder / "original.npy", character.snapshot.original),
             map=matched.map,
             threshold=options.rig.threshold,
             output=folder / "posed.npz",
         )
         posed = yield from in_step(POSE, client.shared().run(request))
         arrays = PosedArrays.load(posed.arrays, W=len(own.vertices))
-        obj = matched.target.handle.get()
-        snapshots.check_writable(obj)
-        snapshots.check_unchanged(obj, matched.target.snapshot)
-        is_posed = rest.is_posed(obj, matched.target.snapshot)
+        for handle in targets:
+            snapshots.check_writable(handle.get())
+        character.check_unchanged()
         offsets = arrays.vertices.astype(np.float64) - own.vertices
-        source_name = matched.source.handle.name
-        details: list[Remark] = [shape_keys.write(obj, key, offsets, value=1.0)]
-        if is_posed:
-            details += binding.stop_posing(obj)
+        details = _write_pose(character, key, offsets)
         matched.remember()
         maps = Match.load(matched.map)
     details += fold_warnings({"The pose": posed.folded})
@@ -144,10 +150,11 @@ def _pose(source: Handle, target: Handle, options: Options) -> Steps:
         f"The match was relied on at {arrays.known.mean():.0%} of the vertices; "
         f"edges became {posed.stretch:.1%} longer or shorter on average."
     )
-    if rig := binding.armature_of(obj) if rest.is_posed(obj, snapshots.take(obj)) else None:
-        details.append(f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose.")
+    for obj in character.objects():
+        if rig := binding.armature_of(obj) if rest.is_posed(obj, snapshots.take(obj)) else None:
+            details.append(f"“{rig.name}” poses “{obj.name}” on top of that: put it into its rest pose.")
     return Report.of(
-        f"“{obj.name}” stands as “{source_name}” does.",
+        f"“{character.name}” stands as “{matched.source.of.name}” does.",
         [*details, confidence_sentence(maps), *match_remarks(maps)],
         {
             **match_data(matched.map, maps),
@@ -155,3 +162,16 @@ def _pose(source: Handle, target: Handle, options: Options) -> Steps:
             "stretch": posed.stretch,
         },
     )
+
+
+def _write_pose(character: CharacterSnapshot, key: str, offsets: NDArray[np.float64]) -> list[Remark]:
+    """Give each mesh of a character its part of the offsets (W, 3) as a shape key, and let no armature pose it."""
+    remarks: list[Remark] = []
+    counts = [len(piece.snapshot.original) for piece in character.pieces]
+    for piece, moved in zip(character.pieces, split(offsets, counts), strict=True):
+        obj = piece.handle.get()
+        is_posed = rest.is_posed(obj, piece.snapshot)
+        remarks.append(shape_keys.write(obj, key, moved, value=1.0))
+        if is_posed:
+            remarks += binding.stop_posing(obj)
+    return remarks

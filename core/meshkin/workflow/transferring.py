@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..base.errors import InputError, MeshKinError, OptionError, StorageError
 from ..base.progress import Progress, in_step, of_job
+from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
-from ..scene import last_transfer
+from ..scene import characters, last_transfer
+from ..scene.characters import Picked
 from ..scene.display import viewport
-from ..scene.mesh import pairs as point_pairs
-from ..scene.mesh import pieces, surfaces
+from ..scene.mesh import pieces, rest, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
-from ..scene.rig import binding
 from ..worker import client
 from ..worker.requests.matching import IsCopy
 from ..worker.requests.weights import IsGarment
-from .describing import EarlyColors, ObjectSnapshot
+from .characters import CharacterSnapshot, ObjectSnapshot, listed
+from .describing import EarlyColors
 from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
 from .matching import ObjectMatch, check_different, find_match
@@ -50,53 +53,57 @@ _ABSENT = ("no-texture", "no-groups", "no-weights", "no-attributes")
 """Codes that say that a source has nothing of :data:`DEFAULT_WHAT`, which is no reason for a warning."""
 
 
-def transfer(
-    source: BlenderObject, target: BlenderObject, what: Sequence[str] | None = None, options: Options = Options()
-) -> Steps:
+def transfer(source: Picked, target: Picked, what: Sequence[str] | None = None, options: Options = Options()) -> Steps:
     """Carry texture, weights or attributes from source to target through their match, which is made first.
 
-    What cannot be carried is left out, with a warning; None for ``what`` means :data:`DEFAULT_WHAT`. If the source is a
-    piece of a character, as a body is whose head is a mesh of its own, all of its pieces are one source, unless the
-    target is a copy of that piece or such a piece itself.
+    Source and target are characters: a mesh, armature, empty or collection stands for all meshes that belong to it
+    (:func:`meshkin.scene.characters.members`), a list for its meshes alone. All meshes of the target are written to. A
+    source's mesh that was picked, with those that continue its surface, is the source alone if it is of the target's
+    character, as a body and its shirt are, if the target lies on it or is a copy of it, if it is matched through a set,
+    or if further meshes are named that lie on the target (``options.rig.also``).
+
+    What cannot be carried is left out, with a warning; None for ``what`` means :data:`DEFAULT_WHAT`.
     ``data["written"]`` has what was carried, ``data["left_out"]`` the error's code of everything else.
     Raises as :func:`match`, and OptionError; if nothing at all can be carried, the first InputError of ``no-texture``,
     ``no-uvs``, ``no-groups``, ``no-attributes``, ``no-armature`` ...: before anything is computed where that can be
     known.
     """
     chosen = _chosen(DEFAULT_WHAT if what is None else what)
-    snapshots.check_writable(target)
-    check_different(source, target)
-    last_transfer.check_shows_result(target)
-    others = _other_pieces(source, target, chosen, options)
-    if not others or (yield from _is_copy(Handle.of(source), Handle.of(target))):
-        return (yield from _transfer(source, target, chosen, what is None, options))
-    with pieces.joined(source, others) as whole:
-        handles = tuple(Handle.of(piece) for piece in (source, *others))
-        return (yield from _transfer(whole, target, chosen, what is None, options, handles))
+    pair = characters.pair(source, target, options.rig.also)
+    for obj in pair.targets:
+        last_transfer.check_shows_result(obj)
+    targets, left_out = _usable(pair.targets)
+    sources = yield from _taking_part(pair, targets, chosen, options)
+    check_different(sources, targets)
+    if len(sources) == 1:
+        report = yield from _transfer(sources[0], targets, chosen, what is None, options)
+    else:
+        with pieces.joined([handle.get() for handle in sources]) as whole:
+            report = yield from _transfer(Handle.of(whole), targets, chosen, what is None, options, sources)
+    return replace(report, warnings=[*report.warnings, *left_out])
 
 
-def _other_pieces(
-    source: BlenderObject, target: BlenderObject, chosen: Sequence[str], options: Options
-) -> list[BlenderObject]:
-    """The other pieces of the source's character, if all of them are to be one source.
-
-    A piece stays alone if the target is one, too, if point pairs or a reference say how to match it, and if its hair is
-    wanted, which grows on it alone.
-    """
-    guide = options.match
-    if (
-        "hair" in chosen
-        or guide.through is not None
-        or guide.pairs
-        or guide.flip
-        or point_pairs.between(source, target)
-    ):
-        return []
-    others = [obj for obj in binding.meshes_posed_with(source) if obj not in (target, *options.rig.also)]
-    found = pieces.continuing(source, others) if others else []
-    if found and pieces.continuing(target, [obj for obj in binding.meshes_posed_with(target) if obj != source]):
-        return []
-    return found
+def _taking_part(
+    pair: characters.Pair, targets: tuple[Handle, ...], chosen: Sequence[str], options: Options
+) -> Generator[Progress, None, tuple[Handle, ...]]:
+    """The meshes that are the source: of its character all, or the one that was picked and what continues it."""
+    everything, alone = (tuple(Handle.of(obj) for obj in meshes) for meshes in (pair.sources, pair.alone))
+    if not alone:
+        return everything
+    if options.match.through is not None:
+        return alone[:1]
+    if options.rig.also:  # each of these finds its like among the source's other meshes
+        return alone
+    if len(targets) == 1 and (yield from _is_copy(alone[0], targets[0])):
+        return alone[:1]
+    if not {"weights", "armature"}.isdisjoint(chosen):
+        with work_folder() as folder:
+            is_garment = yield from _is_garment(
+                CharacterSnapshot.take(alone).snapshot, CharacterSnapshot.take(targets).snapshot, options, folder
+            )
+        if is_garment:
+            return alone
+    return everything
 
 
 def _is_copy(source: Handle, target: Handle) -> Generator[Progress, None, bool]:
@@ -110,25 +117,26 @@ def _is_copy(source: Handle, target: Handle) -> Generator[Progress, None, bool]:
 
 
 def _transfer(
-    source: BlenderObject,
-    target: BlenderObject,
+    source: Handle,
+    targets: tuple[Handle, ...],
     chosen: Sequence[str],
     is_default: bool,
     options: Options,
     joined_of: tuple[Handle, ...] = (),
 ) -> Steps:
     """Carry what was chosen, from a source that may have been joined of pieces; for the rest :func:`transfer`."""
-    ends, asked = (Handle.of(source), Handle.of(target)), recordable(options)
+    asked = recordable(options)
     failures: dict[str, MeshKinError] = {}
-    possible = _checked(chosen, source, target, options, failures)
-    ObjectSnapshot.take(ends[0])  # raises InputError for a mesh without a surface
-    surfaces.check_own(target, ObjectSnapshot.take(ends[1]).snapshot)
-    also, left_out = _usable([obj for obj in options.rig.also if obj not in (source, target)])
+    possible = _checked(chosen, source.get(), [handle.get() for handle in targets], options, failures)
+    start = ObjectSnapshot.take(source)  # raises InputError for a mesh without a surface
+    excluded = [handle.get() for handle in (source, *joined_of, *targets)]
+    also, left_out = _worn([obj for obj in options.rig.also if obj not in excluded])
     with work_folder() as folder:
-        is_garment = "weights" in possible and (yield from _is_garment(*ends, options, folder))
+        place = CharacterSnapshot.take(targets).snapshot
+        is_garment = "weights" in possible and (yield from _is_garment(start.snapshot, place, options, folder))
         needs_match = not set(possible) <= ({"weights", "armature", "motion"} if is_garment else {"motion"})
-        order = _Order(*ends, chosen, possible, is_default, needs_match, is_garment, also, joined_of, asked)
-        costs = match_costs(*ends, options) if needs_match else {}
+        order = _Order(source, targets, chosen, possible, is_default, needs_match, is_garment, also, joined_of, asked)
+        costs = match_costs((joined_of or (source,))[0], targets[0], options) if needs_match else {}
         job = _match_and_carry(order, failures, left_out, options, folder)
         return (yield from of_job(job, costs | transfer_costs(possible, options)))
 
@@ -138,7 +146,8 @@ class _Order:
     """What is to be done, once everything has been checked.
 
     Attributes:
-        source, target: between which objects.
+        source: from which object, which may have been joined.
+        targets: to which meshes.
         chosen: what was asked for.
         possible: what of that passed its check.
         is_default: whether nothing was named.
@@ -148,7 +157,7 @@ class _Order:
     """
 
     source: Handle
-    target: Handle
+    targets: tuple[Handle, ...]
     chosen: Sequence[str]
     possible: Sequence[str]
     is_default: bool
@@ -168,39 +177,58 @@ def _match_and_carry(
     """
     with EarlyColors(options, folder) as early:
         match: ObjectMatch | None = None
+        start = ObjectSnapshot.take(order.source)
         if order.needs_match:
             shown = early if viewport.is_shown() else None
-            match = yield from find_match(order.source, order.target, options, folder, shown)
-            ends: tuple[ObjectSnapshot, ObjectSnapshot] = match.source, match.target
+            match = yield from find_match(_matched_as(start, order.pieces), order.targets, options, folder, shown)
+            target = match.target.of
         else:
-            ends = ObjectSnapshot.take(order.source), ObjectSnapshot.take(order.target)
-        context = Transfer(*ends, match, folder, options, order.is_garment, order.also, order.pieces)
+            target = CharacterSnapshot.take(order.targets)
+        context = Transfer(start, target, match, folder, options, order.is_garment, order.also, order.pieces)
         context.save_snapshots()
         writes = yield from _carry_all(context, order.possible, failures)
         order.source.get()
-        snapshots.check_writable(order.target.get())
-        snapshots.check_unchanged(order.target.get(), context.target.snapshot)
-        first = order.pieces[0] if order.pieces else order.source
-        with last_transfer.recorded(first.get(), order.target.get(), list(writes), order.asked):
+        for handle in order.targets:
+            snapshots.check_writable(handle.get())
+        target.check_unchanged()
+        sources = [handle.get() for handle in order.pieces or (order.source,)]
+        with last_transfer.recorded(sources, target.objects(), list(writes), order.asked):
             remarks = _write_all(writes, failures) + _not_carried(failures, order.is_default) + left_out
         early.keep()
-    snapshots.keep_shape(order.target.get(), context.target.snapshot)
+    for piece in target.pieces:
+        rest.keep_shape(piece.handle.get(), piece.shape)
     remarks += values.unknown_names(order.source.get(), order.possible, options)
-    if sharing := order.target.others_with_same_mesh():
-        remarks.append(f"Its mesh is also that of {', '.join(f'“{name}”' for name in sharing)}, which show the same.")
+    remarks += _shared_meshes(order.targets)
     data: dict[str, Any] = {"map": ""}
     if match:
         maps = Match.load(match.map)
         remarks += [confidence_sentence(maps), *match_remarks(maps)]
         data |= match_data(match.map, maps)
-        if not order.pieces:
+        if not order.pieces or order.source not in match.source.of.handles:  # what was joined is gone
             match.remember()
     written = [name for name in order.chosen if name not in failures]
+    name = listed([handle.name for handle in order.pieces or (order.source,)])
     return Report.of(
-        f"“{order.source.name}” gave “{order.target.name}” its {_listed(written)}.",
+        f"“{name}” gave “{target.name}” its {_listed(written)}.",
         remarks,
         {**data, "written": written, "left_out": {name: error.code for name, error in failures.items()}},
     )
+
+
+def _matched_as(source: ObjectSnapshot, joined_of: tuple[Handle, ...]) -> tuple[Handle, ...]:
+    """What is matched for a source: the meshes that it was joined of, unless modifiers gave them other triangles."""
+    if not joined_of:
+        return (source.handle,)
+    faces = CharacterSnapshot.take(joined_of).shape.faces
+    return joined_of if np.array_equal(faces, source.shape.faces) else (source.handle,)
+
+
+def _shared_meshes(targets: Sequence[Handle]) -> list[Remark]:
+    """Says which other objects show what was written, because they use the same mesh."""
+    known = {handle.name for handle in targets}
+    sharing = [name for handle in targets for name in handle.others_with_same_mesh() if name not in known]
+    names = ", ".join(f"“{name}”" for name in dict.fromkeys(sharing))
+    return [f"Its mesh is also that of {names}, which show the same."] if sharing else []
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -219,21 +247,18 @@ def _chosen(what: Sequence[str]) -> list[str]:
     return [name for name in TRANSFERS if name in what]
 
 
-def _is_garment(source: Handle, target: Handle, options: Options, folder: Path) -> Generator[Progress, None, bool]:
+def _is_garment(source: Snapshot, target: Snapshot, options: Options, folder: Path) -> Generator[Progress, None, bool]:
     """Whether weights are to come from the nearest point: it is chosen so, or the target lies on the source."""
     if options.weights.nearness != "auto" or options.weights.method == "features":
         return options.weights.nearness == "always"
-    files = [
-        surfaces.take_checked(handle.get()).save(folder / f"{name}-place.npz")
-        for name, handle in (("source", source), ("target", target))
-    ]
+    files = [shape.save(folder / f"{name}-place.npz") for name, shape in (("source", source), ("target", target))]
     return (yield from client.shared().run(IsGarment(*files))).worn
 
 
 def _checked(
     chosen: Sequence[str],
     source: BlenderObject,
-    target: BlenderObject,
+    targets: Sequence[BlenderObject],
     options: Options,
     failures: dict[str, MeshKinError],
 ) -> list[str]:
@@ -243,7 +268,8 @@ def _checked(
     """
     for name in chosen:
         try:
-            CARRIERS[name].check(source, target, options)
+            for target in targets:
+                CARRIERS[name].check(source, target, options)
         except OptionError:
             raise
         except InputError as error:
@@ -251,18 +277,35 @@ def _checked(
     return _left(chosen, failures)
 
 
-def _usable(also: Sequence[BlenderObject]) -> tuple[tuple[Handle, ...], list[Remark]]:
-    """Those of the objects on the target that have a surface and can be written to; warnings about the others."""
+def _usable(targets: Sequence[BlenderObject]) -> tuple[tuple[Handle, ...], list[ResultWarning]]:
+    """Those of the target's meshes that have a surface and can be written to; warnings about the others.
+
+    Raises the error about the first if there are none.
+    """
+    usable, errors = _checked_meshes(targets)
+    if not usable:
+        raise next(iter(errors.values()))
+    return usable, [left_out_warning(handle, error) for handle, error in errors.items()]
+
+
+def _worn(also: Sequence[BlenderObject]) -> tuple[tuple[Handle, ...], list[Remark]]:
+    """The same of what lies on the target, of which there may be nothing."""
+    usable, errors = _checked_meshes(also)
+    return usable, [left_out_warning(handle, error) for handle, error in errors.items()]
+
+
+def _checked_meshes(objects: Sequence[BlenderObject]) -> tuple[tuple[Handle, ...], dict[Handle, InputError]]:
+    """Those of the objects that have a surface and can be written to, and why the others cannot."""
     usable: list[Handle] = []
-    remarks: list[Remark] = []
-    for obj in also:
+    errors: dict[Handle, InputError] = {}
+    for obj in objects:
         try:
             snapshots.check_writable(obj)
             surfaces.check_own(obj, surfaces.take_checked(obj))
             usable.append(Handle.of(obj))
         except InputError as error:
-            remarks.append(left_out_warning(Handle.of(obj), error))
-    return tuple(usable), remarks
+            errors[Handle.of(obj)] = error
+    return tuple(usable), errors
 
 
 def _left(names: Sequence[str], failures: Mapping[str, MeshKinError]) -> list[str]:

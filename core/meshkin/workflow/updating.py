@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from ..scene import last_transfer
+from ..scene import characters, last_transfer
+from ..scene.characters import Picked
 from ..scene.mesh import matches
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import BlenderObject, Handle
+from ..scene.objects import Handle
+from .characters import listed
 from .matching import check_different, match
 from .options import Options, Remark, Report, Steps
 from .recorded_options import restored
 from .transferring import transfer
 
 
-def update(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
+def update(source: Picked, target: Picked, options: Options = Options()) -> Steps:
     """Match again, and do what was last transferred from this source again, with its settings, in place of its results.
 
     The features are those of before; of the options, only point pairs, ``flip`` and those of the worker count. What
@@ -20,29 +22,34 @@ def update(source: BlenderObject, target: BlenderObject, options: Options = Opti
     action of an armature that came over. Raises as :func:`transfer`, and InputError ``nothing-transferred``,
     ``mesh-changed`` (the target has other faces now).
     """
-    check_different(source, target)
-    snapshots.check_writable(target)
-    ends = Handle.of(source), Handle.of(target)
+    pair = characters.pair(source, target)
+    check_different(pair.sources, pair.targets)
+    for obj in pair.targets:
+        snapshots.check_writable(obj)
+    first = next((obj for obj in pair.sources if last_transfer.record_of(pair.targets[0], obj)), pair.sources[0])
     reports: list[Report] = []
-    with last_transfer.taken_back(source, target) as record:
+    with last_transfer.taken_back(first, pair.targets[0]) as record:
+        gave = [Handle.of(obj) for obj in pair.sources if matches.identity(obj) in record.sources]
+        got = [Handle.of(obj) for obj in last_transfer.with_same_record(pair.targets[0])]
         for what, values in record.asked:
-            source, target = (end.get() for end in ends)
-            reports.append((yield from transfer(source, target, what, restored(values, options))))
+            sources, targets = ([handle.get() for handle in end] for end in (gave, got))
+            reports.append((yield from transfer(sources, targets, what, restored(values, options))))
     remarks: list[Remark] = []
     for each in reports:
         remarks += [*each.warnings, *each.details]
     return Report.of(
-        f"“{ends[1].name}” is up to date with “{ends[0].name}”.",
+        f"“{listed([each.name for each in got])}” is up to date with “{listed([each.name for each in gave])}”.",
         remarks,
         {**reports[-1].data, "written": [name for each in reports for name in each.data["written"]]},
     )
 
 
-def flip(source: BlenderObject, target: BlenderObject, options: Options = Options()) -> Steps:
+def flip(source: Picked, target: Picked, options: Options = Options()) -> Steps:
     """Match with the other answer than that of the last match, and :func:`update` what was transferred, if anything.
 
     Raises as :func:`match` and :func:`update`.
     """
-    other = options.changed(flip=not matches.is_flipped(source, target))
-    again = update if last_transfer.record_of(target, source) else match
+    pair = characters.pair(source, target)
+    other = options.changed(flip=not matches.is_flipped(pair.sources[0], pair.targets[0]))
+    again = update if any(last_transfer.record_of(pair.targets[0], obj) for obj in pair.sources) else match
     return (yield from again(source, target, other))

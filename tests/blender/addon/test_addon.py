@@ -175,10 +175,10 @@ def test_pickers_take_surfaces_only(addon: ModuleType) -> None:
 def test_pick_and_swap(addon: ModuleType) -> None:
     settings = bpy.context.scene.meshkin
     one, two = cube("one"), cube("two")
-    assert reason("pick").startswith("Select two objects")
+    assert reason("pick").startswith("Select two characters")
     one.select_set(True)
     two.select_set(True)
-    bpy.context.view_layer.objects.active = one
+    bpy.context.view_layer.objects.active = two  # what is selected gives to what is active, as everywhere in Blender
     assert bpy.ops.meshkin.pick() == {"FINISHED"}
     assert (settings.source, settings.target) == (one, two)
     assert bpy.ops.meshkin.swap() == {"FINISHED"}

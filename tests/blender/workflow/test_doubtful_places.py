@@ -15,7 +15,9 @@ from meshkin.base.progress import finish
 from meshkin.scene.display import looking
 from meshkin.scene.mesh import matches
 from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.objects import Handle
 from meshkin.workflow import FeatureOptions, Options, match
+from meshkin.workflow.characters import CharacterSnapshot
 from meshkin.workflow.doubtful_places import doubtful_places, place_word
 
 
@@ -26,6 +28,12 @@ def two_patches(obj: bpy.types.Object) -> NDArray[np.float64]:
     confidence[directions[:, 0] > 0.8] = 0.1
     confidence[directions[:, 2] < -0.9] = 0.2
     return confidence
+
+
+def places_on(obj: bpy.types.Object, confidence: NDArray[np.floating]) -> list[matches.DoubtfulPlace]:
+    """The doubtful places of an object of one mesh."""
+    [places] = doubtful_places(CharacterSnapshot.take([Handle.of(obj)]), confidence)
+    return places
 
 
 def ball() -> bpy.types.Object:
@@ -42,7 +50,7 @@ def test_places_are_named_by_the_bones_that_rule_them() -> None:
         ("empty", positions[:, 0] > 9),
     ):
         obj.vertex_groups.new(name=name).add(np.flatnonzero(chosen).tolist(), 1, "REPLACE")
-    places = doubtful_places(obj, snapshots.take(obj), two_patches(obj))
+    places = places_on(obj, two_patches(obj))
     assert [place.name for place in places] == ["arm.L", "leg"]
     assert places[0].share > places[1].share > 0.01
     assert places[0].confidence == pytest.approx(0.2, abs=0.1)
@@ -51,14 +59,14 @@ def test_places_are_named_by_the_bones_that_rule_them() -> None:
 def test_without_bones_they_are_named_by_materials_or_where_they_are() -> None:
     obj = ball()
     confidence = two_patches(obj)
-    assert [place.name for place in doubtful_places(obj, snapshots.take(obj), confidence)] == ["Left", "Bottom"]
+    assert [place.name for place in places_on(obj, confidence)] == ["Left", "Bottom"]
     for name in ("skin", "boots"):
         obj.data.materials.append(bpy.data.materials.new(name))
     for face in obj.data.polygons:
         face.material_index = int(face.center.z < -0.6)
-    assert [place.name for place in doubtful_places(obj, snapshots.take(obj), confidence)] == ["skin", "boots"]
+    assert [place.name for place in places_on(obj, confidence)] == ["skin", "boots"]
     confidence[vertex_positions(obj)[:, 0] < -0.8] = 0.3
-    names = [place.name for place in doubtful_places(obj, snapshots.take(obj), confidence)]
+    names = [place.name for place in places_on(obj, confidence)]
     assert names == ["skin, left", "skin, right", "boots"]
     shape = snapshots.take(obj)
     assert place_word(shape, np.array((0.9, -0.9, 0.9))) == "top left front"
@@ -68,10 +76,10 @@ def test_without_bones_they_are_named_by_materials_or_where_they_are() -> None:
 def test_the_view_jumps_to_a_place_wherever_the_target_stands() -> None:
     """A place that was noted before the target was turned and scaled is still the same place."""
     obj = ball()
-    [noted, _] = doubtful_places(obj, snapshots.take(obj), two_patches(obj))
+    [noted, _] = places_on(obj, two_patches(obj))
     obj.matrix_world = Matrix.Translation((5, 1, 0)) @ Matrix.Rotation(np.pi / 2, 4, "Z") @ Matrix.Scale(2, 4)
     bpy.context.view_layer.update()
-    [now, _] = doubtful_places(obj, snapshots.take(obj), two_patches(obj))
+    [now, _] = places_on(obj, two_patches(obj))
     np.testing.assert_allclose(now.center, noted.center, atol=1e-5)
     assert now.radius == pytest.approx(noted.radius, rel=1e-4)
     areas = [area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D"]
@@ -90,7 +98,7 @@ def test_a_match_lists_its_doubtful_places_and_the_file_keeps_them(tmp_path: Pat
     noted = matches.doubtful_places(source, target)
     assert [place["name"] for place in report.data["doubtful_places"]] == [place.name for place in noted]
     confidence = matches.load(source, target).match.to_source.confidence
-    assert noted == doubtful_places(target, snapshots.take(target), confidence)
+    assert noted == places_on(target, confidence)
     assert not matches.doubtful_places(target, source)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))

@@ -28,10 +28,10 @@ from meshkin.base.progress import Progress, finish
 from meshkin.base.storage import map_path
 from meshkin.data.recipe import Recipe
 from meshkin.data.surface_map import Match
-from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.objects import Handle
 from meshkin.workflow import transferring
-from meshkin.workflow.describing import DescribedObject
+from meshkin.workflow.characters import CharacterSnapshot
+from meshkin.workflow.describing import Described
 from meshkin.workflow.matching import ObjectMatch
 
 
@@ -118,14 +118,12 @@ def match_by_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let matches be by the nearest vertex in space: sheets have nothing to be told apart by."""
 
     def find(
-        source: Handle, target: Handle, options: workflow.Options, folder: Path
+        source: Sequence[Handle], target: Sequence[Handle], options: workflow.Options, folder: Path, early: object
     ) -> Generator[Progress, None, ObjectMatch]:
         yield Progress("Matching", 0)
         recipe = Recipe("geometric", None, 0, ())
-        first, second = (
-            DescribedObject(each, snapshots.take(each.get()), "", Path(), recipe) for each in (source, target)
-        )
-        one, other = first.snapshot, second.snapshot
+        first, second = (Described(CharacterSnapshot.take(each), "", Path(), recipe) for each in (source, target))
+        one, other = first.of.snapshot, second.of.snapshot
         apart = np.linalg.norm(other.vertices[:, None] - one.vertices[None], axis=2)
         maps = vertex_map(apart.argmin(axis=1), one.faces), vertex_map(apart.argmin(axis=0), other.faces)
         path = map_path(f"{one.key}{other.key}")

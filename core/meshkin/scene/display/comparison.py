@@ -20,7 +20,7 @@ from ...base.errors import InputError
 from ...base.names import cut
 from ..arrays import read_floats, write_vectors
 from ..frames import transform_points
-from ..mesh import attributes, matches
+from ..mesh import attributes, matches, pieces
 from ..mesh import snapshot as snapshots
 from ..rig import binding
 from . import match_colors, viewport
@@ -42,7 +42,7 @@ LOOKS = {"textures": "", "colors": match_colors.MATCH_COLOR, "confidence": match
 
 
 def show(
-    source: bpy.types.Object,
+    sources: Sequence[bpy.types.Object],
     target: bpy.types.Object,
     vertices: NDArray[np.floating] | None = None,
     look: str = "textures",
@@ -50,7 +50,8 @@ def show(
     """Put a stand-in of the source beside the target, to its left from the front; returns it.
 
     Args:
-        source, target: the objects.
+        sources: the object, or the meshes of a character that are matched as one.
+        target: the object beside which they are shown.
         vertices: (V, 3) of the source's snapshot, in the pose to show; None for the pose that it has.
         look: one of :data:`LOOKS`.
 
@@ -58,7 +59,11 @@ def show(
     """
     hide()
     state: dict[str, Any] = {"shown": viewport.shown_attribute(), "painted": []}
-    stand_in = _new_stand_in(source, vertices)
+    if len(sources) == 1:
+        stand_in = _new_stand_in(sources[0], vertices)
+    else:
+        with pieces.joined(sources) as whole:
+            stand_in = _new_stand_in(whole, vertices)
     collection = bpy.data.collections.new(COMPARISON)
     collection.hide_render = True
     collection.objects.link(stand_in)
@@ -66,7 +71,7 @@ def show(
     collection[STATE_PROPERTY] = json.dumps(state)
     for window in bpy.context.window_manager.windows:
         window.screen[VIEW_PROPERTY] = -1
-    for name, obj in zip(END_PROPERTIES, (source, target), strict=True):
+    for name, obj in zip(END_PROPERTIES, (sources[0], target), strict=True):
         stand_in[name] = obj
     try:
         set_look(look)
@@ -75,7 +80,13 @@ def show(
         raise
     arrange(viewport.right_axis())
     companions = [
-        obj for obj in (target, *target.children_recursive, *binding.meshes_posed_with(target)) if obj.visible_get()
+        obj
+        for obj in (
+            *_painted(sources[0], target),
+            *target.children_recursive,
+            *binding.meshes_posed_with(target),
+        )
+        if obj.visible_get()
     ]
     _isolate([stand_in, *dict.fromkeys(companions)])
     return stand_in
@@ -87,12 +98,13 @@ def hide() -> None:
     if collection is None:
         return
     state = json.loads(collection[STATE_PROPERTY])
-    _, target = ends()
+    source, target = ends()
     _leave_local_view(stand_in())
     _restore_views(state["shown"])
     for name in state["painted"]:
-        if target and (attribute := target.data.attributes.get(name)):
-            target.data.attributes.remove(attribute)
+        for obj in _painted(source, target):
+            if attribute := obj.data.attributes.get(name):
+                obj.data.attributes.remove(attribute)
     blocks = [block for obj in collection.objects for block in (obj, obj.data)]
     bpy.data.batch_remove([*blocks, collection])
 
@@ -142,8 +154,9 @@ def set_look(look: str) -> None:
             state = json.loads(collection[STATE_PROPERTY])
             collection[STATE_PROPERTY] = json.dumps({**state, "painted": [*state["painted"], name]})
         attributes.write(shown, LOOKS[look], source_colors)
-        attributes.write(target, LOOKS[look], target_colors[matched.target.original])
-    viewport.show([shown, target], name)
+        for mesh in matched.target_meshes:
+            attributes.write(mesh.object, LOOKS[look], target_colors[mesh.rows])
+    viewport.show([shown, target, *(obj for obj in _painted(source, target) if obj != target)], name)
 
 
 def arrange(right: Sequence[float] = (1, 0, 0)) -> None:
@@ -175,6 +188,15 @@ def offset() -> Vector:
         obj.matrix_world @ (sum(map(Vector, obj.bound_box), Vector()) / 8) for obj in (stand_in(), ends()[1]) if obj
     ]
     return centers[0] - centers[1] if len(centers) == 2 else Vector()
+
+
+def _painted(source: bpy.types.Object | None, target: bpy.types.Object | None) -> Sequence[bpy.types.Object]:
+    """The target's meshes that were colored for the comparison."""
+    if source is None or target is None:
+        return [target] if target else []
+    with contextlib.suppress(InputError):  # one of them is gone
+        return matches.matched_as_one(source, target)
+    return [target]
 
 
 def _collection() -> bpy.types.Collection | None:

@@ -36,13 +36,12 @@ def paint(source: bpy.types.Object, targets: Iterable[bpy.types.Object]) -> None
     Raises as :func:`meshkin.scene.mesh.matches.load` and :func:`meshkin.scene.mesh.attributes.write`; nothing is
     written then.
     """
-    matched_targets = [(target, matches.load(source, target)) for target in targets]
-    for obj in (source, *(target for target, _ in matched_targets)):
-        snapshots.check_writable(obj)
-    for target, matched in matched_targets:
-        source_colors, target_colors = colors_of_pair(matched, MATCH_COLOR)
-        attributes.write(source, MATCH_COLOR, source_colors[matched.source.original])
-        attributes.write(target, MATCH_COLOR, target_colors[matched.target.original])
+    matched_targets = [matches.load(source, target) for target in targets]
+    for matched in matched_targets:
+        for mesh in (*matched.source_meshes, *matched.target_meshes):
+            snapshots.check_writable(mesh.object)
+    for matched in matched_targets:
+        write_colors(matched, MATCH_COLOR)
 
 
 def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -51,15 +50,22 @@ def paint_confidence(source: bpy.types.Object, target: bpy.types.Object) -> None
     Raises as :func:`paint`.
     """
     matched = matches.load(source, target)
-    for obj in (source, target):
-        snapshots.check_writable(obj)
-    maps = matched.match.to_target, matched.match.to_source
-    shapes = matched.source, matched.target
-    for obj, shape, surface_map, colors in zip(
-        (source, target), shapes, maps, colors_of_pair(matched, CONFIDENCE_COLOR), strict=True
+    for mesh in (*matched.source_meshes, *matched.target_meshes):
+        snapshots.check_writable(mesh.object)
+    write_colors(matched, CONFIDENCE_COLOR)
+    match = matched.match
+    for meshes, surface_map in ((matched.source_meshes, match.to_target), (matched.target_meshes, match.to_source)):
+        for mesh in meshes:
+            attributes.write(mesh.object, CONFIDENCE, surface_map.confidence[mesh.rows])
+
+
+def write_colors(matched: matches.MatchedSnapshots, name: str) -> None:
+    """Write the colors of :func:`colors_of_pair` to all meshes of source and target."""
+    for meshes, colors in zip(
+        (matched.source_meshes, matched.target_meshes), colors_of_pair(matched, name), strict=True
     ):
-        attributes.write(obj, CONFIDENCE, surface_map.confidence[shape.original])
-        attributes.write(obj, CONFIDENCE_COLOR, colors[shape.original])
+        for mesh in meshes:
+            attributes.write(mesh.object, name, colors[mesh.rows])
 
 
 def repaint(source: bpy.types.Object, target: bpy.types.Object) -> None:

@@ -66,13 +66,16 @@ class WrittenMaterials:
     """What :func:`write` added, and what is needed to undo it.
 
     Attributes:
-        images, materials: the new data-blocks.
+        images: the new images.
+        channels: of the images.
+        materials: in the new slots, those too that were made for another mesh of the character.
         slots_before: int32 (P,), the material slot that each face had before.
         uv_map: name of the UV map that was added, or "".
         uids: ``session_uid`` of the new data-blocks.
     """
 
     images: list[bpy.types.Image]
+    channels: list[str]
     materials: list[bpy.types.Material]
     slots_before: NDArray[np.int32]
     uv_map: str
@@ -88,7 +91,8 @@ def write(
     layer_of_slot: Sequence[int] = (),
     uvs: NDArray[np.floating] | None = None,
     folder: str = "",
-) -> WrittenMaterials:
+    made: dict[tuple[int, str], bpy.types.Material] | None = None,
+) -> WrittenMaterials:  # what is made, of what and where
     """Give the object new materials of the pictures and the source's values, in new slots that its faces use.
 
     Args:
@@ -96,9 +100,11 @@ def write(
         shading: the source's materials; values and settings come from the one with the most faces.
         baked: the materials.
         layer_of_slot: for each of the object's present slots, which of the materials its faces get; the first where it
-            is too short.
+            is too short. Materials that no face gets are not made.
         uvs: (C, 2) of the mesh's own corners, for a mesh without UVs: a new UV map is made of them.
         folder: where to keep the images as files; "" packs them into the .blend.
+        made: the materials that were made for other meshes of the character, by their numbers and the UV map; they are
+            used again, and those made now are added.
 
     Raises:
         InputError: ``mesh-changed``, and as :func:`meshkin.scene.mesh.snapshot.check_writable`.
@@ -107,36 +113,62 @@ def write(
     mesh = obj.data
     if uvs is not None:
         check_corner_count(obj, len(uvs))
-    images: list[dict[str, bpy.types.Image]] = [{} for _ in baked]
-    try:
-        for loaded, material in zip(images, baked, strict=True):
-            for picture in material.pictures:
-                loaded[picture.channel] = _load(picture, folder)
-    except MeshKinError:
-        bpy.data.batch_remove([image for loaded in images for image in loaded.values()])
-        raise
-    added_uv_map = "" if uvs is None else _add_uv_map(mesh, uvs)
-    uv_map = next(layer.name for layer in mesh.uv_layers if layer.active_render)
     slots_before = read_integers(mesh.polygons, "material_index")
-    first = len(mesh.materials)
-    materials = []
-    for loaded, each in zip(images, baked, strict=True):
-        has_alpha = any(picture.has_alpha for picture in each.pictures)
-        used = {channel: image for channel, image in loaded.items() if channel != "mask"}
-        material = _new_material(each.name, shading, used, uv_map, has_alpha)
-        if any(image.source == "TILED" for image in used.values()) or _in_unit_square(mesh.uv_layers[uv_map]):
-            for node in compat.node_tree(material).nodes:
-                if node.bl_idname == "ShaderNodeTexImage":
-                    node.extension = "EXTEND"  # no interpolation with what lies at the opposite border
-        mesh.materials.append(material)
-        materials.append(material)
     layers = np.zeros(max(int(slots_before.max(initial=0)) + 1, len(layer_of_slot)), np.int32)
     layers[: len(layer_of_slot)] = layer_of_slot
-    mesh.polygons.foreach_set("material_index", first + layers[slots_before])
+    used, place = np.unique(layers[slots_before], return_inverse=True)
+    made = {} if made is None else made
+    uv_map = UV_NAME if uvs is not None else next(layer.name for layer in mesh.uv_layers if layer.active_render)
+    wanted = [(layer, uv_map) for layer in used.tolist()]
+    images = _load_all({key: baked[key[0]] for key in wanted if key not in made}, folder)
+    added_uv_map = "" if uvs is None else _add_uv_map(mesh, uvs)
+    first = len(mesh.materials)
+    for key in wanted:
+        if key not in made:
+            made[key] = _made_of(baked[key[0]], images[key], shading, mesh, added_uv_map or uv_map)
+        mesh.materials.append(made[key])
+    mesh.polygons.foreach_set("material_index", (first + place.reshape(-1)).astype(np.int32))
     mesh.update()
     return WrittenMaterials(
-        [image for loaded in images for image in loaded.values()], materials, slots_before, added_uv_map
+        [image for loaded in images.values() for image in loaded.values()],
+        [channel for loaded in images.values() for channel in loaded],
+        [made[key] for key in wanted],
+        slots_before,
+        added_uv_map,
     )
+
+
+def _load_all(
+    baked: Mapping[tuple[int, str], BakedMaterial], folder: str
+) -> dict[tuple[int, str], dict[str, bpy.types.Image]]:
+    """The images of each material by their channels; none stays if one cannot be loaded."""
+    images: dict[tuple[int, str], dict[str, bpy.types.Image]] = {key: {} for key in baked}
+    try:
+        for key, material in baked.items():
+            for picture in material.pictures:
+                images[key][picture.channel] = _load(picture, folder)
+    except MeshKinError:
+        bpy.data.batch_remove([image for loaded in images.values() for image in loaded.values()])
+        raise
+    return images
+
+
+def _made_of(
+    baked: BakedMaterial,
+    images: Mapping[str, bpy.types.Image],
+    shading: Shading,
+    mesh: bpy.types.Mesh,
+    uv_map: str,
+) -> bpy.types.Material:
+    """The new material of loaded images."""
+    has_alpha = any(picture.has_alpha for picture in baked.pictures)
+    used = {channel: image for channel, image in images.items() if channel != "mask"}
+    material = _new_material(baked.name, shading, used, uv_map, has_alpha)
+    if any(image.source == "TILED" for image in used.values()) or _in_unit_square(mesh.uv_layers[uv_map]):
+        for node in compat.node_tree(material).nodes:
+            if node.bl_idname == "ShaderNodeTexImage":
+                node.extension = "EXTEND"  # no interpolation with what lies at the opposite border
+    return material
 
 
 def _add_uv_map(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> str:

@@ -12,6 +12,7 @@ from .. import earlier
 from ..arrays import read_floats, read_integers, write_vectors
 from ..frames import local_to_snapshot, offsets_to_local
 from ..objects import Handle
+from .pieces import joined_of
 from .snapshot import check_writable
 
 SURFACE_UVS = "surface_uv_coordinate"
@@ -35,10 +36,12 @@ class Hair:
 
 def growing_on(obj: bpy.types.Object) -> list[bpy.types.Object]:
     """The hair objects whose surface or parent is this mesh, and that have at least one strand."""
+    meshes = joined_of(obj)
     return [
         curves
         for curves in bpy.data.objects
-        if curves.type == "CURVES" and obj in (curves.data.surface, curves.parent) and len(curves.data.curves)
+        if curves.type == "CURVES" and len(curves.data.curves)
+        if any(mesh in (curves.data.surface, curves.parent) for mesh in meshes)
     ]
 
 

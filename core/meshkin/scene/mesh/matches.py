@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from ...base.names import key_of
 from ...base.storage import map_path
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
+from . import rest
 from . import snapshot as snapshots
 
 MATCHES_PROPERTY = "meshkin_matches"
@@ -33,11 +34,38 @@ IDENTITY_PROPERTY = "meshkin_id"
 
 @dataclass(frozen=True)
 class MatchedSnapshots:
-    """Snapshots of two objects as they are now, and the match between them."""
+    """Snapshots of two objects as they are now, and the match between them.
+
+    Attributes:
+        source, target: the snapshots; of a character's meshes, joined.
+        match: between them.
+        source_meshes, target_meshes: the meshes of which they are joined.
+    """
 
     source: Snapshot
     target: Snapshot
     match: Match
+    source_meshes: tuple[MatchedMesh, ...]
+    target_meshes: tuple[MatchedMesh, ...]
+
+    def swapped(self) -> MatchedSnapshots:
+        """The same with source and target exchanged."""
+        return MatchedSnapshots(self.target, self.source, self.match.swapped(), self.target_meshes, self.source_meshes)
+
+
+@dataclass(frozen=True)
+class MatchedMesh:
+    """An object that is matched, alone or as one of a character's meshes.
+
+    Attributes:
+        object: the object.
+        snapshot: of the object as it is shown now.
+        rows: int32 (W,), the vertex of all meshes together for each vertex of its own.
+    """
+
+    object: bpy.types.Object
+    snapshot: Snapshot
+    rows: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -48,9 +76,9 @@ class DoubtfulPlace:
         name: of the bone or part, or where on the body it is; no other place of this match has it.
         share: of the target's area, in [0, 1].
         confidence: mean, in [0, 1].
-        center: in the target's own coordinates.
+        center: in the coordinates of the target's mesh that has the note.
         normal: in these, the mean of the unit normals: short where they differ.
-        radius: around the center, in largest dimensions of the target.
+        radius: around the center, in largest dimensions of that mesh.
     """
 
     name: str
@@ -62,34 +90,40 @@ class DoubtfulPlace:
 
 
 def remember(  # what there is to know of a match
-    source: bpy.types.Object,
-    target: bpy.types.Object,
+    sources: Sequence[bpy.types.Object],
+    targets: Sequence[bpy.types.Object],
     shapes: tuple[Snapshot, Snapshot],
     key: str,
     flip: bool = False,
     pairs: NDArray[np.int64] | None = None,
-    places: Sequence[DoubtfulPlace] = (),
+    places: Sequence[Sequence[DoubtfulPlace]] = (),
 ) -> None:
     """Note on the target that the map kept under ``key`` is its match with the source.
 
     Args:
-        source, target: the objects.
-        shapes: their snapshots.
+        sources, targets: the objects; of a character all meshes that were matched as one.
+        shapes: their shapes at rest, joined.
         key: of the map in the cache.
         flip: whether the match was mirrored.
         pairs: int64 (P, 2), the vertices of the point pairs that guided the match; None for none.
-        places: where the match is doubtful, the worst first.
+        places: for each of the targets where the match is doubtful, the worst first.
     """
-    identify(source)
-    if MATCHES_PROPERTY not in target:
-        target[MATCHES_PROPERTY] = {}
-    target[MATCHES_PROPERTY][identity(source)] = {
+    for obj in (*sources, *(targets if len(targets) > 1 else ())):
+        identify(obj)
+    note = {
         "map": key,
         "shapes": [shape.key for shape in shapes],
         "flip": flip,
         "pairs": _flat(pairs),
-        "places": json.dumps([asdict(place) for place in places]),
     }
+    if len(sources) > 1 or len(targets) > 1:
+        note |= {"sources": [identity(obj) for obj in sources], "targets": [identity(obj) for obj in targets]}
+    for number, target in enumerate(targets):
+        note["places"] = json.dumps([asdict(place) for place in places[number]] if places else [])
+        if MATCHES_PROPERTY not in target:
+            target[MATCHES_PROPERTY] = {}
+        for source in sources:
+            target[MATCHES_PROPERTY][identity(source)] = note
 
 
 def identify(source: bpy.types.Object) -> None:
@@ -151,19 +185,45 @@ def load(source: bpy.types.Object, target: bpy.types.Object, in_any_pose: bool =
     names = f"“{source.name}” and “{target.name}”"
     if not note:
         raise InputError("not-matched", f"{names} are not matched yet.", "Press Match first.")
-    source_shape, target_shape = snapshots.take(source), snapshots.take(target)
-    keys = list(note["shapes"])[:: -1 if swap else 1]
-    for shape, key in zip((source_shape, target_shape), keys, strict=True):
+    first, second = (target, source) if swap else (source, target)
+    objects = _meshes(note, "sources", first), _meshes(note, "targets", second)
+    ends = [_joined(meshes) for meshes in objects]
+    for (_, shape, _), key in zip(ends, note["shapes"], strict=True):
         if shape.key != key and not in_any_pose:
             raise InputError(
                 "match-outdated", f"“{shape.name}” was changed since it was matched.", "Match the two again."
             )
     match = _load_map(note["map"], names)
-    match = match.swapped() if swap else match
-    sizes = len(source_shape.vertices), len(target_shape.vertices)
-    if (len(match.to_target.face), len(match.to_source.face)) != sizes:
+    if (len(match.to_target.face), len(match.to_source.face)) != tuple(len(shown.vertices) for shown, _, _ in ends):
         raise InputError("match-outdated", f"The map between {names} is of other meshes.", "Match the two again.")
-    return MatchedSnapshots(source_shape, target_shape, match)
+    matched = MatchedSnapshots(ends[0][0], ends[1][0], match, ends[0][2], ends[1][2])
+    return matched.swapped() if swap else matched
+
+
+def matched_as_one(source: bpy.types.Object, target: bpy.types.Object) -> tuple[bpy.types.Object, ...]:
+    """All meshes of the target that were matched as one with the source; raises InputError ``match-outdated``."""
+    return _meshes(_note(source, target), "targets", target)
+
+
+def _meshes(note: Mapping[str, Any], role: str, alone: bpy.types.Object) -> tuple[bpy.types.Object, ...]:
+    """The meshes that were matched as one; raises InputError ``match-outdated`` if one is missing."""
+    if role not in note:
+        return (alone,)
+    known = {identity(obj): obj for obj in bpy.context.scene.objects}
+    if any(name not in known for name in note[role]):
+        text = f"A mesh that was matched with “{alone.name}” is not in the scene any more."
+        raise InputError("match-outdated", text, "Match the two again.")
+    return tuple(known[name] for name in note[role])
+
+
+def _joined(objects: Sequence[bpy.types.Object]) -> tuple[Snapshot, Snapshot, tuple[MatchedMesh, ...]]:
+    """Objects as they are shown and at rest, joined, and each of them."""
+    shown = [snapshots.take(obj) for obj in objects]
+    shape = Snapshot.joined([rest.take_at_rest(obj, each) for obj, each in zip(objects, shown, strict=True)])
+    joined = Snapshot.joined(shown)
+    rows = np.split(joined.original, np.cumsum([len(each.original) for each in shown])[:-1])
+    meshes = tuple(MatchedMesh(obj, each, own) for obj, each, own in zip(objects, shown, rows, strict=True))
+    return joined, shape, meshes
 
 
 def _load_map(key: str, names: str) -> Match:

@@ -11,14 +11,19 @@ from mathutils.kdtree import KDTree
 
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot, connected_parts
+from ..arrays import read_floats, write_vectors
+from ..rig import binding
 from . import snapshot as snapshots
 from .hiding import HIDING_MODIFIERS, NUMBER, REST
+from .resting import place_at_rest
 
 BORDER_GAP = 0.005
 """Distance up to which the borders of two meshes are one seam, in diagonals of the first one's bounding box. Chosen: a
 centimeter on a person."""
 BORDER_SHARE = 0.5
 """Share of the vertices of a border that must lie on the other mesh's for the two to be of one surface. Chosen."""
+JOINED_OF = "meshkin_joined_of"
+"""Custom property of a temporary object: the names of the objects that it was joined of."""
 FEWEST_AT_BORDER = 4
 """The same as a number: smaller holes do not count. Chosen."""
 
@@ -86,50 +91,96 @@ def _borders(obj: bpy.types.Object) -> _OpenBorder | None:
 
 
 @contextlib.contextmanager
-def joined(obj: bpy.types.Object, pieces: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Object]:
-    """A temporary object of an object and pieces that its armature poses, too, valid inside the block.
+def joined(meshes: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Object]:
+    """A temporary object of all meshes of a character, valid inside the block, which their armature poses.
 
     It has the vertex groups, shape keys, materials, UV maps and attributes of all of them, those of the same name
-    joined; its own vertices come first. Modifiers other than the armature's are applied to pieces without shape keys.
+    joined; the vertices of the first mesh come first. What hangs on a bone gets a vertex group of that. Modifiers other
+    than the armature's are applied to pieces without shape keys.
     """
     scene = bpy.data.scenes.new("MeshKin")
     temporary = {scene.session_uid}
+    armature = next((rig for obj in meshes if (rig := binding.armature_of(obj))), None)
+    uv_name = next((layer.name for obj in meshes for layer in _rendered_uvs(obj)), "")
     try:
-        copies = [_copy_into(scene, each, temporary) for each in (obj, *pieces)]
+        copies = [_copy_into(scene, each, temporary, armature, uv_name) for each in meshes]
         scene.frame_current, scene.frame_subframe = bpy.context.scene.frame_current, bpy.context.scene.frame_subframe
         layer = scene.view_layers[0]
         layer.update()
         first = copies[0]
+        if armature and not any(modifier.type == "ARMATURE" for modifier in first.modifiers):
+            first.modifiers.new("Armature", "ARMATURE").object = armature
         context = {"scene": scene, "view_layer": layer, "active_object": first, "object": first}
         with bpy.context.temp_override(**context, selected_objects=copies, selected_editable_objects=copies):
             bpy.ops.object.join()
-        first.name = " and ".join((", ".join([obj.name, *(piece.name for piece in pieces[:-1])]), pieces[-1].name))
+        first.name = meshes[0].name
+        first[JOINED_OF] = [obj.name for obj in meshes]
+        if uv_name in first.data.uv_layers:
+            first.data.uv_layers[uv_name].active_render = True
         yield first
     finally:
         collections = (bpy.data.scenes, bpy.data.objects, bpy.data.meshes, bpy.data.shape_keys)
         bpy.data.batch_remove([block for all_of in collections for block in all_of if block.session_uid in temporary])
 
 
-def _copy_into(scene: bpy.types.Scene, obj: bpy.types.Object, temporary: set[int]) -> bpy.types.Object:
+def joined_of(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The meshes that a temporary object was joined of; of any other object itself."""
+    return [bpy.data.objects[name] for name in obj.get(JOINED_OF, [obj.name])]
+
+
+def _copy_into(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    temporary: set[int],
+    armature: bpy.types.Object | None,
+    uv_name: str,
+) -> bpy.types.Object:
     """A copy of an object with nothing but Armature modifiers, in a temporary scene."""
     copy = obj.copy()
-    if obj.data.shape_keys or all(modifier.type in ("ARMATURE", *HIDING_MODIFIERS) for modifier in obj.modifiers):
+    keeps = obj.type == "MESH" and all(each.type in ("ARMATURE", *HIDING_MODIFIERS) for each in obj.modifiers)
+    if keeps or (obj.type == "MESH" and obj.data.shape_keys):
         copy.data = obj.data.copy()
     else:
         with snapshots.evaluated(obj, change=_without_armatures) as (evaluated_object, _):
-            copy.data = bpy.data.meshes.new_from_object(
+            data = bpy.data.meshes.new_from_object(
                 evaluated_object, preserve_all_data_layers=True, depsgraph=bpy.context.evaluated_depsgraph_get()
             )
         for name in (REST, NUMBER):
-            if name in copy.data.attributes:
-                copy.data.attributes.remove(copy.data.attributes[name])
+            if name in data.attributes:
+                data.attributes.remove(data.attributes[name])
+        if obj.type == "MESH":
+            copy.data = data
+        else:
+            place = obj.matrix_world.copy()
+            bpy.data.objects.remove(copy)
+            copy = bpy.data.objects.new(obj.name, data)
+            copy.matrix_world = place
     copy.hide_viewport = False
     for modifier in list(copy.modifiers):
         if modifier.type != "ARMATURE":
             copy.modifiers.remove(modifier)
     temporary |= {block.session_uid for block in (copy, copy.data, copy.data.shape_keys) if block}
+    if obj.parent_type == "BONE" and obj.parent == armature:
+        place = place_at_rest(obj)
+        copy.parent = None
+        copy.animation_data_clear()
+        copy.constraints.clear()
+        copy.matrix_world = place
+        copy.vertex_groups.clear()
+        copy.vertex_groups.new(name=obj.parent_bone).add(range(len(copy.data.vertices)), 1.0, "REPLACE")
+    layers = copy.data.uv_layers
+    if uv_name and uv_name not in layers and (own := next(_rendered_uvs(copy), None)):
+        values = read_floats(own.uv, "vector", 2)  # reading first: a new layer moves the others
+        if (layer := layers.new(name=uv_name, do_init=False)) is not None:
+            write_vectors(layer.uv, "vector", values)
     scene.collection.objects.link(copy)
     return copy
+
+
+def _rendered_uvs(obj: bpy.types.Object) -> Iterator[bpy.types.MeshUVLoopLayer]:
+    """The UV map of a mesh that is active for rendering, if it has one."""
+    if obj.type == "MESH":
+        yield from (layer for layer in obj.data.uv_layers if layer.active_render)
 
 
 def _without_armatures(obj: bpy.types.Object) -> None:

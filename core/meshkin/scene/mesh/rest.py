@@ -15,7 +15,18 @@ from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ..arrays import read_floats
 from ..frames import mirrors
-from .snapshot import POSED_TOLERANCE, Change, check_vertex_count, evaluated, own_mesh, remove_armatures
+from .resting import Change, is_moved, mute_keys, put_at_rest, remove_armatures, unpose
+from .snapshot import (
+    POSED_TOLERANCE,
+    SHAPE_PROPERTY,
+    check_vertex_count,
+    evaluated,
+    is_same_shape,
+    known,
+    own_mesh,
+    take,
+    taken,
+)
 
 DEFORMERS = frozenset(
     (
@@ -27,9 +38,39 @@ DEFORMERS = frozenset(
 """Modifiers that move vertices and make none."""
 
 
+def take_at_rest(obj: bpy.types.Object, shown: Snapshot | None = None) -> Snapshot:
+    """The object's shape at rest, which features and matches are of: as no armature, bone and shape key moves it.
+
+    So an object stays matched whatever pose it is in. Its vertices and triangles are those of :func:`take`. An object
+    whose modifiers make others as soon as it moves (Decimate, Remesh) has no such shape: it is taken as it is.
+
+    Args:
+        obj: the object.
+        shown: what :func:`take` has returned for it just now, if it is known.
+
+    Raises:
+        InputError: as :func:`take`.
+    """
+    shown = take(obj) if shown is None else shown
+    if not is_moved(obj):
+        return shown
+    shape = taken(obj, put_at_rest)
+    return known(obj, shape) if np.array_equal(shape.faces, shown.faces) else shown
+
+
+def keep_shape(obj: bpy.types.Object, before: Snapshot) -> None:
+    """Note that an object is still the shape that it was at rest, if it is but for rounding errors.
+
+    A new parent or armature moves vertices by these, and the object's features and matches would not be its any more.
+    """
+    now = take_at_rest(obj)
+    if now.key != before.key and is_same_shape(now, before):
+        obj[SHAPE_PROPERTY] = [now.own_key, before.key]
+
+
 def unposed(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
     """The snapshot as it would be if no armature posed the object; raises InputError ``modifiers-in-the-way``."""
-    return _moved(obj, snapshot, remove_armatures)
+    return _moved(obj, snapshot, unpose)
 
 
 def is_posed(obj: bpy.types.Object, snapshot: Snapshot) -> bool:
@@ -62,7 +103,7 @@ def with_key_alone(obj: bpy.types.Object, snapshot: Snapshot, key: str) -> Snaps
 
 def own_mesh_at_rest(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
     """The object's own mesh as it was modeled: without modifiers and shape keys; raises InputError ``mesh-changed``."""
-    return _own(obj, snapshot, _mute_keys)
+    return _own(obj, snapshot, mute_keys)
 
 
 def own_mesh_unposed(obj: bpy.types.Object, snapshot: Snapshot, without: str = "") -> Snapshot:
@@ -86,42 +127,32 @@ def _own(obj: bpy.types.Object, snapshot: Snapshot, change: Change) -> Snapshot:
         change(copy)
 
     check_vertex_count(obj, len(snapshot.original))
-    return own_mesh(obj, _vertices(obj, all_changes), snapshot.location, mirrors(obj))
+    return own_mesh(obj, _evaluated_vertices(obj, all_changes)[0], snapshot.location, mirrors(obj))
 
 
 def _moved(obj: bpy.types.Object, snapshot: Snapshot, change: Change) -> Snapshot:
     """The snapshot with the vertices that the object has after a change."""
-    vertices = _vertices(obj, change)
+    vertices, location = _evaluated_vertices(obj, change)
     if len(vertices) != len(snapshot.vertices):
         raise InputError(
             "modifiers-in-the-way",
             f"The modifiers of “{obj.name}” make other vertices as soon as it moves.",
             "Switch Decimate, Remesh, Weld or the like off in the viewport for the transfer.",
         )
-    return replace(snapshot, vertices=vertices)
+    return replace(snapshot, vertices=vertices, location=location)
 
 
-def _vertices(obj: bpy.types.Object, change: Change) -> NDArray[np.float32]:
-    """The vertices of the object as it is evaluated after a change, float32 (V, 3), in its snapshot frame."""
+def _evaluated_vertices(obj: bpy.types.Object, change: Change) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The vertices of the object as it is evaluated after a change, float32 (V, 3), in its snapshot frame, and the
+    origin of that frame in the world, float64 (3,)."""
     with evaluated(obj, change=change) as (evaluated_object, mesh):
-        linear = np.array(evaluated_object.matrix_world, np.float64)[:3, :3]
-        return np.einsum("vd,ed->ve", read_floats(mesh.vertices, "co", 3), linear).astype(np.float32)
+        matrix = np.array(evaluated_object.matrix_world, np.float64)
+        vertices = np.einsum("vd,ed->ve", read_floats(mesh.vertices, "co", 3), matrix[:3, :3]).astype(np.float32)
+        return vertices, matrix[:3, 3].copy()
 
 
 def _remove_deformers(copy: bpy.types.Object) -> None:
     remove_armatures(copy)
     for modifier in [each for each in copy.modifiers if each.type in DEFORMERS]:
         copy.modifiers.remove(modifier)
-    _mute_keys(copy)
-
-
-def _mute_keys(copy: bpy.types.Object) -> None:
-    """Let no shape key of a copy act."""
-    keys = copy.data.shape_keys if copy.type == "MESH" else None
-    if keys is None:
-        return
-    copy.show_only_shape_key = False
-    keys.animation_data_clear()
-    keys.use_relative = True
-    for block in keys.key_blocks:
-        block.mute = True
+    mute_keys(copy)

@@ -9,7 +9,7 @@ modifiers that hide parts of a mesh do not: what is hidden under clothes is a pa
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import bpy
@@ -23,16 +23,14 @@ from ..arrays import read_floats, read_integers, write_vectors
 from ..frames import mirrors
 from . import hiding
 from .hiding import NUMBER, REST
+from .resting import Change, has_armature, is_moved, put_at_rest, remove_armatures, unchanged
 
 SHAPE_PROPERTY = "meshkin_shape"
 """Custom property of objects: the key of the shape that an object has now, and of the one that this is the same as."""
 POSED_TOLERANCE = 1e-4
 """An object stands at rest if its armature moves no vertex by more than this share of its size; chosen."""
 
-Change = Callable[[bpy.types.Object], object]
-"""Changes a temporary copy of an object, with its own data, before it is evaluated."""
-
-_INSTANCE_FIX = "It shows a collection; choose an object of that, or Object > Apply > Make Instances Real."
+INSTANCE_FIX = "It shows a collection; choose an object of that, or Object > Apply > Make Instances Real."
 """What can be done about an empty that instances a collection."""
 
 
@@ -53,25 +51,17 @@ def take(obj: bpy.types.Object, uvs: NDArray[np.floating] | None = None) -> Snap
     Raises:
         InputError: ``not-a-surface`` when the object has no surface (camera, armature, empty).
     """
-    snapshot = _taken(obj, uvs, lambda copy: None)
-    if any(modifier.type == "ARMATURE" for modifier in obj.modifiers) or obj.parent_type == "ARMATURE":
-        unposed = _taken(obj, uvs, remove_armatures)
-        snapshot = unposed if _is_same_shape(unposed, snapshot) else snapshot
-    known, original = obj.get(SHAPE_PROPERTY) or ("", "")
-    return replace(snapshot, known_as=original) if known == snapshot.own_key else snapshot
+    if not is_moved(obj):
+        return known(obj, taken(obj, unchanged, uvs))
+    at_rest = taken(obj, put_at_rest, uvs)
+    snapshot = taken(obj, unchanged, uvs, at_rest)  # the same triangles in every pose, also where a quad is folded
+    if has_armature(obj):
+        unposed = taken(obj, remove_armatures, uvs, at_rest)
+        snapshot = unposed if is_same_shape(unposed, snapshot) else snapshot
+    return known(obj, snapshot)
 
 
-def keep_shape(obj: bpy.types.Object, before: Snapshot) -> None:
-    """Note that an object is still the shape of a snapshot, if it is but for rounding errors.
-
-    A new parent or armature moves vertices by these, and the object's features and matches would not be its any more.
-    """
-    now = take(obj)
-    if now.key != before.key and _is_same_shape(now, before):
-        obj[SHAPE_PROPERTY] = [now.own_key, before.key]
-
-
-def _is_same_shape(one: Snapshot, other: Snapshot) -> bool:
+def is_same_shape(one: Snapshot, other: Snapshot) -> bool:
     """Whether two snapshots have the same triangles and lie on each other, to :data:`POSED_TOLERANCE`."""
     if one.vertices.shape != other.vertices.shape or not np.array_equal(one.faces, other.faces):
         return False
@@ -79,16 +69,25 @@ def _is_same_shape(one: Snapshot, other: Snapshot) -> bool:
     return bool(moved <= POSED_TOLERANCE * (np.ptp(one.vertices, axis=0).max() if len(one.vertices) else 0))
 
 
-def remove_armatures(copy: bpy.types.Object) -> None:
-    """Let no armature pose a temporary copy of an object."""
-    for modifier in [each for each in copy.modifiers if each.type == "ARMATURE"]:
-        copy.modifiers.remove(modifier)
-    if copy.parent_type == "ARMATURE":
-        copy.parent_type = "OBJECT"
+def known(obj: bpy.types.Object, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with the key that its shape is known by, if the object is noted to have kept that."""
+    key, original = obj.get(SHAPE_PROPERTY) or ("", "")
+    return replace(snapshot, known_as=original) if key == snapshot.own_key else snapshot
 
 
-def _taken(obj: bpy.types.Object, uvs: NDArray[np.floating] | None, change: Change) -> Snapshot:
-    """The snapshot of an object after a change."""
+def taken(
+    obj: bpy.types.Object, change: Change, uvs: NDArray[np.floating] | None = None, like: Snapshot | None = None
+) -> Snapshot:
+    """The snapshot of an object after a change of the copy that is evaluated.
+
+    Args:
+        obj: the object.
+        change: of the copy.
+        uvs: as for :func:`take`.
+        like: a snapshot whose triangles are to be used, if it has the same faces.
+
+    Raises as :func:`take`.
+    """
     with evaluated(obj, uvs, change) as (evaluated_object, mesh):
         vertices = read_floats(mesh.vertices, "co", 3)
         mesh.calc_loop_triangles()
@@ -98,6 +97,8 @@ def _taken(obj: bpy.types.Object, uvs: NDArray[np.floating] | None, change: Chan
         linear = matrix[:3, :3]
         if np.linalg.det(linear) < 0:
             corners = corners[:, ::-1]
+        if like is not None and np.array_equal(like.polygons, polygons) and _same_corners(like.corners, corners):
+            corners = like.corners
         faces = read_integers(mesh.loops, "vertex_index")[corners]
         uv_layer = next((layer for layer in mesh.uv_layers if layer.active_render), None)
         slots = slot_materials(evaluated_object, mesh)
@@ -117,6 +118,11 @@ def _taken(obj: bpy.types.Object, uvs: NDArray[np.floating] | None, change: Chan
             original=_original(obj, mesh, vertices),
             location=matrix[:3, 3].copy(),
         )
+
+
+def _same_corners(one: NDArray[np.int32], other: NDArray[np.int32]) -> bool:
+    """Whether triangles (F, 3) are of the same corners, however polygons are cut into them."""
+    return bool(np.array_equal(np.unique(one), np.unique(other)))
 
 
 def own_mesh(
@@ -178,7 +184,7 @@ def slot_materials(evaluated_object: bpy.types.Object, mesh: bpy.types.Mesh) -> 
 def check_unchanged(obj: bpy.types.Object, snapshot: Snapshot) -> None:
     """Raise InputError ``mesh-changed`` when the object would not give the same snapshot any more."""
     now = take(obj)
-    if now.key != snapshot.key or not np.array_equal(now.original, snapshot.original):
+    if now.own_key != snapshot.own_key or not np.array_equal(now.original, snapshot.original):
         raise changed(snapshot)
 
 
@@ -225,7 +231,7 @@ def check_writable(obj: bpy.types.Object) -> None:
     with dynamic topology, overwrite what is written when they end).
     """
     if obj.type != "MESH":
-        fix = _INSTANCE_FIX if obj.instance_collection else "Convert it first (Object > Convert > Mesh)."
+        fix = INSTANCE_FIX if obj.instance_collection else "Convert it first (Object > Convert > Mesh)."
         raise InputError("not-a-mesh", f"“{obj.name}” is not a mesh.", fix)
     if obj.library or is_read_only(obj):
         library = (obj.data.library or obj.library or obj.override_library.reference.library).filepath
@@ -254,7 +260,7 @@ def is_writable(obj: bpy.types.Object) -> bool:
 def evaluated(
     obj: bpy.types.Object,
     uvs: NDArray[np.floating] | None = None,
-    change: Change = lambda copy: None,
+    change: Change = unchanged,
 ) -> Iterator[tuple[bpy.types.Object, bpy.types.Mesh]]:
     """The evaluated object and its mesh with all its layers (vertex groups, attributes), valid inside the block.
 
@@ -267,7 +273,7 @@ def evaluated(
         change: changes the temporary copy of the object, which has its own data, before it is evaluated.
     """
     if obj.type not in ("MESH", "CURVE", "SURFACE", "FONT", "META"):
-        fix = _INSTANCE_FIX if obj.instance_collection else "Choose a mesh object."
+        fix = INSTANCE_FIX if obj.instance_collection else "Choose a mesh object."
         raise InputError("not-a-surface", f"“{obj.name}” has no surface.", fix)
     if obj.data.is_editmode:
         obj.update_from_editmode()

@@ -6,6 +6,7 @@ A material that is one image on a UV map, or one color, is sampled here, in the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from ...data.snapshot import Snapshot
 from ...data.views import Views
 from ..materials import base_colors
+from ..mesh.resting import put_at_rest, unchanged
 from ..mesh.snapshot import evaluated
 from ..mesh.uv_maps import with_uvs
 from ..objects import Handle
@@ -31,20 +33,46 @@ class SurfaceColors:
     """An object's colors.
 
     Attributes:
-        handle: the object.
         images: for each material slot that is sampled, its image.
         uvs: float32 (F, 3, 2), of each triangle for the image of its slot; None if the mesh has none.
-        rendered: the slots that Cycles has to render.
+        rendered: the slots that Cycles has to render, and the object that each is of.
+    """
+
+    images: dict[int, Pyramid]
+    uvs: NDArray[np.float32] | None
+    rendered: dict[int, Rendered]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """An object that Cycles has to render.
+
+    Attributes:
+        handle: of the object.
+        at_rest: whether it is rendered as neither armatures nor shape keys move it.
     """
 
     handle: Handle
-    images: dict[int, Pyramid]
-    uvs: NDArray[np.float32] | None
-    rendered: frozenset[int]
+    at_rest: bool
 
 
-def read(obj: bpy.types.Object, snapshot: Snapshot) -> SurfaceColors:
-    """The colors of an object that ``snapshot`` was taken of.
+def joined(pieces: Sequence[SurfaceColors], shapes: Sequence[Snapshot]) -> SurfaceColors:
+    """The colors of several meshes, whose snapshots are joined (:meth:`meshkin.data.snapshot.Snapshot.joined`)."""
+    images: dict[int, Pyramid] = {}
+    rendered: dict[int, Rendered] = {}
+    uvs, first = [], 0
+    for piece, shape in zip(pieces, shapes, strict=True):
+        images |= {first + slot: image for slot, image in piece.images.items()}
+        rendered |= {first + slot: each for slot, each in piece.rendered.items()}
+        uvs.append(np.zeros((len(shape.faces), 3, 2), np.float32) if piece.uvs is None else piece.uvs)
+        first += max(len(shape.material_names), 1)
+    return SurfaceColors(
+        images, np.concatenate(uvs) if any(piece.uvs is not None for piece in pieces) else None, rendered
+    )
+
+
+def read(obj: bpy.types.Object, snapshot: Snapshot, at_rest: bool = False) -> SurfaceColors:
+    """The colors of an object that ``snapshot`` was taken of, ``at_rest`` or as it is shown.
 
     If Cycles is disabled, a material too complex to be sampled counts as the first image, or the base color, in it.
 
@@ -62,8 +90,9 @@ def read(obj: bpy.types.Object, snapshot: Snapshot) -> SurfaceColors:
                 color = base_colors.base_color(material)
             if color:
                 images[slot], uv_maps[slot] = pyramid_of(color.pixels[..., :3]), color.uv_map
-    rendered = frozenset(range(max(len(slots), 1))) - set(images)
-    return SurfaceColors(Handle.of(obj), images, with_uvs(obj, snapshot, uv_maps).uvs, rendered)
+    there = Rendered(Handle.of(obj), at_rest)
+    rendered = {slot: there for slot in range(max(len(slots), 1)) if slot not in images}
+    return SurfaceColors(images, with_uvs(obj, snapshot, uv_maps).uvs, rendered)
 
 
 def view_colors(
@@ -93,17 +122,19 @@ def view_colors(
             levels = pyramid_levels(colors.uvs, pyramid[0].shape, snapshot, views, view, triangles[in_slot])
             uvs = np.einsum("pk,pkc->pc", weights[in_slot], colors.uvs[triangles[in_slot]])
             values[in_slot] = sample(pyramid, uvs, levels)
-    is_rendered = np.isin(slots, list(colors.rendered))
-    if is_rendered.any():
-        values[is_rendered] = _rendered_colors(colors.handle.get(), snapshot, views, view)[visible][is_rendered]
+    for rendered in dict.fromkeys(colors.rendered.values()):
+        is_rendered = np.isin(slots, [slot for slot, each in colors.rendered.items() if each == rendered])
+        if is_rendered.any():
+            values[is_rendered] = _rendered_colors(rendered, snapshot, views, view)[visible][is_rendered]
     picture = np.zeros((*face.shape, 3), np.float32)
     picture[visible] = values
     return (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
 
 
-def _rendered_colors(obj: bpy.types.Object, snapshot: Snapshot, views: Views, view: int) -> NDArray[np.float32]:
-    """The colors that one camera sees, rendered by Cycles, (H, W, 3), sRGB values in [0, 1]."""
-    with evaluated(obj) as (evaluated_object, _):
+def _rendered_colors(rendered: Rendered, snapshot: Snapshot, views: Views, view: int) -> NDArray[np.float32]:
+    """The colors that one camera sees of an object, rendered by Cycles, (H, W, 3), sRGB values in [0, 1]."""
+    change = put_at_rest if rendered.at_rest else unchanged
+    with evaluated(rendered.handle.get(), change=change) as (evaluated_object, _):
         mesh = bpy.data.meshes.new_from_object(evaluated_object)
         matrix = evaluated_object.matrix_world.copy()
     temporary: list[bpy.types.ID] = [mesh]

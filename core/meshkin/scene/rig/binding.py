@@ -8,6 +8,7 @@ import bpy
 
 from ...base.errors import InputError
 from .. import objects
+from ..mesh.resting import place_at_rest
 from ..mesh.snapshot import check_writable
 
 FLAGS = ("use_bone_envelopes", "use_deform_preserve_volume", "use_multi_modifier")
@@ -74,7 +75,10 @@ def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like
     check_writable(target)
     first, *more = armatures
     before = armatures_of(target)
+    place = place_at_rest(target) if target.parent_type == "BONE" else None
     objects.set_parent(target, first)
+    if place is not None:  # what hung on a bone stands at rest, as what an armature has posed
+        target.matrix_world = place
     index = 0
     while index < len(target.modifiers) and target.modifiers[index].type in BEFORE_ARMATURE:
         index += 1

@@ -55,31 +55,33 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     handles = [Handle.of(armature) for armature in armatures.usable(transfer.source.handle.get())]
     if transfer.is_garment:
         return lambda: _attach(transfer, [handle.get() for handle in handles], handles)
+    unposed = _unposed_target(transfer)
     fitted: list[_Fitted] = []
     for handle in handles:
-        fitted.append((yield from _fit(transfer, handle)))
+        fitted.append((yield from _fit(transfer, handle, unposed)))
 
     def write() -> list[Remark]:
-        made = _make_copies(transfer, fitted)
+        made = _make_copies(transfer, fitted, unposed.location)
         remarks = [remark for each in fitted for remark in _remarks(each)]
         remarks += [f"“{copy.name}” takes the place of the one that came over before." for copy in made.replaced]
-        target, copies_made = transfer.target.handle.get(), list(made.copy_of.values())
-        blocks = dict.fromkeys(binding.armatures_of(target), copies_made[0]) | made.copy_of
-        shape_keys.redirect_drivers(target, {**blocks, **{one.data: other.data for one, other in blocks.items()}})
+        copies_made = list(made.copy_of.values())
+        for target in transfer.target.objects():
+            blocks = dict.fromkeys(binding.armatures_of(target), copies_made[0]) | made.copy_of
+            shape_keys.redirect_drivers(target, {**blocks, **{one.data: other.data for one, other in blocks.items()}})
         return remarks + _attach(transfer, copies_made, handles)
 
     return write
 
 
-def _fit(transfer: Transfer, handle: Handle) -> Generator[Progress, None, _Fitted]:
-    """Fit one armature of the source into the target."""
+def _fit(transfer: Transfer, handle: Handle, unposed: Snapshot) -> Generator[Progress, None, _Fitted]:
+    """Fit one armature of the source into the target, of which ``unposed`` is the shape that no armature poses."""
     armature = handle.get()
     constrained = armatures.bones_moved_by_constraints(armature)
     skeleton, shape_file = _read_skeleton(transfer, armature, bool(constrained))
     answer = yield from client.shared().run(
         FitBones(
             source=shape_file,
-            target=_unposed_target(transfer).save(transfer.folder / "target-unposed.npz"),
+            target=unposed.save(transfer.folder / "target-unposed.npz"),
             map=transfer.map,
             bones=_save_bones(transfer, skeleton),
             weights=transfer.folder / "bone-weights.npy",
@@ -98,9 +100,9 @@ class _Made:
     replaced: list[BlenderObject]
 
 
-def _make_copies(transfer: Transfer, fitted: Sequence[_Fitted]) -> _Made:
-    """Copy the source's armatures to the target, their bones where they were fitted."""
-    target, place = transfer.target.handle.get(), transfer.target.snapshot.location
+def _make_copies(transfer: Transfer, fitted: Sequence[_Fitted], place: NDArray[np.float64]) -> _Made:
+    """Copy the source's armatures to the target at a place, their bones where they were fitted."""
+    target = transfer.target.handle.get()
     shift = (place - transfer.source.snapshot.location).tolist()
     names = {each.armature.get(): f"{each.armature.name} on {target.name}" for each in fitted}
     copy_of = {armature: copies.copy_to(armature, target, shift, name) for armature, name in names.items()}
@@ -132,12 +134,15 @@ def _remarks(each: _Fitted) -> list[Remark]:
 
 
 def _unposed_target(transfer: Transfer) -> Snapshot:
-    """The target as no armature poses it: the new one takes the place of the one that does. A target that has other
+    """The target as no armature poses it: the new one takes the place of the one that does. A mesh that has other
     vertices then stays as it is."""
-    try:
-        return rest.unposed(transfer.target.handle.get(), transfer.target.snapshot)
-    except InputError:
-        return transfer.target.snapshot
+    pieces = []
+    for piece in transfer.target.pieces:
+        try:
+            pieces.append(rest.unposed(piece.handle.get(), piece.snapshot))
+        except InputError:
+            pieces.append(piece.snapshot)
+    return Snapshot.joined(pieces, transfer.target.name)
 
 
 def _read_skeleton(transfer: Transfer, armature: BlenderObject, constrained: bool) -> tuple[armatures.Skeleton, Path]:
@@ -207,7 +212,9 @@ def _names(names: list[str], mask: NDArray[np.bool_]) -> str:
 def _attach(transfer: Transfer, posing: list[BlenderObject], carried: Sequence[Handle]) -> list[Remark]:
     """Let armatures pose the target and what lies on it; returns sentences about it, and about those not carried."""
     source = transfer.source.handle.get()
-    remarks: list[Remark] = [*binding.attach(transfer.target.handle.get(), posing, source)]
+    remarks: list[Remark] = []
+    for target in transfer.target.objects():
+        remarks += binding.attach(target, posing, source)
     known = {handle.uid for handle in carried}
     if others := [other.name for other in binding.armatures_of(source) if other.session_uid not in known]:
         text = f"More armatures pose “{source.name}” and were not carried (no bones, or edited): {', '.join(others)}."

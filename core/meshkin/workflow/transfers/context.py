@@ -9,7 +9,7 @@ from pathlib import Path
 from ...base.errors import InputError
 from ...base.progress import Progress
 from ...scene.objects import BlenderObject, Handle
-from ..describing import ObjectSnapshot
+from ..characters import CharacterSnapshot, ObjectSnapshot
 from ..matching import ObjectMatch
 from ..options import Options, Remark, ResultWarning
 
@@ -19,7 +19,8 @@ class Transfer:
     """One transfer under way.
 
     Attributes:
-        source, target: the objects, as they are.
+        source: the object, as it is.
+        target: the object, or the meshes of a character.
         match: how they are matched; None if the target is a garment, and nothing is carried that needs a match.
         folder: for bulk data.
         options: how to do it.
@@ -30,7 +31,7 @@ class Transfer:
     """
 
     source: ObjectSnapshot
-    target: ObjectSnapshot
+    target: CharacterSnapshot
     match: ObjectMatch | None
     folder: Path
     options: Options

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ...base.errors import InputError
 from ...base.progress import Progress
+from ...data.snapshot import Snapshot
 from ...scene.mesh import hair, rest
+from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject
 from ...worker import client
 from ...worker.requests.arrays import save_array
@@ -28,9 +33,10 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     yield Progress("Reading hair", 0)
     carried: list[tuple[hair.Hair, StrandArrays]] = []
+    own = [rest.unposed(piece.handle.get(), piece.snapshot) for piece in transfer.target.pieces]
+    source, target = rest.unposed(transfer.source.handle.get(), transfer.source.snapshot), Snapshot.joined(own)
     ends = [
-        rest.unposed(end.handle.get(), end.snapshot).save(transfer.folder / f"{name}-unposed.npz")
-        for name, end in (("source", transfer.source), ("target", transfer.target))
+        shape.save(transfer.folder / f"{name}-unposed.npz") for name, shape in (("source", source), ("target", target))
     ]  # hair is combed at rest, and follows the skin from there
     for number, strands in enumerate(hair.read(transfer.source.handle.get())):
         answer = yield from client.shared().run(
@@ -46,8 +52,15 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         carried.append((strands, _loaded(strands, answer.arrays)))
 
     def write() -> list[str]:
-        target = transfer.target.handle.get()
-        return [hair.write(target, strands, arrays.points, arrays.roots) for strands, arrays in carried]
+        sentences = []
+        for strands, arrays in carried:
+            number = _grown_on(own, target, arrays.points[strands.first])
+            obj, points = (
+                transfer.target.handles[number].get(),
+                arrays.points - (own[number].location - target.location),
+            )
+            sentences.append(hair.write(obj, strands, points.astype(np.float32), arrays.roots))
+        return sentences
 
     return write
 
@@ -55,6 +68,13 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
 def _loaded(strands: hair.Hair, arrays: Path) -> StrandArrays:
     """What became of the strands of a hair object."""
     return StrandArrays.load(arrays, P=len(strands.points), N=len(strands.first))
+
+
+def _grown_on(pieces: Sequence[Snapshot], shape: Snapshot, roots: NDArray[np.float32]) -> int:
+    """The number of the mesh, of those that a shape is joined of, on which most of the roots (N, 3) lie."""
+    counts = [len(piece.vertices) for piece in pieces]
+    piece = np.repeat(np.arange(len(counts)), counts)[snapshots.nearest(roots, shape.vertices)]
+    return int(np.bincount(piece, minlength=len(counts)).argmax())
 
 
 HAIR = Carrier(_check, _carry)

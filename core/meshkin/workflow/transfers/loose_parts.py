@@ -56,7 +56,7 @@ def transfer_loose_parts(
     """
     others = _other_meshes(transfer)
     # The target itself consists of the source's body alone, unless the source has other meshes.
-    looked_up = targets if others else targets[1:]
+    looked_up = targets if others or len(transfer.pieces) > 1 else targets[1:]
     if not looked_up:
         return names, targets
     surface, all_names = stack_meshes([WeightedMesh(transfer.source.snapshot, names, weights), *others])
@@ -89,7 +89,7 @@ def transfer_loose_parts(
 def _other_meshes(transfer: Transfer) -> list[WeightedMesh]:
     """The other meshes that the source's armature poses, with those of their groups that are chosen."""
     options = transfer.options.weights
-    left_out = {handle.uid for handle in (transfer.target.handle, *transfer.also, *transfer.pieces)}
+    left_out = {handle.uid for handle in (*transfer.target.handles, *transfer.also, *transfer.pieces)}
     meshes = []
     for obj in binding.meshes_posed_with(transfer.source.handle.get()):
         if obj.session_uid not in left_out:

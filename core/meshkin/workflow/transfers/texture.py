@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from ...scene.objects import BlenderObject
 from ...transfer.texture.settings import MaterialBakeSettings, Tiles
 from ...worker import client
 from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
+from ..characters import split
 from ..doubts import WARNED_OVERLAP, overlap_warning
 from ..options import Options, Remark, ResultWarning
 from ..unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
@@ -62,42 +64,61 @@ class _Textures:
     Attributes:
         shading: the source's materials.
         materials: to be made, of pictures on the disk.
-        layer_of_slot: for each of the target's slots, which of them its faces get.
-        target_uvs: (F, 3, 2) of the target's triangle corners, that the pictures were made for.
-        new_uvs: (C, 2) of the target's own corners, where it has no UV map.
+        layers_of_slots: for each of the target's meshes and its slots, which of them its faces get.
+        target_uvs: for each mesh, (F, 3, 2) of its triangle corners, that the pictures were made for.
+        new_uvs: for each mesh, (C, 2) of its own corners, where it has no UV map.
         remarks: for the report.
     """
 
     shading: Shading
     materials: list[textures.BakedMaterial]
-    layer_of_slot: tuple[int, ...]
-    target_uvs: NDArray[np.float32] | None
-    new_uvs: NDArray[np.float32] | None
+    layers_of_slots: list[tuple[int, ...]]
+    target_uvs: list[NDArray[np.float32] | None]
+    new_uvs: list[NDArray[np.float32] | None]
     remarks: list[Remark]
 
-    def write(self, obj: BlenderObject, folder: str) -> textures.WrittenMaterials:
-        """Write them to the target; raises InputError ``mesh-changed`` where it has other UVs now."""
-        if self.new_uvs is None:
-            snapshots.check_uvs_unchanged(obj, self.target_uvs)
-        return textures.write(obj, self.shading, self.materials, self.layer_of_slot, self.new_uvs, folder)
+    def write(self, objects: Sequence[BlenderObject], folder: str) -> list[textures.WrittenMaterials]:
+        """Write them to the target's meshes; raises InputError ``mesh-changed`` where one has other UVs now."""
+        ends = list(zip(objects, self.layers_of_slots, self.target_uvs, self.new_uvs, strict=True))
+        for obj, _, uvs, new_uvs in ends:
+            if new_uvs is None:
+                snapshots.check_uvs_unchanged(obj, uvs)
+        made: dict[tuple[int, str], Any] = {}
+        return [
+            textures.write(obj, self.shading, self.materials, layers, new_uvs, folder, made)
+            for obj, layers, _, new_uvs in ends
+        ]
 
 
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     yield Progress("Reading the materials", 0)
-    options, target = transfer.options.texture, transfer.target.handle.get()
+    options, targets = transfer.options.texture, transfer.target.objects()
     shading = shadings.read(transfer.source.handle.get(), options.channels, options.leave_out)
-    new_uvs = None
-    if not target.data.uv_layers:
-        new_uvs = yield from unwrap(target, options, transfer.folder)
-    snapshot = snapshots.take(target, new_uvs)
+    new_uvs: list[NDArray[np.float32] | None] = []
+    for target in targets:
+        has_uvs = bool(target.data.uv_layers)
+        new_uvs.append(None if has_uvs else (yield from unwrap(target, options, transfer.folder)))
+    pieces = [snapshots.take(target, uvs) for target, uvs in zip(targets, new_uvs, strict=True)]
+    snapshot = Snapshot.joined(pieces, transfer.target.name)
     request, plans, missing = yield from _plan(transfer, shading, snapshot.save(transfer.target_file))
     remarks: list[Remark] = [*shading.notes, *_missing_tiles(missing)]
-    if new_uvs is not None:
-        remarks.append(new_uv_map_sentence(target, options))
+    unwrapped = [target for target, uvs in zip(targets, new_uvs, strict=True) if uvs is not None]
+    remarks += [new_uv_map_sentence(target, options) for target in unwrapped]
 
     def named(baked: BakeMaterialsResult) -> _Textures:
-        materials = _materials(plans, shading, baked, snapshot)
-        return _Textures(shading, materials, baked.layer_of_slot, snapshot.uvs, new_uvs, remarks + _shares(baked))
+        slots = [max(len(piece.material_names), 1) for piece in pieces]
+        layers = np.zeros(sum(slots), np.int64)
+        layers[: len(baked.layer_of_slot)] = baked.layer_of_slot[: len(layers)]
+        return _Textures(
+            shading,
+            _materials(
+                plans, shading, baked, snapshot, [piece.name for piece in pieces for _ in piece.material_names or ("",)]
+            ),
+            [tuple(each.tolist()) for each in split(layers, slots)],
+            [piece.uvs for piece in pieces],
+            new_uvs,
+            remarks + _shares(baked),
+        )
 
     if options.preview and options.size > PREVIEW_SIZE:
         _show(transfer, named((yield from client.shared().run(_smaller(request, PREVIEW_SIZE)))))
@@ -105,7 +126,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     result = named((yield from client.shared().run(request)))
 
     def write() -> list[Remark]:
-        return _written(result.write(transfer.target.handle.get(), options.folder), result)
+        return _written(result.write(transfer.target.objects(), options.folder), result)
 
     return write
 
@@ -161,23 +182,29 @@ def _smaller(request: BakeMaterials, size: int) -> BakeMaterials:
 
 def _show(transfer: Transfer, preview: _Textures) -> None:
     """Show a preview on the target, until the transfer ends."""
-    target = transfer.target.handle.get()
-    snapshots.check_writable(target)
-    written = preview.write(target, "")
-    transfer.previews.append(lambda: textures.undo_write(transfer.target.handle, written))
+    targets = transfer.target.objects()
+    for target in targets:
+        snapshots.check_writable(target)
+    for handle, written in zip(transfer.target.handles, preview.write(targets, ""), strict=True):
+        transfer.previews.append(partial(textures.undo_write, handle, written))
 
 
 def _materials(
-    plans: Sequence[ChannelPlan], shading: Shading, baked: BakeMaterialsResult, target: Snapshot
+    plans: Sequence[ChannelPlan],
+    shading: Shading,
+    baked: BakeMaterialsResult,
+    target: Snapshot,
+    mesh_of_slot: Sequence[str],
 ) -> list[textures.BakedMaterial]:
-    """The materials to be made of the baked files, one for each layer of the target's UV layout."""
+    """The materials to be made of the baked files, one for each layer of the target's UV layout.
+
+    ``mesh_of_slot`` has the name of the mesh that each of the target's slots is of.
+    """
     material = shading.materials[shading.main_slot]
     by_channel = {plan.channel.name: plan for plan in plans}
+    places = _places(baked, target, mesh_of_slot)
     materials = []
-    for layer, files_of_layer in enumerate(baked.files):
-        place = f"on {target.name}"
-        if len(baked.files) > 1:
-            place += f", {_layer_name(layer, baked.layer_of_slot, target)}"
+    for place, files_of_layer in zip(places, baked.files, strict=True):
         pictures = []
         for channel, files in files_of_layer.items():
             plan = by_channel.get(channel)
@@ -189,12 +216,20 @@ def _materials(
     return materials
 
 
-def _layer_name(layer: int, layer_of_slot: Sequence[int], target: Snapshot) -> str:
-    """What a layer is called: as the target's material that has the most faces in it."""
-    faces = np.bincount(target.materials, minlength=len(layer_of_slot))
-    slot = max(range(len(layer_of_slot)), key=lambda each: faces[each] if layer_of_slot[each] == layer else -1)
-    names = target.material_names
-    return names[slot] if slot < len(names) and names[slot] else f"slot {slot + 1}"
+def _places(baked: BakeMaterialsResult, target: Snapshot, mesh_of_slot: Sequence[str]) -> list[str]:
+    """What each layer is on, in words: a mesh, and where one has several, the material with the most faces in it."""
+    slots = len(baked.layer_of_slot)
+    faces = np.bincount(target.materials, minlength=slots)
+    main = [
+        max(range(slots), key=lambda each: faces[each] if baked.layer_of_slot[each] == layer else -1, default=0)
+        for layer in range(len(baked.files))
+    ]
+    meshes = [mesh_of_slot[slot] if slot < len(mesh_of_slot) else target.name for slot in main]
+    names = [name if name else f"slot {slot + 1}" for slot, name in enumerate(target.material_names)]
+    return [
+        f"on {mesh}" + (f", {names[slot]}" if meshes.count(mesh) > 1 and slot < len(names) else "")
+        for mesh, slot in zip(meshes, main, strict=True)
+    ]
 
 
 def _shares(baked: BakeMaterialsResult) -> list[Remark]:
@@ -216,14 +251,15 @@ def _shares(baked: BakeMaterialsResult) -> list[Remark]:
     return remarks
 
 
-def _written(written: textures.WrittenMaterials, result: _Textures) -> list[Remark]:
+def _written(written: Sequence[textures.WrittenMaterials], result: _Textures) -> list[Remark]:
     """What was written, a sentence each, and where it is poor."""
-    lines = [f"Material “{material.name}” in a new slot." for material in written.materials]
-    pictures = [picture for material in result.materials for picture in material.pictures]
-    for picture, image in zip(pictures, written.images, strict=True):
-        tiled = ", tiled" if image.source == "TILED" else ""
-        channel = picture.channel.replace("_", " ")
-        lines.append(f"Image “{image.name}” ({channel}, {image.size[0]} x {image.size[1]}{tiled}).")
+    materials = dict.fromkeys(material.name for each in written for material in each.materials)
+    lines = [f"Material “{name}” in a new slot." for name in materials]
+    for each in written:
+        for image, channel in zip(each.images, each.channels, strict=True):
+            tiled = ", tiled" if image.source == "TILED" else ""
+            size = f"{image.size[0]} x {image.size[1]}"
+            lines.append(f"Image “{image.name}” ({channel.replace('_', ' ')}, {size}{tiled}).")
     return [*lines, *result.remarks]
 
 

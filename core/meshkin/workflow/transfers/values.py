@@ -22,6 +22,7 @@ from ...transfer.attributes.kinds import Domain, Kind
 from ...worker import client
 from ...worker.requests.arrays import load_array, save_array
 from ...worker.requests.attributes import CarryValues, ValuesToCarry
+from ..characters import split
 from ..doubts import fold_warnings
 from ..options import Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write
@@ -47,7 +48,7 @@ class _Reading:
 
     Attributes:
         values: to be carried, one after the other.
-        write: writes the carried values, (M, C) each, to the target, and returns a sentence about each.
+        write: writes the carried values, (M, C) each, to one of the target's meshes; returns a sentence about each.
         left_out: warnings about what was not read, because it could not be written.
         at_rest: the source's shape at rest, if the values are displacements of it.
     """
@@ -58,8 +59,8 @@ class _Reading:
     at_rest: Snapshot | None = None
 
 
-_Read = Callable[[BlenderObject, BlenderObject, Snapshot, Sequence[str]], _Reading]
-"""Reads from a source, of which there is a snapshot, what a target can be given; the names limit it, () is all."""
+_Read = Callable[[BlenderObject, Sequence[BlenderObject], Snapshot, Sequence[str]], _Reading]
+"""Reads from a source, of which there is a snapshot, what the target's meshes can be given; names limit it, if any."""
 _Check = Callable[[BlenderObject, BlenderObject, Options], None]
 
 
@@ -68,26 +69,23 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
 
     def carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         yield Progress(f"Reading {what}", 0)
-        source, target = transfer.source.handle.get(), transfer.target.handle.get()
-        reading = read(source, target, transfer.source.snapshot, transfer.options.attributes.names)
+        source, targets, pieces = transfer.source.handle.get(), transfer.target.objects(), transfer.target.pieces
+        reading = read(source, targets, transfer.source.snapshot, transfer.options.attributes.names)
         folder = transfer.folder / what.replace(" ", "-")
         folder.mkdir()
-        own, source_file = snapshots.own_mesh_in_place(target, transfer.target.snapshot), transfer.source_file
-        if reading.at_rest:
-            own = rest.own_mesh_at_rest(target, transfer.target.snapshot)
-            source_file = reading.at_rest.save(folder / "source.npz")
-        shapes = [
-            {"N": attributes.own_count(target, item.domain), "C": _COLUMNS.get(item.kind) or item.values.shape[1]}
-            for item in reading.values
-        ]
+        place = rest.own_mesh_at_rest if reading.at_rest else snapshots.own_mesh_in_place
+        own = [place(target, piece.snapshot) for target, piece in zip(targets, pieces, strict=True)]
+        source_file = reading.at_rest.save(folder / "source.npz") if reading.at_rest else transfer.source_file
+        counts = [[attributes.own_count(target, item.domain) for target in targets] for item in reading.values]
+        columns = [_COLUMNS.get(item.kind) or item.values.shape[1] for item in reading.values]
         answer = yield from client.shared().run(
             CarryValues(
                 source=source_file,
-                own=own.save(folder / "own.npz"),
+                own=Snapshot.joined(own).save(folder / "own.npz"),
                 original=save_array(folder / "original.npy", transfer.target.snapshot.original),
                 map=transfer.map,
                 source_edges=save_array(folder / "source-edges.npy", attributes.evaluated_edges(source)),
-                own_edges=save_array(folder / "own-edges.npy", attributes.own_edges(target)),
+                own_edges=save_array(folder / "own-edges.npy", _own_edges(targets)),
                 values=tuple(
                     ValuesToCarry(item.kind, item.domain, save_array(folder / f"values{number}.npy", item.values))
                     for number, item in enumerate(reading.values)
@@ -95,16 +93,29 @@ def _carrier(what: str, check: _Check, read: _Read) -> Carrier:
                 folder=folder,
             )
         )
-        carried = [load_array(path, "NC", **shape) for path, shape in zip(answer.values, shapes, strict=True)]
+        carried = [
+            split(load_array(path, "NC", N=sum(count), C=width), count)
+            for path, count, width in zip(answer.values, counts, columns, strict=True)
+        ]
 
         def write() -> list[Remark]:
-            sentences = reading.write(transfer.target.handle.get(), carried)
+            sentences: list[str] = []
+            for number, target in enumerate(transfer.target.objects()):
+                sentences += reading.write(target, [values[number] for values in carried])
             shares = {item.label: share for item, share in zip(reading.values, answer.folded, strict=True)}
-            return [*sentences, *fold_warnings(shares), *reading.left_out]
+            return [*dict.fromkeys(sentences), *fold_warnings(shares), *reading.left_out]
 
         return write
 
     return Carrier(check, carry)
+
+
+def _own_edges(targets: Sequence[BlenderObject]) -> NDArray[np.int32]:
+    """The two vertices of each edge of several meshes, int32 (E, 2), their vertices counted end to end."""
+    starts = np.cumsum([0, *(attributes.own_count(target, "POINT") for target in targets)])
+    return np.concatenate(
+        [attributes.own_edges(target) + start for target, start in zip(targets, starts, strict=False)]
+    ).astype(np.int32)
 
 
 def _check_attributes(source: BlenderObject, target: BlenderObject, options: Options) -> None:
@@ -117,15 +128,21 @@ def _check_attributes(source: BlenderObject, target: BlenderObject, options: Opt
         attributes.check_name(target, names[0])
 
 
-def _read_attributes(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_attributes(
+    obj: BlenderObject, targets: Sequence[BlenderObject], snapshot: Snapshot, names: Sequence[str]
+) -> _Reading:
     present = attributes.read(obj, snapshot, names)
-    source_attributes = [attribute for attribute in present if attributes.can_be_named(target, attribute.name)]
-    taken = [attribute.name for attribute in present if not attributes.can_be_named(target, attribute.name)]
+    free = {
+        name: [attributes.can_be_named(target, name) for target in targets] for name in (one.name for one in present)
+    }
+    source_attributes = [attribute for attribute in present if any(free[attribute.name])]
+    taken = [attribute.name for attribute in present if not all(free[attribute.name])]
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [
             attributes.write_transferred(target, attribute, values)
             for attribute, values in zip(source_attributes, carried, strict=True)
+            if attributes.can_be_named(target, attribute.name)
         ]
 
     return _Reading(
@@ -153,7 +170,9 @@ def _check_materials(source: BlenderObject, target: BlenderObject, options: Opti
         raise InputError("no-materials", f"“{source.name}” has no materials.", "Give its faces materials first.")
 
 
-def _read_materials(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_materials(
+    obj: BlenderObject, targets: Sequence[BlenderObject], snapshot: Snapshot, names: Sequence[str]
+) -> _Reading:
     with snapshots.evaluated(obj) as (evaluated_object, mesh):
         materials = snapshots.slot_materials(evaluated_object, mesh)
 
@@ -172,10 +191,13 @@ def _check_uvs(source: BlenderObject, target: BlenderObject, options: Options) -
     payloads.check_room_for_uv_maps(target, chosen)
 
 
-def _read_uvs(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_uvs(
+    obj: BlenderObject, targets: Sequence[BlenderObject], snapshot: Snapshot, names: Sequence[str]
+) -> _Reading:
     chosen = _chosen([layer.name for layer in obj.data.uv_layers], names)
     wanted = chosen
-    chosen = payloads.uv_maps_with_room(target, wanted)
+    rooms = [payloads.uv_maps_with_room(target, wanted) for target in targets]
+    chosen = [name for name in wanted if all(name in room for room in rooms)]
     too_many = [name for name in wanted if name not in chosen]
     uv_maps = uv_layouts.layouts(obj, snapshot, chosen)
 
@@ -198,7 +220,9 @@ def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Opt
     shape_keys.offsets(source, snapshot, rest.at_rest(source, snapshot), chosen[:1])
 
 
-def _read_shape_keys(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_shape_keys(
+    obj: BlenderObject, targets: Sequence[BlenderObject], snapshot: Snapshot, names: Sequence[str]
+) -> _Reading:
     keys = [key for key in shape_keys.read(obj) if not names or key.name in names]
     chosen, source = [key.name for key in keys], Handle.of(obj)
 
@@ -226,7 +250,9 @@ def _check_parts(source: BlenderObject, target: BlenderObject, options: Options)
         )
 
 
-def _read_parts(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_parts(
+    obj: BlenderObject, targets: Sequence[BlenderObject], snapshot: Snapshot, names: Sequence[str]
+) -> _Reading:
     labels, part_names = part_labels.read(obj, snapshot)
 
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
@@ -239,7 +265,9 @@ def _check_detail(source: BlenderObject, target: BlenderObject, options: Options
     """Every source has detail."""
 
 
-def _read_detail(obj: BlenderObject, target: BlenderObject, snapshot: Snapshot, names: Sequence[str]) -> _Reading:
+def _read_detail(
+    obj: BlenderObject, targets: Sequence[BlenderObject], snapshot: Snapshot, names: Sequence[str]
+) -> _Reading:
     def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
         return [shape_keys.write(target, f"Detail of {name}", carried[0])]
 

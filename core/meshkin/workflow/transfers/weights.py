@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base import sides
 from ...base.errors import InputError, OptionError
@@ -104,9 +105,12 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     target_names = sides.rename(all_names, options.new_names)
 
     def write() -> list[Remark]:
-        target = transfer.target.handle.get()
-        written = _write_groups(target, carried, target_names, len(names), options, options.mask, options.mirrored)
-        written += binding.copy_modifier_flags(target, transfer.source.handle.get())
+        written: list[str] = []
+        for target, rows in zip(transfer.target.objects(), transfer.target.rows(), strict=True):
+            own = _of_vertices(carried.arrays, rows)
+            mask = options.mask
+            written += _write_groups(target, own, target_names, len(names), options, mask, options.mirrored)
+            written += binding.copy_modifier_flags(target, transfer.source.handle.get())
         sentences: list[Remark] = [
             *_origin(transfer, answer, carried),
             *_unsolved([carried, *(each.weighted for each in worn)]),
@@ -137,10 +141,11 @@ def _write_worn(worn: _Worn, transfer: Transfer, names: list[str], always: int) 
         obj = worn.handle.get()
         snapshots.check_writable(obj)
         snapshots.check_unchanged(obj, worn.weighted.snapshot)
-        _write_groups(obj, worn.weighted, names, always, transfer.options.weights)
+        own = _of_vertices(worn.weighted.arrays, worn.weighted.snapshot.original)
+        _write_groups(obj, own, names, always, transfer.options.weights)
     except InputError as error:
         return left_out_warning(worn.handle, error)
-    origin = f"“{transfer.target.handle.name}”, on which it lies"
+    origin = f"“{transfer.target.name}”, on which it lies"
     if worn.weighted.all_matched:
         origin = f"the same part of “{transfer.source.handle.name}”"
     return f"“{obj.name}” takes its weights from {origin}."
@@ -184,9 +189,14 @@ def _carry_to_worn(
     return worn, left_out
 
 
+def _of_vertices(arrays: WeightArrays, rows: NDArray[np.int32]) -> WeightArrays:
+    """The weights of these vertices of a surface, int32 (W,)."""
+    return WeightArrays(arrays.weights[rows], arrays.inpainted[rows], arrays.unsolved[rows])
+
+
 def _write_groups(
     obj: BlenderObject,
-    weighted: WeightedTarget,
+    own: WeightArrays,
     names: list[str],
     always: int,
     options: WeightOptions,
@@ -197,17 +207,16 @@ def _write_groups(
 
     Args:
         obj: the object.
-        weighted: its weights; a column for each of the names.
+        own: the weights of its own vertices; a column for each of the names.
         names: of the groups.
         always: the first so many groups are written even if they are empty.
         options: influence limit and mix.
         mask: vertex group by which the mix is multiplied; "" for none.
         mirrored: whether to create the empty groups of the other side.
     """
-    rows = weighted.snapshot.original
-    merged, merged_names = merge_groups(weighted.arrays.weights[rows], names, always)
+    merged, merged_names = merge_groups(own.weights, names, always)
     sentences = vertex_groups.write(obj, merged_names, merged, options.limit, options.mix, mask, mirrored)
-    attributes.write(obj, vertex_groups.INPAINTED, weighted.arrays.inpainted[rows].astype(np.float32))
+    attributes.write(obj, vertex_groups.INPAINTED, own.inpainted.astype(np.float32))
     return sentences
 
 
