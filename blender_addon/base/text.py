@@ -9,8 +9,9 @@ import bpy
 
 FONT_POINTS = 11
 """Size of Blender's font in panels at scale 1, points (its default style's)."""
-MARGIN = 84
-"""Pixels at scale 1 of a box's and a panel's borders, the scroll bar, and the space around an icon. Measured."""
+MARGIN = 92
+"""Pixels at scale 1 of a box's and a panel's borders, the scroll bar, and the space around an icon. Measured at
+scale 2, where it is largest."""
 PANEL_MARGIN = 55
 """Pixels at scale 1 of a panel's borders, the scroll bar and the tabs. Measured."""
 LEAST_WIDTH = 90

@@ -25,6 +25,8 @@ NAME_MARGIN = 8
 """Pixels at scale 1 between a property's name and its field. Measured."""
 CHOICE_MARGIN = 22
 """Pixels at scale 1 around a choice: its field's borders and arrow. Measured."""
+BUTTON_MARGIN = 36
+"""Pixels at scale 1 around a button's text: its icon and its borders. Measured."""
 REPORT_WIDTH = 22
 """Width of the report's popover, in Blender's units of 20 pixels. Chosen: most sentences take two lines."""
 
@@ -143,6 +145,12 @@ def field(layout: bpy.types.UILayout, context: bpy.types.Context, data: Any, nam
     else:
         column.label(text=prop.name)
         column.prop(data, name, text="")
+
+
+def button(layout: bpy.types.UILayout, context: bpy.types.Context, name: str, short: str, icon: str) -> None:
+    """Draw an operator's button with an icon, and with a shorter text where its label does not fit."""
+    label = translated(getattr(bpy.ops.meshkin, name).get_rna_type().name)
+    layout.operator(f"meshkin.{name}", text=label if fits(context, label, 1, BUTTON_MARGIN) else short, icon=icon)
 
 
 def switch(layout: bpy.types.UILayout, context: bpy.types.Context, data: Any, name: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import bpy
 
 from ..base import status
-from ..base.widgets import Sidebar, field, switch
+from ..base.widgets import Sidebar, button, field, switch
 from ..features import panel as features
 from . import fixing
 
@@ -47,7 +47,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         row = column.row(align=True)
         row.operator("meshkin.show_lines", icon="CURVE_PATH", depress=status.lines_shown())
         row.prop(settings, "lines", text="")
-        column.operator("meshkin.select_low", icon="RESTRICT_SELECT_OFF")
+        button(column, context, "select_low", "Select Low-Confidence", "RESTRICT_SELECT_OFF")
         features.display_buttons(layout.column(align=True))
 
         both = settings.source and settings.target and matches

@@ -29,7 +29,7 @@ from meshkin.base.png import write_png
 
 Wait = Generator[float, None, None]
 PICTURES = Path(__file__).parent / "pages" / "pictures"
-WIDTHS = {"narrow": 240, "usual": 300, "wide": 460}
+WIDTHS = {"narrow": 240, "usual": 310, "wide": 460}
 """Widths of the sidebar with its tabs, pixels at 1x. Chosen: Blender's own is 292."""
 SCALES = (1, 2)
 TAB = 24
@@ -47,8 +47,10 @@ def main(output: Path, manual: bool) -> Wait:
     bpy.context.preferences.system.use_region_overlap = False  # nothing shines through
     stage()
     panels = [cls for cls in module.CLASSES if issubclass(cls, bpy.types.Panel) and cls.bl_region_type == "UI"]
+    shown = next(cls for cls in module.CLASSES if issubclass(cls, bpy.types.AddonPreferences))
     for panel in reversed(panels):
         bpy.utils.unregister_class(panel)
+    panels.append(preferences_panel(shown))
     for panel in panels:
         alone(panel)
         bpy.utils.register_class(panel)
@@ -74,9 +76,11 @@ def main(output: Path, manual: bool) -> Wait:
                 driver().outcome = outcome
                 sidebar().tag_redraw()
                 yield PAUSE
-                write_png(output / f"{name}-{scale}x-{width_name}.png", shot(output / "window.png", sidebar(), 0))
+                write_png(
+                    output / f"{name}-{scale}x-{width_name}.png",
+                    shot(output / "window.png", sidebar(), int(TAB * scale)),
+                )
             driver().outcome = None
-    yield from preferences(output)
     (output / "window.png").unlink()
 
 
@@ -95,18 +99,47 @@ def driver() -> Any:
     return importlib.import_module(f"{ADDON}.base.driver")
 
 
-def preferences(output: Path) -> Wait:
-    """Take pictures of the preferences, in place of the viewport."""
-    area = view()
-    area.type = "PREFERENCES"
-    bpy.context.preferences.active_section = "ADDONS"
-    bpy.context.window_manager.addon_search = "MeshKin"
-    bpy.ops.preferences.addon_expand(module=ADDON)
-    for scale in SCALES:
-        bpy.context.preferences.view.ui_scale = scale
-        yield 3 * PAUSE
-        region = next(region for region in area.regions if region.type == "WINDOW")
-        write_png(output / f"preferences-{scale}x.png", shot(output / "window.png", region, 0))
+def preferences_panel(cls: Any) -> Any:
+    """Return a panel that shows the preferences: as a checkout, the add-on is in no list of the preferences' editor."""
+
+    class MESHKIN_PT_preferences(bpy.types.Panel):  # type: ignore[misc]  # noqa: N801
+        """Stands for the preferences."""
+
+        bl_space_type, bl_region_type, bl_label = "VIEW_3D", "UI", "Preferences"
+
+        def draw(self, context: Any) -> None:
+            cls.draw(WithLayout(context.preferences.addons[ADDON].preferences, self.layout), context)
+
+    return MESHKIN_PT_preferences
+
+
+class WithLayout:
+    """Preferences that are drawn on a panel's layout."""
+
+    def __init__(self, preferences: Any, layout: Any) -> None:
+        self.preferences, self.layout = preferences, Unwrapping(layout)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.preferences, name)
+
+
+class Unwrapping:
+    """A layout that takes :class:`WithLayout` for the preferences themselves."""
+
+    def __init__(self, layout: Any) -> None:
+        self.__dict__["layout"] = layout
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.layout, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.layout, name)
+
+        def called(*arguments: Any, **more: Any) -> Any:
+            result = found(*(one.preferences if isinstance(one, WithLayout) else one for one in arguments), **more)
+            return Unwrapping(result) if isinstance(result, bpy.types.UILayout) else result
+
+        return called if callable(found) else found
 
 
 def stage() -> None:
