@@ -17,6 +17,7 @@ from ...geometry.rigid_motions import nearest_rotations
 from ...geometry.smoothing import LEAST_FAIR_MASS, fair
 from ...geometry.welding import place_numbers
 from ..certainty import Certainty, certainty
+from .contacts import with_contacts
 from .inversions import without_inversions
 from .lookup import MappedMesh
 
@@ -52,8 +53,9 @@ def transfer_displacements(mapped: MappedMesh, offsets: NDArray[np.floating], re
         reach: over which turn and scale are evened out, in square roots of the target's area; 0 for detail, which
             follows the surface at every vertex.
 
-    Where that turns over triangles that the source's displacements do not, it is solved for again
-    (:func:`meshkin.transfer.attributes.inversions.without_inversions`); detail is not, and what is certain is kept.
+    What the source's displacements close is closed (:func:`meshkin.transfer.attributes.contacts.with_contacts`); where
+    that turns over triangles that the source's displacements do not, it is solved for again
+    (:func:`meshkin.transfer.attributes.inversions.without_inversions`). Detail is not, and what is certain is kept.
     """
     carried = mapped.to_source.pull(offsets, mapped.source.faces)
     certain = certainty(mapped.to_source, mapped.source, mapped.target)
@@ -61,7 +63,9 @@ def transfer_displacements(mapped: MappedMesh, offsets: NDArray[np.floating], re
     turned = np.asarray(np.einsum("vji,vj->vi", frames.rotation, carried) / frames.scale[:, None])
     if reach <= 0 or certain.everywhere:
         return turned
-    return without_inversions(mapped, frames.rotation, np.asarray(offsets, np.float64), turned, certain.vertices)
+    exact = np.asarray(offsets, np.float64)
+    closing = with_contacts(mapped, frames.rotation * frames.scale[:, None, None], exact, turned, certain.vertices)
+    return without_inversions(mapped, frames.rotation, exact, closing, certain.vertices)
 
 
 def surface_detail(shape: Snapshot, radius: float) -> Floats:

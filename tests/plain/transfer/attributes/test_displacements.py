@@ -105,6 +105,38 @@ def test_lips_that_touch_part() -> None:
     np.testing.assert_allclose(carried[others, 1], upward[others, 1], atol=0.02)
 
 
+def wider(shape: Snapshot, factor: float) -> Snapshot:
+    """The same sheet with its slit that many times as wide."""
+    vertices = shape.vertices.astype(np.float64)
+    near = np.clip(1 - np.abs(vertices[:, 1]) / 0.5, 0, 1) * np.clip(1 - (vertices[:, 0] / 0.6) ** 2, 0, 1)
+    vertices[:, 1] += np.sign(vertices[:, 1]) * 0.03 * (factor - 1) * near
+    return replace(shape, vertices=vertices.astype(np.float32))
+
+
+def test_wide_eyes_close() -> None:
+    """The key closes the source's slit: it closes one that is twice as wide, evenly, and the lower lid rests."""
+    shape, offsets, edge = lids()
+    target = wider(shape, 2)
+    mapped = MappedMesh(shape, target, known_map(shape, shape).to_source)
+    carried = transfer_displacements(mapped, offsets)
+    moved = target.vertices + carried
+    gap = (moved[edge[:, 1]] - moved[edge[:, 0]])[:, 1]
+    before = (target.vertices[edge[:, 1]] - target.vertices[edge[:, 0]])[:, 1]
+    there = (shape.vertices + offsets)[edge]
+    assert np.abs(gap - (there[:, 1] - there[:, 0])[:, 1]).mean() < 0.1 * before.mean()
+    assert np.linalg.norm(carried[edge[:, 0]], axis=1).max() < 0.1 * before.mean()
+    assert np.abs(np.diff(carried[edge[:, 1], 1], 2)).max() < 0.05 * before.mean()
+    assert not turned_over(target, carried).any()
+
+
+def test_what_stays_open_on_the_source_stays_open() -> None:
+    """Half a blink is half a blink."""
+    shape, offsets, _ = lids()
+    half = 0.5 * offsets
+    carried = transfer_displacements(MappedMesh(shape, wider(shape, 2), known_map(shape, shape).to_source), half)
+    np.testing.assert_allclose(carried, half, atol=0.004)
+
+
 def test_what_the_source_turns_over_is_turned_over() -> None:
     """A key that folds the source on purpose comes over as it is."""
     shape, _, edge = lids()
