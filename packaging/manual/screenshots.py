@@ -4,8 +4,8 @@
 
 on a screen of X11 that shows nothing but Blender, as Xvfb makes one, at least 2,000 pixels high; ``xdotool`` widens the
 sidebar and ImageMagick's ``import`` takes the pictures. Each panel gets a tab of its own and is open. OUTPUT gets
-``NAME-1x-narrow.png`` and so on, to be looked at: nothing may be cut off. With ``--manual`` as the last argument, those
-of 1x in a sidebar of usual width are written to the manual's pictures, too, as ``panel-NAME.png``.
+``NAME-1x-narrow.png`` and so on, to be looked at: nothing may be cut off. With ``--manual``, those of 1x in a sidebar
+of usual width are written to the manual's pictures, too, as ``panel-NAME.png``. Names after OUTPUT: these panels only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ PAUSE = 0.6
 ADDON = "blender_addon"
 
 
-def main(output: Path, manual: bool) -> Wait:
-    """Take all pictures."""
+def main(output: Path, manual: bool, names: Sequence[str]) -> Wait:
+    """Take the pictures of the panels with these names, or of all."""
     importlib.import_module("addon_utils").enable(ADDON, default_set=True)
     module = importlib.import_module(ADDON)
     bpy.context.preferences.view.show_splash = False
@@ -65,14 +65,18 @@ def main(output: Path, manual: bool) -> Wait:
             yield from widen(width * scale)
             for panel in panels:
                 name = panel.__name__.partition("_PT_")[2]
+                usual = "wide" if name == "preferences" else "usual"  # these are no sidebar
+                if (names and name not in names) or (name == "preferences" and width_name != usual):
+                    continue
+                name_folders()
                 sidebar().active_panel_category = panel.bl_category
                 yield PAUSE
                 pixels = shot(output / "window.png", sidebar(), int(TAB * scale))
                 write_png(output / f"{name}-{scale}x-{width_name}.png", pixels)
-                if manual and scale == 1 and width_name == "usual":
+                if manual and scale == 1 and width_name == usual:
                     write_png(PICTURES / f"panel-{name}.png", pixels)
             sidebar().active_panel_category = panels[0].bl_category
-            for name, outcome in outcomes().items():
+            for name, outcome in outcomes().items() if not names else ():
                 driver().outcome = outcome
                 sidebar().tag_redraw()
                 yield PAUSE
@@ -82,6 +86,14 @@ def main(output: Path, manual: bool) -> Wait:
                 )
             driver().outcome = None
     (output / "window.png").unlink()
+
+
+def name_folders() -> None:
+    """Let the preferences show the folders of anybody, and not those of who takes the pictures."""
+    status = importlib.import_module(f"{ADDON}.base.status")
+    home = "/home/artist/.local/share/meshkin"
+    status.worker, status.models_folder = f"{home}/worker/bin/python", f"{home}/models"
+    status.cache_folder, status.cache_bytes = f"{home}/cache", 120_000_000
 
 
 def outcomes() -> dict[str, Any]:
@@ -224,4 +236,4 @@ if __name__ == "__main__":
     given = sys.argv[sys.argv.index("--") + 1 :]
     folder = Path(given[0])
     folder.mkdir(parents=True, exist_ok=True)
-    run(main(folder, "--manual" in given))
+    run(main(folder, "--manual" in given, [name for name in given[1:] if name != "--manual"]))
