@@ -36,9 +36,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 import measures
-from characters import PAIRS, Character, Match, read
+from characters import PAIRS, Character, read
 from meshkin.cache import store as cache
 from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import Match
 from meshkin.geometry.mesh import edges
 from meshkin.parts.borders import straightened
 from meshkin.parts.clustering import face_rows, labeled_prototypes, soft_labels
@@ -122,9 +123,9 @@ def border_error(found: Array, true: Array, character: Character, graph: FaceGra
 def carried(source: Character, target: Character, match: Match, labels: Array) -> Array:
     """Labels of the source's faces, as *Transfer* carries them."""
     ends = [Snapshot.from_arrays(end.vertices.astype(np.float32), end.faces, end.name) for end in (source, target)]
-    meshes = [MeshWithEdges(end, edges(end.faces).astype(np.int32)) for end in ends]
+    one, other = (MeshWithEdges(end, edges(end.faces).astype(np.int32)) for end in ends)
     values = AttributeValues("FACE", "labels", labels[:, None])
-    return np.asarray(transfer_attributes(*meshes, match.to_source, [values])[0])[:, 0].astype(int)
+    return np.asarray(transfer_attributes(one, other, match.to_source, [values])[0])[:, 0].astype(int)
 
 
 def features_of(names: list[str], work: Path, blender: str) -> dict[str, Array]:

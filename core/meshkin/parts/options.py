@@ -15,10 +15,20 @@ WRITTEN = (
 """What parts can be written as, beside the attribute ``meshkin_part``."""
 
 
+WAYS = (
+    Choice("features", "Features", "By what the surface is like; no rig is needed"),
+    Choice("bones", "Bones", "By the bones that move it, exactly and at once; parts are named after them"),
+)
+"""What the parts follow."""
+
+
 @dataclass(frozen=True)
 class PartOptions:
     """How a surface is cut into parts, and what they become."""
 
+    way: str = option(
+        "features", "Way", "What the parts follow", choices=WAYS, flat="part_way", flag="--way",
+    )  # fmt: skip
     count: int = option(
         8, "Parts", "Number of parts; 0: as many as the surface suggests", flat="part_count", flag="--count", least=0,
         most=200, soft_most=32,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..base.progress import in_step, of_job
+from ..parts.options import PartOptions
 from ..scene.mesh import part_labels
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
+from ..scene.rig import bone_parts
 from ..worker import client
 from ..worker.requests.parts import FindParts, PartArrays, ShapeToCut
 from .characters import read
@@ -22,12 +27,15 @@ def parts(objects: Iterable[BlenderObject], options: Options = Options()) -> Ste
 
     Writes the attributes ``meshkin_part`` and ``meshkin_part_confidence`` on the faces, and what ``options.parts``
     says. ``data["parts"]`` holds the number of faces in each part, by the objects' names.
-    Raises InputError (``nothing-selected``, bad meshes), OptionError, ModelError, WorkerError, StorageError.
+    Raises InputError (``nothing-selected``, bad meshes; by bones ``no-armature``, ``no-weights``), OptionError,
+    ModelError, WorkerError, StorageError.
     """
     handles = handles_of(objects)
     part_labels.check_written_as(options.parts.write)
     for handle in handles:
         snapshots.check_writable(handle.get())
+    if options.parts.way == "bones":
+        return _parts_by_bones(handles, options)
     return (yield from of_job(_parts(handles, options), {**feature_costs(handles, options), CUT: CUT_SECONDS}))
 
 
@@ -55,13 +63,27 @@ def _parts(handles: Sequence[Handle], options: Options) -> Steps:
         ]
         for item in described:
             item.of.check_unchanged()
-        names = part_labels.names_of(handles[0].get(), answer.count)
-        sentences = []
-        for handle, arrays in zip(handles, found, strict=True):
-            sentences += part_labels.write(handle.get(), arrays.labels, arrays.confidence, names, options.parts.write)
-    sizes = {
-        handle.name: {name: int((arrays.labels == number).sum()) for number, name in enumerate(names)}
-        for handle, arrays in zip(handles, found, strict=True)
-    }
+        labels = [(arrays.labels, arrays.confidence) for arrays in found]
+        return _written(handles, labels, part_labels.names_of(handles[0].get(), answer.count), options)
+
+
+def _parts_by_bones(handles: Sequence[Handle], options: Options) -> Report:
+    objects = [handle.get() for handle in handles]
+    found, names = bone_parts.cut(objects, options.parts.count or PartOptions.count)
+    return _written(handles, found, names, options)
+
+
+def _written(
+    handles: Sequence[Handle],
+    found: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]],
+    names: list[str],
+    options: Options,
+) -> Report:
+    """Write the labels and the confidence of the faces of each object; returns what was done."""
+    sentences = []
+    sizes = {}
+    for handle, (labels, confidence) in zip(handles, found, strict=True):
+        sentences += part_labels.write(handle.get(), labels, confidence, names, options.parts.write)
+        sizes[handle.name] = {name: int((labels == number).sum()) for number, name in enumerate(names)}
     title = ", ".join(f"“{handle.name}”" for handle in handles)
-    return Report(f"{title}: cut into {answer.count} parts.", sentences, {"parts": sizes})
+    return Report(f"{title}: cut into {len(names)} parts.", sentences, {"parts": sizes})

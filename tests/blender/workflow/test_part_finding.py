@@ -149,3 +149,34 @@ def test_face_sets_stand_for_parts() -> None:
     heights = np.array([face.center.z for face in target.data.polygons]) / target.dimensions.z
     assert heights[values(target) == 1].min() > 0.4
     assert heights[values(target) == 0].max() < 0.8
+
+
+def by_bones(count: int, *write: str) -> Options:
+    return Options(parts=PartOptions(way="bones", count=count, write=write))
+
+
+def test_bones_tell_parts_exactly_and_name_them() -> None:
+    obj = characters.make().source.get()
+    report = finish(workflow.parts([obj], by_bones(7)))
+    names = list(report.data["parts"][obj.name])
+    assert len(names) == 7
+    for bone in ("head", "hand.L", "hand.R", "foot.L", "foot.R"):
+        labels = values(obj)[faces_of(obj, bone)].astype(int)
+        assert len(set(labels)) == 1
+    rig = obj.parent.data.bones
+    assert all(name in rig for name in names)
+
+
+def test_objects_of_one_rig_get_the_same_parts_and_others_are_refused() -> None:
+    example = characters.make()
+    source, bare = example.source.get(), example.target.get()
+    refused(workflow.parts([bare], by_bones(5)), InputError, "no-armature")
+    piece = source.copy()
+    piece.data = source.data.copy()
+    source.users_collection[0].objects.link(piece)
+    report = finish(workflow.parts([source, piece], by_bones(5)))
+    np.testing.assert_array_equal(values(source), values(piece))
+    assert len(report.data["parts"][piece.name]) == 5
+    for obj in (source, piece):
+        obj.vertex_groups.clear()
+    refused(workflow.parts([source], by_bones(5)), InputError, "no-weights")
