@@ -150,14 +150,14 @@ def _failure(title: str, error: Exception) -> str:
     return f"{title} failed unexpectedly ({type(error).__name__}: {error}). Details are in the system console."
 
 
-def _is_workers(error: Exception) -> bool:
-    """Return whether setting MeshKin up mends this: there is no worker, or it cannot start."""
-    return getattr(error, "code", "") in (
-        "worker-missing",
-        "worker-start-failed",
-        "worker-incomplete",
-        "worker-version",
-    )
+def _mended_by(error: Exception) -> str:
+    """Return the name of the operator that gets what is missing or broken; "" if none does."""
+    code = getattr(error, "code", "")
+    if code in ("worker-missing", "worker-start-failed", "worker-incomplete", "worker-version"):
+        return "meshkin.set_up"
+    if code == "model-missing":
+        return "meshkin.get_model" if bpy.app.online_access else "meshkin.allow_online"
+    return ""
 
 
 class JobOperator:
@@ -281,6 +281,6 @@ class JobOperator:
         global outcome
         self.report({"WARNING"} if isinstance(error, Cancelled) else {"ERROR"}, _failure(self.bl_label, error))
         if outcome is not None and outcome.failed:
-            outcome = replace(outcome, leads_to="meshkin.set_up" if _is_workers(error) else self.mended_by)
+            outcome = replace(outcome, leads_to=_mended_by(error) or self.mended_by)
         status.redraw()
         return {"CANCELLED"}

@@ -57,7 +57,7 @@ def options(context: bpy.types.Context, **changes: Any) -> Options:
         **values,
         model=bpy.path.abspath(model) if model else "",
         device=user_preferences.device if user_preferences else "auto",
-        online=bpy.app.online_access,
+        online=bpy.app.online_access or bool(user_preferences and user_preferences.offline_folder),
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
         **changes,
     )

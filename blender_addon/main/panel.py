@@ -34,10 +34,12 @@ COMMON = (
 
 def next_step(context: bpy.types.Context) -> Hint:
     """Return what leads from here to a result."""
-    if hint := setup_hint():
-        return hint
     settings = context.scene.meshkin
-    if pair := members.selected_pair(context):
+    pair = members.selected_pair(context)
+    hint = setup_hint()
+    if hint and not (status.worker and (pair or (settings.source and settings.target))):  # it works without models, too
+        return hint
+    if pair:
         text = translated("Transfer goes from “{source}” to “{target}”, which are selected.")
         return Hint(text.format(source=pair[0].name, target=pair[1].name))
     if not (settings.source and settings.target):

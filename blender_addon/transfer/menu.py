@@ -38,6 +38,7 @@ ENTRIES = (
     ("select_low", "Select Low-Confidence Vertices"),
     ("select_inpainted", "Select Inpainted Vertices"),
     None,
+    ("set_up", "Set Up MeshKin"),
     ("try_it", "Try MeshKin on Two Characters"),
 )
 """Operators, without “meshkin.”, and their words in the menu; None is a line."""

@@ -35,4 +35,5 @@ def setup_hint() -> Hint | None:
     if reason := offline():
         allow = () if bpy.app.online_access_override else ("meshkin.allow_online",)
         return Hint(f"{what} {translated(reason)}.", allow, preferences=True)
-    return Hint(what, (button,), preferences=True)
+    more = () if status.worker_missing else ("meshkin.try_it",)
+    return Hint(what, (button, *more), preferences=True)

@@ -47,12 +47,11 @@ def locate(
             return verify(folder_of(name), kind)
     if online and (model is None or can_get(model)):
         return verify(folder_of(get_first(candidates, report)), kind)
+    if model is not None and can_get(model):
+        fix = f"Allow Online Access and start again, or run “meshkin models get {bundle(model, bundles)}”."
+        raise ModelError("model-missing", f"The model “{model}” is not there yet.", fix)
     if model is not None:
-        fix = (
-            f"Run “meshkin models get {bundle(model, bundles)}”."
-            if can_get(model)
-            else "Name a folder that holds one, or a hub id."
-        )
+        fix = "Name a folder that holds one, or a hub id."
         raise ModelError("model-missing", f"There is no model “{model}”.", fix)
     raise ModelError("model-missing", f"No model for “{kind}” has been fetched yet.", GET_FIX)
 

@@ -17,7 +17,7 @@ import pytest
 from helpers.creatures import creature
 from helpers.places import CORE, ROOT
 from meshkin import __version__
-from meshkin.base.errors import InputError, WorkerError
+from meshkin.base.errors import InputError, MeshKinError, ModelError, WorkerError
 from meshkin.base.progress import Progress
 from meshkin.workflow import Report, ResultWarning
 
@@ -260,17 +260,24 @@ def test_expected_errors_are_a_sentence_and_a_fix(addon: ModuleType, capfd: pyte
     bpy.utils.unregister_class(kind)
 
 
-def test_errors_of_the_setup_lead_to_it(addon: ModuleType) -> None:
-    """The button that mends what is wrong with the worker stands beside the error."""
-
+@pytest.mark.parametrize(
+    ("error", "button"),
+    [
+        (WorkerError("worker-start-failed", "The worker ended before it was ready."), "meshkin.set_up"),
+        (ModelError("model-missing", "There is no model."), "meshkin.get_model"),
+        (InputError("mesh-empty", "“Hat” has no faces."), ""),
+    ],
+)
+def test_errors_that_a_button_mends_have_it(addon: ModuleType, error: MeshKinError, button: str) -> None:
     def steps() -> Generator[Progress, None, Any]:
         yield Progress("Looking", 0)
-        raise WorkerError("worker-start-failed", "The worker ended before it was ready.", "Set it up.")
+        raise error
 
     call, driver, kind = job_operator(addon, steps)
-    with pytest.raises(RuntimeError, match="The worker ended"):
+    with pytest.raises(RuntimeError, match=error.message):
         call()
-    assert driver.outcome.leads_to == "meshkin.set_up"
+    assert driver.outcome.failed
+    assert driver.outcome.leads_to == (button if bpy.app.online_access else button.replace("get_model", "allow_online"))
     bpy.utils.unregister_class(kind)
 
 

@@ -122,6 +122,6 @@ def test_the_first_minutes_lead_by_the_hand(addon: ModuleType, monkeypatch: pyte
     monkeypatch.setattr(status, "offline_folder", str(tmp_path))
     assert panel.next_step(bpy.context).operators == ("meshkin.set_up",)
     monkeypatch.setattr(status, "worker_missing", "")
-    assert panel.next_step(bpy.context).operators == ("meshkin.get_model",)
+    assert panel.next_step(bpy.context).operators == ("meshkin.get_model", "meshkin.try_it")
     monkeypatch.setattr(status, "model", True)
     assert panel.next_step(bpy.context).operators == ("meshkin.pick", "meshkin.try_it")
