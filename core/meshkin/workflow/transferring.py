@@ -136,7 +136,7 @@ def _transfer(
         is_garment = "weights" in possible and (yield from _is_garment(start.snapshot, place, options, folder))
         needs_match = not set(possible) <= ({"weights", "armature", "motion"} if is_garment else {"motion"})
         order = _Order(source, targets, chosen, possible, is_default, needs_match, is_garment, also, joined_of, asked)
-        costs = match_costs((joined_of or (source,))[0], targets[0], options) if needs_match else {}
+        costs = match_costs(_matched_as(start, joined_of)[0], targets[0], options) if needs_match else {}
         job = _match_and_carry(order, failures, left_out, options, folder)
         return (yield from of_job(job, costs | transfer_costs(possible, options)))
 

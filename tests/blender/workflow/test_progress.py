@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers.characters import dressed, rig
 from helpers.creatures import creature
 from helpers.main_job import GEOMETRIC, paint, state
 from helpers.rigged import new_armature
@@ -48,6 +49,17 @@ def test_a_whole_job_has_one_bar_and_counts_its_steps() -> None:
         assert set(numbers) == set(range(1, 8))
         assert fractions[-1] < 1
         assert len({one.stage for one in told}) > 8
+
+
+def test_characters_of_several_meshes_have_one_bar() -> None:
+    """Two characters of four meshes each: still two to describe, one match and what is transferred."""
+    source, target = dressed("a "), dressed("b ", x=5)
+    rig("rig", source)
+    rig("other", target, x=5)
+    told = told_by(workflow.transfer(source["body"], target["body"], ["weights", "armature"], GEOMETRIC))
+    assert [one.fraction for one in told] == sorted(one.fraction for one in told)
+    assert {one.count for one in told} == {5}
+    assert set(range(1, 6)) == {one.number for one in told}
 
 
 def test_other_jobs_have_one_bar_too() -> None:
