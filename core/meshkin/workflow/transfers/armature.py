@@ -24,6 +24,9 @@ from ...worker.requests.rig import BoneArrays, FitBones, FittedBoneArrays
 from ..options import Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write, left_out_warning
 
+SMALL_FACTOR = 0.1
+"""Factors below this are told by two digits, others by two decimals; chosen."""
+
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     armatures.check(source)
@@ -123,7 +126,7 @@ def _remarks(each: _Fitted) -> list[Remark]:
     """What there is to say about a fitted armature."""
     names, arrays = each.skeleton.names, each.arrays
     remarks: list[Remark] = [
-        f"Armature: {len(names)} bones of “{each.armature.name}”, {each.scale:.3g} times as large."
+        f"Armature: {len(names)} bones of “{each.armature.name}”, {_factor(each.scale)} times as large."
     ]
     if each.constrained:
         listed = ", ".join(each.constrained)
@@ -131,6 +134,11 @@ def _remarks(each: _Fitted) -> list[Remark]:
     if (moved := arrays.moved & ~arrays.copied).any():
         remarks.append(f"Brought back into the body: {_names(names, moved)}.")
     return remarks + _warnings(each.skeleton, arrays, each.whole)
+
+
+def _factor(scale: float) -> str:
+    """A factor in a sentence, of two decimals, or if it is small of two digits."""
+    return f"{scale:.2f}" if scale >= SMALL_FACTOR else f"{scale:.2g}"
 
 
 def _unposed_target(transfer: Transfer) -> Snapshot:
