@@ -90,7 +90,7 @@ def main(output: Path, manual: bool, names: Sequence[str]) -> Wait:
 
 def name_folders() -> None:
     """Let the preferences show the folders of anybody, and not those of who takes the pictures."""
-    status = importlib.import_module(f"{ADDON}.base.status")
+    status: Any = importlib.import_module(f"{ADDON}.base.status")
     home = "/home/artist/.local/share/meshkin"
     status.worker, status.models_folder = f"{home}/worker/bin/python", f"{home}/models"
     status.cache_folder, status.cache_bytes = f"{home}/cache", 120_000_000
