@@ -72,9 +72,9 @@ def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint
     if job := driver.running:
         column.label(text=job.title, icon="SORTTIME")
         column.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
-        _lines(column, fitting(context, job.position, count=1), "BLANK1")
-        stage = fitting(context, translated(job.stage), count=JOB_LINES - 3)
-        _lines(column, stage + [""] * (JOB_LINES - 3 - len(stage)), "BLANK1")
+        told = fitting(context, job.position, count=1) if job.position else []
+        told += fitting(context, translated(job.stage), count=JOB_LINES - 3)
+        _lines(column, told + [""] * (JOB_LINES - 2 - len(told)), "BLANK1")
         row.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:
         column.alert = last.failed  # red

@@ -80,8 +80,9 @@ def of_job(
     Args:
         job: yields the progress of its steps, see :func:`in_step`; steps that ``costs`` does not have count as part of
             the one before.
-        costs: for each step, in order, about how many seconds it takes. A step that turns out to be done already (what
-            it makes lies in the cache) leaves its share of the bar to the ones after it.
+        costs: for each step, in order, about how many seconds it takes; none for a job that is not known. A step that
+            turns out to be done already (what it makes lies in the cache) leaves its share of the bar to the ones after
+            it.
         clock: seconds.
     """
     return _changed(job, _Course(costs, clock).place)
@@ -145,7 +146,7 @@ class _Course:
     def _seconds_left(self) -> int | None:
         """The cost of what is left, times how much longer than its cost the work takes on this machine."""
         now = self._clock()
-        if now - self._begun < LEAST_WATCHED_SECONDS:
+        if not self._steps or now - self._begun < LEAST_WATCHED_SECONDS:
             return None
         cost = self._costs[self._current]
         watched, credited = self._watched, self._credited + cost * self._share

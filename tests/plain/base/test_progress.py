@@ -143,6 +143,27 @@ def test_the_time_left_becomes_what_it_is_whatever_the_costs_say() -> None:
     assert position(long, lambda text: f"[{text}]") == "[about 3 min left]"
 
 
+def test_nothing_is_told_about_a_job_that_is_not_known() -> None:
+    """Its bar moves all the same; what it runs as a whole job keeps its own steps."""
+    clock = Clock()
+
+    def job() -> Generator[Progress, None, None]:
+        for index in range(10):
+            clock.now += 10
+            yield Progress("Working", index / 10)
+        yield from of_job(part(), {"one": 1.0, "two": 1.0}, clock)
+
+    def part() -> Generator[Progress, None, None]:
+        yield Progress("Beginning", 0, "one")
+        yield Progress("Ending", 1, "two")
+
+    told = told_of(job(), {}, clock)
+    assert {one.seconds_left for one in told[:10]} == {None}
+    assert [one.fraction for one in told] == sorted(one.fraction for one in told)
+    assert told[9].fraction > 0.3
+    assert (told[-1].number, told[-1].count) == (2, 2)
+
+
 def test_closing_a_job_closes_its_steps() -> None:
     closed = []
 
