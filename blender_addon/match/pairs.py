@@ -70,10 +70,10 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         ray = _ray_under(context.window, event) if is_click or event.type == "MOUSEMOVE" else None
         if ray is None:
             return {"PASS_THROUGH"}
-        if not is_click:
-            lines.mark(self._pinning.marks(ray))
-            return {"PASS_THROUGH"}
         try:
+            if not is_click:
+                lines.mark(self._pinning.marks(ray))
+                return {"PASS_THROUGH"}
             made = self._pinning.click(ray)
         except MeshKinError as error:
             self.report({"ERROR"}, str(error))

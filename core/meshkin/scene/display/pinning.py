@@ -86,6 +86,7 @@ class Pinning:
     def refresh(self) -> None:
         """Read both objects, their match and the stand-in as they are now; raises InputError for what is gone."""
         source, target = (handle.get() for handle in self.ends)
+        self._state = self._present_state()
         self._shapes = snapshots.take(source), snapshots.take(target)
         self._surfaces = [
             _surface(handle, end, shape, shape.location)
@@ -101,7 +102,12 @@ class Pinning:
             self._match = matches.load(source, target, in_any_pose=True).match
 
     def under(self, ray: MouseRay, near: bool = False) -> PickedPoint | None:
-        """The point under the mouse, on the surface that is seen there; with ``near``, also a vertex beside it."""
+        """The point under the mouse, on the surface that is seen there; with ``near``, also a vertex beside it.
+
+        Raises InputError if one of the objects is gone.
+        """
+        if self._present_state() != self._state:
+            self.refresh()
         hits = []
         for surface in self._seen_surfaces(ray.view):
             hit = _cast(surface, ray, near)
@@ -139,9 +145,8 @@ class Pinning:
     def click(self, ray: MouseRay) -> bool | None:
         """Pick the point under the mouse; returns whether that made a pair, and None if there is nothing there.
 
-        Raises InputError as :func:`meshkin.scene.mesh.pairs.add`.
+        Raises InputError as :func:`meshkin.scene.mesh.pairs.add`, and if one of the objects is gone.
         """
-        self.refresh()
         picked = self.under(ray, near=True)
         if picked is None:
             return None
@@ -154,6 +159,13 @@ class Pinning:
         self.points = [None, None]
         self.count += 1
         return True
+
+    def _present_state(self) -> list[object]:
+        """What tells cheaply whether something has been moved or changed since it was read."""
+        objects = [handle.get() for handle in self.ends] + [each for each in [comparison.stand_in()] if each]
+        counts = [len(obj.data.vertices) if obj.type == "MESH" else 0 for obj in objects]
+        places = [(obj.session_uid, *map(tuple, obj.matrix_world)) for obj in objects]
+        return [bpy.context.scene.frame_current, counts, places]
 
     def _seen_surfaces(self, view: bpy.types.SpaceView3D) -> list[_Surface]:
         """The surfaces whose objects still exist and that a view shows: a local view does not show all."""
