@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import StringProperty
 
-from ..base import status
+from ..base import members, status
 from ..base.operators import Explained, QuickAction, busy, missing
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
 
         settings = context.scene.meshkin
         try:
-            self._pinning = Pinning(settings.source, settings.target)
+            self._pinning = Pinning(*(meshes(settings, role) for role in members.ROLES))
         except MeshKinError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -91,7 +91,7 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
 
     def _show_instructions(self, context: bpy.types.Context, missed: bool = False) -> None:
         """Say in the status bar what to click next."""
-        names = [handle.name for handle in self._pinning.ends]
+        names = self._pinning.names
         done = next((end for end, point in enumerate(self._pinning.points) if point), None)
         place = f"“{names[0]}” or “{names[1]}”" if done is None else f"the same point of “{names[1 - done]}”"
         text = f"{'Nothing there. ' if missed else ''}Click {place}    Esc: Done ({self._pinning.count} added)"
@@ -109,6 +109,12 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
             context.workspace.status_text_set(None)
         status.redraw()
         return {"FINISHED"} if self._pinning.count else {"CANCELLED"}
+
+
+def meshes(settings: Any, role: str) -> list[bpy.types.Object]:
+    """Return the meshes that a role stands for, the picked one first; may be called while drawing."""
+    obj = getattr(settings, role)
+    return [obj, *(each for each in members.ticked(settings, role) if each != obj)]
 
 
 def _ray_under(window: bpy.types.Window, event: bpy.types.Event) -> MouseRay | None:
@@ -189,7 +195,8 @@ class MESHKIN_OT_remove_pair(QuickAction):
     def act(self, context: bpy.types.Context) -> str:
         from meshkin.scene.mesh import pairs
 
-        pairs.remove(context.scene.meshkin.source, context.scene.meshkin.target, self.label)
+        sources, targets = (meshes(context.scene.meshkin, role) for role in members.ROLES)
+        pairs.remove(sources, targets, self.label)
         return ""
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import bpy
 
-from ..base import status
+from ..base import members, status
 from ..base.widgets import Sidebar, button, field, switch
 from ..features import panel as features
 from . import fixing
+from .pairs import meshes
 
 
 def buttons(column: bpy.types.UILayout) -> None:
@@ -81,7 +82,8 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
         row = column.row(align=True)
         row.operator("meshkin.pick_pairs", icon="EYEDROPPER")
         row.operator("meshkin.pair_selected", text="", icon="VERTEXSEL")
-        shown = pairs.between(settings.source, settings.target) if both else []
+        ends = [meshes(settings, role) for role in members.ROLES] if both else []
+        shown = pairs.between_all(*ends) if ends else []
         new = len(shown) - matches.pair_count(settings.source, settings.target) if both else 0
         text = f"Update Result ({new} New Pair{'s' if new > 1 else ''})" if new > 0 else "Update Result"
         column.operator("meshkin.update", text=text, icon="FILE_REFRESH")
@@ -90,7 +92,7 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
                 row = column.row(align=True)
                 row.label(text=f"Point pair {pair.label}", icon="LINKED")
                 row.operator("meshkin.remove_pair", text="", icon="X", emboss=False).label = pair.label
-            for empty in pairs.without_partner(settings.source, settings.target):
+            for empty in pairs.without_partner([obj for end in ends for obj in end]):
                 column.label(text=f"{empty.name}: no partner", icon="UNLINKED")
 
         column = layout.column(align=True)

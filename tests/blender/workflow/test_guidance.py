@@ -87,17 +87,17 @@ def test_pairs_are_numbered_saved_and_removed(tmp_path: Path) -> None:
     pairs.add(source, other, 3, 3)
     assert [pair.label for pair in pairs.between(source, target)] == [str(number) for number in range(1, 12)]
     assert [pair.label for pair in pairs.between(source, other)] == ["12"]
-    pairs.remove(source, target, "2")
+    pairs.remove([source], [target], "2")
     assert pairs.add(source, target, 50, 50, "nose").source.name == "Kin nose · source"
     assert pairs.add(source, target, 1, 1).label == "2"
-    refused("pair-unknown", lambda: pairs.remove(source, target, "77"))
+    refused("pair-unknown", lambda: pairs.remove([source], [target], "77"))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "pairs.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "pairs.blend"))
     source, target = bpy.data.objects["source"], bpy.data.objects["target"]
     assert [pair.label for pair in pairs.between(source, target)] == [str(n) for n in range(1, 12)] + ["nose"]
-    assert not pairs.without_partner(source, target)
+    assert not pairs.without_partner([source, target])
     bpy.data.objects.remove(bpy.data.objects["Kin nose · target"])
-    assert [empty.name for empty in pairs.without_partner(source, target)] == ["Kin nose · source"]
+    assert [empty.name for empty in pairs.without_partner([source, target])] == ["Kin nose · source"]
 
 
 def test_points_in_the_world_find_their_vertices_under_modifiers() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -49,15 +50,17 @@ def between(source: bpy.types.Object, target: bpy.types.Object) -> list[PointPai
     return [PointPair(label, source_empties[label][0], target_empties[label][0]) for label in labels]
 
 
-def without_partner(source: bpy.types.Object, target: bpy.types.Object) -> list[bpy.types.Object]:
-    """Empties on the two objects whose label no other object of the file has."""
+def between_all(sources: Sequence[bpy.types.Object], targets: Sequence[bpy.types.Object]) -> list[PointPair]:
+    """The point pairs of the meshes of two characters, sorted by label."""
+    found = [pair for source in sources for target in targets for pair in between(source, target)]
+    return sorted(found, key=lambda pair: _sort_key(pair.label))
+
+
+def without_partner(objects: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Empties on these objects whose label no other object of the file has."""
     counts = Counter(_label(obj) for obj in bpy.data.objects)
     return [
-        empty
-        for obj in (source, target)
-        for label, empties in _empties(obj).items()
-        for empty in empties
-        if counts[label] == 1
+        empty for obj in objects for label, empties in _empties(obj).items() for empty in empties if counts[label] == 1
     ]
 
 
@@ -81,9 +84,9 @@ def add(
     return PointPair(label, _new_empty(source, label, source_anchor), _new_empty(target, label, target_anchor))
 
 
-def remove(source: bpy.types.Object, target: bpy.types.Object, label: str) -> None:
-    """Remove the empties of this label on both objects. Raises InputError ``pair-unknown`` when there are none."""
-    empties = [empty for obj in (source, target) for empty in _empties(obj).get(label, [])]
+def remove(sources: Sequence[bpy.types.Object], targets: Sequence[bpy.types.Object], label: str) -> None:
+    """Remove the empties of this label on these meshes. Raises InputError ``pair-unknown`` when there are none."""
+    empties = [empty for obj in (*sources, *targets) for empty in _empties(obj).get(label, [])]
     if not empties:
         raise InputError("pair-unknown", f"There is no point pair “{label}”.", "Choose one of the list.")
     for empty in empties:

@@ -43,7 +43,7 @@ def test_the_nearest_surface_in_front_is_met_as_blender_meets_it() -> None:
     source, target = two()
     source.location, source.scale = (20, 0, 0), (1, -2, 1)
     bpy.context.view_layer.update()
-    pinning = Pinning(source, target)
+    pinning = Pinning([source], [target])
     picked = pinning.under(ray((20.01, -50, 0.02), (0, 1, 0)))
     assert picked is not None
     assert picked.end == 0
@@ -67,7 +67,7 @@ def test_the_nearest_surface_in_front_is_met_as_blender_meets_it() -> None:
 
 def test_a_click_beside_a_tip_means_the_tip() -> None:
     source, target = two()
-    pinning = Pinning(source, target)
+    pinning = Pinning([source], [target])
     tip = vertex_positions(source)[vertex_positions(source)[:, 0].argmax()]
     beside = (tip[0] + 0.05, -50, tip[2])
     assert pinning.under(ray(beside, (0, 1, 0), 0.1)) is None  # hovering beside it says nothing
@@ -80,9 +80,9 @@ def test_a_click_beside_a_tip_means_the_tip() -> None:
 def test_the_match_shows_where_a_point_is_and_two_clicks_make_a_pair() -> None:
     source, target = two()
     down = (0, 0, -1)
-    assert len(Pinning(source, target).marks(ray((0.3, 0.2, 9), down))) == 1  # not matched: only what is hovered
+    assert len(Pinning([source], [target]).marks(ray((0.3, 0.2, 9), down))) == 1  # not matched: only what is hovered
     finish(workflow.match(source, target, OPTIONS))
-    pinning = Pinning(source, target)
+    pinning = Pinning([source], [target])
     hovered, image = pinning.marks(ray((0.3, 0.2, 9), down))
     assert image == pytest.approx((6 + hovered[0] * 1.1, hovered[1], hovered[2]), abs=0.25)
     [back] = pinning.images(pinning.under(ray((image[0], image[1], 9), down)), ray((0, 0, 0), down).view)  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def test_the_stand_in_of_a_comparison_stands_for_the_source() -> None:
     source.hide_set(True)  # as the view of a comparison hides it
     stand_in = comparison.stand_in()
     assert stand_in is not None
-    pinning = Pinning(source, target)
+    pinning = Pinning([source], [target])
     tip = vertex_positions(source)[:, 1].argmax()
     seen = stand_in.matrix_world @ stand_in.data.vertices[int(tip)].co
     picked = pinning.under(ray((seen.x, seen.y - 0.01, 50), (0, 0, -1)))
@@ -115,3 +115,26 @@ def test_the_stand_in_of_a_comparison_stands_for_the_source() -> None:
     assert picked.place == pytest.approx(vertex_positions(source)[tip].tolist(), abs=0.2)
     [image] = pinning.images(picked, ray((0, 0, 0), (0, 0, 1)).view)
     assert image == pytest.approx((target.matrix_world @ target.data.vertices[int(tip)].co)[:], abs=0.3)
+
+
+def test_points_of_a_character_belong_to_the_mesh_that_was_clicked() -> None:
+    """A body and a hat of the source against a target: the pair is on the hat, and the match shows where the hat is."""
+    source, target = two()
+    hat, cap = creature("hat", subdivisions=3), creature("cap", subdivisions=3)
+    for obj, of, x in ((hat, source, 0.0), (cap, target, 6.0)):
+        obj.location, obj.scale = (x, 0, 1.6), (0.4, 0.4, 0.4)
+        obj.parent = of
+        obj.matrix_parent_inverse = of.matrix_world.inverted()
+    bpy.context.view_layer.update()
+    finish(workflow.match([source, hat], [target, cap], OPTIONS))
+    pinning = Pinning([source, hat], [target, cap])
+    down = (0, 0, -1)
+    hovered, image = pinning.marks(ray((0.1, 0.05, 9), down))
+    assert hovered[2] > 1.6
+    assert image == pytest.approx((hovered[0] + 6, hovered[1], hovered[2]), abs=0.3)
+    assert pinning.click(ray((0.1, 0.05, 9), down)) is False
+    assert pinning.click(ray((6.1, 0.05, 9), down)) is True
+    [made] = pairs.between_all([source, hat], [target, cap])
+    assert (made.source.parent, made.target.parent) == (hat, cap)
+    pairs.remove([source, hat], [target, cap], made.label)
+    assert not pairs.between_all([source, hat], [target, cap])
