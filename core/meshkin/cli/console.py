@@ -28,9 +28,8 @@ def drive(job: Any) -> Any:
         if is_terminal:
             done = round(progress.fraction * 30)
             where = position(progress) if isinstance(progress, JobProgress) else ""
-            tell(
-                f"\r\033[K[{'#' * done}{'.' * (30 - done)}] {', '.join(filter(None, (where, progress.stage)))}", end=""
-            )
+            bar = f"{progress.stage} [{'#' * done}{'.' * (30 - done)}] {where}"
+            tell(f"\r\033[K{bar.rstrip()}", end="")
         elif progress.stage != stage:
             tell(f"{progress.stage} …")
         stage = progress.stage
