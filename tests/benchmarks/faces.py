@@ -15,7 +15,8 @@ For each target and each map, found without close-ups, with them, and true:
   error is not 0 where a head is larger, and should not be.
 - inverted: triangles at lips and lids that the carried expression turns over and the true one does not, over all ten.
 
-Vertices that belong to what the source does not have (eyes, teeth) or that lie off its skin do not count.
+Vertices that belong to what the source does not have (eyes, teeth), that lie off its skin, or that a proxy puts
+beside the skin do not count.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ from meshkin.transfer.attributes.lookup import MappedMesh
 
 OFF_SKIN = 0.005
 """Vertices farther from the source's skin than this share of the head's height do not count. Chosen."""
+BESIDE = 0.01
+"""Nor do vertices that a proxy puts farther beside the points of the skin that they are bound to than this share of the
+head's height: at the corners of the low one's mouth it is 4 %, and the points are inside the mouth. Chosen."""
 
 
 def features_of(shape: Snapshot, name: str) -> Features:
@@ -78,6 +82,7 @@ def true_map(base: Base, source: Face, target: Face) -> tuple[SurfaceMap, Array,
     true = SurfaceMap.at_points(nearest.face, nearest.barycentric, np.ones(len(places)), vertices, faces)
     on_skin = (target.corners < SKIN).all(axis=1)
     on_skin &= np.sqrt(nearest.square) < OFF_SKIN * head_height(source)
+    on_skin &= np.linalg.norm(target.beside, axis=1) < BESIDE * head_height(target)
     return true, places, on_skin
 
 

@@ -89,6 +89,7 @@ class Face:
         name: topology and person.
         shape: the whole body.
         corners, shares: int (V, 3), float (V, 3), each vertex as a mix of base vertices.
+        beside: float (V, 3), where each vertex is beside that mix.
         regions: bool (V,) by name; "head" is all of it.
         offsets: float (V, 3) by expression.
     """
@@ -97,6 +98,7 @@ class Face:
     shape: Snapshot
     corners: Array
     shares: Array
+    beside: Array
     regions: dict[str, Array]
     offsets: dict[str, Array]
 
@@ -122,6 +124,7 @@ class Base:
             snapshot(f"{topology} {person}", vertices, faces),
             corners,
             shares,
+            beside,
             {name: np.einsum("vk,vk->v", shares, inside[corners]) > 0.5 for name, inside in self.regions.items()},
             {name: np.einsum("vk,vkd->vd", shares, self.units[name][corners]) for name in EXPRESSIONS},
         )

@@ -31,6 +31,11 @@ OFF = 0.5
 COARSE = 0.7
 """Contacts at triangles with edges longer than this, in distances between the sides, are left out. Chosen: a lid of
 three vertices cannot close."""
+WIDER = 3.0
+"""Contacts whose sides are apart more than this many times as far as on the source are left out, too: the map is off.
+Chosen."""
+FEWEST = 4
+"""Fewest contacts that count: a lid has as many. Chosen."""
 SEEN = 0.15
 """Share of the distance that half of the contacts must leave open on the target to be closed. Chosen: less is not
 seen."""
@@ -94,12 +99,13 @@ def with_contacts(mapped: MappedMesh, to_source: Floats, offsets: Floats, displa
     wanted = np.linalg.solve(sides[0].of(to_source), gap[:, :, None])[:, :, 0]
     vertices = mapped.target.vertices.astype(np.float64)
     open_there = np.linalg.norm(sides[0].of(vertices) - sides[1].of(vertices), axis=1)
-    sound = sides[0].distance + sides[1].distance < OFF * apart
+    growth = np.cbrt(np.abs(np.linalg.det(sides[0].of(to_source))))
+    sound = (sides[0].distance + sides[1].distance < OFF * apart) & (open_there * growth < WIDER * apart)
     for side in sides:
         sound &= side.longest_edge(vertices) < COARSE * open_there
     first, second = (side.at(sound) for side in sides)
     left = wanted[sound] - first.of(vertices + displacements) + second.of(vertices + displacements)
-    if not sound.any() or np.median(np.linalg.norm(left, axis=1) / open_there[sound]) < SEEN:
+    if sound.sum() < FEWEST or np.median(np.linalg.norm(left, axis=1) / open_there[sound]) < SEEN:
         return displacements
     return displacements + _corrections(mapped, displacements, (first, second), left, kept)
 

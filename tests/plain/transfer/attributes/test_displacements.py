@@ -129,6 +129,13 @@ def test_wide_eyes_close() -> None:
     assert not turned_over(target, carried).any()
 
 
+def test_a_gap_of_another_kind_is_not_closed() -> None:
+    """Where the sides are many times as far apart as on the source, the map is off: nothing is pulled together."""
+    shape, offsets, _ = lids()
+    carried = transfer_displacements(MappedMesh(shape, wider(shape, 6), known_map(shape, shape).to_source), offsets)
+    assert np.linalg.norm(carried, axis=1).max() < 2 * np.linalg.norm(offsets, axis=1).max()
+
+
 def test_what_stays_open_on_the_source_stays_open() -> None:
     """Half a blink is half a blink."""
     shape, offsets, _ = lids()
