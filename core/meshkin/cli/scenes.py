@@ -1,4 +1,4 @@
-"""Commands on objects of a .blend file: transfer, texture-photo, pose, parts, motion, build-armature.
+"""Commands on objects of a .blend file: transfer, update, texture-photo, pose, parts, motion, build-armature.
 
 The changed file is saved under another name.
 """
@@ -37,19 +37,7 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add this module's commands to the parser."""
-    parser = command(commands, "transfer", _transfer, "transfer textures, weights and more", needs_blender=True)
-    _file_arguments(parser, "source", "target")
-    parser.add_argument(
-        "--what",
-        help="what to transfer, between commas; any of texture, weights, "
-        f"{', '.join(payload.value for payload in PAYLOADS)}, armature, motion; default: those of "
-        "texture,weights,attributes that the source has",
-    )
-    for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):
-        option_arguments(parser, group)
-    option_arguments(parser, RigOptions, ("also",))
-    strict_argument(parser)
-    output_argument(parser, "OUT.blend")
+    _add_transfers(commands)
 
     parser = command(commands, "texture-photo", _texture_photo, "make a photo an object's texture", needs_blender=True)
     parser.add_argument("photo", help=f"the photo ({' '.join(PHOTOS)})")
@@ -97,6 +85,31 @@ def add(commands: Any) -> None:
     output_argument(parser, "OUT.blend")
 
 
+def _add_transfers(commands: Any) -> None:
+    """Add the commands that transfer, and that do the last transfer again."""
+    parser = command(commands, "transfer", _transfer, "transfer textures, weights and more", needs_blender=True)
+    _file_arguments(parser, "source", "target")
+    parser.add_argument(
+        "--what",
+        help="what to transfer, between commas; any of texture, weights, "
+        f"{', '.join(payload.value for payload in PAYLOADS)}, armature, motion; default: those of "
+        "texture,weights,attributes that the source has",
+    )
+    for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):
+        option_arguments(parser, group)
+    option_arguments(parser, RigOptions, ("also",))
+    strict_argument(parser)
+    output_argument(parser, "OUT.blend")
+
+    summary = "do the last transfer again in place, guided otherwise"
+    parser = command(commands, "update", _update, summary, needs_blender=True)
+    _file_arguments(parser, "source", "target")
+    option_arguments(parser, MatchOptions, ("pairs", "flip"))
+    option_arguments(parser, WorkerOptions)
+    strict_argument(parser)
+    output_argument(parser, "OUT.blend")
+
+
 def _file_arguments(parser: argparse.ArgumentParser, *objects: str) -> None:
     """Add the argument for the .blend file, and one for each of the given objects ("source", "target")."""
     parser.add_argument("file", type=Path, metavar="FILE.blend", help="the file to open; it is not changed")
@@ -112,6 +125,12 @@ def _transfer(arguments: argparse.Namespace) -> CommandResult:
     what = None if arguments.what is None else names(arguments.what)
     job = workflow.transfer(source, target, what, _options_with_objects(arguments))
     return _saved_result(arguments, drive(job))
+
+
+def _update(arguments: argparse.Namespace) -> CommandResult:
+    from .. import workflow
+
+    return _saved_result(arguments, drive(workflow.update(*_open_source_and_target(arguments), options(arguments))))
 
 
 def _texture_photo(arguments: argparse.Namespace) -> CommandResult:

@@ -33,6 +33,30 @@ def dressed(path: Path) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
 
 
+def test_a_transfer_is_done_again_in_a_file_with_point_pairs(tmp_path: Path) -> None:
+    """The settings are those of the transfer; both reports are in the file."""
+    files = [tmp_path / name for name in ("in.blend", "once.blend", "again.blend")]
+    dressed(files[0])
+    ends = ("--source", "source", "--target", "target", "--json")
+    first = run("transfer", files[0], *ends, "--what", "weights", *GEOMETRIC, "--limit", "1", "--output", files[1])
+    assert first.returncode == 0, first.stderr
+    source, target = bpy.data.objects["source"], bpy.data.objects["target"]
+    top = max(range(len(target.data.vertices)), key=lambda vertex: target.data.vertices[vertex].co.z)
+    bottom = min(range(len(source.data.vertices)), key=lambda vertex: source.data.vertices[vertex].co.z)
+    (tmp_path / "pairs.json").write_text(f"[[{bottom}, {top}]]", encoding="utf-8")
+    again = run("update", files[1], *ends, "--pairs", tmp_path / "pairs.json", "--output", files[2])
+    assert again.returncode == 0, again.stderr
+    assert json_result(again)["written"] == ["weights"]
+    bpy.ops.wm.open_mainfile(filepath=str(files[2]))
+    vertices = bpy.data.objects["target"].data.vertices
+    assert {len(vertex.groups) for vertex in vertices} == {1}
+    assert [group.name for group in bpy.data.objects["target"].vertex_groups] == ["upper", "lower"]
+    newest, oldest = bpy.data.texts["MeshKin Report"].as_string().split("\n\n")
+    assert "is up to date with" in newest
+    assert "gave “target” its weights" in oldest
+    check_error(run("update", files[0], *ends, "--output", files[2]), 3, "nothing-transferred")
+
+
 def test_transfer_saves_another_file(tmp_path: Path) -> None:
     before, after = tmp_path / "in.blend", tmp_path / "out.blend"
     dressed(before)
