@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,11 +154,18 @@ def button(layout: bpy.types.UILayout, context: bpy.types.Context, name: str, sh
     layout.operator(f"meshkin.{name}", text=label if fits(context, label, 1, BUTTON_MARGIN) else short, icon=icon)
 
 
+def beside(
+    layout: bpy.types.UILayout, context: bpy.types.Context, texts: Sequence[str], margin: float
+) -> bpy.types.UILayout:
+    """Return a row for buttons with these texts, which are not translated yet; a column where they do not fit."""
+    fit = all(fits(context, translated(text), 1 / len(texts), margin) for text in texts)
+    return layout.row(align=True) if fit else layout.column(align=True)
+
+
 def switch(layout: bpy.types.UILayout, context: bpy.types.Context, data: Any, name: str) -> None:
     """Draw the choices of a property beside each other; where they do not fit, below each other."""
-    choices = [translated(item.name) for item in data.bl_rna.properties[name].enum_items]
-    beside = all(fits(context, choice, 1 / len(choices), CHOICE_MARGIN) for choice in choices)
-    (layout.row(align=True) if beside else layout.column(align=True)).prop(data, name, expand=True)
+    choices = [item.name for item in data.bl_rna.properties[name].enum_items]
+    beside(layout, context, choices, CHOICE_MARGIN).prop(data, name, expand=True)
 
 
 class Sidebar:

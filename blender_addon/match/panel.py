@@ -7,8 +7,9 @@ from __future__ import annotations
 import bpy
 
 from ..base import members, status
-from ..base.widgets import Sidebar, button, field, switch
+from ..base.widgets import BUTTON_MARGIN, Sidebar, beside, button, field, switch
 from ..features import panel as features
+from ..translations import OWN
 from . import fixing
 from .pairs import meshes
 
@@ -24,6 +25,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
     bl_idname = "MESHKIN_PT_match"
     bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Look"
+    bl_translation_context = OWN
     bl_order = 2
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -39,7 +41,7 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
 
         column = layout.column(align=True)
         column.label(text="Display")
-        row = column.row(align=True)
+        row = beside(column, context, ("Same Color", "Confidence"), BUTTON_MARGIN)
         for name, color, icon in (
             ("show_match", "match_color", "GROUP_VCOL"),
             ("show_confidence", "match_confidence_color", "OVERLAY"),
@@ -68,6 +70,7 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
     bl_idname = "MESHKIN_PT_guide"
     bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Guide"
+    bl_translation_context = OWN
     bl_order = 3
 
     def draw(self, context: bpy.types.Context) -> None:

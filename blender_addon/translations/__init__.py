@@ -7,8 +7,10 @@ from .japanese import JAPANESE
 
 LANGUAGES = {"de_DE": GERMAN, "ja_JP": JAPANESE}
 """For each of Blender's locales, the texts by what they are in English."""
-CONTEXTS = ("*", "Operator")
-"""Blender's contexts: texts of properties and panels, and labels of operators."""
+OWN = "MeshKin"
+"""The context of labels that Blender has, too, with another meaning (its “Look” is that of colors)."""
+CONTEXTS = ("*", "Operator", OWN)
+"""Blender's contexts: texts of properties and panels, and labels of operators; and MeshKin's own."""
 
 
 def tables() -> dict[str, dict[tuple[str, str], str]]:

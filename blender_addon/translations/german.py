@@ -46,6 +46,7 @@ GERMAN = {
     "Report": "Bericht",
     "Same Color": "Gleiche Farbe",
     "Select Inpainted Vertices": "Ergänzte Punkte auswählen",
+    "Select Low-Confidence": "Unsichere auswählen",
     "Select Low-Confidence Vertices": "Unsichere Punkte auswählen",
     "Set Up": "Einrichten",
     "Set Up MeshKin": "MeshKin einrichten",

@@ -46,6 +46,7 @@ JAPANESE = {
     "Report": "レポート",
     "Same Color": "同じ色",
     "Select Inpainted Vertices": "補間された頂点を選択",
+    "Select Low-Confidence": "低信頼度を選択",
     "Select Low-Confidence Vertices": "信頼度の低い頂点を選択",
     "Set Up": "セットアップ",
     "Set Up MeshKin": "MeshKinをセットアップ",
