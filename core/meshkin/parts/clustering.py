@@ -20,12 +20,14 @@ class ClusteringSettings:
         seed: of its random numbers.
         temperature: of the soft labels, beside twice the variance within the clusters. Chosen.
         centers_per_label: at most so many stand for one label that was given. Chosen.
+        sampled: rows that a clustering looks at, at most; drawn by their weights from more. Chosen.
     """
 
     restarts: int = 10
     seed: int = 0
     temperature: float = 0.5
     centers_per_label: int = 4
+    sampled: int = 10_000
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,8 @@ def found_prototypes(
         count: number of parts, at most that of the rows.
         settings: of k-means.
     """
-    means = _k_means(rows, areas, count, settings)
-    centers = unit_rows(np.asarray(means.cluster_centers_, np.float64))
-    return Prototypes(centers, np.arange(len(centers)), float(means.inertia_ / np.sum(areas)))
+    centers, variance = _k_means(rows, areas, count, settings)
+    return Prototypes(centers, np.arange(len(centers)), variance)
 
 
 def labeled_prototypes(
@@ -84,11 +85,10 @@ def labeled_prototypes(
     spread = 0.0
     for label in np.unique(labels[labels >= 0]):
         inside = labels == label
-        count = min(settings.centers_per_label, len(np.unique(rows[inside], axis=0)))
-        means = _k_means(rows[inside], areas[inside], count, settings)
-        centers.append(unit_rows(np.asarray(means.cluster_centers_, np.float64)))
-        own += [int(label)] * count
-        spread += float(means.inertia_)
+        means, variance = _k_means(rows[inside], areas[inside], settings.centers_per_label, settings)
+        centers.append(means)
+        own += [int(label)] * len(means)
+        spread += variance * float(np.sum(areas[inside]))
     known = np.sum(areas[labels >= 0])
     return Prototypes(np.concatenate(centers), np.asarray(own, np.int64), spread / float(known))
 
@@ -115,5 +115,13 @@ def soft_labels(rows: AnyFloats, prototypes: Prototypes, settings: ClusteringSet
     return labels
 
 
-def _k_means(rows: AnyFloats, areas: AnyFloats, count: int, settings: ClusteringSettings) -> KMeans:
-    return KMeans(count, n_init=settings.restarts, random_state=settings.seed).fit(rows, sample_weight=areas)
+def _k_means(rows: AnyFloats, areas: AnyFloats, count: int, settings: ClusteringSettings) -> tuple[Floats, float]:
+    """Centers (K, C) of clusters of rows, unit rows, and the mean squared distance of the rows from them."""
+    chances = np.asarray(areas, np.float64) / np.sum(areas)
+    if len(rows) > settings.sampled:
+        drawn = np.random.default_rng(settings.seed).choice(len(rows), settings.sampled, p=chances)
+        rows, chances = rows[drawn], np.full(settings.sampled, 1 / settings.sampled)
+    distinct = len(np.unique(rows, axis=0))
+    means = KMeans(min(count, distinct), n_init=settings.restarts, random_state=settings.seed)
+    means.fit(rows, sample_weight=chances)
+    return unit_rows(np.asarray(means.cluster_centers_, np.float64)), float(means.inertia_)

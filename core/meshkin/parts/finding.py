@@ -11,6 +11,7 @@ from scipy import sparse
 from ..data.snapshot import Snapshot
 from ..geometry.arrays import AnyFloats, Floats, Integers, Singles
 from ..geometry.closest_points import closest_points
+from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import connected_laplacian, factorized
 from ..geometry.mesh import bounding_diagonal
 from .borders import straightened
@@ -103,14 +104,15 @@ def _parts(shares: Floats, graph: FaceGraph, smooth: float) -> Parts:
 
 def _faded(shape: Snapshot, graph: FaceGraph, labels: Integers) -> Floats:
     """How much of each label (F,) there is around each face, (F, K): labels evened out over the surface."""
-    count = int(labels.max()) + 1
-    stiffness, mass = connected_laplacian(shape.vertices / bounding_diagonal(shape.vertices), shape.faces)
-    at_vertices = np.zeros((len(shape.vertices), count))
+    coarse = coarsen(shape.vertices / bounding_diagonal(shape.vertices), shape.faces)
+    stiffness, mass = connected_laplacian(coarse.vertices, coarse.faces)
+    at_vertices = np.zeros((len(shape.vertices), int(labels.max()) + 1))
     for corner in shape.faces.T:
         np.add.at(at_vertices, (corner, labels), graph.areas)
-    known = at_vertices.sum(axis=1, keepdims=True)
-    at_vertices = np.divide(at_vertices, known, out=np.zeros_like(at_vertices), where=known > 0)
+    at_points = np.asarray(coarse.prolong.T @ at_vertices)
+    known = at_points.sum(axis=1, keepdims=True)
+    at_points = np.divide(at_points, known, out=np.zeros_like(at_points), where=known > 0)
     length = FADING * np.sqrt(mass.sum())
     solve = factorized(sparse.csc_array(sparse.diags_array(mass) + length**2 * stiffness))
-    evened: Floats = np.maximum(solve(mass[:, None] * at_vertices), np.finfo(np.float32).eps)
-    return evened[shape.faces].mean(axis=1)
+    evened: Floats = np.asarray(coarse.prolong @ solve(mass[:, None] * at_points))[shape.faces].mean(axis=1)
+    return np.maximum(evened, np.finfo(np.float32).eps)
