@@ -598,7 +598,121 @@ def transferred_undone_saved_and_opened_again() -> Wait:
         assert written()["slots"] == ["skin on twin"]
 
 
-WITH_WORKER = (escape_in_the_middle_of_each_job, transferred_undone_saved_and_opened_again)
+def two_characters() -> Wait:
+    """Two characters of several meshes beside each other, neither picked; the first has a rig and a texture."""
+    from helpers.characters import dressed, rig
+    from helpers.skins import add_image_material
+
+    bpy.ops.wm.read_homefile(use_factory_startup=False)
+    yield 0.5
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    source, target = dressed(), dressed("new ", 5.0)
+    rig("rig", source)
+    root = bpy.data.objects.new("root", None)
+    bpy.context.scene.collection.objects.link(root)
+    for obj in target.values():
+        obj.parent = root
+    for obj in source.values():
+        add_image_material(obj, bpy.data.images.new("skin", 64, 64))
+    settings = bpy.context.scene.meshkin
+    settings.features, settings.kinds = "geometric", {"texture", "weights", "armature"}
+    window, area, region = view()
+    area.spaces.active.show_region_ui = False  # it would cover what is clicked
+    bpy.ops.object.select_all(action="DESELECT")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.view3d.view_axis(type="FRONT")
+        bpy.ops.view3d.view_all()
+    yield 1.0
+
+
+def click(place: Any, shift: bool = False) -> Wait:
+    """Click a point of the world."""
+    from bpy_extras import view3d_utils
+
+    window, area, region = view()
+    spot = view3d_utils.location_3d_to_region_2d(region, area.spaces.active.region_3d, place)
+    at = {"x": int(region.x + spot.x), "y": int(region.y + spot.y)}
+    window.event_simulate(type="MOUSEMOVE", value="NOTHING", **at)
+    yield 0.3
+    for value in ("PRESS", "RELEASE"):
+        window.event_simulate(type="LEFTMOUSE", value=value, shift=shift, **at)
+        yield 0.2
+
+
+def one_press_from_two_selected_characters() -> Wait:
+    """A click on each character, on any mesh, then one press: a rigged and textured target, every mesh of it,
+    in one undo step. Nothing is picked by hand."""
+    yield from two_characters()
+    yield from click((0, -1, 0))
+    yield from click((5.22, -0.62, 1.02), shift=True)
+    selected = {obj.name for obj in bpy.context.selected_objects}
+    assert bpy.context.view_layer.objects.active.name == "new eye.L", (selected, bpy.context.view_layer.objects.active)
+    assert len(selected) == 2, selected
+    view()[1].spaces.active.show_region_ui = True
+    yield 1.0
+    picture("two-selected")
+    presses = 0
+    assert button("transfer", kinds=bpy.context.scene.meshkin.kinds) == {"RUNNING_MODAL"}
+    presses += 1
+    yield from ended()
+    yield 0.5
+    picture("two-transferred")
+    assert not driver.outcome.failed, driver.outcome
+    assert presses <= 2
+    names = ("new body", "new coat", "new eye.L", "new eye.R")
+    for name in names:
+        obj = bpy.data.objects[name]
+        assert obj.parent.type == "ARMATURE", name
+        assert len(obj.material_slots) == 1, name
+        assert "head" in obj.vertex_groups, name
+    press("Z", ctrl=True)
+    yield 1.0
+    for name in names:
+        obj = bpy.data.objects[name]
+        assert obj.parent.name == "root", name
+        assert (len(obj.vertex_groups), len(obj.material_slots)) == (0, 0), name
+
+
+def search_finds_what_artists_call_it() -> Wait:
+    """F3 and a few letters, and Enter starts it."""
+    yield from two_characters()
+    settings = bpy.context.scene.meshkin
+    settings.source, settings.target = bpy.data.objects["body"], bpy.data.objects["new body"]
+    yield 0.5
+    for words, title in (
+        ("transfer rig", "Armature"),
+        ("copy weights", "Weights"),
+        ("copy skin", "Weights"),
+        ("transfer texture", "Texture"),
+        ("meshkin match source", "Match"),
+    ):
+        press("F3")
+        yield 0.7
+        window, area, _ = view()
+        at = {"x": area.x + area.width // 2, "y": area.y + area.height // 2}
+        for letter in words:
+            kind = "SPACE" if letter == " " else letter.upper()
+            window.event_simulate(type=kind, value="PRESS", unicode=letter, **at)
+            window.event_simulate(type=kind, value="RELEASE", **at)
+            yield 0.05
+        yield 0.5
+        picture(f"search {words}")
+        window.event_simulate(type="RET", value="PRESS", **at)
+        window.event_simulate(type="RET", value="RELEASE", **at)
+        yield 0.5
+        assert driver.running is not None, (words, driver.outcome)
+        assert driver.running.title == title, (words, driver.running.title)
+        driver.cancel()
+        yield 0.5
+
+
+WITH_WORKER = (
+    one_press_from_two_selected_characters,
+    search_finds_what_artists_call_it,
+    escape_in_the_middle_of_each_job,
+    transferred_undone_saved_and_opened_again,
+)
 """Checks that need the worker."""
 CHECKS = (
     point_pairs_are_clicked,
