@@ -11,6 +11,7 @@ import bpy
 from bpy.props import BoolProperty, PointerProperty
 
 from . import status
+from .text import translated
 
 ROLES = ("source", "target")
 """What can be picked, by the names of the settings."""
@@ -40,16 +41,27 @@ class MESHKIN_UL_members(bpy.types.UIList):
 
 
 def draw(layout: bpy.types.UILayout, settings: Any, role: str) -> None:
-    """Draw the list of a role's character, if that has several meshes."""
+    """Draw the list of a role's character."""
     listed = getattr(settings, f"{role}_members")
-    if len(listed) > 1:
-        ticked = sum(item.used for item in listed)
-        layout.label(text=f"{role.capitalize()}: {ticked} of {len(listed)} Meshes")
+    if listed:
+        layout.label(text=f"{translated(role.capitalize())}: {counted(settings, role)}")
         names = f"{role}_members", f"{role}_index"
         rows = min(ROWS, len(listed))
         layout.template_list("MESHKIN_UL_members", role, settings, names[0], settings, names[1], rows=rows)
-    if _is_outdated(settings, role) and not bpy.app.timers.is_registered(_update_lists):
-        bpy.app.timers.register(_update_lists, first_interval=0.01)  # drawing must not change anything
+
+
+def follow(settings: Any) -> None:
+    """Let the lists be made anew soon if other meshes belong to the characters now: drawing must not change them."""
+    outdated = any(_is_outdated(settings, role) for role in ROLES)
+    if outdated and not bpy.app.timers.is_registered(_update_lists):
+        bpy.app.timers.register(_update_lists, first_interval=0.01)
+
+
+def counted(settings: Any, role: str) -> str:
+    """Return how many of a role's meshes are ticked, in words."""
+    listed = getattr(settings, f"{role}_members")
+    text = translated("{ticked} of {count} meshes")
+    return text.format(ticked=sum(item.used for item in listed), count=len(listed))
 
 
 def has_picked(settings: Any, role: str) -> None:
@@ -112,17 +124,26 @@ def selected_pair(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.typ
 
 def any_selected_pair(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Object] | None:
     """Return the two characters that are selected, source first; None if there are not exactly two."""
-    characters: Any = status.scene_module("characters")
-    if characters is None and bpy.app.background:  # in a window it is loaded soon; drawing does not wait for it
-        from meshkin.scene import characters
-    pair: tuple[bpy.types.Object, bpy.types.Object] | None = characters.selected_pair(context) if characters else None
+    from meshkin.scene import characters  # a moment, once; search asks, too, when no sidebar was ever open
+
+    pair: tuple[bpy.types.Object, bpy.types.Object] | None = characters.selected_pair(context)
     return pair
 
 
 def pick(settings: Any, pair: tuple[bpy.types.Object, bpy.types.Object]) -> None:
-    """Make two objects source and target."""
+    """Make two characters source and target."""
     settings.source_collection = settings.target_collection = None
-    settings.source, settings.target = pair
+    settings.source, settings.target = largest(pair)
+
+
+def largest(pair: tuple[bpy.types.Object, bpy.types.Object]) -> tuple[bpy.types.Object, bpy.types.Object]:
+    """Return the largest mesh of each of two characters; two meshes of one character stand for themselves."""
+    from meshkin.scene import characters
+
+    found = [characters.candidates(one, other) for one, other in (pair, pair[::-1])]
+    if not (found[0] and found[1]) or set(found[0]) & set(found[1]):
+        return pair
+    return characters.shown(found[0], pair[0])[0], characters.shown(found[1], pair[1])[0]
 
 
 def _candidates(characters: Any, settings: Any, role: str) -> list[bpy.types.Object]:

@@ -41,7 +41,8 @@ def next_step(context: bpy.types.Context) -> Hint:
         return hint
     if pair:
         text = translated("Transfer goes from “{source}” to “{target}”, which are selected.")
-        return Hint(text.format(source=pair[0].name, target=pair[1].name))
+        source, target = members.largest(pair)
+        return Hint(text.format(source=source.name, target=target.name))
     if not (settings.source and settings.target):
         text = "Select two characters, the one to transfer to last, and press Transfer."
         return Hint(translated(text), ("meshkin.pick", "meshkin.try_it"))
@@ -76,10 +77,24 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         side.operator("meshkin.pick", text="", icon="RESTRICT_SELECT_OFF")
         side.operator("meshkin.swap", text="", icon="FILE_REFRESH")
 
-        for name in members.ROLES:
-            members.draw(layout, settings, name)
-
+        members.follow(settings)
         transfer.button(layout, settings)
+
+
+class MESHKIN_PT_members(Sidebar, bpy.types.Panel):
+    """The meshes of source and target, with ticks: what takes part."""
+
+    bl_idname = "MESHKIN_PT_members"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Meshes"
+    bl_order = 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.meshkin
+        if not (settings.source_members or settings.target_members):
+            self.layout.label(text="All meshes of a character take part")
+        for name in members.ROLES:
+            members.draw(self.layout, settings, name)
 
 
 class MESHKIN_PT_one_by_one(Sidebar, bpy.types.Panel):
@@ -144,4 +159,11 @@ class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
                     field(column, context, context.scene.meshkin, name)
 
 
-CLASSES: list[type] = [MESHKIN_PT_report, MESHKIN_PT_main, MESHKIN_PT_one_by_one, MESHKIN_PT_options, MESHKIN_PT_more]
+CLASSES: list[type] = [
+    MESHKIN_PT_report,
+    MESHKIN_PT_main,
+    MESHKIN_PT_members,
+    MESHKIN_PT_one_by_one,
+    MESHKIN_PT_options,
+    MESHKIN_PT_more,
+]

@@ -143,6 +143,8 @@ GERMAN = {
     "Select two characters, the one to transfer to last, and press Transfer.": (
         "Zwei Figuren auswählen, das Ziel zuletzt, und „Übertragen“ drücken."
     ),
+    "{ticked} of {count} meshes": "{ticked} von {count} Objekten",
+    "All meshes of a character take part": "Alle Teile einer Figur nehmen teil",
     "Transfer goes from “{source}” to “{target}”, which are selected.": (
         "Übertragen wird von „{source}“ auf „{target}“: beide sind ausgewählt."
     ),

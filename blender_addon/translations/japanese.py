@@ -142,6 +142,8 @@ JAPANESE = {
     "Select two characters, the one to transfer to last, and press Transfer.": (
         "キャラクターを2つ、ターゲットを最後に選択し、「転送」を押してください。"
     ),
+    "{ticked} of {count} meshes": "{count}個中{ticked}個のメッシュ",
+    "All meshes of a character take part": "キャラクターの全メッシュが対象です",
     "Transfer goes from “{source}” to “{target}”, which are selected.": (
         "選択中の「{source}」から「{target}」へ転送します。"
     ),

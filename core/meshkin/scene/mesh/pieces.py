@@ -10,6 +10,7 @@ import numpy as np
 from mathutils.kdtree import KDTree
 
 from ...base.errors import InputError
+from ...base.names import cut
 from ...data.snapshot import Snapshot, connected_parts
 from ..arrays import read_floats, write_vectors
 from ..rig import binding
@@ -113,7 +114,7 @@ def joined(meshes: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Object]:
         context = {"scene": scene, "view_layer": layer, "active_object": first, "object": first}
         with bpy.context.temp_override(**context, selected_objects=copies, selected_editable_objects=copies):
             bpy.ops.object.join()
-        first.name = meshes[0].name
+        first.name = cut(f"{meshes[0].name} and {len(meshes) - 1} more")
         first[JOINED_OF] = [obj.name for obj in meshes]
         if uv_name in first.data.uv_layers:
             first.data.uv_layers[uv_name].active_render = True
