@@ -474,6 +474,8 @@ def test_the_match_is_flipped_and_back(matched: tuple[bpy.types.Object, bpy.type
 def test_low_confidence_is_selected_in_edit_mode(matched: tuple[bpy.types.Object, bpy.types.Object]) -> None:
     one, two = matched
     assert bpy.context.mode == "OBJECT"
+    confidence = two.data.attributes["meshkin_match_confidence"].data
+    confidence.foreach_set("value", [0.5] * len(confidence))  # the two have one base mesh: their match is exact
     for threshold in (1.0, 0.0):
         assert bpy.ops.meshkin.select_low(threshold=threshold) == {"FINISHED"}
         assert (two.mode, one.mode) == ("EDIT", "OBJECT")
