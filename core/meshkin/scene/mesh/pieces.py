@@ -137,6 +137,8 @@ def _copy_into(
     uv_name: str,
 ) -> bpy.types.Object:
     """A copy of an object with nothing but Armature modifiers, in a temporary scene."""
+    if obj.type == "MESH" and obj.data.is_editmode:
+        obj.update_from_editmode()
     copy = obj.copy()
     keeps = obj.type == "MESH" and all(each.type in ("ARMATURE", *HIDING_MODIFIERS) for each in obj.modifiers)
     if keeps or (obj.type == "MESH" and obj.data.shape_keys):

@@ -9,6 +9,8 @@ from mathutils import Matrix
 
 Change = Callable[[bpy.types.Object], object]
 """Changes a temporary copy of an object, with its own data, before it is evaluated."""
+PLACE_TOLERANCE = 1e-4
+"""Share of the largest entry up to which two matrices place an object alike; chosen: far above rounding errors."""
 
 
 def unchanged(copy: bpy.types.Object) -> None:
@@ -52,8 +54,27 @@ def place_at_rest(obj: bpy.types.Object) -> Matrix:
     if bone is None:
         return place
     armature = obj.parent.matrix_world
+    # As Blender places it, so that the result is the same to the last digit in every pose; constraints may add to that.
+    own = Matrix.Translation((0, bone.length, 0)) @ obj.matrix_parent_inverse @ obj.matrix_basis
+    if _are_near(armature @ bone.matrix @ own, place):
+        return (
+            armature
+            @ bone.bone.matrix_local
+            @ Matrix.Translation((0, bone.bone.length, 0))
+            @ (obj.matrix_parent_inverse @ obj.matrix_basis)
+        )
     moved = armature @ bone.bone.matrix_local @ bone.matrix.inverted_safe() @ armature.inverted_safe()
     return moved @ place
+
+
+def _are_near(one: Matrix, other: Matrix) -> bool:
+    """Whether two matrices are the same but for rounding errors."""
+    size = max(abs(value) for row in other for value in row)
+    return all(
+        abs(a - b) <= PLACE_TOLERANCE * size
+        for rows in zip(one, other, strict=True)
+        for a, b in zip(*rows, strict=True)
+    )
 
 
 def unpose(copy: bpy.types.Object) -> None:
