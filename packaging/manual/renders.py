@@ -104,7 +104,7 @@ def faces(data: Path, name: str) -> None:
     source = imported(folder / "base.obj")
     cut(source, SKIN)
     source.shape_key_add(name="Basis")
-    for key in ("mouth-corner-puller", "mouth-pursing"):
+    for key in ("mouth-open", "mouth-corner-puller"):
         add_key(source, key, folder / "expressions" / f"{key}.target")
     target = imported(next((folder / "proxymeshes" / "female_generic").glob("*.obj")))
     for obj in (source, target):
