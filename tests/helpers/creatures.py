@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bmesh
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,18 @@ def symmetric_creature(name: str, stretch: float = 1.0) -> bpy.types.Object:
     positions = np.stack((x * bumps * stretch, y * bumps * 0.8, z * bumps), axis=1)
     obj.data.vertices.foreach_set("co", positions.astype(np.float32).ravel())
     return obj
+
+
+def renumber(obj: bpy.types.Object) -> None:
+    """Give the vertices other numbers: two creatures are made of one base mesh, by which they would be known."""
+    mesh = bmesh.new()
+    mesh.from_mesh(obj.data)
+    order = np.random.default_rng(0).permutation(len(mesh.verts))
+    for vertex, number in zip(mesh.verts, order, strict=True):
+        vertex.index = number
+    mesh.verts.sort()
+    mesh.to_mesh(obj.data)
+    mesh.free()
 
 
 def vertex_positions(obj: bpy.types.Object) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 import pytest
 
-from helpers.creatures import creature, symmetric_creature, vertex_positions
+from helpers.creatures import creature, renumber, symmetric_creature, vertex_positions
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import Progress, finish
@@ -372,6 +372,7 @@ def test_confidence_as_colors() -> None:
 
 def test_a_new_match_repaints_what_the_old_one_painted() -> None:
     source, target = two()
+    renumber(target)
     finish(workflow.match(source, target, GEOMETRIC))
     look.paint(source, [target])
     before = colors(target, look.MATCH_COLOR)
@@ -432,6 +433,7 @@ def test_lines_between_point_pairs_need_no_match() -> None:
 
 def test_vertices_of_low_confidence_are_selected_in_either_mode() -> None:
     source, target = two()
+    renumber(target)
     refused("not-matched", lambda: look.select_below(target, 0.5))
     finish(workflow.match(source, target, GEOMETRIC))
     values = np.empty(len(target.data.vertices), np.float32)
