@@ -70,7 +70,7 @@ def test_an_object_that_shows_only_instances() -> None:
     assert raised.value.code == "not-a-surface"
     with pytest.raises(InputError, match="Make Instances Real") as raised:
         finish(workflow.transfer(source, placed, ["weights"], MATCHED))
-    assert raised.value.code == "not-a-mesh"
+    assert raised.value.code == "not-a-surface"
 
 
 def test_nodes_and_modifiers_that_keep_the_surface() -> None:

@@ -116,7 +116,7 @@ def test_cancelling_and_bad_input_change_nothing() -> None:
     for ends, code in (
         ((source, source), "same-object"),
         ((empty, target), "not-a-surface"),
-        ((source, empty), "not-a-mesh"),
+        ((source, empty), "not-a-surface"),  # it stands for a character, and none of its meshes is there
     ):
         with pytest.raises(InputError) as raised:
             finish(workflow.pose(*ends, OPTIONS))
