@@ -26,7 +26,7 @@ from .doubts import WARNED_OVERLAP, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
 from .steps import COLOR_SECONDS, COLORING, PHOTO, PHOTO_SECONDS, feature_costs, transfer_costs, transfer_of
-from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
+from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_remark, unwrap
 
 LOW_PHOTO_CONFIDENCE = 0.4
 """Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
@@ -73,15 +73,14 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
         arrays = PhotoTextureArrays.load(result.arrays, S=options.texture.size)
         target = handle.get()
         snapshots.check_unchanged(target, described.of.shape)
-        details = []
+        remarks: list[Remark] = []
         if new_uvs is None:
             snapshots.check_uvs_unchanged(target, described.of.shape.uvs)
         else:
+            remarks.append(new_uv_map_remark(target, options.texture))
             payloads.write_uv_map(target, textures.UV_NAME, new_uvs)
-            details.append(new_uv_map_sentence(target, options.texture))
         image, material = base_colors.write_texture(target, arrays.pixels, f"{Path(photo).stem} on {target.name}")
         origin_image = image_editor.show((arrays.origin * 255).round().astype(np.uint8), f"{image.name} origin")
-    remarks: list[Remark] = [*details]
     remarks.append(f"Texture: image “{image.name}” in the new material “{material.name}”.")
     photo_map = PhotoMap.load(map_file)
     remarks += _texture_remarks(result, origin_image.name) + _doubts(photo_map)

@@ -267,13 +267,16 @@ def _checked(
     Raises the first failure if nothing passes, and OptionError.
     """
     for name in chosen:
-        try:
-            for target in targets:
+        errors = []
+        for target in targets:
+            try:
                 CARRIERS[name].check(source, target, options)
-        except OptionError:
-            raise
-        except InputError as error:
-            failures[name] = error
+            except OptionError:
+                raise
+            except InputError as error:
+                errors.append(error)
+        if errors and not (CARRIERS[name].mends and len(errors) < len(targets)):
+            failures[name] = errors[0]
     return _left(chosen, failures)
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import OptionError
+from ..base.errors import InputError, OptionError
 from ..base.options import options_of
 from ..base.progress import Progress
 from ..scene.materials import textures
+from ..scene.mesh import payloads, unwrapping
 from ..scene.mesh import snapshot as snapshots
-from ..scene.mesh import unwrapping
 from ..scene.objects import BlenderObject
 from ..transfer.texture.options import LARGEST_TEXTURE, TextureOptions
 from ..transfer.texture.usable_uvs import target_uvs
 from ..worker import client
 from ..worker.requests.arrays import load_array
 from ..worker.requests.texture import UnwrapShape
+from .options import Remark, ResultWarning
 
 _CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap", "tiles")}
 
@@ -48,11 +49,24 @@ def check_target_uvs(target: BlenderObject) -> None:
         target_uvs(snapshots.take(target))
 
 
+def has_usable_uvs(target: BlenderObject) -> bool:
+    """Whether a texture can be laid out in the object's UV map."""
+    try:
+        target_uvs(snapshots.take(target))
+    except InputError:
+        return False
+    return True
+
+
 def unwrap(
     target: BlenderObject, options: TextureOptions, folder: Path
 ) -> Generator[Progress, None, NDArray[np.float32]]:
-    """UVs for an object that has none, float32 (C, 2) on its own mesh's corners."""
+    """UVs for an object that has none, or none of use, float32 (C, 2) on its own mesh's corners.
+
+    Raises InputError ``uv-maps-full``, ``unwrap-failed``.
+    """
     yield Progress("Unwrapping the target", 0)
+    payloads.check_room_for_uv_maps(target, [textures.UV_NAME])
     if options.unwrap == "smart":
         return unwrapping.smart_project(target, 2 * options.margin / options.size)
     shape = unwrapping.local_mesh(target).save(folder / "unwrap.npz")
@@ -61,7 +75,12 @@ def unwrap(
     return load_array(answer.uvs, "C2", C=len(target.data.loops))
 
 
-def new_uv_map_sentence(target: BlenderObject, options: TextureOptions) -> str:
-    """Says that a UV map was made, and by what."""
+def new_uv_map_remark(target: BlenderObject, options: TextureOptions) -> Remark:
+    """Says that a UV map was made, and by what; a warning where there is one that is of no use."""
     tool = "Blender's Smart UV Project" if options.unwrap == "smart" else "xatlas"
+    if target.data.uv_layers:
+        return ResultWarning(
+            "uvs-replaced",
+            f"No texture fits into the UV map of “{target.name}”: {tool} made another one, “{textures.UV_NAME}”.",
+        )
     return f"“{target.name}” had no UV map: {tool} made one, “{textures.UV_NAME}”."

@@ -192,3 +192,21 @@ def test_waves_stay_on_their_mesh() -> None:
     covered = texels[..., 3] > 0
     assert covered.mean() > 0.5
     assert np.abs(texels - truth)[covered][:, :3].mean() < 0.02
+
+
+def test_a_mesh_whose_uv_map_holds_no_texture_gets_another() -> None:
+    """Eyes often lie on one point of a palette; the rest of the character gets its texture all the same."""
+    source, target = source_and_target()
+    eye, body = target["L"], target["body"]
+    flat = np.full(2 * len(eye.data.loops), 0.25, np.float32)
+    eye.data.uv_layers[0].uv.foreach_set("vector", flat)
+    own = eye.data.uv_layers[0].name
+    report = finish(workflow.transfer(source["body"], body, ["texture"], OPTIONS))
+    assert [warning.code for warning in report.warnings] == ["uvs-replaced"]
+    assert [layer.name for layer in eye.data.uv_layers] == [own, "MeshKin"]
+    assert len(body.data.uv_layers) == 1
+    for part, obj in target.items():
+        np.testing.assert_allclose(common_color(obj), COLORS[part], atol=0.02)
+    undone = np.empty_like(flat)
+    eye.data.uv_layers[own].uv.foreach_get("vector", undone)
+    np.testing.assert_array_equal(undone, flat)

@@ -19,6 +19,7 @@ from ...base.udim import FIRST_TILE
 from .. import compat
 from ..arrays import read_floats, read_integers, write_vectors
 from ..blend import absolute_path
+from ..mesh.payloads import MAX_UV_MAPS
 from ..mesh.snapshot import check_corner_count, check_writable
 from ..objects import Handle, remove_data_blocks
 from .channels import SHADER_INPUTS, ChannelValue, Shading, common_bump, common_displacement, common_strength
@@ -71,6 +72,7 @@ class WrittenMaterials:
         materials: in the new slots, those too that were made for another mesh of the character.
         slots_before: int32 (P,), the material slot that each face had before.
         uv_map: name of the UV map that was added, or "".
+        uv_maps_before: names of the UV maps that were active and rendered then, where there were any.
         uids: ``session_uid`` of the new data-blocks.
     """
 
@@ -79,6 +81,7 @@ class WrittenMaterials:
     materials: list[bpy.types.Material]
     slots_before: NDArray[np.int32]
     uv_map: str
+    uv_maps_before: tuple[str, str] | None
 
     def __post_init__(self) -> None:
         self.uids = {block.session_uid for block in (*self.materials, *self.images)}
@@ -101,7 +104,7 @@ def write(
         baked: the materials.
         layer_of_slot: for each of the object's present slots, which of the materials its faces get; the first where it
             is too short. Materials that no face gets are not made.
-        uvs: (C, 2) of the mesh's own corners, for a mesh without UVs: a new UV map is made of them.
+        uvs: (C, 2) of the mesh's own corners, for a mesh without UVs of use: a new UV map is made of them.
         folder: where to keep the images as files; "" packs them into the .blend.
         made: the materials that were made for other meshes of the character, by their numbers and the UV map; they are
             used again, and those made now are added.
@@ -118,14 +121,16 @@ def write(
     layers[: len(layer_of_slot)] = layer_of_slot
     used, place = np.unique(layers[slots_before], return_inverse=True)
     made = {} if made is None else made
-    uv_map = UV_NAME if uvs is not None else next(layer.name for layer in mesh.uv_layers if layer.active_render)
+    before = _uv_maps_in_use(mesh)
+    uv_map = before[1] if uvs is None and before else _free_uv_name(mesh)
     wanted = [(layer, uv_map) for layer in used.tolist()]
     images = _load_all({key: baked[key[0]] for key in wanted if key not in made}, folder)
-    added_uv_map = "" if uvs is None else _add_uv_map(mesh, uvs)
+    if uvs is not None:
+        _add_uv_map(mesh, uv_map, uvs)
     first = len(mesh.materials)
     for key in wanted:
         if key not in made:
-            made[key] = _made_of(baked[key[0]], images[key], shading, mesh, added_uv_map or uv_map)
+            made[key] = _made_of(baked[key[0]], images[key], shading, mesh, uv_map)
         mesh.materials.append(made[key])
     mesh.polygons.foreach_set("material_index", (first + place.reshape(-1)).astype(np.int32))
     mesh.update()
@@ -134,7 +139,8 @@ def write(
         [channel for loaded in images.values() for channel in loaded],
         [made[key] for key in wanted],
         slots_before,
-        added_uv_map,
+        "" if uvs is None else uv_map,
+        before,
     )
 
 
@@ -171,12 +177,24 @@ def _made_of(
     return material
 
 
-def _add_uv_map(mesh: bpy.types.Mesh, uvs: NDArray[np.floating]) -> str:
-    """Add a UV map (C, 2), active and rendered; returns its name."""
-    layer = mesh.uv_layers.new(name=UV_NAME, do_init=False)
+def _uv_maps_in_use(mesh: bpy.types.Mesh) -> tuple[str, str] | None:
+    """The names of the UV maps that are active and rendered; None without any."""
+    if not mesh.uv_layers:
+        return None
+    return mesh.uv_layers.active.name, next(layer.name for layer in mesh.uv_layers if layer.active_render)
+
+
+def _free_uv_name(mesh: bpy.types.Mesh) -> str:
+    """A name that no UV map of the mesh has."""
+    names = (UV_NAME, *(f"{UV_NAME}.{number:03d}" for number in range(1, MAX_UV_MAPS + 1)))
+    return next(name for name in names if name not in mesh.uv_layers)
+
+
+def _add_uv_map(mesh: bpy.types.Mesh, name: str, uvs: NDArray[np.floating]) -> None:
+    """Add a UV map (C, 2), active and rendered."""
+    layer = mesh.uv_layers.new(name=name, do_init=False)
     write_vectors(layer.uv, "vector", uvs)
     layer.active_render, mesh.uv_layers.active = True, layer
-    return str(layer.name)
 
 
 def _in_unit_square(layer: bpy.types.MeshUVLoopLayer) -> bool:
@@ -202,6 +220,9 @@ def undo_write(target: Handle, written: WrittenMaterials) -> None:
                     face.material_index = index
         if written.uv_map and (layer := mesh.uv_layers.get(written.uv_map)):
             mesh.uv_layers.remove(layer)
+            active, rendered = (mesh.uv_layers.get(name) for name in written.uv_maps_before or ("", ""))
+            if active and rendered:
+                mesh.uv_layers.active, rendered.active_render = active, True
         mesh.update()
     remove_data_blocks(written.uids)
 

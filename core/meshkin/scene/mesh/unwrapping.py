@@ -39,8 +39,9 @@ def smart_project(obj: bpy.types.Object, margin: float) -> NDArray[np.float32]:
         for elements in (data.vertices, data.edges, data.polygons):
             elements.foreach_set("hide", np.zeros(len(elements), bool))
             elements.foreach_set("select", np.ones(len(elements), bool))
-        uv_layer = data.uv_layers.new(name=UNWRAP_UV_MAP)
-        uv_layer.active = uv_layer.active_render = True
+        while data.uv_layers:
+            data.uv_layers.remove(data.uv_layers[0])
+        data.uv_layers.new(name=UNWRAP_UV_MAP)
         _run_smart_project(scene, view_layer, copy, margin)
         return read_floats(data.uv_layers[UNWRAP_UV_MAP].uv, "vector", 2)
     except RuntimeError as error:

@@ -28,7 +28,7 @@ from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
 from ..characters import split
 from ..doubts import WARNED_OVERLAP, overlap_warning
 from ..options import Options, Remark, ResultWarning
-from ..unwrapping import check_picture_options, check_target_uvs, new_uv_map_sentence, unwrap
+from ..unwrapping import check_picture_options, check_target_uvs, has_usable_uvs, new_uv_map_remark, unwrap
 from .context import Carrier, Transfer, Write
 from .texture_channels import ChannelPlan, plan_channels
 from .texture_sources import SourcePictures, bake_nodes, read_images
@@ -66,7 +66,7 @@ class _Textures:
         materials: to be made, of pictures on the disk.
         layers_of_slots: for each of the target's meshes and its slots, which of them its faces get.
         target_uvs: for each mesh, (F, 3, 2) of its triangle corners, that the pictures were made for.
-        new_uvs: for each mesh, (C, 2) of its own corners, where it has no UV map.
+        new_uvs: for each mesh, (C, 2) of its own corners, where it has no UV map of use.
         remarks: for the report.
     """
 
@@ -96,14 +96,14 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     shading = shadings.read(transfer.source.handle.get(), options.channels, options.leave_out)
     new_uvs: list[NDArray[np.float32] | None] = []
     for target in targets:
-        has_uvs = bool(target.data.uv_layers)
-        new_uvs.append(None if has_uvs else (yield from unwrap(target, options, transfer.folder)))
+        is_usable = has_usable_uvs(target)
+        new_uvs.append(None if is_usable else (yield from unwrap(target, options, transfer.folder)))
     pieces = [snapshots.take(target, uvs) for target, uvs in zip(targets, new_uvs, strict=True)]
     snapshot = Snapshot.joined(pieces, transfer.target.name)
     request, plans, missing = yield from _plan(transfer, shading, snapshot.save(transfer.target_file))
     remarks: list[Remark] = [*shading.notes, *_missing_tiles(missing)]
     unwrapped = [target for target, uvs in zip(targets, new_uvs, strict=True) if uvs is not None]
-    remarks += [new_uv_map_sentence(target, options) for target in unwrapped]
+    remarks += [new_uv_map_remark(target, options) for target in unwrapped]
 
     def named(baked: BakeMaterialsResult) -> _Textures:
         slots = [max(len(piece.material_names), 1) for piece in pieces]
@@ -263,4 +263,4 @@ def _written(written: Sequence[textures.WrittenMaterials], result: _Textures) ->
     return [*lines, *result.remarks]
 
 
-TEXTURE = Carrier(_check, _carry)
+TEXTURE = Carrier(_check, _carry, mends=True)
