@@ -15,7 +15,7 @@ WRITTEN = (
 """What parts can be written as, beside the attribute ``meshkin_part``."""
 
 
-WAYS = (
+METHODS = (
     Choice("features", "Features", "By what the surface is like; no rig is needed"),
     Choice("bones", "Bones", "By the bones that move it, exactly and at once; parts are named after them"),
 )
@@ -26,8 +26,8 @@ WAYS = (
 class PartOptions:
     """How a surface is cut into parts, and what they become."""
 
-    way: str = option(
-        "features", "Way", "What the parts follow", choices=WAYS, flat="part_way", flag="--way",
+    method: str = option(
+        "features", "Method", "What the parts follow", choices=METHODS, flat="part_way", flag="--way",
     )  # fmt: skip
     count: int = option(
         8, "Parts", "Number of parts; 0: as many as the surface suggests", flat="part_count", flag="--count", least=0,

@@ -31,10 +31,10 @@ def parts(objects: Iterable[BlenderObject], options: Options = Options()) -> Ste
     ModelError, WorkerError, StorageError.
     """
     handles = handles_of(objects)
-    part_labels.check_written_as(options.parts.write)
+    part_labels.check_options(options.parts)
     for handle in handles:
         snapshots.check_writable(handle.get())
-    if options.parts.way == "bones":
+    if options.parts.method == "bones":
         return _parts_by_bones(handles, options)
     return (yield from of_job(_parts(handles, options), {**feature_costs(handles, options), CUT: CUT_SECONDS}))
 

@@ -115,6 +115,7 @@ def test_what_cannot_be_is_refused_and_what_is_cancelled_leaves_nothing() -> Non
     before = state()
     refused(workflow.parts([], options(6)), InputError, "nothing-selected")
     refused(workflow.parts([obj], options(6, "limbs")), OptionError, "option-invalid")
+    refused(workflow.parts([obj], Options(parts=PartOptions(method="magic"))), OptionError, "option-invalid")
     job = workflow.parts([obj], options(6))
     for _ in range(3):
         next(job)
@@ -152,7 +153,7 @@ def test_face_sets_stand_for_parts() -> None:
 
 
 def by_bones(count: int, *write: str) -> Options:
-    return Options(parts=PartOptions(way="bones", count=count, write=write))
+    return Options(parts=PartOptions(method="bones", count=count, write=write))
 
 
 def test_bones_tell_parts_exactly_and_name_them() -> None:

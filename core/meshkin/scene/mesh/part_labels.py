@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import OptionError
 from ...data.snapshot import Snapshot
-from ...parts.options import WRITTEN
+from ...parts.options import METHODS, WRITTEN, PartOptions
 from .. import compat
 from ..arrays import read_integers
 from . import attributes, payloads
@@ -33,11 +33,12 @@ _SATURATION, _VALUE = 0.55, 0.8
 """Of the parts' colors. Chosen."""
 
 
-def check_written_as(write: Sequence[str]) -> None:
-    """Raise OptionError ``option-invalid`` for something that parts cannot be written as."""
-    known = [choice.value for choice in WRITTEN]
-    if unknown := [name for name in write if name not in known]:
-        raise OptionError("option-invalid", f"Parts cannot be written as “{unknown[0]}”.", f"Use {', '.join(known)}.")
+def check_options(options: PartOptions) -> None:
+    """Raise OptionError ``option-invalid`` for a method, or for something to write parts as, that is not known."""
+    for choices, chosen in ((METHODS, (options.method,)), (WRITTEN, options.write)):
+        known = [choice.value for choice in choices]
+        if unknown := [name for name in chosen if name not in known]:
+            raise OptionError("option-invalid", f"“{unknown[0]}” is not known.", f"Choose from {', '.join(known)}.")
 
 
 def names_of(obj: bpy.types.Object, count: int) -> list[str]:
