@@ -69,7 +69,7 @@ def _parts(handles: Sequence[Handle], options: Options) -> Steps:
 
 def _parts_by_bones(handles: Sequence[Handle], options: Options) -> Report:
     objects = [handle.get() for handle in handles]
-    found, names = bone_parts.cut(objects, options.parts.count or PartOptions.count)
+    found, names = bone_parts.parts_by_bones(objects, options.parts.count or PartOptions.count)
     return _written(handles, found, names, options)
 
 

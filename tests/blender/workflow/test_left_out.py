@@ -117,3 +117,11 @@ def test_long_new_names_are_found_again() -> None:
     for group in target.vertex_groups:
         held = [item.weight for vertex in target.data.vertices for item in vertex.groups if item.group == group.index]
         assert max(held) > 0.9
+
+
+def test_names_are_cut_between_letters() -> None:
+    """A name that is cut within a letter cannot be read in every Blender."""
+    source, target = creature("ü" * 31, subdivisions=3), creature("target", 1.1, subdivisions=3)
+    for _ in range(2):
+        finish(workflow.transfer(source, target, ["detail"], MATCHED))
+        assert [key.name for key in target.data.shape_keys.key_blocks] == ["Basis", "Detail of " + "ü" * 26]

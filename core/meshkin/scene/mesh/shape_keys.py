@@ -117,7 +117,7 @@ def write(
     existing = obj.data.shape_keys.key_blocks.get(cut(name))
     if existing == basis:
         existing = None
-    key = existing or obj.shape_key_add(name=name, from_mix=False)
+    key = existing or obj.shape_key_add(name=cut(name), from_mix=False)
     write_vectors(key.data, "co", _positions(basis) + local_offsets)
     key.relative_key, key.vertex_group = basis, ""
     key.slider_min, key.slider_max = slider

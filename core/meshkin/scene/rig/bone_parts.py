@@ -63,7 +63,7 @@ def read(obj: bpy.types.Object) -> BonesOfFaces:
     return BonesOfFaces(strongest, share.astype(np.float32), areas, names, parents)
 
 
-def cut(
+def parts_by_bones(
     objects: Sequence[bpy.types.Object], count: int
 ) -> tuple[list[tuple[NDArray[np.int64], NDArray[np.float32]]], list[str]]:
     """Parts of objects, the same of all, as the first one's bones say: labels and confidence of each, and names.
