@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import bpy
 import numpy as np
@@ -86,8 +86,21 @@ def set_parent(obj: bpy.types.Object, parent: bpy.types.Object) -> None:
     obj.matrix_world = matrix
 
 
+def forget_states(mesh: bpy.types.Mesh, *states: Literal["select", "hide"]) -> None:
+    """Deselect or show everything, by removing the attributes that say what is selected or hidden.
+
+    Where such an attribute has one value for all elements (``mesh.update(calc_edges=True)`` makes it so, and importers
+    call that), Blender 5.0 crashes when values are written to it.
+    """
+    for state in states:
+        for element in ("vert", "edge", "poly"):
+            if attribute := mesh.attributes.get(f".{state}_{element}"):
+                mesh.attributes.remove(attribute)
+
+
 def select_vertices(mesh: bpy.types.Mesh, selected: NDArray[np.bool_]) -> None:
     """Select these vertices (W,) and the edges and faces that have no others; deselect everything else."""
+    forget_states(mesh, "select")
     mesh.vertices.foreach_set("select", selected)
     mesh.edges.foreach_set("select", selected[read_integers(mesh.edges, "vertices", 2)].all(axis=1))
     if len(mesh.polygons):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import meshkin
-from helpers.creatures import creature
+from helpers.creatures import creature, renumber
 from helpers.main_job import GEOMETRIC, MATCHED, paint, refused, state
 from helpers.places import TESTS
 from helpers.processes import wait_for
@@ -92,6 +92,7 @@ def test_wishes_that_cannot_be_granted() -> None:
 
 def test_a_target_changed_while_the_job_runs_is_left_alone() -> None:
     source, target = creature("source", subdivisions=3), creature("target", 1.23, subdivisions=3)
+    renumber(target)
     paint(source)
 
     def job() -> workflow.Steps:
@@ -135,6 +136,7 @@ def test_a_worker_killed_in_any_stage_is_reported_and_replaced(home: Path, small
         patch.setenv("MESHKIN_CACHE", str(cache))
         client.stop()
         source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
+        renumber(target)
         paint(source)
         before = state()
         stages = stages_of(lambda: workflow.transfer(source, target, ["weights"], options))
@@ -219,8 +221,8 @@ def test_inpainting_that_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyP
     assert not any("could not be solved" in line for line in solved.lines())
     load = WeightArrays.load
 
-    def partly_unsolved(path: Path) -> WeightArrays:
-        arrays = load(path)
+    def partly_unsolved(path: Path, **lengths: int) -> WeightArrays:
+        arrays = load(path, **lengths)
         return replace(arrays, unsolved=np.arange(len(arrays.weights)) < 65)
 
     monkeypatch.setattr(WeightArrays, "load", partly_unsolved)

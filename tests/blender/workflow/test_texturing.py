@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
+from helpers.creatures import renumber
 from helpers.skins import (
     OPTIONS,
     add_game_material,
@@ -210,6 +211,7 @@ def test_distrust_makes_a_mask() -> None:
     source = blob("source")
     add_image_material(source, new_image("base", waves()))
     target = blob("target", stretch=1.5)
+    renumber(target)
     options = OPTIONS.changed(texture_threshold=0.95, map_smoothing=2.0)
     finish(workflow.transfer(source, target, ["texture"], options))
     mask = next(image for image in bpy.data.images if "mask" in image.name)

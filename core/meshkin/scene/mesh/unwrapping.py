@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...data.snapshot import Snapshot
 from ..arrays import read_floats
+from ..objects import forget_states
 from .snapshot import own_mesh
 
 UNWRAP_NAME = "MeshKin unwrap"
@@ -36,8 +37,8 @@ def smart_project(obj: bpy.types.Object, margin: float) -> NDArray[np.float32]:
         view_layer.objects.active = copy
         copy.select_set(True, view_layer=view_layer)
         data.attributes.active = None
+        forget_states(data, "select", "hide")
         for elements in (data.vertices, data.edges, data.polygons):
-            elements.foreach_set("hide", np.zeros(len(elements), bool))
             elements.foreach_set("select", np.ones(len(elements), bool))
         while data.uv_layers:
             data.uv_layers.remove(data.uv_layers[0])

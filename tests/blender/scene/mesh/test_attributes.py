@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from meshkin.base.errors import InputError
+from meshkin.scene import objects
 from meshkin.scene.mesh import attributes
 from meshkin.scene.mesh import snapshot as snapshots
 
@@ -210,3 +211,21 @@ def test_edit_mode_is_refused_before_anything_is_written() -> None:
     assert raised.value.code == "edit-mode"
     bpy.ops.object.mode_set(mode="OBJECT")
     assert "meshkin_test" not in obj.data.attributes
+
+
+def test_vertices_of_an_imported_mesh_are_selected() -> None:
+    """Importers leave one value for all edges, which Blender 5.0 takes for one for each."""
+    mesh = bpy.data.meshes.new("imported")
+    mesh.vertices.add(4)
+    mesh.vertices.foreach_set("co", [0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0])
+    mesh.loops.add(4)
+    mesh.loops.foreach_set("vertex_index", [0, 1, 2, 3])
+    mesh.polygons.add(1)
+    mesh.polygons.foreach_set("loop_start", [0])
+    mesh.update(calc_edges=True)
+    mesh.vertices[3].hide = True
+    objects.select_vertices(mesh, np.array([True, True, False, False]))
+    assert [vertex.select for vertex in mesh.vertices] == [True, True, False, False]
+    assert sorted(edge.select for edge in mesh.edges) == [False, False, False, True]
+    assert not mesh.polygons[0].select
+    assert mesh.vertices[3].hide
