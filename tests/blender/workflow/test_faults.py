@@ -164,6 +164,7 @@ def begun_anew(cache: Path) -> tuple[bpy.types.Object, bpy.types.Object]:
     client.stop()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
+    renumber(target)
     paint(source)
     for file in cache.rglob("*.*"):
         file.unlink()
