@@ -112,7 +112,7 @@ def test_several_slots_are_baked_at_once() -> None:
     stages = []
     job = workflow.transfer(source, target, ["texture"], OPTIONS)
     finish(job, lambda progress: stages.append((progress.stage, progress.fraction)))
-    assert {fraction for stage, fraction in stages if stage.startswith("Baking")} == {0}
+    assert len({fraction for stage, fraction in stages if stage.startswith("Baking")}) == 1
     picture = pixels_of(new_material_parts(target)[1]["Base Color"])
     for row, color in ((230, (0.25, 0.5, 0.75)), (128, (1, 0.5, 0)), (26, (1, 1, 1))):
         encoded = [1.055 * value ** (1 / 2.4) - 0.055 if value else 0 for value in color]
