@@ -79,6 +79,8 @@ class Extractor(Generic[SettingsType]):
         panel: its entries in the panel's list, each an extractor or several joined by "+"; None for one with its name,
             label and description.
         panel_options: names of options of the panel that concern it alone.
+        seconds: that it takes for one object on two cores of a processor, about (a model that needs a graphics card: on
+            one): how wide its step is on the progress bar.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Extractor(Generic[SettingsType]):
     intrinsic: bool = False
     panel: tuple[Choice, ...] | None = None
     panel_options: tuple[str, ...] = ()
+    seconds: float = 20.0
     looks_at_pictures: ClassVar[bool]
 
     @property

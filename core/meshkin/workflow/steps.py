@@ -17,10 +17,6 @@ from .options import Options
 Costs = dict[str, float]
 """For each step of a job, in order, the seconds that it takes."""
 
-EXTRACTOR_SECONDS = {"geometric": 3.0, "dinov2": 22.0, "efficientnet": 18.0, "diff3f": 120.0, "sd_dino": 60.0}
-"""By extractor, the features of one object. Of the diffusion models: chosen, for a graphics card."""
-OTHER_EXTRACTOR_SECONDS = 20.0
-"""The features of one object by an extractor that the user has added. Chosen."""
 RENDER_SECONDS = 4.0
 """The views of one object, where an extractor looks at pictures."""
 MATCH_SECONDS = 22.0
@@ -75,7 +71,7 @@ def feature_costs(handles: Iterable[Handle], options: Options) -> Costs:
         extractors = registry.find_all(options.features.extractor)
     except InputError:
         extractors = []
-    seconds = sum(EXTRACTOR_SECONDS.get(each.name, OTHER_EXTRACTOR_SECONDS) for each in extractors)
+    seconds = sum(each.seconds for each in extractors)
     if any(each.looks_at_pictures for each in extractors):
         seconds += RENDER_SECONDS
     return {features_of(handle): seconds for handle in handles}

@@ -26,6 +26,7 @@ class Diff3f(PictureExtractor["Diff3fSettings"]):
     name = "diff3f"
     label = "Diff3F"
     description = f"{_DESCRIPTION}; needs its models and a graphics card"
+    seconds = 120.0
     transient = ("compiled",)
     profiles = (
         Choice("fast", "Fast", "24 views, 8 steps each"),

@@ -19,6 +19,7 @@ class Dinov2(PictureExtractor["Dinov2Settings"]):
     name = "dinov2"
     label = "DINOv2"
     description = "What an image model sees in renders of the object"
+    seconds = 22.0
     code_version = 2  # 1: whole pictures
     roles = {"model": ModelRole("dinov2")}  # noqa: RUF012
     weight = 0.5  # measured, see :mod:`meshkin.features.extractors`

@@ -18,6 +18,7 @@ class EfficientNetLite(PictureExtractor["EfficientNetSettings"]):
     name = "efficientnet"
     label = "EfficientNet"
     description = "What a small image classifier sees in renders of the object"
+    seconds = 18.0
     code_version = 2  # 1: whole pictures
     roles = {"model": ModelRole("efficientnet")}  # noqa: RUF012
     weight = 0.3  # measured, see :mod:`meshkin.features.extractors`

@@ -21,6 +21,7 @@ class Geometric(SurfaceExtractor["GeometricSettings"]):
     name = "geometric"
     label = "Geometric"
     description = "The shape alone; needs no model"
+    seconds = 3.0
     auto = 3
     settable = False
     intrinsic = True

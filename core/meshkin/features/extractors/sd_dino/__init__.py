@@ -24,6 +24,7 @@ class SdDino(PictureExtractor["SdDinoSettings"]):
     name = "sd_dino"
     label = "SD+DINO"
     description = "What Stable Diffusion and DINOv2 see in its own materials; needs their models"
+    seconds = 60.0
     code_version = 2
     transient = ("compiled",)
     roles = {  # noqa: RUF012
