@@ -35,8 +35,10 @@ class MESHKIN_OT_try_it(SceneJob):
 
 def _show(source: bpy.types.Object, target: bpy.types.Object) -> None:
     """Pick the two, and look at them."""
+    from meshkin.workflow.try_it import OPTIONS
+
     settings = source.users_scene[0].meshkin
-    settings.source, settings.target, settings.features = source, target, "geometric"
+    settings.source, settings.target, settings.features = source, target, OPTIONS.features.extractor
     settings.kinds = {"texture", "weights", "armature", "motion"}
     window = bpy.context.window
     for area in window.screen.areas if window and not bpy.app.background else ():
