@@ -63,6 +63,13 @@ class SurfaceMap:
             self.face[vertices], self.barycentric[vertices], self.vertex[vertices], self.confidence[vertices]
         )
 
+    def with_rows(self, vertices: NDArray[np.integer], others: SurfaceMap) -> SurfaceMap:
+        """The map in which these vertices, int (W,), have the rows of another map, of W rows."""
+        result = SurfaceMap(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})
+        for name in self.__dataclass_fields__:
+            getattr(result, name)[vertices] = getattr(others, name)
+        return result
+
     def lies_on(self, faces: NDArray[np.integer], count: int) -> bool:
         """Whether the map's points can lie on a surface with these triangles, int (F, 3), of ``count`` vertices."""
         rows = len(self.face)

@@ -6,7 +6,7 @@ that, often with clothes and hair of their own. What corresponds there is known 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from ..data.surface_map import Match, SurfaceMap
 from ..geometry.adjacency import loose_parts
 from ..geometry.arrays import AnyIntegers, Floats, Integers
 from ..geometry.mesh import bounding_diagonal
-from .copies import onto_vertices
+from .copies import certain_match, onto_vertices
 
 SAME_TRIANGLES = 0.95
 """Least share of the triangles that two shapes of one base mesh have in common. Chosen: a bent quad may be cut along
@@ -25,6 +25,9 @@ its other diagonal, of other meshes hardly one triangle has the same three numbe
 LEAST_TRIANGLES = 200
 """Triangles of a loose part that is known by its topology alone, at least. Chosen: buttons, eyes and straps made from
 a cube, a small sphere or a tube have the topology of any other."""
+MOST_ALIKE = 50
+"""Parts of one size in either shape, at most, that are compared. Chosen: scales and leaves are left to the map, since
+each is compared with each."""
 FARTHEST = 0.1
 """Mean distance, in diagonals of the source, up to which a part's vertices lie from where the map sends them. Chosen:
 as far as a map is wrong within a limb; the topology of a sphere fits a head as well as a bun of hair."""
@@ -57,16 +60,8 @@ def match_of_base_mesh(source: Snapshot, target: Snapshot) -> Match | None:
     if not _is_same(whole, other) or _is_mirrored(source.vertices, target.vertices):
         return None
     sentence = f"“{source.name}” and “{target.name}” have the same topology: they are matched vertex by vertex."
-    notes = {
-        "orientation": 1.0,
-        "sided": True,
-        "ambiguous": False,
-        "warnings": [],
-        "sentences": [sentence],
-    }
-    return Match(
-        onto_vertices(source, everything), onto_vertices(target, everything), source.faces, target.faces, notes
-    )
+    maps = onto_vertices(source, everything), onto_vertices(target, everything)
+    return certain_match(*maps, source, target, sentence)
 
 
 def with_parts_of_base_meshes(match: Match, source: Snapshot, target: Snapshot) -> Match:
@@ -84,8 +79,8 @@ def with_parts_of_base_meshes(match: Match, source: Snapshot, target: Snapshot) 
     count = sum(len(part.triangles) for _, part in pairs)
     sentence = f"{count} triangles of “{target.name}” are those of “{source.name}”: matched vertex by vertex."
     return Match(
-        _with_rows(match.to_source, own, onto_vertices(source, goals)),
-        _with_rows(match.to_target, goals, onto_vertices(target, own)),
+        match.to_source.with_rows(own, onto_vertices(source, goals)),
+        match.to_target.with_rows(goals, onto_vertices(target, own)),
         match.source_faces,
         match.target_faces,
         {**match.notes, "sentences": [*match.notes.get("sentences", []), sentence]},
@@ -101,6 +96,8 @@ def _common_parts(
     ours, theirs = _by_size(source), _by_size(target)
     found = []
     for size in ours.keys() & theirs.keys():
+        if max(len(ours[size]), len(theirs[size])) > MOST_ALIKE:
+            continue
         distances = np.full((len(ours[size]), len(theirs[size])), np.inf)
         for row, part in enumerate(ours[size]):
             for column, other in enumerate(theirs[size]):
@@ -149,11 +146,3 @@ def _is_mirrored(vertices: NDArray[np.floating], other: NDArray[np.floating]) ->
     centered, goals = (np.asarray(points, np.float64) - points.mean(axis=0) for points in (vertices, other))
     linear: Floats = np.linalg.lstsq(centered, goals, rcond=None)[0]
     return bool(np.linalg.det(linear) < 0)
-
-
-def _with_rows(surface_map: SurfaceMap, rows: Integers, others: SurfaceMap) -> SurfaceMap:
-    """The map with other rows (N,)."""
-    fields = {name: getattr(surface_map, name).copy() for name in SurfaceMap.__dataclass_fields__}
-    for name, values in fields.items():
-        values[rows] = getattr(others, name)
-    return replace(surface_map, **fields)

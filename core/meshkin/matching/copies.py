@@ -40,7 +40,7 @@ def match_copy(source: Snapshot, target: Snapshot) -> Match | None:
         motion = common_similarity(points, vertices, tolerance)
         if _are_near(motion.apply(points), vertices, tolerance).all():
             own_number = np.arange(len(points))
-            return _noted(onto_vertices(target, own_number), onto_vertices(source, own_number), source, target)
+            return _same_shape(onto_vertices(source, own_number), onto_vertices(target, own_number), source, target)
     found = []
     for guess in _guesses(source, target):
         refined = _refined(guess, vertices, points, tolerance)
@@ -109,7 +109,7 @@ def _match_placed(source: Snapshot, target: Snapshot, motion: Similarity, tolera
     back = motion.inverse()
     source_points = back.apply(np.asarray(source.vertices, np.float64))
     to_target = _onto(target, source_points, back, source, tolerance * back.scale)
-    return None if to_source is None or to_target is None else _noted(to_target, to_source, source, target)
+    return None if to_source is None or to_target is None else _same_shape(to_source, to_target, source, target)
 
 
 def _onto(
@@ -132,8 +132,7 @@ def _onto(
         on_surface = SurfaceMap.at_points(
             closest.face, closest.barycentric, np.ones(len(beside)), surface.vertices, surface.faces
         )
-        for name in SurfaceMap.__dataclass_fields__:
-            getattr(result, name)[beside] = getattr(on_surface, name)
+        result = result.with_rows(beside, on_surface)
     return result
 
 
@@ -179,12 +178,14 @@ def onto_vertices(surface: Snapshot, vertices: Integers) -> SurfaceMap:
     )
 
 
-def _noted(to_target: SurfaceMap, to_source: SurfaceMap, source: Snapshot, target: Snapshot) -> Match:
-    notes = {
-        "orientation": 1.0,
-        "sided": True,
-        "ambiguous": False,
-        "warnings": [],
-        "sentences": [f"“{source.name}” and “{target.name}” are the same shape: the match is exact."],
-    }
+def certain_match(
+    to_source: SurfaceMap, to_target: SurfaceMap, source: Snapshot, target: Snapshot, sentence: str
+) -> Match:
+    """Return the match of two maps that are certain, with the sentence that says why."""
+    notes = {"orientation": 1.0, "sided": True, "ambiguous": False, "warnings": [], "sentences": [sentence]}
     return Match(to_source, to_target, source.faces, target.faces, notes)
+
+
+def _same_shape(to_source: SurfaceMap, to_target: SurfaceMap, source: Snapshot, target: Snapshot) -> Match:
+    sentence = f"“{source.name}” and “{target.name}” are the same shape: the match is exact."
+    return certain_match(to_source, to_target, source, target, sentence)

@@ -233,15 +233,17 @@ def lay(
     upright = source.sense > 0 or not sided
     is_sure = alignment.orientation >= settings.sure_orientation
     handicap = settings.sure_map_handicap if is_sure else settings.map_handicap
-    results = _results(source, target, (alignment.to_target, handicap), upright, tick, settings)
+    start = start_from_map(source.rough, target.rough, alignment.to_target, registration, handicap)
+    results = _results(source, target, start, upright, tick, settings)
     rivals = different_answers(results, registration)
     best = results[0]
     if guidance.flip and rivals:
         best = rivals[0]
     elif guidance.flip:
         source = source.mirrored()
-        flipped = alignment.to_target_flipped, settings.map_handicap
-        results = _results(source, target, flipped, not sided, tick, settings)
+        ends = source.rough, target.rough
+        start = start_from_map(*ends, alignment.to_target_flipped, registration, settings.map_handicap)
+        results = _results(source, target, start, not sided, tick, settings)
         best = results[0]
     near = _interpolated(best.points, source.rough.points, source.fine.points, settings.interpolated)
     fine = lay_finely(source.fine, target.fine, Start(near, source.fine.points), tick, registration)
@@ -254,7 +256,7 @@ def lay(
 def _results(
     source: ComparedSurface,
     target: ComparedSurface,
-    to_target: tuple[Integers, float],
+    from_map: Start,
     upright: bool,
     tick: Callable[[], None],
     settings: LayingSettings,
@@ -263,11 +265,9 @@ def _results(
 
     Every turn is tried as it is warped, if the warp alone brings it much nearer. What comes near then is laid on once
     more without the warp, which misleads where poses differ: from where it lies already, and from where it stood.
-    ``to_target`` is the map (P,) with its handicap.
     """
     meshes, registration, own = (source.rough, target.rough), settings.registration, source.rough.points
-    start = replace(start_from_map(*meshes, to_target[0], registration), handicap=to_target[1])
-    results = [lay_onto(*meshes, start, tick, registration)]
+    results = [lay_onto(*meshes, from_map, tick, registration)]
     warped: list[tuple[LaidMesh, Start]] = []
     for number, placing in enumerate(upright_placings(*meshes, settings.upright) if upright else ()):
         turned = settings.turned_handicap if number else 1.0  # the first way is as both stand

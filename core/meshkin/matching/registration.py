@@ -136,7 +136,11 @@ class LaidMesh:
 
 
 def start_from_map(
-    source: RegisteredMesh, target: RegisteredMesh, to_target: Integers, settings: RegistrationSettings
+    source: RegisteredMesh,
+    target: RegisteredMesh,
+    to_target: Integers,
+    settings: RegistrationSettings,
+    handicap: float = 1.0,
 ) -> Start:
     """The source, bent as rigidly as possible to where a map sends its points.
 
@@ -144,6 +148,7 @@ def start_from_map(
         source, target: the meshes.
         to_target: int (P,), the target point of each source point.
         settings: of these the length and the steps.
+        handicap: as :attr:`Start.handicap`.
     """
     goals, pull = target.points[to_target], source.mass / source.mass.sum()
     stiffness, _ = connected_laplacian(source.points, source.faces)
@@ -156,7 +161,7 @@ def start_from_map(
     for _ in range(settings.follow_steps):
         points = solve(rotations, hold[:, None] * goals + settings.damping * points)
         rotations = body.rotations(points)
-    return Start(points, source.points, upright=False)
+    return Start(points, source.points, upright=False, handicap=handicap)
 
 
 def lay_onto(

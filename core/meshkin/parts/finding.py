@@ -58,10 +58,13 @@ def find_parts(
     rows = [face_rows(features, shape.faces) for shape, features in shapes]
     tick(0.2)
     first = shapes[0][0]
-    tree = part_tree(rows[0], first.vertices, first.faces, graphs[0]) if len(shapes) == 1 or not count else None
-    count = min(count or (tree.automatic() if tree else 1), min(len(row) for row in rows))
+    is_alone = len(shapes) == 1
+    tree = part_tree(rows[0], first.vertices, first.faces, graphs[0]) if is_alone or not count else None
+    if tree and not count:
+        count = tree.automatic()
+    count = min(count, *(len(row) for row in rows))
     tick(0.5)
-    if len(shapes) == 1 and tree:
+    if tree and is_alone:
         labels = tree.cut(count)
         like = soft_labels(rows[0], labeled_prototypes(rows[0], graphs[0].areas, labels))
         shares = [like * _faded(first, graphs[0], labels)]

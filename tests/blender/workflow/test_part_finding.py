@@ -181,3 +181,26 @@ def test_objects_of_one_rig_get_the_same_parts_and_others_are_refused() -> None:
     for obj in (source, piece):
         obj.vertex_groups.clear()
     refused(workflow.parts([source], by_bones(5)), InputError, "no-weights")
+
+
+def test_the_weights_of_bones_are_never_touched() -> None:
+    """Parts are named after bones, whose groups hold the weights: they get groups of their own."""
+    obj = characters.make().source.get()
+
+    def weights() -> list[list[tuple[str, float]]]:
+        names = [group.name for group in obj.vertex_groups]
+        rows = [[(names[item.group], item.weight) for item in vertex.groups] for vertex in obj.data.vertices]
+        return [[(name, weight) for name, weight in row if name in bones] for row in rows]
+
+    bones = set(obj.vertex_groups.keys())
+    before = weights()
+    finish(workflow.parts([obj], by_bones(7, "vertex_groups")))
+    names = list(obj[NAMES_PROPERTY])
+    assert set(names) <= bones
+    assert set(obj.vertex_groups.keys()) == bones | {f"{name} (part)" for name in names}
+    assert weights() == before
+    finish(workflow.parts([obj], by_bones(3)))  # its groups stay, and so do those of bones that are no part now
+    assert weights() == before
+    finish(workflow.parts([obj], options(4, "vertex_groups")))
+    assert set(obj.vertex_groups.keys()) == bones | {f"Part {number}" for number in (1, 2, 3, 4)}
+    assert weights() == before

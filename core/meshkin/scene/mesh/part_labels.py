@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import OptionError
+from ...base.names import MAX_NAME_BYTES, cut
 from ...data.snapshot import Snapshot
 from ...parts.options import METHODS, WRITTEN, PartOptions
 from .. import compat
@@ -25,6 +26,10 @@ FACE_SET = ".sculpt_face_set"
 """The attribute in which Blender keeps face sets."""
 NAMES_PROPERTY = "meshkin_parts"
 """Custom property of an object: the names of its parts, in the order of their numbers."""
+_GROUPS_PROPERTY = "meshkin_part_groups"
+"""Custom property of an object: the vertex groups that were made for its parts."""
+_APART = " (part)"
+"""Ends the name of a part's vertex group where the user has a group of the part's name, as of a bone."""
 _MARK = "meshkin_part"
 """Custom property of materials that were made for parts."""
 _GOLDEN = 0.618034
@@ -84,7 +89,7 @@ def write(
     names: Sequence[str],
     write_as: Sequence[str] = (),
 ) -> list[str]:
-    """Write parts as attributes, and as what else was asked for; what an earlier run wrote is replaced.
+    """Write parts as attributes, and as what else was asked for; what an earlier run wrote is replaced, but for seams.
 
     Args:
         obj: a mesh object.
@@ -100,7 +105,6 @@ def write(
     """
     check_writable(obj)
     check_face_count(obj, len(labels))
-    before = [str(name) for name in obj.get(NAMES_PROPERTY, ())]
     _write_on_faces(obj, PART, "INT", labels)
     if confidence is not None:
         _write_on_faces(obj, PART_CONFIDENCE, "FLOAT", confidence)
@@ -113,7 +117,7 @@ def write(
     if "materials" in write_as:
         sentences.append(_write_materials(obj, labels, names))
     if "vertex_groups" in write_as:
-        sentences += _write_vertex_groups(obj, labels, names, before)
+        sentences += _write_vertex_groups(obj, labels, names)
     if "seams" in write_as:
         sentences.append(_write_seams(obj, labels))
     return sentences
@@ -155,25 +159,29 @@ def _material(number: int, name: str) -> bpy.types.Material:
     return material
 
 
-def _write_vertex_groups(
-    obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence[str], before: Sequence[str]
-) -> list[str]:
-    for name in set(before) - set(names):
-        group = obj.vertex_groups.get(name)
-        if group and not group.lock_weight:
+def _write_vertex_groups(obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence[str]) -> list[str]:
+    """Write a vertex group for each part; the user's own groups, such as those of bones, are never changed."""
+    before = {str(name) for name in obj.get(_GROUPS_PROPERTY, ())}
+    taken = {group.name for group in obj.vertex_groups} - before
+    groups = [
+        cut(name) if cut(name) not in taken else cut(name, MAX_NAME_BYTES - len(_APART)) + _APART for name in names
+    ]
+    for name in before - set(groups):
+        if (group := obj.vertex_groups.get(name)) and not group.lock_weight:
             obj.vertex_groups.remove(group)
     corners = read_integers(obj.data.loops, "vertex_index")
     part = np.repeat(labels, read_integers(obj.data.polygons, "loop_total"))
     locked = []
     everything = list(range(len(obj.data.vertices)))
-    for number, name in enumerate(names):
+    for number, name in enumerate(groups):
         group = obj.vertex_groups.get(name) or obj.vertex_groups.new(name=name)
         if group.lock_weight:
             locked.append(name)
             continue
         group.remove(everything)
         group.add(np.unique(corners[part == number]).tolist(), 1.0, "REPLACE")
-    sentences = [f"Vertex groups: {', '.join(names)}."]
+    obj[_GROUPS_PROPERTY] = groups
+    sentences = [f"Vertex groups: {', '.join(groups)}."]
     return sentences + ([f"Locked, left as they were: {', '.join(locked)}."] if locked else [])
 
 
