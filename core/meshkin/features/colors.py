@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.features import Features
-from . import joint, pca
+from ..spectral import pca
+from . import joint
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from ..base.progress import ProgressCallback
 from ..geometry.arrays import Floats, Integers
 from ..spectral.eigenbasis import SpectralMesh, with_weighted_features
 from ..spectral.functional_map import PairOfFloats
-from .candidate_maps import AlignmentSettings, Candidate, MeshPair, maps_by_side, refined, with_other_sides
+from ..symmetry.candidate_maps import AlignmentSettings, Candidate, MeshPair, maps_by_side, refined, with_other_sides
+from ..symmetry.mirrors import Mirror, find_mirrors, has_several_symmetries
 from .map_repair import repaired
 from .surfaces import Guidance
-from .symmetry import Mirror, find_mirrors, has_several_symmetries
 
 __all__ = ["Alignment", "AlignmentSettings", "align"]
 

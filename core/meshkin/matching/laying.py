@@ -17,6 +17,7 @@ from ..geometry.coarsening import coarsen
 from ..geometry.mesh import edges
 from ..geometry.rigid_motions import similarity_alignment
 from ..spectral.eigenbasis import SpectralMesh
+from ..symmetry.mirrors import rough_of
 from .alignment import Alignment
 from .bodies import Body
 from .part_laying import PartLayingSettings, lay_parts_afresh
@@ -34,7 +35,6 @@ from .registration import (
     surface_distance,
 )
 from .surfaces import Guidance
-from .symmetry import rough_of
 from .upright import UprightSettings, upright_placings
 
 

@@ -15,8 +15,8 @@ from ..geometry.arrays import Flags, Floats, Integers
 from ..spectral.eigenbasis import SpectralMesh
 from ..spectral.functional_map import PointMaps, coefficients
 from ..spectral.similarity import torn_links, triangle_orientations
-from .candidate_maps import Candidate, MapsBySide, MeshPair, refined
-from .symmetry import Mirror, rough_of
+from ..symmetry.candidate_maps import Candidate, MapsBySide, MeshPair, refined
+from ..symmetry.mirrors import Mirror, rough_of
 
 
 def repaired(
@@ -30,7 +30,7 @@ def repaired(
     Args:
         pair: the two meshes.
         candidates: best first.
-        make_maps: of :func:`meshkin.matching.candidate_maps.maps_by_side`.
+        make_maps: of :func:`meshkin.symmetry.candidate_maps.maps_by_side`.
         target_mirror: the target's mirror map.
     """
     best, *others = candidates

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import Match
-from ..features import pca
 from ..features.joint import IntrinsicColumns
 from ..geometry.arrays import Integers
 from ..geometry.laplacian import single_thread
+from ..spectral import pca
 from ..spectral.eigenbasis import EigenbasisSettings, with_features
 from ..spectral.similarity import spectral_similarity
 from .alignment import Alignment, AlignmentSettings, align

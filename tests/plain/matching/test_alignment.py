@@ -10,10 +10,10 @@ from helpers.surfaces import described, described_beast, errors_to_source
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.surface_map import Match
 from meshkin.features.joint import IntrinsicColumns
-from meshkin.matching import candidate_maps
 from meshkin.matching.laying import LayingSettings
 from meshkin.matching.pipeline import MatchSettings, match, match_features
 from meshkin.matching.upright import UprightSettings
+from meshkin.symmetry import candidate_maps
 
 
 def test_sides_are_kept_where_features_do_not_tell_them() -> None:

@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from helpers import shapes
 from helpers.beasts import LIMBS, beast
 from helpers.surfaces import described, described_beast, errors_to_source
-from meshkin.matching import alignment, candidate_maps
-from meshkin.matching.candidate_maps import Candidate, MeshPair, symmetric_maps
+from meshkin.matching import alignment
 from meshkin.matching.laying import LayingSettings
 from meshkin.matching.map_repair import repaired
 from meshkin.matching.part_laying import PartLayingSettings
 from meshkin.matching.pipeline import MatchSettings, match
 from meshkin.matching.registration import RegistrationSettings
-from meshkin.matching.symmetry import Mirror, find_mirrors
 from meshkin.matching.upright import UprightSettings
 from meshkin.spectral.eigenbasis import SpectralMesh
 from meshkin.spectral.functional_map import PointMaps
+from meshkin.symmetry import candidate_maps
+from meshkin.symmetry.candidate_maps import Candidate, MeshPair, symmetric_maps
+from meshkin.symmetry.mirrors import Mirror, find_mirrors
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -13,13 +13,13 @@ from ...base.errors import InputError
 from ...base.progress import ProgressCallback
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
-from ...features import pca
 from ...geometry.arrays import AnyIntegers, Flags, Floats
 from ...geometry.laplacian import factorized, laplacian
 from ...geometry.mesh import bounding_diagonal, clean_faces, face_vectors, vertex_normals
 from ...geometry.welding import weld
-from ...matching.symmetry import find_mirrors, rough_of
+from ...spectral import pca
 from ...spectral.eigenbasis import spectral_mesh, with_features
+from ...symmetry.mirrors import find_mirrors, rough_of
 from .settings import PhotoSettings
 
 

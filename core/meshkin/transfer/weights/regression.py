@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
-from ...features import pca
 from ...geometry.arrays import Singles
 from ...matching.feature_search import sample_evenly
+from ...spectral import pca
 
 
 @dataclass(frozen=True)

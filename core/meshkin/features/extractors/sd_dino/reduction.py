@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....geometry.arrays import unit_rows
-from ... import pca
+from ....spectral import pca
 from .settings import SdDinoSettings
 
 

@@ -11,8 +11,8 @@ from helpers.beasts import beast
 from helpers.surfaces import described
 from meshkin.data.snapshot import Snapshot
 from meshkin.matching.pipeline import match
-from meshkin.matching.symmetry import find_mirrors, rough_of
 from meshkin.spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
+from meshkin.symmetry.mirrors import find_mirrors, rough_of
 
 
 def tick() -> None:

@@ -15,7 +15,7 @@ from ..geometry.arrays import Floats, Integers, nearest_rows
 from ..spectral.eigenbasis import SpectralMesh
 from ..spectral.functional_map import PairOfFloats, PointMaps, zoomout_refine
 from ..spectral.similarity import dirichlet_energy, kept_orientation
-from .symmetry import Mirror, SymmetrySettings, rough_of
+from .mirrors import Mirror, SymmetrySettings, rough_of
 
 
 @dataclass(frozen=True)

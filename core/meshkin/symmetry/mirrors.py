@@ -3,8 +3,8 @@
 Features tell what a point is but not on which side it lies: of all points far from it, the one most similar to it is
 roughly its mirror twin. Such a rough map of points is enough for the smoothest functions: as a small functional map, it
 splits them into symmetric ones (+1) and antisymmetric ones (-1). That involution is refined to a map of points
-(:mod:`meshkin.matching.mirror_refinement`). A shape for which this fails borrows its symmetric functions from the other
-shape, through features. Last, the sides are told apart (:mod:`meshkin.matching.mirror_sides`).
+(:mod:`meshkin.symmetry.mirror_refinement`). A shape for which this fails borrows its symmetric functions from the other
+shape, through features. Last, the sides are told apart (:mod:`meshkin.symmetry.mirror_sides`).
 """
 
 from __future__ import annotations

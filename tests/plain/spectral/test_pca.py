@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from meshkin.features import pca
+from meshkin.spectral import pca
 
 
 def low_rank(rows: int, channels: int, rank: int, seed: int, offset: float = 0.0) -> NDArray[np.float32]:

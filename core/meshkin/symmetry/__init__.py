@@ -1,0 +1,1 @@
+"""Left and right of shapes: their mirror maps, their sides, and maps between shapes that keep the sides apart."""
