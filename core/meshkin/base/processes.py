@@ -57,7 +57,8 @@ def end_with_parent():
         signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGINT}})
     os.read(0, 1)
     os._exit(1)
-threading.Thread(target=end_with_parent, daemon=True).start()
+if not {reads_input}:
+    threading.Thread(target=end_with_parent, daemon=True).start()
 from importlib.util import module_from_spec, spec_from_file_location
 folder = {folder!r}
 spec = spec_from_file_location("meshkin", folder + "/__init__.py", submodule_search_locations=[folder])
@@ -67,13 +68,15 @@ spec.loader.exec_module(module)
 """
 
 
-def package_program(code: str) -> str:
+def package_program(code: str, reads_input: bool = False) -> str:
     """A program that runs code of this package inside Blender, and ends with the process at the other end of its input.
+
+    With ``reads_input``, the code sees to that itself.
 
     It loads this package alone: the libraries installed beside it are for another Python. Ctrl-C is for the main thread
     alone: where that holds it back, no other thread takes it.
     """
-    return _PACKAGE_PROGRAM.format(folder=str(Path(__file__).resolve().parents[1]), code=code)
+    return _PACKAGE_PROGRAM.format(folder=str(Path(__file__).resolve().parents[1]), code=code, reads_input=reads_input)
 
 
 def blender_command(program: str, code: str) -> list[str]:

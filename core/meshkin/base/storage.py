@@ -154,6 +154,11 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def temporary_prefix(path: Path) -> str:
+    """Beginning of a file's name while it is written at this path; eight characters and its suffix follow."""
+    return f".{path.stem[:_SHOWN_OF_NAME]}-"
+
+
 def write_file(path: Path, write: Callable[[Path], object], parents: bool = True) -> None:
     """Write a complete file or none: ``write`` fills a temporary file beside ``path``, which then replaces ``path``.
 
@@ -164,7 +169,7 @@ def write_file(path: Path, write: Callable[[Path], object], parents: bool = True
         make_folder(path.parent)
     with readable_failure(path, "writing"):
         check_replaceable(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_SHOWN_OF_NAME]}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=temporary_prefix(path), suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:

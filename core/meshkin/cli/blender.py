@@ -34,21 +34,17 @@ def run(argv: list[str]) -> int:
 
     Raises WorkerError ``blender-missing``, ``blender-failed`` or ``blender-crashed``.
     """
-    command = _command(processes.package_program(f"from meshkin import cli\ncli.entry({argv!r})"))
+    program = command(processes.package_program(f"from meshkin import cli\ncli.entry({argv!r})"))
     temporary.remove_leftovers(Path(tempfile.gettempdir()), temporary.PREFIX)
     with temporary.temporary_folder() as folder:
         result_file = folder / "result"
-        # What Blender leaves there when it is killed goes with the folder.
-        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
-        variables = {**os.environ, **own, RESULT_FILE: str(result_file)}
-        if worker := environment.find():  # it may be this Python, which would not be found inside Blender
-            variables["MESHKIN_WORKER_PYTHON"] = str(worker)
+        variables = {**os.environ, **environment.variables_in_blender(folder), RESULT_FILE: str(result_file)}
         try:
-            exit_code = _run_program(command, variables)
+            exit_code = _run_program(program, variables)
         except OSError as error:
             raise WorkerError(
                 "blender-failed",
-                f"{command[0]} cannot be started: {error.strerror}.",
+                f"{program[0]} cannot be started: {error.strerror}.",
                 "Set MESHKIN_BLENDER to Blender's program.",
             ) from error
         if exit_code - _SHELL in _CRASHES:
@@ -69,7 +65,7 @@ def run(argv: list[str]) -> int:
     return exit_code
 
 
-def _command(code: str) -> list[str]:
+def command(code: str) -> list[str]:
     """The command line that runs Python code in Blender; raises WorkerError ``blender-missing``."""
     is_module = importlib.util.find_spec("bpy") is not None
     program = "" if is_module else doctor.find_blender()

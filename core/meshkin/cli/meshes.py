@@ -79,23 +79,29 @@ def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     option_arguments(parser, WorkerOptions)
 
 
+def _loaded(*specs: str) -> list[Any]:
+    """The objects of mesh files, alone in the scene: what Blender's first file has stands where they are."""
+    from ..scene import blend, files
+
+    blend.remove_objects()
+    return [files.load(spec) for spec in specs]
+
+
 def _features(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
-    from ..scene import files
 
-    report = drive(workflow.features([files.load(arguments.mesh)], options(arguments)))
+    report = drive(workflow.features(_loaded(arguments.mesh), options(arguments)))
     return _copied_result(arguments, report, report.data["features"][0])
 
 
 def _pictures(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
-    from ..scene import files
     from ..workflow import contact_sheets
 
     with temporary_folder() as folder:
         job_options = options(arguments)
         picture_folder = job_options.features.pictures or folder
-        obj = files.load(arguments.mesh)
+        (obj,) = _loaded(arguments.mesh)
         report = drive(workflow.pictures([obj], job_options.changed(pictures=picture_folder)))
         lines, data = _copied_result(arguments, report, contact_sheets.sheet_file(Path(picture_folder), obj.name))
     counts = {name: data[name][obj.name] for name in ("views", "used", "painted")}
@@ -104,23 +110,21 @@ def _pictures(arguments: argparse.Namespace) -> CommandResult:
 
 def _match(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
-    from ..scene import files
 
     if arguments.source.lower().endswith(PHOTOS):
-        target = files.load(arguments.target)
+        (target,) = _loaded(arguments.target)
         report = drive(workflow.match_photo(arguments.source, target, options(arguments), arguments.photo_mask))
     else:
-        source, target = files.load(arguments.source), files.load(arguments.target)
+        source, target = _loaded(arguments.source, arguments.target)
         report = drive(workflow.match(source, target, options(arguments)))
     return _copied_result(arguments, report, report.data["map"])
 
 
 def _match_set(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
-    from ..scene import files
 
     names = [arguments.reference, *arguments.mesh]
-    reference, *others = objects = [files.load(name) for name in names]
+    reference, *others = objects = _loaded(*names)
     set_options = options(arguments).changed(through=reference)
     report = drive(workflow.match_set(others, reference, set_options))
     maps: dict[str, list[str]] = {}

@@ -27,7 +27,7 @@ def mark_temporary_files() -> None:
     """Mark the folder of Blender's temporary files as in use, and delete those of commands that were killed."""
     folder = Path(bpy.app.tempdir)
     temporary.remove_leftovers(folder.parent, _TEMPORARY)
-    if folder.name.startswith(_TEMPORARY):
+    if folder.name.startswith(_TEMPORARY) and not _marks:
         with contextlib.suppress(OSError):
             _marks.append(temporary.mark_in_use(folder))
 
@@ -39,6 +39,16 @@ def remove_temporary_files() -> None:
     folder = Path(bpy.app.tempdir)
     if folder.name.startswith(_TEMPORARY):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_all() -> None:
+    """Begin anew, as a Blender that was just started: with factory settings and an empty file."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def remove_objects() -> None:
+    """Remove all objects of the open file."""
+    bpy.data.batch_remove(list(bpy.data.objects))
 
 
 def version() -> str:

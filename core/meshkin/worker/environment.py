@@ -286,3 +286,15 @@ def _version(python: Path | str) -> Generator[Progress, None, str]:
         if line.startswith("version "):
             return line.split()[1]
     raise WorkerError("python-missing", f"{python} is not a Python interpreter.", "Choose another Python.")
+
+
+def variables_in_blender(temporary: Path) -> dict[str, str]:
+    """Variables for a Blender that is started for commands.
+
+    Args:
+        temporary: the folder for temporary files, with which goes what Blender leaves when it is killed.
+    """
+    variables = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    if worker := find():  # it may be this Python, which would not be found inside Blender
+        variables["MESHKIN_WORKER_PYTHON"] = str(worker)
+    return variables

@@ -82,6 +82,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, small_model: str) -> Path:
     hat.location = rogue.location
     _, picture, face, _ = photograph_of(rogue, place, size=112)
     write_png(place / "photo.png", np.dstack((picture[..., :3], np.where(face >= 0, 255, 0).astype(np.uint8))))
+    manifest = re.search(r"^```toml\n(.*?)^```", (MANUAL / "tasks" / "batches.md").read_text("utf-8"), re.M | re.S)
+    assert manifest
+    (place / "jobs.toml").write_text(manifest[1], encoding="utf-8")
     (place / "pairs.json").write_text("[[3, 3]]", encoding="utf-8")
     bpy.ops.wm.save_as_mainfile(filepath=str(place / "characters.blend"))
     shutil.copytree(small_model, place / "model")
@@ -106,4 +109,4 @@ def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd
             code = cli.main([*arguments, *more])
             assert code == 0, f"{what}\n{capfd.readouterr().err[-2000:]}"
             run.append(arguments[0])
-    assert {"transfer", "match", "match-set", "motion", "pose", "build-armature", "texture-photo"} <= set(run)
+    assert {"transfer", "match", "match-set", "motion", "pose", "build-armature", "texture-photo", "batch"} <= set(run)

@@ -30,12 +30,13 @@ FLOORS = (
     "scene",
     "worker",
     "workflow",
+    "batch",
     "cli",
 )
 """The rooms of the library from the ground up: each imports from itself and from those before it only."""
-WITHOUT_SCENE = {"transfer", "worker"}
+WITHOUT_SCENE = {"transfer", "worker", "batch"}
 """Rooms above or beside ``scene`` that work on arrays and must not know of it."""
-INSIDE_BLENDER = {"scene", "worker", "workflow", "cli"}
+INSIDE_BLENDER = {"scene", "worker", "workflow", "batch", "cli"}
 """Rooms that Blender loads, which ships none of :data:`HEAVY`."""
 WORKER_ALONE = ("meshkin.worker.jobs", "meshkin.worker.server", "meshkin.worker.__main__")
 """What of the room ``worker`` runs in the worker's process only."""

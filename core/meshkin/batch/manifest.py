@@ -1,0 +1,227 @@
+"""Manifests: which commands a batch consists of, as a list or as a matrix of sources, targets and what to do.
+
+JSON and TOML files have ``items``, ``matrix`` (one, or a list) or both; a CSV file has one item a line.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+import os
+import shlex
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import InputError
+from ..base.json_data import from_json
+from ..base.storage import file_name, is_file
+
+WHOLE_VERBS = ("match", "pose")
+"""What a matrix can ask for beside what ``transfer --what`` takes."""
+_IN_BLEND = ".blend:"
+"""What is between the file and the object in FILE.blend:OBJECT."""
+_TRUE = ("1", "true", "yes", "x")
+"""What says in a CSV file that an item needs the graphics card."""
+
+
+@dataclass(frozen=True)
+class ManifestItem:
+    """One command of a batch.
+
+    Attributes:
+        verb: the command's name (``match``).
+        arguments: what follows it; paths are relative to the manifest's folder. ``{ID}`` is what the item of that ID
+            has written.
+        id: names the item and its files.
+        gpu: whether it needs the graphics card.
+        after: IDs of the items that must have gone well before.
+        output: what it writes, relative to the batch's folder; "" for a name made from the ID.
+        source, target: what the report calls them.
+    """
+
+    verb: str
+    arguments: list[str] | str = field(default_factory=list)
+    id: str = ""
+    gpu: bool = False
+    after: list[str] | str = field(default_factory=list)
+    output: str = ""
+    source: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class ManifestMatrix:
+    """Every source with every target, for everything that is to be done.
+
+    Attributes:
+        sources, targets: files, or ``FILE.blend:OBJECT``; file names may have the patterns ``*``, ``?``, ``[…]``,
+            ``**``.
+        what: for each pair; ``match``, ``pose``, or what ``transfer --what`` takes.
+        features: arguments of everything that looks at features (``--features dinov2``).
+        arguments: further arguments of what is done to each pair.
+        gpu: whether the features need the graphics card.
+    """
+
+    sources: list[str]
+    targets: list[str]
+    what: list[str] = field(default_factory=lambda: ["match"])
+    features: list[str] | str = field(default_factory=list)
+    arguments: list[str] | str = field(default_factory=list)
+    gpu: bool = False
+
+
+def read(path: Path) -> list[ManifestItem]:
+    """The items of a manifest, in order; what may be a text or a list in the file is a list in them.
+
+    Raises InputError ``file-missing``, ``batch-unreadable``, ``data-invalid``, ``batch-empty``, ``batch-no-file``,
+    ``batch-not-blend``.
+    """
+    if not is_file(path):
+        raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
+    items, matrices = _parsed(path)
+    taken: set[str] = {item.id for item in items if item.id}
+    for matrix in matrices:
+        items += _expanded(matrix, path.parent, taken)
+    named = [_named(number, item) for number, item in enumerate(items, 1)]
+    if not named:
+        raise InputError("batch-empty", f"There is nothing to do in {path}.", "Give it items or a matrix.")
+    return named
+
+
+def _parsed(path: Path) -> tuple[list[ManifestItem], list[ManifestMatrix]]:
+    """The items and the matrices of a manifest, as they stand there."""
+    kind = path.suffix.lower()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if kind == ".csv":
+            return [_of_row(row, number) for number, row in enumerate(csv.DictReader(text.splitlines()), 2)], []
+        data = tomllib.loads(text) if kind == ".toml" else json.loads(text)
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(
+            "batch-unreadable", f"{path} cannot be read: {error}.", "A manifest is a JSON, TOML or CSV file."
+        ) from error
+    if isinstance(data, list):
+        data = {"items": data}
+    if not isinstance(data, dict) or set(data) - {"items", "matrix"}:
+        raise InputError("batch-unreadable", f"{path} is no manifest.", "It has “items”, “matrix” or both.")
+    given, matrices = data.get("items", []), data.get("matrix", [])
+    if not isinstance(given, list):
+        raise InputError("batch-unreadable", f"“items” of {path} is no list.", "Write a list of items.")
+    matrices = matrices if isinstance(matrices, list) else [matrices]
+    return (
+        [from_json(ManifestItem, item, f"Item {number}") for number, item in enumerate(given, 1)],
+        [from_json(ManifestMatrix, matrix, "The matrix") for matrix in matrices],
+    )
+
+
+def _of_row(row: Mapping[Any, Any], number: int) -> ManifestItem:
+    """The item of a line of a CSV file."""
+    values = {str(name).strip(): (text or "").strip() for name, text in row.items() if name is not None and text}
+    gpu = str(values.pop("gpu", "")).lower() in _TRUE
+    return from_json(ManifestItem, {**values, "gpu": gpu}, f"Line {number}")
+
+
+def words(text: list[str] | str) -> list[str]:
+    """Arguments that are given as a list, or as in a shell; raises InputError ``batch-unreadable``."""
+    if isinstance(text, list):
+        return text
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise InputError("batch-unreadable", f"“{text}” cannot be split: {error}.", "Close the quotes.") from error
+
+
+def _named(number: int, item: ManifestItem) -> ManifestItem:
+    values = {each.name: getattr(item, each.name) for each in fields(item)}
+    values |= {"arguments": words(item.arguments), "after": words(item.after)}
+    return ManifestItem(**{**values, "id": item.id or f"{number:04d}-{item.verb}"})
+
+
+def _expanded(matrix: ManifestMatrix, folder: Path, taken: set[str]) -> list[ManifestItem]:
+    """The items of a matrix: the features of each shape once, then what is done to each pair."""
+    sources, targets = (list(_found(names, folder)) for names in (matrix.sources, matrix.targets))
+    looks, further = words(matrix.features), words(matrix.arguments)
+    names: dict[str, str] = {}
+    items = []
+    if "match" in matrix.what:
+        for shape in dict.fromkeys([*sources, *targets]):
+            names[shape] = _free(f"features-{_short(shape)}", taken)
+            items.append(ManifestItem("features", [shape, *looks], names[shape], matrix.gpu))
+    for what in matrix.what:
+        for source in sources:
+            for target in targets:
+                if source == target:
+                    continue
+                verb = what if what in WHOLE_VERBS else "transfer"
+                arguments = [source, target] if verb == "match" else _in_file(source, target, folder)
+                arguments += ["--what", what] if verb == "transfer" else []
+                name = _free(f"{what.replace(',', '-')}-{_short(source)}-{_short(target)}", taken)
+                after = [names[shape] for shape in (source, target) if shape in names]
+                items.append(
+                    ManifestItem(
+                        verb, [*arguments, *looks, *further], name, False, after, "", _short(source), _short(target)
+                    )
+                )
+    return items
+
+
+def _found(names: Iterable[str], folder: Path) -> Iterable[str]:
+    """The files that names and patterns stand for, each once, relative to the manifest's folder."""
+    found: dict[str, None] = {}
+    for name in names:
+        file, separator, obj = _split(name)
+        matches = [file] if is_file(folder / file) else sorted(glob.glob(file, root_dir=folder, recursive=True))
+        files = [each.replace(os.sep, "/") for each in matches if is_file(folder / each)]
+        if not files:
+            raise InputError("batch-no-file", f"No file in {folder} is called “{file}”.", "Check the path or pattern.")
+        found |= dict.fromkeys(f"{each}{separator}{obj}" for each in files)
+    return found
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """The file, ":" and the object of FILE.blend:OBJECT; the file and "" twice of all other names."""
+    file, separator, obj = name.rpartition(_IN_BLEND)
+    return (f"{file}{_IN_BLEND[:-1]}", ":", obj) if separator else (name, "", "")
+
+
+def _in_file(source: str, target: str, folder: Path) -> list[str]:
+    """The arguments of commands on a .blend file: the target's, in which the source is, too."""
+    (source_file, _, source_object), (file, separator, target_object) = _split(source), _split(target)
+    if not separator or not source_object or source_file != file:
+        raise InputError(
+            "batch-not-blend",
+            f"{source} and {target} are not two objects of one .blend file in {folder}.",
+            "Write both as FILE.blend:OBJECT.",
+        )
+    return [file, "--source", source_object, "--target", target_object]
+
+
+def _short(shape: str) -> str:
+    """What a shape is called: its object, or its file without the folder and the suffix."""
+    file, _, obj = _split(shape)
+    return obj or Path(file).stem
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name for files that none of those taken is, also where systems ignore case; it is taken now."""
+    lower, free, number = {each.lower() for each in taken}, file_name(name), 1
+    while free.lower() in lower:
+        number += 1
+        free = f"{file_name(name)}-{number}"
+    taken.add(free)
+    return free
+
+
+def check_ids(items: Sequence[ManifestItem], reserved: Sequence[str]) -> None:
+    """Raise InputError ``batch-id`` for an ID that is no file name, is reserved, or is there twice."""
+    seen: set[str] = set(reserved)
+    for item in items:
+        if file_name(item.id) != item.id or item.id.startswith(".") or item.id.lower() in seen:
+            raise InputError(
+                "batch-id", f"No item can be called “{item.id}”.", "IDs are different from each other, and file names."
+            )
+        seen.add(item.id.lower())
