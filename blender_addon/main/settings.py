@@ -122,14 +122,19 @@ class SceneSettings(bpy.types.PropertyGroup):
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def forget_deleted(*_: object) -> None:
-    """Let go of picked objects that were deleted: a picked object would stay in the file for ever."""
+    """Let go of picked objects that were deleted: a picked object would stay in the file for ever, with its meshes."""
+    deleted = set()
     for scene in bpy.data.scenes:
         for name in ("source", "target", "through"):
             obj = getattr(scene.meshkin, name)
             if obj is not None and not obj.users_scene and scene.library is None:
+                deleted.add(obj)
                 setattr(scene.meshkin, name, None)
         for role in members.ROLES if scene.library is None else ():
             listed = getattr(scene.meshkin, f"{role}_members")
             for index in reversed(range(len(listed))):
-                if not (listed[index].object and listed[index].object.users_scene):
+                obj = listed[index].object
+                if not (obj and obj.users_scene):
+                    deleted |= {obj} if obj else set()
                     listed.remove(index)
+    bpy.data.batch_remove([obj for obj in deleted if not obj.users])  # as Blender does with what nothing uses

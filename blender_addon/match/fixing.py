@@ -1,4 +1,4 @@
-"""The buttons that do the last transfer again in place, and that show what was there before it."""
+"""The buttons that do the last transfer again in place, and that show and discard what was there before it."""
 # Blender's classes have no types, and its property annotations are calls.
 # mypy: disable-error-code="misc, valid-type"
 
@@ -67,6 +67,26 @@ class MESHKIN_OT_before_after(QuickAction):
         return f"“{target.name}” shows {'what it was before the last transfer' if shows_before else 'the result'}."
 
 
+class MESHKIN_OT_discard_before(QuickAction):
+    """Keep the result and forget what the target was before the last transfer: its old mesh leaves the file. Before and
+    After and Update Result wait for another transfer then"""
+
+    bl_idname = "meshkin.discard_before"
+    bl_label = "Discard Before"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return MESHKIN_OT_before_after.why_not(context)
+
+    def act(self, context: bpy.types.Context) -> str:
+        from meshkin.scene import last_transfer
+
+        target = context.scene.meshkin.target
+        last_transfer.discard(target)
+        return f"What “{target.name}” was before the last transfer is no longer in the file."
+
+
 def was_transferred(settings: Any) -> bool:
     """Return whether something was transferred between the picked objects; may be called while drawing."""
     if not (settings.source and settings.target) or RECORD not in settings.target:
@@ -100,4 +120,4 @@ def unregister_keys() -> None:
         keymap.keymap_items.remove(item)
 
 
-CLASSES: list[type] = [MESHKIN_OT_update, MESHKIN_OT_before_after]
+CLASSES: list[type] = [MESHKIN_OT_update, MESHKIN_OT_before_after, MESHKIN_OT_discard_before]

@@ -37,7 +37,9 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
         buttons(column)
         column.operator("meshkin.compare", icon="ARROW_LEFTRIGHT", depress=status.compared())
         switch(column, context, settings, "look")
-        column.operator("meshkin.before_after", icon="LOOP_BACK", depress=fixing.shows_before(settings))
+        row = column.row(align=True)
+        row.operator("meshkin.before_after", icon="LOOP_BACK", depress=fixing.shows_before(settings))
+        row.operator("meshkin.discard_before", text="", icon="TRASH")
 
         column = layout.column(align=True)
         column.label(text="Display")

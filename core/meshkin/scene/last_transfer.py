@@ -3,7 +3,7 @@
 The record lies on the target, of a character on each of its meshes, and is saved with the file: a custom property has
 it as JSON, and another one points to the mesh as it was before (while that is shown: to the mesh with the result).
 Transfers that follow from the same source belong to the same record. So the state before can be shown, and transfers
-can be done again in place.
+can be done again in place, until the record is discarded.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..base.names import cut
 from .arrays import read_integers
+from .materials import picture_files
 from .mesh import matches
 from .mesh.vertex_groups import group_weights
 from .rig import binding
@@ -178,6 +179,34 @@ def toggle(target: bpy.types.Object) -> bool:
     return shows_before
 
 
+def discard(target: bpy.types.Object) -> None:
+    """Forget what the target was before, so that its old mesh leaves the file; the result is shown and stays.
+
+    All meshes of a character forget it. Raises InputError ``nothing-transferred``.
+    """
+    record = record_of(target)
+    if record is None:
+        raise _nothing(target)
+    if record.shows_before:
+        toggle(target)
+    for obj in with_same_record(target):
+        _drop(obj)
+    for name in MADE_COLLECTIONS:
+        for block in getattr(bpy.data, name):
+            if block.library is None and block.get(MADE_PROPERTY) == record.token:
+                del block[MADE_PROPERTY]
+
+
+def _drop(target: bpy.types.Object) -> None:
+    """Remove the record of one object, and the mesh that nothing else uses then."""
+    other = target.get(OTHER_MESH_PROPERTY)
+    for name in (RECORD_PROPERTY, OTHER_MESH_PROPERTY):
+        if name in target:
+            del target[name]
+    if other is not None and not other.users:
+        bpy.data.meshes.remove(other)
+
+
 def _exchange(target: bpy.types.Object, record: TransferRecord) -> None:
     """Show a target's other mesh."""
     shown, other = target.data, target[OTHER_MESH_PROPERTY]
@@ -307,15 +336,19 @@ def _made_blocks(record: TransferRecord) -> list[tuple[str, int, str]]:
 
 
 def _remove_superseded(blocks: Sequence[tuple[str, int, str]]) -> None:
-    """Remove those of what was made before that nothing uses any more; what was made instead takes their names."""
+    """Remove those of what was made before that nothing uses any more; what was made instead takes their names, and
+    images the place of their files: an undo does not bring files back."""
     for collection, uid, name in blocks:
         block = _by_uid(collection, uid)
         if block is not None and not block.users - block.use_fake_user:
             token = block[MADE_PROPERTY]
+            saved = picture_files.SavedPicture.of(block) if collection == "images" else None
             bpy.data.batch_remove([block])
             heirs = [new for new in getattr(bpy.data, collection) if new.get(MADE_PROPERTY) == token]
             for new in [new for new in heirs if new.name != name and _stem(new.name) == _stem(name)][:1]:
                 new.name = name
+                if collection == "images":
+                    picture_files.take_place(new, saved)
 
 
 @contextlib.contextmanager

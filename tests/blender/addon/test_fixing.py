@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ import bpy
 import numpy as np
 
 from helpers.creatures import add_height_values, creature, vertex_positions
+from meshkin.scene import last_transfer
 from meshkin.scene.mesh import matches, pairs
 
 
@@ -84,3 +86,41 @@ def test_before_and_after_is_one_toggle_and_one_undo_step(addon: ModuleType) -> 
     run("before_after")
     assert lower() == after
     assert not fixing.shows_before(bpy.context.scene.meshkin)
+
+
+def test_what_the_target_was_leaves_the_file_when_it_is_discarded(addon: ModuleType) -> None:
+    pair()
+    assert not bpy.ops.meshkin.discard_before.poll()
+    run("transfer", kinds={"weights"})
+    after, meshes = lower(), len(bpy.data.meshes)
+    run("before_after")
+    run("discard_before")
+    assert (lower(), len(bpy.data.meshes)) == (after, meshes - 1)
+    assert not bpy.ops.meshkin.before_after.poll()
+    assert not bpy.ops.meshkin.update.poll()
+    assert not [name for name in dict(bpy.data.objects["target"].items()) if "transfer" in name or "other" in name]
+    bpy.ops.ed.undo()
+    assert lower() == []
+    run("before_after")
+    assert lower() == after
+
+
+def test_the_old_mesh_of_a_deleted_target_is_not_saved(addon: ModuleType, tmp_path: Path) -> None:
+    source, target = pair()
+    with last_transfer.recorded([source], [target], ["weights"], {}):
+        target.vertex_groups.new(name="carried")
+    other = target.copy()  # has the same old mesh
+    bpy.context.scene.collection.objects.link(other)
+    file = str(tmp_path / "saved.blend")
+
+    def saved_meshes() -> list[str]:
+        bpy.ops.wm.save_as_mainfile(filepath=file, copy=True)
+        with bpy.data.libraries.load(file) as (there, _):
+            return sorted(there.meshes)
+
+    assert saved_meshes() == ["source", "target", "target before"]
+    for obj in (target, other):
+        with bpy.context.temp_override(selected_objects=[obj]):
+            bpy.ops.object.delete()
+        left = ["source"] if obj == other else ["source", "target", "target before"]
+        assert saved_meshes() == left

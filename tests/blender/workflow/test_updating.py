@@ -198,3 +198,35 @@ def test_attributes_of_the_source_come_again_and_a_deleted_target_takes_its_reco
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     assert not [mesh.name for mesh in bpy.data.meshes if mesh.name.startswith("target")]
+
+
+def test_textures_in_a_folder_are_replaced_by_an_update(tmp_path: Path) -> None:
+    """The files keep their names, and what lies beside them stays; cancelled, the old ones stay."""
+    source, target = pair()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    folder = tmp_path / "textures"
+    folder.mkdir()
+    name = f"{source.active_material.name} on target.png"
+    (folder / name).write_bytes(b"of somebody else")
+    finish(workflow.transfer(source, target, ("texture",), OPTIONS.changed(texture_folder="//textures")))
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert len(before) > 1
+    paths = sorted(image.filepath for image in bpy.data.images if image.filepath)
+    assert all(path.startswith("//textures") for path in paths)
+    pairs.add(
+        source, target, int(vertex_positions(source)[:, 0].argmax()), int(vertex_positions(target)[:, 1].argmax())
+    )
+    job = workflow.update(source, target, OPTIONS)
+    for _ in range(3):
+        next(job)
+    job.close()
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    finish(workflow.update(source, target, OPTIONS))
+    after = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert after.keys() == before.keys()
+    assert [file for file in after if after[file] != before[file]]
+    assert after.get(name, b"") == before.get(name, b"")
+    assert sorted(image.filepath for image in bpy.data.images if image.filepath) == paths
+    for image in bpy.data.images:
+        image.reload()
+        assert image.size[0] in (0, 64)

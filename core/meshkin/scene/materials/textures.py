@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError, MeshKinError
-from ...base.storage import file_name, make_folder, write_file
+from ...base.storage import file_name, make_folder
 from ...base.udim import FIRST_TILE
 from .. import compat
 from ..arrays import read_floats, read_integers, write_vectors
@@ -22,6 +21,7 @@ from ..blend import absolute_path
 from ..mesh.payloads import MAX_UV_MAPS
 from ..mesh.snapshot import check_corner_count, check_writable
 from ..objects import Handle, remove_data_blocks
+from . import picture_files
 from .channels import SHADER_INPUTS, ChannelValue, Shading, common_bump, common_displacement, common_strength
 from .shaders import shaders, visible_shaders
 
@@ -247,10 +247,10 @@ def _load(picture: BakedPicture, folder: str) -> bpy.types.Image:
     place = Path(absolute_path(folder)) if folder else first_file.parent
     if folder:
         make_folder(place)
-        name = _free_name(place, name, files)
+        name = picture_files.free_name(place, name, files)
     if folder or tiled:
         for tile, file in files.items():
-            _copy_file(file, place / name.replace("<UDIM>", str(tile)))
+            picture_files.copy_file(file, place / name.replace("<UDIM>", str(tile)))
         first_file = place / name.replace("<UDIM>", str(first_tile))
     image = bpy.data.images.load(str(first_file))
     image.name = picture.name
@@ -266,21 +266,9 @@ def _load(picture: BakedPicture, folder: str) -> bpy.types.Image:
     if not folder:
         image.pack()
         image.filepath_raw = f"//{name}"
+    elif folder.startswith("//") and bpy.data.filepath:
+        image.filepath_raw = bpy.path.relpath(str(place / name))  # the project can be moved
     return image
-
-
-def _copy_file(file: Path, to: Path) -> None:
-    write_file(to, lambda path: shutil.copyfile(file, path))
-
-
-def _free_name(folder: Path, name: str, files: Mapping[int, Path]) -> str:
-    """A file name that does not exist in the folder yet, for any of the tiles."""
-    stem, dot, rest = name.partition(".")
-    number = 0
-    while any((folder / name.replace("<UDIM>", str(tile))).exists() for tile in files):
-        number += 1
-        name = f"{stem}_{number:03d}{dot}{rest}"
-    return name
 
 
 # Nodes ------------------------------------------------------------------------------------------------------------
