@@ -61,7 +61,9 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
             skeleton.tails + snapshot.location,
             skeleton.parents.tolist(),
         )
+        before = binding.armatures_of(handle.get())
         details = binding.attach(handle.get(), [armature], handle.get())
+        details += binding.leave(binding.replaced(handle.get(), before))
     left_out = [name for name in names if name not in bones]
     if left_out:
         details.append(f"Groups that rule too few vertices to be bones: {', '.join(left_out)}.")

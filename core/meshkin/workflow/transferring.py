@@ -202,7 +202,7 @@ def _match_and_carry(
     data: dict[str, Any] = {"map": ""}
     if match:
         maps = Match.load(match.map)
-        remarks += [confidence_sentence(maps), *match_remarks(maps)]
+        remarks = [*match_remarks(maps), *remarks, confidence_sentence(maps)]  # a poor match explains what follows
         data |= match_data(match.map, maps)
         if not order.pieces or order.source not in match.source.of.handles:  # what was joined is gone
             match.remember()

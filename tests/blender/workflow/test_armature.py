@@ -11,7 +11,7 @@ import pytest
 from mathutils import Matrix
 
 from helpers import creatures
-from helpers.rigged import armature_of
+from helpers.rigged import armature_of, new_armature
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
@@ -557,3 +557,26 @@ def test_bad_input_is_named_and_changes_nothing() -> None:
     bpy.ops.object.mode_set(mode="OBJECT")
     source.modifiers["Armature"].object = bpy.data.objects.new("bare", bpy.data.armatures.new("bare"))
     assert refused(source) == "no-bones"
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_the_old_rig_of_a_target_is_hidden_when_nothing_uses_it(is_used: bool) -> None:
+    """Two rigs in one place would hide each other; the old one is not deleted, and what follows it keeps it in view."""
+    source, _ = rigged()
+    target = creature("twin")
+    old = new_armature("old rig", {"root": ((0, 0, 0), (0, 0, 1), None)})
+    binding.bind(target, old)
+    end, hat = (bpy.data.objects.new(name, None) for name in ("end", "hat"))
+    for empty in (end, hat):
+        bpy.context.scene.collection.objects.link(empty)
+    end.parent, end.parent_type, end.parent_bone = old, "BONE", "root"
+    if is_used:
+        hat.parent = old
+        target.constraints.new("COPY_LOCATION").target = hat
+    report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
+    assert {old.hide_get(), end.hide_get()} == {not is_used}
+    assert not hat.hide_get()
+    assert not armature_of(target).hide_get()
+    told = [line for line in report.details if line.startswith("“old rig”")]
+    assert len(told) == 1
+    assert ("hidden" in told[0]) != is_used

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import bpy
 
@@ -74,7 +74,6 @@ def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like
     """
     check_writable(target)
     first, *more = armatures
-    before = armatures_of(target)
     place = place_at_rest(target) if target.parent_type == "BONE" else None
     objects.set_parent(target, first)
     if place is not None:  # what hung on a bone stands at rest, as what an armature has posed
@@ -90,12 +89,46 @@ def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like
         for flag in FLAGS:
             setattr(modifier, flag, getattr(original or modifier, flag))
     sentences = [f"“{armature.name}” poses “{target.name}”." for armature in armatures]
-    replaced = [*before[:1], *(one for one in before[1:] if one not in armatures_of(target))]
-    sentences += [f"“{one.name}”, which posed it before, is left as it is." for one in replaced if one not in armatures]
     others = [other.name for other in target.modifiers if _poses(other) and other.object not in armatures]
     if others:
         sentences.append(f"It has more Armature modifiers, which pose it too: {', '.join(others)}.")
     return sentences
+
+
+def replaced(obj: bpy.types.Object, before: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those of the armatures that posed the object before of which others have taken the place: the first at least."""
+    now = armatures_of(obj)
+    return [*before[:1], *(armature for armature in before[1:] if armature not in now)]
+
+
+def leave(armatures: Iterable[bpy.types.Object]) -> list[str]:
+    """Hide those armatures, which others have taken the place of, that nothing uses any more; a sentence for each.
+
+    Empties that hang on one and that nothing uses, such as the ends of bones in imported files, are hidden with it.
+    """
+    sentences = []
+    for armature in armatures:
+        sentence = f"“{armature.name}”, which posed it before, is left as it is"
+        users = _objects_that_use(armature)
+        hidden = [armature, *(user for user in users if _is_bare_empty(user))]
+        layer = bpy.context.view_layer.objects
+        in_layer = [obj for obj in hidden if layer.get(obj.name) == obj]
+        if armature in in_layer and armature.mode == "OBJECT" and len(hidden) == len(users) + 1:
+            for obj in in_layer:
+                obj.hide_set(True)
+            sentence += ", but hidden: nothing uses it any more (Alt H shows what is hidden)"
+        sentences.append(f"{sentence}.")
+    return sentences
+
+
+def _objects_that_use(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The objects that hang on an object, follow it, or refer to it otherwise."""
+    return [user for user in bpy.data.user_map(subset=[obj])[obj] if isinstance(user, bpy.types.Object) and user != obj]
+
+
+def _is_bare_empty(obj: bpy.types.Object) -> bool:
+    """Whether an object is an empty that shows nothing and that no other object uses."""
+    return obj.type == "EMPTY" and not obj.data and obj.instance_type == "NONE" and not _objects_that_use(obj)
 
 
 def stop_posing(obj: bpy.types.Object) -> list[str]:

@@ -221,8 +221,11 @@ def _attach(transfer: Transfer, posing: list[BlenderObject], carried: Sequence[H
     """Let armatures pose the target and what lies on it; returns sentences about it, and about those not carried."""
     source = transfer.source.handle.get()
     remarks: list[Remark] = []
+    replaced: dict[BlenderObject, None] = {}
     for target in transfer.target.objects():
+        before = binding.armatures_of(target)
         remarks += binding.attach(target, posing, source)
+        replaced |= dict.fromkeys(binding.replaced(target, before))
     known = {handle.uid for handle in carried}
     if others := [other.name for other in binding.armatures_of(source) if other.session_uid not in known]:
         text = f"More armatures pose “{source.name}” and were not carried (no bones, or edited): {', '.join(others)}."
@@ -232,7 +235,7 @@ def _attach(transfer: Transfer, posing: list[BlenderObject], carried: Sequence[H
             remarks += binding.attach(handle.get(), posing, source)
         except InputError as error:
             remarks.append(left_out_warning(handle, error))
-    return remarks
+    return remarks + binding.leave(one for one in replaced if one not in posing)
 
 
 ARMATURE = Carrier(_check, _carry)
