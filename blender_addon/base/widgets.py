@@ -26,6 +26,8 @@ NAME_MARGIN = 8
 """Pixels at scale 1 between a property's name and its field. Measured."""
 CHOICE_MARGIN = 22
 """Pixels at scale 1 around a choice: its field's borders and arrow. Measured."""
+NUMBER_MARGIN = 76
+"""Pixels at scale 1 beside the name of a number within its field: the number, its unit and the borders. Chosen."""
 BUTTON_MARGIN = 36
 """Pixels at scale 1 around a button's text: its icon and its borders. Measured."""
 REPORT_WIDTH = 22
@@ -79,7 +81,8 @@ def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint
         row.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:
         column.alert = last.failed  # red
-        _fill(column, context, " ".join((last.title, *last.lines)) if last.failed else last.title, last.icon)
+        more = last.lines if last.failed else last.warnings[:1]
+        _fill(column, context, " ".join((last.title, *more)), last.icon)
         row.popover(MESHKIN_PT_report.bl_idname, text="Report", icon="TEXT")
         if last.leads_to:
             row.operator(last.leads_to)
@@ -128,24 +131,38 @@ def form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     return layout
 
 
-def field(layout: bpy.types.UILayout, context: bpy.types.Context, data: Any, name: str) -> None:
-    """Draw a property with its name on the left; where they do not fit side by side, with its name above or within."""
+def field(
+    layout: bpy.types.UILayout, context: bpy.types.Context, data: Any, name: str, label: str = "", placeholder: str = ""
+) -> None:
+    """Draw a property with its name on the left; where they do not fit side by side, with its name above or within.
+
+    Args:
+        layout: where.
+        context: Blender's context.
+        data: what has the property.
+        name: its identifier.
+        label: shown instead of its name, not translated yet.
+        placeholder: shown in an empty text field.
+    """
     prop = data.bl_rna.properties[name]
     choices: list[str] = []
     if prop.type == "ENUM":
         chosen = {item.identifier for item in prop.enum_items} if prop.is_enum_flag else {getattr(data, name)}
         choices = [translated(item.name) for item in prop.enum_items if item.identifier in chosen]
+    label = label or prop.name
+    shown = {"placeholder": placeholder} if placeholder else {}
+    is_number = prop.type in {"INT", "FLOAT"}
     column = layout.column(align=True)
     column.use_property_split = column.use_property_decorate = False
-    if fits(context, translated(prop.name), NAME_SHARE, NAME_MARGIN) and all(
+    if fits(context, translated(label), NAME_SHARE, NAME_MARGIN) and all(
         fits(context, choice, 1 - NAME_SHARE, CHOICE_MARGIN) for choice in choices
     ):
-        form(column).prop(data, name)
-    elif prop.type in {"BOOLEAN", "INT", "FLOAT"}:
-        column.prop(data, name)
+        form(column).prop(data, name, text=label, **shown)
+    elif prop.type == "BOOLEAN" or (is_number and fits(context, translated(label), 1, NUMBER_MARGIN)):
+        column.prop(data, name, text=label)
     else:
-        column.label(text=prop.name)
-        column.prop(data, name, text="")
+        column.label(text=label)
+        column.prop(data, name, text="", **shown)
 
 
 def button(layout: bpy.types.UILayout, context: bpy.types.Context, name: str, short: str, icon: str) -> None:

@@ -24,12 +24,12 @@ from ..weights import panel as weights
 from .presets import MESHKIN_PT_presets
 from .settings import OPTION_GROUPS
 
-COMMON = (
-    ("features", "prompt", "negative_prompt", "profile", "seed", "style", "views", "without", "resolution"),
-    ("texture_size", "margin"),
-    tuple(panel_options(OPTION_GROUPS["Weights"])),
-)
-"""Flat names of the options in the panel “Options”, block by block; the panel “More” has all others."""
+COMMON = {
+    "Features": ("features", "prompt", "negative_prompt", "profile", "seed", "style", "views", "without", "resolution"),
+    "Textures": ("texture_size", "margin"),
+    "Weights": tuple(panel_options(OPTION_GROUPS["Weights"])),
+}
+"""Flat names of the options in the panel “Options”, by their headings; the panel “More” has all others."""
 
 
 def next_step(context: bpy.types.Context) -> Hint:
@@ -131,8 +131,9 @@ class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
         layout = self.layout
         settings = context.scene.meshkin
         hidden = options.hidden_options(settings)
-        for block in COMMON:
+        for title, block in COMMON.items():
             column = layout.column(align=True)
+            column.label(text=title)
             for name in block:
                 if name not in hidden:
                     field(column, context, settings, name)
@@ -149,7 +150,7 @@ class MESHKIN_PT_more(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        shown = {name for block in COMMON for name in block}
+        shown = {name for block in COMMON.values() for name in block}
         for title, group in OPTION_GROUPS.items():
             names = panel_options(group, leave_out=shown)
             if names:

@@ -65,8 +65,10 @@ class MESHKIN_OT_transfer(TransferJob):
     def why_not(cls, context: bpy.types.Context) -> str:
         pair = members.selected_pair(context)
         if pair is None:
-            return super().why_not(context)
-        return busy() or locked(pair[1]) or status.worker_missing
+            settings = context.scene.meshkin
+            nothing = not (settings.source or settings.target)
+            return (busy() or "Select two characters, the target last") if nothing else super().why_not(context)
+        return busy() or locked(members.largest(pair)[1]) or status.worker_missing
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.label(text="Tick something else in the sidebar, undo, and press Transfer again")

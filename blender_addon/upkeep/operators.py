@@ -55,7 +55,7 @@ class MESHKIN_OT_set_up(driver.JobOperator, Explained, bpy.types.Operator):
         ):
             widgets.paragraph(layout, context, text, units=UNITS)
         if user_preferences := preferences.get(context):
-            draw_network(layout, user_preferences)
+            draw_network(layout, context, user_preferences)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self.start(context) if getattr(self, "_in_dialog", False) else super().execute(context)

@@ -117,35 +117,39 @@ class Preferences(bpy.types.AddonPreferences):
 
         box = layout.box()
         box.label(text="Worker", icon="CONSOLE")
-        box.prop(self, "worker_python", placeholder=status.worker or "not set up")
-        box.prop(self, "device")
-        box.prop(self, "idle_seconds")
+        widgets.field(box, context, self, "worker_python", placeholder=status.worker or translated("not set up"))
+        widgets.field(box, context, self, "device")
+        widgets.field(box, context, self, "idle_seconds")
         box.operator("meshkin.release_memory", icon="MEMORY")
 
         box = layout.box()
         box.label(text="Models", icon="IMAGE_DATA")
-        box.prop(self, "model", placeholder="the best available")
-        box.prop(self, "models_folder", placeholder=status.models_folder)
+        widgets.field(box, context, self, "model", placeholder=translated("the best available"))
+        widgets.field(box, context, self, "models_folder", placeholder=status.models_folder)
 
         box = layout.box()
         box.label(text="Downloads", icon="INTERNET")
-        draw_network(box, self)
-        row = box.row(align=True)
+        draw_network(box, context, self)
+        row = widgets.beside(box, context, ("Set Up MeshKin", "Get Models"), widgets.BUTTON_MARGIN)
         row.operator("meshkin.set_up", icon="IMPORT")
         row.operator("meshkin.get_model", icon="IMPORT")
 
         box = layout.box()
         box.label(text="Cache", icon="FILE_CACHE")
-        row = box.row()
-        row.label(text=f"{status.cache_bytes / 1e6:.0f} MB used", translate=False)
+        used = translated("{size} MB used").format(size=f"{status.cache_bytes / 1e6:.0f}")
+        row = widgets.beside(box, context, (used, "Clear Cache"), widgets.BUTTON_MARGIN)
+        row.label(text=used, translate=False)
         row.operator("meshkin.clear_cache", icon="TRASH")
-        box.prop(self, "cache_folder", placeholder=status.cache_folder)
-        box.prop(self, "cache_limit", text="Cache Limit (GB)")
+        widgets.field(box, context, self, "cache_folder", placeholder=status.cache_folder)
+        widgets.field(box, context, self, "cache_limit", label="Cache Limit (GB)")
 
 
-def draw_network(layout: bpy.types.UILayout, preferences: Preferences) -> None:
+def draw_network(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: Preferences) -> None:
     """Draw the fields that say how to download, or where downloads lie already."""
     column = layout.column()
-    column.prop(preferences, "proxy", placeholder="as the system says")
-    column.prop(preferences, "certificates", placeholder="as the system says")
-    column.prop(preferences, "offline_folder", placeholder="none: from the internet")
+    for name, placeholder in (
+        ("proxy", "as the system says"),
+        ("certificates", "as the system says"),
+        ("offline_folder", "none: from the internet"),
+    ):
+        widgets.field(column, context, preferences, name, placeholder=translated(placeholder))

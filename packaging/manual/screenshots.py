@@ -102,7 +102,9 @@ def outcomes() -> dict[str, Any]:
     fix = "Check the connection to the internet, or fill in the proxy in the preferences, then try again."
     return {
         "main_report": driver().Outcome(sentence, ["Weights: 51 groups."], driver().WARNING_ICON, ["Poor."]),
-        "main_error": driver().Outcome("Set Up MeshKin: pip could not install the libraries.", [fix], failed=True),
+        "main_error": driver().Outcome(
+            "Set Up MeshKin: pip could not install the libraries.", [fix], driver().WARNING_ICON, failed=True
+        ),
     }
 
 

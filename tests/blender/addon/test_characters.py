@@ -93,6 +93,20 @@ def test_two_selected_characters_need_no_picking(pair: Pair) -> None:
     assert chosen == (bpy.data.objects["new rig"], source["body"])
 
 
+def test_selected_rigs_stand_for_their_characters(pair: Pair) -> None:
+    """In a viewport, the rig is often what a click on a character hits."""
+    source, target = pair
+    settings = bpy.context.scene.meshkin
+    operators = importlib.import_module("blender_addon.transfer.operators")
+    select(source["body"])
+    assert operators.MESHKIN_OT_transfer.why_not(bpy.context) == "Select two characters, the target last"
+    select(bpy.data.objects["new rig"], bpy.data.objects["rig"])
+    assert operators.MESHKIN_OT_transfer.why_not(bpy.context) == ""
+    assert bpy.ops.meshkin.transfer(kinds={"attributes"}) == {"FINISHED"}
+    assert (settings.source, settings.target) == (source["body"], target["body"])
+    assert given(target) == {"body", "coat", "L", "R"}
+
+
 def test_a_collection_is_picked(pair: Pair) -> None:
     source, target = pair
     collection = bpy.data.collections.new("hero")
