@@ -12,8 +12,7 @@ from pathlib import Path
 from .. import __version__
 from ..base.errors import InputError
 from ..base.storage import is_file, readable_failure
-from . import manifest
-from .manifest import ManifestItem
+from .manifest import ManifestItem, check_ids
 
 PLAN_NAME = "batch"
 """The file of a batch's folder that lists its items, without the suffix."""
@@ -71,19 +70,19 @@ class Plan:
         )
 
 
-def make(file: Path, folder: Path, suffixes: Mapping[str, str]) -> Plan:
-    """Read a manifest and plan it.
+def make(items: Sequence[ManifestItem], file: Path, folder: Path, suffixes: Mapping[str, str]) -> Plan:
+    """Plan items.
 
     Args:
+        items: of a manifest.
         file: the manifest.
         folder: what gets the results.
         suffixes: the commands that items may be, and of each the suffix of what it writes; "" for a folder.
 
-    Raises as :func:`meshkin.batch.manifest.read`, and InputError ``batch-id``, ``batch-verb``, ``batch-after``,
+    Raises InputError ``batch-id``, ``batch-verb``, ``batch-after``,
     ``batch-circle``, ``batch-output``.
     """
-    items = manifest.read(file)
-    manifest.check_ids(items, (PLAN_NAME, REPORT_NAME))
+    check_ids(items, (PLAN_NAME, REPORT_NAME))
     outputs = _outputs(items, folder, suffixes)
     needs = {item.id: _needs(item, outputs) for item in items}
     stages = _stages(needs)

@@ -13,10 +13,10 @@ from typing import Any
 from ..base import processes
 from ..base.errors import InputError
 from ..base.storage import make_folder
-from ..batch import local, records, running
+from ..batch import local, manifest, records, running
 from ..batch.plan import Plan, Task, make
 from ..batch.records import Record
-from . import blender
+from . import batch_reports, blender
 from .arguments import STRICT_EXIT_CODE, CommandResult, command
 from .console import drive
 
@@ -30,10 +30,13 @@ def add(commands: Any) -> None:
     """Add this module's commands to the parser, after all that items of a batch can be."""
     verbs = dict(commands.choices)
     parser = command(commands, "batch", _batch, "run many commands from one manifest, and continue where that stopped")
-    parser.add_argument("manifest", type=Path, metavar="MANIFEST", help="a JSON, TOML or CSV file: what is to be done")
     parser.add_argument(
-        "--output", type=Path, required=True, dest="batch_folder", metavar="FOLDER", help="gets results"
+        "manifest", type=Path, metavar="MANIFEST", help="a JSON, TOML or CSV file: what is to be done; or “report”"
     )
+    parser.add_argument(
+        "reported", type=Path, nargs="?", metavar="FOLDER", help="after “report”: the batch whose report is written"
+    )
+    parser.add_argument("--output", type=Path, dest="batch_folder", metavar="FOLDER", help="gets results and records")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="where items are run; default: local")
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="items at once; default: one for two processors; each needs memory"
@@ -45,6 +48,13 @@ def add(commands: Any) -> None:
 
 
 def _batch(arguments: argparse.Namespace) -> CommandResult:
+    jobs = arguments.jobs or max((os.cpu_count() or 1) // 2, 1)
+    if jobs < 1:
+        raise InputError("batch-jobs", "--jobs must be at least 1.", "Leave it out for the usual number.")
+    if str(arguments.manifest) == "report" and arguments.reported:
+        return batch_reports.write(arguments.reported, arguments.verbs, jobs, _runner_command())
+    if arguments.reported or not arguments.batch_folder:
+        raise InputError("batch-folder", "It is not said where results go.", "Write --output FOLDER.")
     plan = _planned(arguments)
     tasks = _chosen(plan, arguments.only)
     if arguments.dry_run:
@@ -57,9 +67,6 @@ def _batch(arguments: argparse.Namespace) -> CommandResult:
     if not arguments.only:  # else other machines may be writing there
         records.remove_leftovers(plan)
     records.save_plan(plan)
-    jobs = arguments.jobs or max((os.cpu_count() or 1) // 2, 1)
-    if jobs < 1:
-        raise InputError("batch-jobs", "--jobs must be at least 1.", "Leave it out for the usual number.")
     engine = local.LocalEngine(plan, jobs, _runner_command())
     return _result(plan, drive(running.run(plan, tasks, engine)), arguments)
 
@@ -71,7 +78,8 @@ def _runner_command() -> Sequence[str]:
 
 def _planned(arguments: argparse.Namespace) -> Plan:
     """The plan of the manifest, all of whose commands can be parsed."""
-    made = make(arguments.manifest, arguments.batch_folder, _suffixes(arguments.verbs))
+    items = manifest.read(arguments.manifest)
+    made = make(items, arguments.manifest, arguments.batch_folder, _suffixes(arguments.verbs))
     for task in made.tasks:
         _check_arguments(task, arguments.verbs[task.item.verb])
     return made

@@ -47,6 +47,13 @@ def add(commands: Any) -> None:
     _feature_arguments(parser)
     output_argument(parser, "SHEET.png")
 
+    parser = command(commands, "thumbnail", _thumbnail, "write a small picture of a mesh", needs_blender=True)
+    parser.add_argument("mesh", help=f"{MESH}, where OBJECT stands for a character")
+    parser.add_argument("--places", action="store_true", help="in colors that tell places apart, not in its own")
+    parser.add_argument("--source", metavar="MESH", help="in the colors of places of this mesh, through --map")
+    parser.add_argument("--map", type=Path, metavar="MAP.npz", help="what match has written for --source and this mesh")
+    output_argument(parser, "SMALL.png")
+
     parser = command(commands, "match", _match, "match two meshes, or a photo and a mesh", needs_blender=True)
     parser.add_argument("source", help=f"{MESH}, or a photo ({' '.join(PHOTOS)})")
     parser.add_argument("target", help=MESH)
@@ -106,6 +113,22 @@ def _pictures(arguments: argparse.Namespace) -> CommandResult:
         lines, data = _copied_result(arguments, report, contact_sheets.sheet_file(Path(picture_folder), obj.name))
     counts = {name: data[name][obj.name] for name in ("views", "used", "painted")}
     return [report.details[0], lines[-1]], {**data, **counts}
+
+
+def _thumbnail(arguments: argparse.Namespace) -> CommandResult:
+    from .. import workflow
+    from ..scene import blend
+
+    if arguments.source and arguments.map:
+        source, target = _loaded(arguments.source, arguments.mesh)
+        job = workflow.matched_thumbnail(source, target, arguments.map, arguments.output)
+    else:
+        file, separator, name = arguments.mesh.rpartition(".blend:")
+        if separator:
+            blend.open_file(Path(f"{file}.blend"))
+        picked = blend.find_picked(name) if separator else _loaded(arguments.mesh)[0]
+        job = workflow.thumbnail(picked, arguments.output, arguments.places)
+    return result_with_file(drive(job), "Written to", arguments.output)
 
 
 def _match(arguments: argparse.Namespace) -> CommandResult:

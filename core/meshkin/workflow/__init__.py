@@ -24,6 +24,7 @@ from .part_finding import parts
 from .photographs import match_photo, texture_photo
 from .reports import keep_report
 from .rigs import build_armature, motion, pose
+from .thumbnails import matched_thumbnail, thumbnail
 from .transferring import transfer
 from .try_it import try_it
 from .updating import flip, update
@@ -57,6 +58,7 @@ __all__ = [
     "match",
     "match_photo",
     "match_set",
+    "matched_thumbnail",
     "motion",
     "parts",
     "pictures",
@@ -64,6 +66,7 @@ __all__ = [
     "release_memory",
     "set_up",
     "texture_photo",
+    "thumbnail",
     "transfer",
     "try_it",
     "update",

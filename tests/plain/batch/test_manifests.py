@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from meshkin import cli
+from meshkin.batch import manifest as manifests
 from meshkin.batch import plan, records
 
 
@@ -129,7 +130,8 @@ def test_what_cannot_be_done_is_said_before_anything_is(
 
 def finish_all(manifest: Path) -> None:
     """Leave the records and outputs of a batch all of whose items have gone well."""
-    made = plan.make(manifest, manifest.parent / "out", {"match": ".npz", "features": ".safetensors"})
+    suffixes = {"match": ".npz", "features": ".safetensors"}
+    made = plan.make(manifests.read(manifest), manifest, manifest.parent / "out", suffixes)
     for task in made.tasks:
         records.write(made.folder, records.ended(records.empty(task), 0, 0.0, {"ok": True}))
         task.output.write_text("result")
