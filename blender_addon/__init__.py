@@ -38,6 +38,7 @@ def register() -> None:
     bpy.app.translations.register(__name__, translations.tables())
     bpy.types.Scene.meshkin = bpy.props.PointerProperty(type=main.settings.SceneSettings)
     bpy.types.VIEW3D_MT_object.append(transfer.menu.draw_entry)
+    bpy.types.VIEW3D_MT_select_edit_mesh.append(transfer.menu.draw_select_part)
     bpy.app.handlers.load_pre.append(driver.before_load)
     bpy.app.handlers.save_pre.append(main.settings.forget_deleted)
     for name, handler in match.display.HANDLERS.items():
@@ -60,6 +61,7 @@ def unregister() -> None:
     bpy.app.handlers.save_pre.remove(main.settings.forget_deleted)
     bpy.app.handlers.load_pre.remove(driver.before_load)
     bpy.types.VIEW3D_MT_object.remove(transfer.menu.draw_entry)
+    bpy.types.VIEW3D_MT_select_edit_mesh.remove(transfer.menu.draw_select_part)
     del bpy.types.Scene.meshkin
     bpy.app.translations.unregister(__name__)
     for cls in reversed(CLASSES):

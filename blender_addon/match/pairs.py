@@ -67,7 +67,7 @@ class MESHKIN_OT_pick_pairs(Explained, bpy.types.Operator):
         if event.type in {"ESC", "RET", "NUMPAD_ENTER", "RIGHTMOUSE"} and event.value == "PRESS":
             return self._end(context)
         is_click = event.type == "LEFTMOUSE" and event.value == "PRESS" and not event.alt
-        ray = _ray_under(context.window, event) if is_click or event.type == "MOUSEMOVE" else None
+        ray = ray_under(context.window, event) if is_click or event.type == "MOUSEMOVE" else None
         if ray is None:
             return {"PASS_THROUGH"}
         try:
@@ -117,7 +117,7 @@ def meshes(settings: Any, role: str) -> list[bpy.types.Object]:
     return [obj, *(each for each in members.ticked(settings, role) if each != obj)]
 
 
-def _ray_under(window: bpy.types.Window, event: bpy.types.Event) -> MouseRay | None:
+def ray_under(window: bpy.types.Window, event: bpy.types.Event) -> MouseRay | None:
     """Return the ray under the mouse; None where there is no 3D view."""
     from bpy_extras import view3d_utils
 

@@ -28,6 +28,7 @@ ENTRIES = (
     ("texture_photo", "Photo as Texture"),
     None,
     ("find_parts", "Find Parts (Segment)"),
+    ("carry_parts", "Carry Parts to Selected"),
     ("features", "Compute Features"),
     ("show_colors", "Show Feature Colors"),
     ("show_pictures", "Show Pictures of Source and Target"),
@@ -67,6 +68,13 @@ def draw_entry(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """Add the menu to Blender's *Object* menu."""
     self.layout.separator()
     self.layout.menu(MESHKIN_MT_object.bl_idname)
+
+
+def draw_select_part(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """Add *Select Part* to the menu *Select* of Edit Mode."""
+    self.layout.separator()
+    self.layout.operator_context = "INVOKE_DEFAULT"
+    self.layout.operator("meshkin.select_part").part = -1
 
 
 CLASSES: list[type] = [MESHKIN_MT_object]

@@ -9,12 +9,13 @@ The truth of a face is its strongest bone, bones being grouped to 7 to 12 parts:
 each side upper and lower arm, upper and lower leg, hands and feet with the lower ones. Where two artists put a joint is
 part of that truth.
 
-"carried": the source's parts through the map, as *Transfer* carries them. "prototypes": by features alone, each face
-taking the part that it is most like, with borders straightened; sides are one part there. "IoU" is the mean over the
-parts that both characters have; "border" the mean distance of the carried borders from the true ones and the other way
-round, along the surface, per cent of the square root of the area. "own": as many parts as there are in truth, found on
-the target alone, beside plain k-means of the same features ("k-means"): the mean IoU by the best assignment. "agree":
-both are cut at once; the share of the target's area whose label is that of its point on the source, through the map.
+"carried": the source's parts as *Carry Parts* brings them over; "map": through the map alone, as attributes are
+carried. "features": by features alone, each face taking the part that it is most like, with borders straightened; sides
+are one part there. "IoU" is the mean over the parts that both characters have; "border" the mean distance of the
+carried borders from the true ones and the other way round, along the surface, per cent of the square root of the area.
+"own": as many parts as there are in truth, found on the target alone, beside plain k-means of the same features
+("k-means"): the mean IoU by the best assignment. How far labels of two members agree where the true map is known:
+parts_agreement.py.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +46,15 @@ from meshkin.geometry.mesh import edges
 from meshkin.parts.borders import straightened
 from meshkin.parts.clustering import face_rows, labeled_prototypes, soft_labels
 from meshkin.parts.face_graph import FaceGraph
-from meshkin.parts.finding import find_parts
+from meshkin.parts.finding import own_parts
+from meshkin.parts.prepared import PreparedShape
 from meshkin.transfer.attributes.lookup import MeshWithEdges
 from meshkin.transfer.attributes.transfer import AttributeValues, transfer_attributes
+from meshkin.worker.jobs.parts import find_shape_parts
+from meshkin.worker.requests.arrays import save_array
+from meshkin.worker.requests.parts import FindParts, PartArrays, ShapeToCut
 
 Array = NDArray[Any]
-COUNT = 8
-"""Parts that are found where none are given."""
 LIMBS = (
     ("head", r"head|ear|chin|mouth"),
     ("tail", r"tail"),
@@ -120,16 +124,15 @@ def border_error(found: Array, true: Array, character: Character, graph: FaceGra
     return float((distances.min(axis=0).mean() + distances.min(axis=1).mean()) / 2)
 
 
-def carried(source: Character, target: Character, match: Match, labels: Array) -> Array:
-    """Labels of the source's faces, as *Transfer* carries them."""
-    ends = [Snapshot.from_arrays(end.vertices.astype(np.float32), end.faces, end.name) for end in (source, target)]
-    one, other = (MeshWithEdges(end, edges(end.faces).astype(np.int32)) for end in ends)
+def carried(source: Snapshot, target: Snapshot, match: Match, labels: Array) -> Array:
+    """Labels of the source's faces, through the map alone."""
+    one, other = (MeshWithEdges(end, edges(end.faces).astype(np.int32)) for end in (source, target))
     values = AttributeValues("FACE", "labels", labels[:, None])
     return np.asarray(transfer_attributes(one, other, match.to_source, [values])[0])[:, 0].astype(int)
 
 
-def features_of(names: list[str], work: Path, blender: str) -> dict[str, Array]:
-    """The features of characters, "auto", computed where they are not kept."""
+def features_of(names: list[str], work: Path, blender: str) -> dict[str, Path]:
+    """The files of the features of characters, "auto", computed where they are not kept."""
     folder = work / "features"
     folder.mkdir(exist_ok=True)
     for name in names:
@@ -140,40 +143,49 @@ def features_of(names: list[str], work: Path, blender: str) -> dict[str, Array]:
             )
     script = Path(__file__).with_name("describe.py")
     subprocess.run([blender, str(script), str(folder), "--features", "auto"], check=True, stdout=subprocess.DEVNULL)
-    files = {name: json.loads((folder / f"{name}.json").read_text())["features"] for name in names}
-    return {name: cache.read(Path(path)).features.astype(np.float32) for name, path in files.items()}
+    return {name: Path(json.loads((folder / f"{name}.json").read_text())["features"]) for name in names}
 
 
-def row(source: Character, target: Character, match: Match, features: tuple[Array, Array]) -> list[float]:
+def by_job(ends: list[Snapshot], features: tuple[Path, Path], match: Path, labels: Array, count: int) -> Array:
+    """Labels of the source's faces, as *Carry Parts* brings them over."""
+    with tempfile.TemporaryDirectory() as folder:
+        shapes = []
+        for number, (end, path) in enumerate(zip(ends, features, strict=True)):
+            file = end.save(Path(folder) / f"{number}.npz")
+            output = Path(folder) / f"parts{number}.npz"
+            shapes.append(ShapeToCut(file, file, path, output, match if number else None))
+        given = save_array(Path(folder) / "labels.npy", labels)
+        answer = find_shape_parts(FindParts(tuple(shapes), count, 1.0, given), lambda *_: None)
+        return PartArrays.load(answer.parts[0]).labels
+
+
+def row(source: Character, target: Character, match: Path, files: tuple[Path, Path]) -> list[float]:
     """A pair's figures, in the order of :data:`HEADINGS`."""
     graphs = [FaceGraph.of(end.vertices, end.faces) for end in (source, target)]
+    ends = [Snapshot.from_arrays(end.vertices.astype(np.float32), end.faces, end.name) for end in (source, target)]
     areas = graphs[1].areas
     labels, names = parts_of(source)
     true, true_names = parts_of(target)
-    over = carried(source, target, match, labels)
-    figures = [named_iou(over, names, true, true_names, areas)]
-    renumbered = np.array([true_names.index(names[label]) if names[label] in true_names else -1 for label in over])
-    figures.append(border_error(renumbered, true, target, graphs[1]))
+    figures = []
+    for over in (by_job(ends, files, match, labels, len(names)), carried(*ends, Match.load(match), labels)):
+        figures.append(named_iou(over, names, true, true_names, areas))
+        renumbered = np.array([true_names.index(names[label]) if names[label] in true_names else -1 for label in over])
+        figures.append(border_error(renumbered, true, target, graphs[1]))
 
+    features = [cache.read(path).features.astype(np.float32) for path in files]
     rows = [face_rows(values, end.faces) for values, end in zip(features, (source, target), strict=True)]
     labels, names = parts_of(source, sides=False)
     paired, paired_names = parts_of(target, sides=False)
     like = soft_labels(rows[1], labeled_prototypes(rows[0], graphs[0].areas, labels))
     figures.append(named_iou(straightened(like, graphs[1]), names, paired, paired_names, areas))
 
-    ends = [Snapshot.from_arrays(end.vertices.astype(np.float32), end.faces) for end in (source, target)]
     count = len(np.unique(true[true >= 0]))
-    (own,) = find_parts([(ends[1], features[1])], count, 1.0, lambda share: None)
+    own = own_parts(PreparedShape.of(ends[1], features[1], lambda share: None), count, 1.0)
     plain = KMeans(count, n_init=10, random_state=0).fit(rows[1], sample_weight=areas).labels_
-    figures += [assigned_iou(own.labels, true, areas), assigned_iou(plain, true, areas)]
-
-    both = find_parts(list(zip(ends, features, strict=True)), COUNT, 1.0, lambda share: None)
-    through = carried(source, target, match, both[0].labels)
-    figures.append(float((through == both[1].labels) @ areas))
-    return figures
+    return [*figures, assigned_iou(own.labels, true, areas), assigned_iou(plain, true, areas)]
 
 
-HEADINGS = ("carried IoU", "border", "prototypes", "own", "k-means", "agree")
+HEADINGS = ("carried IoU", "border", "map IoU", "border", "features", "own", "k-means")
 
 
 def main() -> None:
@@ -188,7 +200,7 @@ def main() -> None:
     table = []
     for source_name, target_name in pairs:
         source, target = (read(arguments.work, name) for name in (source_name, target_name))
-        match = Match.load(arguments.work / f"{source_name} to {target_name}.map.npz")
+        match = arguments.work / f"{source_name} to {target_name}.map.npz"
         table.append(row(source, target, match, (features[source_name], features[target_name])))
         title = f"{source_name} -> {target_name}"
         print(f"{title:44}" + "".join(f"{value:13.3f}" for value in table[-1]), flush=True)

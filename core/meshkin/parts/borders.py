@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import maxflow
 import numpy as np
 
-from ..geometry.arrays import AnyFloats, Floats, Integers
+from ..geometry.arrays import AnyFloats, Flags, Floats, Integers
 from .face_graph import FaceGraph
 
 
@@ -52,12 +52,15 @@ def straightened(
     labels = np.asarray(shares).argmax(axis=1)
     if smooth <= 0 or not len(graph.links):
         return labels
-    unary = -np.log(np.maximum(np.asarray(shares, np.float64), settings.least_share)) * graph.areas[:, None]
+    shares = np.asarray(shares, np.float64)
+    unary = -np.log(np.maximum(shares, settings.least_share)) * graph.areas[:, None]
     border = smooth * settings.length_cost * graph.lengths * _crease_costs(graph.bends, settings)
     for _ in range(settings.sweeps):
         before = labels
         for label in range(unary.shape[1]):
-            labels = _expanded(labels, label, unary, graph.links, border)
+            may = (shares[:, label] > settings.least_share) & (labels != label)
+            if may.any():
+                labels = _expanded(labels, label, may, unary, graph.links, border)
         if (labels == before).all():
             break
     return labels
@@ -71,23 +74,29 @@ def _crease_costs(bends: Floats, settings: BorderSettings) -> Floats:
     return relative
 
 
-def _expanded(labels: Integers, label: int, unary: Floats, links: Integers, border: Floats) -> Integers:
-    """The labels after one has taken all faces that it can have with gain: a minimal cut."""
-    count = len(labels)
-    one, other = links.T
-    stays = unary[np.arange(count), labels].copy()
-    takes = unary[:, label].copy()
-    # Costs of an edge if both stay, the second one takes, the first one takes; if both take there is no border.
-    both = border * (labels[one] != labels[other])
-    second, first = border * (labels[one] != label), border * (labels[other] != label)
-    # Kolmogorov and Zabih (2004): first - both for the first face that takes, -first for the second one, the rest for
-    # the edge if only the second one takes.
-    takes += np.bincount(one, first - both, count) - np.bincount(other, first, count)
-    flow = maxflow.GraphFloat(count, len(links))
-    nodes = flow.add_nodes(count)
-    flow.add_edges(nodes[one], nodes[other], second + first - both, np.zeros(len(links)))
+def _expanded(labels: Integers, label: int, may: Flags, unary: Floats, links: Integers, border: Floats) -> Integers:
+    """The labels after one has taken all faces that it can have with gain, of those that may, (F,): a minimal cut."""
+    number = np.cumsum(may) - 1
+    faces = np.flatnonzero(may)
+    stays, takes = unary[faces, labels[faces]].copy(), unary[faces, label].copy()
+    for one, other in (links.T, links.T[::-1]):  # what lies beside them and keeps its label
+        beside = may[one] & ~may[other]
+        near, beyond, cost = one[beside], other[beside], border[beside]
+        stays += np.bincount(number[near], cost * (labels[near] != labels[beyond]), len(faces))
+        takes += np.bincount(number[near], cost * (labels[beyond] != label), len(faces))
+    inside = may[links].all(axis=1)
+    one, other, cost = *number[links[inside]].T, border[inside]
+    # Costs of an edge if both stay, and if one of them takes; if both take there is no border. Kolmogorov and Zabih
+    # (2004): the first face pays 1 - both where it takes, the second is paid 1, the edge pays the rest if only the
+    # second takes.
+    both = cost * (labels[faces[one]] != labels[faces[other]])
+    takes += np.bincount(one, cost - both, len(faces)) - np.bincount(other, cost, len(faces))
+    flow = maxflow.GraphFloat(len(faces), len(cost))
+    nodes = flow.add_nodes(len(faces))
+    flow.add_edges(nodes[one], nodes[other], 2 * cost - both, np.zeros(len(cost)))
     low = np.minimum(stays, takes)
     flow.add_grid_tedges(nodes, takes - low, stays - low)
     flow.maxflow()
-    taken = flow.get_grid_segments(nodes)
-    return np.where(taken, label, labels)
+    result = labels.copy()
+    result[faces[flow.get_grid_segments(nodes)]] = label
+    return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,19 +30,42 @@ def cleaned(labels: Integers, graph: FaceGraph, settings: CleaningSettings = Cle
 
     A patch that touches nothing keeps its label: an eye is small.
     """
-    labels = labels.copy()
-    while True:
-        same = labels[graph.links[:, 0]] == labels[graph.links[:, 1]]
-        patch = connected_components(graph.links[same], len(labels))
-        area = np.bincount(patch, graph.areas)
-        small = (area < settings.least_area) | (np.bincount(patch) < settings.least_faces)
-        one, other = graph.links[~same].T
-        sides = np.concatenate((np.stack((one, other)), np.stack((other, one))), axis=1)
-        lengths = np.tile(graph.lengths[~same], 2)
-        touching = np.unique(patch[sides[0]])
-        candidates = touching[small[touching]]
-        if not len(candidates):
-            return labels
-        smallest = candidates[area[candidates].argmin()]
-        at = patch[sides[0]] == smallest
-        labels[patch == smallest] = np.bincount(labels[sides[1][at]], lengths[at]).argmax()
+    same = labels[graph.links[:, 0]] == labels[graph.links[:, 1]]
+    patch = connected_components(graph.links[same], len(labels))
+    area, faces = np.bincount(patch, graph.areas), np.bincount(patch)
+    label = np.zeros(len(area), np.int64)
+    label[patch] = labels
+    borders: list[dict[int, float]] = [{} for _ in area]  # of each patch, how long it touches which other one
+    for one, other, length in zip(*patch[graph.links[~same]].T.tolist(), graph.lengths[~same].tolist(), strict=True):
+        borders[one][other] = borders[one].get(other, 0.0) + length
+        borders[other][one] = borders[other].get(one, 0.0) + length
+
+    def is_small(number: int) -> bool:
+        return bool(area[number] < settings.least_area or faces[number] < settings.least_faces)
+
+    into = np.arange(len(area))
+    queue = [(float(area[number]), number) for number in range(len(area)) if is_small(number)]
+    heapq.heapify(queue)
+    while queue:
+        size, number = heapq.heappop(queue)
+        if into[number] != number or size != area[number] or not borders[number]:
+            continue
+        by_label: dict[int, float] = {}
+        for other, length in borders[number].items():
+            by_label[int(label[other])] = by_label.get(int(label[other]), 0.0) + length
+        winner = max(by_label, key=lambda each: by_label[each])
+        label[number] = winner
+        for other in [other for other in borders[number] if label[other] == winner]:
+            into[other] = number
+            area[number] += area[other]
+            faces[number] += faces[other]
+            for beyond, length in borders[other].items():
+                del borders[beyond][other]
+                if beyond != number:
+                    borders[number][beyond] = borders[number].get(beyond, 0.0) + length
+                    borders[beyond][number] = borders[number][beyond]
+        if is_small(number):
+            heapq.heappush(queue, (float(area[number]), number))
+    while not np.array_equal(into, above := into[into]):
+        into = above
+    return np.asarray(label[into][patch], np.int64)

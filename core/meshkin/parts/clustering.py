@@ -23,7 +23,7 @@ class ClusteringSettings:
         sampled: rows that a clustering looks at, at most; drawn by their weights from more. Chosen.
     """
 
-    restarts: int = 10
+    restarts: int = 3
     seed: int = 0
     temperature: float = 0.5
     centers_per_label: int = 4
@@ -35,7 +35,7 @@ class Prototypes:
     """What the parts are like.
 
     Attributes:
-        centers: float64 (P, C), unit rows.
+        centers: float64 (P, C).
         labels: int64 (P,), the part that each stands for, from 0.
         variance: mean squared distance of rows from the nearest center of their part.
     """
@@ -52,21 +52,6 @@ def face_rows(features: AnyFloats, faces: AnyIntegers) -> Floats:
     return means
 
 
-def found_prototypes(
-    rows: AnyFloats, areas: AnyFloats, count: int, settings: ClusteringSettings = ClusteringSettings()
-) -> Prototypes:
-    """What the parts of one shape, or of several together, are like: spherical k-means, faces counting by area.
-
-    Args:
-        rows: (F, C), unit rows, those of several shapes one after the other.
-        areas: (F,), their weights.
-        count: number of parts, at most that of the rows.
-        settings: of k-means.
-    """
-    centers, variance = _k_means(rows, areas, count, settings)
-    return Prototypes(centers, np.arange(len(centers)), variance)
-
-
 def labeled_prototypes(
     rows: AnyFloats,
     areas: AnyFloats,
@@ -76,7 +61,8 @@ def labeled_prototypes(
     """What parts with given labels are like: a few centers for each.
 
     Args:
-        rows, areas: as :func:`found_prototypes`.
+        rows: (F, C), unit rows.
+        areas: (F,), their weights.
         labels: int (F,), from 0; -1 for faces of no part.
         settings: of the number of centers and of k-means.
     """
@@ -97,11 +83,12 @@ def soft_labels(rows: AnyFloats, prototypes: Prototypes, settings: ClusteringSet
     """How much each face belongs to each part, float64 (F, K), rows sum to 1: the softmax of its nearest centers.
 
     Args:
-        rows: (F, C), unit rows.
+        rows: (F, C).
         prototypes: what the parts are like.
         settings: of the temperature.
     """
-    square = 2 - 2 * np.asarray(rows, np.float64) @ prototypes.centers.T
+    centers = prototypes.centers.astype(rows.dtype)
+    square = np.einsum("fc,fc->f", rows, rows)[:, None] - 2 * rows @ centers.T + np.einsum("pc,pc->p", centers, centers)
     count = int(prototypes.labels.max()) + 1
     nearest = np.full((len(square), count), np.inf)
     for label in range(count):

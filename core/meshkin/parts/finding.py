@@ -1,28 +1,24 @@
-"""Parts of one shape or of several, found from their features."""
+"""Parts of a shape: found from its features, or carried to it from another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from ..data.snapshot import Snapshot
-from ..geometry.arrays import AnyFloats, Floats, Integers, Singles
+from ..geometry.arrays import Floats, Integers, Singles
 from ..geometry.closest_points import closest_points
-from ..geometry.coarsening import coarsen
-from ..geometry.laplacian import connected_laplacian, factorized
-from ..geometry.mesh import bounding_diagonal
 from .borders import straightened
 from .cleaning import cleaned
-from .clustering import face_rows, found_prototypes, labeled_prototypes, soft_labels
 from .face_graph import FaceGraph
-from .tree import part_tree
+from .prepared import PreparedShape
 
-FADING = 0.1
-"""Length over which a part fades into its surroundings when its borders are looked for, in square roots of the area.
-Chosen: as far as a border may move. Features cannot tell a left leg from a right one, which are parts of their own."""
+MOST_LOST = 8
+"""Parts of a cut that may be too small, for which the tree is cut more finely. Chosen."""
+
+LEAST_OVERLAP = 0.5
+"""Intersection over union of a part and the mirror image of its twin, at least. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -40,39 +36,82 @@ class Parts:
     count: int
 
 
-def find_parts(
-    shapes: Sequence[tuple[Snapshot, AnyFloats]], count: int, smooth: float, tick: Callable[[float], None]
-) -> list[Parts]:
-    """Cut shapes into parts.
-
-    One shape is cut along the tree of its faces, so that every leg becomes a part. Several get the same parts, by what
-    they are like: all legs become one.
+def own_parts(ready: PreparedShape, count: int, smooth: float) -> Parts:
+    """Cut a shape along the tree of its faces, so that every leg becomes a part.
 
     Args:
-        shapes: each with its vertices' features (V, C); several have those of one recipe.
-        count: number of parts; 0 for as many as the first shape suggests.
+        ready: the shape.
+        count: number of parts; 0 for as many as it suggests.
         smooth: how much borders cost.
-        tick: is told the share that is done; may raise Cancelled.
     """
-    graphs = [FaceGraph.of(shape.vertices, shape.faces) for shape, _ in shapes]
-    rows = [face_rows(features, shape.faces) for shape, features in shapes]
-    tick(0.2)
-    first = shapes[0][0]
-    is_alone = len(shapes) == 1
-    tree = part_tree(rows[0], first.vertices, first.faces, graphs[0]) if is_alone or not count else None
-    if tree and not count:
-        count = tree.automatic()
-    count = min(count, *(len(row) for row in rows))
-    tick(0.5)
-    if tree and is_alone:
-        labels = tree.cut(count)
-        like = soft_labels(rows[0], labeled_prototypes(rows[0], graphs[0].areas, labels))
-        shares = [like * _faded(first, graphs[0], labels)]
-    else:
-        found = found_prototypes(np.concatenate(rows), np.concatenate([graph.areas for graph in graphs]), count)
-        shares = [soft_labels(row, found) for row in rows]
-    tick(0.8)
-    return [_parts(share, graph, smooth) for share, graph in zip(shares, graphs, strict=True)]
+    count = count or ready.tree.automatic()
+    found = _cut(ready, count, smooth)
+    for more in range(count + 1, count + MOST_LOST + 1):  # some were too small, and joined others
+        if found.count >= count:
+            break
+        again = _cut(ready, more, smooth)
+        found = again if again.count <= count else found
+    return found
+
+
+def _cut(ready: PreparedShape, count: int, smooth: float) -> Parts:
+    """The parts of a cut of the tree, those that are too small joined to others."""
+    labels = ready.tree.cut(count)
+    shares = ready.evened(labels)
+    if ready.twin is not None:
+        shares = alike_on_both_sides(shares, twin_labels(labels, ready.twin, ready.graph.areas), ready.twin)
+    parts = parts_of_shares(shares, ready.graph, smooth)
+    standing, labels = np.unique(parts.labels, return_inverse=True)
+    return Parts(labels.astype(np.int64), parts.confidence, len(standing))
+
+
+def part_names(ready: PreparedShape, parts: Parts) -> tuple[str, ...]:
+    """What the parts may be called: "Part 1", and "Part 2.L" and "Part 2.R" for parts that are each other's twins.
+
+    Left is where X is larger, as Blender has it; where the twins lie beside each other along Y, where Y is larger.
+    """
+    if ready.twin is None:
+        return tuple(f"Part {number + 1}" for number in range(parts.count))
+    middles = ready.shape.vertices[ready.shape.faces].mean(axis=1).astype(np.float64)
+    weight = np.bincount(parts.labels, ready.graph.areas)
+    center = np.stack([np.bincount(parts.labels, ready.graph.areas * axis) / weight for axis in middles.T[:2]], axis=1)
+    twins = twin_labels(parts.labels, ready.twin, ready.graph.areas)
+    names = [""] * parts.count
+    for number, label in enumerate(np.flatnonzero((twins < 0) | (twins >= np.arange(parts.count)))):
+        twin = twins[label]
+        if twin in (-1, label):
+            names[label] = f"Part {number + 1}"
+            continue
+        apart = center[label] - center[twin]
+        is_left = apart[np.abs(apart).argmax()] > 0
+        names[label], names[twin] = (f"Part {number + 1}.{side}" for side in ("LR" if is_left else "RL"))
+    return tuple(names)
+
+
+def twin_labels(labels: Integers, twin: Integers, areas: Floats) -> Integers:
+    """The label on the other side of each label, (K,): itself if it lies on both sides, -1 where there is no such one.
+
+    Args:
+        labels: int (F,), from 0.
+        twin: (F,), the face on the other side of each.
+        areas: (F,).
+    """
+    count = int(labels.max()) + 1
+    table = np.zeros((count, count))
+    np.add.at(table, (labels, labels[twin]), areas)
+    table += table.T
+    overlap = table / (table.sum(axis=1, keepdims=True) + table.sum(axis=0) - table)
+    other = overlap.argmax(axis=1)
+    is_twin = (other[other] == np.arange(count)) & (overlap.max(axis=1) > LEAST_OVERLAP)
+    return np.where(is_twin, other, -1)
+
+
+def alike_on_both_sides(shares: Floats, twins: Integers, twin: Integers) -> Floats:
+    """Shares (F, K) of labels, averaged over both sides where a label has a twin, (K,); ``twin`` (F,) are the faces."""
+    alike = shares / shares.sum(axis=1, keepdims=True)
+    known = np.flatnonzero(twins >= 0)
+    alike[:, known] = (alike[:, known] + alike[twin][:, twins[known]]) / 2
+    return alike
 
 
 def labels_of_polygons(parts: Parts, shape: Snapshot, own: Snapshot) -> tuple[Integers, Singles]:
@@ -83,8 +122,11 @@ def labels_of_polygons(parts: Parts, shape: Snapshot, own: Snapshot) -> tuple[In
         shape: the evaluated mesh.
         own: the own mesh, in the same place.
     """
-    middles = own.vertices[own.faces].astype(np.float64).mean(axis=1)
-    face = closest_points(middles, shape.vertices, shape.faces.astype(np.int64)).face
+    if np.array_equal(own.faces, shape.faces):  # no modifier makes other faces
+        face = np.arange(len(own.faces))
+    else:
+        middles = own.vertices[own.faces].astype(np.float64).mean(axis=1)
+        face = closest_points(middles, shape.vertices, shape.faces.astype(np.int64)).face
     areas = FaceGraph.of(own.vertices, own.faces).areas
     size = int(own.polygons.max(initial=-1)) + 1
     votes = np.zeros((size, parts.count))
@@ -94,7 +136,7 @@ def labels_of_polygons(parts: Parts, shape: Snapshot, own: Snapshot) -> tuple[In
     return votes.argmax(axis=1), confidence.astype(np.float32)
 
 
-def _parts(shares: Floats, graph: FaceGraph, smooth: float) -> Parts:
+def parts_of_shares(shares: Floats, graph: FaceGraph, smooth: float) -> Parts:
     """The parts by how much each face belongs to them, (F, K)."""
     shares = shares / shares.sum(axis=1, keepdims=True)
     labels = cleaned(straightened(shares, graph, smooth), graph)
@@ -103,19 +145,3 @@ def _parts(shares: Floats, graph: FaceGraph, smooth: float) -> Parts:
     others[np.arange(len(labels)), labels] = 0
     margin = np.clip(own - others.max(axis=1, initial=0), 0, 1)
     return Parts(labels, margin.astype(np.float32), shares.shape[1])
-
-
-def _faded(shape: Snapshot, graph: FaceGraph, labels: Integers) -> Floats:
-    """How much of each label (F,) there is around each face, (F, K): labels evened out over the surface."""
-    coarse = coarsen(shape.vertices / bounding_diagonal(shape.vertices), shape.faces)
-    stiffness, mass = connected_laplacian(coarse.vertices, coarse.faces)
-    at_vertices = np.zeros((len(shape.vertices), int(labels.max()) + 1))
-    for corner in shape.faces.T:
-        np.add.at(at_vertices, (corner, labels), graph.areas)
-    at_points = np.asarray(coarse.prolong.T @ at_vertices)
-    known = at_points.sum(axis=1, keepdims=True)
-    at_points = np.divide(at_points, known, out=np.zeros_like(at_points), where=known > 0)
-    length = FADING * np.sqrt(mass.sum())
-    solve = factorized(sparse.csc_array(sparse.diags_array(mass) + length**2 * stiffness))
-    evened: Floats = np.asarray(coarse.prolong @ solve(mass[:, None] * at_points))[shape.faces].mean(axis=1)
-    return np.maximum(evened, np.finfo(np.float32).eps)

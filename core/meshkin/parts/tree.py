@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.cluster.vq import kmeans2
 
-from ..geometry.adjacency import bridges
+from ..geometry.adjacency import bridges, connected_components
 from ..geometry.arrays import AnyFloats, AnyIntegers, Floats, Integers
 from ..geometry.coarsening import coarsen
 from .face_graph import FaceGraph
@@ -25,10 +26,14 @@ class TreeSettings:
 
     Attributes:
         patches: of which it is built, about.
+        small: a loose part with a smaller share of the area than this, in shares of a patch, is a patch of its own.
+        most_loose: patches that loose parts may make; of more, those near each other are one patch.
         fewest, most: numbers of parts among which the automatic one is looked for.
     """
 
     patches: int = 2000
+    small: float = 2.0
+    most_loose: int = 3000
     fewest: int = 3
     most: int = 24
 
@@ -55,10 +60,10 @@ class PartTree:
     def cut(self, count: int) -> Integers:
         """The parts of the faces, int64 (F,), from 0 by their first face; as many as asked for, if there are."""
         parent = np.arange(2 * self.patches - 1)
-        for step in range(self.patches - min(max(count, 1), self.patches)):
-            parent[self.joined[step]] = self.patches + step
-        for node in range(len(parent) - 1, -1, -1):
-            parent[node] = parent[parent[node]]
+        steps = self.patches - min(max(count, 1), self.patches)
+        parent[self.joined[:steps]] = self.patches + np.arange(steps)[:, None]
+        while not np.array_equal(parent, above := parent[parent]):
+            parent = above
         _, first, number = np.unique(parent[self.patch], return_index=True, return_inverse=True)
         return np.argsort(np.argsort(first))[number]
 
@@ -89,24 +94,55 @@ def part_tree(
         graph: its faces.
         settings: the number of patches.
     """
-    patch = _patches(vertices, faces, settings.patches)
+    patch = _patches(vertices, faces, graph, settings)
     count = int(patch.max()) + 1
     gather = sparse.csr_array((graph.areas, (patch, np.arange(len(patch)))), shape=(count, len(patch)))
-    mass = np.asarray(gather.sum(axis=1)).ravel()
-    middles = gather @ np.asarray(vertices, np.float64)[faces].mean(axis=1) / mass[:, None]
+    areas = np.asarray(gather.sum(axis=1)).ravel()
+    middles = gather @ np.asarray(vertices, np.float64)[faces].mean(axis=1) / areas[:, None]
     links = np.unique(np.sort(patch[graph.links], axis=1), axis=0)
     links = links[links[:, 0] != links[:, 1]]
-    return PartTree(patch, *_ward(mass, gather @ np.asarray(rows, np.float64), _connected(links, middles)))
+    return PartTree(patch, *_ward(areas, np.asarray(gather @ rows, np.float64), _connected(links, middles)))
 
 
-def _patches(vertices: NDArray[np.floating], faces: AnyIntegers, count: int) -> Integers:
-    """The patch of each face (F,): faces of one point of a coarser mesh, or each for itself where there are few."""
-    if len(faces) <= count:
-        return np.arange(len(faces))
-    coarse = coarsen(vertices, faces, count)
-    points = np.asarray(coarse.prolong.argmax(axis=1)).ravel()[faces]
-    middle = np.where(points[:, 1] == points[:, 2], points[:, 1], points[:, 0])
-    return np.unique(middle, return_inverse=True)[1].astype(np.int64)
+def _patches(vertices: NDArray[np.floating], faces: AnyIntegers, graph: FaceGraph, settings: TreeSettings) -> Integers:
+    """The patch of each face (F,): faces of one point of a coarser mesh, or each for itself where there are few.
+
+    A small loose part is never cut: a bolt, a leaf or a plank is in one part as a whole.
+    """
+    loose = connected_components(graph.links, len(faces)).astype(np.int64)
+    is_small = np.bincount(loose, graph.areas) < settings.small / settings.patches
+    whole = is_small[loose] & (np.bincount(loose)[loose] > 1)
+    if len(faces) <= settings.patches:
+        patch = np.arange(len(faces))
+    elif whole.all():
+        patch = np.zeros(len(faces), np.int64)
+    else:
+        coarse = coarsen(vertices, faces[~whole], settings.patches)
+        points = np.zeros((len(faces), 3), np.int64)
+        points[~whole] = np.asarray(coarse.prolong.argmax(axis=1)).ravel()[faces[~whole]]
+        patch = np.where(points[:, 1] == points[:, 2], points[:, 1], points[:, 0])
+        # A patch never goes from one loose part to another.
+        patch = np.unique(patch + (patch.max() + 1) * loose, return_inverse=True)[1]
+    if whole.any():
+        patch[whole] = patch.max() + 1 + _loose_units(vertices, faces[whole], loose[whole], settings.most_loose)
+    return np.unique(patch, return_inverse=True)[1].astype(np.int64)
+
+
+def _loose_units(vertices: NDArray[np.floating], faces: AnyIntegers, loose: Integers, most: int) -> Integers:
+    """The unit of each face (F,) of small loose parts: the loose part, or several near each other where they are many.
+
+    Args:
+        vertices, faces: the mesh, its small loose parts alone.
+        loose: int (F,), the loose part of each face.
+        most: units.
+    """
+    part = np.unique(loose, return_inverse=True)[1]
+    count = np.bincount(part)
+    if len(count) <= most:
+        return part
+    centers = np.asarray(vertices, np.float64)[faces].mean(axis=1)
+    middles = np.stack([np.bincount(part, axis) / count for axis in centers.T], axis=1)
+    return np.asarray(kmeans2(middles, most, iter=2, minit="points", seed=0)[1], np.int64)[part]
 
 
 def _connected(links: Integers, middles: Floats) -> Integers:

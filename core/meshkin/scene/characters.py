@@ -154,6 +154,30 @@ def groups(picked: Sequence[Picked]) -> list[list[bpy.types.Object]]:
     return found
 
 
+def of_selected(meshes: Sequence[bpy.types.Object]) -> list[list[bpy.types.Object]]:
+    """Meshes that were selected, those of one character together, in their order.
+
+    Two that fill the same room, as levels of detail do, are not one surface: each stands for itself.
+    """
+    found: list[list[bpy.types.Object]] = []
+    for obj in meshes:
+        related = set(candidates(obj))
+        fitting = (
+            group for group in found if group[0] in related and not any(_fill_one_room(obj, each) for each in group)
+        )
+        if group := next(fitting, None):
+            group.append(obj)
+        else:
+            found.append([obj])
+    return found
+
+
+def _fill_one_room(one: bpy.types.Object, other: bpy.types.Object) -> bool:
+    """Whether either of two objects' bounding boxes holds the other."""
+    boxes = _box(one), _box(other)
+    return _holds(*boxes) and _holds(*boxes[::-1])
+
+
 def rig_of(picked: Picked) -> bpy.types.Object:
     """The armature that is picked, or that poses a picked mesh, or the first of a character's meshes that has one.
 

@@ -18,7 +18,8 @@ def test_selected_meshes_are_cut_in_one_step(addon: ModuleType) -> None:
     done = bpy.ops.meshkin.find_parts(part_count=4, part_writes={"vertex_groups", "seams"})
     assert done == {"FINISHED"}
     for obj in objects:
-        assert list(obj.vertex_groups.keys()) == [f"Part {number}" for number in (1, 2, 3, 4)]
+        assert list(obj.vertex_groups.keys()) == list(obj["meshkin_parts"]) == list(objects[0]["meshkin_parts"])
+        assert len(obj.vertex_groups) == 4
         assert ".sculpt_face_set" not in obj.data.attributes
         assert any(edge.use_seam for edge in obj.data.edges)
 

@@ -11,9 +11,10 @@ from meshkin import workflow
 from meshkin.base.errors import InputError, OptionError
 from meshkin.base.progress import finish
 from meshkin.scene.example import characters
-from meshkin.scene.mesh.part_labels import NAMES_PROPERTY, PART, PART_CONFIDENCE
+from meshkin.scene.mesh.part_labels import NAMES_PROPERTY, PART, PART_CONFIDENCE, SET_PROPERTY
 from meshkin.workflow import FeatureOptions, Options, PartOptions
 
+LIMBS = ("head", "hand.L", "hand.R", "foot.L", "foot.R")
 GEOMETRIC = FeatureOptions(extractor="geometric")
 
 
@@ -44,7 +45,7 @@ def main_part(obj: bpy.types.Object, bone: str) -> int:
 def test_every_limb_becomes_a_part() -> None:
     obj = characters.make().source.get()
     report = finish(workflow.parts([obj], options(6)))
-    limbs = [main_part(obj, bone) for bone in ("head", "hand.L", "hand.R", "foot.L", "foot.R")]
+    limbs = [main_part(obj, bone) for bone in LIMBS]
     assert len(set(limbs)) == 5
     assert sum(report.data["parts"][obj.name].values()) == len(obj.data.polygons)
     assert list(obj[NAMES_PROPERTY]) == list(report.data["parts"][obj.name])
@@ -54,14 +55,19 @@ def test_every_limb_becomes_a_part() -> None:
 
 
 def test_two_characters_get_the_same_parts() -> None:
-    """Left and right are alike to the features, so that each pair of limbs is one part."""
+    """Hand is hand and left is left, with one name on both."""
     example = characters.make()
     source, target = example.source.get(), example.target.get()
     report = finish(workflow.parts([source, target], options(6)))
     assert list(source[NAMES_PROPERTY]) == list(target[NAMES_PROPERTY])
-    shares = [np.bincount(values(obj).astype(int), minlength=6) / len(obj.data.polygons) for obj in (source, target)]
-    assert np.abs(shares[0] - shares[1]).max() < 0.15
-    assert main_part(source, "hand.L") == main_part(source, "hand.R")
+    assert source[SET_PROPERTY] == target[SET_PROPERTY]
+    finish(workflow.transfer(source, target, ["weights"], options(6)))
+    limbs = [main_part(source, bone) for bone in LIMBS]
+    assert limbs == [main_part(target, bone) for bone in LIMBS]
+    assert len(set(limbs)) == 5
+    names = [source[NAMES_PROPERTY][number] for number in limbs[1:]]
+    assert [name[-2:] for name in names] == [".L", ".R", ".L", ".R"]
+    assert names[0][:-2] == names[1][:-2] != names[2][:-2] == names[3][:-2]
     assert report.data["parts"].keys() == {source.name, target.name}
 
 
@@ -132,7 +138,7 @@ def test_parts_come_over_with_their_names() -> None:
     source[NAMES_PROPERTY] = names
     finish(workflow.transfer(source, target, ["weights", "parts"], options(6)))
     assert list(target[NAMES_PROPERTY]) == names
-    for bone in ("head", "hand.L", "hand.R", "foot.L", "foot.R"):
+    for bone in LIMBS:
         assert main_part(target, bone) == main_part(source, bone)
     np.testing.assert_array_equal(values(target, ".sculpt_face_set"), values(target) + 1)
     assert PART_CONFIDENCE not in target.data.attributes
@@ -161,7 +167,7 @@ def test_bones_tell_parts_exactly_and_name_them() -> None:
     report = finish(workflow.parts([obj], by_bones(7)))
     names = list(report.data["parts"][obj.name])
     assert len(names) == 7
-    for bone in ("head", "hand.L", "hand.R", "foot.L", "foot.R"):
+    for bone in LIMBS:
         labels = values(obj)[faces_of(obj, bone)].astype(int)
         assert len(set(labels)) == 1
     rig = obj.parent.data.bones
@@ -202,5 +208,5 @@ def test_the_weights_of_bones_are_never_touched() -> None:
     finish(workflow.parts([obj], by_bones(3)))  # its groups stay, and so do those of bones that are no part now
     assert weights() == before
     finish(workflow.parts([obj], options(4, "vertex_groups")))
-    assert set(obj.vertex_groups.keys()) == bones | {f"Part {number}" for number in (1, 2, 3, 4)}
+    assert set(obj.vertex_groups.keys()) == bones | set(obj[NAMES_PROPERTY])
     assert weights() == before

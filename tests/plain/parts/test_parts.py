@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 
 from helpers import shapes
 from helpers.beasts import LIMBS, beast
 from meshkin.geometry.arrays import AnyIntegers, Floats, Integers, unit_rows
 from meshkin.parts.borders import straightened
 from meshkin.parts.cleaning import cleaned
-from meshkin.parts.clustering import face_rows, found_prototypes, labeled_prototypes, soft_labels
+from meshkin.parts.clustering import face_rows, labeled_prototypes, soft_labels
 from meshkin.parts.face_graph import FaceGraph
 from meshkin.parts.tree import TreeSettings, part_tree
 
@@ -43,21 +42,6 @@ def dumbbell(columns: int, rows: int) -> tuple[Floats, AnyIntegers]:
     radius = 0.25 + 0.75 * np.abs(z) ** 0.7
     places: Floats = np.column_stack((x * radius, y * radius, 2 * z))
     return places, ball.faces
-
-
-def test_parts_of_one_shape_are_found_on_another() -> None:
-    """Parts of several shapes at once get the same labels."""
-    graphs = GRAPH, FaceGraph.of(OTHER.vertices, OTHER.faces)
-    rows = face_rows(FEATURES, SHAPE.faces), face_rows(OTHER_FEATURES, OTHER.faces)
-    areas = np.concatenate([graph.areas for graph in graphs])
-    found = found_prototypes(np.concatenate(rows), areas, 6)
-    labels = [soft_labels(row, found).argmax(axis=1) for row in rows]
-    middles = [
-        unit_rows(np.abs(places[shape.faces].mean(axis=1)) * (1, 0, 0) + places[shape.faces].mean(axis=1) * (0, 1, 1))
-        for places, shape in ((PLACES, SHAPE), (OTHER_PLACES, OTHER))
-    ]
-    nearest = cKDTree(middles[0]).query(middles[1])[1]
-    assert (labels[0][nearest] == labels[1]) @ graphs[1].areas > 0.9
 
 
 def test_labels_are_carried_by_what_they_are_like() -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import colorsys
+import re
+import uuid
 from collections.abc import Sequence
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.errors import OptionError
+from ...base.errors import InputError, OptionError
 from ...base.names import MAX_NAME_BYTES, cut
 from ...data.snapshot import Snapshot
 from ...parts.options import METHODS, WRITTEN, PartOptions
 from .. import compat
 from ..arrays import read_integers
+from ..rig.binding import armatures_of
 from . import attributes, payloads
 from .snapshot import check_face_count, check_same_vertices, check_writable, evaluated
 
@@ -26,8 +29,11 @@ FACE_SET = ".sculpt_face_set"
 """The attribute in which Blender keeps face sets."""
 NAMES_PROPERTY = "meshkin_parts"
 """Custom property of an object: the names of its parts, in the order of their numbers."""
+SET_PROPERTY = "meshkin_part_set"
+"""Custom property of an object: what it has in common with those that have the same parts."""
 _GROUPS_PROPERTY = "meshkin_part_groups"
 """Custom property of an object: the vertex groups that were made for its parts."""
+_MADE_NAME = re.compile(r"Part \d+(\.[LR])?")
 _APART = " (part)"
 """Ends the name of a part's vertex group where the user has a group of the part's name, as of a bone."""
 _MARK = "meshkin_part"
@@ -46,15 +52,85 @@ def check_options(options: PartOptions) -> None:
             raise OptionError("option-invalid", f"“{unknown[0]}” is not known.", f"Choose from {', '.join(known)}.")
 
 
-def names_of(obj: bpy.types.Object, count: int) -> list[str]:
-    """The names of an object's parts: those that it has if they are as many, else new ones."""
+def names_of(obj: bpy.types.Object, count: int, new: Sequence[str] = ()) -> list[str]:
+    """The names of an object's parts: those that it has if they are as many, else new ones.
+
+    Names of the kind "Part 1" or "Part 1.L" give way to the ``new`` ones; "Part 1", "Part 2" ... where none are given.
+    """
     names = [str(name) for name in obj.get(NAMES_PROPERTY, ())]
-    return names if len(names) == count else [f"Part {number + 1}" for number in range(count)]
+    fresh = list(new) or [f"Part {number + 1}" for number in range(count)]
+    if len(names) != count:
+        return fresh
+    return [made if _MADE_NAME.fullmatch(name) and new else name for name, made in zip(names, fresh, strict=True)]
+
+
+def set_of(obj: bpy.types.Object) -> str:
+    """What an object has in common with those that have the same parts; "" where it has none."""
+    return str(obj.get(SET_PROPERTY, ""))
+
+
+def objects_of_set(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """The object, and those that have the same parts."""
+    name = set_of(obj)
+    return [other for other in bpy.data.objects if other == obj or (name and set_of(other) == name)]
+
+
+def rename(obj: bpy.types.Object, number: int, name: str) -> list[str]:
+    """Rename a part of an object, and of all that have the same parts, with what it was written as.
+
+    Returns the names of the objects whose part has another name now.
+
+    Raises:
+        InputError: ``part-unknown`` (there is no such part), ``part-name`` (the name is empty, or another part's),
+            ``read-only``.
+    """
+    names = [str(each) for each in obj.get(NAMES_PROPERTY, ())]
+    if not 0 <= number < len(names):
+        raise InputError("part-unknown", f"“{obj.name}” has no part {number + 1}.", "Find its parts first.")
+    name, old = name.strip(), names[number]
+    if not name or name in (names[:number] + names[number + 1 :]):
+        said = f"There is another part “{name}”." if name else "A part needs a name."
+        raise InputError("part-name", said, "Choose another name.")
+    changed = []
+    for other in objects_of_set(obj):
+        own = [str(each) for each in other.get(NAMES_PROPERTY, ())]
+        if other.library or not number < len(own):
+            continue
+        own[number] = name
+        other[NAMES_PROPERTY] = own
+        _rename_written(other, old, name)
+        changed.append(other.name)
+    return changed
+
+
+def _rename_written(obj: bpy.types.Object, old: str, name: str) -> None:
+    """Rename a part's material and vertex group."""
+    for slot in obj.material_slots:
+        if slot.material and slot.material.get(_MARK) == old and not slot.material.library:
+            slot.material.name, slot.material[_MARK] = name, name
+    groups = [str(each) for each in obj.get(_GROUPS_PROPERTY, ())]
+    taken = {group.name for group in obj.vertex_groups} - set(groups)
+    for index, each in enumerate(groups):
+        if each in (cut(old), _apart(old)) and (group := obj.vertex_groups.get(each)):
+            group.name = cut(name) if cut(name) not in taken else _apart(name)
+            groups[index] = group.name
+    if groups:
+        obj[_GROUPS_PROPERTY] = groups
+
+
+def painted_groups(obj: bpy.types.Object) -> list[bpy.types.VertexGroup]:
+    """The vertex groups that tell parts: those written for parts, else those that are no bones', else all."""
+    written = {str(name) for name in obj.get(_GROUPS_PROPERTY, ())}
+    bones = {bone.name for armature in armatures_of(obj) for bone in armature.data.bones}
+    for wanted in (written, {group.name for group in obj.vertex_groups} - bones):
+        if groups := [group for group in obj.vertex_groups if group.name in wanted]:
+            return groups
+    return list(obj.vertex_groups)
 
 
 def has_parts(obj: bpy.types.Object) -> bool:
     """Whether a mesh object has parts, or face sets."""
-    return obj.type == "MESH" and any(_label_attribute(obj.data, name) for name in (PART, FACE_SET))
+    return obj.type == "MESH" and any(label_attribute(obj.data, name) for name in (PART, FACE_SET))
 
 
 def read(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[NDArray[np.int32], list[str]]:
@@ -71,7 +147,7 @@ def read(obj: bpy.types.Object, snapshot: Snapshot) -> tuple[NDArray[np.int32], 
     """
     with evaluated(obj) as (_, mesh):
         check_same_vertices(obj, mesh, snapshot)
-        attribute = _label_attribute(mesh, PART) or _label_attribute(mesh, FACE_SET)
+        attribute = label_attribute(mesh, PART) or label_attribute(mesh, FACE_SET)
         labels = np.zeros(len(mesh.polygons), np.int32)
         if attribute is not None:
             attribute.data.foreach_get("value", labels)
@@ -88,6 +164,7 @@ def write(
     confidence: NDArray[np.floating] | None,
     names: Sequence[str],
     write_as: Sequence[str] = (),
+    set_name: str = "",
 ) -> list[str]:
     """Write parts as attributes, and as what else was asked for; what an earlier run wrote is replaced, but for seams.
 
@@ -96,7 +173,9 @@ def write(
         labels: (N,), the part of each face of its own mesh, from 0.
         confidence: (N,), in [0, 1]; None if it is not known.
         names: of the parts.
-        write_as: any of :data:`meshkin.parts.options.WRITTEN`.
+        write_as: any of :data:`meshkin.parts.options.WRITTEN`; objects are made by
+            :func:`meshkin.scene.mesh.part_objects.separate`.
+        set_name: what all objects that have these parts have in common.
 
     Returns sentences about it.
 
@@ -111,7 +190,11 @@ def write(
     elif stale := obj.data.attributes.get(PART_CONFIDENCE):
         obj.data.attributes.remove(stale)
     obj[NAMES_PROPERTY] = list(names)
-    sentences = [f"“{obj.name}”: {len(np.unique(labels))} parts, in the attribute “{PART}” of its faces."]
+    obj[SET_PROPERTY] = set_name or uuid.uuid4().hex
+    present = np.unique(labels)
+    sentences = [f"“{obj.name}”: {len(present)} parts, in the attribute “{PART}” of its faces."]
+    if missing := [name for number, name in enumerate(names) if number not in present]:
+        sentences.append(f"“{obj.name}” has no faces of {', '.join(missing)}.")
     if "face_sets" in write_as:
         _write_on_faces(obj, FACE_SET, "INT", labels + 1)  # Blender's begin with 1
     if "materials" in write_as:
@@ -128,7 +211,7 @@ def color_of(number: int) -> tuple[float, float, float, float]:
     return (*colorsys.hsv_to_rgb(number * _GOLDEN % 1, _SATURATION, _VALUE), 1.0)
 
 
-def _label_attribute(mesh: bpy.types.Mesh, name: str) -> bpy.types.Attribute | None:
+def label_attribute(mesh: bpy.types.Mesh, name: str) -> bpy.types.Attribute | None:
     """The whole numbers that a mesh has on its faces under a name."""
     attribute = mesh.attributes.get(name)
     return attribute if attribute and (attribute.domain, attribute.data_type) == ("FACE", "INT") else None
@@ -163,9 +246,7 @@ def _write_vertex_groups(obj: bpy.types.Object, labels: NDArray[np.integer], nam
     """Write a vertex group for each part; the user's own groups, such as those of bones, are never changed."""
     before = {str(name) for name in obj.get(_GROUPS_PROPERTY, ())}
     taken = {group.name for group in obj.vertex_groups} - before
-    groups = [
-        cut(name) if cut(name) not in taken else cut(name, MAX_NAME_BYTES - len(_APART)) + _APART for name in names
-    ]
+    groups = [cut(name) if cut(name) not in taken else _apart(name) for name in names]
     for name in before - set(groups):
         if (group := obj.vertex_groups.get(name)) and not group.lock_weight:
             obj.vertex_groups.remove(group)
@@ -183,6 +264,11 @@ def _write_vertex_groups(obj: bpy.types.Object, labels: NDArray[np.integer], nam
     obj[_GROUPS_PROPERTY] = groups
     sentences = [f"Vertex groups: {', '.join(groups)}."]
     return sentences + ([f"Locked, left as they were: {', '.join(locked)}."] if locked else [])
+
+
+def _apart(name: str) -> str:
+    """The name of a part's vertex group where the user has a group of the part's name."""
+    return cut(name, MAX_NAME_BYTES - len(_APART)) + _APART
 
 
 def _write_seams(obj: bpy.types.Object, labels: NDArray[np.integer]) -> str:

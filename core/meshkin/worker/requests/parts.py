@@ -35,12 +35,14 @@ class ShapeToCut:
         shape, own: snapshot files of the evaluated mesh and of the own mesh.
         features: file of its features.
         output: file for its :class:`PartArrays`.
+        map: file of the match whose source is the first shape and whose target is this one; None for the first.
     """
 
     shape: Path
     own: Path
     features: Path
     output: Path
+    map: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,30 @@ class FindPartsResult:
     """What was found.
 
     Attributes:
-        count: number of parts, of all shapes together.
-        parts: the shapes' files of :class:`PartArrays`.
+        count: number of parts.
+        names: what they may be called: "Part 1", and "Part 2.L", "Part 2.R" where a shape has two sides.
+        parts: the shapes' files of :class:`PartArrays`; none for the first where its parts were given.
+        has_sides: whether left and right could be told.
     """
 
     count: int
+    names: tuple[str, ...]
     parts: tuple[Path, ...]
+    has_sides: bool
 
 
 @dataclass(frozen=True)
 class FindParts(Request[FindPartsResult], job="find-parts"):
-    """Cut shapes into parts, the same of all.
+    """Cut a shape into parts, and others into the same ones.
 
     Attributes:
-        shapes: what to cut.
+        shapes: what to cut, the one first that tells what the parts are.
         count: number of parts; 0 for as many as the first shape suggests.
         smooth: how much borders cost.
+        labels: file of the parts of the polygons of the first shape, int (N,), -1 for none, if they are known.
     """
 
     shapes: tuple[ShapeToCut, ...]
     count: int
     smooth: float
+    labels: Path | None = None
