@@ -59,7 +59,8 @@ def add(commands: Any) -> None:
 
     parser = command(commands, "parts", _parts, "cut objects into parts, all into the same ones", needs_blender=True)
     _file_arguments(parser)
-    parser.add_argument("--objects", required=True, metavar="OBJECT,…", help="names of the objects, between commas")
+    what = "names of the objects, or of collections, between commas; the first tells what the parts are"
+    parser.add_argument("--objects", required=True, metavar="OBJECT,…", help=what)
     option_arguments(parser, PartOptions)
     option_arguments(parser, FeatureOptions)
     option_arguments(parser, WorkerOptions)
@@ -155,7 +156,7 @@ def _parts(arguments: argparse.Namespace) -> CommandResult:
     from ..scene import blend
 
     blend.open_file(arguments.file)
-    objects = blend.find_objects(arguments.objects)
+    objects = blend.find_meshes(arguments.objects)
     return _saved_result(arguments, drive(workflow.parts(objects, options(arguments))))
 
 

@@ -17,7 +17,7 @@ from .prepared import PreparedShape
 MOST_LOST = 8
 """Parts of a cut that may be too small, for which the tree is cut more finely. Chosen."""
 
-LEAST_OVERLAP = 0.5
+TWIN_OVERLAP = 0.5
 """Intersection over union of a part and the mirror image of its twin, at least. Chosen."""
 
 
@@ -102,7 +102,7 @@ def twin_labels(labels: Integers, twin: Integers, areas: Floats) -> Integers:
     table += table.T
     overlap = table / (table.sum(axis=1, keepdims=True) + table.sum(axis=0) - table)
     other = overlap.argmax(axis=1)
-    is_twin = (other[other] == np.arange(count)) & (overlap.max(axis=1) > LEAST_OVERLAP)
+    is_twin = (other[other] == np.arange(count)) & (overlap.max(axis=1) > TWIN_OVERLAP)
     return np.where(is_twin, other, -1)
 
 

@@ -10,20 +10,20 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from ..data.snapshot import Snapshot
-from ..features import pca
 from ..geometry.arrays import AnyFloats, Floats, Integers
 from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import connected_laplacian, factorized
 from ..geometry.mesh import bounding_diagonal
-from ..matching.symmetry import find_mirrors, has_several_symmetries, rough_of
+from ..spectral import pca
 from ..spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
+from ..symmetry.mirrors import find_mirrors, has_several_symmetries, rough_of
 from .clustering import face_rows
 from .face_graph import FaceGraph
 from .tree import PartTree, part_tree
 
 COMPONENTS = 32
 """Principal components of the features that parts are told apart by. Chosen: as many as maps are found by."""
-SMOOTHEST = 12
+PLACE_FUNCTIONS = 12
 """Eigenfunctions of the Laplacian that tell how far faces are from each other along the surface. As published."""
 SPECTRAL_WEIGHT = 1.0
 """Their standard deviation, in that of the features. Measured on 14 characters of results/parts.txt, mean IoU of own
@@ -62,8 +62,8 @@ class PreparedShape:
         tick(0.1)
         mesh, prolong = spectral_mesh(shape.vertices, shape.faces)
         tick(0.3)
-        smooth = mesh.eigenfunctions[:, 1 : SMOOTHEST + 1] * np.sqrt(
-            mesh.eigenvalues[1] / mesh.eigenvalues[1 : SMOOTHEST + 1]
+        smooth = mesh.eigenfunctions[:, 1 : PLACE_FUNCTIONS + 1] * np.sqrt(
+            mesh.eigenvalues[1] / mesh.eigenvalues[1 : PLACE_FUNCTIONS + 1]
         )
         places = np.asarray(prolong @ smooth, np.float32)[shape.faces].mean(axis=1)
         rows = np.hstack(

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 from typing import BinaryIO
 
@@ -101,15 +102,30 @@ def find_objects(text: str) -> tuple[bpy.types.Object, ...]:
 
     A name that has a comma may stand in double quotes, and is found without them, too.
     """
+    return tuple(find_object(name) for name in _listed_names(text, bpy.data.objects))
+
+
+def find_meshes(text: str) -> tuple[bpy.types.Object, ...]:
+    """The objects whose names are listed in a text, and the meshes of collections; as :func:`find_objects`."""
+    found: list[bpy.types.Object] = []
+    for name in _listed_names(text, {*bpy.data.objects.keys(), *bpy.data.collections.keys()}):
+        if name not in bpy.data.objects and name in bpy.data.collections:
+            found += [obj for obj in bpy.data.collections[name].all_objects if obj.type == "MESH"]
+        else:
+            found.append(find_object(name))
+    return tuple(found)
+
+
+def _listed_names(text: str, known: Container[str]) -> list[str]:
+    """Names in a text, between commas; those that are known may have commas themselves."""
     pieces = [piece for piece in text.split(",") if piece.strip()]
     found = []
     while pieces:
         joined = [unquoted(",".join(pieces[: count + 1]).strip()) for count in range(len(pieces))]
-        known = [count for count, name in enumerate(joined) if name in bpy.data.objects]
-        last = known[-1] if known else 0
-        found.append(find_object(joined[last]))
+        last = max((count for count, name in enumerate(joined) if name in known), default=0)
+        found.append(joined[last])
         pieces = pieces[last + 1 :]
-    return tuple(found)
+    return found
 
 
 def save_file(path: Path) -> None:

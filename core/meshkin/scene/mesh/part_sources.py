@@ -14,7 +14,7 @@ from ..arrays import read_integers
 from . import part_labels, snapshot
 from .vertex_groups import group_weights
 
-REST = "Rest"
+NO_LABEL = "Rest"
 """The part of faces that belong to none of the labels."""
 
 
@@ -145,10 +145,10 @@ def _numbered(values: NDArray[np.integer], word: str) -> Labels:
 
 
 def _with_rest(values: NDArray[np.integer], names: list[str]) -> Labels:
-    """Labels, -1 standing for :data:`REST`."""
+    """Labels, -1 standing for :data:`NO_LABEL`."""
     if (values >= 0).all():
         return Labels(values, names)
-    return Labels(np.where(values >= 0, values, len(names)), [*names, REST])
+    return Labels(np.where(values >= 0, values, len(names)), [*names, NO_LABEL])
 
 
 def _sums_of_corners(mesh: bpy.types.Mesh, values: NDArray[np.float32]) -> NDArray[np.float32]:
