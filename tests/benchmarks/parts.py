@@ -167,7 +167,7 @@ def row(source: Character, target: Character, match: Path, files: tuple[Path, Pa
     labels, names = parts_of(source)
     true, true_names = parts_of(target)
     figures = []
-    for over in (by_job(ends, files, match, labels, len(names)), carried(*ends, Match.load(match), labels)):
+    for over in (by_job(ends, files, match, labels, len(names)), carried(ends[0], ends[1], Match.load(match), labels)):
         figures.append(named_iou(over, names, true, true_names, areas))
         renumbered = np.array([true_names.index(names[label]) if names[label] in true_names else -1 for label in over])
         figures.append(border_error(renumbered, true, target, graphs[1]))
