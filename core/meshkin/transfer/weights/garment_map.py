@@ -48,7 +48,7 @@ class GarmentMapSettings:
         beside: how far beside the skin's normal the cloth may lie, in gaps.
     """
 
-    confidence: float = 0.4
+    confidence: float = 0.75
     aligned: float = 30.0
     worst_angle: float = 60.0
     touching: float = 0.01
@@ -56,7 +56,7 @@ class GarmentMapSettings:
     crease: float = 50.0
     fold: float = 0.1
     levels: int = 8
-    place_weight: float = 0.3
+    place_weight: float = 1.0
     facing_weight: float = 0.15
     rounds_with_neighbors: int = 6
     smoothing_steps: int = 3

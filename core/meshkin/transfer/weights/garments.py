@@ -29,6 +29,7 @@ class GarmentSettings:
         accessory: a mesh smaller than this (eyes, teeth), in diagonals, need not face as the body does.
         facing: share of the vertices at which anything larger faces as the body does; that of a smaller animal beside
             the body is less.
+        confidence: of the nearest point, from which a vertex faces as the body does.
         whole: a mesh that reaches this far in every direction, in extents of the body, is a whole suit or another
             character.
     """
@@ -41,6 +42,7 @@ class GarmentSettings:
     small: float = 0.75
     accessory: float = 0.2
     facing: float = 0.4
+    confidence: float = 0.4
     whole: float = 0.9
 
 
@@ -64,7 +66,7 @@ def is_garment(body: Snapshot, mesh: Snapshot, settings: GarmentSettings = Garme
         return False
     if size >= settings.accessory * diagonal:
         confidence = nearest_points_map(body, mesh, settings.nearest).confidence
-        if np.mean(confidence >= settings.nearest.confidence) < settings.facing:
+        if np.mean(confidence >= settings.confidence) < settings.facing:
             return False
     if (np.ptp(points, axis=0) < settings.whole * extents).any():
         return True
