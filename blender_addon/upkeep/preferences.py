@@ -24,6 +24,16 @@ def _changed(self: Preferences, context: bpy.types.Context) -> None:
     status.request()
 
 
+def _idle_changed(self: Preferences, context: bpy.types.Context) -> None:
+    """As :func:`_changed`, with the time not shorter than the worker takes."""
+    from meshkin.base.variables import LEAST_IDLE_SECONDS
+
+    if 0 < self.idle_seconds < LEAST_IDLE_SECONDS:
+        self.idle_seconds = LEAST_IDLE_SECONDS  # which calls this again
+    else:
+        _changed(self, context)
+
+
 def _devices(self: Preferences, context: bpy.types.Context, text: str) -> Iterator[str]:
     return (name for name in ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps") if text in name)
 
@@ -85,7 +95,7 @@ class Preferences(bpy.types.AddonPreferences):
         precision=0,
         subtype="TIME_ABSOLUTE",
         unit="TIME_ABSOLUTE",
-        update=_changed,
+        update=_idle_changed,
     )
     offline_folder: StringProperty(
         name="Downloads Folder",

@@ -16,7 +16,8 @@ from helpers.outcomes import Outcomes, few
 from helpers.places import Place
 from helpers.shell import GEOMETRIC, WORKER, check_error, json_result, run, tetrahedron
 from meshkin import workflow
-from meshkin.base.errors import InputError, MeshKinError
+from meshkin.base import network
+from meshkin.base.errors import InputError, MeshKinError, OptionError
 from meshkin.base.options import options_of
 from meshkin.base.progress import finish
 from meshkin.data import point_pairs
@@ -124,10 +125,46 @@ def test_a_result_that_cannot_be_printed(place: Place) -> None:
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("seconds", ["inf", "0.0001", "nan", "soon"])
-def test_any_time_to_wait(place: Place, seconds: str) -> None:
-    ran = run("cache", "info", "--json", python=WORKER, MESHKIN_IDLE_SECONDS=seconds)
-    assert json_result(ran)["files"] == 0
+NO_VALUES = {
+    "MESHKIN_IDLE_SECONDS": ("inf", "0.0001", "nan", "soon", "-1", "1e300"),
+    "MESHKIN_CACHE_LIMIT": ("abc", "-1", "nan", "1e9", "8.5", "8 GB", "9" * 5000, "²"),
+    "MESHKIN_HOME": ("work/tetrahedron.off", "work/tetrahedron.off/in", "x" * 300, "~nobody-of-this-name/x"),
+    "MESHKIN_MODELS": ("work/tetrahedron.off",),
+    "MESHKIN_CACHE": ("work/tetrahedron.off",),
+    "MESHKIN_EXTRACTORS": ("nowhere", "work/tetrahedron.off", f"work{os.pathsep}nowhere"),
+}
+"""Environment variables, and what they cannot be."""
+
+
+@pytest.mark.parametrize("name", NO_VALUES)
+def test_variables_that_are_invalid(
+    place: Place, outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The variable is named before any work, on the command line and in scripts."""
+    mesh = tetrahedron(place.work)
+    for number, text in enumerate(NO_VALUES[name]):
+        value = text.replace("work", str(place.work)).replace("tetrahedron.off", mesh.name)
+        if number == 0:
+            ran = run("cache", "info", "--json", python=WORKER, **{name: value})
+            assert name in check_error(ran, 3, "variable-invalid")["message"]
+        monkeypatch.setenv(name, value)
+        with pytest.raises(OptionError, match=name) as raised:
+            finish(workflow.features([creature("one", subdivisions=1)], workflow.Options(features="geometric")))
+        outcomes.tell("an environment variable", f"{name} {text[:20]}", raised.value.code)
+
+
+def test_variables_that_are_valid(place: Place) -> None:
+    for value in ("0", "5", " 300 ", ""):
+        ran = run("cache", "info", "--json", python=WORKER, MESHKIN_IDLE_SECONDS=value, MESHKIN_CACHE_LIMIT=value)
+        assert json_result(ran)["files"] == 0
+
+
+@pytest.mark.parametrize("proxy", ["http://", "company proxy", "proxy:99999999", "ftp://proxy", "http://a b@c"])
+def test_proxies_that_are_none(outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("MESHKIN_PROXY", proxy)
+    with pytest.raises(OptionError, match="MESHKIN_PROXY") as raised:
+        network.variables()
+    outcomes.tell("an environment variable", f"MESHKIN_PROXY {proxy}", raised.value.code)
 
 
 def test_objects_that_are_not_named(place: Place) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from .errors import StorageError
 from .progress import Progress
+from .variables import PROXY
 
-PROXY, CERTIFICATES, OFFLINE = "MESHKIN_PROXY", "MESHKIN_CERTIFICATES", "MESHKIN_OFFLINE"
-"""Environment variables: the proxy's URL; a file of certificates to trust; a folder with wheels and models that is used
-instead of the internet."""
+CERTIFICATES, OFFLINE = "MESHKIN_CERTIFICATES", "MESHKIN_OFFLINE"
+"""Environment variables: a file of certificates to trust; a folder with wheels and models that is used instead of the
+internet."""
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "PIP_PROXY")
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 
@@ -53,11 +54,11 @@ def variables() -> dict[str, str]:
     """Environment variables that tell every program that downloads for MeshKin what was chosen for it.
 
     Without a choice of certificates, pip gets those of ``SSL_CERT_FILE``, where it does not look by itself. Raises
-    StorageError ``not-found`` for a file of certificates that is not there.
+    StorageError ``not-found`` for a file of certificates that is not there, and OptionError ``variable-invalid`` for a
+    proxy that is none.
     """
     own: dict[str, str] = {}
-    if proxy := os.environ.get(PROXY, "").strip():
-        proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if proxy := PROXY.value:
         own |= dict.fromkeys(_PROXY_VARIABLES, proxy)
     if chosen := os.environ.get(CERTIFICATES, ""):
         file = Path(chosen).expanduser()

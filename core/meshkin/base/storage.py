@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from . import variables
 from .errors import StorageError
 
 UNREADABLE = (
@@ -47,8 +48,8 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNOREC
 
 def home() -> Path:
     """Return MeshKin's folder: ``MESHKIN_HOME``, else the platform's folder for a user's application data."""
-    if folder := os.environ.get("MESHKIN_HOME"):
-        return Path(folder).expanduser()
+    if folder := variables.HOME.text:
+        return Path(os.path.expanduser(folder))
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "MeshKin"
     if sys.platform == "darwin":
@@ -58,12 +59,12 @@ def home() -> Path:
 
 def models_folder() -> Path:
     """Return the folder of downloaded models: ``MESHKIN_MODELS``, else ``home()/models``."""
-    return Path(os.environ.get("MESHKIN_MODELS") or home() / "models")
+    return Path(os.path.expanduser(variables.MODELS.text or home() / "models"))
 
 
 def cache_folder() -> Path:
     """Return the folder of computed features and maps: ``MESHKIN_CACHE``, else ``home()/cache``."""
-    return Path(os.environ.get("MESHKIN_CACHE") or home() / "cache")
+    return Path(os.path.expanduser(variables.CACHE.text or home() / "cache"))
 
 
 def logs_folder() -> Path:

@@ -24,6 +24,7 @@ from safetensors.numpy import save as to_bytes
 from ..base.errors import InputError, StorageError
 from ..base.json_data import from_json, to_json
 from ..base.storage import SEAL, UNREADABLE, cache_folder, check_seal, readable_failure, seal, write_file
+from ..base.variables import CACHE_LIMIT
 from ..data.features import FeatureOrigin, Features
 from ..data.surface_map import Match
 
@@ -148,9 +149,12 @@ def usable_map(path: Path) -> bool:
 
 
 def limit() -> int:
-    """Bytes the cache may hold: ``MESHKIN_CACHE_LIMIT`` (0 for as many as there is room for), else :data:`LIMIT`."""
-    chosen = os.environ.get("MESHKIN_CACHE_LIMIT", "")
-    return (int(chosen) or UNLIMITED) if chosen.isdecimal() else LIMIT
+    """Bytes the cache may hold: ``MESHKIN_CACHE_LIMIT`` (0 for as many as there is room for), else :data:`LIMIT`.
+
+    Raises OptionError ``variable-invalid``.
+    """
+    chosen = CACHE_LIMIT.value
+    return LIMIT if chosen is None else chosen or UNLIMITED
 
 
 def trim(limit_bytes: int | None = None) -> int:

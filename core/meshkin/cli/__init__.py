@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
+from ..base import variables
 from ..base.errors import Cancelled, InputError, MeshKinError
 from ..base.storage import check_replaceable, make_folder, readable_failure
 from . import batches, blender, meshes, scenes, upkeep
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         with interruptible():
+            variables.check()
             if getattr(arguments, "output", None):
                 _check_writable(arguments.output)
                 _check_no_input(arguments.output, arguments)

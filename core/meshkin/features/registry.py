@@ -25,11 +25,12 @@ from typing import Any
 from ..base.errors import InputError
 from ..base.options import Choice
 from ..base.storage import home
+from ..base.variables import EXTRACTORS
 from ..models.known import BUNDLES
 from . import extractors
 from .extractor import PictureExtractor, SurfaceExtractor
 
-FOLDERS = "MESHKIN_EXTRACTORS"
+FOLDERS = EXTRACTORS.name
 """Environment variable: the folders with users' extractors."""
 AUTO, PICTURES = "auto", "pictures"
 """Names for all extractors that take part in "auto", and for those of them that look at pictures."""
@@ -188,7 +189,7 @@ def _loaded(folders: tuple[Path, ...]) -> tuple[Mapping[str, AnyExtractor], Mapp
 
 def _modules_in(folder: Path) -> list[Path]:
     """The Python files and packages in a folder, by name."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path.is_dir, also for a name that is too long
         return []
     packages = [path / "__init__.py" for path in folder.iterdir() if (path / "__init__.py").is_file()]
     return sorted([*folder.glob("[!._]*.py"), *packages])

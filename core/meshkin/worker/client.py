@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from .. import __version__
-from ..base import processes, temporary
+from ..base import processes, temporary, variables
 from ..base.errors import StorageError, WorkerError, from_dict
 from ..base.json_data import Json
 from ..base.progress import Progress, Result
@@ -346,9 +346,10 @@ _shared: Worker | None = None
 def shared(python: Path | None = None) -> Worker:
     """The worker that this process shares: started on first use, replaced if it is dead or runs on another Python.
 
-    Raises WorkerError ``worker-missing`` or ``worker-start-failed``.
+    Raises WorkerError ``worker-missing`` or ``worker-start-failed``, OptionError ``variable-invalid``.
     """
     global _shared
+    variables.check()
     if _shared is None or not _shared.alive or (python is not None and python != _shared.python):
         stop()
         _shared = Worker.start(python)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
 from .. import __version__
 from ..base.errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
 from ..base.progress import ProgressCallback
+from ..base.variables import IDLE_SECONDS
 from . import messages
 from .channel import MessageChannel
 from .job import Job
@@ -39,12 +40,8 @@ _REPORT_SECONDS = 0.05
 _STUCK_SECONDS = 10.0
 """Seconds without a beat (one native call holds Python's lock) after which every thread's stack goes to the log
 (chosen: before the client gives up)."""
-IDLE_SECONDS = "MESHKIN_IDLE_SECONDS"
-"""Environment variable: seconds without a job after which the worker ends; 0 for never."""
 _IDLE_SECONDS = 300.0
-"""The same where the variable is not set (chosen)."""
-_LEAST_IDLE_SECONDS = 5.0
-"""The shortest such time (chosen: a job that has just been sent arrives before)."""
+"""Seconds without a job after which the worker ends, where ``MESHKIN_IDLE_SECONDS`` is not set (chosen)."""
 _LARGEST_LOG = 4 << 20
 """Bytes of a log that is begun anew (chosen)."""
 _SHOWN = 300
@@ -231,11 +228,8 @@ def _explained(error: BaseException) -> MeshKinError:
 
 def _idle_seconds() -> float | None:
     """Seconds without a job after which the worker ends and frees the graphics card; None for never."""
-    try:
-        seconds = float(os.environ.get(IDLE_SECONDS, ""))
-    except ValueError:
-        return _IDLE_SECONDS
-    return max(seconds, _LEAST_IDLE_SECONDS) if 0 < seconds < threading.TIMEOUT_MAX else None
+    chosen = IDLE_SECONDS.value
+    return _IDLE_SECONDS if chosen is None else chosen or None
 
 
 def _release_memory() -> None:

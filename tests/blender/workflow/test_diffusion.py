@@ -349,7 +349,7 @@ def test_models_are_released_when_told_and_when_idle(
     assert "released" in finish(workflow.release_memory()).title
     assert not worker.alive
     assert "No worker" in finish(workflow.release_memory()).title
-    monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "2")
+    monkeypatch.setenv("MESHKIN_IDLE_SECONDS", "5")
     idle = client.shared()
     finish(idle.run(LookAtCache()))
     wait_for(lambda: not idle.alive, "the idle worker did not end")
