@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 
 import bpy
-from bpy.props import CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from meshkin.features.options import FeatureOptions
 from meshkin.parts.options import PartOptions
@@ -117,6 +117,10 @@ class SceneSettings(bpy.types.PropertyGroup):
         description="Image that is white where the photo shows the object; empty: use the photo's transparency or, "
         "without it, cut out what looks like the target",
         subtype="FILE_PATH",
+    )
+    photo_flip: BoolProperty(
+        name="Other Side",
+        description="Match the photo as if it showed the target from the other side that it may show",
     )
 
 

@@ -42,7 +42,7 @@ class MESHKIN_OT_match_photo(PictureJob):
 
         settings = context.scene.meshkin
         photo, mask = _files(settings)
-        return workflow.match_photo(photo, settings.target, options(context), mask)
+        return workflow.match_photo(photo, settings.target, options(context, flip=settings.photo_flip), mask)
 
 
 class MESHKIN_OT_texture_photo(PictureJob):
@@ -60,7 +60,7 @@ class MESHKIN_OT_texture_photo(PictureJob):
 
         settings = context.scene.meshkin
         photo, mask = _files(settings)
-        job_options = options(context, **values_of(settings, TextureOptions))
+        job_options = options(context, flip=settings.photo_flip, **values_of(settings, TextureOptions))
         return workflow.texture_photo(photo, settings.target, job_options, mask)
 
 

@@ -25,6 +25,7 @@ class MESHKIN_PT_photo(Sidebar, bpy.types.Panel):
         column = layout.column(align=True)
         column.prop(settings, "photo")
         column.prop(settings, "photo_mask")
+        column.prop(settings, "photo_flip")
         column = layout.column(align=True)
         column.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
         column.operator("meshkin.texture_photo", icon="TEXTURE")

@@ -107,6 +107,7 @@ GERMAN = {
     "Mix": "Mischung",
     "Name Pattern": "Muster der Namen",
     "Names": "Namen",
+    "Other Side": "Andere Seite",
     "Nearest Point": "Nächster Punkt",
     "Nearness": "Nähe",
     "Negative Prompt": "Was nicht zu sehen ist",

@@ -107,6 +107,7 @@ JAPANESE = {
     "Mix": "ミックス",
     "Name Pattern": "名前のパターン",
     "Names": "名前",
+    "Other Side": "反対側",
     "Nearest Point": "最近接点",
     "Nearness": "近さ",
     "Negative Prompt": "ネガティブプロンプト",

@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
     parser = command(commands, "texture-photo", _texture_photo, "make a photo an object's texture", needs_blender=True)
     parser.add_argument("photo", help=f"the photo ({' '.join(PHOTOS)})")
     _file_arguments(parser, "target")
+    option_arguments(parser, MatchOptions, ("flip",))
     mask_argument(parser)
     option_arguments(parser, TextureOptions, ("size", "margin", "unwrap"))
     option_arguments(parser, FeatureOptions)

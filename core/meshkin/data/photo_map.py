@@ -26,6 +26,9 @@ class PhotoMap:
         camera: float64 (4, 2), an affine camera that fits the match: ``(x, y, z, 1) @ camera`` is column and row of a
             vertex (snapshot frame), in pixels; NaN if no camera fits.
         photo: uint8 (H, W, 3), sRGB, the photograph as it was matched (large ones are made smaller).
+        poses: float64 (2, 5), the view of the surface that the photograph was matched as, and the other one that it
+            may show: x, y and z of the unit vector from the surface toward the camera, 1 where the photograph's mirror
+            image shows it so (else 0), and how well it fits (mean cosine, at most 1).
     """
 
     mask: NDArray[np.bool_]
@@ -35,6 +38,7 @@ class PhotoMap:
     faces: NDArray[np.int32]
     camera: NDArray[np.float64]
     photo: NDArray[np.uint8]
+    poses: NDArray[np.float64]
 
     def pull(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Interpolate values (V,) or (V, C) of the vertices at the object's pixels, in order: (P,) or (P, C)."""
@@ -60,6 +64,7 @@ class PhotoMap:
                 and (not len(shown) or 0 <= shown.min() <= shown.max() < len(photo_map.faces))
                 and np.isfinite(photo_map.barycentric).all()
                 and np.isfinite(photo_map.confidence).all()
+                and photo_map.poses.shape == (2, 5)
             )
         except UNREADABLE:
             whole = False

@@ -15,7 +15,8 @@ class MatchOptions:
     Attributes:
         pairs: point pairs, each a vertex number of the source's own mesh and one of the target's, or points in their
             own coordinates; None for the empties in the scene (:mod:`meshkin.scene.mesh.pairs`), () for none.
-        flip: whether to use the other solution (left and right exchanged, or the other place that a part fits); None
+        flip: whether to use the other solution (left and right exchanged, the other place that
+            a part fits, or the other side that a photo may show); None
             for the same as in the objects' last match, if its point pairs were the same.
         through: an object of the scene through which others are matched, so that all matches of a set agree.
     """
@@ -31,7 +32,8 @@ class MatchOptions:
     flip: bool | None = option(
         None,
         "Flip",
-        "Use the other solution: left and right exchanged, or the other place that a part fits",
+        "Use the other solution: left and right exchanged, the other place that a part fits, or the other side that a "
+        "photo may show",
         panel=False,
     )
     through: object | None = option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,17 @@ from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_rema
 LOW_PHOTO_CONFIDENCE = 0.4
 """Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
 0.42 to 0.54, one from the wrong side 0.33 and 0.37)."""
+
+UNSURE_VIEWS = 0.01
+"""Difference of the two best views' scores below which both may be right
+(tests/benchmarks/results/photo_directions.txt)."""
+STEEP_VIEW = 0.8
+"""Height of a unit vector from which a view counts as one from above or below. Chosen: 53 degrees."""
+SIDES = (
+    "from the front", "from its front left", "from its left", "from its back left",
+    "from the back", "from its back right", "from its right", "from its front right",
+)  # fmt: skip
+"""Where a camera stands, every 45 degrees, counterclockwise from above."""
 
 
 def texture_photo(photo: str | Path, target: BlenderObject, options: Options = Options(), mask: str = "") -> Steps:
@@ -153,9 +164,24 @@ def _mean_confidence(photo_map: PhotoMap) -> float:
     return float(photo_map.confidence[photo_map.mask].mean())
 
 
+def _side(direction: Sequence[float]) -> str:
+    """From where a camera in this direction (3,) sees an object whose front is -Y, in words."""
+    x, y, z = direction
+    if abs(z) > STEEP_VIEW:
+        return "from above" if z > 0 else "from below"
+    turn = round(np.arctan2(x, -y) / (np.pi / 4)) % len(SIDES)
+    return SIDES[turn]
+
+
 def _doubts(photo_map: PhotoMap) -> list[Remark]:
     """What the user should know about a match of a photograph."""
-    doubts: list[Remark] = []
+    (*seen_from, is_mirrored, score), (*other, other_mirrored, other_score) = photo_map.poses
+    what = "The photo's mirror image" if is_mirrored else "The photo"
+    doubts: list[Remark] = [f"{what} shows the object {_side(seen_from)}."]
+    if score - other_score < UNSURE_VIEWS:
+        mirrored = " as a mirror image" if other_mirrored and not is_mirrored else ""
+        text = f"Perhaps the photo shows it {_side(other)}{mirrored}: that fits about as well. “Other Side” takes that."
+        doubts.append(ResultWarning("view-unsure", text))
     if not np.isfinite(photo_map.camera).all():
         text = (
             "No one camera fits the match: parts of it may be wrong. Look at the colors, or try a photo from the side."
@@ -184,6 +210,7 @@ def _match_photo(
         recipe=described.recipe,
         key=described.key,
         device=options.worker.device,
+        flip=bool(options.match.flip),
     )
     answer = yield from in_step(PHOTO, client.shared().run(request))
     return described, answer.map

@@ -54,6 +54,13 @@ def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "photo on egg.png").stat().st_size > 1000
     again = finish(workflow.match_photo(tmp_path / "photo.png", obj, options, str(tmp_path / "mask.png")))
     assert again.data["map"] == report.data["map"]
+    assert any("shows the object from" in detail for detail in report.details)
+    flipped = options.changed(flip=True)
+    other = finish(workflow.match_photo(tmp_path / "photo.png", obj, flipped, str(tmp_path / "mask.png")))
+    other_side = PhotoMap.load(Path(other.data["map"]))
+    np.testing.assert_allclose(other_side.poses, found.poses[::-1])
+    assert found.poses[0, 4] > found.poses[1, 4]
+    assert (other_side.face != found.face).mean() > 0.1 * found.mask.mean()
 
 
 def gray(path: Path, height: int, width: int) -> Path:

@@ -24,6 +24,7 @@ def test_a_photo_map_survives_saving(tmp_path: Path) -> None:
         faces=np.array([[2, 0, 1]], np.int32),
         camera=np.zeros((4, 2)),
         photo=np.zeros((4, 5, 3), np.uint8),
+        poses=np.zeros((2, 5)),
     )
     photo_map.save(tmp_path / "a.npz")
     loaded = PhotoMap.load(tmp_path / "a.npz")

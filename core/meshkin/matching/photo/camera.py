@@ -19,6 +19,7 @@ def fit_camera(
     positions: Floats,
     weights: Floats,
     settings: CellMatchSettings = CellMatchSettings(),
+    start: Floats | None = None,
 ) -> Floats | None:
     """Return the affine camera (4, 2) that shows most points at their positions, facing it; None if few agree.
 
@@ -30,6 +31,7 @@ def fit_camera(
         positions: (Q, 2), x and y in the picture, in widths of the frame, y pointing down.
         weights: (Q,), how much each point counts.
         settings: number of trials and what counts as agreement.
+        start: a camera (4, 2) that is tried first.
     """
     if len(points) < settings.fewest_cells:
         return None
@@ -44,7 +46,9 @@ def fit_camera(
         is_facing = normals @ view_direction(camera) < 0
         return weights * np.exp(-((distance / reach) ** 2)) * is_facing
 
-    cameras = (np.linalg.pinv(unit[rows]) @ positions[rows] for rows in samples)
+    cameras = [np.linalg.pinv(unit[rows]) @ positions[rows] for rows in samples]
+    if start is not None:
+        cameras.insert(0, np.vstack((start[:3] * size, start[3] + center @ start[:3])))
     best = max(cameras, key=lambda camera: agreement(camera).sum())
     for _ in range(settings.camera_refinements):
         root = np.sqrt(agreement(best))[:, None]

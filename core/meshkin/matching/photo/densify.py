@@ -29,7 +29,7 @@ def densify(
     Args:
         cells: the frame.
         inside: bool (n, n), the cells of the object.
-        match: the vertex of each of these cells, in order.
+        match: the point of each of these cells, in order.
         mask: bool (H, W), the object.
         shape: the surface.
         smooth_distance: distance within which points are averaged, in diagonals of the bounding box.
@@ -68,7 +68,7 @@ def _interpolate(
         return number[np.clip(row, 0, last).astype(int), np.clip(column, 0, last).astype(int)]
 
     row, column = cells.at_pixels((mask.shape[0], mask.shape[1]))[:, mask]
-    points = shape.vertices[match.vertex].astype(np.float64)
+    points = match.points
     own_cell = cell_at(np.round(row), np.round(column))
     far = smooth_distance * float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
     weight_sum, point_sum, confidence_sum = np.zeros(len(row)), np.zeros((len(row), 3)), np.zeros(len(row))

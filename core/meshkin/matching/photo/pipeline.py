@@ -1,14 +1,14 @@
 """Match a photograph to a surface: cut the object out, match its cells to vertices, carry the points to its pixels.
 
 Each cell of the photograph takes the vertex with the most similar features. These do not tell apart parts that look
-alike (left and right, front and back legs). So an affine camera is fitted to the answers, and the search is repeated
-with a preference for vertices that the camera shows there, on the side that faces the camera. The preference is
-bounded: a limb whose pose differs from the mesh's still goes where its features say.
+alike (left and right, front and back legs). So the view of the surface that the photograph fits best starts a camera,
+and each search prefers vertices that the camera shows there, on the side that faces it; then an affine camera is fitted
+to the answers. The preference is bounded: a limb whose pose differs from the mesh's still goes where its features say.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,16 @@ from ...data.recipe import Recipe
 from ...data.snapshot import Snapshot
 from ...features import joint
 from ...features import photo as photo_features
-from ...geometry.arrays import Singles, unit_rows
+from ...geometry.arrays import Floats, Singles, unit_rows
 from ..surfaces import DescribedSurface
 from .cell_matching import match_cells
 from .cutout import cut_out
 from .densify import densify
 from .photograph import Cells, Photograph
+from .pose import rank_poses, shrink
 from .settings import CutoutSettings, PhotoMatchSettings
 
-PHOTO_MATCHER_VERSION = 2
+PHOTO_MATCHER_VERSION = 3
 """Raised whenever :func:`match_photo` would give another map: part of the maps' keys in the cache."""
 
 
@@ -60,20 +61,70 @@ def match_photo(
     mask = photograph.mask
     if mask is None:
         mask = _find_object(photograph, shape.name, describer, settings.cutout)
-    frame = photo_features.window(mask)
-    cells = Cells(*frame, photo_features.GRID)
-    inside = cells.object_cells(mask)
-    positions = (np.argwhere(inside)[:, ::-1] + 0.5) / cells.count
-    grid = describer.describe(frame, mask)
-    cell_features, vertex_features = describer.reduce(grid[inside], shape_features.features)
+    photograph = replace(photograph, mask=mask)
+    looks, vertex_features = _look_twice(photograph, describer)
     surface = DescribedSurface(shape, vertex_features, shape_features.confidence)
-    match = match_cells(cell_features, positions, surface, report, settings.cells)
-    face, barycentric, confidence = densify(cells, inside, match, mask, shape, settings.smooth_distance)
+    pictures = [shrink(look.grid(), look.inside, settings.pose.cells) for look in looks]
+    poses = rank_poses(pictures, surface, report, settings.pose)
+    if settings.flip:
+        poses.reverse()
+    pose = poses[0]
+    look = looks[pose.is_mirrored]
+    match = match_cells(look.features, look.positions(), surface, report, settings.cells, pose.camera)
+    distance = settings.smooth_distance
+    face, barycentric, confidence = densify(look.cells, look.inside, match, look.mask, shape, distance)
     camera = np.full((4, 2), np.nan)
     if match.camera is not None:
-        camera = match.camera * cells.side
-        camera[3] += (cells.left, cells.top)
-    return PhotoMap(mask, face, barycentric, confidence, shape.faces, camera, photograph.pixels)
+        camera = match.camera * look.cells.side
+        camera[3] += (look.cells.left, look.cells.top)
+    views = np.array([(*each.direction, each.is_mirrored, each.score) for each in poses])
+    if pose.is_mirrored:
+        face, barycentric, confidence = face[:, ::-1], barycentric[:, ::-1], confidence[:, ::-1]
+        camera = camera * (-1, 1) + np.outer((0, 0, 0, 1), (mask.shape[1], 0))
+    return PhotoMap(mask, face, barycentric, confidence, shape.faces, camera, photograph.pixels, views)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A photograph or its mirror image, framed by the object.
+
+    Attributes:
+        mask: bool (H, W), the object.
+        cells: the frame.
+        inside: bool (n, n), the cells of the object.
+        features: float32 (Q, C), of these cells, in order.
+    """
+
+    mask: NDArray[np.bool_]
+    cells: Cells
+    inside: NDArray[np.bool_]
+    features: Singles
+
+    def positions(self) -> Floats:
+        """Return x and y of the centers of the object's cells, in widths of the frame, (Q, 2)."""
+        positions: Floats = (np.argwhere(self.inside)[:, ::-1] + 0.5) / self.cells.count
+        return positions
+
+    def grid(self) -> Singles:
+        """Return the features of all cells, (n, n, C), 0 outside of the object."""
+        grid = np.zeros((*self.inside.shape, self.features.shape[1]), np.float32)
+        grid[self.inside] = self.features
+        return grid
+
+
+def _look_twice(photograph: Photograph, describer: _Describer) -> tuple[list[_Look], Singles]:
+    """Look at a photograph and at its mirror image; returns them and the vertices' features (V, C) in one space."""
+    looks, described = [], []
+    assert photograph.mask is not None
+    for step in (1, -1):
+        mask, pixels = photograph.mask[:, ::step], photograph.pixels[:, ::step]
+        frame = photo_features.window(mask)
+        cells = Cells(*frame, photo_features.GRID)
+        inside = cells.object_cells(mask)
+        looks.append((mask, cells, inside))
+        described.append(describer.describe(frame, mask, pixels)[inside])
+    *of_cells, of_vertices = describer.reduce(*described, describer.shape_features.features)
+    return [_Look(*look, features) for look, features in zip(looks, of_cells, strict=True)], of_vertices
 
 
 @dataclass(frozen=True)
@@ -86,15 +137,19 @@ class _Describer:
     device: str
     report: ProgressCallback
 
-    def describe(self, frame: photo_features.Window, shown: NDArray[np.bool_]) -> Singles:
-        """Return the features (n, n, C) of a frame; pixels that are not in ``shown`` (H, W) become background."""
-        return photo_features.describe(self.photograph.pixels, shown, frame, self.recipe, self.device, self.report)
+    def describe(
+        self, frame: photo_features.Window, shown: NDArray[np.bool_], pixels: NDArray[np.uint8] | None = None
+    ) -> Singles:
+        """Return the features (n, n, C) of a frame of the photograph, or of ``pixels`` (H, W, 3) in its place.
 
-    def reduce(self, cells: Singles, vertices: Singles) -> tuple[Singles, Singles]:
+        Pixels that are not in ``shown`` (H, W) become background.
+        """
+        picture = self.photograph.pixels if pixels is None else pixels
+        return photo_features.describe(picture, shown, frame, self.recipe, self.device, self.report)
+
+    def reduce(self, *features: Singles) -> list[Singles]:
         """Bring features of cells (Q, C) and of vertices (V, C) into one space."""
-        channels = self.shape_features.origin.channels
-        reduced_cells, reduced_vertices = joint.reduce([cells, vertices], self.recipe.parts, channels)
-        return reduced_cells, reduced_vertices
+        return joint.reduce(features, self.recipe.parts, self.shape_features.origin.channels)
 
 
 def _find_object(

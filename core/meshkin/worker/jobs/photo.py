@@ -27,10 +27,11 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
     from ...cache import store as cache
     from ...matching.photo import pipeline
     from ...matching.photo.photograph import load_photograph
+    from ...matching.photo.settings import PhotoMatchSettings
 
     files = [file for file in (request.photo, request.mask) if file]
     contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
-    path = keyed_map_path("photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents)
+    path = keyed_map_path("photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents, str(request.flip))
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
         return MatchPhotoResult(path)
@@ -41,6 +42,7 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
         request.recipe,
         request.device,
         report,
+        PhotoMatchSettings(flip=request.flip),
     )
     photo_map.save(path)
     return MatchPhotoResult(path)

@@ -42,6 +42,7 @@ class MatchPhoto(Request[MatchPhotoResult], job="match-photo"):
         recipe: how they were computed.
         key: their name in the cache.
         device: what computes.
+        flip: whether to take the second best view in place of the best.
     """
 
     photo: Path
@@ -51,3 +52,4 @@ class MatchPhoto(Request[MatchPhotoResult], job="match-photo"):
     recipe: Recipe
     key: str
     device: str
+    flip: bool = False
