@@ -51,7 +51,7 @@ class LocalEngine:
             runner = Runner(self._command, self._plan.manifest.parent, self._plan.folder, folder)
             self._runners[place] = runner
         task.output.parent.mkdir(parents=True, exist_ok=True)
-        runner.begin(records.empty(task))
+        runner.begin(records.empty(task, task.key))
 
     def ended(self) -> list[str]:
         return [name for runner in self._runners if runner is not None and (name := runner.ended())]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import __version__
@@ -30,19 +30,24 @@ class Task:
         item: what the manifest says; its ``after`` has all that the arguments use, too.
         argv: the whole command, with ``--json`` and the output.
         output: the file or folder that it writes.
-        key: hash of the arguments, of the files that they name, and of the same of all items before.
         stage: how many items stand one after another before it.
+        keys: knows the keys of all tasks.
     """
 
     item: ManifestItem
     argv: tuple[str, ...]
     output: Path
-    key: str
     stage: int
+    keys: Keys
 
     @property
     def id(self) -> str:
         return self.item.id
+
+    @property
+    def key(self) -> str:
+        """Hash of the arguments, of the files that they name, and of the same of all items before."""
+        return self.keys.of(self.id)
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,17 @@ class Plan:
     manifest: Path
     folder: Path
 
-    def stages(self) -> str:
-        """How many tasks each stage has: ``16g+2,60`` are 16 for the graphics card and 2 others, then 60."""
+    def groups(self) -> list[list[tuple[int, bool]]]:
+        """For each stage, how many of its tasks need the graphics card (True), and how many others there are."""
         counts: dict[int, dict[bool, int]] = {}
         for task in self.tasks:
             stage = counts.setdefault(task.stage, {})
             stage[task.item.gpu] = stage.get(task.item.gpu, 0) + 1
-        return ",".join(
-            "+".join(f"{count}{'g' if gpu else ''}" for gpu, count in stage.items()) for stage in counts.values()
-        )
+        return [[(count, gpu) for gpu, count in stage.items()] for stage in counts.values()]
+
+    def stages(self) -> str:
+        """The same as a text: ``16g+2,60`` are 16 tasks for the graphics card and 2 others, then 60."""
+        return ",".join("+".join(f"{count}{'g' * gpu}" for count, gpu in stage) for stage in self.groups())
 
 
 def make(items: Sequence[ManifestItem], file: Path, folder: Path, suffixes: Mapping[str, str]) -> Plan:
@@ -87,15 +94,13 @@ def make(items: Sequence[ManifestItem], file: Path, folder: Path, suffixes: Mapp
     needs = {item.id: _needs(item, outputs) for item in items}
     stages = _stages(needs)
     order = sorted(items, key=lambda item: (stages[item.id], not item.gpu))
-    hashes: dict[str, str] = {}
-    keys: dict[str, str] = {}
+    keys = Keys({item.id: item for item in items}, needs, file.parent)
     tasks = []
     for item in order:
-        keys[item.id] = _key(item, [keys[other] for other in needs[item.id]], file.parent, hashes)
-        item_after = ManifestItem(**{**vars(item), "after": needs[item.id]})
         argv = [item.verb, *(_filled(each, outputs) for each in item.arguments), "--json"]
         argv += ["--output", str(outputs[item.id])]
-        tasks.append(Task(item_after, tuple(argv), outputs[item.id], keys[item.id], stages[item.id]))
+        complete = replace(item, after=needs[item.id])
+        tasks.append(Task(complete, tuple(argv), outputs[item.id], stages[item.id], keys))
     return Plan(tuple(tasks), file, folder)
 
 
@@ -150,19 +155,39 @@ def _stages(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
     return stages
 
 
-def _key(item: ManifestItem, before: Sequence[str], folder: Path, hashes: dict[str, str]) -> str:
-    """The key of an item; ``hashes`` are those of files that are known already, by their paths."""
-    inputs = []
-    for text in item.arguments:
-        for piece in (text, text.partition("=")[2]):
-            for path in (piece, piece.rpartition(":")[0]):
-                if path and is_file(file := folder / path):
-                    name = str(file)
-                    if name not in hashes:
-                        hashes[name] = _hash(file)
-                    inputs.append(hashes[name])
-    facts = [__version__, item.verb, item.arguments, item.output, inputs, list(before)]
-    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=_KEY_BYTES).hexdigest()
+class Keys:
+    """The keys of items, each computed when it is asked for: files are read only as far as that needs them."""
+
+    def __init__(self, items: Mapping[str, ManifestItem], needs: Mapping[str, Sequence[str]], folder: Path) -> None:
+        self._items, self._needs, self._folder = items, needs, folder
+        self._keys: dict[str, str] = {}
+        self._hashes: dict[Path, str] = {}
+
+    def of(self, name: str) -> str:
+        """The key of the item with this ID; raises StorageError for a file that cannot be read."""
+        waiting = [name]
+        while waiting:
+            last = waiting[-1]
+            missing = [other for other in self._needs[last] if other not in self._keys]
+            if missing:
+                waiting += missing
+            else:
+                self._keys[last] = self._computed(waiting.pop())
+        return self._keys[name]
+
+    def _computed(self, name: str) -> str:
+        item = self._items[name]
+        inputs = []
+        for text in item.arguments:
+            for piece in (text, text.partition("=")[2]):
+                for path in (piece, piece.rpartition(":")[0]):
+                    if path and is_file(file := self._folder / path):
+                        if file not in self._hashes:
+                            self._hashes[file] = _hash(file)
+                        inputs.append(self._hashes[file])
+        before = [self._keys[other] for other in self._needs[name]]
+        facts = [__version__, item.verb, item.arguments, item.output, inputs, before]
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=_KEY_BYTES).hexdigest()
 
 
 def _hash(file: Path) -> str:

@@ -66,25 +66,30 @@ class Record:
         return self.state == "done" and self.output.exists()
 
 
-def empty(task: Task) -> Record:
+def empty(task: Task, key: str) -> Record:
     """The record of a task that was not run yet."""
     item = task.item
     return Record(
-        item.id,
-        item.verb,
-        list(task.argv),
-        item.gpu,
-        list(item.after),
-        task.key,
-        item.source,
-        item.target,
-        task.output,
+        id=item.id,
+        verb=item.verb,
+        arguments=list(task.argv),
+        gpu=item.gpu,
+        after=list(item.after),
+        key=key,
+        source=item.source,
+        target=item.target,
+        output=task.output,
     )
 
 
 def record_file(folder: Path, name: str) -> Path:
     """Where the record of an item lies."""
     return folder / f"{name}.json"
+
+
+def plan_file(folder: Path) -> Path:
+    """Where a batch's list of items lies."""
+    return folder / f"{PLAN_NAME}.json"
 
 
 def log_file(folder: Path, name: str) -> Path:
@@ -136,10 +141,10 @@ def ended(record: Record, exit_code: int | None, began: float, answer: dict[str,
 
 
 def save_plan(plan: Plan) -> None:
-    """Write the list of a batch's items, which its report is made from; raises StorageError."""
-    data = {"manifest": str(plan.manifest.resolve()), "items": [to_json(empty(task)) for task in plan.tasks]}
+    """Write the list of a batch's items, without their keys, which its report is made from; raises StorageError."""
+    data = {"manifest": str(plan.manifest.resolve()), "items": [to_json(empty(task, "")) for task in plan.tasks]}
     text = json.dumps(data, indent=1, ensure_ascii=False)
-    write_file(plan.folder / f"{PLAN_NAME}.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+    write_file(plan_file(plan.folder), lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
 def remove_leftovers(plan: Plan) -> None:
@@ -157,7 +162,7 @@ def load_all(folder: Path) -> tuple[Path, list[Record]]:
 
     Raises InputError ``batch-none`` if that is no folder of a batch, StorageError ``file-damaged``.
     """
-    file = folder / f"{PLAN_NAME}.json"
+    file = plan_file(folder)
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         planned = [from_json(Record, each) for each in data["items"]]
@@ -167,4 +172,4 @@ def load_all(folder: Path) -> tuple[Path, list[Record]]:
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise StorageError("file-damaged", f"{file} cannot be read.", "Start the batch again with --resume.") from error
     found = ((record, read(folder, record.id)) for record in planned)
-    return manifest, [known if known and known.key == record.key else record for record, known in found]
+    return manifest, [known or record for record, known in found]

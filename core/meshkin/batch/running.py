@@ -39,7 +39,8 @@ def run(plan: Plan, tasks: Sequence[Task], engine: Engine) -> Generator[Progress
     An item that fails stops those alone that come after it. Closing the generator ends what runs; what has ended by
     then stays.
     """
-    finished = {task.id for task in plan.tasks if is_finished(plan, task)}
+    needed = {name for task in tasks for name in (task.id, *task.item.after)}
+    finished = {task.id for task in plan.tasks if task.id in needed and is_finished(plan, task)}
     todo = [task for task in tasks if task.id not in finished]
     for task in todo:
         records.record_file(plan.folder, task.id).unlink(missing_ok=True)
@@ -53,13 +54,13 @@ def run(plan: Plan, tasks: Sequence[Task], engine: Engine) -> Generator[Progress
             for name in engine.ended():
                 schedule.ended(name)
             yield schedule.progress(len(tasks), engine.slots)
-    return [records.read(plan.folder, task.id) or records.empty(task) for task in tasks]
+    return [records.read(plan.folder, task.id) or records.empty(task, "") for task in tasks]
 
 
 def is_finished(plan: Plan, task: Task) -> bool:
     """Whether a task went well with the same arguments and inputs, and its output is there."""
     record = records.read(plan.folder, task.id)
-    return record is not None and record.key == task.key and record.is_finished
+    return record is not None and record.is_finished and record.key == task.key
 
 
 class _Schedule:
@@ -90,7 +91,7 @@ class _Schedule:
         del self._waiting[task.id]
         what = f"“{missing}” did not go well, and this comes after it."
         answer = records.failure(InputError("batch-blocked", what, "Mend that one first."))
-        records.write(self._plan.folder, records.ended(records.empty(task), None, time.time(), answer))
+        records.write(self._plan.folder, records.ended(records.empty(task, task.key), None, time.time(), answer))
 
     def started(self, task: Task) -> None:
         del self._waiting[task.id]

@@ -6,21 +6,21 @@ import argparse
 import contextlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base import processes
 from ..base.errors import InputError
 from ..base.storage import make_folder
-from ..batch import local, manifest, records, running
+from ..batch import flamenco, job_template, local, manifest, records, running
 from ..batch.plan import Plan, Task, make
 from ..batch.records import Record
 from . import batch_reports, blender
 from .arguments import STRICT_EXIT_CODE, CommandResult, command
-from .console import drive
+from .console import drive, tell
 
-ENGINES = ("local",)
+ENGINES = ("local", "flamenco")
 """Where the items of a batch can be run."""
 _SHOWN_FAILURES = 20
 """How many failed items are listed by the command (chosen: a screen); the report has all."""
@@ -37,38 +37,88 @@ def add(commands: Any) -> None:
         "reported", type=Path, nargs="?", metavar="FOLDER", help="after “report”: the batch whose report is written"
     )
     parser.add_argument("--output", type=Path, dest="batch_folder", metavar="FOLDER", help="gets results and records")
-    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="where items are run; default: local")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="where items are run: on this machine, or by Flamenco's workers; default: local",
+    )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="items at once; default: one for two processors; each needs memory"
     )
     parser.add_argument("--resume", action="store_true", help="leave out what is done already, with the same inputs")
     parser.add_argument("--dry-run", action="store_true", help="list what would be done, in order, and check it")
     parser.add_argument("--only", metavar="I-J", help="only the items with these numbers of --dry-run; resumes")
+    parser.add_argument("--manager", default="", metavar="URL", help="Flamenco's Manager")
+    parser.add_argument("--worker-tag", default="", metavar="NAME", help="only Flamenco's workers with this tag")
+    parser.add_argument(
+        "--gpu-task-type",
+        default="misc",
+        metavar="TYPE",
+        help="Flamenco's type of tasks for items that need the graphics card; default: misc",
+    )
+    parser.add_argument("--chunk", type=int, default=10, metavar="N", help="items of one task of a farm; default: 10")
+    parser.add_argument(
+        "--job-template",
+        type=Path,
+        metavar="FILE.json",
+        help="write a job template of the Open Job Description, for AWS Deadline Cloud, and run nothing",
+    )
     parser.set_defaults(verbs=verbs)
 
 
 def _batch(arguments: argparse.Namespace) -> CommandResult:
     jobs = arguments.jobs or max((os.cpu_count() or 1) // 2, 1)
-    if jobs < 1:
-        raise InputError("batch-jobs", "--jobs must be at least 1.", "Leave it out for the usual number.")
+    if jobs < 1 or arguments.chunk < 1:
+        raise InputError("batch-jobs", "--jobs and --chunk must be at least 1.", "Leave them out for the usual number.")
     if str(arguments.manifest) == "report" and arguments.reported:
         return batch_reports.write(arguments.reported, arguments.verbs, jobs, _runner_command())
     if arguments.reported or not arguments.batch_folder:
         raise InputError("batch-folder", "It is not said where results go.", "Write --output FOLDER.")
-    plan = _planned(arguments)
-    tasks = _chosen(plan, arguments.only)
+    made = make(manifest.read(arguments.manifest), arguments.manifest, arguments.batch_folder, _suffixes(arguments))
+    tasks = _chosen(made, arguments.only)
+    for task in tasks:
+        _check_arguments(task, arguments.verbs[task.item.verb])
     if arguments.dry_run:
-        return _listed(plan, tasks)
-    make_folder(plan.folder)
-    if not (arguments.resume or arguments.only) and (plan.folder / "batch.json").exists():
+        return _listed(made, tasks)
+    if arguments.job_template:
+        job_template.write(made, arguments.job_template, arguments.chunk)
+        return [f"Written to {arguments.job_template}."], {"output": str(arguments.job_template)}
+    _prepare(made, arguments)
+    if arguments.engine == "flamenco":
+        return _on_farm(made, arguments)
+    engine = local.LocalEngine(made, jobs, _runner_command())
+    return _result(made, drive(running.run(made, tasks, engine)), arguments)
+
+
+def _prepare(made: Plan, arguments: argparse.Namespace) -> None:
+    """Make the batch's folder ready; raises InputError ``batch-exists``."""
+    make_folder(made.folder)
+    is_there = records.plan_file(made.folder).exists()
+    if arguments.only:  # other machines may be writing there
+        if not is_there:
+            records.save_plan(made)
+        return
+    if is_there and not arguments.resume:
         raise InputError(
-            "batch-exists", f"{plan.folder} has a batch already.", "Add --resume, or choose another folder."
+            "batch-exists", f"{made.folder} has a batch already.", "Add --resume, or choose another folder."
         )
-    if not arguments.only:  # else other machines may be writing there
-        records.remove_leftovers(plan)
-    records.save_plan(plan)
-    engine = local.LocalEngine(plan, jobs, _runner_command())
-    return _result(plan, drive(running.run(plan, tasks, engine)), arguments)
+    records.remove_leftovers(made)
+    records.save_plan(made)
+
+
+def _on_farm(made: Plan, arguments: argparse.Namespace) -> CommandResult:
+    """Submit a batch to Flamenco, and follow it to its end."""
+    if not arguments.manager:
+        raise InputError("flamenco-no-manager", "It is not said where Flamenco is.", "Write --manager URL.")
+    options = flamenco.FarmOptions(arguments.manager, arguments.chunk, arguments.worker_tag, arguments.gpu_task_type)
+    job = flamenco.submit(made, options)
+    tell(f"{flamenco.job_page(options, job)} goes on if this is stopped.")
+    status = drive(flamenco.follow(options, job))
+    _, ended = records.load_all(made.folder)
+    lines, data = _result(made, ended, arguments)
+    lines.insert(0, f"Flamenco's job {job} is {status}.")
+    return lines, {**data, "ok": data["ok"] and status == "completed", "job": job, "status": status}
 
 
 def _runner_command() -> Sequence[str]:
@@ -76,19 +126,10 @@ def _runner_command() -> Sequence[str]:
     return blender.command(processes.package_program(code, reads_input=True))
 
 
-def _planned(arguments: argparse.Namespace) -> Plan:
-    """The plan of the manifest, all of whose commands can be parsed."""
-    items = manifest.read(arguments.manifest)
-    made = make(items, arguments.manifest, arguments.batch_folder, _suffixes(arguments.verbs))
-    for task in made.tasks:
-        _check_arguments(task, arguments.verbs[task.item.verb])
-    return made
-
-
-def _suffixes(verbs: Mapping[str, argparse.ArgumentParser]) -> dict[str, str]:
+def _suffixes(arguments: argparse.Namespace) -> dict[str, str]:
     """Of each command that writes something, the suffix of that; "" for a folder."""
     suffixes = {}
-    for name, parser in verbs.items():
+    for name, parser in arguments.verbs.items():
         for action in parser._actions:
             if "--output" in action.option_strings:
                 suffixes[name] = Path(str(action.metavar)).suffix
@@ -108,10 +149,10 @@ def _check_arguments(task: Task, parser: argparse.ArgumentParser) -> None:
         ) from end
 
 
-def _chosen(plan: Plan, only: str | None) -> Sequence[Task]:
+def _chosen(made: Plan, only: str | None) -> Sequence[Task]:
     """The tasks with the numbers I to J; all without that."""
     if not only:
-        return plan.tasks
+        return made.tasks
     first, _, last = only.partition("-")
     try:
         start, end = int(first), int(last or first)
@@ -119,23 +160,23 @@ def _chosen(plan: Plan, only: str | None) -> Sequence[Task]:
         start = end = 0
     if not 1 <= start <= end:
         raise InputError("batch-only", f"“{only}” are no items.", "Write --only 1-20: from the first to the last.")
-    return plan.tasks[start - 1 : end]
+    return made.tasks[start - 1 : end]
 
 
-def _listed(plan: Plan, tasks: Sequence[Task]) -> CommandResult:
+def _listed(made: Plan, tasks: Sequence[Task]) -> CommandResult:
     """What would be done."""
     lines, items = [], []
-    numbers = {task.id: number for number, task in enumerate(plan.tasks, 1)}
+    numbers = {task.id: number for number, task in enumerate(made.tasks, 1)}
     for task in tasks:
-        state = "done" if running.is_finished(plan, task) else "to do"
+        state = "done" if running.is_finished(made, task) else "to do"
         lines.append(f"{numbers[task.id]:>5} {state:5} {task.id}: meshkin {' '.join(task.argv)}")
         items.append({"number": numbers[task.id], "id": task.id, "state": state, "command": list(task.argv)})
     todo = sum(item["state"] == "to do" for item in items)
     lines.append(f"{todo} of {len(items)} items are to do.")
-    return lines, {"items": items, "stages": plan.stages()}
+    return lines, {"items": items, "stages": made.stages()}
 
 
-def _result(plan: Plan, ended: Sequence[Record], arguments: argparse.Namespace) -> CommandResult:
+def _result(made: Plan, ended: Sequence[Record], arguments: argparse.Namespace) -> CommandResult:
     """What came of the items: whether all went well, and what did not."""
     counts = {state: sum(record.state == state for record in ended) for state in ("done", "failed", "blocked")}
     lines = [f"{counts['done']} of {len(ended)} items are done."]
@@ -148,7 +189,9 @@ def _result(plan: Plan, ended: Sequence[Record], arguments: argparse.Namespace) 
     if warned:
         arguments.strict = True
         warnings = [{"code": "batch-warned", "message": f"{len(warned)} items have warnings: {', '.join(warned)}."}]
-    data = {"ok": not bad, "folder": str(plan.folder), **counts, "warnings": warnings}
+    # On a farm, a task that failed is done again on another machine: only what may go better there fails a task.
+    final = arguments.only and all(record.exit_code in (None, InputError.exit_code) for record in bad)
+    data = {"ok": not bad or final, "folder": str(made.folder), **counts, "warnings": warnings}
     return lines, {**data, "items": {record.id: record.exit_code for record in ended}}
 
 

@@ -133,7 +133,7 @@ def finish_all(manifest: Path) -> None:
     suffixes = {"match": ".npz", "features": ".safetensors"}
     made = plan.make(manifests.read(manifest), manifest, manifest.parent / "out", suffixes)
     for task in made.tasks:
-        records.write(made.folder, records.ended(records.empty(task), 0, 0.0, {"ok": True}))
+        records.write(made.folder, records.ended(records.empty(task, task.key), 0, 0.0, {"ok": True}))
         task.output.write_text("result")
 
 
