@@ -42,6 +42,11 @@ addon_utils.enable("blender_addon", default_set=True)
 bpy.context.preferences.view.show_splash = False  # it would take the first event
 driver = importlib.import_module("blender_addon.base.driver")
 
+SCAN = 11
+"""Pixels at scale 1 between the lines in which buttons are looked for. Chosen: about half a button's height."""
+ACROSS = (0.5, 0.84)
+"""Where buttons are looked for in a line, shares of the sidebar's width. Chosen: large ones, and icons at the right."""
+
 mode = "write"
 log: list[str] = []
 
@@ -293,6 +298,62 @@ def button(name: str, **settings: Any) -> set[str]:
     with bpy.context.temp_override(window=window, area=area, region=region):
         result: set[str] = getattr(bpy.ops.meshkin, name)("INVOKE_DEFAULT", **settings)
     return result
+
+
+def sidebar() -> bpy.types.Region:
+    """The region of the sidebar."""
+    return next(region for region in view()[1].regions if region.type == "UI")
+
+
+def show_sidebar() -> Wait:
+    """Open the sidebar with MeshKin's tab."""
+    view()[1].spaces.active.show_region_ui = True
+    yield 1.0
+    sidebar().active_panel_category = "MeshKin"
+    yield 1.0
+
+
+places: dict[str, tuple[int, int]] = {}
+"""Where operators' buttons were found."""
+
+
+def under_mouse(x: int, y: int) -> Generator[float, None, str]:
+    """The operator of the button at a pixel of the sidebar, as Blender takes it, without "meshkin."; "" for none."""
+    window, area, _ = view()
+    for beside in (1, 0):  # a move that changes nothing is none
+        window.event_simulate(type="MOUSEMOVE", value="NOTHING", x=x, y=y - beside)
+    yield 0.05
+    with bpy.context.temp_override(window=window, area=area, region=sidebar()):
+        if not bpy.ops.ui.copy_python_command_button.poll():
+            return ""
+        bpy.ops.ui.copy_python_command_button()
+    name, found, _ = bpy.context.window_manager.clipboard.removeprefix("bpy.ops.meshkin.").partition("(")
+    bpy.context.window_manager.clipboard = ""
+    return name if found else ""
+
+
+def place_of(name: str) -> Generator[float, None, tuple[int, int]]:
+    """The pixel of an operator's button in the sidebar, found by moving the mouse over all of it."""
+    if name in places and (yield from under_mouse(*places[name])) == name:
+        return places[name]
+    region = sidebar()
+    step = round(SCAN * bpy.context.preferences.system.ui_scale)
+    for share in ACROSS:
+        x = region.x + round(region.width * share)
+        for y in range(region.y + region.height - step, region.y, -step):
+            found = yield from under_mouse(x, y)
+            places[found] = x, y
+            if found == name:
+                return x, y
+    raise AssertionError(f"no pixel of the sidebar is a button of {name}: {sorted(places)}")
+
+
+def click_button(name: str) -> Wait:
+    """Click an operator's button in the sidebar."""
+    x, y = yield from place_of(name)
+    for value in ("PRESS", "RELEASE"):
+        view()[0].event_simulate(type="LEFTMOUSE", value=value, x=x, y=y)
+        yield 0.2
 
 
 def picture(name: str) -> None:
@@ -641,25 +702,22 @@ def click(place: Any, shift: bool = False) -> Wait:
 
 
 def one_press_from_two_selected_characters() -> Wait:
-    """A click on each character, on any mesh, then one press: a rigged and textured target, every mesh of it,
-    in one undo step. Nothing is picked by hand."""
+    """A click on each character, on any mesh, then one on the button: a rigged and textured target, every mesh of it,
+    in one undo step. Nothing is picked by hand, and the mouse does it all."""
     yield from two_characters()
     yield from click((0, -1, 0))
     yield from click((5.22, -0.62, 1.02), shift=True)
     selected = {obj.name for obj in bpy.context.selected_objects}
     assert bpy.context.view_layer.objects.active.name == "new eye.L", (selected, bpy.context.view_layer.objects.active)
     assert len(selected) == 2, selected
-    view()[1].spaces.active.show_region_ui = True
-    yield 1.0
+    yield from show_sidebar()
     picture("two-selected")
-    presses = 0
-    assert button("transfer", kinds=bpy.context.scene.meshkin.kinds) == {"RUNNING_MODAL"}
-    presses += 1
+    yield from click_button("transfer")
+    assert driver.running is not None, "one click starts it"
     yield from ended()
     yield 0.5
     picture("two-transferred")
     assert not driver.outcome.failed, driver.outcome
-    assert presses <= 2
     names = ("new body", "new coat", "new eye.L", "new eye.R")
     for name in names:
         obj = bpy.data.objects[name]
@@ -672,6 +730,84 @@ def one_press_from_two_selected_characters() -> Wait:
         obj = bpy.data.objects[name]
         assert obj.parent.name == "root", name
         assert (len(obj.vertex_groups), len(obj.material_slots)) == (0, 0), name
+
+
+def buttons_are_clicked() -> Wait:
+    """The mouse picks, swaps, matches, cancels, transfers, looks, updates, discards and closes the report."""
+    yield from real_pair()
+    settings = bpy.context.scene.meshkin
+    settings.kinds = {"weights"}
+    source, target = (bpy.data.objects[name] for name in ("body", "twin"))
+    settings.source = settings.target = None
+    for obj, active in ((target, False), (source, True)):
+        obj.select_set(True)
+        if active:
+            bpy.context.view_layer.objects.active = obj
+    yield from show_sidebar()
+    yield from click_button("pick")
+    assert (settings.source.name, settings.target.name) == ("twin", "body")
+    yield from click_button("swap")
+    assert (settings.source.name, settings.target.name) == ("body", "twin")
+    yield from click_button("match")
+    assert driver.running is not None
+    yield from click_button("cancel")
+    assert driver.running is None
+    assert "cancelled" in driver.outcome.title
+    yield from click_button("dismiss")
+    assert driver.outcome is None
+    yield from click_button("transfer")
+    yield from ended()
+    yield 0.5
+    assert written()["groups"] == ["upper", "lower"], (written(), driver.outcome)
+    yield from click_button("before_after")
+    assert written()["groups"] == []
+    yield from click_button("before_after")
+    assert written()["groups"] == ["upper", "lower"]
+    yield from click_button("show_match")
+    assert importlib.import_module("meshkin.scene.display.viewport").is_shown()
+    yield from click_button("show_match")
+    yield from click_button("update")
+    assert driver.running is not None
+    yield from ended()
+    yield 0.5
+    assert not driver.outcome.failed, driver.outcome
+    meshes = written()["meshes"]
+    yield from click_button("discard_before")
+    assert written()["meshes"] == [name for name in meshes if name != "twin before"]
+    press("Z", ctrl=True)
+    yield 1.0
+    assert written()["meshes"] == meshes
+    picture("clicked")
+
+
+def undo_in_the_middle_of_an_update() -> Wait:
+    """What is undone stays undone: the update ends with a sentence, or on what is there; nothing is left over."""
+    yield from real_pair()
+    before = written()
+    for name, settings in (("transfer", {"kinds": {"texture", "weights"}}), ("transfer", {"kinds": {"armature"}})):
+        assert button(name, **settings) == {"RUNNING_MODAL"}
+        yield from ended()
+        yield 0.5
+        assert not driver.outcome.failed, driver.outcome
+    first = {"texture", "weights"}
+    assert button("update") == {"RUNNING_MODAL"}
+    yield 0.5
+    press("Z", ctrl=True)  # takes the armature away, that the update would replace
+    yield 0.5
+    yield from ended()
+    yield 0.5
+    picture("undone in an update")
+    for _ in range(4):
+        press("Z", ctrl=True)
+        yield 0.7
+    left = written()
+    same = ("objects", "groups", "slots", "attributes", "modifiers", "meshes", "mesh")
+    assert [left[name] for name in same] == [before[name] for name in same], (left, before)
+    assert button("transfer", kinds=first) == {"RUNNING_MODAL"}  # and the next job works
+    yield from ended()
+    yield 0.5
+    assert not driver.outcome.failed, driver.outcome
+    assert written()["slots"] == ["skin on twin"]
 
 
 def search_finds_what_artists_call_it() -> Wait:
@@ -709,6 +845,8 @@ def search_finds_what_artists_call_it() -> Wait:
 
 WITH_WORKER = (
     one_press_from_two_selected_characters,
+    buttons_are_clicked,
+    undo_in_the_middle_of_an_update,
     search_finds_what_artists_call_it,
     escape_in_the_middle_of_each_job,
     transferred_undone_saved_and_opened_again,

@@ -47,7 +47,7 @@ def test_writing_again_replaces() -> None:
     count = len(obj.data.vertices)
     weights.write(obj, BONES, random_weights(count, len(BONES), seed=1))
     second = random_weights(count, 3, seed=2)
-    said = weights.write(obj, BONES[:3], second)
+    said = weights.sentences([weights.write(obj, BONES[:3], second)])
     _, found = weights.read(obj, snapshots.take(obj))
     np.testing.assert_array_equal(found[:, :3], second)
     assert [group.name for group in obj.vertex_groups] == BONES
@@ -62,7 +62,7 @@ def test_locked_and_other_groups_stay() -> None:
     obj.vertex_groups["spine"].lock_weight = True
     values = random_weights(count, len(BONES))
     values[:, 5] = 0
-    said = "\n".join(weights.write(obj, BONES, values, limit=5))  # the locked one counts
+    said = "\n".join(weights.sentences([weights.write(obj, BONES, values, limit=5)]))  # the locked one counts
     names, found = weights.read(obj, snapshots.take(obj))
     column = dict(zip(names, found.T, strict=True))
     assert (column["spine"] == 0.25).all()
@@ -167,7 +167,7 @@ def test_mixing_and_masking() -> None:
     np.testing.assert_allclose(weights.read(obj, snapshots.take(obj))[1], mixed, atol=1e-6)
     half = obj.vertex_groups.new(name="mask")
     half.add(range(0, count, 2), 1, "REPLACE")
-    said = weights.write(obj, BONES[:4], new, mask="mask")
+    said = weights.sentences([weights.write(obj, BONES[:4], new, mask="mask")])
     found = weights.read(obj, snapshots.take(obj), BONES[:4])[1]
     np.testing.assert_allclose(found[::2], new[::2], atol=1e-6)
     np.testing.assert_allclose(found[1::2], mixed[1::2], atol=1e-6)
@@ -229,7 +229,8 @@ def test_what_was_meant_for_a_locked_group_goes_to_what_is_next_to_it() -> None:
 
 def test_groups_of_the_other_side_are_created_empty() -> None:
     obj = sphere()
-    said = weights.write(obj, ["arm.L", "spine"], random_weights(len(obj.data.vertices), 2), mirrored=True)
+    written = weights.write(obj, ["arm.L", "spine"], random_weights(len(obj.data.vertices), 2), mirrored=True)
+    said = weights.sentences([written])
     assert obj.vertex_groups.keys() == ["arm.L", "spine", "arm.R"]
     assert "Empty, for the other side: arm.R." in said
     assert weights.read(obj, snapshots.take(obj), ["arm.R"])[1].max() == 0
@@ -276,3 +277,22 @@ def test_group_names(name: str) -> None:
     obj = sphere()
     weights.write(obj, [name], np.ones((len(obj.data.vertices), 1)))
     assert obj.vertex_groups.keys() == [name]
+
+
+def test_of_a_character_each_group_is_told_once() -> None:
+    """A head has no weights of the feet, which is worth no sentence while another mesh has them."""
+    meshes = sphere(), sphere()
+    names = ["hips", "neck", "tail"]
+    columns = (0, 1)
+    for obj in meshes:
+        obj.vertex_groups.new(name="hips")
+    written = []
+    for obj, column in zip(meshes, columns, strict=True):
+        values = np.zeros((len(obj.data.vertices), 3))
+        values[:, column] = 1
+        written.append(weights.write(obj, names, values))
+    assert weights.sentences(written) == [
+        "Weights: 3 groups, at most 4 to a vertex.",
+        "Replaced: hips.",
+        "Without any weight: tail.",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import bpy
@@ -23,6 +24,7 @@ from .weight_mixing import mixed_weights
 
 INPAINTED = "inpainted"
 """The attribute (with MeshKin's prefix) that is 1 where the last transfer inpainted weights."""
+_EMPTY = "Without any weight"
 _GROUP_NAMES = tuple(choice.value for choice in GROUP_CHOICES)
 
 
@@ -110,6 +112,25 @@ def read(
     return names, np.ascontiguousarray(weights[:, [number[name] for name in names]])
 
 
+@dataclass(frozen=True)
+class WrittenGroups:
+    """What :func:`write` did to one mesh.
+
+    Attributes:
+        names: of the groups that it wrote.
+        limit: weights to a vertex, at most.
+        masked: number of vertices that stay as they were.
+        vertices: number of all.
+        groups: names of groups by what there is to say about them.
+    """
+
+    names: list[str]
+    limit: int
+    masked: int
+    vertices: int
+    groups: dict[str, list[str]]
+
+
 def write(
     obj: bpy.types.Object,
     names: Sequence[str],
@@ -118,7 +139,7 @@ def write(
     mix: float = 1.0,
     mask: str = "",
     mirrored: bool = False,
-) -> list[str]:
+) -> WrittenGroups:
     """Create vertex groups, or replace the weights of groups of the same name; others and locked ones are not changed.
 
     Groups without any weight are created too, so that the rig finds them. How new weights are combined with existing
@@ -132,9 +153,6 @@ def write(
         mix: how much of the new weights is taken, 0 to 1; the rest are the existing ones.
         mask: a vertex group of the object by which ``mix`` is multiplied; vertices outside it are not changed.
         mirrored: for every group whose name has a side, create the group of the other side, empty.
-
-    Returns:
-        sentences about what was and was not written.
 
     Raises:
         InputError: ``mesh-changed`` when W is not the number of vertices, ``mask-missing``, and as
@@ -158,18 +176,31 @@ def write(
     touched = np.flatnonzero(share > 0)
     replaced, empty = _assign(obj, free_names, new, touched)
     others = [group.name for group in obj.vertex_groups if group.name not in names]
-    sentences = [f"Weights: {len(free_names)} groups, at most {limit} to a vertex."]
-    if len(touched) < len(weights):
-        sentences.append(f"{len(weights) - len(touched)} of {len(weights)} vertices are masked and stay as they were.")
     groups = {
         "Replaced" if mix >= 1 and not mask else f"Mixed with what was there ({mix:.0%})": replaced,
         "Locked, left as they were": locked,
-        "Without any weight": empty,
+        _EMPTY: empty,
         "Empty, for the other side": _add_other_sides(obj, free_names) if mirrored else [],
         "Other groups, left as they were": others,
     }
     obj.data.update()
-    return sentences + [f"{label}: {', '.join(listed)}." for label, listed in groups.items() if listed]
+    return WrittenGroups(free_names, limit, len(weights) - len(touched), len(weights), groups)
+
+
+def sentences(written: Sequence[WrittenGroups]) -> list[str]:
+    """What was and was not written to the meshes of a character: each group once, as empty if it is so on all."""
+    names = dict.fromkeys(name for each in written for name in each.names)
+    told = [f"Weights: {len(names)} groups, at most {written[0].limit} to a vertex."]
+    if masked := sum(each.masked for each in written):
+        total = sum(each.vertices for each in written)
+        told.append(f"{masked} of {total} vertices are masked and stay as they were.")
+    for label in dict.fromkeys(label for each in written for label in each.groups):
+        listed = dict.fromkeys(name for each in written for name in each.groups.get(label, ()))
+        if label == _EMPTY:
+            listed = {name: None for name in listed if all(name in each.groups[label] for each in written)}
+        if listed:
+            told.append(f"{label}: {', '.join(listed)}.")
+    return told
 
 
 def select(obj: bpy.types.Object, vertices: NDArray[np.bool_]) -> None:

@@ -105,16 +105,18 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     target_names = sides.rename(all_names, options.new_names)
 
     def write() -> list[Remark]:
-        written: list[str] = []
+        written: list[vertex_groups.WrittenGroups] = []
+        flags: list[str] = []
         for target, rows in zip(transfer.target.objects(), transfer.target.rows(), strict=True):
             own = _of_vertices(carried.arrays, rows)
             mask = options.mask
-            written += _write_groups(target, own, target_names, len(names), options, mask, options.mirrored)
-            written += binding.copy_modifier_flags(target, transfer.source.handle.get())
+            written.append(_write_groups(target, own, target_names, len(names), options, mask, options.mirrored))
+            flags += binding.copy_modifier_flags(target, transfer.source.handle.get())
         sentences: list[Remark] = [
             *_origin(transfer, answer, carried),
             *_unsolved([carried, *(each.weighted for each in worn)]),
-            *written,
+            *vertex_groups.sentences(written),
+            *flags,
         ]
         sentences += _errors(answer.errors)
         if not_carried:
@@ -202,8 +204,8 @@ def _write_groups(
     options: WeightOptions,
     mask: str = "",
     mirrored: bool = False,
-) -> list[str]:
-    """Write weights and where they were inpainted to an object; returns sentences about it.
+) -> vertex_groups.WrittenGroups:
+    """Write weights and where they were inpainted to an object.
 
     Args:
         obj: the object.
@@ -215,9 +217,9 @@ def _write_groups(
         mirrored: whether to create the empty groups of the other side.
     """
     merged, merged_names = merge_groups(own.weights, names, always)
-    sentences = vertex_groups.write(obj, merged_names, merged, options.limit, options.mix, mask, mirrored)
+    written = vertex_groups.write(obj, merged_names, merged, options.limit, options.mix, mask, mirrored)
     attributes.write(obj, vertex_groups.INPAINTED, own.inpainted.astype(np.float32))
-    return sentences
+    return written
 
 
 def _origin(transfer: Transfer, answer: TransferWeightsResult, carried: WeightedTarget) -> list[Remark]:
