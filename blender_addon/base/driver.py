@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import status
-from .text import translated
+from .text import told, translated
 
 if TYPE_CHECKING:
     from meshkin.base.progress import Progress
@@ -90,7 +90,7 @@ def cancel() -> None:
     """Stop the running job, if any, and leave the scene unchanged."""
     global outcome
     if running is not None:
-        outcome = Outcome(f"{running.title}: cancelled.", icon="CANCEL")
+        outcome = Outcome(_cancelled(running.title), icon="CANCEL")
         _close()
 
 
@@ -135,19 +135,36 @@ def _failure(title: str, error: Exception) -> str:
 
     global outcome
     if isinstance(error, Cancelled):
-        outcome = Outcome(f"{title}: cancelled.", icon="CANCEL")
-        return error.message
+        outcome = Outcome(_cancelled(title), icon="CANCEL")
+        return told(error.message)
     if isinstance(error, MeshKinError):
         message, *log = error.message.splitlines()
         if log:
             print(error, file=sys.stderr)
             message = re.sub(r" [^.]*:$", "", message)  # removes the words that introduce the log
-        outcome = Outcome(message, [error.fix] if error.fix else [], icon=WARNING_ICON, failed=True)
-        return f"{message} {error.fix}".strip()
+        message, fix = told(message), told(error.fix)
+        outcome = Outcome(message, [fix] if fix else [], icon=WARNING_ICON, failed=True)
+        return f"{message} {fix}".strip()
     traceback.print_exception(error)
-    what = f"{title} failed unexpectedly: {error}"
-    outcome = Outcome(what, ["Details are in the system console."], WARNING_ICON, failed=True)
-    return f"{title} failed unexpectedly ({type(error).__name__}: {error}). Details are in the system console."
+    what = translated("{title} failed unexpectedly: {error}").format(
+        title=translated(title), error=f"{type(error).__name__}: {error}"
+    )
+    more = translated("Details are in the system console.")
+    outcome = Outcome(what, [more], WARNING_ICON, failed=True)
+    return f"{what.removesuffix('.')}. {more}"
+
+
+def _cancelled(title: str) -> str:
+    return translated("{title}: cancelled.").format(title=translated(title))
+
+
+def _summary(report: Report) -> str:
+    """Return a report's title, with the number of warnings."""
+    title, count = told(report.title), len(report.warnings)
+    if not count:
+        return title
+    text = translated("{title}, with {count} warnings." if count > 1 else "{title}, with 1 warning.")
+    return text.format(title=title.removesuffix(".").removesuffix("。"), count=count)
 
 
 def _mended_by(error: Exception) -> str:
@@ -220,7 +237,7 @@ class JobOperator:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             cancel()
-            self.report({"INFO"}, f"{self.bl_label}: cancelled")
+            self.report({"INFO"}, _cancelled(self.bl_label).removesuffix("."))
             return {"CANCELLED"}
         if event.type == "TIMER" and time.monotonic() - running.ticked >= TICK / 2:
             return self._advance()
@@ -264,14 +281,15 @@ class JobOperator:
 
     def _finished(self, report: Report) -> set[str]:
         global outcome
-        warnings = [warning.message for warning in report.warnings]
+        warnings = [told(warning.message) for warning in report.warnings]
+        details, summary = [told(line) for line in report.details], _summary(report)
         icon = WARNING_ICON if warnings else "CHECKMARK"
-        outcome = Outcome(report.summary(), report.details, icon, warnings, leads_to=self.leads_to)
-        for line in report.details:
+        outcome = Outcome(summary, details, icon, warnings, leads_to=self.leads_to)
+        for line in details:
             self.report({"INFO"}, line)
         for line in warnings:
             self.report({"WARNING"}, line)
-        self.report({"WARNING" if warnings else "INFO"}, report.summary())  # the status bar shows the last line
+        self.report({"WARNING" if warnings else "INFO"}, summary)  # the status bar shows the last line
         status.redraw()
         return {"FINISHED"}
 

@@ -12,6 +12,7 @@ import bpy
 
 from . import driver, members, preferences, status
 from .options import options
+from .text import told
 
 if TYPE_CHECKING:
     from meshkin.base.progress import Progress
@@ -87,7 +88,7 @@ class Explained:
     def poll(cls, context: bpy.types.Context) -> bool:
         """Return whether the operator can run now."""
         if reason := cls.why_not(context):
-            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+            cls.poll_message_set(told(reason))  # type: ignore[attr-defined]
         return not reason
 
 
@@ -117,10 +118,10 @@ class QuickAction(Explained, bpy.types.Operator):
         try:
             message = self.act(context)
         except MeshKinError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, " ".join(filter(None, (told(error.message), told(error.fix)))))
             return {"CANCELLED"}
         if message:
-            self.report({"INFO"}, message)
+            self.report({"INFO"}, told(message))
         status.redraw()
         return {"FINISHED"}
 

@@ -1,11 +1,15 @@
-"""Texts in lines that fit a panel, measured as Blender draws them."""
+"""Texts of the interface: in the user's language, and in lines that fit a panel, measured as Blender draws them."""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 
 import blf
 import bpy
+
+from ..translations import SENTENCES
 
 FONT_POINTS = 11
 """Size of Blender's font in panels at scale 1, points (its default style's)."""
@@ -14,6 +18,8 @@ MARGIN = 92
 scale 2, where it is largest."""
 PANEL_MARGIN = 55
 """Pixels at scale 1 of a panel's borders, the scroll bar and the tabs. Measured."""
+WITHIN_SENTENCE = r"((?:(?!\. ).)*)"
+"""Regular expression of what is put into a sentence."""
 LEAST_WIDTH = 90
 """Pixels at scale 1: narrower text would be a letter in a line. Chosen."""
 
@@ -21,6 +27,49 @@ LEAST_WIDTH = 90
 def translated(text: str) -> str:
     """Return a text of the interface in the user's language, or as it is if there is no translation."""
     return str(bpy.app.translations.pgettext_iface(text))
+
+
+def told(text: str) -> str:
+    """Return sentences of the library in the user's language: found by what they say apart from the names in them.
+
+    What has no translation stays as it is: a report has more sentences than anybody translates.
+    """
+    for pattern, template in _patterns(_locale()):
+        found = pattern.fullmatch(text)
+        if found and (translation := translated(template)) != template:
+            quoted = [template[: hole.start()].endswith("“") for hole in re.finditer(r"\{\}", template)]
+            parts = [part if name else _listed(part) for part, name in zip(found.groups(), quoted, strict=True)]
+            return translation.format(*parts)
+    sentences = re.split(r"(?<=\.) ", text)
+    return " ".join(map(told, sentences)) if len(sentences) > 1 else text
+
+
+def _locale() -> str:
+    return str(bpy.app.translations.locale)
+
+
+@functools.cache
+def _patterns(locale: str) -> list[tuple[re.Pattern[str], str]]:
+    """The sentences that are translated into a language, each as a pattern that finds it, longest first.
+
+    What is put in does not reach beyond a sentence, but at the end.
+    """
+    templates = sorted(SENTENCES.get(locale, ()), key=len, reverse=True)
+    patterns = []
+    for template in templates:
+        words = [re.escape(words) for words in template.split("{}")]
+        last = r"(.*)" if template.endswith("{}") else rf"{WITHIN_SENTENCE}{words[-1]}"
+        patterns.append(WITHIN_SENTENCE.join(words[:-1]) + last if len(words) > 1 else words[0])
+    return [(re.compile(pattern, re.DOTALL), template) for pattern, template in zip(patterns, templates, strict=True)]
+
+
+def _listed(part: str) -> str:
+    """Return what a sentence lists (“texture, weights and armature”), or says, in the user's language, if it has it."""
+    words = re.split(", | and ", part)
+    names = [translated(word.title()) for word in words]
+    if all(name != word.title() for name, word in zip(names, words, strict=True)):
+        return ", ".join(names)
+    return told(part)
 
 
 def fitting(context: bpy.types.Context, text: str, units: float = 0, count: int = 0) -> list[str]:

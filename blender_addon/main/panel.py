@@ -11,7 +11,7 @@ from ..attributes import panel as attributes
 from ..base import members, options, status
 from ..base.preferences import ADDON
 from ..base.properties import panel_options
-from ..base.text import translated
+from ..base.text import told, translated
 from ..base.widgets import Hint, MESHKIN_PT_report, Sidebar, field, job_place
 from ..features import panel as features
 from ..match import panel as match
@@ -47,7 +47,7 @@ def next_step(context: bpy.types.Context) -> Hint:
         text = "Select two characters, the one to transfer to last, and press Transfer."
         return Hint(translated(text), ("meshkin.pick", "meshkin.try_it"))
     if reason := MESHKIN_OT_transfer.why_not(context):
-        return Hint(f"{reason}.", icon="ERROR")
+        return Hint(f"{told(reason)}.", icon="ERROR")
     text = "Tick what is to come over, and press Transfer. Look at the match first if you want to guide it."
     return Hint(translated(text))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from .german import GERMAN
+from .german_sentences import GERMAN_SENTENCES
 from .japanese import JAPANESE
+from .japanese_sentences import JAPANESE_SENTENCES
 
-LANGUAGES = {"de_DE": GERMAN, "ja_JP": JAPANESE}
+SENTENCES = {"de_DE": GERMAN_SENTENCES, "ja_JP": JAPANESE_SENTENCES}
+"""For each of Blender's locales, sentences of the library; {} stands for what is named in them."""
+LANGUAGES = {"de_DE": GERMAN | GERMAN_SENTENCES, "ja_JP": JAPANESE | JAPANESE_SENTENCES}
 """For each of Blender's locales, the texts by what they are in English."""
 OWN = "MeshKin"
 """The context of labels that Blender has, too, with another meaning (its “Look” is that of colors)."""

@@ -1,17 +1,19 @@
 """Take a picture of every panel: at 1x and 2x interface scale, in a narrow and in a wide sidebar.
 
-    blender --factory-startup --python packaging/manual/screenshots.py -- OUTPUT
+    blender --factory-startup --python packaging/manual/screenshots.py -- OUTPUT [LANGUAGE] [NAME …]
 
 on a screen of X11 that shows nothing but Blender, as Xvfb makes one, at least 2,000 pixels high; ``xdotool`` widens the
 sidebar and ImageMagick's ``import`` takes the pictures. Each panel gets a tab of its own and is open. OUTPUT gets
 ``NAME-1x-narrow.png`` and so on, to be looked at: nothing may be cut off. With ``--manual``, those of 1x in a sidebar
-of usual width are written to the manual's pictures, too, as ``panel-NAME.png``. Names after OUTPUT: these panels only.
+of usual width are written to the manual's pictures, too, as ``panel-NAME.png``. LANGUAGE is one of Blender's locales,
+such as ``de_DE``. Names: these panels only.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -39,11 +41,13 @@ PAUSE = 0.6
 ADDON = "blender_addon"
 
 
-def main(output: Path, manual: bool, names: Sequence[str]) -> Wait:
+def main(output: Path, manual: bool, language: str, names: Sequence[str]) -> Wait:
     """Take the pictures of the panels with these names, or of all."""
     importlib.import_module("addon_utils").enable(ADDON, default_set=True)
     module = importlib.import_module(ADDON)
     bpy.context.preferences.view.show_splash = False
+    if language:
+        bpy.context.preferences.view.language = language
     bpy.context.preferences.system.use_region_overlap = False  # nothing shines through
     stage()
     panels = [cls for cls in module.CLASSES if issubclass(cls, bpy.types.Panel) and cls.bl_region_type == "UI"]
@@ -66,7 +70,7 @@ def main(output: Path, manual: bool, names: Sequence[str]) -> Wait:
             for panel in panels:
                 name = panel.__name__.partition("_PT_")[2]
                 usual = "wide" if name == "preferences" else "usual"  # these are no sidebar
-                if (names and name not in names) or (name == "preferences" and width_name != usual):
+                if names and name not in names:
                     continue
                 name_folders()
                 sidebar().active_panel_category = panel.bl_category
@@ -98,13 +102,13 @@ def name_folders() -> None:
 
 def outcomes() -> dict[str, Any]:
     """Return ends of jobs with long sentences, by the names of their pictures."""
-    sentence = "“Knight of the Northern Marches” gave “Rogue” its texture, weights and armature, with 2 warnings."
-    fix = "Check the connection to the internet, or fill in the proxy in the preferences, then try again."
+    told = importlib.import_module(f"{ADDON}.base.text").told
+    sentence = told("“Knight of the Northern Marches” gave “Rogue” its texture, weights and armature.")
+    fix = told("Unwrap it (UV > Smart UV Project), or remove that UV map: MeshKin then makes one.")
+    error = told("The UV map of “Rogue” has no area: all its faces lie on a point or a line.")
     return {
         "main_report": driver().Outcome(sentence, ["Weights: 51 groups."], driver().WARNING_ICON, ["Poor."]),
-        "main_error": driver().Outcome(
-            "Set Up MeshKin: pip could not install the libraries.", [fix], driver().WARNING_ICON, failed=True
-        ),
+        "main_error": driver().Outcome(error, [fix], driver().WARNING_ICON, failed=True),
     }
 
 
@@ -238,4 +242,6 @@ if __name__ == "__main__":
     given = sys.argv[sys.argv.index("--") + 1 :]
     folder = Path(given[0])
     folder.mkdir(parents=True, exist_ok=True)
-    run(main(folder, "--manual" in given, [name for name in given[1:] if name != "--manual"]))
+    wanted = [name for name in given[1:] if name != "--manual"]
+    locales = [name for name in wanted if re.fullmatch("[a-z]{2}_[A-Z]{2}", name)]
+    run(main(folder, "--manual" in given, "".join(locales), [name for name in wanted if name not in locales]))

@@ -44,8 +44,10 @@ driver = importlib.import_module("blender_addon.base.driver")
 
 SCAN = 11
 """Pixels at scale 1 between the lines in which buttons are looked for. Chosen: about half a button's height."""
-ACROSS = (0.5, 0.84)
-"""Where buttons are looked for in a line, shares of the sidebar's width. Chosen: large ones, and icons at the right."""
+SCREENS = 3
+"""How often the sidebar is scrolled by half of it to find a button. Chosen: to its end."""
+ACROSS = (0.5, 0.84, 0.25)
+"""Where buttons are looked for in a line, shares of the sidebar's width. Chosen: large ones, icons, and halves."""
 
 mode = "write"
 log: list[str] = []
@@ -333,18 +335,23 @@ def under_mouse(x: int, y: int) -> Generator[float, None, str]:
 
 
 def place_of(name: str) -> Generator[float, None, tuple[int, int]]:
-    """The pixel of an operator's button in the sidebar, found by moving the mouse over all of it."""
+    """The pixel of an operator's button in the sidebar, found by moving the mouse over all of it, and scrolling."""
     if name in places and (yield from under_mouse(*places[name])) == name:
         return places[name]
     region = sidebar()
     step = round(SCAN * bpy.context.preferences.system.ui_scale)
-    for share in ACROSS:
-        x = region.x + round(region.width * share)
-        for y in range(region.y + region.height - step, region.y, -step):
-            found = yield from under_mouse(x, y)
-            places[found] = x, y
-            if found == name:
-                return x, y
+    for _ in range(SCREENS):
+        for share in ACROSS:
+            x = region.x + round(region.width * share)
+            for y in range(region.y + region.height - step, region.y, -step):
+                found = yield from under_mouse(x, y)
+                places[found] = x, y
+                if found == name:
+                    return x, y
+        for _ in range(region.height // 80):  # about half of it: a turn of the wheel moves 40 pixels
+            view()[0].event_simulate(type="WHEELDOWNMOUSE", value="PRESS", x=x, y=region.y + region.height // 2)
+            yield 0.05
+        yield 0.5
     raise AssertionError(f"no pixel of the sidebar is a button of {name}: {sorted(places)}")
 
 
@@ -529,7 +536,7 @@ def the_view_jumps_to_doubtful_places() -> Wait:
 
 def real_pair() -> Wait:
     """Two creatures, the first with a rig, weights, a texture and an action, picked as source and target."""
-    from helpers.creatures import add_height_values, creature
+    from helpers.creatures import add_height_values, creature, renumber
     from helpers.rigged import new_armature
     from helpers.skins import add_image_material
     from meshkin.scene.rig import binding
@@ -539,7 +546,7 @@ def real_pair() -> Wait:
     bpy.data.objects.remove(bpy.data.objects["Cube"])
     source, target = creature("body", subdivisions=4), creature("twin", 1.2, subdivisions=4)
     target.location.x = 5
-    target.data.vertices[0].co *= 1.001
+    renumber(target)  # else they would be known by their base mesh, and jobs over in no time
     add_height_values(source)
     add_image_material(source, bpy.data.images.new("skin", 64, 64))
     rig = new_armature("rig", {"lower": ((0, 0, -1), (0, 0, 0), None), "upper": ((0, 0, 0), (0, 0, 1), "lower")})

@@ -63,7 +63,7 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
         )
         before = binding.armatures_of(handle.get())
         details = binding.attach(handle.get(), [armature], handle.get())
-        details += binding.leave(binding.replaced(handle.get(), before))
+        details += binding.leave(binding.replaced(handle.get(), before), armature)
     left_out = [name for name in names if name not in bones]
     if left_out:
         details.append(f"Groups that rule too few vertices to be bones: {', '.join(left_out)}.")

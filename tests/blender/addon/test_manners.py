@@ -13,6 +13,9 @@ import bpy
 import pytest
 
 from helpers.places import CORE, ROOT
+from meshkin.base.errors import InputError
+from meshkin.workflow import Report
+from meshkin.workflow.options import ResultWarning
 
 
 def texts_of_the_interface(addon: ModuleType) -> set[str]:
@@ -24,8 +27,16 @@ def texts_of_the_interface(addon: ModuleType) -> set[str]:
     files = [*(ROOT / "blender_addon").rglob("*.py"), *(CORE / "meshkin").rglob("*.py")]
     for file in files:
         if "translations" not in file.parts:
-            nodes = ast.walk(ast.parse(Path(file).read_text(encoding="utf-8")))
-            texts |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+            for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    texts.add(node.value)
+                elif isinstance(node, ast.JoinedStr):  # “{}” stands for what is put in
+                    texts.add(
+                        "".join(
+                            getattr(part, "value", "") if isinstance(part, ast.Constant) else "{}"
+                            for part in node.values
+                        )
+                    )
     return texts | {text.capitalize() for text in texts}
 
 
@@ -42,6 +53,33 @@ def test_what_is_translated_is_in_the_interface(addon: ModuleType) -> None:
     assert set(german) == set(japanese)
     buttons = {cls.bl_label for cls in addon.CLASSES if issubclass(cls, bpy.types.Operator)}
     assert len(buttons - set(german)) < len(buttons) / 4
+
+
+def test_sentences_of_the_library_are_told_in_the_users_language(
+    addon: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors with fixes, titles, warnings and reasons; what they name stays, and so does what nobody translated.
+
+    Blender as a module has no languages: the tables stand for them.
+    """
+    text, driver = (importlib.import_module(f"blender_addon.base.{name}") for name in ("text", "driver"))
+    german = importlib.import_module("blender_addon.translations").LANGUAGES["de_DE"]
+    monkeypatch.setattr(text, "_locale", lambda: "de_DE")
+    for module in (text, driver):
+        monkeypatch.setattr(module, "translated", lambda message: german.get(message, message))
+    assert text.told("“Cube (1)” has no UV map.") == "„Cube (1)“ hat keine UV-Map."
+    assert text.told("“hair” gave “texture” its texture, weights and armature.") == (
+        "„hair“ hat auf „texture“ übertragen: Textur, Gewichte, Armatur."
+    )
+    assert text.told("Not carried: shape keys. “a” has no shape keys. Choose a source that has some.") == (
+        "Nicht übertragen: Shape-Keys. „a“ hat keine Shape-Keys. Bitte eine Quelle wählen, die welche hat."
+    )
+    assert text.told("Pick a source object first") == "Zuerst wählen: Quelle"
+    assert text.told("Nobody has translated this.") == "Nobody has translated this."
+    failure = driver._failure("Transfer", InputError("no-uvs", "“Cube” has no UV map.", "Press Match first."))
+    assert failure == "„Cube“ hat keine UV-Map. Zuerst „Zuordnen“ drücken."
+    report = Report("“a” is up to date with “b”.", [], {}, [ResultWarning("code", "Look.")] * 2)
+    assert driver._summary(report) == "„a“ ist auf dem Stand von „b“, mit 2 Warnungen."
 
 
 def test_every_gray_button_says_why(addon: ModuleType) -> None:

@@ -573,7 +573,9 @@ def test_the_old_rig_of_a_target_is_hidden_when_nothing_uses_it(is_used: bool) -
     if is_used:
         hat.parent = old
         target.constraints.new("COPY_LOCATION").target = hat
+    bpy.context.view_layer.objects.active = old
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
+    assert bpy.context.view_layer.objects.active == (old if is_used else armature_of(target))
     assert {old.hide_get(), end.hide_get()} == {not is_used}
     assert not hat.hide_get()
     assert not armature_of(target).hide_get()

@@ -101,10 +101,11 @@ def replaced(obj: bpy.types.Object, before: Sequence[bpy.types.Object]) -> list[
     return [*before[:1], *(armature for armature in before[1:] if armature not in now)]
 
 
-def leave(armatures: Iterable[bpy.types.Object]) -> list[str]:
-    """Hide those armatures, which others have taken the place of, that nothing uses any more; a sentence for each.
+def leave(armatures: Iterable[bpy.types.Object], heir: bpy.types.Object) -> list[str]:
+    """Hide those armatures, which another has taken the place of, that nothing uses any more; a sentence for each.
 
-    Empties that hang on one and that nothing uses, such as the ends of bones in imported files, are hidden with it.
+    Where one was the active object, the other is it then. Empties that hang on one and that nothing uses, such as the
+    ends of bones in imported files, are hidden with it.
     """
     sentences = []
     for armature in armatures:
@@ -114,6 +115,9 @@ def leave(armatures: Iterable[bpy.types.Object]) -> list[str]:
         layer = bpy.context.view_layer.objects
         in_layer = [obj for obj in hidden if layer.get(obj.name) == obj]
         if armature in in_layer and armature.mode == "OBJECT" and len(hidden) == len(users) + 1:
+            if layer.active == armature and layer.get(heir.name) == heir:
+                layer.active = heir
+                heir.select_set(True)
             for obj in in_layer:
                 obj.hide_set(True)
             sentence += ", but hidden: nothing uses it any more (Alt H shows what is hidden)"

@@ -235,7 +235,7 @@ def _attach(transfer: Transfer, posing: list[BlenderObject], carried: Sequence[H
             remarks += binding.attach(handle.get(), posing, source)
         except InputError as error:
             remarks.append(left_out_warning(handle, error))
-    return remarks + binding.leave(one for one in replaced if one not in posing)
+    return remarks + binding.leave((one for one in replaced if one not in posing), posing[0])
 
 
 ARMATURE = Carrier(_check, _carry)
