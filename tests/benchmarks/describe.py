@@ -43,7 +43,7 @@ def describe(snapshot: Snapshot, name: str) -> Path:
             rendered = Path(folder) / "passes"
             finish(passes.render(snapshot, of_recipe(snapshot, plan.recipe), "auto")).save(rendered)
         shape = snapshot.save(Path(folder) / "snapshot.npz")
-        return finish(worker.run(ComputeFeatures(shape, rendered, plan.recipe, plan.key, "auto"))).features
+        return finish(worker.run(ComputeFeatures(shape, rendered, plan.recipe, plan.key, "auto", ""))).features
 
 
 def read_character(model: Path, to: Path) -> None:

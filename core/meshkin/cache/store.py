@@ -1,7 +1,8 @@
 """Features and maps on disk: computed once, found again by key; the least recently used are deleted first.
 
 ``features/KEY.safetensors`` holds one shape's features in half precision, ``maps/KEY.npz`` a map between two shapes,
-``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` the views that a stopped job had finished.
+``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` the views that a stopped job had finished, or
+how far a family had been learnt.
 The modification time of a file says when it was last used. Files are written whole or not at all, so that any number of
 processes may share the folder. Where maps lie is in :mod:`meshkin.base.storage`, since Blender looks there too.
 """
@@ -35,7 +36,7 @@ UNLIMITED = 1 << 62
 GRACE = 3600.0
 """Seconds after its last use in which :func:`trim` leaves a file alone. Chosen: a running job may still need it."""
 
-_FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors")
+_FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors", "partial/*/*.pt")
 """Patterns of all files of the cache."""
 DAMAGED = (*UNREADABLE, SafetensorError, InputError)
 """What reading a missing or damaged file raises."""

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..base.progress import Result
+from ..base.storage import readable_failure
 from ..worker import setup
 from ..worker.codec import as_data
 from ..worker.requests import Request, maintenance
+from ..worker.requests.families import ImportModel
 from . import doctor
 from .arguments import CommandResult, command
 from .console import drive
@@ -31,6 +33,12 @@ def add(commands: Any) -> None:
         "embedded or an extractor's name; default: embedded",
     )
     command(group, "list", _models_list, "list the known models with their licenses and checksums")
+    parser = command(group, "import", _models_import, "read a published checkpoint, and keep it among the models")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the checkpoint; no code in it is run")
+    parser.add_argument("--as", dest="role", required=True, metavar="ROLE", help="what it is: family")
+    parser.add_argument("--name", default="", help="what to call it; default: the file's name")
+    parser.add_argument("--license", type=Path, metavar="FILE", help="a text file with the license of the weights")
+    parser.add_argument("--replace", action="store_true", help="in place of one of this name")
 
     group = commands.add_parser("cache", help="computed features and maps on disk").add_subparsers(
         dest="what", required=True
@@ -61,6 +69,17 @@ def _models_get(arguments: argparse.Namespace) -> CommandResult:
 def _models_list(arguments: argparse.Namespace) -> CommandResult:
     states = _run_request(maintenance.ListModels())
     return [f"{model.name}: {model.license}, {_model_state(model)}" for model in states.models], as_data(states)
+
+
+def _models_import(arguments: argparse.Namespace) -> CommandResult:
+    text = ""
+    if arguments.license is not None:
+        with readable_failure(arguments.license, "reading"):
+            text = arguments.license.read_text(encoding="utf-8", errors="replace").strip()
+    file = arguments.file.expanduser().absolute()
+    request = ImportModel(file, arguments.role, arguments.name, text, arguments.replace)
+    imported = _run_request(request)
+    return [*imported.lines, f"Kept in {imported.folder}."], as_data(imported)
 
 
 def _model_state(model: maintenance.ModelState) -> str:

@@ -112,12 +112,14 @@ class Part:
         weight: how much its features count beside those of the other parts.
         settings: the fields of its settings as JSON data, all of them.
         models: those that it reads, by their role.
+        base: how the features are made that it makes its own of; None where it looks at the shape or pictures itself.
     """
 
     extractor: str
     weight: float
     settings: Mapping[str, Json] = field(default_factory=dict)
     models: Mapping[str, PartModel] = field(default_factory=dict)
+    base: Recipe | None = None
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,29 @@ and distances alone cannot tell.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+from ..base.json_data import from_json, to_json
 from ..data.snapshot import Snapshot
 from ..geometry.arrays import AnyFloats, Integers, Singles, unit_rows
 from ..geometry.geodesics import spread_distances
 from .network import FamilyNetwork, distance_loss, reconstruction_loss
+from .record import Curve
+
+SIDE_WEIGHT = 0.5
+"""Of the side beside the features, whose rows are unit vectors. Measured in a pilot."""
+PLATEAU_LOSS = 0.10
+"""Loss of the distances above which a family that does not get better is of no use. Measured: 0.03 to 0.06 where it
+works; 0.13 where the features did not tell repeated parts apart."""
+PLATEAU_FALL = 0.02
+"""Share by which the loss must fall over the last third of the steps, likewise. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,6 @@ class LearningSettings:
         distance_weight: of the distances beside the reconstruction. As in the released code, which adds them twice.
         averaging: share of the steps over which the moving average of the network's values, which is the result, is
             taken. Chosen.
-        side_weight: of the side beside the features, whose rows are unit vectors. Measured in a pilot.
         checked: how often the loss of held-out shapes is computed. Chosen.
         seed: of all random numbers.
     """
@@ -52,7 +64,6 @@ class LearningSettings:
     learning_rate: float = 1e-3
     distance_weight: float = 2.0
     averaging: float = 0.05
-    side_weight: float = 0.5
     checked: int = 30
     seed: int = 0
 
@@ -81,33 +92,109 @@ class Member:
             shape: the mesh.
             features: (V, C), of its vertices.
             side: (V,) in [-1, 1], on which side of its mirror plane a vertex lies; 0 where that is not known.
-            settings: of the pool and of the side's weight.
+            settings: of the pool.
         """
         anchors, distances = spread_distances(shape.vertices, shape.faces, settings.pool, settings.seed)
         farthest = distances[np.isfinite(distances)].max(initial=0) or 1.0
-        return Member(rows_of(features, side, settings), anchors, np.minimum(distances / farthest, 1))
+        return Member(rows_of(features, side), anchors, np.minimum(distances / farthest, 1))
 
 
-@dataclass(frozen=True)
-class Curve:
-    """How the losses fell.
+def rows_of(features: AnyFloats, side: AnyFloats, side_weight: float = SIDE_WEIGHT) -> Singles:
+    """What the network reads of vertices: features (V, C) as unit rows, and the side (V,).
+
+    Returns:
+        float32 (V, C + 1); (V, C) where the side has no weight.
+    """
+    unit = unit_rows(np.asarray(features, np.float32))
+    if not side_weight:
+        return unit
+    return np.hstack((unit, side_weight * np.asarray(side, np.float32)[:, None])).astype(np.float32)
+
+
+class Learning:
+    """A family that is being learnt: the network, its average, the optimizer, and how far it has come.
 
     Attributes:
-        steps: after which the losses were computed.
-        reconstruction, distance: of the shapes learnt from, means since the step before.
-        held_out: the distance loss of the held-out shapes; empty without any.
+        averaged: the network whose values are the moving average: the result.
+        curve: how the losses fell.
+        step: how many steps are done.
     """
 
-    steps: list[int] = field(default_factory=list)
-    reconstruction: list[float] = field(default_factory=list)
-    distance: list[float] = field(default_factory=list)
-    held_out: list[float] = field(default_factory=list)
+    def __init__(self, width: int, settings: LearningSettings, device: str = "cpu") -> None:
+        """Begin at step 0.
 
+        Args:
+            width: of the members' rows.
+            settings: of the learning.
+            device: a torch device.
+        """
+        torch.manual_seed(settings.seed)
+        self._settings, self._device = settings, device
+        self._network = FamilyNetwork((width, *settings.layers)).to(device)
+        self.averaged = copy.deepcopy(self._network)
+        self._optimizer = torch.optim.AdamW(self._network.parameters(), settings.learning_rate)
+        self._generator = np.random.default_rng(settings.seed)
+        self._losses: list[tuple[float, float]] = []
+        self.curve, self.step = Curve(), 0
 
-def rows_of(features: AnyFloats, side: AnyFloats, settings: LearningSettings = LearningSettings()) -> Singles:
-    """What the network reads of vertices, float32 (V, C + 1): features (V, C) as unit rows, and the side (V,)."""
-    unit = unit_rows(np.asarray(features, np.float32))
-    return np.hstack((unit, settings.side_weight * np.asarray(side, np.float32)[:, None])).astype(np.float32)
+    def state(self) -> dict[str, Any]:
+        """Everything that :meth:`restore` needs to go on from here."""
+        return {
+            "network": self._network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "generator": json.dumps(self._generator.bit_generator.state),
+            "losses": self._losses,
+            "curve": to_json(self.curve),
+            "step": self.step,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where :meth:`state` was taken; raises what a state of another learning makes PyTorch raise."""
+        self._network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._generator.bit_generator.state = json.loads(state["generator"])
+        self._losses = [(float(one), float(two)) for one, two in state["losses"]]
+        self.curve, self.step = from_json(Curve, state["curve"]), int(state["step"])
+
+    def run(
+        self, members: Sequence[Member], held_out: Sequence[Member], tick: Callable[[float, Curve], None]
+    ) -> tuple[FamilyNetwork, Curve]:
+        """Learn until all steps are done; returns the averaged network and the curve.
+
+        Args:
+            members: the shapes to learn from, with rows of one width.
+            held_out: shapes on which the result is only checked.
+            tick: is told the share of the steps that are done and the curve so far; may raise Cancelled.
+        """
+        settings = self._settings
+        pause = max(settings.steps // settings.checked, 1)
+        kept = 1 - 1 / max(settings.averaging * settings.steps, 1)
+        while self.step < settings.steps:
+            for group in self._optimizer.param_groups:
+                group["lr"] = settings.learning_rate * (1 + math.cos(math.pi * self.step / settings.steps)) / 2
+            drawn = _drawn(members[int(self._generator.integers(len(members)))], self._generator, settings)
+            rows, anchors, distances = (torch.as_tensor(part, device=self._device) for part in drawn)
+            losses = training_step(self._network, self._optimizer, rows, anchors, distances, settings.distance_weight)
+            self._losses.append(losses)
+            _average(self.averaged, self._network, kept)
+            self.step += 1
+            if self.step % pause == 0 or self.step == settings.steps:
+                self._check(held_out)
+            tick(self.step / settings.steps, self.curve)
+        return self.averaged.eval(), self.curve
+
+    def _check(self, held_out: Sequence[Member]) -> None:
+        """Note the losses since the last time, and that of the held-out shapes."""
+        reconstruction, distance = np.mean(self._losses, axis=0)
+        self._losses = []
+        self.curve.steps.append(self.step)
+        self.curve.reconstruction.append(float(reconstruction))
+        self.curve.distance.append(float(distance))
+        if held_out:
+            losses = [held_out_loss(self.averaged, member, self._device) for member in held_out]
+            self.curve.held_out.append(float(np.mean(losses)))
 
 
 def learn(
@@ -117,42 +204,18 @@ def learn(
     settings: LearningSettings = LearningSettings(),
     device: str = "cpu",
 ) -> tuple[FamilyNetwork, Curve]:
-    """Learn the family of some shapes.
+    """Learn the family of some shapes at one go; arguments and result as :meth:`Learning.run`."""
+    return Learning(members[0].rows.shape[1], settings, device).run(members, held_out, tick)
 
-    Args:
-        members: the shapes to learn from, with rows of one width.
-        held_out: shapes on which the result is only checked.
-        tick: is told the share of the steps that are done and the curve so far; may raise Cancelled.
-        settings: of the learning.
-        device: a torch device.
 
-    Returns:
-        the network whose values are the moving average, and the curve.
-    """
-    generator = np.random.default_rng(settings.seed)
-    torch.manual_seed(settings.seed)
-    network = FamilyNetwork((members[0].rows.shape[1], *settings.layers)).to(device)
-    averaged = copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
-    curve, losses, pause = Curve(), [], max(settings.steps // settings.checked, 1)
-    kept = 1 - 1 / max(settings.averaging * settings.steps, 1)
-    for step in range(1, settings.steps + 1):
-        drawn = _drawn(members[int(generator.integers(len(members)))], generator, settings)
-        rows, anchors, distances = (torch.as_tensor(part, device=device) for part in drawn)
-        losses.append(training_step(network, optimizer, rows, anchors, distances, settings.distance_weight))
-        schedule.step()
-        _average(averaged, network, kept)
-        if step % pause == 0 or step == settings.steps:
-            reconstruction, distance = np.mean(losses, axis=0)
-            losses = []
-            curve.steps.append(step)
-            curve.reconstruction.append(float(reconstruction))
-            curve.distance.append(float(distance))
-            if held_out:
-                curve.held_out.append(float(np.mean([held_out_loss(averaged, member, device) for member in held_out])))
-        tick(step / settings.steps, curve)
-    return averaged.eval(), curve
+def is_plateau(curve: Curve) -> bool:
+    """Whether the distances' loss stopped falling while it was still large."""
+    values = curve.checked
+    third = len(values) // 3
+    if not third:
+        return False
+    before, after = float(np.mean(values[-2 * third : -third])), float(np.mean(values[-third:]))
+    return after > PLATEAU_LOSS and before - after < PLATEAU_FALL * before
 
 
 def training_step(

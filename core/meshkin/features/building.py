@@ -53,6 +53,8 @@ def prepare(recipe: Recipe, device: str, report: ProgressCallback = silent) -> N
     ``device-missing`` (also where "auto" finds no card for them), ModelError ``model-wrong``.
     """
     for part in recipe.parts:
+        if part.base is not None:
+            prepare(part.base, device, report)
         extractor = registry.find(part.extractor)
         if not isinstance(extractor, PictureExtractor):
             continue

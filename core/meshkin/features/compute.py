@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.progress import ProgressCallback, silent
+from ..cache import store as cache
 from ..data.features import FeatureOrigin, Features
 from ..data.recipe import Part, Recipe
 from ..data.snapshot import Snapshot
 from ..data.views import Passes, of_recipe
 from ..geometry.arrays import unit_rows
+from . import recipe as recipes
 from . import registry, resuming
 from .building import build
-from .extractor import PictureExtractor, PictureReader
+from .extractor import DerivedExtractor, PictureExtractor, PictureReader
 from .view_data import Grids, Lifted, SeenViews, ViewImages
 
 
@@ -41,16 +44,18 @@ def compute(
     device: str = "auto",
     report: ProgressCallback = silent,
     kept: KeptViews = KeptViews(),
+    look: str = "",
 ) -> Features:
     """Features of every vertex of a mesh.
 
     Args:
         snapshot: the mesh.
         recipe: as :func:`meshkin.features.recipe.resolve` makes it.
-        passes: what the recipe's views saw; None where it has none.
+        passes: what the recipe's views saw; None where it has none, or where the cache has all that comes of pictures.
         device: "auto", "cpu" or a torch device.
         report: told the progress; may raise Cancelled.
         kept: where views are kept.
+        look: content hash of the mesh's materials, see :func:`meshkin.features.recipe.key`.
 
     Returns:
         For each part its features times the part's weight, in the recipe's order, with the views that saw each vertex
@@ -69,6 +74,12 @@ def compute(
             values = lifted.features
             lifted_parts.append(lifted)
             channels.append(tuple(reader.channels))
+        elif isinstance(extractor, DerivedExtractor):
+            assert part.base is not None
+            base = _base_features(snapshot, part.base, passes, device, report, look)
+            values = extractor.derive(snapshot, base, part.models, report)
+            lifted_parts.append(Lifted(values, base.seen, base.confidence))
+            channels.append((values.shape[1],))
         else:
             described = extractor.describe(snapshot, extractor.settings_of(part), report)
             values = unit_rows(np.asarray(described, np.float32))
@@ -82,6 +93,18 @@ def compute(
         confidence=confidence.astype(np.float32),
         origin=FeatureOrigin(snapshot.name, snapshot.key, recipe, tuple(channels)),
     )
+
+
+def _base_features(
+    snapshot: Snapshot, base: Recipe, passes: Passes | None, device: str, report: ProgressCallback, look: str
+) -> Features:
+    """The features that others are made of: out of the cache, or computed into it."""
+    key = recipes.key(base, snapshot.key, look)
+    if not cache.usable(key):
+        kept = KeptViews(cache.partial_folder(key), cache.painted_folder(key))
+        cache.save(key, compute(snapshot, base, passes, device, report, kept, look))
+        shutil.rmtree(cache.partial_folder(key), ignore_errors=True)
+    return cache.read(cache.features_path(key))
 
 
 def _described_views(

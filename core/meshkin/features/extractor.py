@@ -1,9 +1,9 @@
 """What an extractor is: the light description that the registry finds, and the reader that does the work.
 
 A module or folder of :mod:`meshkin.features.extractors`, or of a user's folder, gives the name ``EXTRACTOR`` to an
-instance of :class:`SurfaceExtractor` or :class:`PictureExtractor`. Listing and resolving import that module, also
-inside Blender: it must not import heavy libraries (torch, SciPy, ...) before it computes. MeshKin's own modules import
-even their settings late, since Blender lists them each time it starts.
+instance of :class:`SurfaceExtractor`, :class:`PictureExtractor` or :class:`DerivedExtractor`. Listing and resolving
+import that module, also inside Blender: it must not import heavy libraries (torch, SciPy, ...) before it computes.
+MeshKin's own modules import even their settings late, since Blender lists them each time it starts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base.progress import ProgressCallback
-    from ..data.recipe import Part, PartModel, ViewPlacement
+    from ..data.features import Features
+    from ..data.recipe import FeatureChoice, Part, PartModel, Recipe, ViewPlacement
     from ..data.snapshot import Snapshot
     from .settings import Settings
     from .view_data import Grids, Lifted, SeenViews, ViewImages
@@ -141,6 +142,26 @@ class SurfaceExtractor(Extractor[SettingsType]):
 
     def describe(self, snapshot: Snapshot, settings: SettingsType, report: ProgressCallback) -> NDArray[np.floating]:
         """Features of every vertex, (V, C), finite; ``report`` may raise Cancelled."""
+        raise NotImplementedError
+
+
+class DerivedExtractor(Extractor[SettingsType]):
+    """An extractor that makes its features of those of another recipe, its base."""
+
+    looks_at_pictures = True
+
+    def base(self, models: Models) -> Recipe | FeatureChoice:
+        """The base, by its models: as a recipe, whose models may have moved since, or as users ask for it."""
+        raise NotImplementedError
+
+    def derive(
+        self, snapshot: Snapshot, base: Features, models: Models, report: ProgressCallback
+    ) -> NDArray[np.float32]:
+        """Features of every vertex, (V, C), finite, from those of the base; ``report`` may raise Cancelled."""
+        raise NotImplementedError
+
+    def derive_cells(self, cells: NDArray[np.float32], models: Models) -> NDArray[np.float32]:
+        """Features (N, C) of cells of a photograph, from those of the base, (N, B)."""
         raise NotImplementedError
 
 

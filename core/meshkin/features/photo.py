@@ -14,7 +14,9 @@ from ..base.progress import ProgressCallback
 from ..base.storage import UNREADABLE, is_file
 from ..data.recipe import Recipe
 from ..data.views import BORDER
+from . import registry
 from .building import build
+from .extractor import DerivedExtractor
 from .view_data import ViewImages
 
 SMALLEST = 16
@@ -125,8 +127,22 @@ def describe(
         depth=np.where(seen, np.float32(1), np.float32(np.inf))[None],
         color=picture[None],
     )
+    return _described(images, recipe, device, report, cells)
+
+
+def _described(
+    images: ViewImages, recipe: Recipe, device: str, report: ProgressCallback, cells: int
+) -> NDArray[np.float32]:
+    """The features (cells, cells, C) of the only picture, as :func:`describe`."""
     maps = []
     for part in recipe.parts:
+        extractor = registry.find(part.extractor)
+        if isinstance(extractor, DerivedExtractor):
+            assert part.base is not None
+            base = _described(images, part.base, device, report, cells)
+            rows = extractor.derive_cells(base.reshape(cells * cells, -1), part.models)
+            maps.append(rows.reshape(cells, cells, -1) * part.weight)
+            continue
         reader = build(part, device)
         for grids in reader.extract(images, report):
             for grid, weight in zip(grids.maps, reader.map_weights, strict=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..base.errors import InputError, ModelError
@@ -16,8 +16,8 @@ from ..base.progress import ProgressCallback, silent
 from ..data.recipe import FeatureChoice, Part, PartModel, Recipe, ViewPlacement
 from ..data.views import RESOLUTIONS, placed_count
 from ..models import locating
-from . import registry
-from .extractor import Extractor, PictureExtractor, PictureLook, Profile, SettingsType
+from . import derived, registry
+from .extractor import DerivedExtractor, Extractor, PictureExtractor, PictureLook, Profile, SettingsType
 from .registry import AnyExtractor
 from .settings import Settings, read, require
 
@@ -69,14 +69,13 @@ def resolve(choice: FeatureChoice, report: ProgressCallback = silent) -> Recipe:
     if choice.layers and not (main and main.name in {part.extractor for part in parts}):
         raise _no_layers(choice)
     resolutions = [look.resolution for look in looks(parts)]
-    return check(
-        Recipe(
-            "+".join(part.extractor for part in parts),
-            _placement(choice, placement) if resolutions else None,
-            choice.resolution or max(resolutions, default=RESOLUTION),
-            tuple(parts),
-        )
+    recipe = Recipe(
+        "+".join(part.extractor for part in parts),
+        _placement(choice, placement) if resolutions else None,
+        choice.resolution or max(resolutions, default=RESOLUTION),
+        tuple(parts),
     )
+    return check(_with_views_of_base(recipe))
 
 
 def check(recipe: Recipe) -> Recipe:
@@ -88,7 +87,7 @@ def check(recipe: Recipe) -> Recipe:
     require(bool(recipe.parts), "parts", recipe.parts, "at least one")
     for part in recipe.parts:
         check_part(part)
-    if not any(registry.find(part.extractor).looks_at_pictures for part in recipe.parts):
+    if not looks(recipe.parts):
         return recipe
     least, most = RESOLUTIONS
     require(
@@ -108,6 +107,9 @@ def check_part(part: Part) -> AnyExtractor:
     extractor = registry.find(part.extractor)
     _weight(part.weight)
     settings = extractor.settings_of(part)
+    if isinstance(extractor, DerivedExtractor):
+        require(part.base is not None, f"{extractor.name}: base", "missing", "given")
+        check_base(check(part.base))  # type: ignore[arg-type]
     for role, asked in extractor.roles.items():
         needed = role in extractor.needed_roles(settings) and not asked.optional
         require(not needed or role in part.models, f"{extractor.name}: {role}", "missing", "given")
@@ -118,6 +120,15 @@ def check_part(part: Part) -> AnyExtractor:
     return extractor
 
 
+def check_base(recipe: Recipe) -> Recipe:
+    """The recipe, if other features can be made of its own; raises InputError ``family-base``."""
+    derived = [part.extractor for part in recipe.parts if part.base is not None]
+    if derived:
+        message = f"Features “{derived[0]}” are made of others already; none are made of them."
+        raise InputError("family-base", message, "Choose the features that they are made of.")
+    return recipe
+
+
 def wants_color(recipe: Recipe) -> bool:
     """Whether the recipe needs the objects' own colors rendered."""
     return any(look.style == "textured" for look in looks(recipe.parts))
@@ -125,7 +136,7 @@ def wants_color(recipe: Recipe) -> bool:
 
 def painter(recipe: Recipe) -> str:
     """The label of the recipe's extractor that makes pictures of its own for people to see; "" where none does."""
-    for part in recipe.parts:
+    for part in _seeing(recipe.parts):
         extractor = registry.find(part.extractor)
         if isinstance(extractor, PictureExtractor) and extractor.paints(extractor.settings_of(part)):
             return extractor.label or extractor.name
@@ -134,12 +145,18 @@ def painter(recipe: Recipe) -> str:
 
 def looks(parts: Iterable[Part]) -> list[PictureLook]:
     """The pictures that the parts look at, of those that do."""
-    members = [(part, registry.find(part.extractor)) for part in parts]
+    members = [(part, registry.find(part.extractor)) for part in _seeing(parts)]
     return [
         extractor.look(extractor.settings_of(part))
         for part, extractor in members
         if isinstance(extractor, PictureExtractor)
     ]
+
+
+def _seeing(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts, with those of their bases in place of parts that are made of others."""
+    for part in parts:
+        yield from (part,) if part.base is None else _seeing(part.base.parts)
 
 
 def key(recipe: Recipe, shape: str, look: str = "") -> str:
@@ -159,6 +176,8 @@ def key(recipe: Recipe, shape: str, look: str = "") -> str:
         settings = {name: value for name, value in part.settings.items() if name not in extractor.transient}
         checksums = {role: model.checksum for role, model in part.models.items()}
         parts.append([part.extractor, extractor.code_version, part.weight, settings, checksums])
+        if part.base is not None:
+            parts.append([key(part.base, "")])
     seen = [shape, look] if wants_color(recipe) else [shape]
     text = json.dumps([CODE, seen, to_json(recipe.views), recipe.resolution, parts], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -169,11 +188,11 @@ def key(recipe: Recipe, shape: str, look: str = "") -> str:
 
 def _for_photos(choice: FeatureChoice) -> list[AnyExtractor]:
     """The extractors of a choice that look at pictures; raises InputError ``photo-features``."""
-    members = [extractor for extractor in registry.find_all(choice.name) if isinstance(extractor, PictureExtractor)]
+    members = [each for each in registry.find_all(choice.name) if isinstance(each, PictureExtractor | DerivedExtractor)]
     if not members:
         raise InputError("photo-features", "A photo cannot be compared by shape alone.", "Choose other features.")
     for extractor in members:
-        if extractor.photo_refusal:
+        if isinstance(extractor, PictureExtractor) and extractor.photo_refusal:
             able = [
                 f"“{other.name}”"
                 for other in registry.everything()
@@ -214,6 +233,9 @@ def _resolve_part(
             model = locating.locate(wanted.kind, name, online=choice.online, bundles=registry.bundles(), report=report)
             located[role] = PartModel(model.name, str(model.folder), model.checksum, model.license)
     settings = extractor.complete(settings, located)
+    if isinstance(extractor, DerivedExtractor):
+        base = derived.base_of(extractor.base(located), choice, located, resolve, report)
+        return Part(extractor.name, asked.weight, _values(settings), located, base), base.views
     if isinstance(extractor, PictureExtractor) and choice.resolution is not None and "resolution" not in asked.settings:
         # Every extractor shares the rendered pictures and uses the largest whole number of its cells.
         resolution = extractor.multiple_of_cell(choice.resolution, settings, located)
@@ -277,6 +299,19 @@ def _profile(extractor: Extractor[SettingsType], name: str | None) -> Profile[Se
     if name and known and name not in known:
         raise InputError("features-option", f"There is no profile “{name}”.", f"Choose {' or '.join(known)}.")
     return extractor.profile(name or "")
+
+
+def _with_views_of_base(recipe: Recipe) -> Recipe:
+    """The recipe with the views and the resolution of the base that one of its parts is made of.
+
+    Raises InputError ``family-recipe`` where two parts are made of bases with different ones.
+    """
+    bases = [part.base for part in recipe.parts if part.base is not None and part.base.views is not None]
+    if not bases:
+        return recipe
+    if any((base.views, base.resolution) != (bases[0].views, bases[0].resolution) for base in bases):
+        raise InputError("family-recipe", "The features were learnt from different views.", "Use one of them.")
+    return replace(recipe, views=bases[0].views, resolution=bases[0].resolution)
 
 
 def _placement(choice: FeatureChoice, own: ViewPlacement | None) -> ViewPlacement:

@@ -28,14 +28,14 @@ from ..base.storage import home
 from ..base.variables import EXTRACTORS
 from ..models.known import BUNDLES
 from . import extractors
-from .extractor import PictureExtractor, SurfaceExtractor
+from .extractor import DerivedExtractor, PictureExtractor, SurfaceExtractor
 
 FOLDERS = EXTRACTORS.name
 """Environment variable: the folders with users' extractors."""
 AUTO, PICTURES = "auto", "pictures"
 """Names for all extractors that take part in "auto", and for those of them that look at pictures."""
 
-AnyExtractor = SurfaceExtractor[Any] | PictureExtractor[Any]
+AnyExtractor = SurfaceExtractor[Any] | PictureExtractor[Any] | DerivedExtractor[Any]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _registered: dict[str, AnyExtractor] = {}
@@ -211,7 +211,7 @@ def _imported(path: Path) -> ModuleType:
 def _checked(extractor: object, place: str) -> AnyExtractor:
     """The extractor, if it is one with a name that can be written; raises InputError ``extractor-invalid``."""
     fix = "See the modules in meshkin/features/extractors."
-    if not isinstance(extractor, SurfaceExtractor | PictureExtractor):
+    if not isinstance(extractor, SurfaceExtractor | PictureExtractor | DerivedExtractor):
         raise InputError("extractor-invalid", f"{place} gives the name EXTRACTOR to no extractor.", fix)
     name = getattr(extractor, "name", "")
     if not _NAME.fullmatch(name) or name in (AUTO, PICTURES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -10,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..base.errors import ModelError
 from ..base.storage import UNREADABLE, models_folder
@@ -31,6 +32,10 @@ WEIGHTS_NAMES = (
 """Names of the weights of a network that ``diffusers`` saved, in the order of preference."""
 NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
 """Kinds that are one network of ``diffusers``, and its class."""
+FAMILY = "family"
+"""The kind of a family (:mod:`meshkin.families`), which users learn themselves."""
+FAMILY_TYPE: Literal["meshkin-family"] = "meshkin-family"
+"""What the configuration of a family calls its type."""
 _BITS = {
     "BOOL": 8,
     "U8": 8,
@@ -115,7 +120,7 @@ def verify(folder: Path, kind: str) -> Located:
 def kind_in(folder: Path) -> str:
     """The kind of the model in ``folder``.
 
-    That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet",
+    That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet", "family",
     "stable-diffusion", a part of the latter ("controlnet", "unet"), or "" for any other.
 
     Raises ModelError ``model-damaged`` when a file is absent, cut short or cannot be read.
@@ -138,6 +143,8 @@ def kind_in(folder: Path) -> str:
     if "conv_stem.weight" in shapes and "blocks.6.0.conv_pwl.weight" in shapes:
         return "efficientnet"
     settings = config(folder)
+    if settings.get("model_type") == FAMILY_TYPE:
+        return FAMILY
     return "dinov2" if vision.is_vision_transformer(settings) and not vision.refusal(settings) else ""
 
 
@@ -197,13 +204,13 @@ def _size(size: Any) -> int:
 def checksum_of(folder: Path, kind: str) -> str:
     """SHA-256 of a model's weights; of several files, the SHA-256 of their checksums.
 
-    For models that ``diffusers`` reads, the settings beside the weights count too: a VAE's scale or a scheduler's steps
-    change features as much as weights do.
+    For models that ``diffusers`` reads, and for families, the settings beside the weights count too: a VAE's scale or a
+    scheduler's steps change features as much as weights do.
     """
     files = weights_files(folder, kind)
     if kind == "stable-diffusion":
         files += [folder / name for name in (*(f"{part}/{CONFIG}" for part in PARTS), *_PARTS_FILES)]
-    elif kind in NETWORKS:
+    elif kind in NETWORKS or kind == FAMILY:
         files.append(folder / CONFIG)
     sums = [sha256(path) for path in files]
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
@@ -263,4 +270,13 @@ def damaged(path: Path, what: str, fix: str = "") -> ModelError:
         ours = path.parent != Path(home) and path.is_relative_to(home)
         name = path.relative_to(home).parts[0].replace("--", "/") if ours else ""
         fix = f"Run “meshkin models get {name}”." if ours else "Fetch or copy the model again."
+        if _is_family(path.parent):
+            fix = f"Learn the family “{path.parent.name}” again, or copy it from where it is whole."
     return ModelError("model-damaged", f"The model file {path} {what}.", fix)
+
+
+def _is_family(folder: Path) -> bool:
+    """Whether a folder holds, or held, a family."""
+    with contextlib.suppress(*UNREADABLE, RecursionError):
+        return bool(json.loads((folder / RECORD).read_text(encoding="utf-8"))["kind"] == FAMILY)
+    return False

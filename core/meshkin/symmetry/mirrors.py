@@ -41,19 +41,56 @@ def find_mirrors(
     meshes = rough_of(source), rough_of(target)
     if min(mesh.eigenfunctions.shape[1] for mesh in meshes) < max(settings.borrowed_sizes):
         return [], []
-    guesses = [refined_guesses(mesh, _own_involutions(mesh, settings), tick, settings) for mesh in meshes]
+    guesses = [own_guesses(mesh, tick, settings) for mesh in meshes]
     better = 0 if _fewest_faults(guesses[0]) <= _fewest_faults(guesses[1]) else 1
     for giver in (better, 1 - better):
         if guesses[giver]:
             taker = 1 - giver
-            lent = _borrowed_involutions(meshes[giver], guesses[giver][0].twin, meshes[taker], settings)
-            more = refined_guesses(meshes[taker], lent, tick, settings)
-            guesses[taker] = different_guesses(meshes[taker], guesses[taker] + more, settings)
-    source_mirrors, target_mirrors = (
-        [mirror_of(mesh, rough, guess.twin, settings) for guess in some[: settings.choices]]
-        for mesh, rough, some in zip((source, target), meshes, guesses, strict=True)
-    )
-    return source_mirrors, target_mirrors
+            twin = guesses[giver][0].twin
+            guesses[taker] = borrowed_guesses(meshes[giver], twin, meshes[taker], guesses[taker], tick, settings)
+    return mirrors_of(source, guesses[0], settings), mirrors_of(target, guesses[1], settings)
+
+
+def own_guesses(
+    rough: SpectralMesh, tick: Callable[[], None], settings: SymmetrySettings = SymmetrySettings()
+) -> list[Guess]:
+    """The mirror maps that a shape may have by its own features, fewest faults first.
+
+    Args:
+        rough: its rough mesh.
+        tick: is called in every round; may raise Cancelled.
+        settings: sizes and thresholds.
+    """
+    return refined_guesses(rough, _own_involutions(rough, settings), tick, settings)
+
+
+def borrowed_guesses(
+    giver: SpectralMesh,
+    twin: Integers,
+    taker: SpectralMesh,
+    own: Sequence[Guess],
+    tick: Callable[[], None],
+    settings: SymmetrySettings = SymmetrySettings(),
+) -> list[Guess]:
+    """The mirror maps that a shape may have, by its own features and by another shape's mirror map.
+
+    Args:
+        giver: the other shape's rough mesh.
+        twin: its mirror map (R,).
+        taker: the shape's rough mesh.
+        own: of :func:`own_guesses`.
+        tick: is called in every round; may raise Cancelled.
+        settings: sizes and thresholds.
+    """
+    more = refined_guesses(taker, _borrowed_involutions(giver, twin, taker, settings), tick, settings)
+    return different_guesses(taker, [*own, *more], settings)
+
+
+def mirrors_of(
+    mesh: SpectralMesh, guesses: Sequence[Guess], settings: SymmetrySettings = SymmetrySettings()
+) -> list[Mirror]:
+    """The best of the mirror maps that a shape may have, with its sides."""
+    return [mirror_of(mesh, rough_of(mesh), guess.twin, settings) for guess in guesses[: settings.choices]]
 
 
 def has_several_symmetries(mesh: SpectralMesh, settings: SymmetrySettings = SymmetrySettings()) -> bool:

@@ -13,7 +13,7 @@ from typing import NoReturn
 from ..base.errors import WorkerError
 from ..base.storage import home, models_folder
 from ..base.temporary import PREFIX, remove_leftovers
-from ..models.fetching import UNFINISHED
+from ..models.storing import UNFINISHED
 from . import requirements
 from .job import Job, table
 from .server import serve_standard_streams

@@ -6,6 +6,7 @@ than one rendered view. Everything is written to the scene in the last step; clo
 work and leaves the scene as it was. :func:`load` alone is no job: it loads a mesh file at once.
 """
 
+from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
@@ -18,6 +19,7 @@ from ..worker.options import WorkerOptions
 from .comparing import compare
 from .contact_sheets import pictures
 from .describing import features
+from .families import learn_family
 from .matching import match, match_set
 from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
 from .part_finding import parts
@@ -35,6 +37,7 @@ __all__ = [
     "TRANSFERS",
     "WEIGHT_METHODS",
     "AttributeOptions",
+    "FamilyOptions",
     "FeatureOptions",
     "MatchOptions",
     "Options",
@@ -54,6 +57,7 @@ __all__ = [
     "flip",
     "get_models",
     "keep_report",
+    "learn_family",
     "load",
     "match",
     "match_photo",

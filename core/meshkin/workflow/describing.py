@@ -126,7 +126,7 @@ def _describe(
     if path is None:
         yield from client.shared().run(LoadModels(plan.recipe, options.worker.device))
     passes_folder = None
-    if plan.recipe.views and (path is None or options.features.pictures):
+    if plan.recipe.views and ((path is None and plan.needs_views) or options.features.pictures):
         rendered = yield from render(character, plan, plan.recipe, options)
         passes_folder = folder / "passes"
         rendered.save(passes_folder)
@@ -134,7 +134,12 @@ def _describe(
             passes.save_pictures(rendered, Path(options.features.pictures) / file_name(character.handle.name))
     if path is None:
         request = ComputeFeatures(
-            character.shape.save(folder / "snapshot.npz"), passes_folder, plan.recipe, plan.key, options.worker.device
+            character.shape.save(folder / "snapshot.npz"),
+            passes_folder,
+            plan.recipe,
+            plan.key,
+            options.worker.device,
+            plan.appearance,
         )
         path = (yield from client.shared().run(request)).features
     shutil.rmtree(folder, ignore_errors=True)

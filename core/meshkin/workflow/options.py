@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.options import check_numbers, options_of
 from ..base.progress import Progress
+from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
@@ -47,6 +48,7 @@ class Options:
     rig: RigOptions = RigOptions()
     attributes: AttributeOptions = AttributeOptions()
     parts: PartOptions = PartOptions()
+    family: FamilyOptions = FamilyOptions()
     worker: WorkerOptions = WorkerOptions()
 
     def __init__(  # one parameter for each stage
@@ -58,6 +60,7 @@ class Options:
         rig: RigOptions = RigOptions(),
         attributes: AttributeOptions = AttributeOptions(),
         parts: PartOptions = PartOptions(),
+        family: FamilyOptions = FamilyOptions(),
         worker: WorkerOptions = WorkerOptions(),
         **flat: Any,
     ) -> None:
@@ -66,7 +69,7 @@ class Options:
             flat["features"] = features
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
-        groups |= {"rig": rig, "attributes": attributes, "parts": parts, "worker": worker}
+        groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "worker": worker}
         if flat:
             warnings.warn(
                 f"Options are grouped: {', '.join(flat)} will not be understood by the next version.",

@@ -35,6 +35,14 @@ PICTURE_SECONDS = 1.0
 """A contact sheet of an object whose views are rendered."""
 CUT_SECONDS = 3.0
 """The parts of objects whose features are there."""
+LEARN_SECONDS = 60.0
+"""A family of a network of the small size, in :data:`LEARN_STEPS` steps, from features of 384 channels."""
+LEARN_STEPS = 1500
+"""Steps that :data:`LEARN_SECONDS` is about."""
+SIDES_SECONDS = 8.0
+"""The sides of one of its shapes, and the distances along it."""
+PUBLISHED_TIMES = 12.0
+"""How many times as long a step of the published network takes."""
 PHOTO_SECONDS = 15.0
 """The match of a photo."""
 TEXTURE_SIZE = 2048
@@ -51,8 +59,8 @@ def match_of(source: Handle, target: Handle) -> str:
     return f"match of {source.name} and {target.name}"
 
 
-COLORING, COMPOSE, POSE, PHOTO, CUT = "colors", "compose", "pose", "photo", "cut"
-"""The steps that make colors of features, join two matches, pose a shape, match a photo and find parts."""
+COLORING, COMPOSE, POSE, PHOTO, CUT, LEARN = "colors", "compose", "pose", "photo", "cut", "learn"
+"""The steps that make colors of features, join two matches, pose a shape, match a photo, find parts, learn a family."""
 
 
 def pictures_of(handle: Handle) -> str:
@@ -75,6 +83,12 @@ def feature_costs(handles: Iterable[Handle], options: Options) -> Costs:
     if any(each.looks_at_pictures for each in extractors):
         seconds += RENDER_SECONDS
     return {features_of(handle): seconds for handle in handles}
+
+
+def learn_costs(count: int, options: Options) -> Costs:
+    """The step of learning a family from so many shapes whose features are there."""
+    times = PUBLISHED_TIMES if options.family.network == "published" else 1.0
+    return {LEARN: count * SIDES_SECONDS + LEARN_SECONDS * times * options.family.steps / LEARN_STEPS}
 
 
 def match_costs(source: Handle, target: Handle, options: Options) -> Costs:

@@ -9,8 +9,9 @@ import torch
 from helpers.beasts import beast
 from helpers.shapes import smooth_features
 from meshkin.base.errors import Cancelled
-from meshkin.families.learning import Curve, LearningSettings, Member, embed, learn, training_step
+from meshkin.families.learning import LearningSettings, Member, embed, learn, training_step
 from meshkin.families.network import FamilyNetwork
+from meshkin.families.record import Curve
 
 QUICK = LearningSettings(layers=(48, 24), steps=400, sampled=400, pool=60, anchors=40)
 HINT = 0.25

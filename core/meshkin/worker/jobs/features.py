@@ -41,6 +41,12 @@ def plan_features(request: PlanFeatures, report: ProgressCallback) -> PlanFeatur
         recipes.wants_color(recipe),
         recipes.painter(recipe),
         len(list(cache.painted_folder(key).glob("[0-9]*.png"))),
+        any(
+            part.base is None or not cache.usable(recipes.key(part.base, request.shape, request.appearance))
+            for part in recipe.parts
+            if recipes.looks([part])
+        ),
+        request.appearance,
     )
 
 
@@ -60,7 +66,7 @@ def compute_features(request: ComputeFeatures, report: ProgressCallback) -> Comp
     snapshot = Snapshot.load(request.snapshot)
     passes = Passes.load(request.passes) if request.passes else None
     kept = KeptViews(cache.partial_folder(request.key), cache.painted_folder(request.key))
-    computed = compute(snapshot, request.recipe, passes, request.device, report, kept)
+    computed = compute(snapshot, request.recipe, passes, request.device, report, kept, request.appearance)
     path = cache.save(request.key, computed)
     shutil.rmtree(cache.partial_folder(request.key), ignore_errors=True)
     return ComputeFeaturesResult(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..job import table
-from . import attributes, examination, features, maintenance, matching, parts, photo, rig, texture, weights
+from . import attributes, examination, families, features, maintenance, matching, parts, photo, rig, texture, weights
 
 JOBS = table(
     features.plan_features,
@@ -15,6 +15,8 @@ JOBS = table(
     matching.match_shapes,
     matching.compose_maps,
     parts.find_shape_parts,
+    families.learn_family,
+    families.import_model,
     photo.check_photo,
     photo.match_photo,
     texture.unwrap_shape,

@@ -25,6 +25,8 @@ class PlanFeaturesResult:
         wants_color: whether the object's own colors have to be rendered.
         painter: what the extractor that makes pictures of its own is called; "" for none.
         painted: how many of these pictures are kept.
+        needs_views: whether views have to be rendered: features that others are made of may be in the cache.
+        appearance: as it was asked.
     """
 
     recipe: Recipe
@@ -33,6 +35,8 @@ class PlanFeaturesResult:
     wants_color: bool
     painter: str
     painted: int
+    needs_views: bool
+    appearance: str
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,11 @@ class ComputeFeatures(Request[ComputeFeaturesResult], job="features"):
 
     Attributes:
         snapshot: file of the snapshot.
-        passes: folder of the rendered :class:`meshkin.data.views.Passes`; None if the recipe looks at no pictures.
+        passes: folder of the rendered :class:`meshkin.data.views.Passes`; None if no view had to be rendered.
         recipe: how they are computed.
         key: their name in the cache.
         device: what computes.
+        appearance: content hash of the object's materials.
     """
 
     snapshot: Path
@@ -89,6 +94,7 @@ class ComputeFeatures(Request[ComputeFeaturesResult], job="features"):
     recipe: Recipe
     key: str
     device: str
+    appearance: str
 
 
 @dataclass(frozen=True)

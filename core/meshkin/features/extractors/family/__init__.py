@@ -1,0 +1,69 @@
+"""Family: features that were learnt from shapes of one kind, made of other features (:mod:`meshkin.families`)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ....base.json_data import from_json
+from ....data.recipe import FeatureChoice
+from ....families.record import FamilyRecord
+from ....models import checking
+from ...extractor import DerivedExtractor, ModelRole
+from ...settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ....base.progress import ProgressCallback
+    from ....data.features import Features
+    from ....data.recipe import Recipe
+    from ....data.snapshot import Snapshot
+    from ....families.kept import Family
+    from ...extractor import Models
+
+
+class FamilyFeatures(DerivedExtractor[Settings]):
+    """What a family has learnt: points are as far apart as they are along the surface, left is not right."""
+
+    name = "family"
+    label = "Family"
+    description = "What was learnt from shapes of one kind; name the family as the model"
+    seconds = 32.0
+    roles = {"family": ModelRole("family")}  # noqa: RUF012
+
+    def base(self, models: Models) -> Recipe | FeatureChoice:
+        """The recipe that the family was learnt from; what a published one reads."""
+        record = from_json(FamilyRecord, checking.config(Path(models["family"].folder)))
+        return record.base or FeatureChoice(record.base_name, profile="reference")
+
+    def derive(
+        self, snapshot: Snapshot, base: Features, models: Models, report: ProgressCallback
+    ) -> NDArray[np.float32]:
+        """The embedding of every vertex, float32 (V, E); zero where the base knows nothing."""
+        from ....families.sides import SpectralShape, side_beside
+
+        family = _loaded(models["family"].folder, models["family"].checksum)
+        side = 0.0 * base.confidence
+        if family.components is not None:
+            report("Telling left from right", 0)
+            shape = SpectralShape.of(snapshot, base.features, family.components)
+            side = side_beside(shape, family.reference, lambda: report("Telling left from right", 0.5))
+        return family.embedded(base.features, side)
+
+    def derive_cells(self, cells: NDArray[np.float32], models: Models) -> NDArray[np.float32]:
+        """The embedding of cells of a photograph, whose sides are not known."""
+        family = _loaded(models["family"].folder, models["family"].checksum)
+        return family.embedded(cells, 0.0 * cells[:, 0])
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: str, checksum: str) -> Family:
+    from ....families.kept import load
+
+    return load(Path(folder))
+
+
+EXTRACTOR = FamilyFeatures()
