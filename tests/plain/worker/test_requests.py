@@ -56,8 +56,8 @@ def types_within(kind: Any) -> Iterator[Any]:
         yield kind
 
 
-def check_fields(kind: type) -> None:
-    """Every field is of a type that is checked when it arrives, at any depth."""
+def check_fields(kind: type, outer: tuple[type, ...] = ()) -> None:
+    """Every field is of a type that is checked when it arrives, at any depth; ``outer`` are checked already."""
     assert dataclasses.is_dataclass(kind)
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
@@ -66,7 +66,8 @@ def check_fields(kind: type) -> None:
         assert hints[field.name] is not Json
         for inner in types_within(hints[field.name]):
             if dataclasses.is_dataclass(inner) and isinstance(inner, type):
-                check_fields(inner)
+                if inner not in (kind, *outer):
+                    check_fields(inner, (kind, *outer))
             else:
                 assert inner in SCALARS or get_origin(inner) is Literal, f"{kind.__name__}.{field.name} is {inner}"
 
