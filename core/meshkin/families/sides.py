@@ -26,7 +26,7 @@ from ..symmetry.candidate_maps import AlignmentSettings, MeshPair, maps_by_side
 from ..symmetry.mirror_refinement import Guess
 from ..symmetry.mirrors import Mirror, borrowed_guesses, has_several_symmetries, mirrors_of, own_guesses, rough_of
 
-COMPONENTS = 32
+SIDE_COMPONENTS = 32
 """Principal components of the features by which mirror maps are found. Chosen: as many as the matcher compares."""
 FEWEST_EIGENFUNCTIONS = 40
 """A shape with fewer has too few points for its sides to be told apart: the size up to which a mirror map is borrowed.

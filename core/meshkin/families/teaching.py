@@ -25,7 +25,7 @@ from .kept import Family
 from .learning import SIDE_WEIGHT, Learning, LearningSettings, Member, is_plateau
 from .network import FamilyNetwork
 from .record import FEWEST_SHAPES, Curve, FamilyRecord, MemberNote, check_count
-from .sides import COMPONENTS, SpectralShape, common_sides
+from .sides import SIDE_COMPONENTS, SpectralShape, common_sides
 
 PER_HELD_OUT = 5
 """Of so many shapes one is held out. Chosen; of fewer, none is."""
@@ -118,7 +118,7 @@ def teach(pupils: Sequence[Pupil], lesson: Lesson, report: ProgressCallback) -> 
         lesson: what to learn, and where it is noted how far that has come.
         report: told the progress; may raise Cancelled.
     """
-    components = pca.basis([pupil.features for pupil in pupils], COMPONENTS)
+    components = pca.basis([pupil.features for pupil in pupils], SIDE_COMPONENTS)
     sides, reference = common_sides(
         [
             SpectralShape.of(pupil.shape, pupil.features, components)

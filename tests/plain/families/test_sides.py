@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.beasts import beast
 from helpers.shapes import sphere
-from meshkin.families.sides import COMPONENTS, SpectralShape, common_sides, side_beside
+from meshkin.families.sides import SIDE_COMPONENTS, SpectralShape, common_sides, side_beside
 from meshkin.families.teaching import Pupil
 from meshkin.spectral import pca
 
@@ -29,7 +29,7 @@ def agreement(side: np.ndarray, columns: int = COLUMNS) -> float:
 
 def test_all_members_have_the_same_left(pupil: Callable[..., Pupil]) -> None:
     pupils = [pupil(bend, COLUMNS) for bend in BENDS]
-    components = pca.basis([each.features for each in pupils], COMPONENTS)
+    components = pca.basis([each.features for each in pupils], SIDE_COMPONENTS)
     sides, reference = common_sides([SpectralShape.of(each.shape, each.features, components) for each in pupils], rest)
     found = [agreement(side) for side in sides]
     assert min(np.abs(found)) > 0.85
@@ -46,7 +46,7 @@ def test_a_shape_without_a_clear_mirror_map_has_no_sides(pupil: Callable[..., Pu
     member, ball = pupil(0.1, COLUMNS), sphere(40, 20)
     features = np.tile(ball.vertices[:, 2:], (1, member.features.shape[1])).astype(np.float32)
     small = sphere(4, 3)
-    components = pca.basis([member.features], COMPONENTS)
+    components = pca.basis([member.features], SIDE_COMPONENTS)
     shapes = [
         SpectralShape.of(member.shape, member.features, components),
         SpectralShape.of(ball, features, components),
