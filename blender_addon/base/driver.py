@@ -57,7 +57,7 @@ class RunningJob:
 
     def line(self) -> str:
         """Everything about its progress in one line."""
-        known = [translated(self.title), f"{self.fraction:.0%}", self.position, translated(self.stage)]
+        known = [translated(self.title), f"{self.fraction:.0%}", self.position, told(self.stage)]
         return "  |  ".join(filter(None, ("MeshKin", *known, translated("Esc: Cancel"))))
 
 

@@ -14,6 +14,8 @@ VARIABLES = {
     "models_folder": "MESHKIN_MODELS",
     "cache_folder": "MESHKIN_CACHE",
     "cache_limit": "MESHKIN_CACHE_LIMIT",
+    "shared_cache": "MESHKIN_SHARED_CACHE",
+    "compute": "MESHKIN_COMPUTE",
     "idle_seconds": "MESHKIN_IDLE_SECONDS",
     "offline_folder": "MESHKIN_OFFLINE",
     "proxy": "MESHKIN_PROXY",
@@ -37,10 +39,9 @@ def apply(context: bpy.types.Context) -> None:
     preferences = get(context)
     for name, variable in VARIABLES.items():
         value, text = getattr(preferences, name, ""), ""
-        if isinstance(value, str):
-            text = bpy.path.abspath(value) if value.startswith("//") else value
-        elif preferences is not None and preferences.is_property_set(name):
-            text = str(int(value * _UNITS.get(name, 1)))
+        if preferences is not None and preferences.is_property_set(name):
+            text = value if isinstance(value, str) else str(int(value * _UNITS.get(name, 1)))
+            text = bpy.path.abspath(text) if text.startswith("//") else text
         if text := text or _inherited[variable] or "":
             os.environ[variable] = text
         else:

@@ -75,6 +75,10 @@ GERMAN = {
     "UV Maps": "UV-Maps",
     # Preferences
     "Cache": "Zwischenspeicher",
+    "Compute": "Rechnen",
+    "Own Worker": "Eigener Rechenprozess",
+    "Local Service": "Lokaler Dienst",
+    "Shared Cache": "Gemeinsamer Zwischenspeicher",
     "Cache Folder": "Ordner des Zwischenspeichers",
     "Cache Limit": "Grenze des Zwischenspeichers",
     "Cache Limit (GB)": "Grenze des Zwischenspeichers (GB)",
@@ -170,6 +174,7 @@ GERMAN = {
     "Esc: Cancel": "Esc: Abbrechen",
     "Starting the worker": "Der Rechenprozess startet",
     "Waiting for the worker": "Wartet auf den Rechenprozess",
+    "Waiting in place {} of the queue": "Wartet an Stelle {} der Schlange",
     "Reading the mesh": "Das Mesh wird gelesen",
     "Rendering views": "Ansichten werden gerendert",
     "Measuring the surface": "Die Oberfläche wird vermessen",

@@ -75,6 +75,10 @@ JAPANESE = {
     "UV Maps": "UVマップ",
     # Preferences
     "Cache": "キャッシュ",
+    "Compute": "計算",
+    "Own Worker": "専用ワーカー",
+    "Local Service": "ローカルサービス",
+    "Shared Cache": "共有キャッシュ",
     "Cache Folder": "キャッシュフォルダー",
     "Cache Limit": "キャッシュの上限",
     "Cache Limit (GB)": "キャッシュの上限 (GB)",
@@ -168,6 +172,7 @@ JAPANESE = {
     "Esc: Cancel": "Esc: キャンセル",
     "Starting the worker": "ワーカーを起動中",
     "Waiting for the worker": "ワーカーを待機中",
+    "Waiting in place {} of the queue": "待ち行列の{}番目で待機中",
     "Reading the mesh": "メッシュを読み込み中",
     "Rendering views": "ビューをレンダリング中",
     "Measuring the surface": "表面を計測中",

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import EnumProperty, FloatProperty, StringProperty
 
 from ..base import driver, status, widgets
 from ..base.preferences import ADDON
@@ -43,6 +43,21 @@ class Preferences(bpy.types.AddonPreferences):
 
     bl_idname = ADDON
 
+    compute: EnumProperty(
+        name="Compute",
+        description="What computes",
+        items=[
+            ("own", "Own Worker", "A process that this Blender starts, and that ends with it"),
+            (
+                "service",
+                "Local Service",
+                "The service that all Blenders and scripts on this machine share, while “meshkin serve” runs; "
+                "else an own worker",
+            ),
+        ],
+        default="own",
+        update=_changed,
+    )
     worker_python: StringProperty(
         name="Worker's Python",
         description="Python program of the environment that MeshKin computes in; empty: find it automatically",
@@ -58,6 +73,13 @@ class Preferences(bpy.types.AddonPreferences):
     cache_folder: StringProperty(
         name="Cache Folder",
         description="Folder for computed features and maps; empty: MeshKin's own folder",
+        subtype="DIR_PATH",
+        update=_changed,
+    )
+    shared_cache: StringProperty(
+        name="Shared Cache",
+        description="Folder with a cache of others, which is only read: what it has is copied, not computed; "
+        "empty: none",
         subtype="DIR_PATH",
         update=_changed,
     )
@@ -127,6 +149,7 @@ class Preferences(bpy.types.AddonPreferences):
 
         box = layout.box()
         box.label(text="Worker", icon="CONSOLE")
+        widgets.field(box, context, self, "compute")
         widgets.field(box, context, self, "worker_python", placeholder=status.worker or translated("not set up"))
         widgets.field(box, context, self, "device")
         widgets.field(box, context, self, "idle_seconds")
@@ -152,6 +175,7 @@ class Preferences(bpy.types.AddonPreferences):
         row.operator("meshkin.clear_cache", icon="TRASH")
         widgets.field(box, context, self, "cache_folder", placeholder=status.cache_folder)
         widgets.field(box, context, self, "cache_limit", label="Cache Limit (GB)")
+        widgets.field(box, context, self, "shared_cache", placeholder=translated("none"))
 
 
 def draw_network(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: Preferences) -> None:

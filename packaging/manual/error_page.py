@@ -33,7 +33,7 @@ TITLES = {
     WARNING: "Warnings",
 }
 """Headings of the classes of errors, in the order of the page."""
-MAKERS = {"_failure": "WorkerError", "_warning": WARNING}
+MAKERS = {"failure": "WorkerError", "_warning": WARNING}
 """Functions that make errors and warnings of a code, and of which class."""
 FIXES = {
     "cancelled": "Start the job again; what was finished is taken from the cache.",

@@ -23,6 +23,7 @@ from meshkin.base.errors import MeshKinError
 from meshkin.base.progress import finish
 from meshkin.worker import client
 from meshkin.worker.requests.base import Request
+from meshkin.worker.running import Worker
 
 Job = Callable[[bpy.types.Object, bpy.types.Object], workflow.Steps]
 JOBS: dict[str, Job] = {
@@ -125,11 +126,11 @@ def files_in(result: object) -> list[Path]:
 @pytest.mark.parametrize("name", few(list(JOBS), 2))
 def test_results_that_are_spoilt(place: Place, outcomes: Outcomes, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file that the worker hands over, before Blender reads it."""
-    run = client.Worker.run
+    run = Worker.run
     handed: list[str] = []
     spoil: tuple[int, Callable[[bytes], bytes | None]] | None = None
 
-    def spoiling(worker: client.Worker, request: Request[Any]) -> Any:
+    def spoiling(worker: Worker, request: Request[Any]) -> Any:
         result = yield from run(worker, request)
         for file in files_in(result):
             if file.is_relative_to(place.temporary):
@@ -138,7 +139,7 @@ def test_results_that_are_spoilt(place: Place, outcomes: Outcomes, name: str, mo
                     spoilt(file, spoil[1])
         return result
 
-    monkeypatch.setattr(client.Worker, "run", spoiling)
+    monkeypatch.setattr(Worker, "run", spoiling)
     finish(JOBS[name](*begun()))
     for number, what in list(enumerate(handed)):
         for how, change in SPOILS.items():

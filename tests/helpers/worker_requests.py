@@ -130,11 +130,21 @@ class LookAtProcessResult:
     modules: tuple[str, ...]
     nice: int
     variables: tuple[str, ...]
+    folder: Path
+    cache: Path
 
 
 @dataclass(frozen=True)
 class LookAtProcess(Request[LookAtProcessResult], job="process"):
-    """Say what the process has loaded, how it yields to others, and its environment variables."""
+    """Say what the process has loaded, how it yields to others, its environment variables, and its folders."""
+
+
+@dataclass(frozen=True)
+class UseDevice(Request[EchoResult], job="device"):
+    """Report once, then wait until there is such a file, and say which process it is."""
+
+    device: str
+    file: Path
 
 
 @dataclass(frozen=True)

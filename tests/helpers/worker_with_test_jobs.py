@@ -15,8 +15,10 @@ if __name__ == "__main__":
 from helpers import worker_requests as requests
 from meshkin.base.errors import InputError
 from meshkin.base.progress import ProgressCallback
+from meshkin.base.storage import cache_folder
 from meshkin.worker.job import table
 from meshkin.worker.requests.base import NoResult
+from meshkin.worker.requests.maintenance import Device, ExamineWorker, ExamineWorkerResult
 
 
 def echo(request: requests.Echo, report: ProgressCallback) -> requests.EchoResult:
@@ -118,12 +120,27 @@ def not_a_number(request: requests.NotANumber, report: ProgressCallback) -> requ
 
 
 def look_at_process(request: requests.LookAtProcess, report: ProgressCallback) -> requests.LookAtProcessResult:
-    return requests.LookAtProcessResult(tuple(sorted(sys.modules)), os.nice(0), tuple(sorted(os.environ)))
+    modules, variables = tuple(sorted(sys.modules)), tuple(sorted(os.environ))
+    return requests.LookAtProcessResult(modules, os.nice(0), variables, Path.cwd(), cache_folder())
+
+
+def use_device(request: requests.UseDevice, report: ProgressCallback) -> requests.EchoResult:
+    report("Waiting", 0.0)
+    while not request.file.exists():
+        time.sleep(0.01)
+    return requests.EchoResult({}, os.getpid(), os.getsid(0))
+
+
+def examine(request: ExamineWorker, report: ProgressCallback) -> ExamineWorkerResult:
+    """With the devices that a test wants."""
+    names = os.environ.get("TEST_DEVICES", "cpu").split()
+    devices = tuple(Device(name, 0, "") for name in names)
+    return ExamineWorkerResult(sys.version, Path(sys.executable), {}, devices)
 
 
 JOBS = table(
     echo, count, sleep, wait_for_file, count_files, hold_lock, end, print_everywhere, flood, fail, refuse, leave,
-    allocate, fill_disk, not_a_number, look_at_process,
+    allocate, fill_disk, not_a_number, look_at_process, use_device, examine,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -15,16 +15,27 @@ from helpers.places import CORE, TESTS
 from meshkin.base.errors import MeshKinError
 from meshkin.base.progress import Progress, finish
 from meshkin.worker import messages
-from meshkin.worker.client import Worker
+from meshkin.worker.child import Child
+from meshkin.worker.running import TimeLimits, Worker
 
 COMMAND = (sys.executable, TESTS / "helpers" / "worker_with_test_jobs.py", CORE)
 """Starts a worker that has the jobs of tests."""
 HELLO = json.dumps(["HELLO", {"protocol": messages.PROTOCOL, "version": meshkin.__version__, "pid": 1}])
 """A worker's first message."""
 
-Start = Callable[..., Worker]
-"""Starts a worker with a command (:data:`COMMAND`), a clock and time limits."""
 R = TypeVar("R")
+
+
+class ChildWorker(Worker):
+    """A worker as a child of the test, and what only a child has."""
+
+    def __init__(self, child: Child, limits: TimeLimits, clock: Callable[[], float]) -> None:
+        self.child, self.log, self.end_of_log = child, child.log, child.end_of_log
+        super().__init__(child, limits, clock)
+
+
+Start = Callable[..., ChildWorker]
+"""Starts a worker with a command (:data:`COMMAND`), a clock and time limits."""
 
 
 class Clock:

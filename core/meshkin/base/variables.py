@@ -110,12 +110,20 @@ def _proxy(text: str) -> str:
     return text if "://" in text else f"http://{text}"
 
 
+def _compute(text: str) -> str:
+    if text in ("own", "service"):
+        return text
+    raise _Invalid("“own” or “service”")
+
+
 HOME = Variable("MESHKIN_HOME", _folder)
 """MeshKin's home folder."""
 MODELS = Variable("MESHKIN_MODELS", _folder)
 """The folder of downloaded models."""
 CACHE = Variable("MESHKIN_CACHE", _folder)
 """The folder of computed features and maps."""
+SHARED_CACHE = Variable("MESHKIN_SHARED_CACHE", _folder)
+"""The folder of a cache of others, which is only read."""
 CACHE_LIMIT = Variable("MESHKIN_CACHE_LIMIT", _bytes)
 """Bytes that the cache may hold; 0 for as many as there is room for."""
 EXTRACTORS = Variable("MESHKIN_EXTRACTORS", _folders)
@@ -124,7 +132,9 @@ IDLE_SECONDS = Variable("MESHKIN_IDLE_SECONDS", _idle_seconds)
 """Seconds without a job after which the worker ends; 0 for never."""
 PROXY = Variable("MESHKIN_PROXY", _proxy)
 """The proxy's URL, for downloads."""
-_ALWAYS = (HOME, MODELS, CACHE, CACHE_LIMIT, EXTRACTORS, IDLE_SECONDS)
+COMPUTE = Variable("MESHKIN_COMPUTE", _compute)
+"""What computes: "own" for a worker of this process, "service" for the local service where it runs."""
+_ALWAYS = (HOME, MODELS, CACHE, SHARED_CACHE, CACHE_LIMIT, EXTRACTORS, IDLE_SECONDS, COMPUTE)
 
 
 def check() -> None:

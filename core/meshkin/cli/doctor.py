@@ -11,11 +11,12 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..base.errors import MeshKinError
+from ..base.errors import MeshKinError, WorkerError
 from ..base.progress import Progress
 from ..base.storage import cache_folder, models_folder
 from ..worker import client, environment
 from ..worker.requests import maintenance
+from ..worker.service import address
 
 OLDEST_BLENDER = (4, 2)
 """Oldest Blender series that MeshKin is tested with."""
@@ -69,9 +70,20 @@ def examine() -> Generator[Progress, None, list[Check]]:
     for device in state.devices:
         size = f", {device.memory / 2**30:.0f} GiB" if device.memory else ""
         checks.append(Check(f"device {device.name}", True, f"{device.label}{size}"))
+    checks += _service()
     if missing:  # the jobs that list models and look at the cache need these libraries
         return [*checks, _cache_folder()]
     return [*checks, *(yield from _models_and_cache())]
+
+
+def _service() -> list[Check]:
+    """The local service, where it runs or is to be used."""
+    try:
+        found = address.find()
+    except WorkerError as error:
+        wanted = client.wants_service()
+        return [Check("local service", False, error.message, error.fix, needed=False)] if wanted else []
+    return [Check("local service", True, f"process {found.pid}, MeshKin {found.version}")]
 
 
 def _models_and_cache() -> Generator[Progress, None, list[Check]]:

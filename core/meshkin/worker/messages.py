@@ -8,21 +8,28 @@ The worker speaks first, with :class:`HelloMessage`. Then MeshKin sends :class:`
 :class:`ByeMessage`; the worker answers each RunMessage with any number of :class:`ProgressMessage` and one
 :class:`ResultMessage` or :class:`ErrorMessage`, also when the job was cancelled, and sends :class:`BeatMessage` every
 second.
+
+The local service speaks as a worker does. Once it has said hello, a client introduces itself with
+:class:`ClientMessage`, and the service answers with :class:`WelcomeMessage`, or with an ErrorMessage about number 0 if
+it does not take the client.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from ..base.errors import WorkerError
 from ..base.json_data import Json
 from . import codec
+from .surroundings import Surroundings
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Changes whenever an older end could no longer understand a newer one."""
 
+BEAT_SECONDS = 1.0
+"""Seconds between two beats (chosen: a client gives up after fifteen)."""
 LARGEST_MESSAGE = 1 << 20
 """Bytes in one line (chosen: far above any request, and small enough to be held in memory)."""
 
@@ -43,6 +50,7 @@ class RunMessage:
     number: int
     job: str
     request: dict[str, Json]
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,25 @@ class ByeMessage:
     """End now."""
 
 
+@dataclass(frozen=True)
+class ClientMessage:
+    """A client of the local service: ``protocol``, ``version`` and ``pid`` as in :class:`HelloMessage`; ``proof``, see
+    :func:`meshkin.worker.service.address.proof`, shows that it may read the service's address."""
+
+    protocol: int
+    version: str
+    pid: int
+    nonce: str
+    proof: str
+
+
+@dataclass(frozen=True)
+class WelcomeMessage:
+    """The local service takes the client; ``proof`` shows that it is the service."""
+
+    proof: str
+
+
 Message = (
     HelloMessage
     | RunMessage
@@ -96,6 +123,8 @@ Message = (
     | CancelMessage
     | BeatMessage
     | ByeMessage
+    | ClientMessage
+    | WelcomeMessage
 )
 
 

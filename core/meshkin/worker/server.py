@@ -24,7 +24,7 @@ from .. import __version__
 from ..base.errors import Cancelled, MeshKinError, StorageError, WorkerError, is_out_of_memory
 from ..base.progress import ProgressCallback
 from ..base.variables import IDLE_SECONDS
-from . import messages
+from . import messages, surroundings
 from .channel import MessageChannel
 from .job import Job
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 LoadJob = Callable[[str], Job | None]
 
-_BEAT_SECONDS = 1.0
-"""Seconds between two beats (chosen: the client gives up after fifteen)."""
 _REPORT_SECONDS = 0.05
 """Least seconds between two reports of one stage (chosen: a bar moves smoothly at twenty a second)."""
 _STUCK_SECONDS = 10.0
@@ -142,7 +140,9 @@ class _Server:
             job, report = self._load_job(run.job), self._reporter(run.number)
             if job is None:
                 raise WorkerError("job-unknown", f"The worker knows no job “{run.job}”.", "Update MeshKin.")
-            self._send(messages.ResultMessage(run.number, job.answer(run.request, report)))
+            with surroundings.applied(run.surroundings):
+                answer = job.answer(run.request, report)
+            self._send(messages.ResultMessage(run.number, answer))
         except BaseException as error:  # also SystemExit: what a library raises must not end the worker
             self._send(messages.ErrorMessage(run.number, _explained(error).to_dict()))
 
@@ -191,7 +191,7 @@ class _Server:
             self._send(messages.BeatMessage())
             faulthandler.dump_traceback_later(_STUCK_SECONDS)  # needs no lock; each beat puts it off
             _bound_log()
-            time.sleep(_BEAT_SECONDS)
+            time.sleep(messages.BEAT_SECONDS)
 
     def _send(self, message: messages.Message) -> None:
         try:

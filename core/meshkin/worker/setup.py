@@ -9,6 +9,7 @@ from ..base.errors import WorkerError
 from ..base.progress import Progress
 from . import client, environment, requirements
 from .requests.maintenance import ExamineWorker
+from .service import control
 
 
 def set_up(python: Path | None = None) -> Generator[Progress, None, Path]:
@@ -20,6 +21,7 @@ def set_up(python: Path | None = None) -> Generator[Progress, None, Path]:
     made = yield from environment.create(folder, wanted, python)
     if not (yield from _works(made)):
         client.stop()
+        yield from control.end()  # it has been started with the same one
         environment.mark_unfinished(folder)
         made = yield from environment.create(folder, wanted, python)
     return made

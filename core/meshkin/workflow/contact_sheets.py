@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.png import write_png
-from ..base.progress import Progress, in_step, of_job
+from ..base.progress import Progress, in_step
 from ..base.storage import file_name
 from ..data.views import placed_count
 from ..scene.display import image_editor
@@ -25,6 +25,7 @@ from .describing import describe, handles_of, plan_features, render
 from .files import work_folder
 from .options import Options, Report, Steps
 from .steps import PICTURE_SECONDS, Costs, feature_costs, pictures_of
+from .whole_job import whole_job
 
 
 def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> Steps:
@@ -43,7 +44,7 @@ def pictures(objects: Iterable[BlenderObject], options: Options = Options()) -> 
     costs: Costs = {}
     for handle in handles:
         costs |= {pictures_of(handle): PICTURE_SECONDS + sum(feature_costs([handle], options).values())}
-    return (yield from of_job(_pictures(handles, options), costs))
+    return (yield from whole_job(_pictures(handles, options), costs))
 
 
 def _pictures(handles: Sequence[Handle], options: Options) -> Steps:

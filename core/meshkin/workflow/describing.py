@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..base.errors import InputError
 from ..base.json_data import to_json
-from ..base.progress import Progress, in_step, of_job
+from ..base.progress import Progress, in_step
 from ..base.storage import file_name
 from ..data.recipe import FeatureChoice, Recipe
 from ..data.views import Passes, of_recipe
@@ -36,6 +36,7 @@ from .characters import CharacterSnapshot, read
 from .files import work_folder
 from .options import Options, Report, Steps
 from .steps import COLOR_SECONDS, COLORING, feature_costs, features_of
+from .whole_job import whole_job
 
 
 def features(objects: Iterable[Picked], options: Options = Options()) -> Steps:
@@ -51,7 +52,7 @@ def features(objects: Iterable[Picked], options: Options = Options()) -> Steps:
     for handle in (handle for group in groups for handle in group):
         snapshots.check_writable(handle.get())
     costs = {**feature_costs([group[0] for group in groups], options), COLORING: COLOR_SECONDS}
-    return (yield from of_job(_features(groups, options), costs))
+    return (yield from whole_job(_features(groups, options), costs))
 
 
 def _features(groups: Sequence[Sequence[Handle]], options: Options) -> Steps:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.json_data import to_json
-from ..base.progress import Progress, in_step, of_job
+from ..base.progress import Progress, in_step
 from ..data.point_pairs import Pairs
 from ..data.surface_map import Match
 from ..scene import characters
@@ -40,6 +40,7 @@ from .steps import (
     match_costs,
     match_of,
 )
+from .whole_job import whole_job
 
 
 def match(source: Picked, target: Picked, options: Options = Options()) -> Steps:
@@ -54,7 +55,7 @@ def match(source: Picked, target: Picked, options: Options = Options()) -> Steps
     """
     ends = matched_meshes(source, target, options)
     costs = {**match_costs(ends[0][0], ends[1][0], options), COLORING: COLOR_SECONDS}
-    return (yield from of_job(_match(*ends, options), costs))
+    return (yield from whole_job(_match(*ends, options), costs))
 
 
 def _match(sources: tuple[Handle, ...], targets: tuple[Handle, ...], options: Options) -> Steps:
@@ -109,7 +110,7 @@ def match_set(objects: Iterable[BlenderObject], reference: BlenderObject, option
     costs = feature_costs([center], options)
     for handle in handles:
         costs |= {**feature_costs([handle], options), match_of(center, handle): MATCH_SECONDS}
-    return (yield from of_job(_match_set(handles, center, options), costs | {COLORING: COLOR_SECONDS}))
+    return (yield from whole_job(_match_set(handles, center, options), costs | {COLORING: COLOR_SECONDS}))
 
 
 def _match_set(handles: Sequence[Handle], center: Handle, options: Options) -> Steps:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..base.progress import in_step, of_job
+from ..base.progress import in_step
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..parts.options import PartOptions
@@ -30,6 +30,7 @@ from .files import work_folder
 from .matching import find_match
 from .options import Options, Remark, Report, Steps
 from .steps import CUT, CUT_SECONDS, MATCH_SECONDS, Costs, feature_costs, match_of
+from .whole_job import whole_job
 
 Group = tuple[Handle, ...]
 """The meshes of one character, which are cut as one surface."""
@@ -79,7 +80,7 @@ def parts(objects: Iterable[BlenderObject], options: Options = Options()) -> Ste
     costs: Costs = feature_costs([first[0]], options)
     for group in others:
         costs |= {**feature_costs([group[0]], options), match_of(first[0], group[0]): MATCH_SECONDS}
-    return (yield from of_job(_parts(groups, known, options), costs | {CUT: CUT_SECONDS}))
+    return (yield from whole_job(_parts(groups, known, options), costs | {CUT: CUT_SECONDS}))
 
 
 def _known(groups: Sequence[Group], handles: Sequence[Handle], options: PartOptions) -> _Known | None:

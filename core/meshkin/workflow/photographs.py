@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base.png import write_png
-from ..base.progress import Progress, in_step, of_job
+from ..base.progress import Progress, in_step
 from ..base.storage import file_name
 from ..data.photo_map import PhotoMap
 from ..scene.display import image_editor
@@ -27,6 +27,7 @@ from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
 from .steps import COLOR_SECONDS, COLORING, PHOTO, PHOTO_SECONDS, feature_costs, transfer_costs, transfer_of
 from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_remark, unwrap
+from .whole_job import whole_job
 
 LOW_PHOTO_CONFIDENCE = 0.4
 """Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
@@ -62,7 +63,7 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     surfaces.check_own(target, surfaces.take_checked(target))
     check_target_uvs(target)
     costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS, **transfer_costs(["texture"], options)}
-    return (yield from of_job(_texture_photo(photo, handle, options, mask), costs))
+    return (yield from whole_job(_texture_photo(photo, handle, options, mask), costs))
 
 
 def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: str) -> Steps:
@@ -137,7 +138,7 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
     """
     handle = Handle.of(target)
     costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS, COLORING: COLOR_SECONDS}
-    return (yield from of_job(_show_match(photo, handle, options, mask), costs))
+    return (yield from whole_job(_show_match(photo, handle, options, mask), costs))
 
 
 def _show_match(photo: str | Path, handle: Handle, options: Options, mask: str) -> Steps:

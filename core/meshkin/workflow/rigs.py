@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.names import cut
-from ..base.progress import Progress, in_step, of_job
+from ..base.progress import Progress, in_step
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..scene import characters
@@ -27,6 +27,7 @@ from .files import work_folder
 from .matching import find_match, matched_meshes
 from .options import Options, Remark, Report, Steps
 from .steps import POSE, POSE_SECONDS, match_costs
+from .whole_job import whole_job
 
 
 def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
@@ -119,7 +120,7 @@ def pose(source: Picked, target: Picked, options: Options = Options()) -> Steps:
         snapshots.check_writable(handle.get())
         surfaces.check_own(handle.get(), surfaces.take_checked(handle.get()))
     costs = {**match_costs(ends[0][0], ends[1][0], options), POSE: POSE_SECONDS}
-    return (yield from of_job(_pose(*ends, options), costs))
+    return (yield from whole_job(_pose(*ends, options), costs))
 
 
 def _pose(sources: tuple[Handle, ...], targets: tuple[Handle, ...], options: Options) -> Steps:

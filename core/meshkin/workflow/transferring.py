@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import InputError, MeshKinError, OptionError, StorageError
-from ..base.progress import Progress, in_step, of_job
+from ..base.progress import Progress, in_step
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..scene import characters, last_transfer
@@ -32,6 +32,7 @@ from .recorded_options import recordable
 from .steps import match_costs, transfer_costs, transfer_of
 from .transfers import armature, hair, motion, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write, left_out_warning
+from .whole_job import whole_job
 
 CARRIERS: dict[str, Carrier] = {
     "texture": texture.TEXTURE,
@@ -138,7 +139,7 @@ def _transfer(
         order = _Order(source, targets, chosen, possible, is_default, needs_match, is_garment, also, joined_of, asked)
         costs = match_costs(_matched_as(start, joined_of)[0], targets[0], options) if needs_match else {}
         job = _match_and_carry(order, failures, left_out, options, folder)
-        return (yield from of_job(job, costs | transfer_costs(possible, options)))
+        return (yield from whole_job(job, costs | transfer_costs(possible, options)))
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from ..base.errors import WorkerError
 from ..base.progress import Progress, in_step, of_job
 from ..worker import client, environment, setup
 from ..worker.codec import as_data
 from ..worker.requests import maintenance
+from ..worker.service import control
+from ..worker.service.requests import ReleaseCard
 from .options import Options, Report, Steps
 
 SETUP_COSTS = {"worker": 240.0, "models": 60.0}
@@ -34,8 +39,18 @@ def get_models(options: Options = Options(), name: str = "embedded") -> Steps:
 
 
 def release_memory() -> Steps:
-    """End the worker: all its memory, on the graphics card too, is Blender's until the next job starts another."""
+    """End the worker: all its memory, on the graphics card too, is Blender's until the next job starts another.
+
+    The local service, where it is used, ends its workers: those that are busy when their job is over.
+    """
     yield Progress("Releasing models", 0)
+    if client.wants_service():
+        with contextlib.suppress(WorkerError):  # it does not run
+            released = yield from control.ask(ReleaseCard())
+            data = as_data(released)
+            if released.later:
+                return Report("The models are released as soon as the local service's present job is over.", [], data)
+            return Report("The models are released: the local service holds none until its next job.", [], data)
     if not client.running():
         return Report("No worker is running: it holds no memory.")
     client.stop()

@@ -28,6 +28,7 @@ from meshkin.base.progress import finish
 from meshkin.data.surface_map import Match
 from meshkin.worker import client
 from meshkin.worker.requests.weights import WeightArrays
+from meshkin.worker.running import Worker
 
 
 def mesh_object(name: str, vertices: Vertices, edges: Corners, faces: Corners) -> bpy.types.Object:
@@ -201,7 +202,7 @@ def killed_in(stage: str, job: workflow.Steps) -> workflow.Steps:
         yield progress
 
 
-def kill(worker: client.Worker) -> None:
+def kill(worker: Worker) -> None:
     os.kill(worker.pid, signal.SIGKILL)
     wait_for(lambda: not worker.alive, "its death is not noticed")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.workers import COMMAND, Start
-from meshkin.worker.client import TimeLimits, Worker
+from helpers.workers import COMMAND, ChildWorker, Start
+from meshkin.worker.child import Child
+from meshkin.worker.running import TimeLimits
 
 
 @pytest.fixture
@@ -20,10 +21,10 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def start(own_home: None) -> Iterator[Start]:
-    workers: list[Worker] = []
+    workers: list[ChildWorker] = []
 
-    def begin(*command: str | Path, clock: Callable[[], float] = time.monotonic, **limits: float) -> Worker:
-        workers.append(Worker(command or COMMAND, limits=TimeLimits(**limits), clock=clock))
+    def begin(*command: str | Path, clock: Callable[[], float] = time.monotonic, **limits: float) -> ChildWorker:
+        workers.append(ChildWorker(Child(command or COMMAND), TimeLimits(**limits), clock))
         return workers[-1]
 
     yield begin

@@ -18,7 +18,7 @@ from helpers.workers import COMMAND, HELLO, Clock, Start, failure, until
 from meshkin.base.errors import WorkerError
 from meshkin.base.progress import finish
 from meshkin.worker import client, messages
-from meshkin.worker.client import Worker
+from meshkin.worker.child import start_child
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -90,7 +90,7 @@ def test_a_worker_that_cannot_start_shows_its_log(start: Start) -> None:
 def test_a_file_that_is_no_program(start: Start, tmp_path: Path) -> None:
     (tmp_path / "python").write_text("not a program")
     with pytest.raises(WorkerError) as raised:
-        Worker.start(tmp_path / "python")
+        start_child(tmp_path / "python")
     assert raised.value.code == "worker-start-failed"
 
 
@@ -120,8 +120,9 @@ sys.path[:0] = sys.argv[1:3]
 from helpers.worker_requests import Sleep
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import finish
-from meshkin.worker.client import Worker
-worker = Worker(sys.argv[3:])
+from meshkin.worker.child import Child, start_child
+from meshkin.worker.running import Worker
+worker = Worker(Child(sys.argv[3:]))
 def tell(progress):
     if progress.stage in ("Sleeping", "Waiting for the worker"):
         print(progress.stage, worker.pid, flush=True)
@@ -226,12 +227,13 @@ def test_the_worker_sees_nothing_of_what_lies_beside_meshkin(tmp_path: Path) -> 
     script = """
 from meshkin.base.errors import MeshKinError
 from meshkin.base.progress import finish
-from meshkin.worker.client import Worker
+from meshkin.worker.child import Child, start_child
+from meshkin.worker.running import Worker
 from meshkin.worker.requests.base import NoResult, Request
 import sys
 class Unknown(Request[NoResult], job="no-such-job"): pass
 try:
-    finish(Worker.start(sys.executable).run(Unknown()))
+    finish(Worker(start_child(sys.executable)).run(Unknown()))
 except MeshKinError as error:
     print(error.code, error.message)
 """

@@ -14,7 +14,6 @@ from helpers import worker_requests as requests
 from helpers.processes import has_ended, wait_for
 from helpers.worker_requests import Count, CountFiles, Echo, Fail, HoldLock, Sleep, Unknown, WaitForFile
 from helpers.workers import Clock, Start, failure, until
-from meshkin.base import processes
 from meshkin.base.errors import InputError, StorageError, WorkerError
 from meshkin.base.json_data import Json
 from meshkin.base.progress import Progress, finish
@@ -97,10 +96,10 @@ def test_a_native_call_that_lets_no_beat_through_is_left_to_work(start: Start) -
     until("Holding", job)
 
     def has_worked_since(seconds: float) -> bool:
-        return (processes.processor_seconds(worker._process) or 0) > seconds
+        return (worker.child.processor_seconds() or 0) > seconds
 
     for _ in range(3):
-        before = processes.processor_seconds(worker._process)
+        before = worker.child.processor_seconds()
         assert before is not None
         clock.now += 60  # it is suspected, and uses the processor meanwhile
         next(job)
