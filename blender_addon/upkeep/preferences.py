@@ -86,7 +86,7 @@ class Preferences(bpy.types.AddonPreferences):
     cache_limit: FloatProperty(
         name="Cache Limit",
         description="Size in gigabytes beyond which the least recently used files of the cache are deleted "
-        "(0 means unlimited)",
+        "(0 means unlimited), unless the cache has a limit of its own",
         default=8,
         min=0,
         soft_max=100,

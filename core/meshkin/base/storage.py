@@ -13,6 +13,7 @@ import hashlib
 import io
 import os
 import re
+import stat
 import struct
 import sys
 import tempfile
@@ -30,6 +31,8 @@ UNREADABLE = (
     *(RuntimeError, SyntaxError, struct.error, zipfile.BadZipFile, zlib.error),
 )
 """Exceptions that reading a missing or damaged file of arrays may raise: whatever a header makes a parser do."""
+UNLIMITED = 1 << 62
+"""Bytes that no disk has: no limit of the cache. Chosen."""
 _SHOWN_OF_NAME = 20
 """Characters of a file's name that its temporary file has, too (chosen: people see which one it is)."""
 SEAL = "meshkin_seal"
@@ -65,6 +68,22 @@ def models_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder of computed features and maps: ``MESHKIN_CACHE``, else ``home()/cache``."""
     return Path(os.path.expanduser(variables.CACHE.text or home() / "cache"))
+
+
+def shared_cache_folder() -> Path | None:
+    """Return the folder of a cache of others, which is only read: ``MESHKIN_SHARED_CACHE``; None for none."""
+    chosen = variables.SHARED_CACHE.text
+    return Path(os.path.expanduser(chosen)) if chosen else None
+
+
+def bring(path: Path) -> None:
+    """Copy a file of the cache from the shared cache, if it is there and not yet here. What fails is left undone."""
+    shared, own = shared_cache_folder(), cache_folder()
+    if shared is None or shared == own or not path.is_relative_to(own) or path.exists():
+        return
+    with contextlib.suppress(OSError, StorageError):  # it is not there, the network is gone, or the own disk is full
+        content = (shared / path.relative_to(own)).read_bytes()
+        write_file(path, lambda temporary: temporary.write_bytes(content))
 
 
 def logs_folder() -> Path:
@@ -141,17 +160,38 @@ def _umask() -> int:
     return mask
 
 
-def _is_private(path: Path) -> bool:
-    """Whether only this user may read the file or folder: what the cache and the logs tell of a user's work."""
-    return any(path.is_relative_to(folder) for folder in (cache_folder(), logs_folder()))
+def _mode(path: Path) -> int | None:
+    """The permissions of a new folder, and with those to execute also of a new file; None for the usual ones.
+
+    What the cache and the logs tell of a user's work is for that user only, unless the cache's folder is open to
+    others, too: then they share what is in it, and its files are as open as the folder.
+    """
+    if path.is_relative_to(logs_folder()):
+        return 0o700
+    cache = cache_folder()
+    if not path.is_relative_to(cache):
+        return None
+    if path != cache and sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            return stat.S_IMODE(cache.stat().st_mode) & 0o777
+    return 0o700
 
 
 def make_folder(path: Path) -> Path:
     """Create ``path`` and its parents; raises StorageError."""
     with readable_failure(path, "making the folder"):
         for folder in (*reversed(path.parents), path):
-            if folder == path or not folder.exists():
-                folder.mkdir(0o700 if _is_private(folder) else 0o777, exist_ok=True)
+            if folder != path and folder.exists():
+                continue
+            mode = _mode(folder)
+            try:
+                folder.mkdir(0o777 if mode is None else mode)
+            except FileExistsError:
+                if not folder.is_dir():
+                    raise
+            else:
+                if mode is not None and mode & 0o077:  # others use it, too, whatever this user's habit is
+                    folder.chmod(stat.S_IMODE(folder.stat().st_mode) | mode)
     return path
 
 
@@ -175,8 +215,8 @@ def write_file(path: Path, write: Callable[[Path], object], parents: bool = True
         temporary = Path(name)
         try:
             write(temporary)
-            if not _is_private(path):
-                temporary.chmod(0o666 & ~_umask())  # temporary files are private; this one gets the usual permissions
+            mode = _mode(path)
+            temporary.chmod((0o777 & ~_umask() if mode is None else mode) & 0o666)  # temporary files are private
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

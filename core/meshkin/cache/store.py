@@ -4,7 +4,12 @@
 ``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` the views that a stopped job had finished, or
 how far a family had been learnt.
 The modification time of a file says when it was last used. Files are written whole or not at all, so that any number of
-processes may share the folder. Where maps lie is in :mod:`meshkin.base.storage`, since Blender looks there too.
+processes may share the folder, on several machines, too: times are those of the folder's disk, not of the machine, and
+a file is read at once, for one that is mapped into memory may be deleted by another machine meanwhile. Where maps lie
+is in :mod:`meshkin.base.storage`, since Blender looks there too.
+
+A cache of others may stand behind this one, which is only read (``MESHKIN_SHARED_CACHE``): what is found there is
+copied here. ``limit`` in the folder holds the bytes that this cache may hold, whichever machine looks at it.
 """
 
 from __future__ import annotations
@@ -13,29 +18,41 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 from ..base.errors import InputError, StorageError
 from ..base.json_data import from_json, to_json
-from ..base.storage import SEAL, UNREADABLE, cache_folder, check_seal, readable_failure, seal, write_file
+from ..base.storage import (
+    SEAL,
+    UNLIMITED,
+    UNREADABLE,
+    bring,
+    cache_folder,
+    check_seal,
+    readable_failure,
+    seal,
+    shared_cache_folder,
+    write_file,
+)
 from ..base.variables import CACHE_LIMIT
 from ..data.features import FeatureOrigin, Features
 from ..data.surface_map import Match
 
 LIMIT = 8 * 10**9
 """Bytes the cache may hold, unless ``MESHKIN_CACHE_LIMIT`` says otherwise. Chosen: thousands of shapes."""
-UNLIMITED = 1 << 62
-"""Bytes that no disk has: no limit. Chosen."""
 GRACE = 3600.0
 """Seconds after its last use in which :func:`trim` leaves a file alone. Chosen: a running job may still need it."""
 
+_LIMIT_FILE = "limit"
+"""Name of the file with the cache's own limit, bytes in decimal figures."""
 _FILES = ("features/*.safetensors", "maps/*.npz", "painted/*/*.png", "partial/*/*.safetensors", "partial/*/*.pt")
 """Patterns of all files of the cache."""
 DAMAGED = (*UNREADABLE, SafetensorError, InputError)
@@ -66,7 +83,7 @@ def save(key: str, features: Features) -> Path:
     """
     path = features_path(key)
     write(path, features)
-    trim()
+    trim(now=_used(path))
     return path
 
 
@@ -101,13 +118,35 @@ def read(path: Path) -> Features:
 
 
 def usable(key: str) -> bool:
-    """Whether features are kept under ``key``, whole; a damaged file is removed."""
+    """Whether features are kept under ``key``, here or in the shared cache, whole; a damaged file is removed."""
+    return _is_whole(features_path(key), read)
+
+
+def _is_whole(path: Path, read_file: Callable[[Path], object]) -> bool:
+    """Whether a file can be read, after it was brought from the shared cache if it is there; a damaged one is removed.
+
+    It is read twice before that, and left where the disk does not answer: other machines may need it.
+    """
+    bring(path)
+    for last in (False, True):
+        before = _state(path)
+        try:
+            read_file(path)
+            return True
+        except StorageError as error:
+            missing_or_offline = isinstance(error.__cause__, OSError) and error.__cause__.errno is not None
+            if last and not missing_or_offline and _state(path) == before:  # nobody has mended it meanwhile
+                _remove(path)
+    return False
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written again; None if it is not there."""
     try:
-        read(features_path(key))
-    except StorageError:
-        _remove(features_path(key))
-        return False
-    return True
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def write_tensors(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
@@ -121,9 +160,10 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 
     Raises one of :data:`DAMAGED`, also if the file is not what was written at this place of the cache.
     """
-    with safe_open(path, framework="numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file is no mapping
-        metadata = dict(file.metadata())
+    content = path.read_bytes()
+    arrays = from_bytes(content)
+    end = 8 + int.from_bytes(content[:8], "little")  # of the header, whose length comes first
+    metadata = dict(json.loads(content[8:end])["__metadata__"])
     noted = metadata.pop(SEAL)
     check_seal(noted, path, _all(arrays, metadata))
     return arrays, metadata
@@ -139,36 +179,70 @@ def _origin(metadata: Mapping[str, str]) -> FeatureOrigin:
 
 
 def usable_map(path: Path) -> bool:
-    """Whether a map lies at ``path`` that can be read; a damaged one is removed."""
-    try:
-        Match.load(path)
-    except StorageError:
-        _remove(path)
+    """Whether a map lies at ``path``, or in the shared cache, that can be read; a damaged one is removed."""
+    if not _is_whole(path, Match.load):
         return False
     _touch(path)
     return True
 
 
+def bring_painted(key: str) -> Path:
+    """The :func:`painted_folder`, with the pictures that the shared cache has of it."""
+    own, shared = painted_folder(key), shared_cache_folder()
+    if shared is not None:
+        with contextlib.suppress(OSError):  # the network is gone
+            for picture in (shared / own.relative_to(cache_folder())).glob("*.png"):
+                bring(own / picture.name)
+    return own
+
+
 def limit() -> int:
-    """Bytes the cache may hold: ``MESHKIN_CACHE_LIMIT`` (0 for as many as there is room for), else :data:`LIMIT`.
+    """Bytes the cache may hold: its own limit, else ``MESHKIN_CACHE_LIMIT``, else :data:`LIMIT`; 0 stands for as many
+    as there is room for.
 
     Raises OptionError ``variable-invalid``.
     """
-    chosen = CACHE_LIMIT.value
+    own = _own_limit()
+    chosen = CACHE_LIMIT.value if own is None else own
     return LIMIT if chosen is None else chosen or UNLIMITED
 
 
-def trim(limit_bytes: int | None = None) -> int:
+def set_limit(limit_bytes: int | None) -> None:
+    """Give this cache a limit of its own, for all machines that use it; 0 for no limit, None for that of each machine.
+
+    Raises StorageError.
+    """
+    path = cache_folder() / _LIMIT_FILE
+    if limit_bytes is not None:
+        write_file(path, lambda file: file.write_text(f"{limit_bytes}\n", encoding="ascii"))
+    else:
+        with readable_failure(path, "deleting"):
+            path.unlink(missing_ok=True)
+
+
+def _own_limit() -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        text = (cache_folder() / _LIMIT_FILE).read_text(encoding="ascii").strip()
+        return int(text) if text.isdecimal() else None
+    return None
+
+
+def trim(limit_bytes: int | None = None, now: float | None = None) -> int:
     """Delete the least recently used files until the cache holds at most ``limit_bytes`` (default :func:`limit`).
 
     Files used within the last :data:`GRACE` seconds stay, even if the cache is too large with them. Temporary files
-    that killed processes left behind are deleted first. Returns the number of bytes freed.
+    that killed processes left behind are deleted first. Returns the number of bytes freed. What another machine deletes
+    at the same time counts, too: together they delete no more than one would.
+
+    Args:
+        limit_bytes: see above.
+        now: the time by the clock of the folder's disk, seconds since the epoch; None for this machine's.
     """
     room = limit() if limit_bytes is None else limit_bytes
     entries = _entries()
     total = sum(size for _, _, size in entries)
     freed = 0
-    latest = time.time() - GRACE
+    latest = (time.time() if now is None else now) - GRACE
     for path, used, size in sorted(entries, key=lambda entry: (not entry[0].name.startswith("."), entry[1])):
         if used > latest or (total - freed <= room and not path.name.startswith(".")):
             continue
@@ -185,13 +259,14 @@ def clear() -> None:
 
 
 def info() -> dict[str, Any]:
-    """``folder``, number of ``files``, ``bytes`` they take and the ``limit`` in bytes."""
-    entries = _entries()
+    """``folder``, number of ``files``, their ``bytes``, the ``limit`` in bytes, and ``shared``, the one behind it."""
+    entries, shared = _entries(), shared_cache_folder()
     return {
         "folder": str(cache_folder()),
         "files": len(entries),
         "bytes": sum(size for _, _, size in entries),
         "limit": limit(),
+        "shared": str(shared) if shared else None,
     }
 
 
@@ -211,9 +286,16 @@ def _touch(path: Path) -> None:
         os.utime(path)
 
 
-def _remove(path: Path) -> bool:
-    """Delete a file; returns whether that worked."""
+def _used(path: Path) -> float | None:
+    """When a file was last used, seconds since the epoch; None if that cannot be told."""
     with contextlib.suppress(OSError):
-        path.unlink()
+        return path.stat().st_mtime
+    return None
+
+
+def _remove(path: Path) -> bool:
+    """Delete a file; returns whether it is gone."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
         return True
     return False

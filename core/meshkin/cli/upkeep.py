@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.progress import Result
-from ..base.storage import readable_failure
+from ..base.storage import UNLIMITED, readable_failure
 from ..worker import setup
 from ..worker.codec import as_data
 from ..worker.requests import Request, maintenance
@@ -45,6 +45,9 @@ def add(commands: Any) -> None:
     )
     command(group, "info", _cache_info, "show the cache's folder and size")
     command(group, "clear", _cache_clear, "delete all features and maps")
+    parser = command(group, "limit", _cache_limit, "limit this cache's size, on all machines that use its folder")
+    text = "size beyond which the oldest is deleted; 0: unlimited; none: as each machine says"
+    parser.add_argument("gigabytes", type=_gigabytes, help=text)
 
     group = commands.add_parser("worker", help="the worker's environment").add_subparsers(dest="what", required=True)
     parser = command(group, "setup", _worker_setup, "create the Python environment that MeshKin computes in")
@@ -92,7 +95,28 @@ def _model_state(model: maintenance.ModelState) -> str:
 
 def _cache_info(arguments: argparse.Namespace) -> CommandResult:
     state = _run_request(maintenance.LookAtCache())
-    return [f"{state.folder}: {state.files} files, {state.bytes / 1e6:.0f} MB"], as_data(state)
+    return _cache_lines(state), as_data(state)
+
+
+def _cache_limit(arguments: argparse.Namespace) -> CommandResult:
+    state = _run_request(maintenance.SetCacheLimit(arguments.gigabytes))
+    return _cache_lines(state), as_data(state)
+
+
+def _cache_lines(state: maintenance.CacheState) -> list[str]:
+    limit = "no limit" if state.limit >= UNLIMITED else f"limit {state.limit / 1e6:.0f} MB"
+    lines = [f"{state.folder}: {state.files} files, {state.bytes / 1e6:.0f} MB, {limit}"]
+    return [*lines, f"{state.shared}: is read, too"] if state.shared else lines
+
+
+def _gigabytes(text: str) -> int | None:
+    """Bytes; None for “none”. Raises ValueError, as argparse wants it."""
+    if text == "none":
+        return None
+    size = float(text)
+    if not 0 <= size * 1e9 < UNLIMITED:
+        raise ValueError("it is negative, or larger than any disk")
+    return round(size * 1e9)
 
 
 def _cache_clear(arguments: argparse.Namespace) -> CommandResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..base.progress import in_step, of_job
+from ..base.progress import in_step
 from ..families.record import check_count, check_name
 from ..scene import characters
 from ..scene.characters import Picked
@@ -16,6 +16,7 @@ from .describing import describe
 from .files import work_folder
 from .options import Options, Report, ResultWarning, Steps
 from .steps import LEARN, feature_costs, learn_costs
+from .whole_job import whole_job
 
 
 def learn_family(objects: Iterable[Picked], name: str, options: Options = Options()) -> Steps:
@@ -32,7 +33,7 @@ def learn_family(objects: Iterable[Picked], name: str, options: Options = Option
     check_count(len(groups))
     check_name(name, options.family.replace)
     costs = {**feature_costs([group[0] for group in groups], options), **learn_costs(len(groups), options)}
-    return (yield from of_job(_learn(groups, name, options), costs))
+    return (yield from whole_job(_learn(groups, name, options), costs))
 
 
 def _learn(groups: Sequence[Sequence[Handle]], name: str, options: Options) -> Steps:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ import pytest
 
 from helpers.processes import wait_for
 from meshkin.base.errors import StorageError
-from meshkin.base.storage import map_path, write_file
+from meshkin.base.storage import UNLIMITED, map_path, write_file
 from meshkin.cache import store as cache
 from meshkin.data.features import FeatureOrigin, Features
 from meshkin.data.recipe import Part, Recipe
@@ -198,7 +200,7 @@ def test_info_and_clear(folder: Path) -> None:
     size = sum(cache.save(f"{number}", some(number)).stat().st_size for number in range(3))
     stranger = folder / "features" / "notes.txt"
     stranger.write_text("not ours")
-    assert cache.info() == {"folder": str(folder), "files": 3, "bytes": size, "limit": cache.LIMIT}
+    assert cache.info() == {"folder": str(folder), "files": 3, "bytes": size, "limit": cache.LIMIT, "shared": None}
     json.dumps(cache.info())
     cache.clear()
     assert cache.info()["files"] == 0
@@ -312,3 +314,185 @@ def test_two_processes_write_the_same_key(folder: Path) -> None:
         assert writer.exitcode == 0
     assert found_at("shared") is not None
     assert leftovers(folder) == []
+
+
+# Several machines, and a shared cache
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of others with some features, a map and a painted picture, which may only be read."""
+    place = tmp_path / "Netz 網" / "cache"
+    monkeypatch.setenv("MESHKIN_CACHE", str(place))
+    cache.save("both", some(1))
+    cache.save("theirs", some(2))
+    number, share = np.zeros(4, np.int32), np.ones(4, np.float32)
+    one = SurfaceMap(number, np.full((4, 3), 1 / 3, np.float32), number, share)
+    Match(one, one, np.zeros((1, 3), np.int32), np.zeros((1, 3), np.int32)).save(map_path("ab12"))
+    write_file(cache.painted_folder("theirs") / "000.png", lambda file: file.write_bytes(b"picture"))
+    monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MESHKIN_SHARED_CACHE", str(place))
+    return place
+
+
+def content_of(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Every file with what is in it and when it was changed."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_what_others_have_computed_is_copied_once(folder: Path, shared: Path) -> None:
+    before = content_of(shared)
+    cache.save("both", some(7))
+    for key, seed in (("both", 7), ("theirs", 2)):
+        found = found_at(key)
+        assert found is not None
+        assert seed_of(found) == seed  # one's own comes first
+    assert cache.usable_map(map_path("ab12"))
+    assert [path.read_bytes() for path in cache.bring_painted("theirs").iterdir()] == [b"picture"]
+    assert found_at("nobody's") is None
+    shutil.rmtree(shared)
+    assert found_at("theirs") is not None
+    assert cache.usable_map(map_path("ab12"))
+    assert len(content_of(folder)) == 4
+    assert leftovers(folder) == []
+    assert before
+
+
+def test_the_shared_cache_is_only_read(shared: Path, tmp_path: Path) -> None:
+    before = content_of(shared)
+    found_at("theirs")
+    cache.save("mine", some(3))
+    grow_old(cache.features_path("theirs"), cache.GRACE + 60)
+    cache.trim(0)
+    cache.clear()
+    assert content_of(shared) == before
+    assert cache.info()["files"] == 0
+
+
+@pytest.mark.parametrize("what", ["damaged", "of another key", "gone"])
+def test_a_shared_cache_that_cannot_be_used(what: str, folder: Path, shared: Path) -> None:
+    """It is as if the file were not there, and what is in the shared cache stays as it is."""
+    path = shared / "features" / "theirs.safetensors"
+    if what == "gone":
+        shutil.rmtree(shared)
+    else:
+        path.write_bytes(path.read_bytes()[:-9] if what == "damaged" else path.with_stem("both").read_bytes())
+    assert found_at("theirs") is None
+    assert not (folder / "features" / "theirs.safetensors").exists()
+    assert path.exists() == (what != "gone")
+    cache.save("theirs", some(5))
+    found = found_at("theirs")
+    assert found is not None
+    assert seed_of(found) == 5
+
+
+def test_a_cache_has_a_limit_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which counts on each machine that uses it, whatever limit that has for others."""
+    monkeypatch.setenv("MESHKIN_CACHE_LIMIT", "1")
+    size = cache.save("old", some(0)).stat().st_size
+    cache.set_limit(10 * size)
+    assert cache.limit() == 10 * size
+    grow_old(cache.features_path("old"), cache.GRACE + 60)
+    cache.save("new", some(1))
+    assert cache.features_path("old").exists()
+    cache.set_limit(0)
+    assert cache.limit() == UNLIMITED
+    cache.set_limit(None)
+    assert cache.limit() == 1
+    (folder / "limit").write_bytes(b"\xff\x00much")
+    assert cache.limit() == 1
+
+
+def test_files_are_as_open_as_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o077)
+    try:
+        for mode in (0o700, 0o755, 0o2775):
+            place = tmp_path / oct(mode)
+            place.mkdir()
+            place.chmod(mode)
+            monkeypatch.setenv("MESHKIN_CACHE", str(place))
+            path = cache.save("ab12", some())
+            assert path.stat().st_mode & 0o777 == mode & 0o666
+            assert path.parent.stat().st_mode & 0o777 == mode & 0o777
+        monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "made"))
+        path = cache.save("ab12", some())
+        modes = [each.stat().st_mode & 0o777 for each in (path, path.parent, path.parent.parent)]
+        assert modes == [0o600, 0o700, 0o700]
+    finally:
+        os.umask(before)
+
+
+def test_a_clock_that_is_wrong_deletes_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is a day ahead of the disk's, and the cache is full."""
+    monkeypatch.setenv("MESHKIN_CACHE_LIMIT", "1")
+    hour = time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: hour)
+    paths = [cache.save(f"{number}", some(number)) for number in range(3)]
+    assert all(path.exists() for path in paths)
+
+
+def test_a_disk_that_does_not_answer_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = cache.save("ab12", some())
+
+    def fail(self: Path) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        assert not cache.usable("ab12")
+    assert path.exists()
+    assert cache.usable("ab12")
+
+
+def _work_for_others(seed: int, limit: int, steps: int = 30) -> None:
+    cache.GRACE = 0.2
+    for step in range(steps):
+        key = f"{(seed + step) % 5}"
+        if cache.usable(key):
+            try:
+                assert seed_of(cache.read(cache.features_path(key))) % 10 == int(key)
+            except StorageError:  # trimmed since
+                assert not cache.features_path(key).exists() or cache.usable(key)
+        else:
+            cache.save(key, some(10 * seed + int(key), 2000))
+        cache.trim(limit)
+
+
+def test_many_that_write_read_and_trim_at_once(folder: Path) -> None:
+    size = cache.save("size", some(0, 2000)).stat().st_size
+    context = multiprocessing.get_context("fork")
+    workers = [
+        context.Process(target=_work_for_others, args=(seed, 3 * size, 30 if seed > 1 else 1_000_000))
+        for seed in range(1, 5)
+    ]
+    for worker in workers:
+        worker.start()
+    time.sleep(0.5)
+    workers[0].kill()  # in the middle of anything
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [-9, 0, 0, 0]
+    whole = [path.stem for path in (folder / "features").glob("[!.]*")]
+    assert all(cache.usable(key) for key in whole)
+    for path in folder.rglob("*"):
+        grow_old(path, cache.GRACE + 60)
+    cache.trim(3 * size)
+    assert leftovers(folder) == []
+    assert cache.info()["bytes"] <= 3 * size
+
+
+def test_two_that_trim_delete_no_more_than_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is quicker: each file that this one wants to delete is gone already."""
+    paths = [cache.save(f"{number}", some(number)) for number in range(4)]
+    for age, path in enumerate(paths):
+        grow_old(path, cache.GRACE + 1000 - age)
+    unlink = Path.unlink
+
+    def twice(self: Path, missing_ok: bool = False) -> None:
+        unlink(self)
+        unlink(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", twice)
+    cache.trim(2 * paths[0].stat().st_size + 100)
+    assert [path.exists() for path in paths] == [False, False, True, True]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError, StorageError
 from ...base.names import key_of
-from ...base.storage import map_path
+from ...base.storage import bring, map_path
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from . import rest
@@ -229,6 +229,7 @@ def _joined(objects: Sequence[bpy.types.Object]) -> tuple[Snapshot, Snapshot, tu
 def _load_map(key: str, names: str) -> Match:
     """The map with this key in the cache, which is marked as used; raises InputError ``match-gone``."""
     path = map_path(key)
+    bring(path)
     try:
         match = Match.load(path)
     except StorageError as error:

@@ -40,7 +40,7 @@ def plan_features(request: PlanFeatures, report: ProgressCallback) -> PlanFeatur
         cache.features_path(key) if cache.usable(key) else None,
         recipes.wants_color(recipe),
         recipes.painter(recipe),
-        len(list(cache.painted_folder(key).glob("[0-9]*.png"))),
+        len(list(cache.bring_painted(key).glob("[0-9]*.png"))),
         any(
             part.base is None or not cache.usable(recipes.key(part.base, request.shape, request.appearance))
             for part in recipe.parts

@@ -18,6 +18,7 @@ from ..requests.maintenance import (
     ListModelsResult,
     LookAtCache,
     ModelState,
+    SetCacheLimit,
 )
 
 
@@ -38,7 +39,15 @@ def list_models(request: ListModels, report: ProgressCallback) -> ListModelsResu
 def look_at_cache(request: LookAtCache, report: ProgressCallback) -> CacheState:
     """Files and bytes in the cache."""
     info = cache.info()
-    return CacheState(Path(info["folder"]), info["files"], info["bytes"], info["limit"])
+    shared = Path(info["shared"]) if info["shared"] else None
+    return CacheState(Path(info["folder"]), info["files"], info["bytes"], info["limit"], shared)
+
+
+def set_cache_limit(request: SetCacheLimit, report: ProgressCallback) -> CacheState:
+    """Limit the cache, on all machines that use it."""
+    cache.set_limit(request.bytes)
+    cache.trim()
+    return look_at_cache(LookAtCache(), report)
 
 
 def clear_cache(request: ClearCache, report: ProgressCallback) -> CacheState:

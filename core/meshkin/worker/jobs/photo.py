@@ -7,6 +7,7 @@ import hashlib
 
 from ...base.errors import StorageError
 from ...base.progress import ProgressCallback
+from ...base.storage import bring
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ..requests.base import NoResult
@@ -32,6 +33,7 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
     files = [file for file in (request.photo, request.mask) if file]
     contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
     path = keyed_map_path("photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents, str(request.flip))
+    bring(path)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
         return MatchPhotoResult(path)

@@ -34,6 +34,7 @@ JOBS = table(
     maintenance.list_models,
     maintenance.look_at_cache,
     maintenance.clear_cache,
+    maintenance.set_cache_limit,
     examination.examine_worker,
 )
 """Every job by the name that a :class:`meshkin.worker.messages.RunMessage` calls it by."""

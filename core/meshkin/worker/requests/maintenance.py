@@ -82,12 +82,25 @@ class CacheState:
         files: how many files.
         bytes: size of all files.
         limit: bytes above which the oldest are deleted.
+        shared: where the cache behind it is, which is only read; None if there is none.
     """
 
     folder: Path
     files: int
     bytes: int
     limit: int
+    shared: Path | None
+
+
+@dataclass(frozen=True)
+class SetCacheLimit(Request[CacheState], job="cache-limit"):
+    """Give the cache a limit of its own, for all machines that use it.
+
+    Attributes:
+        bytes: that it may hold; 0 for no limit, None for the limit of each machine.
+    """
+
+    bytes: int | None
 
 
 @dataclass(frozen=True)
