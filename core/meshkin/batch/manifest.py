@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -24,6 +25,8 @@ WHOLE_VERBS = ("match", "pose")
 """What a matrix can ask for beside what ``transfer --what`` takes."""
 _IN_BLEND = ".blend:"
 """What is between the file and the object in FILE.blend:OBJECT."""
+_WITHOUT_FEATURES = ("motion",)
+"""What is transferred without looking at features."""
 _TRUE = ("1", "true", "yes", "x")
 """What says in a CSV file that an item needs the graphics card."""
 
@@ -60,7 +63,8 @@ class ManifestMatrix:
     Attributes:
         sources, targets: files, or ``FILE.blend:OBJECT``; file names may have the patterns ``*``, ``?``, ``[…]``,
             ``**``.
-        what: for each pair; ``match``, ``pose``, or what ``transfer --what`` takes.
+        what: for each pair; ``match``, ``pose``, or what ``transfer --what`` takes. What writes to targets wants them
+            as ``FILE.blend:OBJECT``.
         features: arguments of everything that looks at features (``--features dinov2``).
         arguments: further arguments of what is done to each pair.
         gpu: whether the features need the graphics card.
@@ -145,28 +149,39 @@ def _expanded(matrix: ManifestMatrix, folder: Path, taken: set[str]) -> list[Man
     """The items of a matrix: the features of each shape once, then what is done to each pair."""
     sources, targets = (list(_found(names, folder)) for names in (matrix.sources, matrix.targets))
     looks, further = words(matrix.features), words(matrix.arguments)
-    names: dict[str, str] = {}
+    labels = _labels([*sources, *targets])
+    names: dict[tuple[str, ...], str] = {}
     items = []
-    if "match" in matrix.what:
-        for shape in dict.fromkeys([*sources, *targets]):
-            names[shape] = _free(f"features-{_short(shape)}", taken)
-            items.append(ManifestItem("features", [shape, *looks], names[shape], matrix.gpu))
+    for what in matrix.what:
+        for shape in dict.fromkeys([*sources, *targets]) if what not in _WITHOUT_FEATURES else ():
+            if (described := _described(shape, what)) not in names:
+                names[described] = _free(f"features-{labels[shape]}", taken)
+                items.append(ManifestItem("features", [*described, *looks], names[described], matrix.gpu))
     for what in matrix.what:
         for source in sources:
             for target in targets:
                 if source == target:
                     continue
                 verb = what if what in WHOLE_VERBS else "transfer"
-                arguments = [source, target] if verb == "match" else _in_file(source, target, folder)
+                arguments = [source, target] if verb == "match" else _in_file(source, target)
                 arguments += ["--what", what] if verb == "transfer" else []
-                name = _free(f"{what.replace(',', '-')}-{_short(source)}-{_short(target)}", taken)
-                after = [names[shape] for shape in (source, target) if shape in names]
+                name = _free(f"{what.replace(',', '-')}-{labels[source]}-{labels[target]}", taken)
+                ends = (_described(shape, what) for shape in (source, target))
+                after = [names[described] for described in ends if described in names]
                 items.append(
                     ManifestItem(
-                        verb, [*arguments, *looks, *further], name, False, after, "", _short(source), _short(target)
+                        *(verb, [*arguments, *looks, *further], name),
+                        after=after,
+                        source=labels[source],
+                        target=labels[target],
                     )
                 )
     return items
+
+
+def _described(shape: str, what: str) -> tuple[str, ...]:
+    """The arguments of ``features`` for a shape: a match is of the object alone, all else of its character."""
+    return (shape, "--character") if what != "match" and _split(shape)[1] else (shape,)
 
 
 def _found(names: Iterable[str], folder: Path) -> Iterable[str]:
@@ -188,22 +203,30 @@ def _split(name: str) -> tuple[str, str, str]:
     return (f"{file}{_IN_BLEND[:-1]}", ":", obj) if separator else (name, "", "")
 
 
-def _in_file(source: str, target: str, folder: Path) -> list[str]:
-    """The arguments of commands on a .blend file: the target's, in which the source is, too."""
-    (source_file, _, source_object), (file, separator, target_object) = _split(source), _split(target)
-    if not separator or not source_object or source_file != file:
+def _in_file(source: str, target: str) -> list[str]:
+    """The arguments of commands on a .blend file: the target's, in which the source is, or into which it comes."""
+    (source_file, separator, source_object), (file, in_blend, target_object) = _split(source), _split(target)
+    if not in_blend:
         raise InputError(
-            "batch-not-blend",
-            f"{source} and {target} are not two objects of one .blend file in {folder}.",
-            "Write both as FILE.blend:OBJECT.",
+            "batch-not-blend", f"Nothing can be written to {target}.", "Write targets as FILE.blend:OBJECT."
         )
-    return [file, "--source", source_object, "--target", target_object]
+    is_inside = separator and source_file == file
+    return [file, "--source", source_object if is_inside else source, "--target", target_object]
 
 
-def _short(shape: str) -> str:
-    """What a shape is called: its object, or its file without the folder and the suffix."""
-    file, _, obj = _split(shape)
-    return obj or Path(file).stem
+def _labels(shapes: Iterable[str]) -> dict[str, str]:
+    """What each shape is called: its object, or its file without folder and suffix; with more of its place if that is
+    the name of several."""
+    distinct = list(dict.fromkeys(shapes))
+    short = {shape: _split(shape)[2] or Path(shape).stem for shape in distinct}
+    count = Counter(short.values())
+    return {shape: name if count[name] == 1 else f"{_place(shape)}-{name}" for shape, name in short.items()}
+
+
+def _place(shape: str) -> str:
+    """Where a shape is: its .blend file, or the folder of its file."""
+    file, separator, _ = _split(shape)
+    return Path(file).stem if separator else Path(file).parent.name
 
 
 def _free(name: str, taken: set[str]) -> str:

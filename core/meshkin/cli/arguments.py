@@ -19,6 +19,8 @@ CommandResult = tuple[list[str], dict[str, Any]]
 ``warnings`` (codes and messages) are printed to standard error, too."""
 MESH = "a mesh file (.obj .ply .stl .off .glb .gltf .fbx .usd) or FILE.blend:OBJECT"
 """Help of an argument that is a mesh."""
+MESH_SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf", ".fbx", ".usd", ".usda", ".usdc", ".usdz")
+"""Suffixes of mesh files."""
 PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Suffixes of files that are photos."""
 STRICT_EXIT_CODE = 7

@@ -15,7 +15,7 @@ from ..batch import local, records, report, running
 from ..batch.manifest import ManifestItem
 from ..batch.plan import make
 from ..batch.records import Record
-from .arguments import CommandResult
+from .arguments import MESH_SUFFIXES, CommandResult
 from .console import drive
 
 THUMBNAILS = "thumbnails"
@@ -77,7 +77,8 @@ def _pictures(record: Record, verbs: Mapping[str, argparse.ArgumentParser]) -> d
     if hasattr(given, "file"):  # two objects of a .blend file
         pictures["before"] = (f"{given.file}:{target}",)
         if source:
-            pictures["source"] = (f"{given.file}:{source}",)
+            is_elsewhere = ".blend:" in source or Path(source).suffix.lower() in MESH_SUFFIXES
+            pictures["source"] = (source if is_elsewhere else f"{given.file}:{source}",)
         if record.is_finished:
             pictures["after"] = (f"{record.output}:{target}",)
         return pictures

@@ -37,6 +37,9 @@ def add(commands: Any) -> None:
     """Add this module's commands to the parser."""
     parser = command(commands, "features", _features, "compute features of every vertex of a mesh", needs_blender=True)
     parser.add_argument("mesh", help=MESH)
+    parser.add_argument(
+        "--character", action="store_true", help="of OBJECT's whole character, as transfers take it, not of it alone"
+    )
     _feature_arguments(parser)
     output_argument(parser, "F.safetensors")
 
@@ -94,10 +97,21 @@ def _loaded(*specs: str) -> list[Any]:
     return [files.load(spec) for spec in specs]
 
 
+def _character(spec: str) -> Any:
+    """What FILE.blend:OBJECT stands for in that file, which is opened; the object of any other mesh file."""
+    from ..scene import blend, files
+
+    if not (found := files.blend_object(spec)):
+        return _loaded(spec)[0]
+    blend.open_file(found[0])
+    return blend.find_picked(found[1])
+
+
 def _features(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    report = drive(workflow.features(_loaded(arguments.mesh), options(arguments)))
+    picked = _character(arguments.mesh) if arguments.character else _loaded(arguments.mesh)[0]
+    report = drive(workflow.features([picked], options(arguments)))
     return _copied_result(arguments, report, report.data["features"][0])
 
 
@@ -117,17 +131,12 @@ def _pictures(arguments: argparse.Namespace) -> CommandResult:
 
 def _thumbnail(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
-    from ..scene import blend
 
     if arguments.source and arguments.map:
         source, target = _loaded(arguments.source, arguments.mesh)
         job = workflow.matched_thumbnail(source, target, arguments.map, arguments.output)
     else:
-        file, separator, name = arguments.mesh.rpartition(".blend:")
-        if separator:
-            blend.open_file(Path(f"{file}.blend"))
-        picked = blend.find_picked(name) if separator else _loaded(arguments.mesh)[0]
-        job = workflow.thumbnail(picked, arguments.output, arguments.places)
+        job = workflow.thumbnail(_character(arguments.mesh), arguments.output, arguments.places)
     return result_with_file(drive(job), "Written to", arguments.output)
 
 

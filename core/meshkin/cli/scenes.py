@@ -6,6 +6,8 @@ The changed file is saved under another name.
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +53,7 @@ def add(commands: Any) -> None:
     output_argument(parser, "OUT.blend")
 
     parser = command(commands, "pose", _pose, "bring an object into another's pose, as a shape key", needs_blender=True)
-    _file_arguments(parser, "source", "target")
+    _file_arguments(parser, "source", "target", foreign=True)
     option_arguments(parser, RigOptions, ("threshold",))
     for group in (MatchOptions, FeatureOptions, WorkerOptions):
         option_arguments(parser, group)
@@ -90,7 +92,7 @@ def add(commands: Any) -> None:
 def _add_transfers(commands: Any) -> None:
     """Add the commands that transfer, and that do the last transfer again."""
     parser = command(commands, "transfer", _transfer, "transfer textures, weights and more", needs_blender=True)
-    _file_arguments(parser, "source", "target")
+    _file_arguments(parser, "source", "target", foreign=True)
     parser.add_argument(
         "--what",
         help="what to transfer, between commas; any of texture, weights, "
@@ -112,21 +114,25 @@ def _add_transfers(commands: Any) -> None:
     output_argument(parser, "OUT.blend")
 
 
-def _file_arguments(parser: argparse.ArgumentParser, *objects: str) -> None:
-    """Add the argument for the .blend file, and one for each of the given objects ("source", "target")."""
+def _file_arguments(parser: argparse.ArgumentParser, *objects: str, foreign: bool = False) -> None:
+    """Add the argument for the .blend file, and one for each of the given objects ("source", "target").
+
+    With ``foreign``, the source may be in another file.
+    """
     parser.add_argument("file", type=Path, metavar="FILE.blend", help="the file to open; it is not changed")
     for name in objects:
         what = f"name of the {name}: a mesh, armature, empty or collection of a character; with commas, meshes alone"
-        parser.add_argument(f"--{name}", required=True, metavar="OBJECT", help=what)
+        more = "; or OTHER.blend:OBJECT, or a mesh file" if name == "source" and foreign else ""
+        parser.add_argument(f"--{name}", required=True, metavar="OBJECT", help=what + more)
 
 
 def _transfer(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    source, target = _open_source_and_target(arguments)
     what = None if arguments.what is None else names(arguments.what)
-    job = workflow.transfer(source, target, what, _options_with_objects(arguments))
-    return _saved_result(arguments, drive(job))
+    with _opened(arguments) as (source, target):
+        report = drive(workflow.transfer(source, target, what, _options_with_objects(arguments)))
+    return _saved_result(arguments, report)
 
 
 def _update(arguments: argparse.Namespace) -> CommandResult:
@@ -148,8 +154,9 @@ def _texture_photo(arguments: argparse.Namespace) -> CommandResult:
 def _pose(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    source, target = _open_source_and_target(arguments)
-    return _saved_result(arguments, drive(workflow.pose(source, target, _options_with_objects(arguments))))
+    with _opened(arguments) as (source, target):
+        report = drive(workflow.pose(source, target, _options_with_objects(arguments)))
+    return _saved_result(arguments, report)
 
 
 def _parts(arguments: argparse.Namespace) -> CommandResult:
@@ -183,6 +190,21 @@ def _open_source_and_target(arguments: argparse.Namespace) -> tuple[Any, Any]:
 
     blend.open_file(arguments.file)
     return blend.find_picked(arguments.source), blend.find_picked(arguments.target)
+
+
+@contextlib.contextmanager
+def _opened(arguments: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+    """Open the file; gives what source and target name. A source of another file is there inside the block."""
+    from ..scene import blend, files, guests
+
+    blend.open_file(arguments.file)
+    target = blend.find_picked(arguments.target)
+    if blend.has(arguments.source) or not files.is_spec(arguments.source):
+        yield blend.find_picked(arguments.source), target
+        return
+    guest = guests.bring(arguments.source)
+    yield guest.picked, target
+    guests.dismiss(guest)
 
 
 def _options_with_objects(arguments: argparse.Namespace) -> Options:

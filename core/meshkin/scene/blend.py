@@ -97,6 +97,11 @@ def find_picked(text: str) -> Picked:
     return find_objects(text)
 
 
+def has(text: str) -> bool:
+    """Whether the open file has an object or a collection of this name."""
+    return text in bpy.data.objects or text in bpy.data.collections
+
+
 def find_objects(text: str) -> tuple[bpy.types.Object, ...]:
     """The objects whose names are listed in a text, between commas; raises InputError as :func:`find_object`.
 

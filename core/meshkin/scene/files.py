@@ -24,6 +24,17 @@ _BLEND = re.compile(r"(.+?\.blend):(.+)", re.IGNORECASE | re.DOTALL)
 """FILE.blend:OBJECT; the object's name may contain any characters."""
 
 
+def blend_object(spec: str) -> tuple[Path, str] | None:
+    """The file and the object of FILE.blend:OBJECT; None for what is not written so."""
+    found = _BLEND.fullmatch(spec)
+    return (Path(found[1]), found[2]) if found else None
+
+
+def is_spec(text: str) -> bool:
+    """Whether a text is what :func:`load` takes, by how it is written."""
+    return blend_object(text) is not None or Path(text).suffix.lower() in _IMPORTERS
+
+
 def load(spec: str | Path) -> bpy.types.Object:
     """Load a mesh file, or FILE.blend:OBJECT, into the current scene as one object.
 
@@ -46,9 +57,8 @@ def load(spec: str | Path) -> bpy.types.Object:
             ``object-unnamed`` and ``object-unknown`` (.blend).
     """
     text = str(spec)
-    blend_object = _BLEND.fullmatch(text)
-    if blend_object or text.lower().endswith(".blend"):
-        path, name = (Path(blend_object[1]), blend_object[2]) if blend_object else (Path(text), "")
+    if (in_blend := blend_object(text)) or text.lower().endswith(".blend"):
+        path, name = in_blend or (Path(text), "")
         _check_exists(path)
         return _append(path, name)
     path = Path(text).expanduser()

@@ -90,7 +90,25 @@ def test_a_matrix_of_transfers_in_one_file(tmp_path: Path, capfd: pytest.Capture
         *("transfer", "cast.blend", "--source", "Hero", "--target", "A", "--what", "texture,weights")
     ]
     assert commands(data)["pose-Hero-B"][:2] == ["pose", "cast.blend"]
-    assert data["stages"] == "4"
+    assert commands(data)["features-Hero"] == ["features", "cast.blend:Hero", "--character"]
+    assert data["stages"] == "3,4"
+
+
+def test_a_matrix_of_transfers_between_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = '[matrix]\nsources = ["cast.blend:Hero", "a.obj"]\ntargets = ["*.blend:Body"]\nwhat = ["weights", "match"]\n'
+    (tmp_path / "extra.blend").write_text("")
+    data = planned(write(tmp_path, text), capfd)
+    transfers = {name: command for name, command in commands(data).items() if command[0] == "transfer"}
+    ends = {(command[1], command[3]) for command in transfers.values()}
+    assert ends == {
+        *(("cast.blend", "Hero"), ("extra.blend", "cast.blend:Hero")),
+        *(("cast.blend", "a.obj"), ("extra.blend", "a.obj")),
+    }
+    described = [tuple(command[1:]) for command in commands(data).values() if command[0] == "features"]
+    shapes = ("cast.blend:Hero", "cast.blend:Body", "extra.blend:Body")
+    assert sorted(described) == sorted(
+        [("a.obj",), *((each,) for each in shapes), *((each, "--character") for each in shapes)]
+    )
 
 
 def test_an_item_uses_what_another_writes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
