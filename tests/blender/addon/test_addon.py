@@ -329,6 +329,25 @@ def test_preferences_reach_the_library(addon: ModuleType, tmp_path: Path) -> Non
     assert storage.cache_folder() == inherited
 
 
+def test_what_computes_and_the_shared_cache_reach_the_library(addon: ModuleType, tmp_path: Path) -> None:
+    from meshkin.base import storage
+    from meshkin.worker import client
+
+    preferences = importlib.import_module("blender_addon.base.preferences")
+    preferences.apply(bpy.context)
+    assert not client.wants_service()
+    assert storage.shared_cache_folder() is None
+    chosen = bpy.context.preferences.addons["blender_addon"].preferences
+    chosen.compute, chosen.shared_cache = "service", str(tmp_path / "Netz")
+    preferences.apply(bpy.context)
+    assert client.wants_service()
+    assert storage.shared_cache_folder() == tmp_path / "Netz"
+    chosen.compute, chosen.shared_cache = "own", ""
+    preferences.apply(bpy.context)
+    assert not client.wants_service()
+    assert storage.shared_cache_folder() is None
+
+
 INSTALL = """
 import os, sys, bpy
 bpy.ops.extensions.package_install_files(filepath=sys.argv[-1], repo="user_default", enable_on_install=True)
