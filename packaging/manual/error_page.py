@@ -51,6 +51,7 @@ FIXES = {
     "armatures-left-out": "Show only the Armature modifier that is meant, and transfer again.",
     "bones-copied": "Move their joints by hand, or match again with point pairs.",
     "inpainting-unsolved": "Mend the mesh there (*Mesh > Clean Up*), or smooth the weights by hand.",
+    "bones-doubtful": "Look at their joints in Edit Mode of the new armature; move by hand those that are wrong.",
     "joints-outside": "Move these joints by hand in Edit Mode of the new armature.",
     "mostly-inpainted": "Try *Method: Features* in the redo panel, or give point pairs.",
     "no-camera": "Use a photo from the side, and a mask.",

@@ -40,8 +40,9 @@ from meshkin.geometry.arrays import unit_rows
 from meshkin.geometry.closest_points import closest_points
 from meshkin.geometry.filling import inpaint_weights
 from meshkin.geometry.mesh import vertex_normals
-from meshkin.transfer.rig.joints import RestSkeleton, fit_joints
+from meshkin.transfer.rig.joints import fit_joints
 from meshkin.transfer.rig.pose import transfer_pose
+from meshkin.transfer.rig.rest_skeleton import RestSkeleton
 from meshkin.transfer.weights.garment_map import map_garment
 from meshkin.transfer.weights.garments import is_garment
 from meshkin.transfer.weights.skinning import weights_through_map

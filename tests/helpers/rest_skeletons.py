@@ -6,7 +6,7 @@ import numpy as np
 
 from helpers.figures import Figure
 from meshkin.base.sides import mirror_indices
-from meshkin.transfer.rig.joints import RestSkeleton
+from meshkin.transfer.rig.rest_skeleton import RestSkeleton
 
 
 def rest_skeleton(figure: Figure) -> RestSkeleton:

@@ -128,3 +128,12 @@ def robust_similarity(points: Floats, goals: Floats, weight: Floats) -> tuple[Fl
         distance = np.linalg.norm(moved - goals, axis=1)
         robust = weight / (1 + (distance / max(OUTLIER * float(np.median(distance)), LEAST_SQUARE)) ** 2)
     return moved, float(np.median(distance))
+
+
+def turned_least(start: Floats, end: Floats, vectors: Floats) -> Floats:
+    """Vectors (B, 3) turned by the smallest rotations that bring unit vectors ``start`` to ``end``, (B, 3) each."""
+    axis = np.cross(start, end)
+    sine = np.linalg.norm(axis, axis=1)
+    angle = np.arctan2(sine, np.einsum("bd,bd->b", start, end))
+    axis = np.divide(axis, sine[:, None], out=np.zeros_like(axis), where=sine[:, None] > 1e-12)
+    return np.asarray(Rotation.from_rotvec(axis * angle[:, None]).apply(vectors))

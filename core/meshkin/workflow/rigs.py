@@ -63,7 +63,8 @@ def build_armature(obj: BlenderObject, options: Options = Options()) -> Steps:
             skeleton.parents.tolist(),
         )
         before = binding.armatures_of(handle.get())
-        details = binding.attach(handle.get(), [armature], handle.get())
+        details = binding.posing([armature], [handle.get()])
+        details += binding.attach(handle.get(), [armature], handle.get())
         details += binding.leave(binding.replaced(handle.get(), before), armature)
     left_out = [name for name in names if name not in bones]
     if left_out:

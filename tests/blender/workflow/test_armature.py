@@ -486,7 +486,7 @@ def test_a_target_that_has_a_rig_and_five_hundred_bones() -> None:
     report = finish(workflow.transfer(source, target, ["weights", "armature"], OPTIONS))
     assert len(armature_of(target).data.bones) == len(BONES) + 500
     assert [one.type for one in target.modifiers] == ["ARMATURE", "ARMATURE"]
-    assert "It has more Armature modifiers, which pose it too: second." in report.details
+    assert "“twin” has more Armature modifiers, which pose it too: second." in report.details
     assert any("“old rig”, which posed it before, is left as it is." in line for line in report.details)
     assert any(line.startswith("Other groups, left as they were: old") for line in report.details)
     for vertex in target.data.vertices:

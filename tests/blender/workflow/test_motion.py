@@ -193,3 +193,35 @@ def test_bones_without_a_counterpart_are_named() -> None:
     target = rig("target", {**REST, "tail": ((0, 0, 1), (0, 1, 1), "root")})
     report = finish(workflow.motion(source, target))
     assert [line for line in report.details if "tail" in line]
+
+
+def test_feet_that_rest_otherwise_stand_as_they_rest() -> None:
+    """A paw that lies flat and a hoof that points down: both turn by what the animation turns the foot."""
+    source, target = (
+        rig(
+            name,
+            {
+                "root": ((0, 0, 2), (0, 0, 3), None),
+                "leg.L": ((0, 0, 2), (0, 0, 0.2), "root"),
+                "foot.L": ((0, 0, 0.2), tip, "leg.L"),
+                "leg.R": ((1, 0, 2), (1, 0, 0.2), "root"),
+                "foot.R": ((1, 0, 0.2), (1, *tip[1:]), "leg.R"),
+            },
+        )
+        for name, tip in (("paw", (0, -0.4, 0.1)), ("hoof", (0, -0.05, -0.2)))
+    )
+    leg, foot = (source.pose.bones[name] for name in ("leg.L", "foot.L"))
+    for bone, angles in ((leg, (0, 0.6)), (foot, (0, -0.6 - 0.25))):
+        bone.rotation_mode = "XYZ"
+        for frame, angle in zip((1, 11), angles, strict=True):
+            bone.rotation_euler = (angle, 0, 0)
+            bone.keyframe_insert("rotation_euler", frame=frame)
+    finish(workflow.motion(source, target))
+    for frame, turned in ((1, 0.0), (11, 0.25)):
+        bpy.context.scene.frame_set(frame)
+        for armature in (source, target):
+            posed, rest = armature.pose.bones["foot.L"], armature.data.bones["foot.L"]
+            angle = (posed.tail - posed.head).angle(rest.tail_local - rest.head_local)
+            assert abs(angle - turned) < 1e-3
+        legs = [(one.pose.bones["leg.L"].tail - one.pose.bones["leg.L"].head).normalized() for one in (source, target)]
+        assert legs[0].angle(legs[1]) < 1e-3

@@ -67,7 +67,7 @@ def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like
     ``like``.
 
     Returns:
-        sentences about what was done.
+        sentences about what else poses the target, or did.
 
     Raises:
         InputError: as :func:`meshkin.scene.mesh.snapshot.check_writable`.
@@ -88,11 +88,10 @@ def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like
         modifier = _set_modifier(target, _modifier_with_bones_of(armature, target), armature, index)
         for flag in FLAGS:
             setattr(modifier, flag, getattr(original or modifier, flag))
-    sentences = [f"“{armature.name}” poses “{target.name}”." for armature in armatures]
     others = [other.name for other in target.modifiers if _poses(other) and other.object not in armatures]
-    if others:
-        sentences.append(f"It has more Armature modifiers, which pose it too: {', '.join(others)}.")
-    return sentences
+    if not others:
+        return []
+    return [f"“{target.name}” has more Armature modifiers, which pose it too: {', '.join(others)}."]
 
 
 def replaced(obj: bpy.types.Object, before: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -133,6 +132,12 @@ def _objects_that_use(obj: bpy.types.Object) -> list[bpy.types.Object]:
 def _is_bare_empty(obj: bpy.types.Object) -> bool:
     """Whether an object is an empty that shows nothing and that no other object uses."""
     return obj.type == "EMPTY" and not obj.data and obj.instance_type == "NONE" and not _objects_that_use(obj)
+
+
+def posing(armatures: Sequence[bpy.types.Object], targets: Sequence[bpy.types.Object]) -> list[str]:
+    """Sentences that say which armatures pose which objects."""
+    listed = ", ".join(f"“{target.name}”" for target in targets)
+    return [f"“{armature.name}” poses {listed}." for armature in armatures] if targets else []
 
 
 def stop_posing(obj: bpy.types.Object) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -12,12 +12,15 @@ import numpy as np
 from mathutils import Matrix, Quaternion, Vector
 
 from ...base.errors import InputError
+from ...base.sides import other_side
 
 MIN_HEADING = np.radians(20)
 """Two rigs face different ways if their headings differ by this angle (radians) at least; a smaller difference belongs
 to the rest poses. Chosen."""
 MAX_TILT = np.radians(60)
 """Two rigs are equally upright if their up directions differ by less than this angle (radians); chosen."""
+GROUND = 0.15
+"""Bones of either side that begin within this share of the rig's height from its lowest joint are of feet; chosen."""
 MIN_SPREAD = 1e-3
 """If the second singular value of the joints' covariance is below this share of the first, all joints lie on a line;
 chosen."""
@@ -115,7 +118,8 @@ def retarget(
     """Insert keyframes that let the target move as the source does; yields the share done after each frame.
 
     Each bone gets the orientation in space of the source's bone, whatever the two rest poses are; if the target as a
-    whole rests turned, its motion is turned too. Bones without a parent, and bones that move apart from theirs, move as
+    whole rests turned, its motion is turned too. Feet turn from rest as the source's do: a hoof stands otherwise than a
+    paw, and each stands flat at rest. Bones without a parent, and bones that move apart from theirs, move as
     far from rest as the target is larger. The source's pose includes its constraints and drivers, and how its object
     has moved since the first frame; the target's own constraints are muted, because the keyframes have their result.
     The scene's frame is restored.
@@ -137,6 +141,7 @@ def retarget(
             constraint.mute = True
         if bone.name in shared:
             bone.rotation_mode = "QUATERNION"
+    feet = _feet(target, shared)
     last_rotations: dict[str, Quaternion] = {}
     try:
         scene.frame_set(frames[0])
@@ -147,7 +152,7 @@ def retarget(
             evaluated = source.evaluated_get(bpy.context.evaluated_depsgraph_get())
             gone = stood @ evaluated.matrix_world
             posed = {bone.name: gone @ bone.matrix for bone in evaluated.pose.bones}
-            _pose(source, target, posed, pairs, turn, scale)
+            _pose(source, target, posed, pairs, feet, turn, scale)
             for bone in map(target.pose.bones.get, shared):
                 _insert_keyframes(bone, frame, last_rotations)
             yield (index + 1) / len(frames)
@@ -183,6 +188,7 @@ def _pose(
     target: bpy.types.Object,
     posed: Mapping[str, Matrix],
     pairs: Mapping[str, str],
+    feet: Collection[str],
     turn: Quaternion,
     scale: float,
 ) -> None:
@@ -192,6 +198,7 @@ def _pose(
         source, target: armatures.
         posed: the source's bones as they are posed, by their names, in the axes of its object at the first frame.
         pairs: the source's bone for each bone that is posed.
+        feet: bones that turn from rest as the source's do.
         turn: from the source's axes to the target's.
         scale: how much larger the target is.
     """
@@ -206,8 +213,11 @@ def _pose(
             source_pose = posed[source_bone.name]
             to_local = unposed.to_quaternion().inverted()
             rotation = turn @ source_pose.to_quaternion()
-            # The skin is rolled about the bone as it is at rest on the target.
-            rotation = rotation @ _roll(bone, turn @ source_bone.matrix_local.to_quaternion())
+            source_rest = turn @ source_bone.matrix_local.to_quaternion()
+            if bone.name in feet:
+                rotation = rotation @ source_rest.inverted() @ bone.matrix_local.to_quaternion()
+            else:  # the skin is rolled about the bone as it is at rest on the target
+                rotation = rotation @ _roll(bone, source_rest)
             pose.rotation_quaternion = to_local @ rotation
             pose.scale = (1, 1, 1)
             if not bone.use_connect:
@@ -216,6 +226,14 @@ def _pose(
                 pose.location = to_local @ (turn @ moved * scale)
         local = Matrix.LocRotScale(pose.location, pose.rotation_quaternion, Vector((1, 1, 1)))
         matrices[bone.name] = unposed @ local
+
+
+def _feet(armature: bpy.types.Object, names: Sequence[str]) -> set[str]:
+    """Those of some bones that are of feet: they have a side, and begin near the ground on which the rig stands."""
+    height = {bone.name: (armature.matrix_world @ bone.head_local).z for bone in armature.data.bones}
+    heights = [height[name] for name in names]
+    limit = min(heights) + GROUND * (max(heights) - min(heights))
+    return {name for name in names if other_side(name) in height and height[name] <= limit}
 
 
 def _carried_head(bone: bpy.types.Bone, posed: Mapping[str, Matrix]) -> Vector:

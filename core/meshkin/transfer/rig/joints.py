@@ -15,10 +15,11 @@ from ...geometry.arrays import Floats, unit_rows
 from ...geometry.closest_points import closest_points
 from ...geometry.coarsening import coarsen
 from ...geometry.mean_value import carry_points
-from ...geometry.rigid_motions import kabsch, similarity_alignment
+from ...geometry.rigid_motions import kabsch, similarity_alignment, turned_least
 from ...geometry.welding import weld
 from ..certainty import Certainty, certainty
 from .interior import InteriorSettings, move_inside, winding_numbers
+from .rest_skeleton import RestSkeleton
 
 
 @dataclass(frozen=True)
@@ -38,26 +39,6 @@ class JointSettings:
     shortest: float = 0.25
     skin_weight: float = 0.05
     fewest_vertices: int = 12
-
-
-@dataclass(frozen=True)
-class RestSkeleton:
-    """The bones of a skeleton in rest pose, every parent before its children.
-
-    Attributes:
-        heads, tails: float64 (B, 3).
-        axes: float64 (B, 3), each bone's Z axis, which says its roll.
-        parents: int (B,), -1 for none.
-        mirror: int (B,), the bone of the other side, -1 for none.
-        column: int (B,), the bone's column of the skinning weights, -1 for none.
-    """
-
-    heads: Floats
-    tails: Floats
-    axes: Floats
-    parents: NDArray[np.integer]
-    mirror: NDArray[np.integer]
-    column: NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -94,8 +75,9 @@ def fit_joints(
     (mean value coordinates: Ju, Schaefer and Warren, "Mean Value Coordinates for Closed Triangular Meshes", SIGGRAPH
     2005). The same mixture of the mapped vertices is its new place. So bone ends that coincide still do, control bones
     beside the body move along, and errors of the map average out. Then bones of both sides are given equal lengths,
-    what was inside the body and is no longer is brought back, and each bone is rolled as its skin turns (Kabsch 1976).
-    In a copy of the source the bones lie as in the source.
+    what was inside the body and is no longer is brought back, tails that are only stubs
+    (:meth:`meshkin.transfer.rig.rest_skeleton.RestSkeleton.stubs`) are turned as their bones are, and each bone is
+    rolled as its skin turns (Kabsch 1976). In a copy of the source the bones lie as in the source.
 
     Args:
         skeleton: in the source's frame, in the pose that ``source`` shows.
@@ -125,6 +107,7 @@ def fit_joints(
     heads, tails = _equal_lengths(skeleton, heads, tails, settings.shortest * scale)
     heads, tails, moved = back_inside(skeleton, heads, tails, (source, target), scale, settings.interior)
     turns = _skin_rotations(skeleton, weights, np.asarray(source.vertices, np.float64), mapped, settings)
+    tails = _turned_stubs(skeleton, heads, tails, turns, scale)
     axes = _roll_axes(skeleton, turns, unit_rows(tails - heads))
     return FittedSkeleton(heads, tails, axes, moved, scale)
 
@@ -166,10 +149,29 @@ def _skin_rotations(
     return Rotation.from_quat(quaternions)
 
 
+def _turned_stubs(skeleton: RestSkeleton, heads: Floats, tails: Floats, turns: Rotation, scale: float) -> Floats:
+    """The tails (B, 3), of which stubs are turned as the bones are that they belong to.
+
+    A bone turns as its skin does, and from there the least that brings it to where it leads.
+
+    Args:
+        skeleton: as it was.
+        heads, tails: (B, 3), of the moved bones.
+        turns: how the skin of each bone turned.
+        scale: of the target.
+    """
+    is_stub = skeleton.stubs()
+    before = turns.apply(unit_rows(skeleton.spans(skeleton.heads, skeleton.tails)))
+    leads = np.isin(np.arange(len(heads)), skeleton.parents)[:, None]
+    after = np.where(leads, unit_rows(skeleton.spans(heads, tails)), before)
+    turned = turned_least(before, after, turns.apply(skeleton.tails - skeleton.heads))
+    return np.where(is_stub[:, None], heads + scale * turned, tails)
+
+
 def _roll_axes(skeleton: RestSkeleton, turns: Rotation, directions: Floats) -> Floats:
     """Each bone's Z axis (B, 3), turned as its skin is and made perpendicular to its new direction (B, 3)."""
     turned_directions = turns.apply(np.asarray(unit_rows(skeleton.tails - skeleton.heads)))
-    axes = _turn_least(turned_directions, directions, turns.apply(skeleton.axes))
+    axes = turned_least(turned_directions, directions, turns.apply(skeleton.axes))
     return np.asarray(unit_rows(axes - np.einsum("bd,bd->b", axes, directions)[:, None] * directions))
 
 
@@ -211,7 +213,7 @@ def back_inside(
     scale: float,
     settings: InteriorSettings,
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Bring back into the target what was inside the source; ends that coincide still do.
+    """Bring back into the target what was inside the source; ends that coincide still do, and stubs follow their heads.
 
     Args:
         skeleton: as it was.
@@ -228,19 +230,11 @@ def back_inside(
     after = np.concatenate((heads, tails))
     was_inside = winding_numbers(before, source.vertices, source.faces) > 0.5
     is_outside = winding_numbers(after, target.vertices, target.faces) < settings.winding
-    outside = was_inside & is_outside
+    outside = was_inside & is_outside & np.append(np.ones(len(heads), bool), ~skeleton.stubs())
     if outside.any():
         square = closest_points(before[outside], source.vertices, source.faces).square
         depths = scale * np.sqrt(np.maximum(square, 0))
         after[outside] = move_inside(after[outside], depths, target.vertices, target.faces, settings)
     new_heads, new_tails = np.split(after, 2)
+    new_tails = np.where(skeleton.stubs()[:, None], new_heads + (tails - heads), new_tails)
     return new_heads, new_tails, np.logical_or(*np.split(outside, 2))
-
-
-def _turn_least(start: Floats, end: Floats, vectors: Floats) -> Floats:
-    """Vectors (B, 3) turned by the smallest rotations that bring unit vectors ``start`` to ``end``, (B, 3) each."""
-    axis = np.cross(start, end)
-    sine = np.linalg.norm(axis, axis=1)
-    angle = np.arctan2(sine, np.einsum("bd,bd->b", start, end))
-    axis = np.divide(axis, sine[:, None], out=np.zeros_like(axis), where=sine[:, None] > 1e-12)
-    return np.asarray(Rotation.from_rotvec(axis * angle[:, None]).apply(vectors))

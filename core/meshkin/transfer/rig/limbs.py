@@ -12,8 +12,9 @@ from ...data.surface_map import SurfaceMap
 from ...geometry.arrays import Floats, unit_rows
 from ...geometry.mesh import bounding_diagonal
 from .interior import InteriorSettings
-from .joints import FittedSkeleton, RestSkeleton, back_inside
-from .problems import Mask, find_joint_problems
+from .joints import FittedSkeleton, back_inside
+from .problems import JointProblems, Mask, find_joint_problems
+from .rest_skeleton import RestSkeleton
 
 CLEAR_TURN = 0.3
 """Correlation, in [0, 1], of the source's vertices, turned, with the mapped ones, above which a map says how the target
@@ -29,6 +30,8 @@ class LimbSettings:
         stretch: a copied skeleton is scaled to the target's bounding box along each axis, but no more than by this
             factor from the mean of the three: arms that are held differently change the box, not the body.
         interior: how a way back into the body is found.
+        brought_back: an end of a copied bone that lies outside is brought back inside if that moves it by no more than
+            this share of the diagonal of the target: what lies far outside has nothing of the body near it.
         beside: a bone that moves nothing (a control) goes with a copied limb if it lies this near one of its joints,
             in the source's diagonals.
     """
@@ -36,6 +39,7 @@ class LimbSettings:
     most_astray: float = 0.3
     stretch: float = 1.5
     interior: InteriorSettings = field(default_factory=InteriorSettings)
+    brought_back: float = 0.05
     beside: float = 0.02
 
 
@@ -47,12 +51,14 @@ class CheckedSkeleton:
         fitted: in the target.
         copied: bool (B,), bones that stand as on the source, scaled.
         whole: whether these are all.
+        doubtful: bool (B,), stray bones that stay all the same, since what hangs on them is where it belongs.
         outside: bool (B,), bones with an end outside of the body that was inside on the source.
     """
 
     fitted: FittedSkeleton
     copied: Mask
     whole: bool
+    doubtful: Mask
     outside: Mask
 
 
@@ -67,8 +73,10 @@ def check_joints(
     """Replace the limbs of a fitted skeleton that cannot be where they are.
 
     A limb with a stray bone (:func:`meshkin.transfer.rig.problems.find_joint_problems`), and the limb that mirrors it,
-    hangs where it was fitted but stands as on the source, at the target's size. If too many bones are astray, the
-    whole skeleton is the source's, scaled to the target's bounding box. In a copy of the source nothing is astray.
+    hangs where it was fitted but stands as on the source, at the target's size. A stray bone of the trunk stays if what
+    hangs on it is not astray: from there on the source's limbs would all lie beside the target's. If too many bones are
+    astray, the whole skeleton is the source's, scaled to the target's bounding box. In a copy of the source nothing is
+    astray.
 
     Args:
         skeleton: in the source.
@@ -80,7 +88,7 @@ def check_joints(
     """
     nowhere = np.zeros(len(skeleton.parents), bool)
     if fitted.exact:
-        return CheckedSkeleton(fitted, nowhere, False, nowhere)
+        return CheckedSkeleton(fitted, nowhere, False, nowhere, nowhere)
     turn = quarter_turn(*shapes, maps[1])
     problems = find_joint_problems(skeleton, fitted, weights, shapes, maps[0], turn)
     copied = nowhere.copy()
@@ -89,15 +97,14 @@ def check_joints(
         copied[:] = True
         fitted = _box_copy(skeleton, fitted, shapes, turn, settings.stretch)
     elif problems.astray.any():
-        copied = _limbs(skeleton, problems.astray)
+        copied = _limbs(skeleton, problems.astray & ~_carries_good(skeleton, problems, settings.most_astray))
         reach = settings.beside * bounding_diagonal(shapes[0].vertices)
         replaced = _limb_copies(skeleton, fitted, copied, turn)
         fitted = _with_controls(skeleton, fitted, replaced, copied, ~copied & ~problems.judged, reach)
     if copied.any():
-        heads, tails, moved = back_inside(skeleton, fitted.heads, fitted.tails, shapes, fitted.scale, settings.interior)
-        fitted = replace(fitted, heads=heads, tails=tails, moved=fitted.moved & ~copied | moved)
+        fitted = _brought_back(skeleton, fitted, copied, shapes, settings)
         problems = find_joint_problems(skeleton, fitted, weights, shapes, maps[0], turn)
-    return CheckedSkeleton(fitted, copied, whole, problems.outside)
+    return CheckedSkeleton(fitted, copied, whole, problems.astray & ~copied, problems.outside)
 
 
 def quarter_turn(source: Snapshot, target: Snapshot, to_target: SurfaceMap) -> Floats:
@@ -115,6 +122,20 @@ def quarter_turn(source: Snapshot, target: Snapshot, to_target: SurfaceMap) -> F
     angle = np.arctan2(across, along) if np.hypot(across, along) > CLEAR_TURN * extents else 0.0
     cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[round(float(angle) / (np.pi / 2)) % 4]
     return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+
+
+def _carries_good(skeleton: RestSkeleton, problems: JointProblems, most_astray: float) -> Mask:
+    """The bones on which several limbs hang of which at most a share is astray, bool (B,)."""
+    parents, count = skeleton.parents, len(skeleton.parents)
+    children = np.bincount(parents[parents >= 0], minlength=count)
+    below, astray, branches = np.zeros(count), np.zeros(count), np.zeros(count, bool)
+    for bone in range(count - 1, -1, -1):  # children come after their parents
+        branches[bone] |= children[bone] > 1
+        if (parent := parents[bone]) >= 0:
+            below[parent] += below[bone] + problems.judged[bone]
+            astray[parent] += astray[bone] + problems.astray[bone]
+            branches[parent] |= branches[bone]
+    return np.asarray(branches & (astray <= most_astray * below))
 
 
 def _limbs(skeleton: RestSkeleton, astray: Mask) -> Mask:
@@ -147,6 +168,24 @@ def _limb_copies(skeleton: RestSkeleton, fitted: FittedSkeleton, copied: Mask, t
             heads[bone] = anchor + change @ (skeleton.heads[bone] - ends[nearer])
         tails[bone] = heads[bone] + change @ (skeleton.tails[bone] - skeleton.heads[bone])
     return _with_ends(skeleton, fitted, heads, tails, copied, turn)
+
+
+def _brought_back(
+    skeleton: RestSkeleton,
+    fitted: FittedSkeleton,
+    copied: Mask,
+    shapes: tuple[Snapshot, Snapshot],
+    settings: LimbSettings,
+) -> FittedSkeleton:
+    """The skeleton with ends that lie a little outside of the body brought back into it."""
+    ends = (fitted.heads, fitted.tails)
+    *inside, moved = back_inside(skeleton, *ends, shapes, fitted.scale, settings.interior)
+    most = settings.brought_back * bounding_diagonal(shapes[1].vertices)
+    near = [np.linalg.norm(after - before, axis=1) <= most for before, after in zip(ends, inside, strict=True)]
+    heads, tails = (
+        np.where(is_near[:, None], after, before) for before, after, is_near in zip(ends, inside, near, strict=True)
+    )
+    return replace(fitted, heads=heads, tails=tails, moved=fitted.moved & ~copied | moved & near[0] & near[1])
 
 
 def _with_controls(

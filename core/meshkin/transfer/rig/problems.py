@@ -12,8 +12,10 @@ from ...data.surface_map import SurfaceMap
 from ...geometry.arrays import Floats, unit_rows
 from ...geometry.closest_points import closest_points
 from ...geometry.mesh import bounding_diagonal
+from ...geometry.rigid_motions import turned_least
 from .interior import winding_numbers
-from .joints import FittedSkeleton, RestSkeleton
+from .joints import FittedSkeleton
+from .rest_skeleton import RestSkeleton
 
 Mask = NDArray[np.bool_]
 
@@ -28,8 +30,9 @@ class JointProblemSettings:
 
     Attributes:
         longest, shortest: a bone is as long as no bone of its kind is if its length, in those that it had at the
-            target's size, is above or below these.
-        turned: least cosine between a bone's direction and the one that it had.
+            target's size, is above or below these; ``shortest`` beside the other bones of its limb, which may be short.
+        turned: least cosine between a bone's direction and the one that it had, after it was turned as its parent: a
+            tail may curl up.
         away: a bone may be this much farther from what it moves than on the source, in the target's diagonals.
         crossed: a bone crosses to the other side if it lies by this beyond the middle, in the target's diagonals.
         outside: a joint is outside if it lies by this beyond the surface, in the target's diagonals.
@@ -98,22 +101,46 @@ def find_joint_problems(
     """
     source, target = shapes
     diagonal = bounding_diagonal(target.vertices)
-    before, after = skeleton.tails - skeleton.heads, fitted.tails - fitted.heads
+    before, after = (skeleton.spans(bones.heads, bones.tails) for bones in (skeleton, fitted))
     growth = np.linalg.norm(after, axis=1) / np.maximum(fitted.scale * np.linalg.norm(before, axis=1), 1e-30)
-    cosines = np.einsum("bd,bd->b", unit_rows(before @ turn.T), unit_rows(after))
+    usual_growth = np.minimum(np.append(growth, 1.0)[_relatives(skeleton.parents)].max(axis=1), 1)
     rows = to_source.pull(weights, source.faces)
     moved_before, judged = _centers(skeleton.column, weights, source.vertices, settings.fewest_vertices)
     moved_after, is_moved = _centers(skeleton.column, rows, target.vertices, settings.fewest_vertices)
-    distance = _distances(moved_after, fitted.heads, fitted.tails)
-    usual = fitted.scale * _distances(moved_before, skeleton.heads, skeleton.tails)
+    distance = _distances(moved_after, fitted.heads, after)
+    usual = fitted.scale * _distances(moved_before, skeleton.heads, before)
     return JointProblems(
         judged,
-        (growth > settings.longest) | (growth < settings.shortest),
-        cosines < settings.turned,
+        (growth > settings.longest) | (growth < settings.shortest * usual_growth),
+        _cosines(skeleton.parents, before @ turn.T, after) < settings.turned,
         is_moved & (distance - usual > settings.away * diagonal),
-        _crossed(skeleton, fitted, settings.crossed * diagonal),
+        _crossed(skeleton.mirror, (skeleton.heads + before / 2, fitted.heads + after / 2), settings.crossed * diagonal),
         _outside(skeleton, fitted, shapes, settings.outside * diagonal),
     )
+
+
+def _relatives(parents: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Each bone's parent and the first of its children, (B, 2); B, the bone after the last, for none."""
+    count = len(parents)
+    child = np.full(count, count)
+    for bone in range(count - 1, -1, -1):
+        if parents[bone] >= 0:
+            child[parents[bone]] = bone
+    return np.stack((np.where(parents >= 0, parents, count), child), axis=1)
+
+
+def _cosines(parents: NDArray[np.integer], before: Floats, after: Floats) -> Floats:
+    """How far each bone's direction changed, as a cosine (B,), beside the least turn that its parent's direction took.
+
+    Args:
+        parents: (B,), -1 for none.
+        before, after: (B, 3), where the bones led and lead.
+    """
+    start, end = unit_rows(before), unit_rows(after)
+    has_parent = parents >= 0
+    turned = start.copy()
+    turned[has_parent] = turned_least(start[parents[has_parent]], end[parents[has_parent]], start[has_parent])
+    return np.asarray(np.maximum(np.einsum("bd,bd->b", start, end), np.einsum("bd,bd->b", turned, end)))
 
 
 def _centers(
@@ -126,35 +153,41 @@ def _centers(
     return means[column], sums[column] > least
 
 
-def _distances(points: Floats, heads: Floats, tails: Floats) -> Floats:
-    """The distance of each point (B, 3) from its bone, (B,)."""
-    along = tails - heads
+def _distances(points: Floats, heads: Floats, along: Floats) -> Floats:
+    """The distance of each point (B, 3) from its bone, which leads from its head along a vector (B, 3): (B,)."""
     share = np.einsum("bd,bd->b", points - heads, along) / np.maximum(np.einsum("bd,bd->b", along, along), 1e-30)
     return np.asarray(np.linalg.norm(points - heads - np.clip(share, 0, 1)[:, None] * along, axis=1))
 
 
-def _crossed(skeleton: RestSkeleton, fitted: FittedSkeleton, least: float) -> Mask:
-    """The bones that exchanged sides with the bones that they mirror, by more than a length, (B,)."""
-    crossed = np.zeros(len(skeleton.mirror), bool)
-    first = np.flatnonzero(skeleton.mirror > np.arange(len(skeleton.mirror)))
+def _crossed(mirror: NDArray[np.integer], middles: tuple[Floats, Floats], least: float) -> Mask:
+    """The bones that exchanged sides with the bones that they mirror, by more than a length, (B,).
+
+    Args:
+        mirror: (B,), the bone of the other side, -1 for none.
+        middles: (B, 3), the bones' middles before and after.
+        least: the length.
+    """
+    crossed = np.zeros(len(mirror), bool)
+    first = np.flatnonzero(mirror > np.arange(len(mirror)))
     if not len(first):
         return crossed
     across = []
-    for heads, tails in ((skeleton.heads, skeleton.tails), (fitted.heads, fitted.tails)):
-        middle = (heads + tails) / 2
-        vectors = middle[first] - middle[skeleton.mirror[first]]
+    for middle in middles:
+        vectors = middle[first] - middle[mirror[first]]
         across.append(vectors @ unit_rows(vectors.sum(axis=0)))
     exchanged = first[(across[0] * across[1] < 0) & (np.abs(across[1]) > least)]
-    crossed[exchanged] = crossed[skeleton.mirror[exchanged]] = True
+    crossed[exchanged] = crossed[mirror[exchanged]] = True
     return crossed
 
 
 def _outside(skeleton: RestSkeleton, fitted: FittedSkeleton, shapes: tuple[Snapshot, Snapshot], least: float) -> Mask:
-    """The bones with an end that was inside and is outside, farther from the surface than a length, (B,)."""
+    """The bones with an end that was inside and is outside, farther from the surface than a length, (B,). Stubs end
+    nowhere."""
     source, target = shapes
     before, after = (np.concatenate((bones.heads, bones.tails)) for bones in (skeleton, fitted))
     outside = winding_numbers(after, target.vertices, target.faces) < 0.5
     outside &= winding_numbers(before, source.vertices, source.faces) > 0.5
+    outside &= np.append(np.ones(len(skeleton.heads), bool), ~skeleton.stubs())
     if outside.any():
         square = closest_points(after[outside], target.vertices, target.faces).square
         outside[outside] = square > least**2

@@ -33,8 +33,9 @@ def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> Extr
 
 def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
     """Move a skeleton of the source into the target."""
-    from ...transfer.rig.joints import RestSkeleton, fit_joints
+    from ...transfer.rig.joints import fit_joints
     from ...transfer.rig.limbs import check_joints
+    from ...transfer.rig.rest_skeleton import RestSkeleton
 
     match, arrays = Match.load(request.map), BoneArrays.load(request.bones)
     bones = RestSkeleton(arrays.heads, arrays.tails, arrays.axes, arrays.parents, arrays.mirror, arrays.column)
@@ -44,7 +45,7 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
     checked = check_joints(bones, fitted, weights, (source, target), (match.to_source, match.to_target))
     fitted = checked.fitted
     arrays_file = FittedBoneArrays(
-        fitted.heads, fitted.tails, fitted.axes, fitted.moved, checked.copied, checked.outside
+        fitted.heads, fitted.tails, fitted.axes, fitted.moved, checked.copied, checked.doubtful, checked.outside
     ).save(request.output)
     return FitBonesResult(arrays_file, float(fitted.scale), checked.whole)
 

@@ -84,18 +84,20 @@ class FittedBoneArrays(ArrayBundle):
         heads, tails, axes: float64 (B, 3).
         moved: bool (B,), bones with an end that came to lie outside and was brought back into the body.
         copied: bool (B,), bones that could not be fitted and stand as on the source, scaled.
+        doubtful: bool (B,), bones that stay where they were fitted, though they are unlike those of the source.
         outside: bool (B,), bones with an end that lies outside of the body all the same.
     """
 
     layout: ClassVar[dict[str, str]] = {
         **dict.fromkeys(("heads", "tails", "axes"), "B3"),
-        **dict.fromkeys(("moved", "copied", "outside"), "B"),
+        **dict.fromkeys(("moved", "copied", "doubtful", "outside"), "B"),
     }
     heads: NDArray[np.float64]
     tails: NDArray[np.float64]
     axes: NDArray[np.float64]
     moved: NDArray[np.bool_]
     copied: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
     outside: NDArray[np.bool_]
 
 

@@ -190,7 +190,7 @@ def _save_bones(transfer: Transfer, skeleton: armatures.Skeleton) -> Path:
 
 
 def _warnings(skeleton: armatures.Skeleton, fitted: FittedBoneArrays, is_whole: bool) -> list[Remark]:
-    """Says which limbs could not be fitted, and which bones lie outside of the body."""
+    """Says which limbs could not be fitted, which bones are unlike the source's, and which lie outside of the body."""
     names, parents = skeleton.names, skeleton.parents
     warnings: list[Remark] = []
     if is_whole:
@@ -206,6 +206,12 @@ def _warnings(skeleton: armatures.Skeleton, fitted: FittedBoneArrays, is_whole: 
             f"{_names(names, first)} on. Move their joints by hand, or match again with point pairs."
         )
         warnings.append(ResultWarning("bones-copied", text))
+    if fitted.doubtful.any():
+        text = (
+            f"These bones are much longer, shorter or turned otherwise than on the source: "
+            f"{_names(names, fitted.doubtful)}. Look at their joints."
+        )
+        warnings.append(ResultWarning("bones-doubtful", text))
     if fitted.outside.any():
         text = f"These bones have an end outside of the body: {_names(names, fitted.outside)}."
         warnings.append(ResultWarning("joints-outside", text))
@@ -220,9 +226,10 @@ def _names(names: list[str], mask: NDArray[np.bool_]) -> str:
 def _attach(transfer: Transfer, posing: list[BlenderObject], carried: Sequence[Handle]) -> list[Remark]:
     """Let armatures pose the target and what lies on it; returns sentences about it, and about those not carried."""
     source = transfer.source.handle.get()
+    targets = transfer.target.objects()
     remarks: list[Remark] = []
     replaced: dict[BlenderObject, None] = {}
-    for target in transfer.target.objects():
+    for target in targets:
         before = binding.armatures_of(target)
         remarks += binding.attach(target, posing, source)
         replaced |= dict.fromkeys(binding.replaced(target, before))
@@ -233,9 +240,11 @@ def _attach(transfer: Transfer, posing: list[BlenderObject], carried: Sequence[H
     for handle in transfer.also:
         try:
             remarks += binding.attach(handle.get(), posing, source)
+            targets.append(handle.get())
         except InputError as error:
             remarks.append(left_out_warning(handle, error))
-    return remarks + binding.leave((one for one in replaced if one not in posing), posing[0])
+    left = binding.leave((one for one in replaced if one not in posing), posing[0])
+    return [*binding.posing(posing, targets), *remarks, *left]
 
 
 ARMATURE = Carrier(_check, _carry)

@@ -92,3 +92,26 @@ def test_points_outside_come_in_behind_the_nearest_place() -> None:
     brought = move_inside(np.array([(2.0, 0, 0), (0, 1.1, 0)]), np.array([0.3, 9.0]), vertices, faces)
     np.testing.assert_allclose(brought[0], (0.7, 0, 0), atol=0.05)
     assert np.linalg.norm(brought[1]) < 0.6
+
+
+def test_stubs_turn_as_their_bones_do() -> None:
+    """Tails of 9 mm that point anywhere, as importers make them: a rough map moves joints a little, and would turn them
+    round."""
+    figure = rest_skeleton(FIGURE)
+    generator = np.random.default_rng(0)
+    anyhow = Rotation.random(len(figure.heads), rng=0)
+    tails = figure.heads + 0.009 * np.asarray(anyhow.apply((0, 1, 0)))
+    skeleton = replace(figure, tails=tails, axes=np.asarray(anyhow.apply((0, 0, 1))))
+    weights = FIGURE.weights(BODY.vertices.astype(np.float64))
+    turn = Rotation.from_euler("z", 30, degrees=True)
+    rough = turn.apply(BODY.vertices) + generator.normal(scale=0.008, size=BODY.vertices.shape)
+    target = shapes.snapshot(rough, BODY.faces)
+    vertex_to_vertex = vertex_map(np.arange(len(BODY.vertices)), BODY.faces)
+    fitted = fit_joints(skeleton, weights, BODY, target, vertex_to_vertex)
+    checked = check_joints(skeleton, fitted, weights, (BODY, target), (vertex_to_vertex, vertex_to_vertex))
+    assert not checked.copied.any()
+    assert not checked.doubtful.any()
+    for before, after in ((tails - figure.heads, fitted.tails - fitted.heads), (skeleton.axes, fitted.axes)):
+        before = turn.apply(before / np.linalg.norm(before, axis=1, keepdims=True))
+        cosines = np.einsum("bd,bd->b", before, after) / np.linalg.norm(after, axis=1)
+        assert np.degrees(np.arccos(np.clip(cosines, -1, 1))).max() < 25

@@ -124,3 +124,14 @@ def test_a_control_goes_with_the_limb_that_it_lies_at() -> None:
     )
     np.testing.assert_allclose(result.fitted.heads[-2], ankle, atol=0.02)
     np.testing.assert_allclose(result.fitted.heads[-1], skeleton.heads[-1])
+
+
+def test_a_stray_bone_of_the_trunk_does_not_take_the_limbs_along() -> None:
+    skeleton = fitted(BODY)
+    heads, tails = skeleton.heads.copy(), skeleton.tails.copy()
+    spine = NUMBER["spine"]
+    tails[spine] = heads[spine] + 0.2 * (tails[spine] - heads[spine])
+    result = checked(replace(skeleton, heads=heads, tails=tails, exact=False), BODY)
+    assert names(result.doubtful) == {"spine"}
+    assert not result.copied.any()
+    np.testing.assert_array_equal(result.fitted.heads, heads)
