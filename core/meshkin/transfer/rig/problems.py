@@ -30,9 +30,10 @@ class JointProblemSettings:
 
     Attributes:
         longest, shortest: a bone is as long as no bone of its kind is if its length, in those that it had at the
-            target's size, is above or below these; ``shortest`` beside the other bones of its limb, which may be short.
-        turned: least cosine between a bone's direction and the one that it had, after it was turned as its parent: a
-            tail may curl up.
+            target's size, is above or below these; ``shortest`` beside its parent and child, which may be short, too.
+        shrunken: but not if the median bone is shorter than this: a skeleton shrinks where the map is wrong everywhere.
+        turned: least cosine between a bone's direction and the one that it had.
+        following: but a bone is not astray that, turned as its parent, comes to this cosine: a tail may curl up.
         away: a bone may be this much farther from what it moves than on the source, in the target's diagonals.
         crossed: a bone crosses to the other side if it lies by this beyond the middle, in the target's diagonals.
         outside: a joint is outside if it lies by this beyond the surface, in the target's diagonals.
@@ -41,7 +42,9 @@ class JointProblemSettings:
 
     longest: float = 2.0
     shortest: float = 0.35
+    shrunken: float = 0.6
     turned: float = -0.25
+    following: float = 0.5
     away: float = 0.1
     crossed: float = 0.01
     outside: float = 0.02
@@ -103,16 +106,19 @@ def find_joint_problems(
     diagonal = bounding_diagonal(target.vertices)
     before, after = (skeleton.spans(bones.heads, bones.tails) for bones in (skeleton, fitted))
     growth = np.linalg.norm(after, axis=1) / np.maximum(fitted.scale * np.linalg.norm(before, axis=1), 1e-30)
-    usual_growth = np.minimum(np.append(growth, 1.0)[_relatives(skeleton.parents)].max(axis=1), 1)
     rows = to_source.pull(weights, source.faces)
     moved_before, judged = _centers(skeleton.column, weights, source.vertices, settings.fewest_vertices)
     moved_after, is_moved = _centers(skeleton.column, rows, target.vertices, settings.fewest_vertices)
+    cosines = _cosines(skeleton.parents, before @ turn.T, after)
+    usual_growth = np.ones(len(growth))
+    if judged.any() and np.median(growth[judged]) > settings.shrunken:
+        usual_growth = np.minimum(np.append(growth, 1.0)[_relatives(skeleton.parents)].max(axis=1), 1)
     distance = _distances(moved_after, fitted.heads, after)
     usual = fitted.scale * _distances(moved_before, skeleton.heads, before)
     return JointProblems(
         judged,
         (growth > settings.longest) | (growth < settings.shortest * usual_growth),
-        _cosines(skeleton.parents, before @ turn.T, after) < settings.turned,
+        (cosines[0] < settings.turned) & (cosines[1] < settings.following),
         is_moved & (distance - usual > settings.away * diagonal),
         _crossed(skeleton.mirror, (skeleton.heads + before / 2, fitted.heads + after / 2), settings.crossed * diagonal),
         _outside(skeleton, fitted, shapes, settings.outside * diagonal),
@@ -129,8 +135,9 @@ def _relatives(parents: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.stack((np.where(parents >= 0, parents, count), child), axis=1)
 
 
-def _cosines(parents: NDArray[np.integer], before: Floats, after: Floats) -> Floats:
-    """How far each bone's direction changed, as a cosine (B,), beside the least turn that its parent's direction took.
+def _cosines(parents: NDArray[np.integer], before: Floats, after: Floats) -> tuple[Floats, Floats]:
+    """How far each bone's direction changed, as cosines (B,): in itself, and beside the least turn that its parent's
+    direction took.
 
     Args:
         parents: (B,), -1 for none.
@@ -140,7 +147,7 @@ def _cosines(parents: NDArray[np.integer], before: Floats, after: Floats) -> Flo
     has_parent = parents >= 0
     turned = start.copy()
     turned[has_parent] = turned_least(start[parents[has_parent]], end[parents[has_parent]], start[has_parent])
-    return np.asarray(np.maximum(np.einsum("bd,bd->b", start, end), np.einsum("bd,bd->b", turned, end)))
+    return np.einsum("bd,bd->b", start, end), np.einsum("bd,bd->b", turned, end)
 
 
 def _centers(
