@@ -35,7 +35,8 @@ class MESHKIN_UL_members(bpy.types.UIList):
         obj = item.object
         row = layout.row(align=True)
         row.prop(item, "used", text="")
-        row.label(text=obj.name if obj else "(deleted)", icon="MESH_DATA" if obj else "ERROR")
+        text = obj.name if obj else translated("(deleted)")
+        row.label(text=text, icon="MESH_DATA" if obj else "ERROR", translate=False)
         if obj and not obj.visible_get():
             row.label(text="", icon="HIDE_ON")
 

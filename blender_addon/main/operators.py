@@ -69,7 +69,9 @@ class _CollectionMenu:
 
     def draw(self, context: bpy.types.Context) -> None:
         for collection in context.scene.collection.children_recursive:
-            button = self.layout.operator("meshkin.pick_collection", text=collection.name, icon="OUTLINER_COLLECTION")
+            button = self.layout.operator(
+                "meshkin.pick_collection", text=collection.name, icon="OUTLINER_COLLECTION", translate=False
+            )
             button.role, button.collection = self.role, collection.name
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import bpy
 
 from ..base import members, status
+from ..base.text import translated
 from ..base.widgets import BUTTON_MARGIN, Sidebar, beside, button, field, switch
 from ..features import panel as features
 from ..translations import OWN
@@ -63,7 +64,8 @@ class MESHKIN_PT_match(Sidebar, bpy.types.Panel):
                 row = column.row(align=True)
                 row.alignment = "LEFT"
                 text = f"{place.name}  ({place.share:.1%})"
-                row.operator("meshkin.look_at_place", text=text, icon="VIEWZOOM", emboss=False).index = index
+                jump = row.operator("meshkin.look_at_place", text=text, icon="VIEWZOOM", emboss=False, translate=False)
+                jump.index = index
 
 
 class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
@@ -90,15 +92,18 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
         ends = [meshes(settings, role) for role in members.ROLES] if both else []
         shown = pairs.between_all(*ends) if ends else []
         new = len(shown) - matches.pair_count(settings.source, settings.target) if both else 0
-        text = f"Update Result ({new} New Pair{'s' if new > 1 else ''})" if new > 0 else "Update Result"
+        text = translated("Update Result ({count} New)").format(count=new) if new > 0 else "Update Result"
         column.operator("meshkin.update", text=text, icon="FILE_REFRESH")
         if both:
             for pair in shown:
                 row = column.row(align=True)
-                row.label(text=f"Point pair {pair.label}", icon="LINKED")
+                row.label(
+                    text=translated("Point pair {label}").format(label=pair.label), icon="LINKED", translate=False
+                )
                 row.operator("meshkin.remove_pair", text="", icon="X", emboss=False).label = pair.label
             for empty in pairs.without_partner([obj for end in ends for obj in end]):
-                column.label(text=f"{empty.name}: no partner", icon="UNLINKED")
+                text = translated("{name}: no partner").format(name=empty.name)
+                column.label(text=text, icon="UNLINKED", translate=False)
 
         column = layout.column(align=True)
         column.label(text="Set of Objects")

@@ -54,7 +54,8 @@ class MESHKIN_PT_source_materials(Sidebar, bpy.types.Panel):
         for name in materials(settings.source):
             is_in = name not in left_out(settings)
             icon = "CHECKBOX_HLT" if is_in else "CHECKBOX_DEHLT"
-            column.operator("meshkin.leave_out", text=name, icon=icon, depress=is_in).material = name
+            button = column.operator("meshkin.leave_out", text=name, icon=icon, depress=is_in, translate=False)
+            button.material = name
 
 
 CLASSES: list[type] = [MESHKIN_PT_source_materials]

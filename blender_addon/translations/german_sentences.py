@@ -10,14 +10,14 @@ GERMAN_SENTENCES = {
     "Go back to Object Mode first": "Zuerst in den Objektmodus zurückkehren",
     "Transfer something to the target first": "Zuerst etwas auf das Ziel übertragen",
     "Transfer something from “{}” to “{}” first": "Zuerst etwas von „{}“ auf „{}“ übertragen",
-    "No armature poses “{}”": "Keine Armatur bewegt „{}“",
+    "No armature poses “{}”": "Kein Skelett bewegt „{}“",
     "No job is running": "Es läuft kein Auftrag",
     "There is no report": "Es gibt keinen Bericht",
     "Choose a photo first": "Zuerst ein Foto wählen",
     "Select one or more meshes": "Ein Mesh oder mehrere auswählen",
-    "No weights were transferred to the target yet": "Auf das Ziel wurden noch keine Gewichte übertragen",
+    "No weights were transferred to the target yet": "Auf das Ziel wurden noch keine Gewichtungen übertragen",
     "“{}” has no material": "„{}“ hat kein Material",
-    "“{}” has no vertex groups": "„{}“ hat keine Vertex-Gruppen",
+    "“{}” has no vertex groups": "„{}“ hat keine Punktgruppen",
     "“{}” is being edited; go back to Object Mode first": (
         "„{}“ wird bearbeitet; zuerst in den Objektmodus zurückkehren"
     ),
@@ -35,7 +35,7 @@ GERMAN_SENTENCES = {
     "“{}” is up to date with “{}”.": "„{}“ ist auf dem Stand von „{}“.",
     "“{}” moves as “{}” does.": "„{}“ bewegt sich wie „{}“.",
     "“{}” stands as “{}” does.": "„{}“ steht wie „{}“.",
-    "“{}” was built of {} vertex groups.": "„{}“ wurde aus {} Vertex-Gruppen gebaut.",
+    "“{}” was built of {} vertex groups.": "„{}“ wurde aus {} Punktgruppen gebaut.",
     "“{}” has the texture, the rig and the motion of “{}”.": "„{}“ hat Textur, Rig und Bewegung von „{}“.",
     "Press Space over the 3D view to see both wave.": "Mit der Leertaste über der 3D-Ansicht winken beide.",
     "Features of {} are ready.": "Die Merkmale von {} sind bereit.",
@@ -56,7 +56,7 @@ GERMAN_SENTENCES = {
         " helfen."
     ),
     "Most weights are a guess: {} of the vertices were inpainted.": (
-        "Die meisten Gewichte sind geraten: {} der Punkte wurden ergänzt."
+        "Die meisten Gewichtungen sind geraten: {} der Punkte wurden ergänzt."
     ),
     "Not carried: {}. {}": "Nicht übertragen: {}. {}",
     "Left out: “{}”. {}": "Weggelassen: „{}“. {}",
@@ -88,20 +88,20 @@ GERMAN_SENTENCES = {
     "An Image Texture node of the source has no image.": "Einem Bildtextur-Node der Quelle fehlt das Bild.",
     "Choose one, or remove the node.": "Bitte eines wählen oder den Node entfernen.",
     "Use File > External Data > Find Missing Files.": "Bitte Datei > Externe Daten > Fehlende Dateien suchen.",
-    "“{}” has no vertex groups.": "„{}“ hat keine Vertex-Gruppen.",
-    "Choose a source with weights.": "Bitte eine Quelle mit Gewichten wählen.",
-    "The chosen groups of “{}” hold no weights.": "Die gewählten Gruppen von „{}“ haben keine Gewichte.",
-    "Choose other groups, or paint them.": "Bitte andere Gruppen wählen oder Gewichte malen.",
-    "No armature poses “{}”.": "Keine Armatur bewegt „{}“.",
+    "“{}” has no vertex groups.": "„{}“ hat keine Punktgruppen.",
+    "Choose a source with weights.": "Bitte eine Quelle mit Gewichtungen wählen.",
+    "The chosen groups of “{}” hold no weights.": "Die gewählten Gruppen von „{}“ haben keine Gewichtungen.",
+    "Choose other groups, or paint them.": "Bitte andere Gruppen wählen oder Gewichtungen malen.",
+    "No armature poses “{}”.": "Kein Skelett bewegt „{}“.",
     "Give it an Armature modifier, or choose another source.": (
-        "Bitte einen Armatur-Modifikator geben oder eine andere Quelle wählen."
+        "Bitte einen Skelett-Modifikator geben oder eine andere Quelle wählen."
     ),
     "“{}” plays no action.": "„{}“ spielt keine Aktion ab.",
-    "“{}” has no attributes that can be carried.": "„{}“ hat keine Attribute, die übertragen werden können.",
+    "“{}” has no attributes that can be carried.": "„{}“ hat keine Eigenschaften, die übertragen werden können.",
     "Paint or add one first.": "Bitte zuerst eines malen oder hinzufügen.",
     "“{}” has no materials.": "„{}“ hat keine Materialien.",
     "Give its faces materials first.": "Bitte zuerst den Flächen Materialien geben.",
-    "“{}” has no shape keys{}.": "„{}“ hat keine Shape-Keys{}.",
+    "“{}” has no shape keys{}.": "„{}“ hat keine Formschlüssel{}.",
     "Choose a source that has some.": "Bitte eine Quelle wählen, die welche hat.",
     "No hair curves grow on “{}”.": "Auf „{}“ wachsen keine Haarkurven.",
     "Source and target are the same object.": "Quelle und Ziel sind dasselbe Objekt.",

@@ -69,10 +69,10 @@ def test_sentences_of_the_library_are_told_in_the_users_language(
         monkeypatch.setattr(module, "translated", lambda message: german.get(message, message))
     assert text.told("“Cube (1)” has no UV map.") == "„Cube (1)“ hat keine UV-Map."
     assert text.told("“hair” gave “texture” its texture, weights and armature.") == (
-        "„hair“ hat auf „texture“ übertragen: Textur, Gewichte, Armatur."
+        "„hair“ hat auf „texture“ übertragen: Textur, Gewichtungen, Skelett."
     )
     assert text.told("Not carried: shape keys. “a” has no shape keys. Choose a source that has some.") == (
-        "Nicht übertragen: Shape-Keys. „a“ hat keine Shape-Keys. Bitte eine Quelle wählen, die welche hat."
+        "Nicht übertragen: Formschlüssel. „a“ hat keine Formschlüssel. Bitte eine Quelle wählen, die welche hat."
     )
     assert text.told("Pick a source object first") == "Zuerst wählen: Quelle"
     assert text.told("Nobody has translated this.") == "Nobody has translated this."
