@@ -78,7 +78,7 @@ class MESHKIN_PT_main(Sidebar, bpy.types.Panel):
         side.operator("meshkin.swap", text="", icon="FILE_REFRESH")
 
         members.follow(settings)
-        transfer.button(layout, settings)
+        transfer.button(layout, context, settings)
 
 
 class MESHKIN_PT_members(Sidebar, bpy.types.Panel):

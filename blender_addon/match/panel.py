@@ -107,7 +107,7 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
 
         column = layout.column(align=True)
         column.label(text="Set of Objects")
-        column.operator("meshkin.match_set", icon="OUTLINER_OB_GROUP_INSTANCE")
+        button(column, context, "match_set", "Match as a Set", "OUTLINER_OB_GROUP_INSTANCE")
         field(column, context, settings, "through")
 
 

@@ -37,6 +37,7 @@ JAPANESE = {
     "Look at Doubtful Place": "疑わしい箇所を見る",
     "Match": "マッチ",
     "Match Photo": "写真をマッチ",
+    "Match as a Set": "セットとしてマッチ",
     "Match Selected as a Set": "選択物をセットとしてマッチ",
     "More": "その他",
     "Motion": "モーション",
