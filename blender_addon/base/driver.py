@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import status
-from .text import told, translated
+from .text import told, told_stage, translated
 
 if TYPE_CHECKING:
     from meshkin.base.progress import Progress
@@ -57,7 +57,7 @@ class RunningJob:
 
     def line(self) -> str:
         """Everything about its progress in one line."""
-        known = [translated(self.title), f"{self.fraction:.0%}", self.position, told(self.stage)]
+        known = [translated(self.title), f"{self.fraction:.0%}", self.position, told_stage(self.stage)]
         return "  |  ".join(filter(None, ("MeshKin", *known, translated("Esc: Cancel"))))
 
 

@@ -44,6 +44,12 @@ def told(text: str) -> str:
     return " ".join(map(told, sentences)) if len(sentences) > 1 else text
 
 
+def told_stage(text: str) -> str:
+    """Return what a job is doing in the user's language."""
+    known = translated(text)
+    return told(text) if known == text else known
+
+
 def _locale() -> str:
     return str(bpy.app.translations.locale)
 

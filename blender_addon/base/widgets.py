@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 
 from . import driver
-from .text import fits, fitting, told, translated
+from .text import fits, fitting, told_stage, translated
 
 JOB_LINES = 5
 """Lines of the place for the job, whatever it shows: nothing below it moves when a job starts or ends. Chosen: an error
@@ -76,7 +76,7 @@ def job_place(layout: bpy.types.UILayout, context: bpy.types.Context, hint: Hint
         column.label(text=job.title, icon="SORTTIME")
         column.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
         lines = fitting(context, job.position, count=1) if job.position else []
-        lines += fitting(context, told(job.stage), count=JOB_LINES - 3)
+        lines += fitting(context, told_stage(job.stage), count=JOB_LINES - 3)
         _lines(column, lines + [""] * (JOB_LINES - 2 - len(lines)), "BLANK1")
         row.operator("meshkin.cancel", icon="X")
     elif last := driver.outcome:

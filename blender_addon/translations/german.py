@@ -181,7 +181,6 @@ GERMAN = {
     "Esc: Cancel": "Esc: Abbrechen",
     "Starting the worker": "Der Rechenprozess startet",
     "Waiting for the worker": "Wartet auf den Rechenprozess",
-    "Waiting in place {} of the queue": "Wartet an Stelle {} der Schlange",
     "Reading the mesh": "Das Mesh wird gelesen",
     "Rendering views": "Ansichten werden gerendert",
     "Measuring the surface": "Die Oberfläche wird vermessen",

@@ -1,6 +1,11 @@
 """German: sentences of the library, and why buttons are grayed out."""
 
 GERMAN_SENTENCES = {
+    "Waiting in place {} of the queue": "Wartet an Stelle {} der Schlange",
+    "The local service does not run.": "Der lokale Dienst läuft nicht.",
+    "This was computed by an own worker instead.": "Stattdessen hat ein eigener Rechenprozess gerechnet.",
+    "Start it with `meshkin serve`, or choose “Own Worker”.": "Mit `meshkin serve` starten, oder „Eigener "
+    "Rechenprozess“ wählen.",
     # Why a button is grayed out
     "Select two characters, the target last": "Zwei Figuren auswählen, das Ziel zuletzt",
     "Pick a {} object first": "Zuerst wählen: {}",

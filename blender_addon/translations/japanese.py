@@ -179,7 +179,6 @@ JAPANESE = {
     "Esc: Cancel": "Esc: キャンセル",
     "Starting the worker": "ワーカーを起動中",
     "Waiting for the worker": "ワーカーを待機中",
-    "Waiting in place {} of the queue": "待ち行列の{}番目で待機中",
     "Reading the mesh": "メッシュを読み込み中",
     "Rendering views": "ビューをレンダリング中",
     "Measuring the surface": "表面を計測中",

@@ -1,6 +1,11 @@
 """Japanese: sentences of the library, and why buttons are grayed out."""
 
 JAPANESE_SENTENCES = {
+    "Waiting in place {} of the queue": "待ち行列の{}番目で待機中",
+    "The local service does not run.": "ローカルサービスが動作していません。",
+    "This was computed by an own worker instead.": "代わりに専用ワーカーが計算しました。",
+    "Start it with `meshkin serve`, or choose “Own Worker”.": "`meshkin serve` で起動するか、"
+    "「専用ワーカー」を選んでください。",
     # Why a button is grayed out
     "Select two characters, the target last": "2体のキャラクターを選択してください（ターゲットを最後に）",
     "Pick a {} object first": "先に{}を選んでください",

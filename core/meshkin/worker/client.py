@@ -16,6 +16,7 @@ from .running import Worker
 from .service import address
 from .service.connection import Connection, ServiceWorker
 
+_INSTEAD = "This was computed by an own worker instead."
 _AGAIN = "`meshkin serve` starts it again."
 
 _shared: Worker | None = None
@@ -87,7 +88,7 @@ def _instead_of(service: ServiceWorker, why: str) -> Worker:
 
 
 def _instead(error: WorkerError) -> str:
-    return f"{error.message} This was computed by a worker of its own. {error.fix}"
+    return f"{error.message} {_INSTEAD} {error.fix}"
 
 
 def running() -> bool:

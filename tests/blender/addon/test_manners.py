@@ -76,6 +76,9 @@ def test_sentences_of_the_library_are_told_in_the_users_language(
     )
     assert text.told("Pick a source object first") == "Zuerst wählen: Quelle"
     assert text.told("Nobody has translated this.") == "Nobody has translated this."
+    assert text.told_stage("Waiting in place 12 of the queue") == "Wartet an Stelle 12 der Schlange"
+    assert text.told_stage("Starting the worker") == "Der Rechenprozess startet"
+    assert text.told_stage("Reading {0} of 3") == "Reading {0} of 3"
     failure = driver._failure("Transfer", InputError("no-uvs", "“Cube” has no UV map.", "Press Match first."))
     assert failure == "„Cube“ hat keine UV-Map. Zuerst „Zuordnen“ drücken."
     report = Report("“a” is up to date with “b”.", [], {}, [ResultWarning("code", "Look.")] * 2)
