@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any
 
 from ..base.errors import WorkerError
@@ -27,11 +28,19 @@ def add(commands: Any) -> None:
     what.add_argument("--stop", action="store_true", help="end it; what it was doing is done by its clients themselves")
     parser.add_argument(
         "--idle",
-        type=float,
+        type=_minutes,
         default=IDLE_MINUTES,
         metavar="MINUTES",
         help=f"end after so many minutes without a job; 0 for never; default: {IDLE_MINUTES:.0f}",
     )
+
+
+def _minutes(text: str) -> float:
+    """A duration in minutes; raises ValueError, as argparse wants it."""
+    minutes = float(text)
+    if not 0 <= minutes < math.inf:
+        raise ValueError("it is no duration")
+    return minutes
 
 
 def _serve(arguments: argparse.Namespace) -> CommandResult:
