@@ -137,6 +137,25 @@ def test_keys_below_modifiers_that_make_vertices() -> None:
     np.testing.assert_allclose(found[moving], expected[moving], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["SUBSURF", "MULTIRES"])
+def test_keys_come_to_copies_as_they_are_below_modifiers(kind: str) -> None:
+    """They are not evened out twice."""
+    source = creature("source")
+    modifier = source.modifiers.new("finer", kind)
+    if kind == "SUBSURF":
+        modifier.levels = 1
+    else:
+        with bpy.context.temp_override(object=source, active_object=source):
+            bpy.ops.object.multires_subdivide(modifier=modifier.name)
+    target = source.copy()
+    target.data = source.data.copy()
+    bpy.context.scene.collection.objects.link(target)
+    target.location.x += 4
+    add_key(source, "bulge", bulge(source))
+    finish(workflow.transfer(source, target, ["shape_keys"], MATCHED))
+    np.testing.assert_allclose(moved_by(target, "bulge"), bulge(source), atol=1e-5)
+
+
 def keyed(source: bpy.types.Object, how: str) -> None:
     """Let an action, or a strip of an NLA track, move a shape key of an object: 0 at frame 1, 1 at frame 11."""
     keys = source.data.shape_keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -53,36 +53,60 @@ def read(obj: bpy.types.Object) -> list[ShapeKey]:
 
 
 def offsets(
-    obj: bpy.types.Object, snapshot: Snapshot, at_rest: Snapshot, names: Sequence[str]
+    obj: bpy.types.Object,
+    snapshot: Snapshot,
+    at_rest: Snapshot,
+    names: Sequence[str],
+    below_modifiers: bool = False,
 ) -> list[NDArray[np.float32]]:
     """How far each of the shape keys moves each vertex of a snapshot at rest, along world axes: float32 (V, 3) each.
 
     A key moves as far as its vertex group lets it. Where modifiers make vertices (Mirror, Subdivision), these move as
-    the modifiers let them.
+    the modifiers let them, and so do the object's own, whose moves Subdivision and Multires even out.
 
     Args:
         obj: the object.
         snapshot: of the object.
         at_rest: the same, :func:`meshkin.scene.mesh.rest.at_rest`.
         names: of the keys.
+        below_modifiers: whether the object's own vertices are to move as they do below the modifiers.
 
     Raises InputError ``mesh-changed``, ``modifiers-in-the-way``.
     """
     check_vertex_count(obj, len(snapshot.original))
     count = len(snapshot.vertices)
-    if len(snapshot.original) != count or not np.array_equal(np.sort(snapshot.original), np.arange(count)):
-        return [rest.with_key_alone(obj, snapshot, name).vertices - at_rest.vertices for name in names]
+    of_own_vertices = np.array_equal(np.sort(snapshot.original), np.arange(count))
+    if not of_own_vertices:
+        moved = [rest.with_key_alone(obj, snapshot, name).vertices - at_rest.vertices for name in names]
+        if not below_modifiers:
+            return moved
+    else:
+        moved = [np.empty((count, 3), np.float32) for _ in names]
+    for on_snapshot, own in zip(moved, _own_offsets(obj, names), strict=True):
+        on_snapshot[snapshot.original] = own
+    return moved
+
+
+def is_made_alike(obj: bpy.types.Object, targets: Sequence[bpy.types.Object]) -> bool:
+    """Whether an object's own mesh has as many vertices, edges, faces and corners as those of the targets together.
+
+    Its keys are then the targets' below the modifiers that either may have.
+    """
+    sizes = [
+        [len(each.data.vertices), len(each.data.edges), len(each.data.polygons), len(each.data.loops)]
+        for each in (obj, *targets)
+    ]
+    return np.array_equal(sizes[0], np.sum(sizes[1:], axis=0))
+
+
+def _own_offsets(obj: bpy.types.Object, names: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+    """How far each of the shape keys moves each vertex of the object's own mesh, along world axes: (W, 3) each."""
     blocks = obj.data.shape_keys.key_blocks
     used_groups = {blocks[name].vertex_group for name in names}.intersection(obj.vertex_groups.keys())
     weights = group_weights(obj.data, len(obj.vertex_groups)) if used_groups else np.zeros((0, 0))
     factors = {name: weights[:, obj.vertex_groups[name].index, None] for name in used_groups}
-    moved = []
     for name in names:
-        own = factors.get(blocks[name].vertex_group, 1) * _offsets(blocks[name])
-        on_snapshot = np.empty((count, 3), np.float32)
-        on_snapshot[snapshot.original] = offsets_to_world(obj, own)
-        moved.append(on_snapshot)
-    return moved
+        yield offsets_to_world(obj, factors.get(blocks[name].vertex_group, 1) * _offsets(blocks[name]))
 
 
 def write(

@@ -235,8 +235,11 @@ def _read_shape_keys(
         sentences += shape_keys.copy_drivers(source.get(), target, chosen, rigs)
         return sentences + shape_keys.copy_keyframes(source.get(), target)
 
-    at_rest = rest.at_rest(obj, snapshot)
-    offsets = shape_keys.offsets(obj, snapshot, at_rest, chosen)
+    at_rest, has_made_vertices = rest.at_rest(obj, snapshot), len(snapshot.vertices) != len(obj.data.vertices)
+    below_modifiers = has_made_vertices and shape_keys.is_made_alike(obj, targets)
+    offsets = shape_keys.offsets(obj, snapshot, at_rest, chosen, below_modifiers)
+    if below_modifiers:
+        at_rest.vertices[snapshot.original] = rest.own_mesh_at_rest(obj, snapshot).vertices
     values = [
         _Values("offsets", "POINT", moved, f"Shape key “{key}”") for key, moved in zip(chosen, offsets, strict=True)
     ]
