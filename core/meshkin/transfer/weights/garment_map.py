@@ -202,7 +202,7 @@ def _map_by_inflating(
     diagonal = bounding_diagonal(surface)
     fits = beside < settings.beside * np.abs(gap) + settings.least_gap * diagonal
     # Cloth that is cut out of the skin and lies in it has nothing below it but its own place.
-    fits &= (np.linalg.norm(points - closest, axis=1) > SAME_PLACE * diagonal) | ~known
+    fits &= np.linalg.norm(points - closest, axis=1) > SAME_PLACE * diagonal
     face = np.where(fits, face, nearest.face)
     barycentric = np.where(fits[:, None], barycentric, nearest.barycentric)
     to_body = _surface_map(body, face, barycentric, np.where(fits, 1, nearest.confidence))
