@@ -11,10 +11,24 @@ import sys
 
 import bpy
 
-from . import attributes, features, main, match, parts, photo, rig, texture, transfer, translations, upkeep, weights
+from . import (
+    attributes,
+    family,
+    features,
+    main,
+    match,
+    parts,
+    photo,
+    rig,
+    texture,
+    transfer,
+    translations,
+    upkeep,
+    weights,
+)
 from .base import driver, preferences, status
 
-FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, parts, photo)
+FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, parts, family, photo)
 """Folders of the features, in the order of registration: a panel must come after its parent panel."""
 CLASSES: list[type] = [cls for feature in FEATURES for cls in feature.CLASSES]
 

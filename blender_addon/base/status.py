@@ -25,6 +25,8 @@ worker_folder = ""
 """Where the worker is set up."""
 model = False
 """Whether a model for semantic features is available."""
+families: list[Any] = []
+"""The families that were learned, :class:`meshkin.families.record.FamilyRecord`."""
 models_folder = ""
 cache_folder = ""
 cache_bytes = 0
@@ -58,12 +60,13 @@ def forget() -> None:
 def refresh() -> None:
     """Look up the state now and redraw the panels."""
     from meshkin.base import storage
+    from meshkin.families import record
     from meshkin.scene import characters, last_transfer  # noqa: F401  (as below)
     from meshkin.scene.display import comparison  # noqa: F401  (from now on scene_module finds it, and the viewport)
     from meshkin.worker import environment
 
     global known, worker, worker_missing, worker_chosen, worker_folder, offline_folder
-    global model, models_folder, cache_folder, cache_bytes, _requested
+    global model, families, models_folder, cache_folder, cache_bytes, _requested
     known, _requested = True, False
     preferences.apply(bpy.context)
     python = environment.find()
@@ -76,6 +79,7 @@ def refresh() -> None:
     models_folder, cache_folder = str(models), str(cache)
     user_preferences = preferences.get(bpy.context)
     model = bool(user_preferences and user_preferences.model) or any(models.glob("*/model.safetensors"))
+    families = record.listing()
     cache_bytes = 0
     for file in cache.rglob("*"):
         with contextlib.suppress(OSError):  # the worker may delete files at the same time

@@ -9,6 +9,7 @@ import contextlib
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
+from meshkin.families.options import FamilyOptions
 from meshkin.features.options import FeatureOptions
 from meshkin.parts.options import PartOptions
 from meshkin.transfer.attributes.options import AttributeOptions
@@ -59,7 +60,7 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
             status.scene_module("display.comparison").set_look(self.look.lower())
 
 
-@with_options(*OPTION_GROUPS.values(), PartOptions)
+@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions)
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 
@@ -111,6 +112,12 @@ class SceneSettings(bpy.types.PropertyGroup):
         max=5000,
         update=_redraw_lines,
     )
+    family_collection: PointerProperty(
+        name="Collection",
+        description="Collection of similar meshes to learn a family from: at least two of one kind, in any pose",
+        type=bpy.types.Collection,
+    )
+    family_name: StringProperty(name="Name", description="What to call the family; empty: as the collection")
     photo: StringProperty(name="Photo", description="Photo to match to the target", subtype="FILE_PATH")
     photo_mask: StringProperty(
         name="Mask",

@@ -108,10 +108,10 @@ def _fitted(source: Snapshot, target: Snapshot) -> Any:
 
 def _welded_map(vertex: Array, source: Snapshot, target: Snapshot) -> SurfaceMap:
     """A map of the joined vertices as one of all."""
-    return _vertex_map(weld(source.vertices)[0][vertex[weld(target.vertices)[1]]], source, target)
+    return vertex_map(weld(source.vertices)[0][vertex[weld(target.vertices)[1]]], source, target)
 
 
-def _vertex_map(vertex: Array, source: Snapshot, target: Snapshot) -> SurfaceMap:
+def vertex_map(vertex: Array, source: Snapshot, target: Snapshot) -> SurfaceMap:
     vertex = np.asarray(vertex, np.int64)
     order = np.argsort(source.faces.ravel(), kind="stable")
     place = order[np.searchsorted(source.faces.ravel()[order], vertex).clip(max=source.faces.size - 1)]
@@ -140,7 +140,7 @@ def measured(pair: Pair, source: Snapshot, target: Snapshot, found: SurfaceMap, 
         result["wrong side"] = measures.share_on_wrong_side(errors, mirrored, apart)
         result["err either side"] = float(np.minimum(errors, mirrored).mean())
     result["calibration"] = calibration_error(found.confidence[rows], errors <= 5)
-    true = _vertex_map(np.maximum(pair.truth, 0), source, target)
+    true = vertex_map(np.maximum(pair.truth, 0), source, target)
     known = target.faces[(pair.truth >= 0)[target.faces].all(axis=1)]
     energies = [
         measures.dirichlet_energy(one, target.vertices, known, source.vertices, source.faces) for one in (found, true)

@@ -2,7 +2,7 @@
 
 ``features/KEY.safetensors`` holds one shape's features in half precision, ``maps/KEY.npz`` a map between two shapes,
 ``painted/KEY/`` the pictures that an extractor painted, ``partial/KEY/`` the views that a stopped job had finished, or
-how far a family had been learnt.
+how far a family had been learned.
 The modification time of a file says when it was last used. Files are written whole or not at all, so that any number of
 processes may share the folder, on several machines, too: times are those of the folder's disk, not of the machine, and
 a file is read at once, for one that is mapped into memory may be deleted by another machine meanwhile. Where maps lie

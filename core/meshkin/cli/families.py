@@ -19,7 +19,7 @@ from .console import drive
 
 def add(commands: Any) -> None:
     """Add this module's commands to the parser."""
-    summary = "features that are learnt from shapes of one kind"
+    summary = "features that are learned from shapes of one kind"
     group = commands.add_parser("family", help=summary).add_subparsers(dest="what", required=True)
     parser = command(group, "learn", _learn, "learn a family from several meshes of one kind", needs_blender=True)
     parser.add_argument("name", help="what to call it")
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--output", type=Path, dest="copy", metavar="FOLDER", help="also copy the family to this folder"
     )
-    parser = command(group, "info", _info, "show the families that were learnt, or what one was learnt from")
+    parser = command(group, "info", _info, "show the families that were learned, or what one was learned from")
     parser.add_argument("name", nargs="?", default="", help="name of a family; default: all")
 
 
@@ -61,7 +61,7 @@ def _info(arguments: argparse.Namespace) -> CommandResult:
             lines.append(f"    error of the distances {family.curve.drawn()}")
         if arguments.name:
             lines += [f"    {member.name}{_note(member)}" for member in family.members]
-    return lines or ["No family has been learnt yet."], {"families": [to_json(family) for family in families]}
+    return lines or ["No family has been learned yet."], {"families": [to_json(family) for family in families]}
 
 
 def _note(member: record.MemberNote) -> str:

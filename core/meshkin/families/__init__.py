@@ -1,1 +1,1 @@
-"""Families: features of one kind of shapes that tell repeated parts apart, learnt from a handful of them."""
+"""Families: features of one kind of shapes that tell repeated parts apart, learned from a handful of them."""

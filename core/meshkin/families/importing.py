@@ -23,7 +23,7 @@ LICENSE_FILE = "LICENSE.txt"
 """The text of a model's license, beside it."""
 FAMILY_LICENSE = (
     "The code published with “Surface-Aware Distilled 3D Semantic Features” (Uzolas, Eisemann and Kellnhofer, SIGGRAPH "
-    "Asia 2025) is licensed under the GPL-3.0. Its weights come without a license of their own; they were learnt from "
+    "Asia 2025) is licensed under the GPL-3.0. Its weights come without a license of their own; they were learned from "
     "shapes of SURREAL and SMAL, which may be used for research only."
 )
 """What is known of the license of published families where the user says nothing."""

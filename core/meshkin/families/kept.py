@@ -27,7 +27,7 @@ from .record import FamilyRecord, check_name
 from .sides import Reference
 
 LICENSE = "The user's own"
-"""What is noted as the license of a family that was learnt here."""
+"""What is noted as the license of a family that was learned here."""
 _MESH = ("points", "faces", "normals", "mass", "vertex")
 """Arrays of a :class:`SpectralMesh` that its rough mesh has for itself."""
 
@@ -72,7 +72,7 @@ def store(
     Args:
         family: the family.
         replace: whether one of the same name is replaced.
-        note: what to note of it as of a model; None for one that was learnt here.
+        note: what to note of it as of a model; None for one that was learned here.
         texts: further files by name.
 
     Raises InputError as :func:`check_name`, StorageError.

@@ -40,7 +40,7 @@ PLATEAU_FALL = 0.02
 
 @dataclass(frozen=True)
 class LearningSettings:
-    """How a family is learnt.
+    """How a family is learned.
 
     Attributes:
         layers: widths of the layers after the input; the last one is that of the embedding. Measured in a pilot.
@@ -70,7 +70,7 @@ class LearningSettings:
 
 @dataclass(frozen=True)
 class Member:
-    """A shape that a family is learnt from.
+    """A shape that a family is learned from.
 
     Attributes:
         rows: float32 (V, C), what is known of each vertex.
@@ -112,7 +112,7 @@ def rows_of(features: AnyFloats, side: AnyFloats, side_weight: float = SIDE_WEIG
 
 
 class Learning:
-    """A family that is being learnt: the network, its average, the optimizer, and how far it has come.
+    """A family that is being learned: the network, its average, the optimizer, and how far it has come.
 
     Attributes:
         averaged: the network whose values are the moving average: the result.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +18,8 @@ FEWEST_SHAPES, MOST_SHAPES = 2, 100
 """Shapes of a family. Chosen: one shape teaches nothing about others, and a hundred are as many as was published."""
 _BARS = "▁▂▃▄▅▆▇█"
 """Characters of rising height."""
+_DRAWN = 14
+"""Bars of a curve at most. Chosen: they fit into a sidebar of the usual width."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Curve:
 
     Attributes:
         steps: after which the losses were computed.
-        reconstruction, distance: of the shapes learnt from, means since the step before.
+        reconstruction, distance: of the shapes learned from, means since the step before.
         held_out: the distance loss of the held-out shapes; empty without any.
     """
 
@@ -44,14 +47,17 @@ class Curve:
         values = self.checked
         if not values:
             return ""
-        top = max(values)
-        bars = "".join(_BARS[min(int(value / top * len(_BARS)), len(_BARS) - 1)] for value in values) if top else ""
+        top = max(values) or 1.0
+        width = min(len(values), _DRAWN)
+        ends = [len(values) * bar // width for bar in range(width + 1)]
+        means = [sum(values[one:two]) / (two - one) for one, two in itertools.pairwise(ends)]
+        bars = "".join(_BARS[min(int(mean / top * len(_BARS)), len(_BARS) - 1)] for mean in means)
         return f"{values[0]:.3f} {bars} {values[-1]:.3f}"
 
 
 @dataclass(frozen=True)
 class MemberNote:
-    """A shape that a family was learnt from.
+    """A shape that a family was learned from.
 
     Attributes:
         name: of the object.
@@ -78,7 +84,7 @@ class FamilyRecord:
         side_weight: of the side beside the features, the last number of a row; 0 where rows have none.
         base: how the features that it reads are made; None where that is not known, of an imported family.
         base_name: what these features are called.
-        members: the shapes that it was learnt from.
+        members: the shapes that it was learned from.
         curve: how the losses fell.
         plateau: whether they had stopped falling too early: the features do not tell repeated parts apart.
     """
@@ -95,7 +101,7 @@ class FamilyRecord:
     model_type: Literal["meshkin-family"] = FAMILY_TYPE
 
     def described(self) -> str:
-        """A sentence: what it was learnt from, and from which features."""
+        """A sentence: what it was learned from, and from which features."""
         if not self.members:
             return f"imported, reads features {self.base_name}"
         held_out = sum(member.held_out for member in self.members)
@@ -135,6 +141,6 @@ def check_count(count: int) -> None:
     """Raise InputError ``family-few``, ``family-many`` where so many shapes make no family."""
     if count < FEWEST_SHAPES:
         fix = f"Choose at least {FEWEST_SHAPES} different shapes of one kind."
-        raise InputError("family-few", "A family is learnt from several different shapes, not from one.", fix)
+        raise InputError("family-few", "A family is learned from several different shapes, not from one.", fix)
     if count > MOST_SHAPES:
         raise InputError("family-many", f"{count} shapes are too many for a family.", f"Choose {MOST_SHAPES} at most.")

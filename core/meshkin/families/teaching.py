@@ -40,7 +40,7 @@ SAVED_EVERY = 20.0
 
 @dataclass(frozen=True)
 class Pupil:
-    """A shape with its features, from which a family is to be learnt.
+    """A shape with its features, from which a family is to be learned.
 
     Attributes:
         shape: the mesh.
@@ -53,7 +53,7 @@ class Pupil:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is to be learnt.
+    """What is to be learned.
 
     Attributes:
         name: of the family.
@@ -133,7 +133,7 @@ def teach(pupils: Sequence[Pupil], lesson: Lesson, report: ProgressCallback) -> 
     ]
     held = {number for number in range(len(members)) if number % PER_HELD_OUT == PER_HELD_OUT - 1}
     learning = Learning(members[0].rows.shape[1], lesson.settings, lesson.device)
-    network, curve = _learnt(learning, members, held, lesson, report)
+    network, curve = _learned(learning, members, held, lesson, report)
     notes = tuple(
         MemberNote(pupil.shape.name, pupil.shape.key, number in held, bool(side.any()))
         for number, (pupil, side) in enumerate(zip(pupils, sides, strict=True))
@@ -152,7 +152,7 @@ def teach(pupils: Sequence[Pupil], lesson: Lesson, report: ProgressCallback) -> 
     return Family(record, network.to("cpu"), mean, components if reference else None, reference)
 
 
-def _learnt(
+def _learned(
     learning: Learning, members: Sequence[Member], held: set[int], lesson: Lesson, report: ProgressCallback
 ) -> tuple[FamilyNetwork, Curve]:
     """Teach the network, from where an earlier try was stopped if there was one."""

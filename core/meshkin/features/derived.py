@@ -83,10 +83,10 @@ def _asked(choice: FeatureChoice, base: Recipe) -> list[tuple[str, Json | object
 
 
 def _other_recipe(name: str, base: Recipe, difference: str) -> InputError:
-    """The error that other features are asked for than those that a family was learnt from."""
+    """The error that other features are asked for than those that a family was learned from."""
     return InputError(
         "family-recipe",
-        f"The family “{name}” was learnt from features “{base.name}” that were made otherwise: {difference}.",
+        f"The family “{name}” was learned from features “{base.name}” that were made otherwise: {difference}.",
         "Leave that option at its default, or learn a family from the features that you want.",
     )
 

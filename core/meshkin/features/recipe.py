@@ -310,7 +310,7 @@ def _with_views_of_base(recipe: Recipe) -> Recipe:
     if not bases:
         return recipe
     if any((base.views, base.resolution) != (bases[0].views, bases[0].resolution) for base in bases):
-        raise InputError("family-recipe", "The features were learnt from different views.", "Use one of them.")
+        raise InputError("family-recipe", "The features were learned from different views.", "Use one of them.")
     return replace(recipe, views=bases[0].views, resolution=bases[0].resolution)
 
 

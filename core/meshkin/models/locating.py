@@ -98,7 +98,7 @@ def _cached_names() -> list[str]:
 def _no_family(name: str | None) -> ModelError:
     """The error that a family is not there, or that none was named."""
     known = [each for each in _cached_names() if kind_noted(folder_of(each)) == FAMILY]
-    have = f"There are {', '.join(f'“{name}”' for name in known)}." if known else "None has been learnt yet."
+    have = f"There are {', '.join(f'“{name}”' for name in known)}." if known else "None has been learned yet."
     if name is None:
         return ModelError("family-missing", "No family is named for the features “family”.", f"Name one. {have}")
     return ModelError("family-missing", f"There is no family “{name}”.", f"Learn it first, or name another. {have}")

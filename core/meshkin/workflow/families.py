@@ -1,4 +1,4 @@
-"""Families: learnt from several objects of one kind, kept among the models."""
+"""Families: learned from several objects of one kind, kept among the models."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _learn(groups: Sequence[Sequence[Handle]], name: str, options: Options) -> S
             members.append(FamilyMember(item.of.shape.save(folder / f"shape{index}.npz"), item.features))
         request = LearnFamily(name, tuple(members), chosen.steps, chosen.network, chosen.replace, options.worker.device)
         result = yield from in_step(LEARN, client.shared().run(request))
-    title = f"The family “{name}” was learnt from {len(groups) - len(result.left_out)} shapes."
+    title = f"The family “{name}” was learned from {len(groups) - len(result.left_out)} shapes."
     details = [*result.left_out, f"Error of the distances: {result.curve}."]
     data = {"family": name, "folder": str(result.folder), "plateau": result.plateau, "unsided": list(result.unsided)}
     return Report(title, details, data, list(_warnings(result)))

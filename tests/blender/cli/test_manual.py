@@ -32,6 +32,8 @@ DOWNLOADS = {("worker", "setup"), ("models", "get")}
 BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 SMALL = ("--features", "dinov2", "--model", "model", "--views", "4", "--resolution", "112", "--layers", "2")
 """Added to what looks at pictures: the model that lies in the folder."""
+QUICK = ("--steps", "20")
+"""Added to what learns."""
 
 
 def lines() -> Iterator[tuple[Path, str]]:
@@ -104,7 +106,8 @@ def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd
             if tuple(arguments[:2]) in DOWNLOADS:
                 cli.parser().parse_args(arguments)
                 continue
-            more = SMALL if {"photo.png", "pictures"} & set(arguments) else ()
+            more: tuple[str, ...] = SMALL if {"photo.png", "pictures"} & set(arguments) else ()
+            more = QUICK if arguments[:2] == ["family", "learn"] else more
             bpy.ops.wm.read_factory_settings(use_empty=True)  # each command is a Blender of its own
             code = cli.main([*arguments, *more])
             assert code == 0, f"{what}\n{capfd.readouterr().err[-2000:]}"

@@ -1,4 +1,4 @@
-"""Families through the workflow: learnt from objects, used as features by everything that reads features."""
+"""Families through the workflow: learned from objects, used as features by everything that reads features."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def creatures() -> list[bpy.types.Object]:
 
 def test_it_is_learnt_and_used(creatures: list[bpy.types.Object], small_model: str) -> None:
     report = finish(workflow.learn_family(creatures, "Blobs", options(small_model)))
-    assert report.title == "The family “Blobs” was learnt from 3 shapes."
+    assert report.title == "The family “Blobs” was learned from 3 shapes."
     (about,) = record.listing()
     assert [member.name for member in about.members] == [obj.name for obj in creatures]
     assert about.base_name == "dinov2"

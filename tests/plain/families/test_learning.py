@@ -1,4 +1,4 @@
-"""Families: what features leave open is learnt from distances along surfaces, and known on shapes never seen."""
+"""Families: what features leave open is learned from distances along surfaces, and known on shapes never seen."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_a_changed_record_is_found(home: Path, family: kept.Family) -> None:
 
 
 def test_families_that_are_missing_are_named(home: Path, family: kept.Family) -> None:
-    with pytest.raises(ModelError, match="None has been learnt yet"):
+    with pytest.raises(ModelError, match="None has been learned yet"):
         locating.locate("family", "beasts")
     kept.store(family)
     for name in (None, "other", "facebook/other"):

@@ -23,7 +23,7 @@ class FamilyMember:
 
 @dataclass(frozen=True)
 class LearnFamilyResult:
-    """What was learnt.
+    """What was learned.
 
     Attributes:
         folder: of the family.

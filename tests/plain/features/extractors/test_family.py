@@ -1,4 +1,4 @@
-"""Families as features: wrapped around the recipe that they were learnt from, and no other."""
+"""Families as features: wrapped around the recipe that they were learned from, and no other."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_it_takes_views_and_pictures_of_its_base(vit: Path) -> None:
 def test_other_recipes_are_refused_by_name(vit: Path) -> None:
     keep("beasts", recipes.resolve("dinov2", **SMALL))
     for options in ({"views": 3}, {"resolution": 224}, {"style": "shading"}, {"background": 0.0}, {"without": [0]}):
-        with pytest.raises(InputError, match="“beasts” was learnt from features “dinov2”") as caught:
+        with pytest.raises(InputError, match="“beasts” was learned from features “dinov2”") as caught:
             found(**options)
         assert caught.value.code == "family-recipe"
     with pytest.raises(InputError, match="textured"):

@@ -1,17 +1,12 @@
-"""Family: features that were learnt from shapes of one kind, made of other features (:mod:`meshkin.families`)."""
+"""Family: features that were learned from shapes of one kind, made of other features (:mod:`meshkin.families`)."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ....base.json_data import from_json
-from ....data.recipe import FeatureChoice
-from ....families.record import FamilyRecord
-from ....models import checking
 from ...extractor import DerivedExtractor, ModelRole
-from ...settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,23 +14,28 @@ if TYPE_CHECKING:
 
     from ....base.progress import ProgressCallback
     from ....data.features import Features
-    from ....data.recipe import Recipe
+    from ....data.recipe import FeatureChoice, Recipe
     from ....data.snapshot import Snapshot
     from ....families.kept import Family
     from ...extractor import Models
 
 
-class FamilyFeatures(DerivedExtractor[Settings]):
-    """What a family has learnt: points are as far apart as they are along the surface, left is not right."""
+class FamilyFeatures(DerivedExtractor[Any]):
+    """What a family has learned: points are as far apart as they are along the surface, left is not right."""
 
     name = "family"
     label = "Family"
-    description = "What was learnt from shapes of one kind; name the family as the model"
+    description = "What was learned from meshes of one kind; choose one in the panel Family"
     seconds = 32.0
     roles = {"family": ModelRole("family")}  # noqa: RUF012
 
     def base(self, models: Models) -> Recipe | FeatureChoice:
-        """The recipe that the family was learnt from; what a published one reads."""
+        """The recipe that the family was learned from; what a published one reads."""
+        from ....base.json_data import from_json
+        from ....data.recipe import FeatureChoice
+        from ....families.record import FamilyRecord
+        from ....models import checking
+
         record = from_json(FamilyRecord, checking.config(Path(models["family"].folder)))
         return record.base or FeatureChoice(record.base_name, profile="reference")
 

@@ -1,0 +1,229 @@
+"""Families: how much better features become that a family has learned, on shapes that it has never seen.
+
+    python tests/benchmarks/family.py --data FOLDER --work FOLDER --blender BLENDER_PYTHON [--sets …] [--steps 1500]
+        [--matcher]
+
+Runs in the worker's environment; describes shapes as ``correspondence.py`` does, into the same folder ``--work``.
+Prints results/family.txt.
+
+"learned from" are the shapes of a family, all others are unseen; sides come from the shapes' own mirror maps. "raw" are
+the features that the family reads, "family" what it makes of them: each target vertex asks for the nearest row of the
+source. "err" is the mean distance of the answer from the true one, per cent of the square root of the area, along the
+surface; "either side" counts the mirror twin as right, too; "wrong side" is the share of answers nearer to the twin, of
+vertices that are far from theirs; "bone" the share on the right bone or its neighbor. "matched" is the same through the
+matcher, with features of the shape joined to both. "weights": mean squared error of the bones' dominant weights read
+off the features of the target by what was fitted on the source alone (*Way: Features*), by the features' own rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
+
+from correspondence import described, measured, vertex_map
+from correspondence_sets import SETS, Pair
+from meshkin.base.progress import silent
+from meshkin.cache import store as cache
+from meshkin.data.snapshot import Snapshot
+from meshkin.data.surface_map import SurfaceMap
+from meshkin.families.kept import Family
+from meshkin.families.sides import SpectralShape, side_beside
+from meshkin.families.teaching import Lesson, Pupil, settings_of, teach
+from meshkin.geometry.arrays import Singles, unit_rows
+from meshkin.matching.pipeline import match
+from meshkin.matching.surfaces import DescribedSurface
+from meshkin.transfer.weights.regression import predict_weights
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family, and the pairs on which it is measured.
+
+    Attributes:
+        name: of the row of the table.
+        shapes: the set that its shapes are from, see ``correspondence_sets.py``.
+        members: what it is learned from.
+        pairs: source and target, at least one of them unseen.
+    """
+
+    name: str
+    shapes: str
+    members: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+
+
+CASES = (
+    Case(
+        "cats, dogs, horse, wolf",
+        "tosca",
+        ("cat0", "cat2", "cat5", "dog0", "dog3", "horse0", "wolf0"),
+        (("cat10", "cat8"), ("cat10", "cat3"), ("dog2", "dog6"), ("dog3", "dog6"), ("horse0", "horse6"),
+         ("wolf0", "wolf1")),
+    ),
+    Case("cats", "tosca", ("cat0", "cat1", "cat2", "cat4", "cat5"), (("cat10", "cat8"), ("cat3", "cat7"),
+                                                                    ("cat6", "cat9"))),
+    Case(
+        "people",
+        "tosca",
+        ("david0", "david1", "michael0", "michael3", "victoria0", "victoria1"),
+        (("michael10", "michael7"), ("michael12", "michael5"), ("david10", "david6"), ("victoria12", "victoria7")),
+    ),
+    Case(
+        "quadrupeds",
+        "quadrupeds",
+        ("Alpaca-v1", "Cow-v3", "Donkey-v5", "Fox-v6", "Horse-v7", "ShibaInu-v10"),
+        (("Bull-v2", "Deer-v4"), ("Stag-v11", "Wolf-v12"), ("Husky-v9", "Bull-v2"), ("Deer-v4", "Wolf-v12")),
+    ),
+)  # fmt: skip
+
+
+class Shapes:
+    """The shapes of a set with their features: those of the first extractor, and of the shape where they are there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.read = lru_cache(maxsize=None)(self._read)
+
+    def _read(self, name: str) -> tuple[Snapshot, Singles, Singles, Array]:
+        """A shape, its rows (V, C), rows of its shape alone (V, D), and the confidence (V,)."""
+        path = Path(json.loads((self.folder / f"{name}.json").read_text())["features"])
+        features = cache.read(path)
+        width = sum(features.origin.channels[0])
+        rows = features.features.astype(np.float32)
+        is_shape = features.origin.recipe.parts[-1].extractor == "geometric"
+        own = rows[:, -sum(features.origin.channels[-1]) :] if is_shape else rows[:, :0]
+        return Snapshot.load(self.folder / f"{name}.npz"), rows[:, :width], own, features.confidence
+
+
+def learned(case: Case, shapes: Shapes, steps: int) -> Family:
+    """The family of a case."""
+    pupils = []
+    for name in case.members:
+        shape, rows, _, _ = shapes.read(name)
+        pupils.append(Pupil(shape, rows))
+    base = cache.read(Path(json.loads((shapes.folder / f"{case.members[0]}.json").read_text())["features"]))
+    return teach(pupils, Lesson(case.name, base.origin.recipe, settings_of("small", steps), None, "cpu"), silent)
+
+
+def embedded(family: Family, shapes: Shapes, name: str) -> Singles:
+    """The features of a shape by a family."""
+    shape, rows, _, _ = shapes.read(name)
+    assert family.components is not None
+    side = side_beside(SpectralShape.of(shape, rows, family.components), family.reference, lambda: None)
+    return family.embedded(rows, side)
+
+
+def nearest_map(source: Snapshot, target: Snapshot, one: Singles, two: Singles) -> SurfaceMap:
+    """Each target vertex on the source vertex with the nearest row."""
+    vertex = cKDTree(unit_rows(one)).query(unit_rows(two))[1]
+    return vertex_map(vertex, source, target)
+
+
+def matched_map(shapes: Shapes, pair: tuple[str, str], rows: list[Singles], weight: float) -> SurfaceMap:
+    """The matcher's map from rows beside those of the shape."""
+    ends = []
+    for name, values in zip(pair, rows, strict=True):
+        shape, _, own, confidence = shapes.read(name)
+        ends.append(DescribedSurface(shape, np.hstack((unit_rows(values) * weight, own)), confidence))
+    return match(ends[0], ends[1], silent).to_source
+
+
+def weight_error(shapes: Shapes, pair: tuple[str, str], rows: list[Singles]) -> float:
+    """Mean squared error of weights read off features; nan without bones."""
+    files = [shapes.folder / f"{name}.bones.npy" for name in pair]
+    if not files[0].exists():
+        return float("nan")
+    bones = [np.load(file) for file in files]
+    names = sorted(set(bones[0]) & set(bones[1]) - {""})
+    wanted = [(each[:, None] == np.array(names)).astype(np.float32) for each in bones]
+    found = predict_weights(rows[0], rows[1], wanted[0], shapes.read(pair[0])[0])
+    known = wanted[1].any(axis=1)
+    return float(((found - wanted[1])[known] ** 2).mean())
+
+
+def measured_case(case: Case, wanted: argparse.Namespace) -> list[dict[str, Any]]:
+    """The figures of each pair of a case, of the raw features and of the family's."""
+    shapes = Shapes(wanted.work / case.shapes)
+    family = learned(case, shapes, wanted.steps)
+    known = {(pair.source, pair.target): pair for pair in SETS[case.shapes](wanted.data)[1]}
+    result = []
+    for names in case.pairs:
+        pair = known.get(names) or Pair(*names, case.name)
+        (source, raw_source, *_), (target, raw_target, *_) = (shapes.read(name) for name in names)
+        kinds = {
+            "raw": [raw_source, raw_target],
+            "family": [embedded(family, shapes, name) for name in names],
+        }
+        row: dict[str, Any] = {"case": case.name, "pair": names, "loss": family.record.curve.checked[-1]}
+        for kind, rows in kinds.items():
+            row[kind] = measured(pair, source, target, nearest_map(source, target, *rows), shapes.folder)
+            row[kind]["weights"] = weight_error(shapes, names, rows)
+            if wanted.matcher:
+                found = matched_map(shapes, names, rows, wanted.weight)
+                row[f"{kind}, matched"] = measured(pair, source, target, found, shapes.folder)
+        result.append(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+    return result
+
+
+COLUMNS = ("err", "err either side", "wrong side", "bone", "weights")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The mean figures of each case, a line for each kind of features."""
+    lines = ["".join([f"{'':34}", *(f"{name:>16}" for name in COLUMNS)])]
+    for case in dict.fromkeys(row["case"] for row in rows):
+        some = [row for row in rows if row["case"] == case]
+        for kind in ("raw", "family", "raw, matched", "family, matched"):
+            of_kind = [row[kind] for row in some if kind in row]
+            if not of_kind:
+                continue
+            cells = []
+            for name in COLUMNS:
+                values = [each[name] for each in of_kind if name in each and np.isfinite(each[name])]
+                digits = 5 if name == "weights" else 3 if name in ("wrong side", "bone") else 2
+                cells.append(f"{np.mean(values):16.{digits}f}" if values else f"{'':16}")
+            label = f"{case} ({len(some)})" if kind == "raw" else ""
+            lines.append("".join([f"{label:26}{kind:18}"[:44].ljust(44), *cells])[:])
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--blender", default=sys.executable, help="a Python with bpy")
+    parser.add_argument("--work", type=Path, default=Path("build/correspondence"))
+    parser.add_argument("--features", default="dinov2+geometric")
+    parser.add_argument("--cases", nargs="*", default=[case.name for case in CASES])
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--weight", type=float, default=0.5, help="of the rows beside those of the shape")
+    parser.add_argument("--matcher", action="store_true", help="also through the matcher")
+    wanted = parser.parse_args()
+    rows = []
+    for case in CASES:
+        if case.name in wanted.cases:
+            shapes, _ = SETS[case.shapes](wanted.data)
+            needed = {*case.members, *(name for pair in case.pairs for name in pair)}
+            described(
+                {name: shapes[name] for name in needed}, case.shapes, wanted.features, wanted.work, wanted.blender
+            )
+            rows += measured_case(case, wanted)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
