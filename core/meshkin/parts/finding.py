@@ -9,12 +9,13 @@ import numpy as np
 from ..data.snapshot import Snapshot
 from ..geometry.arrays import Floats, Integers, Singles
 from ..geometry.closest_points import closest_points
+from ..geometry.mesh import face_areas
 from .borders import straightened
 from .cleaning import cleaned
 from .face_graph import FaceGraph
 from .prepared import PreparedShape
 
-MOST_LOST = 8
+MOST_LOST = 4
 """Parts of a cut that may be too small, for which the tree is cut more finely. Chosen."""
 
 TWIN_OVERLAP = 0.5
@@ -45,13 +46,16 @@ def own_parts(ready: PreparedShape, count: int, smooth: float) -> Parts:
         smooth: how much borders cost.
     """
     count = count or ready.tree.automatic()
-    found = _cut(ready, count, smooth)
-    for more in range(count + 1, count + MOST_LOST + 1):  # some were too small, and joined others
+    found = None
+    for more in range(count, count + MOST_LOST + 1):  # some may be too small, and join others
+        if len(np.unique(cleaned(ready.tree.cut(more), ready.graph))) < count:
+            continue
+        again = _cut(ready, more, smooth)
+        if found is None or found.count < again.count <= count:
+            found = again
         if found.count >= count:
             break
-        again = _cut(ready, more, smooth)
-        found = again if again.count <= count else found
-    return found
+    return found or _cut(ready, count, smooth)
 
 
 def _cut(ready: PreparedShape, count: int, smooth: float) -> Parts:
@@ -127,7 +131,8 @@ def labels_of_polygons(parts: Parts, shape: Snapshot, own: Snapshot) -> tuple[In
     else:
         middles = own.vertices[own.faces].astype(np.float64).mean(axis=1)
         face = closest_points(middles, shape.vertices, shape.faces.astype(np.int64)).face
-    areas = FaceGraph.of(own.vertices, own.faces).areas
+    areas = face_areas(own.vertices.astype(np.float64), own.faces)
+    areas = np.maximum(areas, np.finfo(np.float32).eps * (areas.mean() or 1.0))
     size = int(own.polygons.max(initial=-1)) + 1
     votes = np.zeros((size, parts.count))
     np.add.at(votes, (own.polygons, parts.labels[face]), areas)

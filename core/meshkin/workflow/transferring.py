@@ -30,7 +30,7 @@ from .matching import ObjectMatch, check_different, find_match
 from .options import TRANSFERS, Options, Remark, Report, ResultWarning, Steps
 from .recorded_options import recordable
 from .steps import match_costs, transfer_costs, transfer_of
-from .transfers import armature, hair, motion, texture, values, weights
+from .transfers import armature, hair, motion, parts, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write, left_out_warning
 from .whole_job import whole_job
 
@@ -42,7 +42,7 @@ CARRIERS: dict[str, Carrier] = {
     "uvs": values.UVS,
     "shape_keys": values.SHAPE_KEYS,
     "detail": values.DETAIL,
-    "parts": values.PART_LABELS,
+    "parts": parts.PART_LABELS,
     "hair": hair.HAIR,
     "armature": armature.ARMATURE,
     "motion": motion.MOTION,

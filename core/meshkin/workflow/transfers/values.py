@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from ...base.progress import Progress
 from ...data.snapshot import Snapshot
-from ...scene.mesh import attributes, part_labels, payloads, rest, shape_keys
+from ...scene.mesh import attributes, payloads, rest, shape_keys
 from ...scene.mesh import snapshot as snapshots
 from ...scene.mesh import uv_maps as uv_layouts
 from ...scene.objects import BlenderObject, Handle
@@ -246,24 +246,6 @@ def _read_shape_keys(
     return _Reading(values, write, at_rest=at_rest)
 
 
-def _check_parts(source: BlenderObject, target: BlenderObject, options: Options) -> None:
-    if not part_labels.has_parts(source):
-        raise InputError(
-            "no-parts", f"“{source.name}” has no parts and no face sets.", "Find its parts first (panel Parts)."
-        )
-
-
-def _read_parts(
-    obj: BlenderObject, targets: Sequence[BlenderObject], snapshot: Snapshot, names: Sequence[str]
-) -> _Reading:
-    labels, part_names = part_labels.read(obj, snapshot)
-
-    def write(target: BlenderObject, carried: list[NDArray[Any]]) -> list[str]:
-        return part_labels.write(target, carried[0][:, 0].astype(np.int32), None, part_names, ("face_sets",))
-
-    return _Reading([_Values("labels", "FACE", labels[:, None])], write)
-
-
 def _check_detail(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     """Every source has detail."""
 
@@ -309,5 +291,4 @@ ATTRIBUTES = _carrier("attributes", _check_attributes, _read_attributes)
 MATERIALS = _carrier("materials", _check_materials, _read_materials)
 UVS = _carrier("uvs", _check_uvs, _read_uvs)
 SHAPE_KEYS = _carrier("shape keys", _check_shape_keys, _read_shape_keys)
-PART_LABELS = _carrier("parts", _check_parts, _read_parts)
 DETAIL = _carrier("detail", _check_detail, _read_detail)
