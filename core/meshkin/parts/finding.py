@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.snapshot import Snapshot
-from ..geometry.arrays import Floats, Integers, Singles
+from ..geometry.arrays import Flags, Floats, Integers, Singles
 from ..geometry.closest_points import closest_points
 from ..geometry.mesh import face_areas
 from .borders import straightened
@@ -64,9 +64,19 @@ def _cut(ready: PreparedShape, count: int, smooth: float) -> Parts:
     shares = ready.evened(labels)
     if ready.twin is not None:
         shares = alike_on_both_sides(shares, twin_labels(labels, ready.twin, ready.graph.areas), ready.twin)
+    whole = _is_whole(labels, ready.loose)
+    shares[whole] = np.eye(shares.shape[1])[labels[whole]]
     parts = parts_of_shares(shares, ready.graph, smooth)
     standing, labels = np.unique(parts.labels, return_inverse=True)
     return Parts(labels.astype(np.int64), parts.confidence, len(standing))
+
+
+def _is_whole(labels: Integers, loose: Integers) -> Flags:
+    """Which faces (F,) are of a loose part that is in one part as a whole."""
+    first = np.full(int(loose.max()) + 1, -1)
+    first[loose] = labels
+    other = np.bincount(loose, labels != first[loose])
+    return np.asarray(other[loose] == 0)
 
 
 def part_names(ready: PreparedShape, parts: Parts) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from ..data.snapshot import Snapshot
+from ..geometry.adjacency import connected_components
 from ..geometry.arrays import AnyFloats, Floats, Integers
 from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import connected_laplacian, factorized
@@ -43,6 +44,7 @@ class PreparedShape:
         shape: its mesh.
         graph: its faces.
         tree: of its parts.
+        loose: int64 (F,), the loose part of each face.
         evened: how much of each label there is around each face: from labels, int (F,), to (F, K).
         twin: int64 (F,), the face on the other side of each; None for a shape without a clear mirror map.
     """
@@ -50,6 +52,7 @@ class PreparedShape:
     shape: Snapshot
     graph: FaceGraph
     tree: PartTree
+    loose: Integers
     evened: Callable[[Integers], Floats]
     twin: Integers | None
 
@@ -71,9 +74,10 @@ class PreparedShape:
         ).astype(np.float32)
         tree = part_tree(rows, shape.vertices, shape.faces, graph)
         tick(0.6)
+        loose = connected_components(graph.links, len(shape.faces)).astype(np.int64)
         twin = _twin_faces(shape, with_features(mesh, reduced), tick)
         tick(1.0)
-        return PreparedShape(shape, graph, tree, _evening(shape, graph), twin)
+        return PreparedShape(shape, graph, tree, loose, _evening(shape, graph), twin)
 
 
 def _scaled(rows: AnyFloats, areas: Floats) -> AnyFloats:

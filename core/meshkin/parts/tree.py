@@ -1,7 +1,8 @@
 """A tree of parts instead of a number of them: neighbors that are alike join, and every number of parts is a cut of it.
 
 Ward's method (Ward, "Hierarchical Grouping to Optimize an Objective Function", 1963) on patches of faces, of which only
-neighbors may join. What touches nothing, such as eyes and buttons, is joined to what is nearest.
+neighbors may join. What touches nothing, such as eyes and buttons, is joined to what is nearest, and as a whole: the
+leg of a chair that is a loose part is not cut before it has to be.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ class TreeSettings:
 
     Attributes:
         patches: of which it is built, about.
-        small: a loose part with a smaller share of the area than this, in shares of a patch, is a patch of its own.
+        tiny: a loose part with a smaller share of the area than this, in shares of a patch, is a patch of its own.
+        unit: a loose part with a smaller share of the area than this joins others as a whole.
         most_loose: patches that loose parts may make; of more, those near each other are one patch.
         fewest, most: numbers of parts among which the automatic one is looked for.
     """
 
     patches: int = 2000
-    small: float = 2.0
+    tiny: float = 2.0
+    unit: float = 0.1
     most_loose: int = 3000
     fewest: int = 3
     most: int = 24
@@ -101,7 +104,12 @@ def part_tree(
     middles = gather @ np.asarray(vertices, np.float64)[faces].mean(axis=1) / areas[:, None]
     links = np.unique(np.sort(patch[graph.links], axis=1), axis=0)
     links = links[links[:, 0] != links[:, 1]]
-    return PartTree(patch, *_ward(areas, np.asarray(gather @ rows, np.float64), _connected(links, middles)))
+    loose = connected_components(graph.links, len(faces))
+    home = np.where(np.bincount(loose, graph.areas)[loose] < settings.unit, loose, -1)
+    of_patch = np.full(count, -1)
+    of_patch[patch] = home
+    sums = np.asarray(gather @ rows, np.float64)
+    return PartTree(patch, *_ward(areas, sums, _connected(links, middles), of_patch))
 
 
 def _patches(vertices: NDArray[np.floating], faces: AnyIntegers, graph: FaceGraph, settings: TreeSettings) -> Integers:
@@ -110,8 +118,8 @@ def _patches(vertices: NDArray[np.floating], faces: AnyIntegers, graph: FaceGrap
     A small loose part is never cut: a bolt, a leaf or a plank is in one part as a whole.
     """
     loose = connected_components(graph.links, len(faces)).astype(np.int64)
-    is_small = np.bincount(loose, graph.areas) < settings.small / settings.patches
-    whole = is_small[loose] & (np.bincount(loose)[loose] > 1)
+    is_tiny = np.bincount(loose, graph.areas) < settings.tiny / settings.patches
+    whole = is_tiny[loose] & (np.bincount(loose)[loose] > 1)
     if len(faces) <= settings.patches:
         patch = np.arange(len(faces))
     elif whole.all():
@@ -152,9 +160,19 @@ def _connected(links: Integers, middles: Floats) -> Integers:
     return np.concatenate((links, bridges(middles, flat))) if len(middles) > 1 else links
 
 
-def _ward(mass: Floats, sums: Floats, links: Integers) -> tuple[Integers, Floats]:
-    """The joins of nodes with masses (P,) and sums of rows (P, C), of which links (E, 2) may join, cheapest first."""
+def _ward(mass: Floats, sums: Floats, links: Integers, home: Integers) -> tuple[Integers, Floats]:
+    """The joins of nodes, cheapest first.
+
+    Args:
+        mass: (P,), of the nodes.
+        sums: (P, C), of their rows.
+        links: (E, 2), what may join.
+        home: (P,), the unit that each is part of, -1 for none: the nodes of a unit join each other before others.
+    """
     count = len(mass)
+    home = np.concatenate((home, np.full(count - 1, -1)))
+    waiting = np.bincount(home[home >= 0], minlength=1)  # nodes that each unit has
+    home[:count][(waiting[home[:count]] == 1) & (home[:count] >= 0)] = -1
     mass, sums = (
         np.concatenate((mass, np.zeros(count - 1))),
         np.concatenate((sums, np.zeros((count - 1, sums.shape[1])))),
@@ -171,7 +189,7 @@ def _ward(mass: Floats, sums: Floats, links: Integers) -> tuple[Integers, Floats
 
     queue: list[tuple[float, int, int]] = []
     for node in range(count):
-        later = np.array([other for other in neighbors[node] if other > node], np.int64)
+        later = np.array([other for other in neighbors[node] if other > node and home[other] == home[node]], np.int64)
         queue += [(price, node, other) for price, other in zip(cost(node, later).tolist(), later.tolist(), strict=True)]
     heapq.heapify(queue)
     alive = np.zeros(2 * count - 1, bool)
@@ -192,7 +210,10 @@ def _ward(mass: Floats, sums: Floats, links: Integers) -> tuple[Integers, Floats
             neighbors[neighbor] -= {one, other}
             neighbors[neighbor].add(node)
         neighbors[node] = around
-        others = np.array(sorted(around), np.int64)
+        if (unit := home[one]) >= 0:
+            waiting[unit] -= 1
+            home[node] = unit if waiting[unit] > 1 else -1
+        others = np.array(sorted(other for other in around if home[other] == home[node]), np.int64)
         for price, neighbor in zip(cost(node, others).tolist(), others.tolist(), strict=True):
             heapq.heappush(queue, (price, neighbor, node))
     return np.asarray(joined, np.int64).reshape(-1, 2), np.asarray(costs)
