@@ -87,7 +87,7 @@ def read(path: Path) -> list[ManifestItem]:
     if not is_file(path):
         raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
     items, matrices = _parsed(path)
-    taken: set[str] = {item.id for item in items if item.id}
+    taken = {item.id.lower() for item in items if item.id}
     for matrix in matrices:
         items += _expanded(matrix, path.parent, taken)
     named = [_named(number, item) for number, item in enumerate(items, 1)]
@@ -230,12 +230,17 @@ def _place(shape: str) -> str:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """A name for files that none of those taken is, also where systems ignore case; it is taken now."""
-    lower, free, number = {each.lower() for each in taken}, file_name(name), 1
-    while free.lower() in lower:
+    """A name for files that none of those taken is, also where systems ignore case; it is taken now.
+
+    Args:
+        name: what it is made from.
+        taken: in small letters.
+    """
+    free, number = file_name(name), 1
+    while free.lower() in taken:
         number += 1
         free = f"{file_name(name)}-{number}"
-    taken.add(free)
+    taken.add(free.lower())
     return free
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -107,6 +108,7 @@ def make(items: Sequence[ManifestItem], file: Path, folder: Path, suffixes: Mapp
 def _outputs(items: Sequence[ManifestItem], folder: Path, suffixes: Mapping[str, str]) -> dict[str, Path]:
     """What each item writes, by its ID."""
     outputs: dict[str, Path] = {}
+    taken, root = {folder.resolve()}, folder.resolve()
     for item in items:
         if item.verb not in suffixes:
             raise InputError(
@@ -116,14 +118,15 @@ def _outputs(items: Sequence[ManifestItem], folder: Path, suffixes: Mapping[str,
             raise InputError(
                 "batch-output", f"“{item.id}” has the argument --output.", "Give the item an “output” instead."
             )
-        path = (folder / (item.output or f"{item.id}{suffixes[item.verb]}")).resolve()
-        if not path.is_relative_to(folder.resolve()) or path == folder.resolve() or path in outputs.values():
+        path = Path(os.path.normpath(root / (item.output or f"{item.id}{suffixes[item.verb]}")))
+        if not path.is_relative_to(root) or path in taken:
             raise InputError(
                 "batch-output",
                 f"“{item.id}” cannot write {path}.",
                 "Outputs are different from each other and lie in the batch's folder.",
             )
         outputs[item.id] = path
+        taken.add(path)
     return outputs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Collection, Generator, Sequence
 from typing import Protocol
@@ -12,6 +13,9 @@ from ..base.progress import Progress, rounded_seconds
 from . import records
 from .plan import Plan, Task
 from .records import Record
+
+LOOK_SECONDS = 1.0
+"""Seconds after which the estimate of the time left is made anew while nothing ends. Chosen."""
 
 
 class Engine(Protocol):
@@ -45,15 +49,20 @@ def run(plan: Plan, tasks: Sequence[Task], engine: Engine) -> Generator[Progress
     for task in todo:
         records.record_file(plan.folder, task.id).unlink(missing_ok=True)
     schedule = _Schedule(plan, todo, finished)
+    looked = -math.inf  # when it was seen last what is ready: that takes time where tens of thousands wait
     with contextlib.closing(engine):
         while schedule.is_going():
-            for task in [task for task in schedule.ready() if engine.takes(task)]:
-                if engine.takes(task):
-                    schedule.started(task)
-                    engine.submit(task)
-            for name in engine.ended():
+            ended = engine.ended()
+            for name in ended:
                 schedule.ended(name)
-            yield schedule.progress(len(tasks), engine.slots)
+            if ended or time.monotonic() - looked > LOOK_SECONDS:
+                for task in schedule.ready():
+                    if engine.takes(task):
+                        schedule.started(task)
+                        engine.submit(task)
+                progress = schedule.progress(len(tasks), engine.slots)
+                looked = time.monotonic()
+            yield progress
     return [records.read(plan.folder, task.id) or records.empty(task, "") for task in tasks]
 
 

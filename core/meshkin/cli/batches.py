@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import processes
 from ..base.errors import InputError
 from ..base.storage import make_folder
-from ..batch import flamenco, job_template, local, manifest, records, running
+from ..batch import flamenco, job_template, local, manifest, ray_engine, records, running
 from ..batch.plan import Plan, Task, make
 from ..batch.records import Record
-from . import batch_reports, blender
+from . import batch_reports, nodes
 from .arguments import STRICT_EXIT_CODE, CommandResult, command
 from .console import drive, tell
 
-ENGINES = ("local", "flamenco")
+ENGINES = ("local", "ray", "flamenco")
 """Where the items of a batch can be run."""
 _SHOWN_FAILURES = 20
 """How many failed items are listed by the command (chosen: a screen); the report has all."""
@@ -41,7 +40,7 @@ def add(commands: Any) -> None:
         "--engine",
         choices=ENGINES,
         default=ENGINES[0],
-        help="where items are run: on this machine, or by Flamenco's workers; default: local",
+        help="where items are run: on this machine, on a Ray cluster, or by Flamenco's workers; default: local",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="items at once; default: one for two processors; each needs memory"
@@ -49,6 +48,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="leave out what is done already, with the same inputs")
     parser.add_argument("--dry-run", action="store_true", help="list what would be done, in order, and check it")
     parser.add_argument("--only", metavar="I-J", help="only the items with these numbers of --dry-run; resumes")
+    parser.add_argument(
+        "--address", default="", metavar="HOST:PORT", help="the Ray cluster; default: this machine's, or a new one"
+    )
     parser.add_argument("--manager", default="", metavar="URL", help="Flamenco's Manager")
     parser.add_argument("--worker-tag", default="", metavar="NAME", help="only Flamenco's workers with this tag")
     parser.add_argument(
@@ -72,7 +74,7 @@ def _batch(arguments: argparse.Namespace) -> CommandResult:
     if jobs < 1 or arguments.chunk < 1:
         raise InputError("batch-jobs", "--jobs and --chunk must be at least 1.", "Leave them out for the usual number.")
     if str(arguments.manifest) == "report" and arguments.reported:
-        return batch_reports.write(arguments.reported, arguments.verbs, jobs, _runner_command())
+        return batch_reports.write(arguments.reported, arguments.verbs, jobs, nodes.runner_command())
     if arguments.reported or not arguments.batch_folder:
         raise InputError("batch-folder", "It is not said where results go.", "Write --output FOLDER.")
     made = make(manifest.read(arguments.manifest), arguments.manifest, arguments.batch_folder, _suffixes(arguments))
@@ -87,7 +89,11 @@ def _batch(arguments: argparse.Namespace) -> CommandResult:
     _prepare(made, arguments)
     if arguments.engine == "flamenco":
         return _on_farm(made, arguments)
-    engine = local.LocalEngine(made, jobs, _runner_command())
+    engine: running.Engine
+    if arguments.engine == "ray":
+        engine = ray_engine.RayEngine(made, arguments.address, arguments.jobs or 0, nodes.run_item)
+    else:
+        engine = local.LocalEngine(made, jobs, nodes.runner_command())
     return _result(made, drive(running.run(made, tasks, engine)), arguments)
 
 
@@ -119,11 +125,6 @@ def _on_farm(made: Plan, arguments: argparse.Namespace) -> CommandResult:
     lines, data = _result(made, ended, arguments)
     lines.insert(0, f"Flamenco's job {job} is {status}.")
     return lines, {**data, "ok": data["ok"] and status == "completed", "job": job, "status": status}
-
-
-def _runner_command() -> Sequence[str]:
-    code = "from meshkin import cli\nfrom meshkin.cli import items\nitems.run_all(cli.main)"
-    return blender.command(processes.package_program(code, reads_input=True))
 
 
 def _suffixes(arguments: argparse.Namespace) -> dict[str, str]:

@@ -170,7 +170,7 @@ def test_a_task_fails_only_for_what_may_go_better_elsewhere(
     for exit_code, expected in ((3, 0), (5, 1), (-9, 1)):
         command = ["batch", str(jobs), "--output", str(jobs.parent / str(exit_code)), "--only", "1-1", "--json"]
         monkeypatch.setattr("meshkin.cli.batches.drive", lambda steps, exit_code=exit_code: [ended(exit_code, jobs)])
-        monkeypatch.setattr("meshkin.cli.batches._runner_command", lambda: ["none"])
+        monkeypatch.setattr("meshkin.cli.nodes.runner_command", lambda: ["none"])
         assert cli.main(command) == expected
         assert json.loads(capfd.readouterr().out)["failed"] == 1
 

@@ -1,0 +1,216 @@
+"""What many characters cost: batches of growing size measured on this machine, and from that 10,000 on many machines.
+
+    MESHKIN_WORKER_PYTHON=… python tests/benchmarks/scale.py [--sources 2] [--targets 2,8,24] [--rings 30] [--ray]
+
+Each batch has a cache of its own. Up to 35 shapes have triangles of their own: none is recognized as a copy. With
+``--ray`` (a Python with Ray, and ``MESHKIN_BLENDER``), the same batch is run by ``--jobs`` 1, 2 and 4 and by as many
+Ray workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meshkin.batch import manifest, plan, records
+
+CHARACTERS = 10_000
+"""What is asked for."""
+MACHINES = (1, 10, 100)
+SUFFIXES = {"match": ".npz", "features": ".safetensors"}
+FEATURES = ("--features", "geometric")
+
+
+def write_shape(path: Path, rings: int, seed: int) -> int:
+    """Write a bumpy ball with arms, one of a kind for each seed; returns its number of vertices."""
+    random = np.random.default_rng(seed)
+    rows, columns = rings + seed % 7, 2 * rings + seed % 5
+    height = np.linspace(0, np.pi, rows + 1)[1:-1, None]
+    angle = np.linspace(0, 2 * np.pi, columns, endpoint=False)[None]
+    stretch, phase = random.uniform(0.8, 1.25, 3), random.uniform(-0.2, 0.2, 2)
+    radius = 1 + 0.35 * np.sin(2 * angle + phase[0]) * np.sin(height) ** 2 + 0.3 * np.cos(height + phase[1])
+    ring = np.stack(
+        [
+            radius * np.sin(height) * np.cos(angle),
+            radius * np.sin(height) * np.sin(angle),
+            radius * np.cos(height) + 0 * angle,
+        ],
+        axis=-1,
+    )
+    points = np.concatenate([ring.reshape(-1, 3), [[0, 0, 1.3], [0, 0, -0.7]]]) * stretch
+    number = np.arange((rows - 1) * columns).reshape(rows - 1, columns)
+    right = np.roll(number, -1, axis=1)
+    top, bottom = len(points) - 2, len(points) - 1
+    quads = np.stack([number[:-1], number[1:], right[1:], right[:-1]], axis=-1).reshape(-1, 4)
+    faces = [quad.tolist() for quad in quads]
+    faces += [[top, a, b] for a, b in zip(number[0], right[0], strict=True)]
+    faces += [[bottom, b, a] for a, b in zip(number[-1], right[-1], strict=True)]
+    lines = ["v " + " ".join(f"{value:.5f}" for value in point) for point in points]
+    lines += ["f " + " ".join(str(index + 1) for index in face) for face in faces]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return len(points)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one batch cost.
+
+    Attributes:
+        seconds: from the start of the command to its end.
+        features, pairs: median seconds of an item of each kind.
+        features_bytes, maps_bytes: of the cache, for each shape and each pair.
+        outputs_bytes: of what an item of each kind wrote, with its record and log, on average.
+        inputs_bytes: of a shape's file.
+    """
+
+    seconds: float
+    features: float
+    pairs: float
+    features_bytes: float
+    maps_bytes: float
+    outputs_bytes: dict[str, float]
+    inputs_bytes: float
+
+
+def make(folder: Path, sources: int, targets: int, rings: int) -> Path:
+    """Shapes and their manifest."""
+    for number in range(sources + targets):
+        kind = "s" if number < sources else "t"
+        write_shape(folder / f"{kind}{number:05d}.obj", rings, number)
+    matrix = {"sources": ["s*.obj"], "targets": ["t*.obj"], "features": list(FEATURES)}
+    (folder / "jobs.json").write_text(json.dumps({"matrix": matrix}), encoding="utf-8")
+    return folder / "jobs.json"
+
+
+def measured(jobs: Path, out: Path, *arguments: str) -> Run:
+    """Run a batch with an empty cache."""
+    cache = out.with_name(f"{out.name}-cache")
+    command = [sys.executable, "-m", "meshkin", "batch", str(jobs), "--output", str(out), "--json", *arguments]
+    began = time.monotonic()
+    variables = {**os.environ, "MESHKIN_CACHE": str(cache)}
+    ran = subprocess.run(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    seconds = time.monotonic() - began
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert told["ok"], told
+    _, found = records.load_all(out)
+    times: dict[str, list[float]] = {}
+    written: dict[str, list[float]] = {}
+    for record in found:
+        times.setdefault(record.verb, []).append(record.seconds)
+        files = (record.output, records.record_file(out, record.id), records.log_file(out, record.id))
+        written.setdefault(record.verb, []).append(sum(path.stat().st_size for path in files))
+    sizes = {kind: sum(path.stat().st_size for path in (cache / kind).iterdir()) for kind in ("features", "maps")}
+    inputs = [path.stat().st_size for path in jobs.parent.glob("*.obj")]
+    return Run(
+        seconds,
+        statistics.median(times["features"]),
+        statistics.median(times["match"]),
+        sizes["features"] / len(times["features"]),
+        sizes["maps"] / len(times["match"]),
+        {verb: statistics.mean(each) for verb, each in written.items()},
+        statistics.mean(inputs),
+    )
+
+
+def growing(folder: Path, arguments: argparse.Namespace) -> Run:
+    """Batches of growing size: what a pair costs must not grow with their number; returns the largest."""
+    head = f"{'shapes':>6} {'pairs':>6} {'seconds':>8} {'features s':>10} {'pair s':>7}"
+    print(f"{head} {'cache KB/shape':>14} {'KB/pair':>8}")
+    for targets in map(int, arguments.targets.split(",")):
+        jobs = make(folder / f"in{targets}", arguments.sources, targets, arguments.rings)
+        run = measured(jobs, folder / f"out{targets}", "--jobs", str(arguments.jobs))
+        print(
+            f"{arguments.sources + targets:6} {arguments.sources * targets:6} {run.seconds:8.1f} {run.features:10.2f}"
+            f" {run.pairs:7.2f} {run.features_bytes / 1e3:14.1f} {run.maps_bytes / 1e3:8.1f}",
+            flush=True,
+        )
+    return run
+
+
+def planning(folder: Path, count: int) -> None:
+    """What a manifest of many items costs before the first of them runs, and each part of it on a farm."""
+    place = folder / "many"
+    place.mkdir()
+    for number in range(count):
+        (place / f"t{number:05d}.obj").write_text(str(number), encoding="ascii")
+    (place / "source.obj").write_text("source", encoding="ascii")
+    matrix = {"sources": ["source.obj"], "targets": ["t*.obj"]}
+    (place / "jobs.json").write_text(json.dumps({"matrix": matrix}), encoding="utf-8")
+    began = time.monotonic()
+    made = plan.make(manifest.read(place / "jobs.json"), place / "jobs.json", place / "out", SUFFIXES)
+    planned = time.monotonic() - began
+    began = time.monotonic()
+    for task in made.tasks[-10:]:
+        assert task.key
+    part = time.monotonic() - began
+    for task in made.tasks:
+        assert task.key
+    every = time.monotonic() - began
+    print(
+        f"A manifest of {len(made.tasks):,} items is planned in {planned:.1f} s. Which of them are done is seen "
+        f"in {part:.3f} s for 10 of them, in {every:.1f} s for all."
+    )
+
+
+def on_paper(run: Run, jobs: int) -> None:
+    """What :data:`CHARACTERS` cost, each with one source, by what was measured."""
+    work = CHARACTERS * (run.features + run.pairs)
+    cache = CHARACTERS * (run.features_bytes + run.maps_bytes)
+    moved = CHARACTERS * (2 * run.inputs_bytes + run.features_bytes + run.maps_bytes + sum(run.outputs_bytes.values()))
+    shared = run.features_bytes + run.inputs_bytes
+    print(
+        f"\n{CHARACTERS:,} characters, one pair each, {jobs} items at once on each machine, cache in one shared folder:"
+    )
+    print(f"{'machines':>8} {'hours':>7} {'GB moved':>9} {'MB/s':>6} {'GB cache':>9}")
+    for machines in MACHINES:
+        seconds = work / jobs / machines
+        total = moved + machines * shared  # each reads the source and its features once
+        print(f"{machines:8} {seconds / 3600:7.2f} {total / 1e9:9.2f} {total / seconds / 1e6:6.2f} {cache / 1e9:9.2f}")
+
+
+def engines(folder: Path, arguments: argparse.Namespace) -> None:
+    """The same batch by local runners and by Ray workers."""
+    print(f"\n{'at once':>7} {'--jobs: pairs/min':>18} {'Ray: pairs/min':>15}")
+    jobs = make(folder / "engines", 2, 6, arguments.rings)
+    for count in (1, 2, 4):
+        speeds = []
+        for name, more in (("local", ()), ("ray", ("--engine", "ray"))):
+            run = measured(jobs, folder / f"{name}{count}", "--jobs", str(count), *more)
+            speeds.append(60 * 12 / run.seconds)
+        print(f"{count:7} {speeds[0]:18.1f} {speeds[1]:15.1f}", flush=True)
+
+
+def main() -> None:
+    parser: Any = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sources", type=int, default=2)
+    parser.add_argument("--targets", default="2,8,24")
+    parser.add_argument("--rings", type=int, default=30)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--ray", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="meshkin-scale-") as name:
+        folder = Path(name)
+        vertices = write_shape(folder / "one" / "shape.obj", arguments.rings, 0)
+        print(f"Shapes of about {vertices:,} vertices, geometric features, {os.cpu_count()} cores, no graphics card.\n")
+        run = growing(folder, arguments)
+        print()
+        planning(folder, CHARACTERS)
+        on_paper(run, arguments.jobs)
+        if arguments.ray:
+            engines(folder, arguments)
+
+
+if __name__ == "__main__":
+    main()
