@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -61,11 +62,17 @@ def test_fields_are_read_as_values(addon: ModuleType, flat: str, field: Any, val
     assert values[flat] == value
 
 
+def arguments_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """The names of the arguments of all commands, also of those within others."""
+    for action in parser._actions:
+        yield action.dest
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from arguments_of(command)
+
+
 def test_the_command_line_has_an_argument_for_each_option() -> None:
-    parser = cli.parser()
-    (commands,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    known = {action.dest for command in commands.choices.values() for action in command._actions}
-    assert every_flat_name() - known == {"preview"}
+    assert every_flat_name() - set(arguments_of(cli.parser())) == {"preview"}
 
 
 def test_materials_are_left_out_by_toggles(addon: ModuleType) -> None:
