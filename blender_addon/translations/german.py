@@ -86,6 +86,14 @@ GERMAN = {
     "UV Maps": "UV-Maps",
     "UV Seams": "UV-Nähte",
     "Write As": "Schreiben als",
+    "Face Sets": "Flächensätze",
+    "Geometric": "Geometrisch",
+    "Diff3F and Geometric": "Diff3F und geometrisch",
+    "Graphics Card": "Grafikkarte",
+    "Pick Collection": "Sammlung nehmen",
+    "Selected Bones": "Ausgewählte Knochen",
+    "Separate Objects": "Getrennte Objekte",
+    "Take Part": "Nimmt teil",
     # Preferences
     "Cache": "Zwischenspeicher",
     "Compute": "Rechnen",
@@ -148,7 +156,7 @@ GERMAN = {
     "Views": "Ansichten",
     "not set up": "nicht eingerichtet",
     "the best available": "das beste vorhandene",
-    "as the system says": "wie System",
+    "the system's": "wie System",
     "none: from the internet": "keiner: aus dem Internet",
     "{size} MB used": "{size} MB belegt",
     # What to do next

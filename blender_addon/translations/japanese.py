@@ -86,6 +86,14 @@ JAPANESE = {
     "UV Maps": "UVマップ",
     "UV Seams": "UVシーム",
     "Write As": "書き込み先",
+    "Face Sets": "面セット",
+    "Geometric": "形状",
+    "Diff3F and Geometric": "Diff3Fと形状",
+    "Graphics Card": "グラフィックカード",
+    "Pick Collection": "コレクションを選択",
+    "Selected Bones": "選択ボーン",
+    "Separate Objects": "別々のオブジェクト",
+    "Take Part": "対象にする",
     # Preferences
     "Cache": "キャッシュ",
     "Compute": "計算",
@@ -148,7 +156,7 @@ JAPANESE = {
     "Views": "ビュー",
     "not set up": "未セットアップ",
     "the best available": "利用できる最良のもの",
-    "as the system says": "システムの設定に従う",
+    "the system's": "システム設定",
     "none: from the internet": "なし: インターネットから",
     "{size} MB used": "使用量 {size} MB",
     # What to do next

@@ -182,8 +182,8 @@ def draw_network(layout: bpy.types.UILayout, context: bpy.types.Context, prefere
     """Draw the fields that say how to download, or where downloads lie already."""
     column = layout.column()
     for name, placeholder in (
-        ("proxy", "as the system says"),
-        ("certificates", "as the system says"),
+        ("proxy", "the system's"),
+        ("certificates", "the system's"),
         ("offline_folder", "none: from the internet"),
     ):
         widgets.field(column, context, preferences, name, placeholder=translated(placeholder))
