@@ -608,11 +608,11 @@ def escape_in_the_middle_of_each_job() -> Wait:
     bpy.ops.ed.undo_push(message="Selected")
     for _ in ("before a transfer", "after one"):
         for name in list(left):
-            if getattr(bpy.ops.meshkin, name).poll():
-                yield from _escaped(name, {"kinds": ALL} if name == "transfer" else {})
+            settings = {"kinds": ALL} if name == "transfer" else {}
+            if getattr(bpy.ops.meshkin, name).poll() and (yield from _escaped(name, settings)):
                 left.remove(name)
-        settings = bpy.context.scene.meshkin
-        settings.source, settings.target = bpy.data.objects["body"], bpy.data.objects["twin"]
+        picked = bpy.context.scene.meshkin
+        picked.source, picked.target = bpy.data.objects["body"], bpy.data.objects["twin"]
         assert button("transfer", kinds=ALL) == {"RUNNING_MODAL"}
         yield from ended()
         assert not driver.outcome.failed, driver.outcome
@@ -621,11 +621,11 @@ def escape_in_the_middle_of_each_job() -> Wait:
     assert left == []
 
 
-def _escaped(name: str, settings: dict[str, Any]) -> Wait:
-    """Start a job and press Esc after a moment; at once where it is over by then."""
+def _escaped(name: str, settings: dict[str, Any]) -> Generator[float, None, bool]:
+    """Start a job and press Esc after a moment, at once where it is over by then; whether there was time for it."""
     for wait in (0.3, 0.0):
         before = written()
-        assert button(name, **settings) == {"RUNNING_MODAL"}, name
+        button(name, **settings)
         if wait:
             yield wait
         if driver.running is None:
@@ -637,8 +637,8 @@ def _escaped(name: str, settings: dict[str, Any]) -> Wait:
         assert driver.running is None, name
         assert "cancelled" in driver.outcome.title, driver.outcome
         assert written() == before, (name, written(), before)
-        return
-    raise AssertionError(f"{name} was over before it could be canceled")
+        return True
+    return False
 
 
 def transferred_undone_saved_and_opened_again() -> Wait:

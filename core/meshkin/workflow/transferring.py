@@ -268,16 +268,13 @@ def _checked(
     Raises the first failure if nothing passes, and OptionError.
     """
     for name in chosen:
-        errors = []
-        for target in targets:
-            try:
+        try:
+            for target in targets:
                 CARRIERS[name].check(source, target, options)
-            except OptionError:
-                raise
-            except InputError as error:
-                errors.append(error)
-        if errors and not (CARRIERS[name].mends and len(errors) < len(targets)):
-            failures[name] = errors[0]
+        except OptionError:
+            raise
+        except InputError as error:
+            failures[name] = error
     return _left(chosen, failures)
 
 

@@ -49,6 +49,12 @@ def check_target_uvs(target: BlenderObject) -> None:
         target_uvs(snapshots.take(target))
 
 
+def check_can_have_uvs(target: BlenderObject) -> None:
+    """Raise InputError ``uv-maps-full`` if the object has no UV map of use and no room for another."""
+    if not has_usable_uvs(target):
+        payloads.check_room_for_uv_maps(target, [textures.UV_NAME])
+
+
 def has_usable_uvs(target: BlenderObject) -> bool:
     """Whether a texture can be laid out in the object's UV map."""
     try:
@@ -63,10 +69,10 @@ def unwrap(
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     """UVs for an object that has none, or none of use, float32 (C, 2) on its own mesh's corners.
 
-    Raises InputError ``uv-maps-full``, ``unwrap-failed``.
+    Raises InputError ``unwrap-failed``, and as :func:`check_can_have_uvs`.
     """
     yield Progress("Unwrapping the target", 0)
-    payloads.check_room_for_uv_maps(target, [textures.UV_NAME])
+    check_can_have_uvs(target)
     if options.unwrap == "smart":
         return unwrapping.smart_project(target, 2 * options.margin / options.size)
     shape = unwrapping.local_mesh(target).save(folder / "unwrap.npz")

@@ -38,6 +38,13 @@ def set_uvs(target: bpy.types.Object, scale: float) -> None:
     target.data.uv_layers[0].uv.foreach_set("vector", uvs.ravel())
 
 
+def fill_uv_maps(target: bpy.types.Object) -> None:
+    """As many UV maps as a mesh can have, and the first one of no use."""
+    set_uvs(target, 0)
+    while len(target.data.uv_layers) < 8:
+        target.data.uv_layers.new()
+
+
 def remove_weights(source: bpy.types.Object, target: bpy.types.Object) -> None:
     """Keep the source's groups, empty."""
     for group in source.vertex_groups:
@@ -57,8 +64,7 @@ def remesh_and_add_key(source: bpy.types.Object, target: bpy.types.Object) -> No
     [
         ("texture", lambda source, _: source.data.uv_layers.remove(source.data.uv_layers[0]), {}, "no-uvs"),
         ("texture", lambda source, _: source.data.materials.clear(), {}, "no-texture"),
-        ("texture", lambda _, target: set_uvs(target, 0), {}, "uvs-no-area"),
-        ("texture", lambda _, target: set_uvs(target, 1), {}, "uvs-overlap"),
+        ("texture", lambda _, target: fill_uv_maps(target), {}, "uv-maps-full"),
         ("texture", nothing, {"unwrap": "by hand"}, "option-invalid"),
         ("texture", nothing, {"channels": ("taste",)}, "channel-unknown"),
         ("weights", lambda source, _: source.vertex_groups.clear(), {}, "no-groups"),

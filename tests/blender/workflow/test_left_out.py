@@ -26,18 +26,20 @@ def sums(obj: bpy.types.Object) -> list[float]:
     return [sum(one.weight for one in vertex.groups) for vertex in obj.data.vertices]
 
 
-def test_a_target_whose_uvs_cannot_be_used_gets_the_rest() -> None:
+def test_a_target_whose_uvs_cannot_be_used_gets_others() -> None:
+    """Faces of low-poly characters often lie on points of a palette."""
     source, target = creature("source", subdivisions=3), creature("target", 1.1, subdivisions=3)
     paint(source)
     target.data.uv_layers[0].uv.foreach_set("vector", np.zeros(2 * len(target.data.loops), np.float32))
     report = finish(workflow.transfer(source, target, None, MATCHED))
-    assert report.data["written"] == ["weights", "attributes"]
-    assert report.data["left_out"] == {"texture": "uvs-no-area"}
-    assert "uvs-no-area" in codes(report)
-    assert "“target” its weights and attributes" in report.title
+    assert report.data["written"] == ["texture", "weights", "attributes"]
+    assert report.data["left_out"] == {}
+    assert "uvs-replaced" in codes(report)
+    assert target.data.uv_layers[-1].active_render
+    assert len(target.data.uv_layers) == 2
     np.testing.assert_allclose(sums(target), 1, atol=1e-5)
     assert "height" in target.data.attributes
-    assert not target.data.materials
+    assert target.data.materials
 
 
 def test_one_of_several_attributes_maps_and_names() -> None:

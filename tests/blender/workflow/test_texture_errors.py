@@ -68,11 +68,6 @@ def with_text_as_image(case: Case) -> None:
     case.node.image = bpy.data.images.load(str(case.folder / "text.png"))
 
 
-def without_uv_area(case: Case) -> None:
-    middle = np.full(len(case.target.data.loops) * 2, 0.5, np.float32)
-    case.target.data.uv_layers[0].uv.foreach_set("vector", middle)
-
-
 def with_unknown_channel(case: Case) -> None:
     case.options = case.options.changed(channels=("color",))
 
@@ -113,7 +108,6 @@ def refusal(case: Case) -> str:
         (with_missing_file, "image-missing"),
         (with_empty_file, "image-missing"),
         (with_text_as_image, "image-missing"),
-        (without_uv_area, "uvs-no-area"),
         (with_unknown_channel, "channel-unknown"),
         (with_unsaved_tiles, "image-unsaved"),
         (with_movie, "image-missing"),

@@ -85,9 +85,7 @@ class Carrier:
         check: raises InputError where it can be known beforehand that source, target and options do not allow it.
         carry: reads from the source, runs the worker's jobs, and returns what writes the result. It changes nothing
             in the scene but previews.
-        mends: whether it helps itself where the check fails for some, but not all, of a target's meshes.
     """
 
     check: Callable[[BlenderObject, BlenderObject, Options], None]
     carry: Callable[[Transfer], Generator[Progress, None, Write]]
-    mends: bool = False

@@ -28,7 +28,7 @@ from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
 from ..characters import split
 from ..doubts import WARNED_OVERLAP, overlap_warning
 from ..options import Options, Remark, ResultWarning
-from ..unwrapping import check_picture_options, check_target_uvs, has_usable_uvs, new_uv_map_remark, unwrap
+from ..unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remark, unwrap
 from .context import Carrier, Transfer, Write
 from .texture_channels import ChannelPlan, plan_channels
 from .texture_sources import SourcePictures, bake_nodes, read_images
@@ -52,7 +52,7 @@ def _check(source: BlenderObject, target: BlenderObject, options: Options) -> No
     check_picture_options(chosen)
     if not (0 <= chosen.threshold <= 1 and 0 <= chosen.map_smoothing <= 100):
         raise OptionError("option-invalid", "A threshold goes from 0 to 1, smoothing from 0 to 100.", "Change them.")
-    check_target_uvs(target)
+    check_can_have_uvs(target)
     if chosen.folder:
         make_folder(Path(absolute_path(chosen.folder)))
 
@@ -263,4 +263,4 @@ def _written(written: Sequence[textures.WrittenMaterials], result: _Textures) ->
     return [*lines, *result.remarks]
 
 
-TEXTURE = Carrier(_check, _carry, mends=True)
+TEXTURE = Carrier(_check, _carry)
