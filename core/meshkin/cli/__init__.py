@@ -33,10 +33,14 @@ from .console import (
     tell,
 )
 
+LEARN_HEAD = ["features", "learn-head"]
+"""A command of two words beside the command “features”, which takes a mesh in the second one's place."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, the error's ``exit_code``, or with ``--strict`` that of warnings."""
-    arguments = parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser().parse_args(given[1:] if given[:2] == LEARN_HEAD else given)
     try:
         with interruptible():
             variables.check()
@@ -46,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if getattr(arguments, "folder", None):
                 _check_writable(arguments.folder / "map.npz")
             if arguments.needs_blender and "bpy" not in sys.modules and not is_inside_blender():
-                return blender.run(list(sys.argv[1:] if argv is None else argv))
+                return blender.run(given)
             with clean_output():
                 if arguments.needs_blender:
                     load_blender()

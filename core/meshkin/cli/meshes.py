@@ -43,6 +43,7 @@ def add(commands: Any) -> None:
     _feature_arguments(parser)
     output_argument(parser, "F.safetensors")
 
+    _add_learn_head(commands)
     parser = command(
         commands, "pictures", _pictures, "show the pictures that the models see of a mesh", needs_blender=True
     )
@@ -83,6 +84,22 @@ def add(commands: Any) -> None:
     )
 
 
+def _add_learn_head(commands: Any) -> None:
+    parser = command(
+        commands,
+        "learn-head",
+        _learn_head,
+        "“meshkin features learn-head”: learn from renders of meshes what tells their parts apart",
+        needs_blender=True,
+    )
+    parser.add_argument("mesh", nargs="+", help=f"meshes, best of one kind: {MESH}")
+    parser.add_argument("--name", required=True, help="what to call the head")
+    parser.add_argument("--steps", type=int, default=argparse.SUPPRESS, help="of the learning; default: 800")
+    parser.add_argument("--replace", action="store_true", help="in place of one of this name")
+    option_arguments(parser, FeatureOptions, ("model", "layers", "resolution", "render_path"))
+    option_arguments(parser, WorkerOptions)
+
+
 def _feature_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of all commands that compute features."""
     option_arguments(parser, FeatureOptions)
@@ -113,6 +130,17 @@ def _features(arguments: argparse.Namespace) -> CommandResult:
     picked = _character(arguments.mesh) if arguments.character else _loaded(arguments.mesh)[0]
     report = drive(workflow.features([picked], options(arguments)))
     return _copied_result(arguments, report, report.data["features"][0])
+
+
+def _learn_head(arguments: argparse.Namespace) -> CommandResult:
+    from .. import workflow
+    from ..scene import files
+
+    objects = [files.load(name) for name in arguments.mesh]
+    steps = getattr(arguments, "steps", workflow.HEAD_STEPS)
+    report = drive(workflow.learn_head(objects, arguments.name, options(arguments), steps, arguments.replace))
+    data = {"title": report.title, "details": report.details, **report.data, **warning_data(report)}
+    return [report.summary(), *report.details], data
 
 
 def _pictures(arguments: argparse.Namespace) -> CommandResult:

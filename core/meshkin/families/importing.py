@@ -14,7 +14,7 @@ import torch
 
 from ..base.errors import InputError, ModelError
 from ..base.storage import UNREADABLE, is_file
-from ..models import checking, storing
+from ..models import checking, head_files, heads, storing
 from . import kept
 from .network import FamilyNetwork
 from .record import FamilyRecord, check_name
@@ -129,7 +129,15 @@ def _import_family(file: Path, name: str, license_text: str, replace: bool) -> t
     )
 
 
-ROLES: dict[str, Callable[[Path, str, str, bool], tuple[Path, tuple[str, ...]]]] = {checking.FAMILY: _import_family}
+def _import_head(file: Path, name: str, license_text: str, replace: bool) -> tuple[Path, tuple[str, ...]]:
+    """Read the published head of "Telling Left from Right"."""
+    return head_files.keep_published(_read(file), file, name, license_text, replace)
+
+
+ROLES: dict[str, Callable[[Path, str, str, bool], tuple[Path, tuple[str, ...]]]] = {
+    checking.FAMILY: _import_family,
+    heads.GEOAWARE: _import_head,
+}
 """What a checkpoint can be read as, and what reads it: file, name, license and whether to replace."""
 
 

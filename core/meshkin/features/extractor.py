@@ -74,7 +74,8 @@ class Extractor(Generic[SettingsType]):
         roles: the models that it reads. The option ``model`` of a choice names that of the first role.
         weight: how much its features count beside those of the other parts.
         auto: its place among the extractors that "auto" takes; None where it must be asked for by name.
-        settable: whether users may set its settings by name. Its weight and its models go by the same names.
+        settable: whether users may set its settings by name. Its weight and its models go by the same names. Those of
+            optional roles may always be named.
         layers_setting: the setting that the option ``layers`` of a choice sets; "" for none.
         intrinsic: whether its features tell intrinsic geometry alone: the same for a surface bent without stretching.
         panel: its entries in the panel's list, each an extractor or several joined by "+"; None for one with its name,

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..base.errors import InputError, ModelError
 from ..base.json_data import Json, to_json
@@ -208,7 +209,8 @@ def _check_options(choice: FeatureChoice, members: Sequence[AnyExtractor], main:
     """Raise InputError ``features-option`` for options that none of the extractors takes."""
     settable = any(extractor.settable for extractor in members)
     profiles = any(extractor.profiles for extractor in members)
-    if (choice.profile and not profiles) or (_named_settings(choice) and not settable):
+    taken = {role for extractor in members for role in _optional_roles(extractor)}
+    if (choice.profile and not profiles) or (_named_settings(choice).keys() - taken and not settable):
         raise InputError("features-option", f"“{choice.name}” has no profile and no settings.", "Leave them out.")
     if choice.layers and not (main and main.layers_setting):
         raise _no_layers(choice)
@@ -270,7 +272,9 @@ def _asked_of(extractor: Extractor[SettingsType], choice: FeatureChoice, main: b
     if main and choice.layers:
         settings[extractor.layers_setting] = list(choice.layers)
     weight: Json = extractor.weight
-    named = _named_settings(choice) if extractor.settable else {}
+    named = _named_settings(choice)
+    if not extractor.settable:
+        named = {name: value for name, value in named.items() if name in _optional_roles(extractor)}
     for name, value in named.items():
         if name == "weight":
             weight = value
@@ -279,6 +283,11 @@ def _asked_of(extractor: Extractor[SettingsType], choice: FeatureChoice, main: b
         elif value:
             named_models[name] = str(value)
     return _Asked(_weight(weight), settings, named_models)
+
+
+def _optional_roles(extractor: Extractor[Any]) -> list[str]:
+    """The models that users may give to an extractor by name, whether or not they may set its settings."""
+    return [name for name, role in extractor.roles.items() if role.optional]
 
 
 def _named_settings(choice: FeatureChoice) -> dict[str, Json]:

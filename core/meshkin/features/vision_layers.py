@@ -29,6 +29,11 @@ def patch_size(model: PartModel) -> int:
     return vision.patch_size(read_config(Path(model.folder)))
 
 
+def state_channels(model: PartModel) -> int:
+    """Channels of each hidden state of the model."""
+    return int(read_config(Path(model.folder))["hidden_size"])
+
+
 def check_layers(folder: Path, layers: Sequence[int]) -> None:
     """Raise InputError ``features-option`` unless ``layers`` are ascending hidden states of the model in ``folder``."""
     last = vision.layer_count(read_config(folder))

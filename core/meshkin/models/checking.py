@@ -8,6 +8,7 @@ import json
 import math
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 from ..base.errors import ModelError
 from ..base.storage import UNREADABLE, models_folder
-from . import vision
+from . import heads, vision
 
 WEIGHTS_FILE = "model.safetensors"
 """The weights of a model, where ``transformers`` saved it."""
@@ -120,8 +121,8 @@ def verify(folder: Path, kind: str) -> Located:
 def kind_in(folder: Path) -> str:
     """The kind of the model in ``folder``.
 
-    That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet", "family",
-    "stable-diffusion", a part of the latter ("controlnet", "unet"), or "" for any other.
+    That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet", "family", a
+    head (:mod:`meshkin.models.heads`), "stable-diffusion", a part of the latter ("controlnet", "unet"), or "".
 
     Raises ModelError ``model-damaged`` when a file is absent, cut short or cannot be read.
     """
@@ -145,7 +146,16 @@ def kind_in(folder: Path) -> str:
     settings = config(folder)
     if settings.get("model_type") == FAMILY_TYPE:
         return FAMILY
+    if settings.get("model_type") == heads.HEAD_TYPE:
+        _check_head(folder, heads.sizes_of(settings, folder), shapes)
+        return heads.kind_of(settings, folder)
     return "dinov2" if vision.is_vision_transformer(settings) and not vision.refusal(settings) else ""
+
+
+def _check_head(folder: Path, sizes: heads.HeadSizes, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise ModelError ``model-wrong`` unless the tensors of a head are those that its configuration tells."""
+    if problem := heads.difference(sizes, shapes):
+        raise ModelError("model-wrong", f"The head in {folder} {problem}.", "Import or learn it again.")
 
 
 def weights_files(folder: Path, kind: str) -> list[Path]:

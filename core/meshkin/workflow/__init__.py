@@ -20,6 +20,8 @@ from .comparing import compare
 from .contact_sheets import pictures
 from .describing import features
 from .families import learn_family
+from .heads import STEPS as HEAD_STEPS
+from .heads import learn_head
 from .matching import match, match_set
 from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
 from .part_finding import parts
@@ -33,6 +35,7 @@ from .updating import flip, update
 from .upkeep import cache_info, clear_cache, get_models, release_memory, set_up
 
 __all__ = [
+    "HEAD_STEPS",
     "NEARNESS",
     "TRANSFERS",
     "WEIGHT_METHODS",
@@ -58,6 +61,7 @@ __all__ = [
     "get_models",
     "keep_report",
     "learn_family",
+    "learn_head",
     "load",
     "match",
     "match_photo",

@@ -168,7 +168,7 @@ def plan_features(
 
     Raises InputError ``features-option``, ``features-unknown``, ``device-missing``; ModelError.
     """
-    choice, key = _choice(character.name, options, photo), character.shape.key
+    choice, key = choice_of(character.name, options, photo), character.shape.key
     plan = yield from client.shared().run(PlanFeatures(key, choice, options.worker.device, ""))
     if plan.wants_color:
         appearance = "".join(appearance_key(obj) for obj in character.objects())
@@ -176,7 +176,7 @@ def plan_features(
     return plan
 
 
-def _choice(name: str, options: Options, photo: bool) -> FeatureChoice:
+def choice_of(name: str, options: Options, photo: bool) -> FeatureChoice:
     """What the options ask for, of an object of this name; raises InputError ``features-option``."""
     chosen = options.features
     choice = FeatureChoice(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from ...models.checking import config
 from ..settings import require
 
 TAPS = {
@@ -30,3 +32,9 @@ def check_taps(taps: Mapping[str, float]) -> None:
     known = bool(taps) and set(taps) <= set(TAPS)
     positive = all(0 < weight <= LARGEST_WEIGHT for weight in taps.values())
     require(known and positive, "taps", dict(taps), f"some of {', '.join(TAPS)} with a positive number each")
+
+
+def tap_channels(folder: Path, tap: str) -> int:
+    """Channels of a tap's map in the Stable Diffusion model in a folder, by its configuration alone."""
+    widths: Sequence[int] = config(folder / "unet")["block_out_channels"]
+    return int(widths[len(widths) - 1 - int(TAPS[tap].split(".")[1])])

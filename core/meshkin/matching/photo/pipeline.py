@@ -27,10 +27,10 @@ from .cell_matching import match_cells
 from .cutout import cut_out
 from .densify import densify
 from .photograph import Cells, Photograph
-from .pose import rank_poses, shrink
-from .settings import CutoutSettings, PhotoMatchSettings
+from .pose import Pose, rank_poses, shrink
+from .settings import CutoutSettings, PhotoMatchSettings, ViewRankSettings
 
-PHOTO_MATCHER_VERSION = 3
+PHOTO_MATCHER_VERSION = 4
 """Raised whenever :func:`match_photo` would give another map: part of the maps' keys in the cache."""
 
 
@@ -62,15 +62,15 @@ def match_photo(
     if mask is None:
         mask = _find_object(photograph, shape.name, describer, settings.cutout)
     photograph = replace(photograph, mask=mask)
-    looks, vertex_features = _look_twice(photograph, describer)
-    surface = DescribedSurface(shape, vertex_features, shape_features.confidence)
-    pictures = [shrink(look.grid(), look.inside, settings.pose.cells) for look in looks]
-    poses = rank_poses(pictures, surface, report, settings.pose)
+    looks = [_Look.of(photograph, describer, step) for step in (1, -1)]
+    poses = _rank(looks, describer, shape, settings.pose)
     if settings.flip:
         poses.reverse()
     pose = poses[0]
     look = looks[pose.is_mirrored]
-    match = match_cells(look.features, look.positions(), surface, report, settings.cells, pose.camera)
+    cell_features, vertex_features = describer.reduce(look.features, shape_features.features)
+    surface = DescribedSurface(shape, vertex_features, shape_features.confidence)
+    match = match_cells(cell_features, look.positions(), surface, report, settings.cells, pose.camera)
     distance = settings.smooth_distance
     face, barycentric, confidence = densify(look.cells, look.inside, match, look.mask, shape, distance)
     camera = np.full((4, 2), np.nan)
@@ -92,7 +92,7 @@ class _Look:
         mask: bool (H, W), the object.
         cells: the frame.
         inside: bool (n, n), the cells of the object.
-        features: float32 (Q, C), of these cells, in order.
+        features: float32 (Q, C), of these cells, in order, not reduced.
     """
 
     mask: NDArray[np.bool_]
@@ -105,26 +105,29 @@ class _Look:
         positions: Floats = (np.argwhere(self.inside)[:, ::-1] + 0.5) / self.cells.count
         return positions
 
-    def grid(self) -> Singles:
-        """Return the features of all cells, (n, n, C), 0 outside of the object."""
-        grid = np.zeros((*self.inside.shape, self.features.shape[1]), np.float32)
-        grid[self.inside] = self.features
-        return grid
-
-
-def _look_twice(photograph: Photograph, describer: _Describer) -> tuple[list[_Look], Singles]:
-    """Look at a photograph and at its mirror image; returns them and the vertices' features (V, C) in one space."""
-    looks, described = [], []
-    assert photograph.mask is not None
-    for step in (1, -1):
+    @staticmethod
+    def of(photograph: Photograph, describer: _Describer, step: int) -> _Look:
+        """Return what a photograph with a mask shows, or its mirror image, whose ``step`` is -1."""
+        assert photograph.mask is not None
         mask, pixels = photograph.mask[:, ::step], photograph.pixels[:, ::step]
         frame = photo_features.window(mask)
         cells = Cells(*frame, photo_features.GRID)
         inside = cells.object_cells(mask)
-        looks.append((mask, cells, inside))
-        described.append(describer.describe(frame, mask, pixels)[inside])
-    *of_cells, of_vertices = describer.reduce(*described, describer.shape_features.features)
-    return [_Look(*look, features) for look, features in zip(looks, of_cells, strict=True)], of_vertices
+        return _Look(mask, cells, inside, describer.describe(frame, mask, pixels)[inside])
+
+
+def _rank(looks: list[_Look], describer: _Describer, shape: Snapshot, settings: ViewRankSettings) -> list[Pose]:
+    """Return the views of a surface that a photograph, or its mirror image, shows best; each map counts the same."""
+    known = describer.shape_features
+    *of_cells, of_vertices = describer.reduce(
+        *(describer.evened(look.features) for look in looks), describer.evened(known.features)
+    )
+    pictures = []
+    for look, features in zip(looks, of_cells, strict=True):
+        grid = np.zeros((*look.inside.shape, features.shape[1]), np.float32)
+        grid[look.inside] = features
+        pictures.append(shrink(grid, look.inside, settings.cells))
+    return rank_poses(pictures, DescribedSurface(shape, of_vertices, known.confidence), describer.report, settings)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,18 @@ class _Describer:
         """
         picture = self.photograph.pixels if pixels is None else pixels
         return photo_features.describe(picture, shown, frame, self.recipe, self.device, self.report)
+
+    def evened(self, features: Singles) -> Singles:
+        """Return features (N, C) in which each map counts as much as any other, whatever the weights of the parts.
+
+        To tell sides, edges count as much as parts. Measured on 64 photographs of eight characters: the right
+        direction in 60 by the parts' own weights, 61 if parts count the same, 62 if the second counts twice, as its two
+        maps do here.
+        """
+        channels = self.shape_features.origin.channels
+        scales = [np.sqrt(len(maps)) / part.weight for part, maps in zip(self.recipe.parts, channels, strict=True)]
+        columns = np.repeat(scales, [sum(maps) for maps in channels]).astype(np.float32)
+        return np.asarray(features * columns, np.float32)
 
     def reduce(self, *features: Singles) -> list[Singles]:
         """Bring features of cells (Q, C) and of vertices (V, C) into one space."""

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from ..job import table
-from . import attributes, examination, families, features, maintenance, matching, parts, photo, rig, texture, weights
+from . import (
+    attributes,
+    examination,
+    families,
+    features,
+    heads,
+    maintenance,
+    matching,
+    parts,
+    photo,
+    rig,
+    texture,
+    weights,
+)
 
 JOBS = table(
     features.plan_features,
@@ -11,6 +24,8 @@ JOBS = table(
     features.compute_features,
     features.color_features,
     features.make_contact_sheet,
+    heads.check_head,
+    heads.learn_head,
     matching.is_copy,
     matching.match_shapes,
     matching.compose_maps,

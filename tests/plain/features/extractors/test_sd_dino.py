@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,56 @@ def test_a_photo_has_the_descriptor_of_a_render(folders: dict[str, str]) -> None
             unit = torch.nn.functional.normalize(level, dim=1)[0].permute(1, 2, 0).numpy() * weight
             np.testing.assert_allclose(columns, unit, atol=1e-3)
         start += size
+
+
+# The head of "Telling Left from Right"
+
+
+@pytest.fixture(scope="module")
+def headed(folders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Also a head for these small models."""
+    from safetensors.torch import save_file
+
+    from meshkin.features.aggregation import AggregationHead
+    from meshkin.models import heads
+
+    torch.manual_seed(0)
+    head = AggregationHead(heads.HeadSizes(extractor(folders).channels, 32, 96))
+    folder = tmp_path_factory.mktemp("models") / "head"
+    folder.mkdir()
+    save_file(head.state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(heads.configuration(head.sizes)))
+    return {**folders, "head": str(folder)}
+
+
+def geoaware(headed: dict[str, str], **settings: Any) -> Recipe:
+    return made(headed, **{"form": "geoaware", "head": headed["head"], **settings})
+
+
+def test_the_head_reads_the_maps_as_they_are_and_its_map_is_lifted(headed: dict[str, str]) -> None:
+    from meshkin.features.aggregation import load_head
+
+    part = geoaware(headed).parts[0]
+    one = reader_of(part)
+    assert one.channels == (96,)
+    assert one.map_weights == (1.0,)
+    (found,) = maps(one, images())
+    head = load_head(Path(headed["head"]), part.models["head"].checksum, torch.device("cpu"))
+    raw = maps(extractor(headed, step=50), images())
+    np.testing.assert_allclose(found.numpy(), head(raw).numpy(), atol=1e-4)
+    np.testing.assert_allclose(found.norm(dim=1).numpy(), 1, atol=1e-5)
+    rows = np.random.default_rng(0).normal(size=(5, 96)).astype(np.float32)
+    (reduced,) = joint.reduce([rows], [part], [one.channels])
+    np.testing.assert_array_equal(reduced, rows)
+
+
+def test_the_form_and_its_head_belong_together(headed: dict[str, str]) -> None:
+    settings = recipes.settings_of(recipes.resolve("sd_dino", settings={
+        **{name: value for name, value in _settings(headed).items() if "resolution" not in name},
+        "form": "geoaware", "head": headed["head"]}).parts[0])  # fmt: skip
+    assert (settings.step, settings.resolution, settings.dino_resolution) == (50, 960, 840)
+    for wrong in ({"head": ""}, {"form": "noised"}, {"taps": {"s3": 1.0, "s4": 1.0}}, {"fusion": 0.0}):
+        with pytest.raises(InputError):
+            geoaware(headed, **wrong)
+    with pytest.raises(ModelError, match="channels"):
+        geoaware(headed, layers=[1, 2])

@@ -52,13 +52,13 @@ def test_the_side_is_found_although_left_and_right_look_alike(azimuth: int) -> N
     grid, inside, direction = picture(shape, features, azimuth + 5)
     noise = np.random.default_rng(azimuth).normal(0, 0.1, grid.shape).astype(np.float32)
     surface = described(shape, features)
-    best, other = rank_poses(both_ways(grid + noise, inside), surface)
+    best, other = rank_poses(both_ways(np.asarray(grid + noise, np.float32), inside), surface)
     assert best.direction @ direction > np.cos(np.radians(30))
     assert not best.is_mirrored
     assert best.score >= other.score
     assert other.is_mirrored or best.direction @ other.direction < 0.51
     positions = (np.argwhere(inside)[:, ::-1] + 0.5) / CELLS
-    shown = np.column_stack((shape.vertices, np.ones(len(shape.vertices)))) @ best.camera
+    shown = np.column_stack((shape.vertices.astype(np.float64), np.ones(len(shape.vertices)))) @ best.camera
     assert np.abs(shown.min(axis=0) - positions.min(axis=0)).max() < 0.12
     assert np.abs(shown.max(axis=0) - positions.max(axis=0)).max() < 0.12
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....models import known
+from ....models import heads, known
 from ...extractor import ModelRole, PictureExtractor, PictureLook
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class SdDino(PictureExtractor["SdDinoSettings"]):
         "base": ModelRole("stable-diffusion", known.STABLE_DIFFUSION),
         "unet": ModelRole("unet", optional=True),  # in place of the base's own
         "dinov2": ModelRole("dinov2", known.DINOV2_BASE),
+        "head": ModelRole(heads.GEOAWARE, optional=True),  # of the form “geoaware”
     }
     resumable = True
     reduces = True
@@ -58,6 +59,7 @@ class SdDino(PictureExtractor["SdDinoSettings"]):
         """DINOv2's best layer, where none is chosen; no prompt where the template does not ask for it."""
         from ...vision_layers import best_layers
 
+        settings = settings.completed()
         prompt = settings.prompt if "{}" in settings.template else ""
         layers = settings.layers
         if not layers and "dinov2" in models:
@@ -66,13 +68,23 @@ class SdDino(PictureExtractor["SdDinoSettings"]):
 
     def check(self, settings: SdDinoSettings, models: Models) -> None:
         """Check that the other UNet fits the model, and DINOv2 its pictures."""
+        from ....models.head_fitting import check_inputs
         from ...diffusion.fitting import check_fits
-        from ...vision_layers import check_reading
+        from ...diffusion.taps import tap_channels
+        from ...settings import require
+        from ...vision_layers import check_reading, state_channels
 
         if "unet" in models:
             check_fits(models["base"], models["unet"], "UNet", ("cross_attention_dim",))
         if "dinov2" in models:
             check_reading(models["dinov2"], settings.layers, settings.dino_resolution)
+        is_geoaware = settings.form == "geoaware"
+        given = "given" if "head" in models else "missing"
+        require(is_geoaware == ("head" in models), "head", given, "given with form=geoaware, and only with it")
+        if is_geoaware:
+            channels = [tap_channels(Path(models["base"].folder), tap) for tap in settings.taps]
+            channels += [state_channels(models["dinov2"])] * len(settings.layers)
+            check_inputs(Path(models["head"].folder), channels)
 
     def large_networks(self, settings: SdDinoSettings, models: Models) -> Sequence[Path]:
         """The UNet."""
@@ -94,6 +106,8 @@ class SdDino(PictureExtractor["SdDinoSettings"]):
         """Each level of Stable Diffusion by its joint principal components; see :mod:`.reduction`."""
         from .reduction import reduce
 
+        if settings.form == "geoaware":  # all pictures share the head's space
+            return list(features)
         return reduce(features, settings, weight, channels)
 
 

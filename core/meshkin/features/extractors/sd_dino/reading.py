@@ -15,6 +15,7 @@ import torch
 
 from ....base.progress import ProgressCallback, silent
 from ... import devices, pictures, vision_transformer
+from ...aggregation import AggregationHead, load_head
 from ...diffusion import stable_diffusion
 from ...diffusion.noise import Noise, view_seed
 from ...extractor import Models, PictureLook, PictureReader
@@ -37,7 +38,7 @@ class SdDinoReader(PictureReader):
         batch: most pictures to compute at a time; None for what the memory allows.
 
     Attributes:
-        channels: of each tap in the settings' order, then of each layer of DINOv2.
+        channels: of each tap in the settings' order, then of each layer of DINOv2; with a head, of its map.
 
     Raises:
         ModelError: ``model-wrong``.
@@ -65,6 +66,10 @@ class SdDinoReader(PictureReader):
             layers = len(settings.layers)
             weights = np.append(weights, np.full(layers, settings.fusion / np.sqrt(layers)))
         self._weights = tuple(map(float, weights / np.linalg.norm(weights)))
+        self._head: AggregationHead | None = None
+        if head := models.get("head"):
+            self._head = load_head(Path(head.folder), head.checksum, self.device)
+            self.channels, self._weights = (self._head.sizes.output,), (1.0,)
 
     @property
     def map_weights(self) -> tuple[float, ...]:
@@ -89,7 +94,7 @@ class SdDinoReader(PictureReader):
         look = PictureLook(settings.style, settings.background, settings.resolution)
         latents = sd.encode(pictures.make(images, slice(None), look, self.device))
         step = _CLEAN_STEP
-        if settings.form == "noised":
+        if settings.form != "clean":
             step = settings.step
             noise = Noise.draw(self._seeds(images), (latents.shape[-2], latents.shape[-1])).start
             latents = sd.add_noise(latents, noise, step)
@@ -98,6 +103,8 @@ class SdDinoReader(PictureReader):
         if self._dinov2 is not None:
             batches = [grids.maps for grids in self._dinov2.extract(images, silent)]
             maps = [*maps, *(torch.cat(layer).float() for layer in zip(*batches, strict=True))]
+        if self._head is not None:
+            maps = [self._head([values.float() for values in maps])]
         return maps
 
     def _seeds(self, images: ViewImages) -> list[int]:

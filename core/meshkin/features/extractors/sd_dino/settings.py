@@ -6,11 +6,11 @@ Source: "A Tale of Two Features" (Zhang et al., NeurIPS 2023, https://arxiv.org/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ...diffusion.taps import check_taps
-from ...settings import Settings, number
+from ...settings import Settings, number, require
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,11 @@ class SdDinoSettings(Settings):
         form: ``noised``, for a UNet as Stable Diffusion was trained: one look at latents with the noise of ``step``;
             or ``clean``, for one fine-tuned to look at clean latents whatever the step (CleanDIFT, Stracke et al.,
             CVPR 2025, https://arxiv.org/abs/2412.03439): ``step``, ``seed`` and ``noise`` say nothing then. An
-            ordinary UNet does worse on clean latents than on noisy ones.
+            ordinary UNet does worse on clean latents than on noisy ones. ``geoaware`` gives the maps, as they are, to
+            the head of "Telling Left from Right" (Zhang et al., CVPR 2024, https://arxiv.org/abs/2311.17034), the model
+            ``head``; step, resolution and dino_resolution that are left at their defaults are 50, 960 and 840 then, as
+            published. (The published code looks at four overlapping squares of 512 pixels out of 960, here one pass
+            looks at all.)
         step: how much noise, 0 to 999; published: 100.
         seed: of the noise.
         noise: ``view`` (each view its own, by where its camera stands) or ``shared`` (all pictures the same, as
@@ -47,7 +51,7 @@ class SdDinoSettings(Settings):
     resolution: int = number(512, 64, 2048, step=64)
     prompt: str = ""
     template: str = ""
-    form: Literal["noised", "clean"] = "noised"
+    form: Literal["noised", "clean", "geoaware"] = "noised"
     step: int = number(100, 0, 999)
     seed: int = number(42, 0, 2**63 - 1)
     noise: Literal["view", "shared"] = "view"
@@ -59,5 +63,20 @@ class SdDinoSettings(Settings):
     compiled: bool = False
 
     def check(self) -> None:
-        """Check the taps."""
+        """Check the taps, and that the head gets what it reads."""
         check_taps(self.taps)
+        if self.form == "geoaware":
+            require(list(self.taps) == ["s3", "s4", "s5"], "taps", list(self.taps), "s3, s4 and s5 for this form")
+            require(self.fusion > 0, "fusion", self.fusion, "above 0 for this form")
+
+    def completed(self) -> SdDinoSettings:
+        """These settings with the published values of the form in place of defaults."""
+        if self.form != "geoaware":
+            return self
+        default = SdDinoSettings()
+        return replace(
+            self,
+            step=50 if self.step == default.step else self.step,
+            resolution=960 if self.resolution == default.resolution else self.resolution,
+            dino_resolution=840 if self.dino_resolution == default.dino_resolution else self.dino_resolution,
+        )
