@@ -17,6 +17,7 @@ import stat
 import struct
 import sys
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,8 @@ SEAL = "meshkin_seal"
 """Name of the text in a file of arrays, or of tensors, that says what the arrays were, and what the file was called."""
 
 
+_REPLACE_TRIES, _REPLACE_SECONDS = 10, 0.05
+"""How often to try to replace a file that others read, and the seconds between (chosen: a file is read in less)."""
 _LONGEST_NAME = 120
 """Bytes of a file's name that is made from another name (chosen: less than half of the 255 that file systems allow, so
 that two can be joined)."""
@@ -217,9 +220,21 @@ def write_file(path: Path, write: Callable[[Path], object], parents: bool = True
             write(temporary)
             mode = _mode(path)
             temporary.chmod((0o777 & ~_umask() if mode is None else mode) & 0o666)  # temporary files are private
-            os.replace(temporary, path)
+            _replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Put a file in the place of another, which Windows, here or behind a network disk, refuses while that is read."""
+    for last in (*[False] * (_REPLACE_TRIES - 1), True):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            if last:
+                raise
+            time.sleep(_REPLACE_SECONDS)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False, parents: bool = True) -> None:

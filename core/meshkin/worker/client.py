@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from pathlib import Path
 
 from ..base import variables
@@ -17,12 +18,14 @@ from .service import address
 from .service.connection import Connection, ServiceWorker
 
 _INSTEAD = "This was computed by an own worker instead."
+_PATIENCE_SECONDS = 60.0
+"""Seconds in which a service that was given up is not asked again (chosen)."""
 _AGAIN = "`meshkin serve` starts it again."
 
 _shared: Worker | None = None
 _shared_python: Path | None = None
 _remark = ""
-_given_up: set[int] = set()  # process numbers
+_given_up: dict[int, float] = {}  # process numbers, and when, seconds of time.monotonic
 
 
 def wants_service() -> bool:
@@ -67,8 +70,8 @@ def _find_service() -> ServiceWorker | None:
     global _remark
     try:
         found = address.find()
-        if found.pid in _given_up:  # the remark is still true
-            return None
+        if time.monotonic() - _given_up.get(found.pid, -_PATIENCE_SECONDS) < _PATIENCE_SECONDS:
+            return None  # the remark is still true
         worker = ServiceWorker(Connection(found), _instead_of)
     except WorkerError as error:
         _remark = _instead(error)
@@ -80,7 +83,7 @@ def _find_service() -> ServiceWorker | None:
 def _instead_of(service: ServiceWorker, why: str) -> Worker:
     """Ask this service no more, and say why; returns the worker that takes its jobs."""
     global _remark
-    _given_up.add(service.pid)
+    _given_up[service.pid] = time.monotonic()
     if _shared is service:
         stop()
     _remark = _instead(WorkerError("service-lost", why, _AGAIN))

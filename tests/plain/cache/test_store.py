@@ -496,3 +496,19 @@ def test_two_that_trim_delete_no_more_than_one(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(Path, "unlink", twice)
     cache.trim(2 * paths[0].stat().st_size + 100)
     assert [path.exists() for path in paths] == [False, False, True, True]
+
+
+def test_a_file_that_another_machine_reads_is_replaced_when_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows has it, here or behind a network disk."""
+    path = cache.save("ab12", some(1))
+    replace_file, refused = os.replace, [True] * 3
+
+    def busy(source: Path, target: Path) -> None:
+        if refused and refused.pop():
+            raise PermissionError(errno.EACCES, "The process cannot access the file")
+        replace_file(source, target)
+
+    monkeypatch.setattr(os, "replace", busy)
+    cache.save("ab12", some(2))
+    assert seed_of(cache.read(path)) == 2
+    assert not refused

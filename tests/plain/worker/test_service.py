@@ -200,6 +200,21 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
         each.stop()
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not tell a process's children")
+def test_a_worker_that_is_killed_while_it_starts(tmp_path: Path) -> None:
+    """The one that says which devices there are; jobs that wait for that are not lost."""
+    process = service.started(TEST_DEVICES="cpu cuda:0")
+    worker = other_client()
+    job = worker.run(UseDevice("cuda:0", tmp_path))
+    next(job)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in map(int, children):
+        os.kill(pid, signal.SIGKILL)
+    assert finish(job).pid not in map(int, children)
+    assert "cuda:0" in {device.device for device in service.state().devices}
+    worker.stop()
+
+
 def test_memory_is_released_on_request(tmp_path: Path) -> None:
     process = service.started()
     before = finish(client.shared().run(Echo())).pid

@@ -185,10 +185,10 @@ class _Service:
 
     # Devices
 
-    async def _look_at_devices(self, first: Worker) -> None:
-        """Ask the first worker for the devices; it becomes that of the one that “auto” means."""
-        job, found = ExamineWorker(), [_CPU]
-        steps = first.run(job)
+    async def _look_at_devices(self, first: Worker, again: bool = False) -> None:
+        """Ask the first worker for the devices, and another one if it dies; it becomes that of what “auto” means."""
+        found = [_CPU]
+        steps = first.run(ExamineWorker())
         try:
             while True:
                 next(steps)
@@ -197,6 +197,10 @@ class _Service:
             found = [device.name for device in end.value.devices]
         except MeshKinError as error:  # clients will be told by their own jobs
             print(error, file=sys.stderr, flush=True)
+            if not again and not first.alive:
+                await asyncio.to_thread(first.stop)
+                await self._look_at_devices(_start_worker(), again=True)
+                return
         finally:
             steps.close()
         default = next((name for name in found if name.startswith("cuda")), _CPU)
