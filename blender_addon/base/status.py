@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -31,6 +33,11 @@ models_folder = ""
 cache_folder = ""
 cache_bytes = 0
 """Size of all files in the cache."""
+
+service = ""
+"""Whether the local service runs, in a sentence; "" if that is not to be used."""
+MEASURING_SECONDS = 0.1
+"""Seconds that Blender waits for the size of the cache, which is shown later where it takes longer. Chosen."""
 
 _requested = False
 
@@ -66,7 +73,7 @@ def refresh() -> None:
     from meshkin.worker import environment
 
     global known, worker, worker_missing, worker_chosen, worker_folder, offline_folder
-    global model, families, models_folder, cache_folder, cache_bytes, _requested
+    global model, families, models_folder, cache_folder, service, _requested
     known, _requested = True, False
     preferences.apply(bpy.context)
     python = environment.find()
@@ -80,11 +87,35 @@ def refresh() -> None:
     user_preferences = preferences.get(bpy.context)
     model = bool(user_preferences and user_preferences.model) or any(models.glob("*/model.safetensors"))
     families = record.listing()
-    cache_bytes = 0
+    service = _service()
+    measuring = threading.Thread(target=_measure, args=(cache,), name="meshkin-cache", daemon=True)
+    measuring.start()
+    measuring.join(MEASURING_SECONDS)
+    redraw()
+
+
+def _service() -> str:
+    """Whether the local service runs, in a sentence; "" if that is not to be used."""
+    from meshkin.base.errors import WorkerError
+    from meshkin.worker import client
+    from meshkin.worker.service import address
+
+    if not client.wants_service():
+        return ""
+    try:
+        return f"The local service runs: process {address.find().pid}."
+    except WorkerError as error:
+        return f"{error.message} {error.fix}"
+
+
+def _measure(cache: Path) -> None:
+    """Add up the sizes of the cache's files; a large one on a network disk takes its time."""
+    global cache_bytes
+    total = 0
     for file in cache.rglob("*"):
         with contextlib.suppress(OSError):  # the worker may delete files at the same time
-            cache_bytes += file.stat().st_size
-    redraw()
+            total += file.stat().st_size
+    cache_bytes = total
 
 
 def scene_module(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 GERMAN_SENTENCES = {
     "Waiting in place {} of the queue": "Wartet an Stelle {} der Schlange",
+    "The local service runs: process {}.": "Der lokale Dienst läuft: Prozess {}.",
     "The local service does not run.": "Der lokale Dienst läuft nicht.",
     "This was computed by an own worker instead.": "Stattdessen hat ein eigener Rechenprozess gerechnet.",
     "Start it with `meshkin serve`, or choose “Own Worker”.": "Mit `meshkin serve` starten, oder „Eigener "

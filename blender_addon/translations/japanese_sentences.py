@@ -2,6 +2,7 @@
 
 JAPANESE_SENTENCES = {
     "Waiting in place {} of the queue": "待ち行列の{}番目で待機中",
+    "The local service runs: process {}.": "ローカルサービスが動作しています（プロセス{}）。",
     "The local service does not run.": "ローカルサービスが動作していません。",
     "This was computed by an own worker instead.": "代わりに専用ワーカーが計算しました。",
     "Start it with `meshkin serve`, or choose “Own Worker”.": "`meshkin serve` で起動するか、"

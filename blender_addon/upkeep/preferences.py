@@ -12,7 +12,7 @@ from bpy.props import EnumProperty, FloatProperty, StringProperty
 
 from ..base import driver, status, widgets
 from ..base.preferences import ADDON
-from ..base.text import translated
+from ..base.text import told, translated
 from .guide import setup_hint
 
 
@@ -150,6 +150,8 @@ class Preferences(bpy.types.AddonPreferences):
         box = layout.box()
         box.label(text="Worker", icon="CONSOLE")
         widgets.field(box, context, self, "compute")
+        if status.service:
+            widgets.paragraph(box, context, told(status.service), icon="INFO")
         widgets.field(box, context, self, "worker_python", placeholder=status.worker or translated("not set up"))
         widgets.field(box, context, self, "device")
         widgets.field(box, context, self, "idle_seconds")

@@ -100,7 +100,7 @@ def test_enabling_loads_only_the_descriptions_of_options() -> None:
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("loaded")]
     loaded = {name for name in line.split()[1:] if name.split(".")[0] not in ("blender_addon", "bpy")}
     library = {name for name in loaded if name.split(".")[0] == "meshkin"}
-    light = {"options", "errors", "sides", "point_pairs", "storage", "names"}
+    light = {"options", "errors", "sides", "point_pairs", "storage", "names", "variables"}
     light |= {"registry", "extractor", "known"}  # which extractors there are, without their settings
     modules = {name for name in library if not hasattr(importlib.import_module(name), "__path__")}
     assert {name for name in modules if name.rpartition(".")[2] not in light} == set()
@@ -340,6 +340,9 @@ def test_what_computes_and_the_shared_cache_reach_the_library(addon: ModuleType,
     chosen = bpy.context.preferences.addons["blender_addon"].preferences
     chosen.compute, chosen.shared_cache = "service", str(tmp_path / "Netz")
     preferences.apply(bpy.context)
+    status = importlib.import_module("blender_addon.base.status")
+    status.refresh()
+    assert "does not run" in status.service
     assert client.wants_service()
     assert storage.shared_cache_folder() == tmp_path / "Netz"
     chosen.compute, chosen.shared_cache = "own", ""
