@@ -137,13 +137,15 @@ def test_keys_below_modifiers_that_make_vertices() -> None:
     np.testing.assert_allclose(found[moving], expected[moving], atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["SUBSURF", "MULTIRES"])
+@pytest.mark.parametrize("kind", ["SUBSURF", "MULTIRES", "EDGE_SPLIT"])
 def test_keys_come_to_copies_as_they_are_below_modifiers(kind: str) -> None:
-    """They are not evened out twice."""
+    """They are not evened out twice; and a key that splits other edges is no reason to refuse it."""
     source = creature("source")
     modifier = source.modifiers.new("finer", kind)
     if kind == "SUBSURF":
         modifier.levels = 1
+    elif kind == "EDGE_SPLIT":
+        modifier.split_angle = 0.5
     else:
         with bpy.context.temp_override(object=source, active_object=source):
             bpy.ops.object.multires_subdivide(modifier=modifier.name)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...base.errors import InputError
 from ...base.names import cut
 from ...data.snapshot import Snapshot
 from .. import animation, drivers
 from ..arrays import read_floats, write_vectors
 from ..frames import offsets_to_local, offsets_to_world
 from . import rest
-from .snapshot import check_vertex_count, check_writable
+from .snapshot import POSED_TOLERANCE, check_vertex_count, check_writable, nearest
 from .vertex_groups import group_weights
 
 _KEY_PATH = re.compile(r'key_blocks\["((?:\\.|[^"\\])*)"\]')
@@ -50,6 +51,39 @@ def read(obj: bpy.types.Object) -> list[ShapeKey]:
         for key in keys.key_blocks
         if key != keys.reference_key and key.relative_key != key
     ]
+
+
+def displacements(
+    obj: bpy.types.Object, snapshot: Snapshot, names: Sequence[str], targets: Sequence[bpy.types.Object] = ()
+) -> tuple[Snapshot, list[NDArray[np.float32]]]:
+    """The shape of a snapshot at rest, and how far each of the shape keys moves its vertices, as :func:`offsets` says.
+
+    To targets whose own meshes are made like the object's, keys go as they are below the modifiers that either may
+    have: they are not evened out twice. Where modifiers make other vertices as soon as the object moves (Edge Split,
+    Decimate), each vertex moves as the one of the object's own that lies there.
+
+    Args:
+        obj: the object.
+        snapshot: of the object.
+        names: of the keys.
+        targets: the objects that are to get them.
+
+    Raises InputError ``mesh-changed``, ``modifiers-in-the-way``.
+    """
+    own = rest.own_mesh_at_rest(obj, snapshot).vertices
+    try:
+        at_rest = rest.at_rest(obj, snapshot)
+        below_modifiers = len(own) != len(snapshot.vertices) and _is_made_alike(obj, targets)
+        moved = offsets(obj, snapshot, at_rest, names, below_modifiers)
+    except InputError:
+        owner = nearest(snapshot.vertices, snapshot.vertices[snapshot.original])
+        apart = np.abs(snapshot.vertices - snapshot.vertices[snapshot.original[owner]]).max(initial=0)
+        if apart > POSED_TOLERANCE * np.ptp(snapshot.vertices, axis=0).max(initial=0):
+            raise
+        return replace(snapshot, vertices=own[owner]), [moves[owner] for moves in _own_offsets(obj, names)]
+    if below_modifiers:
+        at_rest.vertices[snapshot.original] = own
+    return at_rest, moved
 
 
 def offsets(
@@ -87,16 +121,13 @@ def offsets(
     return moved
 
 
-def is_made_alike(obj: bpy.types.Object, targets: Sequence[bpy.types.Object]) -> bool:
-    """Whether an object's own mesh has as many vertices, edges, faces and corners as those of the targets together.
-
-    Its keys are then the targets' below the modifiers that either may have.
-    """
+def _is_made_alike(obj: bpy.types.Object, targets: Sequence[bpy.types.Object]) -> bool:
+    """Whether an object's own mesh has as many vertices, edges, faces and corners as those of the targets together."""
     sizes = [
         [len(each.data.vertices), len(each.data.edges), len(each.data.polygons), len(each.data.loops)]
         for each in (obj, *targets)
     ]
-    return np.array_equal(sizes[0], np.sum(sizes[1:], axis=0))
+    return len(sizes) > 1 and np.array_equal(sizes[0], np.sum(sizes[1:], axis=0))
 
 
 def _own_offsets(obj: bpy.types.Object, names: Sequence[str]) -> Iterator[NDArray[np.float32]]:
@@ -106,7 +137,8 @@ def _own_offsets(obj: bpy.types.Object, names: Sequence[str]) -> Iterator[NDArra
     weights = group_weights(obj.data, len(obj.vertex_groups)) if used_groups else np.zeros((0, 0))
     factors = {name: weights[:, obj.vertex_groups[name].index, None] for name in used_groups}
     for name in names:
-        yield offsets_to_world(obj, factors.get(blocks[name].vertex_group, 1) * _offsets(blocks[name]))
+        own = factors.get(blocks[name].vertex_group, 1) * _offsets(blocks[name])
+        yield offsets_to_world(obj, own).astype(np.float32)
 
 
 def write(

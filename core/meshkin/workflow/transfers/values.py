@@ -216,8 +216,7 @@ def _check_shape_keys(source: BlenderObject, target: BlenderObject, options: Opt
         raise InputError(
             "no-shape-keys", f"“{source.name}” has no shape keys{of_name}.", "Choose a source that has some."
         )
-    snapshot = snapshots.take(source)
-    shape_keys.offsets(source, snapshot, rest.at_rest(source, snapshot), chosen[:1])
+    shape_keys.displacements(source, snapshots.take(source), chosen[:1])
 
 
 def _read_shape_keys(
@@ -235,11 +234,7 @@ def _read_shape_keys(
         sentences += shape_keys.copy_drivers(source.get(), target, chosen, rigs)
         return sentences + shape_keys.copy_keyframes(source.get(), target)
 
-    at_rest, has_made_vertices = rest.at_rest(obj, snapshot), len(snapshot.vertices) != len(obj.data.vertices)
-    below_modifiers = has_made_vertices and shape_keys.is_made_alike(obj, targets)
-    offsets = shape_keys.offsets(obj, snapshot, at_rest, chosen, below_modifiers)
-    if below_modifiers:
-        at_rest.vertices[snapshot.original] = rest.own_mesh_at_rest(obj, snapshot).vertices
+    at_rest, offsets = shape_keys.displacements(obj, snapshot, chosen, targets)
     values = [
         _Values("offsets", "POINT", moved, f"Shape key “{key}”") for key, moved in zip(chosen, offsets, strict=True)
     ]
