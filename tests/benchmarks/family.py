@@ -185,21 +185,21 @@ COLUMNS = ("err", "err either side", "wrong side", "bone", "weights")
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The mean figures of each case, a line for each kind of features."""
-    lines = ["".join([f"{'':34}", *(f"{name:>16}" for name in COLUMNS)])]
+    lines = [f"{'':45}" + "".join(f"{name:>16}" for name in COLUMNS)]
     for case in dict.fromkeys(row["case"] for row in rows):
         some = [row for row in rows if row["case"] == case]
         for kind in ("raw", "family", "raw, matched", "family, matched"):
-            of_kind = [row[kind] for row in some if kind in row]
-            if not of_kind:
-                continue
-            cells = []
-            for name in COLUMNS:
-                values = [each[name] for each in of_kind if name in each and np.isfinite(each[name])]
-                digits = 5 if name == "weights" else 3 if name in ("wrong side", "bone") else 2
-                cells.append(f"{np.mean(values):16.{digits}f}" if values else f"{'':16}")
-            label = f"{case} ({len(some)})" if kind == "raw" else ""
-            lines.append("".join([f"{label:26}{kind:18}"[:44].ljust(44), *cells])[:])
+            figures = [row[kind] for row in some if kind in row]
+            if figures:
+                label = f"{case}, {len(some)} pairs" if kind == "raw" else ""
+                lines.append(f"{label:30}{kind:15}" + "".join(_cell(figures, name) for name in COLUMNS))
     return "\n".join(lines)
+
+
+def _cell(figures: list[dict[str, float]], name: str) -> str:
+    values = [each[name] for each in figures if np.isfinite(each.get(name, np.nan))]
+    digits = {"weights": 5, "wrong side": 3, "bone": 3}.get(name, 2)
+    return f"{np.mean(values):16.{digits}f}" if values else f"{'':16}"
 
 
 def main() -> None:
