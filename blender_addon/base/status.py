@@ -68,7 +68,7 @@ def refresh() -> None:
     """Look up the state now and redraw the panels."""
     from meshkin.base import storage
     from meshkin.families import record
-    from meshkin.models import storing
+    from meshkin.models import checking, storing
     from meshkin.scene import characters, last_transfer  # noqa: F401  (as below)
     from meshkin.scene.display import comparison  # noqa: F401  (from now on scene_module finds it, and the viewport)
     from meshkin.worker import environment
@@ -87,9 +87,8 @@ def refresh() -> None:
     models_folder, cache_folder = str(models), str(cache)
     user_preferences = preferences.get(bpy.context)
     families = record.listing()
-    own = {str(storing.named_folder(family.name)) for family in families}
-    seeing = [path for path in models.glob("*/model.safetensors") if str(path.parent) not in own]
-    model = bool(user_preferences and user_preferences.model) or bool(seeing)
+    seeing = (storing.kind_noted(path.parent) != checking.FAMILY for path in models.glob("*/model.safetensors"))
+    model = bool(user_preferences and user_preferences.model) or any(seeing)
     service = _service()
     measuring = threading.Thread(target=_measure, args=(cache,), name="meshkin-cache", daemon=True)
     measuring.start()
