@@ -40,7 +40,7 @@ def part_on_ray(
 
 
 def select(objects: Sequence[bpy.types.Object], part: int, extend: bool = False) -> int:
-    """Select the faces of a part on objects in Edit Mode; returns how many.
+    """Select the faces of a part on objects in Edit Mode, in the mode that selects faces; returns how many.
 
     Args:
         objects: in Edit Mode.
@@ -50,9 +50,11 @@ def select(objects: Sequence[bpy.types.Object], part: int, extend: bool = False)
     Raises InputError ``no-parts``.
     """
     meshes = [(obj, bmesh.from_edit_mesh(obj.data)) for obj in objects]
+    bpy.context.tool_settings.mesh_select_mode = (False, False, True)  # vertices would select faces between them, too
     layers = [_layer(obj, mesh) for obj, mesh in meshes]
     count = 0
     for (obj, mesh), layer in zip(meshes, layers, strict=True):
+        mesh.select_mode = {"FACE"}
         if not extend:
             for element in (*mesh.verts, *mesh.edges, *mesh.faces):
                 element.select = False
@@ -60,7 +62,7 @@ def select(objects: Sequence[bpy.types.Object], part: int, extend: bool = False)
             if face[layer] == part and not face.hide:
                 face.select_set(True)
                 count += 1
-        mesh.select_flush(True)
+        mesh.select_flush_mode()
         bmesh.update_edit_mesh(obj.data, loop_triangles=False, destructive=False)
     return count
 
