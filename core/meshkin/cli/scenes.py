@@ -21,6 +21,7 @@ from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
 from .arguments import (
+    MESH,
     PHOTOS,
     CommandResult,
     command,
@@ -61,13 +62,14 @@ def add(commands: Any) -> None:
     output_argument(parser, "OUT.blend")
 
     parser = command(commands, "parts", _parts, "cut objects into parts, all into the same ones", needs_blender=True)
-    _file_arguments(parser)
+    what = f"a .blend file, with --objects; or mesh files, the first of which tells what the parts are: {MESH}"
+    parser.add_argument("files", nargs="+", metavar="FILE", help=what)
     what = "names of the objects, or of collections, between commas; the first tells what the parts are"
-    parser.add_argument("--objects", required=True, metavar="OBJECT,…", help=what)
+    parser.add_argument("--objects", metavar="OBJECT,…", help=what)
     option_arguments(parser, PartOptions)
     option_arguments(parser, FeatureOptions)
     option_arguments(parser, WorkerOptions)
-    output_argument(parser, "OUT.blend")
+    output_argument(parser, "OUT.blend|LABELS.npz")
 
     parser = command(commands, "motion", _motion, "transfer an armature's action to another", needs_blender=True)
     _file_arguments(parser)
@@ -161,11 +163,20 @@ def _pose(arguments: argparse.Namespace) -> CommandResult:
 
 def _parts(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
-    from ..scene import blend
+    from ..scene import blend, files
+    from ..scene.mesh import part_labels
 
-    blend.open_file(arguments.file)
-    objects = blend.find_meshes(arguments.objects)
-    return _saved_result(arguments, drive(workflow.parts(objects, options(arguments))))
+    if arguments.objects:
+        blend.open_file(Path(arguments.files[0]))
+        objects = blend.find_meshes(arguments.objects)
+    else:
+        blend.remove_objects()
+        objects = tuple(files.load(spec) for spec in arguments.files)
+    report = drive(workflow.parts(objects, options(arguments)))
+    if arguments.output.suffix != ".npz":
+        return _saved_result(arguments, report)
+    part_labels.save(objects, arguments.output)
+    return result_with_file(report, "Labels written to", arguments.output)
 
 
 def _motion(arguments: argparse.Namespace) -> CommandResult:

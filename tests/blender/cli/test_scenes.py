@@ -10,7 +10,7 @@ import pytest
 
 from helpers.creatures import add_height_values
 from helpers.rigged import Bones, new_armature
-from helpers.shell import GEOMETRIC, add_object, blob, check_error, json_result, run
+from helpers.shell import GEOMETRIC, add_object, blob, check_error, json_result, run, write_mesh
 from helpers.skins import add_image_material
 from meshkin.scene import compat
 
@@ -209,3 +209,18 @@ def test_parts_are_written_to_another_file(tmp_path: Path) -> None:
         3,
         "option-invalid",
     )
+
+
+def test_parts_of_mesh_files_are_written_as_arrays(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_mesh(tmp_path / f"{name}.obj", *blob())
+    ran = run(
+        *("parts", tmp_path / "one.obj", tmp_path / "two.obj", "--count", "3", "--output", tmp_path / "labels.npz"),
+        *(*GEOMETRIC, "--json"),
+    )
+    parts = json_result(ran)["parts"]
+    with np.load(tmp_path / "labels.npz", allow_pickle=False) as labels:
+        assert set(labels.files) - {"meshkin_seal"} == {"names", *parts, *(f"{name}.confidence" for name in parts)}
+        for name, sizes in parts.items():
+            found = np.bincount(labels[name], minlength=len(sizes))
+            assert dict(zip(labels["names"].tolist(), found.tolist(), strict=True)) == sizes

@@ -6,6 +6,7 @@ import colorsys
 import re
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...base.errors import InputError, OptionError
 from ...base.names import MAX_NAME_BYTES, cut
+from ...base.storage import write_arrays
 from ...data.snapshot import Snapshot
 from ...parts.options import METHODS, WRITTEN, PartOptions
 from .. import compat
@@ -204,6 +206,20 @@ def write(
     if "seams" in write_as:
         sentences.append(_write_seams(obj, labels))
     return sentences
+
+
+def save(objects: Sequence[bpy.types.Object], path: Path) -> None:
+    """Write the parts of objects to a .npz file: for each object ``NAME``, int32 (N,), and ``NAME.confidence``.
+
+    N are the faces of its own mesh. ``names`` are those of the parts. Raises StorageError.
+    """
+    arrays: dict[str, NDArray[np.generic]] = {"names": np.array(list(objects[0][NAMES_PROPERTY]))}
+    for obj in objects:
+        for name, end, kind in ((PART, "", np.int32), (PART_CONFIDENCE, ".confidence", np.float32)):
+            values = np.zeros(len(obj.data.polygons), kind)
+            obj.data.attributes[name].data.foreach_get("value", values)
+            arrays[obj.name + end] = values
+    write_arrays(path, arrays)
 
 
 def color_of(number: int) -> tuple[float, float, float, float]:
