@@ -199,3 +199,15 @@ def test_each_rig_s_motion_comes_over() -> None:
         bpy.context.scene.frame_set(frame)
         one, two = (snapshots.take(obj).vertices for obj in (source, target))
         np.testing.assert_allclose(two, one, atol=0.05)
+
+
+def test_two_rigs_with_bones_of_one_name_both_come_over() -> None:
+    """Also a second time, when each takes the place of its own."""
+    source, target = creature("source", subdivisions=2), creature("target", 1.1, subdivisions=2)
+    add_height_values(source)
+    hair = {"hair": ((0, 0, 1), (0, 0, 2), None), "upper": ((0, 0, 0), (0, 0, 1), None)}
+    posed_by(source, new_armature("rig", BOTH), new_armature("hair", hair))
+    for _ in range(2):
+        finish(workflow.transfer(source, target, ["weights", "armature"], MATCHED))
+        posing = [modifier.object.data.bones.keys() for modifier in target.modifiers if modifier.type == "ARMATURE"]
+        assert posing == [["upper", "lower"], ["hair", "upper"]]

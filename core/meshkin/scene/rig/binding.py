@@ -85,7 +85,7 @@ def attach(target: bpy.types.Object, armatures: Sequence[bpy.types.Object], like
     copy_modifier_flags(target, like)
     for armature, original in zip(more, _more_modifiers(like, len(more)), strict=True):
         index = target.modifiers.find(modifier.name) + 1
-        modifier = _set_modifier(target, _modifier_with_bones_of(armature, target), armature, index)
+        modifier = _set_modifier(target, _modifier_to_replace(armature, target, armatures), armature, index)
         for flag in FLAGS:
             setattr(modifier, flag, getattr(original or modifier, flag))
     others = [other.name for other in target.modifiers if _poses(other) and other.object not in armatures]
@@ -183,9 +183,15 @@ def _more_modifiers(obj: bpy.types.Object, count: int) -> list[bpy.types.Modifie
     return [*found, *[None] * (count - len(found))]
 
 
-def _modifier_with_bones_of(armature: bpy.types.Object, obj: bpy.types.Object) -> bpy.types.Modifier | None:
-    """An Armature modifier of the object whose armature has a bone of this one: one that it takes the place of."""
+def _modifier_to_replace(
+    armature: bpy.types.Object, obj: bpy.types.Object, new: Sequence[bpy.types.Object]
+) -> bpy.types.Modifier | None:
+    """An Armature modifier of the object whose armature has a bone of this one, which takes its place.
+
+    Modifiers that another of the ``new`` armatures has got are not taken: two rigs may both have a bone “root”.
+    """
     posing = [modifier for modifier in obj.modifiers if _poses(modifier)]
+    posing = [modifier for modifier in posing if modifier.object == armature or modifier.object not in new]
     names = armature.data.bones.keys()
     return next((one for one in posing if any(name in one.object.data.bones for name in names)), None)
 
