@@ -57,10 +57,11 @@ def home() -> Path:
     if folder := variables.HOME.text:
         return Path(os.path.expanduser(folder))
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "MeshKin"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "MeshKin"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "MeshKin"
-    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "meshkin"
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (data if data.is_absolute() else Path.home() / ".local" / "share") / "meshkin"  # as its specification says
 
 
 def models_folder() -> Path:

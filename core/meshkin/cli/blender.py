@@ -70,9 +70,11 @@ def command(code: str) -> list[str]:
     is_module = importlib.util.find_spec("bpy") is not None
     program = "" if is_module else doctor.find_blender()
     if program is None:
+        chosen = os.environ.get("MESHKIN_BLENDER")
+        why = f": MESHKIN_BLENDER is “{chosen}”, which is not a program" if chosen else ", which was not found"
         raise WorkerError(
             "blender-missing",
-            "This command needs Blender, which was not found.",
+            f"This command needs Blender{why}.",
             "Put Blender on the path, set MESHKIN_BLENDER to its program, or install bpy into this Python with pip.",
         )
     return processes.blender_command(program, code)

@@ -163,7 +163,8 @@ def _launch(command: Sequence[str | Path], log: BinaryIO) -> subprocess.Popen[by
         raise WorkerError(
             "worker-start-failed",
             f"{command[0]} cannot be started: {error.strerror or error}.",
-            "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`.",
+            "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`. If a Python was chosen there, or"
+            " as MESHKIN_WORKER_PYTHON, choose another one, or none.",
         ) from error
 
 

@@ -133,6 +133,7 @@ def test_a_python_without_bpy_needs_a_blender(meshes: Path, tmp_path: Path) -> N
     nowhere = {"MESHKIN_BLENDER": str(tmp_path / "nowhere" / "blender")}
     command = ("match", meshes / "one.off", meshes / "two.blend:body", *GEOMETRIC, "--output", tmp_path / "map.npz")
     error = check_error(run(*command, "--json", python=WORKER, **nowhere), 5, "blender-missing")
+    assert nowhere["MESHKIN_BLENDER"] in error["message"]
     assert "MESHKIN_BLENDER" in error["fix"]
     ran = run("doctor", python=WORKER, **nowhere)
     assert ran.returncode == 1
