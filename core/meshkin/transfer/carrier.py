@@ -16,6 +16,7 @@ from ..geometry.arrays import AnyIntegers, Flags, Floats, Integers, ShortInteger
 from ..geometry.closest_points import nearest_on_triangles
 from ..geometry.mesh import face_vectors, surface_area, vertex_normals
 from ..geometry.walking import SurfaceWalker
+from .covering import Covering
 
 ROUNDING = 1e-6
 """By how much a barycentric coordinate may differ from 1 for its point to be the corner; a few of float32's relative
@@ -121,6 +122,7 @@ class PointCarrier:
         to_source: SurfaceMap,
         settings: CarrierSettings = CarrierSettings(),
         groups: FaceGroups | None = None,
+        on_top: bool = False,
     ) -> None:
         """Prepare the surfaces.
 
@@ -129,6 +131,8 @@ class PointCarrier:
             to_source: their map.
             settings: what counts as torn or lost.
             groups: where points may be carried to; the map sends each corner of a triangle to where its group may be.
+            on_top: go on to what lies on top of the points there (:class:`meshkin.transfer.covering.Covering`), but
+                not in triangles that are the source's own.
         """
         vertices = source.vertices.astype(np.float64)
         self._settings = settings
@@ -147,6 +151,7 @@ class PointCarrier:
             groups = FaceGroups(np.zeros(len(target.faces), np.int64), np.ones((1, len(source.faces)), bool))
         self._group = groups.of_target
         solid = np.asarray(normals.any(axis=1))
+        self._covering = Covering(source, groups.allowed) if on_top else None
         self._grounds = [_Ground(self._vertices, source.faces, allowed, solid) for allowed in groups.allowed]
         corners = target.faces
         before = _longest_edge(target.vertices.astype(np.float64)[corners])
@@ -176,6 +181,8 @@ class PointCarrier:
         for number in np.unique(group[group >= 0]).tolist():
             rows = np.flatnonzero(group == number)
             there[rows], weights[rows] = self._carry_on(self._grounds[number], face[rows], barycentric[rows])
+        if self._covering is not None:
+            self._covering.on_top(there, weights, group)
         torn = np.flatnonzero(self.torn[face])
         anchor = self._anchor[face[torn]]
         there[torn], weights[torn] = self.to_source.face[anchor], self.to_source.barycentric[anchor]

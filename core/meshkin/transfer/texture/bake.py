@@ -63,7 +63,8 @@ def bake(  # two shapes, two things between them, and how
 ) -> Iterator[BakedTile]:
     """Bake channels of the source's materials into the target's UV layout, tile by tile.
 
-    Each texel's point on the target is carried to the source once (:class:`meshkin.transfer.carrier.PointCarrier`). All
+    Each texel's point on the target is carried to the source once (:class:`meshkin.transfer.carrier.PointCarrier`), to
+    what lies on top there. All
     channels are sampled there, at the UV inside that one triangle and from its own island's texels only, filtered to
     the texel's footprint (:class:`meshkin.transfer.texture.sampling.Sampler`). Where the map is not trusted, the
     texture is filled in from around (:mod:`meshkin.transfer.texture.inpainting`). Islands get a margin, and seams are
@@ -89,7 +90,7 @@ def bake(  # two shapes, two things between them, and how
             raise InputError("image-empty", "An image of the source has no pixels.", "Reload or replace the image.")
     check_match(source, target, match)
     carrier = cache.carrier if cache is not None else None
-    carrier = carrier or PointCarrier(source, target, match.to_source, groups=groups)
+    carrier = carrier or PointCarrier(source, target, match.to_source, groups=groups, on_top=True)
     if cache is not None:
         cache.carrier = carrier
     tiles = settings.tiles or ((0, 0),)

@@ -323,7 +323,7 @@ def _refined(
     claim: tuple[Pieces, Pieces], sides: tuple[_Side, _Side], singles: tuple[_Sets, _Sets], overlap: Floats
 ) -> list[tuple[Pieces, Pieces]]:
     """A pair of sets with single pieces that lie clearly on one another as pairs of their own, unless what is left of
-    one set would have nothing in the other."""
+    one set would have nothing in the other. What is left of both is a pair if that lies on one another, too."""
     inside = np.full(overlap.shape, -np.inf)
     cells = np.ix_(claim[0], claim[1])
     inside[cells] = overlap[cells]
@@ -333,7 +333,12 @@ def _refined(
     )
     if bool(rest[0]) != bool(rest[1]):
         return [claim]
-    return [*pairs, (rest[0], rest[1])] if rest[0] else pairs
+    if not rest[0]:
+        return pairs
+    members = [_members([left], len(side.slot)) for left, side in zip(rest, sides, strict=True)]
+    areas = sides[0].areas(members[0]) + sides[1].areas(members[1])
+    common = sides[0].common(*members) + sides[1].common(*members[::-1]).T
+    return [*pairs, (rest[0], rest[1])] if common[0, 0] >= LEAST_OVERLAP * areas[0] else pairs
 
 
 def _names_of_claims(side: _Side, other: _Side, others: Floats) -> Floats:

@@ -164,3 +164,23 @@ def test_one_piece_shows_everything() -> None:
 )  # fmt: skip
 def test_kinds_by_names(name: str, kind: str) -> None:
     assert kind_of(name) == kind
+
+
+def test_eyes_show_on_a_face_that_has_none(tmp_path: Path) -> None:
+    """The map leads to the skin, on which eyes and hair lie; the target is of one piece."""
+    source, ball = head(("Skin", "Hair", "Eyes"), lock=False), shapes.sphere(56, 28)
+    target = replace(ball, uvs=split(len(ball.faces)).astype(np.float32))
+    skin = np.flatnonzero(source.materials == SKIN)
+    nearest = closest_points(ball.vertices.astype(np.float64), source.vertices.astype(np.float64), source.faces[skin])
+    to_source = SurfaceMap.at_points(
+        skin[nearest.face], nearest.barycentric, np.ones(len(ball.vertices)), source.vertices, source.faces
+    )
+    to_target = outermost(source, target).to_target
+    shown = baked(source, target, Match(to_source, to_target, source.faces, target.faces), tmp_path)
+    middle = ball.vertices[ball.faces].mean(axis=1)
+    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+    eyes = np.array([(x, -0.85, 0.25) for x in (-0.5, 0.5)])
+    away = np.linalg.norm(middle[:, None] - eyes / np.linalg.norm(eyes[0]), axis=2).min(axis=1)
+    for slot, chosen in ((EYES, away < 0.08), (SKIN, (away > 0.2) & (middle[:, 2] < 0.3))):
+        assert chosen.sum() >= 4
+        assert np.abs(shown[chosen] - COLORS[slot]).max() <= 0.01
