@@ -28,7 +28,7 @@ MOST_STEPS = 24
 """Most steps of a ray. Chosen: four times what rays that hit at all take."""
 MOST_PARTS = 200
 """Most loose parts that cover others, the largest. Chosen, to bound time."""
-MOST_LAYERS = 3
+MOST_COVERS = 3
 """Times that what covers is itself looked for a cover. Chosen: an iris on an eyeball in a face."""
 
 
@@ -70,7 +70,7 @@ class Covering:
             weights: float32 (N, 3), barycentric coordinates in them.
             group: (N,), the group of triangles that each may show; -1 for points that stay where they are.
         """
-        for _ in range(MOST_LAYERS):
+        for _ in range(MOST_COVERS):
             moved = False
             for number, parts in enumerate(self._parts):
                 rows = np.flatnonzero(group == number)
