@@ -389,12 +389,12 @@ def test_two_services_started_at_once() -> None:
 
 
 def test_it_ends_when_it_is_idle_but_not_in_the_middle(tmp_path: Path) -> None:
-    process = service.started("--idle", "0.01")
+    process = service.started("--idle", "0.03")
     worker = client.shared()
-    job = worker.run(Count(150))  # more than twice as long
+    job = worker.run(Count(250))  # longer
     until("Counting", job)
     pid = service.state().devices[0].pid
-    assert finish(job).counted == 150
+    assert finish(job).counted == 250
     assert process.wait(60) == 0
     assert "idle" in process.communicate()[0]
     assert has_ended(pid)
@@ -447,7 +447,7 @@ def test_a_service_that_hangs(stage: str, monkeypatch: pytest.MonkeyPatch) -> No
         process.send_signal(signal.SIGSTOP)
         job = client.shared().run(Count(20))
     else:
-        monkeypatch.setattr(connection, "_SILENCE_SECONDS", 1.5)
+        monkeypatch.setattr(connection, "_SILENCE_SECONDS", 3.0)
         job = client.shared().run(Count(100_000))
         until("Counting", job)
         process.send_signal(signal.SIGSTOP)
