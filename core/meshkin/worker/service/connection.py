@@ -21,8 +21,8 @@ from .address import Address
 
 _CONNECT_SECONDS = 0.2
 """Seconds in which the system connects to a service that runs (chosen: it takes a millisecond)."""
-_START_SECONDS, _SILENCE_SECONDS = 5.0, 15.0
-"""Seconds until the service has greeted, and without a beat (chosen: it does nothing but pass on messages)."""
+_START_SECONDS, _SILENCE_SECONDS = 15.0, 15.0
+"""Seconds until the service has greeted, and without a beat (chosen: many times what a busy machine takes)."""
 
 
 class Connection:
