@@ -18,11 +18,12 @@ class CleaningSettings:
 
     Attributes:
         least_area: share of the surface.
-        least_faces: number of faces.
+        least_faces: number of faces; on a mesh of few faces, the share ``least_share`` of them.
     """
 
     least_area: float = 0.005
     least_faces: int = 12
+    least_share: float = 0.01
 
 
 def cleaned(labels: Integers, graph: FaceGraph, settings: CleaningSettings = CleaningSettings()) -> Integers:
@@ -40,8 +41,10 @@ def cleaned(labels: Integers, graph: FaceGraph, settings: CleaningSettings = Cle
         borders[one][other] = borders[one].get(other, 0.0) + length
         borders[other][one] = borders[other].get(one, 0.0) + length
 
+    least_faces = min(settings.least_faces, settings.least_share * len(labels))
+
     def is_small(number: int) -> bool:
-        return bool(area[number] < settings.least_area or faces[number] < settings.least_faces)
+        return bool(area[number] < settings.least_area or faces[number] < least_faces)
 
     into = np.arange(len(area))
     queue = [(float(area[number]), number) for number in range(len(area)) if is_small(number)]

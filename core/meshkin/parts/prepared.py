@@ -32,6 +32,8 @@ parts: 0.475 without, 0.475 with 0.25, 0.480 with 0.5, 0.495 with 1, 0.487 with 
 FADING = 0.1
 """Length over which a part fades into its surroundings when its borders are looked for, in square roots of the area.
 Chosen: as far as a border may move. Features cannot tell a left leg from a right one, which are parts of their own."""
+FEWEST_FUNCTIONS = 40
+"""Eigenfunctions that a shape has at least whose mirror map is looked for: a cube has none. As where it is found."""
 EVENED_VERTICES = 3000
 """Vertices of the mesh on which labels are evened out, about. Chosen: their edges are shorter than :data:`FADING`."""
 
@@ -88,7 +90,7 @@ def _scaled(rows: AnyFloats, areas: Floats) -> AnyFloats:
 
 def _twin_faces(shape: Snapshot, mesh: SpectralMesh, tick: Callable[[float], None]) -> Integers | None:
     """The face on the other side of each face (F,); None without a clear mirror map."""
-    if has_several_symmetries(mesh):
+    if rough_of(mesh).eigenfunctions.shape[1] < FEWEST_FUNCTIONS or has_several_symmetries(mesh):
         return None
     mirrors, _ = find_mirrors(mesh, mesh, lambda: tick(0.7))
     if not mirrors:

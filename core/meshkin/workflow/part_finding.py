@@ -146,6 +146,8 @@ def _parts(groups: Sequence[Group], known: _Known | None, options: Options) -> S
         for item in described:
             item.of.check_unchanged()
         names = known.names if known else part_labels.names_of(first[0].get(), answer.count, answer.names)
+        if not known and answer.count < options.parts.count:
+            remarks.append(f"{options.parts.count} parts were asked for; no more than {answer.count} are large enough.")
         if not (known or answer.has_sides):
             remarks.append(f"“{first[0].name}” has no clear mirror twin: no part is called left or right.")
         return _written(faces, names, options, remarks)

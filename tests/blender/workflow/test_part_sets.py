@@ -157,7 +157,10 @@ def test_parts_become_objects_that_keep_everything() -> None:
 def test_objects_are_written_by_the_job() -> None:
     source = grid("Source")
     paint(source, "face_sets")
+    sharing = bpy.data.objects.new("Sharing", source.data)
+    bpy.context.scene.collection.objects.link(sharing)
     report = finish(workflow.parts([source], carried("face_sets", "objects")))
+    assert len(sharing.data.polygons) == 64
     assert report.data["objects"]["Source"] == [f"Source Face Set {number}" for number in (1, 2, 3, 4)]
     assert all(name in bpy.data.objects for name in report.data["objects"]["Source"])
 
@@ -171,6 +174,12 @@ def test_bad_input_is_refused_and_empty_parts_are_told() -> None:
         refused(workflow.parts([bare], carried(method)), InputError, code)
     many = Options(features=FeatureOptions(extractor="geometric"), parts=PartOptions(count=50))
     refused(workflow.parts([tiny], many), InputError, "too-many-parts")
+    few = Options(features=FeatureOptions(extractor="geometric"), parts=PartOptions(count=65))
+    report = finish(workflow.parts([bare], few))  # of 64 quadrilaterals
+    assert 20 < len(bare[NAMES_PROPERTY]) < 65
+    assert any("65 parts were asked for" in line for line in report.details)
+    finish(workflow.parts([tiny], Options(features=FeatureOptions(extractor="geometric"), parts=PartOptions(count=0))))
+    assert values(tiny).tolist() == [0]
     paint(source, "parts")
     source[NAMES_PROPERTY] = ["A", "B", "C", "D", "Empty"]
     report = finish(workflow.parts([source, source], carried("parts", "vertex_groups")))

@@ -38,6 +38,8 @@ _GROUPS_PROPERTY = "meshkin_part_groups"
 _MADE_NAME = re.compile(r"Part \d+(\.[LR])?")
 _APART = " (part)"
 """Ends the name of a part's vertex group where the user has a group of the part's name, as of a bone."""
+_MOST_NAMED = 8
+"""Parts without faces that a report names. Chosen: a sentence can still be read."""
 _MARK = "meshkin_part"
 """Custom property of materials that were made for parts."""
 _GOLDEN = 0.618034
@@ -196,7 +198,8 @@ def write(
     present = np.unique(labels)
     sentences = [f"“{obj.name}”: {len(present)} parts, in the attribute “{PART}” of its faces."]
     if missing := [name for number, name in enumerate(names) if number not in present]:
-        sentences.append(f"“{obj.name}” has no faces of {', '.join(missing)}.")
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        sentences.append(f"“{obj.name}” has no faces of {', '.join(missing[:_MOST_NAMED])}{more}.")
     if "face_sets" in write_as:
         _write_on_faces(obj, FACE_SET, "INT", labels + 1)  # Blender's begin with 1
     if "materials" in write_as:

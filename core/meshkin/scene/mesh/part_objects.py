@@ -31,6 +31,8 @@ def separate(obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence
     if len(parts) < 2:
         return [obj]
     title = obj.name
+    if obj.data.users > 1:  # other objects keep the whole mesh
+        obj.data = obj.data.copy()
     pieces = [obj]
     for _ in parts[1:]:
         piece = obj.copy()
