@@ -16,6 +16,7 @@ VARIABLES = {
     "cache_limit": "MESHKIN_CACHE_LIMIT",
     "shared_cache": "MESHKIN_SHARED_CACHE",
     "compute": "MESHKIN_COMPUTE",
+    "ray_address": "MESHKIN_RAY",
     "idle_seconds": "MESHKIN_IDLE_SECONDS",
     "offline_folder": "MESHKIN_OFFLINE",
     "proxy": "MESHKIN_PROXY",

@@ -54,8 +54,19 @@ class Preferences(bpy.types.AddonPreferences):
                 "The service that all Blenders and scripts on this machine share, while “meshkin serve” runs; "
                 "else an own worker",
             ),
+            (
+                "ray",
+                "Ray Cluster",
+                "The machines of a Ray cluster, to which an own worker hands what takes long; its Python needs Ray",
+            ),
         ],
         default="own",
+        update=_changed,
+    )
+    ray_address: StringProperty(
+        name="Cluster Address",
+        description="Address of the Ray cluster's head, such as head:6379, or ray://head:10001 from a machine that is "
+        "no part of the cluster; empty: the cluster that this machine is part of",
         update=_changed,
     )
     worker_python: StringProperty(
@@ -152,6 +163,8 @@ class Preferences(bpy.types.AddonPreferences):
         widgets.field(box, context, self, "compute")
         if status.service:
             widgets.paragraph(box, context, told(status.service), icon="INFO")
+        if self.compute == "ray":
+            widgets.field(box, context, self, "ray_address")
         widgets.field(box, context, self, "worker_python", placeholder=status.worker or translated("not set up"))
         widgets.field(box, context, self, "device")
         widgets.field(box, context, self, "idle_seconds")

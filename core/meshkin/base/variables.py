@@ -111,9 +111,9 @@ def _proxy(text: str) -> str:
 
 
 def _compute(text: str) -> str:
-    if text in ("own", "service"):
+    if text in ("own", "service", "ray"):
         return text
-    raise _Invalid("“own” or “service”")
+    raise _Invalid("“own”, “service” or “ray”")
 
 
 HOME = Variable("MESHKIN_HOME", _folder)
@@ -133,7 +133,10 @@ IDLE_SECONDS = Variable("MESHKIN_IDLE_SECONDS", _idle_seconds)
 PROXY = Variable("MESHKIN_PROXY", _proxy)
 """The proxy's URL, for downloads."""
 COMPUTE = Variable("MESHKIN_COMPUTE", _compute)
-"""What computes: "own" for a worker of this process, "service" for the local service where it runs."""
+"""What computes: "own" for a worker of this process, "service" for the local service where it runs, "ray" for a worker
+of this process that hands to a Ray cluster what takes long."""
+RAY = Variable("MESHKIN_RAY", str)
+"""Address of that cluster's head; not set for the one that this machine is part of."""
 _ALWAYS = (HOME, MODELS, CACHE, SHARED_CACHE, CACHE_LIMIT, EXTRACTORS, IDLE_SECONDS, COMPUTE)
 
 

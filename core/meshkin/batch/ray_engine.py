@@ -1,7 +1,7 @@
 """The engine of a Ray cluster: each item is a Ray task, which runs on whichever node has room.
 
 Ray schedules, and does the task of a lost node again on another. All machines share the folders of the manifest and of
-the results. Ray is an extra (``pip install meshkin[ray]``): it is imported here alone, and only when it is used.
+the results. Ray is an extra (``pip install meshkin[ray]``), which is imported only when it is used.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from typing import Any
 
 from ..base.errors import InputError, MeshKinError, WorkerError
 from ..base.json_data import to_json
+from ..worker.cluster import RETRIES, connected
 from . import records
 from .plan import Plan, Task
 
-RETRIES = 2
-"""How often the task of a lost node or of a killed process is done again. Chosen: a second loss is rare, a third is no
-accident."""
 QUEUED = 2
 """Tasks that Ray has at once for each processor. Chosen: a node that is done finds the next one at once."""
 
@@ -37,16 +35,10 @@ class RayEngine:
 
         Raises WorkerError ``ray-missing``, ``ray-failed``; InputError ``ray-no-gpu``.
         """
-        self._ray = ray = _imported()
+        self._ray = ray = _connected(address)
         self._plan = plan
         self._running: dict[Any, Task] = {}
-        try:
-            _connect(ray, address)
-            resources = ray.cluster_resources()
-        except Exception as error:  # Ray raises what it likes
-            raise WorkerError(
-                "ray-failed", f"No Ray cluster at {address or 'this machine'}: {error}.", "Check --address."
-            ) from error
+        resources = ray.cluster_resources()
         if any(task.item.gpu for task in plan.tasks) and not resources.get("GPU"):
             ray.shutdown()
             raise InputError(
@@ -82,8 +74,12 @@ class RayEngine:
 
     def _write_failure(self, task: Task, error: Exception) -> None:
         """The record of a task that Ray gave up."""
-        reason = str(error).strip().splitlines()
-        told = MeshKinError("ray-task-failed", f"Ray gave it up: {reason[-1] if reason else type(error).__name__}")
+        told = getattr(error, "cause", None)  # of what the node raised
+        if not isinstance(told, MeshKinError):
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            told = MeshKinError(
+                "ray-task-failed", f"Ray gave it up: {reason[-1]}", "Look at the cluster (`ray status`)."
+            )
         record = records.ended(records.empty(task, task.key), told.exit_code, 0.0, records.failure(told))
         records.write(Path(self._plan.folder), record)
 
@@ -94,23 +90,14 @@ class RayEngine:
         self._ray.shutdown()
 
 
-def _imported() -> Any:
+def _connected(address: str) -> Any:
+    """Ray, connected to the cluster at an address; without one, to that of this machine, or else to a new one."""
     try:
-        import ray
-    except ImportError as error:
-        raise WorkerError(
-            "ray-missing", "This Python has no Ray.", "Install it: pip install meshkin[ray], on each node, too."
-        ) from error
+        return connected(address or "auto")
+    except WorkerError as error:
+        if address or error.code == "ray-missing":
+            raise
+    import ray
+
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level="warning")
     return ray
-
-
-def _connect(ray: Any, address: str) -> None:
-    """Connect to the cluster at an address; without one, to that of this machine, which is started if there is none."""
-    quiet = {"log_to_driver": False, "logging_level": "warning"}
-    if address:
-        ray.init(address=address, **quiet)
-        return
-    try:
-        ray.init(address="auto", **quiet)
-    except ConnectionError:
-        ray.init(include_dashboard=False, **quiet)

@@ -191,8 +191,8 @@ def _result(made: Plan, ended: Sequence[Record], arguments: argparse.Namespace) 
         arguments.strict = True
         warnings = [{"code": "batch-warned", "message": f"{len(warned)} items have warnings: {', '.join(warned)}."}]
     # On a farm, a task that failed is done again on another machine: only what may go better there fails a task.
-    final = arguments.only and all(record.exit_code in (None, InputError.exit_code) for record in bad)
-    data = {"ok": not bad or final, "folder": str(made.folder), **counts, "warnings": warnings}
+    final = bool(arguments.only) and all(record.exit_code in (None, InputError.exit_code) for record in bad)
+    data = {"ok": final or not bad, "folder": str(made.folder), **counts, "warnings": warnings}
     return lines, {**data, "items": {record.id: record.exit_code for record in ended}}
 
 

@@ -31,9 +31,11 @@ def load_job(name: str) -> Job | None:
     if name in examinations:
         return examinations[name]
     _check_libraries()
+    from . import cluster
     from .jobs.table import JOBS
 
-    return JOBS.get(name)
+    job = JOBS.get(name)
+    return job and cluster.on_cluster(job)
 
 
 @functools.cache

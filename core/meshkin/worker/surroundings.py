@@ -17,6 +17,7 @@ from ..base.storage import cache_folder, models_folder
 _COPIED = (
     *(CERTIFICATES, OFFLINE),
     *(each.name for each in (variables.SHARED_CACHE, variables.CACHE_LIMIT, variables.PROXY, variables.EXTRACTORS)),
+    *(each.name for each in (variables.COMPUTE, variables.RAY)),
 )
 """Environment variables that jobs obey, beside those of folders, which have a default."""
 
