@@ -88,7 +88,7 @@ class Child:
         self.wait(_LAST_WORDS_SECONDS)
         if self.is_there():
             self.kill()
-            self._process.wait(_KILL_SECONDS)
+            self.wait(_KILL_SECONDS)
 
     def leave(self) -> None:
         """In a fork of this process: leave it to the parent, whose end must close the pipe."""
