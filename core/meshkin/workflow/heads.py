@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..base.errors import InputError
-from ..base.progress import Progress, in_step, of_job
+from ..base.progress import Progress, in_step
 from ..data.recipe import Recipe, ViewPlacement
 from ..data.views import of_recipe
 from ..scene.mesh import rest, surfaces
@@ -20,6 +20,7 @@ from ..worker.requests.heads import CheckHead, HeadMember, LearnHead
 from .describing import choice_of, handles_of
 from .files import work_folder
 from .options import Options, Report, Steps
+from .whole_job import whole_job
 
 POSES = 2
 """Random poses of each mesh, beside the one that is shown. Chosen."""
@@ -57,7 +58,7 @@ def learn_head(
         raise InputError("head-steps", f"A head cannot be learnt in {steps} steps.", "Take at least 1; 800 do well.")
     handles = handles_of(objects)
     costs = {RENDERING: HEAD_RENDER_SECONDS * len(handles), LEARNING: STEP_SECONDS * steps}
-    return (yield from of_job(_learn_head(handles, CheckHead(name, replace), options, steps), costs))
+    return (yield from whole_job(_learn_head(handles, CheckHead(name, replace), options, steps), costs))
 
 
 def _learn_head(handles: Sequence[Handle], kept: CheckHead, options: Options, steps: int) -> Steps:
