@@ -28,13 +28,11 @@ class AggregationHead(nn.Module):
 
     Args:
         sizes: of its layers.
-        dropout: share of the input channels that is left out while it is trained.
     """
 
-    def __init__(self, sizes: HeadSizes, dropout: float = 0.0) -> None:
+    def __init__(self, sizes: HeadSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self._dropout = dropout
         self.bottleneck_layers = nn.ModuleList(nn.Sequential(_Bottleneck(count, sizes)) for count in sizes.inputs)
         self.mixing_weights = nn.Parameter(torch.ones(len(sizes.inputs)))
 
@@ -49,7 +47,6 @@ class AggregationHead(nn.Module):
         for share, layer, values in zip(self.mixing_weights.softmax(0), self.bottleneck_layers, maps, strict=True):
             if values.shape[-2:] != (height, width):
                 values = functional.interpolate(values, (height, width), mode="bilinear", align_corners=False)
-            values = functional.dropout2d(values, self._dropout, self.training)
             total = share * layer(values) if total is None else total + share * layer(values)
         assert total is not None
         return functional.normalize(total, dim=1)

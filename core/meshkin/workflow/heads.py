@@ -26,7 +26,7 @@ POSES = 2
 """Random poses of each mesh, beside the one that is shown. Chosen."""
 RINGS = ((-10.0, 4), (15.0, 8), (50.0, 4))
 """Cameras around each pose: elevation in degrees and number. Chosen: as people take photographs."""
-STEPS = 800
+STEPS = 1200
 """Pairs of pictures that a head is learnt from, by default (tests/benchmarks/results/photo_directions.txt)."""
 RENDERING, LEARNING = "render for the head", "learn the head"
 HEAD_RENDER_SECONDS, STEP_SECONDS = 10.0, 0.15
@@ -55,7 +55,7 @@ def learn_head(
     Raises InputError ``nothing-selected``, ``head-steps``, ``model-exists``, ``model-name``, and as :func:`features`.
     """
     if steps < 1:
-        raise InputError("head-steps", f"A head cannot be learnt in {steps} steps.", "Take at least 1; 800 do well.")
+        raise InputError("head-steps", f"A head cannot be learnt in {steps} steps.", "Take the default.")
     handles = handles_of(objects)
     costs = {RENDERING: HEAD_RENDER_SECONDS * len(handles), LEARNING: STEP_SECONDS * steps}
     return (yield from whole_job(_learn_head(handles, CheckHead(name, replace), options, steps), costs))
