@@ -30,6 +30,8 @@ MOST_PIECES = 250
 """Most pieces that are told apart; the smallest are one for each material. Chosen, to bound time."""
 MOST_PIECE_POINTS = 240
 """Most points of a piece that are looked at. Chosen, to bound time."""
+REST_OVERLAP = 0.2
+"""The same for what is left of two sets once their single pieces are paired. Chosen: less, for the sets do overlap."""
 GATHERED = 0.1
 """What is taken off the overlap of sets that nothing but the map has gathered. Chosen: less than a clear difference."""
 SAME_KIND, SAME_NAME, OTHER_KIND = 0.5, 0.25, -0.1
@@ -144,11 +146,12 @@ def piece_claims(source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_t
             _sets(sides[0], named[0], _gathered(sides[0], named[1])),
             _sets(sides[1], named[1], _gathered(sides[1], named[0])),
         )
-        claims = _best_pairs(sides, sets, _overlap(sides, sets), LEAST_OVERLAP)
         singles = _single_pieces(sides[0]), _single_pieces(sides[1])
-        overlap = _overlap(sides, singles)
-        claims = [part for claim in claims for part in _refined(claim, sides, singles, overlap)]
-        claims += _best_pairs(sides, singles, _unless_taken(overlap, claims), LEAST_OVERLAP)
+        of_sets, of_singles = _overlap(sides, sets), _overlap(sides, singles)
+        for _ in range(2):  # what is left of sets may belong to others
+            found = _best_pairs(sides, sets, _unless_taken(of_sets, sets, claims), LEAST_OVERLAP)
+            claims += [part for claim in found for part in _refined(claim, sides, singles, of_singles)]
+        claims += _best_pairs(sides, singles, _unless_taken(of_singles, singles, claims), LEAST_OVERLAP)
     members = [_members([pair[side] for pair in claims], count) for side, count in enumerate(counts)]
     shares = [_shares(sides[0], members[1]), _shares(sides[1], members[0])]
     claimed = [
@@ -311,12 +314,15 @@ def _best_pairs(
     return pairs
 
 
-def _unless_taken(overlap: Floats, claims: list[tuple[Pieces, Pieces]]) -> Floats:
-    """The overlap of single pieces that no claim has yet."""
-    overlap = overlap.copy()
-    for own, others in claims:
-        overlap[list(own)] = overlap[:, list(others)] = -np.inf
-    return overlap
+def _unless_taken(overlap: Floats, sets: tuple[_Sets, _Sets], claims: list[tuple[Pieces, Pieces]]) -> Floats:
+    """The overlap of sets (A, B) of which no claim has a piece yet, -inf for others."""
+    taken = [
+        np.array(
+            [bool({*pieces} & {piece for claim in claims for piece in claim[side]}) for pieces in sets[side].pieces]
+        )
+        for side in (0, 1)
+    ]
+    return np.where(taken[0][:, None] | taken[1][None], -np.inf, overlap)
 
 
 def _refined(
@@ -338,7 +344,7 @@ def _refined(
     members = [_members([left], len(side.slot)) for left, side in zip(rest, sides, strict=True)]
     areas = sides[0].areas(members[0]) + sides[1].areas(members[1])
     common = sides[0].common(*members) + sides[1].common(*members[::-1]).T
-    return [*pairs, (rest[0], rest[1])] if common[0, 0] >= LEAST_OVERLAP * areas[0] else pairs
+    return [*pairs, (rest[0], rest[1])] if common[0, 0] >= REST_OVERLAP * areas[0] else pairs
 
 
 def _names_of_claims(side: _Side, other: _Side, others: Floats) -> Floats:
