@@ -236,6 +236,30 @@ def test_drivers_come_over_and_keys_are_replaced() -> None:
     assert evaluated["open"].value == pytest.approx(0.75, abs=0.05)
 
 
+def test_drivers_bring_the_sliders_that_they_read() -> None:
+    """A custom property comes with its limits, and stays as it is afterwards; what cannot come is read where it was.
+
+    A basis that is called like a key gets another name, so that the key is found again.
+    """
+    source, target = creature("source"), creature("target")
+    target.shape_key_add(name="first")
+    source["smile"] = 0.5
+    source.id_properties_ui("smile").update(min=0.0, max=2.0)
+    source.modifiers.new("wave", "WAVE").show_viewport = False
+    for name, path in (("first", '["smile"]'), ("second", 'modifiers["wave"].height')):
+        add_key(source, name, bulge(source))
+        variable = source.data.shape_keys.key_blocks[name].driver_add("value").driver.variables.new()
+        variable.targets[0].id, variable.targets[0].data_path = source, path
+    for _ in range(2):
+        finish(workflow.transfer(source, target, ["shape_keys"], MATCHED))
+    keys = target.data.shape_keys
+    assert [key.name for key in keys.key_blocks] == ["Basis", "first", "second"]
+    assert target["smile"] == 0.5
+    assert target.id_properties_ui("smile").as_dict()["max"] == 2
+    read = [driver.driver.variables[0].targets[0].id for driver in keys.animation_data.drivers]
+    assert read == [target, source]
+
+
 def test_hair_is_combed_at_rest() -> None:
     source, target = creature("source"), creature("target")
     curves = bpy.data.hair_curves.new("fur")

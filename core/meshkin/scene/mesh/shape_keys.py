@@ -170,9 +170,9 @@ def write(
     if obj.data.shape_keys is None:
         obj.shape_key_add(name="Basis", from_mix=False)
     basis = obj.data.shape_keys.reference_key
+    if basis.name == cut(name):  # a basis goes by any name; the key's drivers and keyframes are found by its own
+        basis.name = "Basis" if basis.name != "Basis" else "Shape at rest"
     existing = obj.data.shape_keys.key_blocks.get(cut(name))
-    if existing == basis:
-        existing = None
     key = existing or obj.shape_key_add(name=cut(name), from_mix=False)
     write_vectors(key.data, "co", _positions(basis) + local_offsets)
     key.relative_key, key.vertex_group = basis, ""
