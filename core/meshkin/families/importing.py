@@ -14,7 +14,7 @@ import torch
 
 from ..base.errors import InputError, ModelError
 from ..base.storage import UNREADABLE, is_file
-from ..models import checking, head_files, heads, storing
+from ..models import checking, head_files, known, storing
 from . import kept
 from .network import FamilyNetwork
 from .record import FamilyRecord, check_name
@@ -136,7 +136,7 @@ def _import_head(file: Path, name: str, license_text: str, replace: bool) -> tup
 
 ROLES: dict[str, Callable[[Path, str, str, bool], tuple[Path, tuple[str, ...]]]] = {
     checking.FAMILY: _import_family,
-    heads.GEOAWARE: _import_head,
+    known.GEOAWARE_HEAD: _import_head,
 }
 """What a checkpoint can be read as, and what reads it: file, name, license and whether to replace."""
 

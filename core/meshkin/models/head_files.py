@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from ..base.errors import InputError, ModelError
 from ..base.json_data import Json, to_json
-from . import heads, storing
+from . import heads, known, storing
 from .checking import CONFIG, WEIGHTS_FILE, sha256
 from .storing import Note
 
@@ -27,7 +27,7 @@ IGNORED = ("logit_scale", "self_logit_scale")
 def keep_learnt(state: Mapping[str, torch.Tensor], sizes: heads.HeadSizes, lesson: heads.HeadLesson, name: str) -> Path:
     """Keep a head that was learnt, in place of one of the same name; returns its folder. Raises StorageError."""
     upstream = f"learnt on {lesson.model} from {len(lesson.meshes)} meshes"
-    note = Note(name, heads.LEARNT, LEARNT_LICENSE, upstream, {"model": lesson.model})
+    note = Note(name, known.LEARNT_HEAD, LEARNT_LICENSE, upstream, {"model": lesson.model})
     return _keep(state, heads.configuration(sizes, lesson=to_json(lesson)), note)
 
 
@@ -59,7 +59,9 @@ def keep_published(
         raise ModelError("model-wrong", f"{file} is not the published head: it {problem}.", fix)
     license_text = license_text or UNKNOWN_LICENSE
     source: Mapping[str, Json] = {"file": file.name, "sha256": sha256(file)}
-    note = Note(name, heads.GEOAWARE, license_text, f"Aggregation network of GeoAware-SC, from {file.name}", source)
+    note = Note(
+        name, known.GEOAWARE_HEAD, license_text, f"Aggregation network of GeoAware-SC, from {file.name}", source
+    )
     state = {key: value.float().contiguous() for key, value in kept.items()}
     folder = _keep(state, heads.configuration(heads.PUBLISHED), note)
     count = sum(value.numel() for value in state.values())

@@ -9,13 +9,10 @@ from typing import Any
 
 from ..base.errors import InputError, ModelError
 from ..base.json_data import Json, from_json
+from . import known
 
 HEAD_TYPE = "aggregation-head"
 """What the configuration of a head calls its type."""
-GEOAWARE, LEARNT = "geoaware-head", "feature-head"
-"""The kinds of heads: the published one, for Stable Diffusion and DINOv2, and those that users learn, for one model."""
-
-
 HEAD_GROUPS = 32
 """Groups of each group norm, as published: bottleneck and output are multiples of it."""
 
@@ -65,7 +62,7 @@ PUBLISHED = HeadSizes((640, 1280, 1280, 768), 192, 768)
 def kind_of(config: Mapping[str, Any], folder: Path) -> str:
     """The kind of a head by its configuration; raises ModelError ``model-wrong``."""
     sizes_of(config, folder)
-    return LEARNT if "lesson" in config else GEOAWARE
+    return known.LEARNT_HEAD if "lesson" in config else known.GEOAWARE_HEAD
 
 
 def sizes_of(config: Mapping[str, Any], folder: Path) -> HeadSizes:

@@ -14,6 +14,8 @@ STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 DEPTH_CONTROL = "lllyasviel/control_v11f1p_sd15_depth"
 NORMAL_CONTROL = "lllyasviel/control_v11p_sd15_normalbae"
 DINOV2_BASE = "facebook/dinov2-base"
+GEOAWARE_HEAD, LEARNT_HEAD = "geoaware-head", "feature-head"
+"""The kinds of heads: the published one, for Stable Diffusion and DINOv2, and those that users learn, for one model."""
 
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 

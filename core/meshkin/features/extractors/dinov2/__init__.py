@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....models import heads
+from ....models import known
 from ...extractor import ModelRole, PictureExtractor, PictureLook
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Dinov2(PictureExtractor["Dinov2Settings"]):
     code_version = 2  # 1: whole pictures
     roles = {  # noqa: RUF012
         "model": ModelRole("dinov2"),
-        "head": ModelRole(heads.LEARNT, optional=True),  # on the model's maps
+        "head": ModelRole(known.LEARNT_HEAD, optional=True),  # on the model's maps
     }
     weight = 0.5  # measured, see :mod:`meshkin.features.extractors`
     auto = 1

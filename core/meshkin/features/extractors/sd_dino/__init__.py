@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....models import heads, known
+from ....models import known
 from ...extractor import ModelRole, PictureExtractor, PictureLook
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class SdDino(PictureExtractor["SdDinoSettings"]):
         "base": ModelRole("stable-diffusion", known.STABLE_DIFFUSION),
         "unet": ModelRole("unet", optional=True),  # in place of the base's own
         "dinov2": ModelRole("dinov2", known.DINOV2_BASE),
-        "head": ModelRole(heads.GEOAWARE, optional=True),  # of the form “geoaware”
+        "head": ModelRole(known.GEOAWARE_HEAD, optional=True),  # of the form “geoaware”
     }
     resumable = True
     reduces = True
