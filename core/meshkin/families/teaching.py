@@ -158,7 +158,7 @@ def _learned(
     """Teach the network, from where an earlier try was stopped if there was one."""
     if lesson.notes is not None and lesson.notes.is_file():
         try:
-            learning.restore(torch.load(lesson.notes, weights_only=True))
+            learning.restore(torch.load(lesson.notes, map_location=lesson.device, weights_only=True))
         except (*UNREADABLE, pickle.UnpicklingError):
             learning = Learning(members[0].rows.shape[1], lesson.settings, lesson.device)
     saved = time.monotonic()
