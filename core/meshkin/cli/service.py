@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 from typing import Any
 
@@ -36,11 +37,11 @@ def add(commands: Any) -> None:
 
 
 def _minutes(text: str) -> float:
-    """A duration in minutes; raises ValueError, as argparse wants it."""
-    minutes = float(text)
-    if not 0 <= minutes < math.inf:
-        raise ValueError("it is no duration")
-    return minutes
+    """A duration in minutes. Raises ArgumentTypeError."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"“{text}” is no number of minutes")
 
 
 def _serve(arguments: argparse.Namespace) -> CommandResult:

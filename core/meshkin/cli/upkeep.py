@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +111,13 @@ def _cache_lines(state: maintenance.CacheState) -> list[str]:
 
 
 def _gigabytes(text: str) -> int | None:
-    """Bytes; None for “none”. Raises ValueError, as argparse wants it."""
+    """Bytes; None for “none”. Raises ArgumentTypeError."""
     if text == "none":
         return None
-    size = float(text)
-    if not 0 <= size * 1e9 < UNLIMITED:
-        raise ValueError("it is negative, or larger than any disk")
-    return round(size * 1e9)
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) * 1e9 < UNLIMITED:
+            return round(float(text) * 1e9)
+    raise argparse.ArgumentTypeError(f"“{text}” is no number of gigabytes, and not “none”")
 
 
 def _cache_clear(arguments: argparse.Namespace) -> CommandResult:
