@@ -41,8 +41,7 @@ OFF_PLANE = 0.02
 
 def judge(found: PhotoMap, shot: Shot, shape: Snapshot) -> tuple[float, float, float]:
     """Degrees that the direction is off, share of the pixels on the right side, and median error in diagonals."""
-    camera = found.camera
-    direction = -np.cross(camera[:3, 0], camera[:3, 1]) if np.isfinite(camera).all() else found.poses[0, :3]
+    direction = -found.view_direction if np.isfinite(found.camera).all() else found.poses[0, :3]
     azimuth, truth = (np.arctan2(each[0], -each[1]) for each in (direction, shot.direction))
     off = np.degrees(abs((azimuth - truth + np.pi) % (2 * np.pi) - np.pi))
     vertices = shape.vertices.astype(np.float64)

@@ -40,6 +40,12 @@ class PhotoMap:
     photo: NDArray[np.uint8]
     poses: NDArray[np.float64]
 
+    @property
+    def view_direction(self) -> NDArray[np.float64]:
+        """The direction (3,) in which the camera looks; NaN if none fits. A mirrored picture turns its handedness."""
+        along: NDArray[np.float64] = np.cross(self.camera[:3, 0], self.camera[:3, 1])
+        return -along if self.poses[0, 3] else along
+
     def pull(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Interpolate values (V,) or (V, C) of the vertices at the object's pixels, in order: (P,) or (P, C)."""
         corners = np.asarray(values, np.float64)[self.faces[self.face[self.mask]]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.photographs import painted_egg
-from meshkin import workflow
+from meshkin import cli, workflow
 from meshkin.base.errors import InputError, MeshKinError
 from meshkin.base.progress import finish
 from meshkin.models.checking import tensor_shapes
@@ -70,3 +70,12 @@ def test_what_cannot_be_learnt_is_refused_before_anything_is_rendered(options: w
             finish(workflow.learn_head([obj], name, options, steps))
     with pytest.raises(InputError):
         finish(workflow.learn_head([], "eggs", options))
+
+
+def test_the_command_has_two_words(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["features", "learn-head", "--help"])
+    assert "--steps" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["features", "--help"])
+    assert "--steps" not in capsys.readouterr().out

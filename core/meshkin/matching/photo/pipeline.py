@@ -154,8 +154,8 @@ class _Describer:
         """Return features (N, C) in which each map counts as much as any other, whatever the weights of the parts.
 
         To tell sides, edges count as much as parts. Measured on 64 photographs of eight characters: the right
-        direction in 60 by the parts' own weights, 61 if parts count the same, 62 if the second counts twice, as its two
-        maps do here.
+        direction in 60 by the parts' own weights (.5, .3), in 61 if both are as long, in 62 if the second is twice as
+        long; here it is 1.4 times as long, as it has two maps.
         """
         channels = self.shape_features.origin.channels
         scales = [np.sqrt(len(maps)) / part.weight for part, maps in zip(self.recipe.parts, channels, strict=True)]

@@ -53,7 +53,7 @@ def place_in_photo(photo_map: PhotoMap, shape: Snapshot, settings: PhotoSettings
     homogeneous = np.column_stack((vertices, np.ones(len(vertices))))
     camera = photo_map.camera
     if np.isfinite(camera).all():
-        seen &= normals @ np.cross(camera[:3, 0], camera[:3, 1]) < 0
+        seen &= normals @ photo_map.view_direction < 0
     else:
         camera = np.asarray(np.linalg.lstsq(homogeneous[seen], mean[seen], rcond=None)[0], np.float64)
     projected = homogeneous @ camera

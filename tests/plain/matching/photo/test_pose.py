@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from helpers import shapes
 from helpers.surfaces import described
+from meshkin.data.photo_map import PhotoMap
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import frame, ring_directions
 from meshkin.features.ray_casting import cast_passes
 from meshkin.matching.photo.cell_matching import match_cells
 from meshkin.matching.photo.pose import CellPicture, rank_poses, shrink
+from meshkin.transfer.texture.photo_placement import place_in_photo
 
 CELLS = 96
 
@@ -97,3 +99,43 @@ def test_two_parts_that_touch_nowhere_do_not_share_a_point() -> None:
     match = match_cells(features[wanted], np.random.default_rng(0).random((len(wanted), 2)), described(pair, features))
     height = match.points[:, 2] - vertices[0, 2]
     np.testing.assert_allclose(np.minimum(np.abs(height), np.abs(height - 0.02)), 0, atol=1e-6)
+
+
+def test_a_mirrored_photo_shows_as_much_of_the_surface() -> None:
+    """The map of a photo that was matched as its mirror image, and where that shows each vertex."""
+    shape = creature()
+    _, inside, direction = picture(shape, shapes.smooth_features(shape.vertices), 20)
+    views = frame(shape.vertices, direction[None], CELLS)
+    face = cast_passes(shape, views).face
+    assert face is not None
+    barycentric = np.zeros((CELLS, CELLS, 3), np.float32)
+    barycentric[inside] = views.barycentric(0, shape.vertices[shape.faces], face[0])
+    points = np.column_stack((shape.vertices.astype(np.float64), np.ones(len(shape.vertices))))
+    camera = np.linalg.lstsq(points, views.project(0, shape.vertices)[0], rcond=None)[0]
+    plain = PhotoMap(
+        mask=inside,
+        face=face[0],
+        barycentric=barycentric,
+        confidence=inside.astype(np.float32),
+        faces=shape.faces,
+        camera=camera,
+        photo=np.zeros((CELLS, CELLS, 3), np.uint8),
+        poses=np.array([(*direction, 0, 0.9), (*-direction, 0, 0.5)]),
+    )
+    mirrored = PhotoMap(
+        mask=inside[:, ::-1],
+        face=face[0][:, ::-1],
+        barycentric=barycentric[:, ::-1],
+        confidence=plain.confidence[:, ::-1],
+        faces=shape.faces,
+        camera=camera * (-1, 1) + np.outer((0, 0, 0, 1), (CELLS, 0)),
+        photo=plain.photo,
+        poses=plain.poses + np.array((0, 0, 0, 1, 0)),
+    )
+    for photo_map in (plain, mirrored):
+        assert photo_map.view_direction @ direction < 0
+    one, two = (place_in_photo(photo_map, shape) for photo_map in (plain, mirrored))
+    assert one.seen.mean() > 0.3
+    assert (one.seen == two.seen).mean() > 0.98
+    both = one.seen & two.seen
+    np.testing.assert_allclose(one.positions[both, 0], CELLS - two.positions[both, 0], atol=1.5)
