@@ -121,8 +121,13 @@ GERMAN_SENTENCES = {
     "Press “Set Up MeshKin” in the panel, or run `meshkin worker setup`.": (
         "Bitte „MeshKin einrichten“ drücken oder `meshkin worker setup` ausführen."
     ),
-    "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`.": (
-        "Bitte in den Einstellungen „MeshKin einrichten“ drücken oder `meshkin worker setup` ausführen."
+    "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`. If a Python was chosen there, or as"
+    " MESHKIN_WORKER_PYTHON, choose another one, or none.": (
+        "Bitte in den Einstellungen „MeshKin einrichten“ drücken oder `meshkin worker setup` ausführen. Ist dort oder"
+        " als MESHKIN_WORKER_PYTHON ein Python gewählt, bitte ein anderes wählen oder keines."
+    ),
+    "Set it to that, or unset it (in Blender: the field in MeshKin’s preferences).": (
+        "Bitte richtig setzen oder nicht setzen (in Blender: das Feld in den Einstellungen von MeshKin)."
     ),
     "The memory is not enough for this job.": "Der Speicher reicht für diesen Auftrag nicht.",
     "Close other programs, choose another device, or use fewer or smaller views.": (

@@ -122,8 +122,13 @@ JAPANESE_SENTENCES = {
     "Press “Set Up MeshKin” in the panel, or run `meshkin worker setup`.": (
         "「MeshKinをセットアップ」を押すか、`meshkin worker setup` を実行してください。"
     ),
-    "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`.": (
-        "プリファレンスで「MeshKinをセットアップ」を押すか、`meshkin worker setup` を実行してください。"
+    "Press “Set Up MeshKin” in the preferences, or run `meshkin worker setup`. If a Python was chosen there, or as"
+    " MESHKIN_WORKER_PYTHON, choose another one, or none.": (
+        "プリファレンスで「MeshKinをセットアップ」を押すか、`meshkin worker setup` を実行してください。そこ、または"
+        " MESHKIN_WORKER_PYTHON でPythonを指定している場合は、別のものを選ぶか、指定を外してください。"
+    ),
+    "Set it to that, or unset it (in Blender: the field in MeshKin’s preferences).": (
+        "正しい値にするか、設定を外してください(Blenderでは: MeshKinのプリファレンスの欄)。"
     ),
     "The memory is not enough for this job.": "このジョブにはメモリが足りません。",
     "Close other programs, choose another device, or use fewer or smaller views.": (
