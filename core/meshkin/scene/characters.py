@@ -29,6 +29,9 @@ PROXY_NAME = re.compile(
     r"^(UCX|UBX|UCP|USP|MCDCX)_|(^|[-_. ])(col|colonly|convcol|convcolonly|collider|collision|hitbox)(\.\d+)?$", re.I
 )
 """Names of collision meshes, as Unreal, Unity and Godot have them."""
+SAME_ROOM = 0.7
+"""Intersection over union of the bounding boxes of two levels of detail, at least. Chosen: a helmet has less in common
+with the head that it is on."""
 INSIDE = 0.5
 """Share of an object's bounding box that lies in another's, from which the two are at one place. Chosen."""
 ROOM = 0.1
@@ -173,9 +176,11 @@ def of_selected(meshes: Sequence[bpy.types.Object]) -> list[list[bpy.types.Objec
 
 
 def _fill_one_room(one: bpy.types.Object, other: bpy.types.Object) -> bool:
-    """Whether either of two objects' bounding boxes holds the other."""
-    boxes = _box(one), _box(other)
-    return _holds(*boxes) and _holds(*boxes[::-1])
+    """Whether two objects' bounding boxes are nearly the same."""
+    boxes = np.stack((_box(one), _box(other)))
+    common = np.prod(np.maximum(boxes[:, 1].min(axis=0) - boxes[:, 0].max(axis=0), 0))
+    both = np.prod(boxes[:, 1] - boxes[:, 0], axis=1).sum() - common
+    return bool(common > SAME_ROOM * both)
 
 
 def rig_of(picked: Picked) -> bpy.types.Object:

@@ -11,6 +11,7 @@ from helpers.main_job import refused
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
+from meshkin.scene import characters
 from meshkin.scene.mesh import part_labels, part_objects
 from meshkin.scene.mesh.part_labels import NAMES_PROPERTY, PART, SET_PROPERTY
 from meshkin.workflow import FeatureOptions, Options, PartOptions
@@ -186,3 +187,17 @@ def test_bad_input_is_refused_and_empty_parts_are_told() -> None:
     assert list(source[NAMES_PROPERTY]) == ["A", "B", "C", "D", "Empty"]
     assert report.data["parts"] == {"Source": {"A": 16, "B": 16, "C": 16, "D": 16, "Empty": 0}}
     assert any("Empty" in line for line in report.details)
+
+
+def test_meshes_of_one_character_are_one_surface_and_levels_of_detail_are_not() -> None:
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(rig)
+    body, hat, coarse, other = grid("Body"), grid("Hat"), grid("Body LOD1", 4), grid("Other", at=20)
+    hat.scale = (0.2, 0.2, 0.2)
+    hat.location.z = 0.5
+    for obj in (body, hat, coarse):
+        obj.parent = rig
+        obj.modifiers.new("Armature", "ARMATURE").object = rig
+    bpy.context.view_layer.update()
+    groups = characters.of_selected([body, other, hat, coarse])
+    assert [[obj.name for obj in group] for group in groups] == [["Body", "Hat"], ["Other"], ["Body LOD1"]]
