@@ -94,7 +94,7 @@ def _add_learn_head(commands: Any) -> None:
     )
     parser.add_argument("mesh", nargs="+", help=f"meshes, best of one kind: {MESH}")
     parser.add_argument("--name", required=True, help="what to call the head")
-    parser.add_argument("--steps", type=int, default=argparse.SUPPRESS, help="of the learning; default: 1200")
+    parser.add_argument("--steps", type=int, default=argparse.SUPPRESS, help="of the learning; default: 1500")
     parser.add_argument("--replace", action="store_true", help="in place of one of this name")
     option_arguments(parser, FeatureOptions, ("model", "layers", "resolution", "render_path"))
     option_arguments(parser, WorkerOptions)

@@ -26,7 +26,7 @@ POSES = 2
 """Random poses of each mesh, beside the one that is shown. Chosen."""
 RINGS = ((-10.0, 4), (15.0, 8), (50.0, 4))
 """Cameras around each pose: elevation in degrees and number. Chosen: as people take photographs."""
-STEPS = 1200
+STEPS = 1500
 """Pairs of pictures that a head is learnt from, by default (tests/benchmarks/results/photo_directions.txt)."""
 RENDERING, LEARNING = "render for the head", "learn the head"
 HEAD_RENDER_SECONDS, STEP_SECONDS = 10.0, 0.15

@@ -111,7 +111,7 @@ def test_a_mirrored_photo_shows_as_much_of_the_surface() -> None:
     barycentric = np.zeros((CELLS, CELLS, 3), np.float32)
     barycentric[inside] = views.barycentric(0, shape.vertices[shape.faces], face[0])
     points = np.column_stack((shape.vertices.astype(np.float64), np.ones(len(shape.vertices))))
-    camera = np.linalg.lstsq(points, views.project(0, shape.vertices)[0], rcond=None)[0]
+    camera = np.asarray(np.linalg.lstsq(points, views.project(0, shape.vertices)[0], rcond=None)[0], np.float64)
     plain = PhotoMap(
         mask=inside,
         face=face[0],
