@@ -165,6 +165,7 @@ table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; vertical-align: top; padding: .5em .8em; border-top: 1px solid #444; }}
 figure {{ display: inline-block; margin: 0 .4em 0 0; }}
 figcaption {{ font-size: 11px; color: #999; text-align: center; }}
+td:first-child {{ white-space: nowrap; }}
 img {{ width: 120px; height: 120px; }}
 ul {{ margin: 0; padding-left: 1.1em; }}
 a {{ color: #8ab4f8; }}
