@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ..base.progress import in_step
 from ..families.record import check_count, check_name
-from ..scene import characters
+from ..scene import family_members
 from ..scene.characters import Picked
 from ..scene.objects import Handle
 from ..worker import client
@@ -22,14 +22,14 @@ from .whole_job import whole_job
 def learn_family(objects: Iterable[Picked], name: str, options: Options = Options()) -> Steps:
     """Learn a family from objects of one kind: features that tell apart what those of ``options.features`` do not.
 
-    Each object stands for its character, as for :func:`meshkin.workflow.features`. Nothing in the scene changes. The
+    What each object stands for says :func:`meshkin.scene.family_members.shapes`. Nothing in the scene changes. The
     family can then be used as features: ``Options(features=FeatureOptions("family", settings={"family": name}))``.
     A job that was stopped goes on where it was.
 
     Raises InputError (``family-few``, ``family-many``, ``family-exists``, ``family-base``, ``model-name``, bad meshes),
     ModelError, WorkerError, StorageError.
     """
-    groups = [[Handle.of(obj) for obj in group] for group in characters.groups(list(objects))]
+    groups = [[Handle.of(obj) for obj in group] for group in family_members.shapes(objects)]
     check_count(len(groups))
     check_name(name, options.family.replace)
     costs = {**feature_costs([group[0] for group in groups], options), **learn_costs(len(groups), options)}

@@ -27,7 +27,16 @@ def using(name: str, extractor: str = "family") -> Options:
 
 @pytest.fixture
 def creatures() -> list[bpy.types.Object]:
-    return [symmetric_creature(f"Creature {number}", 0.8 + 0.2 * number) for number in range(3)]
+    """Three in one place, in one collection: as files are loaded, and as a set may stand."""
+    made = [symmetric_creature(f"Creature {number}", 0.8 + 0.2 * number) for number in range(3)]
+    together = bpy.data.collections.new("Creatures")
+    bpy.context.scene.collection.children.link(together)
+    for obj in made:
+        for collection in obj.users_collection:
+            collection.objects.unlink(obj)
+        together.objects.link(obj)
+    bpy.context.view_layer.update()
+    return made
 
 
 def test_it_is_learnt_and_used(creatures: list[bpy.types.Object], small_model: str) -> None:
