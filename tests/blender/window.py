@@ -607,6 +607,8 @@ def escape_in_the_middle_of_each_job() -> Wait:
     left = [name for name in left if name not in WITHOUT_ESCAPE]
     yield from real_pair()
     third = bpy.data.objects["body"].copy()  # for jobs that take three
+    third.parent = None
+    third.modifiers.clear()  # with the rig it would be of the source's character, and two would be selected
     third.name, third.location.x = "third", -5
     bpy.context.scene.collection.objects.link(third)
     bpy.ops.object.select_all(action="SELECT")
