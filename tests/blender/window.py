@@ -534,7 +534,7 @@ def the_view_jumps_to_doubtful_places() -> Wait:
     picture("places")
 
 
-def real_pair() -> Wait:
+def real_pair(subdivisions: int = 4) -> Wait:
     """Two creatures, the first with a rig, weights, a texture and an action, picked as source and target."""
     from helpers.creatures import add_height_values, creature, renumber
     from helpers.rigged import new_armature
@@ -544,7 +544,7 @@ def real_pair() -> Wait:
     bpy.ops.wm.read_homefile(use_factory_startup=False)
     yield 0.5
     bpy.data.objects.remove(bpy.data.objects["Cube"])
-    source, target = creature("body", subdivisions=4), creature("twin", 1.2, subdivisions=4)
+    source, target = creature("body", subdivisions=subdivisions), creature("twin", 1.2, subdivisions=subdivisions)
     target.location.x = 5
     renumber(target)  # else they would be known by their base mesh, and jobs over in no time
     add_height_values(source)
@@ -765,7 +765,7 @@ def one_press_from_two_selected_characters() -> Wait:
 
 def buttons_are_clicked() -> Wait:
     """The mouse picks, swaps, matches, cancels, transfers, looks, updates, discards and closes the report."""
-    yield from real_pair()
+    yield from real_pair(subdivisions=5)  # the job has to go on until the mouse has found Cancel
     settings = bpy.context.scene.meshkin
     settings.kinds = {"weights"}
     source, target = (bpy.data.objects[name] for name in ("body", "twin"))
