@@ -247,15 +247,15 @@ def test_cancelled_in_any_step_nothing_is_changed() -> None:
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "features").write_text("in the way")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESHKIN_CACHE", str(tmp_path / "file" / "cache"))
+        patch.setenv("MESHKIN_CACHE", str(tmp_path))
         client.stop()
         obj = creature("one", subdivisions=2)
         before = state()
         with pytest.raises(StorageError) as caught:
             finish(workflow.features([obj], GEOMETRIC))
-        assert str(tmp_path / "file") in caught.value.message
+        assert str(tmp_path / "features") in caught.value.message
         assert state() == before
     client.stop()
 
