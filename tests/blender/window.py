@@ -614,6 +614,7 @@ def escape_in_the_middle_of_each_job() -> Wait:
     bpy.ops.object.select_all(action="SELECT")
     bpy.context.view_layer.objects.active = bpy.data.objects["body"]  # the reference of a set
     bpy.ops.ed.undo_push(message="Selected")
+    yield 0.5  # the view has to know the third one
     for _ in ("before a transfer", "after one"):
         for name in list(left):
             settings = {"kinds": ALL} if name == "transfer" else {}

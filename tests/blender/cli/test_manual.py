@@ -32,7 +32,10 @@ DOWNLOADS = {("worker", "setup"), ("models", "get")}
 BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 SMALL = ("--features", "dinov2", "--model", "model", "--views", "4", "--resolution", "112", "--layers", "2")
 """Added to what looks at pictures: the model that lies in the folder."""
-QUICK = ("--steps", "20")
+QUICK = {
+    ("family", "learn"): ("--steps", "20"),
+    ("features", "learn-head"): ("--steps", "5", "--model", "model", "--layers", "2", "--resolution", "112"),
+}
 """Added to what learns."""
 
 
@@ -67,6 +70,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, small_model: str) -> Path:
         for loop, uv in zip(obj.data.loops, layer.data, strict=True):
             x, y, z = obj.data.vertices[loop.vertex_index].co
             uv.uv = (0.5 + 0.2 * x / (1 + abs(z)), 0.5 + 0.2 * y / (1 + abs(z)))
+    for name in ("chair", "stool"):
+        write_mesh(place / f"{name}.obj", *blob(subdivisions=3))
     knight, rogue = bpy.data.objects["Knight"], bpy.data.objects["Rogue"]
     add_image_material(knight, new_image("skin", waves()))
     add_height_values(knight)
@@ -107,7 +112,7 @@ def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd
                 cli.parser().parse_args(arguments)
                 continue
             more: tuple[str, ...] = SMALL if {"photo.png", "pictures"} & set(arguments) else ()
-            more = QUICK if arguments[:2] == ["family", "learn"] else more
+            more += QUICK.get((arguments[0], arguments[1] if len(arguments) > 1 else ""), ())
             bpy.ops.wm.read_factory_settings(use_empty=True)  # each command is a Blender of its own
             code = cli.main([*arguments, *more])
             assert code == 0, f"{what}\n{capfd.readouterr().err[-2000:]}"
