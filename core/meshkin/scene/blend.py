@@ -67,7 +67,7 @@ def open_file(path: Path) -> None:
     if not is_file(path):
         raise InputError("file-missing", f"There is no file {path}.", "Check the path.")
     try:
-        bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False)
+        bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False)
     except RuntimeError as error:
         raise InputError(
             "file-unreadable", f"Blender cannot open {path}: {error}.", "Save it with this Blender."
