@@ -58,8 +58,8 @@ class RawClient:
         found = address.find()
         self.address = found
         self.socket = socket.socket(socket.AF_UNIX if found.socket else socket.AF_INET)
+        self.socket.connect(found.socket or ("127.0.0.1", found.port))  # waits where many others knock
         self.socket.settimeout(30)
-        self.socket.connect(found.socket or ("127.0.0.1", found.port))
         self._lines = self.socket.makefile("rb")
 
     def introduce(self, **changes: Any) -> None:
