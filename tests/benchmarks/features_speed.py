@@ -45,7 +45,7 @@ from meshkin.data.features import FeatureOrigin, Features
 from meshkin.data.recipe import FeatureChoice, Part, Recipe
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.views import Views, of_recipe
-from meshkin.features import building, devices, pictures, ray_casting, registry, vision_transformer
+from meshkin.features import building, pictures, ray_casting, registry, vision_transformer
 from meshkin.features.compute import compute
 from meshkin.features.extractor import PictureLook, PictureReader
 from meshkin.features.extractors.efficientnet.network import STATISTICS, EfficientNet
@@ -58,6 +58,7 @@ from meshkin.features.view_data import SeenViews, ViewImages
 from meshkin.features.vision_transformer import VisionTransformer
 from meshkin.matching.pipeline import match, match_features
 from meshkin.matching.surfaces import described_pair
+from meshkin.models import devices
 
 Array = NDArray[Any]
 ASKED = 300

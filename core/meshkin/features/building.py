@@ -10,8 +10,8 @@ from ..base.errors import MeshKinError, ModelError, is_out_of_memory
 from ..base.json_data import from_json, to_json
 from ..base.progress import ProgressCallback, silent
 from ..data.recipe import Part, Recipe
-from ..models import checking
-from . import devices, registry
+from ..models import checking, devices
+from . import registry
 from .extractor import PictureExtractor, PictureReader
 from .recipe import check_part
 
@@ -21,7 +21,7 @@ def build(part: Part, device: str = "auto") -> PictureReader:
 
     Args:
         part: of an extractor that looks at pictures.
-        device: as :func:`meshkin.features.devices.choose` takes it.
+        device: as :func:`meshkin.models.devices.choose` takes it.
 
     Raises as :func:`meshkin.features.recipe.check` and the extractor's ``build``.
     """

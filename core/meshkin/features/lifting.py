@@ -14,7 +14,7 @@ from ..data.views import Views
 from ..geometry.filling import fill_harmonic
 from ..geometry.mesh import vertex_normals
 from ..geometry.winding import consistent_faces
-from .devices import sums_device
+from ..models.devices import sums_device
 from .view_data import Lifted, SeenViews
 
 _VERTEX_BLOCK = 8192

@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 
 from ..base.progress import ProgressCallback
-from . import devices, pictures
+from ..models import devices
+from . import pictures
 from .extractor import PictureLook, PictureReader
 from .view_data import Grids, ViewImages
 

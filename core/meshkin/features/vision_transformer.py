@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from torch.nn import functional
 
 from ..base.errors import InputError
-from ..models import vision
+from ..models import devices, vision
 from ..models.checking import config as read_config
-from . import devices, dinov2_network, pictures
+from . import dinov2_network, pictures
 from .dinov2_network import Dinov2Network
 from .transformers_network import TransformersNetwork
 from .vision_layers import check_layers
@@ -42,7 +42,7 @@ class VisionTransformer:
         layers: hidden states to read, ascending: 0 is the embedding, k what block k (counted from 1) puts out. Blocks
             after the last one wanted are not even loaded.
         resolution: of the pictures; a multiple of the model's patch size. Position embeddings are interpolated to it.
-        device: as :func:`meshkin.features.devices.choose` takes it.
+        device: as :func:`meshkin.models.devices.choose` takes it.
         quick: whether its matrices may be bfloat16 on a CPU.
 
     Attributes:

@@ -9,7 +9,8 @@ import torch
 
 from helpers.painting import Resolve
 from meshkin.base.errors import InputError, MeshKinError
-from meshkin.features import building, devices
+from meshkin.features import building
+from meshkin.models import devices
 
 pytestmark = pytest.mark.usefixtures("home")
 

@@ -23,6 +23,7 @@ FLOORS = (
     "cache",
     "symmetry",
     "families",
+    "pictures",
     "features",
     "matching",
     "parts",

@@ -21,9 +21,9 @@ import torch
 from ...base.errors import MeshKinError, is_out_of_memory
 from ...base.progress import Result, silent
 from ...data.recipe import PartModel
+from ...models import devices
 from ...models.checking import config as read_config
-from .. import devices
-from .loading import compile_attention, load_network, quieten, weight_bytes
+from ...models.loading import compile_attention, load_network, quieten, weight_bytes
 from .taps import TAPS
 
 CONTROLS = ("depth", "normal")
@@ -48,13 +48,13 @@ class StableDiffusion:
         folder: the model in the layout of ``diffusers``, as :func:`meshkin.models.verify` accepts it.
         controls: folders of ControlNets.
         unet: folder of another UNet in place of the model's own.
-        device: as :func:`meshkin.features.devices.choose` takes it.
+        device: as :func:`meshkin.models.devices.choose` takes it.
         compiled: whether the attention blocks are compiled: minutes at the start, some speed after that.
         batch: most rows to compute at a time; None for what the memory allows.
 
     Attributes:
         device: where it runs.
-        dtype: of UNet, ControlNets and text encoder, see :func:`meshkin.features.devices.diffusion_precision`.
+        dtype: of UNet, ControlNets and text encoder, see :func:`meshkin.models.devices.diffusion_precision`.
             Latents and taps are float32 throughout.
         batch: as above; may be set at any time.
         scale: pixels along a latent's cell.
@@ -346,7 +346,7 @@ def load_models(models: Mapping[str, PartModel], device: str, compiled: bool) ->
     Args:
         models: of the part: the role ``base``, and where they are there ``unet`` and the ControlNets ``depth`` and
             ``normal``, in this order.
-        device: as :func:`meshkin.features.devices.choose` takes it.
+        device: as :func:`meshkin.models.devices.choose` takes it.
         compiled: whether the attention blocks are compiled.
     """
     networks = {role: models[role] for role in ("base", "unet", *CONTROLS) if role in models}

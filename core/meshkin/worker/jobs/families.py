@@ -15,8 +15,8 @@ def learn_family(request: LearnFamily, report: ProgressCallback) -> LearnFamilyR
     """Learn a family and keep it among the models."""
     from ...cache import store as cache
     from ...families import kept, teaching
-    from ...features import devices
     from ...features.recipe import check_base
+    from ...models import devices
 
     described = [cache.read(member.features) for member in request.members]
     base = check_base(described[0].origin.recipe)

@@ -29,7 +29,7 @@ def plan_features(request: PlanFeatures, report: ProgressCallback) -> PlanFeatur
     from ...features import recipe as recipes
 
     if request.device not in ("auto", "cpu"):
-        from ...features.devices import choose
+        from ...models.devices import choose
 
         choose(request.device)
     recipe = recipes.resolve(request.choice, report)

@@ -16,7 +16,7 @@ from helpers.painting import PIXELS, Array, Resolve, all_maps, images_of, painte
 from meshkin.base.errors import Cancelled
 from meshkin.base.progress import silent
 from meshkin.data.snapshot import Snapshot
-from meshkin.features import devices, resuming
+from meshkin.features import resuming
 from meshkin.features.building import build
 from meshkin.features.compute import KeptViews, compute
 from meshkin.features.diffusion import stable_diffusion
@@ -26,6 +26,7 @@ from meshkin.features.extractors.diff3f.painting import Diff3fReader, depth_pict
 from meshkin.features.lifting import view_weights
 from meshkin.features.view_data import ViewImages
 from meshkin.features.vision_transformer import VisionTransformer
+from meshkin.models import devices
 
 pytestmark = pytest.mark.usefixtures("home")
 

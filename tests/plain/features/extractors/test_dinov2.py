@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from helpers import small_models
 from meshkin.base.errors import Cancelled, InputError, MeshKinError, ModelError
 from meshkin.base.progress import silent
-from meshkin.features import devices, pictures
+from meshkin.features import pictures
 from meshkin.features.extractor import PictureLook
 from meshkin.features.network_reader import NetworkReader
 from meshkin.features.view_data import Grids, ViewImages
 from meshkin.features.vision_transformer import VisionTransformer
+from meshkin.models import devices
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ import torch
 from torch.nn import functional
 
 from ....base.progress import ProgressCallback, silent
-from ... import devices, pictures, vision_transformer
+from ....models import devices
+from ... import pictures, vision_transformer
 from ...diffusion import stable_diffusion
 from ...diffusion.noise import Noise, view_seed
 from ...extractor import Models, PictureLook, PictureReader
@@ -35,7 +36,7 @@ class Diff3fReader(PictureReader):
     Args:
         settings: of the part.
         models: of the part.
-        device: as :func:`meshkin.features.devices.choose` takes it.
+        device: as :func:`meshkin.models.devices.choose` takes it.
         batch: most views times branches to compute at a time; None for what the memory allows.
 
     Attributes:

@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from ....base.errors import InputError, ModelError
+from ....models import devices
 from ....models.checking import WEIGHTS_FILE
-from ... import devices, pictures
+from ... import pictures
 from .stages import STRIDES, check_stages
 
 STATISTICS = ((127 / 255,) * 3, (128 / 255,) * 3)
@@ -117,7 +118,7 @@ class EfficientNet:
         folder: the model, as :func:`meshkin.models.verify` accepts it.
         stages: ascending, 0 to 6; the pixels along their cells are :data:`stages.STRIDES`.
         resolution: of the pictures, a multiple of the last stage's cell.
-        device: as :func:`meshkin.features.devices.choose` takes it.
+        device: as :func:`meshkin.models.devices.choose` takes it.
 
     Attributes:
         channels: of each stage's map.

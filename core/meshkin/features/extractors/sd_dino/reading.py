@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from ....base.progress import ProgressCallback, silent
-from ... import devices, pictures, vision_transformer
+from ....models import devices
+from ... import pictures, vision_transformer
 from ...aggregation import AggregationHead, load_head
 from ...diffusion import stable_diffusion
 from ...diffusion.noise import Noise, view_seed
@@ -34,7 +35,7 @@ class SdDinoReader(PictureReader):
     Args:
         settings: of the part.
         models: of the part.
-        device: as :func:`meshkin.features.devices.choose` takes it.
+        device: as :func:`meshkin.models.devices.choose` takes it.
         batch: most pictures to compute at a time; None for what the memory allows.
 
     Attributes:

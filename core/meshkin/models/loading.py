@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ...base.errors import ModelError
-from ...models.checking import weights_file
+from ..base.errors import ModelError
+from .checking import weights_file
 
 
 def load_network(network_class: Any, folder: Path, dtype: torch.dtype, **options: Any) -> Any:
@@ -63,6 +63,5 @@ def quieten() -> None:
 
 
 def _wrong(folder: Path, what: str) -> ModelError:
-    return ModelError(
-        "model-wrong", f"The model in {folder} {what}.", "Choose a folder with a Stable Diffusion 1.x model."
-    )
+    fix = "Fetch or copy the model again, or choose another."
+    return ModelError("model-wrong", f"The model in {folder} {what}.", fix)
