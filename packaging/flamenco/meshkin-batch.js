@@ -28,7 +28,7 @@ const JOB_TYPE = {
 };
 
 function compileJob(job) {
-    const settings = job.settings;
+    const settings = complete(job.settings);
     let number = 1;
     let before = [];
     parseStages(settings.stages).forEach((groups, index) => {
@@ -47,6 +47,16 @@ function compileJob(job) {
     if (settings.report) {
         addStage(job, [reportTask(settings)], before);
     }
+}
+
+// What was submitted, and the defaults of what was left out: those are the submitter's business, not the Manager's.
+function complete(submitted) {
+    const settings = {};
+    for (const setting of JOB_TYPE.settings) {
+        const value = submitted[setting.key];
+        settings[setting.key] = value === undefined || value === null ? setting.default : value;
+    }
+    return settings;
 }
 
 // "16g+2,60": 16 items for the graphics card and 2 others, then 60.

@@ -1,7 +1,8 @@
 """A Flamenco Manager and its workers in one thread, as far as batches need them.
 
-The job type is run by a JavaScript engine. What comes and goes is checked against the parts of Flamenco's OpenAPI
-description (version 3) that are written down here: the fields, their types, which of them are required.
+The job type is run by a JavaScript engine. What comes and goes is checked against Flamenco's own OpenAPI description
+(``pkg/api/flamenco-openapi.yaml``, 3.3 to 3.6), of which the parts that batches use are written down here: the fields,
+their types, which of them are required. What the Manager does not check, such as settings, is not checked here either.
 """
 
 from __future__ import annotations
@@ -46,6 +47,29 @@ SUBMITTED_JOB = {
     },
     "additionalProperties": False,
 }
+VERSION = {
+    "type": "object",
+    "required": ["version", "shortversion", "name", "git"],
+    "properties": {"version": _TEXT, "shortversion": _TEXT, "name": _TEXT, "git": _TEXT},
+}
+TAGS = {
+    "type": "object",
+    "properties": {
+        "tags": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"id": {"type": "string", "format": "uuid"}, "name": _TEXT, "description": _TEXT},
+            },
+        }
+    },
+}
+ERROR = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {"code": _NUMBER, "message": _TEXT},
+}
 JOB = {
     "allOf": [SUBMITTED_JOB | {"additionalProperties": True}],
     "required": ["id", "created", "updated", "status", "activity"],
@@ -76,12 +100,35 @@ SETTING = {
     },
     "additionalProperties": False,
 }
+JOB_TYPES = {
+    "type": "object",
+    "required": ["job_types"],
+    "properties": {
+        "job_types": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "label", "settings", "etag"],
+                "properties": {
+                    "name": _TEXT,
+                    "label": _TEXT,
+                    "description": _TEXT,
+                    "etag": _TEXT,
+                    "settings": {"type": "array", "items": SETTING},
+                },
+                "additionalProperties": False,
+            },
+        }
+    },
+}
+TASKS = {"type": "object", "properties": {"tasks": {"type": "array", "items": TASK_SUMMARY}}}
 COMMANDS = {"exec": {"exe": str, "args": list}, "echo": {"message": str}}
 """Of the worker's commands those that the job type uses, with their parameters."""
 _KINDS = {"string": str, "int32": int, "float": float, "bool": bool}
 
 # What the Manager gives to scripts: names begin with small letters, as its JavaScript engine has them.
-_AUTHOR = """
+# A job has its own copy of each task that is added to it, without what the task is told afterward.
+_AUTHOR = """"use strict";
 function print() {}
 const tasks = [];
 const author = {
@@ -96,7 +143,8 @@ const author = {
     },
     Command(name, parameters) { return { name, parameters }; },
 };
-const job = (settings) => ({ settings, created: new Date(0), addTask(task) { tasks.push(task); } });
+const job = (settings) => ({ settings, created: new Date(0), addTask(task) { tasks.push(structured(task)); } });
+const structured = (task) => JSON.parse(JSON.stringify(task));
 """
 
 
@@ -105,22 +153,19 @@ def job_type() -> dict[str, Any]:
     context = quickjs.Context()
     context.eval(_AUTHOR + SCRIPT.read_text(encoding="utf-8"))
     told: dict[str, Any] = json.loads(context.eval("JSON.stringify(JOB_TYPE)"))
-    for setting in told["settings"]:
-        jsonschema.validate(setting, SETTING)
     return {"name": SCRIPT.stem, "etag": "1", **told}
 
 
 def compiled(settings: dict[str, Any]) -> list[Task]:
-    """The tasks of a job with these settings, to which the Manager adds the defaults."""
+    """The tasks of a job with these settings: those that were submitted, for the Manager adds no defaults."""
     known = {setting["key"]: setting for setting in job_type()["settings"]}
     assert set(settings) <= set(known)
-    complete = {key: setting["default"] for key, setting in known.items() if "default" in setting} | settings
     for key, setting in known.items():
-        assert key in complete or not setting.get("required")
-        assert type(complete[key]) is _KINDS[setting["type"]], key
+        assert key in settings or not setting.get("required")
+        assert key not in settings or type(settings[key]) is _KINDS[setting["type"]], key
     context = quickjs.Context()
     context.eval(_AUTHOR + SCRIPT.read_text(encoding="utf-8"))
-    context.eval(f"compileJob(job({json.dumps(complete)}))")
+    context.eval(f"compileJob(job({json.dumps(settings)}))")
     tasks: list[Task] = json.loads(context.eval("JSON.stringify(tasks)"))
     names = {task["name"] for task in tasks}
     assert len(names) == len(tasks)
@@ -141,49 +186,59 @@ class Farm:
         self.tags = [{"id": str(uuid.uuid4()), "name": "GPU", "description": ""}]
         self.submitted: dict[str, Any] = {}
         self.tasks: list[Task] = []
-        self.failing = 0
+        self.failing, self.failure = 0, 0  # how many requests, and with which status; 0 for no answer at all
 
     def answer(self, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+        """The status and the answer, which is as Flamenco describes it."""
         if self.failing:
             self.failing -= 1
-            return 0, {}
-        if path == "/api/v3/version":
-            return 200, {"name": "Flamenco", "version": self.version}
-        if path == "/api/v3/jobs/types":
-            return 200, {"job_types": self.types}
-        if path == "/api/v3/worker-mgt/tags":
-            return 200, {"tags": self.tags}
-        if path == "/api/v3/jobs" and body is not None:
-            try:
-                jsonschema.validate(body, SUBMITTED_JOB, format_checker=jsonschema.FormatChecker())
-            except jsonschema.ValidationError as error:
-                return 400, {"code": 400, "message": error.message}
-            self.submitted = body
-            self.tasks = [{**task, "status": "queued"} for task in compiled(body["settings"])]
-            return 200, self.job()
-        if path == f"/api/v3/jobs/{self.id}":
-            return 200, self.job()
-        if path == f"/api/v3/jobs/{self.id}/tasks":
+            return self.failure, {"code": self.failure, "message": "database busy"}
+        code, told, schema = self._answer(path.removeprefix("/api/v3/"), body)
+        jsonschema.validate(told, schema if code == 200 else ERROR, format_checker=jsonschema.FormatChecker())
+        return code, told
+
+    def _answer(self, path: str, body: Any) -> tuple[int, dict[str, Any], dict[str, Any]]:
+        """The status, the answer, and what it has to look like."""
+        if path == "version":
+            numbers = {"version": self.version, "shortversion": self.version, "git": f"v{self.version}"}
+            return 200, {"name": "Flamenco", **numbers}, VERSION
+        if path == "jobs/types":
+            return 200, {"job_types": self.types}, JOB_TYPES
+        if path == "worker-mgt/tags":
+            return 200, {"tags": self.tags}, TAGS
+        if path == "jobs" and body is not None:
+            return self._submit(body)
+        if path == f"jobs/{self.id}":
+            return 200, self.job(), JOB
+        if path == f"jobs/{self.id}/tasks":
             self._step()
-            return 200, {"tasks": [self._summary(task) for task in self.tasks]}
-        return 404, {"code": 404, "message": path}
+            return 200, {"tasks": [self._summary(task) for task in self.tasks]}, TASKS
+        return 404, {"code": 404, "message": path}, ERROR
+
+    def _submit(self, body: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]:
+        try:
+            jsonschema.validate(body, SUBMITTED_JOB, format_checker=jsonschema.FormatChecker())
+        except jsonschema.ValidationError as error:
+            return 400, {"code": 400, "message": error.message}, ERROR
+        if body.get("type_etag", self.etag) != self.etag:
+            return 412, {"code": 412, "message": "job type etag does not match"}, ERROR
+        self.submitted = body
+        self.tasks = [{**task, "status": "queued"} for task in compiled(body["settings"])]
+        return 200, self.job(), JOB
 
     id = str(uuid.uuid4())
+    etag = "1"  # of the job type on the Manager
 
     def job(self) -> dict[str, Any]:
         states = {task["status"] for task in self.tasks}
         status = "failed" if "failed" in states else "completed" if states == {"completed"} else "active"
         moment = "2026-01-01T00:00:00Z"
-        told = {**self.submitted, "id": self.id, "created": moment, "updated": moment, "status": status, "activity": ""}
-        jsonschema.validate(told, JOB)
-        return told
+        return {**self.submitted, "id": self.id, "created": moment, "updated": moment, "status": status, "activity": ""}
 
     @staticmethod
     def _summary(task: Task) -> dict[str, Any]:
         told = {"id": str(uuid.uuid4()), "name": task["name"], "status": task["status"], "priority": 50}
-        told |= {"task_type": task["type"], "updated": "2026-01-01T00:00:00Z"}
-        jsonschema.validate(told, TASK_SUMMARY)
-        return told
+        return told | {"task_type": task["type"], "updated": "2026-01-01T00:00:00Z"}
 
     def _step(self) -> None:
         done = {task["name"] for task in self.tasks if task["status"] == "completed"}

@@ -32,6 +32,9 @@ TIMEOUT = 30.0
 """Seconds that the Manager has for an answer. Chosen."""
 PATIENCE = 600.0
 """Seconds for which the Manager may be away while a job is followed. Chosen: it is restarted in that time."""
+_BUSY = (502, 503, 504)
+"""HTTP status codes of a Manager that will answer later: its database is busy (503, its OpenAPI description), or it is
+away behind a proxy."""
 _ENDED = ("completed", "failed", "canceled")
 """States of a job in which nothing happens any more."""
 
@@ -141,6 +144,9 @@ def _ask(manager: str, path: str, body: dict[str, Any] | None = None) -> dict[st
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             answer = json.loads(response.read() or "{}")
     except urllib.error.HTTPError as error:
+        if error.code in _BUSY:
+            busy = f"The Flamenco Manager {manager} is busy ({error.code})."
+            raise WorkerError("flamenco-silent", busy, "Try again in a moment.") from error
         said = error.read().decode(errors="replace").strip()
         raise WorkerError(
             "flamenco-refused", f"Flamenco refused {path}: {error.code} {said}.", "Look at the Manager's log."

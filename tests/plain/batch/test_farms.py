@@ -56,6 +56,16 @@ def test_many_items_do_not_depend_on_each_other_one_by_one() -> None:
     assert sum(len(task["dependencies"]) for task in tasks) == 1000 + 10_000 + 10_000
 
 
+def test_what_is_not_submitted_has_its_default() -> None:
+    """The Manager gives a job type what was submitted, no more: hidden settings come from no submit panel."""
+    required = {"manifest": "/shared/jobs.toml", "output": "/shared/out", "stages": "21"}
+    tasks = {task["name"]: task for task in compiled(required)}
+    assert list(tasks) == ["items-1-10", "items-11-20", "items-21-21", "stage-1-done", "report"]
+    commands = [command for task in tasks.values() for command in task["commands"] if command["name"] == "exec"]
+    assert {command["parameters"]["exe"] for command in commands} == {"{meshkin}"}
+    assert {task["type"] for task in tasks.values()} == {"misc"}
+
+
 @pytest.mark.parametrize("stages", ["", "5,", "0", "five", "5g2"])
 def test_stages_that_are_none_are_refused(stages: str) -> None:
     with pytest.raises(quickjs.JSException, match="dry-run"):
@@ -123,9 +133,12 @@ def test_a_batch_on_a_farm(jobs: Path, capfd: pytest.CaptureFixture[str]) -> Non
     assert workers.reports == 1
 
 
-def test_a_farm_that_is_away_for_a_moment_is_waited_for(jobs: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("status", [0, 502, 503])
+def test_a_farm_that_is_away_for_a_moment_is_waited_for(
+    jobs: Path, capfd: pytest.CaptureFixture[str], status: int
+) -> None:
     def work(arguments: list[str]) -> bool:
-        state.failing = 3
+        state.failing, state.failure = 3, status
         return workers(arguments)
 
     workers = Workers()
@@ -148,6 +161,7 @@ def test_a_job_that_fails(jobs: Path, capfd: pytest.CaptureFixture[str]) -> None
         ("flamenco-old", "3.2", ()),
         ("flamenco-no-type", "3.7", ()),
         ("flamenco-no-tag", "3.7", ("--worker-tag", "none")),
+        ("flamenco-refused", "3.7", ()),
         ("flamenco-silent", "", ()),
         ("flamenco-no-manager", "", ("--manager", "")),
     ],
@@ -158,6 +172,8 @@ def test_what_a_farm_lacks_is_said(
     with farm(Workers(), version) as (url, state):
         if code == "flamenco-no-type":
             state.types.clear()
+        if code == "flamenco-refused":
+            state.etag = "2"  # the job type was replaced while the Manager was asked
         _, data = submitted(jobs, url if version else "http://127.0.0.1:9", capfd, *more)
     assert data["error"]["code"] == code
     assert data["error"]["fix"]
