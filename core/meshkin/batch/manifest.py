@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
 import json
-import os
+import re
 import shlex
 import tomllib
 from collections import Counter
@@ -27,8 +28,12 @@ _IN_BLEND = ".blend:"
 """What is between the file and the object in FILE.blend:OBJECT."""
 _WITHOUT_FEATURES = ("motion",)
 """What is transferred without looking at features."""
-_TRUE = ("1", "true", "yes", "x")
-"""What says in a CSV file that an item needs the graphics card."""
+_GPU = {**dict.fromkeys(("1", "true", "yes", "x"), True), **dict.fromkeys(("", "0", "false", "no"), False)}
+"""What says in a CSV file, in small letters, whether an item needs the graphics card."""
+_DELIMITERS = ",;\t"
+"""What is between the cells of a CSV file: spreadsheets write semicolons where numbers have a decimal comma."""
+_DELIMITER_LINE = re.compile(r"sep=(.)\r?\n")
+"""The first line by which Excel is told what is between the cells."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,14 @@ def _parsed(path: Path) -> tuple[list[ManifestItem], list[ManifestMatrix]]:
     """The items and the matrices of a manifest, as they stand there."""
     kind = path.suffix.lower()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
         if kind == ".csv":
-            return [_of_row(row, number) for number, row in enumerate(csv.DictReader(text.splitlines()), 2)], []
-        data = tomllib.loads(text) if kind == ".toml" else json.loads(text)
+            return _of_table(text), []
+        data = tomllib.loads(text.replace("\r\n", "\n")) if kind == ".toml" else json.loads(text)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "batch-unreadable", f"{path} is not written in UTF-8.", "Save it as UTF-8 (Excel: “CSV UTF-8”)."
+        ) from error
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(
             "batch-unreadable", f"{path} cannot be read: {error}.", "A manifest is a JSON, TOML or CSV file."
@@ -122,11 +131,27 @@ def _parsed(path: Path) -> tuple[list[ManifestItem], list[ManifestMatrix]]:
     )
 
 
-def _of_row(row: Mapping[Any, Any], number: int) -> ManifestItem:
+def _of_table(text: str) -> list[ManifestItem]:
+    """The items of a CSV file, whatever is between its cells; empty lines are none."""
+    told = _DELIMITER_LINE.match(text)
+    stream = io.StringIO(text[told.end() :] if told else text, newline="")
+    header = stream.readline()
+    stream.seek(0)
+    rows = csv.DictReader(stream, delimiter=told[1] if told else max(_DELIMITERS, key=header.count))
+    return [_of_row(row, f"Line {rows.line_num + bool(told)}") for row in rows if any(row.values())]
+
+
+def _of_row(row: Mapping[Any, Any], where: str) -> ManifestItem:
     """The item of a line of a CSV file."""
-    values = {str(name).strip(): (text or "").strip() for name, text in row.items() if name is not None and text}
-    gpu = str(values.pop("gpu", "")).lower() in _TRUE
-    return from_json(ManifestItem, {**values, "gpu": gpu}, f"Line {number}")
+    values = {name.strip().lower(): (text or "").strip() for name, text in row.items() if name is not None}
+    if any(row.get(None, ())):
+        raise InputError(
+            "data-invalid", f"{where} has more cells than there are columns.", "Put what has commas into quotes."
+        )
+    gpu = _GPU.get(values.pop("gpu", "").lower())
+    if gpu is None:
+        raise InputError("data-invalid", f"{where}: what “gpu” says is not understood.", "Write yes or no.")
+    return from_json(ManifestItem, {**{name: text for name, text in values.items() if text}, "gpu": gpu}, where)
 
 
 def words(text: list[str] | str) -> list[str]:
@@ -190,7 +215,7 @@ def _found(names: Iterable[str], folder: Path) -> Iterable[str]:
     for name in names:
         file, separator, obj = _split(name)
         matches = [file] if is_file(folder / file) else sorted(glob.glob(file, root_dir=folder, recursive=True))
-        files = [each.replace(os.sep, "/") for each in matches if is_file(folder / each)]
+        files = [Path(each).as_posix() for each in matches if is_file(folder / each)]
         if not files:
             raise InputError("batch-no-file", f"No file in {folder} is called “{file}”.", "Check the path or pattern.")
         found |= dict.fromkeys(f"{each}{separator}{obj}" for each in files)
@@ -215,18 +240,26 @@ def _in_file(source: str, target: str) -> list[str]:
 
 
 def _labels(shapes: Iterable[str]) -> dict[str, str]:
-    """What each shape is called: its object, or its file without folder and suffix; with more of its place if that is
-    the name of several."""
+    """What each shape is called: its object, or its file without folder and suffix; with more of its place, or all of
+    it, if that is the name of several."""
     distinct = list(dict.fromkeys(shapes))
-    short = {shape: _split(shape)[2] or Path(shape).stem for shape in distinct}
-    count = Counter(short.values())
-    return {shape: name if count[name] == 1 else f"{_place(shape)}-{name}" for shape, name in short.items()}
+    labels: dict[str, str] = {}
+    for name in (_short, _placed, lambda shape: shape.replace("/", "-")):
+        names = {shape: name(shape) for shape in distinct}
+        count = Counter(names.values())
+        labels = {shape: names[shape] for shape in distinct if count[names[shape]] == 1} | labels
+    return {shape: labels.get(shape, _short(shape)) for shape in distinct}
 
 
-def _place(shape: str) -> str:
-    """Where a shape is: its .blend file, or the folder of its file."""
+def _short(shape: str) -> str:
+    return _split(shape)[2] or Path(shape).stem
+
+
+def _placed(shape: str) -> str:
+    """With its .blend file, or the folder of its file."""
     file, separator, _ = _split(shape)
-    return Path(file).stem if separator else Path(file).parent.name
+    place = Path(file).stem if separator else Path(file).parent.name
+    return f"{place}-{_short(shape)}" if place else _short(shape)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -58,6 +58,70 @@ def test_one_list_in_every_format(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert outputs == [str(tmp_path / "out" / "0001-features.safetensors"), str(tmp_path / "out" / "ab.npz")]
 
 
+TABLE = """\
+ID;Verb;Arguments;GPU;After
+"käse 1";features;"a.obj --features geometric";TRUE;
+;;;;
+"two
+lines";match;a.obj b.obj;no;"'käse 1'"
+;;;;
+"""
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "sep=;", "sep=|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_tables_as_spreadsheets_write_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], delimiter: str, encoding: str
+) -> None:
+    text = TABLE.replace("two\nlines", "two").replace(";", delimiter[-1]).replace("\n", "\r\n")
+    manifest = write(tmp_path, "", "jobs.csv")
+    manifest.write_bytes((f"{delimiter}\r\n{text}" if len(delimiter) > 1 else text).encode(encoding))
+    data = planned(manifest, capfd)
+    assert commands(data) == {
+        "käse 1": ["features", "a.obj", "--features", "geometric"],
+        "two": ["match", "a.obj", "b.obj"],
+    }
+    assert data["stages"] == "1g,1"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "told"),
+    [
+        ("batch-unreadable", b"verb,arguments\nfeatures,k\xe4se.obj\n", "UTF-8"),
+        ("data-invalid", b"verb,arguments\n\ntransfer,cast.blend --what texture,weights\n", "Line 3"),
+        ("data-invalid", b"verb,arguments,gpu\nfeatures,a.obj,WAHR\n", "Line 2"),
+        ("data-invalid", b"verb,argument\nfeatures,a.obj\n", "argument"),
+        ("batch-id", TABLE.encode(), "lines"),
+        ("batch-empty", b"verb,arguments\n,\n", "nothing"),
+        ("batch-empty", b"", "nothing"),
+    ],
+)
+def test_tables_that_are_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], code: str, text: bytes, told: str
+) -> None:
+    manifest = write(tmp_path, "", "jobs.csv")
+    manifest.write_bytes(text)
+    error = planned(manifest, capfd)["error"]
+    assert error["code"] == code
+    assert told in f"{error['message']} {error['fix']}"
+
+
+def test_shapes_of_one_name_can_be_told_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = '[matrix]\nsources = ["a.obj", "./a.obj", "a.ply", "people/a.obj"]\ntargets = ["./b.obj"]\n'
+    manifest = write(tmp_path, text)
+    for name in ("a.ply", "people/a.obj"):
+        (tmp_path / name).write_text(name)
+    data = planned(manifest, capfd)
+    assert {name: command[1] for name, command in commands(data).items() if command[0] == "features"} == {
+        "features-a.obj": "a.obj",
+        "features-a.ply": "a.ply",
+        "features-people-a": "people/a.obj",
+        "features-b": "b.obj",
+    }
+    matches = [name for name in commands(data) if name.startswith("match")]
+    assert sorted(matches) == ["match-a.obj-b", "match-a.ply-b", "match-people-a-b"]
+
+
 MATRIX = """
 [matrix]
 sources = ["a.obj", "b.obj"]
