@@ -28,6 +28,7 @@ FLOORS = (
     "matching",
     "parts",
     "transfer",
+    "paint",
     "scene",
     "worker",
     "workflow",
