@@ -113,7 +113,7 @@ def _parsed(path: Path) -> tuple[list[ManifestItem], list[ManifestMatrix]]:
         raise InputError(
             "batch-unreadable", f"{path} is not written in UTF-8.", "Save it as UTF-8 (Excel: “CSV UTF-8”)."
         ) from error
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise InputError(
             "batch-unreadable", f"{path} cannot be read: {error}.", "A manifest is a JSON, TOML or CSV file."
         ) from error
@@ -215,11 +215,18 @@ def _found(names: Iterable[str], folder: Path) -> Iterable[str]:
     for name in names:
         file, separator, obj = _split(name)
         matches = [file] if is_file(folder / file) else sorted(glob.glob(file, root_dir=folder, recursive=True))
-        files = [Path(each).as_posix() for each in matches if is_file(folder / each)]
+        files = [_relative(each, folder) for each in matches if is_file(folder / each)]
         if not files:
             raise InputError("batch-no-file", f"No file in {folder} is called “{file}”.", "Check the path or pattern.")
         found |= dict.fromkeys(f"{each}{separator}{obj}" for each in files)
     return found
+
+
+def _relative(file: str, folder: Path) -> str:
+    """A file's path as commands take it: relative in the manifest's folder, and no option."""
+    path, root = (folder / file).absolute(), folder.absolute()
+    text = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+    return f"./{text}" if text.startswith("-") else text
 
 
 def _split(name: str) -> tuple[str, str, str]:

@@ -19,6 +19,10 @@ PLAN_NAME = "batch"
 """The file of a batch's folder that lists its items, without the suffix."""
 REPORT_NAME = "report"
 """The files of its report, without the suffix."""
+PICTURES_NAME = "thumbnails"
+"""The folder of the report's pictures."""
+_SUFFIXES = (".json", ".log", ".csv", ".html")
+"""Of what a batch writes of its own accord: records, logs, the list of items, the report."""
 _KEY_BYTES = 16
 """Bytes of an item's key (chosen: as of the cache's)."""
 
@@ -90,7 +94,7 @@ def make(items: Sequence[ManifestItem], file: Path, folder: Path, suffixes: Mapp
     Raises InputError ``batch-id``, ``batch-verb``, ``batch-after``,
     ``batch-circle``, ``batch-output``.
     """
-    check_ids(items, (PLAN_NAME, REPORT_NAME))
+    check_ids(items, (PLAN_NAME, REPORT_NAME, PICTURES_NAME))
     outputs = _outputs(items, folder, suffixes)
     needs = {item.id: _needs(item, outputs) for item in items}
     stages = _stages(needs)
@@ -108,7 +112,10 @@ def make(items: Sequence[ManifestItem], file: Path, folder: Path, suffixes: Mapp
 def _outputs(items: Sequence[ManifestItem], folder: Path, suffixes: Mapping[str, str]) -> dict[str, Path]:
     """What each item writes, by its ID."""
     outputs: dict[str, Path] = {}
-    taken, root = {folder.resolve()}, folder.resolve()
+    root = folder.resolve()
+    names = [PLAN_NAME, REPORT_NAME, *(item.id for item in items)]
+    own = (root / f"{name}{suffix}" for name in names for suffix in _SUFFIXES)
+    taken = {str(path).lower() for path in (root, root / PICTURES_NAME, *own)}  # as systems have it that ignore case
     for item in items:
         if item.verb not in suffixes:
             raise InputError(
@@ -119,14 +126,14 @@ def _outputs(items: Sequence[ManifestItem], folder: Path, suffixes: Mapping[str,
                 "batch-output", f"“{item.id}” has the argument --output.", "Give the item an “output” instead."
             )
         path = Path(os.path.normpath(root / (item.output or f"{item.id}{suffixes[item.verb]}")))
-        if not path.is_relative_to(root) or path in taken:
+        if not path.is_relative_to(root) or str(path).lower() in taken:
             raise InputError(
                 "batch-output",
                 f"“{item.id}” cannot write {path}.",
                 "Outputs are different from each other and lie in the batch's folder.",
             )
         outputs[item.id] = path
-        taken.add(path)
+        taken.add(str(path).lower())
     return outputs
 
 

@@ -13,13 +13,11 @@ from typing import Any
 
 from ..batch import local, records, report, running
 from ..batch.manifest import ManifestItem
-from ..batch.plan import make
+from ..batch.plan import PICTURES_NAME, make
 from ..batch.records import Record
 from .arguments import MESH_SUFFIXES, CommandResult
 from .console import drive
 
-THUMBNAILS = "thumbnails"
-"""The folder of the pictures, in the batch's folder."""
 _NAME_BYTES = 10
 """Bytes of a picture's name (chosen: no two of millions are the same)."""
 
@@ -44,7 +42,7 @@ def write(
         shown[row.record.id] = {what: _named(arguments, items) for what, arguments in wanted.items()}
     pictures: dict[str, Path] = {}
     if items:
-        plan = make(list(items.values()), file, folder / THUMBNAILS, {"thumbnail": ".png"})
+        plan = make(list(items.values()), file, folder / PICTURES_NAME, {"thumbnail": ".png"})
         records.save_plan(plan)
         made = drive(running.run(plan, plan.tasks, local.LocalEngine(plan, jobs, command)))
         pictures = {record.id: record.output for record in made if record.is_finished}
@@ -55,7 +53,7 @@ def write(
     files = [report.write_html(folder, file, rows, by_item), report.write_csv(folder, rows)]
     lines = [f"Written to {path}." for path in files]
     if missing := len(items) - len(pictures):
-        lines.append(f"{missing} of {len(items)} pictures could not be made: see {folder / THUMBNAILS}.")
+        lines.append(f"{missing} of {len(items)} pictures could not be made: see {folder / PICTURES_NAME}.")
     data = {"output": str(files[0]), "table": str(files[1]), "order": [row.record.id for row in rows]}
     return lines, {**data, "pictures": len(pictures), "missing_pictures": missing}
 

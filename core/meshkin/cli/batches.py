@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import InputError
+from ..base.options import names
 from ..base.storage import make_folder
 from ..batch import flamenco, job_template, local, manifest, ray_engine, records, running
 from ..batch.plan import Plan, Task, make
 from ..batch.records import Record
+from ..features import registry
+from ..transfer.attributes.options import TRANSFERS
 from . import batch_reports, nodes
 from .arguments import STRICT_EXIT_CODE, CommandResult, command
 from .console import drive, tell
@@ -142,12 +145,22 @@ def _check_arguments(task: Task, parser: argparse.ArgumentParser) -> None:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            parser.parse_args(list(task.argv[1:]))
-    except SystemExit as end:
-        reason = said.getvalue().strip().rpartition("error: ")[2]
+            _check_names(parser.parse_args(list(task.argv[1:])))
+    except (SystemExit, InputError) as error:
+        text = error.message if isinstance(error, InputError) else said.getvalue()
+        reason = text.strip().rpartition("error: ")[2].rstrip(".")
         raise InputError(
             "batch-arguments", f"“{task.id}” cannot be run: {reason}.", f"See meshkin {task.item.verb} --help."
-        ) from end
+        ) from error
+
+
+def _check_names(parsed: argparse.Namespace) -> None:
+    """Raise InputError for features that there are not, and what cannot be transferred."""
+    if hasattr(parsed, "features"):
+        registry.find_all(parsed.features)
+    unknown = [name for name in names(getattr(parsed, "what", None) or "") if name not in TRANSFERS]
+    if unknown:
+        raise InputError("transfer-unknown", f"“{unknown[0]}” cannot be transferred.")
 
 
 def _chosen(made: Plan, only: str | None) -> Sequence[Task]:

@@ -15,7 +15,7 @@ from ..base.options import names
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
-from ..transfer.attributes.options import PAYLOADS, AttributeOptions
+from ..transfer.attributes.options import TRANSFERS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
@@ -97,8 +97,7 @@ def _add_transfers(commands: Any) -> None:
     _file_arguments(parser, "source", "target", foreign=True)
     parser.add_argument(
         "--what",
-        help="what to transfer, between commas; any of texture, weights, "
-        f"{', '.join(payload.value for payload in PAYLOADS)}, armature, motion; default: those of "
+        help=f"what to transfer, between commas; any of {', '.join(TRANSFERS)}; default: those of "
         "texture,weights,attributes that the source has",
     )
     for group in (TextureOptions, WeightOptions, AttributeOptions, MatchOptions, FeatureOptions, WorkerOptions):

@@ -11,7 +11,7 @@ from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
 from ..scene.isolated import load
-from ..transfer.attributes.options import AttributeOptions
+from ..transfer.attributes.options import TRANSFERS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
@@ -23,7 +23,7 @@ from .families import learn_family
 from .heads import STEPS as HEAD_STEPS
 from .heads import learn_head
 from .matching import match, match_set
-from .options import NEARNESS, TRANSFERS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
+from .options import NEARNESS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
 from .part_finding import parts
 from .photographs import match_photo, texture_photo
 from .reports import keep_report

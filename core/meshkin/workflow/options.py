@@ -13,17 +13,13 @@ from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
-from ..transfer.attributes.options import PAYLOADS, AttributeOptions
+from ..transfer.attributes.options import AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
 
 WEIGHT_OPTIONS = options_of(WeightOptions)
-
-TRANSFERS = ("texture", "weights", *(payload.value for payload in PAYLOADS), "armature", "motion")
-"""What can be carried over."""
-
 
 NEARNESS = WEIGHT_OPTIONS["nearness"].values
 """When weights come from the nearest point of the source instead of the match."""

@@ -69,7 +69,7 @@ def pictures_of(handle: Handle) -> str:
 
 
 def transfer_of(name: str) -> str:
-    """The step that transfers one of :data:`meshkin.workflow.options.TRANSFERS`."""
+    """The step that transfers one of :data:`meshkin.workflow.TRANSFERS`."""
     return f"transfer of {name}"
 
 

@@ -19,6 +19,7 @@ from ..scene.display import viewport
 from ..scene.mesh import pieces, rest, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
+from ..transfer.attributes.options import TRANSFERS
 from ..worker import client
 from ..worker.requests.matching import IsCopy
 from ..worker.requests.weights import IsGarment
@@ -27,7 +28,7 @@ from .describing import EarlyColors
 from .doubts import confidence_sentence, match_data, match_remarks
 from .files import work_folder
 from .matching import ObjectMatch, check_different, find_match
-from .options import TRANSFERS, Options, Remark, Report, ResultWarning, Steps
+from .options import Options, Remark, Report, ResultWarning, Steps
 from .recorded_options import recordable
 from .steps import match_costs, transfer_costs, transfer_of
 from .transfers import armature, hair, motion, parts, texture, values, weights
@@ -47,7 +48,7 @@ CARRIERS: dict[str, Carrier] = {
     "armature": armature.ARMATURE,
     "motion": motion.MOTION,
 }
-"""How each of :data:`meshkin.workflow.options.TRANSFERS` is carried, in the order in which they are written."""
+"""How each of :data:`meshkin.workflow.TRANSFERS` is carried, in the order in which they are written."""
 DEFAULT_WHAT = ("texture", "weights", "attributes")
 """What is carried if nothing is named, as far as the source has it."""
 _ABSENT = ("no-texture", "no-groups", "no-weights", "no-attributes")

@@ -201,6 +201,41 @@ WRONG = {
 }
 
 
+MISTAKES = {
+    "batch-arguments": [
+        '[{"verb": "features", "arguments": "a.obj --features dinno"}]',
+        '{"matrix": {"sources": ["a.obj"], "targets": ["cast.blend:A"], "what": ["texture,wieghts"]}}',
+    ],
+    "batch-output": [
+        '[{"verb": "features", "arguments": "a.obj", "output": "Batch.json"}]',
+        '[{"id": "a", "verb": "features", "arguments": "a.obj", "output": "b.log"},'
+        ' {"id": "b", "verb": "features", "arguments": "b.obj"}]',
+        '[{"verb": "features", "arguments": "a.obj", "output": "x.safetensors"},'
+        ' {"verb": "features", "arguments": "b.obj", "output": "X.safetensors"}]',
+    ],
+    "batch-id": ['[{"id": "Thumbnails", "verb": "features", "arguments": "a.obj"}]'],
+    "batch-unreadable": ["[" * 100_000, '{"matrx": {}}', '[{"verb": "features", "arguments": "\\"a.obj"}]'],
+}
+"""Of some codes, further manifests."""
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in MISTAKES.items() for text in texts])
+def test_mistakes_of_the_same_kinds(tmp_path: Path, capfd: pytest.CaptureFixture[str], code: str, text: str) -> None:
+    error = planned(write(tmp_path, text, "jobs.json"), capfd)["error"]
+    assert (error["code"], bool(error["fix"])) == (code, True)
+
+
+def test_files_with_other_names(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Blanks, brackets, other scripts, a dash at the beginning, and one file by two names."""
+    for name in ("日本 語.obj", "[odd].obj", "-dash.obj", "it's.obj"):
+        (tmp_path / name).write_text(name)
+    names = ["日本*.obj", "[[]odd].obj", "[odd].obj", "-*.obj", "it's.obj", str(tmp_path / "a.obj"), "./a.obj"]
+    matrix = {"matrix": {"sources": names, "targets": ["b.obj"]}}
+    data = planned(write(tmp_path, json.dumps(matrix), "jobs.json"), capfd)
+    described = [command[1] for command in commands(data).values() if command[0] == "features"]
+    assert described == ["日本 語.obj", "[odd].obj", "./-dash.obj", "it's.obj", "a.obj", "b.obj"]
+
+
 @pytest.mark.parametrize("code", WRONG)
 def test_what_cannot_be_done_is_said_before_anything_is(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], code: str

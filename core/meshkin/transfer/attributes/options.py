@@ -17,6 +17,8 @@ PAYLOADS = (
     Choice("parts", "Parts", "The parts of the source's faces with their names; or its face sets, as parts"),
     Choice("hair", "Hair", "Hair curves on the source, as new hair curves on the target"),
 )
+TRANSFERS = ("texture", "weights", *(payload.value for payload in PAYLOADS), "armature", "motion")
+"""What can be carried over."""
 
 
 @dataclass(frozen=True)
