@@ -29,6 +29,7 @@ FLOORS = (
     "parts",
     "transfer",
     "paint",
+    "dataset",
     "scene",
     "worker",
     "workflow",
@@ -36,7 +37,7 @@ FLOORS = (
     "cli",
 )
 """The rooms of the library from the ground up: each imports from itself and from those before it only."""
-WITHOUT_SCENE = {"transfer", "worker", "batch"}
+WITHOUT_SCENE = {"transfer", "dataset", "worker", "batch"}
 """Rooms above or beside ``scene`` that work on arrays and must not know of it."""
 INSIDE_BLENDER = {"scene", "worker", "workflow", "batch", "cli"}
 """Rooms that Blender loads, which ships none of :data:`HEAVY`."""
