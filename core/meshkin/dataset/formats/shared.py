@@ -20,13 +20,13 @@ HALF_PIXEL = 0.5
 corner is."""
 BOX_AXES = np.array(((1.0, 0, 0), (0, 0, 1.0), (0, -1.0, 0)))
 """Columns: the axes of a box whose y points down and whose length lies along x, in a frame whose z points up."""
-LEAST_VISIBLE = 1
+LEAST_PIXELS = 1
 """Pixels that an object needs to be in formats of things that are seen. Chosen."""
 
 
 def shown(record: PictureRecord) -> list[InstanceRecord]:
     """The instances of which something is seen."""
-    return [instance for instance in record.instances if instance.pixels[0] >= LEAST_VISIBLE]
+    return [instance for instance in record.instances if instance.pixels[0] >= LEAST_PIXELS]
 
 
 def key_point_names(data: SetRecord) -> dict[str, list[str]]:
