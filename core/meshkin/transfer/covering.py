@@ -44,6 +44,7 @@ class _LoosePart:
         triangles: int (M,), of the surface.
         vertices: float64 (V, 3), of the surface.
         faces: int64 (M, 3), the triangles' corners.
+        box: its lowest and highest corner, (3,) each.
         reach: how far above a point it covers that.
         near: bool (F,), the triangles of the surface, other parts' alone, on which points may be that it covers.
     """
@@ -52,6 +53,7 @@ class _LoosePart:
     triangles: Integers
     vertices: Floats
     faces: Integers
+    box: tuple[Floats, Floats]
     reach: float
     near: Flags
 
@@ -61,6 +63,13 @@ class _LoosePart:
         tree = igl.AABB()
         tree.init(self.vertices, self.faces)
         return tree
+
+    def is_beside_rays(self, points: Floats, normals: Floats) -> Flags:
+        """Whether rays from above points (N, 3), against the normals (N, 3) there, come near the part's box: (N,)."""
+        (low, high), ends = self.box, points + self.reach * normals
+        margin = HIT_REACH * self.reach
+        above = (np.maximum(points, ends) >= low - margin).all(axis=1)
+        return np.asarray(above & (np.minimum(points, ends) <= high + margin).all(axis=1))
 
     def nearest(self, points: Floats) -> tuple[Floats, Integers, Floats]:
         """The distance of points (N, 3) to the part (N,), the triangle there (N,), and the place (N, 3)."""
@@ -107,13 +116,15 @@ class Covering:
         low, high = corners.min(axis=0), corners.max(axis=0)
         side = float((high - low).max())
         reach = max(COVER_REACH * self._extent, side if side <= SMALL_PART * self._extent else 0)
-        beside = self._radii + reach
-        near = ((self._centers + beside[:, None] >= low) & (self._centers - beside[:, None] <= high)).all(axis=1)
+        # Balls around all rays from the points of a triangle.
+        centers = self._centers + reach / 2 * self._normals
+        radii = np.hypot(self._radii, reach / 2) + HIT_REACH * reach
         number = int(self._part[triangles[0]])
+        near = ((centers + radii[:, None] >= low) & (centers - radii[:, None] <= high)).all(axis=1)
         near &= self._part != number
-        part = _LoosePart(number, triangles, self._vertices, self._faces[triangles], reach, near)
+        part = _LoosePart(number, triangles, self._vertices, self._faces[triangles], (low, high), reach, near)
         rows = np.flatnonzero(near)
-        near[rows] = part.nearest(self._centers[rows])[0] <= beside[rows]
+        near[rows] = part.nearest(centers[rows])[0] <= radii[rows]
         return part
 
     def on_top(self, face: ShortIntegers, weights: Singles, group: Integers) -> None:
@@ -139,6 +150,7 @@ class Covering:
         """Bring those points (N, 3), some rows of face and weights, onto a part that it covers, in place; which they
         are, bool (N,)."""
         near = np.flatnonzero(part.near[face[rows]])
+        near = near[part.is_beside_rays(points[near], self._normals[face[rows[near]]])]
         hit, found, places = self._seen_from_above(part, points[near], self._normals[face[rows[near]]])
         moved = near[hit]
         points[moved], face[rows[moved]] = places, found
