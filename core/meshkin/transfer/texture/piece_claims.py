@@ -30,6 +30,9 @@ MOST_PIECES = 250
 """Most pieces that are told apart; the smallest are one for each material. Chosen, to bound time."""
 MOST_PIECE_POINTS = 240
 """Most points of a piece that are looked at. Chosen, to bound time."""
+SAME_OVERLAP = 0.9
+"""The same for two pieces that are each other's like, whatever sets they are in. Chosen: a nose and a nose, but
+not a face and a whole head."""
 REST_OVERLAP = 0.2
 """The same for what is left of two sets once their single pieces are paired. Chosen: less, for the sets do overlap."""
 GATHERED = 0.1
@@ -127,7 +130,8 @@ def piece_claims(source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_t
     names; those of one material that lie beside each other; all that lie mostly on a set of the other shape) belong
     together if most of both lies on the other where the map sends it, or if their names say so. The clearest come
     first; each piece belongs to one set at most. Single pieces come then: those left over, and those within two sets
-    that lie clearly on one another. At last, what is left of the target joins the set that most of it lies on.
+    that lie clearly on one another. Two pieces that lie on one another nearly as a whole are a pair even if a set has
+    taken one of them. At last, what is left of either shape joins the set that most of it lies on.
 
     Args:
         source, target: the shapes.
@@ -152,6 +156,7 @@ def piece_claims(source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_t
             found = _best_pairs(sides, sets, _unless_taken(of_sets, sets, claims), LEAST_OVERLAP)
             claims += [part for claim in found for part in _refined(claim, sides, singles, of_singles)]
         claims += _best_pairs(sides, singles, _unless_taken(of_singles, singles, claims), LEAST_OVERLAP)
+        claims = _with_likes(claims, _best_pairs(sides, singles, of_singles, SAME_OVERLAP))
     members = [_members([pair[side] for pair in claims], count) for side, count in enumerate(counts)]
     shares = [_shares(sides[0], members[1]), _shares(sides[1], members[0])]
     claimed = [
@@ -168,7 +173,8 @@ def _shares(side: _Side, others: Floats) -> Floats:
 
 
 def _joined(side: _Side, members: Floats, shares: Floats, alike: Floats) -> Integers:
-    """The claim of each piece, (P,): of those that have none, the one that most of it lies on; -1 for none.
+    """The claim of each piece, (P,): of those that have none, the one that most of it lies on; -1 for none. Of several,
+    one that has a piece of the same material is preferred as if by its name.
 
     Args:
         side: the pieces.
@@ -180,6 +186,8 @@ def _joined(side: _Side, members: Floats, shares: Floats, alike: Floats) -> Inte
     if members.size:
         score = np.where((claim < 0)[:, None], shares + alike, 0)
         joined = score.max(axis=1) >= LEAST_OVERLAP
+        slots = np.eye(int(side.slot.max()) + 1)[side.slot]
+        score += SAME_NAME * (slots @ (slots.T @ members) > 0)
         claim[joined] = score.argmax(axis=1)[joined]
     return claim
 
@@ -345,6 +353,22 @@ def _refined(
     areas = sides[0].areas(members[0]) + sides[1].areas(members[1])
     common = sides[0].common(*members) + sides[1].common(*members[::-1]).T
     return [*pairs, (rest[0], rest[1])] if common[0, 0] >= REST_OVERLAP * areas[0] else pairs
+
+
+def _with_likes(claims: list[tuple[Pieces, Pieces]], likes: list[tuple[Pieces, Pieces]]) -> list[tuple[Pieces, Pieces]]:
+    """Claims in which two single pieces that are each other's like, and of which one is in no claim yet, are a pair of
+    their own. A set that loses its last piece so makes no claim any more."""
+    for like in likes:
+        taken = [{piece for claim in claims for piece in claim[side]} for side in (0, 1)]
+        if like[0][0] in taken[0] and like[1][0] in taken[1]:
+            continue
+        left = [(_without(claim[0], like[0]), _without(claim[1], like[1])) for claim in claims]
+        claims = [*((source, target) for source, target in left if source and target), like]
+    return claims
+
+
+def _without(pieces: Pieces, others: Pieces) -> Pieces:
+    return tuple(piece for piece in pieces if piece not in others)
 
 
 def _names_of_claims(side: _Side, other: _Side, others: Floats) -> Floats:

@@ -13,15 +13,18 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import Match, SurfaceMap
 from ...geometry.arrays import AnyIntegers, Flags, Floats, Integers, ShortIntegers
 from ...geometry.closest_points import nearest_on_triangles
-from ...geometry.mesh import face_vectors, vertex_normals
+from ...geometry.mesh import face_areas, face_vectors, vertex_normals
 from ..carrier import FaceGroups
 from ..certainty import certainty
 from .channels import SourceTextures
 from .palettes import with_palettes_as_materials
 from .piece_claims import PieceClaims, piece_claims
+from .unseen import see_through, unseen_faces
 
 MINORITY = 0.2
 """A piece that belongs to nothing shows pieces that this share of it lies on, and no crumbs of others. Chosen."""
+HIDDEN_SHARE = 0.9
+"""A piece of the target of which this share is hidden may show what is hidden in the source. Chosen: all but a rim."""
 NEAR_TRIANGLES = 32
 """Triangles near a point among which one is looked for that faces the point's way. Chosen."""
 
@@ -54,8 +57,8 @@ def piece_map(
     A piece of the target that belongs to one of the source shows that one alone, and no other shows it: hair goes to
     hair, and a lock that hangs over a shoulder does not show there. What belongs to nothing shows whatever the map
     says, but for crumbs of pieces that belong to others. A vertex that the map sends elsewhere goes to the nearest
-    point that it may show, of those that face the same way if there are any near. On a copy of the source, nothing
-    moves.
+    point that it may show, of those that face the same way if there are any near. What other parts hide wholly shows
+    only where these may not. On a copy of the source, nothing moves.
 
     Args:
         source, target: the shapes.
@@ -71,7 +74,8 @@ def piece_map(
         return PieceMap(target, match, FaceGroups(np.zeros(len(target.faces), np.int64), shown[None]))
     colored = source if textures is None else with_palettes_as_materials(source, textures)
     claims = piece_claims(colored, target, match.to_source, match.to_target)
-    groups = _groups(claims, shown)
+    clear = np.zeros(len(source.faces), bool) if textures is None else see_through(source, textures)
+    groups = _groups(claims, shown, _Hidden(source, clear, _hidden_pieces(target, claims.target_piece)))
     if len(groups.allowed) == 1 and groups.allowed.all():
         return PieceMap(target, match, groups)
     vertex, faces, group = _cut_open(target, groups.of_target)
@@ -80,14 +84,41 @@ def piece_map(
     return PieceMap(cut, replace(match, to_source=to_source, target_faces=faces), groups)
 
 
-def _groups(claims: PieceClaims, shown: Flags) -> FaceGroups:
-    """The groups of the target's triangles; ``shown`` (F,) are the source's that may show at all."""
+@dataclass(frozen=True)
+class _Hidden:
+    """What is needed to leave out what nobody sees.
+
+    Attributes:
+        source: the source.
+        clear: bool (F,), its triangles that do not hide what lies behind.
+        target_pieces: bool (Q,), pieces of the target that nobody sees either; they may show what is hidden.
+    """
+
+    source: Snapshot
+    clear: Flags
+    target_pieces: Flags
+
+
+def _hidden_pieces(target: Snapshot, piece: Integers) -> Flags:
+    """The pieces of the target, (Q,), that nobody sees as it stands: teeth, a body under clothes."""
+    every = np.ones(len(target.faces), bool)
+    areas = face_areas(target.vertices, target.faces)
+    unseen = np.bincount(piece, areas * unseen_faces(target, every, ~every))
+    return np.asarray(unseen >= HIDDEN_SHARE * np.bincount(piece, areas))
+
+
+def _groups(claims: PieceClaims, shown: Flags, hidden: _Hidden) -> FaceGroups:
+    """The groups of the target's triangles; ``shown`` (F,) are the source's that may show at all. Of what a group may
+    show, what the rest of that hides shows nowhere: skin under a helmet, where the helmet may show."""
     claim = claims.source_claim[claims.source_piece]
-    of_piece, rows = np.zeros(len(claims.target_claim), np.int64), []
+    rows = []
     for piece, number in enumerate(claims.target_claim.tolist()):
         allowed = shown & (claim == number if number >= 0 else _unclaimed(claims, claim, piece))
-        rows.append(allowed if allowed.any() else shown)
-    allowed, of_piece = np.unique(np.stack(rows), axis=0, return_inverse=True)
+        rows.append(np.append(allowed if allowed.any() else shown, hidden.target_pieces[piece]))
+    found, of_piece = np.unique(np.stack(rows), axis=0, return_inverse=True)
+    allowed = found[:, :-1].copy()
+    for row in np.flatnonzero(~found[:, -1]).tolist():
+        allowed[row] &= ~unseen_faces(hidden.source, allowed[row], hidden.clear)
     return FaceGroups(of_piece.reshape(-1)[claims.target_piece], allowed)
 
 

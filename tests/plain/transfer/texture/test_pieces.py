@@ -149,12 +149,72 @@ def test_a_right_map_stays_as_it_is() -> None:
 
 
 def test_one_piece_shows_everything() -> None:
-    """A target of one piece takes whatever the map says."""
+    """A target of one piece takes whatever the map says, of what can be seen."""
     source, target = head(("Skin", "Hair", "Eyes"), lock=True), shapes.sphere(32, 16)
     match = outermost(source, target)
     kept = piece_map(source, target, match)
-    assert kept.target is target
-    assert kept.match is match
+    np.testing.assert_array_equal(kept.target.faces, target.faces)
+    np.testing.assert_array_equal(kept.match.to_source.face, match.to_source.face)
+    assert len(kept.groups.allowed) == 1
+
+
+def helmeted(clear: bool = False) -> tuple[Snapshot, SourceTextures]:
+    """A ball of skin in a helmet (of the color of hair) far above it, that is open at the front; and its materials."""
+    ball, shell = shapes.sphere(48, 24), shapes.sphere(48, 24)
+    outside = shell.vertices[shell.faces].mean(axis=1)[:, 1] > -0.5
+    vertices = np.concatenate((ball.vertices, 1.3 * shell.vertices)).astype(np.float32)
+    faces = np.concatenate((ball.faces, shell.faces[outside] + len(ball.vertices))).astype(np.int32)
+    materials = np.repeat(np.array([SKIN, HAIR], np.int32), (len(ball.faces), outside.sum()))
+    shape = replace(Snapshot.from_arrays(vertices, faces), materials=materials, material_names=("a", "b"))
+    shape = replace(shape, uvs=split(len(faces)).astype(np.float32), parts=connected_parts(len(vertices), faces))
+    colors = {slot: SlotTexture(value=COLORS[slot]) for slot in (SKIN, HAIR)}
+    alphas = {SKIN: SlotTexture(value=(1.0,)), HAIR: SlotTexture(value=(0.2 if clear else 1.0,))}
+    channels = [Channel(colors, 3, 8, False, "base_color"), Channel(alphas, 1, 8, False, "alpha")]
+    return shape, SourceTextures([], [], channels)
+
+
+def test_what_a_helmet_hides_shows_nowhere(tmp_path: Path) -> None:
+    """The map leads to the skin everywhere; the target is of one piece. Through glass, skin is seen."""
+    ball = shapes.sphere(40, 20)
+    target = replace(ball, uvs=split(len(ball.faces)).astype(np.float32))
+    front = target.vertices[target.faces].mean(axis=1)[:, 1]
+    for clear in (False, True):
+        source, textures = helmeted(clear)
+        skin = np.flatnonzero(source.materials == SKIN)
+        nearest = closest_points(
+            target.vertices.astype(np.float64), source.vertices.astype(np.float64), source.faces[skin]
+        )
+        to_source = SurfaceMap.at_points(
+            skin[nearest.face], nearest.barycentric, np.ones(len(target.vertices)), source.vertices, source.faces
+        )
+        to_target = outermost(source, target).to_target
+        match = Match(to_source, to_target, source.faces, target.faces)
+        shown = colors_shown(textures, source, target, match, tmp_path)
+        is_skin = np.abs(shown - COLORS[SKIN]).max(axis=1) < 0.01
+        assert is_skin[front < -0.7].all()
+        assert is_skin[front > 0.2].all() if clear else not is_skin[front > 0.2].any()
+
+
+def test_a_body_shows_what_the_clothes_of_another_hide(tmp_path: Path) -> None:
+    """Both wear a helmet, and both show skin in the middle: what is hidden may show where the helmet may not, and on
+    what is hidden itself."""
+    (source, textures), (target, _) = helmeted(), helmeted()
+    target = replace(target, vertices=target.vertices * np.array([1.2, 1, 1], np.float32))
+    match = known_map(source, target)
+    shown = colors_shown(textures, source, target, match, tmp_path)
+    truth = np.array([COLORS[slot] for slot in target.materials])
+    assert np.abs(shown - truth).max() <= 0.01
+    joined = replace(target, materials=np.zeros(len(target.faces), np.int32), material_names=("a",))
+    assert np.abs(colors_shown(textures, source, joined, match, tmp_path) - truth).max() <= 0.01
+
+
+def test_two_pieces_alike_are_a_pair_whatever_else_is_beside_them() -> None:
+    """A face of skin under much hair, onto a head whose pieces are all of one material."""
+    source, target = head(("a", "b", "c"), lock=True), head(("", "", ""), lock=True, size=1.3)
+    target = replace(target, materials=np.zeros(len(target.faces), np.int32), material_names=("",))
+    match = known_map(source, target)
+    claims = piece_claims(source, target, match.to_source, match.to_target)
+    np.testing.assert_array_equal(claims.source_claim[claims.source_piece], claims.target_claim[claims.target_piece])
 
 
 @pytest.mark.parametrize(
