@@ -7,10 +7,10 @@ the views. Every pair's figures are kept in WORK (``--work``, one line of JSON f
 that a run that is broken off goes on where it was. Prints a table for each set, and every pair, worst first.
 
 Measured are (see ``measures.py``): err, mean geodesic error x100 / sqrt(area), over all vertices (over 2,000 drawn
-ones of larger meshes); within 5; the share on the wrong side; triangles that keep their orientation; Dirichlet energy
-over the true map's (over triangles whose corners' truth is known); the confidence's calibration error; for the
-quadrupeds the share of vertices on the right bone or one that touches it, those without weights left out. Seconds are
-for the match with features in hand; peak memory is the process's so far.
+ones of larger meshes); within 5; the share on the wrong side; triangles that keep their orientation; the mean
+confidence; Dirichlet energy over the true map's (over triangles whose corners' truth is known); the confidence's
+calibration error; for the quadrupeds the share of vertices on the right bone or one that touches it, those without
+weights left out. Seconds are for the match with features in hand; peak memory is the process's so far.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def vertex_map(vertex: Array, source: Snapshot, target: Snapshot) -> SurfaceMap:
 def measured(pair: Pair, source: Snapshot, target: Snapshot, found: SurfaceMap, folder: Path) -> dict[str, float]:
     """A pair's figures."""
     oriented = measures.orientation_share(found, target.faces, source.vertices, source.faces)
-    result = {"oriented": oriented}
+    result = {"oriented": oriented, "confidence": float(found.confidence.mean())}
     if pair.truth is None:
         return {"bone": _right_bones(pair, source, target, found, folder)} | result
     rows = np.flatnonzero(pair.truth >= 0)
@@ -235,7 +235,7 @@ def run(name: str, wanted: argparse.Namespace) -> list[dict[str, Any]]:
 
 COLUMNS = (
     *("err", "within5", "wrong side", "err either side", "bone"),
-    *("oriented", "energy", "calibration", "seconds", "peak GB"),
+    *("oriented", "energy", "confidence", "calibration", "seconds", "peak GB"),
 )
 
 

@@ -9,16 +9,13 @@ from ...data.snapshot import Snapshot
 from ...geometry.adjacency import loose_parts
 from ...geometry.arrays import AnyIntegers, Flags, Floats, Integers, unit_rows
 from ...geometry.mesh import bounding_diagonal, face_vectors
+from ...geometry.outside import RAY_LIFT
 from .channels import SourceTextures
 
 FRONT_RAYS, BACK_RAYS = 24, 8
 """Rays from the middle of each triangle to its two sides. Chosen."""
-FIRST_RAYS = 4
-"""Of them, those that are cast from all triangles; the others only where these have not got away. Chosen."""
 LEAST_ESCAPED = 2
 """Rays that have to get away for a triangle to be seen. Chosen: one may slip through between a neck and a collar."""
-RAY_LIFT = 1e-4
-"""How far from the surface rays start, in diagonals of the bounding box. Chosen: far above rounding."""
 MOST_CROSSINGS = 8
 """Times that a ray goes on through its own part. Chosen: folds of one part that lie over each other."""
 CLEAR_ALPHA = 0.99
