@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import igl
@@ -14,6 +13,7 @@ from ...geometry.adjacency import connected_components
 from ...geometry.arrays import Flags, Floats, Integers
 from ...geometry.mesh import bounding_diagonal, edges, face_areas
 from ...geometry.welding import place_numbers
+from .piece_names import SAME_NAME, alike_by_name, kind_of
 
 PIECE_REACH = 0.008
 """Points no farther from a piece than this share of the longest side of the shape's box lie on it. Chosen: a third of
@@ -37,21 +37,6 @@ REST_OVERLAP = 0.2
 """The same for what is left of two sets once their single pieces are paired. Chosen: less, for the sets do overlap."""
 GATHERED = 0.1
 """What is taken off the overlap of sets that nothing but the map has gathered. Chosen: less than a clear difference."""
-SAME_KIND, SAME_NAME, OTHER_KIND = 0.5, 0.25, -0.1
-"""What names add to the overlap: words of one kind, equal names, words of different kinds. Chosen: one kind is enough
-by itself, equal names (often of colors) need a quarter of overlap as well, and a clear overlap outdoes other words."""
-KINDS = {
-    "brow": ("brow", "brows", "eyebrow", "eyebrows"),
-    "lash": ("lash", "lashes", "eyelash", "eyelashes"),
-    "eye": ("eye", "eyes", "eyeball", "eyeballs", "iris", "pupil", "pupils", "cornea", "sclera"),
-    "hair": ("hair", "hairs", "haircut", "ponytail", "bangs", "braid", "braids"),
-    "beard": ("beard", "moustache", "mustache"),
-    "mouth": ("teeth", "tooth", "tongue", "gum", "gums"),
-    "skin": ("skin",),
-    "nail": ("nail", "nails", "fingernails", "toenails"),
-}
-"""Words of one meaning in the names of materials; the first kind that a name has a word of counts."""
-
 _SAMPLED_PLACES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
 """Barycentric coordinates of the points of a triangle that are looked at."""
 
@@ -379,27 +364,3 @@ def _names_of_claims(side: _Side, other: _Side, others: Floats) -> Floats:
         for column in range(others.shape[1]):
             best[:, column] = alike[side.slot][:, other.slot[others[:, column] > 0]].max(axis=1)
     return best
-
-
-def alike_by_name(names: list[str], others: list[str]) -> Floats:
-    """What the names of materials or kinds, (A,) and (B,), say about whether they belong together: (A, B)."""
-    alike = np.zeros((len(names), len(others)))
-    for row, name in enumerate(names):
-        for column, other in enumerate(others):
-            kind, other_kind = kind_of(name), kind_of(other)
-            if kind and other_kind:
-                alike[row, column] = SAME_KIND if kind == other_kind else OTHER_KIND
-            elif name and _plain(name) == _plain(other):
-                alike[row, column] = SAME_NAME
-    return alike
-
-
-def kind_of(name: str) -> str:
-    """What a material is of, by the words in its name: a key of :data:`KINDS`, or ""."""
-    words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
-    return next((kind for kind, known in KINDS.items() if words & {kind, *known}), "")
-
-
-def _plain(name: str) -> str:
-    """A name without the number that Blender adds to it."""
-    return re.sub(r"\.\d+$", "", name).lower()

@@ -17,7 +17,8 @@ from meshkin.data.surface_map import Match, SurfaceMap
 from meshkin.geometry.closest_points import closest_points
 from meshkin.transfer.texture.channels import Channel, Picture, SlotTexture, SourceTextures
 from meshkin.transfer.texture.material_files import bake_material_files
-from meshkin.transfer.texture.piece_claims import kind_of, piece_claims
+from meshkin.transfer.texture.piece_claims import piece_claims
+from meshkin.transfer.texture.piece_names import kind_of
 from meshkin.transfer.texture.pieces import piece_map
 from meshkin.transfer.texture.settings import MaterialBakeSettings
 
