@@ -60,7 +60,7 @@ class RawClient:
         self.socket = socket.socket(socket.AF_UNIX if found.socket else socket.AF_INET)
         self.socket.connect(found.socket or ("127.0.0.1", found.port))  # waits where many others knock
         self.socket.settimeout(30)
-        self._lines = self.socket.makefile("rb")
+        self.lines = self.socket.makefile("rb")
 
     def introduce(self, **changes: Any) -> None:
         """Say who one is, as the protocol wants it but for some fields, and take the welcome."""
@@ -75,12 +75,12 @@ class RawClient:
 
     def receive(self) -> tuple[str, dict[str, Any]]:
         """The next message that is no beat; "" for the end."""
-        while line := self._lines.readline():
+        while line := self.lines.readline():
             kind, fields = json.loads(line)
             if kind != "BEAT":
                 return kind, fields
         return "", {}
 
     def close(self) -> None:
-        self._lines.close()
+        self.lines.close()
         self.socket.close()

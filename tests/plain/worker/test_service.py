@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from helpers.service import RawClient
 from helpers.worker_requests import Count, Echo, EndProcess, LookAtProcess, Sleep, UseDevice, WaitForFile
 from helpers.workers import failure, until
 from meshkin.base.progress import finish
-from meshkin.worker import client
+from meshkin.worker import client, messages
 from meshkin.worker.requests.base import NoResult
 from meshkin.worker.service import address, connection, control
 from meshkin.worker.service.connection import Connection, ServiceWorker
@@ -51,7 +53,7 @@ import sys, time
 sys.path[:0] = sys.argv[1:3]
 from helpers import worker_requests as requests
 from meshkin.base.progress import finish
-from meshkin.worker import client
+from meshkin.worker import client, messages
 """
 
 
@@ -241,7 +243,7 @@ def test_a_client_that_is_killed_frees_its_jobs(stage: str, tmp_path: Path) -> N
     blocker = worker.run(WaitForFile(tmp_path / "go on"))
     if stage == "waiting":
         until("Waiting", blocker)
-    words = {"connected": "Starting", "waiting": "Waiting in place", "running": "Counting"}[stage]
+    words = {"connected": "", "waiting": "Waiting in place", "running": "Counting"}[stage]
     script = """
 for progress in client.shared().run(requests.Count(100_000)):
     if progress.stage.startswith(sys.argv[3]):
@@ -294,6 +296,17 @@ def test_a_thousand_connections_that_come_and_go() -> None:
 
 
 LONG = b"x" * (3 << 20)
+
+
+def test_a_client_that_takes_its_time() -> None:
+    """It is told nothing between the greeting and the welcome, by which it knows the service."""
+    service.started()
+    late = RawClient()
+    time.sleep(1.5 * messages.BEAT_SECONDS)
+    late.introduce()
+    assert json.loads(late.lines.readline())[0] == "WELCOME"
+    time.sleep(1.5 * messages.BEAT_SECONDS)
+    assert json.loads(late.lines.readline())[0] == "BEAT"
 
 
 @pytest.mark.parametrize("introduced", [False, True])
@@ -491,6 +504,55 @@ def test_where_there_can_be_no_socket(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not isinstance(client.shared(), ServiceWorker)
     assert client.remark()
     process.kill()
+
+
+def test_a_home_on_a_disk_without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a service runs is then told by whether it answers."""
+    process = service.started()
+    monkeypatch.setattr(address, "lock_file", lambda stream: None)
+    assert address.find().pid == process.pid
+    assert address.lock() is None
+    assert finish(client.shared().run(Echo({"n": 1}))).values == {"n": 1}
+    assert client.remark() == ""
+    client.stop()
+    process.kill()  # what it leaves behind does not answer
+    process.wait()
+    assert not address.is_running()
+    lock = address.lock()
+    assert lock
+    lock.close()
+    assert finish(client.shared().run(Echo())).values == {}
+    assert "does not run" in client.remark()
+
+
+def test_a_service_leaves_the_address_of_another_alone() -> None:
+    """As it may happen where there are no locks, and two begin at once."""
+    process = service.started()
+    path = address.folder() / "address.json"
+    other = json.loads(path.read_text()) | {"pid": 1, "token": "that of another"}
+    path.write_text(json.dumps(other))
+    assert process.wait(60) == 0
+    assert json.loads(path.read_text()) == other
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_permissions_on_windows(fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what stands for Windows' own programs: the user and the owner alone have rights, and none are inherited."""
+    programs = {
+        "whoami": r"""printf '"host\\A, B","S-1-5-21-1-2-3-1001"\r\n'""",
+        "icacls": f"""printf '%s\n' "$@" > {tmp_path}/said; exit {int(fails)}""",
+    }
+    (tmp_path / "System32").mkdir()
+    for name, script in programs.items():
+        program = tmp_path / "System32" / f"{name}.exe"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("SYSTEMROOT", str(tmp_path))
+    with pytest.raises(OSError, match="icacls") if fails else contextlib.nullcontext():
+        address.close_on_windows(tmp_path / "a folder")
+    said = (tmp_path / "said").read_text().splitlines()
+    rights = ["*S-1-5-21-1-2-3-1001:(OI)(CI)F", "*S-1-3-4:(OI)(CI)F"]
+    assert said == [str(tmp_path / "a folder"), "/inheritance:r", "/grant:r", *rights]
 
 
 def test_the_command_line(tmp_path: Path) -> None:

@@ -12,13 +12,16 @@ The service's folder lies in MeshKin's home, for each machine one, since several
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import json
 import os
 import platform
 import secrets
+import socket
 import stat
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -28,12 +31,17 @@ from typing import BinaryIO
 from ... import __version__
 from ...base.errors import InputError, WorkerError
 from ...base.json_data import from_json, to_json
+from ...base.processes import CREATION_FLAGS
 from ...base.storage import file_name, home, make_folder, readable_failure, write_file
 from ...base.temporary import lock_file
 from ..messages import PROTOCOL
 
 _TOKEN_BYTES = 32
 """Bytes of a token, and of a nonce (chosen: nobody guesses them)."""
+_CONNECT_SECONDS = 0.2
+"""Seconds in which the system connects to a service that runs (chosen: it takes a millisecond)."""
+_OWNER_RIGHTS = "*S-1-3-4"
+"""Who owns a file, for Windows (Microsoft, “Well-known SIDs”)."""
 _LOCK_TRIES, _LOCK_SECONDS = 5, 0.02
 """How often to try to lock, and the seconds between (chosen)."""
 
@@ -69,7 +77,28 @@ def private_folder() -> Path:
     place = make_folder(folder())
     with readable_failure(place, "closing to others"):
         place.chmod(0o700)
+        if sys.platform == "win32":
+            close_on_windows(place)
     return place
+
+
+def close_on_windows(place: Path) -> None:
+    """Let only this user see what is in a folder, also what comes later: there, permissions are lists of access rights,
+    and those of the folder above may let others read. Raises OSError."""
+    programs = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32")
+    user = _said(programs / "whoami.exe", "/user", "/fo", "csv", "/nh").rpartition(",")[2].strip().strip('"')
+    rights = [f"{who}:(OI)(CI)F" for who in (f"*{user}", _OWNER_RIGHTS)]
+    _said(programs / "icacls.exe", str(place), "/inheritance:r", "/grant:r", *rights)
+
+
+def _said(program: Path, *arguments: str) -> str:
+    """What a program prints; raises OSError if it fails."""
+    command = [str(program), *arguments]
+    run = subprocess.run(command, capture_output=True, check=False, creationflags=CREATION_FLAGS)
+    said = run.stdout.decode(errors="replace")
+    if run.returncode:
+        raise OSError(errno.EPERM, f"{program.name}: {(said + run.stderr.decode(errors='replace')).strip()}")
+    return said
 
 
 def find() -> Address:
@@ -152,7 +181,8 @@ def lock() -> BinaryIO | None:
     for _ in range(_LOCK_TRIES):
         with readable_failure(path, "writing"):
             stream = path.open("ab")
-        if lock_file(stream) is not False:
+        locked = lock_file(stream)
+        if locked or (locked is None and not _answers()):
             return stream
         stream.close()
         time.sleep(_LOCK_SECONDS)  # it may be held by one who looks whether it is held
@@ -163,9 +193,40 @@ def is_running() -> bool:
     """Whether a service of any version runs on this machine for this user."""
     try:
         with (folder() / "lock").open("ab") as stream:
-            return lock_file(stream) is False
+            locked = lock_file(stream)
     except OSError:
         return False
+    return _answers() if locked is None else not locked
+
+
+def _answers() -> bool:
+    """Whether there is something at the noted address: for a home on a network disk without locks."""
+    found = noted()
+    if found is None:
+        return False
+    try:
+        connect(found).close()
+    except OSError:
+        return False
+    return True
+
+
+def connect(to: Address) -> socket.socket:
+    """A connection to a service; raises OSError."""
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while True:
+        stream = socket.socket(socket.AF_UNIX if to.socket else socket.AF_INET, socket.SOCK_STREAM)
+        stream.settimeout(_CONNECT_SECONDS)
+        try:
+            stream.connect(to.socket or ("127.0.0.1", to.port))
+        except OSError as error:
+            stream.close()
+            if not isinstance(error, BlockingIOError) or time.monotonic() > deadline:
+                raise
+            time.sleep(_CONNECT_SECONDS / 20)  # many others knock at this moment
+        else:
+            stream.settimeout(None)
+            return stream
 
 
 def new_token() -> str:

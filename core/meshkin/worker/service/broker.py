@@ -57,10 +57,12 @@ def serve(idle_seconds: float, ready: Callable[[address.Address], None]) -> str:
     with lock:
         os.environ.setdefault(IDLE_SECONDS.name, "0")  # models stay loaded as long as the service runs
         address.remove()  # what a killed service left behind
+        service = _Service(idle_seconds)
         try:
-            return asyncio.run(_Service(idle_seconds).run(ready))
+            return asyncio.run(service.run(ready))
         finally:
-            address.remove()
+            if address.noted() in (service.own, None):  # else another one began on a disk without locks
+                address.remove()
 
 
 def _start_worker() -> Worker:
@@ -74,6 +76,7 @@ class _Service:
         self._idle_seconds = idle_seconds
         self._started = self._used = time.monotonic()
         self._why = ""  # it ended
+        self.own: address.Address | None = None
         self._stopped = asyncio.Event()
         self._clients: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +88,7 @@ class _Service:
         """Serve until the end; returns why it came."""
         first = _start_worker()  # raises what is wrong with its environment before any client comes
         server, own = await self._listen()
+        self.own = own
         self._catch_signals()
         try:
             address.note(own)
@@ -123,7 +127,8 @@ class _Service:
     def _beat(self, own: address.Address) -> None:
         """Tell all clients that the service is there; end it if it is of no more use."""
         for client in self._clients:
-            client.tell(messages.BeatMessage())
+            if client.pid:  # the others wait for a welcome
+                client.tell(messages.BeatMessage())
         now = time.monotonic()
         if any(client.jobs for client in self._clients) or any(lane.running for lane in self._lanes.values()):
             self._used = now

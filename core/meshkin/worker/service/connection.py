@@ -6,7 +6,6 @@ import contextlib
 import os
 import queue
 import socket
-import time
 from collections.abc import Callable, Generator
 
 from ... import __version__
@@ -19,8 +18,6 @@ from ..running import JobMessage, TimeLimits, Worker
 from . import address
 from .address import Address
 
-_CONNECT_SECONDS = 0.2
-"""Seconds in which the system connects to a service that runs (chosen: it takes a millisecond)."""
 _START_SECONDS, _SILENCE_SECONDS = 15.0, 15.0
 """Seconds until the service has greeted, and without a beat (chosen: many times what a busy machine takes)."""
 
@@ -33,7 +30,14 @@ class Connection:
     def __init__(self, of: Address) -> None:
         """Connect. Raises WorkerError ``service-missing``."""
         self._address = of
-        self._socket = _connect(of)
+        try:
+            self._socket = address.connect(of)
+        except OSError as error:
+            raise WorkerError(
+                "service-missing",
+                f"The local service does not answer: {error.strerror or error}.",
+                "Start it with `meshkin serve`, or choose “Own Worker”.",
+            ) from error
         self._incoming, outgoing = self._socket.makefile("rb"), self._socket.makefile("wb")
         self.channel = MessageChannel(self._incoming, outgoing)
         self._there = True
@@ -97,27 +101,6 @@ class Connection:
             raise WorkerError(
                 "service-refused", "What answered is not the local service.", "Start `meshkin serve` again."
             )
-
-
-def _connect(to: Address) -> socket.socket:
-    deadline = time.monotonic() + _CONNECT_SECONDS
-    while True:
-        stream = socket.socket(socket.AF_UNIX if to.socket else socket.AF_INET, socket.SOCK_STREAM)
-        stream.settimeout(_CONNECT_SECONDS)
-        try:
-            stream.connect(to.socket or ("127.0.0.1", to.port))
-        except OSError as error:
-            stream.close()
-            if isinstance(error, BlockingIOError) and time.monotonic() < deadline:
-                time.sleep(_CONNECT_SECONDS / 20)  # many others knock at this moment
-                continue
-            raise WorkerError(
-                "service-missing",
-                f"The local service does not answer: {error.strerror or error}.",
-                "Start it with `meshkin serve`, or choose “Own Worker”.",
-            ) from error
-        stream.settimeout(None)
-        return stream
 
 
 class _ServiceLostError(WorkerError):
