@@ -42,6 +42,8 @@ SEAL = "meshkin_seal"
 
 _REPLACE_TRIES, _REPLACE_SECONDS = 10, 0.05
 """How often to try to replace a file that others read, and the seconds between (chosen: a file is read in less)."""
+_READ_TRIES = 3
+"""How often to read a file that others replace meanwhile (chosen: they do it once)."""
 _LONGEST_NAME = 120
 """Bytes of a file's name that is made from another name (chosen: less than half of the 255 that file systems allow, so
 that two can be joined)."""
@@ -86,7 +88,7 @@ def bring(path: Path) -> None:
     if shared is None or shared == own or not path.is_relative_to(own) or path.exists():
         return
     with contextlib.suppress(OSError, StorageError):  # it is not there, the network is gone, or the own disk is full
-        content = (shared / path.relative_to(own)).read_bytes()
+        content = read_file(shared / path.relative_to(own))
         write_file(path, lambda temporary: temporary.write_bytes(content))
 
 
@@ -226,12 +228,31 @@ def write_file(path: Path, write: Callable[[Path], object], parents: bool = True
             temporary.unlink(missing_ok=True)
 
 
+def read_file(path: Path) -> bytes:
+    """The content of a file that others may replace at any time, read at once; raises OSError.
+
+    A network disk may lose what was opened when another machine puts a new file in its place (ESTALE): that is read.
+    """
+    for _ in range(_READ_TRIES - 1):
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    return path.read_bytes()
+
+
 def _replace(temporary: Path, path: Path) -> None:
     """Put a file in the place of another, which Windows, here or behind a network disk, refuses while that is read."""
+    number = temporary.stat().st_ino
     for last in (*[False] * (_REPLACE_TRIES - 1), True):
         try:
             os.replace(temporary, path)
             return
+        except FileNotFoundError:  # a network disk whose answer was lost is asked again, and finds nothing left to do
+            if path.exists() and path.stat().st_ino == number:
+                return
+            raise
         except PermissionError:
             if last:
                 raise
@@ -265,7 +286,7 @@ def read_arrays(path: Path, what: str, fix: str) -> dict[str, Any]:
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as data:
             arrays = {name: data[name] for name in data.files}
         check_seal(str(arrays.pop(SEAL)), path, arrays)
     except UNREADABLE as error:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from ..base.errors import InputError, MeshKinError, StorageError
 from ..base.json_data import Json, from_json, to_json
-from ..base.storage import temporary_prefix, write_file
+from ..base.storage import read_file, temporary_prefix, write_file
 from .plan import PLAN_NAME, Plan, Task
 
 WARNED = 7
@@ -106,7 +106,7 @@ def write(folder: Path, record: Record) -> None:
 def read(folder: Path, name: str) -> Record | None:
     """The record of an item; None if there is none that can be read."""
     try:
-        data = json.loads(record_file(folder, name).read_text(encoding="utf-8"))
+        data = json.loads(read_file(record_file(folder, name)))
         return from_json(Record, data)
     except (OSError, ValueError, MeshKinError):
         return None

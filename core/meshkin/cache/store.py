@@ -37,6 +37,7 @@ from ..base.storage import (
     bring,
     cache_folder,
     check_seal,
+    read_file,
     readable_failure,
     seal,
     shared_cache_folder,
@@ -160,7 +161,7 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 
     Raises one of :data:`DAMAGED`, also if the file is not what was written at this place of the cache.
     """
-    content = path.read_bytes()
+    content = read_file(path)
     arrays = from_bytes(content)
     end = 8 + int.from_bytes(content[:8], "little")  # of the header, whose length comes first
     metadata = dict(json.loads(content[8:end])["__metadata__"])

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -512,3 +513,122 @@ def test_a_file_that_another_machine_reads_is_replaced_when_it_is_closed(monkeyp
     cache.save("ab12", some(2))
     assert seed_of(cache.read(path)) == 2
     assert not refused
+
+
+def test_an_answer_of_the_network_disk_that_was_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk has put the file in its place; asked once more, it does not find what it was to move."""
+    replace_file = os.replace
+
+    def lossy(source: Path, target: Path) -> None:
+        replace_file(source, target)
+        replace_file(source, target)
+
+    monkeypatch.setattr(os, "replace", lossy)
+    path = cache.save("ab12", some(1))
+    assert seed_of(cache.read(path)) == 1
+    assert leftovers(folder) == []
+
+    def gone(source: Path, target: Path) -> None:
+        source.unlink()
+        replace_file(source, target)
+
+    monkeypatch.setattr(os, "replace", gone)
+    with pytest.raises(StorageError) as raised:
+        cache.save("ab12", some(2))
+    assert raised.value.code == "file-failed"
+    assert seed_of(cache.read(path)) == 1
+
+
+def test_a_file_that_is_replaced_while_it_is_read(monkeypatch: pytest.MonkeyPatch, shared: Path) -> None:
+    """A network disk then has no file any more where this machine has opened one, in one's own and the shared cache."""
+    cache.save("ab12", some(1))
+    read_bytes, stale = Path.read_bytes, set[Path]()
+
+    def read(self: Path) -> bytes:
+        if self not in stale:
+            stale.add(self)
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read_bytes(self)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    assert seed_of(cache.read(cache.features_path("ab12"))) == 1
+    theirs = found_at("theirs")
+    assert theirs is not None
+    assert seed_of(theirs) == 2
+    assert len(Match.load(shared / "maps" / "ab12.npz").to_source.face) == 4
+    assert len(stale) >= 3
+
+
+def _one_machine(seed: int, place: Path, shared: Path, limit: int) -> None:
+    os.environ.update({"MESHKIN_CACHE": str(place), "MESHKIN_SHARED_CACHE": str(shared)})
+    for step in range(25):
+        key = f"{(seed + step) % 5}"
+        if cache.usable(key):
+            assert seed_of(cache.read(cache.features_path(key))) % 10 == int(key)
+        cache.features_path(key).unlink(missing_ok=True)  # it comes from the shared cache the next time, too
+        if seed % 2:
+            cache.save("own", some(seed, 2000))
+            cache.trim(limit)
+
+
+def _owner_of_the_shared_cache(shared: Path) -> None:
+    os.environ["MESHKIN_CACHE"] = str(shared)
+    os.environ.pop("MESHKIN_SHARED_CACHE", None)
+    cache.GRACE = 0.05
+    for step in range(10_000):
+        cache.save(f"{step % 5}", some(10 * step + step % 5, 2000))
+        if step % 7 == 0:
+            cache.trim(0)
+
+
+def test_machines_with_caches_of_their_own_before_one_that_changes(tmp_path: Path) -> None:
+    """Its owner writes and trims it all the time; what the others take from it is whole, and they leave it alone."""
+    shared = tmp_path / "net"
+    context = multiprocessing.get_context("fork")
+    owner = context.Process(target=_owner_of_the_shared_cache, args=(shared,))
+    owner.start()
+    machines = [
+        context.Process(target=_one_machine, args=(seed, tmp_path / f"cache{seed}", shared, 1)) for seed in range(3)
+    ]
+    for machine in machines:
+        machine.start()
+    for machine in machines:
+        machine.join()
+    owner.kill()
+    owner.join()
+    assert [machine.exitcode for machine in machines] == [0, 0, 0]
+    assert {path.stem for path in (shared / "features").glob("[!.]*")} <= set("01234")
+    for seed in range(3):
+        assert leftovers(tmp_path / f"cache{seed}") == []
+
+
+def _other_user() -> None:
+    os.setgid(65534)
+    os.setuid(65534)
+    for key, seed in (("both", 1), ("theirs", 2)):
+        found = found_at(key)
+        assert found is not None
+        assert seed_of(found) == seed
+    assert cache.usable_map(map_path("ab12"))
+    cache.save("mine", some(3))
+    assert cache.info()["files"] == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can become another user")
+def test_a_shared_cache_of_another_user(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose folders and files this user may read, and no more."""
+    with tempfile.TemporaryDirectory() as name:  # this user may not even look into the folders of tests
+        net, mine = Path(name, "net"), Path(name, "mine")
+        shutil.copytree(shared, net)
+        mine.mkdir()
+        os.chown(mine, 65534, 65534)
+        for place in (Path(name), net, *net.rglob("*")):
+            place.chmod(0o555 if place.is_dir() else 0o444)
+        before = content_of(net)
+        monkeypatch.setenv("MESHKIN_SHARED_CACHE", str(net))
+        monkeypatch.setenv("MESHKIN_CACHE", str(mine))
+        process = multiprocessing.get_context("fork").Process(target=_other_user)
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        assert content_of(net) == before
