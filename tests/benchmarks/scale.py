@@ -2,16 +2,20 @@
 
     MESHKIN_WORKER_PYTHON=… python tests/benchmarks/scale.py [--sources 2] [--targets 2,8,24] [--rings 30] [--ray]
 
-Each batch has a cache of its own. Up to 35 shapes have triangles of their own: none is recognized as a copy. With
-``--ray`` (a Python with Ray, and ``MESHKIN_BLENDER``), one batch is run instead by ``--jobs`` 1, 2 and 4 and by as many
-Ray workers.
+Each batch has a cache of its own. Processor seconds are those of all processes that a batch has started (on Linux): the
+work that was done, whatever else the machine did meanwhile. Up to 35 shapes have triangles of their own: none is
+recognized as a copy. With ``--ray`` (a Python with Ray, and ``MESHKIN_BLENDER``), one batch is run instead by
+``--jobs`` 1, 2 and 4 and by as many Ray workers.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +34,10 @@ CHARACTERS = 10_000
 MACHINES = (1, 10, 100)
 SUFFIXES = {"match": ".npz", "features": ".safetensors"}
 FEATURES = ("--features", "geometric")
+_SUBREAPER = 36
+"""PR_SET_CHILD_SUBREAPER (Linux, sys/prctl.h): what outlives its parent becomes a child of this process."""
+_AFTER_SECONDS = 30.0
+"""Seconds that what a batch has started gets to end after it (chosen)."""
 
 
 def write_shape(path: Path, rings: int, seed: int) -> int:
@@ -69,6 +77,9 @@ class Run:
 
     Attributes:
         seconds: from the start of the command to its end.
+        start: from there until its first pair begins, features included.
+        pairing: from the first pair's beginning to the last one's end.
+        processor: processor seconds of the command and all that it has started.
         features, pairs: median seconds of an item of each kind.
         features_bytes, maps_bytes: of the cache, for each shape and each pair.
         outputs_bytes: of what an item of each kind wrote, with its record and log, on average.
@@ -76,6 +87,9 @@ class Run:
     """
 
     seconds: float
+    start: float
+    pairing: float
+    processor: float
     features: float
     pairs: float
     features_bytes: float
@@ -94,14 +108,26 @@ def make(folder: Path, sources: int, targets: int, rings: int) -> Path:
     return folder / "jobs.json"
 
 
+def children_seconds() -> float:
+    """Processor seconds of all processes that this one has started, and they in turn, and that have ended."""
+    deadline = time.monotonic() + _AFTER_SECONDS
+    with contextlib.suppress(ChildProcessError):  # none is left
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.1)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def measured(jobs: Path, out: Path, *arguments: str) -> Run:
     """Run a batch with an empty cache."""
     cache = out.with_name(f"{out.name}-cache")
     command = [sys.executable, "-m", "meshkin", "batch", str(jobs), "--output", str(out), "--json", *arguments]
-    began = time.monotonic()
+    began, clock, spent = time.monotonic(), time.time(), children_seconds()
     variables = {**os.environ, "MESHKIN_CACHE": str(cache)}
     ran = subprocess.run(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     seconds = time.monotonic() - began
+    processor = children_seconds() - spent
     told = json.loads(ran.stdout.splitlines()[-1])
     assert told["ok"], told
     _, found = records.load_all(out)
@@ -113,8 +139,13 @@ def measured(jobs: Path, out: Path, *arguments: str) -> Run:
         written.setdefault(record.verb, []).append(sum(path.stat().st_size for path in files))
     sizes = {kind: sum(path.stat().st_size for path in (cache / kind).iterdir()) for kind in ("features", "maps")}
     inputs = [path.stat().st_size for path in jobs.parent.glob("*.obj")]
+    pairs = [record for record in found if record.verb == "match"]
+    first, last = min(each.began for each in pairs), max(each.began + each.seconds for each in pairs)
     return Run(
         seconds,
+        first - clock,
+        last - first,
+        processor,
         statistics.median(times["features"]),
         statistics.median(times["match"]),
         sizes["features"] / len(times["features"]),
@@ -125,15 +156,23 @@ def measured(jobs: Path, out: Path, *arguments: str) -> Run:
 
 
 def growing(folder: Path, arguments: argparse.Namespace) -> Run:
-    """Batches of growing size: what a pair costs must not grow with their number; returns the largest."""
+    """Batches of growing size: what a pair costs must not grow with their number; returns the largest.
+
+    Processor seconds are those of each pair more than in the batch before, with the features of the shapes added.
+    """
     head = f"{'shapes':>6} {'pairs':>6} {'seconds':>8} {'features s':>10} {'pair s':>7}"
-    print(f"{head} {'cache KB/shape':>14} {'KB/pair':>8}")
+    print(f"{head} {'processor s/pair':>16} {'cache KB/shape':>14} {'KB/pair':>8} {'load':>6}")
+    before = (0, 0.0)
     for targets in map(int, arguments.targets.split(",")):
         jobs = make(folder / f"in{targets}", arguments.sources, targets, arguments.rings)
         run = measured(jobs, folder / f"out{targets}", "--jobs", str(arguments.jobs))
+        pairs = arguments.sources * targets
+        each = (run.processor - before[1]) / (pairs - before[0])
+        before = (pairs, run.processor)
         print(
-            f"{arguments.sources + targets:6} {arguments.sources * targets:6} {run.seconds:8.1f} {run.features:10.2f}"
-            f" {run.pairs:7.2f} {run.features_bytes / 1e3:14.1f} {run.maps_bytes / 1e3:8.1f}",
+            f"{arguments.sources + targets:6} {pairs:6} {run.seconds:8.1f} {run.features:10.2f} {run.pairs:7.2f}"
+            f" {each:16.2f} {run.features_bytes / 1e3:14.1f} {run.maps_bytes / 1e3:8.1f}"
+            f" {os.getloadavg()[0]:6.1f}",
             flush=True,
         )
     return run
@@ -181,15 +220,19 @@ def on_paper(run: Run, jobs: int) -> None:
 
 
 def engines(folder: Path, arguments: argparse.Namespace) -> None:
-    """The same batch by local runners and by Ray workers."""
-    print(f"\n{'at once':>7} {'--jobs: pairs/min':>18} {'Ray: pairs/min':>15}")
-    jobs = make(folder / "engines", 1, 6, arguments.rings)
-    for count in (1, 2, 4):
-        speeds = []
+    """The same batch by local runners and by Ray workers, one right after the other."""
+    targets = int(arguments.targets.split(",")[0])
+    count = arguments.sources * targets
+    print(f"{count} pairs. Start: until the first pair begins (Ray's own start, Blender's, features).")
+    head = f" {'seconds':>8} {'start':>6} {'pairs/min':>10} {'processor s':>11}"
+    print(f"\n{'':>8} {'--jobs':>38} {'Ray':>38}\n{'at once':>8}{head}{head} {'load':>6}", flush=True)
+    jobs = make(folder / "engines", arguments.sources, targets, arguments.rings)
+    for slots in (1, 2, 4):
+        cells = ""
         for name, more in (("local", ()), ("ray", ("--engine", "ray", "--address", "local"))):
-            run = measured(jobs, folder / f"{name}{count}", "--jobs", str(count), *more)
-            speeds.append(60 * 6 / run.seconds)
-        print(f"{count:7} {speeds[0]:18.1f} {speeds[1]:15.1f}", flush=True)
+            run = measured(jobs, folder / f"{name}{slots}", "--jobs", str(slots), *more)
+            cells += f" {run.seconds:8.1f} {run.start:6.1f} {60 * count / run.pairing:10.1f} {run.processor:11.1f}"
+        print(f"{slots:8}{cells} {os.getloadavg()[0]:6.1f}", flush=True)
 
 
 def main() -> None:
@@ -200,6 +243,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--ray", action="store_true", help="compare engines instead")
     arguments = parser.parse_args()
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1)
     with tempfile.TemporaryDirectory(prefix="meshkin-scale-") as name:
         folder = Path(name)
         vertices = write_shape(folder / "one" / "shape.obj", arguments.rings, 0)
