@@ -195,14 +195,7 @@ class StableDiffusion:
 
         def run(rows: slice) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
             sample = self._last(latents[rows].to(self.device, self.dtype))
-            down: list[torch.Tensor] = []
-            middle: torch.Tensor | None = None
-            for network, pictures, scale in zip(self._controls, controls, scales, strict=True):
-                numbers = torch.arange(rows.start, rows.stop) % len(pictures)
-                images = self._images(pictures[numbers], self.dtype)
-                own_down, own_middle = network(sample, step, text[rows], images, scale, return_dict=False)
-                down = [total + own for total, own in zip(down, own_down, strict=True)] if down else list(own_down)
-                middle = own_middle if middle is None else middle + own_middle
+            down, middle = self._controlled(sample, step, text[rows], controls, scales, rows)
             return self._look(sample, step, text[rows], down, middle, taps, predict)
 
         batches = self._in_batches(("_unet", "_controls"), count, self._row_bytes(latents), run)
@@ -232,6 +225,25 @@ class StableDiffusion:
         return min(fitting, self.batch or fitting)
 
     # How it is done ----------------------------------------------------------------------------------------------
+
+    def _controlled(
+        self,
+        sample: torch.Tensor,
+        step: int,
+        text: torch.Tensor,
+        controls: Sequence[torch.Tensor],
+        scales: Sequence[float],
+        rows: slice,
+    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        """What the ControlNets add to the UNet's maps, in the encoder and in the middle, for these of all rows."""
+        down: list[torch.Tensor] = []
+        middle: torch.Tensor | None = None
+        for network, pictures, scale in zip(self._controls, controls, scales, strict=True):
+            images = self._images(pictures[torch.arange(rows.start, rows.stop) % len(pictures)], self.dtype)
+            own_down, own_middle = network(sample, step, text, images, scale, return_dict=False)
+            down = [total + own for total, own in zip(down, own_down, strict=True)] if down else list(own_down)
+            middle = own_middle if middle is None else middle + own_middle
+        return down, middle
 
     def _look(
         self,

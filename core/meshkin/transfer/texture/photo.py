@@ -82,7 +82,7 @@ def photo_texture(
 
     origins = np.stack((own.seen, twin.seen, ~own.seen & ~twin.seen), axis=1).astype(np.float32)
     share = at_texels(origins)
-    direct, mirrored = (_photo_colors(photo, at_texels(each.positions)) for each in (own, twin))
+    direct, mirrored = (photo_colors(photo, at_texels(each.positions)) for each in (own, twin))
     pixels, origin = np.zeros((size, size, 4), np.float32), np.zeros((size, size, 3), np.float32)
     pixels[covered, :3] = share[:, :1] * direct + share[:, 1:2] * mirrored + share[:, 2:] * at_texels(filled)
     pixels[covered, 3] = 1
@@ -94,7 +94,7 @@ def photo_texture(
 
 def _filled_colors(photo: Singles, shape: Snapshot, own: PhotoPlacement, twin: PhotoPlacement) -> Singles:
     """A color for each vertex, float32 (V, 3), harmonic over the surface where neither it nor its twin is shown."""
-    colors = np.where(own.seen[:, None], _photo_colors(photo, own.positions), _photo_colors(photo, twin.positions))
+    colors = np.where(own.seen[:, None], photo_colors(photo, own.positions), photo_colors(photo, twin.positions))
     known = own.seen | twin.seen
     colors = (colors * known[:, None]).astype(np.float32)
     fill_harmonic(shape.vertices, shape.faces, known, colors)
@@ -103,7 +103,7 @@ def _filled_colors(photo: Singles, shape: Snapshot, own: PhotoPlacement, twin: P
     return np.asarray(colors)
 
 
-def _photo_colors(photo: Singles, positions: NDArray[np.floating]) -> Singles:
+def photo_colors(photo: Singles, positions: NDArray[np.floating]) -> Singles:
     """Bilinear samples of a photograph (H, W, 3) at columns and rows (N, 2), clamped to it."""
     height, width = photo.shape[:2]
     inside: Floats = np.clip(positions, 0.5, (width - 0.5, height - 0.5))
