@@ -58,7 +58,6 @@ class ModelRecord:
         key_points: names of its key points.
         parts: names of its parts, by their numbers from 1; 0 is none.
         symmetries: of its shape.
-        deforms: whether its shape was another in later pictures.
     """
 
     number: int
@@ -70,7 +69,6 @@ class ModelRecord:
     key_points: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     symmetries: Symmetries = field(default_factory=Symmetries)
-    deforms: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,7 +186,7 @@ class PictureRecord:
         camera_pose: camera to world as Blender has it (y up, looking along -Z), 16 numbers row by row.
         frame: of the scene.
         instances: the objects, in the order of their masks.
-        azimuth, polar, distance: what was drawn for the camera; None for a camera of the scene.
+        drawn: azimuth, polar angle (degrees) and distance of the camera, as they were drawn; None for one of the scene.
         painted: whether the picture was painted over.
     """
 
@@ -309,6 +307,10 @@ class DataFolder:
     def load_all(self) -> list[PictureRecord]:
         """Read all records, in order; raises as :meth:`load`."""
         return [self.load(number) for number in self.numbers()]
+
+    def write_picture(self, number: int, content: bytes) -> None:
+        """Write a picture, the content of a PNG file, whole or not at all; raises StorageError."""
+        write_file(self.picture(number), lambda file: file.write_bytes(content))
 
     def save(self, record: PictureRecord) -> None:
         """Write a picture's record, whole or not at all; raises StorageError."""

@@ -71,7 +71,7 @@ def generator(seed: int, number: int, purpose: str = "") -> np.random.Generator:
     return np.random.default_rng([seed, number, *purpose.encode()])
 
 
-def draw(sampler: str, number: int, seed: int, distance: float, spread: float) -> CameraDraw:
+def draw(sampler: str, number: int, seed: int, distance: float, spread: float, attempt: int = 0) -> CameraDraw:
     """Draw the camera of one picture.
 
     Args:
@@ -81,8 +81,9 @@ def draw(sampler: str, number: int, seed: int, distance: float, spread: float) -
         seed: of the set.
         distance, spread: mean and standard deviation of the distance, in lengths of the longest side; a normal cut off
             at one standard deviation, at least a hundredth.
+        attempt: how many cameras were drawn for this picture before.
     """
-    random = generator(seed, number)
+    random = generator(seed, number, f"attempt {attempt}" if attempt else "")
     if sampler in PUBLISHED_RANGES:
         chosen = PUBLISHED_RANGES[sampler]
         azimuth = random.uniform(*chosen.azimuth)

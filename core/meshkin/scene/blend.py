@@ -121,6 +121,20 @@ def find_meshes(text: str) -> tuple[bpy.types.Object, ...]:
     return tuple(found)
 
 
+def find_shown(text: str) -> tuple[bpy.types.Object, ...]:
+    """The objects whose names are listed in a text, and all objects of collections; as :func:`find_objects`."""
+    found: list[bpy.types.Object] = []
+    for name in _listed_names(text, {*bpy.data.objects.keys(), *bpy.data.collections.keys()}):
+        is_collection = name not in bpy.data.objects and name in bpy.data.collections
+        found += bpy.data.collections[name].all_objects if is_collection else [find_object(name)]
+    return tuple(found)
+
+
+def rendered_meshes() -> tuple[bpy.types.Object, ...]:
+    """The meshes of the scene that are rendered."""
+    return tuple(obj for obj in bpy.context.scene.objects if obj.type == "MESH" and not obj.hide_render)
+
+
 def _listed_names(text: str, known: Container[str]) -> list[str]:
     """Names in a text, between commas; those that are known may have commas themselves."""
     pieces = [piece for piece in text.split(",") if piece.strip()]

@@ -14,6 +14,9 @@ import gpu
 
 from . import positions
 
+_PNG_COMPRESSION = 15
+"""Percent, Blender's default: more takes longer and gives little."""
+
 
 def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
     """A material's node tree; before 5.0 a new material has none until ``use_nodes`` is set."""
@@ -32,6 +35,14 @@ def write_multilayer_exr(settings: bpy.types.ImageFormatSettings) -> None:
     settings.file_format = "OPEN_EXR_MULTILAYER"
     if hasattr(settings, "use_exr_interleave"):
         settings.use_exr_interleave = True
+
+
+def write_png(settings: bpy.types.ImageFormatSettings) -> None:
+    """Make a scene render into PNG files, RGB with 8 bits; from 5.0 on the media type has to be set first."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "8"
+    settings.compression = _PNG_COMPRESSION
 
 
 @functools.cache

@@ -6,6 +6,7 @@ than one rendered view. Everything is written to the scene in the last step; clo
 work and leaves the scene as it was. :func:`load` alone is no job: it loads a mesh file at once.
 """
 
+from ..dataset.options import DatasetOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
@@ -18,6 +19,7 @@ from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
 from .comparing import compare
 from .contact_sheets import pictures
+from .datasets import check_dataset, dataset
 from .describing import features
 from .families import learn_family
 from .heads import STEPS as HEAD_STEPS
@@ -40,6 +42,7 @@ __all__ = [
     "TRANSFERS",
     "WEIGHT_METHODS",
     "AttributeOptions",
+    "DatasetOptions",
     "FamilyOptions",
     "FeatureOptions",
     "MatchOptions",
@@ -54,8 +57,10 @@ __all__ = [
     "WorkerOptions",
     "build_armature",
     "cache_info",
+    "check_dataset",
     "clear_cache",
     "compare",
+    "dataset",
     "features",
     "flip",
     "get_models",

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.options import check_numbers, options_of
 from ..base.progress import Progress
+from ..dataset.options import DatasetOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
@@ -45,6 +46,7 @@ class Options:
     attributes: AttributeOptions = AttributeOptions()
     parts: PartOptions = PartOptions()
     family: FamilyOptions = FamilyOptions()
+    dataset: DatasetOptions = DatasetOptions()
     worker: WorkerOptions = WorkerOptions()
 
     def __init__(  # one parameter for each stage
@@ -57,6 +59,7 @@ class Options:
         attributes: AttributeOptions = AttributeOptions(),
         parts: PartOptions = PartOptions(),
         family: FamilyOptions = FamilyOptions(),
+        dataset: DatasetOptions = DatasetOptions(),
         worker: WorkerOptions = WorkerOptions(),
         **flat: Any,
     ) -> None:
@@ -65,7 +68,8 @@ class Options:
             flat["features"] = features
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
-        groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "worker": worker}
+        groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "dataset": dataset}
+        groups["worker"] = worker
         if flat:
             warnings.warn(
                 f"Options are grouped: {', '.join(flat)} will not be understood by the next version.",

@@ -35,6 +35,10 @@ PICTURE_SECONDS = 1.0
 """A contact sheet of an object whose views are rendered."""
 CUT_SECONDS = 3.0
 """The parts of objects whose features are there."""
+SHOT_SECONDS = 2.0
+"""A picture of a data set, of 256 pixels with 32 samples."""
+FORMATS_SECONDS = 2.0
+"""The formats of a small data set, and its contact sheet."""
 LEARN_SECONDS = 60.0
 """A family of a network of the small size, in :data:`LEARN_STEPS` steps, from features of 384 channels."""
 LEARN_STEPS = 1500

@@ -10,11 +10,12 @@ import pytest
 
 from helpers import datasets
 from meshkin.base.errors import InputError, StorageError
-from meshkin.dataset import sampling
+from meshkin.dataset import checking, sampling
 from meshkin.dataset.annotating import annotate
 from meshkin.dataset.camera import PinholeCamera, intrinsic_matrix, look_at
+from meshkin.dataset.joining import join
 from meshkin.dataset.raster import barycentric, fragments
-from meshkin.dataset.record import HIDDEN, UNKNOWN, VISIBLE, PicturePasses, SetRecord
+from meshkin.dataset.record import HIDDEN, UNKNOWN, VISIBLE, DataFolder, PicturePasses, SetRecord
 from meshkin.dataset.symmetry import symmetries
 
 
@@ -174,3 +175,19 @@ def test_what_is_kept_is_read_again_and_damage_is_told(tmp_path: Path) -> None:
         folder.load(1)
     with pytest.raises(InputError, match="no data set"):
         SetRecord.load(tmp_path / "records")
+
+
+def test_parts_are_joined_and_others_refused(tmp_path: Path) -> None:
+    whole = datasets.make(tmp_path / "whole", 3)
+    first, second = datasets.make(tmp_path / "first", 3), datasets.make(tmp_path / "second", 3)
+    for folder, gone in ((first, (1, 2)), (second, (0,))):
+        for number in gone:
+            folder.record(number).unlink()
+    joined = tmp_path / "joined"
+    assert join([first.path], joined) == 1
+    assert join([first.path, second.path], joined) == 3
+    assert DataFolder(joined).load_all() == whole.load_all()
+    assert checking.check(DataFolder(joined)).problems == []
+    replace(SetRecord.load(second.path), asked="otherwise").save(second.path)
+    with pytest.raises(InputError, match="another data set"):
+        join([first.path, second.path], tmp_path / "mixed")

@@ -12,6 +12,7 @@ from pycocotools.coco import COCO  # type: ignore[import-untyped]
 from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
 
 from helpers import datasets
+from meshkin.base.progress import silent
 from meshkin.dataset.formats import WRITERS
 from meshkin.dataset.formats.pascal3d import viewpoint
 from meshkin.dataset.record import VISIBLE, DataFolder, PicturePasses, SetRecord
@@ -24,7 +25,7 @@ PICTURES = 6
 def made(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
     folder = datasets.make(tmp_path_factory.mktemp("set"), PICTURES)
     for write in WRITERS.values():
-        write(folder)
+        write(folder, silent)
     return folder
 
 
@@ -154,7 +155,7 @@ def test_all_formats_describe_the_same_boxes_and_poses(tmp_path: Path) -> None:
     """Seen by level cameras, by which KITTI's boxes are exact."""
     folder = datasets.make(tmp_path, 4, "level")
     for write in WRITERS.values():
-        write(folder)
+        write(folder, silent)
     data = SetRecord.load(tmp_path)
     omni = json.loads((tmp_path / "omni3d.json").read_text())["annotations"]
     coco = json.loads((tmp_path / "annotations.json").read_text())["annotations"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ...base.progress import ProgressCallback
 from ..record import DataFolder
 from . import bop, coco, kitti, nerf, omni3d, pascal3d, yolo
 
-WRITERS: dict[str, Callable[[DataFolder], Path]] = {
+WRITERS: dict[str, Callable[[DataFolder, ProgressCallback], Path]] = {
     "coco": coco.write,
     "bop": bop.write,
     "omni3d": omni3d.write,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...base.png import write_png
+from ...base.progress import ProgressCallback, silent
 from ...base.storage import write_file
 from ...geometry.arrays import Floats
 from ..record import DataFolder, ModelRecord, PicturePasses, PictureRecord, SetRecord
@@ -26,7 +27,7 @@ FOLDER = "bop"
 """Folder of this format in that of a data set."""
 
 
-def write(folder: DataFolder) -> Path:
+def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write the folder ``bop``: models and one scene, ``train_pbr/000000``; returns it.
 
     Shapes that deform are there as they were in the first picture: this format knows only rigid ones.
@@ -39,7 +40,7 @@ def write(folder: DataFolder) -> Path:
     cameras: dict[str, Any] = {}
     poses: dict[str, Any] = {}
     facts: dict[str, Any] = {}
-    for record in each_record(folder):
+    for record in each_record(folder, report):
         passes = PicturePasses.load(folder.passes(record.number))
         place_file(folder.picture(record.number), scene / "rgb" / f"{record.stem}.png")
         scale = _write_depth(scene / "depth" / f"{record.stem}.png", passes, data.unit)

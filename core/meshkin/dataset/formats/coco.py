@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ...base.progress import ProgressCallback, silent
 from ..record import DataFolder, PicturePasses, PictureRecord, SetRecord
 from .shared import HALF_PIXEL, each_record, key_point_names, key_points_of, picture_path, runs, shown, write_json
 
 
-def write(folder: DataFolder) -> Path:
+def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write ``annotations.json``; returns it.
 
     Masks are of what is seen, run by run (not compressed; pycocotools takes both). Key points count from the middle of
@@ -22,7 +23,7 @@ def write(folder: DataFolder) -> Path:
     numbers = {category: number for number, category in enumerate(data.categories, 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for record in each_record(folder):
+    for record in each_record(folder, report):
         size = {"width": record.width, "height": record.height}
         images.append({"id": record.number, "file_name": picture_path(record), **size})
         annotations += _annotations(folder, record, data, numbers, len(annotations))

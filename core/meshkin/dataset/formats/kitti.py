@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...base.progress import ProgressCallback, silent
 from ..record import DataFolder, InstanceRecord, PictureRecord, SetRecord
 from .shared import HALF_PIXEL, box_in_camera, each_record, place_file, shown, write_lines
 
@@ -20,11 +21,11 @@ OCCLUSION_LEVELS = (0.95, 0.5, 0.05)
 eye."""
 
 
-def write(folder: DataFolder) -> Path:
+def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write ``image_2``, ``label_2`` and ``calib``; returns their folder. Raises StorageError, InputError."""
     data = SetRecord.load(folder.path)
     target = folder.path / FOLDER_NAME
-    for record in each_record(folder):
+    for record in each_record(folder, report):
         place_file(folder.picture(record.number), target / "image_2" / f"{record.stem}.png")
         lines = [_line(record, instance, data) for instance in shown(record)]
         write_lines(target / "label_2" / f"{record.stem}.txt", lines)

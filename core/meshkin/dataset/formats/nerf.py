@@ -6,14 +6,15 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from ...base.progress import ProgressCallback, silent
 from ..record import DataFolder, PictureRecord
 from .shared import each_record, picture_path, write_json
 
 
-def write(folder: DataFolder) -> Path:
+def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write ``transforms.json``; returns it. Raises StorageError, InputError ``data-invalid``."""
     frames = []
-    for record in each_record(folder):
+    for record in each_record(folder, report):
         pose = [list(record.camera_pose[row : row + 4]) for row in range(0, 16, 4)]
         frames.append({"file_path": picture_path(record), "transform_matrix": pose, **_intrinsics(record)})
     return write_json(folder.path / "transforms.json", {"camera_model": "OPENCV", "frames": frames})

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.progress import ProgressCallback, silent
 from ...geometry.arrays import Floats
 from ..record import DataFolder, InstanceRecord, PictureRecord, SetRecord
 from .shared import box_in_camera, each_record, picture_path, write_json
@@ -23,13 +24,13 @@ OMNI3D_FILE = "omni3d.json"
 """The format's file in the folder of a data set."""
 
 
-def write(folder: DataFolder) -> Path:
+def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write ``omni3d.json``; returns it. Raises StorageError, InputError ``data-invalid``."""
     data = SetRecord.load(folder.path)
     numbers = {category: number for number, category in enumerate(data.categories)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for record in each_record(folder):
+    for record in each_record(folder, report):
         images.append(
             {
                 "id": record.number,

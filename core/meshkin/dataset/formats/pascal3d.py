@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.progress import ProgressCallback, silent
 from ...base.storage import write_file
 from ...geometry.arrays import Floats
 from ..camera import FLIP, look_at
@@ -23,7 +24,7 @@ FOLDER_OF_VIEWPOINTS = "pascal3d"
 """Folder of this format in that of a data set."""
 
 
-def write(folder: DataFolder) -> Path:
+def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write ``image_render`` and ``annotation``; returns their folder.
 
     Of each object an annotation as JSON and as the .npy file that 3D-DST reads: ``000000`` is of the first object of a
@@ -33,7 +34,7 @@ def write(folder: DataFolder) -> Path:
     """
     data = SetRecord.load(folder.path)
     target = folder.path / FOLDER_OF_VIEWPOINTS
-    for record in each_record(folder):
+    for record in each_record(folder, report):
         place_file(folder.picture(record.number), target / "image_render" / f"{record.stem}.png")
         for order, instance in enumerate(shown(record)):
             known = _annotation(record, instance, data)

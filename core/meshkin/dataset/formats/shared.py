@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...base.progress import ProgressCallback
 from ...base.storage import make_folder, readable_failure, write_file
 from ...geometry.arrays import Floats
 from ..record import DataFolder, InstanceRecord, PictureRecord, SetRecord
@@ -98,7 +99,9 @@ def place_file(source: Path, target: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def each_record(folder: DataFolder) -> Iterator[PictureRecord]:
-    """All records, one at a time."""
-    for number in folder.numbers():
+def each_record(folder: DataFolder, report: ProgressCallback) -> Iterator[PictureRecord]:
+    """All records, one at a time; ``report`` is told how many are done, and may raise Cancelled."""
+    found = folder.numbers()
+    for done, number in enumerate(found):
+        report("Writing formats", done / len(found))
         yield folder.load(number)

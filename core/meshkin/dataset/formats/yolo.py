@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ...base.progress import ProgressCallback, silent
 from ..record import DataFolder, InstanceRecord, PictureRecord, SetRecord
 from .shared import each_record, key_point_names, key_points_of, place_file, shown, write_lines
 
@@ -13,7 +14,7 @@ FOLDER_OF_BOXES = "yolo"
 """Folder of this format in that of a data set."""
 
 
-def write(folder: DataFolder) -> Path:
+def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write ``images/train``, ``labels/train`` and ``data.yaml``; returns their folder.
 
     All classes have as many key points as the one with the most, as the format asks.
@@ -24,7 +25,7 @@ def write(folder: DataFolder) -> Path:
     target = folder.path / FOLDER_OF_BOXES
     names = key_point_names(data)
     most = max((len(found) for found in names.values()), default=0)
-    for record in each_record(folder):
+    for record in each_record(folder, report):
         place_file(folder.picture(record.number), target / "images" / "train" / f"{record.stem}.png")
         lines = [_line(record, instance, data, names, most) for instance in shown(record)]
         write_lines(target / "labels" / "train" / f"{record.stem}.txt", lines)

@@ -109,7 +109,7 @@ def taken(
             faces=np.ascontiguousarray(faces),
             polygons=polygons,
             corners=np.ascontiguousarray(corners),
-            normals=_transformed_normals(read_floats(mesh.corner_normals, "vector", 3), linear)[corners],
+            normals=transformed_normals(read_floats(mesh.corner_normals, "vector", 3), linear)[corners],
             uvs=read_floats(uv_layer.uv, "vector", 2)[corners] if uv_layer else None,
             uv_name=uv_layer.name if uv_layer else "",
             materials=slot_of_polygon[polygons],
@@ -361,7 +361,7 @@ def nearest(queries: NDArray[np.float32], points: NDArray[np.float32]) -> NDArra
     return np.array([tree.find(query)[1] or 0 for query in np.nan_to_num(queries).tolist()], np.int32)
 
 
-def _transformed_normals(normals: NDArray[np.float32], linear: NDArray[np.float64]) -> NDArray[np.float32]:
+def transformed_normals(normals: NDArray[np.float32], linear: NDArray[np.float64]) -> NDArray[np.float32]:
     """Unit normals (C, 3) under a linear map, by its inverse transpose (the cofactor matrix, up to a factor)."""
     cofactors = np.stack([np.cross(linear[(row + 1) % 3], linear[(row + 2) % 3]) for row in range(3)])
     if np.linalg.det(linear) < 0:

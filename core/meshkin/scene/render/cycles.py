@@ -76,7 +76,7 @@ def pictures(
         with _triangle_scene(corners, normals, views, path) as scene:
             for view in which:
                 _aim(scene.camera, views, view)
-                _render(scene)
+                render_scene(scene)
                 depth, x, y, z, face = read_channels(path, _CHANNELS)
                 yield np.stack((x, y, z), axis=-1), np.where(face > 0, depth, 0), face
 
@@ -110,7 +110,7 @@ def colors(
             pose = camera.matrix_world.copy()  # from the unit frame to the world
             pose.translation = (np.array(pose.translation) * views.radius + views.center + location).tolist()
             camera.matrix_world = pose
-            _render(scene)
+            render_scene(scene)
             return np.stack(read_channels(path, tuple(f"Combined.{name}" for name in "RGBA")), axis=-1)
 
 
@@ -215,10 +215,10 @@ def _aim(camera: bpy.types.Object, views: Views, view: int) -> None:
     camera.data.shift_x, camera.data.shift_y = views.shift[view].tolist()
 
 
-def _render(scene: bpy.types.Scene) -> None:
+def render_scene(scene: bpy.types.Scene) -> None:
     """Render a scene into its file; raises StorageError, MeshKinError ``render-refused``."""
     images = set(bpy.data.images)
-    with _handlers_disabled(), _output_discarded():
+    with _handlers_disabled(), _output_discarded(), _another_scene_active(scene.frame_current):
         try:
             result = bpy.ops.render.render(scene=scene.name, write_still=True)
         except RuntimeError as error:
@@ -226,6 +226,19 @@ def _render(scene: bpy.types.Scene) -> None:
     bpy.data.batch_remove(set(bpy.data.images) - images)  # “Render Result”, if nothing had been rendered before
     if "FINISHED" not in result:
         raise MeshKinError("render-refused", "Blender cannot render now.", "Wait until its own render is done.")
+
+
+@contextlib.contextmanager
+def _another_scene_active(frame: int) -> Iterator[None]:
+    """Let an empty scene be the context's, in the frame that is rendered: Blender renders the frame of the context's
+    scene, and goes to it again afterward, which would replace what the user has set but not keyed there."""
+    empty = bpy.data.scenes.new(PASSES_NAME)
+    empty.frame_current = frame
+    try:
+        with bpy.context.temp_override(scene=empty, view_layer=empty.view_layers[0]):
+            yield
+    finally:
+        bpy.data.scenes.remove(empty)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..job import table
 from . import (
     attributes,
+    datasets,
     examination,
     families,
     features,
@@ -32,6 +33,8 @@ JOBS = table(
     parts.find_shape_parts,
     families.learn_family,
     families.import_model,
+    datasets.write_formats,
+    datasets.check_dataset,
     photo.check_photo,
     photo.match_photo,
     texture.unwrap_shape,

@@ -1,0 +1,69 @@
+"""The command dataset: make, check and join data sets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import InputError
+from ..dataset import joining
+from ..dataset.options import DatasetOptions
+from ..worker.options import WorkerOptions
+from .arguments import CommandResult, command, option_arguments, options, strict_argument, warning_data
+from .console import drive
+
+VERBS = ("make", "check", "join")
+"""What can be done with data sets."""
+
+
+def add(commands: Any) -> None:
+    """Add this module's command to the parser."""
+    summary = "pictures of a scene's objects with all that is known about them"
+    parser = command(commands, "dataset", _dataset, summary, needs_blender=True)
+    what = "make pictures; check a data set, and write its --formats anew; join parts of one"
+    parser.add_argument("action", choices=VERBS, help=what)
+    what = "make: the .blend file; check: the folder of a data set; join: the folders of its parts"
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE.blend|FOLDER", help=what)
+    parser.add_argument(
+        "--objects", metavar="OBJECT,…", help="names of objects, or of collections, between commas; default: all meshes"
+    )
+    option_arguments(parser, DatasetOptions)
+    option_arguments(parser, WorkerOptions)
+    strict_argument(parser)
+    what = "gets the data set; pictures that are there are not made again"
+    parser.add_argument("--output", type=Path, dest="folder", metavar="FOLDER", help=what)
+
+
+def _dataset(arguments: argparse.Namespace) -> CommandResult:
+    if arguments.action != "join" and len(arguments.paths) > 1:
+        raise InputError("dataset-paths", f"“{arguments.action}” takes one path.", "Leave out the others.")
+    if arguments.action == "check":
+        from .. import workflow
+
+        formats = options(arguments).dataset.formats if hasattr(arguments, "dataset_formats") else ()
+        return _told(drive(workflow.check_dataset(arguments.paths[0].resolve(), formats)))
+    if arguments.folder is None:
+        raise InputError("dataset-output", "It is not said where the data set goes.", "Write --output FOLDER.")
+    return _make(arguments) if arguments.action == "make" else _join(arguments)
+
+
+def _make(arguments: argparse.Namespace) -> CommandResult:
+    from .. import workflow
+    from ..scene import blend
+
+    blend.open_file(arguments.paths[0])
+    objects = blend.find_shown(arguments.objects) if arguments.objects else blend.rendered_meshes()
+    report = drive(workflow.dataset(objects, arguments.folder.resolve(), options(arguments)))
+    return _told(report)
+
+
+def _join(arguments: argparse.Namespace) -> CommandResult:
+    count = joining.join(arguments.paths, arguments.folder)
+    data = {"pictures": count, "folder": str(arguments.folder)}
+    return [f"{count:,} pictures are in {arguments.folder}."], data
+
+
+def _told(report: Any) -> CommandResult:
+    data = {"title": report.title, "details": report.details, **report.data}
+    return [report.summary(), *report.details], {**data, **warning_data(report)}

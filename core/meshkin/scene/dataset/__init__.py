@@ -1,0 +1,1 @@
+"""Scenes as data sets see them: what Cycles will render, as arrays, and the rendered pictures."""
