@@ -13,10 +13,10 @@ from .camera import PinholeCamera
 from .raster import NEAR, Fragments, barycentric, fragments
 from .record import HIDDEN, UNKNOWN, VISIBLE, InstanceRecord, KeyPoint, PicturePasses, numbers
 
-REACH = 2.0
+KEY_REACH = 2.0
 """A key point within an object is seen if its own surface before it is no farther away than so many times its distance
 from the surface: through its own skin. Chosen: limbs and heads are no thicker one way than twice the other."""
-REACH_MARGIN = 0.01
+KEY_MARGIN = 0.01
 """What lies before it may be farther away by this share of the object's size. Chosen: a pixel or two of a picture."""
 _BESIDE = (-1, 0, 1)
 """Pixels around a key point's own that are asked for what is seen there: at an outline, its own may show what is
@@ -158,7 +158,7 @@ def _key_points(
             rows = np.clip(int(y) + np.array(_BESIDE), 0, camera.height - 1)
             columns = np.clip(int(x) + np.array(_BESIDE), 0, camera.width - 1)
             around = np.ix_(rows, columns)
-            reach = REACH * to_surface * own[around] + REACH_MARGIN * size
+            reach = KEY_REACH * to_surface * own[around] + KEY_MARGIN * size
             visible = VISIBLE if (depth[around] >= away - reach).any() else HIDDEN
         at = (float(x), float(y)) if away > 0 else (0.0, 0.0)
         found.append(KeyPoint(name, *at, visible, (float(place[0]), float(place[1]), float(place[2]))))

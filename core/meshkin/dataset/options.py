@@ -25,7 +25,7 @@ CLASSES_FROM = (
     Choice("name", "Names", "The object's name without its number, as in Chair.001"),
     Choice("collection", "Collections", "The name of the collection that the object is in"),
 )
-FORMATS = (
+FORMAT_CHOICES = (
     Choice("coco", "COCO", "Boxes, masks and key points in one JSON file"),
     Choice("bop", "BOP", "Rigid poses, masks, depth and models"),
     Choice("omni3d", "Omni3D", "3D boxes, for Cube R-CNN"),
@@ -39,7 +39,7 @@ FORMATS = (
 def _formats(text: str) -> tuple[str, ...]:
     """The formats in a text, between commas; raises ValueError."""
     chosen = NAMES.parse(text)
-    known = [choice.value for choice in FORMATS]
+    known = [choice.value for choice in FORMAT_CHOICES]
     for name in chosen:
         if name not in known:
             raise ValueError(f"“{name}” is none of {', '.join(known)}")
@@ -127,7 +127,7 @@ class DatasetOptions:
         "What is written for trainers, beside MeshKin's own records",
         flat="dataset_formats",
         flag="--formats",
-        choices=FORMATS,
+        choices=FORMAT_CHOICES,
         metavar="FORMAT,…",
         text=Text(_formats, NAMES.write, "coco, bop"),
     )

@@ -14,9 +14,9 @@ from .record import VISIBLE, DataFolder, InstanceRecord, PicturePasses, PictureR
 
 SHEET_TILE = 384
 """Pixels along the longer side of a picture. Chosen."""
-MOST_TILES = 20
+MOST_SHOWN = 20
 """Pictures that are shown, spread over the set. Chosen: a screen."""
-COLUMNS = 5
+SHEET_COLUMNS = 5
 """Of the sheet. Chosen."""
 _TINT = 0.35
 """How much of its object's color a pixel gets. Chosen."""
@@ -35,12 +35,12 @@ def write(folder: DataFolder, numbers: Sequence[int]) -> Path | None:
     if not numbers:
         return None
     data = SetRecord.load(folder.path)
-    chosen = [numbers[index] for index in np.unique(np.linspace(0, len(numbers) - 1, MOST_TILES).round().astype(int))]
+    chosen = [numbers[index] for index in np.unique(np.linspace(0, len(numbers) - 1, MOST_SHOWN).round().astype(int))]
     step = SHEET_TILE + _GAP
-    sheet = Image.new("RGB", (COLUMNS * step, -(-len(chosen) // COLUMNS) * step), (40, 40, 40))
+    sheet = Image.new("RGB", (SHEET_COLUMNS * step, -(-len(chosen) // SHEET_COLUMNS) * step), (40, 40, 40))
     for place, number in enumerate(chosen):
         tile = annotated(folder, folder.load(number), data)
-        sheet.paste(tile, (place % COLUMNS * step, place // COLUMNS * step))
+        sheet.paste(tile, (place % SHEET_COLUMNS * step, place // SHEET_COLUMNS * step))
     path = folder.path / "sheet.png"
     write_file(path, lambda file: sheet.save(file))
     return path

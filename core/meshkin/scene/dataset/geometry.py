@@ -24,9 +24,10 @@ from . import key_points
 
 ENGINE = "MESHKIN_GEOMETRY"
 """Identifier of the engine."""
-COORDINATES = "meshkin_coordinates"
+SURFACE_TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+"""Types of objects that have surfaces."""
+COORDINATES_ATTRIBUTE = "meshkin_coordinates"
 """Attribute of points: their place on the template, in [0, 1]; without it, it is that in the model's box."""
-_SURFACES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,11 @@ def reading(scene: bpy.types.Scene, render: Callable[[], None]) -> Iterator[Call
 
 def _read(depsgraph: bpy.types.Depsgraph) -> SceneSurfaces:
     empties = key_points.empties_of(depsgraph)
-    meshes: dict[int, _Mesh] = {}
+    meshes: dict[int, _EvaluatedMesh] = {}
     surfaces = []
     for instance in depsgraph.object_instances:
         obj = instance.object
-        if not instance.show_self or obj.type not in _SURFACES:
+        if not instance.show_self or obj.type not in SURFACE_TYPES:
             continue
         key = obj.data.as_pointer() if obj.type == "MESH" else obj.as_pointer()
         if key not in meshes:
@@ -133,7 +134,7 @@ def _read(depsgraph: bpy.types.Depsgraph) -> SceneSurfaces:
 
 
 @dataclass(frozen=True)
-class _Mesh:
+class _EvaluatedMesh:
     """A mesh in its object's frame; see :class:`SceneSurface`."""
 
     vertices: NDArray[np.float32]
@@ -144,7 +145,7 @@ class _Mesh:
     key_points: dict[str, Floats]
 
 
-def _mesh(obj: bpy.types.Object) -> _Mesh:
+def _mesh(obj: bpy.types.Object) -> _EvaluatedMesh:
     mesh = obj.data if obj.type == "MESH" else obj.to_mesh()
     mesh.calc_loop_triangles()
     corners = read_integers(mesh.loop_triangles, "loops", 3)
@@ -153,13 +154,13 @@ def _mesh(obj: bpy.types.Object) -> _Mesh:
     parts = np.full(len(mesh.polygons), -1, np.int32)
     if part is not None and part.domain == "FACE" and part.data_type == "INT":
         part.data.foreach_get("value", parts)
-    layer = mesh.attributes.get(COORDINATES)
+    layer = mesh.attributes.get(COORDINATES_ATTRIBUTE)
     is_usable = layer is not None and layer.domain == "POINT" and layer.data_type == "FLOAT_VECTOR"
     vertices = read_floats(mesh.vertices, "co", 3)
     finite = np.asarray(np.isfinite(vertices).all(axis=1))
     faces = read_integers(mesh.loops, "vertex_index")[corners]
     keep = finite[faces].all(axis=1)
-    made = _Mesh(
+    made = _EvaluatedMesh(
         np.where(finite[:, None], vertices, 0),
         faces[keep],
         read_floats(mesh.corner_normals, "vector", 3)[corners[keep]],
@@ -172,7 +173,9 @@ def _mesh(obj: bpy.types.Object) -> _Mesh:
     return made
 
 
-def _placed(name: str, owner: str, mesh: _Mesh, matrix: Matrix, points: tuple[tuple[str, Floats], ...]) -> SceneSurface:
+def _placed(
+    name: str, owner: str, mesh: _EvaluatedMesh, matrix: Matrix, points: tuple[tuple[str, Floats], ...]
+) -> SceneSurface:
     linear = np.array(matrix, np.float64)[:3, :3]
     place, turn, _ = matrix.decompose()
     pose = np.eye(4)

@@ -15,12 +15,12 @@ GROUP_PREFIX = "key:"
 """Begins the names of vertex groups that are key points: each the mean of its vertices, by their weights."""
 NAME_PROPERTY = "meshkin_key_point"
 """Custom property of an empty: the name of the key point, where the empty's own name is another object's already."""
-_NUMBER = re.compile(r"\.\d{3,}$")
+_APPENDED = re.compile(r"\.\d{3,}$")
 
 
 def without_number(name: str) -> str:
     """A name without the number that Blender appends to names that are taken: ``Chair.001`` is a chair."""
-    return _NUMBER.sub("", name) or name
+    return _APPENDED.sub("", name) or name
 
 
 def name_of(empty: bpy.types.Object) -> str:

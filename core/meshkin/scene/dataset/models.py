@@ -26,7 +26,7 @@ _HULL_POINTS = 2000
 
 
 @dataclass
-class Models:
+class SceneModels:
     """The models of a data set, and which surface of the scene has which.
 
     Attributes:

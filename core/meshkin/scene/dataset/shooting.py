@@ -18,12 +18,12 @@ from ...dataset.raster import NEAR
 from ...dataset.record import DataFolder, InstanceRecord, PicturePasses, PictureRecord, numbers
 from ...geometry.arrays import Floats
 from . import studio as studios
-from .models import Models, check_size, world_boxes
-from .studio import NEAREST, Studio
+from .geometry import SURFACE_TYPES
+from .models import SceneModels, check_size, world_boxes
+from .studio import NEAREST_SEEN, Studio
 
 ATTEMPTS = 20
 """Cameras that are drawn for a picture until an object can be seen. Chosen: in a room half of them stand outside."""
-_SURFACES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Shooting:
     scene_uid: int
     chosen: frozenset[str]
     options: DatasetOptions
-    models: Models
+    models: SceneModels
     _frame: int | None = None
     _placed: list[PlacedMesh] = field(default_factory=list)
     _boxes: dict[str, Floats] = field(default_factory=dict)
@@ -52,14 +52,14 @@ class Shooting:
         Raises InputError ``dataset-empty`` without an object that has a surface or shows a collection,
         ``dataset-no-camera`` where the scene's cameras are asked for and there are none.
         """
-        names = frozenset(obj.name for obj in objects if obj.type in _SURFACES or obj.instance_type != "NONE")
+        names = frozenset(obj.name for obj in objects if obj.type in SURFACE_TYPES or obj.instance_type != "NONE")
         if not names:
             raise InputError(
                 "dataset-empty", "There are no objects to take pictures of.", "Choose some with a surface."
             )
         if options.cameras == "scene" and not studios.cameras_of(bpy.context.scene):
             raise InputError("dataset-no-camera", "The scene has no camera.", "Add one, or choose other cameras.")
-        return Shooting(bpy.context.scene.session_uid, names, options, Models(names, options.classes))
+        return Shooting(bpy.context.scene.session_uid, names, options, SceneModels(names, options.classes))
 
     @property
     def scene(self) -> bpy.types.Scene:
@@ -108,7 +108,7 @@ class Shooting:
             pose = look_at(target + drawn.distance * side * drawn.direction, target)
             camera = PinholeCamera.looking(size, size, matrix, pose)
             away = drawn.distance * side
-            passes, instances = annotate(camera, self._placed, away * NEAREST)
+            passes, instances = annotate(camera, self._placed, away * NEAREST_SEEN)
             if any(instance.pixels[0] for instance in instances):
                 break
         else:

@@ -21,9 +21,9 @@ from ..render.cycles import PASSES_NAME, render_scene
 from . import geometry
 from .geometry import SceneSurfaces
 
-NEAREST = 1e-3
+NEAREST_SEEN = 1e-3
 """Nearest depth that a drawn camera sees, in its distances from what it looks at. Chosen."""
-FARTHEST = 1e3
+FARTHEST_SEEN = 1e3
 """Farthest depth, the same way."""
 
 
@@ -58,7 +58,7 @@ class Studio:
         """
         data = self.drawn.data
         data.lens, data.sensor_width = lens
-        data.clip_start, data.clip_end = distance * NEAREST, distance * FARTHEST
+        data.clip_start, data.clip_end = distance * NEAREST_SEEN, distance * FARTHEST_SEEN
         self.drawn.matrix_world = Matrix(pose.tolist())
         render = self.scene.render
         render.resolution_x = render.resolution_y = size
