@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from helpers import two_nodes
-from helpers.shell import WORKER, blob, json_result, run, write_mesh
+from helpers.shell import WORKER, blob, run, write_mesh
 from meshkin.data.surface_map import Match
 
 pytestmark = [
@@ -43,46 +43,60 @@ def cluster(blender: Path) -> Iterator[tuple[str, IO[str]]]:
         process.stdin.close()
 
 
-def test_a_batch_on_two_nodes(tmp_path: Path) -> None:
-    for number in range(2):
+def matrix(folder: Path, name: str, sources: str, targets: str) -> Path:
+    """A manifest that matches each source to each target."""
+    cast = {"sources": [sources], "targets": [targets], "features": "--features geometric"}
+    (folder / name).write_text(json.dumps({"matrix": cast}), encoding="utf-8")
+    return folder / name
+
+
+def test_sixty_items_on_two_nodes(tmp_path: Path) -> None:
+    """The batch is killed twice, and before, between and after a node is lost in the middle of its items."""
+    for number in range(6):
         write_mesh(tmp_path / f"s{number}.obj", *blob(1 + number / 20, 2))
-    for number in range(4):
-        write_mesh(tmp_path / f"t{number}.obj", *blob(1.5 + number / 20, 2 + number % 2))
-    matrix = {"sources": ["s*.obj"], "targets": ["t*.obj"], "features": "--features geometric"}
-    manifest, out = tmp_path / "jobs.json", tmp_path / "ray"
-    manifest.write_text(json.dumps({"matrix": matrix}), encoding="utf-8")
+    for number in range(10):
+        write_mesh(tmp_path / f"t{number}.obj", *blob(1.5 + number / 20, 2))
+    manifest, out = matrix(tmp_path, "jobs.json", "s*.obj", "t*.obj"), tmp_path / "out"
 
     def finished() -> dict[str, str]:
         records = {path.name: path.read_text(encoding="utf-8") for path in out.glob("*-*.json")}
         return {name: text for name, text in records.items() if '"exit_code": 0' in text}
 
-    def wait(count: int) -> None:
-        deadline = time.monotonic() + 300
+    def wait(process: subprocess.Popen[str], count: int) -> None:
+        deadline = time.monotonic() + 600
         while len(finished()) < count:
+            assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
+    kept: dict[str, str] = {}
     with cluster(tmp_path / "blender") as (address, nodes):
-        command = ["batch", str(manifest), "--output", str(out), "--engine", "ray", "--address", address, "--resume"]
-        first = subprocess.Popen([WORKER, "-m", "meshkin", *command], stderr=subprocess.DEVNULL)
-        wait(4)
-        first.kill()
-        first.wait()
-        kept = finished()
-        second = subprocess.Popen(
-            [WORKER, "-m", "meshkin", *command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        wait(len(kept) + 3)
-        print(file=nodes, flush=True)
-        printed, log = second.communicate(timeout=600)
-        assert second.returncode == 0, log[-3000:]
+        engine = ("--engine", "ray", "--address", address, "--resume", "--json")
+        command = [WORKER, "-m", "meshkin", "batch", str(manifest), "--output", str(out), *engine]
+        for lost_after, killed_after in ((6, 12), (24, 36), (48, 0)):
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            wait(process, lost_after)
+            print(file=nodes, flush=True)  # costs a node
+            if killed_after:
+                wait(process, killed_after)
+                process.kill()
+            printed, log = process.communicate(timeout=900)
+            assert {name: text for name, text in finished().items() if name in kept} == kept  # nothing was done twice
+            kept = finished()
+    assert process.returncode == 0, log[-3000:]
     told = json.loads(printed.splitlines()[-1])
-    assert (told["done"], told["failed"], told["blocked"]) == (6 + 8, 0, 0)
-    assert {name: text for name, text in finished().items() if name in kept} == kept
-    local = run("batch", manifest, "--output", tmp_path / "local", "--jobs", "2", "--json")
-    assert json_result(local)["items"] == told["items"]
-    for path in (tmp_path / "local").glob("match-*.npz"):
+    assert (told["done"], told["failed"], told["blocked"]) == (6 + 10 + 60, 0, 0)
+    assert len(kept) == 6 + 10 + 60
+    assert len({match for match in out.glob("match-*.npz") if Match.load(match)}) == 60
+    assert not list(out.glob(".*"))  # nothing half written
+    assert len(list(out.iterdir())) == 3 * 76 + 1
+
+    some = matrix(tmp_path, "some.json", "s[01].obj", "t[89].obj")
+    variables = {"MESHKIN_CACHE": str(tmp_path / "cache")}  # of its own: nothing comes from the nodes
+    assert run("batch", some, "--output", tmp_path / "local", "--jobs", "2", **variables).returncode == 0
+    local = sorted((tmp_path / "local").glob("match-*.npz"))
+    assert len(local) == 4
+    for path in local:
         here, there = Match.load(path).to_source, Match.load(out / path.name).to_source
         assert np.array_equal(here.face, there.face)
         assert np.array_equal(here.barycentric, there.barycentric)
-    assert not list(out.glob(".*"))
