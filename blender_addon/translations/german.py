@@ -159,6 +159,7 @@ GERMAN = {
     "not set up": "nicht eingerichtet",
     "the best available": "das beste vorhandene",
     "the system's": "wie System",
+    "this machine's": "der dieses Rechners",
     "none": "keiner",
     "none: from the internet": "keiner: aus dem Internet",
     "{size} MB used": "{size} MB belegt",

@@ -159,6 +159,7 @@ JAPANESE = {
     "not set up": "未セットアップ",
     "the best available": "利用できる最良のもの",
     "the system's": "システム設定",
+    "this machine's": "このマシンのもの",
     "none": "なし",
     "none: from the internet": "なし: インターネットから",
     "{size} MB used": "使用量 {size} MB",

@@ -164,7 +164,7 @@ class Preferences(bpy.types.AddonPreferences):
         if status.service:
             widgets.paragraph(box, context, told(status.service), icon="INFO")
         if self.compute == "ray":
-            widgets.field(box, context, self, "ray_address")
+            widgets.field(box, context, self, "ray_address", placeholder=translated("this machine's"))
         widgets.field(box, context, self, "worker_python", placeholder=status.worker or translated("not set up"))
         widgets.field(box, context, self, "device")
         widgets.field(box, context, self, "idle_seconds")

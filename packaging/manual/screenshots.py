@@ -50,6 +50,8 @@ def main(output: Path, manual: bool, language: str, names: Sequence[str]) -> Wai
         bpy.context.preferences.view.language = language
     bpy.context.preferences.system.use_region_overlap = False  # nothing shines through
     stage()
+    status: Any = importlib.import_module(f"{ADDON}.base.status")
+    status.ensure = status.request = lambda: None  # what is shown is what :func:`name_folders` says
     panels = [cls for cls in module.CLASSES if issubclass(cls, bpy.types.Panel) and cls.bl_region_type == "UI"]
     shown = next(cls for cls in module.CLASSES if issubclass(cls, bpy.types.AddonPreferences))
     for panel in reversed(panels):
@@ -58,6 +60,8 @@ def main(output: Path, manual: bool, language: str, names: Sequence[str]) -> Wai
     for panel in panels:
         alone(panel)
         bpy.utils.register_class(panel)
+    pictures = [(panel, panel.__name__.partition("_PT_")[2]) for panel in panels]
+    pictures.append((panels[-1], "preferences_ray"))
     area = view()
     area.spaces[0].show_region_ui = True
     area.spaces[0].shading.type, area.spaces[0].overlay.show_overlays = "WIREFRAME", False  # quick to draw
@@ -67,12 +71,11 @@ def main(output: Path, manual: bool, language: str, names: Sequence[str]) -> Wai
         yield PAUSE
         for width_name, width in WIDTHS.items():
             yield from widen(width * scale)
-            for panel in panels:
-                name = panel.__name__.partition("_PT_")[2]
-                usual = "wide" if name == "preferences" else "usual"  # these are no sidebar
+            for panel, name in pictures:
+                usual = {"preferences": "wide", "preferences_ray": ""}.get(name, "usual")  # these are no sidebar
                 if names and name not in names:
                     continue
-                name_folders()
+                name_folders("ray" if name == "preferences_ray" else "own")
                 sidebar().active_panel_category = panel.bl_category
                 yield PAUSE
                 pixels = shot(output / "window.png", sidebar(), int(TAB * scale))
@@ -92,10 +95,12 @@ def main(output: Path, manual: bool, language: str, names: Sequence[str]) -> Wai
     (output / "window.png").unlink()
 
 
-def name_folders() -> None:
-    """Let the preferences show the folders of anybody, and not those of who takes the pictures."""
+def name_folders(compute: str) -> None:
+    """Let the preferences show the folders of anybody, and not those of who takes the pictures, and what computes."""
+    bpy.context.preferences.addons[ADDON].preferences.compute = compute
     status: Any = importlib.import_module(f"{ADDON}.base.status")
     home = "/home/artist/.local/share/meshkin"
+    status.known, status.worker_missing, status.model = True, "", True
     status.worker, status.models_folder = f"{home}/worker/bin/python", f"{home}/models"
     status.cache_folder, status.cache_bytes = f"{home}/cache", 120_000_000
 
