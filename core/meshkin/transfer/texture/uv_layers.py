@@ -68,8 +68,9 @@ def uv_layers(target: Snapshot, wanted: Tiles) -> UvLayers:
     slots = int(target.materials.max(initial=0)) + 1
     covered = {slot: _covered(uvs[target.materials == slot], tiles) for slot in np.unique(target.materials).tolist()}
     rows = 1 + max((row for _, row in tiles), default=0) if tiles else 1
-    square = np.floor(uvs.min(axis=1) + BESIDE)
-    within = bool((uvs.max(axis=1) <= square + 1 + BESIDE).all())
+    low, high = uvs.min(axis=1), uvs.max(axis=1)
+    square = np.floor((low + high) / 2)  # not of a corner: near a border, that may be the next square's
+    within = bool((low >= square - BESIDE).all() and (high <= square + 1 + BESIDE).all())
     layer_of_slot = np.zeros(slots, np.int64)
     pictures = [np.zeros_like(next(iter(covered.values())))]
     for slot in sorted(covered, key=lambda each: -int(covered[each].sum())):
