@@ -14,8 +14,9 @@ from .channels import SourceTextures
 
 FRONT_RAYS, BACK_RAYS = 24, 8
 """Rays from the middle of each triangle to its two sides. Chosen."""
-LEAST_ESCAPED = 2
-"""Rays that have to get away for a triangle to be seen. Chosen: one may slip through between a neck and a collar."""
+LEAST_ESCAPED = 4
+"""Rays that have to get away for a triangle to be seen. Chosen: some slip through between neck and collar. Hardly any
+triangle has between 1 and 6 (a knight, a woman in a hood)."""
 MOST_CROSSINGS = 8
 """Times that a ray goes on through its own part. Chosen: folds of one part that lie over each other."""
 CLEAR_ALPHA = 0.99
