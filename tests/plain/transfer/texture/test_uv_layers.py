@@ -46,7 +46,7 @@ def test_small_faces_at_the_border_stay_in_their_square() -> None:
     """Smaller than what a face may reach out of its square, at each of its corners."""
     corners = [square(u, v, 0.005) for u in (0.001, 0.99) for v in (0.001, 0.99)]
     found = layers((0, square(0, 0)), (1, square(0, 0)), *((1, corner) for corner in corners))
-    moved = np.concatenate([square(0, 0), *corners]) + (0, found.layer_of_slot[1])
+    moved = np.concatenate([square(0, 0), *corners]) + np.array([0, found.layer_of_slot[1]])
     np.testing.assert_allclose(found.uvs[2:], moved, atol=1e-6)
     assert found.tiles == ((0, 0), (0, 1))
 
