@@ -12,6 +12,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntPropert
 from meshkin.families.options import FamilyOptions
 from meshkin.features.options import FeatureOptions
 from meshkin.parts.options import PartOptions
+from meshkin.pictures.options import PictureOptions
 from meshkin.transfer.attributes.options import AttributeOptions
 from meshkin.transfer.texture.options import TextureOptions
 from meshkin.transfer.weights.options import WeightOptions
@@ -60,7 +61,7 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
             status.scene_module("display.comparison").set_look(self.look.lower())
 
 
-@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions)
+@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions)
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from meshkin.pictures.options import PictureOptions
 from meshkin.transfer.texture.options import TextureOptions
 
 from ..base import status
@@ -60,11 +61,59 @@ class MESHKIN_OT_texture_photo(PictureJob):
 
         settings = context.scene.meshkin
         photo, mask = _files(settings)
-        job_options = options(context, flip=settings.photo_flip, **values_of(settings, TextureOptions))
+        values = {**values_of(settings, TextureOptions), **values_of(settings, PictureOptions)}
+        job_options = options(context, flip=settings.photo_flip, **values)
         return workflow.texture_photo(photo, settings.target, job_options, mask)
+
+
+class PhotoMaps(PictureJob):
+    """Base of the operators that read maps from the photo."""
+
+    maps: tuple[str, ...]
+    """What is read, of :data:`meshkin.pictures.options.MAPS`."""
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        reason = busy() or ("" if context.scene.meshkin.photo else "Choose a photo first")
+        return reason or status.worker_missing
+
+    def target(self, context: bpy.types.Context) -> bpy.types.Object | None:
+        """Return what the photo is matched to, or None."""
+        return None
+
+    def steps(self, context: bpy.types.Context) -> Steps:
+        from meshkin import workflow
+
+        settings = context.scene.meshkin
+        photo, mask = _files(settings)
+        values = {**values_of(settings, PictureOptions), "map_names": self.maps}
+        job_options = options(context, flip=settings.photo_flip, **values)
+        return workflow.picture_maps(photo, job_options, mask, self.target(context))
+
+
+class MESHKIN_OT_remove_light(PhotoMaps):
+    """Make an image of the photo's colors without light and shadow. It needs a Marigold model"""
+
+    bl_idname = "meshkin.remove_light"
+    bl_label = "Remove Light"
+    maps = ("albedo",)
+
+
+class MESHKIN_OT_depth_and_normals(PhotoMaps):
+    """Make images of the photo's depth, fitted to the target if there is one, and normals. It needs Marigold models"""
+
+    bl_idname = "meshkin.depth_and_normals"
+    bl_label = "Depth and Normals"
+    maps = ("depth", "normal")
+
+    def target(self, context: bpy.types.Context) -> bpy.types.Object | None:
+        target = context.scene.meshkin.target
+        return target if target and not missing(context, "target") and not locked(target) else None
 
 
 CLASSES: list[type] = [
     MESHKIN_OT_match_photo,
     MESHKIN_OT_texture_photo,
+    MESHKIN_OT_remove_light,
+    MESHKIN_OT_depth_and_normals,
 ]

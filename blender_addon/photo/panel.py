@@ -29,6 +29,13 @@ class MESHKIN_PT_photo(Sidebar, bpy.types.Panel):
         column = layout.column(align=True)
         column.operator("meshkin.match_photo", icon="IMAGE_REFERENCE")
         column.operator("meshkin.texture_photo", icon="TEXTURE")
+        column = layout.column(heading="Texture")
+        column.prop(settings, "remove_light")
+        column.prop(settings, "photo_surface")
+        layout.prop(settings, "maps_model")
+        column = layout.column(align=True)
+        column.operator("meshkin.remove_light", icon="LIGHT")
+        column.operator("meshkin.depth_and_normals", icon="NORMALS_FACE")
 
 
 CLASSES: list[type] = [MESHKIN_PT_photo]

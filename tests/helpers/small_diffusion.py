@@ -1,7 +1,7 @@
 """Small random Stable Diffusion models of the real architecture, saved as real ones are.
 
 Four UNet blocks with cross-attention, ControlNets of the same widths, a VAE that makes latents eight times smaller,
-a CLIP text encoder with a tokenizer of single characters, and a DINOv2.
+a CLIP text encoder with a tokenizer of single characters, and a DINOv2; Marigold models of the same parts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 import diffusers
 import torch
 import transformers
-from diffusers import AutoencoderKL, ControlNetModel, PNDMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from helpers import small_models
@@ -44,6 +44,65 @@ def everything(folder: Path, seed: int = 0) -> dict[str, str]:
 def base(folder: Path, seed: int = 0) -> None:
     """Save a Stable Diffusion model in the layout of ``diffusers``."""
     unet(folder / "unet", seed)
+    _beside_the_unet(folder, seed)
+    PNDMScheduler(  # as Stable Diffusion 1.5 has it
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+    ).save_pretrained(folder / "scheduler")
+
+
+_COLORS = {"prediction_space": "srgb", "up_to_scale": False}
+_NUMBERS = {"prediction_space": "linear", "up_to_scale": False}
+_PROPERTIES = {
+    "target_names": ["albedo", "material"],
+    "albedo": _COLORS,
+    "material": {"prediction_space": "stack", "sub_target_names": ["roughness", "metallicity", None]},
+    "roughness": _NUMBERS,
+    "metallicity": _NUMBERS,
+}
+_MARIGOLD: dict[str, tuple[str, int, dict[str, object]]] = {
+    "marigold-depth": ("MarigoldDepthPipeline", 1, {"prediction_type": "depth", "scale_invariant": True}),
+    "marigold-normals": ("MarigoldNormalsPipeline", 1, {"prediction_type": "normals", "use_full_z_range": True}),
+    "marigold-intrinsics": (
+        "MarigoldIntrinsicsPipeline",
+        2,
+        {"prediction_type": "intrinsics", "target_properties": _PROPERTIES},
+    ),
+}
+"""Class, number of predicted pictures, and settings of each kind, as the published ones have them."""
+MARIGOLD = tuple(_MARIGOLD)
+
+
+def marigold(folder: Path, kind: str, seed: int = 0) -> Path:
+    """Save a Marigold model of a kind in the layout of ``diffusers``; its folder comes back."""
+    quiet()
+    name, targets, settings = _MARIGOLD[kind]
+    unet(folder / "unet", seed, in_channels=4 + 4 * targets, out_channels=4 * targets)
+    _beside_the_unet(folder, seed)
+    DDIMScheduler(  # as the published models of version 1.1 have it
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        set_alpha_to_one=False,
+        timestep_spacing="trailing",
+    ).save_pretrained(folder / "scheduler")
+    parts = {
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+    }
+    defaults = {"default_denoising_steps": 4, "default_processing_resolution": 768}
+    index = {"_class_name": name, "_diffusers_version": "0.35.0", **parts, **settings, **defaults}
+    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    return folder
+
+
+def _beside_the_unet(folder: Path, seed: int) -> None:
+    """Save a VAE, a text encoder and a tokenizer."""
     torch.manual_seed(seed)
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -59,15 +118,14 @@ def base(folder: Path, seed: int = 0) -> None:
     text = CLIPTextModel(CLIPTextConfig(**settings, **ids, vocab_size=len(_vocabulary())))
     _randomize(text, seed + 11).save_pretrained(folder / "text_encoder")
     _tokenizer(folder / "tokenizer")
-    PNDMScheduler(  # as Stable Diffusion 1.5 has it
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
-    ).save_pretrained(folder / "scheduler")
 
 
-def unet(folder: Path, seed: int = 0) -> None:
+def unet(folder: Path, seed: int = 0, in_channels: int = 4, out_channels: int = 4) -> None:
     """Save a UNet alone."""
     torch.manual_seed(seed)
     network = UNet2DConditionModel(
+        in_channels=in_channels,
+        out_channels=out_channels,
         block_out_channels=WIDTHS,
         cross_attention_dim=TEXT,
         attention_head_dim=4,

@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from helpers.places import CORE, TESTS
+
 _CODE = """
 import sys, torch
 from transformers import Dinov2Config, Dinov2Model
@@ -20,3 +22,15 @@ def save(folder: Path) -> str:
     python = os.environ["MESHKIN_WORKER_PYTHON"]
     subprocess.run([python, "-c", _CODE, str(folder)], check=True, capture_output=True)
     return str(folder)
+
+
+def save_marigold(folder: Path) -> dict[str, str]:
+    """Save a small random Marigold model of each kind; their folders by kind."""
+    code = (
+        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; from helpers import small_diffusion\n"
+        "for kind in small_diffusion.MARIGOLD: small_diffusion.marigold(Path(sys.argv[1]) / kind, kind)"
+    )
+    python = os.environ["MESHKIN_WORKER_PYTHON"]
+    command = [python, "-c", code, str(folder), str(TESTS), str(CORE)]
+    subprocess.run(command, check=True, capture_output=True)
+    return {path.name: str(path) for path in sorted(folder.iterdir())}

@@ -15,6 +15,7 @@ from ..base.options import names
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
+from ..pictures.options import PictureOptions
 from ..transfer.attributes.options import TRANSFERS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
@@ -48,6 +49,7 @@ def add(commands: Any) -> None:
     option_arguments(parser, MatchOptions, ("flip",))
     mask_argument(parser)
     option_arguments(parser, TextureOptions, ("size", "margin", "unwrap"))
+    option_arguments(parser, PictureOptions, ("remove_light", "surface", "model"))
     option_arguments(parser, FeatureOptions)
     option_arguments(parser, WorkerOptions)
     strict_argument(parser)

@@ -42,13 +42,14 @@ def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     Raises InputError ``photo-missing``, ``photo-unreadable``, ``photo-small``.
     """
     image = _open(path)
-    if min(image.size) < SMALLEST:
-        raise InputError(
-            "photo-small",
-            f"{path} is only {image.width} by {image.height} pixels large.",
-            f"Use a picture of at least {SMALLEST} by {SMALLEST}.",
-        )
-    image.thumbnail((LARGEST_PHOTO, LARGEST_PHOTO), Image.Resampling.LANCZOS)
+    for shown in ("", f" when its longer side is brought down to {LARGEST_PHOTO}"):
+        if min(image.size) < SMALLEST:
+            raise InputError(
+                "photo-small",
+                f"{path} is only {image.width} by {image.height} pixels large{shown}.",
+                f"Use a picture of at least {SMALLEST} by {SMALLEST}.",
+            )
+        image.thumbnail((LARGEST_PHOTO, LARGEST_PHOTO), Image.Resampling.LANCZOS)
     pixels = np.array(image.convert("RGBA"))
     opaque = pixels[..., 3] >= OPAQUE
     return np.ascontiguousarray(pixels[..., :3]), None if opaque.all() else opaque

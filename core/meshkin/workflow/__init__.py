@@ -11,6 +11,7 @@ from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
+from ..pictures.options import PictureOptions
 from ..scene.isolated import load
 from ..transfer.attributes.options import TRANSFERS, AttributeOptions
 from ..transfer.rig.options import RigOptions
@@ -28,6 +29,7 @@ from .matching import match, match_set
 from .options import NEARNESS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
 from .part_finding import parts
 from .photographs import match_photo, texture_photo
+from .picture_maps import picture_maps
 from .reports import keep_report
 from .rigs import build_armature, motion, pose
 from .thumbnails import matched_thumbnail, thumbnail
@@ -48,6 +50,7 @@ __all__ = [
     "MatchOptions",
     "Options",
     "PartOptions",
+    "PictureOptions",
     "Report",
     "ResultWarning",
     "RigOptions",
@@ -74,6 +77,7 @@ __all__ = [
     "matched_thumbnail",
     "motion",
     "parts",
+    "picture_maps",
     "pictures",
     "pose",
     "release_memory",

@@ -14,6 +14,7 @@ from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..parts.options import PartOptions
+from ..pictures.options import PictureOptions
 from ..transfer.attributes.options import AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
@@ -47,6 +48,7 @@ class Options:
     parts: PartOptions = PartOptions()
     family: FamilyOptions = FamilyOptions()
     dataset: DatasetOptions = DatasetOptions()
+    maps: PictureOptions = PictureOptions()
     worker: WorkerOptions = WorkerOptions()
 
     def __init__(  # one parameter for each stage
@@ -60,6 +62,7 @@ class Options:
         parts: PartOptions = PartOptions(),
         family: FamilyOptions = FamilyOptions(),
         dataset: DatasetOptions = DatasetOptions(),
+        maps: PictureOptions = PictureOptions(),
         worker: WorkerOptions = WorkerOptions(),
         **flat: Any,
     ) -> None:
@@ -69,7 +72,7 @@ class Options:
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
         groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "dataset": dataset}
-        groups["worker"] = worker
+        groups |= {"maps": maps, "worker": worker}
         if flat:
             warnings.warn(
                 f"Options are grouped: {', '.join(flat)} will not be understood by the next version.",

@@ -18,14 +18,26 @@ from ..scene.mesh import payloads, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
-from ..worker.requests.photo import CheckPhoto, MatchPhoto
+from ..worker.requests.arrays import load_array
+from ..worker.requests.pictures import FindMapModelsResult
 from ..worker.requests.texture import PhotoTextureArrays, TexturePhoto, TexturePhotoResult
-from .characters import read
-from .describing import Described, colors_of, describe, write_colors
+from .describing import colors_of, write_colors
 from .doubts import WARNED_OVERLAP, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
-from .steps import COLOR_SECONDS, COLORING, PHOTO, PHOTO_SECONDS, feature_costs, transfer_costs, transfer_of
+from .photo_matching import check_photo, match
+from .picture_maps import find_models, map_request
+from .steps import (
+    COLOR_SECONDS,
+    COLORING,
+    PHOTO,
+    PHOTO_SECONDS,
+    PICTURE_MAP_SECONDS,
+    PICTURE_MAPS,
+    feature_costs,
+    transfer_costs,
+    transfer_of,
+)
 from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_remark, unwrap
 from .whole_job import whole_job
 
@@ -33,6 +45,8 @@ LOW_PHOTO_CONFIDENCE = 0.4
 """Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
 0.42 to 0.54, one from the wrong side 0.33 and 0.37)."""
 
+SURFACE = ("roughness", "metallic")
+"""The maps that a material gets beside its colors."""
 UNSURE_VIEWS = 0.01
 """Difference of the two best views' scores below which both may be right
 (tests/benchmarks/results/photo_directions.txt)."""
@@ -52,23 +66,34 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     slot; a second new image shows where each texel's color is from: the photograph (red), the mirror twin (green),
     the surroundings (blue).
 
+    Where the model for it is there, light and shadow are taken out of the photograph first
+    (``options.maps.remove_light``); its mean color stays. With ``options.maps.surface`` the material gets
+    roughness and metallic of the photograph, too.
+
     An object without a UV map gets one, as ``options.texture.unwrap`` says.
 
-    Raises as :func:`match_photo`, and InputError ``uvs-no-area``, ``uvs-overlap``, ``texture-size``,
-    ``photo-nothing-seen``.
+    Raises as :func:`match_photo`, InputError ``uvs-no-area``, ``uvs-overlap``, ``texture-size``,
+    ``photo-nothing-seen``, and ModelError where the model of maps that are asked for is missing or another one.
     """
     handle = Handle.of(target)
     check_picture_options(options.texture)
     snapshots.check_writable(target)
     surfaces.check_own(target, surfaces.take_checked(target))
     check_target_uvs(target)
-    costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS, **transfer_costs(["texture"], options)}
+    costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS}
+    if options.maps.remove_light or options.maps.surface:
+        costs[PICTURE_MAPS] = PICTURE_MAP_SECONDS
+    costs |= transfer_costs(["texture"], options)
     return (yield from whole_job(_texture_photo(photo, handle, options, mask), costs))
 
 
 def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: str) -> Steps:
+    yield from check_photo(photo, mask)
+    surface = SURFACE if options.maps.surface else ()
+    found = yield from find_models(surface, ("albedo",) if options.maps.remove_light else (), options)
     with work_folder() as folder:
-        described, map_file = yield from _match_photo(photo, handle.get(), options, mask, folder)
+        described, map_file = yield from match(photo, handle.get(), options, mask, folder)
+        maps = yield from _maps(found, options, folder, map_file)
         shape, new_uvs = described.of.shape, None
         if not handle.get().data.uv_layers:
             new_uvs = yield from unwrap(handle.get(), options.texture, folder)
@@ -77,6 +102,8 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
             map=map_file,
             shape=shape.save(folder / "shape.npz"),
             features=described.features,
+            albedo=maps.get("albedo"),
+            values=tuple(maps[name] for name in surface),
             size=options.texture.size,
             margin=options.texture.margin,
             output=folder / "texture.npz",
@@ -91,9 +118,16 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
         else:
             remarks.append(new_uv_map_remark(target, options.texture))
             payloads.write_uv_map(target, textures.UV_NAME, new_uvs)
-        image, material = base_colors.write_texture(target, arrays.pixels, f"{Path(photo).stem} on {target.name}")
+        values = None if result.values is None else load_array(result.values, "SSC", S=options.texture.size)
+        title = f"{Path(photo).stem} on {target.name}"
+        image, material = base_colors.write_texture(target, arrays.pixels, title)
+        if values is not None:
+            pictures = {name: values[..., number] for number, name in enumerate(surface)}
+            names = base_colors.add_values(material, pictures, title)
+            remarks += [f"{name.capitalize()}: image “{each}”." for name, each in names.items()]
         origin_image = image_editor.show((arrays.origin * 255).round().astype(np.uint8), f"{image.name} origin")
     remarks.append(f"Texture: image “{image.name}” in the new material “{material.name}”.")
+    remarks += _light_remarks(found, options)
     photo_map = PhotoMap.load(map_file)
     remarks += _texture_remarks(result, origin_image.name) + _doubts(photo_map)
     data: dict[str, Any] = {
@@ -102,9 +136,30 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
         "image": origin_image.name,
         "overlap": result.overlap,
     }
+    data["light_removed"] = "albedo" in maps
     data["confidence"] = _mean_confidence(photo_map)
     data["shares"] = [result.seen, result.mirrored, result.filled]
     return Report.of(f"“{handle.name}” has the texture of {Path(photo).name}.", remarks, data)
+
+
+def _maps(
+    found: FindMapModelsResult, options: Options, folder: Path, map_file: Path
+) -> Generator[Progress, None, dict[str, Path]]:
+    """The files of what the models read from a matched photograph, by map."""
+    if not found.models:
+        return {}
+    request = map_request(found, options, folder, map_file, None)
+    return (yield from in_step(PICTURE_MAPS, client.shared().run(request))).maps
+
+
+def _light_remarks(found: FindMapModelsResult, options: Options) -> list[Remark]:
+    """Which of the photograph's colors the texture has."""
+    if not options.maps.remove_light:
+        return ["Light and shadow of the photo are in the texture."]
+    if found.missing:
+        return [f"Light and shadow of the photo are in the texture: {found.missing}"]
+    used = next(model.name for model in found.models if "albedo" in model.maps)
+    return [f"Light and shadow of the photo are taken out by {used}."]
 
 
 def _texture_remarks(result: TexturePhotoResult, origin: str) -> list[Remark]:
@@ -143,7 +198,7 @@ def match_photo(photo: str | Path, target: BlenderObject, options: Options = Opt
 
 def _show_match(photo: str | Path, handle: Handle, options: Options, mask: str) -> Steps:
     with work_folder() as folder:
-        described, map_file = yield from _match_photo(photo, handle.get(), options, mask, folder)
+        described, map_file = yield from match(photo, handle.get(), options, mask, folder)
         photo_map = PhotoMap.load(map_file)
         colors = yield from colors_of([described], options, folder, photo=True)
         snapshots.check_unchanged(handle.get(), described.of.shape)
@@ -191,27 +246,3 @@ def _doubts(photo_map: PhotoMap) -> list[Remark]:
     if (mean := _mean_confidence(photo_map)) < LOW_PHOTO_CONFIDENCE:
         doubts.append(ResultWarning("low-confidence", f"The match is poor: its confidence is {mean:.0%} on average."))
     return doubts
-
-
-def _match_photo(
-    photo: str | Path, target: BlenderObject, options: Options, mask: str, folder: Path
-) -> Generator[Progress, None, tuple[Described, Path]]:
-    """The object, described as photographs can be, and the file of its match with the photograph."""
-    snapshots.check_writable(target)
-    photo_file = Path(photo).expanduser().resolve() if str(photo) else Path()
-    mask_file = Path(mask).expanduser().resolve() if mask else None
-    yield from client.shared().run(CheckPhoto(photo_file, mask_file))
-    character = yield from read([Handle.of(target)], as_shown=True)
-    described = yield from describe(character, options, folder / "target", photo=True)
-    request = MatchPhoto(
-        photo=photo_file,
-        mask=mask_file,
-        shape=described.of.shape.save(folder / "shape.npz"),
-        features=described.features,
-        recipe=described.recipe,
-        key=described.key,
-        device=options.worker.device,
-        flip=bool(options.match.flip),
-    )
-    answer = yield from in_step(PHOTO, client.shared().run(request))
-    return described, answer.map

@@ -49,6 +49,8 @@ PUBLISHED_TIMES = 12.0
 """How many times as long a step of the published network takes."""
 PHOTO_SECONDS = 15.0
 """The match of a photo."""
+PICTURE_MAP_SECONDS = 60.0
+"""A network that reads maps from a photo. Chosen: seconds on a graphics card, minutes without one."""
 TEXTURE_SIZE = 2048
 """Pixels of the texture that :data:`TRANSFER_SECONDS` is about; others take longer by their area."""
 
@@ -65,6 +67,8 @@ def match_of(source: Handle, target: Handle) -> str:
 
 COLORING, COMPOSE, POSE, PHOTO, CUT, LEARN = "colors", "compose", "pose", "photo", "cut", "learn"
 """The steps that make colors of features, join two matches, pose a shape, match a photo, find parts, learn a family."""
+PICTURE_MAPS = "picture maps"
+"""The step that reads maps from a photo."""
 
 
 def pictures_of(handle: Handle) -> str:

@@ -16,6 +16,7 @@ from meshkin.base.options import options_of
 from meshkin.workflow import Options
 
 BUTTONS = {"model", "device", "online", "pairs", "flip", "through", "also", "pose_threshold", "preview"}
+BUTTONS |= {"map_names", "maps_steps", "maps_resolution", "maps_seed"}
 """What is not a field of the panel: the preferences or a button set it."""
 
 

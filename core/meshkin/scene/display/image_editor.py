@@ -36,15 +36,22 @@ def match_picture(photo_map: PhotoMap, colors: NDArray[np.floating]) -> NDArray[
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def show(picture: NDArray[np.uint8], name: str) -> bpy.types.Image:
-    """A new packed image of this name with these pixels (H, W, 3), sRGB, row 0 at the top.
+def show(picture: NDArray[np.uint8] | NDArray[np.float32], name: str, data: bool = False) -> bpy.types.Image:
+    """A new packed image of this name with these pixels, row 0 at the top.
 
     Every open image editor that shows no image, or another one that this function has made, shows the new image.
+
+    Args:
+        picture: (H, W, 3): uint8 for an image of 8 bits, float32 for one of floating-point numbers; or (H, W), gray.
+        name: of the image (Blender adds a number to a name that is taken).
+        data: whether the values are no colors: Blender does not convert them then. Others are sRGB.
     """
     height, width = picture.shape[:2]
-    image = bpy.data.images.new(name, width, height, alpha=False)
+    is_float = picture.dtype == np.float32
+    image = bpy.data.images.new(name, width, height, alpha=False, float_buffer=is_float, is_data=data)
     pixels = np.ones((height, width, 4), np.float32)
-    pixels[..., :3] = picture[::-1] / 255.0
+    colors = picture[::-1] if is_float else picture[::-1] / 255.0
+    pixels[..., :3] = colors.reshape(height, width, -1)
     image.pixels.foreach_set(pixels.ravel())
     image.update()
     image.pack()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -72,6 +72,30 @@ def write_texture(
     mesh.polygons.foreach_set("material_index", np.full(len(mesh.polygons), slot, np.int32))
     mesh.update()
     return image, material
+
+
+def add_values(material: bpy.types.Material, channels: Mapping[str, NDArray[np.floating]], name: str) -> dict[str, str]:
+    """Give a material that :func:`write_texture` made a new, packed image for further channels; returns their names.
+
+    Args:
+        material: the material.
+        channels: (H, W) in [0, 1], row 0 at the top, by inputs of the Principled BSDF in small letters.
+        name: with which the images' names begin.
+    """
+    tree = compat.node_tree(material)
+    found = {node.bl_idname: node for node in tree.nodes}
+    names = {}
+    for row, (channel, values) in enumerate(channels.items(), start=1):
+        pixels = np.ones((*values.shape, 4), np.float32)
+        pixels[..., :3] = values[..., None]
+        image = _new_image(pixels, f"{name} {channel}", "Non-Color")
+        image.pack()
+        texture = tree.nodes.new("ShaderNodeTexImage")
+        texture.image, texture.location = image, (-300, 300 - 300 * row)
+        tree.links.new(texture.inputs["Vector"], found["ShaderNodeUVMap"].outputs["UV"])
+        tree.links.new(found["ShaderNodeBsdfPrincipled"].inputs[channel.capitalize()], texture.outputs["Color"])
+        names[channel] = image.name
+    return names
 
 
 def base_color(material: bpy.types.Material) -> BaseColor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...base.progress import ProgressCallback
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
@@ -54,11 +56,22 @@ def bake_materials(request: BakeMaterials, report: ProgressCallback) -> BakeMate
 def texture_photo(request: TexturePhoto, report: ProgressCallback) -> TexturePhotoResult:
     """Make a texture of a photograph that is matched to a shape."""
     from ...cache import store as cache
-    from ...transfer.texture.photo import photo_texture
+    from ...transfer.texture.photo import lay_out
 
     photo_map, shape = PhotoMap.load(request.map), Snapshot.load(request.shape)
     features = cache.read(request.features).features
-    colors = photo_texture(photo_map, shape, features, request.size, request.margin, report)
-    seen, mirrored, filled = colors.origin[colors.origin.any(axis=-1)].mean(axis=0).tolist()
-    arrays = PhotoTextureArrays(colors.pixels, colors.origin).save(request.output)
-    return TexturePhotoResult(arrays, seen, mirrored, filled, colors.overlap)
+    height, width = photo_map.mask.shape
+    layout = lay_out(photo_map, shape, features, request.size, report)
+    colors = photo_map.photo / np.float32(255)
+    if request.albedo:
+        colors = load_array(request.albedo, "HW3", H=height, W=width).astype(np.float32)
+    pixels = layout.texture(colors, request.margin)
+    arrays = PhotoTextureArrays(pixels, layout.origin).save(request.output)
+    file = None
+    if request.values:
+        values = np.empty((height, width, len(request.values)), np.float32)
+        for channel, path in enumerate(request.values):
+            values[..., channel] = load_array(path, "HW", H=height, W=width)
+        file = save_array(request.output.with_name("values.npy"), layout.texture(values, request.margin)[..., :-1])
+    seen, mirrored, filled = layout.origin[layout.origin.any(axis=-1)].mean(axis=0).tolist()
+    return TexturePhotoResult(arrays, file, seen, mirrored, filled, layout.overlap)

@@ -122,12 +122,14 @@ class TexturePhotoResult:
 
     Attributes:
         arrays: file of :class:`PhotoTextureArrays`.
+        values: file of an array float32 (S, S, C), a texture of each of the C further maps; None where there are none.
         seen, mirrored, filled: shares of the texels whose color is from the photograph, from the mirror twin, from the
             surroundings.
         overlap: share of the UV map that lies over other parts of it.
     """
 
     arrays: Path
+    values: Path | None
     seen: float
     mirrored: float
     filled: float
@@ -142,6 +144,8 @@ class TexturePhoto(Request[TexturePhotoResult], job="texture-photo"):
         map: file of a :class:`meshkin.data.photo_map.PhotoMap`.
         shape: snapshot file.
         features: file of the shape's features in the cache.
+        albedo: file of an array float32 (H, W, 3), sRGB, in place of the photograph's colors; None for these.
+        values: files of arrays float32 (H, W) of further maps of the photograph.
         size, margin: of the texture, pixels.
         output: where to write the result's arrays.
     """
@@ -149,6 +153,8 @@ class TexturePhoto(Request[TexturePhotoResult], job="texture-photo"):
     map: Path
     shape: Path
     features: Path
+    albedo: Path | None
+    values: tuple[Path, ...]
     size: int
     margin: int
     output: Path
