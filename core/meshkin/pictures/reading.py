@@ -27,7 +27,7 @@ from .models import MapModel
 
 VERSION = 1
 """Raised whenever the same model, picture and settings would give other maps."""
-BACKGROUND = 128
+CUT_OUT_GRAY = 128
 """Gray behind an object that is cut out. Chosen: the middle; a white one pulls depth and albedo toward itself."""
 _STAGE = "Reading maps from the photo"
 
@@ -153,7 +153,7 @@ def read_maps(
 
     Raises as :class:`MapReader`.
     """
-    picture = pixels if mask is None else np.where(mask[..., None], pixels, np.uint8(BACKGROUND))
+    picture = pixels if mask is None else np.where(mask[..., None], pixels, np.uint8(CUT_OUT_GRAY))
     report(_STAGE, 0.0)
     return load(model, device).read(picture, *settings, report)
 

@@ -159,7 +159,7 @@ def test_the_list_shows_every_model_under_its_own_name() -> None:
     fetched("efficientnet-lite0", "efficientnet")
     bundles = registry.bundles()
     rows = {row["name"]: row for row in locating.listing(bundles)}
-    assert set(rows) == {"vit-s14-imgfocus", "efficientnet-lite0", *bundles["diff3f"]}
+    assert set(rows) == {"vit-s14-imgfocus", "efficientnet-lite0", *bundles["diff3f"], *bundles["marigold"]}
     absent = rows["lllyasviel/control_v11f1p_sd15_depth"]
     assert (absent["present"], absent["kind"], absent["get"]) == (False, "controlnet", "diff3f")
     base = rows["facebook/dinov2-base"]

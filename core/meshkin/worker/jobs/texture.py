@@ -62,7 +62,7 @@ def texture_photo(request: TexturePhoto, report: ProgressCallback) -> TexturePho
     features = cache.read(request.features).features
     height, width = photo_map.mask.shape
     layout = lay_out(photo_map, shape, features, request.size, report)
-    colors = photo_map.photo / np.float32(255)
+    colors = photo_map.photo.astype(np.float32) / np.float32(255)
     if request.albedo:
         colors = load_array(request.albedo, "HW3", H=height, W=width).astype(np.float32)
     pixels = layout.texture(colors, request.margin)
