@@ -249,7 +249,7 @@ def test_models_that_are_fetched_together(folder: Path) -> None:
     bundles = registry.bundles()
     assert list(bundles) == ["embedded", "marigold", "diff3f", "sd_dino"]
     assert set(bundles["sd_dino"]) < set(bundles["diff3f"])
-    with pytest.raises(ModelError, match="“embedded”, “diff3f”, “sd_dino”"):
+    with pytest.raises(ModelError, match="“embedded”, “marigold”, “diff3f”, “sd_dino”"):
         fetching.get("nothing", bundles=bundles)
 
 
