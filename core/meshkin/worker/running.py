@@ -92,8 +92,11 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take a job now: it is there, and does not have to stop a cancelled job first."""
-        return self.link.is_there() and self._reader.is_alive() and not self._cancelling
+        """Whether it can take a job now: it is there, and does not have to stop a cancelled job first.
+
+        One that was given up is not, though the system may take a moment to end it.
+        """
+        return self.link.is_there() and self._reader.is_alive() and not self._cancelling and self._fault is None
 
     @property
     def cancelling(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from helpers.places import CORE, TESTS
 from helpers.processes import has_ended, wait_for
-from helpers.worker_requests import Count, Echo, EndProcess, Unknown
+from helpers.worker_requests import Count, Echo, EndProcess, Sleep, Unknown
 from helpers.workers import COMMAND, HELLO, Clock, Start, failure, until
 from meshkin.base.errors import WorkerError
 from meshkin.base.progress import finish
@@ -55,6 +55,20 @@ def test_killed_between_jobs(start: Start) -> None:
     os.kill(worker.pid, signal.SIGKILL)
     assert failure(worker.run(Echo())).code == "worker-died"
     assert not worker.alive
+
+
+def test_one_that_was_given_up_gets_no_job(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even while the system has not yet ended it, which takes a moment."""
+    worker = start(cancel=0.2)
+    job = worker.run(Sleep())
+    until("Sleeping", job)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.link, "kill", lambda: None)
+        job.close()
+        wait_for(lambda: not worker.cancelling, "the job is still being cancelled")
+        assert worker.link.is_there()
+        assert not worker.alive
+    worker.link.kill()
 
 
 def test_stopped_process_is_silent(start: Start) -> None:
