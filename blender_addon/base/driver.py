@@ -209,7 +209,12 @@ class JobOperator:
         return self._finished(report)
 
     def start(self, context: bpy.types.Context) -> set[str]:
-        """Start the job under a timer and take its first step, which reports unusable input at once."""
+        """Start the job under a timer and take its first step, which reports unusable input at once.
+
+        The rest is left to the timer, even if it would take no time. Then Blender makes the undo step, whoever started
+        the operator: for one that is called from Python and over at once, it makes none, and a later undo crashes
+        Blender 5.2, because it keeps the objects that were changed but not what they refer to.
+        """
         global running
         from meshkin.base.progress import of_job
 
@@ -222,7 +227,7 @@ class JobOperator:
         timer = manager.event_timer_add(TICK, window=window)
         running = self._job = RunningJob(self.bl_label, steps, timer)
         dismiss()
-        result = self._advance()
+        result = self._advance(budget=0.0)
         if result != {"PASS_THROUGH"}:
             return result
         # Blender shows the redo panel in the area of the modal operator; the preferences' window may be closed before.
@@ -248,16 +253,16 @@ class JobOperator:
         if self._job is running:
             cancel()
 
-    def _advance(self) -> set[str]:
-        """Run the job until the budget of this tick is used up or the job waits for the worker."""
+    def _advance(self, budget: float = BUDGET) -> set[str]:
+        """Take one step of the job, and more until the tick's budget (seconds) is used up or the job waits."""
         from meshkin.base.progress import position
 
         job = running
         assert job is not None
         before = job.line()
-        deadline = time.monotonic() + BUDGET
+        deadline = time.monotonic() + budget
         try:
-            while time.monotonic() < deadline:
+            while True:
                 progress: Any = next(job.steps)
                 waits = (progress.stage, progress.fraction) == (job.stage, job.fraction)
                 job.stage, job.fraction, job.position = (
@@ -265,7 +270,7 @@ class JobOperator:
                     progress.fraction,
                     position(progress, translated),
                 )
-                if waits:
+                if waits or time.monotonic() >= deadline:
                     break  # no progress: the worker is busy
         except StopIteration as stop:
             _close()

@@ -242,7 +242,21 @@ def before_load(*_: object) -> None:
         lines.mark([])
 
 
-HANDLERS = {"undo_post": after_undo, "redo_post": after_undo, "load_pre": before_load}
+@bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
+def remove_previews(*_: object) -> None:
+    """Take away what a job only shows."""
+    if previews := status.scene_module("display.previews"):
+        previews.remove()
+
+
+HANDLERS = {
+    "undo_pre": (remove_previews,),
+    "redo_pre": (remove_previews,),
+    "save_pre": (remove_previews,),
+    "undo_post": (remove_previews, after_undo),
+    "redo_post": (remove_previews, after_undo),
+    "load_pre": (before_load,),
+}
 """Handlers to register, by their list in ``bpy.app.handlers``."""
 CLASSES: list[type] = [
     MESHKIN_OT_show_match,

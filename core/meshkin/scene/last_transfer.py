@@ -26,6 +26,7 @@ from .arrays import read_integers
 from .materials import picture_files
 from .mesh import matches
 from .mesh.vertex_groups import group_weights
+from .objects import remove_material_slot
 from .rig import binding
 
 RECORD_PROPERTY = "meshkin_last_transfer"
@@ -305,7 +306,7 @@ def _restore_slots(working: bpy.types.Mesh, before: bpy.types.Mesh, record: Tran
     kept = np.ones(max(len(names), int(restored.max(initial=0)) + 1), bool)
     kept[record.slots_made] = False
     for slot in sorted(record.slots_made, reverse=True):
-        working.materials.pop(index=slot)
+        remove_material_slot(working, slot)
     number = (np.cumsum(kept) - 1).astype(np.int32)
     working.polygons.foreach_set("material_index", number[restored])
     working.update()

@@ -86,6 +86,17 @@ def set_parent(obj: bpy.types.Object, parent: bpy.types.Object) -> None:
     obj.matrix_world = matrix
 
 
+def remove_material_slot(mesh: bpy.types.Mesh, index: int) -> None:
+    """Remove one of the mesh's material slots from all of its objects.
+
+    After ``materials.pop`` of the last one, Blender would leave its objects an empty slot.
+    """
+    if len(mesh.materials) == 1:
+        mesh.materials.clear()
+    else:
+        mesh.materials.pop(index=index)
+
+
 def forget_states(mesh: bpy.types.Mesh, *states: Literal["select", "hide"]) -> None:
     """Deselect or show everything, by removing the attributes that say what is selected or hidden.
 

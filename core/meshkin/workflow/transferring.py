@@ -15,7 +15,7 @@ from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..scene import characters, last_transfer
 from ..scene.characters import Picked
-from ..scene.display import viewport
+from ..scene.display import previews, viewport
 from ..scene.mesh import pieces, rest, surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
@@ -333,7 +333,7 @@ def _carry_all(
             except (InputError, StorageError) as error:
                 failures[name] = error
     finally:
-        context.remove_previews()
+        previews.remove()
     _left(possible, failures)
     return writes
 

@@ -105,11 +105,8 @@ def hide() -> None:
         for obj in _painted(source, target):
             if attribute := obj.data.attributes.get(name):
                 obj.data.attributes.remove(attribute)
-    shown = [(obj, obj.data) for obj in collection.objects]
-    for obj, mesh in shown:  # one by one: after batch_remove, Blender 5.2 crashed at later undos
-        bpy.data.objects.remove(obj)
-        bpy.data.meshes.remove(mesh)
-    bpy.data.collections.remove(collection)
+    blocks = [block for obj in collection.objects for block in (obj, obj.data)]
+    bpy.data.batch_remove([*blocks, collection])
 
 
 def is_shown() -> bool:

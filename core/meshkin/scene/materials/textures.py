@@ -20,7 +20,7 @@ from ..arrays import read_floats, read_integers, write_vectors
 from ..blend import absolute_path
 from ..mesh.payloads import MAX_UV_MAPS
 from ..mesh.snapshot import check_corner_count, check_writable
-from ..objects import Handle, remove_data_blocks
+from ..objects import Handle, remove_data_blocks, remove_material_slot
 from . import picture_files
 from .channels import SHADER_INPUTS, ChannelValue, Shading, common_bump, common_displacement, common_strength
 from .shaders import shaders, visible_shaders
@@ -71,6 +71,7 @@ class WrittenMaterials:
         channels: of the images.
         materials: in the new slots, those too that were made for another mesh of the character.
         slots_before: int32 (P,), the material slot that each face had before.
+        had_slots: whether the mesh had stored them, which it need not if all are the first.
         uv_map: name of the UV map that was added, or "".
         uv_maps_before: names of the UV maps that were active and rendered then, where there were any.
         uids: ``session_uid`` of the new data-blocks.
@@ -80,6 +81,7 @@ class WrittenMaterials:
     channels: list[str]
     materials: list[bpy.types.Material]
     slots_before: NDArray[np.int32]
+    had_slots: bool
     uv_map: str
     uv_maps_before: tuple[str, str] | None
 
@@ -116,7 +118,7 @@ def write(
     mesh = obj.data
     if uvs is not None:
         check_corner_count(obj, len(uvs))
-    slots_before = read_integers(mesh.polygons, "material_index")
+    slots_before, had_slots = read_integers(mesh.polygons, "material_index"), "material_index" in mesh.attributes
     layers = np.zeros(max(int(slots_before.max(initial=0)) + 1, len(layer_of_slot)), np.int32)
     layers[: len(layer_of_slot)] = layer_of_slot
     used, place = np.unique(layers[slots_before], return_inverse=True)
@@ -139,6 +141,7 @@ def write(
         [channel for loaded in images.values() for channel in loaded],
         [made[key] for key in wanted],
         slots_before,
+        had_slots,
         "" if uvs is None else uv_map,
         before,
     )
@@ -204,27 +207,35 @@ def _in_unit_square(layer: bpy.types.MeshUVLoopLayer) -> bool:
 
 
 def undo_write(target: Handle, written: WrittenMaterials) -> None:
-    """Remove what :func:`write` added and give the faces their material slots back.
+    """Remove what :func:`write` added and give the faces their material slots back, if the object has these materials.
 
     Whatever was deleted or changed since then is left as it is.
     """
     with contextlib.suppress(InputError):  # the object may be gone meanwhile
         mesh = target.get().data
         uids = [material.session_uid if material else None for material in mesh.materials]
-        for slot in [index for index, uid in enumerate(uids) if uid in written.uids][::-1]:
-            mesh.materials.pop(index=slot)
-        if len(mesh.polygons) == len(written.slots_before):
-            mesh.polygons.foreach_set("material_index", written.slots_before)
-            if mesh.is_editmode:
-                for face, index in zip(bmesh.from_edit_mesh(mesh).faces, written.slots_before.tolist(), strict=False):
-                    face.material_index = index
-        if written.uv_map and (layer := mesh.uv_layers.get(written.uv_map)):
-            mesh.uv_layers.remove(layer)
-            active, rendered = (mesh.uv_layers.get(name) for name in written.uv_maps_before or ("", ""))
-            if active and rendered:
-                mesh.uv_layers.active, rendered.active_render = active, True
-        mesh.update()
+        if slots := [index for index, uid in enumerate(uids) if uid in written.uids]:
+            _take_slots_back(mesh, slots, written)
     remove_data_blocks(written.uids)
+
+
+def _take_slots_back(mesh: bpy.types.Mesh, slots: Sequence[int], written: WrittenMaterials) -> None:
+    """Remove these slots and the new UV map; the faces have their former slots again."""
+    for slot in reversed(slots):
+        remove_material_slot(mesh, slot)
+    if len(mesh.polygons) == len(written.slots_before):
+        mesh.polygons.foreach_set("material_index", written.slots_before)
+        if mesh.is_editmode:
+            for face, index in zip(bmesh.from_edit_mesh(mesh).faces, written.slots_before.tolist(), strict=False):
+                face.material_index = index
+        elif not written.had_slots:
+            mesh.attributes.remove(mesh.attributes["material_index"])
+    if written.uv_map and (layer := mesh.uv_layers.get(written.uv_map)):
+        mesh.uv_layers.remove(layer)
+        active, rendered = (mesh.uv_layers.get(name) for name in written.uv_maps_before or ("", ""))
+        if active and rendered:
+            mesh.uv_layers.active, rendered.active_render = active, True
+    mesh.update()
 
 
 def linear_colorspace() -> str:

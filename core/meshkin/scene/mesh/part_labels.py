@@ -19,6 +19,7 @@ from ...data.snapshot import Snapshot
 from ...parts.options import METHODS, WRITTEN, PartOptions
 from .. import compat
 from ..arrays import read_integers
+from ..objects import remove_material_slot
 from ..rig.binding import armatures_of
 from . import attributes, payloads
 from .snapshot import check_face_count, check_same_vertices, check_writable, evaluated
@@ -244,7 +245,7 @@ def _write_materials(obj: bpy.types.Object, labels: NDArray[np.integer], names: 
     for index in reversed(range(len(obj.data.materials))):
         material = obj.data.materials[index]
         if material and _MARK in material:
-            obj.data.materials.pop(index=index)
+            remove_material_slot(obj.data, index)
     return payloads.write_materials(obj, [_material(number, name) for number, name in enumerate(names)], labels)
 
 

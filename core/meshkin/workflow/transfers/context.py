@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...base.errors import InputError
@@ -27,7 +27,6 @@ class Transfer:
         is_garment: whether the target lies on the source, so that weights come from the nearest point of the source.
         also: other meshes that lie on the target, and get weights and armature with it.
         pieces: the meshes that the source was joined of, if it was.
-        previews: what takes away again what is only shown while the transfer runs.
     """
 
     source: ObjectSnapshot
@@ -38,7 +37,6 @@ class Transfer:
     is_garment: bool = False
     also: tuple[Handle, ...] = ()
     pieces: tuple[Handle, ...] = ()
-    previews: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def map(self) -> Path:
@@ -61,11 +59,6 @@ class Transfer:
         """Write both snapshots to their files; raises StorageError."""
         self.source.snapshot.save(self.source_file)
         self.target.snapshot.save(self.target_file)
-
-    def remove_previews(self) -> None:
-        """Take away what was only shown while the transfer ran."""
-        while self.previews:
-            self.previews.pop()()
 
 
 def left_out_warning(handle: Handle, error: InputError) -> ResultWarning:

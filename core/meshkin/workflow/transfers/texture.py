@@ -16,6 +16,7 @@ from ...base.progress import Progress
 from ...base.storage import make_folder
 from ...data.snapshot import Snapshot
 from ...scene.blend import absolute_path
+from ...scene.display import previews
 from ...scene.materials import shading as shadings
 from ...scene.materials import textures
 from ...scene.materials.channels import Shading
@@ -185,8 +186,8 @@ def _show(transfer: Transfer, preview: _Textures) -> None:
     targets = transfer.target.objects()
     for target in targets:
         snapshots.check_writable(target)
-    for handle, written in zip(transfer.target.handles, preview.write(targets, ""), strict=True):
-        transfer.previews.append(partial(textures.undo_write, handle, written))
+    written = preview.write(targets, "")
+    previews.shown([partial(textures.undo_write, *each) for each in zip(transfer.target.handles, written, strict=True)])
 
 
 def _materials(

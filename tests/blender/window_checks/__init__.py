@@ -1,0 +1,1 @@
+"""The checks of ``window.py``, by what they look at."""
