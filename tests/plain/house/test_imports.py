@@ -30,6 +30,7 @@ FLOORS = (
     "transfer",
     "paint",
     "dataset",
+    "video",
     "scene",
     "worker",
     "workflow",

@@ -1,0 +1,143 @@
+"""What the frames of a clip show, as tensors that the fit reads.
+
+Places in the picture are measured from its center in sizes of the object, x to the right and y down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from ..geometry.arrays import Floats, unit_rows
+from .clip import Clip, PosableShape
+from .settings import FitSettings
+from .skinning import full_weights, loads
+
+BLUR = 1.5
+"""Pixels over which a mask is blurred to find the direction across its outline. Chosen: its steps vanish."""
+FIELD_SIDE = 256
+"""Cells along the longer side of the fields of distances. Chosen: a limb is several cells wide."""
+FEWEST_PIXELS = 16
+"""Pixels of a mask below which a frame shows nothing. Chosen."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What T frames show.
+
+    Attributes:
+        focal: focal length, sizes.
+        half: (2,), half the picture's width and height, sizes.
+        span: (2,), the width and height of the fields of distances, which may reach beyond the picture, sizes.
+        field: (T, 3, h, w), distance of each place from the mask, sizes, 0 inside; and its slope along x and y.
+        contour, across: (T, C, 2), places on the mask's outline, and unit vectors across it there.
+        contour_weight: (T, C), 0 where there are fewer.
+        place: (T, A, 2), of the anchors; ``weight`` (T, A) is 0 where there are fewer.
+        load: (T, A, B, 4), of the anchors' points.
+        surface: (V, B, 4), of all vertices.
+        cameras: (T, 4, 4).
+        joined: (T,), 1 where a frame goes on from the one before; 0 for the first.
+    """
+
+    focal: float
+    half: Tensor
+    span: Tensor
+    field: Tensor
+    contour: Tensor
+    across: Tensor
+    contour_weight: Tensor
+    place: Tensor
+    weight: Tensor
+    load: Tensor
+    surface: Tensor
+    cameras: Tensor
+    joined: Tensor
+
+
+def gather(clip: Clip, size: float, shape: PosableShape, cameras: Floats, settings: FitSettings) -> Evidence:
+    """Prepare what a clip shows of a shape to these cameras (T, 4, 4); ``size`` of the object, pixels."""
+    height, width = clip.masks.shape[1:]
+    step, count = _step(clip.masks.shape[1:]), len(clip)
+    place, weight, load = _anchors(clip, shape, settings, size)
+    contour, across = np.zeros((2, count, settings.contour, 2))
+    contour_weight = np.zeros((count, settings.contour))
+    for frame, mask in enumerate(clip.masks):
+        if mask.sum() >= FEWEST_PIXELS:
+            places, slopes = _outline(mask, size, settings.contour)
+            contour[frame, : len(places)], across[frame, : len(places)] = places, slopes
+            contour_weight[frame, : len(places)] = 1
+    return Evidence(
+        clip.focal / size,
+        torch.tensor((width, height), dtype=torch.float64) / 2 / size,
+        torch.tensor((-(-width // step) * step, -(-height // step) * step), dtype=torch.float64) / size,
+        torch.from_numpy(np.stack([_field(mask, size) for mask in clip.masks])),
+        torch.from_numpy(contour),
+        torch.from_numpy(across),
+        torch.from_numpy(contour_weight),
+        torch.from_numpy(place),
+        torch.from_numpy(weight),
+        load,
+        loads(shape.vertices, full_weights(shape)),
+        torch.from_numpy(cameras),
+        torch.from_numpy(np.append(False, clip.joined).astype(np.float64)),
+    )
+
+
+def _anchors(clip: Clip, shape: PosableShape, settings: FitSettings, size: float) -> tuple[Floats, Floats, Tensor]:
+    """Place (T, A, 2), weight (T, A) and load (T, A, B, 4) of at most so many anchors of each frame."""
+    anchors, most = clip.anchors, settings.anchors_per_frame
+    random = np.random.default_rng(0)
+    place, weight = np.zeros((len(clip), most, 2)), np.zeros((len(clip), most))
+    load = torch.zeros(len(clip), most, shape.weights.shape[1], 4, dtype=torch.float64)
+    points, all_weights = anchors.points(shape), full_weights(shape)
+    center = np.array(clip.masks.shape[:0:-1]) / 2
+    for frame in range(len(clip)):
+        rows = np.flatnonzero((anchors.frame == frame) & (anchors.confidence > 0))
+        if len(rows) > most:
+            share = anchors.confidence[rows] / anchors.confidence[rows].sum()
+            rows = random.choice(rows, most, replace=False, p=share)
+        corners = all_weights[shape.faces[anchors.face[rows]]]
+        blended = np.einsum("nk,nkb->nb", anchors.barycentric[rows], corners)
+        place[frame, : len(rows)] = (anchors.place[rows] - center) / size
+        weight[frame, : len(rows)] = anchors.confidence[rows]
+        load[frame, : len(rows)] = loads(points[rows], blended)
+    return place, weight, load
+
+
+def _step(shape: tuple[int, ...]) -> int:
+    """Pixels of a picture (H, W) that a cell of a field of distances has each way."""
+    return max(1, int(np.ceil(max(shape) / FIELD_SIDE)))
+
+
+def _field(mask: NDArray[np.bool_], size: float) -> Floats:
+    """The distance (h, w) of places from a mask, sizes, and its slopes, at most :data:`FIELD_SIDE` cells a side."""
+    step = _step(mask.shape)
+    distance = np.zeros(mask.shape)
+    if mask.sum() >= FEWEST_PIXELS:
+        distance = np.maximum(ndimage.distance_transform_edt(~mask) - 0.5, 0)  # from pixels' borders, not centers
+    down, right = np.gradient(ndimage.gaussian_filter(distance, BLUR))
+    whole = np.stack((distance / size, right, down))
+    rows, columns = (-(-side // step) * step for side in mask.shape)
+    padded = np.pad(whole, ((0, 0), (0, rows - mask.shape[0]), (0, columns - mask.shape[1])), "edge")
+    field: Floats = padded[:, step // 2 :: step, step // 2 :: step]
+    return field
+
+
+def _outline(mask: NDArray[np.bool_], size: float, most: int) -> tuple[Floats, Floats]:
+    """Places on a mask's outline, sizes from the picture's center, and unit vectors across it.
+
+    There are none where the picture's border cuts the object.
+    """
+    right, below = np.argwhere(mask[:, 1:] != mask[:, :-1]), np.argwhere(mask[1:] != mask[:-1])
+    places = np.concatenate((right[:, ::-1] + (1, 0.5), below[:, ::-1] + (0.5, 1)))
+    places = places[np.random.default_rng(0).permutation(len(places))[:most]]
+    smooth = ndimage.gaussian_filter(mask.astype(np.float64), BLUR)
+    slopes = np.stack([ndimage.map_coordinates(along, places.T[::-1] - 0.5, order=1) for along in np.gradient(smooth)])
+    across: Floats = unit_rows(slopes.T[:, ::-1])
+    outline: Floats = (places - np.array(mask.shape[::-1]) / 2) / size
+    return outline, across

@@ -1,0 +1,272 @@
+"""How far a posed character is from what the frames show, and from moving as bodies do; with derivatives.
+
+Everything is a sum of squares of residuals divided by their standard deviations (:class:`FitSettings`); where errors
+may be large, of their pseudo-Huber lengths, which iteratively reweighted least squares turn into squares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .clip import PosableShape
+from .evidence import Evidence
+from .links import Links
+from .settings import FitSettings
+from .skinning import BoneTree, loads, matrices, skin, turning, vectors_of
+from .state import Freedom, PoseState
+
+NEAREST = 0.05
+"""Depth, in sizes of the shape, that nothing comes nearer to the camera than. Chosen: keeps divisions finite."""
+
+TRUNK = 4.0
+"""How many times less a bone that carries everything turns from rest than one that carries nothing, less one. Measured
+on quadrupeds' clips: joints of the trunk turn by 0 to 10 degrees, by 27 when it eats; those of legs by 10 to 40."""
+
+
+@dataclass(frozen=True)
+class Normal:
+    """The normal equations of a window: ``H step = -g``.
+
+    Attributes:
+        blocks: (T, n, n), of each frame.
+        next, over: (T - 1, n) and (T - 2, n), what couples each parameter with itself in the next frame and the one
+            after that.
+        gradient: (T, n).
+        cost: the sum of squares.
+    """
+
+    blocks: Tensor
+    next: Tensor
+    over: Tensor
+    gradient: Tensor
+    cost: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Points in a picture: ``places`` (T, P, 2) and derivatives by their places in the world, (T, P, 2, 3)."""
+
+    places: Tensor
+    slopes: Tensor
+
+
+class Residuals:
+    """The sum of squares of a window."""
+
+    def __init__(
+        self, skeleton: BoneTree, evidence: Evidence, links: Links, shape: PosableShape, settings: FitSettings
+    ) -> None:
+        self._skeleton, self._evidence, self._settings = skeleton, evidence, settings
+        self._limits = limits = torch.from_numpy(shape.limits)
+        share = torch.from_numpy(shape.carried / max(shape.carried.max(), 1e-9))
+        self._rest = settings.rest / (1 + TRUNK * share)
+        count, bones = len(links.pairs), len(limits)
+        signs = torch.zeros(count, bones, dtype=torch.float64)
+        for row, (one, other) in enumerate(links.pairs.tolist()):
+            signs[row, one], signs[row, other] = 1, -1
+        self._links = loads(links.points, signs.numpy()).expand(len(evidence.place), -1, -1, -1)
+
+    def cost(self, state: PoseState, freedom: Freedom) -> float:
+        """The sum of squares."""
+        return self._sum(state, freedom, with_slopes=False).cost
+
+    def normal(self, state: PoseState, freedom: Freedom) -> Normal:
+        """The normal equations at a state."""
+        return self._sum(state, freedom, with_slopes=True)
+
+    def _sum(self, state: PoseState, freedom: Freedom, with_slopes: bool) -> Normal:
+        settings, evidence = self._settings, self._evidence
+        moved = matrices(self._skeleton, state.turns, state.shifts, state.root)
+        frames, count = len(moved), freedom.count
+        total = _Total(frames, count)
+
+        def add(load: Tensor, along: Tensor, error: Tensor, weight: Tensor, norm: Tensor) -> None:
+            """Residuals (T, P, K) along directions (T, P, K, 3), weights (T, P), and their part of the sum."""
+            total.cost += float(norm.sum())
+            if with_slopes:
+                rows = self._slopes(state, moved, load, along, freedom).flatten(1, 2)
+                weights = weight[:, :, None].expand_as(error).flatten(1)
+                weighted = rows * weights[:, :, None]
+                total.blocks += weighted.transpose(1, 2) @ rows
+                total.gradient += (weighted.transpose(1, 2) @ error.flatten(1)[..., None])[..., 0]
+
+        if settings.anchor_count:
+            shown = self._shown(skin(moved, evidence.load))
+            share = evidence.weight / evidence.weight.sum(dim=1, keepdim=True).clamp(min=1e-9)
+            scale = settings.anchor_count * share / settings.anchors**2
+            error = shown.places - evidence.place
+            squares = (error**2).sum(dim=-1)
+            soft = _softening(squares, settings.anchors)
+            add(evidence.load, shown.slopes, error, scale * soft, scale * _soft_squares(squares, settings.anchors))
+        if settings.silhouette_count:
+            for load, along, error, share in self._silhouette(moved):
+                weight = settings.silhouette_count * share / settings.silhouette**2
+                soft = _softening(error**2, settings.silhouette)
+                norm = weight * _soft_squares(error**2, settings.silhouette)
+                add(load, along[:, :, None], error[:, :, None], weight * soft, norm)
+        if len(self._links[0]):
+            gap = skin(moved, self._links)
+            weight = torch.full(gap.shape[:2], 1 / settings.links**2, dtype=gap.dtype)
+            axes = torch.eye(3, dtype=gap.dtype).expand(*gap.shape[:2], 3, 3)
+            add(self._links, axes, gap, weight, weight[..., None] * gap**2)
+        self._add_priors(state, freedom, total)
+        self._add_changes(state, freedom, total)
+        return Normal(total.blocks, total.next, total.over, total.gradient, total.cost)
+
+    def _slopes(self, state: PoseState, moved: Tensor, load: Tensor, along: Tensor, freedom: Freedom) -> Tensor:
+        """The derivatives (T, P, K, n) of points along directions (T, P, K, 3) by a freedom's parameters."""
+        turned, carried = turning(self._skeleton, moved, load, along)
+        weight = load[..., 3].sum(dim=-1)
+        arms = skin(moved, load) - weight[..., None] * state.root[:, None, :3, 3]
+        moments = torch.linalg.cross(arms[:, :, None].expand_as(along), along, dim=-1)
+        whole = moments @ state.root[:, None, :3, :3]
+        shift = weight[:, :, None, None] * along
+        axes = state.root[:, None, :3, :3] @ self._skeleton.rest[freedom.shifting, :3, :3]
+        aside = torch.einsum("tpki,tmij,tpm->tpkmj", along, axes, carried[..., freedom.shifting])
+        return torch.cat((whole, shift, turned[..., freedom.turning, :].flatten(3), aside.flatten(3)), dim=-1)
+
+    def _shown(self, points: Tensor) -> Shown:
+        """Where points (T, P, 3) are shown."""
+        cameras, focal = self._evidence.cameras, self._evidence.focal
+        seen = points @ cameras[:, :3, :3].transpose(1, 2) + cameras[:, None, :3, 3]
+        depth = (-seen[..., 2]).clamp(min=NEAREST)
+        x, y, zero = focal * seen[..., 0] / depth, -focal * seen[..., 1] / depth, torch.zeros_like(depth)
+        across = torch.stack((focal / depth, zero, x / depth), dim=-1)
+        down = torch.stack((zero, -focal / depth, y / depth), dim=-1)
+        slopes = torch.stack((across, down), dim=-2) @ cameras[:, None, :3, :3]
+        return Shown(torch.stack((x, y), dim=-1), slopes)
+
+    def _silhouette(self, moved: Tensor) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """For outline and outside: loads, directions (T, P, 3), errors (T, P) and the share that each point counts.
+
+        The outline is compared with the nearest vertices across it; along it they slide freely, as in registration by
+        planes (Chen and Medioni 1992). Vertices outside of the mask are drawn back to it.
+        """
+        evidence = self._evidence
+        places, slopes = (lambda shown: (shown.places, shown.slopes))(self._shown(skin(moved, evidence.surface)))
+        nearest = torch.cdist(evidence.contour, places).argmin(dim=2)
+        found = torch.gather(places, 1, nearest[..., None].expand(-1, -1, 2))
+        error = ((found - evidence.contour) * evidence.across).sum(dim=-1)
+        frames = torch.arange(len(moved))[:, None]
+        along = torch.einsum("tpi,tpij->tpj", evidence.across, slopes[frames, nearest])
+        share = evidence.contour_weight / evidence.contour_weight.sum(dim=1, keepdim=True).clamp(min=1)
+        grid = (places + evidence.half) / evidence.span * 2 - 1
+        field = torch.nn.functional.grid_sample(
+            evidence.field, grid[:, :, None], padding_mode="border", align_corners=False
+        )[..., 0]
+        outside, farthest = field[:, 0].topk(min(self._settings.outside, field.shape[2]), dim=1)
+        back = torch.gather(field[:, 1:], 2, farthest[:, None].expand(-1, 2, -1)).transpose(1, 2)
+        away = torch.einsum("tpi,tpij->tpj", back, slopes[frames, farthest])
+        even = (outside > 0).double() / outside.shape[1]
+        surface = evidence.surface
+        return [(surface[nearest], along, error, share), (surface[farthest], away, outside, even)]
+
+    def _add_priors(self, state: PoseState, freedom: Freedom, total: _Total) -> None:
+        """Draw bones toward their rest, and back within the rig's limits."""
+        settings, bones = self._settings, freedom.turning
+        if not len(bones):
+            return
+        own = slice(6, 6 + 3 * len(bones))
+        turns = state.turns[:, bones]
+        inside = limited(turns, self._limits[bones])
+        diagonal = total.blocks.diagonal(dim1=1, dim2=2)
+        from_rest, excess = vectors_of(turns).flatten(1), vectors_of(inside.transpose(-1, -2) @ turns).flatten(1)
+        weight = (1 / self._rest[bones] ** 2).repeat_interleave(3).expand_as(from_rest)
+        for error, scale in ((from_rest, weight), (excess, (excess.abs() > 1e-9).double() / settings.limits**2)):
+            total.cost += float((scale * error**2).sum())
+            diagonal[:, own] += scale
+            total.gradient[:, own] += scale * error
+
+    def _add_changes(self, state: PoseState, freedom: Freedom, total: _Total) -> None:
+        """Let the changes of turns and places from frame to frame change little."""
+        settings = self._settings
+        if not settings.smooth or len(state.root) < 3:
+            return
+        root_turns, turns = state.root[:, None, :3, :3], state.turns[:, freedom.turning]
+        changes = [
+            (_turned(root_turns), settings.root_turn),
+            (state.root[1:, None, :3, 3] - state.root[:-1, None, :3, 3], settings.root_shift),
+            (_turned(turns), settings.acceleration),
+            (state.shifts[1:, freedom.shifting] - state.shifts[:-1, freedom.shifting], settings.root_shift),
+        ]
+        goes_on = (self._evidence.joined[2:] * self._evidence.joined[1:-1])[:, None]
+        errors, weights = [], []
+        for change, deviation in changes:
+            second = change[1:] - change[:-1]
+            squares = (second**2).sum(dim=-1)
+            weight = settings.smooth * goes_on / deviation**2
+            total.cost += float((weight * _soft_squares(squares, deviation)).sum())
+            errors.append(second.flatten(1))
+            weights.append((weight * _softening(squares, deviation))[..., None].expand_as(second).flatten(1))
+        error, weight = torch.cat(errors, dim=1), torch.cat(weights, dim=1)
+        diagonal = total.blocks.diagonal(dim1=1, dim2=2)
+        for start, factor in ((0, 1), (1, -2), (2, 1)):
+            part = slice(start, start + len(error))
+            diagonal[part] += factor**2 * weight
+            total.gradient[part] += factor * weight * error
+        total.next[:-1] -= 2 * weight
+        total.next[1:] -= 2 * weight
+        total.over += weight
+
+
+class _Total:
+    """Normal equations that are being summed up."""
+
+    def __init__(self, frames: int, count: int) -> None:
+        double = torch.float64
+        self.blocks = torch.zeros(frames, count, count, dtype=double)
+        self.next = torch.zeros(max(frames - 1, 0), count, dtype=double)
+        self.over = torch.zeros(max(frames - 2, 0), count, dtype=double)
+        self.gradient = torch.zeros(frames, count, dtype=double)
+        self.cost = 0.0
+
+
+def _turned(turns: Tensor) -> Tensor:
+    """The turns (T - 1, N, 3) from each frame's rotations (T, N, 3, 3) to the next's, about the bones' own axes."""
+    return vectors_of(turns[:-1].transpose(-1, -2) @ turns[1:])
+
+
+def _soft_squares(squares: Tensor, bend: float) -> Tensor:
+    """Squares that grow like lengths from ``bend`` on: the pseudo-Huber loss."""
+    return 2 * bend**2 * ((1 + squares / bend**2).sqrt() - 1)
+
+
+def _softening(squares: Tensor, bend: float) -> Tensor:
+    """The weights with which least squares minimize :func:`_soft_squares`."""
+    return (1 + squares / bend**2).rsqrt()
+
+
+def limited(turns: Tensor, limits: Tensor) -> Tensor:
+    """The rotations (T, N, 3, 3) brought within limits (N, 3, 2) of their angles, Blender's order XYZ, radians."""
+    bounded = torch.isfinite(limits).any(dim=2).any(dim=1)
+    if not bounded.any():
+        return turns
+    own = turns[:, bounded]
+    angles = torch.stack(
+        (
+            torch.atan2(own[..., 2, 1], own[..., 2, 2]),
+            torch.asin((-own[..., 2, 0]).clamp(-1, 1)),
+            torch.atan2(own[..., 1, 0], own[..., 0, 0]),
+        ),
+        dim=-1,
+    )
+    inside = torch.minimum(torch.maximum(angles, limits[bounded, :, 0]), limits[bounded, :, 1])
+    about = [turns_about(inside[..., axis], axis) for axis in range(3)]
+    changed = turns.clone()
+    is_out = (inside != angles).any(dim=-1)[..., None, None]
+    changed[:, bounded] = torch.where(is_out, about[2] @ about[1] @ about[0], own)
+    return changed
+
+
+def turns_about(angles: Tensor, axis: int) -> Tensor:
+    """Rotations (..., 3, 3) by angles (...) about a coordinate axis."""
+    turns = torch.zeros(*angles.shape, 3, 3, dtype=angles.dtype)
+    one, other = (axis + 1) % 3, (axis + 2) % 3
+    turns[..., axis, axis] = 1
+    turns[..., one, one] = turns[..., other, other] = angles.cos()
+    turns[..., other, one] = angles.sin()
+    turns[..., one, other] = -angles.sin()
+    return turns

@@ -1,0 +1,59 @@
+"""Settings of the fit of a character's motion to a video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How far a fit may be from what the frames show, and how freely a body moves.
+
+    The fit minimizes a sum of squares, each divided by the square of its standard deviation. Lengths in the picture are
+    shares of the object's size there (the diagonal of its bounding box, the median over the frames); lengths in space
+    are shares of the shape's size at rest. All values are chosen on ``tests/benchmarks/video.py``.
+
+    Attributes:
+        anchors: standard deviation of where matched points are shown. Errors above count by their length, not its
+            square.
+        anchor_count: as how many measurements the anchors of a frame count together; 0 for none. They are not
+            independent: neighbors err alike.
+        silhouette: standard deviation of the distance between outline and mask.
+        silhouette_count: as how many measurements each way counts; 0 for none.
+        acceleration: of the change of a bone's turn from frame to frame, radians; what is above counts by its length,
+            so that a gallop may be fast.
+        root_turn, root_shift: of the same of the whole, radians and sizes.
+        smooth: weight of these three; 0 fits each frame alone.
+        rest: of a bone's turn from rest, radians: holds what no frame shows.
+        limits: of what a turn exceeds the rig's own limits by, radians.
+        links: of the distance between bones of other roots that move the same vertices, sizes.
+        root_rounds, limb_rounds, all_rounds: steps of Gauss and Newton for the whole alone, with its large bones, with
+            all bones.
+        large: share of the weights that a large bone carries, itself and by the bones below it, at least.
+        window: frames that are fitted at once.
+        overlap: frames that two windows share.
+        anchors_per_frame: most that are looked at, drawn by their confidence.
+        contour: places on each mask's outline.
+        outside: vertices of each frame that are looked at because they lie outside of the mask, at most.
+    """
+
+    anchors: float = 0.01
+    anchor_count: float = 300.0
+    silhouette: float = 0.01
+    silhouette_count: float = 30.0
+    acceleration: float = 0.1
+    root_turn: float = 0.05
+    root_shift: float = 0.01
+    smooth: float = 1.0
+    rest: float = 0.6
+    limits: float = 0.02
+    links: float = 0.005
+    root_rounds: int = 6
+    limb_rounds: int = 8
+    all_rounds: int = 14
+    large: float = 0.04
+    window: int = 32
+    overlap: int = 8
+    anchors_per_frame: int = 300
+    contour: int = 96
+    outside: int = 96

@@ -1,0 +1,79 @@
+"""What a fit changes: the turns and shifts of the bones and the place of the whole, in all frames of a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .clip import Motion, PosableShape
+from .settings import FitSettings
+from .skinning import turns_of
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """Which bones may move: the numbers of those that turn (N,), and of those that shift (M,).
+
+    The parameters of a frame are in this order: turn and shift of the whole (3 + 3), turns (3 N), shifts (3 M). Turns
+    are about each bone's own axes, as it is posed.
+    """
+
+    turning: Tensor
+    shifting: Tensor
+
+    @property
+    def count(self) -> int:
+        """Parameters of a frame."""
+        return 6 + 3 * (len(self.turning) + len(self.shifting))
+
+
+def stages(shape: PosableShape, settings: FitSettings) -> list[tuple[str, int, Freedom]]:
+    """What moves in each stage of a fit, its name and its rounds: the whole; large bones, too; all bones."""
+    carried, numbers = shape.carried, np.arange(len(shape.parents))
+    is_main = numbers == shape.main_root
+    shifting = (shape.parents < 0) & ~is_main & shape.moved
+    is_large = (carried >= settings.large * carried[shape.main_root]) & ~is_main
+    none = np.zeros(len(numbers), bool)
+    return [
+        ("Placing the character", settings.root_rounds, _freedom(none, none)),
+        ("Fitting large bones", settings.limb_rounds, _freedom(is_large | shifting, shifting)),
+        ("Fitting all bones", settings.all_rounds, _freedom(shape.moved & ~is_main, shifting)),
+    ]
+
+
+def _freedom(turning: NDArray[np.bool_], shifting: NDArray[np.bool_]) -> Freedom:
+    return Freedom(*(torch.from_numpy(np.flatnonzero(each)) for each in (turning, shifting)))
+
+
+@dataclass(frozen=True)
+class PoseState:
+    """A motion as tensors; see :class:`meshkin.video.clip.Motion`."""
+
+    turns: Tensor
+    shifts: Tensor
+    root: Tensor
+
+    @staticmethod
+    def of(motion: Motion) -> PoseState:
+        return PoseState(
+            *(torch.from_numpy(np.array(each, np.float64)) for each in (motion.turns, motion.shifts, motion.root))
+        )
+
+    def motion(self) -> Motion:
+        """The same as arrays."""
+        return Motion(self.turns.numpy(), self.shifts.numpy(), self.root.numpy())
+
+    def stepped(self, step: Tensor, freedom: Freedom) -> PoseState:
+        """The motion changed by a step (T, n) of a freedom's parameters."""
+        turning, shifting = freedom.turning, freedom.shifting
+        turns, shifts, root = self.turns.clone(), self.shifts.clone(), self.root.clone()
+        root[:, :3, :3] = root[:, :3, :3] @ turns_of(step[:, :3])
+        root[:, :3, 3] += step[:, 3:6]
+        middle = 6 + 3 * len(turning)
+        turns[:, turning] = turns[:, turning] @ turns_of(step[:, 6:middle].reshape(len(step), -1, 3))
+        shifts[:, shifting] += step[:, middle:].reshape(len(step), -1, 3)
+        return PoseState(turns, shifts, root)
