@@ -23,7 +23,7 @@ limbs that have moved do not count, the body does."""
 TURN_COST = 1.0
 """Agreement that a turn by half a circle from one frame to the next costs. Chosen: a wrong side costs more than it can
 gain."""
-MOST_POINTS = 400
+MOST_ANCHORS = 400
 """Anchors of a frame that a camera is fitted to. Chosen."""
 
 
@@ -47,8 +47,8 @@ def _proposals(clip: Clip, shape: PosableShape, frame: int, center: Floats) -> l
     """Agreement and rigid motion of what a frame's anchors propose."""
     anchors = clip.anchors
     rows = np.flatnonzero((anchors.frame == frame) & (anchors.confidence > 0))
-    if len(rows) > MOST_POINTS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_POINTS, replace=False))
+    if len(rows) > MOST_ANCHORS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_ANCHORS, replace=False))
     if not len(rows):
         return []
     shares, corner = anchors.barycentric[rows], shape.faces[anchors.face[rows]]
