@@ -13,6 +13,7 @@ import bpy
 
 from . import (
     attributes,
+    dataset,
     family,
     features,
     main,
@@ -28,7 +29,7 @@ from . import (
 )
 from .base import driver, preferences, status
 
-FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, parts, family, photo)
+FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, parts, family, dataset, photo)
 """Folders of the features, in the order of registration: a panel must come after its parent panel."""
 CLASSES: list[type] = [cls for feature in FEATURES for cls in feature.CLASSES]
 

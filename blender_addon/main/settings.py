@@ -9,6 +9,7 @@ import contextlib
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
+from meshkin.dataset.options import DatasetOptions
 from meshkin.families.options import FamilyOptions
 from meshkin.features.options import FeatureOptions
 from meshkin.parts.options import PartOptions
@@ -61,7 +62,7 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
             status.scene_module("display.comparison").set_look(self.look.lower())
 
 
-@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions)
+@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions, DatasetOptions)
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 
@@ -119,6 +120,12 @@ class SceneSettings(bpy.types.PropertyGroup):
         type=bpy.types.Collection,
     )
     family_name: StringProperty(name="Name", description="What to call the family; empty: as the collection")
+    dataset_collection: PointerProperty(
+        name="Objects",
+        description="Collection of the objects that pictures are taken of; everything else in the scene is beside them",
+        type=bpy.types.Collection,
+    )
+    dataset_folder: StringProperty(name="Folder", description="Gets the data set", subtype="DIR_PATH")
     photo: StringProperty(name="Photo", description="Photo to match to the target", subtype="FILE_PATH")
     photo_mask: StringProperty(
         name="Mask",

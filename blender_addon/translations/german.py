@@ -2,6 +2,12 @@
 
 GERMAN = {
     # Panels and buttons
+    "Data Set": "Datensatz",
+    "Make Pictures": "Bilder machen",
+    "Check": "Prüfen",
+    "Filter": "Filtern",
+    "Spread": "Streuung",
+    "Any Frame": "Beliebiges Bild der Animation",
     "Add Option Preset": "Vorgabe der Optionen sichern",
     "Pin Here": "Hier anheften",
     "Before and After": "Vorher und nachher",

@@ -8,6 +8,16 @@ GERMAN_SENTENCES = {
     "Start it with `meshkin serve`, or choose “Own Worker”.": "Mit `meshkin serve` starten, oder „Eigener "
     "Rechenprozess“ wählen.",
     # Why a button is grayed out
+    "Pick a collection of objects first": "Zuerst eine Sammlung von Objekten wählen",
+    "“{}” is empty": "„{}“ ist leer",
+    "Choose a folder for the data set first": "Zuerst einen Ordner für den Datensatz wählen",
+    "There is no data set in the folder yet": "Im Ordner ist noch kein Datensatz",
+    "Save the file first, or choose a folder that does not begin with //": (
+        "Zuerst die Datei speichern, oder einen Ordner wählen, der nicht mit // beginnt"
+    ),
+    "There are no objects to take pictures of.": "Es gibt keine Objekte, von denen Bilder gemacht werden könnten.",
+    "{} has pictures of another data set.": "In {} sind Bilder eines anderen Datensatzes.",
+    "Choose another folder.": "Einen anderen Ordner wählen.",
     "Select two characters, the target last": "Zwei Figuren auswählen, das Ziel zuletzt",
     "Pick a {} object first": "Zuerst wählen: {}",
     "Pick a source or a target first": "Zuerst eine Quelle oder ein Ziel wählen",

@@ -2,6 +2,12 @@
 
 JAPANESE = {
     # Panels and buttons
+    "Data Set": "データセット",
+    "Make Pictures": "画像を作る",
+    "Check": "確認",
+    "Filter": "選別",
+    "Spread": "ばらつき",
+    "Any Frame": "任意のフレーム",
     "Add Option Preset": "オプションのプリセットを追加",
     "Pin Here": "ここにピン留め",
     "Before and After": "前後を比較",

@@ -8,6 +8,16 @@ JAPANESE_SENTENCES = {
     "Start it with `meshkin serve`, or choose “Own Worker”.": "`meshkin serve` で起動するか、"
     "「専用ワーカー」を選んでください。",
     # Why a button is grayed out
+    "Pick a collection of objects first": "先にオブジェクトのコレクションを選んでください",
+    "“{}” is empty": "「{}」は空です",
+    "Choose a folder for the data set first": "先にデータセットのフォルダーを選んでください",
+    "There is no data set in the folder yet": "フォルダーにまだデータセットがありません",
+    "Save the file first, or choose a folder that does not begin with //": (
+        "先にファイルを保存するか、//で始まらないフォルダーを選んでください"
+    ),
+    "There are no objects to take pictures of.": "画像を撮るオブジェクトがありません。",
+    "{} has pictures of another data set.": "{}には別のデータセットの画像があります。",
+    "Choose another folder.": "別のフォルダーを選んでください。",
     "Select two characters, the target last": "2体のキャラクターを選択してください（ターゲットを最後に）",
     "Pick a {} object first": "先に{}を選んでください",
     "Pick a source or a target first": "先にソースかターゲットを選んでください",

@@ -13,7 +13,7 @@ from ..worker.options import WorkerOptions
 from .arguments import CommandResult, command, option_arguments, options, strict_argument, warning_data
 from .console import drive
 
-VERBS = ("make", "check", "join")
+VERBS = ("make", "check", "filter", "join")
 """What can be done with data sets."""
 
 
@@ -21,9 +21,9 @@ def add(commands: Any) -> None:
     """Add this module's command to the parser."""
     summary = "pictures of a scene's objects with all that is known about them"
     parser = command(commands, "dataset", _dataset, summary, needs_blender=True)
-    what = "make pictures; check a data set, and write its --formats anew; join parts of one"
+    what = "make pictures; check a data set; filter out what has wrong poses; join parts of one"
     parser.add_argument("action", choices=VERBS, help=what)
-    what = "make: the .blend file; check: the folder of a data set; join: the folders of its parts"
+    what = "make: the .blend file; check, filter: the folder of a data set; join: those of its parts"
     parser.add_argument("paths", nargs="+", type=Path, metavar="FILE.blend|FOLDER", help=what)
     parser.add_argument(
         "--objects", metavar="OBJECT,…", help="names of objects, or of collections, between commas; default: all meshes"
@@ -43,6 +43,10 @@ def _dataset(arguments: argparse.Namespace) -> CommandResult:
 
         formats = options(arguments).dataset.formats if hasattr(arguments, "dataset_formats") else ()
         return _told(drive(workflow.check_dataset(arguments.paths[0].resolve(), formats)))
+    if arguments.action == "filter":
+        from .. import workflow
+
+        return _told(drive(workflow.filter_dataset(arguments.paths[0].resolve(), options(arguments))))
     if arguments.folder is None:
         raise InputError("dataset-output", "It is not said where the data set goes.", "Write --output FOLDER.")
     return _make(arguments) if arguments.action == "make" else _join(arguments)

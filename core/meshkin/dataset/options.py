@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ..base.errors import OptionError
 from ..base.options import NAMES, Choice, Text, option
 
+SET_FILE = "dataset.json"
+"""The file that says what a folder is a data set of."""
 CAMERAS = (
     Choice("dst1", "All Around", "3D-DST's mode 1: from all around, mostly level"),
     Choice("dst2", "Front Half, Level", "3D-DST's mode 2: azimuths from -195 to 15 degrees, mostly level"),
@@ -133,6 +135,16 @@ class DatasetOptions:
     )
     seed: int = option(
         0, "Seed", "Another number gives other cameras", flat="dataset_seed", flag="--seed", least=0, most=2**31 - 1
+    )
+    drop: float = option(
+        0.1,
+        "Drop",
+        "Share of each class that the filter drops: poses that agree least with the others",
+        flat="dataset_drop",
+        flag="--drop",
+        least=0,
+        most=0.9,
+        unit="FACTOR",
     )
     share: str = option(
         "1/1",

@@ -25,9 +25,10 @@ from ..base.json_data import from_json, to_json
 from ..base.storage import UNREADABLE, make_folder, write_file
 from ..geometry.arrays import Floats
 from .camera import PinholeCamera
+from .options import SET_FILE
 
-SET_FILE = "dataset.json"
-"""The file that says what a folder is a data set of."""
+DROPPED = "dropped.json"
+"""The file with the numbers of pictures that a filter has dropped: trainers do not get them."""
 UNKNOWN, HIDDEN, VISIBLE = 0, 1, 2
 """Whether a key point is seen, as COCO counts: not in the picture, in it but behind something, seen."""
 
@@ -296,9 +297,17 @@ class DataFolder:
         """The file of a model's shape."""
         return self.path / "models" / f"{number:06d}.npz"
 
-    def numbers(self) -> list[int]:
-        """The numbers of all pictures that are there, in order."""
-        return sorted(int(file.stem) for file in (self.path / "records").glob("[0-9]*.json") if file.stem.isdigit())
+    def numbers(self, with_dropped: bool = True) -> list[int]:
+        """The numbers of all pictures that are there, in order; those that a filter has dropped may be left out."""
+        files = (self.path / "records").glob("[0-9]*.json")
+        dropped = set() if with_dropped else self.dropped()
+        return sorted({int(file.stem) for file in files if file.stem.isdigit()} - dropped)
+
+    def dropped(self) -> set[int]:
+        """The numbers of the pictures that a filter has dropped; raises StorageError ``file-damaged``."""
+        path = self.path / DROPPED
+        known = _read_json(path) if path.exists() else []
+        return {int(number) for number in known} if isinstance(known, list) else set()
 
     def load(self, number: int) -> PictureRecord:
         """Read a picture's record; raises InputError ``data-invalid``, StorageError ``file-damaged``."""

@@ -20,7 +20,7 @@ from ..transfer.weights.options import WeightOptions
 from ..worker.options import WorkerOptions
 from .comparing import compare
 from .contact_sheets import pictures
-from .datasets import check_dataset, dataset
+from .datasets import check_dataset, dataset, filter_dataset
 from .describing import features
 from .families import learn_family
 from .heads import STEPS as HEAD_STEPS
@@ -65,6 +65,7 @@ __all__ = [
     "compare",
     "dataset",
     "features",
+    "filter_dataset",
     "flip",
     "get_models",
     "keep_report",

@@ -14,14 +14,14 @@ from ..scene.dataset import shooting
 from ..scene.dataset.shooting import Shooting, has_window, keep, picture_count
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
-from ..worker.requests.datasets import CheckDataset, WriteFormats
+from ..worker.requests.datasets import CheckDataset, FilterDataset, WriteFormats
 from .options import Options, Report, ResultWarning, Steps
 from .steps import FORMATS_SECONDS, SHOT_SECONDS
 from .whole_job import whole_job
 
 SHOTS, WRITE = "shots", "formats"
 """The steps that take pictures, and that write the formats of trainers."""
-_NOT_ASKED = ("count", "formats", "share")
+_NOT_ASKED = ("count", "formats", "share", "drop")
 """Options that may be others when a set is gone on with."""
 
 
@@ -114,3 +114,27 @@ def check_dataset(path: Path, formats: Sequence[str] = ()) -> Steps:
     facts = {"pictures": found.pictures, "seen": dict(found.seen), "files": [str(file) for file in files]}
     facts |= {"folder": str(path), "sheet": str(found.sheet) if found.sheet else ""}
     return Report(title, details, facts, warnings)
+
+
+def filter_dataset(path: Path, options: Options = Options()) -> Steps:
+    """Drop the pictures of a data set whose poses agree least with the others: trainers do not get them any more.
+
+    Heads learn the poses of each class from four fifths of its objects and are asked about the rest. The scores are in
+    ``kcf_losses.json``; the pictures themselves stay. ``options.dataset.drop`` says how many are dropped, 0 takes all
+    back; what trainers read is written anew as ``options.dataset.formats`` say.
+
+    Raises InputError ``no-dataset``, ModelError, StorageError, WorkerError.
+    """
+    SetRecord.load(path)
+    chosen, worker = options.dataset, options.worker
+    request = FilterDataset(path, chosen.drop, chosen.seed, worker.device, worker.online)
+    found = yield from client.shared().run(request)
+    files = (yield from client.shared().run(WriteFormats(path, chosen.formats))).files if chosen.formats else ()
+    title = f"{found.dropped:,} of {found.pictures:,} pictures are dropped."
+    details = [f"{name}: {count:,} objects agree least." for name, count in found.classes.items() if count]
+    details += [f"Written: {file.name}." for file in files]
+    warnings = [
+        ResultWarning("dataset-few", f"{name}: too few objects to judge their poses.") for name in found.left_out
+    ]
+    data = {"pictures": found.pictures, "dropped": found.dropped, "classes": dict(found.classes), "folder": str(path)}
+    return Report(title, details, {**data, "files": [str(file) for file in files]}, warnings)

@@ -16,7 +16,7 @@ from meshkin.base.options import options_of
 from meshkin.workflow import Options
 
 BUTTONS = {"model", "device", "online", "pairs", "flip", "through", "also", "pose_threshold", "preview"}
-BUTTONS |= {"map_names", "maps_steps", "maps_resolution", "maps_seed"}
+BUTTONS |= {"map_names", "maps_steps", "maps_resolution", "maps_seed", "dataset_share"}
 """What is not a field of the panel: the preferences or a button set it."""
 
 

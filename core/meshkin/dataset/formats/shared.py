@@ -100,8 +100,8 @@ def place_file(source: Path, target: Path) -> None:
 
 
 def each_record(folder: DataFolder, report: ProgressCallback) -> Iterator[PictureRecord]:
-    """All records, one at a time; ``report`` is told how many are done, and may raise Cancelled."""
-    found = folder.numbers()
+    """All records that no filter has dropped, one at a time; ``report`` is told the share done."""
+    found = folder.numbers(with_dropped=False)
     for done, number in enumerate(found):
         report("Writing formats", done / len(found))
         yield folder.load(number)

@@ -36,6 +36,7 @@ JOBS = table(
     families.import_model,
     datasets.write_formats,
     datasets.check_dataset,
+    datasets.filter_dataset,
     photo.check_photo,
     photo.match_photo,
     pictures.find_map_models,

@@ -33,6 +33,42 @@ class WriteFormats(Request[WriteFormatsResult], job="write-formats"):
 
 
 @dataclass(frozen=True)
+class FilterDatasetResult:
+    """What was dropped.
+
+    Attributes:
+        pictures: how many there are.
+        dropped: how many are dropped.
+        classes: for each class how many of its objects led to that.
+        left_out: classes with too few objects to be judged.
+    """
+
+    pictures: int
+    dropped: int
+    classes: dict[str, int]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FilterDataset(Request[FilterDatasetResult], job="filter-dataset"):
+    """Find the pictures whose poses agree least with the others, and drop them.
+
+    Attributes:
+        folder: of the set.
+        drop: which share of each class.
+        seed: of the folds.
+        device: what computes.
+        online: whether the network may be fetched.
+    """
+
+    folder: Path
+    drop: float
+    seed: int
+    device: str
+    online: bool
+
+
+@dataclass(frozen=True)
 class CheckDatasetResult:
     """What a data set is like.
 

@@ -1,0 +1,44 @@
+"""The panel for data sets."""
+# Blender's classes have no types.
+# mypy: disable-error-code="misc"
+# ruff: noqa: RUF012
+
+from __future__ import annotations
+
+import bpy
+
+from meshkin.dataset.options import DatasetOptions
+
+from ..base.properties import panel_options
+from ..base.widgets import Sidebar, form
+
+DRAWN = ("dataset_around", "dataset_distance", "dataset_spread", "dataset_animate", "dataset_seed")
+"""Options that only matter where cameras are drawn."""
+
+
+class MESHKIN_PT_dataset(Sidebar, bpy.types.Panel):
+    """Takes pictures of the objects of a collection, for those who train networks."""
+
+    bl_idname = "MESHKIN_PT_dataset"
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_label = "Data Set"
+    bl_order = 6
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = form(self.layout)
+        settings = context.scene.meshkin
+        column = layout.column()
+        column.prop(settings, "dataset_collection")
+        column.prop(settings, "dataset_folder")
+        for name in panel_options(DatasetOptions, ("dataset_drop",)):
+            if name not in DRAWN or settings.dataset_cameras != "scene":
+                column.prop(settings, name)
+        layout.operator("meshkin.make_dataset", icon="RENDER_STILL")
+        row = layout.row(align=True)
+        row.operator("meshkin.check_dataset", icon="CHECKMARK")
+        row.operator("meshkin.filter_dataset", icon="FILTER")
+        layout.prop(settings, "dataset_drop", slider=True)
+
+
+CLASSES: list[type] = [MESHKIN_PT_dataset]

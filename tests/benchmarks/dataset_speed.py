@@ -1,0 +1,80 @@
+"""What a picture of a data set costs beside Cycles itself.
+
+    BLENDER-PYTHON tests/benchmarks/dataset_speed.py [--count 20] [--resolution 512] [--samples 32]
+
+The scene: three rounded shapes of about 10,000 vertices each as rendered, a floor and a light. "Beside Cycles" is
+all but the render of the picture: what pixels show, masks, key points, and writing everything to the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import bpy
+
+from meshkin.dataset.options import DatasetOptions
+from meshkin.dataset.record import DataFolder
+from meshkin.scene.dataset import studio
+from meshkin.scene.dataset.shooting import Shooting, keep
+
+
+def scene() -> list[bpy.types.Object]:
+    """The objects, in an empty file."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.mesh.primitive_plane_add(size=30)
+    light = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
+    bpy.context.scene.collection.objects.link(light)
+    found = []
+    for number in range(3):
+        bpy.ops.mesh.primitive_monkey_add(location=(3 * number, 0, 1))
+        obj = bpy.context.object
+        modifier = obj.modifiers.new("Subdivision", "SUBSURF")
+        modifier.levels, modifier.render_levels = 0, 2 + (number != 1)
+        found.append(obj)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--resolution", type=int, default=512)
+    parser.add_argument("--samples", type=int, default=32)
+    chosen = parser.parse_args()
+    options = DatasetOptions(count=chosen.count, resolution=chosen.resolution, samples=chosen.samples)
+    work = Shooting.of(scene(), options)
+    renders: list[float] = []
+    take = studio.Studio.picture
+
+    def timed(self: studio.Studio) -> bytes:
+        began = time.process_time()
+        content = take(self)
+        renders.append(time.process_time() - began)
+        return content
+
+    studio.Studio.picture = timed  # type: ignore[method-assign]
+    whole: list[float] = []
+    with tempfile.TemporaryDirectory() as place, work.studio() as opened:
+        began = time.process_time()
+        work.begin(opened)
+        print(f"reading the scene: {time.process_time() - began:.2f} s")
+        vertices = sum(len(shape[0]) for shape in work.models.shapes)
+        for number in range(chosen.count):
+            began = time.process_time()
+            keep(DataFolder(Path(place)), work.take(opened, number))
+            whole.append(time.process_time() - began)
+        size = sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file()) / chosen.count
+    beside = [each - render for each, render in zip(whole, renders, strict=True)]
+    print(f"{vertices:,} vertices, {chosen.resolution} pixels, {chosen.samples} samples")
+    print(f"Cycles: {statistics.median(renders):.2f} s of processors a picture (median of {chosen.count})")
+    print(
+        f"beside Cycles: {statistics.median(beside):.2f} s of a processor, at most {max(beside):.2f} s; "
+        f"{size / 1e6:.1f} MB on disk"
+    )
+
+
+if __name__ == "__main__":
+    main()
