@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,11 @@ def extract(reader: PictureReader, images: ViewImages, folder: Path, report: Pro
         maps = [grid.half() for grid in batch.maps]
         views = [missing[view] for view in batch.views]
         for row, view in enumerate(views):
-            painted = None if batch.painted is None else batch.painted[row]
-            keeping = keeping and _write(folder / f"{view:03d}.safetensors", [grid[row] for grid in maps], painted)
-        yield Grids(views, maps, batch.painted)
+            more = {} if batch.painted is None else {"painted": batch.painted[row].cpu().contiguous()}
+            if batch.misfits is not None:
+                more["misfit"] = torch.tensor(batch.misfits[row])
+            keeping = keeping and _write(folder / f"{view:03d}.safetensors", [grid[row] for grid in maps], more)
+        yield Grids(views, maps, batch.painted, batch.misfits)
 
 
 def save_pictures(grids: Iterator[Grids], folder: Path) -> Iterator[Grids]:
@@ -67,16 +69,16 @@ def _read(path: Path, view: int, device: torch.device) -> Grids | None:
     except cache.DAMAGED:
         return None
     tensors = {name: torch.from_numpy(values) for name, values in arrays.items()}
-    painted = tensors.pop("painted", None)
+    painted, misfit = tensors.pop("painted", None), tensors.pop("misfit", None)
     maps = [tensors[name][None].to(device) for name in sorted(tensors)]
-    return Grids([view], maps, None if painted is None else painted[None])
+    misfits = None if misfit is None else [float(misfit)]
+    return Grids([view], maps, None if painted is None else painted[None], misfits)
 
 
-def _write(path: Path, maps: list[torch.Tensor], painted: torch.Tensor | None) -> bool:
-    """Keep the maps of a view; returns whether the file was written."""
+def _write(path: Path, maps: list[torch.Tensor], more: Mapping[str, torch.Tensor]) -> bool:
+    """Keep the maps of a view, and what else is known of it; returns whether the file was written."""
     arrays: dict[str, Any] = {f"map{index:02d}": grid.cpu().contiguous().numpy() for index, grid in enumerate(maps)}
-    if painted is not None:
-        arrays["painted"] = painted.cpu().contiguous().numpy()
+    arrays |= {name: values.numpy() for name, values in more.items()}
     return _written(lambda: cache.write_tensors(path, arrays, {}))
 
 

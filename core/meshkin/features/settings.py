@@ -31,9 +31,9 @@ class Settings:
                 value = getattr(self, field.name)
                 require(least <= value <= most, field.name, value, f"from {least} to {most}")
                 require(step is None or value % step == 0, field.name, value, f"a multiple of {step}")
-        self.check()
+        self.check_together()
 
-    def check(self) -> None:
+    def check_together(self) -> None:
         """Raise InputError ``features-option`` where values are not allowed together; see :func:`require`."""
 
 

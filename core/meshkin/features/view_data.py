@@ -52,11 +52,14 @@ class Grids:
         maps: one tensor (n, C_k, h_k, w_k) for each of the reader's maps, on its device, in its precision. Grid
             cell (i, j) covers the picture's share [j / w, (j + 1) / w) x [i / h, (i + 1) / h), row 0 at the top.
         painted: uint8 (n, 3, H, W), RGB, what an extractor that paints made of the views; None for the others.
+        misfits: how badly each of the n painted views fits the shape (:func:`meshkin.pictures.view_fit.misfit`); None
+            where that is not looked at.
     """
 
     views: list[int]
     maps: list[torch.Tensor]
     painted: torch.Tensor | None = None
+    misfits: list[float] | None = None
 
 
 @dataclass(frozen=True)

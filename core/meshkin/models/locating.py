@@ -56,7 +56,8 @@ def locate(
     if model is not None:
         fix = "Name a folder that holds one, or a hub id."
         raise ModelError("model-missing", f"There is no model “{model}”.", fix)
-    raise ModelError("model-missing", f"No model for “{kind}” has been fetched yet.", GET_FIX)
+    fix = GET_FIX if not candidates or candidates[0] in EMBEDDED else f"Run “meshkin models get {candidates[0]}”."
+    raise ModelError("model-missing", f"No model for “{kind}” has been fetched yet.", fix)
 
 
 def listing(bundles: Mapping[str, Sequence[str]] = BUNDLES) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ class Diff3f(PictureExtractor["Diff3fSettings"]):
         "depth": ModelRole("controlnet", known.DEPTH_CONTROL),
         "normal": ModelRole("controlnet", known.NORMAL_CONTROL),
         "dinov2": ModelRole("dinov2", known.DINOV2_BASE),
+        "reader": ModelRole(known.NORMALS),
     }
     panel = (
         Choice("diff3f", "Diff3F", f"{_DESCRIPTION}; needs its models and a graphics card"),
@@ -68,12 +69,13 @@ class Diff3f(PictureExtractor["Diff3fSettings"]):
         return 64
 
     def paints(self, settings: Diff3fSettings) -> bool:
-        """Whether the painted pictures are decoded: only DINOv2 looks at them."""
-        return settings.fusion > 0
+        """Whether the painted pictures are decoded: only DINOv2 and the check look at them."""
+        return settings.fusion > 0 or settings.check > 0
 
     def needed_roles(self, settings: Diff3fSettings) -> Sequence[str]:
         """Its models without those that count for nothing."""
         scales = dict(zip(("depth", "normal"), settings.controls, strict=True)) | {"dinov2": settings.fusion}
+        scales["reader"] = settings.check
         return [role for role in self.roles if scales.get(role, 1) > 0]
 
     def complete(self, settings: Diff3fSettings, models: Models) -> Diff3fSettings:
@@ -109,6 +111,10 @@ class Diff3f(PictureExtractor["Diff3fSettings"]):
 
     def lift(self, seen: SeenViews, settings: Diff3fSettings, report: ProgressCallback) -> Lifted:
         """Carry the maps to the vertices: where the views see them, or as the published code does."""
+        if settings.check > 0:
+            from ...view_check import without_worst
+
+            seen = without_worst(seen, settings.check)
         if settings.lifting == "visible":
             return super().lift(seen, settings, report)
         from . import published

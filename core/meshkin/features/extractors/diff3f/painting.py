@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ....base.progress import ProgressCallback, silent
 from ....models import devices
-from ... import pictures, vision_transformer
+from ... import pictures, view_check, vision_transformer
 from ...diffusion import stable_diffusion
 from ...diffusion.noise import Noise, view_seed
 from ...extractor import Models, PictureLook, PictureReader
@@ -54,6 +54,7 @@ class Diff3fReader(PictureReader):
         self._controlled = [place for place, role in enumerate(stable_diffusion.CONTROLS) if role in models]
         self._sd = stable_diffusion.load_models(models, device, settings.compiled)
         self._batch = batch
+        self._reader = models["reader"] if settings.check > 0 else None
         self.device = self._sd.device
         self.channels = tuple(self._sd.channels(tap) for tap in settings.taps)
         weights = np.array(list(settings.taps.values())) * (1 - settings.fusion)
@@ -81,16 +82,24 @@ class Diff3fReader(PictureReader):
         self._sd.batch = self._batch
         together = max(1, self._sd.rows(self._latent_size()) // self._branches())
 
-        def run(rows: slice) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        def run(rows: slice) -> tuple[list[torch.Tensor], torch.Tensor | None, list[float] | None]:
             def tell(stage: str, fraction: float) -> None:
                 report(stage, (rows.start + fraction * (rows.stop - rows.start)) / count)
 
             batch = images.take(list(range(rows.start, rows.stop)))
             start, controls = self.conditioning(batch)
-            return self.paint(start, controls, self.noise(batch), tell)
+            maps, painted = self.paint(start, controls, self.noise(batch), tell)
+            return maps, painted, self._misfits(batch, painted)
 
-        for numbers, (maps, painted) in devices.in_batches(count, together, run, silent, ""):
-            yield Grids(numbers, maps, painted)
+        for numbers, (maps, painted, misfits) in devices.in_batches(count, together, run, silent, ""):
+            yield Grids(numbers, maps, painted, misfits)
+
+    def _misfits(self, images: ViewImages, painted: torch.Tensor | None) -> list[float] | None:
+        """How badly painted views fit the shape; None where that is not looked at."""
+        if self._reader is None or painted is None or images.views is None:
+            return None
+        seeds = [view_seed(self._settings.seed, direction) for direction in images.views.rotation[:, 2]]
+        return view_check.misfits(images, painted, seeds, self._reader, str(self.device))
 
     def conditioning(self, images: ViewImages) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The picture to paint over and the ControlNets' pictures of depth and normals, float32 (n, 3, H, W) each."""
@@ -131,7 +140,7 @@ class Diff3fReader(PictureReader):
         Returns:
             The maps, float32 (n, C, h, w): for each tap the sum, over the steps that are read, of the step's weight
             times the unit feature; then those of DINOv2's layers. And the painted pictures, uint8 (n, 3, H, W), or
-            None where DINOv2 does not look at them.
+            None where nothing looks at them.
         """
         settings, sd = self._settings, self._sd
         text = self._text(len(start))
@@ -148,7 +157,7 @@ class Diff3fReader(PictureReader):
             reading = index - (len(steps) - len(weights))
             wanted = list(settings.taps) if reading >= 0 else []
             last = index == len(steps) - 1
-            predict = not last or (self._dinov2 is not None and (settings.finish or clean is None))
+            predict = not last or (self._shows() and (settings.finish or clean is None))
             rows = torch.cat([latents] * self._branches())
             prediction, maps = sd.evaluate(rows, step, text, shown, scales, wanted, predict)
             for tap, branches in enumerate(maps):
@@ -158,16 +167,21 @@ class Diff3fReader(PictureReader):
                 extra = None if noise.steps is None else noise.steps[:, index]
                 latents, clean = sd.step(self._guided(prediction), step, latents, settings.eta, extra)
         tap_maps = [total for total in sums if isinstance(total, torch.Tensor)]
-        if self._dinov2 is None or clean is None:
+        if not self._shows() or clean is None:
             return tap_maps, None
         report(_PAINTING_STAGE, 1.0)
         painted = sd.decode(latents if settings.finish else clean)
         return [*tap_maps, *self._seen(painted)], painted
 
+    def _shows(self) -> bool:
+        """Whether something looks at the painted pictures."""
+        return self._dinov2 is not None or self._reader is not None
+
     def _seen(self, painted: torch.Tensor) -> list[torch.Tensor]:
-        """DINOv2's maps of painted pictures, float32."""
+        """DINOv2's maps of painted pictures, float32; none where it does not look at them."""
         dinov2, size = self._dinov2, self._settings.dino_resolution
-        assert dinov2 is not None
+        if dinov2 is None:
+            return []
 
         def run(rows: slice) -> list[torch.Tensor]:
             return dinov2.maps(pictures.resize(painted[rows].float() / 255, size))

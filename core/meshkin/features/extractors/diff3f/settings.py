@@ -43,6 +43,8 @@ class Diff3fSettings(Settings):
         layers: of DINOv2; () for its last one.
         dino_resolution: of the pictures that DINOv2 is shown, pixels.
         fusion: DINOv2's share, 0 to 1; at 0 nothing is decoded and no DINOv2 loaded.
+        check: share of the views that are left out before lifting, those whose painted pictures fit the shape worst: a
+            network reads normals from them (:mod:`meshkin.pictures.view_fit`). At 0 none is, and no such network read.
         lifting: ``visible`` (:func:`meshkin.features.lifting.lift`) or ``published`` (:mod:`.published`).
         tolerance: radius around a vertex within which the published lifting takes pixels, in diameters of the shape.
         compiled: whether the attention blocks are compiled first; the features stay the same.
@@ -69,11 +71,12 @@ class Diff3fSettings(Settings):
     layers: tuple[int, ...] = ()
     dino_resolution: int = number(518, 14, 4096)
     fusion: float = number(0.5, 0.0, 0.99)
+    check: float = number(0.0, 0.0, 0.9)
     lifting: Literal["published", "visible"] = "published"
     tolerance: float = number(0.01, 1e-6, 1.0)
     compiled: bool = False
 
-    def check(self) -> None:
+    def check_together(self) -> None:
         """Check what the bounds of single numbers do not say."""
         require("{}" in self.template, "template", self.template, "a text with {} where the prompt goes")
         require(int(self.steps * self.strength) >= 1, "strength", self.strength, "enough for one step")

@@ -25,6 +25,6 @@ class EfficientNetSettings(Settings):
     background: float = number(1.0, 0, 1)
     resolution: int = number(448, 1, 8192)
 
-    def check(self) -> None:
+    def check_together(self) -> None:
         """Check that there are these stages."""
         check_stages(self.stages)

@@ -62,7 +62,7 @@ class SdDinoSettings(Settings):
     fusion: float = number(0.5, 0.0, 0.99)
     compiled: bool = False
 
-    def check(self) -> None:
+    def check_together(self) -> None:
         """Check the taps, and that the head gets what it reads."""
         check_taps(self.taps)
         if self.form == "geoaware":
