@@ -14,7 +14,7 @@ from meshkin.base.errors import ModelError
 from meshkin.features import building, recipe, registry
 from meshkin.models import fetching, locating
 
-DEFAULTS = {role: asked.default or "" for role, asked in registry.find("diff3f").roles.items()}
+DEFAULTS = {role: asked.default for role, asked in registry.find("diff3f").roles.items() if asked.default}
 """The names of the models that are read unless told otherwise, by role."""
 
 pytestmark = pytest.mark.usefixtures("home")
