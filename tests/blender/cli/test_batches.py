@@ -121,6 +121,29 @@ def test_a_runner_that_is_killed_costs_its_item_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_interrupted_like_a_command(tmp_path: Path) -> None:
+    """Ctrl-C leaves what is done, and nothing that runs or is half written."""
+    manifest, out = shapes(tmp_path, 1, 3), tmp_path / "out"
+    command = [sys.executable, "-m", "meshkin", "batch", str(manifest), "--output", str(out), "--jobs", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_for(lambda: len(all_records(out)) >= 2, "the first two items")
+        runners = children(process.pid)
+        workers = [worker for runner in runners for worker in children(runner)]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    for pid in (*runners, *workers):
+        wait_for(partial(has_ended, pid), "a process of the batch")
+    kept = all_records(out)
+    assert {record["exit_code"] for record in kept.values()} == {0}
+    assert not list(out.glob(".*"))
+    resumed = run("batch", manifest, "--output", out, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert {name: record for name, record in all_records(out).items() if name in kept} == kept
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_sixty_items_killed_twice(tmp_path: Path) -> None:
     manifest = shapes(tmp_path, 6, 10)
     out = tmp_path / "out"
