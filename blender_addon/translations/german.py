@@ -2,6 +2,7 @@
 
 GERMAN = {
     # Panels and buttons
+    "Key Points": "Merkpunkte",
     "Data Set": "Datensatz",
     "Make Pictures": "Bilder machen",
     "Check": "Prüfen",

@@ -2,6 +2,7 @@
 
 JAPANESE = {
     # Panels and buttons
+    "Key Points": "キーポイント",
     "Data Set": "データセット",
     "Make Pictures": "画像を作る",
     "Check": "確認",

@@ -31,7 +31,7 @@ from .matching import ObjectMatch, check_different, find_match
 from .options import Options, Remark, Report, ResultWarning, Steps
 from .recorded_options import recordable
 from .steps import match_costs, transfer_costs, transfer_of
-from .transfers import armature, hair, motion, parts, texture, values, weights
+from .transfers import armature, hair, key_points, motion, parts, texture, values, weights
 from .transfers.context import Carrier, Transfer, Write, left_out_warning
 from .whole_job import whole_job
 
@@ -44,6 +44,7 @@ CARRIERS: dict[str, Carrier] = {
     "shape_keys": values.SHAPE_KEYS,
     "detail": values.DETAIL,
     "parts": parts.PART_LABELS,
+    "key_points": key_points.KEY_POINTS,
     "hair": hair.HAIR,
     "armature": armature.ARMATURE,
     "motion": motion.MOTION,

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import bpy
 import numpy as np
+from mathutils import Matrix, Vector
+from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
 from ...geometry.arrays import Floats
+from ..arrays import read_floats
+from ..frames import transform_points
+from ..mesh.pieces import joined_of
+from ..mesh.snapshot import evaluated
 from ..mesh.vertex_groups import group_weights
+from ..rig.binding import armature_of
 
 GROUP_PREFIX = "key:"
 """Begins the names of vertex groups that are key points: each the mean of its vertices, by their weights."""
 NAME_PROPERTY = "meshkin_key_point"
 """Custom property of an empty: the name of the key point, where the empty's own name is another object's already."""
+DISPLAY_SHARE = 0.02
+"""Size of a carried key point's empty, in largest sides of its object. Chosen: seen, and hides little."""
 _APPENDED = re.compile(r"\.\d{3,}$")
 
 
@@ -40,7 +50,7 @@ def empties_of(depsgraph: bpy.types.Depsgraph) -> dict[str, dict[str, Floats]]:
 
 def names_of(obj: bpy.types.Object) -> list[str]:
     """The names of an object's key points, in alphabetical order."""
-    empties = [name_of(child) for child in obj.children if child.type == "EMPTY" and child.instance_type == "NONE"]
+    empties = [name_of(child) for child in _empties(obj)]
     groups = [group.name.removeprefix(GROUP_PREFIX) for group in obj.vertex_groups if _is_key(group)]
     return sorted({*empties, *groups})
 
@@ -67,3 +77,77 @@ def groups_of(obj: bpy.types.Object, mesh: bpy.types.Mesh, vertices: NDArray[np.
 
 def _is_key(group: bpy.types.VertexGroup) -> bool:
     return bool(group.name.startswith(GROUP_PREFIX) and len(group.name) > len(GROUP_PREFIX))
+
+
+def places(obj: bpy.types.Object) -> dict[str, Floats]:
+    """The places (3,) in the world of an object's key points, by their names; of one that was joined, those of all its
+    pieces. Raises InputError ``not-a-surface``."""
+    bpy.context.view_layer.update()
+    found: dict[str, Floats] = {}
+    for piece in joined_of(obj):
+        for child in _empties(piece):
+            found[name_of(child)] = np.array(child.matrix_world.translation, np.float64)
+        if any(_is_key(group) for group in piece.vertex_groups):
+            with evaluated(piece) as (evaluated_object, mesh):
+                known = groups_of(evaluated_object, mesh, read_floats(mesh.vertices, "co", 3))
+                matrix = evaluated_object.matrix_world.copy()
+            found |= {name: transform_points(matrix, place[None])[0] for name, place in known.items()}
+    return found
+
+
+def has_key_points(obj: bpy.types.Object) -> bool:
+    """Whether an object, or one of the pieces that it was joined of, has key points."""
+    return any(names_of(piece) for piece in joined_of(obj))
+
+
+def write(obj: bpy.types.Object, found: Mapping[str, Floats]) -> str:
+    """Give an object key points at places (3,) in the world, as empties that are its children; returns a sentence.
+
+    Those of the same names that it has are moved. They follow what moves the surface: each hangs on three vertices.
+    """
+    known = {name_of(child): child for child in _empties(obj)}
+    nearest = _three_nearest(obj, np.array(list(found.values())))
+    hung = []
+    for (name, place), vertices in zip(found.items(), nearest, strict=True):
+        empty = known.get(name) or _new_empty(obj, name)
+        empty.empty_display_size = DISPLAY_SHARE * max(obj.dimensions) or empty.empty_display_size
+        empty.parent, empty.parent_type = obj, "VERTEX_3" if vertices is not None else "OBJECT"
+        if vertices is not None:
+            empty.parent_vertices = vertices
+        empty.matrix_parent_inverse = empty.matrix_basis = Matrix.Identity(4)
+        hung.append((empty, place))
+    bpy.context.view_layer.update()  # each is where its parent's frame is now
+    for empty, place in hung:
+        empty.location = empty.matrix_world.inverted_safe() @ Vector(place.tolist())
+    bpy.context.view_layer.update()
+    return f"Key points: {len(found)}, as empties."
+
+
+def _new_empty(obj: bpy.types.Object, name: str) -> bpy.types.Object:
+    """A new empty beside an object that is the key point of this name."""
+    empty = bpy.data.objects.new(name, None)
+    empty[NAME_PROPERTY] = name
+    empty.empty_display_type = "SPHERE"
+    for collection in obj.users_collection:
+        collection.objects.link(empty)
+    return empty
+
+
+def _three_nearest(obj: bpy.types.Object, points: Floats) -> list[tuple[int, int, int] | None]:
+    """For each of the points (N, 3) in the world the vertices of the face nearest to it of the own mesh, three of them;
+    None for a mesh that nothing poses: its points hang on the object."""
+    if armature_of(obj) is None and not getattr(obj.data, "shape_keys", None):
+        return [None] * len(points)
+    with evaluated(obj) as (evaluated_object, mesh):
+        matrix = evaluated_object.matrix_world.copy()
+        shown = transform_points(matrix, read_floats(mesh.vertices, "co", 3))
+        polygons = [tuple(polygon.vertices) for polygon in mesh.polygons]
+    if len(shown) != len(obj.data.vertices):
+        return [None] * len(points)
+    tree = BVHTree.FromPolygons(shown.tolist(), polygons)
+    chosen = [polygons[tree.find_nearest(point)[2]] for point in points.tolist()]
+    return [(corners[0], corners[1], corners[2]) for corners in chosen]
+
+
+def _empties(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    return [child for child in obj.children if child.type == "EMPTY" and child.instance_type == "NONE"]

@@ -15,6 +15,7 @@ PAYLOADS = (
     Choice("shape_keys", "Shape Keys", "The source's shape keys, turned and scaled with the surface"),
     Choice("detail", "Sculpted Detail", "Small details of the source's shape, as a new shape key"),
     Choice("parts", "Parts", "The parts of the source's faces with their names; or its face sets, as parts"),
+    Choice("key_points", "Key Points", "Named points for data sets: the source's empties and groups “key:…”"),
     Choice("hair", "Hair", "Hair curves on the source, as new hair curves on the target"),
 )
 TRANSFERS = ("texture", "weights", *(payload.value for payload in PAYLOADS), "armature", "motion")

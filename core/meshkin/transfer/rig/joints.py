@@ -13,10 +13,10 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
 from ...geometry.arrays import Floats, unit_rows
 from ...geometry.closest_points import closest_points
-from ...geometry.coarsening import coarsen
 from ...geometry.mean_value import carry_points
 from ...geometry.rigid_motions import kabsch, similarity_alignment, turned_least
 from ...geometry.welding import weld
+from ..carried_points import POINT_SURFACE, coarse_map
 from ..certainty import Certainty, certainty
 from .interior import InteriorSettings, move_inside, winding_numbers
 from .rest_skeleton import RestSkeleton
@@ -35,7 +35,7 @@ class JointSettings:
     """
 
     interior: InteriorSettings = field(default_factory=InteriorSettings)
-    surface: int = 8_000
+    surface: int = POINT_SURFACE
     shortest: float = 0.25
     skin_weight: float = 0.05
     fewest_vertices: int = 12
@@ -91,12 +91,7 @@ def fit_joints(
     if certain.everywhere:
         return _in_copy(skeleton, certain)
     mapped = to_target.pull(target.vertices, target.faces)
-    coarse = coarsen(source.vertices, source.faces, settings.surface)
-    coarse_mapped = mapped[coarse.vertex]
-    if len(coarse.vertices) < len(np.unique(source.faces)):
-        # The coarse mesh's vertices lie beside the original ones that stand for them.
-        offsets = coarse.vertices - source.vertices[coarse.vertex]
-        coarse_mapped = coarse_mapped + similarity_alignment(coarse.vertices, coarse_mapped)[0] * offsets
+    coarse, coarse_mapped = coarse_map(source, mapped, settings.surface)
     scale, _ = similarity_alignment(coarse.vertices, coarse_mapped)
     ends = np.concatenate((skeleton.heads, skeleton.tails))
     first, joint = weld(ends)

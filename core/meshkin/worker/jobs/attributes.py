@@ -11,6 +11,8 @@ from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ..requests.arrays import load_array, save_array
 from ..requests.attributes import (
+    CarryKeyPoints,
+    CarryKeyPointsResult,
     CarryStrands,
     CarryStrandsResult,
     CarryValues,
@@ -21,6 +23,16 @@ from ..requests.attributes import (
 
 _LAYOUTS: dict[str, str] = {"uv_map": "F32", "offsets": "U3", "detail": "0"}
 """Layouts, as :class:`meshkin.worker.requests.arrays.ArrayBundle` has them, of values that are not numbers by rows."""
+
+
+def carry_key_points(request: CarryKeyPoints, report: ProgressCallback) -> CarryKeyPointsResult:
+    """Carry points on a surface, or within it, to another."""
+    from ...transfer.carried_points import carried_points
+
+    source, target = Snapshot.load(request.source), Snapshot.load(request.target)
+    points, to_target = load_array(request.points, "N3"), Match.load(request.map).to_target
+    moved = carried_points(points, source, target, to_target, lambda share: report("Placing key points", share))
+    return CarryKeyPointsResult(save_array(request.output, moved))
 
 
 def carry_values(request: CarryValues, report: ProgressCallback) -> CarryValuesResult:

@@ -52,6 +52,7 @@ JOBS = table(
     rig.pose_shape,
     attributes.carry_values,
     attributes.carry_strands,
+    attributes.carry_key_points,
     maintenance.fetch_models,
     maintenance.list_models,
     maintenance.look_at_cache,

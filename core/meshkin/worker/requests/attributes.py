@@ -44,6 +44,33 @@ class CarryValuesResult:
 
 
 @dataclass(frozen=True)
+class CarryKeyPointsResult:
+    """Attributes:
+    points: file of an array (N, 3), in the target's frame.
+    """
+
+    points: Path
+
+
+@dataclass(frozen=True)
+class CarryKeyPoints(Request[CarryKeyPointsResult], job="key-points"):
+    """Carry points on a surface, or within it, to another.
+
+    Attributes:
+        source, target: snapshot files.
+        map: file of a :class:`meshkin.data.surface_map.Match`.
+        points: file of an array (N, 3), in the source's frame.
+        output: file of the result.
+    """
+
+    source: Path
+    target: Path
+    map: Path
+    points: Path
+    output: Path
+
+
+@dataclass(frozen=True)
 class CarryValues(Request[CarryValuesResult], job="domains"):
     """Carry values from the source to the target's own mesh.
 
