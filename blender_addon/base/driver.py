@@ -211,9 +211,9 @@ class JobOperator:
     def start(self, context: bpy.types.Context) -> set[str]:
         """Start the job under a timer and take its first step, which reports unusable input at once.
 
-        The rest is left to the timer, even if it would take no time. Then Blender makes the undo step, whoever started
-        the operator: for one that is called from Python and over at once, it makes none, and a later undo crashes
-        Blender 5.2, because it keeps the objects that were changed but not what they refer to.
+        The rest is left to the timer, even if it would take no time; jobs yield before they write. Then Blender makes
+        the undo step, whoever started the operator: for one that is called from Python and over at once, it makes none,
+        and a later undo crashes Blender 5.2, because it keeps the objects that were changed but not what they refer to.
         """
         global running
         from meshkin.base.progress import of_job

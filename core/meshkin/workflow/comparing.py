@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.errors import InputError
+from ..base.progress import Progress
 from ..scene.display import comparison
 from ..scene.mesh import matches, surfaces
 from ..scene.mesh import snapshot as snapshots
@@ -35,6 +36,7 @@ def compare(
         matched = matches.load(source, target, in_any_pose=True)
     except InputError:
         surfaces.take_checked(source)
+        yield Progress("Comparing", 0)  # nothing is written in the press of the button
     else:
         with work_folder() as folder:
             matched.match.swapped().save(folder / "map.npz")
