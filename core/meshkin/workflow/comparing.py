@@ -36,7 +36,7 @@ def compare(
         matched = matches.load(source, target, in_any_pose=True)
     except InputError:
         surfaces.take_checked(source)
-        yield Progress("Comparing", 0)  # nothing is written in the press of the button
+        yield Progress("Reading the mesh", 0)  # nothing is written in the press of the button
     else:
         with work_folder() as folder:
             matched.match.swapped().save(folder / "map.npz")
