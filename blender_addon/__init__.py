@@ -18,6 +18,7 @@ from . import (
     features,
     main,
     match,
+    paint,
     parts,
     photo,
     rig,
@@ -29,7 +30,22 @@ from . import (
 )
 from .base import driver, preferences, status
 
-FEATURES = (main, upkeep, features, match, transfer, texture, weights, rig, attributes, parts, family, dataset, photo)
+FEATURES = (
+    main,
+    upkeep,
+    features,
+    match,
+    transfer,
+    texture,
+    weights,
+    rig,
+    attributes,
+    parts,
+    family,
+    dataset,
+    photo,
+    paint,
+)
 """Folders of the features, in the order of registration: a panel must come after its parent panel."""
 CLASSES: list[type] = [cls for feature in FEATURES for cls in feature.CLASSES]
 

@@ -12,6 +12,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntPropert
 from meshkin.dataset.options import DatasetOptions
 from meshkin.families.options import FamilyOptions
 from meshkin.features.options import FeatureOptions
+from meshkin.paint.options import PaintOptions
 from meshkin.parts.options import PartOptions
 from meshkin.pictures.options import PictureOptions
 from meshkin.transfer.attributes.options import AttributeOptions
@@ -62,7 +63,7 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
             status.scene_module("display.comparison").set_look(self.look.lower())
 
 
-@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions, DatasetOptions)
+@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions, DatasetOptions, PaintOptions)
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 

@@ -26,6 +26,7 @@ ENTRIES = (
     None,
     ("match_photo", "Match Photo to Target"),
     ("texture_photo", "Photo as Texture"),
+    ("paint", "Paint a Texture from Words"),
     None,
     ("find_parts", "Find Parts (Segment)"),
     ("carry_parts", "Carry Parts to Selected"),

@@ -1,6 +1,10 @@
 """German: sentences of the library, and why buttons are grayed out."""
 
 GERMAN_SENTENCES = {
+    "There is no prompt.": "Es gibt keinen Prompt.",
+    "Say in words what to paint.": "Mit Worten sagen, was gemalt werden soll.",
+    "“{}” is painted.": "„{}“ ist bemalt.",
+    "Without a GPU, painting would take about {}.": "Ohne GPU würde das Malen etwa {} dauern.",
     "Waiting in place {} of the queue": "Wartet an Stelle {} der Schlange",
     "The local service runs: process {}.": "Der lokale Dienst läuft: Prozess {}.",
     "The local service does not run.": "Der lokale Dienst läuft nicht.",

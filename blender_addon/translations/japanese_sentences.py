@@ -1,6 +1,10 @@
 """Japanese: sentences of the library, and why buttons are grayed out."""
 
 JAPANESE_SENTENCES = {
+    "There is no prompt.": "プロンプトがありません。",
+    "Say in words what to paint.": "何をペイントするかを言葉で指定してください。",
+    "“{}” is painted.": "「{}」をペイントしました。",
+    "Without a GPU, painting would take about {}.": "GPU なしではペイントに約 {} かかります。",
     "Waiting in place {} of the queue": "待ち行列の{}番目で待機中",
     "The local service runs: process {}.": "ローカルサービスが動作しています（プロセス{}）。",
     "The local service does not run.": "ローカルサービスが動作していません。",

@@ -21,7 +21,7 @@ from .. import __version__
 from ..base import variables
 from ..base.errors import Cancelled, InputError, MeshKinError
 from ..base.storage import check_replaceable, make_folder, readable_failure
-from . import batches, blender, datasets, families, meshes, pictures, scenes, service, upkeep
+from . import batches, blender, datasets, families, meshes, painting, pictures, scenes, service, upkeep
 from .arguments import STRICT_EXIT_CODE
 from .console import (
     clean_output,
@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     program = argparse.ArgumentParser("meshkin", description="Semantic matching and transfer between meshes.")
     program.add_argument("--version", action="version", version=f"meshkin {__version__}")
     commands = program.add_subparsers(dest="command", required=True)
-    for module in (meshes, pictures, families, scenes, datasets, upkeep, batches, service):
+    for module in (meshes, pictures, families, scenes, painting, datasets, upkeep, batches, service):
         module.add(commands)
     return program
 

@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
     parser = command(commands, "texture-photo", _texture_photo, "make a photo an object's texture", needs_blender=True)
     parser.add_argument("photo", help=f"the photo ({' '.join(PHOTOS)})")
-    _file_arguments(parser, "target")
+    file_arguments(parser, "target")
     option_arguments(parser, MatchOptions, ("flip",))
     mask_argument(parser)
     option_arguments(parser, TextureOptions, ("size", "margin", "unwrap"))
@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
     output_argument(parser, "OUT.blend")
 
     parser = command(commands, "pose", _pose, "bring an object into another's pose, as a shape key", needs_blender=True)
-    _file_arguments(parser, "source", "target", foreign=True)
+    file_arguments(parser, "source", "target", foreign=True)
     option_arguments(parser, RigOptions, ("threshold",))
     for group in (MatchOptions, FeatureOptions, WorkerOptions):
         option_arguments(parser, group)
@@ -74,7 +74,7 @@ def add(commands: Any) -> None:
     output_argument(parser, "OUT.blend|LABELS.npz")
 
     parser = command(commands, "motion", _motion, "transfer an armature's action to another", needs_blender=True)
-    _file_arguments(parser)
+    file_arguments(parser)
     parser.add_argument("--source", required=True, metavar="OBJECT", help="an armature, or an object that it poses")
     parser.add_argument(
         "--target",
@@ -88,7 +88,7 @@ def add(commands: Any) -> None:
     parser = command(
         commands, "build-armature", _build_armature, "build an armature from vertex groups alone", needs_blender=True
     )
-    _file_arguments(parser, "target")
+    file_arguments(parser, "target")
     option_arguments(parser, WeightOptions, ("groups", "pattern"))
     output_argument(parser, "OUT.blend")
 
@@ -96,7 +96,7 @@ def add(commands: Any) -> None:
 def _add_transfers(commands: Any) -> None:
     """Add the commands that transfer, and that do the last transfer again."""
     parser = command(commands, "transfer", _transfer, "transfer textures, weights and more", needs_blender=True)
-    _file_arguments(parser, "source", "target", foreign=True)
+    file_arguments(parser, "source", "target", foreign=True)
     parser.add_argument(
         "--what",
         help=f"what to transfer, between commas; any of {', '.join(TRANSFERS)}; default: those of "
@@ -110,14 +110,14 @@ def _add_transfers(commands: Any) -> None:
 
     summary = "do the last transfer again in place, guided otherwise"
     parser = command(commands, "update", _update, summary, needs_blender=True)
-    _file_arguments(parser, "source", "target")
+    file_arguments(parser, "source", "target")
     option_arguments(parser, MatchOptions, ("pairs", "flip"))
     option_arguments(parser, WorkerOptions)
     strict_argument(parser)
     output_argument(parser, "OUT.blend")
 
 
-def _file_arguments(parser: argparse.ArgumentParser, *objects: str, foreign: bool = False) -> None:
+def file_arguments(parser: argparse.ArgumentParser, *objects: str, foreign: bool = False) -> None:
     """Add the argument for the .blend file, and one for each of the given objects ("source", "target").
 
     With ``foreign``, the source may be in another file.
@@ -135,13 +135,13 @@ def _transfer(arguments: argparse.Namespace) -> CommandResult:
     what = None if arguments.what is None else names(arguments.what)
     with _opened(arguments) as (source, target):
         report = drive(workflow.transfer(source, target, what, _options_with_objects(arguments)))
-    return _saved_result(arguments, report)
+    return saved_result(arguments, report)
 
 
 def _update(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    return _saved_result(arguments, drive(workflow.update(*_open_source_and_target(arguments), options(arguments))))
+    return saved_result(arguments, drive(workflow.update(*_open_source_and_target(arguments), options(arguments))))
 
 
 def _texture_photo(arguments: argparse.Namespace) -> CommandResult:
@@ -151,7 +151,7 @@ def _texture_photo(arguments: argparse.Namespace) -> CommandResult:
     blend.open_file(arguments.file)
     target = blend.find_object(arguments.target)
     job = workflow.texture_photo(arguments.photo, target, options(arguments), arguments.photo_mask)
-    return _saved_result(arguments, drive(job))
+    return saved_result(arguments, drive(job))
 
 
 def _pose(arguments: argparse.Namespace) -> CommandResult:
@@ -159,7 +159,7 @@ def _pose(arguments: argparse.Namespace) -> CommandResult:
 
     with _opened(arguments) as (source, target):
         report = drive(workflow.pose(source, target, _options_with_objects(arguments)))
-    return _saved_result(arguments, report)
+    return saved_result(arguments, report)
 
 
 def _parts(arguments: argparse.Namespace) -> CommandResult:
@@ -175,7 +175,7 @@ def _parts(arguments: argparse.Namespace) -> CommandResult:
         objects = tuple(files.load(spec) for spec in arguments.files)
     report = drive(workflow.parts(objects, options(arguments)))
     if arguments.output.suffix != ".npz":
-        return _saved_result(arguments, report)
+        return saved_result(arguments, report)
     part_labels.save(objects, arguments.output)
     return result_with_file(report, "Labels written to", arguments.output)
 
@@ -183,7 +183,7 @@ def _parts(arguments: argparse.Namespace) -> CommandResult:
 def _motion(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
-    return _saved_result(arguments, drive(workflow.motion(*_open_source_and_target(arguments), options(arguments))))
+    return saved_result(arguments, drive(workflow.motion(*_open_source_and_target(arguments), options(arguments))))
 
 
 def _build_armature(arguments: argparse.Namespace) -> CommandResult:
@@ -191,7 +191,7 @@ def _build_armature(arguments: argparse.Namespace) -> CommandResult:
     from ..scene import blend
 
     blend.open_file(arguments.file)
-    return _saved_result(
+    return saved_result(
         arguments, drive(workflow.build_armature(blend.find_object(arguments.target), options(arguments)))
     )
 
@@ -231,7 +231,7 @@ def _options_with_objects(arguments: argparse.Namespace) -> Options:
     return job_options
 
 
-def _saved_result(arguments: argparse.Namespace, report: Report) -> CommandResult:
+def saved_result(arguments: argparse.Namespace, report: Report) -> CommandResult:
     """Save the open file, which a job has changed, with its report; returns the command's result."""
     from .. import workflow
     from ..scene import blend

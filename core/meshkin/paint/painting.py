@@ -23,9 +23,10 @@ from .finishing import bake_views, covered_with_margin, fill_unseen, join_seams
 from .known_colors import KnownColors
 from .layout import TextureLayout, texture_layout
 from .prediction import Palette, Predictor, decoded
-from .schedule import Schedule
+from .refining import Refinement, refine
+from .schedule import Schedule, normal_numbers
 from .settings import PaintSettings
-from .synchronized import GIVEN_WEIGHT, PaintPlan, PaintState, run
+from .synchronized import EXPONENTS, GIVEN_WEIGHT, PaintPlan, PaintState, run
 from .view_maps import ViewMaps, view_maps
 
 LATENT_TEXELS = 4
@@ -33,6 +34,8 @@ LATENT_TEXELS = 4
 own, whose noise is its own."""
 RESOLUTION_STEP = 64
 """Pixels: Stable Diffusion takes pictures of multiples of it. Source: its UNet halves latents three times."""
+CLEAN_UP = 200
+"""Step, of 1000, to whose noise refined views are brought back. Source: USD's settings."""
 LEAST_SEEN = 0.01
 """Share of the texels that the views must see. Chosen."""
 
@@ -131,6 +134,8 @@ def paint(  # a shape, what to paint on it and with what, and who watches
     shown_to_all = () if photo is None else (photo[0],)
     predict = Predictor(networks, views, cast_passes(shape, views, report), roles, steps, settings, shown_to_all)
     clean = _painted_views(plan, predict, networks, palette, (rough, layers), report, watch, state)
+    if settings.refine:
+        clean = _refined(plan, predict, networks, clean, settings.refine, report)
     pictures = _given_in(decoded(networks, clean), photo)
     values, seen = bake_views(fine, views, *pictures, report)
     return _finished(fine, layers, values, seen, known, settings.margin, report)
@@ -187,6 +192,28 @@ def _painted_views(  # one loop's parts
     finally:
         networks.tick = lambda: None
     assert last is not None
+    assert last.views is not None
+    return last.views
+
+
+def _refined(
+    plan: PaintPlan,
+    predict: Predictor,
+    networks: JointDiffusion,
+    clean: torch.Tensor,
+    steps: int,
+    report: ProgressCallback,
+) -> torch.Tensor:
+    """Clean latents (N, 4, h, w) refined in one texture, and each view cleaned up a little after that."""
+    maps, schedule = plan.maps, plan.schedule
+    alphas = networks.alphas.to(clean.device)
+    refinement = Refinement(maps, alphas, plan.backgrounds[:1], steps, seed=plan.seed, given=plan.given)
+    texture = refine(maps.bake(clean, EXPONENTS[1]), refinement, predict.conditioned, predict.base, report)
+    views = torch.where(maps.pixels.shown[:, None], maps.pixels.render(texture), clean)
+    first = next((index for index, step in enumerate(schedule.steps) if step <= CLEAN_UP), len(schedule.steps) - 1)
+    noise = normal_numbers(plan.seed, "clean up", tuple(views.shape), views.device)
+    state = PaintState(first, texture, schedule.noised(first, views, noise))
+    last = list(run(replace(plan, free=1.0), predict, state))[-1]
     assert last.views is not None
     return last.views
 

@@ -107,6 +107,17 @@ class Predictor:
         without, toward = prediction.chunk(2)
         return without + settings.guidance * (toward - without)
 
+    def conditioned(self, view: torch.Tensor, number: int, step: int) -> torch.Tensor:
+        """The noise in one noisy view (1, 4, h, w) alone, with the prompt and the shape, at a step 0 .. 999."""
+        text = self._text[number - len(self._near)][None]
+        controls = [pictures[number : number + 1] for pictures in self._controls]
+        scales = [self._settings.control] * len(controls)
+        return self._networks.evaluate_together(view, step, text, controls, scales)
+
+    def base(self, view: torch.Tensor, number: int, step: int) -> torch.Tensor:
+        """The same of the model itself, of nothing in particular."""
+        return self._networks.evaluate_together(view, step, self._networks.encode_text(""))
+
 
 def decoded(networks: JointDiffusion, latents: torch.Tensor) -> torch.Tensor:
     """Pictures float32 (N, 3, H, W) in [0, 1] of clean latents."""

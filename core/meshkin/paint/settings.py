@@ -21,6 +21,7 @@ class PaintSettings:
         free: share of the steps, the last ones, that are done in the views.
         front: share of the steps, the first ones, in which all views attend to the one from the front.
         seed: of the noise.
+        refine: steps of score distillation after that.
         size, margin: of the texture, pixels.
         tiles: what UVs outside the unit square mean.
     """
@@ -35,6 +36,7 @@ class PaintSettings:
     free: float = 0.2
     front: float = 0.2
     seed: int = 0
+    refine: int = 0
     size: int = 2048
     margin: int = 8
     tiles: Tiles = "auto"

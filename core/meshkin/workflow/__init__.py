@@ -10,6 +10,7 @@ from ..dataset.options import DatasetOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
+from ..paint.options import PaintOptions
 from ..parts.options import PartOptions
 from ..pictures.options import PictureOptions
 from ..scene.isolated import load
@@ -27,6 +28,7 @@ from .heads import STEPS as HEAD_STEPS
 from .heads import learn_head
 from .matching import match, match_set
 from .options import NEARNESS, WEIGHT_METHODS, Options, Report, ResultWarning, Steps
+from .painting import paint
 from .part_finding import parts
 from .photographs import match_photo, texture_photo
 from .picture_maps import picture_maps
@@ -49,6 +51,7 @@ __all__ = [
     "FeatureOptions",
     "MatchOptions",
     "Options",
+    "PaintOptions",
     "PartOptions",
     "PictureOptions",
     "Report",
@@ -77,6 +80,7 @@ __all__ = [
     "match_set",
     "matched_thumbnail",
     "motion",
+    "paint",
     "parts",
     "picture_maps",
     "pictures",

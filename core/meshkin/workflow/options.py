@@ -13,6 +13,7 @@ from ..dataset.options import DatasetOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
+from ..paint.options import PaintOptions
 from ..parts.options import PartOptions
 from ..pictures.options import PictureOptions
 from ..transfer.attributes.options import AttributeOptions
@@ -49,6 +50,7 @@ class Options:
     family: FamilyOptions = FamilyOptions()
     dataset: DatasetOptions = DatasetOptions()
     maps: PictureOptions = PictureOptions()
+    paint: PaintOptions = PaintOptions()
     worker: WorkerOptions = WorkerOptions()
 
     def __init__(  # one parameter for each stage
@@ -63,6 +65,7 @@ class Options:
         family: FamilyOptions = FamilyOptions(),
         dataset: DatasetOptions = DatasetOptions(),
         maps: PictureOptions = PictureOptions(),
+        paint: PaintOptions = PaintOptions(),
         worker: WorkerOptions = WorkerOptions(),
         **flat: Any,
     ) -> None:
@@ -72,7 +75,7 @@ class Options:
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
         groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "dataset": dataset}
-        groups |= {"maps": maps, "worker": worker}
+        groups |= {"maps": maps, "paint": paint, "worker": worker}
         if flat:
             warnings.warn(
                 f"Options are grouped: {', '.join(flat)} will not be understood by the next version.",

@@ -51,6 +51,8 @@ PHOTO_SECONDS = 15.0
 """The match of a photo."""
 PICTURE_MAP_SECONDS = 60.0
 """A network that reads maps from a photo. Chosen: seconds on a graphics card, minutes without one."""
+PAINT_SECONDS = 120.0
+"""A painted texture. Chosen: on a graphics card of the middle range, by the operations that it takes."""
 TEXTURE_SIZE = 2048
 """Pixels of the texture that :data:`TRANSFER_SECONDS` is about; others take longer by their area."""
 
@@ -69,6 +71,8 @@ COLORING, COMPOSE, POSE, PHOTO, CUT, LEARN = "colors", "compose", "pose", "photo
 """The steps that make colors of features, join two matches, pose a shape, match a photo, find parts, learn a family."""
 PICTURE_MAPS = "picture maps"
 """The step that reads maps from a photo."""
+PAINT = "paint"
+"""The step that paints a texture."""
 
 
 def pictures_of(handle: Handle) -> str:

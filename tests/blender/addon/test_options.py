@@ -73,7 +73,7 @@ def arguments_of(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def test_the_command_line_has_an_argument_for_each_option() -> None:
-    assert every_flat_name() - set(arguments_of(cli.parser())) == {"preview"}
+    assert every_flat_name() - set(arguments_of(cli.parser())) == {"preview", "paint_keep"}
 
 
 def test_materials_are_left_out_by_toggles(addon: ModuleType) -> None:

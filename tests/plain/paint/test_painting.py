@@ -112,6 +112,15 @@ def test_it_goes_on_where_it_was_stopped(networks: JointDiffusion, painted: Pain
     assert np.array_equal(again.pictures, painted.pictures)
 
 
+def test_refining_goes_on_from_what_was_painted(networks: JointDiffusion, painted: Painted) -> None:
+    told: list[str] = []
+    settings = replace(SETTINGS, refine=3)
+    refined = paint(SHAPE, networks, ROLES, settings, report=lambda stage, _: told.append(stage))
+    assert "Refining the texture" in told
+    assert np.isfinite(refined.pictures).all()
+    assert not np.array_equal(refined.pictures, painted.pictures)
+
+
 def test_what_is_not_to_be_repainted_stays(networks: JointDiffusion) -> None:
     texture = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
     repaint = np.zeros((64, 64), np.float32)

@@ -238,7 +238,7 @@ class StableDiffusion:
         """What the ControlNets add to the UNet's maps, in the encoder and in the middle, for these of all rows."""
         down: list[torch.Tensor] = []
         middle: torch.Tensor | None = None
-        for network, pictures, scale in zip(self._controls, controls, scales, strict=True):
+        for network, pictures, scale in zip(self._controls if controls else (), controls, scales, strict=True):
             images = self._images(pictures[torch.arange(rows.start, rows.stop) % len(pictures)], self.dtype)
             own_down, own_middle = network(sample, step, text, images, scale, return_dict=False)
             down = [total + own for total, own in zip(down, own_down, strict=True)] if down else list(own_down)
