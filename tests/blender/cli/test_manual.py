@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("own_home")
 
 MANUAL = ROOT / "packaging" / "manual" / "pages"
 PAGES = [ROOT / "README.md", *sorted(MANUAL.rglob("*.md"))]
-DOWNLOADS = {("worker", "setup"), ("models", "get")}
+DOWNLOADS = {("worker", "setup"), ("models", "get"), ("paint", "characters.blend")}
 """Commands that fetch up to 4 GB, or need what was fetched: these are parsed only."""
 BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 SMALL = ("--features", "dinov2", "--model", "model", "--views", "4", "--resolution", "112", "--layers", "2")
