@@ -68,7 +68,7 @@ GERMAN = {
     "Depth and Normals": "Tiefe und Normalen",
     "Remove Light": "Licht entfernen",
     "Without Light": "Ohne Licht",
-    "Roughness and Metallic": "Rauheit und Metallisch",
+    "Rough, Metallic": "Rau, metallisch",
     "Map Model": "Modell für Karten",
     "Pick Selected": "Auswahl nehmen",
     "Pose": "Pose",

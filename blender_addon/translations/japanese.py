@@ -68,7 +68,7 @@ JAPANESE = {
     "Depth and Normals": "深度とノーマル",
     "Remove Light": "光を取り除く",
     "Without Light": "光なし",
-    "Roughness and Metallic": "粗さとメタリック",
+    "Rough, Metallic": "粗さとメタリック",
     "Map Model": "マップのモデル",
     "Pick Selected": "選択から設定",
     "Pose": "ポーズ",

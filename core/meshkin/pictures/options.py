@@ -53,6 +53,6 @@ class PictureOptions:
         "Make the texture of the photo's colors without light and shadow, where a model for that is there",
     )  # fmt: skip
     surface: bool = option(
-        False, "Roughness and Metallic", "Read these from the photo, too", flat="photo_surface",
+        False, "Rough, Metallic", "Read roughness and metallic from the photo, too", flat="photo_surface",
         flag="--roughness-metallic",
     )  # fmt: skip
