@@ -1,4 +1,4 @@
-"""Commands on objects of a .blend file: transfer, update, texture-photo, pose, parts, motion, build-armature.
+"""Commands on objects of a .blend file: transfer, update, texture-photo, pose, parts, motion, fit-video and more.
 
 The changed file is saved under another name.
 """
@@ -20,6 +20,7 @@ from ..transfer.attributes.options import TRANSFERS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
+from ..video.options import VideoOptions
 from ..worker.options import WorkerOptions
 from .arguments import (
     MESH,
@@ -85,11 +86,28 @@ def add(commands: Any) -> None:
     option_arguments(parser, WeightOptions, ("rename",))
     output_argument(parser, "OUT.blend")
 
+    _add_fit_video(commands)
     parser = command(
         commands, "build-armature", _build_armature, "build an armature from vertex groups alone", needs_blender=True
     )
     file_arguments(parser, "target")
     option_arguments(parser, WeightOptions, ("groups", "pattern"))
+    output_argument(parser, "OUT.blend")
+
+
+def _add_fit_video(commands: Any) -> None:
+    """Add the command that makes an action of a video."""
+    summary = "let an armature follow a video, as an action"
+    parser = command(commands, "fit-video", _fit_video, summary, needs_blender=True)
+    _file_arguments(parser, "target")
+    what = "a movie, a folder of pictures, or one picture of a numbered sequence"
+    parser.add_argument("--video", required=True, metavar="VIDEO", help=what)
+    what = "the same of masks, white where the character is; default: the pictures' transparency, or what agrees"
+    parser.add_argument("--mask", default="", metavar="MASKS", help=what)
+    option_arguments(parser, VideoOptions)
+    option_arguments(parser, FeatureOptions)
+    option_arguments(parser, WorkerOptions)
+    strict_argument(parser)
     output_argument(parser, "OUT.blend")
 
 
@@ -184,6 +202,16 @@ def _motion(arguments: argparse.Namespace) -> CommandResult:
     from .. import workflow
 
     return saved_result(arguments, drive(workflow.motion(*_open_source_and_target(arguments), options(arguments))))
+
+
+def _fit_video(arguments: argparse.Namespace) -> CommandResult:
+    from .. import workflow
+    from ..scene import blend
+
+    blend.open_file(arguments.file)
+    target = blend.find_picked(arguments.target)
+    report = drive(workflow.fit_video(arguments.video, target, options(arguments), arguments.mask))
+    return _saved_result(arguments, report)
 
 
 def _build_armature(arguments: argparse.Namespace) -> CommandResult:

@@ -18,6 +18,7 @@ from ..transfer.attributes.options import TRANSFERS, AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
+from ..video.options import VideoOptions
 from ..worker.options import WorkerOptions
 from .comparing import compare
 from .contact_sheets import pictures
@@ -39,6 +40,7 @@ from .transferring import transfer
 from .try_it import try_it
 from .updating import flip, update
 from .upkeep import cache_info, clear_cache, get_models, release_memory, set_up
+from .videos import fit_video
 
 __all__ = [
     "HEAD_STEPS",
@@ -59,6 +61,7 @@ __all__ = [
     "RigOptions",
     "Steps",
     "TextureOptions",
+    "VideoOptions",
     "WeightOptions",
     "WorkerOptions",
     "build_armature",
@@ -69,6 +72,7 @@ __all__ = [
     "dataset",
     "features",
     "filter_dataset",
+    "fit_video",
     "flip",
     "get_models",
     "keep_report",

@@ -20,6 +20,7 @@ from ..transfer.attributes.options import AttributeOptions
 from ..transfer.rig.options import RigOptions
 from ..transfer.texture.options import TextureOptions
 from ..transfer.weights.options import WeightOptions
+from ..video.options import VideoOptions
 from ..worker.options import WorkerOptions
 
 WEIGHT_OPTIONS = options_of(WeightOptions)
@@ -51,6 +52,7 @@ class Options:
     dataset: DatasetOptions = DatasetOptions()
     maps: PictureOptions = PictureOptions()
     paint: PaintOptions = PaintOptions()
+    video: VideoOptions = VideoOptions()
     worker: WorkerOptions = WorkerOptions()
 
     def __init__(  # one parameter for each stage
@@ -66,6 +68,7 @@ class Options:
         dataset: DatasetOptions = DatasetOptions(),
         maps: PictureOptions = PictureOptions(),
         paint: PaintOptions = PaintOptions(),
+        video: VideoOptions = VideoOptions(),
         worker: WorkerOptions = WorkerOptions(),
         **flat: Any,
     ) -> None:
@@ -75,7 +78,7 @@ class Options:
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
         groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "dataset": dataset}
-        groups |= {"maps": maps, "paint": paint, "worker": worker}
+        groups |= {"maps": maps, "paint": paint, "video": video, "worker": worker}
         if flat:
             warnings.warn(
                 f"Options are grouped: {', '.join(flat)} will not be understood by the next version.",

@@ -53,6 +53,8 @@ PICTURE_MAP_SECONDS = 60.0
 """A network that reads maps from a photo. Chosen: seconds on a graphics card, minutes without one."""
 PAINT_SECONDS = 120.0
 """A painted texture. Chosen: on a graphics card of the middle range, by the operations that it takes."""
+FRAME_SECONDS = 0.8
+"""The fit of one frame of a video whose matches are there: 4,000 vertices, 50 bones."""
 TEXTURE_SIZE = 2048
 """Pixels of the texture that :data:`TRANSFER_SECONDS` is about; others take longer by their area."""
 
@@ -122,3 +124,12 @@ def transfer_costs(names: Sequence[str], options: Options) -> Costs:
     if (texture := transfer_of("texture")) in costs:
         costs[texture] *= max((options.texture.size / TEXTURE_SIZE) ** 2, 1 / 4)
     return costs
+
+
+def video_costs(handle: Handle, frames: int, options: Options) -> Costs:
+    """The steps of an action from a video of so many frames."""
+    return {**feature_costs([handle], options), PHOTO: frames * PHOTO_SECONDS, FIT: frames * FRAME_SECONDS}
+
+
+FIT = "fit"
+"""The step that fits a motion to a video."""

@@ -154,7 +154,7 @@ def retarget(
             posed = {bone.name: gone @ bone.matrix for bone in evaluated.pose.bones}
             _pose(source, target, posed, pairs, feet, turn, scale)
             for bone in map(target.pose.bones.get, shared):
-                _insert_keyframes(bone, frame, last_rotations)
+                insert_keyframes(bone, frame, last_rotations)
             yield (index + 1) / len(frames)
     finally:
         scene.frame_set(frame_before, subframe=subframe_before)
@@ -172,7 +172,7 @@ def undo_retarget(
         constraint.mute = False
 
 
-def _insert_keyframes(bone: bpy.types.PoseBone, frame: int, last_rotations: dict[str, Quaternion]) -> None:
+def insert_keyframes(bone: bpy.types.PoseBone, frame: int, last_rotations: dict[str, Quaternion]) -> None:
     """Insert keyframes of a bone's pose; rotations of the previous frame are kept in ``last_rotations``."""
     last = last_rotations.get(bone.name)
     if last is not None and last.dot(bone.rotation_quaternion) < 0:

@@ -18,6 +18,7 @@ from . import (
     pictures,
     rig,
     texture,
+    video,
     weights,
 )
 
@@ -42,6 +43,7 @@ JOBS = table(
     photo.match_photo,
     pictures.find_map_models,
     pictures.map_picture,
+    video.fit_video,
     texture.unwrap_shape,
     texture.bake_materials,
     texture.texture_photo,

@@ -1,0 +1,262 @@
+"""An action from a video: what is written, what is said, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler, Quaternion
+
+from helpers.creatures import creature, vertex_positions
+from helpers.rigged import new_armature
+from meshkin import cli, workflow
+from meshkin.base.errors import InputError
+from meshkin.base.png import write_png
+from meshkin.base.progress import finish
+from meshkin.data.photo_map import PhotoMap
+from meshkin.scene import footage
+from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.rig import posable
+from meshkin.worker import client
+from meshkin.worker.requests.video import FREE, FitVideo, MotionArrays, PosableArrays
+
+FRAMES = 4
+
+
+@pytest.fixture
+def options(small_model: str) -> workflow.Options:
+    """A small model on few and small pictures."""
+    return workflow.Options().changed(
+        features="dinov2", model=small_model, layers=(1,), views=8, resolution=224, device="cpu", video_lens=60
+    )
+
+
+@pytest.fixture
+def rigged() -> tuple[bpy.types.Object, bpy.types.Object]:
+    """A body whose right half turns with a bone of its own, and its armature, which stands turned and scaled."""
+    obj = creature("body", subdivisions=4)
+    armature = new_armature(
+        "rig", {"root": ((0, 0, -0.5), (0, 0, 0.3), None), "arm": ((0.4, 0, 0), (1.8, 0, 0), "root")}
+    )
+    x = vertex_positions(obj)[:, 0]
+    share = np.clip((x - 0.2) / 0.5, 0, 1)
+    for name, values in (("root", 1 - share), ("arm", share)):
+        group = obj.vertex_groups.new(name=name)
+        for index, value in enumerate(values.tolist()):
+            if value:
+                group.add((index,), value, "REPLACE")
+    obj.parent = armature
+    obj.modifiers.new("Armature", "ARMATURE").object = armature
+    armature.location, armature.scale = (3, 1, 2), (1.5, 1.5, 1.5)
+    bpy.context.view_layer.update()
+    return obj, armature
+
+
+def points_of(obj: bpy.types.Object) -> np.ndarray:
+    """The posed vertices in the world."""
+    snapshot = snapshots.take(obj)
+    return np.asarray(snapshot.vertices + snapshot.location, np.float64)
+
+
+def area_of(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Twice the area between vectors of the plane."""
+    return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
+
+
+def true_map(obj: bpy.types.Object, points: np.ndarray) -> tuple[PhotoMap, np.ndarray]:
+    """What a camera before the body would see, from its vertices that face it; and their places, pixels."""
+    faces = snapshots.take(obj).faces
+    focal, shape = 60 / 36 * 160, (120, 160)
+    seen = points - (3, 1 - 9, 2)
+    places = np.column_stack((seen[:, 0], -seen[:, 2])) / seen[:, 1:2] * focal + (80, 60)
+    corners = points[faces]
+    is_front = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 1] < 0
+    face, shares = np.full(shape, -1, np.int32), np.zeros((*shape, 3), np.float32)
+    rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
+    for number in np.flatnonzero(is_front):
+        a, b, c = places[faces[number]]
+        area = area_of(b - a, c - a)
+        if abs(area) < 1e-9:
+            continue
+        pixel = np.stack((columns, rows), axis=-1)
+        u = area_of(c - b, pixel - b) / area
+        v = area_of(a - c, pixel - c) / area
+        inside = (u >= 0) & (v >= 0) & (u + v <= 1)
+        face[inside] = number
+        shares[inside] = np.stack((u, v, 1 - u - v), axis=-1)[inside]
+    mask = face >= 0
+    picture = np.repeat((mask * np.uint8(200))[..., None], 3, axis=-1)
+    found = PhotoMap(
+        mask, face, shares, mask.astype(np.float32), faces, np.full((4, 2), np.nan), picture, np.zeros((2, 5))
+    )
+    return found, places
+
+
+def turn(armature: bpy.types.Object, angle: float) -> None:
+    armature.pose.bones["arm"].rotation_mode = "QUATERNION"
+    armature.pose.bones["arm"].rotation_quaternion = Quaternion((1, 0, 0), angle)
+    bpy.context.view_layer.update()
+
+
+def test_what_the_job_finds_moves_the_mesh_as_it_moved(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    rest = snapshots.take(obj)
+    names, shape = posable.read(armature, [(obj, rest)], rest)
+    assert names == ["root", "arm"]
+    truth, files = [], []
+    for frame in range(FRAMES):
+        turn(armature, 0.25 * frame)
+        truth.append(points_of(obj))
+        photo_map, _ = true_map(obj, truth[-1])
+        photo_map.save(tmp_path / f"map{frame}.npz")
+        files.append(tmp_path / f"map{frame}.npz")
+    turn(armature, 0)
+    assert np.abs(truth[-1] - truth[0]).max() > 0.5
+    arrays = PosableArrays(
+        shape.vertices, shape.faces, shape.weights, shape.rest, shape.parents, np.clip(shape.limits, -FREE, FREE)
+    )
+    request = FitVideo(arrays.save(tmp_path / "shape.npz"), tuple(files), 60 / 36, tmp_path / "motion.npz")
+    found = MotionArrays.load(finish(client.shared().run(request)).arrays, T=FRAMES, B=2)
+    assert found.scores.min() > 0.9
+    assert not found.doubtful.any()
+    numbers = [1, 3, 5, 7]
+    posable.new_action(armature, "follows")
+    posable.write(armature, names, found.matrices, numbers, rest.location)
+    camera = posable.new_camera("eye", found.cameras, numbers, rest.location, 60)
+    for number, true in zip(numbers, truth, strict=True):
+        bpy.context.scene.frame_set(number)
+        before = np.array(camera.matrix_world.inverted())
+        shown = points_of(obj) @ before[:3, :3].T + before[:3, 3]
+        places = shown[:, :2] * (1, -1) / -shown[:, 2:] * 60 / 36 * 160 + (80, 60)
+        seen = true - (3, 1 - 9, 2)
+        expected = np.column_stack((seen[:, 0], -seen[:, 2])) / seen[:, 1:2] * 60 / 36 * 160 + (80, 60)
+        assert np.linalg.norm(places - expected, axis=1).mean() < 2
+    bpy.context.scene.frame_set(7)
+    angle = armature.pose.bones["arm"].rotation_quaternion.rotation_difference(Quaternion((1, 0, 0), 0.75)).angle
+    assert min(angle, 2 * np.pi - angle) < 0.2
+
+
+def frames_of(obj: bpy.types.Object, armature: bpy.types.Object, folder: Path) -> None:
+    """Pictures and masks of a body that moves, of which the third frame shows nothing."""
+    for kind in ("frames", "masks"):
+        (folder / kind).mkdir()
+    for frame in range(3):
+        turn(armature, 0.25 * frame)
+        photo_map, _ = true_map(obj, points_of(obj))
+        noise = np.random.default_rng(0).integers(0, 60, photo_map.photo.shape, np.uint8)
+        write_png(folder / "frames" / f"shot{frame + 8}.png", photo_map.photo + noise % 55)
+        shown = photo_map.mask & (frame < 2)
+        write_png(folder / "masks" / f"shot{frame + 8}.png", np.repeat(shown[..., None] * np.uint8(255), 3, axis=-1))
+    turn(armature, 0)
+
+
+def test_an_action_a_camera_and_scores_are_written(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+    limit = armature.pose.bones["arm"].constraints.new("LIMIT_ROTATION")
+    limit.owner_space, limit.use_limit_x, limit.min_x, limit.max_x = "LOCAL", True, -1, 1
+    report = finish(workflow.fit_video(tmp_path / "frames" / "shot8.png", obj, options, tmp_path / "masks"))
+    action = armature.animation_data.action
+    assert action.name == report.data["action"]
+    assert tuple(action.frame_range) == (1, 3)
+    camera = bpy.data.objects[report.data["camera"]]
+    assert camera.type == "CAMERA"
+    assert camera.data.lens == pytest.approx(60)
+    assert bpy.data.images[report.data["image"]].packed_file
+    assert 3 in report.data["doubtful"]
+    assert report.data["scores"][2] == 0
+    assert any(warning.code == "frames-doubtful" and "3" in warning.message for warning in report.warnings)
+    bpy.context.scene.frame_set(1)
+    assert armature[posable.FIT_PROPERTY] == pytest.approx(report.data["scores"][0])
+    assert limit.mute
+    assert np.isfinite(Euler(armature.pose.bones["arm"].rotation_quaternion.to_euler()).x)
+
+
+def test_the_command_saves_the_action(
+    rigged: tuple[bpy.types.Object, bpy.types.Object],
+    small_model: str,
+    tmp_path: Path,
+) -> None:
+    frames_of(*rigged, tmp_path)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "rigged.blend"))
+    small = ("--features", "dinov2", "--model", small_model, "--layers", "1", "--views", "8", "--resolution", "224")
+    files = ("--video", tmp_path / "frames", "--mask", tmp_path / "masks", "--output", tmp_path / "out.blend")
+    arguments = ("fit-video", tmp_path / "rigged.blend", "--target", "body", "--video-last", "2", *files, *small)
+    assert cli.main([*map(str, arguments)]) == 0
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    assert tuple(bpy.data.objects["rig"].animation_data.action.frame_range) == (1, 2)
+    assert any(obj.type == "CAMERA" and obj.data.lens == pytest.approx(50) for obj in bpy.data.objects)
+
+
+def test_what_cannot_be_followed_is_refused(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+    frames, masks = tmp_path / "frames", tmp_path / "masks"
+
+    def code(video: Path, mask: Path | str = "", changed: workflow.Options = options) -> str:
+        with pytest.raises(InputError) as caught:
+            finish(workflow.fit_video(video, obj, changed, mask))
+        return caught.value.code
+
+    assert code(tmp_path / "none.mp4") == "video-missing"
+    assert code(tmp_path / "none") == "video-missing"
+    (tmp_path / "broken.mp4").write_bytes(b"no movie")
+    assert code(tmp_path / "broken.mp4") == "video-unreadable"
+    (tmp_path / "empty").mkdir()
+    assert code(tmp_path / "empty") == "video-missing"
+    assert code(frames, masks, options.changed(video_first=9)) == "video-range"
+    assert code(frames, masks, options.changed(video_first=3)) == "video-empty"
+    (masks / "shot10.png").unlink()
+    assert code(frames, masks) == "masks-few"
+    write_png(frames / "shot9.png", np.full((100, 160, 3), 90, np.uint8))
+    write_png(masks / "shot9.png", np.pad(np.full((40, 60, 3), 255, np.uint8), ((30, 30), (50, 50), (0, 0))))
+    assert code(frames, masks, options.changed(video_last=2)) == "video-size"
+    for group in list(obj.vertex_groups):
+        obj.vertex_groups.remove(group)
+    assert code(frames, masks, options.changed(video_last=1)) == "no-weights"
+    assert armature.animation_data is None or armature.animation_data.action is None
+
+
+def test_a_movie_is_read_frame_by_frame(tmp_path: Path) -> None:
+    scene = bpy.context.scene
+    image = scene.render.image_settings
+    if hasattr(image, "media_type"):
+        image.media_type = "VIDEO"
+    image.file_format = "FFMPEG"
+    scene.render.ffmpeg.format, scene.render.ffmpeg.codec = "MPEG4", "H264"
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 64, 48, 100
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    for number, color in enumerate(((1, 0, 0), (0, 1, 0), (0, 0, 1))):
+        try:
+            strip = strips.new_effect(f"c{number}", "COLOR", 1, 1 + 4 * number, length=4)
+        except TypeError:
+            strip = strips.new_effect(f"c{number}", "COLOR", 1, 1 + 4 * number, frame_end=5 + 4 * number)
+        strip.color = color
+    scene.frame_start, scene.frame_end = 1, 12
+    scene.view_settings.view_transform = "Standard"
+    scene.render.filepath = str(tmp_path / "colors.mp4")
+    bpy.ops.render.render(animation=True)
+    path = next(tmp_path.glob("*.mp4"))
+    before = set(bpy.data.scenes.keys())
+    movie = footage.Movie(path)
+    try:
+        assert movie.length == 12
+        written = list(movie.write(range(2, 13, 4), tmp_path))
+    finally:
+        movie.close()
+    assert set(bpy.data.scenes.keys()) == before
+    for file, channel in zip(written, range(3), strict=True):
+        picture = bpy.data.images.load(str(file))
+        assert tuple(picture.size) == (64, 48)
+        middle = np.array(picture.pixels).reshape(48, 64, 4)[24, 32, :3]
+        assert middle.argmax() == channel
+        assert middle[channel] > 0.8
