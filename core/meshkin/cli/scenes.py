@@ -99,7 +99,7 @@ def _add_fit_video(commands: Any) -> None:
     """Add the command that makes an action of a video."""
     summary = "let an armature follow a video, as an action"
     parser = command(commands, "fit-video", _fit_video, summary, needs_blender=True)
-    _file_arguments(parser, "target")
+    file_arguments(parser, "target")
     what = "a movie, a folder of pictures, or one picture of a numbered sequence"
     parser.add_argument("--video", required=True, metavar="VIDEO", help=what)
     what = "the same of masks, white where the character is; default: the pictures' transparency, or what agrees"
@@ -211,7 +211,7 @@ def _fit_video(arguments: argparse.Namespace) -> CommandResult:
     blend.open_file(arguments.file)
     target = blend.find_picked(arguments.target)
     report = drive(workflow.fit_video(arguments.video, target, options(arguments), arguments.mask))
-    return _saved_result(arguments, report)
+    return saved_result(arguments, report)
 
 
 def _build_armature(arguments: argparse.Namespace) -> CommandResult:
