@@ -11,12 +11,14 @@ import bpy
 
 from meshkin.dataset.options import SET_FILE, DatasetOptions
 
-from ..base import status
-from ..base.operators import PictureJob, busy
+from ..base import driver, status
+from ..base.operators import Explained, busy
 from ..base.options import options
 from ..base.properties import values_of
 
 if TYPE_CHECKING:
+    from meshkin.workflow import Report
+
     from ..base.operators import Steps
 
 
@@ -39,7 +41,20 @@ def _not_there(settings: bpy.types.PropertyGroup) -> str:
     return reason or ("" if (folder_of(settings) / SET_FILE).is_file() else "There is no data set in the folder yet")
 
 
-class MESHKIN_OT_make_dataset(PictureJob):
+class FolderJob(driver.JobOperator, Explained, bpy.types.Operator):
+    """Base of jobs that write to a folder and nothing to the scene. The contact sheet is shown in an image editor."""
+
+    bl_options = {"REGISTER"}  # noqa: RUF012
+
+    def _finished(self, report: Report) -> set[str]:
+        if report.data.get("sheet") and not bpy.app.background:
+            from meshkin.scene.display import image_editor
+
+            image_editor.open_file(Path(report.data["sheet"]))
+        return super()._finished(report)
+
+
+class MESHKIN_OT_make_dataset(FolderJob):
     """Take pictures of the objects of a collection where they stand, each with its camera, poses, boxes, masks, depth,
     normals and key points. Pressed again after it was canceled, it goes on where it was"""
 
@@ -63,7 +78,7 @@ class MESHKIN_OT_make_dataset(PictureJob):
         return workflow.dataset(settings.dataset_collection.all_objects, folder_of(settings), chosen)
 
 
-class MESHKIN_OT_check_dataset(PictureJob):
+class MESHKIN_OT_check_dataset(FolderJob):
     """Look at every file of the data set, and draw what is known into some of its pictures"""
 
     bl_idname = "meshkin.check_dataset"
@@ -81,7 +96,7 @@ class MESHKIN_OT_check_dataset(PictureJob):
         return workflow.check_dataset(folder_of(settings), formats)
 
 
-class MESHKIN_OT_filter_dataset(PictureJob):
+class MESHKIN_OT_filter_dataset(FolderJob):
     """Leave out of what trainers read the pictures whose poses agree least with all others"""
 
     bl_idname = "meshkin.filter_dataset"

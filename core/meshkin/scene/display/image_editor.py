@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,13 @@ def show(picture: NDArray[np.uint8] | NDArray[np.float32], name: str, data: bool
             area.spaces.active.image = image
             area.tag_redraw()
     return image
+
+
+def open_file(path: Path) -> None:
+    """Show an image file, as it is now, in a new window, unless an open image editor shows it already."""
+    image = bpy.data.images.load(str(path), check_existing=True)
+    image.reload()
+    open_editor(image.name)
 
 
 def open_editor(name: str) -> None:
