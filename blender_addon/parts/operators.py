@@ -151,7 +151,7 @@ class MESHKIN_OT_select_part(Explained, bpy.types.Operator):
 
 
 class MESHKIN_OT_rename_part(QuickAction):
-    """Rename this part on every object that has the same parts, with its material and vertex group"""
+    """Rename this part on every object that has the same parts, with its material, vertex group and separated object"""
 
     bl_idname = "meshkin.rename_part"
     bl_label = "Rename Part"

@@ -108,6 +108,30 @@ def test_a_part_is_renamed_on_all_objects_of_its_set() -> None:
         assert caught.value.code == code
 
 
+def test_objects_made_of_parts_are_renamed_with_them() -> None:
+    source, copy = grid("Source"), grid("Copy", at=5)
+    paint(source, "face_sets")
+    finish(workflow.parts([source, copy], carried("face_sets", "objects")))
+    kept = bpy.data.objects["Copy Face Set 3"]
+    kept.name = "Mine"
+    changed = part_labels.rename(bpy.data.objects["Copy Face Set 4"], 1, "Corner")
+    assert {"Source Corner", "Copy Corner", "Mine"} < set(changed)
+    for title in ("Source", "Copy"):
+        piece = bpy.data.objects[f"{title} Corner"]
+        assert piece.data.name == piece.name
+        assert (quarters(piece) == 1).all()
+        assert f"{title} Face Set 2" not in bpy.data.objects
+    part_labels.rename(kept, 1, "Edge")
+    part_labels.rename(kept, 2, "Middle")
+    assert {"Source Edge", "Copy Edge", "Source Middle"} <= {obj.name for obj in bpy.data.objects}
+    assert (kept.name, list(kept[NAMES_PROPERTY])[2]) == ("Mine", "Middle")
+    piece = bpy.data.objects["Source Middle"]
+    paint(piece, "face_sets")
+    finish(workflow.parts([piece], carried("face_sets")))
+    part_labels.rename(piece, 0, "Whole")
+    assert piece.name == "Source Middle"
+
+
 def test_parts_become_objects_that_keep_everything() -> None:
     obj = grid("Patch")
     labels = quarters(obj)

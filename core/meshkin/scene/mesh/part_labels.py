@@ -34,6 +34,9 @@ NAMES_PROPERTY = "meshkin_parts"
 """Custom property of an object: the names of its parts, in the order of their numbers."""
 SET_PROPERTY = "meshkin_part_set"
 """Custom property of an object: what it has in common with those that have the same parts."""
+PIECE_PROPERTY = "meshkin_part_piece"
+"""Custom property of an object that was made of a part: the number of the part, the name of the object before it was
+separated, and the name that the piece was given."""
 _GROUPS_PROPERTY = "meshkin_part_groups"
 """Custom property of an object: the vertex groups that were made for its parts."""
 _MADE_NAME = re.compile(r"Part \d+(\.[LR])?")
@@ -104,8 +107,30 @@ def rename(obj: bpy.types.Object, number: int, name: str) -> list[str]:
         own[number] = name
         other[NAMES_PROPERTY] = own
         _rename_written(other, old, name)
+        if PIECE_PROPERTY in other and other[PIECE_PROPERTY]["part"] == number:
+            _rename_piece(other, name)
         changed.append(other.name)
     return changed
+
+
+def name_piece(obj: bpy.types.Object, number: int, title: str, name: str) -> None:
+    """Name an object that was made of a part, and note that.
+
+    Args:
+        obj: the object, whose mesh is its own.
+        number: of the part.
+        title: name of the object before it was separated.
+        name: of the part.
+    """
+    obj.name = obj.data.name = cut(f"{title} {name}")
+    obj[PIECE_PROPERTY] = {"part": number, "title": title, "name": obj.name}
+
+
+def _rename_piece(obj: bpy.types.Object, name: str) -> None:
+    """Rename an object that was made of a part; one that the user has called something else keeps that name."""
+    noted = obj[PIECE_PROPERTY].to_dict()
+    if obj.name == noted["name"] and not obj.data.library:
+        name_piece(obj, noted["part"], noted["title"], name)
 
 
 def _rename_written(obj: bpy.types.Object, old: str, name: str) -> None:
@@ -196,6 +221,7 @@ def write(
         obj.data.attributes.remove(stale)
     obj[NAMES_PROPERTY] = list(names)
     obj[SET_PROPERTY] = set_name or uuid.uuid4().hex
+    obj.pop(PIECE_PROPERTY, None)  # its parts are others now
     present = np.unique(labels)
     sentences = [f"“{obj.name}”: {len(present)} parts, in the attribute “{PART}” of its faces."]
     if missing := [name for number, name in enumerate(names) if number not in present]:

@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.names import cut
 from ..arrays import read_integers
+from . import part_labels
 
 
 def separate(obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence[str]) -> list[bpy.types.Object]:
@@ -42,7 +42,7 @@ def separate(obj: bpy.types.Object, labels: NDArray[np.integer], names: Sequence
         pieces.append(piece)
     for piece, part in zip(pieces, parts.tolist(), strict=True):
         _keep(piece.data, labels == part)
-        piece.name = piece.data.name = cut(f"{title} {names[part]}")
+        part_labels.name_piece(piece, part, title, names[part])
     return pieces
 
 
