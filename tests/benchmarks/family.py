@@ -1,7 +1,7 @@
 """Families: how much better features become that a family has learned, on shapes that it has never seen.
 
-    python tests/benchmarks/family.py --data FOLDER --work FOLDER --blender BLENDER_PYTHON [--sets …] [--steps 1500]
-        [--matcher]
+    python tests/benchmarks/family.py --data FOLDER --work FOLDER --blender BLENDER_PYTHON [--cases …] [--steps 1500]
+        [--most N] [--matcher]
 
 Runs in the worker's environment; describes shapes as ``correspondence.py`` does, into the same folder ``--work``.
 Prints results/family.txt.
@@ -20,14 +20,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
@@ -36,14 +35,14 @@ from correspondence import described, measured, vertex_map
 from correspondence_sets import SETS, Pair
 from meshkin.base.progress import silent
 from meshkin.cache import store as cache
+from meshkin.data.features import Features
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.families.kept import Family
-from meshkin.families.sides import SpectralShape, side_beside
 from meshkin.families.teaching import Lesson, Pupil, settings_of, teach
-from meshkin.geometry.arrays import Singles, unit_rows
+from meshkin.geometry.arrays import Singles, nearest_rows, unit_rows
 from meshkin.matching.pipeline import match
-from meshkin.matching.surfaces import DescribedSurface
+from meshkin.matching.surfaces import described_pair
 from meshkin.transfer.weights.regression import predict_weights
 
 Array = NDArray[Any]
@@ -92,54 +91,56 @@ CASES = (
 
 
 class Shapes:
-    """The shapes of a set with their features: those of the first extractor, and of the shape where they are there."""
+    """The shapes of a set with their features; of the last extractor are those of the shape alone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.read = lru_cache(maxsize=None)(self._read)
 
-    def _read(self, name: str) -> tuple[Snapshot, Singles, Singles, Array]:
-        """A shape, its rows (V, C), rows of its shape alone (V, D), and the confidence (V,)."""
+    def _read(self, name: str) -> tuple[Snapshot, Features]:
         path = Path(json.loads((self.folder / f"{name}.json").read_text())["features"])
-        features = cache.read(path)
-        width = sum(features.origin.channels[0])
-        rows = features.features.astype(np.float32)
-        is_shape = features.origin.recipe.parts[-1].extractor == "geometric"
-        own = rows[:, -sum(features.origin.channels[-1]) :] if is_shape else rows[:, :0]
-        return Snapshot.load(self.folder / f"{name}.npz"), rows[:, :width], own, features.confidence
+        return Snapshot.load(self.folder / f"{name}.npz"), cache.read(path)
+
+    def raw(self, name: str) -> Singles:
+        """The features of the first extractor, (V, C)."""
+        features = self.read(name)[1]
+        return features.features[:, : sum(features.origin.channels[0])].astype(np.float32)
 
 
 def learned(case: Case, shapes: Shapes, steps: int) -> Family:
     """The family of a case."""
     pupils = []
     for name in case.members:
-        shape, rows, _, _ = shapes.read(name)
-        pupils.append(Pupil(shape, rows))
-    base = cache.read(Path(json.loads((shapes.folder / f"{case.members[0]}.json").read_text())["features"]))
-    return teach(pupils, Lesson(case.name, base.origin.recipe, settings_of("small", steps), None, "cpu"), silent)
+        pupils.append(Pupil(shapes.read(name)[0], shapes.raw(name)))
+    recipe = shapes.read(case.members[0])[1].origin.recipe
+    return teach(pupils, Lesson(case.name, recipe, settings_of("small", steps), None, "cpu"), silent)
 
 
 def embedded(family: Family, shapes: Shapes, name: str) -> Singles:
     """The features of a shape by a family."""
-    shape, rows, _, _ = shapes.read(name)
-    assert family.components is not None
-    side = side_beside(SpectralShape.of(shape, rows, family.components), family.reference, lambda: None)
-    return family.embedded(rows, side)
+    return family.of_surface(shapes.read(name)[0], shapes.raw(name), lambda: None)
 
 
 def nearest_map(source: Snapshot, target: Snapshot, one: Singles, two: Singles) -> SurfaceMap:
     """Each target vertex on the source vertex with the nearest row."""
-    vertex = cKDTree(unit_rows(one)).query(unit_rows(two))[1]
+    vertex = nearest_rows(unit_rows(one), unit_rows(two))
     return vertex_map(vertex, source, target)
 
 
 def matched_map(shapes: Shapes, pair: tuple[str, str], rows: list[Singles], weight: float) -> SurfaceMap:
     """The matcher's map from rows beside those of the shape."""
-    ends = []
+    ends, described = [], []
     for name, values in zip(pair, rows, strict=True):
-        shape, _, own, confidence = shapes.read(name)
-        ends.append(DescribedSurface(shape, np.hstack((unit_rows(values) * weight, own)), confidence))
-    return match(ends[0], ends[1], silent).to_source
+        shape, features = shapes.read(name)
+        origin = features.origin
+        own = features.features[:, -sum(origin.channels[-1]) :]
+        recipe = replace(origin.recipe, parts=(origin.recipe.parts[0], origin.recipe.parts[-1]))
+        origin = replace(origin, recipe=recipe, channels=((values.shape[1],), origin.channels[-1]))
+        joined = np.hstack((unit_rows(values) * weight, own)).astype(np.float32)
+        described.append(replace(features, features=joined, origin=origin))
+        ends.append(shape)
+    one, two, intrinsic = described_pair(ends[0], ends[1], described[0], described[1])
+    return match(one, two, intrinsic=intrinsic).to_source
 
 
 def weight_error(shapes: Shapes, pair: tuple[str, str], rows: list[Singles]) -> float:
@@ -161,11 +162,11 @@ def measured_case(case: Case, wanted: argparse.Namespace) -> list[dict[str, Any]
     family = learned(case, shapes, wanted.steps)
     known = {(pair.source, pair.target): pair for pair in SETS[case.shapes](wanted.data)[1]}
     result = []
-    for names in case.pairs:
+    for names in case.pairs[:: -(-len(case.pairs) // wanted.most) if wanted.most else 1]:
         pair = known.get(names) or Pair(*names, case.name)
-        (source, raw_source, *_), (target, raw_target, *_) = (shapes.read(name) for name in names)
+        source, target = (shapes.read(name)[0] for name in names)
         kinds = {
-            "raw": [raw_source, raw_target],
+            "raw": [shapes.raw(name) for name in names],
             "family": [embedded(family, shapes, name) for name in names],
         }
         row: dict[str, Any] = {"case": case.name, "pair": names, "loss": family.record.curve.checked[-1]}
@@ -211,6 +212,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=[case.name for case in CASES])
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--weight", type=float, default=0.5, help="of the rows beside those of the shape")
+    parser.add_argument("--most", type=int, help="only at most so many pairs of each case, evenly picked")
     parser.add_argument("--matcher", action="store_true", help="also through the matcher")
     wanted = parser.parse_args()
     rows = []

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..base.errors import InputError, ModelError
@@ -112,7 +111,7 @@ def _import_family(file: Path, name: str, license_text: str, replace: bool) -> t
     network.load_state_dict(tensors)
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     record = FamilyRecord(name, created, widths, 0.0, None, FAMILY_BASE)
-    family = kept.Family(record, network.eval(), np.zeros(widths[0], np.float32), None, None)
+    family = kept.Family(record, network.eval(), None)
     text = license_text or FAMILY_LICENSE
     note = storing.Note(
         name,

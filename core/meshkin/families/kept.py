@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,23 @@ from safetensors.numpy import load_file, save
 from ..base.errors import InputError
 from ..base.json_data import from_json, to_json
 from ..base.storage import UNREADABLE
-from ..geometry.arrays import AnyFloats, Singles
+from ..data.snapshot import Snapshot
+from ..geometry.arrays import AnyFloats, Singles, unit_rows
 from ..models import checking, storing
 from ..spectral import pca
 from ..spectral.eigenbasis import SpectralMesh
 from ..symmetry.mirror_sides import Mirror
-from .learning import embed, rows_of
+from .learning import embed
 from .network import FamilyNetwork
 from .record import FamilyRecord, check_name
-from .sides import Reference
+from .rows import row_width, rows_alone, surface_rows, with_side
+from .sides import Reference, SpectralShape, side_beside
 
 LICENSE = "The user's own"
 """What is noted as the license of a family that was learned here."""
+ROWS_WEIGHT = 1.0
+"""Of the rows that the network reads beside what it makes of them, unit vectors, in a family's features. Measured:
+PLACEHOLDER"""
 _MESH = ("points", "faces", "normals", "mass", "vertex")
 """Arrays of a :class:`SpectralMesh` that its rough mesh has for itself."""
 
@@ -39,29 +44,52 @@ class Family:
     Attributes:
         record: what is noted of it.
         network: encoder and decoder.
-        mean: float32 (C,), taken from the features before they are read.
-        components: principal components of the members' features, by which sides are told; None without a reference.
-        reference: the shape that says which side is which, None where sides are not told.
+        components: principal components of the members' features, of which rows are made; None for one that reads the
+            features as they are, as published.
+        references: the shapes that say which side is which, none where sides are not told.
     """
 
     record: FamilyRecord
     network: FamilyNetwork
-    mean: Singles
     components: pca.Basis | None
-    reference: Reference | None
+    references: tuple[Reference, ...] = ()
 
-    def embedded(self, features: AnyFloats, side: AnyFloats) -> Singles:
-        """The embedding of features (N, C) with their sides (N,), float32 (N, E); zero where nothing is known."""
-        rows = np.asarray(features, np.float32)
-        if len(self.mean) != rows.shape[1]:
+    def of_surface(self, shape: Snapshot, features: AnyFloats, tick: Callable[[], None]) -> Singles:
+        """The family's features of a shape, float32 (V, E); zero where nothing is known.
+
+        Args:
+            shape: the mesh.
+            features: (V, C), of its vertices.
+            tick: is called in every round; may raise Cancelled.
+        """
+        self._check_width(features)
+        if self.components is None:
+            return self.of_cells(features)
+        spectral = SpectralShape.of(shape, features, self.components)
+        side = side_beside(spectral, self.references, tick)
+        return self._read(with_side(surface_rows(spectral, features, self.components), side), features)
+
+    def of_cells(self, features: AnyFloats) -> Singles:
+        """The family's features where the surface is not known, as of a photograph: (N, C) in, float32 (N, E) out."""
+        self._check_width(features)
+        if self.components is None:
+            return self._read(unit_rows(np.asarray(features, np.float32)), features)
+        return self._read(with_side(rows_alone(features, self.components), np.zeros(len(features))), features)
+
+    def _read(self, rows: Singles, features: AnyFloats) -> Singles:
+        embedded = embed(self.network, rows)
+        if self.components is not None:
+            embedded = unit_rows(np.hstack((embedded, ROWS_WEIGHT * rows)))
+        return np.asarray(embedded * np.asarray(features).any(axis=1, keepdims=True), np.float32)
+
+    def _check_width(self, features: AnyFloats) -> None:
+        width = self.record.widths[0] if self.components is None else len(self.components.mean)
+        if width != np.shape(features)[1]:
             raise InputError(
                 "family-recipe",
-                f"The family “{self.record.name}” reads features of {len(self.mean)} channels, not of {rows.shape[1]}.",
+                f"The family “{self.record.name}” reads features of {width} channels, not of {np.shape(features)[1]}.",
                 f"Its features are {self.record.base_name}.",
             )
-        known = rows.any(axis=1, keepdims=True)
-        read = rows_of(rows - self.mean, side, self.record.side_weight)
-        return np.asarray(embed(self.network, read) * known, np.float32)
 
 
 def store(
@@ -98,33 +126,36 @@ def load(folder: Path) -> Family:
         network = FamilyNetwork(record.widths)
         names = network.state_dict()
         network.load_state_dict({name: torch.from_numpy(arrays[name]) for name in names})
-        width = record.widths[0] - (1 if record.side_weight else 0)
-        mean = arrays.get("mean", np.zeros(width, np.float32))
-        components, reference = None, None
-        if "reference.points" in arrays:
+        components: pca.Basis | None = None
+        references: list[Reference] = []
+        if record.side_weight:
             components = pca.Basis(*(arrays[f"components.{name}"] for name in ("mean", "components", "scale")))
-            reference = _reference(arrays)
+        while f"reference.{len(references)}.points" in arrays:
+            references.append(_reference(arrays, f"reference.{len(references)}."))
+        if components is not None and record.widths[0] != row_width(components.components.shape[1]) + 1:
+            raise InputError("family-recipe", "it reads other rows", "Learn it again.")
     except (*UNREADABLE, InputError) as error:
         raise checking.damaged(folder / checking.WEIGHTS_FILE, f"is no family that can be read ({error})") from error
-    return Family(record, network.eval(), mean, components, reference)
+    return Family(record, network.eval(), components, tuple(references))
 
 
 def _arrays(family: Family) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {
         name: value.detach().cpu().numpy() for name, value in family.network.state_dict().items()
     }
-    arrays["mean"] = family.mean
-    if family.reference is not None and family.components is not None:
+    if family.components is not None:
         for name in ("mean", "components", "scale"):
             arrays[f"components.{name}"] = getattr(family.components, name)
-        mesh, mirror = family.reference.mesh, family.reference.mirror
+    for number, reference in enumerate(family.references):
+        prefix = f"reference.{number}."
+        mesh, mirror = reference.mesh, reference.mirror
         assert mesh.rough is not None
-        for part, prefix in ((mesh, "reference."), (mesh.rough, "reference.rough.")):
-            arrays |= {prefix + name: np.asarray(getattr(part, name)) for name in _MESH}
+        for part, inner in ((mesh, prefix), (mesh.rough, f"{prefix}rough.")):
+            arrays |= {inner + name: np.asarray(getattr(part, name)) for name in _MESH}
         for name in ("eigenvalues", "eigenfunctions", "features"):
-            arrays[f"reference.{name}"] = getattr(mesh, name)
+            arrays[prefix + name] = getattr(mesh, name)
         for name in ("twin", "symmetric", "eigenvalues", "side"):
-            arrays[f"mirror.{name}"] = getattr(mirror, name)
+            arrays[f"{prefix}mirror.{name}"] = getattr(mirror, name)
     return {name: _compact(values) for name, values in arrays.items()}
 
 
@@ -134,21 +165,23 @@ def _compact(values: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values, kind)
 
 
-def _reference(arrays: Mapping[str, NDArray[Any]]) -> Reference:
+def _reference(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Reference:
+    """The reference whose arrays' names begin with a prefix."""
+
     def wide(name: str) -> NDArray[Any]:
-        values = arrays[name]
+        values = arrays[prefix + name]
         return values.astype(np.float64 if np.issubdtype(values.dtype, np.floating) else np.int64)
 
-    eigenvalues, eigenfunctions = wide("reference.eigenvalues"), wide("reference.eigenfunctions")
-    features = arrays["reference.features"]
+    eigenvalues, eigenfunctions = wide("eigenvalues"), wide("eigenfunctions")
+    features = arrays[f"{prefix}features"]
 
-    def mesh(prefix: str, rows: NDArray[Any], rough: SpectralMesh | None) -> SpectralMesh:
-        points, faces, normals, mass, vertex = (wide(prefix + name) for name in _MESH)
+    def mesh(inner: str, rows: NDArray[Any], rough: SpectralMesh | None) -> SpectralMesh:
+        points, faces, normals, mass, vertex = (wide(inner + name) for name in _MESH)
         return SpectralMesh(
             points, faces, normals, mass, eigenvalues, eigenfunctions[rows], features[rows], vertex, rough
         )
 
-    rough = mesh("reference.rough.", wide("reference.rough.vertex"), None)
-    fine = mesh("reference.", np.arange(len(eigenfunctions)), rough)
+    rough = mesh("rough.", wide("rough.vertex"), None)
+    fine = mesh("", np.arange(len(eigenfunctions)), rough)
     mirror = Mirror(*(wide(f"mirror.{name}") for name in ("twin", "symmetric", "eigenvalues", "side")))
     return Reference(fine, mirror)

@@ -6,8 +6,8 @@ has never seen.
 
 Source: Uzolas, Eisemann and Kellnhofer, "Surface-Aware Distilled 3D Semantic Features" (SIGGRAPH Asia 2025). Other than
 there, distances are computed once for each shape (the published code draws new anchors in every step), a step looks at
-some of a shape's vertices, and each row tells on which side of the shape's mirror plane its point lies, which features
-and distances alone cannot tell.
+some of a shape's vertices, and each row tells what lies around its point and on which side of the shape's mirror plane
+it is (:mod:`meshkin.families.rows`), which features and distances alone cannot tell.
 """
 
 from __future__ import annotations
@@ -24,13 +24,11 @@ import torch
 
 from ..base.json_data import from_json, to_json
 from ..data.snapshot import Snapshot
-from ..geometry.arrays import AnyFloats, Integers, Singles, unit_rows
+from ..geometry.arrays import Integers, Singles
 from ..geometry.geodesics import spread_distances
 from .network import FamilyNetwork, distance_loss, reconstruction_loss
 from .record import Curve
 
-SIDE_WEIGHT = 0.5
-"""Of the side beside the features, whose rows are unit vectors. Measured in a pilot."""
 PLATEAU_LOSS = 0.10
 """Loss of the distances above which a family that does not get better is of no use. Measured: 0.02 to 0.03 on the
 shapes learned from, 0.10 on an animal held out of a family of several species; 0.13 where others found no gain."""
@@ -83,32 +81,17 @@ class Member:
     distances: Singles
 
     @staticmethod
-    def of(
-        shape: Snapshot, features: AnyFloats, side: AnyFloats, settings: LearningSettings = LearningSettings()
-    ) -> Member:
+    def of(shape: Snapshot, rows: Singles, settings: LearningSettings = LearningSettings()) -> Member:
         """Build it from a shape.
 
         Args:
             shape: the mesh.
-            features: (V, C), of its vertices.
-            side: (V,) in [-1, 1], on which side of its mirror plane a vertex lies; 0 where that is not known.
+            rows: (V, C), of its vertices.
             settings: of the pool.
         """
         anchors, distances = spread_distances(shape.vertices, shape.faces, settings.pool, settings.seed)
         farthest = distances[np.isfinite(distances)].max(initial=0) or 1.0
-        return Member(rows_of(features, side), anchors, np.minimum(distances / farthest, 1))
-
-
-def rows_of(features: AnyFloats, side: AnyFloats, side_weight: float = SIDE_WEIGHT) -> Singles:
-    """What the network reads of vertices: features (V, C) as unit rows, and the side (V,).
-
-    Returns:
-        float32 (V, C + 1); (V, C) where the side has no weight.
-    """
-    unit = unit_rows(np.asarray(features, np.float32))
-    if not side_weight:
-        return unit
-    return np.hstack((unit, side_weight * np.asarray(side, np.float32)[:, None])).astype(np.float32)
+        return Member(rows, anchors, np.minimum(distances / farthest, 1))
 
 
 class Learning:

@@ -22,10 +22,11 @@ from ..data.snapshot import Snapshot
 from ..geometry.arrays import Singles, unit_rows
 from ..spectral import pca
 from .kept import Family
-from .learning import SIDE_WEIGHT, Learning, LearningSettings, Member, is_plateau
+from .learning import Learning, LearningSettings, Member, is_plateau
 from .network import FamilyNetwork
 from .record import FEWEST_SHAPES, Curve, FamilyRecord, MemberNote, check_count
-from .sides import SIDE_COMPONENTS, SpectralShape, common_sides
+from .rows import ROW_COMPONENTS, SIDE_WEIGHT, surface_rows, with_side
+from .sides import SpectralShape, common_sides
 
 PER_HELD_OUT = 5
 """Of so many shapes one is held out. Chosen; of fewer, none is."""
@@ -118,18 +119,17 @@ def teach(pupils: Sequence[Pupil], lesson: Lesson, report: ProgressCallback) -> 
         lesson: what to learn, and where it is noted how far that has come.
         report: told the progress; may raise Cancelled.
     """
-    components = pca.basis([pupil.features for pupil in pupils], SIDE_COMPONENTS)
-    sides, reference = common_sides(
-        [
-            SpectralShape.of(pupil.shape, pupil.features, components)
-            for pupil in _reported(pupils, "Finding smooth functions", report)
-        ],
-        _ticker(report, len(pupils)),
-    )
-    mean = np.asarray(components.mean, np.float32)
+    components = pca.basis([pupil.features for pupil in pupils], ROW_COMPONENTS)
+    shapes = [
+        SpectralShape.of(pupil.shape, pupil.features, components)
+        for pupil in _reported(pupils, "Finding smooth functions", report)
+    ]
+    sides, references = common_sides(shapes, _ticker(report, len(pupils)))
     members = [
-        Member.of(pupil.shape, pupil.features - mean, side, lesson.settings)
-        for pupil, side in zip(_reported(pupils, "Measuring along the surfaces", report), sides, strict=True)
+        Member.of(pupil.shape, with_side(surface_rows(shape, pupil.features, components), side), lesson.settings)
+        for pupil, shape, side in zip(
+            _reported(pupils, "Measuring along the surfaces", report), shapes, sides, strict=True
+        )
     ]
     held = {number for number in range(len(members)) if number % PER_HELD_OUT == PER_HELD_OUT - 1}
     learning = Learning(members[0].rows.shape[1], lesson.settings, lesson.device)
@@ -149,7 +149,7 @@ def teach(pupils: Sequence[Pupil], lesson: Lesson, report: ProgressCallback) -> 
         curve,
         is_plateau(curve),
     )
-    return Family(record, network.to("cpu"), mean, components if reference else None, reference)
+    return Family(record, network.to("cpu"), components, references)
 
 
 def _learned(

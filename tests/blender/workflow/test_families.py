@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import bpy
+import numpy as np
 import pytest
 
-from helpers.creatures import symmetric_creature
+from helpers.creatures import renumber, symmetric_creature, vertex_positions
 from helpers.main_job import refused
+from helpers.photographs import photograph_of
+from helpers.skins import add_image_material, new_image, waves
 from meshkin import workflow
 from meshkin.base.errors import InputError
+from meshkin.base.png import write_png
 from meshkin.base.progress import finish
+from meshkin.data.photo_map import PhotoMap
 from meshkin.families import record
-from meshkin.workflow import FamilyOptions, FeatureOptions, Options
+from meshkin.scene.mesh.attributes import COLOR
+from meshkin.workflow import FamilyOptions, FeatureOptions, Options, TextureOptions, WeightOptions
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -50,6 +59,52 @@ def test_it_is_learnt_and_used(creatures: list[bpy.types.Object], small_model: s
     assert found.data["recipe"]["parts"][0]["extractor"] == "family"
     match = finish(workflow.match(creatures[0], unseen, using("Blobs", "family+geometric")))
     assert match.data["map"]
+
+
+def test_all_that_reads_features_of_shapes_reads_a_family(creatures: list[bpy.types.Object]) -> None:
+    """Colors, sets of maps, weights by features, which tell left from right now, and textures."""
+    source, target = creatures[:2]
+    renumber(target)  # else it would be known by its base mesh
+    add_image_material(source, new_image("skin", waves()))
+    learned = Options(features=FeatureOptions("geometric"), family=FamilyOptions(steps=12))
+    assert not finish(workflow.learn_family([source, target], "Shapes", learned)).data["unsided"]
+    family = replace(using("Shapes"), texture=TextureOptions(resolution=64))
+    finish(workflow.features([source, target], family))
+    assert all(COLOR in obj.data.attributes for obj in (source, target))
+    assert set(finish(workflow.match_set([source, target], source, family)).data["maps"]) == {target.name}
+
+    left = vertex_positions(source)[:, 0] > 0
+    for name, side in (("left", left), ("right", ~left)):
+        source.vertex_groups.new(name=name).add(np.flatnonzero(side).tolist(), 1.0, "REPLACE")
+    by_features = replace(family, weights=WeightOptions(method="features", nearness="never", groups="all"))
+    finish(workflow.transfer(source, target, ["weights"], by_features))
+    off = np.flatnonzero(np.abs(vertex_positions(target)[:, 0]) > 0.4)
+    number = target.vertex_groups["left"].index
+    weights = [{item.group: item.weight for item in target.data.vertices[row].groups} for row in off.tolist()]
+    is_left = np.array([each.get(number, 0.0) > 0.5 for each in weights])
+    assert np.mean(is_left == (vertex_positions(target)[off, 0] > 0)) > 0.9
+
+    finish(workflow.transfer(source, target, ["texture"], family))
+    assert target.material_slots[0].material
+
+
+def test_photographs_are_compared_by_a_family(
+    creatures: list[bpy.types.Object], small_model: str, tmp_path: Path
+) -> None:
+    chosen = options(small_model)
+    textured = replace(chosen, features=replace(chosen.features, style="textured"))
+    source = creatures[0]
+    snapshot, picture, face, _ = photograph_of(source, tmp_path)
+    photo, mask = tmp_path / "photo.png", tmp_path / "mask.png"
+    write_png(photo, picture)
+    write_png(mask, np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
+    finish(workflow.learn_family(creatures[:2], "Seen", textured))
+    shown = finish(workflow.match_photo(photo, source, using("Seen"), str(mask)))
+    found = PhotoMap.load(Path(shown.data["map"]))
+    assert found.face[found.mask].min() >= 0
+    assert found.face.max() < len(snapshot.faces)
+    finish(workflow.learn_family(creatures[:2], "Shaded", chosen))
+    refused(workflow.match_photo(photo, source, using("Shaded"), str(mask)), InputError, "family-recipe")
 
 
 def test_a_name_is_not_used_twice_unasked(creatures: list[bpy.types.Object], small_model: str) -> None:

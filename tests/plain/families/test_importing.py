@@ -71,7 +71,7 @@ def test_the_moving_average_is_read(tmp_path: Path, checkpoint: tuple[Published,
     unit = torch.from_numpy(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     goal = network.encoder.net(unit)
     goal = goal / (goal.norm(dim=1, keepdim=True) + 1e-8)
-    np.testing.assert_allclose(family.embedded(rows, np.ones(7)), goal.detach(), atol=1e-6)
+    np.testing.assert_allclose(family.of_cells(rows), goal.detach(), atol=1e-6)
     assert "16-8-4" in lines[0]
     found = locating.locate("family", "animals")
     assert "research only" in found.license

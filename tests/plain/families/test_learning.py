@@ -12,6 +12,8 @@ from meshkin.base.errors import Cancelled
 from meshkin.families.learning import LearningSettings, Member, embed, learn, training_step
 from meshkin.families.network import FamilyNetwork
 from meshkin.families.record import Curve
+from meshkin.families.rows import with_side
+from meshkin.geometry.arrays import unit_rows
 
 QUICK = LearningSettings(layers=(48, 24), steps=400, sampled=400, pool=60, anchors=40)
 HINT = 0.25
@@ -23,7 +25,7 @@ def known(bend: float, noise: int) -> Member:
     shape, places, _ = beast(32, bend, 0)
     folded = np.abs(places) * (1, 1, 0) + places * (0, 0, 1) + HINT * places * (0, 1, 0)
     features = smooth_features(folded) + np.random.default_rng(noise).normal(0, 0.3, (len(places), 48))
-    return Member.of(shape, features, np.sign(places[:, 0]), QUICK)
+    return Member.of(shape, with_side(unit_rows(features.astype(np.float32)), np.sign(places[:, 0])), QUICK)
 
 
 def test_distances_along_the_surface_are_learnt() -> None:

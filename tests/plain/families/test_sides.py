@@ -30,15 +30,15 @@ def agreement(side: np.ndarray, columns: int = COLUMNS) -> float:
 def test_all_members_have_the_same_left(pupil: Callable[..., Pupil]) -> None:
     pupils = [pupil(bend, COLUMNS) for bend in BENDS]
     components = pca.basis([each.features for each in pupils], SIDE_COMPONENTS)
-    sides, reference = common_sides([SpectralShape.of(each.shape, each.features, components) for each in pupils], rest)
+    sides, references = common_sides([SpectralShape.of(each.shape, each.features, components) for each in pupils], rest)
     found = [agreement(side) for side in sides]
     assert min(np.abs(found)) > 0.85
     assert len(set(np.sign(found))) == 1
     assert all(np.abs(side).max() <= 1 for side in sides)
     unseen = pupil(0.4, 40)
     shape = SpectralShape.of(unseen.shape, unseen.features, components)
-    assert agreement(side_beside(shape, reference, rest), 40) * np.sign(found[0]) > 0.85
-    assert not side_beside(shape, None, rest).any()
+    assert agreement(side_beside(shape, references, rest), 40) * np.sign(found[0]) > 0.85
+    assert not side_beside(shape, (), rest).any()
 
 
 def test_a_shape_without_a_clear_mirror_map_has_no_sides(pupil: Callable[..., Pupil]) -> None:

@@ -39,15 +39,22 @@ def test_it_is_kept_and_read_again(home: Path, pupil: Make, family: kept.Family)
     again = kept.load(folder)
     assert again.record == family.record
     assert [each.name for each in record.listing()] == ["beasts"]
-    rows, side = pupil(0.4).features, np.linspace(-1, 1, len(pupil(0.4).features))
-    np.testing.assert_allclose(again.embedded(rows, side), family.embedded(rows, side), atol=1e-6)
-    assert family.reference is not None
-    assert again.reference is not None
-    np.testing.assert_array_equal(again.reference.mirror.twin, family.reference.mirror.twin)
-    rows[3] = 0
-    assert not again.embedded(rows, side)[3].any()
+    unseen = pupil(0.4)
+    features = unseen.features.copy()
+    features[3] = 0
+
+    def rest() -> None:
+        """What is called in every round."""
+
+    found = again.of_surface(unseen.shape, features, rest)
+    np.testing.assert_allclose(found, family.of_surface(unseen.shape, features, rest), atol=1e-3)
+    assert not found[3].any()
+    assert again.of_cells(features).shape == found.shape
+    assert len(again.references) == len(family.references) == 3
+    for one, two in zip(again.references, family.references, strict=True):
+        np.testing.assert_array_equal(one.mirror.twin, two.mirror.twin)
     with pytest.raises(InputError, match="channels") as caught:
-        again.embedded(rows[:, :-1], side)
+        again.of_surface(unseen.shape, features[:, :-1], rest)
     assert caught.value.code == "family-recipe"
 
 
@@ -57,7 +64,7 @@ def test_what_is_there_is_not_replaced_unasked(home: Path, family: kept.Family) 
     with pytest.raises(InputError) as caught:
         kept.store(family)
     assert caught.value.code == "family-exists"
-    changed = replace(family, mean=family.mean + 1)
+    changed = replace(family, references=family.references[:1])
     kept.store(changed, replace=True)
     assert checking.checksum_of(folder, "family") != before
     for name in ("", "a/b", "..", "x" * 200, "end."):

@@ -44,7 +44,7 @@ def keep(name: str, base: Recipe, seed: int = 0, width: int = WIDTH) -> kept.Fam
     torch.manual_seed(seed)
     network = FamilyNetwork((width, 16, 8)).eval()
     about = record.FamilyRecord(name, "2025-01-01T00:00:00", network.widths, 0.0, base, base.name)
-    family = kept.Family(about, network, np.full(width, 0.1, np.float32), None, None)
+    family = kept.Family(about, network, None)
     kept.store(family, replace=True)
     return family
 
@@ -109,7 +109,7 @@ def test_its_features_are_made_of_the_cached_ones(vit: Path) -> None:
     own = described(shape, found())
     path = cache.features_path(recipe.key(base, shape.key))
     raw = cache.read(path).features
-    np.testing.assert_allclose(own, family.embedded(raw, np.zeros(len(raw))), atol=2e-3)
+    np.testing.assert_allclose(own, family.of_cells(raw), atol=2e-3)
     np.testing.assert_array_equal(compute(shape, found(), None, "cpu").features, own)
     joined = compute(shape, found(features="family+geometric"), None, "cpu")
     assert joined.origin.channels[0] == (8,)
@@ -123,7 +123,7 @@ def test_photographs_are_described_as_shapes_are(vit: Path) -> None:
     everywhere, window = np.ones((64, 64), bool), (0, 0, 64)
     own = photo.describe(color, everywhere, window, found(photo=True), "cpu", silent, 8)
     raw = photo.describe(color, everywhere, window, base, "cpu", silent, 8)
-    expected = family.embedded(raw.reshape(64, -1), np.zeros(64)).reshape(8, 8, -1)
+    expected = family.of_cells(raw.reshape(64, -1)).reshape(8, 8, -1)
     np.testing.assert_allclose(own, expected, atol=1e-5)
 
 

@@ -27,6 +27,7 @@ class FamilyFeatures(DerivedExtractor[Any]):
     label = "Family"
     description = "What was learned from meshes of one kind; choose one in the panel Family"
     seconds = 32.0
+    code_version = 2  # 1: features and sides alone
     roles = {"family": ModelRole("family")}  # noqa: RUF012
 
     def base(self, models: Models) -> Recipe | FeatureChoice:
@@ -43,20 +44,13 @@ class FamilyFeatures(DerivedExtractor[Any]):
         self, snapshot: Snapshot, base: Features, models: Models, report: ProgressCallback
     ) -> NDArray[np.float32]:
         """The embedding of every vertex, float32 (V, E); zero where the base knows nothing."""
-        from ....families.sides import SpectralShape, side_beside
-
         family = _loaded(models["family"].folder, models["family"].checksum)
-        side = 0.0 * base.confidence
-        if family.components is not None:
-            report("Telling left from right", 0)
-            shape = SpectralShape.of(snapshot, base.features, family.components)
-            side = side_beside(shape, family.reference, lambda: report("Telling left from right", 0.5))
-        return family.embedded(base.features, side)
+        return family.of_surface(snapshot, base.features, lambda: report("Telling left from right", 0.5))
 
     def derive_cells(self, cells: NDArray[np.float32], models: Models) -> NDArray[np.float32]:
         """The embedding of cells of a photograph, whose sides are not known."""
         family = _loaded(models["family"].folder, models["family"].checksum)
-        return family.embedded(cells, 0.0 * cells[:, 0])
+        return family.of_cells(cells)
 
 
 @lru_cache(maxsize=2)
