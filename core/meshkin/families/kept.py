@@ -31,8 +31,11 @@ from .sides import Reference, SpectralShape, side_beside
 LICENSE = "The user's own"
 """What is noted as the license of a family that was learned here."""
 ROWS_WEIGHT = 1.0
-"""Of the rows that the network reads beside what it makes of them, unit vectors, in a family's features. Measured:
-PLACEHOLDER"""
+"""Of the rows that the network reads beside what it makes of them, unit vectors, in a family's features. Measured,
+nearest neighbor on six pairs of animals without, with 0.3, 0.6 and 1.2 times the rows: 10.5, 9.1, 8.6 and 8.1; right
+bone between species .78, .83, .86 and .86; up to the mirror image on three pairs of people 17.2, 16.5, 16.4 and 18.2.
+Of the rows alone: 9.7, .86 and 19.7. The network tells poses of what it has seen; species that it has not, it does not.
+"""
 _MESH = ("points", "faces", "normals", "mass", "vertex")
 """Arrays of a :class:`SpectralMesh` that its rough mesh has for itself."""
 

@@ -40,6 +40,8 @@ ASKED = 3
 """Settled shapes with which another is compared, the most similar ones. Measured: with one alone, which was of another
 species, a horse's sides were right on 0.80 of its points, a dog's on 0.69; by one of its kind on 0.94 and 0.96. One map
 of four exchanged the sides; three together did so for none of six shapes."""
+LEAST_LIKENESS = 0.05
+"""Added to how alike two shapes are, from 0 to 1, which is what a vote counts. Chosen."""
 MOST_REFERENCES = 6
 """Shapes that a family keeps to be asked about others. Chosen: 3 MB each, one of each species where there are a few."""
 
@@ -107,15 +109,16 @@ def common_sides(
         guesses = [_guesses(shape.mesh, tick) for shape in shapes]
         able = sorted((own[0].faults, number) for number, own in enumerate(guesses) if own)
         settled: dict[int, Reference] = {}
-        for _, number in able:
-            mesh = shapes[number].mesh
-            mirror = (
-                _settled(mesh, guesses[number], list(settled.values()), tick)
-                if settled
-                else mirrors_of(mesh, guesses[number][:1])[0]
-            )
+        if able:
+            first = able[0][1]
+            settled[first] = Reference(shapes[first].mesh, mirrors_of(shapes[first].mesh, guesses[first][:1])[0])
+        waiting = [number for _, number in able[1:]]
+        while waiting:  # what is most like a settled one is compared first: between unlike shapes maps are often wrong
+            closest = [max(_similarity(shapes[one].mesh, other.mesh) for other in settled.values()) for one in waiting]
+            number = waiting.pop(int(np.argmax(closest)))
+            mirror = _settled(shapes[number].mesh, guesses[number], list(settled.values()), tick)
             if mirror is not None:
-                settled[number] = Reference(mesh, mirror)
+                settled[number] = Reference(shapes[number].mesh, mirror)
         sides = []
         for number, shape in enumerate(shapes):
             found = settled[number].mirror if number in settled else None
@@ -155,12 +158,14 @@ def _settled(
     """
     if not references or _is_unclear(mesh):
         return None
-    asked = sorted(references, key=lambda one: _similarity(one.mesh, mesh), reverse=True)[:ASKED]
+    likeness = np.array([_similarity(one.mesh, mesh) for one in references])
+    asked = np.argsort(-likeness, kind="stable")[:ASKED].tolist()
     lent = list(guesses)
     for one in asked:
-        lent = borrowed_guesses(rough_of(one.mesh), one.mirror.twin, rough_of(mesh), lent, tick)
+        lent = borrowed_guesses(rough_of(references[one].mesh), references[one].mirror.twin, rough_of(mesh), lent, tick)
     for mirror in mirrors_of(mesh, lent[:TRIED]):
-        clear = float(np.mean([_vote(mesh, mirror, one, tick) for one in asked]))
+        votes = [_vote(mesh, mirror, references[one], tick) for one in asked]
+        clear = float(np.average(votes, weights=likeness[asked] + LEAST_LIKENESS))
         if abs(clear) > AlignmentSettings().clear:
             return replace(mirror, side=np.sign(clear) * mirror.side)
     return None

@@ -68,7 +68,7 @@ def test_all_that_reads_features_of_shapes_reads_a_family(creatures: list[bpy.ty
     add_image_material(source, new_image("skin", waves()))
     learned = Options(features=FeatureOptions("geometric"), family=FamilyOptions(steps=12))
     assert not finish(workflow.learn_family([source, target], "Shapes", learned)).data["unsided"]
-    family = replace(using("Shapes"), texture=TextureOptions(resolution=64))
+    family = replace(using("Shapes"), texture=TextureOptions(size=64))
     finish(workflow.features([source, target], family))
     assert all(COLOR in obj.data.attributes for obj in (source, target))
     assert set(finish(workflow.match_set([source, target], source, family)).data["maps"]) == {target.name}

@@ -1,0 +1,78 @@
+"""What a family reads of each vertex: its features, those around it, the shape there, and the side.
+
+Features of a place change with the pose, in which views see it otherwise, and parts that look alike have like ones: a
+paw is a paw. What lies around tells which paw it is, and hardly changes with the pose. So the rows hold the features
+once more, spread over the surface by the heat equation, and signatures of the shape alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..geometry.arrays import AnyFloats, Floats, Singles, unit_rows
+from ..spectral import pca
+from ..spectral.descriptors import ENERGIES, TIMES, heat_kernel, wave_kernel
+from ..spectral.eigenbasis import SpectralMesh
+from .sides import SpectralShape
+
+SIDE_WEIGHT = 0.8
+"""Of the side beside rows that are about 2 long. Chosen."""
+ROW_COMPONENTS = 64
+"""Principal components of the features that are read. Chosen: the rest is hardly more than noise."""
+SPREAD_TIMES = (0.01, 0.1)
+"""Times for which features are spread by the heat equation, on a surface of area 1: over the end of a limb, and over a
+limb. Measured with true sides, nearest neighbor on six pairs of animals: 17.1 without, 16.0 and 12.4 with either,
+11.1 with both, 7.6 with the signatures, too."""
+SIGNATURE_FLOOR = 1e-3
+"""Added before the logarithm of the kernels, which are about 0.1. Chosen, as of the features ``geometric``."""
+MOST_DEVIATION = 5.0
+"""Standard deviations at which a signature is cut off. Chosen, likewise."""
+
+
+def surface_rows(shape: SpectralShape, features: AnyFloats, components: pca.Basis) -> Singles:
+    """The rows of a shape's vertices without their sides.
+
+    Args:
+        shape: its coarser mesh with eigenfunctions.
+        features: (V, C), zero where nothing is known.
+        components: of the family's features.
+
+    Returns:
+        float32 (V, B (1 + S) + K): unit rows of the components, of those spread for each time, and signatures, whose
+        rows are unit on average.
+    """
+    own = unit_rows(pca.project(components, features))
+    mesh = shape.mesh
+    spectrum = mesh.eigenfunctions.T @ (mesh.mass[:, None] * shape.at_points(own))
+    spread = [mesh.eigenfunctions @ (np.exp(-time * mesh.eigenvalues)[:, None] * spectrum) for time in SPREAD_TIMES]
+    around = [unit_rows(shape.to_vertices(values).astype(np.float32)) for values in spread]
+    return np.hstack((own, *around, shape.to_vertices(_signatures(mesh)))).astype(np.float32)
+
+
+def _signatures(mesh: SpectralMesh) -> Floats:
+    """Wave and heat kernel signatures of a mesh's points, standardized, (P, K); rows of length 1 on average."""
+    blocks = []
+    for kernel in (wave_kernel, heat_kernel):
+        values = np.log(kernel(mesh.eigenvalues, mesh.eigenfunctions) + SIGNATURE_FLOOR)
+        centered = values - mesh.mass @ values
+        deviation = np.sqrt(mesh.mass @ centered**2)
+        scaled = np.divide(centered, deviation, out=np.zeros_like(centered), where=deviation > 1e-9)
+        blocks.append(np.clip(scaled, -MOST_DEVIATION, MOST_DEVIATION) / np.sqrt(2 * values.shape[1]))
+    return np.hstack(blocks)
+
+
+def rows_alone(features: AnyFloats, components: pca.Basis) -> Singles:
+    """The rows of features (N, C) of which nothing else is known, such as those of a photograph, as
+    :func:`surface_rows`."""
+    own = unit_rows(pca.project(components, features))
+    return np.pad(own, ((0, 0), (0, row_width(own.shape[1]) - own.shape[1])))
+
+
+def row_width(components: int) -> int:
+    """Length of a row of so many components without the side."""
+    return components * (1 + len(SPREAD_TIMES)) + ENERGIES + TIMES
+
+
+def with_side(rows: Singles, side: AnyFloats) -> Singles:
+    """Rows (N, C) with the side (N,) in [-1, 1] of each as the last number, float32 (N, C + 1)."""
+    return np.hstack((rows, SIDE_WEIGHT * np.asarray(side, np.float32)[:, None])).astype(np.float32)
