@@ -35,7 +35,8 @@ SEARCH_WEIGHTS = (1.6, 0.5)
 """Weight of the features against the eigenfunctions between shapes whose intrinsic geometry differs, and between bent
 copies. Those of the matcher."""
 TRIED = 2
-"""Mirror maps of a shape that are tried, the best ones. Chosen."""
+"""Mirror maps of a shape that are tried, the best ones. Measured: the first was right on 0.84 of a deer's points, the
+second, with better maps, on 0.96."""
 ASKED = 3
 """Settled shapes with which another is compared, the most similar ones. Measured: with one alone, which was of another
 species, a horse's sides were right on 0.80 of its points, a dog's on 0.69; by one of its kind on 0.94 and 0.96. One map
@@ -148,7 +149,7 @@ def _is_unclear(mesh: SpectralMesh) -> bool:
 def _settled(
     mesh: SpectralMesh, guesses: Sequence[Guess], references: Sequence[Reference], tick: Callable[[], None]
 ) -> Mirror | None:
-    """The mirror map with the fewest faults whose sides the most similar references tell apart; None if none is.
+    """The mirror map with the best maps to the most similar references, if these tell its sides apart; else None.
 
     Args:
         mesh: a shape.
@@ -163,22 +164,28 @@ def _settled(
     lent = list(guesses)
     for one in asked:
         lent = borrowed_guesses(rough_of(references[one].mesh), references[one].mirror.twin, rough_of(mesh), lent, tick)
+    best, fewest = None, np.inf
     for mirror in mirrors_of(mesh, lent[:TRIED]):
         votes = [_vote(mesh, mirror, references[one], tick) for one in asked]
-        clear = float(np.average(votes, weights=likeness[asked] + LEAST_LIKENESS))
-        if abs(clear) > AlignmentSettings().clear:
-            return replace(mirror, side=np.sign(clear) * mirror.side)
-    return None
+        clear, faults = np.average(votes, axis=0, weights=likeness[asked] + LEAST_LIKENESS).tolist()
+        if abs(clear) > AlignmentSettings().clear and faults < fewest:
+            best, fewest = replace(mirror, side=np.sign(clear) * mirror.side), faults
+    return best
 
 
-def _vote(mesh: SpectralMesh, mirror: Mirror, reference: Reference, tick: Callable[[], None]) -> float:
-    """By how much more of the triangles keep their orientation, from -1 to 1, if both shapes' sides are the same ones
-    than if they are exchanged."""
+def _vote(mesh: SpectralMesh, mirror: Mirror, reference: Reference, tick: Callable[[], None]) -> tuple[float, float]:
+    """What a reference says of a mirror map.
+
+    Returns:
+        by how much more of the triangles keep their orientation, from -1 to 1, if both shapes' sides are the same ones
+        than if they are exchanged; and the faults of the better map.
+    """
     weight = SEARCH_WEIGHTS[0] + (SEARCH_WEIGHTS[1] - SEARCH_WEIGHTS[0]) * _similarity(reference.mesh, mesh)
     no_hints = np.zeros((len(reference.mesh.points), 0)), np.zeros((len(mesh.points), 0))
     weighted = with_weighted_features(reference.mesh, weight), with_weighted_features(mesh, weight)
     maps = maps_by_side(MeshPair(*weighted, no_hints, tick, AlignmentSettings()), (reference.mirror, mirror))
-    return maps(mirror.side).orientation - maps(-mirror.side).orientation
+    same, exchanged = maps(mirror.side), maps(-mirror.side)
+    return same.orientation - exchanged.orientation, min(same.faults, exchanged.faults)
 
 
 def _spread(references: Sequence[Reference]) -> tuple[Reference, ...]:
