@@ -130,7 +130,7 @@ def _outputs(items: Sequence[ManifestItem], folder: Path, suffixes: Mapping[str,
             raise InputError(
                 "batch-output",
                 f"“{item.id}” cannot write {path}.",
-                "Outputs are different from each other and lie in the batch's folder.",
+                "Outputs lie in the batch's folder, and are different from each other, from records and from logs.",
             )
         outputs[item.id] = path
         taken.add(str(path).lower())
