@@ -23,8 +23,9 @@ from .layout import TextureLayout, face_normals
 
 OFF_PLANE = 0.5
 """In pixels: how far a pixel's point may lie off the plane of a texel that it shows. Chosen."""
-AWAY = 3.0
-"""In pixels, along a surface seen squarely: how far a pixel's point may lie from a texel that it shows. Chosen."""
+AWAY = 1.5
+"""In pixels, along a surface seen squarely: how far a pixel's point may lie from a texel that it shows. Chosen: the
+farthest of the four around it is at most a pixel's diagonal away."""
 GRAZING = 0.1
 """Cosine between the normal and the direction to the camera below which a texel is not seen. Chosen: 84 degrees."""
 LEAST_VISIBLE = 0.2

@@ -5,18 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import igl
 import numpy as np
 import pytest
 import torch
 
 from helpers.paint_oracle import psnr
-from helpers.shapes import bumpy, sphere, uvs_of
+from helpers.shapes import bumpy, snapshot, sphere, uvs_of
 from meshkin.base.errors import Cancelled, InputError
+from meshkin.data.photo_map import PhotoMap
 from meshkin.features.diffusion.joint import JointDiffusion
+from meshkin.geometry.closest_points import nearest_on_triangles
+from meshkin.paint import known_colors
+from meshkin.paint.cameras import rig
 from meshkin.paint.layout import texture_layout
-from meshkin.paint.painting import Painted, References, paint
+from meshkin.paint.painting import Painted, References, check_seen, paint
 from meshkin.paint.settings import PaintSettings
 from meshkin.paint.synchronized import PaintState
+from meshkin.paint.view_maps import view_maps
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -134,6 +140,40 @@ def test_what_is_not_to_be_repainted_stays(networks: JointDiffusion) -> None:
     assert result.given == pytest.approx(kept.mean(), abs=0.05)
 
 
+def photograph() -> PhotoMap:
+    """What a camera far in front of the shape sees of it, in two colors."""
+    size, scale = 64, 18.0
+    row, column = np.mgrid[:size, :size]
+    origins = np.stack([(column + 0.5 - size / 2) / scale, 0 * row - 5, (size / 2 - row - 0.5) / scale], axis=-1)
+    vertices, faces = SHAPE.vertices.astype(np.float64), SHAPE.faces.astype(np.int64)
+    tree = igl.AABB()
+    tree.init(vertices, faces)
+    toward = np.tile((0.0, 1.0, 0.0), (size * size, 1))
+    face, distance, _ = tree.intersect_ray_first(vertices, faces, origins.reshape(-1, 3), toward)
+    mask = (face >= 0).reshape(size, size)
+    points = (origins.reshape(-1, 3) + distance[:, None] * toward)[face >= 0]
+    weights = np.zeros((size, size, 3), np.float32)
+    weights[mask] = nearest_on_triangles(points, vertices[faces[face[face >= 0]]])[0]
+    photo = np.where((column < size / 2)[..., None], (200, 40, 40), (40, 40, 200)).astype(np.uint8)
+    camera = np.array([(scale, 0), (0, 0), (0, -scale), (size / 2, size / 2)])
+    shown = np.where(mask, face.reshape(size, size), -1).astype(np.int32)
+    poses = np.tile((0.0, -1.0, 0.0, 0.0, 0.9), (2, 1))
+    return PhotoMap(mask, shown, weights, mask.astype(np.float32), SHAPE.faces, camera, photo, poses)
+
+
+def test_what_a_photo_shows_stays_as_it_is(networks: JointDiffusion, painted: Painted) -> None:
+    photo_map = photograph()
+    result = paint(SHAPE, networks, ROLES, SETTINGS, References(photo_map))
+    layout = texture_layout(SHAPE, SETTINGS.size)
+    known = known_colors.of_photo(layout, photo_map)
+    assert 0.1 < known.whole.mean() < 0.6
+    assert result.given == pytest.approx(known.whole.mean())
+    colors = layout.values_of(result.pictures[..., :3])
+    assert np.abs(colors - known.colors)[known.whole].max() < 1 / 255
+    left = known.whole & (layout.positions[:, 0] < -0.1)
+    assert colors[left, 0].mean() > 0.7 > 0.3 > colors[left, 2].mean()
+
+
 def test_tiles_have_pictures_of_their_own(networks: JointDiffusion) -> None:
     shape = replace(SHAPE, uvs=(uvs_of(SHAPE) * (2, 1)).astype(np.float32))
     result = paint(shape, networks, ROLES, replace(SETTINGS, steps=2, tiles="udim"))
@@ -157,3 +197,15 @@ def test_what_cannot_be_painted_is_refused(networks: JointDiffusion, prompt: str
     with pytest.raises(InputError) as error:
         paint(shape, networks, ROLES, replace(SETTINGS, prompt=prompt))
     assert error.value.code == code
+
+
+def test_what_no_view_sees_is_refused() -> None:
+    """A ball in a larger one, whose own UVs lie at one point."""
+    ball = sphere(16, 8)
+    vertices = np.concatenate([ball.vertices, 2 * ball.vertices])
+    faces = np.concatenate([ball.faces, ball.faces + len(ball.vertices)])
+    uvs = np.concatenate([uvs_of(ball), np.zeros_like(uvs_of(ball))])
+    shape = snapshot(vertices, faces, uvs)
+    with pytest.raises(InputError) as error:
+        check_seen(view_maps(texture_layout(shape, 64), rig(shape, 8, 96), 96), shape)
+    assert error.value.code == "nothing-seen"

@@ -30,6 +30,7 @@ ROUGH_TIMES = 8
 
 def plan_painting(request: PlanPainting, report: ProgressCallback) -> PlanPaintingResult:
     """Check whether something can be painted, before anything is done."""
+    from ...features import registry
     from ...models import devices, locating
     from ...models.known import DEPTH_CONTROL, NORMAL_CONTROL, STABLE_DIFFUSION
     from ...paint import duration
@@ -44,7 +45,8 @@ def plan_painting(request: PlanPainting, report: ProgressCallback) -> PlanPainti
     models = {}
     for role, name in known.items():
         kind = "stable-diffusion" if role == "base" else "controlnet"
-        found = locating.locate(kind, request.models.get(role, name), online=request.online, report=report)
+        asked = request.models.get(role, name)
+        found = locating.locate(kind, asked, online=request.online, report=report, bundles=registry.bundles())
         models[role] = PartModel(found.name, str(found.folder), found.checksum, found.license)
     device = devices.choose(request.device)
     if device.type == "cpu" and not request.slow:
