@@ -1,8 +1,8 @@
 """How fast painting and refining run, with networks of full size and random weights: speed does not depend on them.
 
 Ten views of 768 px in 30 steps, and steps of refining; on CUDA also the peak of the memory, and the share of the
-device's own matrix rate that the loop reaches, whose operations are counted. Without CUDA only ``--small`` is practical: narrow
-networks, 64 px. Its times tell that everything runs, and nothing of a graphics card.
+device's own matrix rate that the loop reaches, whose operations are counted. Without CUDA only ``--small`` is
+practical: narrow networks, 64 px. Its times tell that everything runs, and nothing of a graphics card.
 
     python tests/benchmarks/paint.py [--small] [--refine STEPS]
 """
@@ -45,8 +45,9 @@ def main() -> None:
     name = torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} cores ({platform.machine()}), no GPU"
     print(f"{name}; torch {torch.__version__}; {'SMALL networks, 64 px' if arguments.small else 'full size, 768 px'}")
     shape = shapes.bumpy(shapes.sphere(32, 16) if arguments.small else shapes.sphere(160, 80))
-    size = {"resolution": 64, "size": 128} if arguments.small else {"resolution": 768, "size": 2048}
-    settings = PaintSettings("a potato", **size)
+    settings = PaintSettings("a potato")
+    if arguments.small:
+        settings = replace(settings, resolution=64, size=128)
     with tempfile.TemporaryDirectory() as folder:
         small_diffusion.quiet()
         folders = (small_diffusion.everything if arguments.small else full_size)(Path(folder))
