@@ -88,6 +88,8 @@ class Studio:
 def opened(user_scene: bpy.types.Scene, samples: int, moves: bool) -> Iterator[Studio]:
     """A studio for a scene; while it is open, a copy of the scene is in the file.
 
+    Blender 4.2 counts what is in a copied scene once too often, until the file is loaded again.
+
     Args:
         user_scene: the scene.
         samples: of Cycles.
