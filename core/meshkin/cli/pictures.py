@@ -1,4 +1,4 @@
-"""Commands on pictures: picture maps."""
+"""Commands on pictures: picture maps; and those of :mod:`meshkin.cli.picture_learning`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..base.options import options_of
 from ..features.options import FeatureOptions
 from ..pictures.options import PictureOptions
 from ..worker.options import WorkerOptions
+from . import picture_learning
 from .arguments import (
     MESH,
     PHOTOS,
@@ -27,7 +28,7 @@ from .console import drive
 
 def add(commands: Any) -> None:
     """Add this module's commands to the parser."""
-    summary = "maps that networks read from a photo"
+    summary = "maps that networks read from a photo, and learning such maps"
     group = commands.add_parser("picture", help=summary).add_subparsers(dest="picture", required=True)
     text = "read a photo's colors without light, depth, normals, roughness or metallic"
     parser = command(group, "maps", _maps, text, needs_blender=True)
@@ -43,6 +44,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, dest="folder", metavar="FOLDER", help="gets a PNG file for each map"
     )
+    picture_learning.add(group)
 
 
 def _maps(arguments: argparse.Namespace) -> CommandResult:

@@ -36,7 +36,8 @@ def add(commands: Any) -> None:
     command(group, "list", _models_list, "list the known models with their licenses and checksums")
     parser = command(group, "import", _models_import, "read a published checkpoint, and keep it among the models")
     parser.add_argument("file", type=Path, metavar="FILE", help="the checkpoint; no code in it is run")
-    parser.add_argument("--as", dest="role", required=True, metavar="ROLE", help="what it is: family or geoaware-head")
+    what = "what it is: family, geoaware-head or picture-lora"
+    parser.add_argument("--as", dest="role", required=True, metavar="ROLE", help=what)
     parser.add_argument("--name", default="", help="what to call it; default: the file's name")
     parser.add_argument("--license", type=Path, metavar="FILE", help="a text file with the license of the weights")
     parser.add_argument("--replace", action="store_true", help="in place of one of this name")

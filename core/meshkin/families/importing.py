@@ -31,6 +31,8 @@ FAMILY_BASE = "diff3f"
 _FAMILY_NAME = re.compile(
     r"(encoder|decoder)\.net\.(\d+)\.(fc1|fc2|norm1|norm2|block1\.0|block2\.0|block2\.2)\.(weight|bias)"
 )
+Roles = Mapping[str, Callable[[Path, str, str, bool], tuple[Path, tuple[str, ...]]]]
+"""What a checkpoint can be read as, and what reads it: file, name, license and whether to replace."""
 _SAME = {"block1.0": "fc1", "block2.0": "fc2", "block2.2": "norm2"}
 """Layers that a published checkpoint holds under two names."""
 _EMA = "ema_model."
@@ -39,26 +41,30 @@ _OTHERS = ("online_model.", "initted", "step")
 """Beginnings of names in such a checkpoint that are left out."""
 
 
-def import_file(file: Path, role: str, name: str, license_text: str, replace: bool) -> tuple[Path, tuple[str, ...]]:
+def import_file(
+    file: Path, role: str, name: str, license_text: str, replace: bool, more: Roles | None = None
+) -> tuple[Path, tuple[str, ...]]:
     """Read a checkpoint and keep it among the models.
 
     Args:
         file: a checkpoint of PyTorch, read without running any code in it.
-        role: what it is to be read as, one of :data:`ROLES`.
+        role: what it is to be read as, one of :data:`ROLES` or of ``more``.
         name: what to call it; "" for the file's name.
         license_text: of the weights; "" for what is known of such weights.
         replace: whether a model of this name and role is replaced.
+        more: further roles.
 
     Returns:
         the model's folder, and what was read, in sentences.
 
     Raises InputError ``role-unknown``, ``file-missing``, ``family-exists``, ``model-name``; ModelError ``model-wrong``.
     """
-    if role not in ROLES:
-        raise InputError("role-unknown", f"There is no role “{role}”.", f"Choose {', '.join(ROLES)}.")
+    roles = {**ROLES, **(more or {})}
+    if role not in roles:
+        raise InputError("role-unknown", f"There is no role “{role}”.", f"Choose {', '.join(roles)}.")
     if not is_file(file):
         raise InputError("file-missing", f"There is no file {file}.", "Check the path.")
-    return ROLES[role](file, name or file.stem, license_text, replace)
+    return roles[role](file, name or file.stem, license_text, replace)
 
 
 def family_tensors(state: Mapping[str, Any], file: Path) -> dict[str, torch.Tensor]:
@@ -133,11 +139,11 @@ def _import_head(file: Path, name: str, license_text: str, replace: bool) -> tup
     return head_files.keep_published(_read(file), file, name, license_text, replace)
 
 
-ROLES: dict[str, Callable[[Path, str, str, bool], tuple[Path, tuple[str, ...]]]] = {
+ROLES: Roles = {
     checking.FAMILY: _import_family,
     known.GEOAWARE_HEAD: _import_head,
 }
-"""What a checkpoint can be read as, and what reads it: file, name, license and whether to replace."""
+"""The roles of families and heads."""
 
 
 def _read(file: Path) -> Mapping[str, Any]:

@@ -37,6 +37,10 @@ FAMILY = "family"
 """The kind of a family (:mod:`meshkin.families`), which users learn themselves."""
 FAMILY_TYPE: Literal["meshkin-family"] = "meshkin-family"
 """What the configuration of a family calls its type."""
+PICTURE: Literal["picture-lora"] = "picture-lora"
+"""The kind of what was learned on pictures (:mod:`meshkin.pictures.learning`): a LoRA, or a small network."""
+PICTURE_TYPE: Literal["meshkin-picture"] = "meshkin-picture"
+"""What the configuration of these calls its type."""
 _BITS = {
     "BOOL": 8,
     "U8": 8,
@@ -120,9 +124,9 @@ def verify(folder: Path, kind: str) -> Located:
 def kind_in(folder: Path) -> str:
     """The kind of the model in ``folder``.
 
-    That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet", "family", a
-    head (:mod:`meshkin.models.heads`), "stable-diffusion", a part of the latter ("controlnet", "unet"), one of those of
-    :mod:`meshkin.models.marigold`, or "".
+    That is "dinov2" (any vision transformer whose tokens form a grid over the picture), "efficientnet", "family",
+    "picture-lora", a head (:mod:`meshkin.models.heads`), "stable-diffusion", a part of the latter ("controlnet",
+    "unet"), one of those of :mod:`meshkin.models.marigold`, or "".
 
     Raises ModelError ``model-damaged`` when a file is absent, cut short or cannot be read.
     """
@@ -148,6 +152,8 @@ def kind_in(folder: Path) -> str:
     settings = config(folder)
     if settings.get("model_type") == FAMILY_TYPE:
         return FAMILY
+    if settings.get("model_type") == PICTURE_TYPE:
+        return PICTURE
     if settings.get("model_type") == heads.HEAD_TYPE:
         _check_head(folder, heads.sizes_of(settings, folder), shapes)
         return heads.kind_of(settings, folder)
@@ -245,7 +251,7 @@ def checksum_of(folder: Path, kind: str) -> str:
         files += [folder / name for name in (*(f"{part}/{CONFIG}" for part in PARTS), *_PARTS_FILES)]
         if kind in marigold.CLASSES:
             files.append(folder / marigold.INDEX)
-    elif kind in NETWORKS or kind == FAMILY:
+    elif kind in NETWORKS or kind in (FAMILY, PICTURE):
         files.append(folder / CONFIG)
     sums = [sha256(path) for path in files]
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()

@@ -18,8 +18,8 @@ _PNG_COMPRESSION = 15
 """Percent, Blender's default: more takes longer and gives little."""
 
 
-def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
-    """A material's node tree; before 5.0 a new material has none until ``use_nodes`` is set."""
+def node_tree(material: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree:
+    """The node tree of a material or world; before 5.0 a new one has none until ``use_nodes`` is set."""
     if material.node_tree is None:
         material.use_nodes = True
     return material.node_tree

@@ -21,7 +21,7 @@ BlenderObject: TypeAlias = bpy.types.Object
 
 FEATURES_PROPERTY = "meshkin_features"
 """Custom property of an object: the cache key of the features that its attributes show."""
-DATA_COLLECTIONS = ("scenes", "objects", "meshes", "cameras", "materials", "images")
+DATA_COLLECTIONS = ("scenes", "objects", "meshes", "cameras", "lights", "materials", "worlds", "images")
 """The collections of ``bpy.data`` in which temporary data-blocks are made."""
 
 

@@ -12,6 +12,7 @@ from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..paint.options import PaintOptions
 from ..parts.options import PartOptions
+from ..pictures.learning.options import PairOptions, PictureLearningOptions
 from ..pictures.options import PictureOptions
 from ..scene.isolated import load
 from ..transfer.attributes.options import TRANSFERS, AttributeOptions
@@ -32,6 +33,7 @@ from .options import NEARNESS, WEIGHT_METHODS, Options, Report, ResultWarning, S
 from .painting import paint
 from .part_finding import parts
 from .photographs import match_photo, texture_photo
+from .picture_learning import apply_picture, learn_picture, picture_pairs
 from .picture_maps import picture_maps
 from .reports import keep_report
 from .rigs import build_armature, motion, pose
@@ -54,7 +56,9 @@ __all__ = [
     "MatchOptions",
     "Options",
     "PaintOptions",
+    "PairOptions",
     "PartOptions",
+    "PictureLearningOptions",
     "PictureOptions",
     "Report",
     "ResultWarning",
@@ -64,6 +68,7 @@ __all__ = [
     "VideoOptions",
     "WeightOptions",
     "WorkerOptions",
+    "apply_picture",
     "build_armature",
     "cache_info",
     "check_dataset",
@@ -78,6 +83,7 @@ __all__ = [
     "keep_report",
     "learn_family",
     "learn_head",
+    "learn_picture",
     "load",
     "match",
     "match_photo",
@@ -87,6 +93,7 @@ __all__ = [
     "paint",
     "parts",
     "picture_maps",
+    "picture_pairs",
     "pictures",
     "pose",
     "release_memory",

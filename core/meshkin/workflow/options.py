@@ -15,6 +15,7 @@ from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
 from ..paint.options import PaintOptions
 from ..parts.options import PartOptions
+from ..pictures.learning.options import PairOptions, PictureLearningOptions
 from ..pictures.options import PictureOptions
 from ..transfer.attributes.options import AttributeOptions
 from ..transfer.rig.options import RigOptions
@@ -53,6 +54,8 @@ class Options:
     maps: PictureOptions = PictureOptions()
     paint: PaintOptions = PaintOptions()
     video: VideoOptions = VideoOptions()
+    picture_pairs: PairOptions = PairOptions()
+    picture_learning: PictureLearningOptions = PictureLearningOptions()
     worker: WorkerOptions = WorkerOptions()
 
     def __init__(  # one parameter for each stage
@@ -69,6 +72,8 @@ class Options:
         maps: PictureOptions = PictureOptions(),
         paint: PaintOptions = PaintOptions(),
         video: VideoOptions = VideoOptions(),
+        picture_pairs: PairOptions = PairOptions(),
+        picture_learning: PictureLearningOptions = PictureLearningOptions(),
         worker: WorkerOptions = WorkerOptions(),
         **flat: Any,
     ) -> None:
@@ -79,6 +84,7 @@ class Options:
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
         groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "dataset": dataset}
         groups |= {"maps": maps, "paint": paint, "video": video, "worker": worker}
+        groups |= {"picture_pairs": picture_pairs, "picture_learning": picture_learning}
         if flat:
             warnings.warn(
                 f"Options are grouped: {', '.join(flat)} will not be understood by the next version.",

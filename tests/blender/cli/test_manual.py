@@ -34,6 +34,8 @@ SMALL = ("--features", "dinov2", "--model", "model", "--views", "4", "--resoluti
 """Added to what looks at pictures: the model that lies in the folder."""
 QUICK = {
     ("family", "learn"): ("--steps", "20"),
+    ("picture", "pairs"): ("--count", "4", "--size", "32"),
+    ("picture", "learn"): ("--steps", "3"),
     ("features", "learn-head"): ("--steps", "5", "--model", "model", "--layers", "2", "--resolution", "112"),
 }
 """Added to what learns."""
@@ -111,7 +113,8 @@ def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd
             if tuple(arguments[:2]) in DOWNLOADS or arguments == ["serve"]:  # which would serve for ever
                 cli.parser().parse_args(arguments)
                 continue
-            more: tuple[str, ...] = SMALL if {"photo.png", "pictures"} & set(arguments) else ()
+            looks = {"photo.png", "pictures"} & set(arguments) and arguments[0] != "picture"
+            more: tuple[str, ...] = SMALL if looks else ()
             more += QUICK.get((arguments[0], arguments[1] if len(arguments) > 1 else ""), ())
             bpy.ops.wm.read_factory_settings(use_empty=True)  # each command is a Blender of its own
             code = cli.main([*arguments, *more])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,10 @@ _HANDLER_LISTS = (
     *("render_cancel", "render_complete", "render_init", "render_post", "render_pre", "render_stats", "render_write"),
 )
 """The lists of ``bpy.app.handlers`` that a render calls."""
+
+
+NewBlock = Callable[..., Any]
+"""Makes a temporary data-block in a collection of ``bpy.data``; further arguments are those of its ``new``."""
 
 
 def is_available() -> bool:
@@ -95,23 +99,46 @@ def colors(
 
     Raises as :func:`pictures`.
     """
+    with stage([(mesh, matrix)], location, views, view) as (_, _, shoot):
+        return shoot()
+
+
+@contextlib.contextmanager
+def stage(
+    placed: Sequence[tuple[bpy.types.Mesh, Matrix]], location: NDArray[np.float64], views: Views, view: int
+) -> Iterator[tuple[bpy.types.Scene, NewBlock, Callable[[], NDArray[np.float32]]]]:
+    """A scene of its own with meshes before one camera; it is removed afterward.
+
+    Args:
+        placed: meshes with their materials, and the matrix of each in the world.
+        location, views, view: as :func:`colors`.
+
+    Yields:
+        The scene; what makes a data-block in a collection of ``bpy.data`` that is removed with it; and what renders the
+        scene, giving what :func:`colors` gives.
+    """
     with temporary_folder() as folder, readable_failure(folder, "writing to"):
         path = folder / "view.exr"
         with _empty_scene(views, path) as (scene, new_block):
             scene.cycles.samples, scene.render.film_transparent = COLOR_SAMPLES, True
             scene.cycles.pixel_filter_type = "BOX"
             scene.view_layers[0].use_pass_combined = True
-            obj = new_block(bpy.data.objects, mesh)
-            obj.matrix_world = matrix
-            scene.collection.objects.link(obj)
+            for mesh, matrix in placed:
+                obj = new_block(bpy.data.objects, mesh)
+                obj.matrix_world = matrix
+                scene.collection.objects.link(obj)
             camera = scene.camera
             _aim(camera, views, view)
             _set_clipping(camera.data, views, views.radius)
             pose = camera.matrix_world.copy()  # from the unit frame to the world
             pose.translation = (np.array(pose.translation) * views.radius + views.center + location).tolist()
             camera.matrix_world = pose
-            render_scene(scene)
-            return np.stack(read_channels(path, tuple(f"Combined.{name}" for name in "RGBA")), axis=-1)
+
+            def shoot() -> NDArray[np.float32]:
+                render_scene(scene)
+                return np.stack(read_channels(path, tuple(f"Combined.{name}" for name in "RGBA")), axis=-1)
+
+            yield scene, new_block, shoot
 
 
 @contextlib.contextmanager
@@ -130,7 +157,7 @@ def _triangle_scene(
 
 
 @contextlib.contextmanager
-def _empty_scene(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, Callable[..., Any]]]:
+def _empty_scene(views: Views, path: Path) -> Iterator[tuple[bpy.types.Scene, NewBlock]]:
     """A scene with a camera that renders into ``path``, and a function that makes a data-block in a collection of
     ``bpy.data``; the scene and all these data-blocks are removed afterward."""
     temporary: set[int] = set()

@@ -167,16 +167,26 @@ def save_pictures(passes: Passes, folder: Path) -> list[Path]:
     make_folder(folder)
     files = []
     for view, (normal, depth) in enumerate(zip(passes.normal, passes.depth, strict=True)):
-        visible = np.isfinite(depth)
-        near, far = (depth[visible].min(), depth[visible].max()) if visible.any() else (0, 1)
-        share = (np.where(visible, depth, far) - near) / max(far - near, 1e-9)
-        gray = 1 - (1 - FARTHEST_GRAY) * share
-        normal_colors = (normal.astype(np.float32) + 1) / 2
-        for name, picture in (("normal", normal_colors), ("depth", np.repeat(gray[..., None], 3, axis=-1))):
+        for name, picture in (("normal", normal_picture(normal, depth)), ("depth", depth_picture(depth))):
             files.append(folder / f"{name}_{view:03d}.png")
-            write_png(files[-1], (picture * visible[..., None] * 255).round().astype(np.uint8))
+            write_png(files[-1], picture)
     if passes.color is not None:
         for view, picture in enumerate(passes.color):
             files.append(folder / f"color_{view:03d}.png")
             write_png(files[-1], picture)
     return files
+
+
+def normal_picture(normal: NDArray[np.floating], depth: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """One view's normals (H, W, 3) as colors ``(n + 1) / 2``, uint8 (H, W, 3); black where the depth is infinite."""
+    colors = (normal.astype(np.float32) + 1) / 2 * np.isfinite(depth)[..., None]
+    return (colors * 255).round().astype(np.uint8)
+
+
+def depth_picture(depth: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """One view's depth (H, W) as gray, uint8 (H, W, 3): white at its nearest point, dark gray at its farthest one."""
+    visible = np.isfinite(depth)
+    near, far = (depth[visible].min(), depth[visible].max()) if visible.any() else (0, 1)
+    share = (np.where(visible, depth, far) - near) / max(far - near, 1e-9)
+    gray = (1 - (1 - FARTHEST_GRAY) * share) * visible
+    return np.repeat((gray * 255).round().astype(np.uint8)[..., None], 3, axis=-1)

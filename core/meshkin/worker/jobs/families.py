@@ -44,8 +44,11 @@ def learn_family(request: LearnFamily, report: ProgressCallback) -> LearnFamilyR
 def import_model(request: ImportModel, report: ProgressCallback) -> ImportModelResult:
     """Read a published checkpoint and keep it among the models."""
     from ...families import importing
+    from ...pictures.learning.importing import PICTURE_ROLES
 
     report("Reading the file", 0)
     return ImportModelResult(
-        *importing.import_file(request.file, request.role, request.name, request.license, request.replace)
+        *importing.import_file(
+            request.file, request.role, request.name, request.license, request.replace, PICTURE_ROLES
+        )
     )

@@ -1,0 +1,231 @@
+"""What is taught: a small network of its own, or a LoRA on the attention of a Stable Diffusion model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from ...base.errors import ModelError
+from ...models.checking import config as read_config
+from ...models.loading import load_network
+from . import formulas
+
+CELL = 2
+"""Width of the cells of pixels that the small network looks at, pixels. Chosen: a quarter of the work."""
+WIDTHS = (32, 64, 96)
+"""Channels of the small network's blocks. Chosen: 1.7 million numbers, half a second for a step on one core."""
+GROUPS = 8
+"""Of its group norms. Chosen."""
+RANK = 4
+"""Of a LoRA. Published."""
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+"""The layers of every attention that a LoRA is added to. Published."""
+CLIP_LENGTH = 77
+"""Tokens of a text that Stable Diffusion reads."""
+
+NamedTensors = dict[str, torch.Tensor]
+
+
+class Translator(Protocol):
+    """A network that goes from pictures to maps.
+
+    Attributes:
+        schedule: its steps.
+        cells: width and height of a picture are multiples of this, pixels.
+        rate: of its learning.
+    """
+
+    schedule: Any
+    cells: int
+    rate: float
+
+    def drawn(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Steps of the schedule that are learned from, (count,)."""
+
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures or maps (B, 3, S, S) in [-1, 1] as what the network blends."""
+
+    def decode(self, values: torch.Tensor) -> torch.Tensor:
+        """The inverse of :meth:`encode`."""
+
+    def velocity(self, blends: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        """The velocities of blends at some steps (B,)."""
+
+    def taught(self) -> list[torch.nn.Parameter]:
+        """The numbers that are learned, always in the same order."""
+
+    def tensors(self) -> NamedTensors:
+        """The same by their names in a file."""
+
+    def load(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
+        """Take numbers from a file; raises ModelError ``model-wrong``, which calls the file ``what``."""
+
+
+class SmallNetwork:
+    """A UNet on pixels, of the numbers that ``seed`` draws."""
+
+    cells = CELL * 2 ** (len(WIDTHS) - 1)
+    rate = 1e-3
+    """Chosen for so small a network; that of a LoRA is too slow for it."""
+
+    def __init__(self, seed: int = 0, device: str | torch.device = "cpu", condition: bool = False) -> None:
+        """Draw its numbers.
+
+        Args:
+            seed: of them.
+            device: a torch device.
+            condition: whether it is shown the picture beside the blend: for comparison, where the start is noise.
+        """
+        from diffusers import UNet2DModel
+
+        self.schedule = formulas.scheduler(formulas.WITHOUT_REST)
+        torch.manual_seed(seed)
+        channels = 3 * CELL**2
+        self.network = UNet2DModel(
+            in_channels=channels * (1 + condition),
+            out_channels=channels,
+            layers_per_block=1,
+            block_out_channels=WIDTHS,
+            down_block_types=("DownBlock2D",) * len(WIDTHS),
+            up_block_types=("UpBlock2D",) * len(WIDTHS),
+            norm_num_groups=GROUPS,
+            add_attention=False,
+        ).to(device, memory_format=torch.channels_last)
+
+    def drawn(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Those that it will be asked at, every second time the first one, in which the map is found."""
+        first, *others = formulas.steps_of(self.schedule)
+        chosen = random.integers(0, 2 * len(others), count)
+        return np.array([others[number] if number < len(others) else first for number in chosen.tolist()])
+
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        return functional.pixel_unshuffle(pictures, CELL)
+
+    def decode(self, values: torch.Tensor) -> torch.Tensor:
+        return functional.pixel_shuffle(values, CELL)
+
+    def velocity(self, blends: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        told: torch.Tensor = self.network(blends, steps, return_dict=False)[0]
+        return told
+
+    def taught(self) -> list[torch.nn.Parameter]:
+        return list(self.network.parameters())
+
+    def tensors(self) -> NamedTensors:
+        return dict(self.network.state_dict())
+
+    def load(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
+        _check(tensors, self.tensors(), what)
+        self.network.load_state_dict(dict(tensors))
+
+
+class LoraNetwork:
+    """A LoRA on the UNet of a Stable Diffusion 1.x model, whose own numbers stay; the text is empty.
+
+    Pictures are read by the model's VAE, the mean of what it tells: the published code draws from it, and so gives
+    another map each time.
+    """
+
+    rate = 1e-4
+    """Published."""
+
+    def __init__(self, folder: Path, seed: int = 0, device: str | torch.device = "cpu") -> None:
+        """Load the model.
+
+        Args:
+            folder: of the model, in the layout of ``diffusers``.
+            seed: of the LoRA's numbers.
+            device: a torch device.
+
+        Raises ModelError ``model-wrong``.
+        """
+        import diffusers
+        from peft import LoraConfig
+
+        self.schedule = formulas.scheduler(read_config(folder / "scheduler", "scheduler_config.json"))
+        self._vae = load_network(diffusers.AutoencoderKL, folder / "vae", torch.float32).to(device)
+        self._unet = load_network(diffusers.UNet2DConditionModel, folder / "unet", torch.float32).to(device)
+        self._text = _empty_text(folder).to(device)
+        self._scale = float(self._vae.config.scaling_factor)
+        scale = 2 ** (len(self._vae.config.block_out_channels) - 1)
+        self.cells = scale * 2 ** (len(self._unet.config.block_out_channels) - 1)
+        torch.manual_seed(seed)
+        self._unet.add_adapter(
+            LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(ATTENTION), init_lora_weights="gaussian")
+        )
+
+    def drawn(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """All alike, as published."""
+        return random.integers(0, len(self.schedule.alphas_cumprod), count)
+
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            latents: torch.Tensor = self._vae.encode(pictures).latent_dist.mean * self._scale
+        return latents
+
+    def decode(self, values: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            pictures: torch.Tensor = self._vae.decode(values / self._scale, return_dict=False)[0]
+        return pictures
+
+    def velocity(self, blends: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        text = self._text.expand(len(blends), -1, -1)
+        told: torch.Tensor = self._unet(blends, steps, text, return_dict=False)[0]
+        return told
+
+    def taught(self) -> list[torch.nn.Parameter]:
+        return [value for value in self._unet.parameters() if value.requires_grad]
+
+    def tensors(self) -> NamedTensors:
+        from peft import get_peft_model_state_dict
+
+        return {f"unet.{name}": value for name, value in get_peft_model_state_dict(self._unet).items()}
+
+    def load(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
+        from peft import LoraConfig, set_peft_model_state_dict
+
+        ranks = {value.shape[0] for name, value in tensors.items() if name.endswith("lora_A.weight")}
+        if len(ranks) == 1 and (rank := int(ranks.pop())) != RANK:
+            self._unet.delete_adapters("default")
+            self._unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(ATTENTION)))
+        _check(tensors, self.tensors(), what)
+        set_peft_model_state_dict(self._unet, {name.removeprefix("unet."): each for name, each in tensors.items()})
+
+
+def _empty_text(folder: Path) -> torch.Tensor:
+    """What the model reads from no text, (1, tokens, C)."""
+    import transformers
+
+    encoder = load_network(
+        transformers.CLIPTextModel, folder / "text_encoder", torch.float32, attn_implementation="sdpa"
+    )
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    tokens = tokenizer("", padding="max_length", max_length=CLIP_LENGTH, return_tensors="pt").input_ids
+    with torch.no_grad():
+        read: torch.Tensor = encoder(tokens)[0]
+    return read
+
+
+def _check(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], what: str) -> None:
+    """Raise ModelError ``model-wrong`` unless tensors have the names and shapes of those wanted, and are numbers."""
+    fix = "Use it with the model that it was learned on."
+    for name, value in wanted.items():
+        if name not in tensors:
+            raise ModelError("model-wrong", f"{what} is for another network: it lacks “{name}”.", fix)
+        if tensors[name].shape != value.shape:
+            shapes = f"{tuple(tensors[name].shape)} in place of {tuple(value.shape)}"
+            raise ModelError(
+                "model-wrong", f"{what} is for another network: it has “{name}” of the shape {shapes}.", fix
+            )
+        if not torch.isfinite(tensors[name]).all():
+            raise ModelError(
+                "model-damaged", f"{what} holds values of “{name}” that are not numbers.", "Make it again."
+            )
+    if surplus := sorted(set(tensors) - set(wanted)):
+        raise ModelError("model-wrong", f"{what} is for another network: it has “{surplus[0]}”.", fix)

@@ -1,0 +1,323 @@
+"""Learning a map: steps on pairs, noted so that a learning that was stopped goes on, repeatable to the last bit."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import math
+import pickle
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...base.png import write_png
+from ...base.progress import ProgressCallback
+from ...base.storage import UNREADABLE, write_file
+from . import formulas, measures
+from .measures import Bytes
+from .networks import Translator
+from .pairs import PicturePairs
+
+WEIGHT_DECAY = 1e-2
+"""Of the weights. Published."""
+MOST_GRADIENT = 1.0
+"""Length that gradients are clipped to. Published."""
+AVERAGING = 0.05
+"""Share of the steps over which the moving average of the numbers, which is the result, is taken. Chosen."""
+JUDGED = 8
+"""Held-out pairs that are judged after each epoch; all of them at the end. Chosen."""
+SHOWN = 4
+"""Of these are shown in an epoch's picture. Chosen."""
+TOGETHER = 8
+"""Pictures that are translated at a time. Chosen."""
+NOTED_EVERY = 20.0
+"""Seconds after which a learning notes how far it has come. Chosen."""
+MIRRORED = ("normal", "depth", "albedo")
+"""Targets whose mirror image is as true as they are; left parts are other ones than right parts."""
+
+Epoch = Callable[[int, Bytes], object]
+"""Is told the number of an epoch, from 1, and its picture."""
+
+
+@dataclass(frozen=True)
+class PictureLesson:
+    """What is to be learned.
+
+    Attributes:
+        target: one of :data:`meshkin.pictures.learning.options.TARGETS`.
+        steps: of the optimizer.
+        batch: pairs that each looks at.
+        seed: of all random numbers but the network's.
+        noise: whether the start is noise, and the picture is shown beside it: for comparison only.
+    """
+
+    target: str
+    steps: int
+    batch: int
+    seed: int = 0
+    noise: bool = False
+
+
+class PictureLearning:
+    """A learning, and how far it has come.
+
+    Attributes:
+        step: how many steps are done.
+        errors: of some held-out pairs after each epoch.
+        losses: the mean loss of each epoch.
+    """
+
+    def __init__(
+        self, translator: Translator, pairs: PicturePairs, lesson: PictureLesson, device: str | torch.device = "cpu"
+    ) -> None:
+        """Begin at step 0.
+
+        Args:
+            translator: the network, on the device.
+            pairs: to learn from.
+            lesson: what is to be learned.
+            device: a torch device.
+        """
+        self._translator, self._pairs, self._lesson, self._device = translator, pairs, lesson, device
+        self._taught = translator.taught()
+        self._average: list[torch.Tensor] = [value.detach().clone() for value in self._taught]
+        self._optimizer = torch.optim.AdamW(self._taught, translator.rate, weight_decay=WEIGHT_DECAY)
+        self._random = np.random.default_rng(lesson.seed)
+        self._noise = torch.Generator().manual_seed(lesson.seed)
+        self._order: list[int] = []
+        self._sum = [0.0, 0]
+        self.step, self.errors, self.losses = 0, list[float](), list[float]()
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole learning."""
+        return self._lesson.steps
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of an epoch, in which each pair is looked at once."""
+        return max(math.ceil(len(self._pairs.taught) / self._lesson.batch), 1)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that :meth:`restore` needs to go on from here."""
+        return {
+            "taught": [value.detach() for value in self._taught],
+            "average": self._average,
+            "optimizer": self._optimizer.state_dict(),
+            "random": json.dumps(self._random.bit_generator.state),
+            "noise": self._noise.get_state(),
+            "order": self._order,
+            "sum": self._sum,
+            "step": self.step,
+            "errors": self.errors,
+            "losses": self.losses,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where :meth:`state` was taken; raises what a state of another learning makes PyTorch raise."""
+        with torch.no_grad():
+            for value, noted in zip(self._taught, state["taught"], strict=True):
+                value.copy_(noted)
+            for mean, noted in zip(self._average, state["average"], strict=True):
+                mean.copy_(noted)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._random.bit_generator.state = json.loads(state["random"])
+        self._noise.set_state(state["noise"].cpu())
+        self._order, self._sum = list(state["order"]), list(state["sum"])
+        self.step, self.errors, self.losses = int(state["step"]), list(state["errors"]), list(state["losses"])
+
+    def run(self, tick: Callable[[], object], epoch: Epoch) -> None:
+        """Learn until all steps are done; the translator holds the average of its numbers then.
+
+        Args:
+            tick: is called after each step; may raise Cancelled.
+            epoch: is told each epoch's picture: in rows held-out pairs, each the picture, the truth and what is found.
+        """
+        with _repeatable():
+            while self.step < self._lesson.steps:
+                self._learn()
+                if self.step % self.epoch_steps == 0 or self.step == self._lesson.steps:
+                    self._judge(epoch)
+                tick()
+            self._swap()
+
+    def _learn(self) -> None:
+        """One step of the optimizer."""
+        translator, lesson = self._translator, self._lesson
+        for group in self._optimizer.param_groups:
+            group["lr"] = translator.rate * (1 + math.cos(math.pi * self.step / lesson.steps)) / 2
+        pictures, maps = self._drawn()
+        start, goal = translator.encode(pictures), translator.encode(maps)
+        steps = torch.from_numpy(translator.drawn(len(start), self._random)).to(self._device)
+        shown = start
+        if lesson.noise:
+            start = torch.randn(start.shape, generator=self._noise).to(self._device)
+        blended = formulas.blend(translator.schedule, goal, start, steps)
+        told = translator.velocity(torch.cat((blended, shown), dim=1) if lesson.noise else blended, steps)
+        loss = (told - formulas.velocity(translator.schedule, goal, start, steps)).square().mean()
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._taught, MOST_GRADIENT)
+        self._optimizer.step()
+        self.step += 1
+        self._sum = [self._sum[0] + float(loss.detach()), self._sum[1] + 1]
+        kept = min(1 - 1 / max(AVERAGING * lesson.steps, 1), self.step / (self.step + 1))
+        with torch.no_grad():
+            for mean, value in zip(self._average, self._taught, strict=True):
+                mean.lerp_(value, 1 - kept)
+
+    def _drawn(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The pairs of a step, some of them mirrored."""
+        if not self._order:
+            self._order = self._random.permutation(self._pairs.taught).tolist()
+        numbers, self._order = self._order[: self._lesson.batch], self._order[self._lesson.batch :]
+        drawn = []
+        for number in numbers:
+            pair = self._pairs.read(number)
+            if self._lesson.target in MIRRORED and self._random.random() < 0.5:
+                pair = mirrored(*pair, self._lesson.target)
+            drawn.append(pair)
+        pictures, maps = zip(*drawn, strict=True)
+        return tensor(pictures, self._device), tensor(maps, self._device)
+
+    def _judge(self, epoch: Epoch) -> None:
+        """Note the loss and the error since the last epoch, and show some held-out pairs."""
+        held = self._pairs.held_out
+        spread = sorted({held[index * len(held) // JUDGED] for index in range(JUDGED)})
+        pictures, truth = _stacked(self._pairs, spread)
+        self._swap()
+        found = find(self._translator, pictures, self._device, self._lesson)
+        self._swap()
+        self.errors.append(measures.error(found, truth, self._lesson.target))
+        self.losses.append(self._sum[0] / max(self._sum[1], 1))
+        self._sum = [0.0, 0]
+        rows = zip(pictures[:SHOWN], truth[:SHOWN], found[:SHOWN], strict=True)
+        epoch(math.ceil(self.step / self.epoch_steps), np.concatenate([np.concatenate(row, axis=1) for row in rows]))
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        """Exchange the network's numbers and their averages."""
+        for mean, value in zip(self._average, self._taught, strict=True):
+            kept = value.clone()
+            value.copy_(mean)
+            mean.copy_(kept)
+
+
+def learn(learning: PictureLearning, notes: Path, epochs: Path, report: ProgressCallback) -> None:
+    """Learn from where an earlier try was stopped if there was one.
+
+    Args:
+        learning: at its beginning.
+        notes: the file in which it is noted how far it has come.
+        epochs: the folder of the epochs' pictures.
+        report: told the progress; may raise Cancelled, after which the next try goes on from here.
+
+    Raises StorageError; what was noted before stays then.
+    """
+    if notes.is_file():
+        fresh = copy.deepcopy(learning.state())
+        try:
+            learning.restore(torch.load(notes, map_location="cpu", weights_only=True))
+        except (*UNREADABLE, pickle.UnpicklingError):
+            learning.restore(fresh)
+    saved = time.monotonic()
+
+    def tick() -> None:
+        nonlocal saved
+        try:
+            report(_told(learning), learning.step / learning.steps)
+        except BaseException:
+            _note(learning, notes)
+            raise
+        if time.monotonic() - saved > NOTED_EVERY:
+            _note(learning, notes)
+            saved = time.monotonic()
+
+    learning.run(tick, lambda number, picture: write_png(epochs / f"epoch_{number:04d}.png", picture))
+
+
+def find(
+    translator: Translator, pictures: Bytes, device: str | torch.device, lesson: PictureLesson | None = None
+) -> Bytes:
+    """The maps of pictures (N, S, S, 3), uint8 of the same shape."""
+    found = []
+    for first in range(0, len(pictures), TOGETHER):
+        shown = translator.encode(tensor(pictures[first : first + TOGETHER], device))
+        start, network = shown, translator.velocity
+        if lesson is not None and lesson.noise:
+            start = torch.randn(shown.shape, generator=torch.Generator().manual_seed(lesson.seed + first)).to(device)
+
+            def network(blends: torch.Tensor, steps: torch.Tensor, shown: torch.Tensor = shown) -> torch.Tensor:
+                return translator.velocity(torch.cat((blends, shown), dim=1), steps)
+
+        found.append(pixels(translator.decode(formulas.translate(network, translator.schedule, start))))
+    return np.concatenate(found)
+
+
+def judge(
+    translator: Translator, pairs: PicturePairs, device: str | torch.device, lesson: PictureLesson
+) -> tuple[float, float]:
+    """The error of all held-out pairs, and that of the mean of all maps that were learned from."""
+    pictures, truth = _stacked(pairs, pairs.held_out)
+    mean = measures.mean_map(_stacked(pairs, pairs.taught)[1])
+    found = find(translator, pictures, device, lesson)
+    plain = measures.error(np.broadcast_to(mean, truth.shape), truth, lesson.target)
+    return measures.error(found, truth, lesson.target), plain
+
+
+def mirrored(picture: Bytes, shown: Bytes, target: str) -> tuple[Bytes, Bytes]:
+    """A picture and its map (S, S, 3), left and right exchanged; a normal's first component turns with them."""
+    picture, shown = picture[:, ::-1], shown[:, ::-1].copy()
+    if target == "normal":
+        there = shown.any(axis=-1)
+        shown[there, 0] = 255 - shown[there, 0]
+    return picture, shown
+
+
+def tensor(pictures: Sequence[Bytes] | Bytes, device: str | torch.device) -> torch.Tensor:
+    """Pictures (S, S, 3), uint8, as numbers in [-1, 1], float32 (B, 3, S, S)."""
+    values = torch.from_numpy(np.stack(list(pictures)).astype(np.float32)).permute(0, 3, 1, 2)
+    return (values / 127.5 - 1).to(device)
+
+
+def pixels(values: torch.Tensor) -> Bytes:
+    """The inverse of :func:`tensor`, (B, S, S, 3)."""
+    shown = ((values.permute(0, 2, 3, 1) + 1) * 127.5).round().clamp(0, 255)
+    return np.asarray(shown.to(torch.uint8).cpu().numpy())
+
+
+def _stacked(pairs: PicturePairs, numbers: Sequence[int]) -> tuple[Bytes, Bytes]:
+    """Pictures and maps of some pairs, (N, S, S, 3) each."""
+    pictures, maps = zip(*(pairs.read(number) for number in numbers), strict=True)
+    return np.stack(pictures), np.stack(maps)
+
+
+def _note(learning: PictureLearning, path: Path) -> None:
+    """Write down how far a learning has come."""
+    packed = io.BytesIO()
+    torch.save(learning.state(), packed)
+    write_file(path, lambda file: file.write_bytes(packed.getvalue()))
+
+
+def _told(learning: PictureLearning) -> str:
+    """What a learning does, in words."""
+    last = f", error {learning.errors[-1]:.3g}" if learning.errors else ""
+    return f"Learning the map{last}"
+
+
+@contextlib.contextmanager
+def _repeatable() -> Iterator[None]:
+    """Let PyTorch take only algorithms that give the same twice, where it has such."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
