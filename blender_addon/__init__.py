@@ -26,6 +26,7 @@ from . import (
     transfer,
     translations,
     upkeep,
+    video,
     weights,
 )
 from .base import driver, preferences, status
@@ -45,6 +46,7 @@ FEATURES = (
     dataset,
     photo,
     paint,
+    video,
 )
 """Folders of the features, in the order of registration: a panel must come after its parent panel."""
 CLASSES: list[type] = [cls for feature in FEATURES for cls in feature.CLASSES]

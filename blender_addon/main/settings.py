@@ -18,6 +18,7 @@ from meshkin.pictures.options import PictureOptions
 from meshkin.transfer.attributes.options import AttributeOptions
 from meshkin.transfer.texture.options import TextureOptions
 from meshkin.transfer.weights.options import WeightOptions
+from meshkin.video.options import VideoOptions
 
 from ..base import members, status
 from ..base.operators import SURFACES
@@ -63,7 +64,9 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
             status.scene_module("display.comparison").set_look(self.look.lower())
 
 
-@with_options(*OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions, DatasetOptions, PaintOptions)
+@with_options(
+    *OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions, DatasetOptions, PaintOptions, VideoOptions
+)
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
 
@@ -132,6 +135,17 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Mask",
         description="Image that is white where the photo shows the object; empty: use the photo's transparency or, "
         "without it, cut out what looks like the target",
+        subtype="FILE_PATH",
+    )
+    video: StringProperty(
+        name="Video",
+        description="Movie to follow, or one picture of a numbered sequence",
+        subtype="FILE_PATH",
+    )
+    video_mask: StringProperty(
+        name="Masks",
+        description="Movie or numbered pictures that are white where the video shows the character; empty: use the "
+        "pictures' transparency or, without it, cut out what looks like the target",
         subtype="FILE_PATH",
     )
     photo_flip: BoolProperty(

@@ -64,6 +64,8 @@ GERMAN = {
     "Options": "Optionen",
     "Pair Selected Vertices": "Ausgewählte Punkte paaren",
     "Photo": "Foto",
+    "Fit Action": "Aktion anpassen",
+    "Video": "Video",
     "Photo as Texture": "Foto als Textur",
     "Depth and Normals": "Tiefe und Normalen",
     "Remove Light": "Licht entfernen",

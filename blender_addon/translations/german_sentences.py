@@ -33,6 +33,7 @@ GERMAN_SENTENCES = {
     "No armature poses “{}”": "Kein Skelett bewegt „{}“",
     "No job is running": "Es läuft kein Auftrag",
     "There is no report": "Es gibt keinen Bericht",
+    "Choose a video first": "Zuerst ein Video wählen",
     "Choose a photo first": "Zuerst ein Foto wählen",
     "Select one or more meshes": "Ein Mesh oder mehrere auswählen",
     "No weights were transferred to the target yet": "Auf das Ziel wurden noch keine Gewichtungen übertragen",

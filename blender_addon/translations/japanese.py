@@ -64,6 +64,8 @@ JAPANESE = {
     "Options": "オプション",
     "Pair Selected Vertices": "選択頂点を対応付け",
     "Photo": "写真",
+    "Fit Action": "アクションを合わせる",
+    "Video": "動画",
     "Photo as Texture": "写真をテクスチャに",
     "Depth and Normals": "深度とノーマル",
     "Remove Light": "光を取り除く",

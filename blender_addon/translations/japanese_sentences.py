@@ -33,6 +33,7 @@ JAPANESE_SENTENCES = {
     "No armature poses “{}”": "「{}」を動かすアーマチュアがありません",
     "No job is running": "実行中のジョブはありません",
     "There is no report": "レポートはありません",
+    "Choose a video first": "先に動画を選んでください",
     "Choose a photo first": "先に写真を選んでください",
     "Select one or more meshes": "メッシュを1つ以上選択してください",
     "No weights were transferred to the target yet": "ターゲットにはまだウェイトが転送されていません",
