@@ -17,6 +17,16 @@ from meshkin.workflow import Options
 
 BUTTONS = {"model", "device", "online", "pairs", "flip", "through", "also", "pose_threshold", "preview"}
 BUTTONS |= {"map_names", "maps_steps", "maps_resolution", "maps_seed", "dataset_share"}
+BUTTONS |= {
+    "pair_count",
+    "pair_size",
+    "pair_seed",
+    "picture_target",
+    "picture_model",
+    "picture_steps",
+    "picture_batch",
+    "picture_seed",
+}
 """What is not a field of the panel: the preferences or a button set it."""
 
 
