@@ -13,7 +13,7 @@ from meshkin.base.progress import Progress
 from meshkin.scene.objects import Handle
 from meshkin.workflow import Report
 
-from .hands import Wait, driver, press
+from .hands import Wait, driver, press, until
 
 addon_utils = importlib.import_module("addon_utils")
 
@@ -60,8 +60,9 @@ def start() -> Wait:
     with bpy.context.temp_override(window=window, area=area, region=region):
         assert bpy.ops.meshkin.window_job("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
     assert driver.running is not None
-    yield 0.5
-    assert 0 < driver.running.fraction < 1, "the timer advances the job"
+    yield from until(lambda: driver.running is None or driver.running.fraction > 0)
+    assert driver.running is not None
+    assert driver.running.fraction < 1, "the timer advances the job"
     assert not bpy.ops.meshkin.window_job.poll() or driver.running, "one job at a time"
 
 

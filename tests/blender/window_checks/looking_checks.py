@@ -12,7 +12,7 @@ from meshkin.scene import last_transfer
 from meshkin.scene.display import comparison, lines
 from meshkin.scene.mesh import matches
 
-from .hands import Wait, button, picture, point_at, press, until, view
+from .hands import Wait, button, ended, picture, point_at, press, until, view
 from .scenes import seen, two_cubes, without_angle
 
 
@@ -57,12 +57,18 @@ def point_pairs_are_clicked() -> Wait:
     assert "Cube.001" in bpy.data.objects
 
 
+def _compared() -> Wait:
+    """Compare the two, which are not matched."""
+    assert button("compare") == {"RUNNING_MODAL"}
+    yield from ended()
+    yield 1.5
+
+
 def comparing_leaves_no_trace() -> Wait:
     """The source stands beside the target, alone in the view; then all is as before, also after undo and reopening."""
     yield from two_cubes()
     before = seen()
-    assert button("compare") == {"FINISHED"}  # nothing is matched, so there is no work to wait for
-    yield 1.5
+    yield from _compared()
     picture("compare")
     space = view()[1].spaces.active
     stand_in = comparison.stand_in()
@@ -74,14 +80,12 @@ def comparing_leaves_no_trace() -> Wait:
     assert button("compare") == {"FINISHED"}
     yield from until(lambda: seen() == before)
     assert seen() == before, (seen(), before)
-    assert button("compare") == {"FINISHED"}
-    yield 1.0
-    bpy.ops.ed.undo_push(message="Compared")
+    bpy.ops.ed.undo_push(message="Not compared any more")
+    yield from _compared()
     press("Z", ctrl=True)
     yield from until(lambda: without_angle(seen()) == without_angle(before))
     assert without_angle(seen()) == without_angle(before), (seen(), before)
-    assert button("compare") == {"FINISHED"}
-    yield 1.0
+    yield from _compared()
     with tempfile.TemporaryDirectory() as folder:
         bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "compared.blend"))
         bpy.ops.wm.open_mainfile(filepath=str(Path(folder) / "compared.blend"))
@@ -95,8 +99,8 @@ def comparing_leaves_no_trace() -> Wait:
 def pins_are_set_on_what_is_compared() -> Wait:
     """A click on the stand-in means the source; the mouse over one object marks a point; the right button ends it."""
     yield from two_cubes()
-    assert button("compare") == {"FINISHED"}
-    yield 2.5  # the view moves
+    yield from _compared()
+    yield 1.0  # the view moves
     stand_in, two = comparison.stand_in(), bpy.data.objects["Twin"]
     assert stand_in is not None
     assert button("pick_pairs") == {"RUNNING_MODAL"}
