@@ -29,7 +29,7 @@ SCHEDULE: Mapping[str, Any] = {
 WITHOUT_REST: Mapping[str, Any] = {**SCHEDULE, "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
 """The same, but at the last step nothing of the map is left in the blend. In the published one a fifth of it is left
 where the steps begin, though a picture alone has nothing of it: a model that has seen no other pictures learns to read
-the map from that. Measured: error 58 degrees, and with this schedule as the results tell. Source: Lin et al., "Common
+the map from that (tests/benchmarks/results/picture_learning.txt). Source: Lin et al., "Common
 Diffusion Noise Schedules and Sample Steps are Flawed" (WACV 2024, https://arxiv.org/abs/2305.08891)."""
 
 Velocity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -71,7 +71,7 @@ class SmallNetwork:
     """A UNet on pixels, of the numbers that ``seed`` draws."""
 
     cells = CELL * 2 ** (len(WIDTHS) - 1)
-    rate = 1e-3
+    rate = 2e-3
     """Chosen for so small a network; that of a LoRA is too slow for it."""
 
     def __init__(self, seed: int = 0, device: str | torch.device = "cpu", condition: bool = False) -> None:

@@ -42,7 +42,7 @@ class PictureLearningOptions:
         "normal", "Target", "What is learned", choices=TARGETS, flat="picture_target", flag="--what",
     )  # fmt: skip
     model: str = option(
-        SMALL, "Model", "Small: a small network of its own, which learns in minutes on a processor; or a Stable"
+        SMALL, "Model", "Small: a small network of its own, for a processor; or a Stable"
         " Diffusion 1.x model that gets a LoRA: a folder, the name of a known model, or an ID on the Hugging Face Hub",
         flat="picture_model", flag="--model", metavar="MODEL",
     )  # fmt: skip
