@@ -30,6 +30,9 @@ from .surfaces import Guidance
 
 __all__ = ["Alignment", "AlignmentSettings", "align"]
 
+MOSTLY_KEPT = 0.5
+"""Other maps are tried if they keep the orientation of more than this share of the triangles: no mirror image does."""
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -43,6 +46,7 @@ class Alignment:
         several: whether source and target have more symmetries than one; then no mirror maps are looked for.
         ambiguous: whether another answer may be as good: the sides the other way round, or another symmetry.
         hints: how near the user's point pairs are, (P, D) and (Q, D), for the points of both meshes.
+        others: as ``to_target``, from other mirror maps, if they are nearly as good.
     """
 
     to_target: Integers
@@ -52,6 +56,7 @@ class Alignment:
     several: tuple[bool, bool]
     ambiguous: bool
     hints: PairOfFloats
+    others: tuple[Integers, ...] = ()
 
 
 def align(
@@ -83,7 +88,7 @@ def align(
         MeshPair(with_weighted_features(source, weight), with_weighted_features(target, weight), hints, tick, settings)
         for weight in weights
     )
-    best, source_mirror = _best_candidate(search, mirrors)
+    (best, source_mirror), *rest = _best_candidates(search, mirrors)
     other = best
     if source_mirror is not None:
         best, other = _choose_sides(best, with_other_sides(search, best, source_mirror), pair_points, settings)
@@ -97,6 +102,7 @@ def align(
         several,
         is_guess or any(several),
         hints,
+        tuple(one.maps[1] for one, _ in rest if one.orientation > MOSTLY_KEPT),
     )
 
 
@@ -106,8 +112,11 @@ def _ticker(report: ProgressCallback) -> Callable[[], None]:
     return lambda: report("Telling left from right", 1 - 0.98 ** next(rounds))
 
 
-def _best_candidate(pair: MeshPair, mirrors: tuple[list[Mirror], list[Mirror]]) -> tuple[Candidate, Mirror | None]:
-    """Return the best maps, and the mirror map of the source with which they were found, None if there is none.
+def _best_candidates(
+    pair: MeshPair, mirrors: tuple[list[Mirror], list[Mirror]]
+) -> list[tuple[Candidate, Mirror | None]]:
+    """Return the best maps first, and the mirror map of the source with which they were found, None if there is none;
+    and those found with other mirror maps, if they have not many more faults.
 
     Args:
         pair: the two meshes.
@@ -122,15 +131,16 @@ def _best_candidate(pair: MeshPair, mirrors: tuple[list[Mirror], list[Mirror]]) 
         candidates = [make_maps(side) for side in (both[1].side, -both[1].side)]
         starts.append((sorted(candidates, key=attrgetter("faults")), make_maps, both))
     if not starts:
-        return refined(pair, None, pair.without_sides()), None
+        return [(refined(pair, None, pair.without_sides()), None)]
     starts.sort(key=lambda start: start[0][0].faults)
-    results = [
+    results: list[tuple[Candidate, Mirror | None]] = [
         (repaired(pair, candidates, make_maps, both[1]), both[0])
         for candidates, make_maps, both in starts[: settings.repaired]
     ]
-    most_faults = settings.as_good * min(candidate.faults for candidate, _ in results)
-    equally_good = [result for result in results if result[0].faults <= most_faults]
-    return min(equally_good, key=lambda result: result[0].feature_distance)
+    fewest = min(candidate.faults for candidate, _ in results)
+    equally_good = [result for result in results if result[0].faults <= settings.as_good * fewest]
+    best = min(equally_good, key=lambda result: result[0].feature_distance)
+    return [best, *(one for one in results if one is not best and one[0].faults <= settings.nearly_as_good * fewest)]
 
 
 def _choose_sides(

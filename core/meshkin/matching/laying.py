@@ -216,7 +216,7 @@ def lay(
 
     Args:
         source, target: the surfaces.
-        alignment: gives the map of the rough meshes to start from, beside the starts that stand upright.
+        alignment: gives the maps of the rough meshes to start from, beside the starts that stand upright.
         guidance: the user's point pairs and choice of the other answer.
         report: is told the share that is done; may raise Cancelled.
         settings: of all stages.
@@ -233,8 +233,12 @@ def lay(
     upright = source.sense > 0 or not sided
     is_sure = alignment.orientation >= settings.sure_orientation
     handicap = settings.sure_map_handicap if is_sure else settings.map_handicap
-    start = start_from_map(source.rough, target.rough, alignment.to_target, registration, handicap)
-    results = _results(source, target, start, upright, tick, settings)
+    others = alignment.others if source.sense > 0 and not len(guidance.pairs) else ()
+    starts = [
+        start_from_map(source.rough, target.rough, to_target, registration, handicap)
+        for to_target in (alignment.to_target, *others)
+    ]
+    results = _results(source, target, starts, upright, tick, settings)
     rivals = different_answers(results, registration)
     best = results[0]
     if guidance.flip and rivals:
@@ -243,7 +247,7 @@ def lay(
         source = source.mirrored()
         ends = source.rough, target.rough
         start = start_from_map(*ends, alignment.to_target_flipped, registration, settings.map_handicap)
-        results = _results(source, target, start, not sided, tick, settings)
+        results = _results(source, target, [start], not sided, tick, settings)
         best = results[0]
     near = _interpolated(best.points, source.rough.points, source.fine.points, settings.interpolated)
     fine = lay_finely(source.fine, target.fine, Start(near, source.fine.points), tick, registration)
@@ -256,18 +260,18 @@ def lay(
 def _results(
     source: ComparedSurface,
     target: ComparedSurface,
-    from_map: Start,
+    from_maps: list[Start],
     upright: bool,
     tick: Callable[[], None],
     settings: LayingSettings,
 ) -> list[LaidMesh]:
-    """The rough meshes laid onto each other from the map and, if asked, from where they stand upright, nearest first.
+    """The rough meshes laid onto each other from the maps and, if asked, from where they stand upright, nearest first.
 
     Every turn is tried as it is warped, if the warp alone brings it much nearer. What comes near then is laid on once
     more without the warp, which misleads where poses differ: from where it lies already, and from where it stood.
     """
     meshes, registration, own = (source.rough, target.rough), settings.registration, source.rough.points
-    results = [lay_onto(*meshes, from_map, tick, registration)]
+    results = [lay_onto(*meshes, start, tick, registration) for start in from_maps]
     warped: list[tuple[LaidMesh, Start]] = []
     for number, placing in enumerate(upright_placings(*meshes, settings.upright) if upright else ()):
         turned = settings.turned_handicap if number else 1.0  # the first way is as both stand

@@ -27,7 +27,7 @@ from .notes import match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "laid-6"
+MATCHER_VERSION = "laid-7"
 """Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
 
 
@@ -178,8 +178,8 @@ def _match_as_they_are(
        by their features alone (:func:`match_features`).
     2. The features of both are reduced together to their principal components.
     3. A first map is found in a space of eigenfunctions and features (:func:`meshkin.matching.alignment.align`).
-    4. The source is laid onto the target, starting from this map and from places where both stand upright
-       (:func:`meshkin.matching.laying.lay`), and its hands once more for themselves.
+    4. The source is laid onto the target, starting from this map, from another one that is nearly as good, and from
+       places where both stand upright (:func:`meshkin.matching.laying.lay`), and its hands once more for themselves.
     5. Every vertex finds the point that is nearest in space and features together, and gets its confidence
        (:func:`meshkin.matching.laid_maps.match_laid`). Heads are laid onto each other closely
        (:func:`meshkin.matching.close_ups.with_close_ups`). The user's point pairs are matched exactly.

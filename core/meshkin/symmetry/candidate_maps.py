@@ -36,6 +36,8 @@ class AlignmentSettings:
         repair_rounds: parts that are repaired at most.
         as_good: a map counts as equally good if its faults are at most this multiple of the fewest; features then
             decide. Measured: with 1.1 a person's legs were exchanged.
+        nearly_as_good: maps from other mirror maps are tried, too, if their faults are at most this multiple of the
+            fewest.
         clear: by how much more of the triangles must keep their orientation for the choice of sides to be clear.
         symmetry: how mirror maps are found.
     """
@@ -52,6 +54,7 @@ class AlignmentSettings:
     repaired: int = 2
     repair_rounds: int = 3
     as_good: float = 1.02
+    nearly_as_good: float = 2.0
     clear: float = 0.25
     symmetry: SymmetrySettings = field(default_factory=SymmetrySettings)
 
