@@ -137,6 +137,7 @@ GERMAN = {
     "Worker's Python": "Python des Rechenprozesses",
     # Options
     "Automatic": "Automatisch",
+    "Avoid": "Vermeiden",
     "Background": "Hintergrund",
     "Base Color": "Grundfarbe",
     "Both Sides": "Beide Seiten",

@@ -137,6 +137,7 @@ JAPANESE = {
     "Worker's Python": "ワーカーのPython",
     # Options
     "Automatic": "自動",
+    "Avoid": "避けるもの",
     "Background": "背景",
     "Base Color": "ベースカラー",
     "Both Sides": "両側",

@@ -17,7 +17,7 @@ class PaintOptions:
     )
     negative: str = option(
         "oversmoothed, blurry, depth of field, out of focus, low quality, bloom, glowing effect",
-        "Negative Prompt", "What the texture should not look like",
+        "Avoid", "Negative prompt: what the texture should not look like",
         flat="paint_negative", flag="--negative-prompt",
     )  # fmt: skip
     views: int = option(
