@@ -126,7 +126,7 @@ def test_doctor(own_home: Path) -> None:
     assert missing
     for check in missing:  # the models: the geometric features serve without
         assert check["name"].startswith("model ")
-        assert check["fix"] in ("meshkin models get embedded", "meshkin models get diff3f")
+        assert check["fix"] in {f"meshkin models get {name}" for name in ("embedded", "diff3f", "marigold")}
 
 
 def test_a_python_without_bpy_needs_a_blender(meshes: Path, tmp_path: Path) -> None:
