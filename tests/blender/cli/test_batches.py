@@ -38,7 +38,7 @@ def shapes(folder: Path, sources: int, targets: int) -> Path:
 
 def all_records(folder: Path) -> dict[str, dict[str, Any]]:
     """The record of each item, each of which can be read."""
-    files = [path for path in folder.glob("*.json") if path.stem not in ("batch", "report")]
+    files = [path for path in folder.glob("[!.]*.json") if path.stem not in ("batch", "report")]
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
@@ -151,7 +151,7 @@ def test_sixty_items_killed_twice(tmp_path: Path) -> None:
     kept: dict[str, dict[str, Any]] = {}
     for killed_after in (9, 40):
         process = subprocess.Popen([*command, "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while len(list(out.glob("*.json"))) < killed_after:
+        while len(list(out.glob("[!.]*.json"))) < killed_after:
             assert process.poll() is None
             time.sleep(0.05)
         runners = children(process.pid)

@@ -59,7 +59,7 @@ def test_sixty_items_on_two_nodes(tmp_path: Path) -> None:
     manifest, out = matrix(tmp_path, "jobs.json", "s*.obj", "t*.obj"), tmp_path / "out"
 
     def finished() -> dict[str, str]:
-        records = {path.name: path.read_text(encoding="utf-8") for path in out.glob("*-*.json")}
+        records = {path.name: path.read_text(encoding="utf-8") for path in out.glob("[!.]*-*.json")}
         return {name: text for name, text in records.items() if '"exit_code": 0' in text}
 
     def wait(process: subprocess.Popen[str], count: int) -> None:
