@@ -40,8 +40,8 @@ def pairs(home: Path, tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_normals_are_learned(home: Path, tmp_path: Path) -> None:
     folder = picture_pairs.balls(tmp_path / "pairs", count=80)
-    learned = teach(folder, tmp_path / "a.safetensors", task(300), silent)
-    assert learned.error < 0.6 * learned.record.mean_error
+    learned = teach(folder, tmp_path / "a.safetensors", task(700), silent)
+    assert learned.error < 0.75 * learned.record.mean_error
     assert learned.record.errors[-1] < learned.record.errors[0]
     sheets = sorted(learned.epochs.iterdir())
     assert len(sheets) == len(learned.record.errors)
@@ -114,7 +114,7 @@ def test_a_full_disk_loses_nothing(pairs: Path, tmp_path: Path, monkeypatch: pyt
     output = tmp_path / "full.safetensors"
 
     def fill(path: Path, pixels: picture_pairs.Bytes) -> None:
-        if path.stem == "epoch_0003":
+        if path.stem == "epoch_0002":
             raise disk_full("writing", path)
         write_png(path, pixels)
 
