@@ -62,7 +62,8 @@ class Option:
         suggestions: values to offer if any text is allowed.
         least, most: the range of a number, both included; None for no limit.
         soft_most: the end of the panel's slider.
-        unit: the property's subtype in Blender: "PIXEL", "FACTOR", "FILE_PATH" or "DIR_PATH"; "" for none.
+        unit: the property's subtype in Blender: "PIXEL", "FACTOR", "DISTANCE_CAMERA" (mm), "FILE_PATH" or "DIR_PATH";
+            "" for none.
         flag: the command line's flag if it is not made from ``flat``.
         metavar: the placeholder of the value in the command line's help.
         text: how the value is written as text, unless it is a plain number, text, truth value or choice.

@@ -24,5 +24,5 @@ class VideoOptions:
     )
     lens: float = option(
         50.0, "Focal Length", "Focal length of the camera that filmed, in millimeters on a sensor 36 mm wide",
-        flat="video_lens", least=1, most=5000,
+        flat="video_lens", least=1, most=5000, unit="DISTANCE_CAMERA",
     )  # fmt: skip
