@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,5 @@ def write_scores(folder: DataFolder, samples: Sequence[PoseSample], found: Float
     ordered = dict(sorted(by_picture.items()))
     gone = sorted(set().union(*dropped.values()))
     for name, content in ((SCORES, ordered), (DROPPED, gone)):
-        text = json.dumps(content)
-        write_file(folder.path / name, lambda file, text=text: file.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+        write_file(folder.path / name, partial(Path.write_text, data=json.dumps(content), encoding="utf-8"))
     return {category: len(numbers) for category, numbers in sorted(dropped.items())}

@@ -194,7 +194,7 @@ def test_all_formats_describe_the_same_boxes_and_poses(tmp_path: Path) -> None:
                 (left + across / 2, top + down / 2, across, down), abs=1e-3
             )
             name = f"{number:06d}" + (f"_{place}" if place else "")
-            known = np.load(tmp_path / f"pascal3d/annotation/{name}.npy", allow_pickle=True)[()]
+            known = np.load(tmp_path / f"pascal3d/annotation/{name}.npy")[()]
             azimuth, elevation = np.radians((known["azimuth"], known["elevation"]))
             level = np.cos(elevation)
             toward = np.array((level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)))

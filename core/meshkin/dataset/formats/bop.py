@@ -5,6 +5,7 @@ Millimeters; OpenCV camera; the middle of the upper left pixel is (0, 0).
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,8 @@ def _write_models(folder: DataFolder, target: Path, data: SetRecord) -> None:
     for model in data.models:
         vertices, faces = folder.load_model(model.number)
         millimeters = vertices * data.unit * MILLIMETERS
-        content = ply(millimeters, faces)
         path = target / "models" / f"obj_{model.number:06d}.ply"
-        write_file(path, lambda file, content=content: file.write_bytes(content))  # type: ignore[misc]
+        write_file(path, partial(Path.write_bytes, data=ply(millimeters, faces)))
         infos[str(model.number)] = _model_info(model, data.unit * MILLIMETERS)
     write_json(target / "models" / "models_info.json", infos)
 

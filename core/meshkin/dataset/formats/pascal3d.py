@@ -6,11 +6,13 @@ horizon, theta about the line of sight. Degrees; distance in Blender units.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base.progress import ProgressCallback, silent
 from ...base.storage import write_file
@@ -27,8 +29,9 @@ FOLDER_OF_VIEWPOINTS = "pascal3d"
 def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     """Write ``image_render`` and ``annotation``; returns their folder.
 
-    Of each object an annotation as JSON and as the .npy file that 3D-DST reads: ``000000`` is of the first object of a
-    picture, ``000000_1`` of the next.
+    Of each object an annotation as JSON and as a .npy file: ``000000`` is of the first object of a picture,
+    ``000000_1`` of the next. ``np.load(file)[()]["azimuth"]`` reads it as it reads 3D-DST's own, but it is a record of
+    named fields and no pickled dict: files that run code when they are read are not for passing on.
 
     Raises StorageError, InputError ``data-invalid``.
     """
@@ -40,9 +43,8 @@ def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
             known = _annotation(record, instance, data)
             name = record.stem + (f"_{order}" if order else "")
             write_json(target / "annotation" / f"{name}.json", known)
-            packed = np.array(json.loads(json.dumps(known)), object)
             path = target / "annotation" / f"{name}.npy"
-            write_file(path, lambda file, packed=packed: np.save(file, packed, allow_pickle=True))  # type: ignore[misc]
+            write_file(path, partial(np.save, arr=_packed(known), allow_pickle=False))
     return target
 
 
@@ -99,6 +101,15 @@ def _annotation(record: PictureRecord, instance: InstanceRecord, data: SetRecord
         "projection_matrix": _projection(record).tolist(),
         "key_points": {point.name: [point.x, point.y, point.visible] for point in instance.key_points},
     }
+
+
+def _packed(known: Mapping[str, Any]) -> NDArray[np.void]:
+    """An annotation as one record, a field for each value; without key points, of which each object has others."""
+    values = {name: np.asarray(value) for name, value in known.items() if name != "key_points"}
+    packed = np.empty((), [(name, value.dtype, value.shape) for name, value in values.items()])
+    for name, value in values.items():
+        packed[name] = value
+    return packed
 
 
 def _projection(record: PictureRecord) -> Floats:
