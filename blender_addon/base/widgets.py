@@ -191,3 +191,10 @@ class Sidebar:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "MeshKin"
+
+
+class Section(Sidebar):
+    """Mixin of the panels below the main one that are closed at first."""
+
+    bl_parent_id = "MESHKIN_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}

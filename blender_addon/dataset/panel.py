@@ -1,7 +1,6 @@
 """The panel for data sets."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -10,20 +9,18 @@ import bpy
 from meshkin.dataset.options import DatasetOptions
 
 from ..base.properties import panel_options
-from ..base.widgets import Sidebar, form
+from ..base.widgets import Section, form
 
 DRAWN = ("dataset_around", "dataset_distance", "dataset_spread", "dataset_animate", "dataset_seed")
 """Options that only matter where cameras are drawn."""
 
 
-class MESHKIN_PT_dataset(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_dataset(Section, bpy.types.Panel):
     """Takes pictures of the objects of a collection, for those who train networks."""
 
     bl_idname = "MESHKIN_PT_dataset"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Data Set"
     bl_order = 6
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)

@@ -1,7 +1,6 @@
 """The panel for families."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -12,18 +11,16 @@ from meshkin.families.options import FamilyOptions
 from ..base import status
 from ..base.properties import panel_options
 from ..base.text import translated
-from ..base.widgets import Sidebar, form
+from ..base.widgets import Section, form
 from .operators import in_use
 
 
-class MESHKIN_PT_family(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_family(Section, bpy.types.Panel):
     """Learns features from the meshes of a collection, and lists what was learned."""
 
     bl_idname = "MESHKIN_PT_family"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Family"
     bl_order = 6
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)

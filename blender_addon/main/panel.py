@@ -12,7 +12,7 @@ from ..base import members, options, status
 from ..base.preferences import ADDON
 from ..base.properties import panel_options
 from ..base.text import told, translated
-from ..base.widgets import Hint, MESHKIN_PT_report, Sidebar, field, job_place
+from ..base.widgets import Hint, MESHKIN_PT_report, Section, Sidebar, field, job_place
 from ..features import panel as features
 from ..match import panel as match
 from ..rig import panel as rig
@@ -97,14 +97,12 @@ class MESHKIN_PT_members(Sidebar, bpy.types.Panel):
             members.draw(self.layout, settings, name)
 
 
-class MESHKIN_PT_one_by_one(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_one_by_one(Section, bpy.types.Panel):
     """The buttons that do one thing each."""
 
     bl_idname = "MESHKIN_PT_one_by_one"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "One by One"
     bl_order = 1
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
@@ -115,14 +113,12 @@ class MESHKIN_PT_one_by_one(Sidebar, bpy.types.Panel):
             feature.buttons(column, context.scene.meshkin)
 
 
-class MESHKIN_PT_options(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_options(Section, bpy.types.Panel):
     """The most important options of a job."""
 
     bl_idname = "MESHKIN_PT_options"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Options"
     bl_order = 7
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         MESHKIN_PT_presets.draw_panel_header(self.layout)

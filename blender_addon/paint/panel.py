@@ -1,7 +1,6 @@
 """The panel for painting."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -10,17 +9,15 @@ import bpy
 from meshkin.paint.options import PaintOptions
 
 from ..base.properties import copy_values, panel_options
-from ..base.widgets import Sidebar, form
+from ..base.widgets import Section, form
 
 
-class MESHKIN_PT_paint(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_paint(Section, bpy.types.Panel):
     """Says what to paint on the target, and has the button that does."""
 
     bl_idname = "MESHKIN_PT_paint"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Paint"
     bl_order = 7
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)

@@ -1,7 +1,6 @@
 """The panel for parts."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -10,18 +9,16 @@ import bpy
 from meshkin.parts.options import PartOptions
 
 from ..base.properties import copy_values, panel_options
-from ..base.widgets import Sidebar, form
+from ..base.widgets import Section, form
 from .operators import NAMES_PROPERTY
 
 
-class MESHKIN_PT_parts(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_parts(Section, bpy.types.Panel):
     """Cuts the selected meshes into parts, and shows the parts of the active one."""
 
     bl_idname = "MESHKIN_PT_parts"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Parts"
     bl_order = 5
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)

@@ -1,23 +1,20 @@
 """The panel for photos."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
 import bpy
 
-from ..base.widgets import Sidebar, form
+from ..base.widgets import Section, form
 
 
-class MESHKIN_PT_photo(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_photo(Section, bpy.types.Panel):
     """Picks a photo and has the buttons that use it."""
 
     bl_idname = "MESHKIN_PT_photo"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Photo"
     bl_order = 6
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)

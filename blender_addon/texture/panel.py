@@ -1,7 +1,6 @@
 """The parts of the panels for textures."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from meshkin.base.options import NAMES
 from meshkin.transfer.texture.options import TextureOptions
 
 from ..base.properties import copy_values
-from ..base.widgets import Sidebar
+from ..base.widgets import Section
 
 
 def buttons(column: bpy.types.UILayout, settings: Any) -> None:
@@ -35,14 +34,12 @@ def left_out(settings: Any) -> tuple[str, ...]:
     return tuple(name for name in materials(settings.source) if name in listed)
 
 
-class MESHKIN_PT_source_materials(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_source_materials(Section, bpy.types.Panel):
     """Which of the source's materials are transferred."""
 
     bl_idname = "MESHKIN_PT_source_materials"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Source Materials"
     bl_order = 4
-    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

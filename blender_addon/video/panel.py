@@ -1,7 +1,6 @@
 """The panel for videos."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
-# ruff: noqa: RUF012
 
 from __future__ import annotations
 
@@ -10,17 +9,15 @@ import bpy
 from meshkin.video.options import VideoOptions
 
 from ..base.properties import panel_options
-from ..base.widgets import Sidebar, form
+from ..base.widgets import Section, form
 
 
-class MESHKIN_PT_video(Sidebar, bpy.types.Panel):
+class MESHKIN_PT_video(Section, bpy.types.Panel):
     """Picks a video and has the button that follows it."""
 
     bl_idname = "MESHKIN_PT_video"
-    bl_parent_id = "MESHKIN_PT_main"
     bl_label = "Video"
     bl_order = 6
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = form(self.layout)
