@@ -23,10 +23,12 @@ stands turned. Chosen: a map at random has less than 0.1."""
 
 @dataclass(frozen=True)
 class LimbSettings:
-    """When bones are copied rather than fitted. All values are chosen.
+    """When bones are copied rather than fitted. Values that are not marked as measured are chosen.
 
     Attributes:
-        most_astray: share of the bones that are astray from which the whole skeleton is copied.
+        most_astray: share of the bones of a limb that are astray from which the whole limb is copied; the same for the
+            whole skeleton. Measured on 26 maps with stray bones between characters whose joints are known: joints are
+            off by 5.5 % of the height on average, by 6.0 % with the whole limbs of stray bones, and as much with none.
         stretch: a copied skeleton is scaled to the target's bounding box along each axis, but no more than by this
             factor from the mean of the three: arms that are held differently change the box, not the body.
         interior: how a way back into the body is found.
@@ -72,11 +74,11 @@ def check_joints(
 ) -> CheckedSkeleton:
     """Replace the limbs of a fitted skeleton that cannot be where they are.
 
-    A limb with a stray bone (:func:`meshkin.transfer.rig.problems.find_joint_problems`), and the limb that mirrors it,
-    hangs where it was fitted but stands as on the source, at the target's size. A stray bone of the trunk stays if what
-    hangs on it is not astray: from there on the source's limbs would all lie beside the target's. If too many bones are
-    astray, the whole skeleton is the source's, scaled to the target's bounding box. In a copy of the source nothing is
-    astray.
+    From a stray bone on (:func:`meshkin.transfer.rig.problems.find_joint_problems`) a limb, and the limb that mirrors
+    it, hangs where it was fitted but stands as on the source, at the target's size; if many of its bones are astray,
+    all of it. A stray bone stays if what hangs on it is not astray: from there on the source's bones would all lie
+    beside the target's. If too many bones are astray, the whole skeleton is the source's, scaled to the target's
+    bounding box. In a copy of the source nothing is astray.
 
     Args:
         skeleton: in the source.
@@ -97,7 +99,7 @@ def check_joints(
         copied[:] = True
         fitted = _box_copy(skeleton, fitted, shapes, turn, settings.stretch)
     elif problems.astray.any():
-        copied = _limbs(skeleton, problems.astray & ~_carries_good(skeleton, problems, settings.most_astray))
+        copied = _limbs(skeleton, problems, settings.most_astray)
         reach = settings.beside * bounding_diagonal(shapes[0].vertices)
         replaced = _limb_copies(skeleton, fitted, copied, turn)
         fitted = _with_controls(skeleton, fitted, replaced, copied, ~copied & ~problems.judged, reach)
@@ -125,32 +127,33 @@ def quarter_turn(source: Snapshot, target: Snapshot, to_target: SurfaceMap) -> F
 
 
 def _carries_good(skeleton: RestSkeleton, problems: JointProblems, most_astray: float) -> Mask:
-    """The bones on which several limbs hang of which at most a share is astray, bool (B,)."""
-    parents, count = skeleton.parents, len(skeleton.parents)
-    children = np.bincount(parents[parents >= 0], minlength=count)
-    below, astray, branches = np.zeros(count), np.zeros(count), np.zeros(count, bool)
-    for bone in range(count - 1, -1, -1):  # children come after their parents
-        branches[bone] |= children[bone] > 1
-        if (parent := parents[bone]) >= 0:
+    """The bones on which others hang of which at most a share is astray, bool (B,)."""
+    below, astray = np.zeros((2, len(skeleton.parents)))
+    for bone, parent in reversed(list(enumerate(skeleton.parents))):  # children come after their parents
+        if parent >= 0:
             below[parent] += below[bone] + problems.judged[bone]
             astray[parent] += astray[bone] + problems.astray[bone]
-            branches[parent] |= branches[bone]
-    return np.asarray(branches & (astray <= most_astray * below))
+    return np.asarray((below > 0) & (astray <= most_astray * below))
 
 
-def _limbs(skeleton: RestSkeleton, astray: Mask) -> Mask:
-    """The bones of the limbs that stray bones belong to, and of the limbs that mirror these, bool (B,).
+def _limbs(skeleton: RestSkeleton, problems: JointProblems, most_astray: float) -> Mask:
+    """The bones that are copied, bool (B,): stray ones and what hangs on them, and what mirrors these.
 
-    A limb begins below the nearest bone with several children.
+    A stray bone that carries what is not astray stays. Of a limb, which begins below the nearest bone with several
+    children, all is copied if more than a share of its bones is astray.
     """
-    children = np.bincount(skeleton.parents[skeleton.parents >= 0], minlength=len(astray))
-    mirrors = skeleton.mirror[astray & (skeleton.mirror >= 0)]
-    copied = np.zeros(len(astray), bool)
-    for bone in np.union1d(np.flatnonzero(astray), mirrors):
-        while skeleton.parents[bone] >= 0 and children[skeleton.parents[bone]] == 1:
-            bone = skeleton.parents[bone]
-        copied[bone] = True
-    for bone, parent in enumerate(skeleton.parents):
+    parents = skeleton.parents
+    children = np.bincount(parents[parents >= 0], minlength=len(parents))
+    limb = np.arange(len(parents))
+    for bone, parent in enumerate(parents):
+        if parent >= 0 and children[parent] == 1:
+            limb[bone] = limb[parent]
+    of_limb, of_stray = (np.bincount(limb, each, len(limb)) for each in (problems.judged, problems.astray))
+    stray = problems.astray & ~_carries_good(skeleton, problems, most_astray)
+    copied = stray.copy()
+    copied[limb[stray & (of_stray > most_astray * of_limb)[limb]]] = True
+    copied[skeleton.mirror[copied & (skeleton.mirror >= 0)]] = True
+    for bone, parent in enumerate(parents):
         copied[bone] |= parent >= 0 and copied[parent]
     return copied
 

@@ -16,6 +16,7 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.transfer.rig.joints import FittedSkeleton, fit_joints
 from meshkin.transfer.rig.limbs import CheckedSkeleton, check_joints
 from meshkin.transfer.rig.problems import find_joint_problems
+from meshkin.transfer.rig.rest_skeleton import RestSkeleton
 
 FIGURE = Figure()
 BODY = FIGURE.body(50)
@@ -135,3 +136,40 @@ def test_a_stray_bone_of_the_trunk_does_not_take_the_limbs_along() -> None:
     assert names(result.doubtful) == {"spine"}
     assert not result.copied.any()
     np.testing.assert_array_equal(result.fitted.heads, heads)
+
+
+JOINTS = 10
+"""Joints of the tail: a bone leads from each to the next."""
+
+
+def checked_tail(stray: dict[int, tuple[float, float, float]]) -> CheckedSkeleton:
+    """A tail along X, a unit a bone, that was laid onto itself; of some bones the tail lies elsewhere."""
+    columns, rows = 60, 13
+    points, faces = shapes.grid(columns, rows)
+    angle = 2 * np.pi * points[:, 1] / points[:, 1].max()
+    length = JOINTS * points[:, 0] / points[:, 0].max()
+    body = shapes.snapshot(np.stack((length, 0.4 * np.sin(angle), 0.4 * np.cos(angle)), axis=1), faces)
+    heads = np.arange(JOINTS)[:, None] * np.array((1.0, 0, 0))
+    tails = heads + np.array((1.0, 0, 0))
+    up = np.tile((0.0, 0, 1), (JOINTS, 1))
+    nowhere = np.full(JOINTS, -1)
+    skeleton = RestSkeleton(heads, tails, up, np.arange(-1, JOINTS - 1), nowhere, np.arange(JOINTS))
+    weights = np.eye(JOINTS)[np.clip(body.vertices[:, 0].astype(int), 0, JOINTS - 1)]
+    away = tails.copy()
+    for bone, place in stray.items():
+        away[bone] = place
+    found = FittedSkeleton(heads, away, up, np.zeros(JOINTS, bool), 1.0)
+    same = vertex_map(np.arange(len(body.vertices)), body.faces)
+    return check_joints(skeleton, found, weights, (body, body), (same, same))
+
+
+def test_a_stray_bone_stays_where_what_hangs_on_it_is_right() -> None:
+    result = checked_tail({4: (3.0, 0, 0)})
+    assert np.flatnonzero(result.doubtful).tolist() == [4]
+    assert not result.copied.any()
+
+
+def test_a_limb_stands_as_on_the_source_from_its_stray_bone_on() -> None:
+    result = checked_tail({8: (7.0, 0, 0), 9: (8.0, 0, 0)})
+    assert np.flatnonzero(result.copied).tolist() == [8, 9]
+    np.testing.assert_allclose(result.fitted.tails[8:], [(9, 0, 0), (10, 0, 0)], atol=1e-6)
