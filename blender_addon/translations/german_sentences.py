@@ -76,6 +76,11 @@ GERMAN_SENTENCES = {
         "Die Zuordnung ist schlecht: Sicherheit {} im Mittel. Bitte ansehen (Gleiche Farbe, Sicherheit); Punktpaare"
         " helfen."
     ),
+    "The two bodies are built unlike each other: on which limb a joint lies is known, but where exactly is a guess."
+    " Pose the target, and look at its joints.": (
+        "Die zwei Körper sind ungleich gebaut: an welchem Glied ein Gelenk liegt, ist bekannt, wo genau, ist geraten."
+        " Bitte das Ziel in Pose bringen und die Gelenke ansehen."
+    ),
     "Most weights are a guess: {} of the vertices were inpainted.": (
         "Die meisten Gewichtungen sind geraten: {} der Punkte wurden ergänzt."
     ),

@@ -77,6 +77,11 @@ JAPANESE_SENTENCES = {
     "The match is poor: its confidence is {} on average. Look at it (Same Color, Confidence); point pairs help.": (
         "マッチの品質が低いです（平均信頼度 {}）。「同じ色」「信頼度」で確認し、対応点を追加してください。"
     ),
+    "The two bodies are built unlike each other: on which limb a joint lies is known, but where exactly is a guess."
+    " Pose the target, and look at its joints.": (
+        "2つの体の作りが異なります: 関節がどの肢にあるかは分かりますが、正確な位置は推測です。"
+        "ターゲットにポーズを付けて関節を確認してください。"
+    ),
     "Most weights are a guess: {} of the vertices were inpainted.": (
         "ウェイトの大半は推測です: 頂点の{}を補間しました。"
     ),

@@ -59,6 +59,7 @@ FIXES = {
     "texture-filled": "Look at the mask image; a lower *Threshold* copies more.",
     "texture-torn": "Look there; point pairs or *Smooth Map* help.",
     "tiles-missing": "Add the tile to the source's image, or keep what was filled in.",
+    "unlike-bodies": "Pose the target; move wrong joints in Edit Mode of its armature, smooth the weights there.",
     "uvs-overlap": "Make a UV map without overlaps for colors of their own.",
 }
 """What to do, by code: where the sentences do not say so, or say it only with what a run knows."""

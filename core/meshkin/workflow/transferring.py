@@ -25,7 +25,7 @@ from ..worker.requests.matching import IsCopy
 from ..worker.requests.weights import IsGarment
 from .characters import CharacterSnapshot, ObjectSnapshot, listed
 from .describing import EarlyColors
-from .doubts import confidence_sentence, match_data, match_remarks
+from .doubts import confidence_sentence, match_data, match_remarks, unlike_warnings
 from .files import work_folder
 from .matching import ObjectMatch, check_different, find_match
 from .options import Options, Remark, Report, ResultWarning, Steps
@@ -202,14 +202,16 @@ def _match_and_carry(
         rest.keep_shape(piece.handle.get(), piece.shape)
     remarks += values.unknown_names(order.source.get(), order.possible, options)
     remarks += _shared_meshes(order.targets)
+    written = [name for name in order.chosen if name not in failures]
     data: dict[str, Any] = {"map": ""}
     if match:
         maps = Match.load(match.map)
-        remarks = [*match_remarks(maps), *remarks, confidence_sentence(maps)]  # a poor match explains what follows
+        unlike = unlike_warnings(maps) if {"weights", "armature"} & set(written) else []
+        # What is doubtful about the match explains what follows.
+        remarks = [*match_remarks(maps), *unlike, *remarks, confidence_sentence(maps)]
         data |= match_data(match.map, maps)
         if not order.pieces or order.source not in match.source.of.handles:  # what was joined is gone
             match.remember()
-    written = [name for name in order.chosen if name not in failures]
     name = listed([handle.name for handle in order.pieces or (order.source,)])
     return Report.of(
         f"“{name}” gave “{target.name}” its {_listed(written)}.",

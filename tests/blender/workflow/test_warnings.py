@@ -22,11 +22,11 @@ def at_random(surface_map: SurfaceMap, generator: np.random.Generator) -> Surfac
 
 
 def spoil(report: workflow.Report) -> None:
-    """Replace the map of a match by one at random whose sides are a guess."""
+    """Replace the map of a match by one at random, between unlike bodies, whose sides are a guess."""
     path = Path(report.data["map"])
     match, generator = Match.load(path), np.random.default_rng(0)
     guess = {"code": "sides-guessed", "message": "Left and right are a guess."}
-    notes = {**match.notes, "warnings": [guess], "sentences": [guess["message"], "Another remark."]}
+    notes = {**match.notes, "warnings": [guess], "sentences": [guess["message"], "Another remark."], "strain": 0.1}
     maps = at_random(match.to_source, generator), at_random(match.to_target, generator)
     Match(*maps, match.source_faces, match.target_faces, notes).save(path)
 
@@ -53,7 +53,8 @@ def test_a_map_at_random_is_told_by_every_job() -> None:
     assert told.data["confidence"] == pytest.approx(0.2)
     assert [line for line in told.details if "remark" in line or "guess" in line] == ["Another remark."]
     report = finish(workflow.transfer(source, target, ["texture", "weights", "shape_keys"], options))
-    assert codes(report) >= {"low-confidence", "sides-guessed", "texture-filled", "texture-torn", "surface-folded"}
+    of_weights = {"low-confidence", "sides-guessed", "unlike-bodies"}
+    assert codes(report) >= {*of_weights, "texture-filled", "texture-torn", "surface-folded"}
     assert report.data["confidence"] == pytest.approx(0.2)
     assert report.lines()[0].endswith(f", with {len(report.warnings)} warnings.")
     assert report.lines()[1 : 1 + len(report.warnings)] == [warning.message for warning in report.warnings]
