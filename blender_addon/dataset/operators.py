@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from meshkin.dataset.options import SET_FILE, DatasetOptions
+from meshkin.dataset.options import SET_FILE, DatasetOptions, LookOptions
+from meshkin.pictures.options import PictureOptions
 
 from ..base import driver, status
 from ..base.operators import Explained, busy
@@ -74,8 +75,9 @@ class MESHKIN_OT_make_dataset(FolderJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        chosen = options(context, **values_of(settings, DatasetOptions))
-        return workflow.dataset(settings.dataset_collection.all_objects, folder_of(settings), chosen)
+        chosen = options(context, **values_of(settings, DatasetOptions), **values_of(settings, LookOptions))
+        objects, template = settings.dataset_collection.all_objects, settings.dataset_template
+        return workflow.dataset(objects, folder_of(settings), chosen, template)
 
 
 class MESHKIN_OT_check_dataset(FolderJob):
@@ -110,7 +112,8 @@ class MESHKIN_OT_filter_dataset(FolderJob):
         from meshkin import workflow
 
         settings = context.scene.meshkin
-        return workflow.filter_dataset(folder_of(settings), options(context, **values_of(settings, DatasetOptions)))
+        values = {**values_of(settings, DatasetOptions), **values_of(settings, PictureOptions)}
+        return workflow.filter_dataset(folder_of(settings), options(context, **values))
 
 
 CLASSES: list[type] = [MESHKIN_OT_make_dataset, MESHKIN_OT_check_dataset, MESHKIN_OT_filter_dataset]

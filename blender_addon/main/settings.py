@@ -9,7 +9,7 @@ import contextlib
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
-from meshkin.dataset.options import DatasetOptions
+from meshkin.dataset.options import DatasetOptions, LookOptions
 from meshkin.families.options import FamilyOptions
 from meshkin.features.options import FeatureOptions
 from meshkin.paint.options import PaintOptions
@@ -65,7 +65,8 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
 
 
 @with_options(
-    *OPTION_GROUPS.values(), PartOptions, FamilyOptions, PictureOptions, DatasetOptions, PaintOptions, VideoOptions
+    *OPTION_GROUPS.values(),
+    *(PartOptions, FamilyOptions, PictureOptions, DatasetOptions, LookOptions, PaintOptions, VideoOptions),
 )
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""
@@ -128,6 +129,12 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Objects",
         description="Collection of the objects that pictures are taken of; everything else in the scene is beside them",
         type=bpy.types.Collection,
+    )
+    dataset_template: PointerProperty(
+        name="Key Points Of",
+        description="Object whose key points are carried to the others first, where they lack them; empty: none",
+        type=bpy.types.Object,
+        poll=_has_surface,
     )
     dataset_folder: StringProperty(name="Folder", description="Gets the data set", subtype="DIR_PATH")
     photo: StringProperty(name="Photo", description="Photo to match to the target", subtype="FILE_PATH")

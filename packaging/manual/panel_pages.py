@@ -112,6 +112,7 @@ def stage() -> None:
         bpy.context.scene.collection.objects.link(objects[-1])
     settings = bpy.context.scene.meshkin
     settings.source, settings.target = objects
+    settings.dataset_look = "painted"
 
 
 def drawn(panel: Any) -> NotedLayout:

@@ -66,7 +66,7 @@ def main() -> None:
         folder = make(Path(place), chosen.mesh, chosen.count, chosen.sampler)
         swapped = swap(folder, chosen.share)
         began = time.perf_counter()
-        filter_dataset(FilterDataset(folder.path, 1.5 * chosen.share, 0, "cpu", False), silent)
+        filter_dataset(FilterDataset(folder.path, "poses", "", 1.5 * chosen.share, 0, "cpu", False), silent)
         seconds = time.perf_counter() - began
         losses = json.loads((folder.path / consistency.SCORES).read_text())
         order = sorted(losses, key=lambda name: -losses[name])

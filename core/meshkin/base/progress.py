@@ -70,6 +70,11 @@ def in_step(step: str, job: Generator[Progress, None, Result]) -> Generator[Prog
     return _changed(job, lambda progress: progress if progress.step else replace(progress, step=step))
 
 
+def as_stage(stage: str, job: Generator[Progress, None, Result]) -> Generator[Progress, None, Result]:
+    """Run a whole job as one stage of another."""
+    return _changed(job, lambda progress: Progress(stage, progress.fraction))
+
+
 def of_job(
     job: Generator[Progress, None, Result],
     costs: Mapping[str, float],

@@ -24,7 +24,7 @@ from ..base.storage import write_file
 from ..features.extractors.efficientnet.network import EfficientNet
 from ..geometry.arrays import Floats
 from .formats.pascal3d import viewpoint
-from .record import DROPPED, DataFolder, InstanceRecord, ModelRecord, PictureRecord, SetRecord
+from .record import DataFolder, InstanceRecord, ModelRecord, PictureRecord, SetRecord
 
 BINS = 41
 """Of each angle; the publication's."""
@@ -197,23 +197,20 @@ def _trained(values: torch.Tensor, soft: torch.Tensor, seed: int) -> nn.Module:
     return head.eval()
 
 
-def write_scores(folder: DataFolder, samples: Sequence[PoseSample], found: Floats, drop: float) -> dict[str, int]:
-    """Write the scores, and which pictures are left out; returns for each class how many objects led to that.
+def write_scores(folder: DataFolder, samples: Sequence[PoseSample], found: Floats, drop: float) -> dict[str, set[int]]:
+    """Write the scores; returns for each class the numbers of the pictures that its worst share ``drop`` is in.
 
-    A picture counts as its worst object; of each class the worst share ``drop`` of its objects is left out. Raises
-    StorageError.
+    A picture counts as its worst object. Raises StorageError.
     """
     by_picture: dict[str, float] = {}
-    dropped: dict[str, set[int]] = {}
-    for category in {sample.category for sample in samples}:
+    worst: dict[str, set[int]] = {}
+    for category in sorted({sample.category for sample in samples}):
         rows = [row for row, sample in enumerate(samples) if sample.category == category and np.isfinite(found[row])]
-        worst = sorted(rows, key=lambda row: -found[row])[: round(drop * len(rows))]
-        dropped[category] = {samples[row].number for row in worst}
+        ordered = sorted(rows, key=lambda row: -found[row])[: round(drop * len(rows))]
+        worst[category] = {samples[row].number for row in ordered}
         for row in rows:
             name = f"{samples[row].number:06d}.png"
             by_picture[name] = max(by_picture.get(name, 0.0), float(found[row]))
-    ordered = dict(sorted(by_picture.items()))
-    gone = sorted(set().union(*dropped.values()))
-    for name, content in ((SCORES, ordered), (DROPPED, gone)):
-        write_file(folder.path / name, partial(Path.write_text, data=json.dumps(content), encoding="utf-8"))
-    return {category: len(numbers) for category, numbers in sorted(dropped.items())}
+    content = json.dumps(dict(sorted(by_picture.items())))
+    write_file(folder.path / SCORES, partial(Path.write_text, data=content, encoding="utf-8"))
+    return worst

@@ -32,6 +32,6 @@ def join(parts: Sequence[Path], output: Path) -> int:
     for source in map(DataFolder, parts):
         there = set(target.numbers())
         for number in (number for number in source.numbers() if number not in there):
-            for file in (DataFolder.picture, DataFolder.passes, DataFolder.record):
-                place_file(file(source, number), file(target, number))
+            for file in source.files(number):
+                place_file(file, output / file.relative_to(source.path))
     return len(target.numbers())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ..base.errors import OptionError
-from ..base.options import NAMES, Choice, Text, option
+from ..base.options import ASSIGNMENTS, NAMES, Choice, Text, option
 
 SET_FILE = "dataset.json"
 """The file that says what a folder is a data set of."""
@@ -37,11 +39,22 @@ FORMAT_CHOICES = (
     Choice("nerf", "NeRF", "Cameras alone, as transforms.json"),
 )
 
+JUDGES = (
+    Choice("poses", "Poses", "Whether poses can be learned from the other pictures"),
+    Choice("shape", "Shape", "Whether normals read from painted pictures are those of the objects"),
+    Choice("both", "Both", "Poses and shape"),
+)
+
 
 def _formats(text: str) -> tuple[str, ...]:
     """The formats in a text, between commas; raises ValueError."""
+    return _known(text, FORMAT_CHOICES)
+
+
+def _known(text: str, choices: tuple[Choice, ...]) -> tuple[str, ...]:
+    """The values of choices in a text, between commas; raises ValueError."""
     chosen = NAMES.parse(text)
-    known = [choice.value for choice in FORMAT_CHOICES]
+    known = [choice.value for choice in choices]
     for name in chosen:
         if name not in known:
             raise ValueError(f"“{name}” is none of {', '.join(known)}")
@@ -139,12 +152,21 @@ class DatasetOptions:
     drop: float = option(
         0.1,
         "Drop",
-        "Share of each class that the filter drops: poses that agree least with the others",
+        "Share that the filter drops: of each class, the poses that agree least with the others; of painted "
+        "pictures, those that fit their shapes worst",
         flat="dataset_drop",
         flag="--drop",
         least=0,
         most=0.9,
         unit="FACTOR",
+    )
+    judge: str = option(
+        "poses",
+        "Judge By",
+        "What the filter looks at",
+        choices=JUDGES,
+        flat="dataset_judge",
+        flag="--judge",
     )
     share: str = option(
         "1/1",
@@ -156,8 +178,9 @@ class DatasetOptions:
         panel=False,
     )
 
-    def numbers(self) -> list[int]:
-        """The numbers of the pictures to make; raises OptionError ``option-invalid``."""
+    def numbers(self, count: int | None = None) -> list[int]:
+        """The numbers of the pictures to make, of so many, or of ``self.count``; raises OptionError
+        ``option-invalid``."""
         first, _, shares = self.share.partition("/")
         try:
             start, step = int(first), int(shares)
@@ -165,4 +188,105 @@ class DatasetOptions:
             start = step = 0
         if not 1 <= start <= step:
             raise OptionError("option-invalid", f"“{self.share}” is no share.", "Write it as in 2/4.")
-        return list(range(start - 1, self.count, step))
+        return list(range(start - 1, self.count if count is None else count, step))
+
+
+LOOKS = (
+    Choice("rendered", "As Rendered", "Pictures stay as Cycles renders them"),
+    Choice("painted", "Painted", "Stable Diffusion paints them over, so that they look like photos"),
+)
+CONTROL_CHOICES = (
+    Choice("edges", "Edges", "Lines of the picture, or of the shape alone"),
+    Choice("depth", "Depth", "How far each pixel is"),
+    Choice("normal", "Normals", "Where the surface faces"),
+)
+EDGES = (
+    Choice("picture", "Picture", "Edges of the rendered picture, those of textures and shadows among them (Canny)"),
+    Choice("shape", "Shape", "Outlines, creases and jumps of depth alone"),
+)
+REPAINTED = (
+    Choice("all", "Everything", "Objects and what is around them"),
+    Choice("background", "Background", "What is around the objects, which stay as they were rendered"),
+    Choice("objects", "Objects", "The objects alone, in what is around them as it was rendered"),
+)
+
+
+def _controls(text: str) -> tuple[str, ...]:
+    """The ControlNets in a text, between commas; raises ValueError."""
+    return _known(text, CONTROL_CHOICES)
+
+
+@dataclass(frozen=True)
+class LookOptions:
+    """How the pictures of a data set look."""
+
+    look: str = option(
+        "rendered", "Appearance", "How the pictures look", choices=LOOKS, flat="dataset_look", flag="--look"
+    )
+    prompt: str = option(
+        "{style} photo of a {color?} {class} {others}, {place}, {light}",
+        "Prompt",
+        "A sentence with gaps: words are drawn for each picture; a gap with ? is empty every second time",
+        flat="look_prompt",
+        flag="--prompt",
+    )
+    negative: str = option(
+        "longbody, lowres, bad anatomy, bad hands, missing fingers, extra digit, fewer digits, cropped, worst quality, "
+        "low quality",
+        "Avoid",
+        "Negative prompt: what the pictures should not look like",
+        flat="look_negative",
+        flag="--negative-prompt",
+    )
+    words: str = option(
+        "",
+        "Words",
+        "CSV file of words: its first line names the gaps, and “class” for words of one class; or a file with a "
+        "prompt in each line",
+        unit="FILE_PATH",
+        flat="look_words",
+        flag="--prompts",
+        metavar="FILE",
+    )
+    control: tuple[str, ...] = option(
+        ("edges",),
+        "Guided By",
+        "What the painting keeps to, by a ControlNet each",
+        choices=CONTROL_CHOICES,
+        flat="look_control",
+        flag="--control",
+        metavar="CONTROL,…",
+        text=Text(_controls, NAMES.write, "edges, depth"),
+    )
+    edges: str = option("picture", "Edges Of", "Whose edges are kept", choices=EDGES, flat="look_edges")
+    repaint: str = option("all", "Repaint", "What is painted over", choices=REPAINTED, flat="look_repaint")
+    scale: float = option(
+        1.0, "Guidance by Shape", "How closely edges, depth and normals are kept", flat="look_scale", least=0, most=2
+    )
+    guidance: float = option(
+        9.0, "Guidance by Prompt", "How closely the prompt is followed", flat="look_guidance", least=1, most=50
+    )
+    steps: int = option(20, "Steps", "Steps in which the noise is taken away", flat="look_steps", least=2, most=200)
+    strength: float = option(
+        1.0,
+        "Strength",
+        "How much is painted anew; below 1, colors of the rendered picture stay",
+        flat="look_strength",
+        least=0.1,
+        most=1,
+        unit="FACTOR",
+    )
+    models: dict[str, Any] = option(
+        {},
+        "Models",
+        "Folders or hub IDs: base (Stable Diffusion 1.5), edges, depth and normal (ControlNets)",
+        flat="look_models",
+        text=ASSIGNMENTS,
+        metavar="NAME=FOLDER;…",
+    )
+    slow: bool = option(False, "Without a GPU", "Paint on the processor, too, minutes a picture", flat="look_slow")
+
+    @property
+    def words_file(self) -> Path | None:
+        """The file of words, None for none."""
+        return Path(self.words) if self.words else None

@@ -4,13 +4,14 @@
 * ``models/000001.npz``: the shape of each model, in its own frame.
 * ``pictures/000000.png``: what the camera saw; ``passes/000000.npz``: depth, normals, ids, parts, coordinates, masks;
   ``records/000000.json``: camera, poses, boxes, key points. The record is written last: with it, a picture is there.
+* ``painted/000000.png`` and ``.json``: the picture painted over, where it was, and how. Trainers get it then.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError, StorageError
 from ..base.json_data import from_json, to_json
-from ..base.storage import UNREADABLE, make_folder, write_file
+from ..base.storage import UNREADABLE, make_folder, readable_failure, write_file
 from ..geometry.arrays import Floats
 from .camera import PinholeCamera
 from .options import SET_FILE
@@ -188,7 +189,6 @@ class PictureRecord:
         frame: of the scene.
         instances: the objects, in the order of their masks.
         drawn: azimuth, polar angle (degrees) and distance of the camera, as they were drawn; None for one of the scene.
-        painted: whether the picture was painted over.
     """
 
     number: int
@@ -199,7 +199,6 @@ class PictureRecord:
     frame: int
     instances: tuple[InstanceRecord, ...]
     drawn: tuple[float, float, float] | None = None
-    painted: bool = False
 
     @cached_property
     def camera(self) -> PinholeCamera:
@@ -217,6 +216,19 @@ class PictureRecord:
         world, camera = np.eye(4), self.camera
         world[:3, :3], world[:3, 3] = camera.rotation, camera.translation
         return np.asarray(world @ instance.model_to_world)
+
+
+@dataclass(frozen=True)
+class PaintingRecord:
+    """How a picture was painted over.
+
+    Attributes:
+        prompt: what it is of.
+        key: of the options and models; a picture that was painted otherwise has another one.
+    """
+
+    prompt: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -281,9 +293,34 @@ class DataFolder:
 
     path: Path
 
-    def picture(self, number: int) -> Path:
-        """The file of a picture."""
+    def rendered(self, number: int) -> Path:
+        """The file of a picture as it was rendered."""
         return self.path / "pictures" / f"{number:06d}.png"
+
+    def painted(self, number: int) -> Path:
+        """The file of a picture that was painted over."""
+        return self.path / "painted" / f"{number:06d}.png"
+
+    def picture(self, number: int) -> Path:
+        """The file of a picture as trainers get it: painted, where it is."""
+        painted = self.painted(number)
+        return painted if painted.is_file() else self.rendered(number)
+
+    def painting(self, number: int) -> PaintingRecord | None:
+        """How a picture was painted; None where it was not, or not to the end. Raises InputError ``data-invalid``,
+        StorageError ``file-damaged``."""
+        path = self.painted(number).with_suffix(".json")
+        is_whole = path.is_file() and self.painted(number).is_file()
+        return from_json(PaintingRecord, _read_json(path)) if is_whole else None
+
+    def save_painting(self, number: int, content: bytes, painting: PaintingRecord) -> None:
+        """Write a painted picture, the content of a PNG file, and how it was painted last; raises StorageError."""
+        record = self.painted(number).with_suffix(".json")
+        make_folder(record.parent)
+        with readable_failure(record, "writing"):
+            record.unlink(missing_ok=True)
+        write_file(self.painted(number), lambda file: file.write_bytes(content))
+        _write_json(record, to_json(painting))
 
     def passes(self, number: int) -> Path:
         """The file of a picture's passes."""
@@ -297,6 +334,12 @@ class DataFolder:
         """The file of a model's shape."""
         return self.path / "models" / f"{number:06d}.npz"
 
+    def files(self, number: int) -> list[Path]:
+        """All files of a picture, its record last."""
+        painted = self.painted(number)
+        optional = [file for file in (painted, painted.with_suffix(".json")) if file.is_file()]
+        return [*optional, self.rendered(number), self.passes(number), self.record(number)]
+
     def numbers(self, with_dropped: bool = True) -> list[int]:
         """The numbers of all pictures that are there, in order; those that a filter has dropped may be left out."""
         files = (self.path / "records").glob("[0-9]*.json")
@@ -309,6 +352,10 @@ class DataFolder:
         known = _read_json(path) if path.exists() else []
         return {int(number) for number in known} if isinstance(known, list) else set()
 
+    def drop(self, numbers: Collection[int]) -> None:
+        """Keep these pictures, and no others, from trainers; raises StorageError."""
+        _write_json(self.path / DROPPED, sorted(numbers))
+
     def load(self, number: int) -> PictureRecord:
         """Read a picture's record; raises InputError ``data-invalid``, StorageError ``file-damaged``."""
         return from_json(PictureRecord, _read_json(self.record(number)))
@@ -318,8 +365,8 @@ class DataFolder:
         return [self.load(number) for number in self.numbers()]
 
     def write_picture(self, number: int, content: bytes) -> None:
-        """Write a picture, the content of a PNG file, whole or not at all; raises StorageError."""
-        write_file(self.picture(number), lambda file: file.write_bytes(content))
+        """Write a rendered picture, the content of a PNG file, whole or not at all; raises StorageError."""
+        write_file(self.rendered(number), lambda file: file.write_bytes(content))
 
     def save(self, record: PictureRecord) -> None:
         """Write a picture's record, whole or not at all; raises StorageError."""

@@ -13,6 +13,7 @@ STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 """Stable Diffusion 1.5; the id under which it was published first is gone."""
 DEPTH_CONTROL = "lllyasviel/control_v11f1p_sd15_depth"
 NORMAL_CONTROL = "lllyasviel/control_v11p_sd15_normalbae"
+EDGE_CONTROL = "lllyasviel/control_v11p_sd15_canny"
 DINOV2_BASE = "facebook/dinov2-base"
 INTRINSICS, DEPTH, NORMALS = "marigold-intrinsics", "marigold-depth", "marigold-normals"
 """The kinds of models that read maps from pictures (:mod:`meshkin.models.marigold`)."""
@@ -92,6 +93,13 @@ KNOWN = (
         "controlnet",
         "OpenRAIL",
         "ControlNet 1.1 for normals by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11p_sd15_normalbae)",
+    ),
+    Known(
+        EDGE_CONTROL,
+        "controlnet",
+        "OpenRAIL",
+        "ControlNet 1.1 for edges by Lvmin Zhang (https://huggingface.co/lllyasviel/control_v11p_sd15_canny)",
+        default=False,
     ),
     Known(
         "vit-s14-imgfocus",

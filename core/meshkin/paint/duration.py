@@ -23,7 +23,15 @@ _SIDE, _TIMES = 1024, 3
 
 
 def seconds(settings: PaintSettings, device: torch.device) -> float:
-    """The estimate, from a few products of large matrices, which take a fraction of a second."""
+    """About how long a texture takes."""
+    rows = (settings.views + ABOVE) * (2 if settings.guidance > 1 else 1)
+    looks = settings.steps * rows + settings.refine * _REFINING_LOOKS
+    return seconds_of_looks(looks, settings.resolution, device)
+
+
+def seconds_of_looks(looks: int, resolution: int, device: torch.device) -> float:
+    """About how long so many looks of the networks at one picture take, ``resolution`` pixels wide; from a few products
+    of large matrices, which take a fraction of a second."""
     one = torch.rand((_SIDE, _SIDE), device=device)
     one @ one
     begin = time.monotonic()
@@ -31,9 +39,7 @@ def seconds(settings: PaintSettings, device: torch.device) -> float:
         one = one @ one / _SIDE
     float(one.sum())
     rate = _TIMES * 2 * _SIDE**3 / max(time.monotonic() - begin, 1e-6) * USED_SHARE
-    rows = (settings.views + ABOVE) * (2 if settings.guidance > 1 else 1)
-    looks = settings.steps * rows + settings.refine * _REFINING_LOOKS
-    return looks * OPERATIONS * (settings.resolution / OPERATIONS_SIZE) ** 2 / rate
+    return looks * OPERATIONS * (resolution / OPERATIONS_SIZE) ** 2 / rate
 
 
 def in_words(estimate: float) -> str:

@@ -6,7 +6,7 @@ than one rendered view. Everything is written to the scene in the last step; clo
 work and leaves the scene as it was. :func:`load` alone is no job: it loads a mesh file at once.
 """
 
-from ..dataset.options import DatasetOptions
+from ..dataset.options import DatasetOptions, LookOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
@@ -23,7 +23,7 @@ from ..video.options import VideoOptions
 from ..worker.options import WorkerOptions
 from .comparing import compare
 from .contact_sheets import pictures
-from .datasets import check_dataset, dataset, filter_dataset
+from .datasets import check_dataset, dataset, filter_dataset, paint_dataset
 from .describing import features
 from .families import learn_family
 from .heads import STEPS as HEAD_STEPS
@@ -53,6 +53,7 @@ __all__ = [
     "DatasetOptions",
     "FamilyOptions",
     "FeatureOptions",
+    "LookOptions",
     "MatchOptions",
     "Options",
     "PaintOptions",
@@ -91,6 +92,7 @@ __all__ = [
     "matched_thumbnail",
     "motion",
     "paint",
+    "paint_dataset",
     "parts",
     "picture_maps",
     "picture_pairs",

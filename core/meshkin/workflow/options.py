@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.options import check_numbers, options_of
 from ..base.progress import Progress
-from ..dataset.options import DatasetOptions
+from ..dataset.options import DatasetOptions, LookOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
@@ -51,6 +51,7 @@ class Options:
     parts: PartOptions = PartOptions()
     family: FamilyOptions = FamilyOptions()
     dataset: DatasetOptions = DatasetOptions()
+    look: LookOptions = LookOptions()
     maps: PictureOptions = PictureOptions()
     paint: PaintOptions = PaintOptions()
     video: VideoOptions = VideoOptions()
@@ -69,6 +70,7 @@ class Options:
         parts: PartOptions = PartOptions(),
         family: FamilyOptions = FamilyOptions(),
         dataset: DatasetOptions = DatasetOptions(),
+        look: LookOptions = LookOptions(),
         maps: PictureOptions = PictureOptions(),
         paint: PaintOptions = PaintOptions(),
         video: VideoOptions = VideoOptions(),
@@ -83,7 +85,7 @@ class Options:
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
         groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "dataset": dataset}
-        groups |= {"maps": maps, "paint": paint, "video": video, "worker": worker}
+        groups |= {"look": look, "maps": maps, "paint": paint, "video": video, "worker": worker}
         groups |= {"picture_pairs": picture_pairs, "picture_learning": picture_learning}
         if flat:
             warnings.warn(

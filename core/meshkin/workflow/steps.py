@@ -37,6 +37,10 @@ CUT_SECONDS = 3.0
 """The parts of objects whose features are there."""
 SHOT_SECONDS = 2.0
 """A picture of a data set, of 256 pixels with 32 samples."""
+CARRY_SECONDS = 30.0
+"""The key points of a template on another object: a match."""
+REPAINT_SECONDS = 3.0
+"""A picture of 512 pixels that is painted over. Chosen: on a graphics card of the middle range."""
 FORMATS_SECONDS = 2.0
 """The formats of a small data set, and its contact sheet."""
 LEARN_SECONDS = 60.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +13,19 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 
+import meshkin
 from helpers.main_job import refused
+from helpers.places import TESTS
 from meshkin import workflow
 from meshkin.base import storage
 from meshkin.base.errors import InputError, StorageError
 from meshkin.base.progress import finish
+from meshkin.dataset.options import FORMAT_CHOICES
 from meshkin.dataset.record import DataFolder, PicturePasses, SetRecord
 from meshkin.geometry.arrays import Floats
-from meshkin.workflow import DatasetOptions, Options
+from meshkin.workflow import DatasetOptions, LookOptions, Options
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -126,6 +132,37 @@ def test_pictures_show_what_is_known(objects: list[bpy.types.Object], tmp_path: 
                 assert places["tip"] == pytest.approx((1, 0, 0.6), abs=1e-6)
     assert (tmp_path / "annotations.json").is_file()
     assert (tmp_path / "bop" / "models" / "obj_000003.ply").is_file()
+
+
+def test_places_on_the_surface_and_symmetries_are_known(objects: list[bpy.types.Object], tmp_path: Path) -> None:
+    """Places are those of an attribute, by which other meshes can have the same ones; flat objects have boxes, too."""
+    block = objects[1]
+    layer = block.data.attributes.new("meshkin_coordinates", "FLOAT_VECTOR", "POINT")
+    layer.data.foreach_set("vector", np.ravel([0.1 * vertex.co + Vector((0.5,) * 3) for vertex in block.data.vertices]))
+    bpy.ops.mesh.primitive_plane_add(size=2, location=(0, -4, 0.01))
+    flat = bpy.context.object
+    flat.name = "Flat"
+    everything = tuple(choice.value for choice in FORMAT_CHOICES)
+    report = finish(workflow.dataset([*objects, flat], tmp_path, options(count=4, formats=everything)))
+    assert report.warnings == []
+    to_object = np.array(block.matrix_world.inverted())
+    folder, compared = DataFolder(tmp_path), 0
+    for record in folder.load_all():
+        passes, camera = PicturePasses.load(folder.passes(record.number)), record.camera
+        for instance in (each for each in record.instances if each.name == block.name):
+            row, column = np.nonzero(passes.object == instance.id)
+            rays = np.column_stack((column + 0.5, row + 0.5, np.ones(len(row)))) @ np.linalg.inv(camera.matrix).T
+            points = (rays * passes.depth[row, column, None] - camera.translation) @ camera.rotation
+            places = points @ to_object[:3, :3].T + to_object[:3, 3]
+            assert np.abs(passes.coordinates[row, column] - (0.1 * places + 0.5)).max() < 2e-3
+            compared += len(row)
+    assert compared > 100
+    turns = {model.category: len(model.symmetries.discrete) for model in SetRecord.load(tmp_path).models}
+    assert (turns["Stone"], turns["Flat"]) == (1, 7)  # about Z by half a turn; those of a square
+    info = json.loads((tmp_path / "bop" / "models" / "models_info.json").read_text())
+    assert sorted(len(model.get("symmetries_discrete", [])) for model in info.values()) == sorted(turns.values())
+    for file in tmp_path.rglob("*.json"):
+        assert "NaN" not in file.read_text()
 
 
 def state() -> object:
@@ -253,6 +290,67 @@ def test_what_cannot_be_a_set_is_told(objects: list[bpy.types.Object], tmp_path:
     refused(workflow.dataset([stone], tmp_path, options(share="3/2")), InputError, "option-invalid")
     assert DataFolder(tmp_path).numbers() == []
     assert len(bpy.data.scenes) == 1
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Folders of small random networks by their roles; that for depth is as good as another for edges."""
+    folder = tmp_path_factory.mktemp("models")
+    code = (
+        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
+        "from helpers import small_diffusion; small_diffusion.everything(Path(sys.argv[1]))"
+    )
+    core = str(Path(meshkin.__file__).parent.parent)
+    command = [os.environ["MESHKIN_WORKER_PYTHON"], "-c", code, str(folder), str(TESTS), core]
+    subprocess.run(command, check=True, capture_output=True)
+    return {"base": str(folder / "base"), "edges": str(folder / "depth"), "normal": str(folder / "normal")}
+
+
+@pytest.mark.slow
+def test_pictures_are_painted_and_gone_on_with(
+    objects: list[bpy.types.Object], networks: dict[str, str], tmp_path: Path
+) -> None:
+    look = LookOptions(
+        look="painted", control=("edges", "normal"), steps=2, repaint="background", models=networks, slow=True
+    )
+    chosen = replace_options(options(formats=("coco",)), look)
+    refused(
+        workflow.dataset(objects, tmp_path, replace_options(chosen, replace(look, slow=False))),
+        InputError,
+        "paint-slow",
+    )
+    assert not DataFolder(tmp_path).numbers()  # told before anything was rendered
+    job = workflow.dataset(objects, tmp_path, chosen)
+    folder = DataFolder(tmp_path)
+    while folder.painting(0) is None:
+        next(job)
+    job.close()
+    assert folder.numbers() == [0, 1, 2]
+    first = folder.painted(0).read_bytes()
+    report = finish(workflow.dataset(objects, tmp_path, chosen))
+    assert any("painted so before: 1" in line for line in report.details)
+    assert report.warnings == []
+    assert folder.painted(0).read_bytes() == first
+    for number in folder.numbers():
+        changed = (pixels(folder.picture(number)) != pixels(folder.rendered(number))).any(axis=2)
+        objects_seen = PicturePasses.load(folder.passes(number)).object > 0
+        assert not changed[objects_seen].any()
+        assert changed[~objects_seen].mean() > 0.9
+    again = finish(workflow.paint_dataset(tmp_path, replace_options(chosen, replace(look, guidance=2.0))))
+    assert any("Painted: 3" in line for line in again.details)
+
+
+def replace_options(chosen: Options, look: LookOptions) -> Options:
+    return Options(dataset=chosen.dataset, look=look)
+
+
+def test_words_are_looked_at_before_anything_is_rendered(objects: list[bpy.types.Object], tmp_path: Path) -> None:
+    look = LookOptions(look="painted", prompt="a {class} in {weather}")
+    refused(workflow.dataset(objects, tmp_path, replace_options(options(), look)), InputError, "words-wrong")
+    assert not DataFolder(tmp_path).numbers()
+    finish(workflow.dataset(objects, tmp_path, options(count=1)))
+    judged = options(judge="shape")
+    refused(workflow.filter_dataset(tmp_path, judged), InputError, "dataset-not-painted")
 
 
 def test_objects_behind_the_camera_and_darkness_are_told(tmp_path: Path) -> None:

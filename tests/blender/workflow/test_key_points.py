@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from helpers.main_job import refused
 from meshkin import workflow
 from meshkin.base.errors import InputError
 from meshkin.base.progress import finish
+from meshkin.dataset.record import SetRecord
 from meshkin.scene.dataset import key_points
-from meshkin.workflow import FeatureOptions, Options
+from meshkin.workflow import DatasetOptions, FeatureOptions, Options
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -76,3 +79,40 @@ def test_without_key_points_it_says_how_to_make_some() -> None:
     pair = [symmetric_creature(f"Creature {number}", 1 + number / 4) for number in range(2)]
     bpy.context.view_layer.update()
     refused(workflow.transfer(pair[:1], pair[1:], ["key_points"], GEOMETRIC), InputError, "no-key-points")
+
+
+def test_a_data_set_carries_them_from_a_template(tmp_path: Path) -> None:
+    """To a copy of another size, in which they lie exactly as in the template, and only where they are lacking."""
+    source = symmetric_creature("Creature", 1.0)
+    known = with_key_points(source)
+    target = source.copy()
+    target.data = source.data.copy()
+    target.vertex_groups.clear()
+    target.location, target.scale = (9, 1, 0), (1.5, 1.5, 1.5)
+    bpy.context.scene.collection.objects.link(target)
+    bpy.context.view_layer.update()
+    small = DatasetOptions(count=2, resolution=32, samples=1, formats=())
+    options = Options(features=FeatureOptions("geometric"), dataset=small)
+    finish(workflow.dataset([source, target], tmp_path / "set", options, source))
+    found = key_points.places(target)
+    for name, place in known.items():
+        expected = np.array(target.matrix_world @ Vector(place.tolist()))
+        assert np.linalg.norm(found[name] - expected) < 1e-4 * max(target.dimensions)
+    data = SetRecord.load(tmp_path / "set")
+    assert all(set(model.key_points) == set(known) for model in data.models)
+    before = {child.name: child.matrix_world.copy() for child in target.children}
+    finish(workflow.dataset([source, target], tmp_path / "set", options, source))
+    assert {child.name: child.matrix_world for child in target.children} == before
+    refused(
+        workflow.dataset([source, target], tmp_path / "other", options, target_without(target)),
+        InputError,
+        "no-key-points",
+    )
+
+
+def target_without(obj: bpy.types.Object) -> bpy.types.Object:
+    """A copy that has no key points."""
+    bare = obj.copy()
+    bare.vertex_groups.clear()
+    bpy.context.scene.collection.objects.link(bare)
+    return bare

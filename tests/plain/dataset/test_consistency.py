@@ -61,7 +61,7 @@ def test_what_is_dropped_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = datasets.make(tmp_path / "set", 16)
     monkeypatch.setenv("MESHKIN_MODELS", str(tmp_path / "models"))
     small_models.efficientnet(tmp_path / "models" / "efficientnet-lite0")
-    request = FilterDataset(folder.path, 0.25, 0, "cpu", False)
+    request = FilterDataset(folder.path, "poses", "", 0.25, 0, "cpu", False)
 
     def stop(stage: str, share: float) -> None:
         raise Cancelled
@@ -83,5 +83,5 @@ def test_what_is_dropped_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     coco.write(folder)
     images = json.loads((folder.path / "annotations.json").read_text())["images"]
     assert [image["id"] for image in images] == kept
-    assert filter_dataset(FilterDataset(folder.path, 0.0, 0, "cpu", False), silent).dropped == 0
+    assert filter_dataset(FilterDataset(folder.path, "poses", "", 0.0, 0, "cpu", False), silent).dropped == 0
     assert folder.numbers(with_dropped=False) == folder.numbers()

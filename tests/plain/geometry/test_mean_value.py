@@ -36,3 +36,18 @@ def test_beside_an_open_sheet_shares_are_still_sound() -> None:
     assert np.isfinite(shares).all()
     assert abs(shares.sum() - 1) < 1e-9
     assert shares[1] > shares[0]
+
+
+def test_in_the_gap_of_an_open_surface_errors_are_not_magnified() -> None:
+    """At the open end of a sleeve, vertices that are moved at random move the point by no more than they move."""
+    angle, along = (each.ravel() for each in np.meshgrid(np.linspace(0, 2 * np.pi, 25)[:-1], np.linspace(0, 1, 9)))
+    vertices = np.column_stack((0.1 * np.cos(angle), 0.1 * np.sin(angle), along))
+    first = np.add.outer(24 * np.arange(8), np.arange(24)).ravel()
+    after = first - first % 24 + (first + 1) % 24
+    faces = np.concatenate(
+        (np.column_stack((first, after, after + 24)), np.column_stack((first, after + 24, first + 24)))
+    )
+    points = np.array([(0.02, 0, height) for height in (0.5, 0.98, 1.0, 1.02, 1.1)] + [(0.12, 0, 1.03)])
+    noise = 0.01 * np.random.default_rng(0).normal(size=vertices.shape)
+    moved = carry_points(points, vertices, faces, vertices + noise)
+    assert np.linalg.norm(moved - points, axis=1).max() < 0.015

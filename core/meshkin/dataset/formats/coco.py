@@ -25,7 +25,7 @@ def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     annotations: list[dict[str, Any]] = []
     for record in each_record(folder, report):
         size = {"width": record.width, "height": record.height}
-        images.append({"id": record.number, "file_name": picture_path(record), **size})
+        images.append({"id": record.number, "file_name": picture_path(folder, record), **size})
         annotations += _annotations(folder, record, data, numbers, len(annotations))
     categories = [
         {"id": number, "name": category, "supercategory": "", "keypoints": names[category], "skeleton": []}

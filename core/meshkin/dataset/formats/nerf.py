@@ -16,7 +16,7 @@ def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
     frames = []
     for record in each_record(folder, report):
         pose = [list(record.camera_pose[row : row + 4]) for row in range(0, 16, 4)]
-        frames.append({"file_path": picture_path(record), "transform_matrix": pose, **_intrinsics(record)})
+        frames.append({"file_path": picture_path(folder, record), "transform_matrix": pose, **_intrinsics(record)})
     return write_json(folder.path / "transforms.json", {"camera_model": "OPENCV", "frames": frames})
 
 

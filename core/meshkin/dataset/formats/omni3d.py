@@ -37,7 +37,7 @@ def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
                 "dataset_id": 0,
                 "width": record.width,
                 "height": record.height,
-                "file_path": picture_path(record),
+                "file_path": picture_path(folder, record),
                 "K": record.camera.matrix.tolist(),
                 "src_90_rotate": 0,
                 "src_flagged": False,

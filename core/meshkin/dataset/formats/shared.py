@@ -54,9 +54,9 @@ def key_points_of(instance: InstanceRecord, names: list[str], shift: float) -> l
     return values
 
 
-def picture_path(record: PictureRecord) -> str:
+def picture_path(folder: DataFolder, record: PictureRecord) -> str:
     """A picture's place in the folder of the data set."""
-    return f"pictures/{record.stem}.png"
+    return folder.picture(record.number).relative_to(folder.path).as_posix()
 
 
 def runs(mask: NDArray[np.bool_]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import bpy
 import numpy as np
@@ -12,11 +12,13 @@ from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
 from ...geometry.arrays import Floats
+from .. import characters
 from ..arrays import read_floats
 from ..frames import transform_points
 from ..mesh.pieces import joined_of
 from ..mesh.snapshot import evaluated
 from ..mesh.vertex_groups import group_weights
+from ..objects import Handle
 from ..rig.binding import armature_of
 
 GROUP_PREFIX = "key:"
@@ -98,6 +100,19 @@ def places(obj: bpy.types.Object) -> dict[str, Floats]:
 def has_key_points(obj: bpy.types.Object) -> bool:
     """Whether an object, or one of the pieces that it was joined of, has key points."""
     return any(names_of(piece) for piece in joined_of(obj))
+
+
+def without_points(objects: Sequence[bpy.types.Object], template: bpy.types.Object) -> list[Handle]:
+    """Of objects the first mesh of each character that lacks key points of a template, which is none itself."""
+    wanted = {name for piece in joined_of(template) for name in names_of(piece)}
+    done = set(characters.members(template))
+    found = []
+    for obj in (obj for obj in objects if obj.type == "MESH" and obj not in done):
+        own = characters.members(obj, template)
+        done |= {obj, *own}
+        if not wanted <= {name for mesh in own for name in names_of(mesh)}:
+            found.append(Handle.of(obj))
+    return found
 
 
 def write(obj: bpy.types.Object, found: Mapping[str, Floats]) -> str:

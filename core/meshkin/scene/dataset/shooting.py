@@ -166,6 +166,12 @@ def has_window() -> bool:
     return not bpy.app.background
 
 
+def note_undo(message: str) -> None:
+    """Make an undo step of what was done so far."""
+    if has_window():
+        bpy.ops.ed.undo_push(message=message)
+
+
 def unit() -> float:
     """Meters of a Blender unit in the open scene."""
     return float(bpy.context.scene.unit_settings.scale_length)

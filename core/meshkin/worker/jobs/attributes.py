@@ -27,11 +27,11 @@ _LAYOUTS: dict[str, str] = {"uv_map": "F32", "offsets": "U3", "detail": "0"}
 
 def carry_key_points(request: CarryKeyPoints, report: ProgressCallback) -> CarryKeyPointsResult:
     """Carry points on a surface, or within it, to another."""
-    from ...transfer.carried_points import carried_points
+    from ...transfer.key_points import carried_key_points
 
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     points, to_target = load_array(request.points, "N3"), Match.load(request.map).to_target
-    moved = carried_points(points, source, target, to_target, lambda share: report("Placing key points", share))
+    moved = carried_key_points(points, source, target, to_target, lambda share: report("Placing key points", share))
     return CarryKeyPointsResult(save_array(request.output, moved))
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.errors import InputError
 from ...base.progress import ProgressCallback
 from ...base.storage import cache_folder, make_folder
 from ...data.photo_map import PhotoMap
-from ...data.recipe import PartModel
 from ...data.snapshot import Snapshot
 from ..requests.arrays import load_array
 from ..requests.painting import PaintShape, PaintShapeResult, PlanPainting, PlanPaintingResult, write_rough
+from . import diffusion
 
 if TYPE_CHECKING:
     from ...paint.painting import References
@@ -30,32 +29,18 @@ ROUGH_TIMES = 8
 
 def plan_painting(request: PlanPainting, report: ProgressCallback) -> PlanPaintingResult:
     """Check whether something can be painted, before anything is done."""
-    from ...features import registry
-    from ...models import devices, locating
+    from ...models import devices
     from ...models.known import DEPTH_CONTROL, NORMAL_CONTROL, STABLE_DIFFUSION
     from ...paint import duration
     from ...paint.painting import check_settings
 
     check_settings(request.settings)
     known = {"base": STABLE_DIFFUSION, "depth": DEPTH_CONTROL, "normal": NORMAL_CONTROL}
-    if unknown := sorted(request.models.keys() - known.keys()):
-        raise InputError(
-            "option-invalid", f"There is no role {', '.join(unknown)} of models.", f"Name {', '.join(known)}."
-        )
-    models = {}
-    for role, name in known.items():
-        kind = "stable-diffusion" if role == "base" else "controlnet"
-        asked = request.models.get(role, name)
-        found = locating.locate(kind, asked, online=request.online, report=report, bundles=registry.bundles())
-        models[role] = PartModel(found.name, str(found.folder), found.checksum, found.license)
+    models = diffusion.find_networks(known, request.models, request.online, report)
     device = devices.choose(request.device)
     if device.type == "cpu" and not request.slow:
-        told = duration.in_words(duration.seconds(request.settings, device))
-        raise InputError(
-            "paint-slow",
-            f"Without a GPU, painting would take about {told}.",
-            "Allow it (“Without a GPU”, --paint-slow), or paint fewer and smaller views in fewer steps.",
-        )
+        seconds = duration.seconds(request.settings, device)
+        diffusion.refuse_slow(seconds, "--paint-slow", "paint fewer and smaller views in fewer steps")
     return PlanPaintingResult(models)
 
 

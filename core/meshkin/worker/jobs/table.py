@@ -40,6 +40,8 @@ JOBS = table(
     datasets.write_formats,
     datasets.check_dataset,
     datasets.filter_dataset,
+    datasets.plan_repainting,
+    datasets.repaint_pictures,
     photo.check_photo,
     photo.match_photo,
     pictures.find_map_models,

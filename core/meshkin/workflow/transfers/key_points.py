@@ -20,11 +20,16 @@ from .context import Carrier, Transfer, Write
 
 def _check(source: BlenderObject, target: BlenderObject, options: Options) -> None:
     if not key_points.has_key_points(source):
-        raise InputError(
-            "no-key-points",
-            f"“{source.name}” has no key points.",
-            "Make empties its children, or vertex groups whose names begin with “key:”.",
-        )
+        raise no_key_points(source)
+
+
+def no_key_points(source: BlenderObject) -> InputError:
+    """The error of an object that has none."""
+    return InputError(
+        "no-key-points",
+        f"“{source.name}” has no key points.",
+        "Make empties its children, or vertex groups whose names begin with “key:”.",
+    )
 
 
 def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
