@@ -15,7 +15,7 @@ LOW, HIGH = 100, 200
 DEPTH_STEP = 0.03
 """Jump of depth from pixel to pixel that is an edge, in the depths that an object takes. Chosen: an arm before a body
 jumps by more, a slope of 60 degrees over an object of 100 pixels by less."""
-_STEEP, _FLAT = np.tan(np.radians(67.5)), np.tan(np.radians(22.5))
+_STEEP, _LEVEL = np.tan(np.radians(67.5)), np.tan(np.radians(22.5))
 """Slopes between the four directions of a gradient."""
 _AROUND = np.ones((3, 3), bool)
 """A pixel's eight neighbors."""
@@ -48,7 +48,7 @@ def canny(picture: NDArray[np.uint8], low: float = LOW, high: float = HIGH) -> F
     def beside(down: int, right: int) -> NDArray[np.int32]:
         return around[1 + down : around.shape[0] - 1 + down, 1 + right : around.shape[1] - 1 + right]
 
-    across, along = np.abs(y) < _FLAT * np.abs(x), np.abs(y) > _STEEP * np.abs(x)
+    across, along = np.abs(y) < _LEVEL * np.abs(x), np.abs(y) > _STEEP * np.abs(x)
     falling = (x ^ y) < 0
     largest = np.where(
         across,

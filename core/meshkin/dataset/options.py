@@ -191,7 +191,7 @@ class DatasetOptions:
         return list(range(start - 1, self.count if count is None else count, step))
 
 
-LOOKS = (
+APPEARANCES = (
     Choice("rendered", "As Rendered", "Pictures stay as Cycles renders them"),
     Choice("painted", "Painted", "Stable Diffusion paints them over, so that they look like photos"),
 )
@@ -221,7 +221,7 @@ class LookOptions:
     """How the pictures of a data set look."""
 
     look: str = option(
-        "rendered", "Appearance", "How the pictures look", choices=LOOKS, flat="dataset_look", flag="--look"
+        "rendered", "Appearance", "How the pictures look", choices=APPEARANCES, flat="dataset_look", flag="--look"
     )
     prompt: str = option(
         "{style} photo of a {color?} {class} {others}, {place}, {light}",

@@ -44,7 +44,7 @@ WORDS = {
 """Words of the gaps where no file says others. Chosen."""
 OTHERS = 3
 """Other classes that a prompt names at most. Chosen: text encoders forget longer lists."""
-_GAP = re.compile(r"\{(\w+)(\?)?\}")
+_SLOT = re.compile(r"\{(\w+)(\?)?\}")
 _CLASS, _CALLED, _PROMPT = "class", "called", "prompt"
 """Columns of a table that mean something of their own."""
 
@@ -72,7 +72,7 @@ class Prompts:
         prompts = Prompts(sentence, words)
         known = {*WORDS, _CLASS, "others"}.union(*(own.keys() for own in words.values()))
         sentences = [sentence, *(each for own in words.values() for each in own.get(_PROMPT, ()))]
-        for gap in (name for each in sentences for name, _ in _GAP.findall(each)):
+        for gap in (name for each in sentences for name, _ in _SLOT.findall(each)):
             if gap not in known:
                 raise InputError("words-wrong", f"There are no words for {{{gap}}}.", "Give them in the file of words.")
         return prompts
@@ -99,7 +99,7 @@ class Prompts:
                 return "beside " + " and ".join(f"a {each}" for each in called[1 : 1 + OTHERS]) if called[1:] else ""
             return (self._drawn(main, name, number, seed) or ("",))[0]
 
-        return _tidy(_GAP.sub(fill, sentence))
+        return _tidy(_SLOT.sub(fill, sentence))
 
     def _drawn(self, category: str, gap: str, number: int, seed: int) -> tuple[str, ...]:
         """The word of a gap for a picture, or nothing: all words come before one comes again."""

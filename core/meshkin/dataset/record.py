@@ -4,19 +4,15 @@
 * ``models/000001.npz``: the shape of each model, in its own frame.
 * ``pictures/000000.png``: what the camera saw; ``passes/000000.npz``: depth, normals, ids, parts, coordinates, masks;
   ``records/000000.json``: camera, poses, boxes, key points. The record is written last: with it, a picture is there.
-* ``painted/000000.png`` and ``.json``: the picture painted over, where it was, and how. Trainers get it then.
+* ``painted/000000.png``, ``.json``: the picture painted over, where it was, and how. Trainers get it then.
 """
 
 from __future__ import annotations
 
-import json
-import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +22,7 @@ from ..base.json_data import from_json, to_json
 from ..base.storage import UNREADABLE, make_folder, readable_failure, write_file
 from ..geometry.arrays import Floats
 from .camera import PinholeCamera
+from .files import read_json, write_compressed, write_json
 from .options import SET_FILE
 
 DROPPED = "dropped.json"
@@ -100,7 +97,7 @@ class SetRecord:
 
     def save(self, folder: Path) -> None:
         """Write it; raises StorageError."""
-        _write_json(folder / SET_FILE, to_json(self))
+        write_json(folder / SET_FILE, to_json(self))
 
     @staticmethod
     def load(folder: Path) -> SetRecord:
@@ -108,7 +105,7 @@ class SetRecord:
         path = folder / SET_FILE
         if not path.is_file():
             raise InputError("no-dataset", f"There is no data set in {folder}.", "Make one first.")
-        return from_json(SetRecord, _read_json(path))
+        return from_json(SetRecord, read_json(path))
 
 
 @dataclass(frozen=True)
@@ -272,17 +269,6 @@ class PicturePasses:
             raise StorageError("file-damaged", f"{path} cannot be read.", "Make the picture again.") from error
 
 
-def write_compressed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an .npz file, compressed as fast as it can be, whole or not at all; raises StorageError."""
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            content = BytesIO()
-            np.save(content, array, allow_pickle=False)
-            archive.writestr(f"{name}.npy", content.getvalue())
-    write_file(path, lambda file: file.write_bytes(packed.getvalue()))
-
-
 @dataclass(frozen=True)
 class DataFolder:
     """The folder of a data set.
@@ -303,15 +289,13 @@ class DataFolder:
 
     def picture(self, number: int) -> Path:
         """The file of a picture as trainers get it: painted, where it is."""
-        painted = self.painted(number)
-        return painted if painted.is_file() else self.rendered(number)
+        return self.painted(number) if self.painted(number).is_file() else self.rendered(number)
 
     def painting(self, number: int) -> PaintingRecord | None:
-        """How a picture was painted; None where it was not, or not to the end. Raises InputError ``data-invalid``,
-        StorageError ``file-damaged``."""
+        """How a picture was painted; None where it was not, or not to the end. Raises as :meth:`load`."""
         path = self.painted(number).with_suffix(".json")
         is_whole = path.is_file() and self.painted(number).is_file()
-        return from_json(PaintingRecord, _read_json(path)) if is_whole else None
+        return from_json(PaintingRecord, read_json(path)) if is_whole else None
 
     def save_painting(self, number: int, content: bytes, painting: PaintingRecord) -> None:
         """Write a painted picture, the content of a PNG file, and how it was painted last; raises StorageError."""
@@ -320,7 +304,7 @@ class DataFolder:
         with readable_failure(record, "writing"):
             record.unlink(missing_ok=True)
         write_file(self.painted(number), lambda file: file.write_bytes(content))
-        _write_json(record, to_json(painting))
+        write_json(record, to_json(painting))
 
     def passes(self, number: int) -> Path:
         """The file of a picture's passes."""
@@ -336,9 +320,13 @@ class DataFolder:
 
     def files(self, number: int) -> list[Path]:
         """All files of a picture, its record last."""
-        painted = self.painted(number)
-        optional = [file for file in (painted, painted.with_suffix(".json")) if file.is_file()]
-        return [*optional, self.rendered(number), self.passes(number), self.record(number)]
+        optional = [self.painted(number), self.painted(number).with_suffix(".json")]
+        return [
+            *(file for file in optional if file.is_file()),
+            self.rendered(number),
+            self.passes(number),
+            self.record(number),
+        ]
 
     def numbers(self, with_dropped: bool = True) -> list[int]:
         """The numbers of all pictures that are there, in order; those that a filter has dropped may be left out."""
@@ -349,16 +337,16 @@ class DataFolder:
     def dropped(self) -> set[int]:
         """The numbers of the pictures that a filter has dropped; raises StorageError ``file-damaged``."""
         path = self.path / DROPPED
-        known = _read_json(path) if path.exists() else []
+        known = read_json(path) if path.exists() else []
         return {int(number) for number in known} if isinstance(known, list) else set()
 
     def drop(self, numbers: Collection[int]) -> None:
         """Keep these pictures, and no others, from trainers; raises StorageError."""
-        _write_json(self.path / DROPPED, sorted(numbers))
+        write_json(self.path / DROPPED, sorted(numbers))
 
     def load(self, number: int) -> PictureRecord:
         """Read a picture's record; raises InputError ``data-invalid``, StorageError ``file-damaged``."""
-        return from_json(PictureRecord, _read_json(self.record(number)))
+        return from_json(PictureRecord, read_json(self.record(number)))
 
     def load_all(self) -> list[PictureRecord]:
         """Read all records, in order; raises as :meth:`load`."""
@@ -370,7 +358,7 @@ class DataFolder:
 
     def save(self, record: PictureRecord) -> None:
         """Write a picture's record, whole or not at all; raises StorageError."""
-        _write_json(self.record(record.number), to_json(record))
+        write_json(self.record(record.number), to_json(record))
 
     def save_model(self, number: int, vertices: Floats, faces: NDArray[np.integer]) -> None:
         """Write the shape of a model, float64 (V, 3) and int (F, 3), in its own frame; raises StorageError."""
@@ -389,15 +377,3 @@ class DataFolder:
 def numbers(values: NDArray[np.floating] | Sequence[float]) -> tuple[float, ...]:
     """An array's values as plain numbers, row by row."""
     return tuple(float(value) for value in np.asarray(values, np.float64).ravel())
-
-
-def _write_json(path: Path, data: object) -> None:
-    make_folder(path.parent)
-    write_file(path, lambda file: file.write_text(json.dumps(data), encoding="utf-8"))
-
-
-def _read_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except UNREADABLE as error:
-        raise StorageError("file-damaged", f"{path} cannot be read.", "Delete it and make it again.") from error

@@ -28,6 +28,7 @@ from ..features.diffusion.stable_diffusion import StableDiffusion
 from ..features.extractors.diff3f.painting import depth_picture, normal_picture
 from ..features.view_data import ViewImages
 from ..geometry.arrays import Flags
+from ..paint.painting import RESOLUTION_STEP
 from .edges import canny, edge_picture, shape_edges
 from .options import LookOptions
 from .prompts import Prompts
@@ -36,8 +37,6 @@ from .sampling import generator
 
 ETA = 1.0
 """Noise that is added again in each step. Source: 3D-DST's."""
-CELL = 64
-"""Pixels; Stable Diffusion takes pictures of multiples of it. Source: its UNet halves latents three times."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,9 @@ class Painter:
             tick: told the share done before each step; may raise Cancelled.
         """
         networks, options = self.networks, self.options
-        size = tuple(max(CELL, round(side / CELL) * CELL) for side in picture.shape[:2])
+        size = tuple(
+            max(RESOLUTION_STEP, round(side / RESOLUTION_STEP) * RESOLUTION_STEP) for side in picture.shape[:2]
+        )
         rendered = _fitted(picture.astype(np.float32) / np.float32(255), size)
         controls = [_fitted(control, size) for control in self.controls(picture, passes)]
         steps = networks.timesteps(options.steps, options.strength)

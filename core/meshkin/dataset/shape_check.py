@@ -19,7 +19,7 @@ from .record import DataFolder, PicturePasses
 
 MISFITS = "shape_misfits.json"
 """File of the misfits, by pictures."""
-STEPS, RESOLUTION = 4, 768
+READ_STEPS, READ_RESOLUTION = 4, 768
 """Steps and longer side in pixels with which Marigold reads a picture: those that it is published with."""
 LARGEST_SCALE = 2
 """How many times as large a picture may be made for that. Chosen: beyond it there is nothing more to see."""
@@ -49,7 +49,7 @@ def misfits(
         inside = passes.object > 0
         # y up, z toward the camera
         true = unit_rows(passes.normal.astype(np.float32)) * np.array((1, -1, -1), np.float32)
-        settings = (seed, STEPS, min(RESOLUTION, LARGEST_SCALE * max(inside.shape)))
+        settings = (seed, READ_STEPS, min(READ_RESOLUTION, LARGEST_SCALE * max(inside.shape)))
         predicted = reading.read_maps(model, picture, inside, settings, device)["normal"]
         found.append(view_fit.misfit(predicted, true, inside))
     return np.array(found)

@@ -27,7 +27,7 @@ _LAYOUTS: dict[str, str] = {"uv_map": "F32", "offsets": "U3", "detail": "0"}
 
 def carry_key_points(request: CarryKeyPoints, report: ProgressCallback) -> CarryKeyPointsResult:
     """Carry points on a surface, or within it, to another."""
-    from ...transfer.key_points import carried_key_points
+    from ...transfer.rig.key_points import carried_key_points
 
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     points, to_target = load_array(request.points, "N3"), Match.load(request.map).to_target

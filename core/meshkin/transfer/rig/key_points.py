@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..data.snapshot import Snapshot
-from ..data.surface_map import SurfaceMap
-from ..geometry.arrays import Floats
-from ..geometry.closest_points import closest_points
-from ..geometry.rigid_motions import similarity_alignment
-from .carried_points import carried_points
-from .certainty import certainty
-from .rig.interior import InteriorSettings, move_inside, winding_numbers
+from ...data.snapshot import Snapshot
+from ...data.surface_map import SurfaceMap
+from ...geometry.arrays import Floats
+from ...geometry.closest_points import closest_points
+from ...geometry.rigid_motions import similarity_alignment
+from ..carried_points import carried_points
+from ..certainty import certainty
+from .interior import InteriorSettings, move_inside, winding_numbers
 
-INSIDE = 0.5
+WITHIN = 0.5
 """Winding number of the source above which a point lies within it."""
 
 
@@ -40,7 +40,7 @@ def carried_key_points(
         return certain.motion.inverse().apply(points)
     moved = carried_points(points, source, target, to_target, progress)
     settings = InteriorSettings()
-    lost = winding_numbers(points, source.vertices, source.faces) > INSIDE
+    lost = winding_numbers(points, source.vertices, source.faces) > WITHIN
     lost &= winding_numbers(moved, target.vertices, target.faces) < settings.winding
     if lost.any():
         scale, _ = similarity_alignment(
