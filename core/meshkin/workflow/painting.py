@@ -31,7 +31,7 @@ from .doubts import WARNED_OVERLAP, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
 from .steps import PAINT, PAINT_SECONDS, PHOTO, PHOTO_SECONDS, feature_costs
-from .unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remark, unwrap
+from .unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remarks, unwrap
 from .whole_job import whole_job
 
 WARNED_UNSEEN = 0.25
@@ -109,7 +109,7 @@ def _paint(
             if mask is not None:
                 raise InputError("no-uvs", f"“{target.name}” has no UV map of use.", "A mask needs one: unwrap it.")
             new_uvs = yield from unwrap(target, options.texture, folder)
-            remarks.append(new_uv_map_remark(target, options.texture))
+            remarks += new_uv_map_remarks([target], options.texture)
         shape = snapshots.take(target, new_uvs)
         request = PaintShape(
             shape=shape.save(folder / "paint-shape.npz"),

@@ -38,7 +38,7 @@ from .steps import (
     transfer_costs,
     transfer_of,
 )
-from .unwrapping import check_picture_options, check_target_uvs, new_uv_map_remark, unwrap
+from .unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remarks, unwrap
 from .whole_job import whole_job
 
 LOW_PHOTO_CONFIDENCE = 0.4
@@ -70,16 +70,16 @@ def texture_photo(photo: str | Path, target: BlenderObject, options: Options = O
     (``options.maps.remove_light``); its mean color stays. With ``options.maps.surface`` the material gets
     roughness and metallic of the photograph, too.
 
-    An object without a UV map gets one, as ``options.texture.unwrap`` says.
+    An object without a UV map of use gets one, as ``options.texture.unwrap`` says.
 
-    Raises as :func:`match_photo`, InputError ``uvs-no-area``, ``uvs-overlap``, ``texture-size``,
-    ``photo-nothing-seen``, and ModelError where the model of maps that are asked for is missing or another one.
+    Raises as :func:`match_photo`, InputError ``uv-maps-full``, ``texture-size``, ``photo-nothing-seen``, and ModelError
+    where the model of maps that are asked for is missing or another one.
     """
     handle = Handle.of(target)
     check_picture_options(options.texture)
     snapshots.check_writable(target)
     surfaces.check_own(target, surfaces.take_checked(target))
-    check_target_uvs(target)
+    check_can_have_uvs(target)
     costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS}
     if options.maps.remove_light or options.maps.surface:
         costs[PICTURE_MAPS] = PICTURE_MAP_SECONDS
@@ -95,7 +95,7 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
         described, map_file = yield from match(photo, handle.get(), options, mask, folder)
         maps = yield from _maps(found, options, folder, map_file)
         shape, new_uvs = described.of.shape, None
-        if not handle.get().data.uv_layers:
+        if not has_usable_uvs(handle.get()):
             new_uvs = yield from unwrap(handle.get(), options.texture, folder)
             shape = snapshots.take(handle.get(), new_uvs)
         request = TexturePhoto(
@@ -116,7 +116,7 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
         if new_uvs is None:
             snapshots.check_uvs_unchanged(target, described.of.shape.uvs)
         else:
-            remarks.append(new_uv_map_remark(target, options.texture))
+            remarks += new_uv_map_remarks([target], options.texture)
             payloads.write_uv_map(target, textures.UV_NAME, new_uvs)
         values = None if result.values is None else load_array(result.values, "SSC", S=options.texture.size)
         title = f"{Path(photo).stem} on {target.name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,11 @@ from ..scene.mesh import payloads, unwrapping
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject
 from ..transfer.texture.options import LARGEST_TEXTURE, TextureOptions
-from ..transfer.texture.usable_uvs import target_uvs
+from ..transfer.texture.usable_uvs import is_on_palette, target_uvs
 from ..worker import client
 from ..worker.requests.arrays import load_array
 from ..worker.requests.texture import UnwrapShape
+from .characters import listed
 from .options import Remark, ResultWarning
 
 _CHOICES = {name: options_of(TextureOptions)[name].values for name in ("unwrap", "tiles")}
@@ -40,15 +41,6 @@ def check_picture_options(options: TextureOptions) -> None:
             )
 
 
-def check_target_uvs(target: BlenderObject) -> None:
-    """Raise InputError as :func:`meshkin.transfer.texture.usable_uvs.target_uvs` if the UV map cannot be used.
-
-    An object without one gets one later.
-    """
-    if target.data.uv_layers:
-        target_uvs(snapshots.take(target))
-
-
 def check_can_have_uvs(target: BlenderObject) -> None:
     """Raise InputError ``uv-maps-full`` if the object has no UV map of use and no room for another."""
     if not has_usable_uvs(target):
@@ -56,12 +48,12 @@ def check_can_have_uvs(target: BlenderObject) -> None:
 
 
 def has_usable_uvs(target: BlenderObject) -> bool:
-    """Whether a texture can be laid out in the object's UV map."""
+    """Whether a texture can be laid out in the object's UV map, which none can in one that was made for a palette."""
     try:
-        target_uvs(snapshots.take(target))
+        uvs = target_uvs(snapshots.take(target))
     except InputError:
         return False
-    return True
+    return not is_on_palette(uvs)
 
 
 def unwrap(
@@ -81,12 +73,17 @@ def unwrap(
     return load_array(answer.uvs, "C2", C=len(target.data.loops))
 
 
-def new_uv_map_remark(target: BlenderObject, options: TextureOptions) -> Remark:
-    """Says that a UV map was made, and by what; a warning where there is one that is of no use."""
+def new_uv_map_remarks(targets: Sequence[BlenderObject], options: TextureOptions) -> list[Remark]:
+    """Say of which objects a UV map was made, and by what; a warning of those that have one that is of no use."""
     tool = "Blender's Smart UV Project" if options.unwrap == "smart" else "xatlas"
-    if target.data.uv_layers:
-        return ResultWarning(
-            "uvs-replaced",
-            f"No texture fits into the UV map of “{target.name}”: {tool} made another one, “{textures.UV_NAME}”.",
-        )
-    return f"“{target.name}” had no UV map: {tool} made one, “{textures.UV_NAME}”."
+    poor, none = (
+        listed([f"“{target.name}”" for target in targets if bool(target.data.uv_layers) == has_one])
+        for has_one in (True, False)
+    )
+    remarks: list[Remark] = []
+    if poor:
+        sentence = f"No texture fits into the UV map of {poor}: {tool} made another one, “{textures.UV_NAME}”."
+        remarks.append(ResultWarning("uvs-replaced", sentence))
+    if none:
+        remarks.append(f"{none} had no UV map: {tool} made one, “{textures.UV_NAME}”.")
+    return remarks

@@ -101,7 +101,9 @@ def test_objects_that_do_not_fit() -> None:
     refused(workflow.transfer(source, empty, ["weights"]), InputError, "mesh-empty")
 
 
-def test_a_photograph_on_a_uv_map_without_area(tmp_path: Path) -> None:
+def test_a_photograph_where_no_uv_map_is_of_use_and_there_is_no_room(tmp_path: Path) -> None:
     target = creature("target", subdivisions=2)
     set_uvs(target, 0)
-    refused(workflow.texture_photo(tmp_path / "photo.png", target), InputError, "uvs-no-area")
+    while len(target.data.uv_layers) < 8:
+        target.data.uv_layers.new()
+    refused(workflow.texture_photo(tmp_path / "photo.png", target), InputError, "uv-maps-full")

@@ -26,11 +26,15 @@ def sums(obj: bpy.types.Object) -> list[float]:
     return [sum(one.weight for one in vertex.groups) for vertex in obj.data.vertices]
 
 
-def test_a_target_whose_uvs_cannot_be_used_gets_others() -> None:
-    """Faces of low-poly characters often lie on points of a palette."""
+@pytest.mark.parametrize("swatch", [0.0, 0.1])
+def test_a_target_whose_uvs_cannot_be_used_gets_others(swatch: float) -> None:
+    """Faces of low-poly characters often lie on points of a palette, or over each other on its swatches."""
     source, target = creature("source", subdivisions=3), creature("target", 1.1, subdivisions=3)
     paint(source)
-    target.data.uv_layers[0].uv.foreach_set("vector", np.zeros(2 * len(target.data.loops), np.float32))
+    uvs = np.empty(2 * len(target.data.loops), np.float32)
+    target.data.uv_layers[0].uv.foreach_get("vector", uvs)
+    uvs = uvs.reshape(-1, 2) % 0.3 * swatch
+    target.data.uv_layers[0].uv.foreach_set("vector", uvs.ravel())
     report = finish(workflow.transfer(source, target, None, MATCHED))
     assert report.data["written"] == ["texture", "weights", "attributes"]
     assert report.data["left_out"] == {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...base.progress import ProgressCallback, silent
 from ...data.surface_map import SurfaceMap
+from ..kept_maps import without_crumbs
 from .displacements import surface_detail, transfer_displacements
 from .kinds import DETAIL_RADIUS, Domain, Kind
 from .lookup import Array, MappedMesh, MeshWithEdges
@@ -62,6 +63,8 @@ def transfer_attributes(
         for rotations, float32 (corners, 2) for a UV map, float32 (V, 3) for offsets and detail.
     """
     mapped = MappedMesh(source.shape, target.shape, to_source)
+    moves = any(attribute.kind in ("detail", "offsets") for attribute in attributes)
+    kept = replace(mapped, to_source=without_crumbs(to_source, source.shape, target.shape)) if moves else mapped
     transferred = []
     for number, attribute in enumerate(attributes):
         report("Carrying values", number / len(attributes))
@@ -70,9 +73,9 @@ def transfer_attributes(
             transferred.append(transfer_uv_map(mapped, values.astype(np.float64)))
         elif attribute.kind == "detail":
             detail = surface_detail(source.shape, detail_radius)
-            transferred.append(transfer_displacements(mapped, detail, reach=0).astype(np.float32))
+            transferred.append(transfer_displacements(kept, detail, reach=0).astype(np.float32))
         elif attribute.kind == "offsets":
-            transferred.append(transfer_displacements(mapped, values).astype(np.float32))
+            transferred.append(transfer_displacements(kept, values).astype(np.float32))
         elif attribute.kind == "rotations":
             products = quaternion_products(values)
             transferred.append(

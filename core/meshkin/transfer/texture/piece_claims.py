@@ -35,6 +35,9 @@ SAME_OVERLAP = 0.9
 not a face and a whole head."""
 REST_OVERLAP = 0.2
 """The same for what is left of two sets once their single pieces are paired. Chosen: less, for the sets do overlap."""
+PART_OVERLAP, DETAIL = 0.5, 0.05
+"""Least share of a piece that lies on another one that it is a part of, and least share of that one that it makes up.
+Chosen: the majority; and less is a detail, such as the eyes of a head, which has a place of its own."""
 GATHERED = 0.1
 """What is taken off the overlap of sets that nothing but the map has gathered. Chosen: less than a clear difference."""
 _SAMPLED_PLACES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
@@ -51,6 +54,7 @@ class PieceClaims:
         source_piece, target_piece: int (F,), int (G,), the piece that each triangle is of.
         source_claim, target_claim: int (P,), int (Q,), pieces with the same number belong together; -1 for none.
         shares: float (Q, C), how much of each of the target's pieces lies on what each claim has of the source.
+        parts: bool (Q, P), which of the source's pieces each of the target's may show beside those of its claim.
     """
 
     source_piece: Integers
@@ -58,6 +62,7 @@ class PieceClaims:
     source_claim: Integers
     target_claim: Integers
     shares: Floats
+    parts: Flags
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,30 @@ def piece_claims(source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_t
         _joined(side, members[index], shares[index], _names_of_claims(side, sides[1 - index], members[1 - index]))
         for index, side in enumerate(sides)
     ]
-    return PieceClaims(pieces[0], pieces[1], claimed[0], claimed[1], shares[1])
+    return PieceClaims(pieces[0], pieces[1], claimed[0], claimed[1], shares[1], _parts(sides, claimed, shares))
+
+
+def _parts(sides: tuple[_Side, _Side], claimed: list[Integers], shares: list[Floats]) -> Flags:
+    """Which of the source's pieces each of the target's may show beside those of its claim, (Q, P).
+
+    Those are parts of it, or it is a part of them, and the part does not lie on what its own claim has: upper arms,
+    where head and arms are one piece and the source's are single ones. They are of a material that the claim has, too.
+
+    Args:
+        sides: both shapes' pieces.
+        claimed: (P,) and (Q,), their claims.
+        shares: (P, C) and (Q, C), how much of each piece lies on each claim's pieces of the other shape.
+    """
+    source, target = (_shares(side, np.eye(len(other.slot))) for side, other in (sides, sides[::-1]))
+    astray = [
+        np.where(claim < 0, True, share[np.arange(len(claim)), claim] < PART_OVERLAP) if share.size else claim < 0
+        for claim, share in zip(claimed, shares, strict=True)
+    ]
+    parts = (source.T >= PART_OVERLAP) & (target >= DETAIL) & astray[0][None]
+    parts |= (target >= PART_OVERLAP) & (source.T >= DETAIL) & astray[1][:, None]
+    slots = np.eye(int(sides[0].slot.max()) + 1)[sides[0].slot]
+    same_claim = (claimed[1][:, None] == claimed[0][None]).astype(float)
+    return np.asarray(parts & ((same_claim @ slots @ slots.T) > 0))
 
 
 def _shares(side: _Side, others: Floats) -> Floats:

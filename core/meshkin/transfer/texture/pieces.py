@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-import igl
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ...data.snapshot import Snapshot
-from ...data.surface_map import Match, SurfaceMap
-from ...geometry.arrays import AnyIntegers, Flags, Floats, Integers, ShortIntegers
-from ...geometry.closest_points import nearest_on_triangles
-from ...geometry.mesh import face_areas, face_vectors, vertex_normals
+from ...data.surface_map import Match
+from ...geometry.arrays import Flags, Integers, ShortIntegers
+from ...geometry.mesh import face_areas
 from ..carrier import FaceGroups
 from ..certainty import certainty
+from ..kept_maps import kept_to
 from .channels import SourceTextures
 from .palettes import with_palettes_as_materials
 from .piece_claims import PieceClaims, piece_claims
@@ -25,8 +23,6 @@ MINORITY = 0.2
 """A piece that belongs to nothing shows pieces that this share of it lies on, and no crumbs of others. Chosen."""
 HIDDEN_SHARE = 0.9
 """A piece of the target of which this share is hidden may show what is hidden in the source. Chosen: all but a rim."""
-NEAR_TRIANGLES = 32
-"""Triangles near a point among which one is looked for that faces the point's way. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +50,11 @@ def piece_map(
 ) -> PieceMap:
     """Keep a map to the pieces that belong together (:func:`meshkin.transfer.texture.piece_claims.piece_claims`).
 
-    A piece of the target that belongs to one of the source shows that one alone, and no other shows it: hair goes to
-    hair, and a lock that hangs over a shoulder does not show there. What belongs to nothing shows whatever the map
-    says, but for crumbs of pieces that belong to others. A vertex that the map sends elsewhere goes to the nearest
-    point that it may show, of those that face the same way if there are any near. What other parts hide wholly shows
-    only where these may not. On a copy of the source, nothing moves.
+    A piece of the target that belongs to one of the source shows that one alone (and what else of its material is a
+    part of it), and no other shows it: hair goes to hair, and a lock that hangs over a shoulder does not show there.
+    What belongs to nothing shows whatever the map says, but for crumbs of pieces that belong to others. A vertex that
+    the map sends elsewhere goes to the nearest point that it may show, of those that face the same way if there are any
+    near. What other parts hide wholly shows only where these may not. On a copy of the source, nothing moves.
 
     Args:
         source, target: the shapes.
@@ -80,7 +76,7 @@ def piece_map(
         return PieceMap(target, match, groups)
     vertex, faces, group = _cut_open(target, groups.of_target)
     cut = replace(target, vertices=target.vertices[vertex], faces=faces, parts=target.parts[vertex])
-    to_source = _kept_to(match.to_source.at(vertex), group, groups.allowed, source)
+    to_source = kept_to(match.to_source.at(vertex), group, groups.allowed, source)
     return PieceMap(cut, replace(match, to_source=to_source, target_faces=faces), groups)
 
 
@@ -113,7 +109,8 @@ def _groups(claims: PieceClaims, shown: Flags, hidden: _Hidden) -> FaceGroups:
     claim = claims.source_claim[claims.source_piece]
     rows = []
     for piece, number in enumerate(claims.target_claim.tolist()):
-        allowed = shown & (claim == number if number >= 0 else _unclaimed(claims, claim, piece))
+        own = (claims.source_claim == number) | claims.parts[piece]
+        allowed = shown & (own[claims.source_piece] if number >= 0 else _unclaimed(claims, claim, piece))
         rows.append(np.append(allowed if allowed.any() else shown, hidden.target_pieces[piece]))
     found, of_piece = np.unique(np.stack(rows), axis=0, return_inverse=True)
     allowed = found[:, :-1].copy()
@@ -140,37 +137,3 @@ def _cut_open(target: Snapshot, group: Integers) -> tuple[Integers, ShortInteger
     keys, row = np.unique(np.concatenate((corner.ravel(), loose)), return_inverse=True)
     faces = row.reshape(-1)[: corner.size].reshape(-1, 3).astype(np.int32)
     return np.asarray(keys // count), faces, np.asarray(keys % count)
-
-
-def _kept_to(to_source: SurfaceMap, group: Integers, allowed: Flags, source: Snapshot) -> SurfaceMap:
-    """The map (W,) with points outside of what the vertices' groups (W,) may show moved to the nearest point inside."""
-    vertices = source.vertices.astype(np.float64)
-    places = to_source.pull(vertices, source.faces)
-    facing = to_source.pull(vertex_normals(vertices, source.faces), source.faces)
-    face, barycentric = to_source.face.copy(), to_source.barycentric.copy()
-    for number, inside in enumerate(allowed):
-        astray = np.flatnonzero((group == number) & ~inside[face])
-        if len(astray):
-            there, weights = _nearest_facing(places[astray], facing[astray], vertices, source.faces, inside)
-            face[astray], barycentric[astray] = there, weights
-    return SurfaceMap.at_points(face, barycentric, to_source.confidence, source.vertices, source.faces)
-
-
-def _nearest_facing(
-    points: Floats, facing: Floats, vertices: Floats, faces: AnyIntegers, inside: Flags
-) -> tuple[Integers, Floats]:
-    """The points of some triangles nearest to points (N, 3), of triangles that face the same way (N, 3) unless others
-    are much nearer: their triangles (N,) and barycentric coordinates (N, 3)."""
-    number = np.flatnonzero(inside)
-    corners, normals = vertices[faces[number]], face_vectors(vertices, faces[number])
-    row = np.asarray(igl.point_mesh_squared_distance(points, vertices, faces[number].astype(np.int64))[1])
-    averse = np.flatnonzero(np.einsum("nd,nd->n", facing, normals[row]) < 0)
-    if len(averse):
-        near = cKDTree(corners.mean(axis=1)).query(points[averse], k=min(NEAR_TRIANGLES, len(number)))[1]
-        near = near.reshape(len(averse), -1)
-        faces_it = np.einsum("nd,nkd->nk", facing[averse], normals[near]) > 0
-        first = np.take_along_axis(near, faces_it.argmax(axis=1)[:, None], axis=1)[:, 0]
-        row[averse] = np.where(faces_it.any(axis=1), first, row[averse])
-    there = number[row]
-    weights, _ = nearest_on_triangles(points, vertices[faces[there]])
-    return there, weights

@@ -15,6 +15,16 @@ LEAST_UV_AREA = 1e-12
 """Twice the area of a triangle in the unit square, below which it counts as having none. Chosen."""
 MOST_TILES = 64
 """Times the unit square that a triangle may reach over. Chosen."""
+PALETTE_AREA = 0.1
+"""Most share of its unit squares that a layout on a palette covers. Measured on sixty meshes of characters and their
+props: layouts on palettes cover 0.003 to 0.04, layouts for pictures of their own 0.19 to 0.59."""
+PALETTE_OVERLAP = 0.08
+"""Least share of such a layout that lies over other faces. Measured on the same: on palettes 0.09 to 0.75 (with few
+exceptions, which do no harm), props in an atlas that are mirrored or laid out singly 0.00 to 0.06."""
+SAME_PLACE = 1 / 4096
+"""UVs that round to the same multiple of this are one place. Chosen."""
+PROBES = 256
+"""Points at which the faces that lie over each other are counted. Chosen: shares are exact to 0.03."""
 
 
 def target_uvs(target: Snapshot) -> Singles:
@@ -45,6 +55,49 @@ def target_uvs(target: Snapshot) -> Singles:
             "uvs-range", f"A face spans more than {MOST_TILES} tiles of the UV map.", "Scale its UVs down."
         )
     return uvs
+
+
+def is_on_palette(uvs: NDArray[np.floating]) -> bool:
+    """Whether a layout (F, 3, 2) was made for a palette, so that no other texture fits into it.
+
+    There, pieces that have nothing to do with each other lie over each other on swatches of color; a texture would mix
+    what they show. Faces that lie exactly on one another, as those of mirrored halves do, are meant to show the same.
+    """
+    corners = finite(uvs).astype(np.float64)
+    places = np.rint(corners / SAME_PLACE) @ np.array([1, 1j])
+    corners = corners[np.unique(np.sort(places, axis=1), axis=0, return_index=True)[1]]
+    areas = np.abs(doubled_areas(corners)) / 2
+    shown = areas > LEAST_UV_AREA
+    corners, areas = corners[shown], areas[shown]
+    if not len(areas):
+        return False
+    single = float((1 / _faces_over_each_other(corners, areas)).mean())
+    covered = areas.sum() * single / len(unit_squares(corners))
+    return bool(covered < PALETTE_AREA and 1 - single > PALETTE_OVERLAP)
+
+
+def _faces_over_each_other(corners: Floats, areas: Floats) -> Floats:
+    """How many faces (F, 3, 2) lie at points spread evenly over all of them, (N,)."""
+    total = np.cumsum(areas)
+    place = (np.arange(PROBES) + 0.5) / PROBES
+    face = np.searchsorted(total, place * total[-1])
+    # A point within each triangle, by additive recurrence (Roberts, "The Unreasonable Effectiveness of Quasirandom
+    # Sequences", 2018).
+    first, second = (np.arange(PROBES)[:, None] * (0.7548776662, 0.5698402910) % 1).T
+    root = np.sqrt(first)
+    weights = np.column_stack((1 - root, root * (1 - second), root * second))
+    points = np.einsum("nk,nkd->nd", weights, corners[face])
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    counts = np.empty(PROBES)
+    for number, point in enumerate(points):
+        near = np.flatnonzero((low[:, 0] <= point[0]) & (high[:, 0] >= point[0])
+                              & (low[:, 1] <= point[1]) & (high[:, 1] >= point[1]))  # fmt: skip
+        sides = np.stack([
+            doubled_areas(np.stack((corners[near, one], corners[near, two], np.broadcast_to(point, (len(near), 2))), 1))
+            for one, two in ((0, 1), (1, 2), (2, 0))
+        ])  # fmt: skip
+        counts[number] = max(int(((sides >= 0).all(axis=0) | (sides <= 0).all(axis=0)).sum()), 1)
+    return counts
 
 
 def unit_squares(uvs: NDArray[np.floating]) -> set[tuple[int, int]]:

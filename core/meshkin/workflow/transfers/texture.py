@@ -29,7 +29,7 @@ from ...worker.requests.texture import BakeMaterials, BakeMaterialsResult
 from ..characters import split
 from ..doubts import WARNED_OVERLAP, overlap_warning
 from ..options import Options, Remark, ResultWarning
-from ..unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remark, unwrap
+from ..unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remarks, unwrap
 from .context import Carrier, Transfer, Write
 from .texture_channels import ChannelPlan, plan_channels
 from .texture_sources import SourcePictures, bake_nodes, read_images
@@ -104,7 +104,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     request, plans, missing = yield from _plan(transfer, shading, snapshot.save(transfer.target_file))
     remarks: list[Remark] = [*shading.notes, *_missing_tiles(missing)]
     unwrapped = [target for target, uvs in zip(targets, new_uvs, strict=True) if uvs is not None]
-    remarks += [new_uv_map_remark(target, options) for target in unwrapped]
+    remarks += new_uv_map_remarks(unwrapped, options)
 
     def named(baked: BakeMaterialsResult) -> _Textures:
         slots = [max(len(piece.material_names), 1) for piece in pieces]

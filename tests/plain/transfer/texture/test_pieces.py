@@ -245,3 +245,25 @@ def test_eyes_show_on_a_face_that_has_none(tmp_path: Path) -> None:
     for slot, chosen in ((EYES, away < 0.08), (SKIN, (away > 0.2) & (middle[:, 2] < 0.3))):
         assert chosen.sum() >= 4
         assert np.abs(shown[chosen] - COLORS[slot]).max() <= 0.01
+
+
+def banded(names: tuple[str, str], bands: tuple[tuple[float, float], ...]) -> Snapshot:
+    """An upright body, of whose material bands are another one."""
+    ball = shapes.sphere(24, 48)
+    height = ball.vertices[ball.faces][:, :, 2].mean(axis=1)
+    inside = np.any([(height > low) & (height < high) for low, high in bands], axis=0)
+    shape = Snapshot.from_arrays((ball.vertices * (0.3, 0.3, 1)).astype(np.float32), ball.faces)
+    parts = connected_parts(len(shape.vertices), shape.faces)
+    return replace(shape, materials=inside.astype(np.int32), material_names=names, parts=parts)
+
+
+@pytest.mark.parametrize("low", [-0.4, -0.2])
+def test_a_piece_shows_all_that_makes_it_up(low: float) -> None:
+    """A mannequin's parts between its joints, on a body that is dressed in coat and boots: the coat shows no joints but
+    where the map says so."""
+    source = banded(("Main", "Joint"), ((low - 0.08, low), (0.7, 0.78)))
+    target = banded(("Coat", "Boots"), ((-1.0, 0.4),))
+    match = outermost(source, target)
+    sent = [source.materials[each.to_source.face] for each in (match, piece_map(source, target, match).match)]
+    assert sent[0].mean() < 0.08
+    assert sent[1].mean() < 0.1
