@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,14 @@ TARGETS = (
 )  # fmt: skip
 """Topology and person of each target."""
 SOURCE = "neutral"
+PIECES = ("-eye", "-teeth", "-eyelashes", "helper-tongue")
+"""Parts of names of the base mesh's groups that are pieces of their own: eyes, teeth, lashes, tongue."""
+RESTS: dict[str, dict[str, float]] = {
+    "": {},
+    "open": {"mouth-open": 0.4, "eye-left-opened-up": 0.6, "eye-right-opened-up": 0.6},
+    "parted": {"mouth-parling": 0.6, "eye-left-closure": 0.5, "eye-right-closure": 0.5},
+}
+"""Faces at rest that the source's is not: how much of each unit they show. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Face:
         shape: the whole body.
         corners, shares: int (V, 3), float (V, 3), each vertex as a mix of base vertices.
         beside: float (V, 3), where each vertex is beside that mix.
-        regions: bool (V,) by name; "head" is all of it.
+        regions: bool (V,) by name; "head" is all of it, "pieces" are eyes, teeth, lashes and tongue.
         offsets: float (V, 3) by expression.
     """
 
@@ -105,29 +114,44 @@ class Face:
 
 @dataclass(frozen=True)
 class Base:
-    """MakeHuman's base mesh: people's vertices (19158, 3) by name, regions and expressions on it, and topologies."""
+    """MakeHuman's base mesh: people's vertices (19158, 3) by name, regions and expressions on it, its pieces as
+    triangles (N, 3), and topologies."""
 
     people: dict[str, Array]
     quads: Array
     regions: dict[str, Array]
     units: dict[str, Array]
+    pieces: Array
     data: Path
     soma: tuple[Array, Array, Array]
 
-    def face(self, topology: str, person: str) -> Face:
-        """A person on a topology: "base", one of the proxies, "soma" or "decimated"."""
+    def face(self, topology: str, person: str, pieces: bool = False, rest: str = "") -> Face:
+        """A person on a topology: "base", one of the proxies, "soma" or "decimated".
+
+        With ``pieces``, eyes, teeth, lashes and tongue are there, too; ``rest`` is one of :data:`RESTS`.
+        """
         places = self.people[person]
         faces, corners, shares, beside = self._topology(topology, places)
-        vertices = np.einsum("vk,vkd->vd", shares, places[corners]) + beside
-        return Face(
-            f"{topology} {person}",
-            snapshot(f"{topology} {person}", vertices, faces),
-            corners,
-            shares,
-            beside,
-            {name: np.einsum("vk,vk->v", shares, inside[corners]) > 0.5 for name, inside in self.regions.items()},
-            {name: np.einsum("vk,vkd->vd", shares, self.units[name][corners]) for name in EXPRESSIONS},
-        )
+        count = len(corners)
+        if pieces:
+            used, number = np.unique(self.pieces, return_inverse=True)
+            faces = np.concatenate((_triangles(faces), number.reshape(-1, 3) + count))
+            corners = np.concatenate((corners, np.repeat(used[:, None], 3, axis=1)))
+            shares = np.concatenate((shares, np.tile([1.0, 0, 0], (len(used), 1))))
+            beside = np.concatenate((beside, np.zeros((len(used), 3))))
+
+        def mixed(values: Array) -> Array:
+            return np.asarray(np.einsum("vk,vk...->v...", shares, values[corners]))
+
+        vertices = mixed(places) + beside
+        for unit, amount in RESTS[rest].items():
+            vertices += amount * mixed(self.units[unit])
+        name = " ".join(filter(None, (topology, person, "with pieces" if pieces else "", rest)))
+        regions = {region: mixed(inside) > 0.5 for region, inside in self.regions.items()}
+        regions["pieces"] = np.arange(len(vertices)) >= count
+        regions["head"] |= regions["pieces"]
+        offsets = {unit: mixed(self.units[unit]) for unit in EXPRESSIONS}
+        return Face(name, snapshot(name, vertices, faces), corners, shares, beside, regions, offsets)
 
     def _topology(self, name: str, places: Array) -> tuple[Array, Array, Array, Array]:
         """Faces, and corners, shares and offsets of vertices."""
@@ -139,7 +163,7 @@ class Base:
             faces, corners, shares = self.soma
             return faces, corners, shares, np.zeros((len(corners), 3))
         if name == "decimated":
-            triangles = np.concatenate((skin[:, [0, 1, 2]], skin[:, [0, 2, 3]])).astype(np.int64)
+            triangles = _triangles(skin)
             body = np.ascontiguousarray(places[:SKIN])
             vertices, faces = igl.qslim(body, triangles, DECIMATED_FACES)[:2]
             from surface import nearest
@@ -168,9 +192,29 @@ def load(data: Path, work: Path) -> Base:
         quads,
         regions,
         {name: _standing(offsets) for name, offsets in units.items()},
+        _pieces(folder / "base.obj"),
         data,
         (kept["soma_faces"], kept["soma_corners"], kept["soma_shares"]),
     )
+
+
+def _triangles(faces: Array) -> Array:
+    """Faces of four corners cut in two, (N, 3)."""
+    if faces.shape[1] == 4:
+        faces = np.concatenate((faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]))
+    return faces.astype(np.int64)
+
+
+def _pieces(path: Path) -> Array:
+    """The triangles (N, 3) of the base mesh's groups that are pieces of their own."""
+    inside, faces = False, []
+    for line in path.read_text().splitlines():
+        if line.startswith("g "):
+            inside = any(part in line for part in PIECES) and "joint" not in line
+        elif inside and line.startswith("f "):
+            corners = [int(one.split("/")[0]) - 1 for one in line.split()[1:]]
+            faces += [[corners[0], *pair] for pair in pairwise(corners[1:])]
+    return np.array(faces)
 
 
 def _standing(places: Array) -> Array:

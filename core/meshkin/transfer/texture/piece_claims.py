@@ -35,7 +35,7 @@ SAME_OVERLAP = 0.9
 not a face and a whole head."""
 REST_OVERLAP = 0.2
 """The same for what is left of two sets once their single pieces are paired. Chosen: less, for the sets do overlap."""
-PART_OVERLAP, DETAIL = 0.5, 0.05
+PART_OVERLAP, DETAIL_SHARE = 0.5, 0.05
 """Least share of a piece that lies on another one that it is a part of, and least share of that one that it makes up.
 Chosen: the majority; and less is a detail, such as the eyes of a head, which has a place of its own."""
 GATHERED = 0.1
@@ -172,8 +172,8 @@ def _parts(sides: tuple[_Side, _Side], claimed: list[Integers], shares: list[Flo
         np.where(claim < 0, True, share[np.arange(len(claim)), claim] < PART_OVERLAP) if share.size else claim < 0
         for claim, share in zip(claimed, shares, strict=True)
     ]
-    parts = (source.T >= PART_OVERLAP) & (target >= DETAIL) & astray[0][None]
-    parts |= (target >= PART_OVERLAP) & (source.T >= DETAIL) & astray[1][:, None]
+    parts = (source.T >= PART_OVERLAP) & (target >= DETAIL_SHARE) & astray[0][None]
+    parts |= (target >= PART_OVERLAP) & (source.T >= DETAIL_SHARE) & astray[1][:, None]
     slots = np.eye(int(sides[0].slot.max()) + 1)[sides[0].slot]
     same_claim = (claimed[1][:, None] == claimed[0][None]).astype(float)
     return np.asarray(parts & ((same_claim @ slots @ slots.T) > 0))

@@ -21,9 +21,9 @@ props: layouts on palettes cover 0.003 to 0.04, layouts for pictures of their ow
 PALETTE_OVERLAP = 0.08
 """Least share of such a layout that lies over other faces. Measured on the same: on palettes 0.09 to 0.75 (with few
 exceptions, which do no harm), props in an atlas that are mirrored or laid out singly 0.00 to 0.06."""
-SAME_PLACE = 1 / 4096
+UV_STEP = 1 / 4096
 """UVs that round to the same multiple of this are one place. Chosen."""
-PROBES = 256
+LAYOUT_POINTS = 256
 """Points at which the faces that lie over each other are counted. Chosen: shares are exact to 0.03."""
 
 
@@ -64,7 +64,7 @@ def is_on_palette(uvs: NDArray[np.floating]) -> bool:
     what they show. Faces that lie exactly on one another, as those of mirrored halves do, are meant to show the same.
     """
     corners = finite(uvs).astype(np.float64)
-    places = np.rint(corners / SAME_PLACE) @ np.array([1, 1j])
+    places = np.rint(corners / UV_STEP) @ np.array([1, 1j])
     corners = corners[np.unique(np.sort(places, axis=1), axis=0, return_index=True)[1]]
     areas = np.abs(doubled_areas(corners)) / 2
     shown = areas > LEAST_UV_AREA
@@ -79,16 +79,16 @@ def is_on_palette(uvs: NDArray[np.floating]) -> bool:
 def _faces_over_each_other(corners: Floats, areas: Floats) -> Floats:
     """How many faces (F, 3, 2) lie at points spread evenly over all of them, (N,)."""
     total = np.cumsum(areas)
-    place = (np.arange(PROBES) + 0.5) / PROBES
+    place = (np.arange(LAYOUT_POINTS) + 0.5) / LAYOUT_POINTS
     face = np.searchsorted(total, place * total[-1])
     # A point within each triangle, by additive recurrence (Roberts, "The Unreasonable Effectiveness of Quasirandom
     # Sequences", 2018).
-    first, second = (np.arange(PROBES)[:, None] * (0.7548776662, 0.5698402910) % 1).T
+    first, second = (np.arange(LAYOUT_POINTS)[:, None] * (0.7548776662, 0.5698402910) % 1).T
     root = np.sqrt(first)
     weights = np.column_stack((1 - root, root * (1 - second), root * second))
     points = np.einsum("nk,nkd->nd", weights, corners[face])
     low, high = corners.min(axis=1), corners.max(axis=1)
-    counts = np.empty(PROBES)
+    counts = np.empty(LAYOUT_POINTS)
     for number, point in enumerate(points):
         near = np.flatnonzero((low[:, 0] <= point[0]) & (high[:, 0] >= point[0])
                               & (low[:, 1] <= point[1]) & (high[:, 1] >= point[1]))  # fmt: skip
