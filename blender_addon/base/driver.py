@@ -45,6 +45,7 @@ class RunningJob:
         fraction: share of the whole job that is done, in [0, 1].
         position: which step of how many is being done, and how long it will take, in words; "" if that is not known.
         ticked: time of the last step, seconds of ``time.monotonic``.
+        ending: whether it was told that what is there is enough.
     """
 
     title: str
@@ -54,6 +55,7 @@ class RunningJob:
     fraction: float = 0.0
     position: str = ""
     ticked: float = 0.0
+    ending: bool = False
 
     def line(self) -> str:
         """Everything about its progress in one line."""
@@ -192,6 +194,10 @@ class JobOperator:
         """Return the job's generator; may raise MeshKinError."""
         raise NotImplementedError
 
+    def ends_early(self) -> bool:
+        """Return whether Esc lets the job end with what is there; pressed once more, it stops the job."""
+        return False
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Start the job under a timer (called by a button)."""
         return self.start(context)
@@ -241,6 +247,9 @@ class JobOperator:
         if self._job is not running or running is None:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
+            if self.ends_early() and not running.ending:
+                running.ending = True
+                return self._advance(enough=True)
             cancel()
             self.report({"INFO"}, _cancelled(self.bl_label).removesuffix("."))
             return {"CANCELLED"}
@@ -253,8 +262,10 @@ class JobOperator:
         if self._job is running:
             cancel()
 
-    def _advance(self, budget: float = BUDGET) -> set[str]:
-        """Take one step of the job, and more until the tick's budget (seconds) is used up or the job waits."""
+    def _advance(self, budget: float = BUDGET, enough: bool = False) -> set[str]:
+        """Take one step of the job, and more until the tick's budget (seconds) is used up or the job waits; where what
+        is there is ``enough``, the job is told so."""
+        from meshkin.base.errors import Enough
         from meshkin.base.progress import position
 
         job = running
@@ -263,7 +274,8 @@ class JobOperator:
         deadline = time.monotonic() + budget
         try:
             while True:
-                progress: Any = next(job.steps)
+                progress: Any = job.steps.throw(Enough()) if enough else next(job.steps)
+                enough = False
                 waits = (progress.stage, progress.fraction) == (job.stage, job.fraction)
                 job.stage, job.fraction, job.position = (
                     progress.stage,

@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntPropert
 from meshkin.dataset.options import DatasetOptions, LookOptions
 from meshkin.families.options import FamilyOptions
 from meshkin.features.options import FeatureOptions
-from meshkin.paint.options import PaintOptions
+from meshkin.paint.options import PaintOptions, SubjectOptions
 from meshkin.parts.options import PartOptions
 from meshkin.pictures.options import PictureOptions
 from meshkin.transfer.attributes.options import AttributeOptions
@@ -66,7 +66,16 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
 
 @with_options(
     *OPTION_GROUPS.values(),
-    *(PartOptions, FamilyOptions, PictureOptions, DatasetOptions, LookOptions, PaintOptions, VideoOptions),
+    *(
+        PartOptions,
+        FamilyOptions,
+        PictureOptions,
+        DatasetOptions,
+        LookOptions,
+        PaintOptions,
+        SubjectOptions,
+        VideoOptions,
+    ),
 )
 class SceneSettings(bpy.types.PropertyGroup):
     """The panels' settings, ``scene.meshkin``: the properties below, and one for each option, by its flat name."""

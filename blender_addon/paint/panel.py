@@ -1,4 +1,4 @@
-"""The panel for painting."""
+"""The panel for painting, and the one for subjects in it."""
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from meshkin.paint.options import PaintOptions
+from meshkin.paint.options import PaintOptions, SubjectOptions
 
 from ..base.properties import copy_values, panel_options
 from ..base.widgets import Section, form
@@ -31,4 +31,22 @@ class MESHKIN_PT_paint(Section, bpy.types.Panel):
         button.with_photo = bool(settings.photo)
 
 
-CLASSES: list[type] = [MESHKIN_PT_paint]
+class MESHKIN_PT_subject(Section, bpy.types.Panel):
+    """Says what the photo shows, and has the button that learns it."""
+
+    bl_idname = "MESHKIN_PT_subject"
+    bl_label = "Subject of the Photo"
+    bl_parent_id = "MESHKIN_PT_paint"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = form(self.layout)
+        settings = context.scene.meshkin
+        column = layout.column()
+        column.prop(settings, "photo")
+        column.prop(settings, "photo_mask")
+        for name in panel_options(SubjectOptions):
+            column.prop(settings, name)
+        layout.operator("meshkin.learn_subject", icon="IMAGE_REFERENCE")
+
+
+CLASSES: list[type] = [MESHKIN_PT_paint, MESHKIN_PT_subject]

@@ -63,6 +63,10 @@ class Cancelled(MeshKinError):
         super().__init__(code, message, fix)
 
 
+class Enough(Cancelled):
+    """Thrown into a job: the user wants no more than is there. A job that does not finish that is stopped."""
+
+
 _CLASSES = {
     cls.__name__: cls
     for cls in (MeshKinError, InputError, OptionError, ModelError, WorkerError, StorageError, Cancelled)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from .errors import Cancelled
+from .errors import Cancelled, Enough
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,19 @@ def _changed(
     job: Generator[Progress, None, Result], change: Callable[[Progress], Progress]
 ) -> Generator[Progress, None, Result]:
     """Run a job with each progress changed."""
+    word: Enough | None = None
     try:
         while True:
             try:
-                progress = next(job)
+                progress = next(job) if word is None else job.throw(word)
             except StopIteration as end:
                 result: Result = end.value
                 return result
-            yield change(progress)
+            word = None
+            try:
+                yield change(progress)
+            except Enough as said:
+                word = said
     finally:
         job.close()
 

@@ -53,11 +53,12 @@ class RigidSprings:
 
         return positions
 
-    def rotations(self, positions: Floats) -> Floats:
-        """The rotation at each point (V, 3, 3) that comes nearest to what its springs have done."""
+    def rotations(self, positions: Floats, wanted: Floats | float = 0.0) -> Floats:
+        """The rotation at each point (V, 3, 3) that comes nearest to what its springs have done, and to what is
+        ``wanted``: sums of ``y x^T`` (V, 3, 3) over directions x at rest and where they shall point."""
         current = self._difference @ positions
         outer = (current[:, :, None] * self._rest[:, None, :]).reshape(len(current), 9)
-        return nearest_rotations((self._around @ outer).reshape(len(positions), 3, 3))
+        return nearest_rotations((self._around @ outer).reshape(len(positions), 3, 3) + wanted)
 
     def growth(self, positions: Floats, rotations: Floats) -> Floats:
         """How many times larger the surroundings of each point (V,) have become: least squares, given rotations."""

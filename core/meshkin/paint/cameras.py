@@ -10,13 +10,12 @@ from ..data import views as cameras
 from ..data.snapshot import Snapshot
 from ..data.views import Views
 from ..geometry.arrays import Floats
+from .settings import ABOVE
 
 AROUND_ELEVATION = 15.0
 """Elevation of the views around an object, degrees. Chosen: as high as one looks at a figure that stands on a table."""
 ABOVE_ELEVATION = 60.0
 """Elevation of the two views from above, degrees. Chosen: they still show the front and the back."""
-ABOVE = 2
-"""Views from above. Source: SyncMVD's default rig (arXiv 2311.12891)."""
 FRONT, SIDE, STEEP = 45.0, 135.0, 0.9
 """Degrees from the front up to which a view shows the front, and up to which a side; height of a unit direction from
 which it is one from above. Chosen."""

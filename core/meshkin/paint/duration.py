@@ -1,4 +1,4 @@
-"""About how long painting takes on this machine."""
+"""About how long painting, and learning a subject, take on this machine."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import torch
 
-from .cameras import ABOVE
-from .settings import PaintSettings
+from .settings import ABOVE, PaintSettings
+from .subject_learning import SAMPLING_STEPS, SubjectLesson
 
 OPERATIONS = 2.6e12
 """Of one look of Stable Diffusion's UNet with two ControlNets at one latent of 96 x 96. Source: counted for the
@@ -18,8 +18,18 @@ USED_SHARE = 0.5
 """Share of a processor's rate of large matrix products that the networks reach. Chosen."""
 _REFINING_LOOKS = 2
 """Looks of a step that refines: conditioned and not."""
+_SAMPLING_LOOKS = 2
+"""Looks of a step that makes a picture: with and without the prompt."""
+_LEARNING_LOOKS = 3
+"""Looks that a step of learning costs for each picture: the way back takes twice as long as the one forth."""
 _SIDE, _TIMES = 1024, 3
 """Width of the matrices, and how many products are timed. Chosen."""
+
+
+def learning_looks(lesson: SubjectLesson) -> int:
+    """At how many pictures the networks look while they learn a subject."""
+    made = len(lesson.stages) * lesson.own * SAMPLING_STEPS * _SAMPLING_LOOKS
+    return made + lesson.steps * (1 + bool(lesson.own)) * _LEARNING_LOOKS
 
 
 def seconds(settings: PaintSettings, device: torch.device) -> float:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..base.errors import InputError
+from ..base.errors import Cancelled, InputError
 from ..base.progress import ProgressCallback, silent
 from ..data.photo_map import PhotoMap
 from ..data.snapshot import Snapshot
+from ..data.views import Views
 from ..features.diffusion.joint import JointDiffusion
 from ..features.ray_casting import cast_passes
-from ..geometry.arrays import Flags, Singles
 from ..transfer.texture.uv_layers import UvLayers, uv_layers
 from . import known_colors
 from .cameras import rig
@@ -26,7 +26,7 @@ from .prediction import Palette, Predictor, decoded
 from .refining import Refinement, refine
 from .schedule import Schedule, normal_numbers
 from .settings import PaintSettings
-from .synchronized import EXPONENTS, GIVEN_WEIGHT, PaintPlan, PaintState, run
+from .synchronized import EXPONENTS, GIVEN_WEIGHT, PaintPlan, PaintState, foreseen_views, run
 from .view_maps import ViewMaps, view_maps
 
 LATENT_TEXELS = 4
@@ -41,6 +41,23 @@ LEAST_SEEN = 0.01
 
 
 @dataclass(frozen=True)
+class PaintedViews:
+    """The views that a texture is baked of.
+
+    Attributes:
+        layout: the texels.
+        views: the N cameras.
+        pictures: float32 (N, 3, H, W), sRGB in [0, 1].
+        weights: float32 (N, 1, H, W), how much each pixel counts.
+    """
+
+    layout: TextureLayout
+    views: Views
+    pictures: torch.Tensor
+    weights: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Painted:
     """A painted texture.
 
@@ -49,12 +66,16 @@ class Painted:
         layers: the UV layout that they are in, taken apart where materials lie over each other.
         seen: share of the texels that some view sees; the others are filled in.
         given: share of the texels whose colors were known before.
+        steps: how many were done: fewer than wanted where that was enough.
+        views: what it is baked of.
     """
 
     pictures: NDArray[np.float32]
     layers: UvLayers
     seen: float
     given: float
+    steps: int
+    views: PaintedViews
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,7 @@ def paint(  # a shape, what to paint on it and with what, and who watches
     report: ProgressCallback = silent,
     watch: Watch | None = None,
     state: PaintState | None = None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Painted:
     """Paint a texture.
 
@@ -97,11 +119,13 @@ def paint(  # a shape, what to paint on it and with what, and who watches
         report: told the progress; may raise Cancelled.
         watch: told each state.
         state: where to go on; None to begin.
+        enough: whether to stop, and to finish the texture as it is foreseen; asked again and again.
 
     Raises:
         InputError: ``prompt-empty``, ``nothing-seen``, ``photo-nothing-seen``, ``texture-size``, and as
             :func:`meshkin.transfer.texture.usable_uvs.target_uvs`.
         MeshKinError: ``memory-low``.
+        Cancelled: where it is enough before anything is foreseen.
     """
     check_settings(settings)
     layers = uv_layers(shape, settings.tiles)
@@ -133,12 +157,11 @@ def paint(  # a shape, what to paint on it and with what, and who watches
     plan = PaintPlan(schedule, maps, palette.backgrounds(cells), settings.free, settings.seed, given)
     shown_to_all = () if photo is None else (photo[0],)
     predict = Predictor(networks, views, cast_passes(shape, views, report), roles, steps, settings, shown_to_all)
-    clean = _painted_views(plan, predict, networks, palette, (rough, layers), report, watch, state)
-    if settings.refine:
-        clean = _refined(plan, predict, networks, clean, settings.refine, report)
-    pictures = _given_in(decoded(networks, clean), photo)
-    values, seen = bake_views(fine, views, *pictures, report)
-    return _finished(fine, layers, values, seen, known, settings.margin, report)
+    clean, done = _painted_views(plan, predict, networks, palette, (rough, layers), report, watch, state, enough)
+    if settings.refine and done == len(steps):
+        clean = _refined(plan, predict, networks, clean, settings.refine, report, enough)
+    seen_as = PaintedViews(fine, views, *_given_in(decoded(networks, clean), photo))
+    return _finished(seen_as, layers, known, settings.margin, done, report)
 
 
 def check_settings(settings: PaintSettings) -> None:
@@ -172,8 +195,9 @@ def _painted_views(  # one loop's parts
     report: ProgressCallback,
     watch: Watch | None,
     state: PaintState | None,
-) -> torch.Tensor:
-    """The clean latents (N, 4, h, w) of all views."""
+    enough: Callable[[], bool],
+) -> tuple[torch.Tensor, int]:
+    """The clean latents (N, 4, h, w) of all views, and how many steps are done."""
     texels_layout, layers = layout
     count = len(plan.schedule.steps)
     done = state.index if state else 0
@@ -181,6 +205,8 @@ def _painted_views(  # one loop's parts
 
     def tick() -> None:
         report("Painting the views", done / count)
+        if enough():
+            raise _StoppedEarlyError
 
     networks.tick = tick
     try:
@@ -189,26 +215,31 @@ def _painted_views(  # one loop's parts
             tick()
             if watch is not None and last.foreseen is not None:
                 watch(last, layers, lambda texels=last.foreseen: texels_layout.picture(palette.colors(texels)))  # type: ignore[misc]
+    except _StoppedEarlyError:
+        if last is None or last.foreseen is None:
+            raise Cancelled from None
+        return foreseen_views(plan, last.foreseen), last.index
     finally:
         networks.tick = lambda: None
     assert last is not None
     assert last.views is not None
-    return last.views
+    return last.views, last.index
 
 
-def _refined(
+def _refined(  # one loop's parts
     plan: PaintPlan,
     predict: Predictor,
     networks: JointDiffusion,
     clean: torch.Tensor,
     steps: int,
     report: ProgressCallback,
+    enough: Callable[[], bool],
 ) -> torch.Tensor:
     """Clean latents (N, 4, h, w) refined in one texture, and each view cleaned up a little after that."""
     maps, schedule = plan.maps, plan.schedule
     alphas = networks.alphas.to(clean.device)
     refinement = Refinement(maps, alphas, plan.backgrounds[:1], steps, seed=plan.seed, given=plan.given)
-    texture = refine(maps.bake(clean, EXPONENTS[1]), refinement, predict.conditioned, predict.base, report)
+    texture = refine(maps.bake(clean, EXPONENTS[1]), refinement, predict.conditioned, predict.base, report, enough)
     views = torch.where(maps.pixels.shown[:, None], maps.pixels.render(texture), clean)
     first = next((index for index, step in enumerate(schedule.steps) if step <= CLEAN_UP), len(schedule.steps) - 1)
     noise = normal_numbers(plan.seed, "clean up", tuple(views.shape), views.device)
@@ -231,16 +262,17 @@ def _given_in(
     return pictures, weights
 
 
-def _finished(  # texels, their values and what is to become of them
-    layout: TextureLayout,
+def _finished(  # views, and what is to become of them
+    painted: PaintedViews,
     layers: UvLayers,
-    values: Singles,
-    seen: Flags,
     known: Sequence[KnownColors],
     margin: int,
+    steps: int,
     report: ProgressCallback,
 ) -> Painted:
-    """The texture of the texels' values (K, 3)."""
+    """The texture of the views."""
+    layout = painted.layout
+    values, seen = bake_views(layout, painted.views, painted.pictures, painted.weights, report)
     report("Filling what is not seen", 0)
     values = fill_unseen(layout, values, seen)
     fixed = np.zeros(len(values), bool)
@@ -251,4 +283,8 @@ def _finished(  # texels, their values and what is to become of them
     joined = join_seams(layout, values, fixed)
     alpha = covered_with_margin(layout, margin)[..., None].astype(np.float32)
     whole = np.concatenate([joined * alpha, alpha], axis=-1).astype(np.float32)
-    return Painted(whole, layers, float((seen | fixed).mean()), float(fixed.mean()))
+    return Painted(whole, layers, float((seen | fixed).mean()), float(fixed.mean()), steps, painted)
+
+
+class _StoppedEarlyError(Exception):
+    """What is there is enough."""

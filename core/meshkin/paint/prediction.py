@@ -83,40 +83,38 @@ class Predictor:
         made = {"depth": depth_picture, "normal": normal_picture}
         self._controls = [made[role](images, networks.device) for role in roles]
         words = [f"{settings.prompt}, {side_in_words(direction)}" for direction in views.rotation[:, 2]]
-        prompts = [networks.encode_text(text) for text in words]
-        negative = networks.encode_text(settings.negative)
-        self._guided = settings.guidance > 1
-        self._text = torch.cat([*([negative] * len(words) if self._guided else []), *prompts])
+        self._text = torch.cat([networks.encode_text(text) for text in words])
+        self._negative = networks.encode_text(settings.negative).expand_as(self._text)
         self._near = [tuple(dict.fromkeys((*near, *shown_to_all))) for near in neighbors(views)]
         self._early = [tuple(dict.fromkeys((*near, front(views)))) for near in self._near]
 
     def __call__(self, views: torch.Tensor, index: int) -> torch.Tensor:
-        """The noise in noisy views (N, 4, h, w) at a step's place in the schedule."""
+        """The noise in noisy views (N, 4, h, w) at a step's place in the schedule: from what the bare model sees
+        without the prompt toward, and beyond, what it sees with it and with what was learned of a subject."""
         settings = self._settings
         attended = self._early if index < settings.front * len(self._steps) else self._near
-        prediction = self._networks.evaluate_together(
-            torch.cat([views] * (2 if self._guided else 1)),
-            self._steps[index],
-            self._text,
-            self._controls,
-            [settings.control] * len(self._controls),
-            attended,
-        )
-        if not self._guided:
-            return prediction
-        without, toward = prediction.chunk(2)
+        scales = [settings.control] * len(self._controls)
+
+        def look(text: torch.Tensor, bare: bool) -> torch.Tensor:
+            step = self._steps[index]
+            return self._networks.evaluate_together(views, step, text, self._controls, scales, attended, bare)
+
+        toward = look(self._text, bare=False)
+        if settings.guidance <= 1:
+            return toward
+        without = look(self._negative, bare=True)
         return without + settings.guidance * (toward - without)
 
     def conditioned(self, view: torch.Tensor, number: int, step: int) -> torch.Tensor:
         """The noise in one noisy view (1, 4, h, w) alone, with the prompt and the shape, at a step 0 .. 999."""
-        text = self._text[number - len(self._near)][None]
+        text = self._text[number][None]
         controls = [pictures[number : number + 1] for pictures in self._controls]
         scales = [self._settings.control] * len(controls)
         return self._networks.evaluate_together(view, step, text, controls, scales)
 
     def base(self, view: torch.Tensor, number: int, step: int) -> torch.Tensor:
-        """The same of the model itself, of nothing in particular."""
-        return self._networks.evaluate_together(view, step, self._networks.encode_text(""))
+        """The same of the model itself, without what was learned of a subject, of nothing in particular."""
+        return self._networks.evaluate_together(view, step, self._networks.encode_text(""), bare=True)
 
 
 def decoded(networks: JointDiffusion, latents: torch.Tensor) -> torch.Tensor:

@@ -61,6 +61,7 @@ def refine(
     conditioned: ViewPrediction,
     base: ViewPrediction,
     report: ProgressCallback = silent,
+    enough: Callable[[], bool] = lambda: False,
 ) -> torch.Tensor:
     """Refine a texture.
 
@@ -70,6 +71,7 @@ def refine(
         conditioned: knows the prompt, the shape and what was learned of the subject.
         base: the model itself, of nothing in particular.
         report: told the progress; may raise Cancelled.
+        enough: whether to stop before all steps are done.
 
     Returns:
         (K, C).
@@ -79,6 +81,8 @@ def refine(
     drawn = torch.Generator().manual_seed(plan.seed)
     for number in range(plan.steps):
         report("Refining the texture", number / plan.steps)
+        if enough():
+            break
         view = int(torch.randint(len(plan.maps.texels), (1,), generator=drawn))
         high = _NOISIEST[0] + (_NOISIEST[1] - _NOISIEST[0]) * number / max(plan.steps - 1, 1)
         step = int(_CLEANEST + float(torch.rand(1, generator=drawn)) * (high - _CLEANEST))

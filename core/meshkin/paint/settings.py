@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ..transfer.texture.settings import Tiles
 
+ABOVE = 2
+"""Views from above. Source: SyncMVD's default rig (arXiv 2311.12891)."""
+
 
 @dataclass(frozen=True)
 class PaintSettings:

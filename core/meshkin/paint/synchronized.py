@@ -146,7 +146,7 @@ def advance(plan: PaintPlan, predict: NoisePrediction, state: PaintState) -> Pai
         after = PaintState(index + 1, schedule.cleaner(index, foreseen, state.texture, noise), None, foreseen)
         if after.index < len(schedule.steps):
             return after
-        return replace(after, views=_last_views(plan, foreseen))
+        return replace(after, views=foreseen_views(plan, foreseen))
     if plan.synchronized:
         noise = _rendered_noise(plan, index)
     else:
@@ -180,7 +180,7 @@ def _rendered_noise(plan: PaintPlan, index: int) -> torch.Tensor:
     return torch.where(maps.pixels.shown[:, None], seen, behind)
 
 
-def _last_views(plan: PaintPlan, texture: torch.Tensor) -> torch.Tensor:
+def foreseen_views(plan: PaintPlan, texture: torch.Tensor) -> torch.Tensor:
     """Clean views (N, C, H, W) of a clean texture."""
     seen = plan.maps.pixels.render(texture)
     return torch.where(plan.maps.pixels.shown[:, None], seen, plan.backgrounds[0][None])

@@ -15,6 +15,8 @@ MAP_CHOICES = (
 )
 MAPS = tuple(choice.value for choice in MAP_CHOICES)
 """The maps by name."""
+SURFACE = ("roughness", "metallic")
+"""Maps that a material gets beside its colors."""
 
 
 @dataclass(frozen=True)

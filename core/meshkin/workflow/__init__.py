@@ -10,7 +10,7 @@ from ..dataset.options import DatasetOptions, LookOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
-from ..paint.options import PaintOptions
+from ..paint.options import PaintOptions, SubjectOptions
 from ..parts.options import PartOptions
 from ..pictures.learning.options import PairOptions, PictureLearningOptions
 from ..pictures.options import PictureOptions
@@ -37,6 +37,7 @@ from .picture_learning import apply_picture, learn_picture, picture_pairs
 from .picture_maps import picture_maps
 from .reports import keep_report
 from .rigs import build_armature, motion, pose
+from .subjects import learn_subject
 from .thumbnails import matched_thumbnail, thumbnail
 from .transferring import transfer
 from .try_it import try_it
@@ -65,6 +66,7 @@ __all__ = [
     "ResultWarning",
     "RigOptions",
     "Steps",
+    "SubjectOptions",
     "TextureOptions",
     "VideoOptions",
     "WeightOptions",
@@ -85,6 +87,7 @@ __all__ = [
     "learn_family",
     "learn_head",
     "learn_picture",
+    "learn_subject",
     "load",
     "match",
     "match_photo",

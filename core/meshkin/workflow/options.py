@@ -13,7 +13,7 @@ from ..dataset.options import DatasetOptions, LookOptions
 from ..families.options import FamilyOptions
 from ..features.options import FeatureOptions
 from ..matching.options import MatchOptions
-from ..paint.options import PaintOptions
+from ..paint.options import PaintOptions, SubjectOptions
 from ..parts.options import PartOptions
 from ..pictures.learning.options import PairOptions, PictureLearningOptions
 from ..pictures.options import PictureOptions
@@ -54,6 +54,7 @@ class Options:
     look: LookOptions = LookOptions()
     maps: PictureOptions = PictureOptions()
     paint: PaintOptions = PaintOptions()
+    subject: SubjectOptions = SubjectOptions()
     video: VideoOptions = VideoOptions()
     picture_pairs: PairOptions = PairOptions()
     picture_learning: PictureLearningOptions = PictureLearningOptions()
@@ -73,6 +74,7 @@ class Options:
         look: LookOptions = LookOptions(),
         maps: PictureOptions = PictureOptions(),
         paint: PaintOptions = PaintOptions(),
+        subject: SubjectOptions = SubjectOptions(),
         video: VideoOptions = VideoOptions(),
         picture_pairs: PairOptions = PairOptions(),
         picture_learning: PictureLearningOptions = PictureLearningOptions(),
@@ -85,7 +87,7 @@ class Options:
             features = FeatureOptions()
         groups: dict[str, Any] = {"features": features, "match": match, "texture": texture, "weights": weights}
         groups |= {"rig": rig, "attributes": attributes, "parts": parts, "family": family, "dataset": dataset}
-        groups |= {"look": look, "maps": maps, "paint": paint, "video": video, "worker": worker}
+        groups |= {"look": look, "maps": maps, "paint": paint, "subject": subject, "video": video, "worker": worker}
         groups |= {"picture_pairs": picture_pairs, "picture_learning": picture_learning}
         if flat:
             warnings.warn(

@@ -11,25 +11,36 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import InputError
+from ..base.errors import Enough, InputError
 from ..base.progress import Progress, Result, in_step
 from ..data.snapshot import Snapshot
-from ..paint.settings import PaintSettings
+from ..paint.settings import ABOVE, PaintSettings
+from ..pictures.options import SURFACE
 from ..scene.blend import absolute_path
 from ..scene.display import previews
 from ..scene.materials import base_colors, textures
 from ..scene.materials.channels import Shading
+from ..scene.mesh import rest, shape_keys, surfaces
 from ..scene.mesh import snapshot as snapshots
-from ..scene.mesh import surfaces
 from ..scene.objects import BlenderObject, Handle
 from ..transfer.texture.settings import Tiles
 from ..worker import client
-from ..worker.requests.arrays import save_array
-from ..worker.requests.painting import PaintShape, PaintShapeResult, PlanPainting, newest_rough, rough_files
+from ..worker.requests.arrays import load_array, save_array
+from ..worker.requests.painting import (
+    ENOUGH_FILE,
+    PaintShape,
+    PaintShapeResult,
+    PlanPainting,
+    ShapedViews,
+    newest_rough,
+    rough_files,
+)
+from ..worker.requests.pictures import FindMapModelsResult
 from . import photo_matching
-from .doubts import WARNED_OVERLAP, overlap_warning
+from .doubts import WARNED_OVERLAP, fold_warnings, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
+from .picture_maps import find_models
 from .steps import PAINT, PAINT_SECONDS, PHOTO, PHOTO_SECONDS, feature_costs
 from .unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remarks, unwrap
 from .whole_job import whole_job
@@ -46,8 +57,9 @@ _NO_SHADING = Shading({0: None}, {0: {}}, 0, [])
 def paint(target: BlenderObject, options: Options = Options(), photo: str | Path = "", photo_mask: str = "") -> Steps:
     """Give an object a texture painted by Stable Diffusion from words: a new material in a new slot.
 
-    The texture is shown while it is painted. If the job is cancelled, it is taken away again, or stays as far as it
-    was with ``options.paint.keep``; started again with the same options, the job goes on where it was.
+    The texture is shown while it is painted. If the job is cancelled, it is taken away again. If
+    :class:`meshkin.base.errors.Enough` is thrown into it, it ends with the texture as far as it is painted, finished as
+    ever. Started again with the same options, the job goes on where it was.
 
     Args:
         target: a mesh; without a UV map of use it gets one.
@@ -56,7 +68,8 @@ def paint(target: BlenderObject, options: Options = Options(), photo: str | Path
         photo_mask: as for :func:`match_photo`.
 
     Raises InputError ``prompt-empty``, ``paint-slow`` (no graphics card), ``nothing-seen``, ``mask-missing``,
-    ``uv-maps-full``, with a photo as :func:`match_photo`; ModelError where Stable Diffusion is not there; OptionError.
+    ``uv-maps-full``, with a photo as :func:`match_photo`; ModelError where Stable Diffusion is not there, or where the
+    subject is none or of another model; OptionError.
     """
     handle = Handle.of(target)
     check_picture_options(options.texture)
@@ -67,10 +80,11 @@ def paint(target: BlenderObject, options: Options = Options(), photo: str | Path
     mask = Path(absolute_path(options.paint.mask)) if options.paint.mask else None
     if mask is not None and not mask.is_file():
         raise InputError("mask-missing", f"There is no file {mask}.", "Choose another mask.")
+    subject = Path(absolute_path(options.paint.subject)) if options.paint.subject else None
     costs = {PAINT: PAINT_SECONDS}
     if photo:
         costs = {**feature_costs([handle], options), PHOTO: PHOTO_SECONDS, **costs}
-    return (yield from whole_job(_paint(handle, options, settings, mask, (photo, photo_mask)), costs))
+    return (yield from whole_job(_paint(handle, options, settings, (mask, subject), (photo, photo_mask)), costs))
 
 
 def _settings(options: Options) -> PaintSettings:
@@ -93,12 +107,21 @@ def _settings(options: Options) -> PaintSettings:
 
 
 def _paint(
-    handle: Handle, options: Options, settings: PaintSettings, mask: Path | None, photo: tuple[str | Path, str]
+    handle: Handle,
+    options: Options,
+    settings: PaintSettings,
+    files: tuple[Path | None, Path | None],
+    photo: tuple[str | Path, str],
 ) -> Steps:
+    mask, subject = files
     with work_folder() as folder:
         models = {role: str(name) for role, name in options.paint.models.items()}
-        plan = PlanPainting(settings, models, options.worker.online, options.worker.device, options.paint.slow)
+        plan = PlanPainting(settings, models, options.worker.online, options.worker.device, options.paint.slow, subject)
         planned = yield from client.shared().run(plan)
+        found = FindMapModelsResult((), "")
+        if options.paint.surface or options.paint.shape:
+            wanted, welcome = ("normal",) if options.paint.shape else (), SURFACE if options.paint.surface else ()
+            found = yield from find_models(wanted, welcome, options)
         map_file = None
         if photo[0]:
             described, map_file = yield from photo_matching.match(photo[0], handle.get(), options, photo[1], folder)
@@ -119,12 +142,19 @@ def _paint(
             photo=map_file,
             present=() if mask is None else _present(target, folder),
             mask=mask,
+            subject=subject,
+            maps=found.models,
+            reading=(options.maps.seed, options.maps.steps, options.maps.resolution),
             folder=folder,
         )
         shown = _ShownTexture(handle, shape, new_uvs, options, settings.prompt)
         result = yield from in_step(PAINT, shown.while_painting(client.shared().run(request), folder))
-        written = shown.write(result.files, result.layer_of_slot, options.texture.folder)
-    return _report(handle, result, written, remarks)
+        written = shown.write(result.files, result.layer_of_slot, result.surface, options.texture.folder)
+        if result.shaped is not None:
+            remarks += _write_shape(handle.get(), shape, result.shaped, settings)
+        if found.missing:
+            remarks.append(f"The material has no roughness and metallic of its own: {found.missing}")
+    return _report(handle, options, result, written, remarks)
 
 
 @dataclass
@@ -150,9 +180,8 @@ class _ShownTexture:
     number: int = field(default=0)
 
     def while_painting(self, job: Generator[Progress, None, Result], folder: Path) -> Generator[Progress, None, Result]:
-        """Run the job, and show the newest rough texture; what is shown at the end is taken away, or kept where the
-        job is cancelled and the user wants it so."""
-        keep = False
+        """Run the job, and show the newest rough texture, which is taken away at the end. Where what is there is
+        enough (:class:`Enough`), the job finishes it."""
         try:
             while True:
                 try:
@@ -161,29 +190,36 @@ class _ShownTexture:
                     result: Result = end.value
                     return result
                 self._show(folder)
-                yield progress
-        except GeneratorExit:
-            keep = self.options.paint.keep
-            raise
+                try:
+                    yield progress
+                except Enough:
+                    (folder / ENOUGH_FILE).touch()
         finally:
             job.close()
-            if self.written is not None and not keep:
+            if self.written is not None:
                 textures.undo_write(self.handle, self.written)
-            previews.shown([])  # an undo leaves what is kept to Blender
+            previews.shown([])
 
     def write(
-        self, files: Sequence[Mapping[int, Path]], layer_of_slot: Sequence[int], folder: str = ""
+        self,
+        files: Sequence[Mapping[int, Path]],
+        layer_of_slot: Sequence[int],
+        surface: Mapping[str, Sequence[Mapping[int, Path]]],
+        folder: str = "",
     ) -> textures.WrittenMaterials:
-        """Write pictures to the target; raises InputError ``mesh-changed`` where it has other UVs now."""
+        """Write pictures, and those of other channels, to the target; raises InputError ``mesh-changed`` where it has
+        other UVs now."""
         target = self.handle.get()
         snapshots.check_unchanged(target, self.shape)
         if self.new_uvs is None:
             snapshots.check_uvs_unchanged(target, self.shape.uvs)
         name = f"{self.prompt.strip()[:NAME_LENGTH]} on {target.name}"
-        materials = [
-            textures.BakedMaterial(name, [textures.BakedPicture("base_color", each, name, base_colors.SRGB)])
-            for each in files
-        ]
+        materials = []
+        for layer, each in enumerate(files):
+            pictures = [textures.BakedPicture("base_color", each, name, base_colors.SRGB)]
+            for channel, own in surface.items():
+                pictures.append(textures.BakedPicture(channel, own[layer], f"{name} {channel}", base_colors.NON_COLOR))
+            materials.append(textures.BakedMaterial(name, pictures))
         return textures.write(target, _NO_SHADING, materials, layer_of_slot, self.new_uvs, folder)
 
     def _show(self, folder: Path) -> None:
@@ -194,7 +230,7 @@ class _ShownTexture:
         if self.written is not None:
             textures.undo_write(self.handle, self.written)
             self.written = None
-        self.written = self.write(*rough_files(newest))
+        self.written = self.write(*rough_files(newest), {})
         previews.shown([partial(textures.undo_write, self.handle, self.written)])
 
 
@@ -212,14 +248,38 @@ def _present(target: BlenderObject, folder: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
+def _write_shape(target: BlenderObject, shape: Snapshot, shaped: ShapedViews, settings: PaintSettings) -> list[Remark]:
+    """Give the target the shape that follows its painted views as a shape key, if some view fits it."""
+    count = settings.views + ABOVE
+    if not shaped.accepted:
+        text = f"None of the {count} views shows normals that fit the shape: there is no shape key."
+        return [ResultWarning("shape-unseen", text)]
+    if rest.is_posed(target, shape):
+        text = f"“{target.name}” is posed by an armature: there is no shape key. Paint it in its rest pose."
+        return [ResultWarning("shape-posed", text)]
+    offsets = load_array(shaped.offsets, "V3", V=len(shape.vertices))[shape.original]
+    name = f"Shape of {settings.prompt.strip()[:NAME_LENGTH]}"
+    remarks: list[Remark] = [shape_keys.write(target, name, offsets.astype(np.float64), value=1.0)]
+    remarks.append(f"It follows the normals of {shaped.accepted} of {count} views. It is a start: look at it.")
+    return [*remarks, *fold_warnings({"The shape key": shaped.turned})]
+
+
 def _report(
-    handle: Handle, result: PaintShapeResult, written: textures.WrittenMaterials, remarks: list[Remark]
+    handle: Handle,
+    options: Options,
+    result: PaintShapeResult,
+    written: textures.WrittenMaterials,
+    remarks: list[Remark],
 ) -> Report:
     names = list(dict.fromkeys(material.name for material in written.materials))
     remarks = [*remarks, *(f"Material “{name}” in a new slot." for name in names)]
     remarks += [f"Image “{image.name}” ({image.size[0]} x {image.size[1]})." for image in written.images]
     if result.resumed:
         remarks.append(f"Taken up again after step {result.resumed}.")
+    if result.steps < options.paint.steps:
+        text = f"It was stopped after {result.steps} of {options.paint.steps} steps, and finished as it was then. "
+        text += "Painted again in the same way, it goes on from there."
+        remarks.append(ResultWarning("paint-unfinished", text))
     if result.given > 0:
         remarks.append(f"{result.given:.0%} of the texture was known before and stayed.")
     if result.overlap > WARNED_OVERLAP:
@@ -236,5 +296,6 @@ def _report(
         "seen": result.seen,
         "given": result.given,
         "overlap": result.overlap,
+        "steps": result.steps,
     }
     return Report.of(f"“{handle.name}” is painted.", remarks, data)

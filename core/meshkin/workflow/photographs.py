@@ -12,6 +12,7 @@ from ..base.png import write_png
 from ..base.progress import Progress, in_step
 from ..base.storage import file_name
 from ..data.photo_map import PhotoMap
+from ..pictures.options import SURFACE
 from ..scene.display import image_editor
 from ..scene.materials import base_colors, textures
 from ..scene.mesh import payloads, surfaces
@@ -44,9 +45,6 @@ from .whole_job import whole_job
 LOW_PHOTO_CONFIDENCE = 0.4
 """Mean confidence below which a photograph's match is called poor (tests/benchmarks/results/photo.txt: right ones have
 0.42 to 0.54, one from the wrong side 0.33 and 0.37)."""
-
-SURFACE = ("roughness", "metallic")
-"""The maps that a material gets beside its colors."""
 UNSURE_VIEWS = 0.01
 """Difference of the two best views' scores below which both may be right
 (tests/benchmarks/results/photo_directions.txt)."""

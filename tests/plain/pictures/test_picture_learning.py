@@ -19,7 +19,7 @@ from meshkin.base.errors import Cancelled, InputError, MeshKinError, StorageErro
 from meshkin.base.png import write_png
 from meshkin.base.progress import silent
 from meshkin.base.storage import disk_full
-from meshkin.pictures.learning import applying, measures, training
+from meshkin.pictures.learning import applying, measures, notes, training
 from meshkin.pictures.learning.options import SMALL
 from meshkin.pictures.learning.pairs import PAIRS_RECORD, PicturePairs, file_of
 from meshkin.pictures.learning.teaching import PictureTask, teach
@@ -85,7 +85,7 @@ def test_a_killed_learning_goes_on_to_the_same_bits(pairs: Path, tmp_path: Path,
     output = tmp_path / "killed.safetensors"
     program = (
         "import sys, torch; from pathlib import Path; torch.set_num_threads(int(sys.argv[3]))\n"
-        "from meshkin.pictures.learning import training; training.NOTED_EVERY = 0\n"
+        "from meshkin.pictures.learning import notes; notes.NOTED_EVERY = 0\n"
         "from meshkin.pictures.learning.teaching import PictureTask, teach; import time\n"
         f"task = PictureTask(training.PictureLesson('normal', {FEW}, 4, 0), 'small', 'cpu', False)\n"
         "teach(Path(sys.argv[1]), Path(sys.argv[2]), task, lambda stage, share: time.sleep(0.2))\n"
@@ -110,7 +110,7 @@ def test_a_killed_learning_goes_on_to_the_same_bits(pairs: Path, tmp_path: Path,
 
 
 def test_a_full_disk_loses_nothing(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "NOTED_EVERY", 0)
+    monkeypatch.setattr(notes, "NOTED_EVERY", 0)
     output = tmp_path / "full.safetensors"
 
     def fill(path: Path, pixels: picture_pairs.Bytes) -> None:

@@ -8,7 +8,8 @@ result does not depend on how many.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from ...base.errors import is_out_of_memory
+from ...models import lora
 from .stable_diffusion import StableDiffusion
 
 _ALONE = ("ResnetBlock2D", "FeedForward", "Downsample2D", "Upsample2D", "Attention")
@@ -49,6 +51,19 @@ class JointDiffusion(StableDiffusion):
         alphas: torch.Tensor = self._scheduler.alphas_cumprod
         return alphas
 
+    def adapt(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
+        """Give the UNet the LoRA of a file, which errors call ``what``; raises ModelError ``model-wrong``."""
+        lora.fill(self._unet, tensors, what)
+
+    def release(self) -> None:
+        """Take the LoRA away: the UNet is what it was, to the last bit."""
+        lora.remove(self._unet)
+
+    def rest(self) -> None:
+        """Leave the device to others until the networks are used again."""
+        self._together = False
+        self._use()
+
     @torch.inference_mode()
     def evaluate_together(
         self,
@@ -58,6 +73,7 @@ class JointDiffusion(StableDiffusion):
         controls: Sequence[torch.Tensor] = (),
         scales: Sequence[float] = (),
         attended: Sequence[Sequence[int]] = (),
+        bare: bool = False,
     ) -> torch.Tensor:
         """The noise that the UNet sees, float32 (B n, 4, h, w), in all n views of B branches.
 
@@ -68,13 +84,15 @@ class JointDiffusion(StableDiffusion):
             controls: for each ControlNet its picture of the n views, float (n, 3, H, W) in [0, 1].
             scales: how much each ControlNet counts.
             attended: for each of the n views the views whose keys and values it sees; () for its own.
+            bare: without the LoRA, where there is one.
 
         Raises MeshKinError ``memory-low``.
         """
         self._attended = attended
         while True:
             try:
-                return self._evaluate_all(latents, step, text, controls, scales)
+                with lora.off(self._unet) if bare else contextlib.nullcontext():
+                    return self._evaluate_all(latents, step, text, controls, scales)
             except RuntimeError as error:
                 if not is_out_of_memory(error) or self._rows_now(len(latents)) == 1:
                     raise

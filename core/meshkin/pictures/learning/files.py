@@ -32,8 +32,8 @@ _SIDES = {"down": "A", "up": "B", "A": "A", "B": "B"}
 _NEEDED = "Use a LoRA on the attention of a Stable Diffusion 1.x UNet."
 
 
-def write(path: Path, tensors: Mapping[str, torch.Tensor], record: LearnedRecord) -> None:
-    """Write what was learned, whole or not at all; raises StorageError."""
+def write(path: Path, tensors: Mapping[str, torch.Tensor], record: Any) -> None:
+    """Write what was learned, and a dataclass of what is noted of it, whole or not at all; raises StorageError."""
     kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     data = _sorted_header(save(kept, {"format": "pt", NOTED: json.dumps(to_json(record))}))
     write_file(path, lambda file: file.write_bytes(data))

@@ -12,8 +12,8 @@ from ...base.json_data import from_json, to_json
 from ...families.importing import Roles
 from ...models import checking, head_files, storing
 from ...models.known import folder_of
+from ...models.lora import NamedTensors
 from . import files
-from .networks import NamedTensors
 from .record import LearnedRecord
 
 

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ...base.errors import ModelError
+from ...models import lora
 from ...models.checking import config as read_config
 from ...models.loading import load_network
+from ...models.lora import NamedTensors
 from . import formulas
 
 CELL = 2
@@ -22,14 +23,8 @@ WIDTHS = (32, 64, 96)
 """Channels of the small network's blocks. Chosen: 1.7 million numbers, half a second for a step on one core."""
 GROUPS = 8
 """Of its group norms. Chosen."""
-RANK = 4
-"""Of a LoRA. Published."""
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-"""The layers of every attention that a LoRA is added to. Published."""
 CLIP_LENGTH = 77
 """Tokens of a text that Stable Diffusion reads."""
-
-NamedTensors = dict[str, torch.Tensor]
 
 
 class Translator(Protocol):
@@ -121,7 +116,7 @@ class SmallNetwork:
         return dict(self.network.state_dict())
 
     def load(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
-        _check(tensors, self.tensors(), what)
+        lora.check_tensors(tensors, self.tensors(), what)
         self.network.load_state_dict(dict(tensors))
 
 
@@ -146,7 +141,6 @@ class LoraNetwork:
         Raises ModelError ``model-wrong``.
         """
         import diffusers
-        from peft import LoraConfig
 
         self.schedule = formulas.scheduler(read_config(folder / "scheduler", "scheduler_config.json"))
         self._vae = load_network(diffusers.AutoencoderKL, folder / "vae", torch.float32).to(device)
@@ -155,10 +149,7 @@ class LoraNetwork:
         self._scale = float(self._vae.config.scaling_factor)
         scale = 2 ** (len(self._vae.config.block_out_channels) - 1)
         self.cells = scale * 2 ** (len(self._unet.config.block_out_channels) - 1)
-        torch.manual_seed(seed)
-        self._unet.add_adapter(
-            LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(ATTENTION), init_lora_weights="gaussian")
-        )
+        lora.add(self._unet, seed)
 
     def drawn(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
         """All alike, as published."""
@@ -183,19 +174,10 @@ class LoraNetwork:
         return [value for value in self._unet.parameters() if value.requires_grad]
 
     def tensors(self) -> NamedTensors:
-        from peft import get_peft_model_state_dict
-
-        return {f"unet.{name}": value for name, value in get_peft_model_state_dict(self._unet).items()}
+        return lora.tensors(self._unet)
 
     def load(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
-        from peft import LoraConfig, set_peft_model_state_dict
-
-        ranks = {value.shape[0] for name, value in tensors.items() if name.endswith("lora_A.weight")}
-        if len(ranks) == 1 and (rank := int(ranks.pop())) != RANK:
-            self._unet.delete_adapters("default")
-            self._unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(ATTENTION)))
-        _check(tensors, self.tensors(), what)
-        set_peft_model_state_dict(self._unet, {name.removeprefix("unet."): each for name, each in tensors.items()})
+        lora.fill(self._unet, tensors, what)
 
 
 def _empty_text(folder: Path) -> torch.Tensor:
@@ -210,22 +192,3 @@ def _empty_text(folder: Path) -> torch.Tensor:
     with torch.no_grad():
         read: torch.Tensor = encoder(tokens)[0]
     return read
-
-
-def _check(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], what: str) -> None:
-    """Raise ModelError ``model-wrong`` unless tensors have the names and shapes of those wanted, and are numbers."""
-    fix = "Use it with the model that it was learned on."
-    for name, value in wanted.items():
-        if name not in tensors:
-            raise ModelError("model-wrong", f"{what} is for another network: it lacks “{name}”.", fix)
-        if tensors[name].shape != value.shape:
-            shapes = f"{tuple(tensors[name].shape)} in place of {tuple(value.shape)}"
-            raise ModelError(
-                "model-wrong", f"{what} is for another network: it has “{name}” of the shape {shapes}.", fix
-            )
-        if not torch.isfinite(tensors[name]).all():
-            raise ModelError(
-                "model-damaged", f"{what} holds values of “{name}” that are not numbers.", "Make it again."
-            )
-    if surplus := sorted(set(tensors) - set(wanted)):
-        raise ModelError("model-wrong", f"{what} is for another network: it has “{surplus[0]}”.", fix)

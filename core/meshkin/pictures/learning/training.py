@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import io
 import json
 import math
-import pickle
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +14,10 @@ import torch
 
 from ...base.png import write_png
 from ...base.progress import ProgressCallback
-from ...base.storage import UNREADABLE, write_file
 from . import formulas, measures
 from .measures import Bytes
 from .networks import Translator
+from .notes import repeatable, taken_up
 from .pairs import PicturePairs
 
 WEIGHT_DECAY = 1e-2
@@ -37,8 +32,6 @@ SHOWN = 4
 """Of these are shown in an epoch's picture. Chosen."""
 TOGETHER = 8
 """Pictures that are translated at a time. Chosen."""
-NOTED_EVERY = 20.0
-"""Seconds after which a learning notes how far it has come. Chosen."""
 MIRRORED = ("normal", "depth", "albedo")
 """Targets whose mirror image is as true as they are; left parts are other ones than right parts."""
 
@@ -101,6 +94,12 @@ class PictureLearning:
         return self._lesson.steps
 
     @property
+    def told(self) -> str:
+        """What it does, in words."""
+        last = f", error {self.errors[-1]:.3g}" if self.errors else ""
+        return f"Learning the map{last}"
+
+    @property
     def epoch_steps(self) -> int:
         """Steps of an epoch, in which each pair is looked at once."""
         return max(math.ceil(len(self._pairs.taught) / self._lesson.batch), 1)
@@ -140,7 +139,7 @@ class PictureLearning:
             tick: is called after each step; may raise Cancelled.
             epoch: is told each epoch's picture: in rows held-out pairs, each the picture, the truth and what is found.
         """
-        with _repeatable():
+        with repeatable():
             while self.step < self._lesson.steps:
                 self._learn()
                 if self.step % self.epoch_steps == 0 or self.step == self._lesson.steps:
@@ -221,25 +220,7 @@ def learn(learning: PictureLearning, notes: Path, epochs: Path, report: Progress
 
     Raises StorageError; what was noted before stays then.
     """
-    if notes.is_file():
-        fresh = copy.deepcopy(learning.state())
-        try:
-            learning.restore(torch.load(notes, map_location="cpu", weights_only=True))
-        except (*UNREADABLE, pickle.UnpicklingError):
-            learning.restore(fresh)
-    saved = time.monotonic()
-
-    def tick() -> None:
-        nonlocal saved
-        try:
-            report(_told(learning), learning.step / learning.steps)
-        except BaseException:
-            _note(learning, notes)
-            raise
-        if time.monotonic() - saved > NOTED_EVERY:
-            _note(learning, notes)
-            saved = time.monotonic()
-
+    tick = taken_up(learning, notes, report)
     learning.run(tick, lambda number, picture: write_png(epochs / f"epoch_{number:04d}.png", picture))
 
 
@@ -297,27 +278,3 @@ def _stacked(pairs: PicturePairs, numbers: Sequence[int]) -> tuple[Bytes, Bytes]
     """Pictures and maps of some pairs, (N, S, S, 3) each."""
     pictures, maps = zip(*(pairs.read(number) for number in numbers), strict=True)
     return np.stack(pictures), np.stack(maps)
-
-
-def _note(learning: PictureLearning, path: Path) -> None:
-    """Write down how far a learning has come."""
-    packed = io.BytesIO()
-    torch.save(learning.state(), packed)
-    write_file(path, lambda file: file.write_bytes(packed.getvalue()))
-
-
-def _told(learning: PictureLearning) -> str:
-    """What a learning does, in words."""
-    last = f", error {learning.errors[-1]:.3g}" if learning.errors else ""
-    return f"Learning the map{last}"
-
-
-@contextlib.contextmanager
-def _repeatable() -> Iterator[None]:
-    """Let PyTorch take only algorithms that give the same twice, where it has such."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

@@ -16,7 +16,7 @@ from ..mesh.snapshot import check_writable
 from .images import is_linear, missing_image
 from .shaders import active_group_output, material_output, same_socket
 
-SRGB = "sRGB"
+SRGB, NON_COLOR = "sRGB", "Non-Color"
 """Blender's name of the color space."""
 
 
@@ -88,7 +88,7 @@ def add_values(material: bpy.types.Material, channels: Mapping[str, NDArray[np.f
     for row, (channel, values) in enumerate(channels.items(), start=1):
         pixels = np.ones((*values.shape, 4), np.float32)
         pixels[..., :3] = values[..., None]
-        image = _new_image(pixels, f"{name} {channel}", "Non-Color")
+        image = _new_image(pixels, f"{name} {channel}", NON_COLOR)
         image.pack()
         texture = tree.nodes.new("ShaderNodeTexImage")
         texture.image, texture.location = image, (-300, 300 - 300 * row)

@@ -55,6 +55,6 @@ def refuse_slow(seconds: float, flag: str, instead: str) -> NoReturn:
 
     raise InputError(
         "paint-slow",
-        f"Without a GPU, painting would take about {duration.in_words(seconds)}.",
+        f"Without a GPU, this would take about {duration.in_words(seconds)}.",
         f"Allow it (“Without a GPU”, {flag}), or {instead}.",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...base.storage import write_file
 from ...data.recipe import PartModel
 from ...paint.settings import PaintSettings
+from ...pictures.models import MapModel
 from .base import Request
 
 
@@ -30,6 +31,7 @@ class PlanPainting(Request[PlanPaintingResult], job="plan-painting"):
         online: whether models that are not there may be fetched.
         device: what computes.
         slow: whether it may take hours.
+        subject: file of a subject; None for none.
     """
 
     settings: PaintSettings
@@ -37,6 +39,22 @@ class PlanPainting(Request[PlanPaintingResult], job="plan-painting"):
     online: bool
     device: str
     slow: bool
+    subject: Path | None
+
+
+@dataclass(frozen=True)
+class ShapedViews:
+    """A shape that follows the normals of its painted views, see :class:`meshkin.paint.shaping.Shaped`.
+
+    Attributes:
+        offsets: file of an array float32 (V, 3), how far the snapshot's vertices move.
+        accepted: how many views fitted the shape.
+        turned: share of the surface that came to face the other way.
+    """
+
+    offsets: Path
+    accepted: int
+    turned: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,9 @@ class PaintShapeResult:
         seen: share of the texels that some view sees.
         given: share of the texels whose colors were known before.
         resumed: the step at which an earlier try was taken up again; 0 for none.
+        steps: how many were done: fewer than wanted where that was enough.
+        surface: for each map of the surface files as above.
+        shaped: None where no normals were read, or the texture is unfinished.
     """
 
     files: tuple[dict[int, Path], ...]
@@ -58,6 +79,9 @@ class PaintShapeResult:
     seen: float
     given: float
     resumed: int
+    steps: int
+    surface: Mapping[str, tuple[dict[int, Path], ...]]
+    shaped: ShapedViews | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +96,11 @@ class PaintShape(Request[PaintShapeResult], job="paint"):
         photo: file of the :class:`meshkin.data.photo_map.PhotoMap` of a reference; None for none.
         present: files of arrays float32 (H, W, C), the present colors of each material slot; with ``mask`` only.
         mask: image file in the UV layout, white where to paint; None for everywhere.
-        folder: where to write the pictures; ``NUMBER/`` in it has rough ones after that many steps.
+        subject: file of a subject that is painted; None for none.
+        maps: the models that read maps from the painted views: roughness, metallic, normal.
+        reading: seed, steps and resolution of that.
+        folder: where to write the pictures; ``NUMBER/`` in it has rough ones after that many steps; a
+            file :data:`ENOUGH_FILE` in it says that what is there is enough, and is to be finished.
     """
 
     shape: Path
@@ -82,9 +110,14 @@ class PaintShape(Request[PaintShapeResult], job="paint"):
     photo: Path | None
     present: tuple[Path, ...]
     mask: Path | None
+    subject: Path | None
+    maps: tuple[MapModel, ...]
+    reading: tuple[int, int, int]
     folder: Path
 
 
+ENOUGH_FILE = "enough"
+"""In the folder of a :class:`PaintShape`, once the user wants no more than is there."""
 WHOLE_FILE = "layers.json"
 """In a folder of rough pictures: what they are, written last."""
 
