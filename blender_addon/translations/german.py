@@ -18,6 +18,7 @@ GERMAN = {
     "Poses": "Posen",
     "Words": "Wörter",
     "Repaint": "Übermalen",
+    "Key Points Of": "Merkpunkte von",
     "Spread": "Streuung",
     "Any Frame": "Beliebiges Bild der Animation",
     "Add Option Preset": "Vorgabe der Optionen sichern",

@@ -18,6 +18,7 @@ JAPANESE = {
     "Poses": "ポーズ",
     "Words": "単語",
     "Repaint": "描き直す範囲",
+    "Key Points Of": "キーポイントの元",
     "Spread": "ばらつき",
     "Any Frame": "任意のフレーム",
     "Add Option Preset": "オプションのプリセットを追加",

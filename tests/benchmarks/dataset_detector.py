@@ -5,7 +5,7 @@
 
 ``make`` puts real characters into a scene in which the sun, the floor, the sky and the places where they stand are
 others in each lot of pictures, and takes these by :func:`meshkin.workflow.dataset`; the classes are the characters. The
-last lots are kept for judging. ``learn`` reads the COCO files that were written for trainers, and nothing else.
+first lots are kept for judging. ``learn`` reads the COCO files that were written for trainers, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ SIZE = 96
 """Pixels along a picture. Chosen: two cores shall do with minutes."""
 TEXTURE = 256
 """Pixels along a character's textures, for quicker renders. Chosen: more than a picture shows."""
-LOTS, LOT = 48, 50
+LOTS, LOT = 46, 50
 """How often lights and places change, and pictures of each. Chosen."""
-JUDGED_LOTS = 8
-"""The last lots are judged on: lights and places that were never learned from."""
+JUDGED_LOTS = 6
+"""The first lots are judged on: lights and places that were never learned from."""
 SEEN, STRIDE = 64, 8
 """Pixels along a picture as the detector sees it, and along a cell of its map."""
 WIDTHS = (16, 32, 64, 64, 64)
 """Channels of the detector's layers, of which the first three halve the picture."""
-STEPS, BATCH, RATE = 1000, 32, 2e-3
+STEPS, BATCH, RATE = 3000, 32, 2e-3
 """Of the training: the same for few and for many pictures."""
 MOST = 10
 """Boxes that are told of a picture, at most."""
@@ -271,10 +271,10 @@ def precision(boxes: list[Boxes], names: list[str], found: list[dict[str, Any]])
 
 
 def learn(folder: Path, counts: list[int], seed: int) -> None:
-    """Teach a detector with so many of the pictures, and judge it on the last lots."""
+    """Teach a detector with so many of the pictures, and judge it on the first lots."""
     whole = sorted(path.parent for path in folder.glob("*/annotations.json"))
-    judged, judged_boxes, names = read(whole[-JUDGED_LOTS:])
-    pictures, boxes, _ = read(whole[:-JUDGED_LOTS])
+    judged, judged_boxes, names = read(whole[:JUDGED_LOTS])
+    pictures, boxes, _ = read(whole[JUDGED_LOTS:])
     order = np.random.default_rng(0).permutation(len(pictures))  # few pictures are of all lots, too
     print(f"{len(pictures)} pictures to learn from, {len(judged)} to judge on, {len(names)} classes", flush=True)
     for count in counts:
