@@ -39,9 +39,12 @@ OFF_PLANE = 0.02
 """Diagonals from the mirror plane within which a point has no side. Chosen."""
 
 
-def judge(found: PhotoMap, shot: Shot, shape: Snapshot) -> tuple[float, float, float]:
-    """Degrees that the direction is off, share of the pixels on the right side, and median error in diagonals."""
-    direction = -found.view_direction if np.isfinite(found.camera).all() else found.poses[0, :3]
+def judge(found: PhotoMap, shot: Shot, shape: Snapshot) -> tuple[float, float, float, float]:
+    """Degrees that the direction is off, share of the pixels on the right side, median error in diagonals.
+
+    And the median error of the vertices nearest to the answers.
+    """
+    direction = -found.view_direction
     azimuth, truth = (np.arctan2(each[0], -each[1]) for each in (direction, shot.direction))
     off = np.degrees(abs((azimuth - truth + np.pi) % (2 * np.pi) - np.pi))
     vertices = shape.vertices.astype(np.float64)
@@ -55,7 +58,10 @@ def judge(found: PhotoMap, shot: Shot, shape: Snapshot) -> tuple[float, float, f
     has_side = np.abs(sides) > OFF_PLANE * diagonal
     is_right = np.sign(answers[:, 0] - middle) == np.sign(sides)
     error = np.linalg.norm(answers - points, axis=1) / diagonal
-    return float(off), float(is_right[has_side].mean()), float(np.median(error))
+    corner = found.barycentric[both].argmax(axis=1)[:, None]
+    nearest = np.take_along_axis(found.faces[found.face[both]], corner, axis=1)[:, 0]
+    of_vertex = np.linalg.norm(vertices[nearest] - points, axis=1) / diagonal
+    return float(off), float(is_right[has_side].mean()), float(np.median(error)), float(np.median(of_vertex))
 
 
 def main() -> None:
@@ -67,7 +73,7 @@ def main() -> None:
     arguments = parser.parse_args()
     options = workflow.Options().changed(**({"settings": {"head": arguments.head}} if arguments.head else {}))
     print(f"{DIRECTIONS} photos of each character, with their masks; direction right within {RIGHT} degrees")
-    print("character        direction   side  mirrored  median error  worst")
+    print("character        direction   side  mirrored  median error  worst  its vertex")
     rows = []
     for name in arguments.names or (ALL if arguments.all else FEW):
         bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -83,10 +89,10 @@ def main() -> None:
                 found = PhotoMap.load(Path(report.data["map"]))
             results.append((*judge(found, shot, shape), found.poses[0, 3], found.poses[0, 4] - found.poses[1, 4]))
         values = np.array(results)
-        summary = (values[:, 0] < RIGHT, values[:, 1] > 0.5, values[:, 3] > 0, values[:, 2])
-        rows.append([each.mean() for each in summary[:3]] + [np.median(values[:, 2]), values[:, 2].max()])
+        shares = [each.mean() for each in (values[:, 0] < RIGHT, values[:, 1] > 0.5, values[:, 4] > 0)]
+        rows.append([*shares, np.median(values[:, 2]), values[:, 2].max(), np.median(values[:, 3])])
         print(f"{name:16}" + "".join(f"{value:10.3f}" for value in rows[-1]), flush=True)
-        for number, (off, side, error, _, margin) in enumerate(results):
+        for number, (off, side, error, _, _, margin) in enumerate(results):
             if off >= RIGHT or side <= 0.5:
                 told = f"{off:.0f} degrees off, {side:.2f} on the right side, {error:.3f}, ahead by {margin:.3f}"
                 print(f"    photo {number}: {told}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...geometry.arrays import Floats
-from .settings import CellMatchSettings
+from .settings import CameraSettings
 
 
 def view_direction(camera: Floats) -> Floats:
@@ -18,8 +18,7 @@ def fit_camera(
     normals: Floats,
     positions: Floats,
     weights: Floats,
-    settings: CellMatchSettings = CellMatchSettings(),
-    start: Floats | None = None,
+    settings: CameraSettings = CameraSettings(),
 ) -> Floats | None:
     """Return the affine camera (4, 2) that shows most points at their positions, facing it; None if few agree.
 
@@ -31,26 +30,22 @@ def fit_camera(
         positions: (Q, 2), x and y in the picture, in widths of the frame, y pointing down.
         weights: (Q,), how much each point counts.
         settings: number of trials and what counts as agreement.
-        start: a camera (4, 2) that is tried first.
     """
-    if len(points) < settings.fewest_cells:
+    if len(points) < settings.fewest:
         return None
     random = np.random.default_rng(0)
-    samples = random.choice(len(points), (settings.camera_trials, settings.camera_sample), p=weights / weights.sum())
+    samples = random.choice(len(points), (settings.trials, settings.sample), p=weights / weights.sum())
     center, size = points[:, :3].mean(axis=0), max(float(np.ptp(points[:, :3], axis=0).max()), 1e-12)
     unit = np.column_stack(((points[:, :3] - center) / size, np.ones(len(points))))
-    reach = settings.camera_agreement * settings.agreement_distance
 
     def agreement(camera: Floats) -> Floats:
         distance = np.linalg.norm(unit @ camera - positions, axis=1)
         is_facing = normals @ view_direction(camera) < 0
-        return weights * np.exp(-((distance / reach) ** 2)) * is_facing
+        return weights * np.exp(-((distance / settings.reach) ** 2)) * is_facing
 
     cameras = [np.linalg.pinv(unit[rows]) @ positions[rows] for rows in samples]
-    if start is not None:
-        cameras.insert(0, np.vstack((start[:3] * size, start[3] + center @ start[:3])))
     best = max(cameras, key=lambda camera: agreement(camera).sum())
-    for _ in range(settings.camera_refinements):
+    for _ in range(settings.refinements):
         root = np.sqrt(agreement(best))[:, None]
         best = np.linalg.lstsq(unit * root, positions * root, rcond=None)[0]
     if agreement(best).sum() < settings.least_support * weights.sum():

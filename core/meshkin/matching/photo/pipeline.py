@@ -1,9 +1,9 @@
 """Match a photograph to a surface: cut the object out, match its cells to vertices, carry the points to its pixels.
 
-Each cell of the photograph takes the vertex with the most similar features. These do not tell apart parts that look
-alike (left and right, front and back legs). So the view of the surface that the photograph fits best starts a camera,
-and each search prefers vertices that the camera shows there, on the side that faces it; then an affine camera is fitted
-to the answers. The preference is bounded: a limb whose pose differs from the mesh's still goes where its features say.
+Features do not tell apart parts that look alike (left and right, front and back legs). So the view of the surface that
+the photograph fits best is found first, by features and outlines. A smooth field then tells where each cell of the
+photograph lies in that view, and the cell takes the points that are shown near that place, by their features: bounded,
+so that a limb whose pose differs from the mesh's still goes where its features say.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from ...data.recipe import Recipe
 from ...data.snapshot import Snapshot
 from ...features import joint
 from ...features import photo as photo_features
-from ...geometry.arrays import Floats, Singles, unit_rows
+from ...geometry.arrays import Singles, unit_rows
 from ..surfaces import DescribedSurface
 from .cell_matching import match_cells
 from .cutout import cut_out
 from .densify import densify
 from .photograph import Cells, Photograph
-from .pose import Pose, rank_poses, shrink
+from .pose import Pose, rank_poses
 from .settings import CutoutSettings, PhotoMatchSettings, ViewRankSettings
+from .shown_surface import FramedObject
 
-PHOTO_MATCHER_VERSION = 4
+PHOTO_MATCHER_VERSION = 5
 """Raised whenever :func:`match_photo` would give another map: part of the maps' keys in the cache."""
 
 
@@ -70,13 +71,11 @@ def match_photo(
     look = looks[pose.is_mirrored]
     cell_features, vertex_features = describer.reduce(look.features, shape_features.features)
     surface = DescribedSurface(shape, vertex_features, shape_features.confidence)
-    match = match_cells(cell_features, look.positions(), surface, report, settings.cells, pose.camera)
+    match = match_cells(look.framed(cell_features), surface, pose.view, report, settings.cells)
     distance = settings.smooth_distance
     face, barycentric, confidence = densify(look.cells, look.inside, match, look.mask, shape, distance)
-    camera = np.full((4, 2), np.nan)
-    if match.camera is not None:
-        camera = match.camera * look.cells.side
-        camera[3] += (look.cells.left, look.cells.top)
+    camera = match.camera * look.cells.side
+    camera[3] += (look.cells.left, look.cells.top)
     views = np.array([(*each.direction, each.is_mirrored, each.score) for each in poses])
     if pose.is_mirrored:
         face, barycentric, confidence = face[:, ::-1], barycentric[:, ::-1], confidence[:, ::-1]
@@ -100,10 +99,11 @@ class _Look:
     inside: NDArray[np.bool_]
     features: Singles
 
-    def positions(self) -> Floats:
-        """Return x and y of the centers of the object's cells, in widths of the frame, (Q, 2)."""
-        positions: Floats = (np.argwhere(self.inside)[:, ::-1] + 0.5) / self.cells.count
-        return positions
+    def framed(self, features: Singles) -> FramedObject:
+        """The object with features (Q, C) of its cells."""
+        grid = np.zeros((*self.inside.shape, features.shape[1]), np.float32)
+        grid[self.inside] = features
+        return FramedObject(grid, self.inside)
 
     @staticmethod
     def of(photograph: Photograph, describer: _Describer, step: int) -> _Look:
@@ -122,11 +122,7 @@ def _rank(looks: list[_Look], describer: _Describer, shape: Snapshot, settings: 
     *of_cells, of_vertices = describer.reduce(
         *(describer.evened(look.features) for look in looks), describer.evened(known.features)
     )
-    pictures = []
-    for look, features in zip(looks, of_cells, strict=True):
-        grid = np.zeros((*look.inside.shape, features.shape[1]), np.float32)
-        grid[look.inside] = features
-        pictures.append(shrink(grid, look.inside, settings.cells))
+    pictures = [look.framed(features) for look, features in zip(looks, of_cells, strict=True)]
     return rank_poses(pictures, DescribedSurface(shape, of_vertices, known.confidence), describer.report, settings)
 
 

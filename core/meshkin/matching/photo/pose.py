@@ -3,7 +3,8 @@
 The instance matching distance of "Telling Left from Right" (Zhang et al., CVPR 2024, https://arxiv.org/abs/2311.17034,
 section 4.1) ranks pictures by the mean distance of each place's features to the most similar ones of the other picture.
 Here both pictures are framed by the object, so only places that lie near each other in their frames are compared; that
-tells left from right, which the features alone do not, and makes the outline count.
+tells left from right, which the features alone do not, and makes the outline count. The views that fit best are then
+turned as long as they fit better, and compared once more: where parts lie on parts, features tell much more.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from ...base.progress import ProgressCallback, silent
 from ...data.views import Views, frame, ring_directions
-from ...features.ray_casting import cast_passes
-from ...geometry.arrays import Floats, Singles, unit_rows
+from ...geometry.arrays import Floats, Singles
 from ..surfaces import DescribedSurface
 from .settings import ViewRankSettings
+from .shown_surface import FramedObject, show
+
+STEEPEST = 85
+"""Degrees above or below the horizon beyond which no view is turned. Chosen: at a pole no side is up."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +31,46 @@ class Pose:
     """A view of a surface that a photograph may show.
 
     Attributes:
-        direction: (3,), unit vector from the surface toward the camera.
         is_mirrored: whether the photograph's mirror image shows it so.
-        score: mean cosine of the places that lie near each other, in [-1, 1].
-        camera: (4, 2), the affine camera nearest to the view, from the snapshot frame to widths of the frame.
+        score: how well it fits, at most 1: the mean cosine of the places that lie near each other, and the share of
+            both outlines that the other one has; a mirror image loses ``mirror_margin``.
+        view: the only camera of these; its picture is the frame around the object.
     """
 
-    direction: Floats
     is_mirrored: bool
     score: float
-    camera: Floats
+    view: Views
+
+    @property
+    def direction(self) -> Floats:
+        """The unit vector (3,) from the surface toward the camera."""
+        return np.asarray(self.view.rotation[0, 2])
 
 
 @dataclass(frozen=True)
-class CellPicture:
-    """Cells of a picture that show the object: ``places`` (P, 2), x and y in widths, and unit features (P, C)."""
+class _CellPicture:
+    """Cells of a picture that show the object.
+
+    Attributes:
+        places: (P, 2), x and y in widths.
+        features: (P, C), unit rows.
+        filled: (n, n), the share of each cell of the picture that shows the object.
+    """
 
     places: Floats
     features: Singles
+    filled: Floats
+
+    @staticmethod
+    def of(picture: FramedObject, count: int) -> _CellPicture:
+        """What a picture shows in fewer cells each way."""
+        features, filled = picture.reduced(count)
+        is_shown = filled >= min(0.5, filled.max())
+        return _CellPicture((np.argwhere(is_shown)[:, ::-1] + 0.5) / count, features[is_shown], filled)
 
 
 def rank_poses(
-    pictures: Sequence[CellPicture],
+    pictures: Sequence[FramedObject],
     surface: DescribedSurface,
     report: ProgressCallback = silent,
     settings: ViewRankSettings = ViewRankSettings(),
@@ -56,7 +78,7 @@ def rank_poses(
     """Find the views of a surface that a photograph shows best.
 
     Args:
-        pictures: the object in the photograph and in its mirror image, from :func:`shrink`.
+        pictures: the object in the photograph and in its mirror image.
         surface: the shape, with features comparable with the photograph's.
         report: is told the progress; may raise Cancelled.
         settings: the views, and what is compared.
@@ -65,59 +87,85 @@ def rank_poses(
         The best view, then the best that differs from it in direction or as the mirror image; one that is mirrored is
         the best only if it is so by ``settings.mirror_margin``.
     """
-    shape = surface.snapshot
-    used = shape.vertices[np.unique(shape.faces)].astype(np.float64)
-    views = frame(used, ring_directions(settings.rings), settings.cells)
-    shown = _shown_views(surface, views, report)
-    scores = np.array([[_agreement(one, view, settings) for view in shown] for one in pictures])
-    scores[1] -= settings.mirror_margin
-    directions = views.rotation[:, 2]
-    best = np.unravel_index(scores.argmax(), scores.shape)
-    is_other = directions @ directions[best[1]] < np.cos(np.radians(settings.apart))
-    others = np.where(np.stack((is_other, is_other)), scores, -np.inf)
-    others[1 - best[0]] = scores[1 - best[0]]
-    second = np.unravel_index(others.argmax(), scores.shape)
-    return [
-        Pose(directions[view], bool(mirrored), float(scores[mirrored, view]), _affine_camera(views, int(view), used))
-        for mirrored, view in (best, second)
+    report("Finding the side", 0.0)
+    directions = ring_directions(settings.rings)
+    coarse = [_CellPicture.of(picture, settings.cells) for picture in pictures]
+    fits = _fits(coarse, directions, surface, settings.reach, settings)
+    fits[1] -= settings.mirror_margin
+    fine = [_CellPicture.of(picture, settings.fine_cells) for picture in pictures]
+    poses = []
+    for is_mirrored, start in _starts(fits, directions, settings):
+        report("Finding the side", (len(poses) + 1) / (settings.starts + 1))
+        poses.append(_turned(fine[is_mirrored], is_mirrored, directions[start], surface, settings))
+    poses.sort(key=lambda pose: pose.score, reverse=True)
+    best, *others = poses
+    apart = np.cos(np.radians(settings.apart))
+    differ = [
+        each for each in others if each.is_mirrored != best.is_mirrored or each.direction @ best.direction < apart
     ]
+    return [best, (differ or others)[0]]
 
 
-def shrink(grid: Singles, inside: NDArray[np.bool_], count: int) -> CellPicture:
-    """Return what a grid (n, n, C) of features shows inside (n, n) in fewer cells each way; n is a multiple of them."""
-    step = len(grid) // count
-    total = (grid * inside[..., None]).reshape(count, step, count, step, -1).sum(axis=(1, 3))
-    filled = inside.reshape(count, step, count, step).sum(axis=(1, 3))
-    is_shown = filled >= min(step * step / 2, filled.max())
-    return CellPicture((np.argwhere(is_shown)[:, ::-1] + 0.5) / count, unit_rows(total[is_shown]))
+def _starts(fits: Floats, directions: Floats, settings: ViewRankSettings) -> list[tuple[bool, int]]:
+    """The views to turn, of the mirror image or not, and their numbers: the best ones that differ."""
+    left, chosen = fits.copy(), []
+    for _ in range(settings.starts):
+        mirrored, view = np.unravel_index(left.argmax(), left.shape)
+        chosen.append((bool(mirrored), int(view)))
+        left[mirrored, directions @ directions[view] > np.cos(np.radians(settings.apart))] = -np.inf
+    return chosen
 
 
-def _shown_views(surface: DescribedSurface, views: Views, report: ProgressCallback) -> list[CellPicture]:
-    """Return what each view shows of the surface."""
+def _turned(
+    picture: _CellPicture, is_mirrored: bool, direction: Floats, surface: DescribedSurface, settings: ViewRankSettings
+) -> Pose:
+    """The view at which a search for a better fit among neighbors, nearer ones each time there is none, ends."""
+    step = settings.first_turn
+    best = float(_fits([picture], direction[None], surface, settings.fine_reach, settings)[0, 0])
+    while step >= settings.last_turn:
+        neighbors = np.stack([_turn(direction, *(step * np.array(way))) for way in ((1, 0), (-1, 0), (0, 1), (0, -1))])
+        fits = _fits([picture], neighbors, surface, settings.fine_reach, settings)[0]
+        if fits.max() > best:
+            best, direction = float(fits.max()), neighbors[fits.argmax()]
+        else:
+            step /= 2
+    return Pose(
+        is_mirrored, best - settings.mirror_margin * is_mirrored, _views(direction[None], surface, settings.fine_cells)
+    )
+
+
+def _turn(direction: Floats, azimuth: float, elevation: float) -> Floats:
+    """A direction (3,) turned about the vertical axis, and up, both in degrees; no pole is reached."""
+    around = np.arctan2(direction[1], direction[0]) + np.radians(azimuth)
+    most = np.radians(STEEPEST)
+    up = np.clip(np.arcsin(np.clip(direction[2], -1, 1)) + np.radians(elevation), -most, most)
+    return np.array((np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)))
+
+
+def _views(directions: Floats, surface: DescribedSurface, cells: int) -> Views:
     shape = surface.snapshot
-    passes = cast_passes(shape, views, report)
-    assert passes.face is not None
-    pictures = []
-    for view, face in enumerate(passes.face):
-        shares = views.barycentric(view, shape.vertices[shape.faces], face)
-        corners = surface.features[shape.faces[face[face >= 0]]]
-        features = np.einsum("pk,pkc->pc", shares.astype(np.float32), corners)
-        pictures.append(CellPicture((np.argwhere(face >= 0)[:, ::-1] + 0.5) / views.resolution, unit_rows(features)))
-    return pictures
+    return frame(shape.vertices[np.unique(shape.faces)], directions, cells)
 
 
-def _agreement(photo: CellPicture, view: CellPicture, settings: ViewRankSettings) -> float:
-    """Return the mean cosine of each place to the most similar one near it in the other picture, 0 where none is."""
+def _fits(
+    pictures: Sequence[_CellPicture],
+    directions: Floats,
+    surface: DescribedSurface,
+    reach: float,
+    settings: ViewRankSettings,
+) -> Floats:
+    """How well each picture fits each view of a surface, (number of pictures, N)."""
+    cells = len(pictures[0].filled)
+    shown = [_CellPicture.of(each.picture, cells) for each in show(surface, _views(directions, surface, cells), cells)]
+    return np.array([[_fit(picture, view, reach, settings.outline) for view in shown] for picture in pictures])
+
+
+def _fit(photo: _CellPicture, view: _CellPicture, reach: float, outline: float) -> float:
+    """How well two pictures fit, see :class:`Pose`; places are compared within ``reach``, ``outline`` is its weight."""
     if not len(view.places):
         return -1.0
-    squares = ((photo.places[:, None] - view.places[None]) ** 2).sum(axis=-1)
-    cosine = np.where(squares <= settings.reach**2, photo.features @ view.features.T, 0)
-    return float(cosine.max(axis=1).mean() + cosine.max(axis=0).mean()) / 2
-
-
-def _affine_camera(views: Views, view: int, points: Floats) -> Floats:
-    """Return the affine camera (4, 2) that shows points (V, 3) most nearly where a view does, in widths."""
-    center = points.mean(axis=0)
-    unit = np.column_stack((points - center, np.ones(len(points))))
-    camera = np.linalg.lstsq(unit, views.project(view, points)[0] / views.resolution, rcond=None)[0]
-    return np.vstack((camera[:3], camera[3] - center @ camera[:3]))
+    squares = cdist(photo.places, view.places, "sqeuclidean")
+    cosine = np.where(squares <= reach**2, photo.features @ view.features.T, 0)
+    agreement = float(cosine.max(axis=1).mean() + cosine.max(axis=0).mean()) / 2
+    common = np.minimum(photo.filled, view.filled).sum() / np.maximum(photo.filled, view.filled).sum()
+    return (agreement + outline * float(common)) / (1 + outline)

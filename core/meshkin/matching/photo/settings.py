@@ -46,40 +46,68 @@ class CutoutSettings:
 
 
 @dataclass(frozen=True)
-class CellMatchSettings:
-    """How the cells of a photograph are matched to vertices. All values are chosen.
+class CameraSettings:
+    """How an affine camera is fitted to answers. All values are chosen.
 
     Attributes:
-        candidates: vertices that each cell is compared with, at most.
-        rounds: searches; after each but the last a camera is fitted.
-        agreement_distance: distance in the picture, in widths of the frame, within which answers agree.
-        distance_penalty: cosine that a vertex far from where the camera shows it loses.
-        hidden_penalty: cosine that a vertex loses that faces away from the camera.
-        camera_trials: cameras that are tried (RANSAC).
-        camera_sample: cells that each of these is fitted to.
-        camera_agreement: distance at which a camera's agreement with an answer is 1/e, in ``agreement_distance``.
-        camera_refinements: steps of reweighted least squares.
-        ball: radius, along the surface, of the ball around a cell's vertex over which its point is averaged, in
-            diagonals of the bounding box.
-        sharpness: temperature of that average: a vertex whose score is lower by this much counts 1/e. As published by
-            "Telling Left from Right" (Zhang et al., CVPR 2024).
-        fewest_cells: cells that are needed to fit a camera.
+        trials: cameras that are tried (RANSAC).
+        sample: answers that each of these is fitted to.
+        reach: distance, in widths of the picture, at which a camera's agreement with an answer is 1/e.
+        refinements: steps of reweighted least squares.
+        fewest: answers that are needed.
         least_support: share of the answers' weight that must agree with a camera, else it does not count.
     """
 
-    candidates: int = 8000
-    rounds: int = 3
+    trials: int = 400
+    sample: int = 5
+    reach: float = 0.06
+    refinements: int = 10
+    fewest: int = 8
+    least_support: float = 0.25
+
+
+@dataclass(frozen=True)
+class DisplacementSettings:
+    """How the cells of a photograph are found again in the view that it fits best.
+
+    Attributes:
+        cells: of both pictures, each way. Chosen: half of those that are matched.
+        reach: of the search, in cells, each way. Chosen: an eighth of the picture.
+        smoothness: deviation, in cells, of the Gaussian over which displacements are judged together.
+        stiffness: cosine that a displacement by the picture's width loses; it grows with the square.
+        sharpness: cosine by which a displacement fits worse that counts 1/e.
+        background: what a cell counts that is background in both pictures. Chosen: as what agrees well.
+    """
+
+    cells: int = 48
+    reach: int = 6
+    smoothness: float = 5.0
+    stiffness: float = 3.0
+    sharpness: float = 0.005
+    background: float = 0.5
+
+
+@dataclass(frozen=True)
+class CellMatchSettings:
+    """How the cells of a photograph are matched to the points that a view shows.
+
+    Attributes:
+        displacement: of finding the place of each cell in the view.
+        reach: distance from that place, in widths of the frame, that counts as far.
+        distance_penalty: cosine that a point loses that is shown far from there.
+        agreement_distance: distance in the picture, in widths of the frame, within which answers agree. Chosen.
+        ball: radius, along the surface, of the ball around a cell's point over which it is averaged, in diagonals of
+            the bounding box. Chosen.
+        sharpness: temperature of that average: a point whose score is lower by this much counts 1/e. As published by
+            "Telling Left from Right" (Zhang et al., CVPR 2024).
+    """
+
+    displacement: DisplacementSettings = field(default_factory=DisplacementSettings)
+    reach: float = 0.03
+    distance_penalty: float = 0.3
     agreement_distance: float = 0.1
-    distance_penalty: float = 0.15
-    hidden_penalty: float = 0.2
-    camera_trials: int = 400
-    camera_sample: int = 5
-    camera_agreement: float = 0.6
-    camera_refinements: int = 10
     ball: float = 0.05
     sharpness: float = 0.02
-    fewest_cells: int = 8
-    least_support: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -93,6 +121,11 @@ class ViewRankSettings:
         reach: distance, in widths of the frame, within which places are compared. Measured on 48 photographs of six
             characters: right direction in 46 for 0.12, 46 for 0.16 and 0.2, 45 without a limit.
         apart: degrees between the best view and the runner-up. Chosen: more than two neighbors on a ring.
+        outline: how much the outlines count beside the features.
+        starts: views that are turned. Chosen.
+        fine_cells, fine_reach: cells and reach when views are turned. Chosen: half of both.
+        first_turn, last_turn: degrees by which views are turned, at first and at last. Chosen: the views of a ring are
+            22 degrees apart; by two degrees, points move by a cell.
         mirror_margin: by how much the mirror image must agree better to be preferred. Chosen: photographs are rarely
             mirrored, and a symmetric shape does not tell.
     """
@@ -101,6 +134,12 @@ class ViewRankSettings:
     cells: int = 32
     reach: float = 0.12
     apart: float = 60.0
+    outline: float = 0.3
+    starts: int = 3
+    fine_cells: int = 48
+    fine_reach: float = 0.06
+    first_turn: float = 8.0
+    last_turn: float = 1.0
     mirror_margin: float = 0.05
 
 
