@@ -30,21 +30,42 @@ def cast_passes(shape: Snapshot, views: Views, report: ProgressCallback = silent
     shape = replace(shape, faces=consistent_faces.astype(np.int32), normals=normals)
     vertices, faces = shape.vertices.astype(np.float64), shape.faces.astype(np.int64)
     corners = vertices[faces]
-    tree = igl.AABB()
-    tree.init(vertices, faces)
+    rays = SurfaceRays(shape)
     normal = np.zeros((count, size, size, 3), np.float16)
     depth = np.full((count, size, size), np.inf, np.float32)
     face = np.full((count, size, size), -1, np.int32)
     for view in range(count):
         report("Casting rays", view / count)
-        row, column = np.nonzero(_possible_pixels(views, view, vertices, faces))
-        origin, directions = _rays(views, view, row, column)
-        hit, distance, _ = tree.intersect_ray_first(vertices, faces, np.tile(origin, (len(row), 1)), directions)
-        is_hit = hit >= 0
-        pixels = view, row[is_hit], column[is_hit]
-        face[pixels], depth[pixels] = hit[is_hit], distance[is_hit]
-        normal[pixels] = _camera_normals(shape, views, view, corners, face[view])
+        face[view], depth[view] = rays.seen(views, view)
+        normal[view][face[view] >= 0] = _camera_normals(shape, views, view, corners, face[view])
     return Passes(normal, depth, face)
+
+
+class SurfaceRays:
+    """Rays that meet a shape, for as many views as are asked for.
+
+    Args:
+        shape: the shape.
+    """
+
+    def __init__(self, shape: Snapshot) -> None:
+        self._vertices, self._faces = shape.vertices.astype(np.float64), shape.faces.astype(np.int64)
+        self._tree = igl.AABB()
+        self._tree.init(self._vertices, self._faces)
+
+    def seen(self, views: Views, view: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the face in each pixel, int32 (H, W), -1 for none, and its depth (H, W) in radii, inf for none."""
+        size = views.resolution
+        depth = np.full((size, size), np.inf, np.float32)
+        face = np.full((size, size), -1, np.int32)
+        row, column = np.nonzero(_possible_pixels(views, view, self._vertices, self._faces))
+        origin, directions = _rays(views, view, row, column)
+        origins = np.tile(origin, (len(row), 1))
+        hit, distance, _ = self._tree.intersect_ray_first(self._vertices, self._faces, origins, directions)
+        is_hit = hit >= 0
+        face[row[is_hit], column[is_hit]] = hit[is_hit]
+        depth[row[is_hit], column[is_hit]] = distance[is_hit]
+        return face, depth
 
 
 def _possible_pixels(views: Views, view: int, vertices: Floats, faces: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -13,7 +13,7 @@ from ...geometry.arrays import SIMILARITY_BLOCK, Floats, Integers, Singles
 from ..surfaces import DescribedSurface
 from .displacement import displacements
 from .settings import CellMatchSettings
-from .shown_surface import FramedObject, ShownSurface, show
+from .shown_surface import FramedObject, ShownSurface, ShownViews
 from .soft_points import SurfaceBalls, soft_points
 
 
@@ -55,7 +55,7 @@ def match_cells(
         settings: weights and thresholds.
     """
     report("Matching the photo", 0.0)
-    shown = show(surface, view, len(photo.inside))[0]
+    shown = ShownViews(surface).show(replace(view, resolution=len(photo.inside)))
     moved = displacements(photo, shown.picture, settings.displacement)
     report("Matching the photo", 0.5)
     places = photo.places

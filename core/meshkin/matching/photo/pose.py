@@ -16,12 +16,14 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from ...base.progress import ProgressCallback, silent
-from ...data.views import Views, frame, ring_directions
+from ...data.views import Views, ring_directions
 from ...geometry.arrays import Floats, Singles
 from ..surfaces import DescribedSurface
 from .settings import ViewRankSettings
-from .shown_surface import FramedObject, show
+from .shown_surface import FramedObject, ShownViews
 
+WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+"""Turns about the vertical axis, and up, in which neighbors of a view lie."""
 STEEPEST = 85
 """Degrees above or below the horizon beyond which no view is turned. Chosen: at a pole no side is up."""
 
@@ -89,21 +91,29 @@ def rank_poses(
     """
     report("Finding the side", 0.0)
     directions = ring_directions(settings.rings)
+    views = ShownViews(surface)
     coarse = [_CellPicture.of(picture, settings.cells) for picture in pictures]
-    fits = _fits(coarse, directions, surface, settings.reach, settings)
+    fits = _fits(coarse, directions, views, settings.reach, settings.outline)
     fits[1] -= settings.mirror_margin
-    fine = [_CellPicture.of(picture, settings.fine_cells) for picture in pictures]
-    poses = []
+    found = []
     for is_mirrored, start in _starts(fits, directions, settings):
-        report("Finding the side", (len(poses) + 1) / (settings.starts + 1))
-        poses.append(_turned(fine[is_mirrored], is_mirrored, directions[start], surface, settings))
-    poses.sort(key=lambda pose: pose.score, reverse=True)
-    best, *others = poses
+        report("Finding the side", (len(found) + 1) / (settings.starts + 2))
+        direction, fit = _turned(coarse[is_mirrored], directions[start], views, settings.turns, settings)
+        found.append((fit - settings.mirror_margin * is_mirrored, is_mirrored, direction))
+    found.sort(key=lambda each: each[0], reverse=True)
     apart = np.cos(np.radians(settings.apart))
-    differ = [
-        each for each in others if each.is_mirrored != best.is_mirrored or each.direction @ best.direction < apart
-    ]
-    return [best, (differ or others)[0]]
+    differ = [each for each in found[1:] if each[1] != found[0][1] or each[2] @ found[0][2] < apart]
+    return [_finished(pictures, each, views, settings) for each in (found[0], (differ or found[1:])[0])]
+
+
+def _finished(
+    pictures: Sequence[FramedObject], found: tuple[float, bool, Floats], views: ShownViews, settings: ViewRankSettings
+) -> Pose:
+    """A pose, turned once more in more cells; its score is that by which it was compared with others."""
+    score, is_mirrored, direction = found
+    picture = _CellPicture.of(pictures[is_mirrored], settings.fine_cells)
+    direction, _ = _turned(picture, direction, views, settings.fine_turns, settings)
+    return Pose(is_mirrored, score, views.framed(direction[None], settings.fine_cells))
 
 
 def _starts(fits: Floats, directions: Floats, settings: ViewRankSettings) -> list[tuple[bool, int]]:
@@ -117,21 +127,26 @@ def _starts(fits: Floats, directions: Floats, settings: ViewRankSettings) -> lis
 
 
 def _turned(
-    picture: _CellPicture, is_mirrored: bool, direction: Floats, surface: DescribedSurface, settings: ViewRankSettings
-) -> Pose:
-    """The view at which a search for a better fit among neighbors, nearer ones each time there is none, ends."""
-    step = settings.first_turn
-    best = float(_fits([picture], direction[None], surface, settings.fine_reach, settings)[0, 0])
-    while step >= settings.last_turn:
-        neighbors = np.stack([_turn(direction, *(step * np.array(way))) for way in ((1, 0), (-1, 0), (0, 1), (0, -1))])
-        fits = _fits([picture], neighbors, surface, settings.fine_reach, settings)[0]
-        if fits.max() > best:
+    picture: _CellPicture,
+    direction: Floats,
+    views: ShownViews,
+    turns: Sequence[float],
+    settings: ViewRankSettings,
+) -> tuple[Floats, float]:
+    """The direction from which no neighbor fits better, looked for by smaller and smaller turns, and how it fits."""
+
+    def fit(directions: Sequence[Floats]) -> Floats:
+        return _fits([picture], np.stack(directions), views, settings.fine_reach, settings.outline)[0]
+
+    best = float(fit([direction])[0])
+    for turn in turns:
+        while True:
+            neighbors = [_turn(direction, *(turn * np.array(way))) for way in WAYS]
+            fits = fit(neighbors)
+            if fits.max() <= best:
+                break
             best, direction = float(fits.max()), neighbors[fits.argmax()]
-        else:
-            step /= 2
-    return Pose(
-        is_mirrored, best - settings.mirror_margin * is_mirrored, _views(direction[None], surface, settings.fine_cells)
-    )
+    return direction, best
 
 
 def _turn(direction: Floats, azimuth: float, elevation: float) -> Floats:
@@ -142,22 +157,14 @@ def _turn(direction: Floats, azimuth: float, elevation: float) -> Floats:
     return np.array((np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)))
 
 
-def _views(directions: Floats, surface: DescribedSurface, cells: int) -> Views:
-    shape = surface.snapshot
-    return frame(shape.vertices[np.unique(shape.faces)], directions, cells)
-
-
 def _fits(
-    pictures: Sequence[_CellPicture],
-    directions: Floats,
-    surface: DescribedSurface,
-    reach: float,
-    settings: ViewRankSettings,
+    pictures: Sequence[_CellPicture], directions: Floats, views: ShownViews, reach: float, outline: float
 ) -> Floats:
-    """How well each picture fits each view of a surface, (number of pictures, N)."""
+    """How well each picture fits a surface seen from each direction, (number of pictures, N), as :func:`_fit`."""
     cells = len(pictures[0].filled)
-    shown = [_CellPicture.of(each.picture, cells) for each in show(surface, _views(directions, surface, cells), cells)]
-    return np.array([[_fit(picture, view, reach, settings.outline) for view in shown] for picture in pictures])
+    cameras = views.framed(directions, cells)
+    shown = [_CellPicture.of(views.show(cameras, number).picture, cells) for number in range(len(cameras))]
+    return np.array([[_fit(picture, view, reach, outline) for view in shown] for picture in pictures])
 
 
 def _fit(photo: _CellPicture, view: _CellPicture, reach: float, outline: float) -> float:

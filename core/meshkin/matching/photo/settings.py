@@ -123,9 +123,10 @@ class ViewRankSettings:
         apart: degrees between the best view and the runner-up. Chosen: more than two neighbors on a ring.
         outline: how much the outlines count beside the features.
         starts: views that are turned. Chosen.
-        fine_cells, fine_reach: cells and reach when views are turned. Chosen: half of both.
-        first_turn, last_turn: degrees by which views are turned, at first and at last. Chosen: the views of a ring are
-            22 degrees apart; by two degrees, points move by a cell.
+        turns: degrees by which these are turned, one after the other. Chosen: the views of a ring are 22 degrees apart.
+        fine_reach: reach when views are turned. Chosen: half.
+        fine_turns, fine_cells: the same for the two views that are left, and the cells of their pictures. Chosen: by
+            two degrees, points move by a cell.
         mirror_margin: by how much the mirror image must agree better to be preferred. Chosen: photographs are rarely
             mirrored, and a symmetric shape does not tell.
     """
@@ -136,10 +137,10 @@ class ViewRankSettings:
     apart: float = 60.0
     outline: float = 0.3
     starts: int = 3
-    fine_cells: int = 48
+    turns: tuple[float, ...] = (8.0, 4.0)
     fine_reach: float = 0.06
-    first_turn: float = 8.0
-    last_turn: float = 1.0
+    fine_turns: tuple[float, ...] = (2.0, 1.0)
+    fine_cells: int = 48
     mirror_margin: float = 0.05
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ...data.views import Views
-from ...features.ray_casting import cast_passes
+from ...data.views import Views, frame
+from ...features.ray_casting import SurfaceRays
 from ...geometry.arrays import Flags, Floats, Integers, Singles, unit_rows
 from ..surfaces import DescribedSurface
 
@@ -55,25 +55,31 @@ class ShownSurface:
     vertex: Integers
 
 
-def show(surface: DescribedSurface, views: Views, cells: int) -> list[ShownSurface]:
-    """Look at a surface.
+class ShownViews:
+    """A surface that is looked at from many sides.
 
     Args:
         surface: the shape, with features.
-        views: from where; their resolution does not matter.
-        cells: of each picture, each way.
     """
-    shape, views = surface.snapshot, replace(views, resolution=cells)
-    faces = cast_passes(shape, views).face
-    assert faces is not None
-    shown = []
-    for view, face in enumerate(faces):
+
+    def __init__(self, surface: DescribedSurface) -> None:
+        self.surface = surface
+        self._rays = SurfaceRays(surface.snapshot)
+
+    def framed(self, directions: Floats, cells: int) -> Views:
+        """The cameras in directions (N, 3) whose pictures of so many cells the surface fills."""
+        shape = self.surface.snapshot
+        return frame(shape.vertices[np.unique(shape.faces)], directions, cells)
+
+    def show(self, views: Views, view: int = 0) -> ShownSurface:
+        """What one of some cameras shows."""
+        shape, features = self.surface.snapshot, self.surface.features
+        face, _ = self._rays.seen(views, view)
         inside = face >= 0
         shares = views.barycentric(view, shape.vertices[shape.faces], face)
         corners = shape.faces[face[inside]]
         points = np.einsum("pk,pkd->pd", shares, shape.vertices[corners].astype(np.float64))
-        grid = np.zeros((cells, cells, surface.features.shape[1]), np.float32)
-        grid[inside] = np.einsum("pk,pkc->pc", shares.astype(np.float32), surface.features[corners])
+        grid = np.zeros((*inside.shape, features.shape[1]), np.float32)
+        grid[inside] = np.einsum("pk,pkc->pc", shares.astype(np.float32), features[corners])
         vertex = np.take_along_axis(corners, shares.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.int64)
-        shown.append(ShownSurface(FramedObject(grid, inside), points, vertex))
-    return shown
+        return ShownSurface(FramedObject(grid, inside), points, vertex)
