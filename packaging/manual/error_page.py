@@ -54,7 +54,6 @@ FIXES = {
     "bones-doubtful": "Look at their joints in Edit Mode of the new armature; move by hand those that are wrong.",
     "joints-outside": "Move these joints by hand in Edit Mode of the new armature.",
     "mostly-inpainted": "Try *Method: Features* in the redo panel, or give point pairs.",
-    "no-camera": "Use a photo from the side, and a mask.",
     "surface-folded": "Look at the shape key; a point pair or a smaller value helps.",
     "texture-filled": "Look at the mask image; a lower *Threshold* copies more.",
     "texture-torn": "Look there; point pairs or *Smooth Map* help.",

@@ -24,7 +24,7 @@ class PhotoMap:
         confidence: float32 (H, W) in [0, 1], 0 outside the object.
         faces: int32 (F, 3), the triangles that the indices in ``face`` refer to.
         camera: float64 (4, 2), an affine camera that fits the match: ``(x, y, z, 1) @ camera`` is column and row of a
-            vertex (snapshot frame), in pixels; NaN if no camera fits.
+            vertex (snapshot frame), in pixels.
         photo: uint8 (H, W, 3), sRGB, the photograph as it was matched (large ones are made smaller).
         poses: float64 (2, 5), the view of the surface that the photograph was matched as, and the other one that it
             may show: x, y and z of the unit vector from the surface toward the camera, 1 where the photograph's mirror
@@ -42,7 +42,7 @@ class PhotoMap:
 
     @property
     def view_direction(self) -> NDArray[np.float64]:
-        """The direction (3,) in which the camera looks; NaN if none fits. A mirrored picture turns its handedness."""
+        """The direction (3,) in which the camera looks. A mirrored picture turns its handedness."""
         along: NDArray[np.float64] = np.cross(self.camera[:3, 0], self.camera[:3, 1])
         return -along if self.poses[0, 3] else along
 
@@ -70,6 +70,7 @@ class PhotoMap:
                 and (not len(shown) or 0 <= shown.min() <= shown.max() < len(photo_map.faces))
                 and np.isfinite(photo_map.barycentric).all()
                 and np.isfinite(photo_map.confidence).all()
+                and np.isfinite(photo_map.camera).all()
                 and photo_map.poses.shape == (2, 5)
             )
         except UNREADABLE:

@@ -95,7 +95,7 @@ def rank_poses(
     coarse = [_CellPicture.of(picture, settings.cells) for picture in pictures]
     fits = _fits(coarse, directions, views, settings.reach, settings.outline)
     fits[1] -= settings.mirror_margin
-    found = []
+    found: list[tuple[float, bool, Floats]] = []
     for is_mirrored, start in _starts(fits, directions, settings):
         report("Finding the side", (len(found) + 1) / (settings.starts + 2))
         direction, fit = _turned(coarse[is_mirrored], directions[start], views, settings.turns, settings)

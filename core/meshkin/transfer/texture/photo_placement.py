@@ -51,12 +51,8 @@ def place_in_photo(photo_map: PhotoMap, shape: Snapshot, settings: PhotoSettings
     mean, weight, seen = _mean_pixels(photo_map, shape, vertices, normals, settings.reach * diagonal, settings)
     _check_seen(seen, shape)
     homogeneous = np.column_stack((vertices, np.ones(len(vertices))))
-    camera = photo_map.camera
-    if np.isfinite(camera).all():
-        seen &= normals @ photo_map.view_direction < 0
-    else:
-        camera = np.asarray(np.linalg.lstsq(homogeneous[seen], mean[seen], rcond=None)[0], np.float64)
-    projected = homogeneous @ camera
+    seen &= normals @ photo_map.view_direction < 0
+    projected = homogeneous @ photo_map.camera
     trust = np.where(seen, weight / max(float(weight[seen].mean()) if seen.any() else 1.0, 1e-12), 0)
     deviation = _smoothed(mean - projected, trust, vertices, faces, settings.smoothing * diagonal)
     positions = projected + deviation
