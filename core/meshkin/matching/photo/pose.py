@@ -24,7 +24,7 @@ from .shown_surface import FramedObject, ShownViews
 
 WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 """Turns about the vertical axis, and up, in which neighbors of a view lie."""
-STEEPEST = 85
+HIGHEST_TURN = 85
 """Degrees above or below the horizon beyond which no view is turned. Chosen: at a pole no side is up."""
 
 
@@ -152,7 +152,7 @@ def _turned(
 def _turn(direction: Floats, azimuth: float, elevation: float) -> Floats:
     """A direction (3,) turned about the vertical axis, and up, both in degrees; no pole is reached."""
     around = np.arctan2(direction[1], direction[0]) + np.radians(azimuth)
-    most = np.radians(STEEPEST)
+    most = np.radians(HIGHEST_TURN)
     up = np.clip(np.arcsin(np.clip(direction[2], -1, 1)) + np.radians(elevation), -most, most)
     return np.array((np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)))
 
