@@ -41,7 +41,7 @@ class DepthFit:
 
 def fit_to_match(depth: AnyFloats, photo_map: PhotoMap, vertices: AnyFloats) -> DepthFit | None:
     """The scale and shift that turn a photograph's depth into distance along the camera's direction, in units of the
-    vertices, counted from the nearest point that is matched; None where no camera or no depth fits.
+    vertices, counted from the nearest point that is matched; None where no depth fits.
 
     Args:
         depth: (H, W), as a network has read it.
@@ -49,7 +49,7 @@ def fit_to_match(depth: AnyFloats, photo_map: PhotoMap, vertices: AnyFloats) -> 
         vertices: (V, 3), of the surface.
     """
     direction = photo_map.view_direction
-    if not np.isfinite(direction).all() or not photo_map.mask.any():
+    if not photo_map.mask.any():
         return None
     away = photo_map.pull(vertices) @ (direction / np.linalg.norm(direction))
     weights = photo_map.confidence[photo_map.mask].astype(np.float64)

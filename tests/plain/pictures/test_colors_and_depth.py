@@ -81,5 +81,3 @@ def test_depth_is_counted_from_the_nearest_point(mirrored: bool) -> None:
     assert fit is not None
     assert fit.scale == pytest.approx(8)
     assert fit.shift == pytest.approx(0, abs=1e-6)
-    lost = PhotoMap(**{**vars(photo_map), "camera": np.full((4, 2), np.nan)})
-    assert fit_to_match(row / 40, lost, vertices) is None
