@@ -28,7 +28,7 @@ def test_features_that_do_not_tell_front_from_back_are_matched_by_the_view() -> 
     photo = FramedObject((shown.picture.features + noise).astype(np.float32), inside)
     settings = CellMatchSettings(displacement=DisplacementSettings(cells=40))
     match = match_cells(photo, surface, view, settings=settings)
-    projected = np.column_stack((ball.vertices, np.ones(len(ball.vertices)))) @ match.camera
+    projected = np.column_stack((ball.vertices.astype(np.float64), np.ones(len(ball.vertices)))) @ match.camera
     assert np.abs(projected - view.project(0, ball.vertices)[0] / 40).max() < 0.1  # perspective is not affine
     assert np.cross(match.camera[:3, 0], match.camera[:3, 1])[1] > 0
     assert (match.points[:, 1] < 0).mean() > 0.95
