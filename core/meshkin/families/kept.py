@@ -20,13 +20,12 @@ from ..data.snapshot import Snapshot
 from ..geometry.arrays import AnyFloats, Singles, unit_rows
 from ..models import checking, storing
 from ..spectral import pca
-from ..spectral.eigenbasis import SpectralMesh
-from ..symmetry.mirror_sides import Mirror
+from .handedness import Forms, SideReader
 from .learning import embed
 from .network import FamilyNetwork
 from .record import FamilyRecord, check_name
 from .rows import row_width, rows_alone, surface_rows, with_side
-from .sides import Reference, SpectralShape, side_beside
+from .sides import SpectralShape, side_beside
 
 LICENSE = "The user's own"
 """What is noted as the license of a family that was learned here."""
@@ -36,8 +35,6 @@ nearest neighbor on six pairs of animals without, with 0.3, 0.6 and 1.2 times th
 bone between species .78, .83, .86 and .86; up to the mirror image on three pairs of people 17.2, 16.5, 16.4 and 18.2.
 Of the rows alone: 9.7, .86 and 19.7. The network tells poses of what it has seen; species that it has not, it does not.
 """
-_MESH = ("points", "faces", "normals", "mass", "vertex")
-"""Arrays of a :class:`SpectralMesh` that its rough mesh has for itself."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +46,13 @@ class Family:
         network: encoder and decoder.
         components: principal components of the members' features, of which rows are made; None for one that reads the
             features as they are, as published.
-        references: the shapes that say which side is which, none where sides are not told.
+        sides: what reads sides; None where they are not told.
     """
 
     record: FamilyRecord
     network: FamilyNetwork
     components: pca.Basis | None
-    references: tuple[Reference, ...] = ()
+    sides: SideReader | None = None
 
     def of_surface(self, shape: Snapshot, features: AnyFloats, tick: Callable[[], None]) -> Singles:
         """The family's features of a shape, float32 (V, E); zero where nothing is known.
@@ -69,7 +66,7 @@ class Family:
         if self.components is None:
             return self.of_cells(features)
         spectral = SpectralShape.of(shape, features, self.components)
-        side = side_beside(spectral, self.references, tick)
+        side = side_beside(spectral, self.sides, tick)
         return self._read(with_side(surface_rows(spectral, features, self.components), side), features)
 
     def of_cells(self, features: AnyFloats) -> Singles:
@@ -130,16 +127,17 @@ def load(folder: Path) -> Family:
         names = network.state_dict()
         network.load_state_dict({name: torch.from_numpy(arrays[name]) for name in names})
         components: pca.Basis | None = None
-        references: list[Reference] = []
+        sides: SideReader | None = None
         if record.side_weight:
             components = pca.Basis(*(arrays[f"components.{name}"] for name in ("mean", "components", "scale")))
-        while f"reference.{len(references)}.points" in arrays:
-            references.append(_reference(arrays, f"reference.{len(references)}."))
+        if "sides.axes" in arrays:
+            axes, scale, weights = (arrays[f"sides.{name}"].astype(np.float64) for name in ("axes", "scale", "weights"))
+            sides = SideReader(Forms(axes, scale), weights)
         if components is not None and record.widths[0] != row_width(components.components.shape[1]) + 1:
             raise InputError("family-recipe", "it reads other rows", "Learn it again.")
     except (*UNREADABLE, InputError) as error:
         raise checking.damaged(folder / checking.WEIGHTS_FILE, f"is no family that can be read ({error})") from error
-    return Family(record, network.eval(), components, tuple(references))
+    return Family(record, network.eval(), components, sides)
 
 
 def _arrays(family: Family) -> dict[str, NDArray[Any]]:
@@ -149,42 +147,7 @@ def _arrays(family: Family) -> dict[str, NDArray[Any]]:
     if family.components is not None:
         for name in ("mean", "components", "scale"):
             arrays[f"components.{name}"] = getattr(family.components, name)
-    for number, reference in enumerate(family.references):
-        prefix = f"reference.{number}."
-        mesh, mirror = reference.mesh, reference.mirror
-        assert mesh.rough is not None
-        for part, inner in ((mesh, prefix), (mesh.rough, f"{prefix}rough.")):
-            arrays |= {inner + name: np.asarray(getattr(part, name)) for name in _MESH}
-        for name in ("eigenvalues", "eigenfunctions", "features"):
-            arrays[prefix + name] = getattr(mesh, name)
-        for name in ("twin", "symmetric", "eigenvalues", "side"):
-            arrays[f"{prefix}mirror.{name}"] = getattr(mirror, name)
-    return {name: _compact(values) for name, values in arrays.items()}
-
-
-def _compact(values: NDArray[Any]) -> NDArray[Any]:
-    """Floats in single precision, whole numbers in 32 bits."""
-    kind = np.float32 if np.issubdtype(values.dtype, np.floating) else np.int32
-    return np.ascontiguousarray(values, kind)
-
-
-def _reference(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Reference:
-    """The reference whose arrays' names begin with a prefix."""
-
-    def wide(name: str) -> NDArray[Any]:
-        values = arrays[prefix + name]
-        return values.astype(np.float64 if np.issubdtype(values.dtype, np.floating) else np.int64)
-
-    eigenvalues, eigenfunctions = wide("eigenvalues"), wide("eigenfunctions")
-    features = arrays[f"{prefix}features"]
-
-    def mesh(inner: str, rows: NDArray[Any], rough: SpectralMesh | None) -> SpectralMesh:
-        points, faces, normals, mass, vertex = (wide(inner + name) for name in _MESH)
-        return SpectralMesh(
-            points, faces, normals, mass, eigenvalues, eigenfunctions[rows], features[rows], vertex, rough
-        )
-
-    rough = mesh("rough.", wide("rough.vertex"), None)
-    fine = mesh("", np.arange(len(eigenfunctions)), rough)
-    mirror = Mirror(*(wide(f"mirror.{name}") for name in ("twin", "symmetric", "eigenvalues", "side")))
-    return Reference(fine, mirror)
+    if family.sides is not None:
+        forms = family.sides.forms
+        arrays |= {"sides.axes": forms.axes, "sides.scale": forms.scale, "sides.weights": family.sides.weights}
+    return {name: np.ascontiguousarray(values, np.float32) for name, values in arrays.items()}

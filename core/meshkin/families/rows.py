@@ -13,16 +13,13 @@ from ..geometry.arrays import AnyFloats, Floats, Singles, unit_rows
 from ..spectral import pca
 from ..spectral.descriptors import ENERGIES, TIMES, heat_kernel, wave_kernel
 from ..spectral.eigenbasis import SpectralMesh
+from .handedness import SPREAD_TIMES, spread
 from .sides import SpectralShape
 
 SIDE_WEIGHT = 0.8
 """Of the side beside rows that are about 2 long. Chosen."""
 ROW_COMPONENTS = 64
 """Principal components of the features that are read. Chosen: the rest is hardly more than noise."""
-SPREAD_TIMES = (0.01, 0.1)
-"""Times for which features are spread by the heat equation, on a surface of area 1: over the end of a limb, and over a
-limb. Measured with true sides, nearest neighbor on six pairs of animals: 17.1 without, 16.0 and 12.4 with either,
-11.1 with both, 7.6 with the signatures, too."""
 SIGNATURE_FLOOR = 1e-3
 """Added before the logarithm of the kernels, which are about 0.1. Chosen, as of the features ``geometric``."""
 MOST_DEVIATION = 5.0
@@ -43,9 +40,8 @@ def surface_rows(shape: SpectralShape, features: AnyFloats, components: pca.Basi
     """
     own = unit_rows(pca.project(components, features))
     mesh = shape.mesh
-    spectrum = mesh.eigenfunctions.T @ (mesh.mass[:, None] * shape.at_points(own))
-    spread = [mesh.eigenfunctions @ (np.exp(-time * mesh.eigenvalues)[:, None] * spectrum) for time in SPREAD_TIMES]
-    around = [unit_rows(shape.to_vertices(values).astype(np.float32)) for values in spread]
+    spread_rows = spread(mesh, shape.at_points(own).astype(np.float64), SPREAD_TIMES)
+    around = [unit_rows(shape.to_vertices(values).astype(np.float32)) for values in spread_rows]
     return np.hstack((own, *around, shape.to_vertices(_signatures(mesh)))).astype(np.float32)
 
 

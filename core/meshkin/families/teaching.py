@@ -124,7 +124,7 @@ def teach(pupils: Sequence[Pupil], lesson: Lesson, report: ProgressCallback) -> 
         SpectralShape.of(pupil.shape, pupil.features, components)
         for pupil in _reported(pupils, "Finding smooth functions", report)
     ]
-    sides, references = common_sides(shapes, _ticker(report, len(pupils)))
+    sides, reader = common_sides(shapes, _ticker(report, len(pupils)))
     members = [
         Member.of(pupil.shape, with_side(surface_rows(shape, pupil.features, components), side), lesson.settings)
         for pupil, shape, side in zip(
@@ -149,7 +149,7 @@ def teach(pupils: Sequence[Pupil], lesson: Lesson, report: ProgressCallback) -> 
         curve,
         is_plateau(curve),
     )
-    return Family(record, network.to("cpu"), components, references)
+    return Family(record, network.to("cpu"), components, reader)
 
 
 def _learned(
