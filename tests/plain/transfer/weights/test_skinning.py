@@ -184,6 +184,29 @@ def test_what_lies_on_a_limb_follows_that_limb_alone() -> None:
     assert (carried.weights[: len(body)].argmax(axis=1) == weights.argmax(axis=1)).mean() > 0.98
 
 
+@pytest.mark.parametrize("nodding", [False, True])
+def test_a_head_of_its_own_follows_one_bone_as_on_the_source(nodding: bool) -> None:
+    """The map sends its lowest tenth to the body, on which it stands."""
+    body = shapes.sphere(40, 24)
+    head = 0.6 * body.vertices + np.array((0, 0, 1.5))
+    vertices, faces = shapes.joined((body.vertices, body.faces), (head, body.faces))
+    source = shapes.snapshot(vertices, faces)
+    longer = shapes.snapshot(vertices * (1, 1, 1.1), faces)  # on a copy the map would be certain
+    count = len(head)
+    of_head = np.arange(2 * count) >= count
+    turned = nodding & of_head & (vertices[:, 2] > 1.5)
+    weights = np.column_stack((~of_head, of_head & ~turned, turned)).astype(float)
+    low = np.flatnonzero(of_head & (vertices[:, 2] < 1.02))
+    partner = np.arange(2 * count)
+    partner[low] = cKDTree(body.vertices).query(vertices[low])[1]
+    carried = weights_through_map(weights, source, longer, vertex_map(partner, faces, 0.9)).weights
+    np.testing.assert_allclose(carried[:count], weights[:count], atol=1e-6)
+    if nodding:  # the map is followed where nothing says that the part is rigid
+        assert (carried[low, 0] > 0.5).all()
+    else:
+        np.testing.assert_allclose(carried[count:], weights[count:], atol=1e-6)
+
+
 def test_what_could_not_be_solved_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the equations of inpainting are singular, the nearest vertex stands in, and the result says where."""
     points, faces = shapes.grid(12, 12)
