@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..geometry.arrays import Floats, unit_rows
 from .clip import Clip, PosableShape
+from .mirroring import mirror_plane, mirrored, nearest
 from .settings import FitSettings
 from .skinning import full_weights, loads
 
@@ -39,6 +40,7 @@ class Evidence:
         contour_weight: (T, C), 0 where there are fewer.
         place: (T, A, 2), of the anchors; ``weight`` (T, A) is 0 where there are fewer.
         load: (T, A, B, 4), of the anchors' points.
+        twin: the same of the points on the other side of the body, which look alike; None if it is not symmetric.
         surface: (V, B, 4), of all vertices.
         cameras: (T, 4, 4).
         joined: (T,), 1 where a frame goes on from the one before; 0 for the first.
@@ -54,6 +56,7 @@ class Evidence:
     place: Tensor
     weight: Tensor
     load: Tensor
+    twin: Tensor | None
     surface: Tensor
     cameras: Tensor
     joined: Tensor
@@ -63,7 +66,7 @@ def gather(clip: Clip, size: float, shape: PosableShape, cameras: Floats, settin
     """Prepare what a clip shows of a shape to these cameras (T, 4, 4); ``size`` of the object, pixels."""
     height, width = clip.masks.shape[1:]
     step, count = _step(clip.masks.shape[1:]), len(clip)
-    place, weight, load = _anchors(clip, shape, settings, size)
+    place, weight, load, twin = _anchors(clip, shape, settings, size)
     contour, across = np.zeros((2, count, settings.contour, 2))
     contour_weight = np.zeros((count, settings.contour))
     for frame, mask in enumerate(clip.masks):
@@ -82,31 +85,37 @@ def gather(clip: Clip, size: float, shape: PosableShape, cameras: Floats, settin
         torch.from_numpy(place),
         torch.from_numpy(weight),
         load,
+        twin,
         loads(shape.vertices, full_weights(shape)),
         torch.from_numpy(cameras),
         torch.from_numpy(np.append(False, clip.joined).astype(np.float64)),
     )
 
 
-def _anchors(clip: Clip, shape: PosableShape, settings: FitSettings, size: float) -> tuple[Floats, Floats, Tensor]:
-    """Place (T, A, 2), weight (T, A) and load (T, A, B, 4) of at most so many anchors of each frame."""
+def _anchors(
+    clip: Clip, shape: PosableShape, settings: FitSettings, size: float
+) -> tuple[Floats, Floats, Tensor, Tensor | None]:
+    """Place (T, A, 2), weight (T, A) and loads (T, A, B, 4) of at most so many anchors of each frame."""
     anchors, most = clip.anchors, settings.anchors_per_frame
     random = np.random.default_rng(0)
     place, weight = np.zeros((len(clip), most, 2)), np.zeros((len(clip), most))
     load = torch.zeros(len(clip), most, shape.weights.shape[1], 4, dtype=torch.float64)
-    points, all_weights = anchors.points(shape), full_weights(shape)
+    points, all_weights, plane = anchors.points(shape), full_weights(shape), mirror_plane(shape.vertices)
+    twin = None if plane is None else torch.zeros_like(load)
     center = np.array(clip.masks.shape[:0:-1]) / 2
     for frame in range(len(clip)):
         rows = np.flatnonzero((anchors.frame == frame) & (anchors.confidence > 0))
         if len(rows) > most:
-            share = anchors.confidence[rows] / anchors.confidence[rows].sum()
-            rows = random.choice(rows, most, replace=False, p=share)
+            rows = random.choice(rows, most, replace=False)
         corners = all_weights[shape.faces[anchors.face[rows]]]
         blended = np.einsum("nk,nkb->nb", anchors.barycentric[rows], corners)
         place[frame, : len(rows)] = (anchors.place[rows] - center) / size
         weight[frame, : len(rows)] = anchors.confidence[rows]
         load[frame, : len(rows)] = loads(points[rows], blended)
-    return place, weight, load
+        if twin is not None and plane is not None:
+            other = mirrored(points[rows], plane)
+            twin[frame, : len(rows)] = loads(other, all_weights[nearest(shape.vertices, other)])
+    return place, weight, load, twin
 
 
 def _step(shape: tuple[int, ...]) -> int:

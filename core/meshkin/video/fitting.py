@@ -2,8 +2,10 @@
 
 The character is posed by linear blend skinning and compared with matched pixels and masks in all frames of a window at
 once; rotations and the place of the whole change smoothly in between. It goes from coarse to fine: first the whole,
-then with its large bones, then with all. Source of the terms and their order: BANMo (CVPR 2022), DreaMo (WACV 2025) and
-Puppeteer (NeurIPS 2025), with a known mesh in place of a radiance field. These descend by Adam; of a mesh the
+then with its large bones, then with all; then, in turn, it is told which side each limb is of (``sides.py``), and all
+bones are fitted again. Outlines count only at the end: before, they would hold a limb behind the one that hides it.
+Source of the terms: BANMo (CVPR 2022), DreaMo (WACV 2025) and Puppeteer (NeurIPS 2025), with a known mesh in place of a
+radiance field. These descend by Adam; of a mesh the
 derivatives are known, and damped steps of Gauss and Newton reach the minimum, which Adam did not in 1500 steps: one
 camera tells far less about depth than about the picture.
 """
@@ -21,14 +23,18 @@ from scipy.spatial.transform import Rotation
 from ..base.progress import ProgressCallback, silent
 from ..geometry.arrays import Floats
 from .clip import Clip, Motion, PosableShape
-from .evidence import gather
-from .links import find_links
+from .evidence import Evidence, gather
+from .hanging import hung, moved_alike
 from .residuals import Residuals, limited
 from .roots import find_roots
 from .settings import FitSettings
-from .skinning import BoneTree
+from .sides import covered, on_sides
+from .skinning import BoneTree, posed
 from .solver import minimize
-from .state import PoseState, stages
+from .state import FIRST_STAGES, PoseState, stages
+
+LAST_LOOKS = 2
+"""Last stages, in which outlines count, too. Chosen: when every limb is near where it is seen."""
 
 
 def fit_motion(
@@ -55,9 +61,11 @@ def fit_motion(
         and held frames, the character stands upright on average and begins where it rests.
     """
     center, size = shape.vertices.mean(axis=0), float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
-    unit_shape, unit_clip = _unit_shape(shape, center, size), _unit_clip(clip, center, size)
+    own_shape, unit_clip = _unit_shape(shape, center, size), _unit_clip(clip, center, size)
+    unit_shape, bones = hung(own_shape)
     count, is_held = len(clip), np.zeros(len(clip), bool) if held is None else held
-    cameras, motion = _start(unit_clip, unit_shape, _unit_motion(start, center, size), is_held)
+    given = None if start is None else moved_alike(_unit_motion(start, center, size), own_shape, unit_shape, bones)
+    cameras, motion = _start(unit_clip, unit_shape, given, is_held)
     fit = _Fit(unit_clip, clip.size, unit_shape, cameras, settings)
     windows = list(_windows(count, settings))
     for number, (first, last, kept) in enumerate(windows):
@@ -74,7 +82,9 @@ def fit_motion(
     free_camera = clip.cameras is None and not is_held.any()
     if free_camera:
         motion, cameras = _upright(motion, cameras)
-    return _full_motion(motion, center, size), _full_cameras(cameras, center, size)
+    motion = moved_alike(motion, unit_shape, own_shape, np.argsort(bones))
+    found = _full_motion(motion, center, size)
+    return found if start is None else _restored(found, start, is_held), _full_cameras(cameras, center, size)
 
 
 @dataclass(frozen=True)
@@ -90,16 +100,38 @@ class _Fit:
     def run(self, frames: slice, motion: Motion, held: NDArray[np.bool_], report: ProgressCallback) -> Motion:
         """Fit the frames of a window that are not held; the others count for what is smooth."""
         evidence = gather(self.clip.part(frames), self.size, self.shape, self.cameras[frames], self.settings)
-        residuals = Residuals(BoneTree.of(self.shape), evidence, find_links(self.shape), self.shape, self.settings)
         state, plan = PoseState.of(motion), stages(self.shape, self.settings)
         for number, (stage, rounds, freedom) in enumerate(plan):
 
             def told(share: float, stage: str = stage, number: int = number) -> None:
                 report(stage, (number + share) / len(plan))
 
+            left = len(plan) - number
+            residuals = self._residuals(frames, evidence, state, number, left)
             state = minimize(residuals, state, freedom, torch.from_numpy(held), rounds, told)
         within = limited(state.turns, torch.from_numpy(self.shape.limits))
         return _restored(replace(state, turns=within).motion(), motion, held)
+
+    def _residuals(self, frames: slice, evidence: Evidence, state: PoseState, number: int, left: int) -> Residuals:
+        """What a stage minimizes; ``left`` stages are still to come, with this one.
+
+        Once all bones were fitted, what covers what tells the sides of limbs, and anchors count as far as they agree.
+        """
+        settings, skeleton = self.settings, BoneTree.of(self.shape)
+        moved, vertices = posed(self.shape, state.motion())
+        if settings.side_looks:
+            is_covered = np.ones(evidence.weight.shape, bool)
+            if number >= FIRST_STAGES:
+                place = evidence.place.numpy() * self.size + np.array(self.clip.masks.shape[:0:-1]) / 2
+                is_covered = covered(self.clip.part(frames), self.shape, vertices, self.cameras[frames], place)
+            evidence = on_sides(evidence, torch.from_numpy(moved), is_covered)
+        if settings.anchor_count and left > LAST_LOOKS:
+            settings = replace(settings, silhouette_count=0)  # a limb must cross what lies outside of the mask
+        residuals = Residuals(skeleton, evidence, self.shape, settings)
+        if number < FIRST_STAGES:
+            return residuals
+        spread = min(settings.anchors, max(settings.best_anchors, residuals.anchor_error(state)))
+        return Residuals(skeleton, evidence, self.shape, replace(settings, anchors=spread))
 
 
 def _restored(motion: Motion, before: Motion, held: NDArray[np.bool_]) -> Motion:
@@ -197,9 +229,7 @@ def _full_cameras(cameras: Floats, center: Floats, size: float) -> Floats:
     return full
 
 
-def _unit_motion(motion: Motion | None, center: Floats, size: float) -> Motion | None:
-    if motion is None:
-        return None
+def _unit_motion(motion: Motion, center: Floats, size: float) -> Motion:
     root = motion.root.copy()
     root[:, :3, 3] = (root[:, :3, 3] + root[:, :3, :3] @ center - center) / size
     return Motion(motion.turns, motion.shifts / size, root)

@@ -17,9 +17,12 @@ from .clip import Anchors, Clip
 LONGER_SIDE = 480
 """Pixels along the longer side to which frames are reduced. Chosen: half a pixel is far less than anchors err."""
 KEPT_ANCHORS = 600
-"""Anchors of a frame that are kept, drawn by their confidence. Chosen: twice as many as a fit looks at."""
+"""Anchors of a frame that are kept, drawn evenly: they count by their confidence, and limbs that lie in shade, about
+which matches are less sure, must show, too. Chosen."""
 SMALL_FRAME = (24, 32)
 """Rows and columns to which frames are reduced to be compared. Chosen."""
+BLANK = np.zeros((*SMALL_FRAME, 3))
+"""Stands for the thumbnail of a frame without a match."""
 CUT_CHANGE = 0.12
 """Least mean difference of two thumbnails, of 1, that may be a cut. Chosen."""
 CUT_TIMES = 5.0
@@ -75,8 +78,7 @@ def _anchors(photo_map: PhotoMap, frame: int, scale: Floats) -> tuple[NDArray[np
     """Columns of :class:`Anchors` of one frame."""
     rows, columns = np.nonzero(photo_map.mask & (photo_map.face >= 0) & (photo_map.confidence > 0))
     if len(rows) > KEPT_ANCHORS:
-        weight = photo_map.confidence[rows, columns].astype(np.float64)
-        chosen = np.random.default_rng(frame).choice(len(rows), KEPT_ANCHORS, replace=False, p=weight / weight.sum())
+        chosen = np.random.default_rng(frame).choice(len(rows), KEPT_ANCHORS, replace=False)
         rows, columns = rows[chosen], columns[chosen]
     places = (np.column_stack((columns, rows)) + 0.5) * scale
     at = rows, columns
@@ -91,15 +93,20 @@ def _anchors(photo_map: PhotoMap, frame: int, scale: Floats) -> tuple[NDArray[np
 
 def find_cuts(pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The frames (T,) of pictures (T, H, W, 3) that do not go on from the one before."""
-    small = np.array([_thumbnail(picture) for picture in pictures])
+    return cuts_between(np.array([thumbnail(picture) for picture in pictures]))
+
+
+def cuts_between(small: Floats) -> NDArray[np.bool_]:
+    """The frames (T,) of thumbnails that do not go on from the one before; black ones stand for frames without."""
     if len(small) < 2:
         return np.zeros(len(small), bool)
     change = np.abs(small[1:] - small[:-1]).mean(axis=(1, 2, 3))
-    is_blank = pictures.reshape(len(pictures), -1).max(axis=1) == 0
+    is_blank = small.reshape(len(small), -1).max(axis=1) == 0
     change[is_blank[1:] | is_blank[:-1]] = 0
     return np.append(False, change > max(CUT_CHANGE, CUT_TIMES * float(np.median(change))))
 
 
-def _thumbnail(picture: NDArray[np.uint8]) -> Floats:
+def thumbnail(picture: NDArray[np.uint8]) -> Floats:
+    """A picture (H, W, 3) reduced to :data:`SMALL_FRAME`, from 0 to 1."""
     small: Floats = np.array(Image.fromarray(picture).resize(SMALL_FRAME[::-1], Image.Resampling.BOX)) / 255
     return small

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..geometry.arrays import Floats, unit_rows
 from .clip import PosableShape
 from .evidence import Evidence
-from .links import Links
+from .mirroring import mirror_plane
 from .settings import FitSettings
-from .skinning import BoneTree, loads, matrices, skin, turning, vectors_of
+from .skinning import BoneTree, full_weights, matrices, skin, turning, vectors_of
 from .state import Freedom, PoseState
 
 NEAREST = 0.05
 """Depth, in sizes of the shape, that nothing comes nearer to the camera than. Chosen: keeps divisions finite."""
 
+POINTS_ASIDE = 0.7
+"""Cosine between a bone and the axis across the body from which it turns alike about all axes. Chosen: an arm that
+hangs halfway down."""
 TRUNK = 4.0
 """How many times less a bone that carries everything turns from rest than one that carries nothing, less one. Measured
 on quadrupeds' clips: joints of the trunk turn by 0 to 10 degrees, by 27 when it eats; those of legs by 10 to 40."""
@@ -56,18 +61,10 @@ class Shown:
 class Residuals:
     """The sum of squares of a window."""
 
-    def __init__(
-        self, skeleton: BoneTree, evidence: Evidence, links: Links, shape: PosableShape, settings: FitSettings
-    ) -> None:
+    def __init__(self, skeleton: BoneTree, evidence: Evidence, shape: PosableShape, settings: FitSettings) -> None:
         self._skeleton, self._evidence, self._settings = skeleton, evidence, settings
-        self._limits = limits = torch.from_numpy(shape.limits)
-        share = torch.from_numpy(shape.carried / max(shape.carried.max(), 1e-9))
-        self._rest = settings.rest / (1 + TRUNK * share)
-        count, bones = len(links.pairs), len(limits)
-        signs = torch.zeros(count, bones, dtype=torch.float64)
-        for row, (one, other) in enumerate(links.pairs.tolist()):
-            signs[row, one], signs[row, other] = 1, -1
-        self._links = loads(links.points, signs.numpy()).expand(len(evidence.place), -1, -1, -1)
+        self._limits = torch.from_numpy(shape.limits)
+        self._rest = _stiffness(shape, settings)
 
     def cost(self, state: PoseState, freedom: Freedom) -> float:
         """The sum of squares."""
@@ -76,6 +73,14 @@ class Residuals:
     def normal(self, state: PoseState, freedom: Freedom) -> Normal:
         """The normal equations at a state."""
         return self._sum(state, freedom, with_slopes=True)
+
+    def anchor_error(self, state: PoseState) -> float:
+        """The median distance of anchors from where they are shown, sizes; 0 if there are none."""
+        evidence = self._evidence
+        moved = matrices(self._skeleton, state.turns, state.shifts, state.root)
+        distance = torch.linalg.vector_norm(self._shown(skin(moved, evidence.load)).places - evidence.place, dim=-1)
+        used = distance[evidence.weight > 0]
+        return float(used.median()) if len(used) else 0.0
 
     def _sum(self, state: PoseState, freedom: Freedom, with_slopes: bool) -> Normal:
         settings, evidence = self._settings, self._evidence
@@ -107,26 +112,19 @@ class Residuals:
                 soft = _softening(error**2, settings.silhouette)
                 norm = weight * _soft_squares(error**2, settings.silhouette)
                 add(load, along[:, :, None], error[:, :, None], weight * soft, norm)
-        if len(self._links[0]):
-            gap = skin(moved, self._links)
-            weight = torch.full(gap.shape[:2], 1 / settings.links**2, dtype=gap.dtype)
-            axes = torch.eye(3, dtype=gap.dtype).expand(*gap.shape[:2], 3, 3)
-            add(self._links, axes, gap, weight, weight[..., None] * gap**2)
         self._add_priors(state, freedom, total)
         self._add_changes(state, freedom, total)
         return Normal(total.blocks, total.next, total.over, total.gradient, total.cost)
 
     def _slopes(self, state: PoseState, moved: Tensor, load: Tensor, along: Tensor, freedom: Freedom) -> Tensor:
         """The derivatives (T, P, K, n) of points along directions (T, P, K, 3) by a freedom's parameters."""
-        turned, carried = turning(self._skeleton, moved, load, along)
+        turned = turning(self._skeleton, moved, load, along)[..., freedom.turning, :]
         weight = load[..., 3].sum(dim=-1)
         arms = skin(moved, load) - weight[..., None] * state.root[:, None, :3, 3]
         moments = torch.linalg.cross(arms[:, :, None].expand_as(along), along, dim=-1)
         whole = moments @ state.root[:, None, :3, :3]
         shift = weight[:, :, None, None] * along
-        axes = state.root[:, None, :3, :3] @ self._skeleton.rest[freedom.shifting, :3, :3]
-        aside = torch.einsum("tpki,tmij,tpm->tpkmj", along, axes, carried[..., freedom.shifting])
-        return torch.cat((whole, shift, turned[..., freedom.turning, :].flatten(3), aside.flatten(3)), dim=-1)
+        return torch.cat((whole, shift, turned.flatten(3)), dim=-1)
 
     def _shown(self, points: Tensor) -> Shown:
         """Where points (T, P, 3) are shown."""
@@ -173,12 +171,20 @@ class Residuals:
         turns = state.turns[:, bones]
         inside = limited(turns, self._limits[bones])
         diagonal = total.blocks.diagonal(dim1=1, dim2=2)
-        from_rest, excess = vectors_of(turns).flatten(1), vectors_of(inside.transpose(-1, -2) @ turns).flatten(1)
-        weight = (1 / self._rest[bones] ** 2).repeat_interleave(3).expand_as(from_rest)
-        for error, scale in ((from_rest, weight), (excess, (excess.abs() > 1e-9).double() / settings.limits**2)):
-            total.cost += float((scale * error**2).sum())
-            diagonal[:, own] += scale
-            total.gradient[:, own] += scale * error
+        excess = vectors_of(inside.transpose(-1, -2) @ turns).flatten(1)
+        scale = (excess.abs() > 1e-9).double() / settings.limits**2
+        total.cost += float((scale * excess**2).sum())
+        diagonal[:, own] += scale
+        total.gradient[:, own] += scale * excess
+        from_rest, stiffness = vectors_of(turns), self._rest[bones]
+        pull = (stiffness @ from_rest[..., None])[..., 0]
+        squares = (pull * from_rest).sum(dim=-1)
+        total.cost += float(_soft_squares(squares, 1).sum())
+        soft = _softening(squares, 1)
+        total.gradient[:, own] += (soft[..., None] * pull).flatten(1)
+        for number, block in enumerate((soft[..., None, None] * stiffness).unbind(1)):
+            at = slice(6 + 3 * number, 9 + 3 * number)
+            total.blocks[:, at, at] += block
 
     def _add_changes(self, state: PoseState, freedom: Freedom, total: _Total) -> None:
         """Let the changes of turns and places from frame to frame change little."""
@@ -190,7 +196,6 @@ class Residuals:
             (_turned(root_turns), settings.root_turn),
             (state.root[1:, None, :3, 3] - state.root[:-1, None, :3, 3], settings.root_shift),
             (_turned(turns), settings.acceleration),
-            (state.shifts[1:, freedom.shifting] - state.shifts[:-1, freedom.shifting], settings.root_shift),
         ]
         goes_on = (self._evidence.joined[2:] * self._evidence.joined[1:-1])[:, None]
         errors, weights = [], []
@@ -210,6 +215,35 @@ class Residuals:
         total.next[:-1] -= 2 * weight
         total.next[1:] -= 2 * weight
         total.over += weight
+
+
+def _stiffness(shape: PosableShape, settings: FitSettings) -> Tensor:
+    """How much each bone resists turns from rest, (B, 3, 3) in its own axes, per square of radians.
+
+    Bodies swing in their plane of symmetry: aside of it, bones turn less, unless they point aside as arms do.
+    """
+    share = shape.carried / max(shape.carried.max(), 1e-9)
+    weight = ((1 + TRUNK * share) / settings.rest) ** 2
+    stiffness = weight[:, None, None] * np.tile(np.eye(3), (len(share), 1, 1))
+    plane = mirror_plane(shape.vertices)
+    if plane is None:
+        return torch.from_numpy(stiffness)
+    axis = np.einsum("bij,i->bj", shape.rest[:, :3, :3], plane[0])
+    outward = np.abs(_directions(shape) @ plane[0])
+    more = (settings.aside**2 - 1) * np.clip(1 - outward / POINTS_ASIDE, 0, 1)
+    across = np.eye(3) - axis[:, :, None] * axis[:, None]
+    return torch.from_numpy(stiffness + (weight * more)[:, None, None] * across)
+
+
+def _directions(shape: PosableShape) -> Floats:
+    """Where each bone points, (B, 3): from its head to the middle of what it moves, itself and by those below it."""
+    weights = full_weights(shape).astype(np.float64)
+    total, middle = weights.sum(axis=0), weights.T @ shape.vertices
+    for bone in range(len(total) - 1, -1, -1):
+        if shape.parents[bone] >= 0:
+            total[shape.parents[bone]] += total[bone]
+            middle[shape.parents[bone]] += middle[bone]
+    return unit_rows(middle / np.maximum(total, 1e-9)[:, None] - shape.rest[:, :3, 3])
 
 
 class _Total:

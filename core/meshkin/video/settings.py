@@ -14,8 +14,8 @@ class FitSettings:
     are shares of the shape's size at rest. All values are chosen on ``tests/benchmarks/video.py``.
 
     Attributes:
-        anchors: standard deviation of where matched points are shown. Errors above count by their length, not its
-            square.
+        anchors: standard deviation of where matched points are shown; less where they are shown to agree better, but at
+            least ``best_anchors``. Errors above count by their length, not its square.
         anchor_count: as how many measurements the anchors of a frame count together; 0 for none. They are not
             independent: neighbors err alike.
         silhouette: standard deviation of the distance between outline and mask.
@@ -24,36 +24,42 @@ class FitSettings:
             so that a gallop may be fast.
         root_turn, root_shift: of the same of the whole, radians and sizes.
         smooth: weight of these three; 0 fits each frame alone.
-        rest: of a bone's turn from rest, radians: holds what no frame shows.
+        rest: of a bone's turn from rest, radians: holds what no frame shows. What is above counts by its length: a
+            knee bends far, while most bones keep still.
+        aside: how many times less a bone turns out of the body's plane of symmetry.
         limits: of what a turn exceeds the rig's own limits by, radians.
-        links: of the distance between bones of other roots that move the same vertices, sizes.
         root_rounds, limb_rounds, all_rounds: steps of Gauss and Newton for the whole alone, with its large bones, with
             all bones.
+        side_rounds: of each time that all bones are fitted again, after limbs' sides were told by what covers what.
+        side_looks: how often this is done; 0 believes the matches.
         large: share of the weights that a large bone carries, itself and by the bones below it, at least.
         window: frames that are fitted at once.
         overlap: frames that two windows share.
-        anchors_per_frame: most that are looked at, drawn by their confidence.
+        anchors_per_frame: most that are looked at, drawn evenly.
         contour: places on each mask's outline.
         outside: vertices of each frame that are looked at because they lie outside of the mask, at most.
     """
 
-    anchors: float = 0.01
-    anchor_count: float = 300.0
-    silhouette: float = 0.01
-    silhouette_count: float = 30.0
-    acceleration: float = 0.1
+    anchors: float = 0.02
+    best_anchors: float = 0.004
+    anchor_count: float = 60.0
+    silhouette: float = 0.005
+    silhouette_count: float = 200.0
+    acceleration: float = 0.07
     root_turn: float = 0.05
     root_shift: float = 0.01
     smooth: float = 1.0
-    rest: float = 0.6
+    rest: float = 0.3
+    aside: float = 3.0
     limits: float = 0.02
-    links: float = 0.005
     root_rounds: int = 6
     limb_rounds: int = 8
     all_rounds: int = 14
+    side_rounds: int = 8
+    side_looks: int = 4
     large: float = 0.04
     window: int = 32
     overlap: int = 8
-    anchors_per_frame: int = 300
+    anchors_per_frame: int = 400
     contour: int = 96
     outside: int = 96

@@ -78,9 +78,15 @@ def skin(moved: Tensor, load: Tensor) -> Tensor:
 
 def posed(shape: PosableShape, motion: Motion) -> tuple[Floats, Floats]:
     """The matrices (T, B, 4, 4) of a motion's bones, and the vertices (T, V, 3) that they move."""
+    moved = matrices_of(shape, motion)
+    return moved, skin(torch.from_numpy(moved), loads(shape.vertices, full_weights(shape))).numpy()
+
+
+def matrices_of(shape: PosableShape, motion: Motion) -> Floats:
+    """The matrices (T, B, 4, 4) of a motion's bones."""
     values = [torch.from_numpy(np.asarray(each, np.float64)) for each in (motion.turns, motion.shifts, motion.root)]
-    moved = matrices(BoneTree.of(shape), *values)
-    return moved.numpy(), skin(moved, loads(shape.vertices, full_weights(shape))).numpy()
+    moved: Floats = matrices(BoneTree.of(shape), *values).numpy()
+    return moved
 
 
 def full_weights(shape: PosableShape) -> NDArray[np.float32]:
@@ -91,8 +97,8 @@ def full_weights(shape: PosableShape) -> NDArray[np.float32]:
     return weights
 
 
-def turning(skeleton: BoneTree, moved: Tensor, load: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
-    """How far points move along directions when bones turn about their own axes, or shift.
+def turning(skeleton: BoneTree, moved: Tensor, load: Tensor, along: Tensor) -> Tensor:
+    """How far points move along directions when bones turn about their own axes.
 
     With the part ``y`` of a point that a bone and those below it move, and their weight ``w``, a turn about the axis
     ``a`` through the joint ``j`` moves the point by ``a x (y - w j)``.
@@ -104,7 +110,7 @@ def turning(skeleton: BoneTree, moved: Tensor, load: Tensor, along: Tensor) -> t
         along: (T, R, K, 3), the directions.
 
     Returns:
-        (T, R, K, B, 3) for turns, per radian, and (T, R, B) the weight of each bone with all below it.
+        (T, R, K, B, 3), per radian.
     """
     parts = torch.einsum("tbij,trbj->trbi", moved[:, :, :3], load)
     parts = torch.einsum("ab,trbi->trai", skeleton.below, parts)
@@ -113,7 +119,7 @@ def turning(skeleton: BoneTree, moved: Tensor, load: Tensor, along: Tensor) -> t
     arms = parts - weights[..., None] * axes[:, None, :, :3, 3]
     # along . (a x arm) = a . (arm x along)
     moments = torch.linalg.cross(arms[:, :, None], along[:, :, :, None], dim=-1)
-    return torch.einsum("trkbi,tbij->trkbj", moments, axes[:, :, :3, :3]), weights
+    return torch.einsum("trkbi,tbij->trkbj", moments, axes[:, :, :3, :3])
 
 
 def turns_of(vectors: Tensor) -> Tensor:

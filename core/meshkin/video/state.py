@@ -1,4 +1,4 @@
-"""What a fit changes: the turns and shifts of the bones and the place of the whole, in all frames of a window."""
+"""What a fit changes: the turns of the bones and the place of the whole, in all frames of a window."""
 
 from __future__ import annotations
 
@@ -16,37 +16,42 @@ from .skinning import turns_of
 
 @dataclass(frozen=True)
 class Freedom:
-    """Which bones may move: the numbers of those that turn (N,), and of those that shift (M,).
+    """Which bones may turn: their numbers (N,).
 
-    The parameters of a frame are in this order: turn and shift of the whole (3 + 3), turns (3 N), shifts (3 M). Turns
-    are about each bone's own axes, as it is posed.
+    The parameters of a frame are in this order: turn and shift of the whole (3 + 3), turns (3 N). Turns are about each
+    bone's own axes, as it is posed.
     """
 
     turning: Tensor
-    shifting: Tensor
 
     @property
     def count(self) -> int:
         """Parameters of a frame."""
-        return 6 + 3 * (len(self.turning) + len(self.shifting))
+        return 6 + 3 * len(self.turning)
+
+
+FIRST_STAGES = 3
+"""Stages before limbs' sides are told by what covers what."""
 
 
 def stages(shape: PosableShape, settings: FitSettings) -> list[tuple[str, int, Freedom]]:
-    """What moves in each stage of a fit, its name and its rounds: the whole; large bones, too; all bones."""
+    """What moves in each stage of a fit, its name and its rounds: the whole; large bones, too; all bones.
+
+    All bones are then fitted again, each time after the limbs' sides were told.
+    """
     carried, numbers = shape.carried, np.arange(len(shape.parents))
     is_main = numbers == shape.main_root
-    shifting = (shape.parents < 0) & ~is_main & shape.moved
     is_large = (carried >= settings.large * carried[shape.main_root]) & ~is_main
-    none = np.zeros(len(numbers), bool)
     return [
-        ("Placing the character", settings.root_rounds, _freedom(none, none)),
-        ("Fitting large bones", settings.limb_rounds, _freedom(is_large | shifting, shifting)),
-        ("Fitting all bones", settings.all_rounds, _freedom(shape.moved & ~is_main, shifting)),
+        ("Placing the character", settings.root_rounds, _freedom(np.zeros(len(numbers), bool))),
+        ("Fitting large bones", settings.limb_rounds, _freedom(is_large)),
+        ("Fitting all bones", settings.all_rounds, _freedom(shape.moved & ~is_main)),
+        *[("Telling left from right", settings.side_rounds, _freedom(shape.moved & ~is_main))] * settings.side_looks,
     ]
 
 
-def _freedom(turning: NDArray[np.bool_], shifting: NDArray[np.bool_]) -> Freedom:
-    return Freedom(*(torch.from_numpy(np.flatnonzero(each)) for each in (turning, shifting)))
+def _freedom(turning: NDArray[np.bool_]) -> Freedom:
+    return Freedom(torch.from_numpy(np.flatnonzero(turning)))
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,9 @@ class PoseState:
 
     def stepped(self, step: Tensor, freedom: Freedom) -> PoseState:
         """The motion changed by a step (T, n) of a freedom's parameters."""
-        turning, shifting = freedom.turning, freedom.shifting
-        turns, shifts, root = self.turns.clone(), self.shifts.clone(), self.root.clone()
+        turning = freedom.turning
+        turns, root = self.turns.clone(), self.root.clone()
         root[:, :3, :3] = root[:, :3, :3] @ turns_of(step[:, :3])
         root[:, :3, 3] += step[:, 3:6]
-        middle = 6 + 3 * len(turning)
-        turns[:, turning] = turns[:, turning] @ turns_of(step[:, 6:middle].reshape(len(step), -1, 3))
-        shifts[:, shifting] += step[:, middle:].reshape(len(step), -1, 3)
-        return PoseState(turns, shifts, root)
+        turns[:, turning] = turns[:, turning] @ turns_of(step[:, 6:].reshape(len(step), -1, 3))
+        return PoseState(turns, self.shifts, root)

@@ -21,7 +21,7 @@ from ..scene.rig import armature as armatures
 from ..scene.rig import posable
 from ..worker import client
 from ..worker.requests.photo import CheckPhoto, MatchPhoto
-from ..worker.requests.video import FREE, FitVideo, MotionArrays, PosableArrays
+from ..worker.requests.video import FREE, FitVideo, MotionArrays, OtherViews, PosableArrays
 from .characters import CharacterSnapshot, read
 from .describing import Described, describe
 from .files import work_folder
@@ -173,27 +173,39 @@ class _Follow:
     def _matches(
         self, described: Described, frames: Sequence[tuple[Path, Path | None]], folder: Path
     ) -> Generator[Progress, None, list[Path | None]]:
-        """The file of each frame's match; None for frames that do not show the object."""
+        """The file of each frame's match; None for frames that do not show the object.
+
+        Frames that were matched from another side than those around them show are matched again.
+        """
         shape_file, found = described.of.shape.save(folder / "shape.npz"), list[Path | None]()
-        for number, (picture, mask) in enumerate(frames):
-            yield Progress("Matching the frames", number / len(frames), PHOTO)
-            request = MatchPhoto(
-                photo=picture,
-                mask=mask,
+
+        def request(number: int, flip: bool) -> MatchPhoto:
+            return MatchPhoto(
+                photo=frames[number][0],
+                mask=frames[number][1],
                 shape=shape_file,
                 features=described.features,
                 recipe=described.recipe,
                 key=described.key,
                 device=self.options.worker.device,
+                flip=flip,
             )
+
+        for number, (picture, mask) in enumerate(frames):
+            yield Progress("Matching the frames", number / len(frames), PHOTO)
             try:
                 yield from client.shared().run(CheckPhoto(picture, mask))
-                answer = yield from in_step(PHOTO, client.shared().run(request))
+                answer = yield from in_step(PHOTO, client.shared().run(request(number, flip=False)))
                 found.append(answer.map)
             except InputError as error:
                 if error.code not in NO_EVIDENCE:
                     raise
                 found.append(None)
+        others = yield from in_step(PHOTO, client.shared().run(OtherViews(tuple(found))))
+        for number in others.frames:
+            yield Progress("Matching frames again, from the other side", 1.0, PHOTO)
+            answer = yield from in_step(PHOTO, client.shared().run(request(number, flip=True)))
+            found[number] = answer.map
         return found
 
     def _write(

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from helpers.clips import clip_of, front_camera, posable, waving
 from helpers.figures import Figure
@@ -127,6 +128,30 @@ def test_a_bone_of_another_root_stays_at_its_limb() -> None:
     found, cameras = fit_motion(clip, replace(shape, parents=parents))
     assert np.abs(found.shifts[-1, names.index("forearm.L")]).max() > 0.02
     assert error(scene(), found, cameras) < 0.05
+
+
+def test_a_far_leg_that_was_matched_as_the_near_one_is_told_from_it() -> None:
+    """Matches confuse left and right: seen from the left, all that shows a leg is matched as the left one."""
+    names, shape, _, _, _ = scene()
+    true, camera = Motion.at_rest(4, len(names)), front_camera(shape, np.pi / 2)
+    for name, angle in (("thigh.L", 45), ("thigh.R", -45)):  # a stride
+        axes = shape.rest[names.index(name), :3, :3]
+        true.turns[:, names.index(name)] = axes.T @ Rotation.from_euler("x", angle, degrees=True).as_matrix() @ axes
+    clip = clip_of(shape, true, camera)
+    points = clip.anchors.points(shape)
+    twin = np.abs(shape.vertices[:, None] - (points * (-1, 1, 1))[None]).sum(axis=-1).argmin(axis=0)
+    wrong = np.flatnonzero(points[:, 0] < 0)
+    face, shares = clip.anchors.face.copy(), clip.anchors.barycentric.copy()
+    for row in wrong:
+        face[row] = np.flatnonzero((shape.faces == twin[row]).any(axis=1))[0]
+        shares[row] = shape.faces[face[row]] == twin[row]
+    mistaken = replace(clip, anchors=replace(clip.anchors, face=face, barycentric=shares))
+    knee, errors = names.index("shin.R"), []
+    for looks in (0, 4):
+        found, cameras = fit_motion(mistaken, shape, FitSettings(side_looks=looks))
+        there = joints(shape, true, np.tile(camera, (4, 1, 1)))
+        errors.append(float(np.linalg.norm(joints(shape, found, cameras) - there, axis=-1)[:, knee].mean()))
+    assert errors[1] < 0.05 < errors[0]
 
 
 def test_the_fit_can_be_cancelled() -> None:

@@ -47,6 +47,7 @@ JOBS = table(
     photo.match_photo,
     pictures.find_map_models,
     pictures.map_picture,
+    video.other_views,
     video.fit_video,
     picture_learning.learn_picture,
     picture_learning.apply_picture,

@@ -7,7 +7,29 @@ import numpy as np
 from ...base.progress import ProgressCallback
 from ...data.photo_map import PhotoMap
 from ...video.clip import PosableShape
-from ..requests.video import FREE, FitVideo, FitVideoResult, MotionArrays, PosableArrays
+from ..requests.video import (
+    FREE,
+    FitVideo,
+    FitVideoResult,
+    MotionArrays,
+    OtherViews,
+    OtherViewsResult,
+    PosableArrays,
+)
+
+
+def other_views(request: OtherViews, report: ProgressCallback) -> OtherViewsResult:
+    """Find the frames of a video that show the object from the other side than they were matched."""
+    from ...video import reading, viewpoints
+
+    poses, small = [], []
+    for number, file in enumerate(request.maps):
+        report("Looking at the frames together", number / len(request.maps))
+        photo_map = None if file is None else PhotoMap.load(file)
+        poses.append(None if photo_map is None else photo_map.poses)
+        small.append(reading.BLANK if photo_map is None else reading.thumbnail(photo_map.photo))
+    is_other = viewpoints.other_views(poses, reading.cuts_between(np.array(small)))
+    return OtherViewsResult(tuple(np.flatnonzero(is_other).tolist()))
 
 
 def fit_video(request: FitVideo, report: ProgressCallback) -> FitVideoResult:

@@ -57,6 +57,24 @@ class MotionArrays(ArrayBundle):
 
 
 @dataclass(frozen=True)
+class OtherViewsResult:
+    """``frames`` are numbers, from 0, of the frames that show the second view of their match."""
+
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class OtherViews(Request[OtherViewsResult], job="other-views"):
+    """Find the frames of a video that show the object from the other side than they were matched.
+
+    Attributes:
+        maps: as :class:`FitVideo`.
+    """
+
+    maps: tuple[Path | None, ...]
+
+
+@dataclass(frozen=True)
 class FitVideoResult:
     """``arrays`` is a file of :class:`MotionArrays`."""
 
