@@ -261,10 +261,10 @@ class LookOptions:
     edges: str = option("picture", "Edges Of", "Whose edges are kept", choices=EDGES, flat="look_edges")
     repaint: str = option("all", "Repaint", "What is painted over", choices=REPAINTED, flat="look_repaint")
     scale: float = option(
-        1.0, "Guidance by Shape", "How closely edges, depth and normals are kept", flat="look_scale", least=0, most=2
+        1.0, "Control", "How closely edges, depth and normals are kept", flat="look_scale", least=0, most=2
     )
     guidance: float = option(
-        9.0, "Guidance by Prompt", "How closely the prompt is followed", flat="look_guidance", least=1, most=50
+        9.0, "Guidance", "How closely the prompt is followed", flat="look_guidance", least=1, most=50
     )
     steps: int = option(20, "Steps", "Steps in which the noise is taken away", flat="look_steps", least=2, most=200)
     strength: float = option(
