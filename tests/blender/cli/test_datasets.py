@@ -61,3 +61,4 @@ def test_what_cannot_work_is_told(scene: Path, tmp_path: Path) -> None:
     nothing = run("dataset", "make", scene, "--objects", "Nothing", "--output", tmp_path / "set", "--json")
     check_error(nothing, 3, "dataset-empty")
     check_error(run("dataset", "make", scene, *MAKE, "--json"), 3, "dataset-output")
+    check_error(run("dataset", "paint", tmp_path, "--look-slow", "--json"), 3, "no-dataset")
