@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 from PIL import Image
 
 from helpers import datasets, small_diffusion
-from meshkin.base.errors import Cancelled, InputError
+from meshkin.base import storage
+from meshkin.base.errors import Cancelled, InputError, StorageError
 from meshkin.base.png import write_png
 from meshkin.base.progress import silent
 from meshkin.dataset import edges, repainting
@@ -116,6 +119,34 @@ def test_what_was_painted_stays_until_it_is_asked_for_otherwise(made: DataFolder
     assert painted(made, networks) == (1, 2)
     assert painted(made, networks, replace(LOOK, guidance=3.0)) == (3, 0)
     assert painted(made, networks, replace(LOOK, guidance=3.0, slow=True)) == (0, 3)
+
+
+def test_a_full_disk_leaves_whole_paintings(
+    made: DataFolder, networks: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, count = storage._replace, 0
+
+    def fails(source: Path, target: Path) -> None:
+        nonlocal count
+        count += 1
+        if count > 3:  # the second picture's record
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        really(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "_replace", fails)
+        with pytest.raises(StorageError, match="no space left"):
+            painted(made, networks)
+    assert made.painting(0) is not None
+    assert made.painting(1) is None
+    assert sorted(file.name for file in (made.path / "painted").iterdir()) == [
+        "000000.json",
+        "000000.png",
+        "000001.png",
+    ]
+    half = pixels(made.painted(1))
+    assert painted(made, networks) == (2, 1)
+    assert np.array_equal(pixels(made.painted(1)), half)
 
 
 @pytest.mark.parametrize("what", ["background", "objects"])
