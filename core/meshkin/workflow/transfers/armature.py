@@ -208,7 +208,7 @@ def _warnings(skeleton: armatures.Skeleton, fitted: FittedBoneArrays, is_whole: 
         warnings.append(ResultWarning("bones-copied", text))
     if fitted.doubtful.any():
         text = (
-            f"These bones are much longer, shorter or turned otherwise than on the source: "
+            f"These bones are much longer, shorter or turned otherwise than on the source, or far from what they move: "
             f"{_names(names, fitted.doubtful)}. Look at their joints."
         )
         warnings.append(ResultWarning("bones-doubtful", text))
