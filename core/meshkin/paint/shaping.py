@@ -20,7 +20,7 @@ from ..data.snapshot import Snapshot
 from ..data.views import Passes, Views
 from ..features.ray_casting import cast_passes
 from ..geometry.arap import RigidSprings, laplacian_springs
-from ..geometry.arrays import Flags, Floats, Singles
+from ..geometry.arrays import Flags, Floats, Singles, unit_rows
 from ..geometry.laplacian import laplacian
 from ..geometry.mesh import face_areas
 from ..geometry.welding import place_numbers
@@ -29,16 +29,14 @@ from .layout import face_normals
 MOST_AWAY = 40.0
 """Degrees that the normals that are read from a view may lie from the shape's on average for the view to count. Chosen:
 normals that have nothing to do with it are 60 degrees away, those of details 10 to 20."""
-FOLLOWING_LOOKS = 3
-"""How often the views are looked at again, once the shape has moved. Chosen."""
 FOLLOWING_ROUNDS = 30
-"""Of turning and moving, between two looks. Chosen."""
+"""Of turning and moving. Chosen."""
 NORMALS_COUNT = 4.0
 """How much a normal that is seen counts beside the springs around its vertex. Measured: on a ball with bumps 1 is no
 better, and 16 folds it."""
 HOLD = 1e-3
-"""How strongly each vertex is held where it was, in springs. Measured likewise: what is left of the bumps' height is a
-third, with 1e-4 and with 1e-2 a half."""
+"""How strongly each vertex is held where it was, in springs. Measured likewise: with 1e-2 more of the
+bumps is left, with 1e-4 it drifts."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,7 @@ def follow_normals(shape: Snapshot, views: Views, normals: Singles, report: Prog
     views = replace(views, resolution=normals.shape[1])
     passes = cast_passes(joined, views, report)
     fits = accepted(normals, passes)
+    assert passes.face is not None
     if not fits.any():
         return Shaped(np.zeros(shape.vertices.shape), 0, 0.0)
     chosen = np.flatnonzero(fits)
@@ -94,38 +93,36 @@ def follow_normals(shape: Snapshot, views: Views, normals: Singles, report: Prog
     strength = np.maximum(stiffness.diagonal(), 1e-12)
     solve = springs.position_solver(HOLD * strength)
     points = rest
-    for look in range(FOLLOWING_LOOKS):
-        moved = replace(joined, vertices=points.astype(np.float32))
-        wanted = _wanted(joined, moved, views.take(chosen.tolist()), normals[chosen], report)
-        pull = NORMALS_COUNT * (strength * _square_around(rest, joined.faces))[:, None, None] * wanted
-        for number in range(FOLLOWING_ROUNDS):
-            report("Following the normals", (look + number / FOLLOWING_ROUNDS) / FOLLOWING_LOOKS)
-            points = solve(springs.rotations(points, pull), HOLD * strength[:, None] * rest)
+    wanted = _wanted(joined, views.take(chosen.tolist()), passes.face[chosen], normals[chosen])
+    pull = NORMALS_COUNT * (strength * _square_around(rest, joined.faces))[:, None, None] * wanted
+    for number in range(FOLLOWING_ROUNDS):  # the views are not looked at again, once it has moved: that does not settle
+        report("Following the normals", number / FOLLOWING_ROUNDS)
+        points = solve(springs.rotations(points, pull), HOLD * strength[:, None] * rest)
     before, after = (face_normals(replace(joined, vertices=each.astype(np.float32))) for each in (rest, points))
     area = face_areas(rest, joined.faces)
     turned = float(area[np.einsum("fk,fk->f", before, after) < 0].sum() / area.sum())
     return Shaped((points - rest)[place], len(chosen), turned)
 
 
-def _wanted(joined: Snapshot, moved: Snapshot, views: Views, normals: Singles, report: ProgressCallback) -> Floats:
+def _wanted(shape: Snapshot, views: Views, faces: NDArray[np.int32], normals: Singles) -> Floats:
     """For each vertex ``t n^T`` (V, 3, 3), of its normal as it was and the one that the views show there; 0 where they
     do not show it, less where they show it at an angle."""
-    passes = cast_passes(moved, views, report)
-    assert passes.face is not None
-    count = len(joined.vertices)
+    count = len(shape.vertices)
     own, toward = np.zeros((count, 3)), np.zeros((count, 3))
-    rest, now = face_normals(joined), face_normals(moved)
-    corners = moved.vertices[moved.faces].astype(np.float64)
-    for view, face in enumerate(passes.face):
+    flat, shading = face_normals(shape), shape.normals.astype(np.float64)
+    corners = shape.vertices[shape.faces].astype(np.float64)
+    for view, face in enumerate(faces):
         shown = face[face >= 0]
         weights = np.asarray(views.barycentric(view, corners, face), np.float64)
+        rest = unit_rows(np.einsum("pk,pkd->pd", weights, shading[shown]))
         read = normals[view][face >= 0].astype(np.float64) @ views.rotation[view]
-        camera = now[shown] @ views.rotation[view, 2]
-        weights *= np.abs(camera)[:, None]
-        read *= np.where(camera < 0, -1.0, 1.0)[:, None]  # seen from behind
+        points = np.einsum("pk,pkd->pd", weights, corners[shown])
+        toward_camera = unit_rows(views.center + views.radius * views.distance * views.rotation[view, 2] - points)
+        read *= np.where(np.einsum("pd,pd->p", rest, toward_camera) < 0, -1.0, 1.0)[:, None]  # seen from behind
+        weights *= np.abs(np.einsum("pd,pd->p", flat[shown], toward_camera))[:, None]
         for corner in range(3):
-            vertex, share = joined.faces[shown, corner], weights[:, corner, None]
-            for total, values in ((own, rest[shown]), (toward, read)):
+            vertex, share = shape.faces[shown, corner], weights[:, corner, None]
+            for total, values in ((own, rest), (toward, read)):
                 np.add.at(total, vertex, share * values)
     lengths = [np.linalg.norm(each, axis=1) for each in (own, toward)]
     seen = (lengths[0] > 1e-9) & (lengths[1] > 1e-9)

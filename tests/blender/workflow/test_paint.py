@@ -15,6 +15,7 @@ import pytest
 
 import meshkin
 from helpers.main_job import refused
+from helpers.photographs import painted_egg, photograph_of
 from helpers.places import TESTS
 from helpers.skins import add_image_material, blob, data_block_names, new_image, new_material_parts, pixels_of, waves
 from meshkin import workflow
@@ -202,6 +203,32 @@ def vertices_of(obj: bpy.types.Object) -> np.ndarray:
     values = np.empty(3 * len(obj.data.vertices), np.float32)
     obj.data.vertices.foreach_get("co", values)
     return values
+
+
+def test_what_a_photo_shows_is_matched_and_stays(models: dict[str, str], small_model: str, tmp_path: Path) -> None:
+    """Beside the texture that is made of the same photo alone."""
+    textured, painted = painted_egg(), painted_egg()
+    _, picture, face, _ = photograph_of(textured, tmp_path)
+    write_png(tmp_path / "photo.png", picture)
+    write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
+    seeing = {"features": "dinov2", "model": small_model, "layers": (1,), "views": 8, "resolution": 224}
+    chosen = options(models, surface=False).changed(**seeing, remove_light=False)
+    photo = tmp_path / "photo.png", str(tmp_path / "mask.png")
+    made = finish(workflow.texture_photo(photo[0], textured, chosen, photo[1]))
+    report = finish(workflow.paint(painted, chosen, *photo))
+    assert 0.1 < report.data["given"] < 0.7
+    _, images = new_material_parts(painted)
+    ours = pixels_of(images["Base Color"])[..., :3]
+    theirs, origin = (pixels_of(bpy.data.images[made.data[name]])[..., :3] for name in ("texture", "image"))
+    from_photo = origin[..., 0] > 0.999
+    assert from_photo.mean() > 0.05
+    away = np.abs(ours - theirs).max(axis=-1)
+    assert np.quantile(away[from_photo], 0.95) < 3 / 255
+    assert np.median(away[origin[..., 2] > 0.999]) > 0.1  # the rest is painted
+    refused(workflow.paint(painted, chosen, tmp_path / "no.png"), InputError, "photo-missing")
+    blind = chosen.changed(features="geometric")
+    refused(workflow.paint(painted, blind, *photo), InputError, "photo-features")
+    assert len(painted.material_slots) == 2
 
 
 def test_what_cannot_be_painted_is_refused_before_anything_is_done(
