@@ -80,3 +80,16 @@ def test_the_steps_that_take_the_picture_itself(picture_and_map: tuple[torch.Ten
     torch.testing.assert_close(formulas.translate(velocity, schedule, picture, keep=True), found)
     again = formulas.translate(velocity, schedule, picture, keep=True)
     assert torch.equal(again, formulas.translate(velocity, schedule, picture, keep=True))
+
+
+def test_the_way_to_a_map_can_be_stopped(picture_and_map: tuple[torch.Tensor, torch.Tensor]) -> None:
+    picture, goal = picture_and_map
+    schedule = formulas.scheduler(formulas.WITHOUT_REST)
+    network, numbers = exact(schedule, goal), formulas.steps_of(schedule)
+    for done, step in enumerate(numbers):
+        blends, steps = formulas.partway(network, schedule, picture, done), torch.full((2,), step)
+        torch.testing.assert_close(blends, formulas.blend(schedule, goal, picture, steps), rtol=1e-5, atol=1e-5)
+        found = formulas.found(schedule, blends, network(blends, steps), steps)
+        torch.testing.assert_close(found, goal, rtol=1e-5, atol=1e-5)
+    whole = formulas.partway(network, schedule, picture, len(numbers))
+    assert torch.equal(whole, formulas.translate(network, schedule, picture))

@@ -129,15 +129,6 @@ def test_a_full_disk_loses_nothing(pairs: Path, tmp_path: Path, monkeypatch: pyt
     assert output.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
 
 
-def test_mirrored_normals_are_those_of_the_mirrored_ball() -> None:
-    across = np.linspace(-0.7, 0.7, 32)
-    normal = np.stack([*np.meshgrid(across, -across), np.ones((32, 32))], axis=-1)
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    shown = ((normal + 1) / 2 * 255).round().astype(np.uint8)
-    _, turned = training.mirrored(shown, shown, "normal")
-    assert np.abs(turned.astype(int) - shown).max() <= 1  # this surface is its own mirror image
-
-
 def test_bad_pairs_are_refused(pairs: Path, tmp_path: Path) -> None:
     def code(folder: Path) -> str:
         with pytest.raises(InputError) as raised:

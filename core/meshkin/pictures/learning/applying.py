@@ -56,19 +56,21 @@ def apply(picture: Path, learned: str, where: Where, output: Path, report: Progr
     network = teaching.build(base, 0, str(device))
     network.load(tensors, f"“{learned}”")
     report("Finding the map", 0.2)
-    write_png(output, translated(network, pixels, record.size or UNKNOWN_SIZE, str(device)))
+    write_png(output, translated(network, pixels, record, str(device)))
     return record.target
 
 
-def translated(network: Translator, picture: NDArray[np.uint8], size: int, device: str) -> NDArray[np.uint8]:
-    """The map of a picture (H, W, 3) of any size, uint8 of the same shape; ``size`` is that of the pairs, pixels."""
+def translated(
+    network: Translator, picture: NDArray[np.uint8], record: LearnedRecord, device: str
+) -> NDArray[np.uint8]:
+    """The map of a picture (H, W, 3) of any size, uint8 of the same shape; ``record`` is the network's."""
     from PIL import Image
 
     height, width = picture.shape[:2]
-    scale = size / min(height, width)
+    scale = (record.size or UNKNOWN_SIZE) / min(height, width)
     fitting = [max(round(side * scale / network.cells), 1) * network.cells for side in (width, height)]
     small = Image.fromarray(picture).resize((fitting[0], fitting[1]), Image.Resampling.LANCZOS)
-    found = training.find(network, np.asarray(small)[None], device)[0]
+    found = training.find(network, np.asarray(small)[None], record.target, device)[0]
     return np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BICUBIC))
 
 

@@ -55,11 +55,29 @@ def velocity(schedule: DDIMScheduler, maps: torch.Tensor, pictures: torch.Tensor
     return taught
 
 
+def found(schedule: DDIMScheduler, blends: torch.Tensor, told: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """The maps (B, C, h, w) that blends and their velocities ``told`` stand for at some steps (B,)."""
+    signal = schedule.alphas_cumprod.to(blends)[steps].view(-1, 1, 1, 1)
+    return signal.sqrt() * blends - (1 - signal).sqrt() * told
+
+
 def steps_of(schedule: DDIMScheduler, steps: int = MAP_STEPS) -> list[int]:
     """The steps of the schedule that lead from a picture to its map, in so many."""
     schedule.set_timesteps(steps)
     numbers: list[int] = schedule.timesteps.tolist()
     return numbers
+
+
+@torch.no_grad()
+def partway(
+    network: Velocity, schedule: DDIMScheduler, start: torch.Tensor, done: int, steps: int = MAP_STEPS
+) -> torch.Tensor:
+    """What a network has made of pictures (B, C, h, w) after ``done`` of the steps, by the ordinary step (DDIM)."""
+    current = start
+    for step in steps_of(schedule, steps)[:done]:
+        told = network(current, torch.full((len(start),), step, device=start.device))
+        current = schedule.step(told, step, current).prev_sample
+    return current
 
 
 @torch.no_grad()
@@ -79,16 +97,13 @@ def translate(
     Returns:
         (B, C, h, w).
     """
+    if not keep:
+        return partway(network, schedule, start, steps, steps)
     numbers = steps_of(schedule, steps)
-    current = start
-    signal = schedule.alphas_cumprod.to(start)
+    current, signal = start, schedule.alphas_cumprod.to(start)
     for step, following in zip(numbers, [*numbers[1:], None], strict=True):
-        told = network(current, torch.full((len(start),), step, device=start.device))
-        if not keep:
-            current = schedule.step(told, step, current).prev_sample
-            continue
-        found = signal[step].sqrt() * current - (1 - signal[step]).sqrt() * told
-        if following is None:
-            return found
-        current = signal[following].sqrt() * found + (1 - signal[following]).sqrt() * start
+        at = torch.full((len(start),), step, device=start.device)
+        current = found(schedule, current, network(current, at), at)
+        if following is not None:
+            current = signal[following].sqrt() * current + (1 - signal[following]).sqrt() * start
     return current

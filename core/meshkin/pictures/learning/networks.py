@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
 from ...models import lora
@@ -23,6 +22,8 @@ WIDTHS = (32, 64, 96)
 """Channels of the small network's blocks. Chosen: 1.7 million numbers, half a second for a step on one core."""
 GROUPS = 8
 """Of its group norms. Chosen."""
+FIRST_STEP = 0.5
+"""Share of its learning that goes into the first of the five steps, which finds the map. Chosen."""
 CLIP_LENGTH = 77
 """Tokens of a text that Stable Diffusion reads."""
 
@@ -40,8 +41,17 @@ class Translator(Protocol):
     cells: int
     rate: float
 
-    def drawn(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """Steps of the schedule that are learned from, (count,)."""
+    def loss(
+        self, asked: formulas.Velocity, start: torch.Tensor, goal: torch.Tensor, random: np.random.Generator
+    ) -> torch.Tensor:
+        """How far it is from what it is taught, one number.
+
+        Args:
+            asked: its velocities; :meth:`velocity` but where it is shown something beside the blends.
+            start: (B, C, h, w), what its steps begin with.
+            goal: of the same shape, the maps.
+            random: draws the steps of the schedule.
+        """
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """Pictures or maps (B, 3, S, S) in [-1, 1] as what the network blends."""
@@ -93,11 +103,19 @@ class SmallNetwork:
             add_attention=False,
         ).to(device, memory_format=torch.channels_last)
 
-    def drawn(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """Those that it will be asked at, every second time the first one, in which the map is found."""
-        first, *others = formulas.steps_of(self.schedule)
-        chosen = random.integers(0, 2 * len(others), count)
-        return np.array([others[number] if number < len(others) else first for number in chosen.tolist()])
+    def loss(
+        self, asked: formulas.Velocity, start: torch.Tensor, goal: torch.Tensor, random: np.random.Generator
+    ) -> torch.Tensor:
+        """The error of the map that it finds at a step, from what it has made of the picture until then.
+
+        So each step learns to mend what those before have left. Taught with blends of the true map instead, later steps
+        trust what they are given, and five steps are worse than one (tests/benchmarks/results/picture_learning.txt).
+        """
+        numbers = formulas.steps_of(self.schedule)
+        done = 0 if random.random() < FIRST_STEP else int(random.integers(1, len(numbers)))
+        blends = formulas.partway(asked, self.schedule, start, done)
+        steps = torch.full((len(start),), numbers[done], device=start.device)
+        return (formulas.found(self.schedule, blends, asked(blends, steps), steps) - goal).square().mean()
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         return functional.pixel_unshuffle(pictures, CELL)
@@ -151,9 +169,13 @@ class LoraNetwork:
         self.cells = scale * 2 ** (len(self._unet.config.block_out_channels) - 1)
         lora.add(self._unet, seed)
 
-    def drawn(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """All alike, as published."""
-        return random.integers(0, len(self.schedule.alphas_cumprod), count)
+    def loss(
+        self, asked: formulas.Velocity, start: torch.Tensor, goal: torch.Tensor, random: np.random.Generator
+    ) -> torch.Tensor:
+        """As published: the error of the velocities of true blends, at steps of which all are as likely."""
+        steps = torch.from_numpy(random.integers(0, len(self.schedule.alphas_cumprod), len(start))).to(start.device)
+        blends = formulas.blend(self.schedule, goal, start, steps)
+        return (asked(blends, steps) - formulas.velocity(self.schedule, goal, start, steps)).square().mean()
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():

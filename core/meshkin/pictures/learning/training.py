@@ -14,11 +14,12 @@ import torch
 
 from ...base.png import write_png
 from ...base.progress import ProgressCallback
-from . import formulas, measures
+from . import formulas, measures, values
 from .measures import Bytes
 from .networks import Translator
 from .notes import repeatable, taken_up
 from .pairs import PicturePairs
+from .varying import varied
 
 WEIGHT_DECAY = 1e-2
 """Of the weights. Published."""
@@ -32,8 +33,6 @@ SHOWN = 4
 """Of these are shown in an epoch's picture. Chosen."""
 TOGETHER = 8
 """Pictures that are translated at a time. Chosen."""
-MIRRORED = ("normal", "depth", "albedo")
-"""Targets whose mirror image is as true as they are; left parts are other ones than right parts."""
 
 Epoch = Callable[[int, Bytes], object]
 """Is told the number of an epoch, from 1, and its picture."""
@@ -153,14 +152,12 @@ class PictureLearning:
         for group in self._optimizer.param_groups:
             group["lr"] = translator.rate * (1 + math.cos(math.pi * self.step / lesson.steps)) / 2
         pictures, maps = self._drawn()
-        start, goal = translator.encode(pictures), translator.encode(maps)
-        steps = torch.from_numpy(translator.drawn(len(start), self._random)).to(self._device)
-        shown = start
+        shown, goal = translator.encode(pictures), translator.encode(maps)
+        start, asked = shown, translator.velocity
         if lesson.noise:
-            start = torch.randn(start.shape, generator=self._noise).to(self._device)
-        blended = formulas.blend(translator.schedule, goal, start, steps)
-        told = translator.velocity(torch.cat((blended, shown), dim=1) if lesson.noise else blended, steps)
-        loss = (told - formulas.velocity(translator.schedule, goal, start, steps)).square().mean()
+            start = torch.randn(shown.shape, generator=self._noise).to(self._device)
+            asked = beside(translator, shown)
+        loss = translator.loss(asked, start, goal, self._random)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._taught, MOST_GRADIENT)
@@ -173,18 +170,14 @@ class PictureLearning:
                 mean.lerp_(value, 1 - kept)
 
     def _drawn(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The pairs of a step, some of them mirrored."""
+        """The pairs of a step, varied."""
         if not self._order:
             self._order = self._random.permutation(self._pairs.taught).tolist()
         numbers, self._order = self._order[: self._lesson.batch], self._order[self._lesson.batch :]
-        drawn = []
-        for number in numbers:
-            pair = self._pairs.read(number)
-            if self._lesson.target in MIRRORED and self._random.random() < 0.5:
-                pair = mirrored(*pair, self._lesson.target)
-            drawn.append(pair)
+        target = self._lesson.target
+        drawn = [varied(*self._pairs.read(number), target, self._random) for number in numbers]
         pictures, maps = zip(*drawn, strict=True)
-        return tensor(pictures, self._device), tensor(maps, self._device)
+        return values.tensor(pictures, self._device), values.map_tensor(maps, target, self._device)
 
     def _judge(self, epoch: Epoch) -> None:
         """Note the loss and the error since the last epoch, and show some held-out pairs."""
@@ -192,7 +185,7 @@ class PictureLearning:
         spread = sorted({held[index * len(held) // JUDGED] for index in range(JUDGED)})
         pictures, truth = _stacked(self._pairs, spread)
         self._swap()
-        found = find(self._translator, pictures, self._device, self._lesson)
+        found = find(self._translator, pictures, self._lesson.target, self._device, self._lesson.noise)
         self._swap()
         self.errors.append(measures.error(found, truth, self._lesson.target))
         self.losses.append(self._sum[0] / max(self._sum[1], 1))
@@ -225,21 +218,24 @@ def learn(learning: PictureLearning, notes: Path, epochs: Path, report: Progress
 
 
 def find(
-    translator: Translator, pictures: Bytes, device: str | torch.device, lesson: PictureLesson | None = None
+    translator: Translator, pictures: Bytes, target: str, device: str | torch.device, noise: bool = False
 ) -> Bytes:
-    """The maps of pictures (N, S, S, 3), uint8 of the same shape."""
+    """The maps of pictures (N, S, S, 3), uint8 of the same shape; ``noise`` as in :class:`PictureLesson`."""
     found = []
     for first in range(0, len(pictures), TOGETHER):
-        shown = translator.encode(tensor(pictures[first : first + TOGETHER], device))
-        start, network = shown, translator.velocity
-        if lesson is not None and lesson.noise:
-            start = torch.randn(shown.shape, generator=torch.Generator().manual_seed(lesson.seed + first)).to(device)
-
-            def network(blends: torch.Tensor, steps: torch.Tensor, shown: torch.Tensor = shown) -> torch.Tensor:
-                return translator.velocity(torch.cat((blends, shown), dim=1), steps)
-
-        found.append(pixels(translator.decode(formulas.translate(network, translator.schedule, start))))
+        shown = translator.encode(values.tensor(pictures[first : first + TOGETHER], device))
+        start, asked = shown, translator.velocity
+        if noise:
+            start = torch.randn(shown.shape, generator=torch.Generator().manual_seed(first)).to(device)
+            asked = beside(translator, shown)
+        maps = translator.decode(formulas.translate(asked, translator.schedule, start))
+        found.append(values.map_pixels(maps, target))
     return np.concatenate(found)
+
+
+def beside(translator: Translator, shown: torch.Tensor) -> formulas.Velocity:
+    """The velocities of a network that is shown pictures (B, C, h, w) beside the blends."""
+    return lambda blends, steps: translator.velocity(torch.cat((blends, shown), dim=1), steps)
 
 
 def judge(
@@ -248,30 +244,9 @@ def judge(
     """The error of all held-out pairs, and that of the mean of all maps that were learned from."""
     pictures, truth = _stacked(pairs, pairs.held_out)
     mean = measures.mean_map(_stacked(pairs, pairs.taught)[1])
-    found = find(translator, pictures, device, lesson)
+    found = find(translator, pictures, lesson.target, device, lesson.noise)
     plain = measures.error(np.broadcast_to(mean, truth.shape), truth, lesson.target)
     return measures.error(found, truth, lesson.target), plain
-
-
-def mirrored(picture: Bytes, shown: Bytes, target: str) -> tuple[Bytes, Bytes]:
-    """A picture and its map (S, S, 3), left and right exchanged; a normal's first component turns with them."""
-    picture, shown = picture[:, ::-1], shown[:, ::-1].copy()
-    if target == "normal":
-        there = shown.any(axis=-1)
-        shown[there, 0] = 255 - shown[there, 0]
-    return picture, shown
-
-
-def tensor(pictures: Sequence[Bytes] | Bytes, device: str | torch.device) -> torch.Tensor:
-    """Pictures (S, S, 3), uint8, as numbers in [-1, 1], float32 (B, 3, S, S)."""
-    values = torch.from_numpy(np.stack(list(pictures)).astype(np.float32)).permute(0, 3, 1, 2)
-    return (values / 127.5 - 1).to(device)
-
-
-def pixels(values: torch.Tensor) -> Bytes:
-    """The inverse of :func:`tensor`, (B, S, S, 3)."""
-    shown = ((values.permute(0, 2, 3, 1) + 1) * 127.5).round().clamp(0, 255)
-    return np.asarray(shown.to(torch.uint8).cpu().numpy())
 
 
 def _stacked(pairs: PicturePairs, numbers: Sequence[int]) -> tuple[Bytes, Bytes]:
