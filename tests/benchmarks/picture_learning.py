@@ -78,7 +78,7 @@ class Regression(SmallNetwork):
 def smaller(picture: Bytes, shown: Bytes, times: int) -> tuple[Bytes, Bytes]:
     """A picture and its normals (S, S, 3) so many times smaller: means of cells, of normals where half are."""
     cells = (len(picture) // times, times, len(picture) // times, times)
-    there = shown.any(axis=-1)
+    there = np.asarray(shown.any(axis=-1))
     normals = ((shown / 127.5 - 1) * there[..., None]).reshape(*cells, 3).sum(axis=(1, 3))
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
     kept = there.reshape(cells).mean(axis=(1, 3)) >= 0.5

@@ -153,10 +153,7 @@ class PictureLearning:
             group["lr"] = translator.rate * (1 + math.cos(math.pi * self.step / lesson.steps)) / 2
         pictures, maps = self._drawn()
         shown, goal = translator.encode(pictures), translator.encode(maps)
-        start, asked = shown, translator.velocity
-        if lesson.noise:
-            start = torch.randn(shown.shape, generator=self._noise).to(self._device)
-            asked = beside(translator, shown)
+        start, asked = begun(translator, shown, self._noise if lesson.noise else None)
         loss = translator.loss(asked, start, goal, self._random)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -224,18 +221,20 @@ def find(
     found = []
     for first in range(0, len(pictures), TOGETHER):
         shown = translator.encode(values.tensor(pictures[first : first + TOGETHER], device))
-        start, asked = shown, translator.velocity
-        if noise:
-            start = torch.randn(shown.shape, generator=torch.Generator().manual_seed(first)).to(device)
-            asked = beside(translator, shown)
+        start, asked = begun(translator, shown, torch.Generator().manual_seed(first) if noise else None)
         maps = translator.decode(formulas.translate(asked, translator.schedule, start))
         found.append(values.map_pixels(maps, target))
     return np.concatenate(found)
 
 
-def beside(translator: Translator, shown: torch.Tensor) -> formulas.Velocity:
-    """The velocities of a network that is shown pictures (B, C, h, w) beside the blends."""
-    return lambda blends, steps: translator.velocity(torch.cat((blends, shown), dim=1), steps)
+def begun(
+    translator: Translator, shown: torch.Tensor, noise: torch.Generator | None
+) -> tuple[torch.Tensor, formulas.Velocity]:
+    """What the steps begin with, and the network's velocities: pictures (B, C, h, w), or noise and these beside it."""
+    if noise is None:
+        return shown, translator.velocity
+    start = torch.randn(shown.shape, generator=noise).to(shown.device)
+    return start, lambda blends, steps: translator.velocity(torch.cat((blends, shown), dim=1), steps)
 
 
 def judge(
