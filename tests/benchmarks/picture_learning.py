@@ -9,11 +9,10 @@ folder is held out. Pairs of several folders are learned from together, at the s
 "mean": the mean normal of all pairs that were learned from. "from the picture": the small network as MeshKin teaches
 it, with the picture in the place of the noise; "ordinary" takes at each step what the network makes of the picture,
 "oracle" the picture itself. "the same, from noise": this very network, asked with noise in the place of the picture.
-With --rivals also: "from noise, taught so": a network of the same size that is shown the picture beside the blend, and
-is taught in the same way but from noise; five steps, one draw. "one step, taught alone": the same network taught the
-first step alone, which is a plain regression of the map from the picture. All learn for as many steps, from the same
-pairs. Errors are mean angles over the pixels of the objects, of all held-out pairs, then
-of those of each folder; "learned" is the error of as many pairs that were learned from.
+With --rivals also: "from noise, taught so": the same network taught in the same way, but from noise; five steps, one
+draw. "one step, taught alone": the same network taught the first step alone, which is a plain regression of the map from
+the picture. All learn for as many steps, from the same pairs. Errors are mean angles over the pixels of the objects, of
+all held-out pairs, then of those of each folder; "learned" is the error of as many pairs that were learned from.
 """
 
 from __future__ import annotations
@@ -104,10 +103,10 @@ def asked(network: SmallNetwork, pictures: Bytes, steps: int, start: str) -> Byt
     """The normals of pictures, by so many steps from the picture or from noise."""
     found = []
     for first in range(0, len(pictures), training.TOGETHER):
-        begun = network.encode(values.tensor(pictures[first : first + training.TOGETHER], "cpu"))
-        if start == "noise":
-            begun = torch.randn(begun.shape, generator=torch.Generator().manual_seed(first))
-        maps = formulas.translate(network.velocity, network.schedule, begun, steps, keep=start == "oracle")
+        shown = network.encode(values.tensor(pictures[first : first + training.TOGETHER], "cpu"))
+        begun = training.noise_like(shown, torch.Generator().manual_seed(first)) if start == "noise" else shown
+        told = training.asking(network, shown)
+        maps = formulas.translate(told, network.schedule, begun, steps, keep=start == "oracle")
         found.append(values.map_pixels(network.decode(maps), TARGET))
     return np.concatenate(found)
 
@@ -171,7 +170,7 @@ def main() -> None:
     table.row("from the picture, 5 steps, oracle", lambda pictures: asked(network, pictures, five, "oracle"))
     table.row("the same, from noise, 5 steps", lambda pictures: asked(network, pictures, five, "noise"))
     if arguments.rivals:
-        rival, plain = SmallNetwork(condition=True), Regression()
+        rival, plain = SmallNetwork(), Regression()
         noisy = training.PictureLesson(TARGET, arguments.steps, arguments.batch, noise=True)
         learned(rival, pairs, noisy, work / "noise")
         table.row("from noise, taught so, 5 steps", lambda each: training.find(rival, each, TARGET, "cpu", noise=True))

@@ -59,7 +59,8 @@ def published(tensors: State, seed: int = 5) -> State:
 def asked(network: networks.LoraNetwork) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        return network.velocity(torch.randn((1, 4, 8, 8), generator=generator), torch.tensor([401]))
+        blends = torch.randn((1, 4, 8, 8), generator=generator)
+        return network.velocity(blends, torch.tensor([401]), blends)
 
 
 def test_a_lora_is_learned_and_used(base: Path, pairs: Path, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ class Translator(Protocol):
         """How far it is from what it is taught, one number.
 
         Args:
-            asked: its velocities; :meth:`velocity` but where it is shown something beside the blends.
-            start: (B, C, h, w), what its steps begin with.
+            asked: its velocities for the pictures.
+            start: (B, C, h, w), what its steps begin with, the pictures but for a comparison.
             goal: of the same shape, the maps.
             random: draws the steps of the schedule.
         """
@@ -59,8 +59,8 @@ class Translator(Protocol):
     def decode(self, values: torch.Tensor) -> torch.Tensor:
         """The inverse of :meth:`encode`."""
 
-    def velocity(self, blends: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        """The velocities of blends at some steps (B,)."""
+    def velocity(self, blends: torch.Tensor, steps: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+        """The velocities of blends at some steps (B,); ``shown`` are the pictures that they belong to."""
 
     def taught(self) -> list[torch.nn.Parameter]:
         """The numbers that are learned, always in the same order."""
@@ -73,27 +73,25 @@ class Translator(Protocol):
 
 
 class SmallNetwork:
-    """A UNet on pixels, of the numbers that ``seed`` draws."""
+    """A UNet on pixels, of the numbers that ``seed`` draws; it is shown the picture beside the blend.
+
+    A Stable Diffusion model has no place for that. From the blend alone, later steps must first tell apart what is left
+    of the picture and what was found (tests/benchmarks/results/picture_learning.txt).
+    """
 
     cells = CELL * 2 ** (len(WIDTHS) - 1)
     rate = 2e-3
     """Chosen for so small a network; that of a LoRA is too slow for it."""
 
-    def __init__(self, seed: int = 0, device: str | torch.device = "cpu", condition: bool = False) -> None:
-        """Draw its numbers.
-
-        Args:
-            seed: of them.
-            device: a torch device.
-            condition: whether it is shown the picture beside the blend: for comparison, where the start is noise.
-        """
+    def __init__(self, seed: int = 0, device: str | torch.device = "cpu") -> None:
+        """Draw its numbers, on a torch device."""
         from diffusers import UNet2DModel
 
         self.schedule = formulas.scheduler(formulas.WITHOUT_REST)
         torch.manual_seed(seed)
         channels = 3 * CELL**2
         self.network = UNet2DModel(
-            in_channels=channels * (1 + condition),
+            in_channels=2 * channels,
             out_channels=channels,
             layers_per_block=1,
             block_out_channels=WIDTHS,
@@ -123,8 +121,8 @@ class SmallNetwork:
     def decode(self, values: torch.Tensor) -> torch.Tensor:
         return functional.pixel_shuffle(values, CELL)
 
-    def velocity(self, blends: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        told: torch.Tensor = self.network(blends, steps, return_dict=False)[0]
+    def velocity(self, blends: torch.Tensor, steps: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+        told: torch.Tensor = self.network(torch.cat((blends, shown), dim=1), steps, return_dict=False)[0]
         return told
 
     def taught(self) -> list[torch.nn.Parameter]:
@@ -187,7 +185,8 @@ class LoraNetwork:
             pictures: torch.Tensor = self._vae.decode(values / self._scale, return_dict=False)[0]
         return pictures
 
-    def velocity(self, blends: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    def velocity(self, blends: torch.Tensor, steps: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+        """From the blends alone, as published."""
         text = self._text.expand(len(blends), -1, -1)
         told: torch.Tensor = self._unet(blends, steps, text, return_dict=False)[0]
         return told

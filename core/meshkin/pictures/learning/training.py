@@ -47,7 +47,7 @@ class PictureLesson:
         steps: of the optimizer.
         batch: pairs that each looks at.
         seed: of all random numbers but the network's.
-        noise: whether the start is noise, and the picture is shown beside it: for comparison only.
+        noise: whether the start is noise, not the picture: for comparison only.
     """
 
     target: str
@@ -153,8 +153,8 @@ class PictureLearning:
             group["lr"] = translator.rate * (1 + math.cos(math.pi * self.step / lesson.steps)) / 2
         pictures, maps = self._drawn()
         shown, goal = translator.encode(pictures), translator.encode(maps)
-        start, asked = begun(translator, shown, self._noise if lesson.noise else None)
-        loss = translator.loss(asked, start, goal, self._random)
+        start = noise_like(shown, self._noise) if lesson.noise else shown
+        loss = translator.loss(asking(translator, shown), start, goal, self._random)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._taught, MOST_GRADIENT)
@@ -221,20 +221,20 @@ def find(
     found = []
     for first in range(0, len(pictures), TOGETHER):
         shown = translator.encode(values.tensor(pictures[first : first + TOGETHER], device))
-        start, asked = begun(translator, shown, torch.Generator().manual_seed(first) if noise else None)
-        maps = translator.decode(formulas.translate(asked, translator.schedule, start))
+        start = noise_like(shown, torch.Generator().manual_seed(first)) if noise else shown
+        maps = translator.decode(formulas.translate(asking(translator, shown), translator.schedule, start))
         found.append(values.map_pixels(maps, target))
     return np.concatenate(found)
 
 
-def begun(
-    translator: Translator, shown: torch.Tensor, noise: torch.Generator | None
-) -> tuple[torch.Tensor, formulas.Velocity]:
-    """What the steps begin with, and the network's velocities: pictures (B, C, h, w), or noise and these beside it."""
-    if noise is None:
-        return shown, translator.velocity
-    start = torch.randn(shown.shape, generator=noise).to(shown.device)
-    return start, lambda blends, steps: translator.velocity(torch.cat((blends, shown), dim=1), steps)
+def asking(translator: Translator, shown: torch.Tensor) -> formulas.Velocity:
+    """A network's velocities for these pictures (B, C, h, w)."""
+    return lambda blends, steps: translator.velocity(blends, steps, shown)
+
+
+def noise_like(shown: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Noise in the place of pictures, drawn on the processor."""
+    return torch.randn(shown.shape, generator=generator).to(shown.device)
 
 
 def judge(
