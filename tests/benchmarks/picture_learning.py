@@ -10,8 +10,8 @@ folder is held out. Pairs of several folders are learned from together, at the s
 it, with the picture in the place of the noise; "ordinary" takes at each step what the network makes of the picture,
 "oracle" the picture itself. "the same, from noise": this very network, asked with noise in the place of the picture.
 With --rivals also: "from noise, taught so": the same network taught in the same way, but from noise; five steps, one
-draw. "one step, taught alone": the same network taught the first step alone, which is a plain regression of the map from
-the picture. All learn for as many steps, from the same pairs. Errors are mean angles over the pixels of the objects, of
+draw. "one step, taught alone": the same network taught the first step alone, a plain regression of the map from the
+picture. All learn for as many steps, from the same pairs. Errors are mean angles over the pixels of the objects, of
 all held-out pairs, then of those of each folder; "learned" is the error of as many pairs that were learned from.
 """
 

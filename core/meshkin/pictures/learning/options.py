@@ -47,7 +47,7 @@ class PictureLearningOptions:
         flat="picture_model", flag="--model", metavar="MODEL",
     )  # fmt: skip
     steps: int = option(
-        1500, "Steps", "Steps of the learning, each on a few pairs", flat="picture_steps", flag="--steps", least=1,
+        4000, "Steps", "Steps of the learning, each on a few pairs", flat="picture_steps", flag="--steps", least=1,
         most=1_000_000, soft_most=20_000,
     )  # fmt: skip
     batch: int = option(
