@@ -16,7 +16,8 @@ from .scenes import real_pair, two_characters, written
 ALL = {"texture", "weights", "armature", "motion", "attributes"}
 WITHOUT_ESCAPE = {
     *("set_up", "get_model", "release_memory", "clear_cache"),  # they are no business of the scene
-    *("show_pictures", "match_photo", "texture_photo", "remove_light", "depth_and_normals", "paint"),  # a model
+    *("show_pictures", "match_photo", "texture_photo", "remove_light", "depth_and_normals"),  # a model
+    *("paint", "learn_subject"),  # likewise
     "fit_video",  # it needs a video
     "carry_parts",  # it needs two objects that were cut into parts
     *("make_dataset", "check_dataset", "filter_dataset"),  # they need a folder, and write nothing to the scene
