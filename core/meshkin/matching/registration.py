@@ -235,12 +235,17 @@ def joint_coordinates(
 def different_answers(
     results: Sequence[LaidMesh], settings: RegistrationSettings = RegistrationSettings()
 ) -> list[LaidMesh]:
-    """Those of the results that are another answer than the first one and about as near."""
+    """Those of the results that are another answer than the first one and about as near.
+
+    An answer is as near as the nearest of the results that lead to it.
+    """
     best = results[0]
+    apart = [is_apart(best, other, settings) for other in results]
+    nearest = min(result.distance for result, is_other in zip(results, apart, strict=True) if not is_other)
     return [
         other
-        for other in results[1:]
-        if is_apart(best, other, settings) and best.distance > settings.clear * other.distance
+        for other, is_other in zip(results, apart, strict=True)
+        if is_other and nearest > settings.clear * other.distance
     ]
 
 

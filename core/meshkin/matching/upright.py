@@ -6,10 +6,14 @@ axis. A slab is described by its mean features and by how wide it is: arms that 
 wherever they are. The two sequences of slabs are brought onto each other by dynamic time warping (Sakoe and Chiba,
 "Dynamic Programming Algorithm Optimization for Spoken Word Recognition", 1978), and the shape is stretched and squeezed
 along the axis accordingly.
+
+Features of a realistic person and of a cartoon, whose head is half of it, have little in common, and hold the slabs
+where they are. So slabs are also described by their form alone: how wide they are, and which way their surface looks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +39,9 @@ class UprightSettings:
         slabs: into which a shape is cut across an axis. Measured.
         width_weight: of the standard deviations of a slab's points along the other axes, in square roots of the area,
             beside features of total variance 1. Measured: without it half of the gain is lost.
+        normal_weight: of the mean squares of a slab's normals along the axes, beside the widths, where form alone
+            counts. Measured on ten pairs of people, both ways: the heights of hips, arms and neck are off by 3.3 % of
+            the body with it (half or four times as much: 3.9 % and 4.1 %), by 6.0 % without, by 13 % by features.
         step_cost: of a step to the next slab of one shape alone, beside squared differences. Measured.
         evened: over how many slabs the warp is evened out, odd. Measured.
     """
@@ -44,6 +51,7 @@ class UprightSettings:
     trimmed: float = 0.005
     slabs: int = 48
     width_weight: float = 4.0
+    normal_weight: float = 1.6
     step_cost: float = 0.01
     evened: int = 9
 
@@ -79,18 +87,52 @@ class UprightPlacing:
         return replace(self, warped=np.stack([self.knots] * 3))
 
 
+def features_and_widths(
+    share: Floats, mesh: RegisteredMesh, extent: Floats, axis: int, settings: UprightSettings
+) -> Floats:
+    """A description (slabs, C + 2) of what lies in each slab across an axis: mean features and widths.
+
+    Args:
+        share: (P, 3), the mesh's points between the target's ends, which are 0 and 1.
+        mesh: gives masses and features.
+        extent: (3,), the target's extents.
+        axis: 0, 1 or 2.
+        settings: the slabs' number and the weight of the widths.
+    """
+    inside = _shares_of_slabs(share, mesh, axis, settings)
+    return np.hstack((inside @ mesh.features, settings.width_weight * _widths(inside, share, extent, axis)))
+
+
+def form(share: Floats, mesh: RegisteredMesh, extent: Floats, axis: int, settings: UprightSettings) -> Floats:
+    """A description (slabs, 5) of the form of each slab across an axis: widths and mean squares of normals.
+
+    Arguments as :func:`features_and_widths`.
+    """
+    inside = _shares_of_slabs(share, mesh, axis, settings)
+    widths, normals = _widths(inside, share, extent, axis), inside @ mesh.normals**2
+    return np.hstack((settings.width_weight * widths, settings.normal_weight * normals))
+
+
+Describe = Callable[[Floats, RegisteredMesh, Floats, int, UprightSettings], Floats]
+"""Describes the slabs of a mesh across an axis, as :func:`features_and_widths`."""
+
+
 def upright_placings(
-    source: RegisteredMesh, target: RegisteredMesh, settings: UprightSettings = UprightSettings()
+    source: RegisteredMesh,
+    target: RegisteredMesh,
+    settings: UprightSettings = UprightSettings(),
+    describe: Describe = features_and_widths,
 ) -> list[UprightPlacing]:
     """The ways in which the source stands in the target's place, one for each turn.
 
     Args:
         source, target: the meshes, with features that can be compared; Z is up.
         settings: of the placing.
+        describe: what slabs are told by: :func:`features_and_widths` or :func:`form`.
     """
     low, high = _extents(target.points, settings.trimmed)
     extent = np.maximum(high - low, LEAST_EXTENT)
-    places = [_described_slabs((target.points - low) / extent, target, extent, axis, settings) for axis in range(3)]
+    places = [describe((target.points - low) / extent, target, extent, axis, settings) for axis in range(3)]
     placings = []
     for degrees in settings.turns:
         cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -102,7 +144,7 @@ def upright_placings(
         share = ((source.points @ turn.T) * scale + shift - low) / extent
         warps = []
         for axis, goal in enumerate(places):
-            own = _described_slabs(share, source, extent, axis, settings)
+            own = describe(share, source, extent, axis, settings)
             knots, warped = _warp(own, goal, settings)
             share[:, axis] = np.interp(share[:, axis], knots, warped)
             warps.append(warped)
@@ -115,25 +157,19 @@ def _extents(points: Floats, trimmed: float) -> tuple[Floats, Floats]:
     return np.quantile(points, trimmed, axis=0), np.quantile(points, 1 - trimmed, axis=0)
 
 
-def _described_slabs(
-    share: Floats, mesh: RegisteredMesh, extent: Floats, axis: int, settings: UprightSettings
-) -> Floats:
-    """A description (slabs, C + 2) of what lies in each slab across an axis: mean features and widths.
-
-    Args:
-        share: (P, 3), the mesh's points between the target's ends, which are 0 and 1.
-        mesh: gives masses and features.
-        extent: (3,), the target's extents.
-        axis: 0, 1 or 2.
-        settings: the slabs' number and the weight of the widths.
-    """
+def _shares_of_slabs(share: Floats, mesh: RegisteredMesh, axis: int, settings: UprightSettings) -> Floats:
+    """How much of each slab's mass each point is, (slabs, P)."""
     centers = (np.arange(settings.slabs) + 0.5) / settings.slabs
     inside = np.exp(-0.5 * ((share[:, axis] - centers[:, None]) * settings.slabs) ** 2) * mesh.mass
-    inside /= np.maximum(inside.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    shares: Floats = inside / np.maximum(inside.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return shares
+
+
+def _widths(inside: Floats, share: Floats, extent: Floats, axis: int) -> Floats:
+    """The standard deviations of each slab's points along the two other axes, (slabs, 2)."""
     others = [other for other in range(3) if other != axis]
     across = share[:, others] * extent[others]
-    widths = np.sqrt(np.maximum(inside @ across**2 - (inside @ across) ** 2, 0))
-    return np.hstack((inside @ mesh.features, settings.width_weight * widths))
+    return np.sqrt(np.maximum(inside @ across**2 - (inside @ across) ** 2, 0))
 
 
 def _warp(own: Floats, goal: Floats, settings: UprightSettings) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ CROPPED = ("normal", "albedo", "parts")
 """Targets of which a part is as true as the whole; depth is told between the nearest and the farthest point shown."""
 LIT = ("normal", "depth", "parts")
 """Targets that stay when the colors of the picture change."""
-SMALLEST = 0.7
+SMALLEST_CROP = 0.7
 """Width of a part that is cut out, at least, of the whole. Chosen."""
 CHANGED = 0.5
 """Share of the pairs that are mirrored, and of those that get another background. Chosen."""
@@ -48,7 +48,7 @@ def _cropped(picture: Bytes, shown: Bytes, random: np.random.Generator) -> tuple
     from PIL import Image
 
     size = len(picture)
-    side = size * random.uniform(SMALLEST, 1)
+    side = size * random.uniform(SMALLEST_CROP, 1)
     left, top = random.uniform(0, size - side, 2)
     box, kinds = (left, top, left + side, top + side), (Image.Resampling.BILINEAR, Image.Resampling.NEAREST)
     parts = [
