@@ -35,7 +35,7 @@ from .registration import (
     surface_distance,
 )
 from .surfaces import Guidance
-from .upright import UprightSettings, form, upright_placings
+from .upright import UprightPlacing, UprightSettings, form, upright_placings
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,9 @@ class LayingSettings:
         unlike: distance of what comes nearest from which on form is tried: where shapes look alike, features tell more.
             Measured: 0.3 to 0.8 between shapes that are found without, 0.83 to 1.3 where form helps.
         turned_handicap: factor for what is turned about the vertical axis: most characters face the same way.
+        away_handicap: the same where the feet point the other way than the target's. Measured: what is turned around so
+            comes up to 2.7 % nearer than the right way, between bodies with hardly a feature in common; where the feet
+            mislead (a panda), the right way is 6 % nearer.
         hopeful: what is at most this many times as far as the nearest is laid on once more without its warp.
         parts: of laying hands onto each other afresh.
         upright: of bringing shapes that stand upright onto each other.
@@ -108,6 +111,7 @@ class LayingSettings:
     form_handicap: float = 0.95
     unlike: float = 0.8
     turned_handicap: float = 1.01
+    away_handicap: float = 1.04
     hopeful: float = 1.1
     parts: PartLayingSettings = field(default_factory=PartLayingSettings)
     upright: UprightSettings = field(default_factory=UprightSettings)
@@ -282,7 +286,7 @@ def _results(
     results = [lay_onto(*meshes, start, tick, registration) for start in from_maps]
     warped: list[tuple[LaidMesh, Start]] = []
     for number, placing in enumerate(upright_placings(*meshes, settings.upright) if upright else ()):
-        turned = settings.turned_handicap if number else 1.0  # the first way is as both stand
+        turned = _turned_handicap(number, placing, settings)
         bent, straight = placing.carried(own), placing.unwarped().carried(own)
         apart, straight_apart = (surface_distance(*meshes, points, registration) for points in (bent, straight))
         if apart > settings.warp_gain * straight_apart:
@@ -303,15 +307,20 @@ def _results(
 
 
 def _starts_by_form(source: RegisteredMesh, target: RegisteredMesh, settings: LayingSettings) -> list[Start]:
-    """Where the source stands upright, warped by its form alone, in those turns that look hopeful at once."""
+    """Where the source stands upright in every turn, warped by its form alone."""
     starts = []
     for number, placing in enumerate(upright_placings(source, target, settings.upright, form)):
-        handicap = settings.form_handicap * (settings.turned_handicap if number else 1.0)
         places = placing.carried(source.points)
-        apart = surface_distance(source, target, places, settings.registration)
-        starts.append((apart, Start(places, places, handicap=handicap)))
-    nearest = min((apart for apart, _ in starts), default=0.0)
-    return [start for apart, start in starts if apart <= settings.hopeful * nearest]
+        handicap = settings.form_handicap * _turned_handicap(number, placing, settings)
+        starts.append(Start(places, places, handicap=handicap))
+    return starts
+
+
+def _turned_handicap(number: int, placing: UprightPlacing, settings: LayingSettings) -> float:
+    """The handicap of the turn of this number; the first one is as both stand."""
+    if placing.is_away:
+        return settings.away_handicap
+    return settings.turned_handicap if number else 1.0
 
 
 def _strain(mesh: RegisteredMesh, points: Floats) -> float:

@@ -7,6 +7,9 @@ wherever they are. The two sequences of slabs are brought onto each other by dyn
 "Dynamic Programming Algorithm Optimization for Spoken Word Recognition", 1978), and the shape is stretched and squeezed
 along the axis accordingly.
 
+Toes and paws point to where a character looks. So from its feet, which lie before its legs, is told whether it faces
+the other way than the target.
+
 Features of a realistic person and of a cartoon, whose head is half of it, have little in common, and hold the slabs
 where they are. So slabs are also described by their form alone: how wide they are, and which way their surface looks.
 """
@@ -44,6 +47,10 @@ class UprightSettings:
             the body with it (half or four times as much: 3.9 % and 4.1 %), by 6.0 % without, by 13 % by features.
         step_cost: of a step to the next slab of one shape alone, beside squared differences. Measured.
         evened: over how many slabs the warp is evened out, odd. Measured.
+        feet, legs: heights between which feet and legs are, in shares of the whole. Chosen.
+        least_step: how far the feet's middle lies before that of the legs at least where they tell the way, in heights.
+            Measured: 0.023 to 0.19 of 49 characters with two or four legs, the right way for all but one (a panda);
+            0.004 of a bunny.
     """
 
     turns: tuple[float, ...] = (0.0, 180.0, 90.0, 270.0)
@@ -54,6 +61,9 @@ class UprightSettings:
     normal_weight: float = 1.6
     step_cost: float = 0.01
     evened: int = 9
+    feet: tuple[float, float] = (0.0, 0.04)
+    legs: tuple[float, float] = (0.08, 0.18)
+    least_step: float = 0.015
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,7 @@ class UprightPlacing:
         knots: float64 (K,), rising: places between the target's ends along an axis, which are 0 and 1.
         warped: float64 (3, K), rising: for each axis where these come to lie.
         low, extent: float64 (3,), the target's lower ends and extents.
+        is_away: whether the feet point the other way than the target's.
     """
 
     turn: Floats
@@ -75,6 +86,7 @@ class UprightPlacing:
     warped: Floats
     low: Floats
     extent: Floats
+    is_away: bool
 
     def carried(self, points: Floats) -> Floats:
         """Points (N, 3) of the source, where they come to lie."""
@@ -133,6 +145,7 @@ def upright_placings(
     low, high = _extents(target.points, settings.trimmed)
     extent = np.maximum(high - low, LEAST_EXTENT)
     places = [describe((target.points - low) / extent, target, extent, axis, settings) for axis in range(3)]
+    steps = _step(source, settings), _step(target, settings)
     placings = []
     for degrees in settings.turns:
         cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -148,13 +161,28 @@ def upright_placings(
             knots, warped = _warp(own, goal, settings)
             share[:, axis] = np.interp(share[:, axis], knots, warped)
             warps.append(warped)
-        placings.append(UprightPlacing(turn, scale, shift, knots, np.stack(warps), low, extent))
+        is_away = bool(turn[:2, :2] @ steps[0] @ steps[1] < -0.5)
+        placings.append(UprightPlacing(turn, scale, shift, knots, np.stack(warps), low, extent, is_away))
     return placings
 
 
 def _extents(points: Floats, trimmed: float) -> tuple[Floats, Floats]:
     """Where points begin and end along each axis, (3,) each, without a few at either end."""
     return np.quantile(points, trimmed, axis=0), np.quantile(points, 1 - trimmed, axis=0)
+
+
+def _step(mesh: RegisteredMesh, settings: UprightSettings) -> Floats:
+    """The horizontal direction (2,), unit, in which the feet lie before the legs; zero where they do not tell."""
+    low, high = _extents(mesh.points[:, 2:], 0.0)
+    share = (mesh.points[:, 2] - low) / np.maximum(high - low, LEAST_EXTENT)
+
+    def middle(ends: tuple[float, float]) -> Floats:
+        mass = mesh.mass * ((share >= ends[0]) & (share <= ends[1]))
+        return mass @ mesh.points[:, :2] / np.maximum(mass.sum(), np.finfo(np.float64).tiny)
+
+    step = (middle(settings.feet) - middle(settings.legs)) / np.maximum(high - low, LEAST_EXTENT)
+    length = np.linalg.norm(step)
+    return step / length if length >= settings.least_step else np.zeros(2)
 
 
 def _shares_of_slabs(share: Floats, mesh: RegisteredMesh, axis: int, settings: UprightSettings) -> Floats:

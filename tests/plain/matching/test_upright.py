@@ -66,6 +66,26 @@ def test_form_finds_what_features_hold_where_it_is() -> None:
     assert misled > 2 * off
 
 
+def test_feet_tell_which_turn_faces_the_other_way() -> None:
+    figure = Figure(arms=90)
+    source, target = (
+        registered(end, end.vertices.astype(np.float64)) for end in (figure.body(60), figure.body(50, 0.3))
+    )
+
+    def with_feet(mesh: RegisteredMesh, length: float) -> RegisteredMesh:
+        points = mesh.points.copy()
+        points[:, 1] += length * np.clip(1 - points[:, 2] / 0.05, 0, 1)
+        return registered_mesh(points, mesh.faces, mesh.features)
+
+    def away(source_feet: float, target_feet: float) -> list[bool]:
+        placings = upright_placings(with_feet(source, source_feet), with_feet(target, target_feet))
+        return [placing.is_away for placing in placings]  # turned by 0, 180, 90 and 270 degrees
+
+    assert away(-0.1, -0.06) == [False, True, False, False]
+    assert away(-0.1, 0.06) == [True, False, False, False]
+    assert not any(away(-0.1, 0))  # the target has no feet
+
+
 def test_two_characters_without_any_feature_in_common_are_matched_by_their_form() -> None:
     """Skinning weights carried over the match: their error is 1.31 if the body is not warped by its form."""
     figure = Figure(arms=90)
