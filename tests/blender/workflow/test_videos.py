@@ -88,9 +88,9 @@ def true_map(obj: bpy.types.Object, points: np.ndarray) -> tuple[PhotoMap, np.nd
         shares[inside] = np.stack((u, v, 1 - u - v), axis=-1)[inside]
     mask = face >= 0
     picture = np.repeat((mask * np.uint8(200))[..., None], 3, axis=-1)
-    found = PhotoMap(
-        mask, face, shares, mask.astype(np.float32), faces, np.full((4, 2), np.nan), picture, np.zeros((2, 5))
-    )
+    scale = focal / seen[:, 1].mean()  # without what is near being larger
+    camera = np.array([[scale, 0], [0, 0], [0, -scale], [80 - 3 * scale, 60 + 2 * scale]])
+    found = PhotoMap(mask, face, shares, mask.astype(np.float32), faces, camera, picture, np.zeros((2, 5)))
     return found, places
 
 
