@@ -63,6 +63,7 @@ def test_what_is_hidden_is_listed_without_a_tick(pair: Pair) -> None:
     assert listed("source") == {**dict.fromkeys(WHOLE, True), "coat": False}
 
 
+@pytest.mark.slow
 def test_ticks_off_are_left_out_and_are_kept(pair: Pair, tmp_path: Path) -> None:
     source, target = pair
     settings = bpy.context.scene.meshkin

@@ -63,6 +63,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_what_needs_a_look_is_first(reported: Path) -> None:
     with (reported / "report.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))

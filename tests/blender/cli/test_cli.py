@@ -61,6 +61,7 @@ def test_transfer_names_the_objects_there_are(meshes: Path, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_warnings_are_printed_and_strict_tells_by_the_exit_code(meshes: Path, tmp_path: Path) -> None:
     """An egg has any number of symmetries, so that its match is a guess; it is written all the same."""
     for name, segments in (("egg.off", 64), ("other.off", 60)):

@@ -104,6 +104,7 @@ def test_match_with_an_object_of_a_blend_file(tmp_path: Path) -> None:
     check_map(tmp_path / "map.npz", len(surface[0]), len(other[0]))
 
 
+@pytest.mark.slow
 def test_a_set_of_files(tmp_path: Path) -> None:
     """Every two of them have a map, and all go through the first."""
     stretches = (1.0, 1.2, 0.9)
@@ -122,6 +123,7 @@ def test_a_set_of_files(tmp_path: Path) -> None:
     check_error(run("match-set", *paths, "--output", tmp_path / "file" / "maps", "--json"), 6, "file-failed")
 
 
+@pytest.mark.slow
 def test_names_that_would_give_one_file(tmp_path: Path) -> None:
     """Each map has a file of its own, whatever characters the objects' names have, and where case does not count."""
     bpy.ops.wm.read_factory_settings(use_empty=True)

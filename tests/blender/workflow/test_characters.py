@@ -169,6 +169,7 @@ def test_a_posed_source_gives_its_rest() -> None:
     np.testing.assert_allclose(weights_of(target["body"], "head"), weights_of(source["body"], "head"), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_written_is_left_out() -> None:
     source, target = source_and_target()
     target["coat"].data.clear_geometry()

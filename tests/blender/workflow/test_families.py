@@ -48,6 +48,7 @@ def creatures() -> list[bpy.types.Object]:
     return made
 
 
+@pytest.mark.slow
 def test_it_is_learnt_and_used(creatures: list[bpy.types.Object], small_model: str) -> None:
     report = finish(workflow.learn_family(creatures, "Blobs", options(small_model)))
     assert report.title == "The family “Blobs” was learned from 3 shapes."
@@ -61,6 +62,7 @@ def test_it_is_learnt_and_used(creatures: list[bpy.types.Object], small_model: s
     assert match.data["map"]
 
 
+@pytest.mark.slow
 def test_all_that_reads_features_of_shapes_reads_a_family(creatures: list[bpy.types.Object]) -> None:
     """Colors, sets of maps, weights by features, which tell left from right now, and textures."""
     source, target = creatures[:2]
@@ -88,6 +90,7 @@ def test_all_that_reads_features_of_shapes_reads_a_family(creatures: list[bpy.ty
     assert target.material_slots[0].material
 
 
+@pytest.mark.slow
 def test_photographs_are_compared_by_a_family(
     creatures: list[bpy.types.Object], small_model: str, tmp_path: Path
 ) -> None:

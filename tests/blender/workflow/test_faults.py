@@ -61,6 +61,7 @@ def test_broken_meshes_are_refused(vertices: Vertices, edges: Corners, faces: Co
     refused(workflow.match(bad, good, GEOMETRIC), InputError, code)
 
 
+@pytest.mark.slow
 def test_one_triangle_and_thousands_of_loose_parts_work() -> None:
     triangle = bpy.data.objects.new("triangle", bpy.data.meshes.new("triangle"))
     triangle.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])

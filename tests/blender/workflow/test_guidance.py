@@ -239,6 +239,7 @@ def same_side(report: workflow.Report, source: bpy.types.Object, target: bpy.typ
     return float((np.sign(kin[off]) == np.sign(own[off])).mean())
 
 
+@pytest.mark.slow
 def test_flipping_and_its_memory() -> None:
     source, target = symmetric_creature("source"), symmetric_creature("target", 1.15)
     plain = finish(workflow.match(source, target, options(flip=False)))

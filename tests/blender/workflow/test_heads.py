@@ -39,6 +39,7 @@ def rigged_egg() -> bpy.types.Object:
     return obj
 
 
+@pytest.mark.slow
 def test_a_head_is_learnt_kept_and_used(options: workflow.Options, tmp_path: Path) -> None:
     obj = rigged_egg()
     pose = np.array([bone.matrix_basis for bone in obj.modifiers[0].object.pose.bones])

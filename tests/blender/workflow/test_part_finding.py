@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from helpers.main_job import refused, state
@@ -54,6 +55,7 @@ def test_every_limb_becomes_a_part() -> None:
     assert confidence.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_two_characters_get_the_same_parts() -> None:
     """Hand is hand and left is left, with one name on both."""
     example = characters.make()
@@ -102,6 +104,7 @@ def test_parts_become_what_is_asked_for_and_replace_those_before() -> None:
             break
 
 
+@pytest.mark.slow
 def test_parts_of_a_subdivided_object_are_those_of_its_own_faces() -> None:
     obj = characters.make().source.get()
     obj.modifiers.new("Subdivision", "SUBSURF").levels = 1

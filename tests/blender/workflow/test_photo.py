@@ -32,6 +32,7 @@ def options(small_model: str) -> workflow.Options:
     )
 
 
+@pytest.mark.slow
 def test_a_photo_with_a_mask(options: workflow.Options, tmp_path: Path) -> None:
     obj = painted_egg()
     snapshot, picture, face, place = photograph_of(obj, tmp_path)
@@ -131,6 +132,7 @@ def refusal(photo: Path, options: workflow.Options, mask: str = "") -> str:
     return caught.value.code
 
 
+@pytest.mark.slow
 def test_the_command(options: workflow.Options, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     obj = painted_egg()
     _, picture, face, _ = photograph_of(obj, tmp_path)

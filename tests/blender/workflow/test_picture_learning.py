@@ -145,6 +145,7 @@ def test_materials_are_parts_where_none_were_found(ball: bpy.types.Object, tmp_p
     assert len(np.unique(parts[parts.any(axis=-1)], axis=0)) == 2
 
 
+@pytest.mark.slow
 def test_a_map_is_learned_and_found(ball: bpy.types.Object, tmp_path: Path) -> None:
     folder, learned = tmp_path / "pairs", tmp_path / "learned.safetensors"
     finish(workflow.picture_pairs([ball], folder, few(4)))

@@ -68,6 +68,7 @@ def key_offsets(obj: bpy.types.Object, name: str) -> NDArray[np.float64]:
     return np.asarray(places[0] - places[1])
 
 
+@pytest.mark.slow
 def test_a_head_of_its_own_gives_what_it_has() -> None:
     """Whichever piece is chosen as the source: weights, key and texture of a whole target come from both."""
     body = character()

@@ -6,6 +6,7 @@ import dataclasses
 
 import bpy
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from helpers.characters import dressed, rig
@@ -37,6 +38,7 @@ def characters() -> tuple[bpy.types.Object, bpy.types.Object]:
     return source, target
 
 
+@pytest.mark.slow
 def test_a_whole_job_has_one_bar_and_counts_its_steps() -> None:
     """Two objects to describe, their match and four things to transfer; then again, with all but these in the cache."""
     source, target = characters()
@@ -51,6 +53,7 @@ def test_a_whole_job_has_one_bar_and_counts_its_steps() -> None:
         assert len({one.stage for one in told}) > 8
 
 
+@pytest.mark.slow
 def test_characters_of_several_meshes_have_one_bar() -> None:
     """Two characters of four meshes each: still two to describe, one match and what is transferred."""
     source, target = dressed("a "), dressed("b ", x=5)
@@ -62,6 +65,7 @@ def test_characters_of_several_meshes_have_one_bar() -> None:
     assert set(range(1, 6)) == {one.number for one in told}
 
 
+@pytest.mark.slow
 def test_other_jobs_have_one_bar_too() -> None:
     source, target = characters()
     third = creature("third", 1.4, subdivisions=2)

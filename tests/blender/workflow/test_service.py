@@ -31,6 +31,7 @@ def own_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     finish(control.end())
 
 
+@pytest.mark.slow
 def test_the_report_says_who_computed(tmp_path: Path) -> None:
     """The service while it runs, with the folders of this Blender; a worker of its own once it is killed."""
     process = service.started(MESHKIN_CACHE=str(tmp_path / "of the service"))

@@ -21,6 +21,7 @@ def times(folder: Path) -> dict[Path, int]:
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_nothing_is_computed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs, own = tmp_path / "theirs", tmp_path / "own"
     monkeypatch.setenv("MESHKIN_CACHE", str(theirs))

@@ -194,6 +194,7 @@ def test_the_command_saves_the_action(
     assert any(obj.type == "CAMERA" and obj.data.lens == pytest.approx(50) for obj in bpy.data.objects)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_followed_is_refused(
     rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def codes(report: workflow.Report) -> set[str]:
     return {warning.code for warning in report.warnings}
 
 
+@pytest.mark.slow
 def test_a_map_at_random_is_told_by_every_job() -> None:
     source, target = creature("source", subdivisions=3), creature("target", 1.03, subdivisions=3)
     paint(source)
