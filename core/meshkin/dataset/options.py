@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..base.errors import OptionError
 from ..base.options import ASSIGNMENTS, NAMES, Choice, Text, option
@@ -276,7 +275,7 @@ class LookOptions:
         most=1,
         unit="FACTOR",
     )
-    models: dict[str, Any] = option(
+    models: dict[str, str] = option(
         {},
         "Models",
         "Folders or hub IDs: base (Stable Diffusion 1.5), edges, depth and normal (ControlNets)",

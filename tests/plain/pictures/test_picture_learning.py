@@ -104,7 +104,7 @@ def test_a_killed_learning_goes_on_to_the_same_bits(pairs: Path, tmp_path: Path,
     assert not output.exists()
     begun = []
     teach(pairs, output, task(), lambda stage, share: begun.append(share))
-    assert min(begun[1:]) > 2 / FEW  # it did not begin anew
+    assert min(begun[1:]) >= 2 / FEW  # it did not begin anew
     teach(pairs, tmp_path / "whole.safetensors", task(), silent)
     assert output.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
 
