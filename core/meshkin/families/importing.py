@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import pickle
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 
 from ..base.errors import InputError, ModelError
 from ..base.storage import UNREADABLE, is_file
-from ..models import checking, head_files, known, storing
+from ..models import checking, head_files, known, storing, torch_files
 from . import kept
 from .network import FamilyNetwork
 from .record import FamilyRecord, check_name
@@ -149,8 +148,8 @@ ROLES: Roles = {
 def _read(file: Path) -> Mapping[str, Any]:
     """What a checkpoint of PyTorch holds; no code in it is run. Raises ModelError ``model-wrong``."""
     try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (*UNREADABLE, pickle.UnpicklingError) as error:
+        checkpoint = torch_files.load(file)
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _wrong(file, f"cannot be read as numbers alone ({reason:.200})") from error
     if not isinstance(checkpoint, Mapping):

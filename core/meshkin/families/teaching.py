@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import io
 import itertools
-import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..base.progress import ProgressCallback
-from ..base.storage import UNREADABLE, write_file
+from ..base.storage import UNREADABLE
 from ..data.recipe import Recipe
 from ..data.snapshot import Snapshot
 from ..geometry.arrays import Singles, unit_rows
+from ..models import torch_files
 from ..spectral import pca
 from .kept import Family
 from .learning import Learning, LearningSettings, Member, is_plateau
@@ -158,8 +156,8 @@ def _learned(
     """Teach the network, from where an earlier try was stopped if there was one."""
     if lesson.notes is not None and lesson.notes.is_file():
         try:
-            learning.restore(torch.load(lesson.notes, map_location=lesson.device, weights_only=True))
-        except (*UNREADABLE, pickle.UnpicklingError):
+            learning.restore(torch_files.load(lesson.notes, lesson.device))
+        except UNREADABLE:
             learning = Learning(members[0].rows.shape[1], lesson.settings, lesson.device)
     saved = time.monotonic()
 
@@ -184,9 +182,7 @@ def _learned(
 def _note(learning: Learning, path: Path | None) -> None:
     """Write down how far a learning has come."""
     if path is not None:
-        packed = io.BytesIO()
-        torch.save(learning.state(), packed)
-        write_file(path, lambda file: file.write_bytes(packed.getvalue()))
+        torch_files.save(path, learning.state())
 
 
 def _reported(pupils: Sequence[Pupil], stage: str, report: ProgressCallback) -> Iterator[Pupil]:

@@ -14,7 +14,7 @@ import numpy as np
 from ..geometry.arrays import Floats
 from ..geometry.mesh import vertex_normals
 from ..geometry.rigid_motions import nearest_rotations
-from ..matching.photo.camera import fit_camera
+from .camera import fit_camera
 from .clip import Clip, PosableShape
 
 AGREEMENT = 0.1

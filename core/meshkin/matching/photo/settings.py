@@ -46,27 +46,6 @@ class CutoutSettings:
 
 
 @dataclass(frozen=True)
-class CameraSettings:
-    """How an affine camera is fitted to answers. All values are chosen.
-
-    Attributes:
-        trials: cameras that are tried (RANSAC).
-        sample: answers that each of these is fitted to.
-        reach: distance, in widths of the picture, at which a camera's agreement with an answer is 1/e.
-        refinements: steps of reweighted least squares.
-        fewest: answers that are needed.
-        least_support: share of the answers' weight that must agree with a camera, else it does not count.
-    """
-
-    trials: int = 400
-    sample: int = 5
-    reach: float = 0.06
-    refinements: int = 10
-    fewest: int = 8
-    least_support: float = 0.25
-
-
-@dataclass(frozen=True)
 class DisplacementSettings:
     """How the cells of a photograph are found again in the view that it fits best.
 

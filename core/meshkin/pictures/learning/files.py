@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import save
 from ...base.errors import InputError, ModelError
 from ...base.json_data import from_json, to_json
 from ...base.storage import UNREADABLE, write_file
+from ...models import torch_files
 from .record import LearnedRecord
 
 NOTED = "meshkin"
@@ -65,11 +65,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], str]:
     """The tensors of a file, and what is noted in its header; no code in it is run. Raises ModelError."""
     try:
         if path.suffix != ".safetensors":
-            return dict(torch.load(path, map_location="cpu", weights_only=True)), ""
+            return dict(torch_files.load(path)), ""
         with safe_open(path, "pt") as file:
             noted = (file.metadata() or {}).get(NOTED, "")
             return {name: file.get_tensor(name) for name in file.keys()}, noted  # noqa: SIM118
-    except (*UNREADABLE, SafetensorError, pickle.UnpicklingError) as error:
+    except (*UNREADABLE, SafetensorError) as error:
         raise _damaged(path, error) from error
 
 

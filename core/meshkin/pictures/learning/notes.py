@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
-import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any, Protocol
 import torch
 
 from ...base.progress import ProgressCallback
-from ...base.storage import UNREADABLE, write_file
+from ...base.storage import UNREADABLE
+from ...models import torch_files
 
 NOTED_EVERY = 20.0
 """Seconds after which a learning notes how far it has come. Chosen."""
@@ -58,8 +57,8 @@ def taken_up(learning: NotedLearning, notes: Path, report: ProgressCallback) -> 
     if notes.is_file():
         fresh = copy.deepcopy(learning.state())
         try:
-            learning.restore(torch.load(notes, map_location="cpu", weights_only=True))
-        except (*UNREADABLE, pickle.UnpicklingError):
+            learning.restore(torch_files.load(notes))
+        except UNREADABLE:
             learning.restore(fresh)
     saved = time.monotonic()
 
@@ -68,10 +67,10 @@ def taken_up(learning: NotedLearning, notes: Path, report: ProgressCallback) -> 
         try:
             report(learning.told, learning.step / learning.steps)
         except BaseException:
-            _note(learning, notes)
+            torch_files.save(notes, learning.state())
             raise
         if time.monotonic() - saved > NOTED_EVERY:
-            _note(learning, notes)
+            torch_files.save(notes, learning.state())
             saved = time.monotonic()
 
     return tick
@@ -86,10 +85,3 @@ def repeatable() -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-
-
-def _note(learning: NotedLearning, path: Path) -> None:
-    """Write down how far a learning has come."""
-    packed = io.BytesIO()
-    torch.save(learning.state(), packed)
-    write_file(path, lambda file: file.write_bytes(packed.getvalue()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meshkin.matching.photo.camera import fit_camera
+from meshkin.video.camera import fit_camera
 
 
 def test_a_camera_is_found_among_wrong_answers_and_not_mirrored() -> None:

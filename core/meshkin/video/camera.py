@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ...geometry.arrays import Floats
-from .settings import CameraSettings
+from ..geometry.arrays import Floats
 
 
-def view_direction(camera: Floats) -> Floats:
-    """Return the direction (3,) in which an affine camera (4, 2) looks, if y of its picture points down."""
-    return np.cross(camera[:3, 0], camera[:3, 1])
+@dataclass(frozen=True)
+class CameraSettings:
+    """How an affine camera is fitted to answers. All values are chosen.
+
+    Attributes:
+        trials: cameras that are tried (RANSAC).
+        sample: answers that each of these is fitted to.
+        reach: distance, in widths of the picture, at which a camera's agreement with an answer is 1/e.
+        refinements: steps of reweighted least squares.
+        fewest: answers that are needed.
+        least_support: share of the answers' weight that must agree with a camera, else it does not count.
+    """
+
+    trials: int = 400
+    sample: int = 5
+    reach: float = 0.06
+    refinements: int = 10
+    fewest: int = 8
+    least_support: float = 0.25
 
 
 def fit_camera(
@@ -40,7 +57,7 @@ def fit_camera(
 
     def agreement(camera: Floats) -> Floats:
         distance = np.linalg.norm(unit @ camera - positions, axis=1)
-        is_facing = normals @ view_direction(camera) < 0
+        is_facing = normals @ np.cross(camera[:3, 0], camera[:3, 1]) < 0  # the way in which it looks
         return weights * np.exp(-((distance / settings.reach) ** 2)) * is_facing
 
     cameras = [np.linalg.pinv(unit[rows]) @ positions[rows] for rows in samples]
