@@ -228,14 +228,17 @@ def texture_psnr(source: bpy.types.Object, copy: Copy, images: dict[int, bpy.typ
     new_slots[copy.faces] = read_integers(copy.obj.data.polygons, "material_index")
     new_slots = new_slots[read_integers(mesh.loop_triangles, "polygon_index")]
     shares = np.random.default_rng(2).dirichlet([1, 1, 1], len(corners))
-    points = np.einsum("tk,tkd->td", shares, read_floats(render_uvs(mesh).uv, "vector", 2)[corners])
+    layout = read_floats(render_uvs(mesh).uv, "vector", 2)
+    new_layout = np.empty_like(layout)
+    new_layout[copy.corners] = read_floats(render_uvs(copy.obj.data).uv, "vector", 2)  # a palette's is made anew
+    points, new_points = (np.einsum("tk,tkd->td", shares, each[corners]) for each in (layout, new_layout))
     squares = []
     areas = face_areas(read_floats(mesh.vertices, "co", 3), read_integers(mesh.loop_triangles, "vertices", 3))
     is_seen = areas > LEAST_AREA * areas.mean()
     for slot, new_slot in {*zip(slots.tolist(), new_slots.tolist(), strict=True)}:
         where = (slots == slot) & (new_slots == new_slot) & is_seen
         if slot in images:
-            found = sampled(images_of(copy.obj)[new_slot], points[where])
+            found = sampled(images_of(copy.obj)[new_slot], new_points[where])
             squares.append((found - sampled(images[slot], points[where])) ** 2)
     return float(-10 * np.log10(max(np.concatenate(squares).mean(), 1e-12)))
 

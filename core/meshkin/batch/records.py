@@ -6,7 +6,6 @@ there at once.
 
 from __future__ import annotations
 
-import glob
 import json
 import time
 from dataclasses import dataclass, field
@@ -149,12 +148,15 @@ def save_plan(plan: Plan) -> None:
 
 def remove_leftovers(plan: Plan) -> None:
     """Delete what processes that were killed had begun to write (:func:`meshkin.base.storage.write_file`)."""
-    for task in plan.tasks:
-        for path in (task.output, record_file(plan.folder, task.id)):
-            leftovers = [path.with_name(f"{path.name}@")]  # Blender's
-            leftovers += path.parent.glob(f"{glob.escape(temporary_prefix(path))}????????{path.suffix}")
-            for leftover in leftovers:
-                leftover.unlink(missing_ok=True)
+    written = [path for task in plan.tasks for path in (task.output, record_file(plan.folder, task.id))]
+    begun = {path.parent / f"{temporary_prefix(path)}{path.suffix}" for path in written}
+    for folder in {path.parent for path in written}:
+        for found in folder.glob(".*-????????*"):
+            name = found.name.removesuffix(found.suffix)[:-8]
+            if folder / f"{name}{found.suffix}" in begun:
+                found.unlink(missing_ok=True)
+    for path in written:
+        path.with_name(f"{path.name}@").unlink(missing_ok=True)  # Blender's
 
 
 def load_all(folder: Path) -> tuple[Path, list[Record]]:

@@ -97,7 +97,10 @@ def _batch(arguments: argparse.Namespace) -> CommandResult:
         engine = ray_engine.RayEngine(made, arguments.address, arguments.jobs or 0, nodes.run_item)
     else:
         engine = local.LocalEngine(made, jobs, nodes.runner_command())
-    return _result(made, drive(running.run(made, tasks, engine)), arguments)
+    ended = drive(running.run(made, tasks, engine))
+    if not arguments.only:  # other machines may be writing there
+        records.remove_leftovers(made)  # of nodes that were lost
+    return _result(made, ended, arguments)
 
 
 def _prepare(made: Plan, arguments: argparse.Namespace) -> None:

@@ -245,10 +245,12 @@ def test_what_cannot_be_done_is_said_before_anything_is(
     assert error["fix"]
 
 
+SUFFIXES = {"match": ".npz", "features": ".safetensors"}
+
+
 def finish_all(manifest: Path) -> None:
     """Leave the records and outputs of a batch all of whose items have gone well."""
-    suffixes = {"match": ".npz", "features": ".safetensors"}
-    made = plan.make(manifests.read(manifest), manifest, manifest.parent / "out", suffixes)
+    made = plan.make(manifests.read(manifest), manifest, manifest.parent / "out", SUFFIXES)
     for task in made.tasks:
         records.write(made.folder, records.ended(records.empty(task, task.key), 0, 0.0, {"ok": True}))
         task.output.write_text("result")
@@ -272,3 +274,16 @@ def test_done_is_what_has_the_same_arguments_and_inputs(tmp_path: Path, capfd: p
     assert {name for name, state in states(manifest, capfd).items() if state == "done"} == {
         *("features-a", "features-b", "features-y")
     }
+
+
+def test_what_killed_processes_had_begun_is_deleted(tmp_path: Path) -> None:
+    manifest = write(tmp_path, MATRIX)
+    finish_all(manifest)
+    made = plan.make(manifests.read(manifest), manifest, tmp_path / "out", SUFFIXES)
+    kept = sorted(made.folder.iterdir())
+    names = (".match-a-x-k3_u6d8x.json", ".match-a-x-abcdefgh.npz", "match-a-x.npz@")
+    others = (".match-a-x.json", ".match-a-q-abcdefgh.npz", ".match-a-x-abcdefgh.txt")
+    for name in (*names, *others):
+        (made.folder / name).write_text("half")
+    records.remove_leftovers(made)
+    assert sorted(made.folder.iterdir()) == sorted([*kept, *(made.folder / name for name in others)])
