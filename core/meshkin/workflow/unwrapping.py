@@ -16,7 +16,7 @@ from ..scene.mesh import payloads, unwrapping
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject
 from ..transfer.texture.options import LARGEST_TEXTURE, TextureOptions
-from ..transfer.texture.usable_uvs import is_on_palette, target_uvs
+from ..transfer.texture.usable_uvs import is_on_palette, is_part_of_layout, target_uvs
 from ..worker import client
 from ..worker.requests.arrays import load_array
 from ..worker.requests.texture import UnwrapShape
@@ -47,13 +47,16 @@ def check_can_have_uvs(target: BlenderObject) -> None:
         payloads.check_room_for_uv_maps(target, [textures.UV_NAME])
 
 
-def has_usable_uvs(target: BlenderObject) -> bool:
-    """Whether a texture can be laid out in the object's UV map, which none can in one that was made for a palette."""
+def has_usable_uvs(target: BlenderObject, source_uvs: NDArray[np.float32] | None = None) -> bool:
+    """Whether a texture can be laid out in the object's UV map, which none can in one that was made for a palette.
+
+    That of a copy can have the source's, whatever it is: ``source_uvs``, (F, 3, 2), are where its textures lie.
+    """
     try:
         uvs = target_uvs(snapshots.take(target))
     except InputError:
         return False
-    return not is_on_palette(uvs)
+    return not is_on_palette(uvs) or (source_uvs is not None and is_part_of_layout(uvs, source_uvs))
 
 
 def unwrap(

@@ -64,8 +64,7 @@ def is_on_palette(uvs: NDArray[np.floating]) -> bool:
     what they show. Faces that lie exactly on one another, as those of mirrored halves do, are meant to show the same.
     """
     corners = finite(uvs).astype(np.float64)
-    places = np.rint(corners / UV_STEP) @ np.array([1, 1j])
-    corners = corners[np.unique(np.sort(places, axis=1), axis=0, return_index=True)[1]]
+    corners = corners[np.unique(np.sort(_places(corners), axis=1), axis=0, return_index=True)[1]]
     areas = np.abs(doubled_areas(corners)) / 2
     shown = areas > LEAST_UV_AREA
     corners, areas = corners[shown], areas[shown]
@@ -74,6 +73,19 @@ def is_on_palette(uvs: NDArray[np.floating]) -> bool:
     single = float((1 / _faces_over_each_other(corners, areas)).mean())
     covered = areas.sum() * single / len(unit_squares(corners))
     return bool(covered < PALETTE_AREA and 1 - single > PALETTE_OVERLAP)
+
+
+def is_part_of_layout(uvs: NDArray[np.floating], other: NDArray[np.floating]) -> bool:
+    """Whether all corners of a layout (F, 3, 2) lie on corners of the other one (G, 3, 2), as those of a copy do.
+
+    Its pictures then fit, even if both layouts are on a palette.
+    """
+    return bool(np.isin(_places(finite(uvs)), _places(finite(other))).all())
+
+
+def _places(uvs: NDArray[np.floating]) -> NDArray[np.complexfloating]:
+    """UVs (..., 2), rounded, as one number each."""
+    return np.asarray(np.rint(uvs.astype(np.float64) / UV_STEP) @ np.array([1, 1j]))
 
 
 def _faces_over_each_other(corners: Floats, areas: Floats) -> Floats:

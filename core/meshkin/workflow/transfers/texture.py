@@ -97,7 +97,7 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
     shading = shadings.read(transfer.source.handle.get(), options.channels, options.leave_out)
     new_uvs: list[NDArray[np.float32] | None] = []
     for target in targets:
-        is_usable = has_usable_uvs(target)
+        is_usable = has_usable_uvs(target, transfer.source.snapshot.uvs)
         new_uvs.append(None if is_usable else (yield from unwrap(target, options, transfer.folder)))
     pieces = [snapshots.take(target, uvs) for target, uvs in zip(targets, new_uvs, strict=True)]
     snapshot = Snapshot.joined(pieces, transfer.target.name)

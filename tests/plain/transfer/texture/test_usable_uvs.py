@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from meshkin.transfer.texture.usable_uvs import is_on_palette
+from meshkin.transfer.texture.usable_uvs import is_on_palette, is_part_of_layout
 
 Uvs = NDArray[np.float64]
 
@@ -61,3 +61,11 @@ def test_pieces_over_each_other_on_swatches(uvs: Uvs) -> None:
 def test_other_layouts(uvs: Uvs) -> None:
     """Faces that lie on one another exactly are meant to show the same, and what is large was made for a picture."""
     assert not is_on_palette(uvs)
+
+
+def test_what_lies_on_a_part_of_another_layout() -> None:
+    other = pieces(0, 30) * 0.05
+    shuffled = np.random.default_rng(0).permutation(other)[:50, [1, 2, 0]]
+    assert is_part_of_layout(shuffled + 1e-6, other)
+    assert not is_part_of_layout(other, shuffled)
+    assert not is_part_of_layout(other * 1.1, other)
