@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from meshkin.video.clip import Anchors, Clip, Motion, PosableShape
 from meshkin.video.drawing import draw_faces, places, to_camera
-from meshkin.video.fitting import fit_motion
+from meshkin.video.posing import fit_motion
 from meshkin.video.scoring import score
 from meshkin.video.settings import FitSettings
 from meshkin.video.skinning import posed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.arrays import Floats, Singles
+from ..geometry.arrays import AnyIntegers, Floats, Singles
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,18 @@ class Clip:
         )  # fmt: skip
         cameras = None if self.cameras is None else self.cameras[frames]
         return Clip(self.masks[frames], own, self.focal, cameras, self.cuts[frames])
+
+    def picked(self, frames: AnyIntegers) -> Clip:
+        """Only these frames (N,), ascending, none of which goes on from the one before."""
+        number = np.full(len(self), -1, np.int32)
+        number[frames] = np.arange(len(frames))
+        rows, anchors = number[self.anchors.frame] >= 0, self.anchors
+        own = Anchors(
+            number[anchors.frame[rows]], anchors.face[rows], anchors.barycentric[rows], anchors.place[rows],
+            anchors.confidence[rows],
+        )  # fmt: skip
+        cameras = None if self.cameras is None else self.cameras[frames]
+        return Clip(self.masks[frames], own, self.focal, cameras, np.arange(len(frames)) > 0)
 
     @property
     def size(self) -> float:

@@ -128,7 +128,8 @@ def _field(mask: NDArray[np.bool_], size: float) -> Floats:
     step = _step(mask.shape)
     distance = np.zeros(mask.shape)
     if mask.sum() >= FEWEST_PIXELS:
-        distance = np.maximum(ndimage.distance_transform_edt(~mask) - 0.5, 0)  # from pixels' borders, not centers
+        # From half a pixel beyond the pixels' borders: nearer, steps of the mask would draw all vertices inward.
+        distance = np.maximum(ndimage.distance_transform_edt(~mask) - 1, 0)
     down, right = np.gradient(ndimage.gaussian_filter(distance, BLUR))
     whole = np.stack((distance / size, right, down))
     rows, columns = (-(-side // step) * step for side in mask.shape)

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry.arrays import Floats, unit_rows
+from ..geometry.adjacency import boundary_edges
+from ..geometry.arrays import AnyIntegers, Floats, unit_rows
+from ..geometry.welding import place_numbers
 from .clip import PosableShape
 from .evidence import Evidence
 from .mirroring import mirror_plane
@@ -65,6 +67,9 @@ class Residuals:
         self._skeleton, self._evidence, self._settings = skeleton, evidence, settings
         self._limits = torch.from_numpy(shape.limits)
         self._rest = _stiffness(shape, settings)
+        self._faces = torch.from_numpy(shape.faces.astype(np.int64))
+        place = place_numbers(shape.vertices)  # vertices are split where normals or textures are
+        self._place, self._valence = torch.from_numpy(place), torch.from_numpy(_closed_valence(place[shape.faces]))
 
     def cost(self, state: PoseState, freedom: Freedom) -> float:
         """The sum of squares."""
@@ -74,13 +79,13 @@ class Residuals:
         """The normal equations at a state."""
         return self._sum(state, freedom, with_slopes=True)
 
-    def anchor_error(self, state: PoseState) -> float:
-        """The median distance of anchors from where they are shown, sizes; 0 if there are none."""
+    def anchor_distances(self, state: PoseState) -> Tensor:
+        """The distances (N,) of all anchors from where they are shown, sizes; one of 0 if there are none."""
         evidence = self._evidence
         moved = matrices(self._skeleton, state.turns, state.shifts, state.root)
         distance = torch.linalg.vector_norm(self._shown(skin(moved, evidence.load)).places - evidence.place, dim=-1)
         used = distance[evidence.weight > 0]
-        return float(used.median()) if len(used) else 0.0
+        return used if len(used) else used.new_zeros(1)
 
     def _sum(self, state: PoseState, freedom: Freedom, with_slopes: bool) -> Normal:
         settings, evidence = self._settings, self._evidence
@@ -104,12 +109,13 @@ class Residuals:
             scale = settings.anchor_count * share / settings.anchors**2
             error = shown.places - evidence.place
             squares = (error**2).sum(dim=-1)
-            soft = _softening(squares, settings.anchors)
+            soft = softening(squares, settings.anchors)
             add(evidence.load, shown.slopes, error, scale * soft, scale * _soft_squares(squares, settings.anchors))
         if settings.silhouette_count:
-            for load, along, error, share in self._silhouette(moved):
+            for index, along, error, share in self.outlines(skin(moved, evidence.surface)):
+                load = evidence.surface[index]
                 weight = settings.silhouette_count * share / settings.silhouette**2
-                soft = _softening(error**2, settings.silhouette)
+                soft = softening(error**2, settings.silhouette)
                 norm = weight * _soft_squares(error**2, settings.silhouette)
                 add(load, along[:, :, None], error[:, :, None], weight * soft, norm)
         self._add_priors(state, freedom, total)
@@ -137,18 +143,23 @@ class Residuals:
         slopes = torch.stack((across, down), dim=-2) @ cameras[:, None, :3, :3]
         return Shown(torch.stack((x, y), dim=-1), slopes)
 
-    def _silhouette(self, moved: Tensor) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """For outline and outside: loads, directions (T, P, 3), errors (T, P) and the share that each point counts.
+    def outlines(self, points: Tensor) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """What outlines say about the posed vertices (T, V, 3).
 
-        The outline is compared with the nearest vertices across it; along it they slide freely, as in registration by
-        planes (Chen and Medioni 1992). Vertices outside of the mask are drawn back to it.
+        The outline is compared with the nearest vertices of the rim across it; along it they slide freely, as in
+        registration by planes (Chen and Medioni 1992). Vertices outside of the mask are drawn back to it.
+
+        Returns:
+            for the outline and for what is outside: numbers of vertices (T, P), directions (T, P, 3), errors (T, P) and
+            the share that each counts.
         """
         evidence = self._evidence
-        places, slopes = (lambda shown: (shown.places, shown.slopes))(self._shown(skin(moved, evidence.surface)))
-        nearest = torch.cdist(evidence.contour, places).argmin(dim=2)
+        shown = self._shown(points)
+        places, slopes, frames = shown.places, shown.slopes, torch.arange(len(points))[:, None]
+        distance = torch.cdist(evidence.contour, places)
+        nearest = distance.masked_fill_(~self._on_rim(places)[:, None], torch.inf).argmin(dim=2)
         found = torch.gather(places, 1, nearest[..., None].expand(-1, -1, 2))
         error = ((found - evidence.contour) * evidence.across).sum(dim=-1)
-        frames = torch.arange(len(moved))[:, None]
         along = torch.einsum("tpi,tpij->tpj", evidence.across, slopes[frames, nearest])
         share = evidence.contour_weight / evidence.contour_weight.sum(dim=1, keepdim=True).clamp(min=1)
         grid = (places + evidence.half) / evidence.span * 2 - 1
@@ -159,8 +170,17 @@ class Residuals:
         back = torch.gather(field[:, 1:], 2, farthest[:, None].expand(-1, 2, -1)).transpose(1, 2)
         away = torch.einsum("tpi,tpij->tpj", back, slopes[frames, farthest])
         even = (outside > 0).double() / outside.shape[1]
-        surface = evidence.surface
-        return [(surface[nearest], along, error, share), (surface[farthest], away, outside, even)]
+        return [(nearest, along, error, share), (farthest, away, outside, even)]
+
+    def _on_rim(self, places: Tensor) -> Tensor:
+        """Which vertices (T, V) lie between triangles seen from their front and from behind, or where it ends."""
+        one, two, three = (places[:, self._faces[:, corner]] for corner in range(3))
+        first, second = two - one, three - one
+        is_front = (first[..., 0] * second[..., 1] > first[..., 1] * second[..., 0]).double()
+        around = places.new_zeros(len(places), len(self._valence))
+        for corner in range(3):
+            around.index_add_(1, self._place[self._faces[:, corner]], 2 * is_front - 1)
+        return (around.abs() < self._valence)[:, self._place]
 
     def _add_priors(self, state: PoseState, freedom: Freedom, total: _Total) -> None:
         """Draw bones toward their rest, and back within the rig's limits."""
@@ -180,7 +200,7 @@ class Residuals:
         pull = (stiffness @ from_rest[..., None])[..., 0]
         squares = (pull * from_rest).sum(dim=-1)
         total.cost += float(_soft_squares(squares, 1).sum())
-        soft = _softening(squares, 1)
+        soft = softening(squares, 1)
         total.gradient[:, own] += (soft[..., None] * pull).flatten(1)
         for number, block in enumerate((soft[..., None, None] * stiffness).unbind(1)):
             at = slice(6 + 3 * number, 9 + 3 * number)
@@ -205,7 +225,7 @@ class Residuals:
             weight = settings.smooth * goes_on / deviation**2
             total.cost += float((weight * _soft_squares(squares, deviation)).sum())
             errors.append(second.flatten(1))
-            weights.append((weight * _softening(squares, deviation))[..., None].expand_as(second).flatten(1))
+            weights.append((weight * softening(squares, deviation))[..., None].expand_as(second).flatten(1))
         error, weight = torch.cat(errors, dim=1), torch.cat(weights, dim=1)
         diagonal = total.blocks.diagonal(dim1=1, dim2=2)
         for start, factor in ((0, 1), (1, -2), (2, 1)):
@@ -233,6 +253,13 @@ def _stiffness(shape: PosableShape, settings: FitSettings) -> Tensor:
     more = (settings.aside**2 - 1) * np.clip(1 - outward / POINTS_ASIDE, 0, 1)
     across = np.eye(3) - axis[:, :, None] * axis[:, None]
     return torch.from_numpy(stiffness + (weight * more)[:, None, None] * across)
+
+
+def _closed_valence(faces: AnyIntegers) -> Floats:
+    """How many triangles each vertex has; more than it has where the surface ends there, which always is a rim."""
+    valence = np.bincount(faces.ravel()).astype(np.float64)
+    valence[boundary_edges(faces)] += 1
+    return valence
 
 
 def _directions(shape: PosableShape) -> Floats:
@@ -268,7 +295,7 @@ def _soft_squares(squares: Tensor, bend: float) -> Tensor:
     return 2 * bend**2 * ((1 + squares / bend**2).sqrt() - 1)
 
 
-def _softening(squares: Tensor, bend: float) -> Tensor:
+def softening(squares: Tensor, bend: float) -> Tensor:
     """The weights with which least squares minimize :func:`_soft_squares`."""
     return (1 + squares / bend**2).rsqrt()
 

@@ -18,6 +18,7 @@ class FitSettings:
             least ``best_anchors``. Errors above count by their length, not its square.
         anchor_count: as how many measurements the anchors of a frame count together; 0 for none. They are not
             independent: neighbors err alike.
+        most_counted: how many times more they count at most where they agree so well that each tells something.
         silhouette: standard deviation of the distance between outline and mask.
         silhouette_count: as how many measurements each way counts; 0 for none.
         acceleration: of the change of a bone's turn from frame to frame, radians; what is above counts by its length,
@@ -38,11 +39,14 @@ class FitSettings:
         anchors_per_frame: most that are looked at, drawn evenly.
         contour: places on each mask's outline.
         outside: vertices of each frame that are looked at because they lie outside of the mask, at most.
+        fit_focal: whether the focal length is fitted, from the clip's as a first guess.
+        fit_shape: whether the shape at rest is fitted to the outlines.
     """
 
     anchors: float = 0.02
     best_anchors: float = 0.004
     anchor_count: float = 60.0
+    most_counted: float = 5.0
     silhouette: float = 0.005
     silhouette_count: float = 200.0
     acceleration: float = 0.07
@@ -63,3 +67,5 @@ class FitSettings:
     anchors_per_frame: int = 400
     contour: int = 96
     outside: int = 96
+    fit_focal: bool = False
+    fit_shape: bool = False

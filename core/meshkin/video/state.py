@@ -30,23 +30,34 @@ class Freedom:
         return 6 + 3 * len(self.turning)
 
 
-FIRST_STAGES = 3
-"""Stages before limbs' sides are told by what covers what."""
+@dataclass(frozen=True)
+class Stage:
+    """A part of a fit: what may change, in how many rounds, and whether outlines count."""
+
+    name: str
+    rounds: int
+    freedom: Freedom
+    with_outlines: bool
 
 
-def stages(shape: PosableShape, settings: FitSettings) -> list[tuple[str, int, Freedom]]:
-    """What moves in each stage of a fit, its name and its rounds: the whole; large bones, too; all bones.
+LAST_LOOKS = 2
+"""Stages at the end in which outlines count. Chosen: when every limb is near where it is seen."""
 
-    All bones are then fitted again, each time after the limbs' sides were told.
-    """
+
+def stages(shape: PosableShape, settings: FitSettings) -> tuple[list[Stage], list[Stage]]:
+    """The stages of a fit: the whole alone; with large bones; with all; and all again, with what was learned."""
     carried, numbers = shape.carried, np.arange(len(shape.parents))
     is_main = numbers == shape.main_root
     is_large = (carried >= settings.large * carried[shape.main_root]) & ~is_main
+    every = _freedom(shape.moved & ~is_main)
+    looks = max(settings.side_looks, LAST_LOOKS)
     return [
-        ("Placing the character", settings.root_rounds, _freedom(np.zeros(len(numbers), bool))),
-        ("Fitting large bones", settings.limb_rounds, _freedom(is_large)),
-        ("Fitting all bones", settings.all_rounds, _freedom(shape.moved & ~is_main)),
-        *[("Telling left from right", settings.side_rounds, _freedom(shape.moved & ~is_main))] * settings.side_looks,
+        Stage("Placing the character", settings.root_rounds, _freedom(np.zeros(len(numbers), bool)), False),
+        Stage("Fitting large bones", settings.limb_rounds, _freedom(is_large), False),
+        Stage("Fitting all bones", settings.all_rounds, every, False),
+    ], [
+        Stage("Telling left from right", settings.side_rounds, every, number >= looks - LAST_LOOKS)
+        for number in range(looks)
     ]
 
 

@@ -35,7 +35,7 @@ def other_views(request: OtherViews, report: ProgressCallback) -> OtherViewsResu
 def fit_video(request: FitVideo, report: ProgressCallback) -> FitVideoResult:
     """Fit a character's motion to the matches of a video's frames with it."""
     from ...video import reading, scoring
-    from ...video.fitting import fit_motion
+    from ...video.posing import fit_motion
     from ...video.skinning import posed
 
     arrays = PosableArrays.load(request.shape)
