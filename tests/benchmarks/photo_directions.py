@@ -2,7 +2,9 @@
 
 Run it with a bpy environment's Python, ``core`` on the path, the models fetched, and MESHKIN_TEST_DATA naming the
 folder that holds ``characters/``. Without arguments six characters are matched; ``--all`` matches eighteen; names of
-characters match those. ``--head FOLDER`` reads DINOv2 through a head of ``meshkin features learn-head``.
+characters match those. ``--head FOLDER`` reads DINOv2 through a head of ``meshkin features learn-head``. ``--posed``
+photographs the characters in a random pose (all bones turned, deviation 18 degrees; the mesh stays as it is),
+``--roll`` turns the camera about its own axis.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from meshkin.data.photo_map import PhotoMap
 from meshkin.data.snapshot import Snapshot
 from meshkin.scene import files
 from meshkin.scene.mesh import snapshot as snapshots
+from meshkin.scene.rig import random_poses
 from photo_shots import DIRECTIONS, Shot, shots
 
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -70,6 +73,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--head", default="")
+    parser.add_argument("--posed", action="store_true")
+    parser.add_argument("--roll", type=float, default=0, help="degrees, at most")
     arguments = parser.parse_args()
     options = workflow.Options().changed(**({"settings": {"head": arguments.head}} if arguments.head else {}))
     print(f"{DIRECTIONS} photos of each character, with their masks; direction right within {RIGHT} degrees")
@@ -78,9 +83,10 @@ def main() -> None:
     for name in arguments.names or (ALL if arguments.all else FEW):
         bpy.ops.wm.read_factory_settings(use_empty=True)
         obj = files.load(next((DATA / "characters").glob(f"*/{name}.glb")))
-        shape = snapshots.take(obj)
+        shape, seed = snapshots.take(obj), zlib.crc32(name.encode())
+        posed = random_poses.take(obj, 1, seed)[-1] if arguments.posed else None
         results = []
-        for shot in shots(obj, shape, zlib.crc32(name.encode())):
+        for shot in shots(obj, shape, seed, posed, arguments.roll):
             with tempfile.TemporaryDirectory() as folder:
                 photo, mask = Path(folder) / "photo.png", Path(folder) / "mask.png"
                 write_png(photo, shot.pixels)

@@ -6,7 +6,7 @@ materials, under a colored lamp at a random place: no picture that a matcher mak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from meshkin.base.progress import finish
 from meshkin.data.snapshot import Snapshot
-from meshkin.data.views import Views, frame
+from meshkin.data.views import BORDER, Views, frame
 from meshkin.scene.render import passes
 
 SIZE, WIDE = 384, (480, 640)
@@ -42,29 +42,58 @@ class Shot:
     direction: NDArray[np.float64]
 
 
-def shots(obj: bpy.types.Object, shape: Snapshot, seed: int) -> list[Shot]:
-    """Photographs of an object from all directions, each in another paint and light."""
+def shots(
+    obj: bpy.types.Object, shape: Snapshot, seed: int, posed: Snapshot | None = None, roll: float = 0
+) -> list[Shot]:
+    """Photographs of an object from all directions, each in another paint and light.
+
+    Args:
+        obj: the object.
+        shape: of it, whose points are noted.
+        seed: of all chance.
+        posed: what is photographed, if not ``shape``: its triangles in another pose.
+        roll: the most that a camera is turned about its own axis, degrees.
+    """
+    shown = shape if posed is None else posed
     random = np.random.default_rng(seed)
     azimuths = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS + random.uniform(-0.3, 0.3, DIRECTIONS)
     elevations = np.radians(random.uniform(*ELEVATIONS, DIRECTIONS))
     flat = np.cos(elevations)
     directions = np.stack((np.sin(azimuths) * flat, -np.cos(azimuths) * flat, np.sin(elevations)), axis=1)
-    views = frame(shape.vertices[np.unique(shape.faces)], directions, SIZE)
-    seen = finish(passes.render(shape, views, "auto"))
+    points = shown.vertices[np.unique(shown.faces)]
+    views = frame(points, directions, SIZE)
+    if roll:
+        views = _rolled(views, points, np.radians(random.uniform(-roll, roll, DIRECTIONS)))
+    seen = finish(passes.render(shown, views, "auto"))
     assert seen.face is not None
-    return [_shot(shape, views, number, seen.face[number], seen.normal[number], random) for number in range(DIRECTIONS)]
+    return [
+        _shot((shape, shown), views, number, seen.face[number], seen.normal[number], random)
+        for number in range(DIRECTIONS)
+    ]
+
+
+def _rolled(views: Views, points: NDArray[np.float32], angles: NDArray[np.float64]) -> Views:
+    """Cameras turned about their own axes, and framed again."""
+    cosine, sine, zero = np.cos(angles), np.sin(angles), np.zeros(len(angles))
+    turn = np.array(((cosine, -sine, zero), (sine, cosine, zero), (zero, zero, zero + 1))).transpose(2, 0, 1)
+    turned = replace(views, rotation=turn @ views.rotation, zoom=zero + 1, shift=np.zeros((len(angles), 2)))
+    places = [turned.project(number, points)[0] / SIZE - 0.5 for number in range(len(angles))]
+    low, high = (np.array([part(each, axis=0) for each in places]) for part in (np.min, np.max))
+    zoom = (1 - 2 * BORDER) / (high - low).max(axis=1)
+    return replace(turned, zoom=zoom, shift=(low + high) / 2 * (1, -1) * zoom[:, None])
 
 
 def _shot(
-    shape: Snapshot,
+    shapes: tuple[Snapshot, Snapshot],
     views: Views,
     number: int,
     face: NDArray[np.int32],
     normal: NDArray[np.float16],
     random: np.random.Generator,
 ) -> Shot:
-    seen = face >= 0
-    weights = views.barycentric(number, shape.vertices[shape.faces], face)
+    """A photograph of the second shape, the points noted on the first one."""
+    (shape, shown), seen = shapes, face >= 0
+    weights = views.barycentric(number, shown.vertices[shown.faces], face)
     places = np.einsum("pk,pkd->pd", weights, shape.vertices[shape.faces[face[seen]]].astype(np.float64))
     size = np.ptp(shape.vertices, axis=0).max()
     normals = normal[seen].astype(np.float64)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from ..base.progress import silent
 from ..data.snapshot import Snapshot
@@ -22,6 +23,14 @@ PHOTOGRAPHED = 0.6
 """Share of the pictures that are colored and lit at random. Chosen: most, and enough as the mesh is rendered."""
 WAVES = 6
 """Waves of which a pattern of colors is made. Chosen."""
+PAINTS = 3
+"""Colors of a pattern of patches. Chosen."""
+PATCHED = 0.4
+"""Share of the patterns that are patches. Chosen."""
+PATCHES = (30, 1000)
+"""How many patches lie on what a picture shows. Chosen: from a cow's to a leopard's."""
+GRAIN = 0.06
+"""Most deviation of a photograph's grain, of full brightness. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,11 @@ class PosedViews:
 
 
 def known_pictures(
-    rest: Snapshot, posed: PosedViews, reader: PictureReader, random: np.random.Generator
+    rest: Snapshot,
+    posed: PosedViews,
+    reader: PictureReader,
+    random: np.random.Generator,
+    photographed: float = PHOTOGRAPHED,
 ) -> list[KnownPicture]:
     """Return what a model sees in all views of a pose, with the points at rest that they show.
 
@@ -49,6 +62,7 @@ def known_pictures(
         posed: the views.
         reader: of the model.
         random: draws colors and lights.
+        photographed: share of the pictures that are colored and lit at random.
     """
     passes, shape = posed.passes, posed.shape
     assert passes.face is not None
@@ -61,7 +75,7 @@ def known_pictures(
         is_shown = face >= 0
         shares = posed.views.barycentric(view, shape.vertices[shape.faces], face)
         points = np.einsum("pk,pkd->pd", shares, corners[face[is_shown]])
-        if random.random() < PHOTOGRAPHED or not has_colors:
+        if random.random() < photographed or not has_colors:
             lit = _paint(points, random) * _light(normals[view][is_shown].astype(np.float64), random)
             colors[view][is_shown] = (255 * lit).clip(0, 255).astype(np.uint8)
             normals[view] = 0  # its light is its own
@@ -78,19 +92,23 @@ def known_pictures(
 
 
 def _paint(points: Floats, random: np.random.Generator) -> Floats:
-    """Return colors (P, 3) of a random pattern at points (P, 3), in diagonals."""
+    """Return colors (P, 3) of a random pattern at points (P, 3), in diagonals: waves, or patches as of a hide."""
+    colors = random.uniform(0.05, 1, (PAINTS, 3))
+    if random.random() < 0.5:  # most things have one hue
+        colors = colors[:1] * random.uniform(0.3, 1, (PAINTS, 1))
+    if random.random() < PATCHED:
+        seeds = points[random.integers(len(points), size=int(np.exp(random.uniform(*np.log(PATCHES)))))]
+        return np.asarray(colors[cKDTree(seeds).query(points)[1] % PAINTS])
     waves = random.normal(0, random.uniform(3, 25), (WAVES, 3))
     value = np.sin(points @ waves.T + random.uniform(0, 2 * np.pi, WAVES)).mean(axis=1)
     share = 1 / (1 + np.exp(-random.uniform(0, 12) * value))[:, None]
-    one, two = random.uniform(0.05, 1, (2, 3))
-    if random.random() < 0.5:  # most things have one hue
-        two = one * random.uniform(0.3, 1)
-    return np.asarray(one + share * (two - one))
+    return np.asarray(colors[0] + share * (colors[1] - colors[0]))
 
 
 def _light(normals: Floats, random: np.random.Generator) -> Floats:
-    """Return the brightness (P, 3) of a surface with normals (P, 3), camera frame, under a random lamp."""
+    """Return the brightness (P, 3) of a surface with normals (P, 3), camera frame, under a random lamp; with grain."""
     lamp = random.normal(size=3) + np.array((0, 0.5, 0.6))
     facing = np.clip(normals @ (lamp / np.linalg.norm(lamp)), 0, 1)[:, None]
     hue = 1 + random.uniform(-0.2, 0.2, 3)
-    return np.asarray(random.uniform(0.2, 0.6) + random.uniform(0.3, 0.8) * facing * hue)
+    grain = random.uniform(0, GRAIN) * random.normal(size=(len(normals), 3))
+    return np.asarray(random.uniform(0.2, 0.6) + random.uniform(0.3, 0.8) * facing * hue + grain)

@@ -15,7 +15,7 @@ from ..data.photo_map import PhotoMap
 from ..pictures.options import SURFACE
 from ..scene.display import image_editor
 from ..scene.materials import base_colors, textures
-from ..scene.mesh import payloads, surfaces
+from ..scene.mesh import surfaces
 from ..scene.mesh import snapshot as snapshots
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
@@ -115,7 +115,7 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
             snapshots.check_uvs_unchanged(target, described.of.shape.uvs)
         else:
             remarks += new_uv_map_remarks([target], options.texture)
-            payloads.write_uv_map(target, textures.UV_NAME, new_uvs)
+            textures.add_uv_map(target.data, textures.free_uv_name(target.data), new_uvs)
         values = None if result.values is None else load_array(result.values, "SSC", S=options.texture.size)
         title = f"{Path(photo).stem} on {target.name}"
         image, material = base_colors.write_texture(target, arrays.pixels, title)

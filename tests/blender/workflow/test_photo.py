@@ -234,12 +234,16 @@ def test_pictures_on_the_command_line(
 # The photo as a texture
 
 
-def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) -> None:
+@pytest.mark.parametrize("on_palette", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path, on_palette: bool) -> None:
     """What the photo shows has its colors there; the rest is filled; every texel says where it is from; a mesh without
-    a UV map gets one."""
+    a UV map of use gets one."""
     obj = painted_egg()
     while obj.data.uv_layers:
         obj.data.uv_layers.remove(obj.data.uv_layers[0])
+    if on_palette:
+        layer = obj.data.uv_layers.new(name="Palette")
+        layer.uv.foreach_set("vector", np.full(2 * len(layer.uv), 0.3, np.float32))
     snapshot, picture, face, _ = photograph_of(obj, tmp_path)
     write_png(tmp_path / "photo.png", picture)
     write_png(tmp_path / "mask.png", np.repeat(np.uint8(255) * (face >= 0)[..., None], 3, axis=-1))
@@ -247,8 +251,10 @@ def test_a_photo_becomes_the_texture(options: workflow.Options, tmp_path: Path) 
     slots = [slot.name for slot in obj.material_slots]
     report = finish(workflow.texture_photo(tmp_path / "photo.png", obj, chosen, str(tmp_path / "mask.png")))
     assert [slot.name for slot in obj.material_slots][:-1] == slots
-    assert [layer.name for layer in obj.data.uv_layers] == ["MeshKin"]
-    assert any("had no UV map" in line for line in report.lines())
+    assert [layer.name for layer in obj.data.uv_layers][-1] == "MeshKin"
+    assert [layer.name for layer in obj.data.uv_layers if layer.active_render] == ["MeshKin"]
+    told = "made another one" if on_palette else "had no UV map"
+    assert any(told in line for line in report.lines())
     texture, origin = (bpy.data.images[report.data[name]] for name in ("texture", "image"))
     assert tuple(texture.size) == tuple(origin.size) == (256, 256)
     pixels, shares = (np.array(one.pixels).reshape(256, 256, 4) for one in (texture, origin))

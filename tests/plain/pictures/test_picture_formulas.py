@@ -59,6 +59,7 @@ def test_blend_and_velocity_are_as_published(picture_and_map: tuple[torch.Tensor
     torch.testing.assert_close(velocity, signal.sqrt() * picture - (1 - signal).sqrt() * goal)
     # Both together give the map and the picture back.
     torch.testing.assert_close(signal.sqrt() * blended - (1 - signal).sqrt() * velocity, goal)
+    torch.testing.assert_close(formulas.velocity_to(schedule, goal, blended, steps), velocity)
 
 
 def test_the_steps_that_take_the_picture_itself(picture_and_map: tuple[torch.Tensor, torch.Tensor]) -> None:

@@ -61,6 +61,12 @@ def found(schedule: DDIMScheduler, blends: torch.Tensor, told: torch.Tensor, ste
     return signal.sqrt() * blends - (1 - signal).sqrt() * told
 
 
+def velocity_to(schedule: DDIMScheduler, maps: torch.Tensor, blends: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """The velocities with which blends stand for these maps: the inverse of :func:`found`."""
+    signal = schedule.alphas_cumprod.to(blends)[steps].view(-1, 1, 1, 1)
+    return (signal.sqrt() * blends - maps) / (1 - signal).sqrt()
+
+
 def steps_of(schedule: DDIMScheduler, steps: int = MAP_STEPS) -> list[int]:
     """The steps of the schedule that lead from a picture to its map, in so many."""
     schedule.set_timesteps(steps)

@@ -16,15 +16,15 @@ from ...models.loading import load_network
 from ...models.lora import NamedTensors
 from . import formulas
 
-CELL = 2
-"""Width of the cells of pixels that the small network looks at, pixels. Chosen: a quarter of the work."""
+CELL = 4
+"""Width of the cells of pixels that the small network looks at, pixels. Chosen: a sixteenth of the work."""
 WIDTHS = (32, 64, 96)
 """Channels of the small network's blocks. Chosen: 1.7 million numbers, a quarter of a second of one core for
 a step of eight pairs of 64 pixels."""
 GROUPS = 8
 """Of its group norms. Chosen."""
-FIRST_STEP = 0.5
-"""Share of its learning that goes into the first of the five steps, which finds the map. Chosen."""
+LATER_STEPS = 0.3
+"""Share of the batches on which one of the later steps is learned, too. Chosen: they have most of it from the first."""
 CLIP_LENGTH = 77
 """Tokens of a text that Stable Diffusion reads."""
 
@@ -77,7 +77,10 @@ class SmallNetwork:
     """A UNet on pixels, of the numbers that ``seed`` draws; it is shown the picture beside the blend.
 
     A Stable Diffusion model has no place for that. From the blend alone, later steps must first tell apart what is left
-    of the picture and what was found (tests/benchmarks/results/picture_learning.txt).
+    of the picture and what was found (tests/benchmarks/results/picture_learning.txt). The UNet itself tells the map,
+    from which the velocity follows: a velocity holds the blend, which a few channels pass on roughly only, and each
+    step would add what is lost of it (like the preconditioning of Karras et al., 2022,
+    https://arxiv.org/abs/2206.00364).
     """
 
     cells = CELL * 2 ** (len(WIDTHS) - 1)
@@ -105,16 +108,21 @@ class SmallNetwork:
     def loss(
         self, asked: formulas.Velocity, start: torch.Tensor, goal: torch.Tensor, random: np.random.Generator
     ) -> torch.Tensor:
-        """The error of the map that it finds at a step, from what it has made of the picture until then.
+        """The error of the map that it finds at the first step, and at times of what a later one makes of that.
 
-        So each step learns to mend what those before have left. Taught with blends of the true map instead, later steps
+        So each step learns to mend what the first has left. Taught with blends of the true map instead, later steps
         trust what they are given, and five steps are worse than one (tests/benchmarks/results/picture_learning.txt).
         """
-        numbers = formulas.steps_of(self.schedule)
-        done = 0 if random.random() < FIRST_STEP else int(random.integers(1, len(numbers)))
-        blends = formulas.partway(asked, self.schedule, start, done)
-        steps = torch.full((len(start),), numbers[done], device=start.device)
-        return (formulas.found(self.schedule, blends, asked(blends, steps), steps) - goal).square().mean()
+        first, *later = (
+            torch.full((len(start),), step, device=start.device) for step in formulas.steps_of(self.schedule)
+        )
+        found = formulas.found(self.schedule, start, asked(start, first), first)
+        loss = (found - goal).square().mean()
+        if random.random() < LATER_STEPS:
+            steps = later[random.integers(len(later))]
+            blends = formulas.blend(self.schedule, found.detach(), start, steps)
+            loss = loss + (formulas.found(self.schedule, blends, asked(blends, steps), steps) - goal).square().mean()
+        return loss
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         return functional.pixel_unshuffle(pictures, CELL)
@@ -123,8 +131,8 @@ class SmallNetwork:
         return functional.pixel_shuffle(values, CELL)
 
     def velocity(self, blends: torch.Tensor, steps: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
-        told: torch.Tensor = self.network(torch.cat((blends, shown), dim=1), steps, return_dict=False)[0]
-        return told
+        maps: torch.Tensor = self.network(torch.cat((blends, shown), dim=1), steps, return_dict=False)[0]
+        return formulas.velocity_to(self.schedule, maps, blends, steps)
 
     def taught(self) -> list[torch.nn.Parameter]:
         return list(self.network.parameters())

@@ -20,7 +20,7 @@ from .record import LearnedRecord
 
 BASE = "stable-diffusion"
 """The kind of the models that a LoRA is learned on."""
-LEARNING_VERSION = 2
+LEARNING_VERSION = 3
 """Raised when the same pairs and settings teach something else: what an older version has noted is not gone on with."""
 
 

@@ -124,11 +124,11 @@ def write(
     used, place = np.unique(layers[slots_before], return_inverse=True)
     made = {} if made is None else made
     before = _uv_maps_in_use(mesh)
-    uv_map = before[1] if uvs is None and before else _free_uv_name(mesh)
+    uv_map = before[1] if uvs is None and before else free_uv_name(mesh)
     wanted = [(layer, uv_map) for layer in used.tolist()]
     images = _load_all({key: baked[key[0]] for key in wanted if key not in made}, folder)
     if uvs is not None:
-        _add_uv_map(mesh, uv_map, uvs)
+        add_uv_map(mesh, uv_map, uvs)
     first = len(mesh.materials)
     for key in wanted:
         if key not in made:
@@ -187,13 +187,13 @@ def _uv_maps_in_use(mesh: bpy.types.Mesh) -> tuple[str, str] | None:
     return mesh.uv_layers.active.name, next(layer.name for layer in mesh.uv_layers if layer.active_render)
 
 
-def _free_uv_name(mesh: bpy.types.Mesh) -> str:
+def free_uv_name(mesh: bpy.types.Mesh) -> str:
     """A name that no UV map of the mesh has."""
     names = (UV_NAME, *(f"{UV_NAME}.{number:03d}" for number in range(1, MAX_UV_MAPS + 1)))
     return next(name for name in names if name not in mesh.uv_layers)
 
 
-def _add_uv_map(mesh: bpy.types.Mesh, name: str, uvs: NDArray[np.floating]) -> None:
+def add_uv_map(mesh: bpy.types.Mesh, name: str, uvs: NDArray[np.floating]) -> None:
     """Add a UV map (C, 2), active and rendered."""
     layer = mesh.uv_layers.new(name=name, do_init=False)
     write_vectors(layer.uv, "vector", uvs)

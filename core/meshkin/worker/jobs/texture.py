@@ -57,6 +57,7 @@ def texture_photo(request: TexturePhoto, report: ProgressCallback) -> TexturePho
     """Make a texture of a photograph that is matched to a shape."""
     from ...cache import store as cache
     from ...transfer.texture.photo import lay_out
+    from ...transfer.texture.photo_border import without_background
 
     photo_map, shape = PhotoMap.load(request.map), Snapshot.load(request.shape)
     features = cache.read(request.features).features
@@ -65,13 +66,14 @@ def texture_photo(request: TexturePhoto, report: ProgressCallback) -> TexturePho
     colors = photo_map.photo.astype(np.float32) / np.float32(255)
     if request.albedo:
         colors = load_array(request.albedo, "HW3", H=height, W=width).astype(np.float32)
-    pixels = layout.texture(colors, request.margin)
+    pixels = layout.texture(without_background(colors, photo_map.mask), request.margin)
     arrays = PhotoTextureArrays(pixels, layout.origin).save(request.output)
     file = None
     if request.values:
         values = np.empty((height, width, len(request.values)), np.float32)
         for channel, path in enumerate(request.values):
             values[..., channel] = load_array(path, "HW", H=height, W=width)
-        file = save_array(request.output.with_name("values.npy"), layout.texture(values, request.margin)[..., :-1])
+        painted = layout.texture(without_background(values, photo_map.mask), request.margin)
+        file = save_array(request.output.with_name("values.npy"), painted[..., :-1])
     seen, mirrored, filled = layout.origin[layout.origin.any(axis=-1)].mean(axis=0).tolist()
     return TexturePhotoResult(arrays, file, seen, mirrored, filled, layout.overlap)
