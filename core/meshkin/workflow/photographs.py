@@ -15,8 +15,8 @@ from ..data.photo_map import PhotoMap
 from ..pictures.options import SURFACE
 from ..scene.display import image_editor
 from ..scene.materials import base_colors, textures
-from ..scene.mesh import surfaces
 from ..scene.mesh import snapshot as snapshots
+from ..scene.mesh import surfaces
 from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.arrays import load_array
