@@ -74,8 +74,9 @@ def register() -> None:
     bpy.types.VIEW3D_MT_select_edit_mesh.append(transfer.menu.draw_select_part)
     bpy.app.handlers.load_pre.append(driver.before_load)
     bpy.app.handlers.save_pre.append(main.settings.forget_deleted)
-    for name, handlers in match.display.HANDLERS.items():
-        getattr(bpy.app.handlers, name).extend(handlers)
+    for feature in (match.display, video.operators):
+        for name, handlers in feature.HANDLERS.items():
+            getattr(bpy.app.handlers, name).extend(handlers)
     match.fixing.register_keys()
     _commands.append(bpy.utils.register_cli_command("meshkin", _command))
 
@@ -88,10 +89,11 @@ def unregister() -> None:
         sys.modules["meshkin.worker.client"].stop()
     bpy.utils.unregister_cli_command(_commands.pop())
     match.fixing.unregister_keys()
-    match.display.before_load()
-    for name, handlers in match.display.HANDLERS.items():
-        for handler in handlers:
-            getattr(bpy.app.handlers, name).remove(handler)
+    for feature in (match.display, video.operators):
+        feature.before_load()
+        for name, handlers in feature.HANDLERS.items():
+            for handler in handlers:
+                getattr(bpy.app.handlers, name).remove(handler)
     bpy.app.handlers.save_pre.remove(main.settings.forget_deleted)
     bpy.app.handlers.load_pre.remove(driver.before_load)
     bpy.types.VIEW3D_MT_object.remove(transfer.menu.draw_entry)

@@ -141,6 +141,12 @@ def lines_shown() -> bool:
     return bool(lines and lines.is_shown())
 
 
+def outlines_shown() -> bool:
+    """Return whether the outlines of a video are drawn."""
+    outlines = scene_module("display.outlines")
+    return bool(outlines and outlines.is_shown())
+
+
 def compared() -> bool:
     """Return whether the source is shown beside the target."""
     comparison = scene_module("display.comparison")

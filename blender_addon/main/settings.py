@@ -160,8 +160,9 @@ class SceneSettings(bpy.types.PropertyGroup):
     )
     video_mask: StringProperty(
         name="Masks",
-        description="Movie or numbered pictures that are white where the video shows the character; empty: use the "
-        "pictures' transparency or, without it, cut out what looks like the target",
+        description="Movie or numbered pictures that are white where the video shows the character, or one picture "
+        "that says it for one frame; empty: use the pictures' transparency or, without it, cut out what looks like the "
+        "target",
         subtype="FILE_PATH",
     )
     photo_flip: BoolProperty(

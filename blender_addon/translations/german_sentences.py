@@ -35,6 +35,24 @@ GERMAN_SENTENCES = {
     "No armature poses “{}”": "Kein Skelett bewegt „{}“",
     "No job is running": "Es läuft kein Auftrag",
     "There is no report": "Es gibt keinen Bericht",
+    "Fit an action first": "Zuerst eine Aktion anpassen",
+    "“{}” follows {}.": "„{}“ folgt {}.",
+    "The scene has no camera.": "Die Szene hat keine Kamera.",
+    "Add one, or let the video have a new camera.": "Eine hinzufügen, oder dem Video eine neue Kamera geben.",
+    "“{}” is no perspective camera without a shift.": ("„{}“ ist keine perspektivische Kamera ohne Verschiebung."),
+    "“{}” has no keys in the frames to follow.": "„{}“ hat in den verfolgten Bildern keine Keyframes.",
+    "Key the poses to keep, or choose other frames.": (
+        "Die Posen mit Keyframes festhalten, oder andere Bilder wählen."
+    ),
+    "Look at frames {}: the character does not lie on what they show.": (
+        "Bilder {} ansehen: die Figur liegt nicht auf dem, was sie zeigen."
+    ),
+    "The video seems to be cut before frames {}: the motion does not go on there.": (
+        "Das Video ist wohl vor den Bildern {} geschnitten: die Bewegung geht dort nicht weiter."
+    ),
+    "No frame of the video shows the object.": "Kein Bild des Videos zeigt das Objekt.",
+    "The frames differ in size: {}.": "Die Bilder sind verschieden groß: {}.",
+    "Use frames of one size.": "Bilder einer einzigen Größe verwenden.",
     "Choose a video first": "Zuerst ein Video wählen",
     "Choose a photo first": "Zuerst ein Foto wählen",
     "Select one or more meshes": "Ein Mesh oder mehrere auswählen",

@@ -35,6 +35,22 @@ JAPANESE_SENTENCES = {
     "No armature poses “{}”": "「{}」を動かすアーマチュアがありません",
     "No job is running": "実行中のジョブはありません",
     "There is no report": "レポートはありません",
+    "Fit an action first": "先にアクションを合わせてください",
+    "“{}” follows {}.": "「{}」は{}に従います。",
+    "The scene has no camera.": "シーンにカメラがありません。",
+    "Add one, or let the video have a new camera.": "追加するか、動画用に新しいカメラを使ってください。",
+    "“{}” is no perspective camera without a shift.": "「{}」はシフトなしの透視投影カメラではありません。",
+    "“{}” has no keys in the frames to follow.": "「{}」は対象のフレームにキーがありません。",
+    "Key the poses to keep, or choose other frames.": "維持するポーズにキーを打つか、別のフレームを選んでください。",
+    "Look at frames {}: the character does not lie on what they show.": (
+        "フレーム{}を確認してください。キャラクターが映像に重なっていません。"
+    ),
+    "The video seems to be cut before frames {}: the motion does not go on there.": (
+        "動画はフレーム{}の前でカットされているようです。動きはそこで途切れます。"
+    ),
+    "No frame of the video shows the object.": "動画のどのフレームにもオブジェクトが写っていません。",
+    "The frames differ in size: {}.": "フレームのサイズが異なります：{}。",
+    "Use frames of one size.": "同じサイズのフレームを使ってください。",
     "Choose a video first": "先に動画を選んでください",
     "Choose a photo first": "先に写真を選んでください",
     "Select one or more meshes": "メッシュを1つ以上選択してください",

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import bpy
 
-from meshkin.video.options import VideoOptions
-
-from ..base.properties import panel_options
-from ..base.widgets import Section, form
+from ..base import status
+from ..base.widgets import Section, field, form
 
 
 class MESHKIN_PT_video(Section, bpy.types.Panel):
-    """Picks a video and has the button that follows it."""
+    """Picks a video and has the buttons that follow it and show what it shows."""
 
     bl_idname = "MESHKIN_PT_video"
     bl_label = "Video"
@@ -26,9 +24,21 @@ class MESHKIN_PT_video(Section, bpy.types.Panel):
         column.prop(settings, "video")
         column.prop(settings, "video_mask")
         column = layout.column(align=True)
-        for name in panel_options(VideoOptions):
+        for name in ("video_first", "video_last", "video_step"):
             column.prop(settings, name)
-        layout.operator("meshkin.fit_video", icon="ARMATURE_DATA")
+        below = column.column(align=True)
+        below.active = bool(settings.video_mask)
+        field(below, context, settings, "video_painted")
+        column = layout.column(align=True)
+        field(column, context, settings, "video_camera")
+        below = column.column(align=True)
+        below.active = settings.video_camera != "scene"
+        field(below, context, settings, "video_lens")
+        field(column, context, settings, "video_keep")
+        field(column, context, settings, "video_shape")
+        column = layout.column(align=True)
+        column.operator("meshkin.fit_video", icon="ARMATURE_DATA")
+        column.operator("meshkin.show_outline", icon="MOD_EDGESPLIT", depress=status.outlines_shown())
 
 
 CLASSES: list[type] = [MESHKIN_PT_video]

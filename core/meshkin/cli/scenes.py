@@ -102,7 +102,10 @@ def _add_fit_video(commands: Any) -> None:
     file_arguments(parser, "target")
     what = "a movie, a folder of pictures, or one picture of a numbered sequence"
     parser.add_argument("--video", required=True, metavar="VIDEO", help=what)
-    what = "the same of masks, white where the character is; default: the pictures' transparency, or what agrees"
+    what = (
+        "the same of masks, white where the character is, or one alone, by which it is cut out of the other frames; "
+        "default: the pictures' transparency, or what agrees"
+    )
     parser.add_argument("--mask", default="", metavar="MASKS", help=what)
     option_arguments(parser, VideoOptions)
     option_arguments(parser, FeatureOptions)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from ..base.errors import InputError
 from ..base.progress import ProgressCallback
@@ -29,6 +29,8 @@ GRID = 96
 """Cells each way in which a framed photograph is described. Chosen: three times the patches of the usual network."""
 OPAQUE = 128
 """Alpha, and brightness of a mask, from which a pixel counts as the object, of 255. Chosen: the middle."""
+FIRST_TURNED = 5
+"""EXIF's orientations from here on are turned by a quarter."""
 _SHAPE_TOLERANCE = 0.02
 """Share by which the aspects of a mask and its photograph may differ. Chosen: what rounding to pixels makes of them."""
 
@@ -55,6 +57,18 @@ def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     return np.ascontiguousarray(pixels[..., :3]), None if opaque.all() else opaque
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of an image file, upright, in pixels, without reading all of it; raises as :func:`load`."""
+    if not is_file(path):
+        raise _missing(path)
+    try:
+        with Image.open(path, formats=FORMATS) as file:
+            turned = file.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_TURNED
+            return (file.height, file.width) if turned else (file.width, file.height)
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+
+
 def load_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Where a mask image is white, bool, resized to ``shape`` (H, W); one with transparent pixels counts by its alpha.
 
@@ -62,16 +76,22 @@ def load_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """
     image = _open(path)
     height, width = shape
-    if abs(image.width * height - image.height * width) > _SHAPE_TOLERANCE * image.width * height:
-        raise InputError(
-            "mask-differs",
-            f"The mask {path} is not shaped like the photograph: {image.width} by {image.height} pixels.",
-            "Make the mask from the photograph.",
-        )
+    check_shape(path, image.size, shape)
     pixels = np.array(image.convert("RGBA").resize((width, height), Image.Resampling.BILINEAR))
     if (pixels[..., 3] < OPAQUE).any():
         return pixels[..., 3] >= OPAQUE
     return np.array(Image.fromarray(pixels).convert("L")) >= OPAQUE
+
+
+def check_shape(path: Path, size: tuple[int, int], shape: tuple[int, int]) -> None:
+    """Raise InputError ``mask-differs`` if a mask, of this width and height, is not shaped (H, W) like its picture."""
+    width, height = size
+    if abs(width * shape[0] - height * shape[1]) > _SHAPE_TOLERANCE * width * shape[0]:
+        raise InputError(
+            "mask-differs",
+            f"The mask {path} is not shaped like the photograph: {width} by {height} pixels.",
+            "Make the mask from the photograph.",
+        )
 
 
 def check_mask(mask: NDArray[np.bool_], what: str) -> NDArray[np.bool_]:
@@ -163,11 +183,17 @@ def _resampled(grid: torch.Tensor, cells: int) -> NDArray[np.float32]:
 def _open(path: Path) -> Image.Image:
     """The image in a file, upright; raises InputError ``photo-missing``, ``photo-unreadable``."""
     if not is_file(path):
-        raise InputError("photo-missing", f"There is no file {path}.", "Check the path.")
+        raise _missing(path)
     try:
         with Image.open(path, formats=FORMATS) as file:
             return ImageOps.exif_transpose(file)
     except (*UNREADABLE, Image.DecompressionBombError) as error:
-        raise InputError(
-            "photo-unreadable", f"{path} is no picture that can be read: {error}", "Use a PNG or JPEG file."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _missing(path: Path) -> InputError:
+    return InputError("photo-missing", f"There is no file {path}.", "Check the path.")
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError("photo-unreadable", f"{path} is no picture that can be read: {error}.", "Use a PNG or JPEG file.")

@@ -102,6 +102,18 @@ def selected_bones(armature: bpy.types.Object) -> set[str]:
     return {bone.name for bone in bones if bone.select}
 
 
+def fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
+    """The F-Curves of the action that an object plays; from 4.4 on those of its slot."""
+    animation = obj.animation_data
+    if animation is None or animation.action is None:
+        return []
+    if not hasattr(animation, "action_slot"):
+        return list(animation.action.fcurves)
+    strips = [strip for layer in animation.action.layers for strip in layer.strips]
+    bags = [strip.channelbag(animation.action_slot) for strip in strips] if animation.action_slot else []
+    return [curve for bag in bags if bag for curve in bag.fcurves]
+
+
 def import_gltf(path: Path) -> None:
     """Import a .gltf or .glb file with the add-on that is part of Blender, without merging vertices."""
     _enable("io_scene_gltf2")

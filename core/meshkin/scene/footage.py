@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import bpy
@@ -35,6 +35,14 @@ def sequence(path: Path, what: str = "The video") -> list[Path]:
         return [path]
     siblings = (file for file in path.parent.iterdir() if file.suffix == path.suffix)
     return sorted((file for file in siblings if _is_like(file, match[1])), key=_order)
+
+
+def first_number(files: Sequence[Path]) -> int | None:
+    """The number of the first of these pictures, if Blender can play them as one sequence: numbered without gaps."""
+    names = [(match[1], int(match[2])) for file in files if (match := _LAST_NUMBER.match(file.stem))]
+    start = names[0][1] if names else 0
+    expected = [(names[0][0], number) for number in range(start, start + len(files))] if names else []
+    return start if names and names == expected else None
 
 
 def _not_empty(found: list[Path], path: Path, what: str) -> list[Path]:

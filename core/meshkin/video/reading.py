@@ -19,6 +19,8 @@ LONGER_SIDE = 480
 KEPT_ANCHORS = 600
 """Anchors of a frame that are kept, drawn evenly: they count by their confidence, and limbs that lie in shade, about
 which matches are less sure, must show, too. Chosen."""
+NAMED_SIZES = 4
+"""Sizes of frames that an error names. Chosen: a sentence can still be read."""
 SMALL_FRAME = (24, 32)
 """Rows and columns to which frames are reduced to be compared. Chosen."""
 BLANK = np.zeros((*SMALL_FRAME, 3))
@@ -52,11 +54,7 @@ def footage(maps: Sequence[PhotoMap | None], focal: float) -> Footage:
         raise InputError(
             "video-empty", "No frame of the video shows the object.", "Give masks that are white where it is."
         )
-    sizes = {photo_map.mask.shape for photo_map in known}
-    if len(sizes) > 1:
-        listed = ", ".join(sorted(f"{width} by {height}" for height, width in sizes))
-        raise InputError("video-size", f"The frames differ in size: {listed}.", "Use frames of one size.")
-    height, width = sizes.pop()
+    width, height = one_size([photo_map.mask.shape[::-1] for photo_map in known])
     scale = min(1.0, LONGER_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     pictures, masks, columns = [], [], []
@@ -72,6 +70,16 @@ def footage(maps: Sequence[PhotoMap | None], focal: float) -> Footage:
     anchors = Anchors(*(np.concatenate(values) for values in zip(*columns, strict=True)))
     stack = np.array(pictures)
     return Footage(Clip(np.array(masks), anchors, focal * size[0], None, find_cuts(stack)), stack)
+
+
+def one_size(sizes: Sequence[tuple[int, ...]]) -> tuple[int, int]:
+    """Width and height of all frames; raises InputError ``video-size`` if they differ."""
+    found = set(sizes)
+    if len(found) > 1:
+        listed = ", ".join(f"{width} by {height}" for width, height in sorted(found)[:NAMED_SIZES])
+        raise InputError("video-size", f"The frames differ in size: {listed}.", "Use frames of one size.")
+    width, height = found.pop()
+    return width, height
 
 
 def _anchors(photo_map: PhotoMap, frame: int, scale: Floats) -> tuple[NDArray[np.generic], ...]:

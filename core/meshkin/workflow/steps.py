@@ -53,6 +53,8 @@ PUBLISHED_TIMES = 12.0
 """How many times as long a step of the published network takes."""
 PHOTO_SECONDS = 15.0
 """The match of a photo."""
+CUT_SECONDS = 8.0
+"""A frame of a video, out of which an object is cut."""
 PICTURE_MAP_SECONDS = 60.0
 """A network that reads maps from a photo. Chosen: seconds on a graphics card, minutes without one."""
 PAINT_SECONDS = 120.0
@@ -130,9 +132,17 @@ def transfer_costs(names: Sequence[str], options: Options) -> Costs:
     return costs
 
 
-def video_costs(handle: Handle, frames: int, options: Options) -> Costs:
-    """The steps of an action from a video of so many frames."""
-    return {**feature_costs([handle], options), PHOTO: frames * PHOTO_SECONDS, FIT: frames * FRAME_SECONDS}
+def video_costs(handle: Handle, frames: int, options: Options, cuts: bool) -> Costs:
+    """The steps of an action from a video of so many frames, out of which the object may be cut first."""
+    costs = feature_costs([handle], options)
+    if cuts:
+        costs[CUT] = frames * CUT_SECONDS
+    return {**costs, **{frame_of(number): PHOTO_SECONDS for number in range(frames)}, FIT: frames * FRAME_SECONDS}
+
+
+def frame_of(number: int) -> str:
+    """The step that matches a frame of a video, numbered from 0."""
+    return f"frame {number}"
 
 
 FIT = "fit"

@@ -2,173 +2,231 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..base.names import cut
-from ..base.progress import Progress, in_step
-from ..scene import characters, footage
+from ..base.progress import Progress, as_stage, in_step
+from ..geometry.arrays import Floats
+from ..scene import characters, filming, moments
 from ..scene.characters import Picked
-from ..scene.display import image_editor
 from ..scene.mesh import snapshot as snapshots
-from ..scene.objects import Handle
+from ..scene.objects import BlenderObject, Handle
 from ..scene.rig import armature as armatures
 from ..scene.rig import posable
 from ..worker import client
+from ..worker.requests.arrays import save_array
 from ..worker.requests.photo import CheckPhoto, MatchPhoto
-from ..worker.requests.video import FREE, FitVideo, MotionArrays, OtherViews, PosableArrays
+from ..worker.requests.video import (
+    FREE,
+    CheckFrames,
+    CheckFramesResult,
+    CutFrames,
+    FitVideo,
+    FitVideoResult,
+    KeyPoseArrays,
+    MotionArrays,
+    NeuralBoneArrays,
+    NeuralBones,
+    OtherViews,
+    PosableArrays,
+)
 from .characters import CharacterSnapshot, read
 from .describing import Described, describe
 from .files import work_folder
-from .options import Options, Remark, Report, ResultWarning, Steps
-from .steps import FIT, PHOTO, video_costs
+from .options import Options, Steps
+from .steps import CUT, FIT, frame_of, video_costs
+from .video_results import Found, write
+from .video_sources import Frames, Source
 from .whole_job import whole_job
 
-MOST_FRAMES = 2000
-"""Frames that are followed at once, at most. Chosen: the matches of more take days."""
-NAMED_FRAMES = 12
-"""Doubtful frames that a warning names. Chosen: a sentence can still be read."""
 NO_EVIDENCE = frozenset(("mask-empty", "photo-no-object"))
 """Codes of errors of frames that do not show the object."""
+FIRST_LENS = 50.0
+"""Focal length that a fit of it starts from, millimeters. Chosen: between a telephone's and a telephoto lens."""
 
 
 def fit_video(video: str | Path, target: Picked, options: Options = Options(), mask: str | Path = "") -> Steps:
     """Let a character's armature follow what a video shows: one new action, with a camera that sees it so.
 
     Each frame is matched as by :func:`meshkin.workflow.match_photo`; then the bones' rotations and the place of the
-    whole are fitted to all frames together. ``options.video`` chooses the frames and has the focal length. Key ``n`` of
-    the action lies at frame ``first + n * step``. How well each frame fits is keyed as the armature's custom property
-    “Video Fit”. A new image shows frames beside the fitted character. Frames' matches stay in the cache: a job that was
-    stopped goes on with the next frame.
+    whole are fitted to all frames together. ``options.video`` chooses the frames, the camera, poses to keep and whether
+    the shape is fitted, too. Frame n of the video is frame n of the scene. How well each frame fits is keyed as the
+    armature's custom property “Video Fit”. A new image shows frames beside the fitted character. A character without an
+    armature gets one. Frames' matches and masks stay in the cache: a job that was stopped goes on with the next frame.
 
     Args:
         video: a movie, a folder of pictures, or one picture of a numbered sequence.
-        target: a character that an armature poses.
+        target: a character.
         options: for the features as :func:`meshkin.workflow.match_photo`.
-        mask: the same of masks, white where the object is, one for each frame; "" for the pictures' transparency or,
-            where they have none, what agrees with the character.
+        mask: the same of masks, white where the object is, one for each frame, or only one of a frame by which it is
+            cut out of the others; "" for the pictures' transparency or, where they have none, what agrees with the
+            character.
 
-    Raises as :func:`meshkin.workflow.match_photo`, and InputError ``no-armature``, ``no-weights``, ``video-missing``,
-    ``video-unreadable``, ``video-range``, ``video-long``, ``video-size``, ``video-empty``, ``masks-few``.
+    Raises as :func:`meshkin.workflow.match_photo`, and InputError ``no-weights``, ``no-armature`` (to keep poses of),
+    ``no-keys``, ``no-camera``, ``camera-unsuitable``, ``video-missing``, ``video-unreadable``, ``video-range``,
+    ``video-long``, ``video-size``, ``video-empty``, ``masks-few``.
     """
-    armature = characters.rig_of(target)
-    meshes = posable.posed_meshes(target, armature)
-    armatures.check(meshes[0])
-    handles = [Handle.of(obj) for obj in meshes]
+    if not str(video):
+        raise InputError("video-missing", "No video was given.", "Choose a movie, or a picture of a sequence.")
+    armature, meshes = _posed(target)
     for obj in meshes:
         snapshots.check_writable(obj)
-    job = _Follow(Handle.of(armature), tuple(handles), options)
-    source = _Source(_whole(video), _whole(mask) if str(mask) else None, options)
-    costs = video_costs(handles[0], len(source.numbers), options)
-    return (yield from whole_job(job.run(source), costs))
+    source = Source(_whole(video), _whole(mask) if str(mask) else None, options.video)
+    handles = tuple(Handle.of(obj) for obj in meshes)
+    camera = Handle.of(filming.scene_camera()) if options.video.camera == "scene" else None
+    job = _Follow(None if armature is None else Handle.of(armature), handles, camera, options, source)
+    job.kept_frames()  # raises before anything is computed
+    costs = video_costs(handles[0], len(source.numbers), options, source.is_cut_by_example)
+    return (yield from whole_job(job.run(), costs))
 
 
 def _whole(path: str | Path) -> Path:
     return Path(path).expanduser().resolve()
 
 
-class _Source:
-    """Which pictures and masks are followed.
-
-    Attributes:
-        path: of the video.
-        numbers: of the frames, from 1.
-    """
-
-    def __init__(self, path: Path, mask: Path | None, options: Options) -> None:
-        self.path, self._mask = path, mask
-        self._files, count = _listed_frames(path)
-        self._masks: list[Path] = []
-        chosen = options.video
-        last = min(chosen.last or count, count)
-        self.numbers = range(chosen.first, last + 1, chosen.step)
-        if not self.numbers:
-            raise InputError(
-                "video-range", f"The video has {count} frames; none is from {chosen.first} to {last}.", "Choose others."
-            )
-        if len(self.numbers) > MOST_FRAMES:
-            raise InputError(
-                "video-long",
-                f"{len(self.numbers)} frames are to be followed; at most {MOST_FRAMES} are at once.",
-                "Choose a part of the video, or a larger step.",
-            )
-        if mask is not None:
-            self._masks, masks = _listed_frames(mask, "The mask")
-            if masks < self.numbers[-1]:
-                raise InputError(
-                    "masks-few",
-                    f"There are {masks} masks, but frame {self.numbers[-1]} is to be followed.",
-                    "Give a mask for each frame of the video.",
-                )
-
-    def frames(self, folder: Path) -> Generator[Progress, None, list[tuple[Path, Path | None]]]:
-        """The picture of each frame, and its mask; those of movies are written to the folder."""
-        pictures = yield from self._pictures(self.path, self._files, folder / "frames")
-        if self._mask is None:
-            return [(picture, None) for picture in pictures]
-        masks = yield from self._pictures(self._mask, self._masks, folder / "masks")
-        return list(zip(pictures, masks, strict=True))
-
-    def _pictures(self, path: Path, files: Sequence[Path], folder: Path) -> Generator[Progress, None, list[Path]]:
-        if files:
-            return [files[number - 1] for number in self.numbers]
-        folder.mkdir()
-        movie, written = footage.Movie(path), []
-        try:
-            for file in movie.write(self.numbers, folder):
-                written.append(file)
-                yield Progress("Reading the video", len(written) / len(self.numbers))
-        finally:
-            movie.close()
-        return written
-
-
-def _listed_frames(path: Path, what: str = "The video") -> tuple[list[Path], int]:
-    """The pictures of a sequence (none for a movie), and how many frames there are."""
-    if not footage.is_movie(path):
-        files = footage.sequence(path, what)
-        return files, len(files)
-    movie = footage.Movie(path)
+def _posed(target: Picked) -> tuple[BlenderObject | None, list[BlenderObject]]:
+    """The armature of a character, None without one, and the meshes that follow the video."""
     try:
-        return [], movie.length
-    finally:
-        movie.close()
+        armature = characters.rig_of(target)
+    except InputError as error:
+        if error.code != "no-armature":
+            raise
+        return None, characters.members(target)
+    meshes = posable.posed_meshes(target, armature)
+    armatures.check(meshes[0])
+    return armature, meshes
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """Bones that follow: their names, the file of the posable shape, and the arrays of those of no armature yet."""
+
+    names: list[str]
+    shape: Path
+    built: NeuralBoneArrays | None = None
 
 
 @dataclass(frozen=True)
 class _Follow:
-    """An armature, the meshes that it poses, and the options."""
+    """A character with its armature, if it has one, the camera that filmed, if it is known, and the video."""
 
-    armature: Handle
+    armature: Handle | None
     meshes: tuple[Handle, ...]
+    camera: Handle | None
     options: Options
+    source: Source
 
-    def run(self, source: _Source) -> Steps:
+    def kept_frames(self) -> list[int]:
+        """The frames whose poses are kept; raises InputError ``no-armature``, ``no-keys``."""
+        keep, numbers = self.options.video.keep, self.source.numbers
+        if keep == "none":
+            return []
+        if self.armature is None:
+            raise InputError("no-armature", "There is no armature yet whose poses could be kept.", "Keep no poses.")
+        if keep == "ends":
+            return sorted({numbers[0], numbers[-1]})
+        keyed = [frame for frame in posable.keyed_frames(self.armature.get()) if frame in numbers]
+        if not keyed:
+            raise InputError(
+                "no-keys",
+                f"“{self.armature.name}” has no keys in the frames to follow.",
+                "Key the poses to keep, or choose other frames.",
+            )
+        return keyed
+
+    def run(self) -> Steps:
         """Match the frames, fit the motion, and write it."""
         with work_folder() as folder:
-            frames = yield from source.frames(folder)
+            frames = yield from self.source.frames(folder)
+            size = yield from client.shared().run(CheckFrames(tuple(frames.pictures), tuple(frames.masks)))
             character = yield from read(self.meshes)
-            names, shape_file = self._posable(character, folder)
+            skeleton = yield from self._skeleton(character, folder)
+            cameras = yield from self._cameras(character.shape.location, folder)
+            keys = yield from self._keys(skeleton.names, character.shape.location, folder)
             described = yield from describe(character, self.options, folder / "target", photo=True)
-            maps = yield from self._matches(described, frames, folder)
-            lens = self.options.video.lens
-            request = FitVideo(shape_file, tuple(maps), lens / posable.FILM_WIDTH, folder / "motion.npz")
-            result = yield from in_step(FIT, client.shared().run(request))
-            found = MotionArrays.load(result.arrays, T=len(frames), B=len(names))
+            maps = yield from self._matches(described, (yield from self._masked(described, frames, folder)), folder)
+            request = FitVideo(
+                shape=skeleton.shape,
+                maps=tuple(maps),
+                focal=self._focal(size),
+                output=folder / "motion.npz",
+                fit_focal=self.camera is None and not self.options.video.lens,
+                fit_shape=self.options.video.shape,
+                cameras=cameras,
+                keys=keys,
+            )
+            result: FitVideoResult = yield from in_step(FIT, client.shared().run(request))
+            lengths = {"T": len(maps), "B": len(skeleton.names), "V": len(character.shape.vertices)}
+            arrays = MotionArrays.load(result.arrays, **lengths)
             character.check_unchanged()
-            return self._write(found, names, source, character)
+            found = Found(arrays, result.focal, skeleton.names, skeleton.built)
+            return write(found, self.source, character, (self.armature, self.camera), self.options.video)
 
-    def _posable(self, character: CharacterSnapshot, folder: Path) -> tuple[list[str], Path]:
-        pieces = [(piece.handle.get(), piece.snapshot) for piece in character.pieces]
-        names, shape = posable.read(self.armature.get(), pieces, character.shape)
+    def _skeleton(self, character: CharacterSnapshot, folder: Path) -> Generator[Progress, None, _Skeleton]:
+        """The bones of the armature; without one, new ones."""
+        built, file = None, folder / "posable.npz"
+        if self.armature is not None:
+            pieces = [(piece.handle.get(), piece.snapshot) for piece in character.pieces]
+            names, shape = posable.read(self.armature.get(), pieces, character.shape)
+        else:
+            request = NeuralBones(character.shape.save(folder / "shape.npz"), folder / "bones.npz")
+            answer = yield from client.shared().run(request)
+            built = NeuralBoneArrays.load(answer.arrays, V=len(character.shape.vertices))
+            names = [f"neural.{number:02}" for number in range(len(built.parents))]
+            shape = posable.boned(character.shape, built.weights, built.heads, built.tails, built.parents)
         limits = np.clip(shape.limits, -FREE, FREE)
         arrays = PosableArrays(shape.vertices, shape.faces, shape.weights, shape.rest, shape.parents, limits)
-        return names, arrays.save(folder / "posable.npz")
+        return _Skeleton(names, arrays.save(file), built)
+
+    def _cameras(self, location: Floats, folder: Path) -> Generator[Progress, None, Path | None]:
+        """The file of the known camera's matrices in the frames that are followed."""
+        if self.camera is None:
+            return None
+        camera = self.camera
+        seen = yield from _in_frames(self.source.numbers, lambda: filming.seen_by(camera.get()))
+        around = np.eye(4)
+        around[:3, 3] = location
+        return save_array(folder / "cameras.npy", np.array(seen) @ around)
+
+    def _keys(self, names: Sequence[str], location: Floats, folder: Path) -> Generator[Progress, None, Path | None]:
+        """The file of the poses that are kept."""
+        frames, handle = self.kept_frames(), self.armature
+        if not frames or handle is None:
+            return None
+        poses = yield from _in_frames(frames, lambda: posable.bones_in_world(handle.get(), names))
+        moved = posable.moved_from_rest(handle.get(), names, np.array(poses), location)
+        numbers = np.array([self.source.numbers.index(frame) for frame in frames], np.int32)
+        return KeyPoseArrays(moved, numbers).save(folder / "keys.npz")
+
+    def _focal(self, size: CheckFramesResult) -> float:
+        """The focal length, widths of the picture, or what its fit starts from."""
+        if self.camera is not None:
+            return filming.focal_length(self.camera.get(), size.width, size.height)
+        return (self.options.video.lens or FIRST_LENS) / filming.FILM_WIDTH
+
+    def _masked(
+        self, described: Described, frames: Frames, folder: Path
+    ) -> Generator[Progress, None, list[tuple[Path, Path | None]]]:
+        """The picture of each frame, and its mask; cut out where only one is given."""
+        if frames.example is None:
+            return frames.pairs()
+        masks = folder / "cut"
+        masks.mkdir()
+        request = CutFrames(
+            photos=tuple(frames.pictures),
+            example=frames.example[0],
+            mask=frames.example[1],
+            recipe=described.recipe,
+            features=described.features,
+            device=self.options.worker.device,
+            folder=masks,
+        )
+        answer = yield from in_step(CUT, client.shared().run(request))
+        return Frames(frames.pictures, list(answer.masks)).pairs()
 
     def _matches(
         self, described: Described, frames: Sequence[tuple[Path, Path | None]], folder: Path
@@ -192,65 +250,27 @@ class _Follow:
             )
 
         for number, (picture, mask) in enumerate(frames):
-            yield Progress("Matching the frames", number / len(frames), PHOTO)
+            yield Progress("Matching the frames", 0.0, frame_of(number))
             try:
                 yield from client.shared().run(CheckPhoto(picture, mask))
-                answer = yield from in_step(PHOTO, client.shared().run(request(number, flip=False)))
+                answer = yield from in_step(frame_of(number), client.shared().run(request(number, flip=False)))
                 found.append(answer.map)
             except InputError as error:
                 if error.code not in NO_EVIDENCE:
                     raise
                 found.append(None)
-        others = yield from in_step(PHOTO, client.shared().run(OtherViews(tuple(found))))
+        others = yield from client.shared().run(OtherViews(tuple(found)))
         for number in others.frames:
-            yield Progress("Matching frames again, from the other side", 1.0, PHOTO)
-            answer = yield from in_step(PHOTO, client.shared().run(request(number, flip=True)))
+            again = client.shared().run(request(number, flip=True))
+            answer = yield from as_stage("Matching frames again, from the other side", again)
             found[number] = answer.map
         return found
 
-    def _write(
-        self, found: MotionArrays, names: Sequence[str], source: _Source, character: CharacterSnapshot
-    ) -> Report:
-        armature, frames = self.armature.get(), list(source.numbers)
-        location = character.shape.location
-        name = cut(f"{source.path.stem} on {armature.name}")
-        unmuted = sum(not each.mute for bone in armature.pose.bones for each in bone.constraints)
-        action = posable.new_action(armature, name)
-        posable.write(armature, names, found.matrices, frames, location)
-        posable.write_scores(armature, found.scores, frames)
-        camera = posable.new_camera(f"{name} camera", found.cameras, frames, location, self.options.video.lens)
-        image = image_editor.show(found.sheet, name)
-        remarks: list[Remark] = [
-            f"Action “{action}”: {len(frames)} keyed frames, {frames[0]} to {frames[-1]}. Camera: “{camera.name}”.",
-            f"The outlines agree to {found.scores.mean():.0%} on average (intersection over union, keyed as “"
-            f"{posable.FIT_PROPERTY}”). See the image “{image.name}”.",
-        ]
-        if unmuted:
-            remarks.append(f"{unmuted} constraints were muted: the keys hold what they would do.")
-        remarks += _doubts(found, frames)
-        data = {
-            "action": action,
-            "camera": camera.name,
-            "image": image.name,
-            "scores": found.scores.tolist(),
-            "doubtful": _chosen(frames, found.doubtful),
-            "cuts": _chosen(frames, found.cuts),
-        }
-        return Report.of(f"“{armature.name}” follows {source.path.name}.", remarks, data)
 
-
-def _chosen(frames: Sequence[int], is_chosen: NDArray[np.bool_]) -> list[int]:
-    return [frame for frame, chosen in zip(frames, is_chosen, strict=True) if chosen]
-
-
-def _doubts(found: MotionArrays, frames: Sequence[int]) -> list[Remark]:
-    """What the user should look at."""
-    doubts: list[Remark] = []
-    for code, flags, sentence in (
-        ("video-cuts", found.cuts, "The video seems to be cut before frames {}: the motion does not go on there."),
-        ("frames-doubtful", found.doubtful, "Look at frames {}: the character does not lie on what they show."),
-    ):
-        if chosen := _chosen(frames, flags):
-            listed = ", ".join(map(str, chosen[:NAMED_FRAMES])) + (" and more" if len(chosen) > NAMED_FRAMES else "")
-            doubts.append(ResultWarning(code, sentence.format(listed)))
-    return doubts
+def _in_frames(frames: Sequence[int], look: Callable[[], Floats]) -> Generator[Progress, None, list[Floats]]:
+    """What there is to see in each frame of the scene."""
+    seen: list[Floats] = []
+    for some in moments.at_frames(frames, look):
+        seen += some
+        yield Progress("Looking at the scene's frames", len(seen) / len(frames))
+    return seen

@@ -7,7 +7,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from mathutils import Euler, Quaternion
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Euler, Quaternion, Vector
 
 from helpers.creatures import creature, vertex_positions
 from helpers.rigged import new_armature
@@ -16,7 +17,8 @@ from meshkin.base.errors import InputError
 from meshkin.base.png import write_png
 from meshkin.base.progress import finish
 from meshkin.data.photo_map import PhotoMap
-from meshkin.scene import footage
+from meshkin.scene import filming, footage
+from meshkin.scene.display import outlines
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import posable
 from meshkin.worker import client
@@ -126,7 +128,7 @@ def test_what_the_job_finds_moves_the_mesh_as_it_moved(
     numbers = [1, 3, 5, 7]
     posable.new_action(armature, "follows")
     posable.write(armature, names, found.matrices, numbers, rest.location)
-    camera = posable.new_camera("eye", found.cameras, numbers, rest.location, 60)
+    camera = filming.new_camera("eye", found.cameras, numbers, rest.location, 60)
     for number, true in zip(numbers, truth, strict=True):
         bpy.context.scene.frame_set(number)
         before = np.array(camera.matrix_world.inverted())
@@ -178,6 +180,130 @@ def test_an_action_a_camera_and_scores_are_written(
     assert np.isfinite(Euler(armature.pose.bones["arm"].rotation_quaternion.to_euler()).x)
 
 
+def scene_camera() -> bpy.types.Object:
+    """The camera that filmed :func:`true_map`, which moves away after the first frame."""
+    camera = bpy.data.objects.new("filmed", bpy.data.cameras.new("filmed"))
+    bpy.context.scene.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+    camera.location, camera.rotation_euler, camera.data.lens = (3, -8, 2), (np.pi / 2, 0, 0), 60
+    camera.keyframe_insert("location", frame=1)
+    camera.location.x += 4
+    camera.keyframe_insert("location", frame=3)
+    return camera
+
+
+def bones_in(armature: bpy.types.Object, frame: int) -> np.ndarray:
+    """The bones in the world, constraints and keys evaluated, in a frame."""
+    bpy.context.scene.frame_set(frame)
+    return posable.bones_in_world(armature, [bone.name for bone in armature.data.bones])
+
+
+def test_kept_poses_stay_exactly_and_the_scenes_camera_is_known(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+    camera = scene_camera()
+    arm = armature.pose.bones["arm"]
+    for frame, angle, scale in ((1, 0.3, 1.2), (3, -0.2, 1.0)):
+        turn(armature, angle)
+        arm.scale, arm.location = (scale,) * 3, (0.05, 0, 0.02 * frame)
+        for path in ("rotation_quaternion", "location", "scale"):
+            arm.keyframe_insert(path, frame=frame)
+    before, frame_before = [bones_in(armature, frame) for frame in (1, 3)], 2
+    old = armature.animation_data.action
+    bpy.context.scene.frame_set(frame_before)
+    seen = options.changed(video_keep="keys", video_camera="scene", video_shape=True)
+    report = finish(workflow.fit_video(tmp_path / "frames", obj, seen, tmp_path / "masks"))
+    assert bpy.context.scene.frame_current == frame_before
+    assert report.data["camera"] == camera.name
+    assert len([each for each in bpy.data.objects if each.type == "CAMERA"]) == 1
+    assert report.data["lens"] == pytest.approx(60)
+    assert armature.animation_data.action != old
+    assert old.use_fake_user
+    for frame, poses in zip((1, 3), before, strict=True):
+        assert np.abs(bones_in(armature, frame) - poses).max() < 1e-5
+    assert obj.data.shape_keys.key_blocks["From Video"].value == 1
+    assert outlines.cameras() == [camera]
+    for frame, place in ((1, 3), (2, 5)):
+        bpy.context.scene.frame_set(frame)
+        x, y, _ = outlines.segments(camera, frame).reshape(-1, 3).T
+        assert np.abs((x.min() + x.max()) / 2 - place) < 0.3
+        assert y == pytest.approx(-7)
+    assert len(outlines.segments(camera, 3)) == len(outlines.segments(camera, 2))  # the last one that has an outline
+    assert outlines.is_doubtful(camera, 3)
+
+
+@pytest.mark.parametrize(("size", "fit"), [((160, 120), "AUTO"), ((90, 160), "AUTO"), ((160, 90), "VERTICAL")])
+def test_the_scenes_camera_is_read_as_blender_films(size: tuple[int, int], fit: str) -> None:
+    camera = scene_camera()
+    camera.data.sensor_fit, camera.scale = fit, (2, 1, 0.5)
+    render = bpy.context.scene.render
+    render.resolution_x, render.resolution_y = size
+    bpy.context.scene.frame_set(2)
+    focal, matrix, point = filming.focal_length(camera, *size), filming.seen_by(camera), (4.5, 1.0, 2.5)
+    x, y, z = (matrix @ (*point, 1))[:3]
+    shown = world_to_camera_view(bpy.context.scene, camera, Vector(point))
+    assert (focal * x / -z + 0.5, focal * y / -z * size[0] / size[1] + 0.5) == pytest.approx(tuple(shown)[:2], abs=1e-5)
+
+
+def test_a_character_without_an_armature_gets_one(
+    options: workflow.Options, rigged: tuple[bpy.types.Object, bpy.types.Object], tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+    place = obj.matrix_world.copy()
+    bpy.data.objects.remove(armature)
+    obj.modifiers.clear()
+    obj.vertex_groups.clear()
+    obj.matrix_world = place
+    with pytest.raises(InputError) as caught:
+        finish(workflow.fit_video(tmp_path / "frames", obj, options.changed(video_keep="ends"), tmp_path / "masks"))
+    assert caught.value.code == "no-armature"
+    chosen = options.changed(video_last=2, video_lens=0)
+    report = finish(workflow.fit_video(tmp_path / "frames", obj, chosen, tmp_path / "masks"))
+    built = bpy.data.objects[report.data["armature"]]
+    assert obj.parent == built
+    assert 2 <= len(built.data.bones) <= 25
+    assert {group.name for group in obj.vertex_groups} == {bone.name for bone in built.data.bones}
+    assert built.animation_data.action.name == report.data["action"]
+    assert report.data["lens"] == pytest.approx(bpy.data.objects[report.data["camera"]].data.lens, rel=1e-5)
+    background = bpy.data.objects[report.data["camera"]].data.background_images[0]
+    assert (background.image.source, background.image_user.frame_duration) == ("SEQUENCE", 3)
+    assert background.image_user.frame_offset == 7  # the first picture has the number 8
+
+
+def test_one_mask_cuts_the_object_out_of_all_frames(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+    mask = tmp_path / "masks" / "shot9.png"
+    mask.rename(tmp_path / "only.png")
+    cut = options.changed(video_painted=2)
+    report = finish(workflow.fit_video(tmp_path / "frames", obj, cut, tmp_path / "only.png"))
+    assert len(report.data["scores"]) == 3
+    camera = bpy.data.objects[report.data["camera"]]
+    shown = outlines.segments(camera, 3).reshape(-1, 3)
+    truth = read_mask(tmp_path / "frames" / "shot10.png")
+    inside = camera.matrix_world.inverted()
+    seen = np.array([inside @ Vector(point) for point in shown.tolist()])
+    places = seen[:, 1::-1] * (-1, 1) * 60 / 36 * 160 + (60, 80)
+    border = np.argwhere(truth[1:, 1:] & ~(truth[:-1, 1:] & truth[1:, :-1])) + 1
+    apart = np.linalg.norm(places[:, None] - border, axis=2).min(axis=1)
+    assert np.quantile(apart, 0.8) < 4
+    with pytest.raises(InputError) as caught:
+        finish(workflow.fit_video(tmp_path / "frames", obj, cut.changed(video_painted=9), tmp_path / "only.png"))
+    assert caught.value.code == "video-range"
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Where a picture of :func:`frames_of` shows the body: what is bright."""
+    image = bpy.data.images.load(str(path))
+    width, height = image.size
+    return np.array(image.pixels).reshape(height, width, 4)[::-1, :, 0] > 0.5
+
+
 def test_the_command_saves_the_action(
     rigged: tuple[bpy.types.Object, bpy.types.Object],
     small_model: str,
@@ -202,11 +328,12 @@ def test_what_cannot_be_followed_is_refused(
     frames_of(obj, armature, tmp_path)
     frames, masks = tmp_path / "frames", tmp_path / "masks"
 
-    def code(video: Path, mask: Path | str = "", changed: workflow.Options = options) -> str:
+    def code(video: Path | str, mask: Path | str = "", changed: workflow.Options = options) -> str:
         with pytest.raises(InputError) as caught:
             finish(workflow.fit_video(video, obj, changed, mask))
         return caught.value.code
 
+    assert code("") == "video-missing"
     assert code(tmp_path / "none.mp4") == "video-missing"
     assert code(tmp_path / "none") == "video-missing"
     (tmp_path / "broken.mp4").write_bytes(b"no movie")
@@ -215,6 +342,10 @@ def test_what_cannot_be_followed_is_refused(
     assert code(tmp_path / "empty") == "video-missing"
     assert code(frames, masks, options.changed(video_first=9)) == "video-range"
     assert code(frames, masks, options.changed(video_first=3)) == "video-empty"
+    assert code(frames, masks, options.changed(video_camera="scene")) == "no-camera"
+    scene_camera().data.type = "ORTHO"
+    assert code(frames, masks, options.changed(video_camera="scene")) == "camera-unsuitable"
+    assert code(frames, masks, options.changed(video_keep="keys")) == "no-keys"
     (masks / "shot10.png").unlink()
     assert code(frames, masks) == "masks-few"
     write_png(frames / "shot9.png", np.full((100, 160, 3), 90, np.uint8))
@@ -247,7 +378,10 @@ def test_a_movie_is_read_frame_by_frame(tmp_path: Path) -> None:
     scene.render.filepath = str(tmp_path / "colors.mp4")
     bpy.ops.render.render(animation=True)
     path = next(tmp_path.glob("*.mp4"))
+    (tmp_path / "half.mp4").write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     before = set(bpy.data.scenes.keys())
+    with pytest.raises(InputError, match="cannot read"):
+        footage.Movie(tmp_path / "half.mp4")
     movie = footage.Movie(path)
     try:
         assert movie.length == 12

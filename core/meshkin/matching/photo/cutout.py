@@ -19,26 +19,29 @@ def cut_out(
     references: NDArray[np.float32],
     pixels: NDArray[np.uint8],
     settings: CutoutSettings = CutoutSettings(),
+    background: NDArray[np.float32] | None = None,
 ) -> NDArray[np.bool_]:
     """Return where in a photograph the object is, bool (H, W).
 
     A cell agrees with the surface by the cosine to its most similar vertex, and with the background by the mean cosine
     to the most similar cells at the edge of the frame. The object is where the first exceeds the second by more than
-    Otsu's threshold. Its border is moved to the edges of the picture by a guided filter. Then, in a band along the
-    border, it is moved to where the colors of the object inside the band give way to those of the background outside
-    (as in GrabCut: Rother, Kolmogorov and Blake 2004, https://doi.org/10.1145/1015706.1015720). Pieces much smaller
-    than the largest are removed, holes are filled.
+    Otsu's threshold; where the background is known, where the first is larger. Its border is moved to the edges of the
+    picture by a guided filter. Then, in a band along the border, it is moved to where the colors of the object inside
+    the band give way to those of the background outside (as in GrabCut: Rother, Kolmogorov and Blake 2004,
+    https://doi.org/10.1145/1015706.1015720). Pieces much smaller than the largest are removed, holes are filled.
 
     Args:
         grid: float32 (n, n, C), features of the cells.
         cells: the frame.
-        references: float32 (R, C), features of vertices, unit rows.
+        references: float32 (R, C), features of vertices, or of cells of another photograph of the object, unit rows.
         pixels: uint8 (H, W, 3), the photograph.
         settings: thresholds and weights.
+        background: float32 (S, C), features of cells that show what is around the object, unit rows; None for the
+            cells at the edge of the frame.
     """
     size = pixels.shape[0], pixels.shape[1]
     picture = pixels / 255.0
-    scores = _cell_scores(grid, cells.inside(np.ones(size, bool)), references, settings)
+    scores = _cell_scores(grid, cells.inside(np.ones(size, bool)), references, settings, background)
     positions = cells.at_pixels(size)
     score = ndimage.map_coordinates(scores, positions, order=1, mode="nearest")
     outside = np.asarray((positions < -0.5).any(axis=0) | (positions > cells.count - 0.5).any(axis=0))
@@ -55,25 +58,34 @@ def _cell_scores(
     is_pictured: NDArray[np.bool_],
     references: NDArray[np.float32],
     settings: CutoutSettings,
+    background: NDArray[np.float32] | None,
 ) -> NDArray[np.floating]:
     """Return how much better each cell agrees with the surface than with the background, (n, n).
 
-    In standard deviations above Otsu's threshold, so that the object is where the score is above 0.
+    In standard deviations above Otsu's threshold, or, where the background is known, above what is as near to both; so
+    the object is where the score is above 0.
 
     Args:
         grid: (n, n, C), features of the cells.
         is_pictured: (n, n), which cells lie on the photograph.
-        references: (R, C), features of vertices, unit rows.
+        references: (R, C), of the object, unit rows.
         settings: of cutting out.
+        background: (S, C), of what is around it, unit rows; None for the cells at the edge.
     """
     count = len(grid)
     queries = unit_rows(grid.reshape(-1, grid.shape[-1]))
-    edge = max(2, round(settings.edge_width * count))
-    is_edge = is_pictured & ~ndimage.binary_erosion(is_pictured, iterations=edge)
-    to_object = _mean_of_largest_cosines(queries, references, 1)
-    difference = to_object - _mean_of_largest_cosines(queries, queries[is_edge.ravel()], settings.background_cells)
-    known = difference[is_pictured.ravel()]
-    scores = (difference - otsu_threshold(known)) / max(float(known.std()), 1e-9)
+    nearest = settings.background_cells
+    if background is None:
+        edge = max(2, round(settings.edge_width * count))
+        is_edge = is_pictured & ~ndimage.binary_erosion(is_pictured, iterations=edge)
+        difference = _mean_of_largest_cosines(queries, references, 1)
+        difference -= _mean_of_largest_cosines(queries, queries[is_edge.ravel()], nearest)
+        threshold = otsu_threshold(difference[is_pictured.ravel()])
+    else:  # both are seen in pictures alike: what is nearer to the object is the object
+        difference = _mean_of_largest_cosines(queries, references, nearest)
+        difference -= _mean_of_largest_cosines(queries, background, nearest)
+        threshold = 0.0
+    scores = (difference - threshold) / max(float(difference[is_pictured.ravel()].std()), 1e-9)
     return scores.reshape(count, count)
 
 

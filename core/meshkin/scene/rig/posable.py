@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Quaternion
+from mathutils import Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
@@ -14,14 +14,17 @@ from ...data.snapshot import Snapshot
 from ...geometry.arrays import Floats, Singles
 from ...video.clip import PosableShape
 from ..characters import Picked, members
+from ..compat import fcurves
 from . import weights
 from .binding import armatures_of
 from .motion import insert_keyframes
 
-FILM_WIDTH = 36.0
-"""Width of the sensor that focal lengths are about, millimeters: full frame, and Blender's default."""
 FIT_PROPERTY = "Video Fit"
 """Custom property of an armature, keyed: how well each frame of its action fits the video that it was made from."""
+
+
+LEAST_SCALING = 1e-4
+"""Scaling of a bone, of 1, that is keyed. Chosen: less comes from rounding."""
 
 
 def read(
@@ -105,12 +108,60 @@ def _limits(bone: bpy.types.PoseBone) -> list[tuple[float, float]]:
     return limits
 
 
+def boned(
+    shape: Snapshot, weights: Singles, heads: Floats, tails: Floats, parents: NDArray[np.integer]
+) -> PosableShape:
+    """A shape with bones that are in no armature yet, whose Y axes point along them.
+
+    Args:
+        shape: at rest.
+        weights: float32 (V, B).
+        heads, tails: (B, 3), in its frame.
+        parents: int (B,), every parent before its children.
+    """
+    rest = np.tile(np.eye(4), (len(heads), 1, 1))
+    for matrix, along in zip(rest, tails - heads, strict=True):
+        matrix[:3, :3] = np.array(Vector(along.tolist()).to_track_quat("Y", "Z").to_matrix())
+    rest[:, :3, 3] = heads
+    free = np.tile((-np.inf, np.inf), (len(heads), 3, 1))
+    return PosableShape(shape.vertices.astype(np.float64), shape.faces, weights, rest, parents.astype(np.int32), free)
+
+
+def bones_in_world(armature: bpy.types.Object, names: Sequence[str]) -> Floats:
+    """The matrices (B, 4, 4) of an armature's bones in the world as they are posed, constraints included."""
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array([evaluated.matrix_world @ evaluated.pose.bones[name].matrix for name in names], np.float64)
+
+
+def moved_from_rest(armature: bpy.types.Object, names: Sequence[str], posed: Floats, location: Floats) -> Floats:
+    """The matrices (K, B, 4, 4) by which poses move points, in a frame with the world's axes around ``location``.
+
+    Args:
+        armature: where it stands now, its bones rest.
+        names: of the bones.
+        posed: (K, B, 4, 4), as :func:`bones_in_world`.
+        location: (3,), in the world.
+    """
+    rest = np.array([armature.matrix_world @ armature.data.bones[name].matrix_local for name in names], np.float64)
+    around = np.eye(4)
+    around[:3, 3] = location
+    return np.asarray(np.linalg.inv(around) @ posed @ np.linalg.inv(rest) @ around)
+
+
+def keyed_frames(armature: bpy.types.Object) -> list[int]:
+    """The frames in which the action of an armature has keys, ascending."""
+    frames = {round(point.co.x) for curve in fcurves(armature) for point in curve.keyframe_points}
+    return sorted(frames)
+
+
 def posed_meshes(picked: Picked, armature: bpy.types.Object) -> list[bpy.types.Object]:
-    """The meshes of a character that an armature poses.
+    """The meshes of a character that an armature poses, and those that hang on its bones.
 
     Raises InputError ``no-weights``, and as :func:`meshkin.scene.characters.members`.
     """
+    hang = [obj for obj in members(picked) if obj.parent == armature and obj.parent_type == "BONE"]
     found = [obj for obj in members(picked) if armature in armatures_of(obj)]
+    found += [obj for obj in hang if obj not in found]
     if not found:
         raise InputError("no-weights", f"“{armature.name}” poses no mesh.", "Bind the mesh to it first.")
     return found
@@ -122,6 +173,8 @@ def new_action(armature: bpy.types.Object, name: str) -> str:
         for constraint in bone.constraints:
             constraint.mute = True
     armature.animation_data_create()
+    if before := armature.animation_data.action:
+        before.use_fake_user = True  # else a file that is saved now would lose it
     armature.animation_data.action = bpy.data.actions.new(name)
     return str(armature.animation_data.action.name)
 
@@ -140,47 +193,28 @@ def write(
     """
     around = Matrix.Translation(location.tolist())
     before, after = armature.matrix_world.inverted_safe() @ around, around.inverted() @ armature.matrix_world
-    last: dict[str, Quaternion] = {}
-    for frame, moved in zip(frames, matrices, strict=True):
+    local: list[dict[str, Matrix]] = []
+    for moved in matrices:
         poses: dict[str, Matrix] = {}
+        local.append({})
         for name, matrix in zip(names, moved.tolist(), strict=True):
             bone = armature.data.bones[name]
             poses[name] = before @ Matrix(matrix) @ after @ bone.matrix_local
             more = {}
             if bone.parent:
                 more = {"parent_matrix": poses[bone.parent.name], "parent_matrix_local": bone.parent.matrix_local}
-            local = bone.convert_local_to_pose(poses[name], bone.matrix_local, invert=True, **more)
-            pose_bone = armature.pose.bones[name]
-            place, rotation, _ = local.decompose()
-            pose_bone.rotation_mode, pose_bone.rotation_quaternion = "QUATERNION", rotation
-            pose_bone.location, pose_bone.scale = place, (1, 1, 1)
-            insert_keyframes(pose_bone, frame, last)
-
-
-def new_camera(name: str, cameras: Floats, frames: Sequence[int], location: Floats, lens: float) -> bpy.types.Object:
-    """A camera in the scene; one that moves has keyframes.
-
-    Args:
-        name: of the camera.
-        cameras: (T, 4, 4), from a frame with the world's axes around ``location`` to camera axes.
-        frames: of the scene, T.
-        location: (3,), in the world.
-        lens: focal length, millimeters on a sensor 36 mm wide.
-    """
-    data = bpy.data.cameras.new(name)
-    data.sensor_width, data.sensor_fit, data.lens = FILM_WIDTH, "HORIZONTAL", lens
-    camera = bpy.data.objects.new(name, data)
-    bpy.context.scene.collection.objects.link(camera)
-    camera.rotation_mode = "QUATERNION"
-    around, is_still = Matrix.Translation(location.tolist()), bool((cameras == cameras[0]).all())
-    for frame, matrix in zip(frames, cameras.tolist(), strict=True):
-        place, rotation, _ = (around @ Matrix(matrix).inverted()).decompose()
-        camera.location, camera.rotation_quaternion = place, rotation
-        if is_still:
-            break
-        camera.keyframe_insert("location", frame=frame)
-        camera.keyframe_insert("rotation_quaternion", frame=frame)
-    return camera
+            local[-1][name] = bone.convert_local_to_pose(poses[name], bone.matrix_local, invert=True, **more)
+    last: dict[str, Quaternion] = {}
+    for name in names:
+        bone, poses_of_bone = armature.pose.bones[name], [each[name].decompose() for each in local]
+        bone.rotation_mode = "QUATERNION"
+        is_scaled = any((scale - Vector((1, 1, 1))).length > LEAST_SCALING for _, _, scale in poses_of_bone)
+        for frame, (place, rotation, scale) in zip(frames, poses_of_bone, strict=True):
+            bone.location, bone.rotation_quaternion = place, rotation
+            bone.scale = scale if is_scaled else (1, 1, 1)
+            insert_keyframes(bone, frame, last)
+            if is_scaled:
+                bone.keyframe_insert("scale", frame=frame)
 
 
 def write_scores(armature: bpy.types.Object, scores: Floats, frames: Sequence[int]) -> None:
