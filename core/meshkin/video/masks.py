@@ -22,11 +22,11 @@ from ..matching.photo.photograph import Cells, Photograph
 from ..matching.photo.settings import CutoutSettings
 
 CUTTER_VERSION = 1
-"""Raised whenever :meth:`Example.cut` would give another mask: part of the masks' keys in the cache."""
+"""Raised whenever :meth:`MaskedFrame.cut` would give another mask: part of the masks' keys in the cache."""
 
 
 @dataclass(frozen=True)
-class Example:
+class MaskedFrame:
     """A frame in which the object is masked, and how frames are described.
 
     Attributes:
@@ -51,10 +51,10 @@ class Example:
         channels: tuple[tuple[int, ...], ...],
         device: str,
         report: ProgressCallback,
-    ) -> Example:
+    ) -> MaskedFrame:
         """Describe a masked frame."""
         wide, near = (_described(photograph.pixels, frame, recipe, device, report) for frame in _frames_of(photograph))
-        return Example(photograph, recipe, channels, device, wide, near)
+        return MaskedFrame(photograph, recipe, channels, device, wide, near)
 
     def cut(
         self, pixels: NDArray[np.uint8], report: ProgressCallback, settings: CutoutSettings = CutoutSettings()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..base.options import Choice, option
 
-CAMERAS = (
+VIDEO_CAMERAS = (
     Choice("new", "New, Standing Still", "A new camera that stands still; what it moved by, the character moves"),
     Choice("scene", "The Scene's", "The scene's camera: its lens, its place and its motion in the frames of the video"),
 )
@@ -27,7 +27,7 @@ class VideoOptions:
         first, last: frames of the video, from 1; 0 for the last.
         step: every how many frames one is followed.
         painted: the frame that a single mask is of; 0 for the first that is followed.
-        camera: one of :data:`CAMERAS`.
+        camera: one of :data:`VIDEO_CAMERAS`.
         lens: focal length of a new camera, millimeters on a sensor 36 mm wide; 0 to fit it.
         keep: one of :data:`KEPT_POSES`.
         shape: whether the shape is fitted, too.
@@ -42,7 +42,7 @@ class VideoOptions:
         0, "Masked Frame", "Frame of the video that a single mask is of; 0: the first frame to follow",
         flat="video_painted", least=0,
     )  # fmt: skip
-    camera: str = option("new", "Camera", "Which camera filmed the video", flat="video_camera", choices=CAMERAS)
+    camera: str = option("new", "Camera", "Which camera filmed the video", flat="video_camera", choices=VIDEO_CAMERAS)
     lens: float = option(
         50.0, "Focal Length",
         "Focal length of the new camera, in millimeters on a sensor 36 mm wide; 0: find it from the video",

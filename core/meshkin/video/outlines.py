@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-BLUR = 0.8
+MASK_BLUR = 0.8
 """Pixels over which a mask is blurred: its steps become lines. Chosen."""
-CORNERS = ((0, 0), (0, 1), (1, 1), (1, 0))
+CELL_CORNERS = ((0, 0), (0, 1), (1, 1), (1, 0))
 """Rows and columns of a cell's corners, around it; edge ``k`` leads from corner ``k`` to the next one."""
 CROSSED = {
     1: ((3, 0),), 2: ((0, 1),), 3: ((3, 1),), 4: ((1, 2),), 5: ((3, 0), (1, 2)), 6: ((0, 2),), 7: ((3, 2),),
@@ -21,9 +21,9 @@ def outline(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The outline of a mask (H, W) as segments (S, 2, 2): x and y of both ends, widths from the picture's center,
     y up."""
     height, width = mask.shape
-    value = ndimage.gaussian_filter(np.pad(mask.astype(np.float32), 1), BLUR) - 0.5
+    value = ndimage.gaussian_filter(np.pad(mask.astype(np.float32), 1), MASK_BLUR) - 0.5
     value[[0, -1]], value[:, [0, -1]] = -0.5, -0.5  # what the picture's border cuts is closed along it
-    corner = [value[row : row + height + 1, column : column + width + 1] for row, column in CORNERS]
+    corner = [value[row : row + height + 1, column : column + width + 1] for row, column in CELL_CORNERS]
     inside = sum((each > 0).astype(np.int64) << number for number, each in enumerate(corner))
     found = []
     for case, pairs in CROSSED.items():
@@ -43,5 +43,5 @@ def _crossing(
     before, after = corner[start][rows, columns], corner[end][rows, columns]
     share = (before / (before - after))[:, None]
     cell = np.column_stack((rows, columns))
-    crossed: NDArray[np.float64] = cell + (1 - share) * CORNERS[start] + share * CORNERS[end]
+    crossed: NDArray[np.float64] = cell + (1 - share) * CELL_CORNERS[start] + share * CELL_CORNERS[end]
     return crossed

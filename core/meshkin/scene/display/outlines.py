@@ -26,7 +26,7 @@ DOUBTFUL_PROPERTY = "meshkin_doubtful_frames"
 """Custom property of this mesh: the frames that do not fit well."""
 OUTLINE_WIDTH = 2.0
 """Pixels; chosen."""
-COLORS = {False: (0.1, 1.0, 0.3, 1.0), True: (1.0, 0.25, 0.1, 1.0)}
+OUTLINE_COLORS = {False: (0.1, 1.0, 0.3, 1.0), True: (1.0, 0.25, 0.1, 1.0)}
 """RGBA of an outline, by whether its frame is doubtful; chosen."""
 
 _before: dict[int, tuple[str, bool, bpy.types.Object | None]] = {}
@@ -148,6 +148,6 @@ def _draw() -> None:
     shader.bind()
     shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
     shader.uniform_float("lineWidth", OUTLINE_WIDTH)
-    shader.uniform_float("color", COLORS[is_doubtful(camera, frame)])
+    shader.uniform_float("color", OUTLINE_COLORS[is_doubtful(camera, frame)])
     batch_for_shader(shader, "LINES", {"pos": points}).draw(shader)
     gpu.state.blend_set("NONE")

@@ -72,7 +72,7 @@ def cut_frames(request: CutFrames, report: ProgressCallback) -> CutFramesResult:
         if found is None:
             if example is None:
                 photograph = load_photograph(request.example, request.mask)
-                example = masks.Example.of(photograph, request.recipe, channels, request.device, report)
+                example = masks.MaskedFrame.of(photograph, request.recipe, channels, request.device, report)
             found = example.cut(photo_features.load(file)[0], report)
             write_arrays(path, {"mask": found}, compressed=True)
         written.append(request.folder / f"{number:06d}.png")
