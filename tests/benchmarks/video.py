@@ -1,8 +1,8 @@
 """Motion from video, measured on animated characters: the fit alone, from true anchors with noise and true masks.
 
 Run it with a bpy environment's Python, ``core`` on the path, MESHKIN_WORKER_PYTHON naming the worker's Python and
-MESHKIN_TEST_DATA the folder that holds ``characters/``. Arguments: frames of each clip at most, and the noise of
-anchors in sizes of the object in the picture.
+MESHKIN_TEST_DATA the folder that holds ``characters/``. Arguments: frames of each clip at most, the noise of anchors in
+sizes of the object in the picture, and which cases of ``video_fits.py`` (none for all).
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ CLIPS = (
     ("quadrupeds/Wolf-v12.glb", "Walk", 1),
     ("quadrupeds/Wolf-v12.glb", "Gallop", 1),
     ("quadrupeds/Wolf-v12.glb", "Eating", 5),
+    ("quadrupeds/Horse-v7.glb", "Gallop", 1),
+    ("quadrupeds/Deer-v4.glb", "Walk", 1),
     ("kaykit/Knight.glb", "Walking_A", 2),
+    ("kaykit/Knight.glb", "Cheer", 2),
 )
 """Character, action, and every how many frames one is taken."""
 
@@ -72,7 +75,7 @@ def main() -> None:
         for name, action, step in CLIPS:
             path = Path(folder) / f"{Path(name).stem} {action}.npz"
             write_truth(name, action, step, most, path)
-            subprocess.run([os.environ["MESHKIN_WORKER_PYTHON"], fit, path, str(noise)], check=True)
+            subprocess.run([os.environ["MESHKIN_WORKER_PYTHON"], fit, path, str(noise), *sys.argv[3:]], check=True)
     sys.stdout.flush()
     os._exit(0)  # some Blender modules hang at Python's own exit
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from meshkin.video.clip import Anchors, Clip, Motion, PosableShape
 from meshkin.video.drawing import draw_faces, places, to_camera
-from meshkin.video.posing import fit_motion
+from meshkin.video.fitting import fit_video_motion
 from meshkin.video.scoring import score
 from meshkin.video.settings import FitSettings
 from meshkin.video.skinning import posed
@@ -21,12 +21,21 @@ Array = NDArray[np.float64]
 SHAPE = (180, 240)
 FOCAL = 50 / 36 * SHAPE[1]
 ANCHORS = 300
+MOVING, KNOWN, LENS = "moving camera", "moving camera, known", "focal length fitted"
 CASES = {
     "all terms": FitSettings(),
     "without silhouette": FitSettings(silhouette_count=0),
     "anchors for the start only": FitSettings(anchor_count=0),
+    "without smoothness": FitSettings(smooth=0),
     "each frame alone": FitSettings(smooth=0, window=1, overlap=0),
+    MOVING: FitSettings(),
+    KNOWN: FitSettings(),
+    LENS: FitSettings(fit_focal=True),
 }
+AROUND = 0.6
+"""Radians by which a moving camera goes around the character. Chosen: a walk past it."""
+WRONG_LENS = 1.3
+"""How much longer the focal length is guessed that is to be found. Chosen."""
 
 
 def camera_before(points: Array, size: float, azimuth: float = np.pi / 2 + 0.3, height: float = 0.15) -> Array:
@@ -41,12 +50,12 @@ def camera_before(points: Array, size: float, azimuth: float = np.pi / 2 + 0.3, 
     return camera
 
 
-def clip_of(shape: PosableShape, true: Array, camera: Array, noise: float) -> tuple[Clip, NDArray[np.bool_]]:
-    """What the camera sees, and which vertices (T, V)."""
+def clip_of(shape: PosableShape, true: Array, cameras: Array, noise: float) -> tuple[Clip, NDArray[np.bool_]]:
+    """What cameras (T, 4, 4) see, and which vertices (T, V)."""
     random = np.random.default_rng(0)
     masks, columns, seen = [], [], np.zeros(true.shape[:2], bool)
     for frame, points in enumerate(true):
-        before = to_camera(points, camera)
+        before = to_camera(points, cameras[frame])
         faces = draw_faces(before, shape.faces, FOCAL, SHAPE)
         masks.append(faces >= 0)
         seen[frame, shape.faces[np.unique(faces[faces >= 0])]] = True
@@ -88,23 +97,29 @@ def line(
 
 
 def main() -> None:
-    """Print a line for each case."""
-    path, noise = Path(sys.argv[1]), float(sys.argv[2])
+    """Print a line for each case; arguments: the clip's file, the noise of anchors, cases (none for all)."""
+    path, noise, chosen = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:] or list(CASES)
     arrays = np.load(path)
     fields = ("vertices", "faces", "weights", "rest", "parents", "limits")
     shape = PosableShape(*(arrays[field] for field in fields))
     true, truth = arrays["true"].astype(np.float64), arrays["posed"]
-    camera = camera_before(true, float(np.linalg.norm(np.ptp(shape.vertices, axis=0))))
-    clip, seen = clip_of(shape, true, camera, noise)
-    print(f"{path.stem}: {len(clip)} frames, {len(shape.vertices)} vertices, {len(shape.parents)} bones")
+    size, count = float(np.linalg.norm(np.ptp(shape.vertices, axis=0))), len(true)
+    print(f"{path.stem}: {count} frames, {len(shape.vertices)} vertices, {len(shape.parents)} bones")
     print(f"{'':30}   visible    hidden    across     turns    jitter       IoU   seconds", flush=True)
-    for name, settings in CASES.items():
+    for name in chosen:
+        turns = np.linspace(-0.5, 0.5, count) * (AROUND if name in (MOVING, KNOWN) else 0)
+        cameras = np.array([camera_before(true, size, np.pi / 2 + 0.3 + turn) for turn in turns])
+        clip, seen = clip_of(shape, true, cameras, noise)
+        if name == KNOWN:
+            clip = replace(clip, cameras=cameras)
+        if name == LENS:
+            clip = replace(clip, focal=clip.focal * WRONG_LENS)
         start = time.process_time()
-        found = fit_motion(replace(clip), shape, settings)
-        seconds = time.process_time() - start
-        agreement = score(clip, shape, *found)[0].mean()
-        cameras = np.tile(camera, (len(clip), 1, 1))
-        print(f"{name:30}{line(shape, truth, seen, cameras, found)}{agreement:10.2f}{seconds:10.1f}", flush=True)
+        fitted = fit_video_motion(clip, shape, CASES[name])
+        seconds, found = time.process_time() - start, (fitted.motion, fitted.cameras)
+        agreement = score(replace(clip, focal=fitted.focal), shape, *found)[0].mean()
+        told = f"  {fitted.focal / FOCAL:.2f} of the focal length" if name == LENS else ""
+        print(f"{name:30}{line(shape, truth, seen, cameras, found)}{agreement:10.2f}{seconds:10.1f}{told}", flush=True)
 
 
 if __name__ == "__main__":
