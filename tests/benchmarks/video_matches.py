@@ -38,6 +38,10 @@ LOOKED_AT = 24
 """Vertices of a bone that are looked at. Chosen."""
 
 
+FEET = ("FF", "FFB")
+"""Bones of the quadrupeds' front and hind feet, without their sides."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What is filmed, every how many frames, how many; how far the camera goes around it, radians; what follows."""
@@ -210,15 +214,13 @@ def errors(truth: Truth, found: Array) -> list[float]:
 
 def feet(truth: Truth, found: Array) -> str:
     """In how many frames each foot is shown nearer to the filmed one's own foot than to the one across."""
-    shown = [each[..., :2, 3] / -each[..., 2:3, 3] for each in (found, truth.matrices)]
-    told = []
-    for foot in [name for name in truth.names if "foot" in name.lower() and name.endswith((".L", ".R"))]:
-        other = foot[:-1] + ("R" if foot.endswith("L") else "L")
-        if other in truth.names:
-            own, across = (shown[1][:, truth.names.index(name)] for name in (foot, other))
-            place = shown[0][:, truth.names.index(foot)]
-            is_right = np.linalg.norm(place - own, axis=1) <= np.linalg.norm(place - across, axis=1)
-            told.append(f"{foot} {is_right.sum()}")
+    shown, told = [each[..., :2, 3] / -each[..., 2:3, 3] for each in (found, truth.matrices)], []
+    for foot in FEET:
+        for side, across in (("L", "R"), ("R", "L")):
+            if f"{foot}.{side}" in truth.names:
+                own, other = (truth.names.index(f"{foot}.{each}") for each in (side, across))
+                off = [np.linalg.norm(shown[0][:, own] - shown[1][:, bone], axis=1) for bone in (own, other)]
+                told.append(f"{foot}.{side} {(off[0] <= off[1]).sum()}")
     return f"  right feet of {len(found)} frames: " + ", ".join(told)
 
 
