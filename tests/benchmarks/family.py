@@ -11,8 +11,8 @@ the features that the family reads, "family" what it makes of them: each target 
 source. "err" is the mean distance of the answer from the true one, per cent of the square root of the area, along the
 surface; "either side" counts the mirror twin as right, too; "wrong side" is the share of answers nearer to the twin, of
 vertices that are far from theirs; "bone" the share on the right bone or its neighbor. "matched" is the same through the
-matcher, with features of the shape joined to both. "weights": mean squared error of the bones' dominant weights read
-off the features of the target by what was fitted on the source alone (*Way: Features*), by the features' own rows.
+matcher, with features of the shape joined to both. "weights": mean squared error of the bones' weights read off the
+features of the target by what was fitted on the source alone (*Way: Features*), by the features' own rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 from correspondence import described, measured, vertex_map
-from correspondence_sets import SETS, Pair
+from correspondence_sets import BODY_BONES, SETS, Pair, anny_people
 from meshkin.base.progress import silent
 from meshkin.cache import store as cache
 from meshkin.data.features import Features
@@ -86,6 +86,13 @@ CASES = (
         "quadrupeds",
         ("Alpaca-v1", "Cow-v3", "Donkey-v5", "Fox-v6", "Horse-v7", "ShibaInu-v10"),
         (("Bull-v2", "Deer-v4"), ("Stag-v11", "Wolf-v12"), ("Husky-v9", "Bull-v2"), ("Deer-v4", "Wolf-v12")),
+    ),
+    Case(
+        "parametric people",
+        "people",
+        tuple(f"person{number} decimated" for number in range(5)),
+        (("person5 soma", "person6 decimated"), ("person6 decimated", "person7 anny"),
+         ("person5 anny", "person7 soma")),
     ),
 )  # fmt: skip
 
@@ -145,15 +152,26 @@ def matched_map(shapes: Shapes, pair: tuple[str, str], rows: list[Singles], weig
 
 def weight_error(shapes: Shapes, pair: tuple[str, str], rows: list[Singles]) -> float:
     """Mean squared error of weights read off features; nan without bones."""
-    files = [shapes.folder / f"{name}.bones.npy" for name in pair]
+    files = [shapes.folder / f"{name}.weights.npy" for name in pair]
     if not files[0].exists():
         return float("nan")
-    bones = [np.load(file) for file in files]
-    names = sorted(set(bones[0]) & set(bones[1]) - {""})
-    wanted = [(each[:, None] == np.array(names)).astype(np.float32) for each in bones]
-    found = predict_weights(rows[0], rows[1], wanted[0], shapes.read(pair[0])[0])
+    names = [np.load(shapes.folder / f"{name}.names.npy").tolist() for name in pair]
+    bones = sorted(set(names[0]) & set(names[1]))
+    wanted = []
+    for file, own in zip(files, names, strict=True):
+        weights = np.load(file)[:, [own.index(bone) for bone in bones]].astype(np.float64)
+        wanted.append(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9))
+    found = predict_weights(rows[0], rows[1], wanted[0].astype(np.float32), shapes.read(pair[0])[0])
     known = wanted[1].any(axis=1)
     return float(((found - wanted[1])[known] ** 2).mean())
+
+
+def save_weights(folder: Path) -> None:
+    """Write the weights of the parametric people beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, weights in anny_people()[2].items():
+        np.save(folder / f"{name}.weights.npy", weights)
+        np.save(folder / f"{name}.names.npy", np.array(BODY_BONES))
 
 
 def measured_case(case: Case, wanted: argparse.Namespace) -> list[dict[str, Any]]:
@@ -220,6 +238,8 @@ def main() -> None:
         if case.name in wanted.cases:
             shapes, _ = SETS[case.shapes](wanted.data)
             needed = {*case.members, *(name for pair in case.pairs for name in pair)}
+            if case.shapes == "people":
+                save_weights(wanted.work / case.shapes)
             described(
                 {name: shapes[name] for name in needed}, case.shapes, wanted.features, wanted.work, wanted.blender
             )

@@ -20,12 +20,12 @@ from ..data.snapshot import Snapshot
 from ..geometry.arrays import AnyFloats, Singles, unit_rows
 from ..models import checking, storing
 from ..spectral import pca
-from .handedness import Forms, SideReader
+from .handedness import Forms, SideReader, field_width
 from .learning import embed
 from .network import FamilyNetwork
 from .record import FamilyRecord, check_name
 from .rows import row_width, rows_alone, surface_rows, with_side
-from .sides import SpectralShape, side_beside
+from .sides import SIDE_COMPONENTS, SpectralShape, side_beside
 
 LICENSE = "The user's own"
 """What is noted as the license of a family that was learned here."""
@@ -133,8 +133,11 @@ def load(folder: Path) -> Family:
         if "sides.axes" in arrays:
             axes, scale, weights = (arrays[f"sides.{name}"].astype(np.float64) for name in ("axes", "scale", "weights"))
             sides = SideReader(Forms(axes, scale), weights)
-        if components is not None and record.widths[0] != row_width(components.components.shape[1]) + 1:
-            raise InputError("family-recipe", "it reads other rows", "Learn it again.")
+        if components is not None:
+            count = components.components.shape[1]
+            other_fields = sides is not None and len(sides.forms.axes) != field_width(min(count, SIDE_COMPONENTS))
+            if other_fields or record.widths[0] != row_width(count) + 1:
+                raise InputError("family-recipe", "it reads other rows", "Learn it again.")
     except (*UNREADABLE, InputError) as error:
         raise checking.damaged(folder / checking.WEIGHTS_FILE, f"is no family that can be read ({error})") from error
     return Family(record, network.eval(), components, sides)

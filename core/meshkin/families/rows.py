@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry.arrays import AnyFloats, Floats, Singles, unit_rows
+from ..geometry.arrays import AnyFloats, Singles, unit_rows
 from ..spectral import pca
-from ..spectral.descriptors import ENERGIES, TIMES, heat_kernel, wave_kernel
-from ..spectral.eigenbasis import SpectralMesh
-from .handedness import SPREAD_TIMES, spread
 from .sides import SpectralShape
+from .surroundings import SIGNATURES, SPREAD_TIMES, signatures, spread
 
 SIDE_WEIGHT = 0.8
 """Of the side beside rows that are about 2 long. Chosen."""
 ROW_COMPONENTS = 64
 """Principal components of the features that are read. Chosen: the rest is hardly more than noise."""
-SIGNATURE_FLOOR = 1e-3
-"""Added before the logarithm of the kernels, which are about 0.1. Chosen, as of the features ``geometric``."""
-MOST_DEVIATION = 5.0
-"""Standard deviations at which a signature is cut off. Chosen, likewise."""
 
 
 def surface_rows(shape: SpectralShape, features: AnyFloats, components: pca.Basis) -> Singles:
@@ -40,21 +34,9 @@ def surface_rows(shape: SpectralShape, features: AnyFloats, components: pca.Basi
     """
     own = unit_rows(pca.project(components, features))
     mesh = shape.mesh
-    spread_rows = spread(mesh, shape.at_points(own).astype(np.float64), SPREAD_TIMES)
+    spread_rows = spread(mesh, shape.at_points(own).astype(np.float64))
     around = [unit_rows(shape.to_vertices(values).astype(np.float32)) for values in spread_rows]
-    return np.hstack((own, *around, shape.to_vertices(_signatures(mesh)))).astype(np.float32)
-
-
-def _signatures(mesh: SpectralMesh) -> Floats:
-    """Wave and heat kernel signatures of a mesh's points, standardized, (P, K); rows of length 1 on average."""
-    blocks = []
-    for kernel in (wave_kernel, heat_kernel):
-        values = np.log(kernel(mesh.eigenvalues, mesh.eigenfunctions) + SIGNATURE_FLOOR)
-        centered = values - mesh.mass @ values
-        deviation = np.sqrt(mesh.mass @ centered**2)
-        scaled = np.divide(centered, deviation, out=np.zeros_like(centered), where=deviation > 1e-9)
-        blocks.append(np.clip(scaled, -MOST_DEVIATION, MOST_DEVIATION) / np.sqrt(2 * values.shape[1]))
-    return np.hstack(blocks)
+    return np.hstack((own, *around, shape.to_vertices(signatures(mesh)))).astype(np.float32)
 
 
 def rows_alone(features: AnyFloats, components: pca.Basis) -> Singles:
@@ -66,7 +48,7 @@ def rows_alone(features: AnyFloats, components: pca.Basis) -> Singles:
 
 def row_width(components: int) -> int:
     """Length of a row of so many components without the side."""
-    return components * (1 + len(SPREAD_TIMES)) + ENERGIES + TIMES
+    return components * (1 + len(SPREAD_TIMES)) + SIGNATURES
 
 
 def with_side(rows: Singles, side: AnyFloats) -> Singles:

@@ -94,6 +94,15 @@ def test_a_changed_record_is_found(home: Path, family: kept.Family) -> None:
         locating.locate("family", "beasts")
 
 
+def test_a_family_that_read_sides_otherwise_is_to_be_learned_again(home: Path, family: kept.Family) -> None:
+    assert family.sides is not None
+    forms = family.sides.forms
+    folder = kept.store(replace(family, sides=replace(family.sides, forms=replace(forms, axes=forms.axes[:-3]))))
+    with pytest.raises(ModelError, match="other rows") as caught:
+        kept.load(folder)
+    assert caught.value.code == "model-damaged"
+
+
 def test_families_that_are_missing_are_named(home: Path, family: kept.Family) -> None:
     with pytest.raises(ModelError, match="None has been learned yet"):
         locating.locate("family", "beasts")
