@@ -28,7 +28,14 @@ addon_utils = importlib.import_module("addon_utils")
 addon_utils.enable("blender_addon", default_set=True)
 bpy.context.preferences.view.show_splash = False  # it would take the first event
 
-from blender.window_checks import driver_checks, job_checks, looking_checks, part_checks, video_checks  # noqa: E402
+from blender.window_checks import (  # noqa: E402
+    driver_checks,
+    family_checks,
+    job_checks,
+    looking_checks,
+    part_checks,
+    video_checks,
+)
 from blender.window_checks.hands import Wait  # noqa: E402
 
 bpy.utils.register_class(driver_checks.MESHKIN_OT_window_job)
@@ -40,7 +47,8 @@ def everything() -> Wait:
     if worker:
         bpy.context.preferences.addons["blender_addon"].preferences.worker_python = worker
     chosen = os.environ.get("MESHKIN_WINDOW_CHECKS", "").split()
-    with_worker = (*job_checks.CHECKS, *video_checks.CHECKS) if worker else ()
+    with_worker = (*job_checks.CHECKS, *family_checks.CHECKS, *video_checks.CHECKS) if worker else ()
+    for check in (*with_worker, *looking_checks.CHECKS, *part_checks.CHECKS, *driver_checks.CHECKS):
     for check in (*with_worker, *looking_checks.CHECKS, *part_checks.CHECKS, *driver_checks.CHECKS):
         if chosen and check.__name__ not in chosen:
             continue

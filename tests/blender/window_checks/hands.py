@@ -49,7 +49,7 @@ def view() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
     return window, area, next(region for region in area.regions if region.type == "WINDOW")
 
 
-def button(name: str, **settings: Any) -> set[str]:
+def button(name: str, /, **settings: Any) -> set[str]:
     """Press a button of the sidebar."""
     window, area, region = view()
     with bpy.context.temp_override(window=window, area=area, region=region):
