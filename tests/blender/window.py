@@ -49,7 +49,6 @@ def everything() -> Wait:
     chosen = os.environ.get("MESHKIN_WINDOW_CHECKS", "").split()
     with_worker = (*job_checks.CHECKS, *family_checks.CHECKS, *video_checks.CHECKS) if worker else ()
     for check in (*with_worker, *looking_checks.CHECKS, *part_checks.CHECKS, *driver_checks.CHECKS):
-    for check in (*with_worker, *looking_checks.CHECKS, *part_checks.CHECKS, *driver_checks.CHECKS):
         if chosen and check.__name__ not in chosen:
             continue
         yield from check()
