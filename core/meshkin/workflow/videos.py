@@ -247,6 +247,7 @@ class _Follow:
                 key=described.key,
                 device=self.options.worker.device,
                 flip=flip,
+                level=True,
             )
 
         for number, (picture, mask) in enumerate(frames):

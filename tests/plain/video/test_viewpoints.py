@@ -22,6 +22,12 @@ def test_single_frames_from_the_other_side_are_mistaken() -> None:
     assert np.flatnonzero(other_views(poses, np.zeros(8, bool))).tolist() == [2, 3, 7]
 
 
+def test_a_body_does_not_turn_around_within_a_frame() -> None:
+    poses = [pose(LEFT, RIGHT, lead) for lead in (0.05, 0.04, 0.02, 0.025)]
+    poses += [pose(RIGHT, LEFT, lead) for lead in (0.02, 0.015, 0.02, 0.02, 0.005, 0.02)]
+    assert np.flatnonzero(other_views(poses, np.zeros(10, bool))).tolist() == [4, 5, 6, 7, 8, 9]
+
+
 def test_a_body_that_turns_is_followed() -> None:
     angles = np.linspace(0, np.pi, 9)
     poses = [pose((np.cos(a), np.sin(a), 0), (-np.cos(a), -np.sin(a), 0), 0.02) for a in angles.tolist()]

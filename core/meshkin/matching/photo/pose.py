@@ -95,11 +95,13 @@ def rank_poses(
     coarse = [_CellPicture.of(picture, settings.cells) for picture in pictures]
     fits = _fits(coarse, directions, views, settings.reach, settings.outline)
     fits[1] -= settings.mirror_margin
+    fits -= _tilt(directions, settings)
     found: list[tuple[float, bool, Floats]] = []
     for is_mirrored, start in _starts(fits, directions, settings):
         report("Finding the side", (len(found) + 1) / (settings.starts + 2))
         direction, fit = _turned(coarse[is_mirrored], directions[start], views, settings.turns, settings)
-        found.append((fit - settings.mirror_margin * is_mirrored, is_mirrored, direction))
+        loss = settings.mirror_margin * is_mirrored
+        found.append((fit - loss, is_mirrored, direction))
     found.sort(key=lambda each: each[0], reverse=True)
     apart = np.cos(np.radians(settings.apart))
     differ = [each for each in found[1:] if each[1] != found[0][1] or each[2] @ found[0][2] < apart]
@@ -136,7 +138,9 @@ def _turned(
     """The direction from which no neighbor fits better, looked for by smaller and smaller turns, and how it fits."""
 
     def fit(directions: Sequence[Floats]) -> Floats:
-        return _fits([picture], np.stack(directions), views, settings.fine_reach, settings.outline)[0]
+        stacked = np.stack(directions)
+        fits: Floats = _fits([picture], stacked, views, settings.fine_reach, settings.outline)[0]
+        return fits - _tilt(stacked, settings)
 
     best = float(fit([direction])[0])
     for turn in turns:
@@ -147,6 +151,12 @@ def _turned(
                 break
             best, direction = float(fits.max()), neighbors[fits.argmax()]
     return direction, best
+
+
+def _tilt(directions: Floats, settings: ViewRankSettings) -> Floats:
+    """The score (N,) that views lose by how far they are from level."""
+    elevation = np.arcsin(np.clip(directions[:, 2], -1, 1))
+    return np.asarray(settings.tilt_cost * np.abs(elevation) / (np.pi / 2))
 
 
 def _turn(direction: Floats, azimuth: float, elevation: float) -> Floats:

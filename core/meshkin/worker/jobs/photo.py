@@ -28,11 +28,13 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
     from ...cache import store as cache
     from ...matching.photo import pipeline
     from ...matching.photo.photograph import load_photograph
-    from ...matching.photo.settings import PhotoMatchSettings
+    from ...matching.photo.settings import LEVEL, PhotoMatchSettings, ViewRankSettings
 
     files = [file for file in (request.photo, request.mask) if file]
     contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
-    path = keyed_map_path("photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents, str(request.flip))
+    path = keyed_map_path(
+        "photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents, str(request.flip), *["level"] * request.level
+    )
     bring(path)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
@@ -44,7 +46,7 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
         request.recipe,
         request.device,
         report,
-        PhotoMatchSettings(flip=request.flip),
+        PhotoMatchSettings(pose=LEVEL if request.level else ViewRankSettings(), flip=request.flip),
     )
     photo_map.save(path)
     return MatchPhotoResult(path)

@@ -43,6 +43,7 @@ class MatchPhoto(Request[MatchPhotoResult], job="match-photo"):
         key: their name in the cache.
         device: what computes.
         flip: whether to take the second best view in place of the best.
+        level: whether it was probably taken from about the height of what it shows.
     """
 
     photo: Path
@@ -53,3 +54,4 @@ class MatchPhoto(Request[MatchPhotoResult], job="match-photo"):
     key: str
     device: str
     flip: bool = False
+    level: bool = False
