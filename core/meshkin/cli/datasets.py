@@ -27,8 +27,9 @@ def add(commands: Any) -> None:
     what = "make: the .blend file; paint, check, filter: the folder of a data set; join: those of its parts"
     parser.add_argument("paths", nargs="+", type=Path, metavar="FILE.blend|FOLDER", help=what)
     parser.add_argument(
-        "--objects", metavar="OBJECT,…", help="names of objects, or of collections, between commas; default: all meshes"
-    )
+        "--objects", metavar="OBJECT,…", help="names of objects, or of collections, between commas; an armature stands"
+        " for its whole character; default: all meshes",
+    )  # fmt: skip
     what = "an object whose key points are carried to the others first"
     parser.add_argument("--template", metavar="OBJECT", help=what)
     option_arguments(parser, DatasetOptions)

@@ -131,8 +131,9 @@ def find_shown(text: str) -> tuple[bpy.types.Object, ...]:
 
 
 def rendered_meshes() -> tuple[bpy.types.Object, ...]:
-    """The meshes of the scene that are rendered."""
-    return tuple(obj for obj in bpy.context.scene.objects if obj.type == "MESH" and not obj.hide_render)
+    """The meshes of the scene that are rendered, and its armatures, which stand for characters of several meshes."""
+    objects = bpy.context.scene.objects
+    return tuple(obj for obj in objects if obj.type == "ARMATURE" or (obj.type == "MESH" and not obj.hide_render))
 
 
 def _listed_names(text: str, known: Container[str]) -> list[str]:

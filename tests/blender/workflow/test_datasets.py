@@ -165,6 +165,68 @@ def test_places_on_the_surface_and_symmetries_are_known(objects: list[bpy.types.
         assert "NaN" not in file.read_text()
 
 
+def character(at: tuple[float, float, float]) -> bpy.types.Object:
+    """An armature with a body that it poses and a head that hangs on its bone, each with a key point and a part."""
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(rig)
+    rig.location = at
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    bone = rig.data.edit_bones.new("spine")
+    bone.head, bone.tail = (0, 0, 0), (0, 0, 1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    body, head = place("Knight_Body", RED, (0, 0, 0.6)), place("Knight_Head", RED, (0, 0, 1.6))
+    body.parent, head.parent = rig, rig
+    body.vertex_groups.new(name="spine").add(range(8), 1.0, "REPLACE")
+    body.modifiers.new("Armature", "ARMATURE").object = rig
+    head.parent_type, head.parent_bone, head.location = "BONE", "spine", (0, 0.5, 0)
+    for piece, part in ((body, "trunk"), (head, "skull")):
+        piece.data.attributes.new("meshkin_part", "INT", "FACE")
+        piece["meshkin_parts"] = [part]
+        point = bpy.data.objects.new(f"middle of {part}", None)
+        point.parent = piece
+        bpy.context.scene.collection.objects.link(point)
+    bpy.context.view_layer.update()
+    return rig
+
+
+@pytest.mark.parametrize("is_shown_by_an_empty", [False, True])
+def test_a_character_of_pieces_is_one_object(tmp_path: Path, is_shown_by_an_empty: bool) -> None:
+    rig = character((0.5, 0, 0))
+    chosen = [rig, *(obj for obj in bpy.context.scene.objects if obj.type == "MESH")]
+    rig.pose.bones["spine"].rotation_mode = "XYZ"
+    rig.pose.bones["spine"].rotation_euler = (0, 0, 0.7)
+    name = "Rig"
+    if is_shown_by_an_empty:
+        name, kept = "Knight.003", bpy.data.collections.new("Kept")
+        for obj in list(bpy.context.scene.objects):
+            kept.objects.link(obj)
+            bpy.context.scene.collection.objects.unlink(obj)
+        chosen = [bpy.data.objects.new(name, None)]
+        chosen[0].instance_type, chosen[0].instance_collection = "COLLECTION", kept
+        chosen[0].location = (0, 2, 0)
+        bpy.context.scene.collection.objects.link(chosen[0])
+    bpy.context.scene.view_settings.view_transform = "Standard"
+    bpy.context.view_layer.update()
+    report = finish(workflow.dataset(chosen, tmp_path, options(formats=("coco",))))
+    assert report.warnings == []
+    folder, data = DataFolder(tmp_path), SetRecord.load(tmp_path)
+    assert [(model.category, model.parts) for model in data.models] == [("Knight", ("trunk", "skull"))]
+    assert set(data.models[0].key_points) == {"middle of trunk", "middle of skull"}
+    assert len(folder.load_model(1)[0]) == 16
+    for record in folder.load_all():
+        passes, (one,) = PicturePasses.load(folder.passes(record.number)), record.instances
+        assert one.name == name
+        assert np.allclose(one.model_to_world[:3, 3], chosen[0].location)
+        red = np.abs(pixels(folder.picture(record.number)) - RED).max(axis=2) < 0.5
+        assert ((passes.object == one.id) ^ red).sum() < 0.3 * 4 * red.sum() ** 0.5
+        assert set(np.unique(passes.part[passes.object == one.id])) == {1, 2}
+    alone = [obj for obj in chosen if obj.type == "MESH"]
+    if alone:
+        finish(workflow.dataset(alone, tmp_path / "pieces", options()))
+        assert SetRecord.load(tmp_path / "pieces").categories == ["Knight_Body", "Knight_Head"]
+
+
 def state() -> object:
     """What people would notice if it changed."""
     scene = bpy.context.scene

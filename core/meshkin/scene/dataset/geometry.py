@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -18,7 +18,7 @@ from ...dataset.camera import PinholeCamera
 from ...geometry.arrays import Floats
 from ..arrays import read_floats, read_integers
 from ..frames import transform_points
-from ..mesh.part_labels import PART
+from ..mesh.part_labels import NAMES_PROPERTY, PART
 from ..mesh.snapshot import transformed_normals
 from . import key_points
 
@@ -44,6 +44,7 @@ class SceneSurface:
         coordinates: float64 (V, 3), in [0, 1], or None.
         pose: float64 (4, 4), model to world, a turn and a shift.
         key_points: names and places in the world.
+        part_names: those of its parts, by their numbers.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SceneSurface:
     coordinates: Floats | None
     pose: Floats
     key_points: tuple[tuple[str, Floats], ...]
+    part_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ class SceneSurfaces:
 
     Attributes:
         surfaces: all, in the order of Blender's instances.
+        poses: of armatures and empties, by their names, as those of surfaces.
         camera: the scene's; None if it is no perspective camera.
         near: its nearest depth.
     """
 
     surfaces: tuple[SceneSurface, ...]
+    poses: dict[str, Floats]
     camera: PinholeCamera | None
     near: float
 
@@ -108,7 +112,7 @@ def reading(scene: bpy.types.Scene, render: Callable[[], None]) -> Iterator[Call
 
 
 def _read(depsgraph: bpy.types.Depsgraph) -> SceneSurfaces:
-    empties = key_points.empties_of(depsgraph)
+    empties, shown_empties = key_points.empties_of(depsgraph), key_points.shown_empties_of(depsgraph)
     meshes: dict[int, _EvaluatedMesh] = {}
     surfaces = []
     for instance in depsgraph.object_instances:
@@ -123,14 +127,17 @@ def _read(depsgraph: bpy.types.Depsgraph) -> SceneSurfaces:
         matrix = instance.matrix_world.copy()
         owner = instance.parent.original.name if instance.parent else obj.original.name
         from_object = matrix @ obj.matrix_world.inverted_safe()
-        points = [
-            (name, transform_points(from_object, place[None])[0])
-            for name, place in empties.get(obj.original.name, {}).items()
-        ]
+        known = empties.get(obj.original.name, {})
+        points = [(name, transform_points(from_object, place[None])[0]) for name, place in known.items()]
+        if key_points.is_of_collection(instance):  # its object's matrix is that of the instance already
+            points = list(shown_empties.get((owner, obj.original.name), {}).items())
         points += [(name, transform_points(matrix, place[None])[0]) for name, place in meshes[key].key_points.items()]
-        surfaces.append(_placed(obj.original.name, owner, meshes[key], matrix, tuple(points)))
-    camera, near = _camera(depsgraph)
-    return SceneSurfaces(tuple(surfaces), camera, near)
+        surface = _placed(obj.original.name, owner, meshes[key], matrix, tuple(points))
+        names = tuple(str(part) for part in obj.original.get(NAMES_PROPERTY, ()))
+        surfaces.append(replace(surface, part_names=names))
+    carrying = [obj for obj in depsgraph.objects if obj.type in ("ARMATURE", "EMPTY")]
+    poses = {obj.original.name: _pose(obj.matrix_world) for obj in carrying}
+    return SceneSurfaces(tuple(surfaces), poses, *_camera(depsgraph))
 
 
 @dataclass(frozen=True)
@@ -177,9 +184,6 @@ def _placed(
     name: str, owner: str, mesh: _EvaluatedMesh, matrix: Matrix, points: tuple[tuple[str, Floats], ...]
 ) -> SceneSurface:
     linear = np.array(matrix, np.float64)[:3, :3]
-    place, turn, _ = matrix.decompose()
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = np.array(turn.to_matrix()), np.array(place)
     order = slice(None, None, -1 if np.linalg.det(linear) < 0 else 1)
     normals = transformed_normals(mesh.normals.reshape(-1, 3), linear).reshape(-1, 3, 3)
     return SceneSurface(
@@ -190,9 +194,17 @@ def _placed(
         normals[:, order],
         mesh.parts,
         mesh.coordinates,
-        pose,
+        _pose(matrix),
         points,
     )
+
+
+def _pose(matrix: Matrix) -> Floats:
+    """The turn and the shift of a matrix, (4, 4)."""
+    place, turn, _ = matrix.decompose()
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = np.array(turn.to_matrix()), np.array(place)
+    return pose
 
 
 def _camera(depsgraph: bpy.types.Depsgraph) -> tuple[PinholeCamera | None, float]:
@@ -216,7 +228,4 @@ def _camera(depsgraph: bpy.types.Depsgraph) -> tuple[PinholeCamera | None, float
             (0, 0, 1),
         )
     )
-    place, turn, _ = obj.matrix_world.decompose()
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = np.array(turn.to_matrix()), np.array(place)
-    return PinholeCamera.looking(width, height, matrix, pose), float(obj.data.clip_start)
+    return PinholeCamera.looking(width, height, matrix, _pose(obj.matrix_world)), float(obj.data.clip_start)

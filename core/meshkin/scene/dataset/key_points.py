@@ -50,6 +50,23 @@ def empties_of(depsgraph: bpy.types.Depsgraph) -> dict[str, dict[str, Floats]]:
     return found
 
 
+def shown_empties_of(depsgraph: bpy.types.Depsgraph) -> dict[tuple[str, str], dict[str, Floats]]:
+    """The same for objects that empties show as parts of a collection, by the names of empty and object."""
+    found: dict[tuple[str, str], dict[str, Floats]] = {}
+    for instance in depsgraph.object_instances:
+        obj = instance.object
+        if is_of_collection(instance) and obj.type == "EMPTY" and obj.parent and obj.instance_type == "NONE":
+            key = instance.parent.original.name, obj.parent.original.name
+            place = np.array(instance.matrix_world.translation, np.float64)
+            found.setdefault(key, {})[name_of(obj.original)] = place
+    return found
+
+
+def is_of_collection(instance: bpy.types.DepsgraphObjectInstance) -> bool:
+    """Whether it is there because an empty shows a collection."""
+    return bool(instance.is_instance and instance.parent and instance.parent.instance_type == "COLLECTION")
+
+
 def names_of(obj: bpy.types.Object) -> list[str]:
     """The names of an object's key points, in alphabetical order."""
     empties = [name_of(child) for child in _empties(obj)]
@@ -103,12 +120,15 @@ def has_key_points(obj: bpy.types.Object) -> bool:
 
 
 def without_points(objects: Sequence[bpy.types.Object], template: bpy.types.Object) -> list[Handle]:
-    """Of objects the first mesh of each character that lacks key points of a template, which is none itself."""
+    """Of objects the first mesh or armature of each character that lacks key points of a template, which is none
+    itself."""
     wanted = {name for piece in joined_of(template) for name in names_of(piece)}
     done = set(characters.members(template))
     found = []
-    for obj in (obj for obj in objects if obj.type == "MESH" and obj not in done):
-        own = characters.members(obj, template)
+    for obj in (obj for obj in objects if obj.type in ("MESH", "ARMATURE") and obj not in done):
+        own = characters.shown(characters.candidates(obj, template), obj)
+        if done.issuperset(own):
+            continue
         done |= {obj, *own}
         if not wanted <= {name for mesh in own for name in names_of(mesh)}:
             found.append(Handle.of(obj))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import bpy
@@ -15,7 +15,6 @@ from ...dataset.annotating import PlacedMesh, box_coordinates
 from ...dataset.record import ModelRecord
 from ...dataset.symmetry import symmetries
 from ...geometry.arrays import Floats
-from ..mesh.part_labels import NAMES_PROPERTY
 from .geometry import SceneSurface
 from .key_points import without_number
 
@@ -32,12 +31,14 @@ class SceneModels:
     Attributes:
         chosen: names of the objects that the set is of; those of instancers stand for all that they show.
         classes_from: one of :data:`meshkin.dataset.options.CLASSES_FROM`.
+        called: names for objects, by their own.
         records: all models.
         shapes: vertices and faces of each, in its own frame.
     """
 
     chosen: frozenset[str]
     classes_from: str
+    called: Mapping[str, str] = field(default_factory=dict)
     records: list[ModelRecord] = field(default_factory=list)
     shapes: list[tuple[Floats, NDArray[np.int32]]] = field(default_factory=list)
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -101,6 +102,7 @@ class SceneModels:
             name = obj.users_collection[0].name if obj and obj.users_collection else surface.name
         else:
             name = surface.owner if surface.owner in self.chosen else surface.name
+            name = self.called.get(name, name)
         return without_number(name)
 
 
@@ -118,8 +120,7 @@ def _model(number: int, category: str, surface: SceneSurface, vertices: Floats) 
         world = points @ surface.pose[:3, :3].T + surface.pose[:3, 3]
         return np.array([tree.find_nearest(point)[3] for point in world.tolist()])
 
-    obj = bpy.data.objects.get(surface.name)
-    parts = tuple(str(name) for name in obj.get(NAMES_PROPERTY, ())) if obj and surface.parts.max() >= 0 else ()
+    parts = surface.part_names if surface.parts.max() >= 0 else ()
     outer = vertices[np.argsort(-np.linalg.norm(vertices - (low + high) / 2, axis=1))[:_HULL_POINTS]]
     diameter = max(float(np.linalg.norm(outer - point, axis=1).max()) for point in outer[:: max(1, len(outer) // 200)])
     return ModelRecord(

@@ -21,6 +21,7 @@ from . import studio as studios
 from .geometry import SURFACE_TYPES
 from .models import SceneModels, check_size, world_boxes
 from .studio import NEAREST_SEEN, Studio
+from .wholes import Wholes
 
 ATTEMPTS = 20
 """Cameras that are drawn for a picture until an object can be seen. Chosen: in a room half of them stand outside."""
@@ -33,6 +34,7 @@ class Shooting:
     Attributes:
         chosen: names of the objects that the set is of.
         options: how.
+        wholes: which of them are of several pieces.
         models: of the objects, once :meth:`begin` was called.
         scene_uid: of the scene.
     """
@@ -40,6 +42,7 @@ class Shooting:
     scene_uid: int
     chosen: frozenset[str]
     options: DatasetOptions
+    wholes: Wholes
     models: SceneModels
     _frame: int | None = None
     _placed: list[PlacedMesh] = field(default_factory=list)
@@ -47,19 +50,22 @@ class Shooting:
 
     @staticmethod
     def of(objects: Sequence[bpy.types.Object], options: DatasetOptions) -> Shooting:
-        """The taking of pictures of objects.
+        """The taking of pictures of objects; an armature stands for the pieces of its character, as one object.
 
         Raises InputError ``dataset-empty`` without an object that has a surface or shows a collection,
         ``dataset-no-camera`` where the scene's cameras are asked for and there are none.
         """
-        names = frozenset(obj.name for obj in objects if obj.type in SURFACE_TYPES or obj.instance_type != "NONE")
+        wholes = Wholes.of(objects)
+        shown = (obj.name for obj in objects if obj.type in SURFACE_TYPES or obj.instance_type != "NONE")
+        names = frozenset({*shown} - {*wholes.whole_of} | {*wholes.called})
         if not names:
             raise InputError(
                 "dataset-empty", "There are no objects to take pictures of.", "Choose some with a surface."
             )
         if options.cameras == "scene" and not studios.cameras_of(bpy.context.scene):
             raise InputError("dataset-no-camera", "The scene has no camera.", "Add one, or choose other cameras.")
-        return Shooting(bpy.context.scene.session_uid, names, options, SceneModels(names, options.classes))
+        models = SceneModels(names, options.classes, wholes.called)
+        return Shooting(bpy.context.scene.session_uid, names, options, wholes, models)
 
     @property
     def scene(self) -> bpy.types.Scene:
@@ -127,7 +133,8 @@ class Shooting:
         found = studio.read()
         if found.camera is None:
             raise InputError("dataset-camera", f"“{name}” is no perspective camera.", "Only those can be described.")
-        passes, instances = annotate(found.camera, self.models.placed(found.surfaces), max(found.near, NEAR))
+        placed = self.models.placed(self.wholes.joined(found))
+        passes, instances = annotate(found.camera, placed, max(found.near, NEAR))
         return studio.picture(), passes, _record(number, found.camera, frame, instances, None)
 
     def _drawn_frame(self, number: int) -> int:
@@ -141,9 +148,9 @@ class Shooting:
         if self._frame == frame:
             return
         studio.use_frame(frame)
-        found = studio.read()
-        self._placed = self.models.placed(found.surfaces)
-        self._boxes = world_boxes(found.surfaces, self.chosen)
+        surfaces = self.wholes.joined(studio.read())
+        self._placed = self.models.placed(surfaces)
+        self._boxes = world_boxes(surfaces, self.chosen)
         self._frame = frame
 
     def _target(self, number: int) -> tuple[Floats, float]:
