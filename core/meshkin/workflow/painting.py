@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import Enough, InputError
 from ..base.progress import Progress, Result, in_step
+from ..data.photo_map import PhotoMap
 from ..data.snapshot import Snapshot
 from ..paint.settings import ABOVE, PaintSettings
 from ..pictures.options import SURFACE
@@ -40,6 +41,7 @@ from . import photo_matching
 from .doubts import WARNED_OVERLAP, fold_warnings, overlap_warning
 from .files import work_folder
 from .options import Options, Remark, Report, ResultWarning, Steps
+from .photographs import photo_doubts
 from .picture_maps import find_models
 from .steps import PAINT, PAINT_SECONDS, PHOTO, PHOTO_SECONDS, feature_costs
 from .unwrapping import check_can_have_uvs, check_picture_options, has_usable_uvs, new_uv_map_remarks, unwrap
@@ -123,11 +125,12 @@ def _paint(
             wanted, welcome = ("normal",) if options.paint.shape else (), SURFACE if options.paint.surface else ()
             found = yield from find_models(wanted, welcome, options)
         map_file = None
+        remarks: list[Remark] = []
         if photo[0]:
             described, map_file = yield from photo_matching.match(photo[0], handle.get(), options, photo[1], folder)
             snapshots.check_unchanged(handle.get(), described.of.shape)
+            remarks += photo_doubts(PhotoMap.load(map_file))
         target, new_uvs = handle.get(), None
-        remarks: list[Remark] = []
         if not has_usable_uvs(target):
             if mask is not None:
                 raise InputError("no-uvs", f"“{target.name}” has no UV map of use.", "A mask needs one: unwrap it.")

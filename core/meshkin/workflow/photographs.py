@@ -127,7 +127,7 @@ def _texture_photo(photo: str | Path, handle: Handle, options: Options, mask: st
     remarks.append(f"Texture: image “{image.name}” in the new material “{material.name}”.")
     remarks += _light_remarks(found, options)
     photo_map = PhotoMap.load(map_file)
-    remarks += _texture_remarks(result, origin_image.name) + _doubts(photo_map)
+    remarks += _texture_remarks(result, origin_image.name) + photo_doubts(photo_map)
     data: dict[str, Any] = {
         "map": str(map_file),
         "texture": image.name,
@@ -209,7 +209,7 @@ def _show_match(photo: str | Path, handle: Handle, options: Options, mask: str) 
     confidence, share = _mean_confidence(photo_map), float(photo_map.mask.mean())
     return Report.of(
         f"{Path(photo).name} is matched to “{handle.name}”: confidence {confidence:.0%} on average.",
-        [f"The object covers {share:.0%} of the photo. See the image “{image.name}”.", *_doubts(photo_map)],
+        [f"The object covers {share:.0%} of the photo. See the image “{image.name}”.", *photo_doubts(photo_map)],
         {"map": str(map_file), "confidence": confidence, "share": share, "image": image.name},
     )
 
@@ -227,7 +227,7 @@ def _side(direction: Sequence[float]) -> str:
     return SIDES[turn]
 
 
-def _doubts(photo_map: PhotoMap) -> list[Remark]:
+def photo_doubts(photo_map: PhotoMap) -> list[Remark]:
     """What the user should know about a match of a photograph."""
     (*seen_from, is_mirrored, score), (*other, other_mirrored, other_score) = photo_map.poses
     what = "The photo's mirror image" if is_mirrored else "The photo"

@@ -217,6 +217,10 @@ def test_what_a_photo_shows_is_matched_and_stays(models: dict[str, str], small_m
     made = finish(workflow.texture_photo(photo[0], textured, chosen, photo[1]))
     report = finish(workflow.paint(painted, chosen, *photo))
     assert 0.1 < report.data["given"] < 0.7
+    doubts = {"view-unsure", "low-confidence"}  # a photo that is matched badly is told as it is where it is the texture
+    assert [each for each in report.warnings if each.code in doubts] == [
+        each for each in made.warnings if each.code in doubts
+    ]
     _, images = new_material_parts(painted)
     ours = pixels_of(images["Base Color"])[..., :3]
     theirs, origin = (pixels_of(bpy.data.images[made.data[name]])[..., :3] for name in ("texture", "image"))
