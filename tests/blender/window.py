@@ -33,6 +33,7 @@ from blender.window_checks import (  # noqa: E402
     family_checks,
     job_checks,
     looking_checks,
+    painting_checks,
     part_checks,
     video_checks,
 )
@@ -47,8 +48,8 @@ def everything() -> Wait:
     if worker:
         bpy.context.preferences.addons["blender_addon"].preferences.worker_python = worker
     chosen = os.environ.get("MESHKIN_WINDOW_CHECKS", "").split()
-    with_worker = (*job_checks.CHECKS, *family_checks.CHECKS, *video_checks.CHECKS) if worker else ()
-    for check in (*with_worker, *looking_checks.CHECKS, *part_checks.CHECKS, *driver_checks.CHECKS):
+    with_worker = (*job_checks.CHECKS, *family_checks.CHECKS, *painting_checks.CHECKS, *video_checks.CHECKS)
+    for check in (*(with_worker if worker else ()), *looking_checks.CHECKS, *part_checks.CHECKS, *driver_checks.CHECKS):
         if chosen and check.__name__ not in chosen:
             continue
         yield from check()

@@ -17,7 +17,8 @@ ALL = {"texture", "weights", "armature", "motion", "attributes"}
 WITHOUT_ESCAPE = {
     *("set_up", "get_model", "release_memory", "clear_cache"),  # they are no business of the scene
     *("show_pictures", "match_photo", "texture_photo", "remove_light", "depth_and_normals"),  # a model
-    *("paint", "learn_subject"),  # likewise
+    "paint",  # Esc may keep what is there: painting_checks.py
+    "learn_subject",  # it needs a model
     "fit_video",  # it has a check of its own, in video_checks
     "carry_parts",  # it needs two objects that were cut into parts
     *("make_dataset", "check_dataset", "filter_dataset"),  # they need a folder, and write nothing to the scene
