@@ -263,7 +263,8 @@ def _write_shape(target: BlenderObject, shape: Snapshot, shaped: ShapedViews, se
     offsets = load_array(shaped.offsets, "V3", V=len(shape.vertices))[shape.original]
     name = f"Shape of {settings.prompt.strip()[:NAME_LENGTH]}"
     remarks: list[Remark] = [shape_keys.write(target, name, offsets.astype(np.float64), value=1.0)]
-    remarks.append(f"It follows the normals of {shaped.accepted} of {count} views. It is a start: look at it.")
+    text = f"The shape key follows the normals of {shaped.accepted} of {count} views. It is a start: look at it."
+    remarks.append(ResultWarning("shape-start", text))
     return [*remarks, *fold_warnings({"The shape key": shaped.turned})]
 
 
