@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,11 +34,14 @@ def fitted_focal(clip: Clip, shape: PosableShape, settings: FitSettings, report:
     few = clip.picked(
         known[np.unique(np.linspace(0, len(known) - 1, min(LENS_FRAMES, len(known))).round().astype(int))]
     )
-    alone, costs = replace(settings, side_looks=0, smooth=0), []
+    alone, fits = replace(settings, side_looks=0, smooth=0), []
     for number, factor in enumerate(LENS_FACTORS):
         report("Fitting the focal length", number / len(LENS_FACTORS))
         tried = replace(few, focal=clip.focal * factor)
-        costs.append(_cost(tried, shape, *fit_motion(tried, shape, alone), alone))
+        fits.append(_Left(tried, shape, *fit_motion(tried, shape, alone)))
+    spread = max(settings.best_anchors, min(each.anchor_error(alone) for each in fits))
+    tight = replace(alone, anchors=spread, anchor_count=settings.anchor_count * settings.most_counted)
+    costs = [each.cost(tight) for each in fits]
     middle = int(np.clip(np.argmin(costs), 1, len(costs) - 2))
     logs, near = np.log(LENS_FACTORS), slice(middle - 1, middle + 2)
     bend, slope, _ = np.polyfit(logs[near], costs[near], 2)
@@ -46,11 +49,31 @@ def fitted_focal(clip: Clip, shape: PosableShape, settings: FitSettings, report:
     return clip.focal * float(np.exp(np.clip(least, logs[0], logs[-1])))
 
 
-def _cost(clip: Clip, shape: PosableShape, motion: Motion, cameras: Floats, settings: FitSettings) -> float:
-    """The sum of squares that a motion leaves."""
-    center, size = shape.vertices.mean(axis=0), float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
-    own, seen = unit_shape(shape, center, size), unit_clip(replace(clip, cameras=cameras), center, size)
-    assert seen.cameras is not None
-    evidence = gather(seen, clip.size, own, seen.cameras, settings)
-    state = PoseState.of(unit_motion(motion, center, size))
-    return Residuals(BoneTree.of(own), evidence, own, settings).cost(state, stages(own, settings)[1][-1].freedom)
+@dataclass(frozen=True)
+class _Left:
+    """What a motion leaves of a clip."""
+
+    clip: Clip
+    shape: PosableShape
+    motion: Motion
+    cameras: Floats
+
+    def cost(self, settings: FitSettings) -> float:
+        """The sum of squares."""
+        residuals, state = self._residuals(settings)
+        return residuals.cost(state, stages(self.shape, settings)[1][-1].freedom)
+
+    def anchor_error(self, settings: FitSettings) -> float:
+        """The median distance of anchors, sizes of the object."""
+        residuals, state = self._residuals(settings)
+        return float(residuals.anchor_distances(state).median())
+
+    def _residuals(self, settings: FitSettings) -> tuple[Residuals, PoseState]:
+        shape = self.shape
+        center, size = shape.vertices.mean(axis=0), float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
+        own, seen = unit_shape(shape, center, size), unit_clip(replace(self.clip, cameras=self.cameras), center, size)
+        assert seen.cameras is not None
+        evidence = gather(seen, self.clip.size, own, seen.cameras, settings)
+        return Residuals(BoneTree.of(own), evidence, own, settings), PoseState.of(
+            unit_motion(self.motion, center, size)
+        )
