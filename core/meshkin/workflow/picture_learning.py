@@ -29,7 +29,7 @@ PAIR_RENDERING, MAP_LEARNING = "render pairs", "learn the map"
 """Steps of these jobs."""
 PAIR_SECONDS = 0.4
 """About how long a pair of 64 pixels takes to render on one core: width on the progress bar."""
-SMALL_STEP_SECONDS = 0.25
+SMALL_STEP_SECONDS = 0.08
 """About how long a step of the small network takes, likewise."""
 USEFUL = 0.5
 """Share of the mean map's error above which what was learned is of little use. Chosen."""

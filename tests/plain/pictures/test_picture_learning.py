@@ -166,7 +166,7 @@ def test_what_is_damaged_inside_is_named(pairs: Path, tmp_path: Path) -> None:
 
 def test_pictures_that_do_not_fit_the_network_are_refused(home: Path, tmp_path: Path) -> None:
     folder = picture_pairs.balls(tmp_path / "odd", size=33)
-    with pytest.raises(InputError, match="multiple of 8"):
+    with pytest.raises(InputError, match="multiple of 16"):
         teach(folder, tmp_path / "a.safetensors", task(), silent)
 
 

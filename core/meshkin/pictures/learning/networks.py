@@ -19,8 +19,8 @@ from . import formulas
 CELL = 4
 """Width of the cells of pixels that the small network looks at, pixels. Chosen: a sixteenth of the work."""
 WIDTHS = (32, 64, 96)
-"""Channels of the small network's blocks. Chosen: 1.7 million numbers, a quarter of a second of one core for
-a step of eight pairs of 64 pixels."""
+"""Channels of the small network's blocks. Chosen: 1.7 million numbers, a fifteenth of a second of one core
+for a step of eight pairs of 64 pixels."""
 GROUPS = 8
 """Of its group norms. Chosen."""
 LATER_STEPS = 0.3
