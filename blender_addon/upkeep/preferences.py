@@ -24,6 +24,11 @@ def _changed(self: Preferences, context: bpy.types.Context) -> None:
     status.request()
 
 
+def _model_changed(self: Preferences, context: bpy.types.Context) -> None:
+    """Look up anew whether there is a model. (A lambda in an annotation would not know this module's names.)"""
+    status.request()
+
+
 def _idle_changed(self: Preferences, context: bpy.types.Context) -> None:
     """As :func:`_changed`, with the time not shorter than the worker takes."""
     from meshkin.base.variables import LEAST_IDLE_SECONDS
@@ -115,7 +120,7 @@ class Preferences(bpy.types.AddonPreferences):
         name="DINOv2 Model",
         description="Folder of a model, or its ID on the Hugging Face Hub, such as facebook/dinov2-small; "
         "empty: the best available",
-        update=lambda self, context: status.request(),
+        update=_model_changed,
     )
 
     idle_seconds: FloatProperty(
