@@ -49,12 +49,6 @@ def a_video_is_followed_and_its_outline_shown() -> Wait:
             with bpy.context.temp_override(window=window):
                 bpy.ops.wm.window_close()
         yield 0.5
-        press("Z", ctrl=True)
-        yield from until(lambda: _written() == before)
-        assert _written() == before, (_written(), before)
-        press("Z", ctrl=True, shift=True)
-        yield from until(lambda: _written() == after)
-        assert _written() == after, (_written(), after)
         yield from show_sidebar()
         space = view()[1].spaces.active
         seen = space.region_3d.view_perspective, space.use_local_camera
@@ -69,6 +63,9 @@ def a_video_is_followed_and_its_outline_shown() -> Wait:
         yield 0.5
         assert (space.region_3d.view_perspective, space.use_local_camera) == seen
         assert not outlines.is_shown()
+        press("Z", ctrl=True)
+        yield from until(lambda: _written() == before)
+        assert _written() == before, (_written(), before)
         preferences.model = before_model
 
 
