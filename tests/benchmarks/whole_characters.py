@@ -69,8 +69,11 @@ def meshes(objects: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
 
 
 def bare(objects: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
-    """The meshes, without all that they are to get."""
+    """The meshes at rest, without all that they are to get."""
     found = meshes(objects)
+    for rig in [obj for obj in objects if obj.type == "ARMATURE"]:
+        rig.data.pose_position = "REST"  # what hangs on bones would stay where a pose has brought it
+    bpy.context.view_layer.update()
     for obj in found:
         place = obj.matrix_world.copy()
         obj.modifiers.clear()

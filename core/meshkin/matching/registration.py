@@ -111,12 +111,14 @@ class Start:
         points: float64 (P, 3), where its points are at first, in the target's frame.
         rest: float64 (P, 3), its shape at rest, which bending keeps but for turning and growing.
         upright: whether it stands as the target does, rather than where a map sent it.
+        by_form: whether it is warped by its form alone.
         handicap: factor of the distance of what it leads to, when results are compared.
     """
 
     points: Floats
     rest: Floats
     upright: bool = True
+    by_form: bool = False
     handicap: float = 1.0
 
 
