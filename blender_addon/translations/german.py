@@ -42,6 +42,7 @@ GERMAN = {
     "Subject": "Motiv",
     "Learn Subject": "Motiv lernen",
     "What It Is": "Was es ist",
+    "Other Pictures": "Andere Bilder",
     "Learning what the subject is": "Was das Motiv ist, wird gelernt",
     "Learning how the subject looks": "Wie das Motiv aussieht, wird gelernt",
     "Making pictures to compare with": "Vergleichsbilder werden gemacht",

@@ -42,6 +42,7 @@ JAPANESE = {
     "Subject": "被写体",
     "Learn Subject": "被写体を学習",
     "What It Is": "写っているもの",
+    "Other Pictures": "他の画像",
     "Learning what the subject is": "被写体が何かを学習中",
     "Learning how the subject looks": "被写体の見た目を学習中",
     "Making pictures to compare with": "比較用の画像を生成中",

@@ -92,7 +92,7 @@ class SubjectOptions:
         flat="subject_size", flag="--size", least=64, most=1024, unit="PIXEL",
     )  # fmt: skip
     own: int = option(
-        16, "Pictures to Compare", "How many pictures of other such things the model makes itself, so that the word"
+        16, "Other Pictures", "How many pictures of other such things the model makes itself, so that the word"
         " keeps its meaning; 0: none", flat="subject_own", flag="--own", least=0, most=1000, soft_most=100,
     )  # fmt: skip
     seed: int = option(
