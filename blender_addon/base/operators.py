@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -173,5 +174,6 @@ class PictureJob(SceneJob):
             from meshkin.scene.display import image_editor
 
             names = [report.data["image"]] if "image" in report.data else list(report.data["images"].values())
-            image_editor.open_editor(names[-1])
+            show = functools.partial(image_editor.open_editor, names[-1])
+            bpy.app.timers.register(show, first_interval=0.01)  # a new window within the job would cost its undo step
         return result

@@ -33,7 +33,7 @@ def a_video_is_followed_and_its_outline_shown() -> Wait:
         bpy.ops.ed.undo_push(message="Video")
         before = _written()
         assert button("fit_video") == {"RUNNING_MODAL"}
-        yield from until(lambda: driver.running is None or "Reading pictures" in driver.running.stage)
+        yield 0.3
         press("ESC")
         yield 0.5
         assert driver.running is None
@@ -66,6 +66,9 @@ def a_video_is_followed_and_its_outline_shown() -> Wait:
         press("Z", ctrl=True)
         yield from until(lambda: _written() == before)
         assert _written() == before, (_written(), before)
+        press("Z", ctrl=True, shift=True)
+        yield from until(lambda: _written() == after)
+        assert _written() == after, (_written(), after)
         preferences.model = before_model
 
 
