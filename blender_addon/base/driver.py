@@ -45,6 +45,7 @@ class RunningJob:
         fraction: share of the whole job that is done, in [0, 1].
         position: which step of how many is being done, and how long it will take, in words; "" if that is not known.
         ticked: time of the last step, seconds of ``time.monotonic``.
+        on_escape: what Esc does, as the status bar says it.
         ending: whether it was told that what is there is enough.
     """
 
@@ -55,12 +56,13 @@ class RunningJob:
     fraction: float = 0.0
     position: str = ""
     ticked: float = 0.0
+    on_escape: str = "Esc: Cancel"
     ending: bool = False
 
     def line(self) -> str:
         """Everything about its progress in one line."""
         known = [translated(self.title), f"{self.fraction:.0%}", self.position, told_stage(self.stage)]
-        return "  |  ".join(filter(None, ("MeshKin", *known, translated("Esc: Cancel"))))
+        return "  |  ".join(filter(None, ("MeshKin", *known, translated(self.on_escape))))
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,8 @@ class JobOperator:
         window = context.window.parent or context.window  # the preferences may be closed before the job ends
         timer = manager.event_timer_add(TICK, window=window)
         running = self._job = RunningJob(self.bl_label, steps, timer)
+        if self.ends_early():
+            running.on_escape = "Esc: Keep What Is There"
         dismiss()
         result = self._advance(budget=0.0)
         if result != {"PASS_THROUGH"}:
@@ -248,7 +252,7 @@ class JobOperator:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             if self.ends_early() and not running.ending:
-                running.ending = True
+                running.ending, running.on_escape = True, "Esc: Cancel"
                 return self._advance(enough=True)
             cancel()
             self.report({"INFO"}, _cancelled(self.bl_label).removesuffix("."))

@@ -247,6 +247,7 @@ GERMAN = {
     "about {seconds} s left": "noch etwa {seconds} s",
     "about {minutes} min left": "noch etwa {minutes} min",
     "Esc: Cancel": "Esc: Abbrechen",
+    "Esc: Keep What Is There": "Esc: Behalten, was da ist",
     "Starting the worker": "Der Rechenprozess startet",
     "Waiting for the worker": "Wartet auf den Rechenprozess",
     "Connecting to the Ray cluster": "Verbindet sich mit dem Ray-Cluster",

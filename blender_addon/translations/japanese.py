@@ -245,6 +245,7 @@ JAPANESE = {
     "about {seconds} s left": "残り約{seconds}秒",
     "about {minutes} min left": "残り約{minutes}分",
     "Esc: Cancel": "Esc: キャンセル",
+    "Esc: Keep What Is There": "Esc: ここまでを残す",
     "Starting the worker": "ワーカーを起動中",
     "Waiting for the worker": "ワーカーを待機中",
     "Connecting to the Ray cluster": "Rayクラスターに接続中",

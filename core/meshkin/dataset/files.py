@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import StorageError
-from ..base.storage import UNREADABLE, make_folder, write_file
+from ..base.storage import UNREADABLE, write_file
 
 
 def write_compressed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -27,10 +27,10 @@ def write_compressed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     write_file(path, lambda file: file.write_bytes(packed.getvalue()))
 
 
-def write_json(path: Path, data: object) -> None:
+def write_json(path: Path, data: object) -> Path:
     """Write JSON, whole or not at all, also into a folder that is not there yet; raises StorageError."""
-    make_folder(path.parent)
     write_file(path, lambda file: file.write_text(json.dumps(data), encoding="utf-8"))
+    return path
 
 
 def read_json(path: Path) -> object:

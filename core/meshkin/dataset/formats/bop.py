@@ -15,8 +15,9 @@ from ...base.png import write_png
 from ...base.progress import ProgressCallback, silent
 from ...base.storage import write_file
 from ...geometry.arrays import Floats
+from ..files import write_json
 from ..record import DataFolder, ModelRecord, PicturePasses, PictureRecord, SetRecord
-from .shared import HALF_PIXEL, each_record, place_file, write_json
+from .shared import HALF_PIXEL, each_record, place_file
 
 MILLIMETERS = 1000.0
 """Of a meter."""

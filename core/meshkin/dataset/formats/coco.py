@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ...base.progress import ProgressCallback, silent
+from ..files import write_json
 from ..record import DataFolder, PicturePasses, PictureRecord, SetRecord
-from .shared import HALF_PIXEL, each_record, key_point_names, key_points_of, picture_path, runs, shown, write_json
+from .shared import HALF_PIXEL, each_record, key_point_names, key_points_of, picture_path, runs, shown
 
 
 def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:

@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 
 from ...base.progress import ProgressCallback, silent
+from ..files import write_json
 from ..record import DataFolder, PictureRecord
-from .shared import each_record, picture_path, write_json
+from .shared import each_record, picture_path
 
 
 def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:

@@ -13,8 +13,9 @@ import numpy as np
 
 from ...base.progress import ProgressCallback, silent
 from ...geometry.arrays import Floats
+from ..files import write_json
 from ..record import DataFolder, InstanceRecord, PictureRecord, SetRecord
-from .shared import box_in_camera, each_record, picture_path, write_json
+from .shared import box_in_camera, each_record, picture_path
 
 CORNERS = np.array(
     ((-1, -1, -1), (1, -1, -1), (1, 1, -1), (-1, 1, -1), (-1, -1, 1), (1, -1, 1), (1, 1, 1), (-1, 1, 1)), np.float64

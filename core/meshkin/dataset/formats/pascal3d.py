@@ -18,9 +18,10 @@ from ...base.progress import ProgressCallback, silent
 from ...base.storage import write_file
 from ...geometry.arrays import Floats
 from ..camera import FLIP, look_at
+from ..files import write_json
 from ..record import DataFolder, InstanceRecord, PictureRecord, SetRecord
 from ..sampling import SENSOR
-from .shared import each_record, place_file, shown, write_json
+from .shared import each_record, place_file, shown
 
 FOLDER_OF_VIEWPOINTS = "pascal3d"
 """Folder of this format in that of a data set."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -74,12 +73,6 @@ def box_in_camera(record: PictureRecord, instance: InstanceRecord) -> tuple[Floa
     low, high = np.array(instance.low), np.array(instance.high)
     center = pose[:3, :3] @ ((low + high) / 2) + pose[:3, 3]
     return center, pose[:3, :3] @ BOX_AXES, np.abs(BOX_AXES.T @ (high - low))
-
-
-def write_json(path: Path, data: object) -> Path:
-    """Write JSON, whole or not at all; raises StorageError."""
-    write_file(path, lambda file: file.write_text(json.dumps(data), encoding="utf-8"))
-    return path
 
 
 def write_lines(path: Path, lines: list[str]) -> Path:
