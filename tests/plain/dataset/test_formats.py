@@ -161,6 +161,9 @@ def test_all_formats_describe_the_same_boxes_and_poses(tmp_path: Path) -> None:
     coco = json.loads((tmp_path / "annotations.json").read_text())["annotations"]
     poses = json.loads((tmp_path / "bop/train_pbr/000000/scene_gt.json").read_text())
     nerf = json.loads((tmp_path / "transforms.json").read_text())["frames"]
+    described = dict(line.split(": ", 1) for line in (tmp_path / "yolo/data.yaml").read_text().splitlines())
+    assert "path" not in described, "Ultralytics would look for it below the folder that it is called in"
+    assert len(list((tmp_path / "yolo" / described["train"]).iterdir())) == 4
     for number in folder.numbers():
         record = folder.load(number)
         seen = [order for order, instance in enumerate(record.instances) if instance.pixels[0]]

@@ -29,7 +29,8 @@ def write(folder: DataFolder, report: ProgressCallback = silent) -> Path:
         place_file(folder.picture(record.number), target / "images" / "train" / f"{record.stem}.png")
         lines = [_line(record, instance, data, names, most) for instance in shown(record)]
         write_lines(target / "labels" / "train" / f"{record.stem}.txt", lines)
-    described = ["path: .", "train: images/train", "val: images/train", f"nc: {len(data.categories)}"]
+    # Without "path", which Ultralytics would look for below the current folder, all is beside this file.
+    described = ["train: images/train", "val: images/train", f"nc: {len(data.categories)}"]
     described.append(f"names: {json.dumps(data.categories)}")
     if most:
         described.append(f"kpt_shape: [{most}, 3]")
