@@ -250,6 +250,8 @@ def lay(
         report("Laying the surfaces on each other", 1 - 0.98 ** next(rounds))
 
     registration = settings.registration
+    if len(guidance.pairs):  # they count as features do
+        settings = replace(settings, form_feature_weight=registration.feature_weight)
     if len(guidance.pairs) and alignment.mirrored is not None and alignment.orientation < 0.5 < alignment.mirrored:
         source = source.mirrored()
     sided = alignment.mirrored is not None
