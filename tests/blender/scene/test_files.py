@@ -266,7 +266,8 @@ def test_skinned_glb_with_its_pose(tmp_path: Path) -> None:
     obj.parent = armature
     obj.modifiers.new("rig", "ARMATURE").object = armature
     bpy.ops.export_scene.gltf(filepath=str(tmp_path / "rigged.glb"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    for made in (obj, armature):  # reading the factory settings here aborts Blender 4.2 now and then
+        bpy.data.objects.remove(made)
     loaded = files.load(tmp_path / "rigged.glb")
     assert loaded.vertex_groups.keys() == ["bone"]
     rest = snapshots.take(loaded)
