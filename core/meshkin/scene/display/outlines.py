@@ -136,7 +136,7 @@ def _redraw() -> None:
 def _draw() -> None:
     space, scene = bpy.context.space_data, bpy.context.scene
     camera = space.camera if space.use_local_camera else scene.camera
-    if space.region_3d.view_perspective != "CAMERA" or camera is None or OUTLINE_PROPERTY not in camera:
+    if space.region_3d.view_perspective != "CAMERA" or camera is None or camera.get(OUTLINE_PROPERTY) is None:
         return
     frame = scene.frame_current
     shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
