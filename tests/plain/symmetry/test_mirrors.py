@@ -12,6 +12,7 @@ from helpers.surfaces import described
 from meshkin.data.snapshot import Snapshot
 from meshkin.matching.pipeline import match
 from meshkin.spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
+from meshkin.symmetry.mirror_sides import connected_sides
 from meshkin.symmetry.mirrors import find_mirrors, rough_of
 
 
@@ -36,6 +37,21 @@ def test_a_shapes_own_mirror_is_found_in_any_pose(bend: float) -> None:
     clear = np.abs(fine_places[:, 0]) > 0.2
     agree = (mirror.side[clear] > 0) == (fine_places[clear, 0] > 0)
     assert max(agree.mean(), 1 - agree.mean()) > 0.98
+
+
+def test_each_side_is_one_piece() -> None:
+    """Ends of limbs that were taken for the other side's, and spots in them, go back to their own."""
+    shape, places, features = beast(64, 0.25, 0.1)
+    mesh = mesh_of(shape, features)
+    across, along = places[mesh.vertex, 0], places[mesh.vertex, 1]
+    true = np.where(across > 0, 0.8, -0.8)
+    swapped = (np.abs(across) > 0.7 * np.abs(across).max()) & (along > np.median(along))
+    wrong = np.where(swapped, -true, true)
+    wrong[np.flatnonzero(swapped)[::40]] *= -1
+    assert np.mean(wrong != true) > 0.05
+    np.testing.assert_array_equal(connected_sides(mesh, wrong), true)
+    np.testing.assert_array_equal(connected_sides(mesh, true), true)
+    np.testing.assert_array_equal(connected_sides(mesh, np.ones(len(true))), np.ones(len(true)))
 
 
 def test_a_shape_borrows_the_others_mirror() -> None:

@@ -27,7 +27,7 @@ class FamilyFeatures(DerivedExtractor[Any]):
     label = "Family"
     description = "What was learned from meshes of one kind; choose one in the panel Family"
     seconds = 32.0
-    code_version = 4  # 1: features and sides alone; 2: sides by maps; 3: sides by features without signatures
+    code_version = 5  # 1: features, sides alone; 2: sides by maps; 3: without signatures; 4: sides in several pieces
     roles = {"family": ModelRole("family")}  # noqa: RUF012
 
     def base(self, models: Models) -> Recipe | FeatureChoice:
