@@ -148,8 +148,7 @@ def _delaunay_links(points: Floats) -> AnyIntegers:
                 cells = Delaunay(points, qhull_options=options).simplices
             except QhullError:
                 continue
-            pairs = [cells[:, (i, j)] for i in range(4) for j in range(i)]
-            links = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0).astype(np.int64)
+            links = edges(np.concatenate((cells[:, :3], cells[:, 1:], cells[:, (0, 1, 3)]))).astype(np.int64)
             if connected_components(links, len(points)).max(initial=0) == 0:
                 return links
         order = np.argsort(points[:, np.ptp(points, axis=0).argmax()], kind="stable")

@@ -1,7 +1,8 @@
-"""Plain helpers for NumPy arrays: unit rows, nearest rows, expanded counts, blocks of bounded size."""
+"""Plain helpers for NumPy arrays: unit rows, nearest rows, expanded counts, blocks of bounded size, kept results."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ AnyIntegers = NDArray[np.integer]
 
 SIMILARITY_BLOCK = 1 << 23
 """Most similarities of pairs of rows held at a time: 32 MiB of float32. Chosen."""
+KEPT_MESHES = 4
+"""Meshes of which results are kept in memory. Chosen: a pair's two, as they are and smoothed."""
 
 
 def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:
@@ -66,3 +69,25 @@ def blocks(counts: NDArray[np.integer], limit: int) -> Iterator[slice]:
         stop = max(int(np.searchsorted(ends, done + limit, side="right")), start + 1)
         yield slice(start, stop)
         start = stop
+
+
+class SameArrays:
+    """Arrays as a key: equal to others of the same content, so that a function's last results can be kept by it.
+
+    Attributes:
+        arrays: as they were given.
+    """
+
+    def __init__(self, *arrays: NDArray[Any]) -> None:
+        self.arrays = arrays
+        digest = hashlib.blake2b(digest_size=16)
+        for array in arrays:
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        self._digest = digest.digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameArrays) and self._digest == other._digest
+
+    def __hash__(self) -> int:
+        return hash(self._digest)

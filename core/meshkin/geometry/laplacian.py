@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from scipy.sparse.linalg import splu
 from threadpoolctl import ThreadpoolController
 
 from .adjacency import bridges, symmetric_matrix
-from .arrays import AnyIntegers, Floats
+from .arrays import KEPT_MESHES, AnyIntegers, Floats, SameArrays
 from .mesh import clean_faces, proper_faces
 
 LEAST_CONNECTED_MASS = 1e-4
@@ -53,8 +53,16 @@ def connected_laplacian(vertices: NDArray[np.floating], faces: AnyIntegers) -> t
 
     A bridge counts as much as an edge between equilateral triangles. The spectrum then is that of the whole
     object, and a small part (an eye, a button) takes part in the eigenfunctions of the place where it sits, instead of
-    adding one more zero eigenvalue. Masses are at least :data:`LEAST_CONNECTED_MASS` of the mean mass.
+    adding one more zero eigenvalue. Masses are at least :data:`LEAST_CONNECTED_MASS` of the mean mass. The last few are
+    kept: a mesh is laid onto another one several times.
     """
+    return _connected_laplacian(SameArrays(vertices, faces))
+
+
+@lru_cache(maxsize=KEPT_MESHES)
+def _connected_laplacian(mesh: SameArrays) -> tuple[sparse.csc_array, Floats]:
+    """As :func:`connected_laplacian`."""
+    vertices, faces = mesh.arrays
     stiffness, mass = laplacian(vertices, faces)
     links = bridges(vertices, faces)
     mass = np.maximum(mass, LEAST_CONNECTED_MASS * (mass.mean() or 1.0))

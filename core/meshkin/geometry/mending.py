@@ -8,6 +8,7 @@ proxy (:mod:`.proxy`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from .adjacency import boundary_loop_lengths, connected_components
-from .arrays import AnyIntegers, Floats, Integers, unit_rows
+from .arrays import KEPT_MESHES, AnyIntegers, Floats, Integers, SameArrays, unit_rows
 from .hole_filling import boundary_loops, filled_holes
 from .laplacian import single_thread
 from .mesh import clean_faces, edges, face_areas, surface_area, vertex_areas, vertex_normals
@@ -101,9 +102,19 @@ class MendedMesh:
 def mended(
     vertices: NDArray[np.floating], faces: AnyIntegers, settings: MendingSettings = MendingSettings()
 ) -> MendedMesh:
-    """Return a mesh, vertices (V, 3) and faces (F, 3), without its defects."""
+    """Return a mesh, vertices (V, 3) and faces (F, 3), without its defects.
+
+    The last few are kept: features and matcher want the same.
+    """
     outward = np.asarray(outward_faces(vertices, faces), np.int64)
-    points = smoothed_noise(np.asarray(vertices, np.float64), outward, settings)
+    return _mended(SameArrays(np.asarray(vertices, np.float64), outward), settings)
+
+
+@lru_cache(maxsize=KEPT_MESHES)
+def _mended(mesh: SameArrays, settings: MendingSettings) -> MendedMesh:
+    """As :func:`mended`, of vertices and faces that are wound outward."""
+    vertices, outward = mesh.arrays
+    points = smoothed_noise(vertices, outward, settings)
     if _is_in_one_piece(points, outward, settings):
         is_filled = has_holes(points, outward, settings) and not is_part(points, outward, settings)
         return _with_holes_filled(points, outward) if is_filled else MendedMesh(points, outward)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import AnyIntegers, Floats, Integers, unit_rows
+from .arrays import KEPT_MESHES, AnyIntegers, Floats, Integers, SameArrays, unit_rows
 from .mesh import bounding_diagonal, face_areas, face_vectors
 from .welding import place_numbers
 from .winding import consistent_winding, rewound
@@ -30,8 +32,15 @@ def outward_faces(vertices: NDArray[np.floating], faces: AnyIntegers) -> AnyInte
     of them get away (compare Takayama, Jacobson, Kavan and Sorkine-Hornung, "A Simple Method for Correcting Facet
     Orientations in Polygon Meshes Based on Ray Casting", 2014). If that leaves it open, as for a part within another, a
     patch is wound so that the volume it encloses with its centroid is positive. Corners stay in their order but for the
-    exchange of the last two.
+    exchange of the last two. The last few are kept.
     """
+    return _outward_faces(SameArrays(vertices, faces))
+
+
+@lru_cache(maxsize=KEPT_MESHES)
+def _outward_faces(mesh: SameArrays) -> AnyIntegers:
+    """As :func:`outward_faces`."""
+    vertices, faces = mesh.arrays
     winding = consistent_winding(place_numbers(vertices)[faces])
     consistent = rewound(faces, winding.is_reversed)
     is_inward = _is_inward(np.asarray(vertices, np.float64), consistent.astype(np.int64), winding.patch)

@@ -99,3 +99,13 @@ def test_layers_stay_as_they_are() -> None:
     vertices, faces = body()
     layered = joined((vertices, faces), (0.8 * vertices, faces))
     assert mended(*layered, SETTINGS).closed_places is None
+
+
+def test_the_same_mesh_is_mended_once() -> None:
+    """Features and matcher want the same; what has another content is mended for itself."""
+    vertices, faces = body()
+    mesh = mended(vertices, faces)
+    assert mended(vertices.copy(), faces.copy()) is mesh
+    moved = vertices.copy()
+    moved[0] += 0.01
+    assert np.array_equal(mended(moved, faces).vertices, moved)
