@@ -42,6 +42,9 @@ class FittingSettings:
         steps: in each stage.
         facing: length that counts as much as an angle of one radian between normals.
         across: how much a partner pulls across its normal, beside along it.
+        bent_across: the same at what is bent closely: a lip's partner is the lip, where skin slides along skin.
+            Measured on a mouth a third of the way open, laid on a closed one: errors of 1.56, 1.36, 1.14 and 1.02 % of
+            the head's height with 0.05, 0.3, 0.5 and 1; with 1, some lids find the wrong lid.
         stretch: weight of first derivatives of the motion beside second ones.
         least_cosine: between normals of partners that pull.
         usual: distance to the partner, in medians, at which it pulls half as much.
@@ -54,6 +57,7 @@ class FittingSettings:
     steps: int = 6
     facing: float = 0.3
     across: float = 0.05
+    bent_across: float = 0.5
     stretch: float = 0.02
     least_cosine: float = 0.2
     usual: float = 3.0
@@ -78,9 +82,13 @@ def fitted(
     smoothness = bilaplacian(stiffness, mass)
     find = _partner_finder(counterpart, size, settings)
     count, motion = len(points), np.zeros(points.size)
+    edge, bend = _edges_and_bends(points, faces)
+    is_bent = bend * settings.bent > 1
+    across = np.where(is_bent, settings.bent_across, settings.across)[:, None, None]
     for reach in (*settings.reaches, *settings.fine_reaches):
         is_fine = reach in settings.fine_reaches
-        free = np.repeat(_closely_bent(points, faces, reach, settings) if is_fine else np.ones(count, bool), 3)
+        moving = _around(is_bent, faces, settings.rings) & (edge < reach) if is_fine else np.ones(count, bool)
+        free = np.repeat(moving, 3)
         if not free.any():
             continue
         stiff = reach**4 * smoothness + settings.stretch * reach**2 * stiffness
@@ -91,7 +99,7 @@ def fitted(
         for _ in range(settings.steps):
             moved = points + motion.reshape(-1, 3)
             partner, normal, pull = find(moved, vertex_normals(moved, faces))
-            blocks = normal[:, :, None] * normal[:, None] + settings.across * np.eye(3)
+            blocks = normal[:, :, None] * normal[:, None] + across * np.eye(3)
             blocks *= (pull * mass)[:, None, None]
             right = np.einsum("nij,nj->ni", blocks, partner - points).ravel()[free]
             pulls = sparse.bsr_array((blocks, np.arange(count), np.arange(count + 1)), shape=(3 * count,) * 2)
@@ -100,21 +108,23 @@ def fitted(
     return np.asarray((points + motion.reshape(-1, 3)) * size)
 
 
-def _closely_bent(points: Floats, faces: NDArray[np.integer], reach: float, settings: FittingSettings) -> Flags:
-    """Which vertices move in a fine stage, bool (P,): those bent closely, and around them.
-
-    Only those whose edges are shorter than the reach count: a coarser mesh tells nothing so fine.
-    """
+def _edges_and_bends(points: Floats, faces: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """Of each vertex the mean length of its edges, (P,), and how much its normal turns along them, by length, (P,)."""
     links, normals, count = edges(faces), vertex_normals(points, faces), len(points)
     length = np.linalg.norm(points[links[:, 0]] - points[links[:, 1]], axis=1)
     turn = np.linalg.norm(normals[links[:, 0]] - normals[links[:, 1]], axis=1)
     valence = np.maximum(np.bincount(links.ravel(), minlength=count), 1)
     edge, bend = (np.bincount(links.ravel(), np.repeat(values, 2), count) / valence for values in
                   (length, turn / np.maximum(length, LEAST_USUAL)))  # fmt: skip
-    free = bend * settings.bent > 1
-    for _ in range(settings.rings):
-        free[links[free[links].any(axis=1)]] = True
-    return np.asarray(free & (edge < reach))
+    return edge, bend
+
+
+def _around(chosen: Flags, faces: NDArray[np.integer], rings: int) -> Flags:
+    """The chosen vertices, bool (P,), and those within some edges of them."""
+    links, around = edges(faces), chosen.copy()
+    for _ in range(rings):
+        around[links[around[links].any(axis=1)]] = True
+    return around
 
 
 def _partner_finder(
