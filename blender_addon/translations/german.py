@@ -65,6 +65,7 @@ GERMAN = {
     "Display": "Anzeigen",
     "Doubtful Places": "Fragliche Stellen",
     "Features": "Merkmale",
+    "Joints": "Gelenke",
     "Flip Match": "Zuordnung spiegeln",
     "Get Models": "Modelle holen",
     "Guide": "Lenken",

@@ -97,9 +97,11 @@ GERMAN_SENTENCES = {
         " helfen."
     ),
     "The two bodies are built unlike each other: on which limb a joint lies is known, but where exactly is a guess."
-    " Pose the target, and look at its joints.": (
+    " Pose the target, and look at its joints. If you correct them, transfer the weights again: they follow the "
+    "armature.": (
         "Die zwei Körper sind ungleich gebaut: an welchem Glied ein Gelenk liegt, ist bekannt, wo genau, ist geraten."
-        " Bitte das Ziel in Pose bringen und die Gelenke ansehen."
+        " Bitte das Ziel in Pose bringen und die Gelenke ansehen. Wer sie berichtigt, überträgt die Gewichtungen noch "
+        "einmal: sie folgen dem Skelett."
     ),
     "Most weights are a guess: {} of the vertices were inpainted.": (
         "Die meisten Gewichtungen sind geraten: {} der Punkte wurden ergänzt."

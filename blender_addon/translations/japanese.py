@@ -65,6 +65,7 @@ JAPANESE = {
     "Display": "表示",
     "Doubtful Places": "疑わしい箇所",
     "Features": "特徴",
+    "Joints": "関節",
     "Flip Match": "マッチを反転",
     "Get Models": "モデルを取得",
     "Guide": "ガイド",

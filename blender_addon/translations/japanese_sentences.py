@@ -96,9 +96,11 @@ JAPANESE_SENTENCES = {
         "マッチの品質が低いです（平均信頼度 {}）。「同じ色」「信頼度」で確認し、対応点を追加してください。"
     ),
     "The two bodies are built unlike each other: on which limb a joint lies is known, but where exactly is a guess."
-    " Pose the target, and look at its joints.": (
+    " Pose the target, and look at its joints. If you correct them, transfer the weights again: they follow the "
+    "armature.": (
         "2つの体の作りが異なります: 関節がどの肢にあるかは分かりますが、正確な位置は推測です。"
         "ターゲットにポーズを付けて関節を確認してください。"
+        "関節を直したら、ウェイトをもう一度転送してください: アーマチュアに従います。"
     ),
     "Most weights are a guess: {} of the vertices were inpainted.": (
         "ウェイトの大半は推測です: 頂点の{}を補間しました。"

@@ -1,6 +1,6 @@
 """Skinning weights on real characters: MeshKin beside what an artist does by hand, with known rigs on both sides.
 
-    python tests/benchmarks/characters.py [--data FOLDER] [--work FOLDER] [--blender PYTHON] [--only TEXT …]
+    python tests/benchmarks/characters.py [--data FOLDER] [--work FOLDER] [--blender PYTHON] [--only TEXT …] [--joints]
 
 Runs in the worker's environment; ``--blender`` is a Python that has ``bpy``. The data folder (``MESHKIN_TEST_DATA``)
 holds ``characters``. Prints results/characters.txt.
@@ -9,7 +9,9 @@ A pair is two characters whose rigs have the same bones. MeshKin sees two meshes
 more: the source is posed and scaled by both rigs so that its joints are those of the target, as an artist
 does by hand; then weights come from the nearest face ("aligned", as Blender's Data Transfer, nearest face
 interpolated), or are copied within 5 % of the diagonal and 30 degrees of normal and inpainted elsewhere ("inpainted",
-robust weight transfer as published). "Boxes" is the nearest face after fitting the bounding boxes only.
+robust weight transfer as published). "Boxes" is the nearest face after fitting the bounding boxes only. "Joints" is
+MeshKin with what these peers are given: the target's own armature (*Method: Joints*), and no match; ``--joints`` prints
+it beside the peers without matching anything.
 
 "L1" is the mean over the vertices of the sum of the absolute differences of a row; vertices without weights in truth
 are left out. "posed" is the mean distance between the vertices posed by the true and by the transferred weights over 10
@@ -39,20 +41,23 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 import skeleton
+from characters_data import Character, read, write_variant
+from meshkin.base.sides import mirror_indices
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.geometry.arrays import unit_rows
 from meshkin.geometry.closest_points import closest_points
 from meshkin.geometry.filling import inpaint_weights
 from meshkin.geometry.mesh import vertex_normals
+from meshkin.transfer.rig.onto_joints import Joints, posed_onto_joints
+from meshkin.transfer.rig.rest_skeleton import RestSkeleton
+from meshkin.transfer.weights.garment_map import nearest_points_map
 from meshkin.transfer.weights.skinning import weights_through_map
-from weights_cases import limited, normalized
+from weights_cases import limited
 
 Array = NDArray[Any]
 POSES = 10
 """Poses over which the posed error is averaged."""
-A_POSE = {"UpperArm.L": ("y", 45.0), "UpperArm.R": ("y", -45.0)}
-"""Turns of bones about world axes that bring the arms of a T pose down."""
 TUNED = """
     women_Soldier women_Casual men_Suit men_Swat women_Formal men_Adventurer men_Beach women_Medieval women_Adventurer
     men_Punk men_Worker Knight Mage Barbarian Rogue human-male human-female human-zombie human-bunny fox-dog fox-fox
@@ -71,103 +76,6 @@ PAIRS = """
     Fox-v6:Husky-v9 Horse_White-v8:Donkey-v5
 """
 """Source and target; @A is a character with its arms lowered, @back one that faces the other way."""
-
-
-@dataclass(frozen=True)
-class Character:
-    """A character with its true weights.
-
-    Attributes:
-        name: of its file, and how it was changed.
-        vertices, faces: (V, 3) and (F, 3), world axes.
-        weights: (V, C), rows sum to 1 or are all zero; a column for each bone that rigs share.
-        columns: names of the columns.
-        bones: of each bone its name among the columns.
-        parents: (B,), -1 for none.
-        matrices: (B, 4, 4), rest pose.
-        lengths: (B,).
-    """
-
-    name: str
-    vertices: Array
-    faces: Array
-    weights: Array
-    columns: list[str]
-    bones: list[str]
-    parents: Array
-    matrices: Array
-    lengths: Array
-
-    @property
-    def height(self) -> float:
-        return float(np.ptp(self.vertices[:, 2]))
-
-    @property
-    def diagonal(self) -> float:
-        return float(np.linalg.norm(np.ptp(self.vertices, axis=0)))
-
-    def bone_weights(self) -> Array:
-        """(V, B), each bone's own weight; bones that share a column share it evenly."""
-        column = [self.columns.index(bone) for bone in self.bones]
-        share = np.bincount(column, minlength=len(self.columns))[column]
-        return self.weights[:, column] / share
-
-
-def shared_name(bone: str, character: str) -> str:
-    """The bone's name on all rigs of a family.
-
-    The men's fingers are numbered one higher, thumbs have unlike numbers.
-    """
-    if match := re.fullmatch(r"(Index|Middle|Ring|Pinky)(\d)\.(.)", bone):
-        return f"{match[1]}{int(match[2]) - character.startswith('men')}.{match[3]}"
-    if match := re.fullmatch(r"Thumb\d\.(.)", bone):
-        return f"Thumb.{match[1]}"
-    return {"Nose": "Head"}.get(bone, bone)
-
-
-def read(folder: Path, name: str) -> Character:
-    """The character of FOLDER/NAME.npz."""
-    with np.load(folder / f"{name}.npz") as arrays:
-        bones = [shared_name(str(bone), name) for bone in arrays["names"]]
-        columns = sorted(set(bones))
-        weights = np.zeros((len(arrays["vertices"]), len(columns)))
-        for index, bone in enumerate(bones):
-            weights[:, columns.index(bone)] += arrays["weights"][:, index]
-        return Character(
-            name, arrays["vertices"].astype(np.float64), arrays["faces"], normalized(weights), columns, bones,
-            arrays["parents"], skeleton.without_scale(arrays["matrices"])[0], arrays["lengths"],
-        )  # fmt: skip
-
-
-def write_variant(folder: Path, name: str) -> None:
-    """Write FOLDER/NAME.npz of a character whose arms are lowered (``…@A``), or that is turned around (``…@back``)."""
-    original, change = name.split("@")
-    with np.load(folder / f"{original}.npz") as data:
-        arrays = dict(data)
-    rest, parents = arrays["matrices"], arrays["parents"]
-    if change == "back":
-        turn = np.diag([-1.0, -1.0, 1.0, 1.0])
-        posed = turn @ rest
-    else:
-        posed = rest.copy()
-        for bone, bone_name in enumerate(arrays["names"].tolist()):
-            if bone_name in A_POSE:
-                axis, angle = A_POSE[bone_name]
-                head = posed[bone, :3, 3].copy()
-                turn = np.eye(4)
-                turn[:3, :3] = Rotation.from_euler(axis, angle, degrees=True).as_matrix()
-                turn[:3, 3] = head - turn[:3, :3] @ head
-                below = [bone]
-                for other in range(len(parents)):
-                    if parents[other] in below:
-                        below.append(other)
-                posed[below] = turn @ posed[below]
-    weights = normalized(arrays["weights"].astype(np.float64))
-    loose = weights.sum(axis=1) == 0
-    weights[loose, 0] = 1
-    arrays["vertices"] = skeleton.skin(arrays["vertices"].astype(np.float64), weights, rest, posed).astype(np.float32)
-    arrays["matrices"] = posed
-    np.savez(folder / f"{name}.npz", **arrays)
 
 
 # Methods ---------------------------------------------------------------------------------------------------------
@@ -216,6 +124,38 @@ def ours(source: Character, target: Character, match: Match) -> Array:
     """Weights through MeshKin's map."""
     shapes = [Snapshot.from_arrays(end.vertices.astype(np.float32), end.faces, end.name) for end in (source, target)]
     return weights_through_map(source.weights, shapes[0], shapes[1], match.to_source).weights
+
+
+def rest_skeleton(character: Character) -> RestSkeleton:
+    """The character's bones as MeshKin reads them."""
+    matrices = character.matrices
+    heads = matrices[:, :3, 3]
+    return RestSkeleton(
+        heads,
+        heads + matrices[:, :3, 1] * character.lengths[:, None],
+        matrices[:, :3, 2],
+        character.parents,
+        np.array(mirror_indices(character.bones)),
+        np.arange(len(character.bones)),
+    )
+
+
+def by_joints(source: Character, target: Character) -> Array:
+    """Weights by the joints of the target's own armature."""
+    first = {name: bone for bone, name in reversed(list(enumerate(target.bones)))}
+    place = np.array([first.get(name, -1) for name in source.bones])
+    bones = rest_skeleton(target)
+    posed = posed_onto_joints(
+        source.vertices,
+        source.bone_weights(),
+        rest_skeleton(source),
+        Joints(bones.heads[place], bones.tails[place], place >= 0),
+    )
+    lying, there = (
+        Snapshot.from_arrays(vertices.astype(np.float32), end.faces, end.name)
+        for vertices, end in ((posed, source), (target.vertices, target))
+    )
+    return weights_through_map(source.weights, lying, there, nearest_points_map(lying, there)).weights
 
 
 # Measures --------------------------------------------------------------------------------------------------------
@@ -300,6 +240,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--work", type=Path, default=Path("/tmp/meshkin-characters"))
     parser.add_argument("--blender", default=str(ROOT / ".environments" / "bpy-5.2" / "bin" / "python"))
+    parser.add_argument("--joints", action="store_true", help="print only who is given the target's joints")
     parser.add_argument("--only", nargs="*", default=[], help="pairs whose names contain one of these")
     arguments = parser.parse_args()
     work: Path = arguments.work
@@ -314,28 +255,58 @@ def main() -> None:
     for name in names:
         if "@" in name and not (work / f"{name}.npz").exists():
             write_variant(work, name)
+    if arguments.joints:
+        print_joints(work, pairs)
+        return
     subprocess.run([*script, "match", str(work), *pairs], check=True)
     print_table(work, pairs)
 
 
+def print_joints(work: Path, pairs: list[str]) -> None:
+    """The table of those who are given the target's joints: both peers and MeshKin without a match."""
+    print(f"{'':40}" + "".join(f"{method:>18}" for method in ("aligned", "inpainted", "joints")))
+    print(f"{'':40}" + 3 * f"{'L1':>10}{'posed':>8}" + "    side")
+    rows = []
+    for pair in pairs:
+        source, target = (read(work, name) for name in pair.split(":"))
+        measured = [
+            measure(source, target, weights) for weights in (*peers(source, target)[:2], by_joints(source, target))
+        ]
+        rows.append([[each.difference, each.posed] for each in measured])
+        figures = "".join(f"{each.difference:10.3f}{each.posed:8.2f}" for each in measured)
+        print(f"{title_of(pair):40}{figures}{measured[-1].side:8.2%}", flush=True)
+    mean = np.mean(rows, axis=0)
+    print(f"{'mean':40}" + "".join(f"{one:10.3f}{two:8.2f}" for one, two in mean))
+    best = np.array(rows)[:, :2].min(axis=1)
+    wins = (np.array(rows)[:, 2] <= best).mean(axis=0)
+    share = mean[2] / best.mean(axis=0)
+    print(f"\nOf the better peer on each pair: L1 {share[0]:.0%}, posed {share[1]:.0%};")
+    print(f"at least as good on {wins[0]:.0%} of the pairs (L1), {wins[1]:.0%} (posed).")
+
+
+def title_of(pair: str) -> str:
+    """The pair's names, those that were tuned on with a star."""
+    return " -> ".join(name + "*" * (name.split("@")[0] in TUNED.split()) for name in pair.split(":"))
+
+
 def print_table(work: Path, pairs: list[str]) -> None:
-    methods = "aligned", "inpainted", "boxes", "MeshKin"
+    methods = "aligned", "inpainted", "boxes", "MeshKin", "joints"
     print("Skinning weights on real characters. 2 cores, no GPU.\n")
     print(f"{'':40}" + "".join(f"{method:>18}" for method in methods))
-    print(f"{'':40}" + 4 * f"{'L1':>10}{'posed':>8}" + "    side  confidence  gone; what the match says")
+    print(f"{'':40}" + 5 * f"{'L1':>10}{'posed':>8}" + "    side  confidence  gone; what the match says")
     rows = []
     for pair in pairs:
         source, target = (read(work, name) for name in pair.split(":"))
         path = work / f"{' to '.join(pair.split(':'))}.map.npz"
         match, notes = Match.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         measured = [
-            measure(source, target, weights) for weights in (*peers(source, target), ours(source, target, match))
+            measure(source, target, weights)
+            for weights in (*peers(source, target), ours(source, target, match), by_joints(source, target))
         ]
         rows.append([[each.difference, each.posed] for each in measured])
-        title = " -> ".join(name + "*" * (name.split("@")[0] in TUNED.split()) for name in pair.split(":"))
-        mine = measured[-1]
+        mine = measured[3]
         print(
-            f"{title:40}"
+            f"{title_of(pair):40}"
             + "".join(f"{each.difference:10.3f}{each.posed:8.2f}" for each in measured)
             + f"{mine.side:8.2%}{match.to_source.confidence.mean():12.2f}  {' '.join(mine.gone)}"
             + ("; " if notes["sentences"] else "") + " ".join(notes["sentences"]),

@@ -23,13 +23,14 @@ def empty_file() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """MeshKin's folders for a module: nothing of the user's is read or written."""
+    """MeshKin's folders for a module: nothing of the user's is read or written.
+
+    The worker is that of the module before: where the folders are goes with each job.
+    """
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESHKIN_CACHE", str(folder / "cache"))
-        client.stop()
         yield folder
-        client.stop()
 
 
 @pytest.fixture(scope="module")

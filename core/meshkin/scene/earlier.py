@@ -34,6 +34,11 @@ def find(copy: bpy.types.Object, name: str, state: State) -> bpy.types.Object | 
     return before
 
 
+def is_untouched(copy: bpy.types.Object, state: State) -> bool:
+    """Whether an object is a copy that came over, as it was then, under the name that it had then."""
+    return bool(copy.get(COPY_PROPERTY) == digest([copy.name, state(copy)]))
+
+
 def replace(before: bpy.types.Object | None, copy: bpy.types.Object, name: str, state: State) -> None:
     """Let everything that uses the copy that came over before, if any, use a new one, which gets the name."""
     if before is not None:

@@ -56,7 +56,8 @@ def unlike_warnings(match: Match) -> list[Remark]:
         return []
     text = (
         "The two bodies are built unlike each other: on which limb a joint lies is known, but where exactly is a "
-        "guess. Pose the target, and look at its joints."
+        "guess. Pose the target, and look at its joints. If you correct them, transfer the weights again: they follow "
+        "the armature."
     )
     return [ResultWarning("unlike-bodies", text)]
 

@@ -31,8 +31,8 @@ from .matching import ObjectMatch, check_different, find_match
 from .options import Options, Remark, Report, ResultWarning, Steps
 from .recorded_options import recordable
 from .steps import match_costs, transfer_costs, transfer_of
-from .transfers import armature, hair, key_points, motion, parts, texture, values, weights
-from .transfers.context import Carrier, Transfer, Write, left_out_warning
+from .transfers import armature, hair, joints, key_points, motion, parts, texture, values, weights
+from .transfers.context import Carrier, JointMap, Transfer, Write, left_out_warning
 from .whole_job import whole_job
 
 CARRIERS: dict[str, Carrier] = {
@@ -135,13 +135,24 @@ def _transfer(
     excluded = [handle.get() for handle in (source, *joined_of, *targets)]
     also, left_out = _worn([obj for obj in options.rig.also if obj not in excluded])
     with work_folder() as folder:
-        place = CharacterSnapshot.take(targets).snapshot
-        is_garment = "weights" in possible and (yield from _is_garment(start.snapshot, place, options, folder))
-        needs_match = not set(possible) <= ({"weights", "armature", "motion"} if is_garment else {"motion"})
-        order = _Order(source, targets, chosen, possible, is_default, needs_match, is_garment, also, joined_of, asked)
+        place = CharacterSnapshot.take(targets)
+        is_garment = "weights" in possible and (yield from _is_garment(start.snapshot, place.snapshot, options, folder))
+        by_joints = None
+        if not is_garment:
+            by_joints = yield from joints.find_map(start, place, possible, options, folder)
+        needs_match = not set(possible) <= _without_match(is_garment, by_joints is not None)
+        worn = is_garment, by_joints, also
+        order = _Order(source, targets, chosen, possible, is_default, needs_match, *worn, joined_of, asked)
         costs = match_costs(_matched_as(start, joined_of)[0], targets[0], options) if needs_match else {}
         job = _match_and_carry(order, failures, left_out, options, folder)
         return (yield from whole_job(job, costs | transfer_costs(possible, options)))
+
+
+def _without_match(is_garment: bool, follows_joints: bool) -> set[str]:
+    """What is carried without a match."""
+    if is_garment:
+        return {"weights", "armature", "motion"}
+    return {"weights", "motion"} if follows_joints else {"motion"}
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,7 @@ class _Order:
         possible: what of that passed its check.
         is_default: whether nothing was named.
         needs_match: whether anything of it comes through a match.
-        is_garment, also, pieces: as of :class:`Transfer`.
+        is_garment, by_joints, also, pieces: as of :class:`Transfer`.
         asked: the options, as they are recorded.
     """
 
@@ -166,6 +177,7 @@ class _Order:
     is_default: bool
     needs_match: bool
     is_garment: bool
+    by_joints: JointMap | None
     also: tuple[Handle, ...]
     pieces: tuple[Handle, ...]
     asked: dict[str, Any]
@@ -187,7 +199,8 @@ def _match_and_carry(
             target = match.target.of
         else:
             target = CharacterSnapshot.take(order.targets)
-        context = Transfer(start, target, match, folder, options, order.is_garment, order.also, order.pieces)
+        worn = order.is_garment, order.by_joints, order.also
+        context = Transfer(start, target, match, folder, options, *worn, order.pieces)
         context.save_snapshots()
         writes = yield from _carry_all(context, order.possible, failures)
         order.source.get()
@@ -206,7 +219,8 @@ def _match_and_carry(
     data: dict[str, Any] = {"map": ""}
     if match:
         maps = Match.load(match.map)
-        unlike = unlike_warnings(maps) if {"weights", "armature"} & set(written) else []
+        guessed = {"armature"} if order.by_joints else {"weights", "armature"}
+        unlike = unlike_warnings(maps) if guessed & set(written) else []
         # What is doubtful about the match explains what follows.
         remarks = [*match_remarks(maps), *unlike, *remarks, confidence_sentence(maps)]
         data |= match_data(match.map, maps)
@@ -254,7 +268,7 @@ def _chosen(what: Sequence[str]) -> list[str]:
 
 def _is_garment(source: Snapshot, target: Snapshot, options: Options, folder: Path) -> Generator[Progress, None, bool]:
     """Whether weights are to come from the nearest point: it is chosen so, or the target lies on the source."""
-    if options.weights.nearness != "auto" or options.weights.method == "features":
+    if options.weights.nearness != "auto" or options.weights.method in ("joints", "features"):
         return options.weights.nearness == "always"
     files = [shape.save(folder / f"{name}-place.npz") for name, shape in (("source", source), ("target", target))]
     return (yield from client.shared().run(IsGarment(*files))).worn
@@ -275,6 +289,8 @@ def _checked(
         try:
             for target in targets:
                 CARRIERS[name].check(source, target, options)
+            if name == "weights":
+                joints.check(source, targets, options)  # one of the target's meshes may have them for all
         except OptionError:
             raise
         except InputError as error:

@@ -101,6 +101,11 @@ def take_place(copy: bpy.types.Object, name: str) -> bool:
     return before is not None
 
 
+def is_as_fitted(armature: bpy.types.Object) -> bool:
+    """Whether an armature is a copy that came over and whose bones were not edited since."""
+    return earlier.is_untouched(armature, _state)
+
+
 def _state(armature: bpy.types.Object) -> str:
     """A digest of an armature's bones, where they rest, and what constrains them."""
     bones = armature.data.bones

@@ -9,12 +9,13 @@ from ...base.names import cut_apart
 from ...base.options import Choice, Text, option, quoted
 from ...base.sides import parse_table
 
-WeightMethod = Literal["auto", "map", "features"]
+WeightMethod = Literal["auto", "map", "joints", "features"]
 """How weights are transferred between two bodies.
 
-"map": through the map. "features": read from the features by a small model that is trained on the source. "auto":
-through the map; if more than half of the vertices would have to be inpainted, the method that does better on held-out
-patches of the source."""
+"map": through the map. "joints": from the nearest point, the source posed until its joints lie where the target's own
+armature has them. "features": read from the features by a small model that is trained on the source. "auto": by the
+joints if the bodies are unlike and the target's armature has the bones; else through the map; if more than half of the
+vertices would have to be inpainted, the method that does better on held-out patches of the source."""
 
 NEARNESS_CHOICES = (
     Choice(
@@ -26,8 +27,18 @@ NEARNESS_CHOICES = (
     Choice("never", "Match", "Always the match"),
 )
 METHOD_CHOICES = (
-    Choice("auto", "Automatic", "The match; if it is uncertain, whichever method does better on parts of the source"),
+    Choice(
+        "auto",
+        "Automatic",
+        "The match; the joints if the bodies are unlike and the target has an armature with the same bones",
+    ),
     Choice("map", "Match", "Through the match"),
+    Choice(
+        "joints",
+        "Joints",
+        "Pose the source until its joints lie where the target's own armature has them, then take the nearest point; "
+        "no match is needed",
+    ),
     Choice("features", "Features", "Learn weights on the source from its features; for shapes without a good match"),
 )
 GROUP_CHOICES = (

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
@@ -13,11 +18,19 @@ from ..requests.rig import (
     FitBones,
     FitBonesResult,
     FittedBoneArrays,
+    JointArrays,
+    MapByJoints,
+    MapByJointsResult,
     PosedArrays,
     PoseShape,
     PoseShapeResult,
     SkeletonArrays,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...transfer.rig.rest_skeleton import RestSkeleton
 
 
 def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> ExtractSkeletonResult:
@@ -35,10 +48,8 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
     """Move a skeleton of the source into the target."""
     from ...transfer.rig.joints import fit_joints
     from ...transfer.rig.limbs import check_joints
-    from ...transfer.rig.rest_skeleton import RestSkeleton
 
-    match, arrays = Match.load(request.map), BoneArrays.load(request.bones)
-    bones = RestSkeleton(arrays.heads, arrays.tails, arrays.axes, arrays.parents, arrays.mirror, arrays.column)
+    match, bones = Match.load(request.map), _skeleton(request.bones)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     weights = load_array(request.weights, "UC", U=len(source.vertices))
     fitted = fit_joints(bones, weights, source, target, match.to_target, report)
@@ -48,6 +59,35 @@ def fit_bones(request: FitBones, report: ProgressCallback) -> FitBonesResult:
         fitted.heads, fitted.tails, fitted.axes, fitted.moved, checked.copied, checked.doubtful, checked.outside
     ).save(request.output)
     return FitBonesResult(arrays_file, float(fitted.scale), checked.whole)
+
+
+def _skeleton(bones: Path) -> RestSkeleton:
+    from ...transfer.rig.rest_skeleton import RestSkeleton
+
+    arrays = BoneArrays.load(bones)
+    return RestSkeleton(arrays.heads, arrays.tails, arrays.axes, arrays.parents, arrays.mirror, arrays.column)
+
+
+def map_by_joints(request: MapByJoints, report: ProgressCallback) -> MapByJointsResult:
+    """Map two bodies by nearness, the source posed until its joints lie where the target's armature has them."""
+    from ...geometry.mesh import bounding_diagonal
+    from ...transfer.rig.onto_joints import Joints, posed_onto_joints, rearranged
+    from ...transfer.weights.garment_map import nearest_points_map
+
+    report("Posing the source", 0)
+    source, target, skeleton = Snapshot.load(request.source), Snapshot.load(request.target), _skeleton(request.bones)
+    arrays = JointArrays.load(request.joints, B=len(skeleton.heads))
+    weights = load_array(request.weights, "UC", U=len(source.vertices))
+    joints = Joints(arrays.heads, arrays.tails, arrays.known)
+    vertices = posed_onto_joints(source.vertices, weights, skeleton, joints)
+    posed = replace(source, vertices=vertices, location=target.location)
+    report("Finding nearest points", 0.3)
+    to_source, to_target = nearest_points_map(posed, target), nearest_points_map(target, posed)
+    Match(to_source, to_target, source.faces, target.faces).save(request.output)
+    size = bounding_diagonal(target.vertices)
+    away = to_source.pull(posed.vertices, posed.faces) - target.vertices
+    distance = float(np.linalg.norm(away, axis=1).mean()) / size
+    return MapByJointsResult(request.output, distance, rearranged(skeleton, joints) / size)
 
 
 def pose_shape(request: PoseShape, report: ProgressCallback) -> PoseShapeResult:

@@ -65,6 +65,7 @@ JOBS = table(
     weights.transfer_loose_parts,
     rig.extract_skeleton,
     rig.fit_bones,
+    rig.map_by_joints,
     rig.pose_shape,
     attributes.carry_values,
     attributes.carry_strands,

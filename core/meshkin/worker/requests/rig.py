@@ -137,6 +137,57 @@ class FitBones(Request[FitBonesResult], job="joints"):
 
 
 @dataclass(frozen=True)
+class JointArrays(ArrayBundle):
+    """Where bones lie on another body.
+
+    Attributes:
+        heads, tails: float64 (B, 3), in that body's frame; zeros where they are not known.
+        known: bool (B,), bones that its armature has.
+    """
+
+    layout: ClassVar[dict[str, str]] = {"heads": "B3", "tails": "B3", "known": "B"}
+    heads: NDArray[np.float64]
+    tails: NDArray[np.float64]
+    known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class MapByJointsResult:
+    """A map by nearness.
+
+    Attributes:
+        map: file of a :class:`meshkin.data.surface_map.Match`.
+        distance: mean distance of the target from the posed source, in diagonals of its bounding box.
+        change: how much the joints are arranged otherwise than the source's: root mean square distance after turning,
+            scaling and shifting them onto each other, in the same diagonals.
+    """
+
+    map: Path
+    distance: float
+    change: float
+
+
+@dataclass(frozen=True)
+class MapByJoints(Request[MapByJointsResult], job="map-by-joints"):
+    """Map two bodies by nearness, the source posed until its joints lie where the target's armature has them.
+
+    Attributes:
+        source, target: snapshot files.
+        bones: file of :class:`BoneArrays`, as they pose the source.
+        weights: file of an array (U, C), the source's skin weights.
+        joints: file of :class:`JointArrays`, as they pose the target.
+        output: where to write the map.
+    """
+
+    source: Path
+    target: Path
+    bones: Path
+    weights: Path
+    joints: Path
+    output: Path
+
+
+@dataclass(frozen=True)
 class PosedArrays(ArrayBundle):
     """The target in the source's pose.
 

@@ -17,12 +17,11 @@ from ...scene.mesh import snapshot as snapshots
 from ...scene.objects import BlenderObject, Handle
 from ...scene.rig import armature as armatures
 from ...scene.rig import binding, constraints, copies
-from ...scene.rig import weights as vertex_groups
 from ...worker import client
-from ...worker.requests.arrays import save_array
-from ...worker.requests.rig import BoneArrays, FitBones, FittedBoneArrays
+from ...worker.requests.rig import FitBones, FittedBoneArrays
 from ..options import Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write, left_out_warning
+from .skeletons import BONE_WEIGHTS, save_bones
 
 SMALL_FACTOR = 0.1
 """Factors below this are told by two digits, others by two decimals; chosen."""
@@ -86,8 +85,8 @@ def _fit(transfer: Transfer, handle: Handle, unposed: Snapshot) -> Generator[Pro
             source=shape_file,
             target=unposed.save(transfer.folder / "target-unposed.npz"),
             map=transfer.map,
-            bones=_save_bones(transfer, skeleton),
-            weights=transfer.folder / "bone-weights.npy",
+            bones=save_bones(transfer.source, skeleton, transfer.folder),
+            weights=transfer.folder / BONE_WEIGHTS,
             output=transfer.folder / "joints.npz",
         )
     )
@@ -167,26 +166,6 @@ def _read_skeleton(transfer: Transfer, armature: BlenderObject, constrained: boo
                 skeleton = armatures.read(armature, rest.location.tolist())
                 return skeleton, rest.save(transfer.folder / "rest.npz")
     return armatures.read(armature, snapshot.location.tolist()), transfer.source_file
-
-
-def _save_bones(transfer: Transfer, skeleton: armatures.Skeleton) -> Path:
-    """Write the bones, with their columns of the source's weights, and these weights; returns the bones' file."""
-    source, snapshot = transfer.source.handle.get(), transfer.source.snapshot
-    groups: list[str] = []
-    weights = np.zeros((len(snapshot.vertices), 0), np.float32)
-    if source.vertex_groups:
-        groups, weights = vertex_groups.read(source, snapshot, [group.name for group in source.vertex_groups])
-    save_array(transfer.folder / "bone-weights.npy", weights)
-    column = {name: index for index, name in enumerate(groups)}
-    arrays = BoneArrays(
-        skeleton.heads,
-        skeleton.tails,
-        skeleton.axes,
-        skeleton.parents,
-        skeleton.mirror,
-        np.array([column.get(name, -1) for name in skeleton.names], np.int64),
-    )
-    return arrays.save(transfer.folder / "bones.npz")
 
 
 def _warnings(skeleton: armatures.Skeleton, fitted: FittedBoneArrays, is_whole: bool) -> list[Remark]:

@@ -15,6 +15,19 @@ from ..options import Options, Remark, ResultWarning
 
 
 @dataclass(frozen=True)
+class JointMap:
+    """A map by nearness, the source posed onto the target's joints.
+
+    Attributes:
+        map: its file.
+        distance: mean distance of the target from the posed source, in diagonals of its bounding box.
+    """
+
+    map: Path
+    distance: float
+
+
+@dataclass(frozen=True)
 class Transfer:
     """One transfer under way.
 
@@ -25,6 +38,7 @@ class Transfer:
         folder: for bulk data.
         options: how to do it.
         is_garment: whether the target lies on the source, so that weights come from the nearest point of the source.
+        by_joints: the map by which weights follow the joints of the target's own armature; None if they do not.
         also: other meshes that lie on the target, and get weights and armature with it.
         pieces: the meshes that the source was joined of, if it was.
     """
@@ -35,6 +49,7 @@ class Transfer:
     folder: Path
     options: Options
     is_garment: bool = False
+    by_joints: JointMap | None = None
     also: tuple[Handle, ...] = ()
     pieces: tuple[Handle, ...] = ()
 

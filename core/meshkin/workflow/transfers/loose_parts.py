@@ -41,12 +41,13 @@ class WeightedTarget:
 
 
 def transfer_loose_parts(
-    transfer: Transfer, names: list[str], weights: NDArray[np.float32], targets: list[WeightedTarget]
+    transfer: Transfer, surface_map: Path, names: list[str], weights: NDArray[np.float32], targets: list[WeightedTarget]
 ) -> Generator[Progress, None, tuple[list[str], list[WeightedTarget]]]:
     """Give small loose parts the weights of the source's: eyes that are meshes of their own keep their own bones.
 
     Args:
         transfer: the transfer.
+        surface_map: file of the map that weights were carried through.
         names: the groups that were carried.
         weights: (U, B), their weights on the source.
         targets: the target first, then what lies on it.
@@ -70,7 +71,7 @@ def transfer_loose_parts(
                 weights=save_array(transfer.folder / "weights-so-far.npy", weighted.arrays.weights),
                 source=transfer.source_file,
                 target=transfer.target_file,
-                map=transfer.map,
+                map=surface_map,
                 meshes=meshes,
                 limit=transfer.options.weights.limit,
                 output=transfer.folder / "loose-parts.npz",

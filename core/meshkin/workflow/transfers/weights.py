@@ -31,6 +31,7 @@ from ...worker.requests.weights import (
 )
 from ..options import NEARNESS, WEIGHT_METHODS, Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write, left_out_warning
+from .joints import ASTRAY
 from .loose_parts import WeightedTarget, transfer_loose_parts
 
 _PROBLEMS = {
@@ -84,23 +85,26 @@ def _carry(transfer: Transfer) -> Generator[Progress, None, Write]:
         source, transfer.source.snapshot, vertex_groups.chosen_groups(source, options.groups, options.pattern)
     )
     not_carried = [group.name for group in source.vertex_groups if group.name not in names]
+    surface_map = None
+    if not transfer.is_garment:
+        surface_map = transfer.by_joints.map if transfer.by_joints else transfer.map
     request = TransferWeights(
         source=transfer.source_file,
         target=transfer.target_file,
-        map=None if transfer.is_garment else transfer.map,
+        map=surface_map,
         weights=save_array(transfer.folder / "groups.npy", values),
         mirror=tuple(sides.mirror_indices(names)),
         options=WeightOptions(options.limit, options.smoothing, options.threshold, method=options.method),
-        features=_feature_files(transfer),
+        features=None if transfer.by_joints else _feature_files(transfer),
         output=transfer.folder / "weights.npz",
     )
     answer = yield from client.shared().run(request)
     carried = _loaded(transfer.target.snapshot, transfer.target_file, answer.arrays, len(names))
     worn, left_out = yield from _carry_to_worn(transfer, request, carried)
     all_names = names
-    if not transfer.is_garment:
+    if surface_map is not None:
         targets = [carried, *(each.weighted for each in worn)]
-        all_names, (carried, *others) = yield from transfer_loose_parts(transfer, names, values, targets)
+        all_names, (carried, *others) = yield from transfer_loose_parts(transfer, surface_map, names, values, targets)
         worn = [replace(each, weighted=weighted) for each, weighted in zip(worn, others, strict=True)]
     target_names = sides.rename(all_names, options.new_names)
 
@@ -226,8 +230,16 @@ def _origin(transfer: Transfer, answer: TransferWeightsResult, carried: Weighted
     origin = "the nearest point of the source" if transfer.is_garment else "the match"
     if answer.learned:
         origin = "the features"
+    if transfer.by_joints:
+        origin = "the nearest point of the source, posed onto the joints of the target's armature"
     share = carried.arrays.inpainted[carried.snapshot.original].mean()
     remarks: list[Remark] = [f"From {origin}; {share:.0%} of the vertices were inpainted."]
+    if transfer.by_joints and transfer.by_joints.distance > ASTRAY:
+        sentence = (
+            f"Posed onto the target's joints, the source lies {transfer.by_joints.distance:.0%} of its size beside it: "
+            "look whether the joints are in place."
+        )
+        remarks.append(ResultWarning("joints-astray", sentence))
     if (
         share > WARNED_INPAINTED_SHARE and not transfer.is_garment
     ):  # loose clothes are inpainted from where they touch the body
