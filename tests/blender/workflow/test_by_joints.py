@@ -154,9 +154,11 @@ def test_joints_that_were_placed_are_followed_unasked() -> None:
     assert off(target) < 0.05
 
 
-@pytest.mark.parametrize("armature", ["as the match fitted it", "only scaled", "far away"])
+@pytest.mark.parametrize("armature", ["as the match fitted it", "only scaled", "far away", "placed"])
 def test_joints_that_nobody_has_placed_are_not_followed_unasked(armature: str) -> None:
+    """Nor those that somebody has placed where the match is asked for."""
     source, target = source_and_target()
+    chosen = workflow.WeightOptions(nearness="never" if armature == "placed" else "auto")
     if armature == "as the match fitted it":
         finish(workflow.transfer(source, target, ["armature"], options(workflow.WeightOptions())))
     if armature == "only scaled":
@@ -166,7 +168,7 @@ def test_joints_that_nobody_has_placed_are_not_followed_unasked(armature: str) -
     if armature == "far away":
         move_rig(target)
     bpy.context.view_layer.update()
-    report = finish(workflow.transfer(source, target, ["weights"], options(workflow.WeightOptions())))
+    report = finish(workflow.transfer(source, target, ["weights"], options(chosen)))
     assert report.data["map"]
     assert not any("posed onto the joints" in sentence for sentence in report.details)
 

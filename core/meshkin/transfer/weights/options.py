@@ -14,8 +14,8 @@ WeightMethod = Literal["auto", "map", "joints", "features"]
 
 "map": through the map. "joints": from the nearest point, the source posed until its joints lie where the target's own
 armature has them. "features": read from the features by a small model that is trained on the source. "auto": by the
-joints if the bodies are unlike and the target's armature has the bones; else through the map; if more than half of the
-vertices would have to be inpainted, the method that does better on held-out patches of the source."""
+joints if somebody has placed them; else through the map; if more than half of the vertices would have to be inpainted,
+the method that does better on held-out patches of the source."""
 
 NEARNESS_CHOICES = (
     Choice(
@@ -30,7 +30,8 @@ METHOD_CHOICES = (
     Choice(
         "auto",
         "Automatic",
-        "The match; the joints if the bodies are unlike and the target has an armature with the same bones",
+        "The joints if the target has an armature of its own with the same bones, placed by hand or corrected; "
+        "else the match",
     ),
     Choice("map", "Match", "Through the match"),
     Choice(

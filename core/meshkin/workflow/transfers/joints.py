@@ -51,11 +51,12 @@ def find_map(
         folder: for bulk data.
     """
     is_chosen = options.weights.method == "joints"
-    if "weights" not in what or not (is_chosen or (options.weights.method == "auto" and "armature" not in what)):
+    may_be = (options.weights.method, options.weights.nearness) == ("auto", "auto") and "armature" not in what
+    if "weights" not in what or not (is_chosen or may_be):
         return None
     names = options.weights.new_names
     shared = _shared(source.handle.get(), target.objects(), names)
-    if shared is None or not (is_chosen or not copies.is_as_fitted(shared[1])):
+    if shared is None or (copies.is_as_fitted(shared[1]) and not is_chosen):
         return None
     armature, other = shared
     own, skeleton = _unposed(CharacterSnapshot((source,)), armature)
