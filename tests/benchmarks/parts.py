@@ -38,7 +38,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 import measures
-from characters import PAIRS, Character, read
+from characters import PAIRS
+from characters_data import Character, read
 from meshkin.cache import store as cache
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match

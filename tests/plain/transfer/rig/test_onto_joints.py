@@ -60,7 +60,8 @@ def test_it_lies_on_another_body_and_gives_it_its_weights() -> None:
 def test_bones_that_are_not_there_follow_their_parents() -> None:
     skeleton, there = rest_skeleton(FIGURE), rest_skeleton(OTHER)
     known = np.array([not name.startswith("forearm") for name in FIGURE.names])
-    missing = Joints(*(np.where(known[:, None], ends, 0) for ends in (there.heads, there.tails)), known)
+    heads, tails = (np.where(known[:, None], ends, 0) for ends in (there.heads, there.tails))
+    missing = Joints(heads, tails, known)
     posed = posed_onto_joints(BODY.vertices, WEIGHTS, skeleton, missing)
     hand = WEIGHTS[:, FIGURE.names.index("forearm.L")] > 0.9
     along = there.tails[FIGURE.names.index("upperarm.L")] - there.heads[FIGURE.names.index("upperarm.L")]
