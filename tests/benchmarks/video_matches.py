@@ -28,6 +28,7 @@ from meshkin.scene import compat
 Array = NDArray[np.float64]
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 WOLF, HUSKY, KNIGHT = "quadrupeds/Wolf-v12.glb", "quadrupeds/Husky-v9.glb", "kaykit/Knight.glb"
+HORSE, DEER = "quadrupeds/Horse-v7.glb", "quadrupeds/Deer-v4.glb"
 SIZE = (480, 360)
 LENS = 50.0
 SEEN = 0.3
@@ -62,6 +63,8 @@ CASES = {
     "knight walks": Case(KNIGHT, "Walking_A", 2, 13),
     "knight cheers": Case(KNIGHT, "Cheer", 2, 13),
     "wolf walks, dog follows": Case(WOLF, "Walk", 1, 16, 0.0, HUSKY),
+    "horse gallops": Case(HORSE, "Gallop", 1, 12),
+    "deer walks": Case(DEER, "Walk", 1, 12),
 }
 
 
@@ -217,15 +220,24 @@ def errors(truth: Truth, found: Array) -> list[float]:
 
 
 def feet(truth: Truth, found: Array) -> str:
-    """In how many frames each foot is shown nearer to the filmed one's own foot than to the one across."""
+    """In how many frames each foot is shown nearer to the filmed one's own foot than to the one across.
+
+    And for how many frames in a row, at most, it is not: so long are legs exchanged.
+    """
     shown, told = [each[..., :2, 3] / -each[..., 2:3, 3] for each in (found, truth.matrices)], []
     for foot in FEET:
         for side, across in (("L", "R"), ("R", "L")):
             if f"{foot}.{side}" in truth.names:
                 own, other = (truth.names.index(f"{foot}.{each}") for each in (side, across))
                 off = [np.linalg.norm(shown[0][:, own] - shown[1][:, bone], axis=1) for bone in (own, other)]
-                told.append(f"{foot}.{side} {(off[0] <= off[1]).sum()}")
-    return f"  right feet of {len(found)} frames: " + ", ".join(told)
+                told.append(f"{foot}.{side} {(off[0] <= off[1]).sum()} ({longest(off[0] > off[1])})")
+    return f"  right feet of {len(found)} frames (longest exchanged): " + ", ".join(told)
+
+
+def longest(flags: NDArray[np.bool_]) -> int:
+    """How many flags in a row are set, at most."""
+    ends = np.flatnonzero(np.diff(np.concatenate(((0,), flags, (0,)))))
+    return int(np.diff(ends)[::2].max(initial=0))
 
 
 def main() -> None:

@@ -210,7 +210,7 @@ def frame(vertices: NDArray[np.floating], directions: NDArray[np.float64], resol
             ``resolution-invalid`` outside :data:`RESOLUTIONS`, ``mesh-no-area`` when all vertices coincide.
     """
     center, radius, points = _sphere(vertices, directions, resolution)
-    rotation = np.stack([_look_from(direction) for direction in directions])
+    rotation = np.stack([look_from(direction) for direction in directions])
     views = Views(center, radius, rotation, np.ones(len(rotation)), np.zeros((len(rotation), 2)), resolution)
     zoom, shift = np.empty(len(views)), np.empty((len(views), 2))
     for view in range(len(views)):
@@ -239,7 +239,7 @@ def surround(
     """
     center, radius, points = _sphere(vertices, directions, resolution)
     diagonal = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
-    rotation = np.stack([_look_from(direction) for direction in directions])
+    rotation = np.stack([look_from(direction) for direction in directions])
     zoom = np.full(len(rotation), 0.5 / np.tan(np.radians(angle) / 2))
     return Views(center, radius, rotation, zoom, np.zeros((len(rotation), 2)), resolution, distance * diagonal / radius)
 
@@ -269,7 +269,7 @@ def _sphere(
     return center, radius, points
 
 
-def _look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
+def look_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     """World-to-camera rotation of a camera that looks against ``direction``, Z upwards (Y when looking along Z)."""
     backward = direction / np.linalg.norm(direction)
     up = np.array((0.0, 0.0, 1.0)) if abs(backward[2]) < 1 - 1e-6 else np.array((0.0, 1.0, 0.0))

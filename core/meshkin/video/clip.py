@@ -85,6 +85,8 @@ class Clip:
         cameras: float64 (T, 4, 4), from the frame of the shape to camera axes (x right, y up, looking along -Z); None
             for one camera that stands still somewhere.
         cuts: bool (T,), frames that do not go on from the one before.
+        views: float64 (T, 3, 3), rotations from the shape's frame to camera axes as which the frames were matched, 0
+            where none is known; None for none at all.
     """
 
     masks: NDArray[np.bool_]
@@ -92,6 +94,7 @@ class Clip:
     focal: float
     cameras: Floats | None = None
     cuts: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    views: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -111,7 +114,8 @@ class Clip:
             anchors.confidence[rows],
         )  # fmt: skip
         cameras = None if self.cameras is None else self.cameras[frames]
-        return Clip(self.masks[frames], own, self.focal, cameras, self.cuts[frames])
+        views = None if self.views is None else self.views[frames]
+        return Clip(self.masks[frames], own, self.focal, cameras, self.cuts[frames], views)
 
     def picked(self, frames: AnyIntegers) -> Clip:
         """Only these frames (N,), ascending, none of which goes on from the one before."""
@@ -123,7 +127,8 @@ class Clip:
             anchors.confidence[rows],
         )  # fmt: skip
         cameras = None if self.cameras is None else self.cameras[frames]
-        return Clip(self.masks[frames], own, self.focal, cameras, np.arange(len(frames)) > 0)
+        views = None if self.views is None else self.views[frames]
+        return Clip(self.masks[frames], own, self.focal, cameras, np.arange(len(frames)) > 0, views)
 
     @property
     def size(self) -> float:

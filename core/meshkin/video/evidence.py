@@ -44,6 +44,7 @@ class Evidence:
         surface: (V, B, 4), of all vertices.
         cameras: (T, 4, 4).
         joined: (T,), 1 where a frame goes on from the one before; 0 for the first.
+        views: (T, 3, 3), rotations as which the frames were matched; 0 where none is known.
     """
 
     focal: float
@@ -60,6 +61,7 @@ class Evidence:
     surface: Tensor
     cameras: Tensor
     joined: Tensor
+    views: Tensor
 
 
 def gather(clip: Clip, size: float, shape: PosableShape, cameras: Floats, settings: FitSettings) -> Evidence:
@@ -89,6 +91,7 @@ def gather(clip: Clip, size: float, shape: PosableShape, cameras: Floats, settin
         loads(shape.vertices, full_weights(shape)),
         torch.from_numpy(cameras),
         torch.from_numpy(np.append(False, clip.joined).astype(np.float64)),
+        torch.from_numpy(np.zeros((count, 3, 3)) if clip.views is None else clip.views),
     )
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..base.errors import InputError
 from ..data.photo_map import PhotoMap
+from ..data.views import look_from
 from ..geometry.arrays import Floats
 from .clip import Anchors, Clip
 
@@ -69,7 +70,8 @@ def footage(maps: Sequence[PhotoMap | None], focal: float) -> Footage:
         columns.append(_anchors(photo_map, frame, np.array(size) / (width, height)))
     anchors = Anchors(*(np.concatenate(values) for values in zip(*columns, strict=True)))
     stack = np.array(pictures)
-    return Footage(Clip(np.array(masks), anchors, focal * size[0], None, find_cuts(stack)), stack)
+    views = np.array([_view(photo_map) for photo_map in maps])
+    return Footage(Clip(np.array(masks), anchors, focal * size[0], None, find_cuts(stack), views), stack)
 
 
 def one_size(sizes: Sequence[tuple[int, ...]]) -> tuple[int, int]:
@@ -80,6 +82,16 @@ def one_size(sizes: Sequence[tuple[int, ...]]) -> tuple[int, int]:
         raise InputError("video-size", f"The frames differ in size: {listed}.", "Use frames of one size.")
     width, height = found.pop()
     return width, height
+
+
+def _view(photo_map: PhotoMap | None) -> Floats:
+    """The rotation (3, 3) from the shape's frame to camera axes as which a frame was matched.
+
+    0 if it was mirrored, or if no direction is known.
+    """
+    if photo_map is None or photo_map.poses[0, 3] or not photo_map.poses[0, :3].any():
+        return np.zeros((3, 3))
+    return look_from(photo_map.poses[0, :3])
 
 
 def _anchors(photo_map: PhotoMap, frame: int, scale: Floats) -> tuple[NDArray[np.generic], ...]:

@@ -118,6 +118,7 @@ class Residuals:
                 soft = softening(error**2, settings.silhouette)
                 norm = weight * _soft_squares(error**2, settings.silhouette)
                 add(load, along[:, :, None], error[:, :, None], weight * soft, norm)
+        self._add_views(state, total)
         self._add_priors(state, freedom, total)
         self._add_changes(state, freedom, total)
         return Normal(total.blocks, total.next, total.over, total.gradient, total.cost)
@@ -181,6 +182,18 @@ class Residuals:
         for corner in range(3):
             around.index_add_(1, self._place[self._faces[:, corner]], 2 * is_front - 1)
         return (around.abs() < self._valence)[:, self._place]
+
+    def _add_views(self, state: PoseState, total: _Total) -> None:
+        """Hold the whole as it is seen in the views as which the frames were matched."""
+        views, deviation = self._evidence.views, self._settings.view
+        is_known = (views != 0).any(dim=2).any(dim=1).double()[:, None]
+        away = vectors_of(views.transpose(1, 2) @ self._evidence.cameras[:, :3, :3] @ state.root[:, :3, :3])
+        squares = (away**2).sum(dim=-1, keepdim=True)
+        scale = is_known / deviation**2
+        total.cost += float((scale * _soft_squares(squares, deviation)).sum())
+        weight = (scale * softening(squares, deviation)).expand_as(away)
+        total.blocks.diagonal(dim1=1, dim2=2)[:, :3] += weight
+        total.gradient[:, :3] += weight * away
 
     def _add_priors(self, state: PoseState, freedom: Freedom, total: _Total) -> None:
         """Draw bones toward their rest, and back within the rig's limits."""

@@ -59,8 +59,11 @@ def _proposals(clip: Clip, shape: PosableShape, frame: int, center: Floats) -> l
     camera = fit_camera(unit, normals, anchors.place[rows] / size, weights)
     if camera is None:
         return []
-    found = []
-    for motion in _rigid(camera * size, clip):
+    found, motions = [], _rigid(camera * size, clip)
+    if clip.views is not None and clip.views[frame].any():
+        motions[0][:3, :3] = clip.views[frame]
+        motions = motions[:1]
+    for motion in motions:
         shown = _shown(motion, points, clip)
         distance = np.linalg.norm(shown - anchors.place[rows], axis=1) / size
         agreement = float((weights * np.exp(-((distance / AGREEMENT) ** 2))).sum() / weights.sum())

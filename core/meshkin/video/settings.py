@@ -23,6 +23,8 @@ class FitSettings:
         silhouette_count: as how many measurements each way counts; 0 for none.
         acceleration: of the change of a bone's turn from frame to frame, radians; what is above counts by its length,
             so that a gallop may be fast.
+        view: of the turn of the whole from the view as which a frame was matched, radians; what is above counts by its
+            length.
         root_turn, root_shift: of the same of the whole, radians and sizes.
         smooth: weight of these three; 0 fits each frame alone.
         rest: of a bone's turn from rest, radians: holds what no frame shows. What is above counts by its length: a
@@ -50,6 +52,7 @@ class FitSettings:
     silhouette: float = 0.005
     silhouette_count: float = 200.0
     acceleration: float = 0.07
+    view: float = 0.05
     root_turn: float = 0.05
     root_shift: float = 0.01
     smooth: float = 1.0

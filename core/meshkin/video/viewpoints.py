@@ -1,7 +1,8 @@
 """From which side the frames of a video show the object: each frame alone may be mistaken, all of them together less.
 
-A photo match takes the view of the shape that fits best, and names another one that may be shown. An animal's left and
-right look nearly alike, so that a single frame decides by chance; a camera does not jump from side to side.
+An animal's left and right, and an animal from above and from below, look nearly alike to a network, so that a single
+frame decides by chance. A camera does not jump: of all the views that each frame may show, one is chosen such that they
+fit and change little from frame to frame (Viterbi's dynamic programming).
 """
 
 from __future__ import annotations
@@ -11,46 +12,42 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.arrays import Floats
+from ..geometry.arrays import Floats, Integers
 
-FREE_TURN = 1 / 3
-"""Change of the direction from one frame to the next, half circles, that costs nothing. Measured: single frames of a
-dog, matched to a wolf, differ by 45 degrees; and who turns around needs more frames than three."""
-JUMP_COST = 0.9
-"""Score that half a circle beyond this costs. Measured: the scores of the right and the opposite view differ by up to
-0.02 (the dog), or 0.04 in six frames in a row (a person from its front and its back)."""
+VIEW_TURN_COST = 0.6
+"""Score that a turn by one radian from one frame to the next costs. Measured: scores of single frames of a wolf differ
+by up to 0.04 between views 45 degrees apart, in favor of wrong ones; a body that turns gains more in a few frames."""
+FLIP_COST = 1.0
+"""The same of a change between the picture and its mirror image. Chosen: a video does not change its sides."""
 
 
-def other_views(poses: Sequence[Floats | None], cuts: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The frames (T,) that show the second view of their match, by the frames around them.
+def choose_views(scores: Sequence[Floats | None], directions: Floats, cuts: NDArray[np.bool_]) -> Integers:
+    """The view that each frame shows, by all frames between two cuts.
 
     Args:
-        poses: of each frame's match, (2, 5) as :class:`meshkin.data.photo_map.PhotoMap` has them; None without one.
+        scores: of each frame, (2, N), how well each direction fits the frame, and its mirror image; None without one.
+        directions: (N, 3), unit vectors from the object toward the camera.
         cuts: bool (T,), frames that do not go on from the one before.
+
+    Returns:
+        (T,), the number of the direction, N more if the frame's mirror image is shown; -1 for frames without scores.
     """
-    known = [frame for frame, pose in enumerate(poses) if pose is not None]
-    is_other = np.zeros(len(poses), bool)
-    if not known:
-        return is_other
+    chosen = np.full(len(scores), -1, np.int64)
+    seen = {frame: np.ravel(values) for frame, values in enumerate(scores) if values is not None}
+    if not seen:
+        return chosen
+    turns = VIEW_TURN_COST * np.arccos((directions @ directions.T).clip(-1, 1))
+    costs = np.block([[turns, turns + FLIP_COST], [turns + FLIP_COST, turns]])
+    known, values = list(seen), list(seen.values())
     shots = np.cumsum(cuts)[known]
-    values = np.array([poses[frame] for frame in known])
-    total, back = values[0, :, 4], list[NDArray[np.int64]]()
+    total, back = values[0], list[Integers]()
     for number in range(1, len(known)):
-        before, now = values[number - 1], values[number]
-        jumps = _jumps(before, now) if shots[number] == shots[number - 1] else np.zeros((2, 2))
-        through = total[None] - JUMP_COST * np.maximum(jumps - FREE_TURN, 0)
+        through = total[None] - costs * (shots[number] == shots[number - 1])
         back.append(through.argmax(axis=1))
-        total = through.max(axis=1) + now[:, 4]
-    chosen = int(total.argmax())
-    is_other[known[-1]] = chosen
+        total = through.max(axis=1) + values[number]
+    best = int(total.argmax())
+    chosen[known[-1]] = best
     for number in range(len(known) - 2, -1, -1):
-        chosen = int(back[number][chosen])
-        is_other[known[number]] = chosen
-    return is_other
-
-
-def _jumps(before: Floats, now: Floats) -> Floats:
-    """How far each view (row) is from each of the frame before (column), in half circles; a mirror image is one."""
-    turns = np.arccos((now[:, :3] @ before[:, :3].T).clip(-1, 1)) / np.pi
-    jumps: Floats = np.maximum(turns, np.abs(now[:, 3][:, None] - before[:, 3]))
-    return jumps
+        best = int(back[number][best])
+        chosen[known[number]] = best
+    return chosen

@@ -137,12 +137,19 @@ def video_costs(handle: Handle, frames: int, options: Options, cuts: bool) -> Co
     costs = feature_costs([handle], options)
     if cuts:
         costs[CUT] = frames * CUT_SECONDS
-    return {**costs, **{frame_of(number): PHOTO_SECONDS for number in range(frames)}, FIT: frames * FRAME_SECONDS}
+    scored = {frame_of(number): PHOTO_SECONDS for number in range(frames)}
+    matched = {match_of_frame(number): PHOTO_SECONDS / 2 for number in range(frames)}
+    return {**costs, **scored, **matched, FIT: frames * FRAME_SECONDS}
 
 
 def frame_of(number: int) -> str:
-    """The step that matches a frame of a video, numbered from 0."""
+    """The step that compares a frame of a video, numbered from 0, with the views of a shape."""
     return f"frame {number}"
+
+
+def match_of_frame(number: int) -> str:
+    """The step that matches a frame of a video."""
+    return f"match of frame {number}"
 
 
 FIT = "fit"

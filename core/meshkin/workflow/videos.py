@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import InputError
-from ..base.progress import Progress, as_stage, in_step
+from ..base.progress import Progress, in_step
 from ..geometry.arrays import Floats
 from ..scene import characters, filming, moments
 from ..scene.characters import Picked
@@ -19,26 +19,29 @@ from ..scene.rig import armature as armatures
 from ..scene.rig import posable
 from ..worker import client
 from ..worker.requests.arrays import save_array
-from ..worker.requests.photo import CheckPhoto, MatchPhoto
+from ..worker.requests.photo import CheckPhoto
 from ..worker.requests.video import (
     FREE,
     CheckFrames,
     CheckFramesResult,
+    ChooseViews,
     CutFrames,
     FitVideo,
     FitVideoResult,
     KeyPoseArrays,
+    MatchFrame,
     MotionArrays,
     NeuralBoneArrays,
     NeuralBones,
-    OtherViews,
     PosableArrays,
+    ScoreViews,
+    ShapeFeatures,
 )
 from .characters import CharacterSnapshot, read
 from .describing import Described, describe
 from .files import work_folder
 from .options import Options, Steps
-from .steps import CUT, FIT, frame_of, video_costs
+from .steps import CUT, FIT, frame_of, match_of_frame, video_costs
 from .video_results import Found, write
 from .video_sources import Frames, Source
 from .whole_job import whole_job
@@ -158,6 +161,9 @@ class _Follow:
                 fit_shape=self.options.video.shape,
                 cameras=cameras,
                 keys=keys,
+                again=ShapeFeatures(
+                    folder / "shape.npz", described.features, described.recipe, self.options.worker.device
+                ),
             )
             result: FitVideoResult = yield from in_step(FIT, client.shared().run(request))
             lengths = {"T": len(maps), "B": len(skeleton.names), "V": len(character.shape.vertices)}
@@ -233,38 +239,28 @@ class _Follow:
     ) -> Generator[Progress, None, list[Path | None]]:
         """The file of each frame's match; None for frames that do not show the object.
 
-        Frames that were matched from another side than those around them show are matched again.
+        From which side each frame shows the object is decided by all frames together.
         """
-        shape_file, found = described.of.shape.save(folder / "shape.npz"), list[Path | None]()
-
-        def request(number: int, flip: bool) -> MatchPhoto:
-            return MatchPhoto(
-                photo=frames[number][0],
-                mask=frames[number][1],
-                shape=shape_file,
-                features=described.features,
-                recipe=described.recipe,
-                key=described.key,
-                device=self.options.worker.device,
-                flip=flip,
-                level=True,
-            )
-
+        shape_file, scored = described.of.shape.save(folder / "shape.npz"), list[Path | None]()
+        common = (shape_file, described.features, described.recipe, described.key, self.options.worker.device)
         for number, (picture, mask) in enumerate(frames):
-            yield Progress("Matching the frames", 0.0, frame_of(number))
+            yield Progress("Looking at the frames", 0.0, frame_of(number))
             try:
                 yield from client.shared().run(CheckPhoto(picture, mask))
-                answer = yield from in_step(frame_of(number), client.shared().run(request(number, flip=False)))
-                found.append(answer.map)
+                request = ScoreViews(picture, mask, *common)
+                scored.append((yield from in_step(frame_of(number), client.shared().run(request))).views)
             except InputError as error:
                 if error.code not in NO_EVIDENCE:
                     raise
+                scored.append(None)
+        chosen, found = (yield from client.shared().run(ChooseViews(tuple(scored)))), list[Path | None]()
+        for number, (views, view) in enumerate(zip(scored, chosen.views, strict=True)):
+            yield Progress("Matching the frames", 0.0, match_of_frame(number))
+            if views is None:
                 found.append(None)
-        others = yield from client.shared().run(OtherViews(tuple(found)))
-        for number in others.frames:
-            again = client.shared().run(request(number, flip=True))
-            answer = yield from as_stage("Matching frames again, from the other side", again)
-            found[number] = answer.map
+                continue
+            matching = client.shared().run(MatchFrame(frames[number][0], views, view, *common))
+            found.append((yield from in_step(match_of_frame(number), matching)).map)
         return found
 
 

@@ -78,6 +78,18 @@ def test_wrong_anchors_and_a_frame_without_a_mask_are_borne() -> None:
     assert error(scene(), found, cameras) < 0.05
 
 
+def test_views_as_which_frames_were_matched_hold_the_whole() -> None:
+    _, shape, true, camera, clip = scene()
+    random = np.random.default_rng(2)
+    noisy = replace(clip.anchors, place=clip.anchors.place + random.normal(size=clip.anchors.place.shape) * (20, 4))
+    seen, turns = camera @ true.root, []
+    for views in (None, seen[:, :3, :3]):
+        found, cameras = fit_motion(replace(clip, anchors=noisy, views=views), shape)
+        shown = (cameras @ found.root)[:, :3, :3].transpose(0, 2, 1) @ seen[:, :3, :3]
+        turns.append(np.arccos(((np.trace(shown, axis1=1, axis2=2) - 1) / 2).clip(-1, 1)).mean())
+    assert turns[1] < min(turns[0], 0.08)
+
+
 def test_given_poses_are_kept_exactly() -> None:
     _, shape, true, _, clip = scene()
     held = np.zeros(FRAMES, bool)

@@ -21,18 +21,20 @@ from ...data.recipe import Recipe
 from ...data.snapshot import Snapshot
 from ...features import joint
 from ...features import photo as photo_features
-from ...geometry.arrays import Singles, unit_rows
+from ...geometry.arrays import Floats, Singles, unit_rows
 from ..surfaces import DescribedSurface
 from .cell_matching import match_cells
 from .cutout import cut_out
 from .densify import densify
 from .photograph import Cells, Photograph
-from .pose import Pose, rank_poses
-from .settings import CutoutSettings, PhotoMatchSettings, ViewRankSettings
+from .pose import Pose, rank_poses, view_scores
+from .settings import FRAME_VIEWS, CutoutSettings, PhotoMatchSettings
 from .shown_surface import FramedObject
 
 PHOTO_MATCHER_VERSION = 5
 """Raised whenever :func:`match_photo` would give another map: part of the maps' keys in the cache."""
+LOOK_STEPS = (1, -1)
+"""Step along the columns of a photograph, and of its mirror image."""
 
 
 def match_photo(
@@ -59,28 +61,79 @@ def match_photo(
         InputError: ``photo-no-object`` if nothing in the photograph agrees with the surface.
     """
     describer = _Describer(photograph, shape_features, recipe, device, report)
-    mask = photograph.mask
-    if mask is None:
-        mask = _find_object(photograph, shape.name, describer, settings.cutout)
-    photograph = replace(photograph, mask=mask)
-    looks = [_Look.of(photograph, describer, step) for step in (1, -1)]
-    poses = _rank(looks, describer, shape, settings.pose)
+    photograph = _masked(photograph, shape, describer, settings.cutout)
+    looks = [_Look.of(photograph, describer, step) for step in LOOK_STEPS]
+    pictures, surface = _to_rank(looks, describer, shape)
+    poses = rank_poses(pictures, surface, report, settings.pose)
     if settings.flip:
         poses.reverse()
-    pose = poses[0]
-    look = looks[pose.is_mirrored]
-    cell_features, vertex_features = describer.reduce(look.features, shape_features.features)
-    surface = DescribedSurface(shape, vertex_features, shape_features.confidence)
-    match = match_cells(look.framed(cell_features), surface, pose.view, report, settings.cells)
-    distance = settings.smooth_distance
+    return _matched(looks[poses[0].is_mirrored], describer, shape, poses, settings)
+
+
+def score_views(
+    photograph: Photograph,
+    shape: Snapshot,
+    shape_features: Features,
+    recipe: Recipe,
+    device: str = "auto",
+    report: ProgressCallback = silent,
+    settings: PhotoMatchSettings = PhotoMatchSettings(pose=FRAME_VIEWS),
+) -> tuple[NDArray[np.bool_], Floats]:
+    """Find how well the views of a surface fit a photograph, and where the object is: mask (H, W), and scores (2, N).
+
+    Arguments and errors are those of :func:`match_photo`; scores are those of
+    :func:`meshkin.matching.photo.pose.view_scores`.
+    """
+    describer = _Describer(photograph, shape_features, recipe, device, report)
+    photograph = _masked(photograph, shape, describer, settings.cutout)
+    assert photograph.mask is not None
+    looks = [_Look.of(photograph, describer, step) for step in LOOK_STEPS]
+    return photograph.mask, view_scores(*_to_rank(looks, describer, shape), settings.pose)
+
+
+def match_in_view(
+    photograph: Photograph,
+    shape: Snapshot,
+    shape_features: Features,
+    recipe: Recipe,
+    pose: Pose,
+    device: str = "auto",
+    report: ProgressCallback = silent,
+) -> PhotoMap:
+    """Match a photograph with a mask to a surface of which the view that it shows is known.
+
+    Args:
+        photograph, shape, shape_features, recipe, device, report: as of :func:`match_photo`; the shape may be posed.
+        pose: the view; its picture is the frame around the object, :func:`meshkin.features.photo.window`.
+    """
+    describer = _Describer(photograph, shape_features, recipe, device, report)
+    look = _Look.of(photograph, describer, LOOK_STEPS[pose.is_mirrored])
+    return _matched(look, describer, shape, [pose, pose], PhotoMatchSettings())
+
+
+def _masked(photograph: Photograph, shape: Snapshot, describer: _Describer, settings: CutoutSettings) -> Photograph:
+    """The photograph with a mask of the object."""
+    if photograph.mask is not None:
+        return photograph
+    return replace(photograph, mask=_find_object(photograph, shape.name, describer, settings))
+
+
+def _matched(
+    look: _Look, describer: _Describer, shape: Snapshot, poses: list[Pose], settings: PhotoMatchSettings
+) -> PhotoMap:
+    """The map of what is looked at, a photograph or its mirror image, from the first of two poses."""
+    pose, known, distance = poses[0], describer.shape_features, settings.smooth_distance
+    cell_features, vertex_features = describer.reduce(look.features, known.features)
+    surface = DescribedSurface(shape, vertex_features, known.confidence)
+    match = match_cells(look.framed(cell_features), surface, pose.view, describer.report, settings.cells)
     face, barycentric, confidence = densify(look.cells, look.inside, match, look.mask, shape, distance)
-    camera = match.camera * look.cells.side
+    camera, mask = match.camera * look.cells.side, look.mask
     camera[3] += (look.cells.left, look.cells.top)
     views = np.array([(*each.direction, each.is_mirrored, each.score) for each in poses])
     if pose.is_mirrored:
         face, barycentric, confidence = face[:, ::-1], barycentric[:, ::-1], confidence[:, ::-1]
-        camera = camera * (-1, 1) + np.outer((0, 0, 0, 1), (mask.shape[1], 0))
-    return PhotoMap(mask, face, barycentric, confidence, shape.faces, camera, photograph.pixels, views)
+        camera, mask = camera * (-1, 1) + np.outer((0, 0, 0, 1), (mask.shape[1], 0)), mask[:, ::-1]
+    return PhotoMap(mask, face, barycentric, confidence, shape.faces, camera, describer.photograph.pixels, views)
 
 
 @dataclass(frozen=True)
@@ -116,14 +169,17 @@ class _Look:
         return _Look(mask, cells, inside, describer.describe(frame, mask, pixels)[inside])
 
 
-def _rank(looks: list[_Look], describer: _Describer, shape: Snapshot, settings: ViewRankSettings) -> list[Pose]:
-    """Return the views of a surface that a photograph, or its mirror image, shows best; each map counts the same."""
+def _to_rank(looks: list[_Look], describer: _Describer, shape: Snapshot) -> tuple[list[FramedObject], DescribedSurface]:
+    """Return a photograph and its mirror image, and the surface whose views are compared with them.
+
+    Each map counts the same.
+    """
     known = describer.shape_features
     *of_cells, of_vertices = describer.reduce(
         *(describer.evened(look.features) for look in looks), describer.evened(known.features)
     )
     pictures = [look.framed(features) for look, features in zip(looks, of_cells, strict=True)]
-    return rank_poses(pictures, DescribedSurface(shape, of_vertices, known.confidence), describer.report, settings)
+    return pictures, DescribedSurface(shape, of_vertices, known.confidence)
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from ...base.progress import ProgressCallback, silent
-from ...data.views import Views, ring_directions
+from ...data.snapshot import Snapshot
+from ...data.views import Views, frame, ring_directions
 from ...geometry.arrays import Floats, Singles
 from ..surfaces import DescribedSurface
-from .settings import ViewRankSettings
+from .settings import FRAME_VIEWS, ViewRankSettings
 from .shown_surface import FramedObject, ShownViews
 
 WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -93,9 +94,7 @@ def rank_poses(
     directions = ring_directions(settings.rings)
     views = ShownViews(surface)
     coarse = [_CellPicture.of(picture, settings.cells) for picture in pictures]
-    fits = _fits(coarse, directions, views, settings.reach, settings.outline)
-    fits[1] -= settings.mirror_margin
-    fits -= _tilt(directions, settings)
+    fits = _scores(coarse, directions, views, settings)
     found: list[tuple[float, bool, Floats]] = []
     for is_mirrored, start in _starts(fits, directions, settings):
         report("Finding the side", (len(found) + 1) / (settings.starts + 2))
@@ -106,6 +105,36 @@ def rank_poses(
     apart = np.cos(np.radians(settings.apart))
     differ = [each for each in found[1:] if each[1] != found[0][1] or each[2] @ found[0][2] < apart]
     return [_finished(pictures, each, views, settings) for each in (found[0], (differ or found[1:])[0])]
+
+
+def view_scores(
+    pictures: Sequence[FramedObject], surface: DescribedSurface, settings: ViewRankSettings = FRAME_VIEWS
+) -> Floats:
+    """How well the views of a surface fit a photograph, and its mirror image: (2, N), as :class:`Pose` has it.
+
+    Args:
+        pictures, surface: as of :func:`rank_poses`.
+        settings: the N views are those of its rings, :func:`meshkin.data.views.ring_directions`.
+    """
+    coarse = [_CellPicture.of(picture, settings.cells) for picture in pictures]
+    return _scores(coarse, ring_directions(settings.rings), ShownViews(surface), settings)
+
+
+def numbered_view(shape: Snapshot, number: int, scores: Floats, settings: ViewRankSettings = FRAME_VIEWS) -> Pose:
+    """The view with this number among scores (2, N) of :func:`view_scores`; N more for the mirror image."""
+    is_mirrored, view = divmod(number, scores.shape[1])
+    direction = ring_directions(settings.rings)[view]
+    cameras = frame(shape.vertices[np.unique(shape.faces)], direction[None], settings.fine_cells)
+    return Pose(bool(is_mirrored), float(scores[is_mirrored, view]), cameras)
+
+
+def _scores(
+    pictures: Sequence[_CellPicture], directions: Floats, views: ShownViews, settings: ViewRankSettings
+) -> Floats:
+    """The scores (2, N) of directions (N, 3)."""
+    fits = _fits(pictures, directions, views, settings.reach, settings.outline)
+    fits[1] -= settings.mirror_margin
+    return fits - _tilt(directions, settings)
 
 
 def _finished(
@@ -156,7 +185,7 @@ def _turned(
 def _tilt(directions: Floats, settings: ViewRankSettings) -> Floats:
     """The score (N,) that views lose by how far they are from level."""
     elevation = np.arcsin(np.clip(directions[:, 2], -1, 1))
-    return np.asarray(settings.tilt_cost * np.abs(elevation) / (np.pi / 2))
+    return np.asarray(settings.tilt_cost * np.abs(elevation - np.radians(settings.level)) / (np.pi / 2))
 
 
 def _turn(direction: Floats, azimuth: float, elevation: float) -> Floats:

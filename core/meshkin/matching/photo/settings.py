@@ -108,8 +108,9 @@ class ViewRankSettings:
             two degrees, points move by a cell.
         mirror_margin: by how much the mirror image must agree better to be preferred. Chosen: photographs are rarely
             mirrored, and a symmetric shape does not tell.
-        tilt_cost: score that a view from straight above or below loses; others by their elevation. 0 for photographs,
-            which may be from anywhere.
+        tilt_cost: score that a view loses whose elevation is 90 degrees from ``level``; others by their share of that.
+            0 for photographs, which may be from anywhere.
+        level: elevation, degrees, from which most pictures are taken.
     """
 
     rings: tuple[tuple[float, int], ...] = ((0, 16), (25, 16), (60, 8), (-30, 8))
@@ -124,11 +125,14 @@ class ViewRankSettings:
     fine_cells: int = 48
     mirror_margin: float = 0.05
     tilt_cost: float = 0.0
+    level: float = 0.0
 
 
-LEVEL = ViewRankSettings(tilt_cost=0.2)
-"""For frames of videos, which are filmed from about the height of what they show. Measured on a dog that follows a
-wolf, filmed from its left and 11 degrees above: directions from 70 degrees above and below become its left."""
+FRAME_VIEWS = ViewRankSettings(rings=((10, 24), (-10, 24), (30, 24), (55, 12), (-35, 12)), tilt_cost=0.2, level=10.0)
+"""For frames of videos, whose scores are put together and whose views are not turned further: closer to each other, and
+filmed from a little above the middle of what they show. The level is chosen (eyes and hands are above most animals'
+middle); measured on a walking wolf, the means of all frames' scores from 30 degrees below, 10 and 35 above differ by
+0.002, and the best direction is 30 degrees off from below, right from above."""
 
 
 @dataclass(frozen=True)

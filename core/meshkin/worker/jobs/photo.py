@@ -28,13 +28,11 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
     from ...cache import store as cache
     from ...matching.photo import pipeline
     from ...matching.photo.photograph import load_photograph
-    from ...matching.photo.settings import LEVEL, PhotoMatchSettings, ViewRankSettings
+    from ...matching.photo.settings import PhotoMatchSettings
 
     files = [file for file in (request.photo, request.mask) if file]
     contents = [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
-    path = keyed_map_path(
-        "photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents, str(request.flip), *["level"] * request.level
-    )
+    path = keyed_map_path("photo", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents, str(request.flip))
     bring(path)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
@@ -46,7 +44,7 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
         request.recipe,
         request.device,
         report,
-        PhotoMatchSettings(pose=LEVEL if request.level else ViewRankSettings(), flip=request.flip),
+        PhotoMatchSettings(flip=request.flip),
     )
     photo_map.save(path)
     return MatchPhotoResult(path)

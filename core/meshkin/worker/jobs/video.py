@@ -15,22 +15,27 @@ from ...base.storage import bring, read_arrays, write_arrays
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ..requests.arrays import load_array
+from ..requests.photo import MatchPhotoResult
 from ..requests.video import (
     FREE,
     CheckFrames,
     CheckFramesResult,
+    ChooseViews,
+    ChooseViewsResult,
     CutFrames,
     CutFramesResult,
     FitVideo,
     FitVideoResult,
     KeyPoseArrays,
+    MatchFrame,
     MotionArrays,
     NeuralBoneArrays,
     NeuralBones,
     NeuralBonesResult,
-    OtherViews,
-    OtherViewsResult,
     PosableArrays,
+    ScoreViews,
+    ScoreViewsResult,
+    ViewScoreArrays,
 )
 from .files import keyed_map_path
 
@@ -99,25 +104,69 @@ def neural_bones(request: NeuralBones, report: ProgressCallback) -> NeuralBonesR
     return NeuralBonesResult(arrays.save(request.output))
 
 
-def other_views(request: OtherViews, report: ProgressCallback) -> OtherViewsResult:
-    """Find the frames of a video that show the object from the other side than they were matched."""
+def score_views(request: ScoreViews, report: ProgressCallback) -> ScoreViewsResult:
+    """Find how well the views of a shape fit a frame; scores stay in the cache."""
+    from ...cache import store as cache
+    from ...matching.photo import pipeline
+    from ...matching.photo.photograph import load_photograph
+    from ...video import reading
+
+    contents = [_content(file) for file in (request.photo, request.mask) if file]
+    path = keyed_map_path("views", pipeline.PHOTO_MATCHER_VERSION, request.key, *contents)
+    bring(path)
+    with contextlib.suppress(StorageError):
+        ViewScoreArrays.load(path)
+        return ScoreViewsResult(path)
+    photograph, shape = load_photograph(request.photo, request.mask), Snapshot.load(request.shape)
+    features = cache.read(request.features)
+    mask, scores = pipeline.score_views(photograph, shape, features, request.recipe, request.device, report)
+    found = ViewScoreArrays(scores, mask, reading.thumbnail(photograph.pixels))
+    write_arrays(path, vars(found), compressed=True)
+    return ScoreViewsResult(path)
+
+
+def choose_views(request: ChooseViews, report: ProgressCallback) -> ChooseViewsResult:
+    """Find from which side the frames of a video show the object, all of them together."""
+    from ...data.views import ring_directions
+    from ...matching.photo.settings import FRAME_VIEWS
     from ...video import reading, viewpoints
 
-    poses, small = [], []
-    for number, file in enumerate(request.maps):
-        report("Looking at the frames together", number / len(request.maps))
-        photo_map = None if file is None else PhotoMap.load(file)
-        poses.append(None if photo_map is None else photo_map.poses)
-        small.append(reading.BLANK if photo_map is None else reading.thumbnail(photo_map.photo))
-    is_other = viewpoints.other_views(poses, reading.cuts_between(np.array(small)))
-    return OtherViewsResult(tuple(np.flatnonzero(is_other).tolist()))
+    found = [None if file is None else ViewScoreArrays.load(file) for file in request.views]
+    small = np.array([reading.BLANK if each is None else each.thumbnail for each in found])
+    scores = [None if each is None else each.scores for each in found]
+    directions = ring_directions(FRAME_VIEWS.rings)
+    chosen = viewpoints.choose_views(scores, directions, reading.cuts_between(small))
+    return ChooseViewsResult(tuple(chosen.tolist()))
+
+
+def match_frame(request: MatchFrame, report: ProgressCallback) -> MatchPhotoResult:
+    """Match a frame, seen from a known side, to a shape; maps stay in the cache."""
+    from dataclasses import replace
+
+    from ...cache import store as cache
+    from ...matching.photo import pipeline, pose
+    from ...matching.photo.photograph import load_photograph
+
+    path = keyed_map_path("frame", request.views.stem, request.view)
+    bring(path)
+    with contextlib.suppress(StorageError):
+        PhotoMap.load(path)
+        return MatchPhotoResult(path)
+    photograph, scores = load_photograph(request.photo), ViewScoreArrays.load(request.views)
+    shape, features = Snapshot.load(request.shape), cache.read(request.features)
+    shown = pose.numbered_view(shape, request.view, scores.scores)
+    seen = replace(photograph, mask=scores.mask)
+    photo_map = pipeline.match_in_view(seen, shape, features, request.recipe, shown, request.device, report)
+    photo_map.save(path)
+    return MatchPhotoResult(path)
 
 
 def fit_video(request: FitVideo, report: ProgressCallback) -> FitVideoResult:
     """Fit a character's motion to the matches of a video's frames with it."""
     from dataclasses import replace
 
-    from ...video import keys, reading, scoring
+    from ...cache import store as cache
+    from ...video import keys, rematching, scoring
     from ...video.clip import PosableShape
     from ...video.fitting import fit_video_motion
     from ...video.settings import FitSettings
@@ -128,16 +177,22 @@ def fit_video(request: FitVideo, report: ProgressCallback) -> FitVideoResult:
     shape = PosableShape(arrays.vertices, arrays.faces, arrays.weights, arrays.rest, arrays.parents, limits)
     maps = [None if file is None else PhotoMap.load(file) for file in request.maps]
     count, bones = len(maps), len(shape.parents)
-    shown = reading.footage(maps, request.focal)
-    clip = shown.clip
-    if request.cameras is not None:
-        clip = replace(clip, cameras=load_array(request.cameras, "T44", T=count))
+    cameras = None if request.cameras is None else load_array(request.cameras, "T44", T=count)
+    frames = rematching.MatchedFrames(maps, request.focal, cameras)
     start, held, kept = None, None, None
     if request.keys is not None:
         kept = KeyPoseArrays.load(request.keys, B=bones)
         start, held = keys.key_poses(shape, kept.matrices, kept.frames, count)
     settings = FitSettings(fit_focal=request.fit_focal, fit_shape=request.fit_shape)
-    fitted = fit_video_motion(clip, shape, settings, start, held, report)
+    if request.again is None:
+        fitted = fit_video_motion(frames.footage.clip, shape, settings, start, held, report)
+    else:
+        again = request.again
+        snapshot, features = Snapshot.load(again.shape), cache.read(again.features)
+        known = rematching.DescribedShape(snapshot, features, again.recipe, again.device)
+        frames, fitted = rematching.fit_and_match(frames, known, shape, settings, start, held, report)
+    shown = frames.footage
+    clip = shown.clip
     report("Judging the frames", 0)
     offsets = np.zeros_like(shape.vertices) if fitted.offsets is None else fitted.offsets
     seen, seen_shape = replace(clip, focal=fitted.focal), replace(shape, vertices=shape.vertices + offsets)

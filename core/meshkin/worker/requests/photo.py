@@ -43,7 +43,6 @@ class MatchPhoto(Request[MatchPhotoResult], job="match-photo"):
         key: their name in the cache.
         device: what computes.
         flip: whether to take the second best view in place of the best.
-        level: whether it was probably taken from about the height of what it shows.
     """
 
     photo: Path
@@ -54,4 +53,3 @@ class MatchPhoto(Request[MatchPhotoResult], job="match-photo"):
     key: str
     device: str
     flip: bool = False
-    level: bool = False

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...data.recipe import Recipe
 from .arrays import ArrayBundle
 from .base import Request
+from .photo import MatchPhotoResult
 
 
 @dataclass(frozen=True)
@@ -168,21 +169,93 @@ class NeuralBones(Request[NeuralBonesResult], job="neural-bones"):
 
 
 @dataclass(frozen=True)
-class OtherViewsResult:
-    """``frames`` are numbers, from 0, of the frames that show the second view of their match."""
+class ScoreViewsResult:
+    """``views`` is a file of :class:`ViewScoreArrays` in the cache."""
 
-    frames: tuple[int, ...]
+    views: Path
 
 
 @dataclass(frozen=True)
-class OtherViews(Request[OtherViewsResult], job="other-views"):
-    """Find the frames of a video that show the object from the other side than they were matched.
+class ViewScoreArrays(ArrayBundle):
+    """How well the views of a shape fit a frame.
 
     Attributes:
-        maps: as :class:`FitVideo`.
+        scores: float64 (2, N), of the frame and of its mirror image.
+        mask: bool (H, W), where the frame shows the object.
+        thumbnail: float64 (h, w, 3), the frame, :func:`meshkin.video.reading.thumbnail`.
     """
 
-    maps: tuple[Path | None, ...]
+    layout: ClassVar[dict[str, str]] = {"scores": "2N", "mask": "HW", "thumbnail": "hw3"}
+    scores: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    thumbnail: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScoreViews(Request[ScoreViewsResult], job="score-views"):
+    """Find how well the views of a shape fit a frame of a video, unless that is in the cache.
+
+    Attributes:
+        photo: image file.
+        mask: image file, white where the object is; None for the picture's transparency or, if it has none, for where
+            the features agree with the shape's.
+        shape: snapshot file.
+        features: file of the shape's features in the cache.
+        recipe: how they were computed.
+        key: their name in the cache.
+        device: what computes.
+    """
+
+    photo: Path
+    mask: Path | None
+    shape: Path
+    features: Path
+    recipe: Recipe
+    key: str
+    device: str
+
+
+@dataclass(frozen=True)
+class ChooseViewsResult:
+    """``views`` are numbers of views, of each frame, :func:`meshkin.video.viewpoints.choose_views`."""
+
+    views: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ChooseViews(Request[ChooseViewsResult], job="choose-views"):
+    """Find from which side the frames of a video show the object.
+
+    Attributes:
+        views: files of :class:`ViewScoreArrays`; None for frames that show nothing.
+    """
+
+    views: tuple[Path | None, ...]
+
+
+@dataclass(frozen=True)
+class MatchFrame(Request[MatchPhotoResult], job="match-frame"):
+    """Match a frame of a video, seen from a known side, to a shape, unless their map is in the cache.
+
+    Attributes:
+        photo: image file.
+        views: file of its :class:`ViewScoreArrays`.
+        view: number of the view that it shows.
+        shape: snapshot file.
+        features: file of the shape's features in the cache.
+        recipe: how they were computed.
+        key: their name in the cache.
+        device: what computes.
+    """
+
+    photo: Path
+    views: Path
+    view: int
+    shape: Path
+    features: Path
+    recipe: Recipe
+    key: str
+    device: str
 
 
 @dataclass(frozen=True)
@@ -191,6 +264,16 @@ class FitVideoResult:
 
     arrays: Path
     focal: float
+
+
+@dataclass(frozen=True)
+class ShapeFeatures:
+    """What frames are matched with once more: files of a snapshot and of its features, their recipe, what computes."""
+
+    shape: Path
+    features: Path
+    recipe: Recipe
+    device: str
 
 
 @dataclass(frozen=True)
@@ -207,6 +290,7 @@ class FitVideo(Request[FitVideoResult], job="fit-video"):
         cameras: file of an array (T, 4, 4), from the shape's frame to camera axes; None for one that stands still
             somewhere.
         keys: file of :class:`KeyPoseArrays`; None for none.
+        again: with what frames are matched once more as they were fitted; None to believe the maps.
     """
 
     shape: Path
@@ -217,3 +301,4 @@ class FitVideo(Request[FitVideoResult], job="fit-video"):
     fit_shape: bool = False
     cameras: Path | None = None
     keys: Path | None = None
+    again: ShapeFeatures | None = None
