@@ -28,7 +28,8 @@ class JointDiffusion(StableDiffusion):
     """As :class:`StableDiffusion`; ``evaluate_together`` looks at all views at once.
 
     Attributes:
-        rows_at_a_time: how many rows the network's layers work on at a time; halved where the memory runs out.
+        rows_at_a_time: how many rows the network's layers work on at a time; halved where the memory runs out though
+            networks that are not in use have left the device.
         tick: called between rows; may raise Cancelled.
     """
 
@@ -94,9 +95,14 @@ class JointDiffusion(StableDiffusion):
                 with lora.off(self._unet) if bare else contextlib.nullcontext():
                     return self._evaluate_all(latents, step, text, controls, scales)
             except RuntimeError as error:
-                if not is_out_of_memory(error) or self._rows_now(len(latents)) == 1:
+                holds_idle = self._together and self.device.type != "cpu"
+                if not is_out_of_memory(error) or not (holds_idle or self._rows_now(len(latents)) > 1):
                     raise
-            self.rows_at_a_time = self._rows_now(len(latents)) // 2
+            # Out of the handler, whose traceback would keep what failed alive.
+            if holds_idle:
+                self._together = False
+            else:
+                self.rows_at_a_time = self._rows_now(len(latents)) // 2
 
     def _evaluate_all(
         self,
