@@ -45,7 +45,7 @@ def dataset(
     what was written for trainers, ``data["sheet"]`` is a picture of some with all that is known drawn in.
 
     Args:
-        objects: what the set is of. An armature that poses or carries several of the scene's meshes stands for them as
+        objects: what the set is of. An armature that poses or carries meshes of the scene stands for them as
             one object, and so does an empty that shows a collection; other instancers stand for each object they show.
         folder: gets the set; it is made if it is missing.
         options: ``options.dataset`` says how; ``options.look`` whether they are painted over by Stable Diffusion.

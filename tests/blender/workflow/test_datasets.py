@@ -227,6 +227,20 @@ def test_a_character_of_pieces_is_one_object(tmp_path: Path, is_shown_by_an_empt
         assert SetRecord.load(tmp_path / "pieces").categories == ["Knight_Body", "Knight_Head"]
 
 
+def test_an_armature_stands_for_its_only_mesh(tmp_path: Path) -> None:
+    """Of the two whose class is the armature's name, and of that whose armature's name says nothing."""
+    fox = character((0, 0, 0))
+    fox.name = "Fox"
+    other = character((4, 0, 0))
+    for head in [obj for obj in bpy.context.scene.objects if obj.name.startswith("Knight_Head")]:
+        bpy.data.objects.remove(head)
+    report = finish(workflow.dataset([fox, other], tmp_path, options(around="all", distance=3.0)))
+    assert report.warnings == []
+    assert SetRecord.load(tmp_path).categories == ["Fox", "Knight_Body"]
+    seen = {instance.name for record in DataFolder(tmp_path).load_all() for instance in record.instances}
+    assert seen == {"Fox", "Rig"}
+
+
 def state() -> object:
     """What people would notice if it changed."""
     scene = bpy.context.scene

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import igl
 import numpy as np
@@ -15,11 +16,13 @@ from helpers.shapes import bumpy, snapshot, sphere, uvs_of
 from meshkin.base.errors import Cancelled, InputError
 from meshkin.data.photo_map import PhotoMap
 from meshkin.features.diffusion.joint import JointDiffusion
+from meshkin.features.ray_casting import cast_passes
 from meshkin.geometry.closest_points import nearest_on_triangles
 from meshkin.paint import known_colors
 from meshkin.paint.cameras import rig
 from meshkin.paint.layout import texture_layout
 from meshkin.paint.painting import Painted, References, check_seen, paint
+from meshkin.paint.prediction import Predictor
 from meshkin.paint.settings import PaintSettings
 from meshkin.paint.synchronized import PaintState
 from meshkin.paint.view_maps import view_maps
@@ -88,6 +91,25 @@ def test_however_few_rows_at_a_time_the_result_is_the_same(networks: JointDiffus
     networks.rows_at_a_time = None
     for other in results[1:]:
         torch.testing.assert_close(other, results[0], rtol=1e-4, atol=1e-4)
+
+
+def test_all_see_the_front_early_and_what_a_photo_shows_always(
+    networks: JointDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[tuple[int, ...]]] = []
+
+    def look_at(*given: Any) -> torch.Tensor:
+        seen.append(given[5])
+        return torch.zeros_like(given[0])
+
+    monkeypatch.setattr(networks, "evaluate_together", look_at)
+    views = rig(SHAPE, 4, 64)
+    passes = cast_passes(SHAPE, views)
+    predict = Predictor(networks, views, passes, ROLES, range(10), replace(SETTINGS, guidance=1.0, front=0.2), (5,))
+    for index in (0, 1, 2, 9):
+        predict(torch.zeros((6, 4, 8, 8)), index)
+    assert [all(0 in others for others in attended) for attended in seen] == [True, True, False, False]
+    assert all({number, 5} <= set(others) for attended in seen for number, others in enumerate(attended))
 
 
 def test_a_texture_has_its_size_and_is_the_same_again(networks: JointDiffusion, painted: Painted) -> None:

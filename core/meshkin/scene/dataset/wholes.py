@@ -35,8 +35,8 @@ class Wholes:
 
     @staticmethod
     def of(objects: Iterable[bpy.types.Object]) -> Wholes:
-        """The wholes among objects: each armature that poses, or carries, several surfaces of the scene, and each empty
-        that shows a collection."""
+        """The wholes among objects: each armature that poses, or carries, surfaces of the scene, and each empty that
+        shows a collection."""
         objects = list(objects)
         showing = frozenset(obj.name for obj in objects if obj.type == "EMPTY" and obj.instance_type == "COLLECTION")
         armatures = {obj for obj in objects if obj.type == "ARMATURE"}
@@ -45,9 +45,9 @@ class Wholes:
             armature = _carrier(obj, armatures) if obj.type in SURFACE_TYPES else None
             if armature is not None:
                 pieces.setdefault(armature.name, []).append(obj)
-        several = {name: own for name, own in pieces.items() if len([obj for obj in own if not obj.hide_render]) > 1}
-        whole_of = {obj.name: name for name, own in several.items() for obj in own}
-        return Wholes(whole_of, {name: _called(name, own) for name, own in several.items()}, showing)
+        seen = {name: own for name, own in pieces.items() if not all(obj.hide_render for obj in own)}
+        whole_of = {obj.name: name for name, own in seen.items() for obj in own}
+        return Wholes(whole_of, {name: _called(name, own) for name, own in seen.items()}, showing)
 
     def joined(self, found: SceneSurfaces) -> list[SceneSurface]:
         """Surfaces with those of one whole as one, in the order in which they come first."""
@@ -61,7 +61,7 @@ class Wholes:
                 key = surface.name, str(number)  # copies of one object are objects of their own
             groups.setdefault(key, []).append(surface)
         return [
-            own[0] if len(own) == 1 else _joined(name, own, found.poses.get(name, own[0].pose))
+            _joined(name, own, found.poses.get(name, own[0].pose)) if len(own) > 1 or name in self.called else own[0]
             for (name, _), own in groups.items()
         ]
 
