@@ -23,8 +23,6 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,19 +136,10 @@ def count_memory(folders: dict[str, str], settings: PaintSettings) -> None:
         )
 
 
-def taken(device: torch.device, run: Callable[..., object], *arguments: Any) -> float:
-    """How long ``run`` takes on a card; without one, seconds of processors, which other work does not change."""
-    if device.type == "cuda":
-        return seconds(device, run, *arguments)
-    started = time.process_time()
-    run(*arguments)
-    return time.process_time() - started
-
-
 def processor_rate() -> float:
     """Operations in a second of a processor of a large product of matrices, single precision."""
     one = torch.randn((1024, 1024))
-    return 2 * 1024**3 / statistics.median(taken(torch.device("cpu"), torch.matmul, one, one) for _ in range(5))
+    return 2 * 1024**3 / statistics.median(seconds(torch.device("cpu"), torch.matmul, one, one) for _ in range(5))
 
 
 def main() -> None:
@@ -187,16 +176,15 @@ def main() -> None:
             paint(shape, networks, ROLES, replace(settings, steps=2))
             torch.cuda.reset_peak_memory_stats(device)
         with FlopCounterMode(display=False) as counter:
-            painting = taken(device, paint, shape, networks, ROLES, settings)
+            painting = seconds(device, paint, shape, networks, ROLES, settings)
         memory = torch.cuda.max_memory_allocated(device) if cuda else 1024 * resource.getrusage(resource.RUSAGE_SELF)[2]
         what = f"paint, {settings.views + ABOVE} views of {settings.resolution} px, {settings.steps} steps"
         print(f"{what}: {painting:.1f} s, peak {memory / 1e9:.1f} GB, {counter.get_total_flops() / 1e12:.2f} TFLOP")
         share = counter.get_total_flops() / painting / (matrix_rate(device) if cuda else processor_rate())
         print(f"  {share:.0%} of the matrix rate; target {TARGETS[0]:.0f} s for 10 views of 768 px on one H100")
-        refining = taken(device, paint, shape, networks, ROLES, replace(settings, refine=arguments.refine)) - painting
-        print(
-            f"refine: {refining / arguments.refine * 1000:.1f} s for 1,000 steps; target {TARGETS[1]:.0f} s on one H100"
-        )
+        refining = seconds(device, paint, shape, networks, ROLES, replace(settings, refine=arguments.refine)) - painting
+        what = f"refine, {arguments.refine} steps and the clean-up after them"
+        print(f"{what}: {refining:.1f} s; target {TARGETS[1]:.0f} s for 1,000 on one H100")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ def painted(layout: TextureLayout, maps: ViewMaps) -> None:
         assert last.views is not None
         found = maps.bake(last.views, 6.0)
         print(f"painted, {free:.0%} of the steps free: {psnr(found[seen].numpy(), known[seen].numpy()):.1f} dB")
-    given = Given(torch.zeros_like(last.views), torch.zeros_like(last.views[:, :1]), torch.ones_like(known), kept)
+    nothing = torch.zeros((len(maps.texels), 4, VIEW, VIEW))
+    given = Given(nothing, nothing[:, :1], torch.ones_like(known), kept)
     last = list(run(replace(plan(maps, steps=STEPS), given=given), exact(whole.schedule, maps, known, behind)))[-1]
     assert last.foreseen is not None
     print(f"what is given is off by {float((last.foreseen - 1)[kept].abs().max()) * 255:.3f} of 255 at most")
