@@ -113,8 +113,9 @@ class Match:
         source_faces: int32 (F, 3), the triangles that the indices in ``to_source.face`` refer to.
         target_faces: int32 (G, 3), the triangles that the indices in ``to_target.face`` refer to.
         notes: JSON values, what the matcher reports: ``orientation`` (share of triangles that keep their orientation),
-            ``sided`` (whether left and right were told apart), ``ambiguous``, ``warnings`` (``code`` and ``message`` of
-            each guess), ``sentences`` (for people, those of the warnings first).
+            ``sided`` (whether left and right were told apart), ``ambiguous``, ``form_distance`` (how far the surfaces
+            lie apart if they were laid on each other by their form, else None), ``warnings`` (``code`` and ``message``
+            of each guess), ``sentences`` (for people, those of the warnings first).
     """
 
     to_source: SurfaceMap

@@ -70,11 +70,15 @@ def compose_matches(
         items = [item for match in (first, second) for item in match.notes.get(name, [])]
         return [item for number, item in enumerate(items) if item not in items[:number]]
 
+    by_form = [
+        match.notes["form_distance"] for match in (first, second) if match.notes.get("form_distance") is not None
+    ]
     source_surface, target_surface = (source, first.target_faces), (target, second.target_faces)
     notes = {
         "orientation": min(match.notes.get("orientation", 1.0) for match in (first, second)),
         "sided": all(match.notes.get("sided", True) for match in (first, second)),
         "ambiguous": any(match.notes.get("ambiguous", False) for match in (first, second)),
+        "form_distance": max(by_form, default=None),
         "warnings": both("warnings"),
         "sentences": both("sentences"),
     }

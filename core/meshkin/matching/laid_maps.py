@@ -11,6 +11,7 @@ from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import Match, SurfaceMap
 from ..geometry.arrays import SIMILARITY_BLOCK, Floats, nearest_rows
 from ..geometry.mesh import vertex_normals
+from .confidence import FormConfidenceSettings
 from .feature_search import precise_points, sample_evenly
 from .laying import ComparedSurface, Laying, LayingSettings
 from .registration import joint_coordinates
@@ -25,7 +26,8 @@ def match_laid(
 ) -> Match:
     """Match two surfaces, both ways, by where they lie after one was laid onto the other.
 
-    The confidence of a vertex is the chance that its answer is right (:class:`LaidConfidenceSettings`).
+    The confidence of a vertex is the chance that its answer is right (:class:`LaidConfidenceSettings`, or
+    :class:`FormConfidenceSettings` where a start by form led to the answer).
     """
     registration = settings.registration
     weights = registration.normal_weight, registration.final_feature_weight
@@ -39,6 +41,14 @@ def match_laid(
     to_source, source_evidence = _nearest_points(target_rows, source_rows, source, settings)
     report("Matching source to target", 0)
     to_target, target_evidence = _nearest_points(source_rows, target_rows, target, settings)
+    if laying.form_distance is not None:
+        law, distance = settings.form_confidence, laying.form_distance
+        return Match(
+            _with_confidence_by_form(to_source, source_evidence, distance, law),
+            _with_confidence_by_form(to_target, target_evidence, distance, law),
+            source.faces,
+            target.faces,
+        )
     return Match(
         _with_confidence(to_source, source_evidence, _returned(to_source, to_target, target, source), settings),
         _with_confidence(to_target, target_evidence, _returned(to_target, to_source, source, target), settings),
@@ -58,6 +68,12 @@ class _Evidence:
 
     distance: Floats
     rival: Floats
+
+    @property
+    def log_margin(self) -> Floats:
+        """How much nearer each vertex's answer is than the best one elsewhere, (V,): 0 if by its whole distance."""
+        margin = 1 - self.distance / np.maximum(self.rival, 1e-9)
+        return np.asarray(np.log(np.clip(margin, 1e-3, 1)))
 
 
 def _nearest_points(
@@ -133,12 +149,20 @@ def _with_confidence(
 ) -> SurfaceMap:
     """The map with the confidence that the evidence and the round trip (V,) give it."""
     law = settings.confidence
-    margin = 1 - evidence.distance / np.maximum(evidence.rival, 1e-9)
     log_odds = (
         law.base
         - law.distance * evidence.distance
         - law.mean_distance * np.minimum(evidence.distance, law.most).mean()
-        + law.margin * np.log(np.clip(margin, 1e-3, 1))
+        + law.margin * evidence.log_margin
         - law.round_trip * np.sqrt(round_trip)
     )
     return replace(surface_map, confidence=(1 / (1 + np.exp(-log_odds))).astype(np.float32))
+
+
+def _with_confidence_by_form(
+    surface_map: SurfaceMap, evidence: _Evidence, distance: float, law: FormConfidenceSettings
+) -> SurfaceMap:
+    """The map with the confidence that the evidence and the distance of the rough surfaces by form give it."""
+    is_right_as_a_whole = 1 / (1 + np.exp((distance - law.distance) / law.spread))
+    confidence = is_right_as_a_whole / (1 + np.exp(-law.base - law.margin * evidence.log_margin))
+    return replace(surface_map, confidence=confidence.astype(np.float32))

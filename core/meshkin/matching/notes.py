@@ -52,6 +52,7 @@ def match_notes(
         "orientation_flipped": flipped,
         "distance": laying.distance,
         "strain": laying.strain,
+        "form_distance": laying.form_distance,
         "sided": alignment.mirrored is not None,
         "ambiguous": bool(several or laying.rivals or sides_guessed) and not guided,
         "several_symmetries": several,

@@ -39,7 +39,9 @@ def match_remarks(match: Match) -> list[Remark]:
     mean = mean_confidence(match)
     warnings = [ResultWarning(each["code"], each["message"]) for each in match.notes.get("warnings", [])]
     told = {warning.message for warning in warnings}
-    if mean * (2 if match.notes.get("ambiguous") else 1) < LOW_CONFIDENCE:  # it is halved where a guess was made
+    # It is halved where a guess was made, which is no sign of a poor match but between bodies that look unlike.
+    is_halved = match.notes.get("ambiguous") and match.notes.get("form_distance") is None
+    if mean * (2 if is_halved else 1) < LOW_CONFIDENCE:
         warnings.append(
             ResultWarning(
                 "low-confidence",

@@ -13,6 +13,7 @@ from helpers.main_job import MATCHED, paint
 from meshkin import workflow
 from meshkin.base.progress import finish
 from meshkin.data.surface_map import Match, SurfaceMap
+from meshkin.workflow.doubts import match_remarks
 
 
 def at_random(surface_map: SurfaceMap, generator: np.random.Generator) -> SurfaceMap:
@@ -33,6 +34,16 @@ def spoil(report: workflow.Report) -> None:
 
 def codes(report: workflow.Report) -> set[str]:
     return {warning.code for warning in report.warnings}
+
+
+@pytest.mark.parametrize(("form_distance", "told"), [(None, False), (0.5, True)])
+def test_a_guess_between_unlike_bodies_is_told_as_poor(form_distance: float | None, told: bool) -> None:
+    """Half the confidence is not, where another answer is as good between bodies that look alike."""
+    triangle = np.array([[0, 1, 2]], np.int32)
+    surface_map = SurfaceMap.at_points(np.zeros(3, np.int64), np.eye(3), np.full(3, 0.45), np.eye(3), triangle)
+    match = Match(surface_map, surface_map, triangle, triangle, {"ambiguous": True, "form_distance": form_distance})
+    codes = {remark.code for remark in match_remarks(match) if isinstance(remark, workflow.ResultWarning)}
+    assert ("low-confidence" in codes) == told
 
 
 @pytest.mark.slow

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+import pytest
 
 from helpers.figures import Figure
 from helpers.surfaces import described
 from meshkin.data.snapshot import Snapshot
 from meshkin.geometry.arrays import Floats
+from meshkin.matching import pipeline
+from meshkin.matching.alignment import Alignment, align
 from meshkin.matching.pipeline import match
 from meshkin.matching.registration import RegisteredMesh, registered_mesh
 from meshkin.matching.upright import features_and_widths, form, upright_placings
@@ -99,6 +105,35 @@ def test_two_characters_without_any_feature_in_common_are_matched_by_their_form(
     ]
     carried = match(ends[0], ends[1]).to_source.pull(weights[0], source.faces)
     assert np.abs(carried - weights[1]).sum(axis=1).mean() < 0.3
+
+
+@pytest.mark.parametrize("feet", [0.12, 0.0])
+def test_between_unlike_bodies_a_map_is_trusted_if_it_is_clear_which_way_it_faces(
+    feet: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No feature is alike. Without feet, what is turned around lies as well."""
+
+    def of_one_symmetry(*arguments: Any) -> Alignment:
+        return replace(align(*arguments), several=(False, False), ambiguous=False)
+
+    monkeypatch.setattr(pipeline, "align", of_one_symmetry)
+    figure, random = Figure(arms=90), np.random.default_rng(0)
+    bodies, ends = (figure.body(60), figure.body(50, 0.3)), []
+    for shape in bodies:
+        points = shape.vertices.astype(np.float64)
+        placed = as_a_cartoon(points) if shape is bodies[1] else points.copy()
+        placed[:, 1] -= feet * np.clip(1 - points[:, 2] / 0.05, 0, 1)
+        rows = random.normal(size=(len(points), 4)).astype(np.float32)
+        ends.append(described(Snapshot.from_arrays(placed.astype(np.float32), shape.faces), rows))
+    result = match(ends[0], ends[1])
+    confidence, (source, target) = result.to_source.confidence, (shape.vertices[:, 0] for shape in bodies)
+    if feet:
+        keeps_side = np.sign(source[result.to_source.vertex]) == np.sign(target)
+        assert keeps_side[np.abs(target) > 0.1].mean() > 0.9
+        assert confidence.mean() > 0.7
+    else:
+        assert [warning["code"] for warning in result.notes["warnings"]] == ["turn-guessed"]
+        assert confidence.max() <= 0.5
 
 
 def test_a_giant_head_takes_nothing_of_the_shoulders() -> None:
