@@ -79,9 +79,11 @@ class Truth:
 
 
 def opened(name: str) -> tuple[bpy.types.Object, list[bpy.types.Object]]:
-    """An empty file with a character at rest: its armature and its meshes."""
+    """An empty file with a character at rest: its armature and its meshes; what it may hold is removed."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     compat.import_gltf(DATA / "characters" / name)
+    for obj in [each for each in bpy.data.objects if each.type == "MESH" and not each.vertex_groups]:
+        bpy.data.objects.remove(obj)
     (armature,) = (obj for obj in bpy.data.objects if obj.type == "ARMATURE")
     for track in armature.animation_data.nla_tracks if armature.animation_data else ():
         track.mute = True

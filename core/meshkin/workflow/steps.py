@@ -59,8 +59,8 @@ PICTURE_MAP_SECONDS = 60.0
 """A network that reads maps from a photo. Chosen: seconds on a graphics card, minutes without one."""
 PAINT_SECONDS = 120.0
 """A painted texture. Chosen: on a graphics card of the middle range, by the operations that it takes."""
-FRAME_SECONDS = 0.8
-"""The fit of one frame of a video whose matches are there: 4,000 vertices, 50 bones."""
+FRAME_SECONDS = 1.8
+"""One frame of a video whose match is there, fitted three times and matched again twice: 4,000 vertices, 50 bones."""
 TEXTURE_SIZE = 2048
 """Pixels of the texture that :data:`TRANSFER_SECONDS` is about; others take longer by their area."""
 
