@@ -90,7 +90,7 @@ def _moments(shape: Snapshot) -> tuple[Floats, Floats]:
 
 def _refined(guess: Similarity, vertices: Floats, points: Floats, tolerance: float) -> Similarity | None:
     """Return how a copy lies exactly, from a guess; None if that is far off (iterative closest points)."""
-    tried = points[:: max(1, len(points) // TRIED_VERTICES)]
+    tried = _tried(points)
     tree = cKDTree(vertices)
     motion = guess
     for _ in range(REFINEMENTS):
@@ -103,13 +103,20 @@ def _refined(guess: Similarity, vertices: Floats, points: Floats, tolerance: flo
     return motion
 
 
+def _tried(points: Floats) -> Floats:
+    """Return some of the points (V, 3), which tell most guesses that are wrong."""
+    return points[:: max(1, len(points) // TRIED_VERTICES)]
+
+
 def _match_placed(source: Snapshot, target: Snapshot, motion: Similarity, tolerance: float) -> Match | None:
     """Return the map of a target that a motion brings onto the source; None where that leaves a vertex beside it."""
     to_source = _onto(source, motion.apply(np.asarray(target.vertices, np.float64)), motion, target, tolerance)
+    if to_source is None:
+        return None
     back = motion.inverse()
     source_points = back.apply(np.asarray(source.vertices, np.float64))
     to_target = _onto(target, source_points, back, source, tolerance * back.scale)
-    return None if to_source is None or to_target is None else _same_shape(to_source, to_target, source, target)
+    return None if to_target is None else _same_shape(to_source, to_target, source, target)
 
 
 def _onto(
@@ -119,6 +126,8 @@ def _onto(
 
     Of several vertices at one place (shells that touch, cloth of two sides) the one with the same neighbors is taken.
     """
+    if closest_points(_tried(points), surface.vertices, surface.faces).square.max() > tolerance**2:
+        return None
     rows = _vertex_rows(surface, np.asarray(surface.vertices, np.float64), np.eye(3))
     queries = _vertex_rows(shape, points, motion.rotation)
     on_faces = np.unique(surface.faces)
