@@ -87,15 +87,12 @@ def _wrong(  # what, where, and how much
     among: Integers,
     left: float,
 ) -> Integers:
-    """Which of some triangles have no more than a share of their area left while the source's surface there has.
-
-    The source's may have turned over a part that is smaller than the triangle: its mean counts.
-    """
+    """Which of some triangles have no more than a share of their area left while the source's surface has."""
     lost = among[_left(vertices, faces[among], displacement) <= left]
     there = _source_triangles(mapped, lost)
     source = mapped.source
     left_there = _left(source.vertices.astype(np.float64), source.faces[there.ravel()], offsets)
-    return lost[left_there.reshape(there.shape).mean(axis=1) > left]
+    return lost[(left_there.reshape(there.shape) > left).all(axis=1)]
 
 
 def _left(vertices: Floats, faces: AnyIntegers, displacement: Floats) -> Floats:
