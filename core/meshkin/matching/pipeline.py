@@ -27,7 +27,7 @@ from .notes import match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "laid-11"
+MATCHER_VERSION = "laid-12"
 """Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
 
 
