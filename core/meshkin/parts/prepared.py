@@ -12,9 +12,10 @@ from scipy.spatial import cKDTree
 from ..data.snapshot import Snapshot
 from ..geometry.adjacency import connected_components
 from ..geometry.arrays import AnyFloats, Floats, Integers
+from ..geometry.closest_points import closest_points
 from ..geometry.coarsening import coarsen
 from ..geometry.laplacian import connected_laplacian, factorized
-from ..geometry.mesh import bounding_diagonal
+from ..geometry.mesh import bounding_diagonal, face_areas
 from ..spectral import pca
 from ..spectral.eigenbasis import SpectralMesh, spectral_mesh, with_features
 from ..symmetry.mirrors import find_mirrors, has_several_symmetries, rough_of
@@ -37,6 +38,10 @@ FEWEST_FUNCTIONS = 40
 EVENED_VERTICES = 3000
 """Vertices of the mesh on which labels are evened out, about. Chosen: their edges are shorter than :data:`FADING`."""
 
+SYMMETRIC = 0.005
+"""Mean distance of a shape's faces from its reflection, in diagonals, up to which it is symmetric where it stands.
+Chosen: what is modeled with a Mirror modifier has 0, a posed or uneven character more."""
+
 
 @dataclass(frozen=True)
 class PreparedShape:
@@ -48,7 +53,8 @@ class PreparedShape:
         tree: of its parts.
         loose: int64 (F,), the loose part of each face.
         evened: how much of each label there is around each face: from labels, int (F,), to (F, K).
-        twin: int64 (F,), the face on the other side of each; None for a shape without a clear mirror map.
+        twin: int64 (F,), the face on the other side of each; None for a shape that is not symmetric where it stands and
+            has no clear mirror map.
     """
 
     shape: Snapshot
@@ -89,9 +95,11 @@ def _scaled(rows: AnyFloats, areas: Floats) -> AnyFloats:
 
 
 def _twin_faces(shape: Snapshot, mesh: SpectralMesh, tick: Callable[[float], None]) -> Integers | None:
-    """The face on the other side of each face (F,); None without a clear mirror map."""
+    """The face on the other side of each face (F,); None for a shape that is not symmetric and has no mirror map."""
     if rough_of(mesh).eigenfunctions.shape[1] < FEWEST_FUNCTIONS or has_several_symmetries(mesh):
         return None
+    if (reflected := _reflected_faces(shape)) is not None:
+        return reflected
     mirrors, _ = find_mirrors(mesh, mesh, lambda: tick(0.7))
     if not mirrors:
         return None
@@ -100,6 +108,22 @@ def _twin_faces(shape: Snapshot, mesh: SpectralMesh, tick: Callable[[float], Non
     near = cKDTree(shape.vertices[vertex]).query(middles)[1]
     # A face lies beside its point of the mirror map as its twin beside that point's twin, turned over.
     return np.asarray(cKDTree(middles).query(shape.vertices[vertex[mirrors[0].twin[near]]])[1], np.int64)
+
+
+def _reflected_faces(shape: Snapshot) -> Integers | None:
+    """The face at each face's reflection (F,), in the plane across X or else across Y through the middle of a shape's
+    box; None where neither leads back to the surface. Loose parts, such as wheels, keep their sides by it."""
+    vertices = np.asarray(shape.vertices, np.float64)
+    middles, areas = vertices[shape.faces].mean(axis=1), face_areas(vertices, shape.faces)
+    ends = vertices.min(axis=0) + vertices.max(axis=0)
+    for axis in range(2):
+        images = middles.copy()
+        images[:, axis] = ends[axis] - images[:, axis]
+        found = closest_points(images, vertices, shape.faces)
+        off = np.average(np.sqrt(np.maximum(found.square, 0)), weights=areas)
+        if off <= SYMMETRIC * bounding_diagonal(vertices):
+            return found.face
+    return None
 
 
 def _evening(shape: Snapshot, graph: FaceGraph) -> Callable[[Integers], Floats]:

@@ -8,12 +8,17 @@ from scipy.optimize import linear_sum_assignment
 
 from helpers import shapes
 from helpers.beasts import LIMBS, beast
+from meshkin.base.progress import silent
+from meshkin.data.snapshot import Snapshot
+from meshkin.features.extractors.geometric import signatures
 from meshkin.geometry.arrays import AnyIntegers, Floats, Integers, unit_rows
 from meshkin.parts import borders
 from meshkin.parts.borders import straightened
 from meshkin.parts.cleaning import cleaned
 from meshkin.parts.clustering import face_rows, labeled_prototypes, soft_labels
 from meshkin.parts.face_graph import FaceGraph
+from meshkin.parts.finding import Parts, part_names
+from meshkin.parts.prepared import PreparedShape
 from meshkin.parts.tree import TreeSettings, part_tree
 
 SHAPE, PLACES, FEATURES = beast(48, 0.2, 0.05)
@@ -126,3 +131,30 @@ def test_what_is_small_joins_what_it_touches() -> None:
     spotted = labels.copy()
     spotted[[100, 101, 700]] = 3
     np.testing.assert_array_equal(cleaned(spotted, graph), labels)  # the small ball touches nothing and stays
+
+
+def wagon() -> Snapshot:
+    """A body that is higher behind, and four wheels, all loose; it goes along X, as no character stands."""
+    ball = shapes.sphere(24, 16)
+    x, y, z = ball.vertices.T
+    pieces = [np.column_stack((2 * x, 0.6 * y, 0.4 * z * (1 + 0.5 * x)))]
+    wheel = np.column_stack((0.3 * x, 0.08 * y, 0.3 * z))
+    pieces += [np.add(wheel, (along, side, -0.4)) for along in (-1.1, 1.2) for side in (-0.7, 0.7)]
+    count = len(ball.vertices)
+    faces = np.concatenate([ball.faces + count * number for number in range(len(pieces))])
+    return shapes.snapshot(np.concatenate(pieces), faces)
+
+
+def test_wheels_are_named_by_their_sides() -> None:
+    shape = wagon()
+    ready = PreparedShape.of(shape, signatures.describe(shape, silent), lambda share: None)
+    assert ready.twin is not None
+    labels = ready.loose - ready.loose.min()
+    names = part_names(ready, Parts(labels, np.ones(len(labels), np.float32), 5))
+    middles = shape.vertices[shape.faces].mean(axis=1)
+    places = {name: middles[labels == label].mean(axis=0) for label, name in enumerate(names)}
+    left = {name: place for name, place in places.items() if name.endswith(".L")}
+    assert len(left) == 2
+    for name, place in left.items():
+        np.testing.assert_allclose(places[name[:-1] + "R"], place * (1, -1, 1), atol=1e-4)
+        assert place[1] > 0.5
