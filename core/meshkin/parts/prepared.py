@@ -38,9 +38,9 @@ FEWEST_FUNCTIONS = 40
 EVENED_VERTICES = 3000
 """Vertices of the mesh on which labels are evened out, about. Chosen: their edges are shorter than :data:`FADING`."""
 
-SYMMETRIC = 0.005
+SYMMETRIC = 0.002
 """Mean distance of a shape's faces from its reflection, in diagonals, up to which it is symmetric where it stands.
-Chosen: what is modeled with a Mirror modifier has 0, a posed or uneven character more."""
+Chosen: what is modeled with a Mirror modifier has 0, a car front to back 0.004, a posed or uneven character more."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ def _scaled(rows: AnyFloats, areas: Floats) -> AnyFloats:
 
 def _twin_faces(shape: Snapshot, mesh: SpectralMesh, tick: Callable[[float], None]) -> Integers | None:
     """The face on the other side of each face (F,); None for a shape that is not symmetric and has no mirror map."""
-    if rough_of(mesh).eigenfunctions.shape[1] < FEWEST_FUNCTIONS or has_several_symmetries(mesh):
-        return None
     if (reflected := _reflected_faces(shape)) is not None:
         return reflected
+    if rough_of(mesh).eigenfunctions.shape[1] < FEWEST_FUNCTIONS or has_several_symmetries(mesh):
+        return None
     mirrors, _ = find_mirrors(mesh, mesh, lambda: tick(0.7))
     if not mirrors:
         return None
@@ -111,19 +111,20 @@ def _twin_faces(shape: Snapshot, mesh: SpectralMesh, tick: Callable[[float], Non
 
 
 def _reflected_faces(shape: Snapshot) -> Integers | None:
-    """The face at each face's reflection (F,), in the plane across X or else across Y through the middle of a shape's
-    box; None where neither leads back to the surface. Loose parts, such as wheels, keep their sides by it."""
+    """The face at each face's reflection (F,), in the plane across X or across Y through the middle of the shape's box;
+    None where neither leads back to the surface, or both do, as for a ball. Wheels keep their sides by it."""
     vertices = np.asarray(shape.vertices, np.float64)
     middles, areas = vertices[shape.faces].mean(axis=1), face_areas(vertices, shape.faces)
     ends = vertices.min(axis=0) + vertices.max(axis=0)
+    found = []
     for axis in range(2):
         images = middles.copy()
         images[:, axis] = ends[axis] - images[:, axis]
-        found = closest_points(images, vertices, shape.faces)
-        off = np.average(np.sqrt(np.maximum(found.square, 0)), weights=areas)
+        closest = closest_points(images, vertices, shape.faces)
+        off = np.average(np.sqrt(np.maximum(closest.square, 0)), weights=areas)
         if off <= SYMMETRIC * bounding_diagonal(vertices):
-            return found.face
-    return None
+            found.append(closest.face)
+    return found[0] if len(found) == 1 else None
 
 
 def _evening(shape: Snapshot, graph: FaceGraph) -> Callable[[Integers], Floats]:
