@@ -61,7 +61,7 @@ def options(folders: dict[str, str], **more: Any) -> workflow.Options:
 def test_a_new_material_in_a_new_slot(models: dict[str, str], potato: bpy.types.Object) -> None:
     add_image_material(potato, new_image("skin", waves()))
     before = [slot.material for slot in potato.material_slots]
-    report = finish(workflow.paint(potato, options(models)))
+    report = finish(workflow.paint(potato, options(models, resolution=256)))
     assert [slot.material for slot in potato.material_slots][: len(before)] == before
     material, images = new_material_parts(potato)
     assert report.data["materials"] == [material.name]
@@ -73,7 +73,7 @@ def test_a_new_material_in_a_new_slot(models: dict[str, str], potato: bpy.types.
 
 def test_a_mesh_without_uvs_gets_some(models: dict[str, str]) -> None:
     potato = blob("bare", uvs=False)
-    report = finish(workflow.paint(potato, options(models)))
+    report = finish(workflow.paint(potato, options(models, resolution=256)))
     assert len(potato.data.uv_layers) == 1
     assert any("had no UV map" in line for line in report.details)
 
@@ -250,8 +250,27 @@ def test_what_cannot_be_painted_is_refused_before_anything_is_done(
 def test_a_mesh_whose_uvs_lie_at_one_point_gets_others(models: dict[str, str], potato: bpy.types.Object) -> None:
     layer = potato.data.uv_layers.active
     layer.uv.foreach_set("vector", np.zeros(len(potato.data.loops) * 2, np.float32))
-    report = finish(workflow.paint(potato, options(models)))
+    report = finish(workflow.paint(potato, options(models, resolution=256)))
     assert [warning.code for warning in report.warnings] == ["uvs-replaced"]
+
+
+def test_a_mesh_that_is_closed_to_all_views_is_refused(models: dict[str, str], potato: bpy.types.Object) -> None:
+    """A potato in a shell whose own part of the UV map is tiny."""
+    shell = blob("shell")
+    layer = shell.data.uv_layers.active
+    places = np.empty(2 * len(shell.data.loops), np.float32)
+    layer.uv.foreach_get("vector", places)
+    layer.uv.foreach_set("vector", 0.05 * places)
+    shell.scale = (2, 2, 2)
+    bpy.ops.object.select_all(action="DESELECT")
+    for obj in (shell, potato):
+        obj.select_set(True)
+    bpy.context.view_layer.objects.active = potato
+    bpy.ops.object.join()
+    before = data_block_names()
+    refused(workflow.paint(potato, options(models, resolution=256)), InputError, "nothing-seen")
+    assert data_block_names() == before
+    assert not potato.material_slots
 
 
 def test_many_materials_over_each_other(models: dict[str, str], potato: bpy.types.Object) -> None:
@@ -260,6 +279,6 @@ def test_many_materials_over_each_other(models: dict[str, str], potato: bpy.type
         potato.data.materials.append(bpy.data.materials.new(f"m{number}"))
     index = np.arange(len(potato.data.polygons)) % slots
     potato.data.polygons.foreach_set("material_index", index.astype(np.int32))
-    report = finish(workflow.paint(potato, options(models)))
+    report = finish(workflow.paint(potato, options(models, resolution=256)))
     assert len(report.data["materials"]) == 1
     assert json.dumps(report.data)
