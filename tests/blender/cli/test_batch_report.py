@@ -18,7 +18,7 @@ from helpers.rigged import new_armature
 from helpers.shell import blob, json_result, run, write_mesh
 from meshkin.scene.rig import binding
 
-pytestmark = pytest.mark.usefixtures("own_home")
+pytestmark = [pytest.mark.usefixtures("own_home"), pytest.mark.slow]
 
 
 def pixels(path: Path) -> NDArray[np.float32]:

@@ -63,6 +63,7 @@ def distances(
     return np.linalg.norm(np.einsum("vk,vkc->vc", found["barycentric"], corners) - target, axis=1)
 
 
+@pytest.mark.slow
 def test_match_keeps_the_files_order_and_equals_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     surface = blob()
     other = shuffled(*surface)
@@ -90,6 +91,7 @@ def test_match_keeps_the_files_order_and_equals_the_library(tmp_path: Path, monk
             np.testing.assert_array_equal(library[name], array)
 
 
+@pytest.mark.slow
 def test_match_with_an_object_of_a_blend_file(tmp_path: Path) -> None:
     surface, other = blob(subdivisions=2), blob(1.2, subdivisions=3)
     add_object("Ядро:🦊", *other)

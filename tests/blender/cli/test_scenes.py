@@ -190,6 +190,7 @@ def test_pose(tmp_path: Path) -> None:
     check_error(run(*command, "--target", "nobody", "--output", tmp_path / "out.blend", "--json"), 3, "object-unknown")
 
 
+@pytest.mark.slow
 def test_parts_are_written_to_another_file(tmp_path: Path) -> None:
     before, after = tmp_path / "in.blend", tmp_path / "out.blend"
     dressed(before)
@@ -211,6 +212,7 @@ def test_parts_are_written_to_another_file(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_parts_of_mesh_files_are_written_as_arrays(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_mesh(tmp_path / f"{name}.obj", *blob())

@@ -43,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "extractors"
 
 
+@pytest.mark.slow
 def test_features_colors_and_a_match(folder: Path, tmp_path: Path) -> None:
     surface = blob(subdivisions=3)
     one, two = (write_mesh(tmp_path / f"{name}.off", *surface) for name in ("one", "two"))
@@ -69,6 +70,7 @@ def test_features_colors_and_a_match(folder: Path, tmp_path: Path) -> None:
     client.stop()
 
 
+@pytest.mark.slow
 def test_it_joins_with_others_and_takes_settings(folder: Path, tmp_path: Path) -> None:
     mesh = write_mesh(tmp_path / "one.off", *blob(subdivisions=2))
     output: list[str | Path] = ["--output", tmp_path / "f.safetensors", "--json"]

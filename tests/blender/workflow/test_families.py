@@ -110,6 +110,7 @@ def test_photographs_are_compared_by_a_family(
     refused(workflow.match_photo(photo, source, using("Shaded"), str(mask)), InputError, "family-recipe")
 
 
+@pytest.mark.slow
 def test_a_name_is_not_used_twice_unasked(creatures: list[bpy.types.Object], small_model: str) -> None:
     finish(workflow.learn_family(creatures[:2], "Twice", options(small_model)))
     refused(workflow.learn_family(creatures, "Twice", options(small_model)), InputError, "family-exists")

@@ -260,6 +260,7 @@ def test_flipping_and_its_memory() -> None:
     assert not matches.is_flipped(source, target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crossed", [False, True])
 def test_one_point_pair_settles_the_sides_and_is_kept(crossed: bool) -> None:
     source, target = symmetric_creature("source"), symmetric_creature("target", 1.15)

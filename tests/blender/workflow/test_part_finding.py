@@ -132,6 +132,7 @@ def test_what_cannot_be_is_refused_and_what_is_cancelled_leaves_nothing() -> Non
     assert state() == before
 
 
+@pytest.mark.slow
 def test_parts_come_over_with_their_names() -> None:
     """Hands stay hands, left stays left; a renamed part keeps its name."""
     example = characters.make()

@@ -198,6 +198,7 @@ def bones_in(armature: bpy.types.Object, frame: int) -> np.ndarray:
     return posable.bones_in_world(armature, [bone.name for bone in armature.data.bones])
 
 
+@pytest.mark.slow
 def test_kept_poses_stay_exactly_and_the_scenes_camera_is_known(
     rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
 ) -> None:
@@ -247,6 +248,7 @@ def test_the_scenes_camera_is_read_as_blender_films(size: tuple[int, int], fit: 
     assert (focal * x / -z + 0.5, focal * y / -z * size[0] / size[1] + 0.5) == pytest.approx(tuple(shown)[:2], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_character_without_an_armature_gets_one(
     options: workflow.Options, rigged: tuple[bpy.types.Object, bpy.types.Object], tmp_path: Path
 ) -> None:
@@ -273,6 +275,7 @@ def test_a_character_without_an_armature_gets_one(
     assert background.image_user.frame_offset == 7  # the first picture has the number 8
 
 
+@pytest.mark.slow
 def test_one_mask_cuts_the_object_out_of_all_frames(
     rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
 ) -> None:
@@ -291,6 +294,7 @@ def test_one_mask_cuts_the_object_out_of_all_frames(
     assert caught.value.code == "video-range"
 
 
+@pytest.mark.slow
 def test_the_command_saves_the_action(
     rigged: tuple[bpy.types.Object, bpy.types.Object],
     small_model: str,
