@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,10 +47,16 @@ def own_home(home: Path) -> Iterator[Path]:
         client.stop()
 
 
-@pytest.fixture(scope="module")
-def small_model(home: Path) -> str:
+@pytest.fixture(scope="session")
+def saved_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A randomly initialized DINOv2 of the real architecture, saved as transformers saves it."""
-    return tiny_vision.save(home / "model")
+    return tiny_vision.save(tmp_path_factory.mktemp("models") / "model")
+
+
+@pytest.fixture(scope="module")
+def small_model(home: Path, saved_model: str) -> str:
+    """A module's own copy of that model."""
+    return str(shutil.copytree(saved_model, home / "model"))
 
 
 @pytest.fixture(autouse=True)
