@@ -1,4 +1,4 @@
-"""Each test starts from Blender's factory settings with an empty file."""
+"""Each test starts with an empty file, the first from Blender's factory settings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ import pytest
 import meshkin
 from helpers import tiny_vision
 from helpers.blender_exit import pytest_sessionfinish, pytest_unconfigure  # noqa: F401 - pytest's hooks
+from helpers.empty_file import open_empty_file
 from meshkin.worker import client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def factory_settings() -> None:
+    """Nothing of the user's preferences."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 @pytest.fixture(autouse=True)
 def empty_file() -> None:
-    """Throw away what the test before left: data, preferences, add-ons."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    """Throw away what the test before left."""
+    open_empty_file()
 
 
 @pytest.fixture(scope="module", autouse=True)

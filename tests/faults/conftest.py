@@ -13,6 +13,7 @@ import helpers.outcomes
 import meshkin
 from helpers import tiny_vision
 from helpers.blender_exit import pytest_sessionfinish, pytest_unconfigure  # noqa: F401 - pytest's hooks
+from helpers.empty_file import open_empty_file
 from helpers.outcomes import Outcomes
 from helpers.places import Place
 from meshkin.worker import client
@@ -43,7 +44,7 @@ def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
 @pytest.fixture(autouse=True)
 def empty_file() -> None:
     """Throw away what the test before left in Blender."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
 
 
 @pytest.fixture

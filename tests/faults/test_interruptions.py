@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from helpers.creatures import creature
+from helpers.empty_file import open_empty_file
 from helpers.main_job import GEOMETRIC, MATCHED, paint, state
 from helpers.outcomes import Outcomes, few
 from helpers.places import Place
@@ -38,7 +39,7 @@ JOBS: dict[str, Job] = {
 
 def begun() -> tuple[bpy.types.Object, bpy.types.Object]:
     """A source with everything that can be transferred, and a target, in an empty file."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     source, target = creature("source", subdivisions=2), creature("target", 1.2, subdivisions=2)
     paint(source)
     return source, target

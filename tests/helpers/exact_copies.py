@@ -11,6 +11,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from helpers.empty_file import open_empty_file
 from helpers.rigged import armature_of
 from meshkin.geometry.mesh import face_areas
 from meshkin.scene.arrays import read_floats, read_integers
@@ -42,7 +43,7 @@ class Copy:
 
 def imported(file: Path) -> bpy.types.Object:
     """The largest mesh of a character, at rest, with shape keys, attributes, a UV map and a picture on it."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     bpy.ops.import_scene.gltf(filepath=str(file))
     skinned = [obj for obj in bpy.data.objects if obj.type == "MESH" and obj.vertex_groups and binding.armature_of(obj)]
     obj = max(skinned, key=lambda each: len(each.data.vertices))

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
-import bpy
 import pytest
 
+from helpers.empty_file import open_empty_file
 from helpers.places import ROOT
 
 addon_utils = importlib.import_module("addon_utils")  # found only once bpy is loaded
@@ -19,7 +19,7 @@ addon_utils = importlib.import_module("addon_utils")  # found only once bpy is l
 def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The add-on, enabled as Blender does it, in an empty file."""
     monkeypatch.syspath_prepend(str(ROOT))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     module = addon_utils.enable("blender_addon", default_set=True)
     assert module is not None
     yield module

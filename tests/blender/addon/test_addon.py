@@ -15,6 +15,7 @@ import bpy
 import pytest
 
 from helpers.creatures import creature
+from helpers.empty_file import open_empty_file
 from helpers.places import CORE, ROOT
 from meshkin import __version__
 from meshkin.base.errors import InputError, MeshKinError, ModelError, WorkerError
@@ -72,7 +73,7 @@ def reason(operator: str) -> str:
 
 def test_unregister_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     before = registered()
     for _ in range(2):
         assert addon_utils.enable("blender_addon", default_set=True) is not None

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.creatures import creature
+from helpers.empty_file import open_empty_file
 from helpers.main_job import paint
 from helpers.rigged import new_armature
 from helpers.shell import blob, json_result, run, write_mesh
@@ -33,7 +34,7 @@ def pixels(path: Path) -> NDArray[np.float32]:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A batch of transfers and a match, some of which fail, with its report."""
     folder = tmp_path_factory.mktemp("report")
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     hero = creature("Hero", subdivisions=2)
     paint(hero)
     bpy.data.images["skin"].pack()
@@ -43,7 +44,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     creature("Bystander").location.x = 40
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "hero.blend"))
     for number, name in enumerate(("Clone", "Cousin"), 1):
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+        open_empty_file()
         obj = creature("Body", 1 + number / 5, subdivisions=2 if name == "Clone" else 3)
         obj.location.x = 20 * number
         obj.data.uv_layers.new(name="map")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from helpers.creatures import add_height_values
+from helpers.empty_file import open_empty_file
 from helpers.photographs import photograph_of
 from helpers.places import ROOT
 from helpers.rigged import new_armature
@@ -62,7 +63,7 @@ def calls(line: str) -> list[list[str]]:
 def folder(tmp_path_factory: pytest.TempPathFactory, small_model: str) -> Path:
     """A folder with all files that the manual's commands read."""
     place = tmp_path_factory.mktemp("manual")
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     for name, stretch in (("Knight", 1.0), ("Rogue", 1.2), ("Mage", 1.1)):
         surface = blob(stretch, subdivisions=3)
         write_mesh(place / f"{name.lower()}.obj", *surface)
@@ -116,7 +117,7 @@ def test_every_command_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd
             looks = {"photo.png", "pictures"} & set(arguments) and arguments[0] != "picture"
             more: tuple[str, ...] = SMALL if looks else ()
             more += QUICK.get((arguments[0], arguments[1] if len(arguments) > 1 else ""), ())
-            bpy.ops.wm.read_factory_settings(use_empty=True)  # each command is a Blender of its own
+            open_empty_file()  # each command is a Blender of its own
             code = cli.main([*arguments, *more])
             assert code == 0, f"{what}\n{capfd.readouterr().err[-2000:]}"
             run.append(arguments[0])

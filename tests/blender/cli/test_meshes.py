@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.empty_file import open_empty_file
 from helpers.shell import GEOMETRIC, WORKER, add_object, blob, check_error, json_result, run, write_mesh
 from meshkin import workflow
 from meshkin.base.progress import finish
@@ -128,7 +129,7 @@ def test_a_set_of_files(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_names_that_would_give_one_file(tmp_path: Path) -> None:
     """Each map has a file of its own, whatever characters the objects' names have, and where case does not count."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     listed = ["m", "x/y", "x:y", "X/Y", "M"]
     for number, name in enumerate(listed):
         add_object(name, *blob(1 + number / 10, 1))

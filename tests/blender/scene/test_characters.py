@@ -9,6 +9,7 @@ import bpy
 import pytest
 
 from helpers.characters import ball, dressed, rig
+from helpers.empty_file import open_empty_file
 from meshkin.base.errors import InputError
 from meshkin.scene import characters
 
@@ -120,7 +121,7 @@ def test_linked_meshes_belong(tmp_path: Path) -> None:
     armature = rig("rig", meshes)
     file = tmp_path / "library.blend"
     bpy.data.libraries.write(str(file), {armature, *meshes.values()})
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     with bpy.data.libraries.load(str(file), link=True) as (present, wanted):
         wanted.objects = list(present.objects)
     for obj in wanted.objects:

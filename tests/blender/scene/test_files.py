@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 import pytest
 
+from helpers.empty_file import open_empty_file
 from helpers.places import DATA
 from helpers.rigged import new_armature
 from meshkin.base.errors import InputError
@@ -284,7 +285,7 @@ def test_object_of_a_blend_file(name: str, tmp_path: Path) -> None:
     obj.modifiers.new("mirror", "MIRROR")
     key = snapshots.take(obj).key
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     loaded = files.load(f"{tmp_path}/file.blend:{name}")
     assert loaded.name == name
     assert snapshots.take(loaded).key == key
@@ -325,7 +326,7 @@ def test_an_object_of_a_blend_file_brings_its_point_pairs_and_nothing_of_others(
     pairs.add(objects["source"], objects["target"], 3, 4)
     pairs.add(objects["source"], objects["other"], 5, 6)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     source, target = (files.load(f"{tmp_path}/file.blend:{name}") for name in ("source", "target"))
     assert [pair.label for pair in pairs.between(source, target)] == ["1"]
     shapes = snapshots.take(source), snapshots.take(target)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.creatures import creature
+from helpers.empty_file import open_empty_file
 from helpers.rigged import armature_of, new_armature
 from meshkin import workflow
 from meshkin.base.errors import InputError
@@ -28,7 +29,7 @@ def posed_character() -> bpy.types.Object:
 def test_a_character_comes_with_its_armature(tmp_path: Path) -> None:
     before = snapshots.take(posed_character())
     bpy.ops.export_scene.gltf(filepath=str(tmp_path / "character.glb"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     bpy.context.scene.frame_end = 77
     loaded = workflow.load(tmp_path / "character.glb")
     assert loaded.name == "character"
@@ -44,7 +45,7 @@ def test_an_object_of_a_blend_file_comes_with_its_point_pairs(tmp_path: Path) ->
     pairs.add(source, target, 3, 4)
     key = snapshots.take(source).key
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     one, other = (workflow.load(f"{tmp_path}/file.blend:{name}") for name in ("source", "target"))
     assert snapshots.take(one).key == key
     assert [pair.label for pair in pairs.between(one, other)] == ["1"]

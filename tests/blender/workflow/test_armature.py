@@ -11,6 +11,7 @@ import pytest
 from mathutils import Matrix
 
 from helpers import creatures
+from helpers.empty_file import open_empty_file
 from helpers.rigged import armature_of, new_armature
 from meshkin import workflow
 from meshkin.base.errors import InputError
@@ -442,7 +443,7 @@ def test_an_armature_from_groups_alone() -> None:
 def test_linked_rigs(tmp_path: Path, override: bool) -> None:
     rigged()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, wanted):
         wanted.objects = ["body", "rig"]
     source, armature = wanted.objects

@@ -19,6 +19,7 @@ import pytest
 
 import meshkin
 from helpers.creatures import creature, renumber
+from helpers.empty_file import open_empty_file
 from helpers.main_job import GEOMETRIC, MATCHED, paint, refused, state
 from helpers.places import TESTS
 from helpers.processes import wait_for
@@ -164,7 +165,7 @@ KILLED_IN = ("Reading pictures (DINOv2)", "Measuring the surface", "Comparing fe
 def begun_anew(cache: Path) -> tuple[bpy.types.Object, bpy.types.Object]:
     """The two creatures in an empty scene, the cache empty too, and no worker."""
     client.stop()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     source, target = creature("source", subdivisions=3), creature("target", 1.2, subdivisions=3)
     renumber(target)
     paint(source)

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
+from helpers.empty_file import open_empty_file
 from helpers.rigged import Bones, new_armature
 from meshkin import workflow
 from meshkin.base.errors import InputError
@@ -27,7 +28,7 @@ LOWERED: Bones = {
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
 
 
 def rig(name: str, bones: Bones, roll: float = 0.0) -> bpy.types.Object:

@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 import pytest
 
+from helpers.empty_file import open_empty_file
 from helpers.skins import (
     OPTIONS,
     add_image_material,
@@ -261,7 +262,7 @@ def test_another_file_opened_while_nodes_are_baked() -> None:
     job = workflow.transfer(source, copy_without_materials(source), ["texture"], OPTIONS)
     while not next(job).stage.startswith("Baking"):
         pass
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     with pytest.raises(InputError) as failure:
         finish(job)
     assert failure.value.code == "object-gone"

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.creatures import vertex_positions
+from helpers.empty_file import open_empty_file
 from helpers.places import DATA
 from helpers.skins import OPTIONS, add_material, blob, copy_without_materials, new_material_parts, pixels_of
 from meshkin import cli, workflow
@@ -47,7 +48,7 @@ def shown(obj: bpy.types.Object) -> NDArray[np.float64]:
 @pytest.mark.slow
 def test_a_real_character_onto_another_build() -> None:
     """Skin, hair, brows, eyes and clothes: through a match by shape alone nine of ten faces have their own color."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     source = files.load(WOMAN)
     target = copy_without_materials(source)
     truth = colored(source)
@@ -93,7 +94,7 @@ def test_a_material_is_left_out() -> None:
 
 
 def test_the_command_leaves_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     copy_without_materials(two_colored())
     path = tmp_path / "both.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from helpers.creatures import creature
+from helpers.empty_file import open_empty_file
 from helpers.main_job import GEOMETRIC, paint, refused, state
 from meshkin import workflow
 from meshkin.base.errors import InputError
@@ -152,7 +153,7 @@ def test_edit_mode_can_be_read_but_not_written() -> None:
 def test_linked_meshes_are_sources_but_no_targets(tmp_path: Path) -> None:
     paint(creature("library"))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, wanted):
         wanted.objects = ["library"]
     linked = bpy.data.objects["library"]
@@ -197,7 +198,7 @@ def test_textured_features_follow_the_materials(small_model: str) -> None:
 
 
 def test_clothes_take_weights_from_the_body_without_a_match() -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     body, cloth = creature("body"), creature("cloth", subdivisions=3)
     paint(body)
     body.vertex_groups["upper"].name, body.vertex_groups["lower"].name = "arm.L", "spine"
@@ -232,7 +233,7 @@ def test_clothes_take_weights_from_the_body_without_a_match() -> None:
 
 
 def test_weights_by_features_and_by_the_map_are_compared() -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     source, target = creature("source"), creature("target", 1.1, subdivisions=3)
     paint(source)
     options = workflow.Options(workflow.FeatureOptions("geometric"), weights=workflow.WeightOptions(method="features"))

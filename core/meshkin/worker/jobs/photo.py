@@ -11,7 +11,7 @@ from ...base.storage import bring
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ..requests.base import NoResult
-from ..requests.photo import CheckPhoto, MatchPhoto, MatchPhotoResult
+from ..requests.photo import CheckPhoto, MatchPhoto, PhotoMapFile
 from .files import keyed_map_path
 
 
@@ -23,7 +23,7 @@ def check_photo(request: CheckPhoto, report: ProgressCallback) -> NoResult:
     return NoResult()
 
 
-def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResult:
+def match_photo(request: MatchPhoto, report: ProgressCallback) -> PhotoMapFile:
     """Match a photograph to a shape into the cache, unless their map is there."""
     from ...cache import store as cache
     from ...matching.photo import pipeline
@@ -36,7 +36,7 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
     bring(path)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
-        return MatchPhotoResult(path)
+        return PhotoMapFile(path)
     photo_map = pipeline.match_photo(
         load_photograph(request.photo, request.mask),
         Snapshot.load(request.shape),
@@ -47,4 +47,4 @@ def match_photo(request: MatchPhoto, report: ProgressCallback) -> MatchPhotoResu
         PhotoMatchSettings(flip=request.flip),
     )
     photo_map.save(path)
-    return MatchPhotoResult(path)
+    return PhotoMapFile(path)

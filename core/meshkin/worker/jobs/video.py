@@ -15,7 +15,7 @@ from ...base.storage import bring, read_arrays, write_arrays
 from ...data.photo_map import PhotoMap
 from ...data.snapshot import Snapshot
 from ..requests.arrays import load_array
-from ..requests.photo import MatchPhotoResult
+from ..requests.photo import PhotoMapFile
 from ..requests.video import (
     FREE,
     CheckFrames,
@@ -139,7 +139,7 @@ def choose_views(request: ChooseViews, report: ProgressCallback) -> ChooseViewsR
     return ChooseViewsResult(tuple(chosen.tolist()))
 
 
-def match_frame(request: MatchFrame, report: ProgressCallback) -> MatchPhotoResult:
+def match_frame(request: MatchFrame, report: ProgressCallback) -> PhotoMapFile:
     """Match a frame, seen from a known side, to a shape; maps stay in the cache."""
     from dataclasses import replace
 
@@ -151,14 +151,14 @@ def match_frame(request: MatchFrame, report: ProgressCallback) -> MatchPhotoResu
     bring(path)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
-        return MatchPhotoResult(path)
+        return PhotoMapFile(path)
     photograph, scores = load_photograph(request.photo), ViewScoreArrays.load(request.views)
     shape, features = Snapshot.load(request.shape), cache.read(request.features)
     shown = pose.numbered_view(shape, request.view, scores.scores)
     seen = replace(photograph, mask=scores.mask)
     photo_map = pipeline.match_in_view(seen, shape, features, request.recipe, shown, request.device, report)
     photo_map.save(path)
-    return MatchPhotoResult(path)
+    return PhotoMapFile(path)
 
 
 def fit_video(request: FitVideo, report: ProgressCallback) -> FitVideoResult:

@@ -23,14 +23,14 @@ class CheckPhoto(Request[NoResult], job="check-photo"):
 
 
 @dataclass(frozen=True)
-class MatchPhotoResult:
+class PhotoMapFile:
     """``map`` is the file of a :class:`meshkin.data.photo_map.PhotoMap` in the cache."""
 
     map: Path
 
 
 @dataclass(frozen=True)
-class MatchPhoto(Request[MatchPhotoResult], job="match-photo"):
+class MatchPhoto(Request[PhotoMapFile], job="match-photo"):
     """Match a photograph to a shape, unless their map is in the cache.
 
     Attributes:

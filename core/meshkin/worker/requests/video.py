@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...data.recipe import Recipe
 from .arrays import ArrayBundle
 from .base import Request
-from .photo import MatchPhotoResult
+from .photo import PhotoMapFile
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class ChooseViews(Request[ChooseViewsResult], job="choose-views"):
 
 
 @dataclass(frozen=True)
-class MatchFrame(Request[MatchPhotoResult], job="match-frame"):
+class MatchFrame(Request[PhotoMapFile], job="match-frame"):
     """Match a frame of a video, seen from a known side, to a shape, unless their map is in the cache.
 
     Attributes:

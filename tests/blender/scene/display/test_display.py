@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
+from helpers.empty_file import open_empty_file
 from meshkin.base.errors import InputError
 from meshkin.scene.display import viewport
 from meshkin.scene.mesh import attributes
@@ -70,7 +71,7 @@ def test_shown_state_survives_saving(tmp_path: Path) -> None:
     views()[0].color_type = "OBJECT"
     viewport.show([obj])
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
     assert viewport.is_shown()
     viewport.hide()

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.empty_file import open_empty_file
 from helpers.places import CORE
 from meshkin.base.errors import InputError, MeshKinError, StorageError
 from meshkin.base.progress import Progress
@@ -216,9 +217,12 @@ def test_a_renderer_that_is_not_there_is_named() -> None:
     mesh = snapshot(*blob(8, 8), smooth=False)
     views = frame(mesh.vertices, fibonacci_directions(1), 32)
     bpy.ops.preferences.addon_disable(module="cycles")
-    assert "cycles" not in passes.available_renderers()
-    with pytest.raises(MeshKinError, match=r"cycles.*enable the Cycles add-on") as caught:
-        next(passes.render(mesh, views, "cycles"))
+    try:
+        assert "cycles" not in passes.available_renderers()
+        with pytest.raises(MeshKinError, match=r"cycles.*enable the Cycles add-on") as caught:
+            next(passes.render(mesh, views, "cycles"))
+    finally:
+        bpy.ops.preferences.addon_enable(module="cycles")
     assert caught.value.code == "render-unavailable"
 
 
@@ -347,7 +351,7 @@ def test_the_users_file_stays_as_it_was(renderer: str, end: str, temporary_folde
 def test_opening_another_file_midway_does_no_harm(renderer: str) -> None:
     steps = steps_of_a_render(renderer)
     next(steps)
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    open_empty_file()
     steps.close()
     assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
     assert (
