@@ -292,7 +292,7 @@ def _measured(
         surface_distance(source.rough, target.rough, best.points, registration)
         for registration in (settings.registration, settings.registration_by_form)
     )
-    strain = _strain(source.rough, best.points)
+    strain = strain_of(source.rough, best.points)
     by_form = form_distance if best.start.by_form else None
     return Laying(np.asarray(source.prolong @ fine), source.sense, distance, strain, *answers, by_form)
 
@@ -379,7 +379,7 @@ def _turned_handicap(number: int, placing: UprightPlacing, settings: LayingSetti
     return settings.turned_handicap if number else 1.0
 
 
-def _strain(mesh: RegisteredMesh, points: Floats) -> float:
+def strain_of(mesh: RegisteredMesh, points: Floats) -> float:
     """The mean absolute logarithm of how edges of a mesh were stretched when its points came to (P, 3), beside most."""
     start, end = edges(mesh.faces).T
     before, after = (np.linalg.norm(places[start] - places[end], axis=1) for places in (mesh.points, points))

@@ -26,7 +26,7 @@ def match_notes(
     """
     names = source_name, target_name
     several = [name for name, has_several in zip(names, alignment.several, strict=True) if has_several]
-    guided = guidance.flip or len(guidance.pairs) > 0
+    guided = guidance.is_given
     sides_guessed = alignment.ambiguous and not laying.upright and not several
     warnings, sentences = [], []
     if sides_guessed and not guided:
@@ -59,6 +59,19 @@ def match_notes(
         "flipped": guidance.flip,
         "warnings": warnings,
         "sentences": _messages(warnings) + sentences,
+    }
+
+
+def joint_notes(laying: Laying) -> dict[str, Any]:
+    """Return the notes of a match that the joints of both armatures have led: nothing is a guess."""
+    return {
+        "by_joints": True,
+        "distance": laying.distance,
+        "strain": laying.strain,
+        "ambiguous": False,
+        "flipped": False,
+        "warnings": [],
+        "sentences": ["The joints of both armatures led the match."],
     }
 
 

@@ -19,6 +19,8 @@ class MatchOptions:
             a part fits, or the other side that a photo may show); None
             for the same as in the objects' last match, if its point pairs were the same.
         through: an object of the scene through which others are matched, so that all matches of a set agree.
+        joints: whether a match starts from the joints where both characters are posed by armatures of their own with
+            the same bones, that somebody has placed.
     """
 
     pairs: Pairs | None = option(
@@ -43,4 +45,11 @@ class MatchOptions:
         "directly",
         metavar="OBJECT",
         panel=False,
+    )
+    joints: bool = option(
+        True,
+        "From Joints",
+        "Start from the joints where both are posed by armatures of their own with the same bones, placed in their "
+        "bodies",
+        flat="match_joints",
     )

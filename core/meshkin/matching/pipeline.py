@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import Match
 from ..features.joint import IntrinsicColumns
-from ..geometry.arrays import Integers
+from ..geometry.arrays import AnyFloats, Integers
 from ..geometry.laplacian import single_thread
 from ..spectral import pca
-from ..spectral.eigenbasis import EigenbasisSettings, with_features
+from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, with_features
+from ..spectral.functional_map import PairOfFloats
 from ..spectral.similarity import spectral_similarity
-from .alignment import Alignment, AlignmentSettings, align
+from .alignment import AlignmentSettings, align
 from .bodies import Body, in_own_winding
 from .close_ups import CloseUpSettings, with_close_ups
 from .confidence import ConfidenceSettings, calibrated, misfit, scale_confidence
 from .feature_map import FeatureSurface, SearchSettings, map_by_features
+from .joint_laying import in_frame_of, lay_by_joints
 from .laid_maps import match_laid
-from .laying import ComparedSurface, LayingSettings, lay
-from .notes import match_notes, with_two_places_noted
+from .laying import ComparedSurface, Laying, LayingSettings, lay
+from .notes import joint_notes, match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
 MATCHER_VERSION = "laid-12"
 """Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
+JOINTS_VERSION = "joints-1"
+"""The same for maps that start from known joints."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,9 @@ def _match_as_they_are(
        (:func:`meshkin.matching.laid_maps.match_laid`). Heads are laid onto each other closely
        (:func:`meshkin.matching.close_ups.with_close_ups`). The user's point pairs are matched exactly.
 
+    Where the source's joints are known to be the target's, it is laid on from there instead of 3. and 4.
+    (:func:`meshkin.matching.joint_laying.lay_by_joints`), unless the user says something.
+
     Nothing grows with the product of the vertex counts.
 
     Args:
@@ -204,45 +214,86 @@ def _match_as_they_are(
     report("Comparing features", 0)
     if similarity is None:
         similarity = spectral_similarity((source_basis.eigenvalues, target_basis.eigenvalues))
-    bodies, prolong = (source, target), (source_prolong, target_prolong)
+    bodies, meshes, prolong = (source, target), (source_basis, target_basis), (source_prolong, target_prolong)
+    laid_gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity**settings.laid_power, settings)
+    if source.shape.posed is not None and not guidance.is_given:
+        compared = _compared(bodies, meshes, prolong, None, laid_gain, settings)
+        return _match_by_joints(bodies, compared, source.shape.posed, report, settings), 1.0
     gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity, settings)
     bases = [
-        with_features(basis, rows)
-        for basis, (rows, _) in zip((source_basis, target_basis), _reduced(bodies, gain, settings), strict=True)
+        with_features(basis, rows) for basis, (rows, _) in zip(meshes, _reduced(bodies, gain, settings), strict=True)
     ]
     weights = _interpolate(settings.search_weights, similarity), _interpolate(settings.final_weights, similarity)
     alignment = align(bases[0], bases[1], prolong, weights, guidance, report, settings.alignment)
-    gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity**settings.laid_power, settings)
-    compared = [
-        ComparedSurface.of(body, with_features(basis, rows), own, (hints, carry), settings.laying)
-        for body, basis, (rows, own), hints, carry in zip(
-            bodies, bases, _reduced(bodies, gain, settings), alignment.hints, prolong, strict=True
+    compared = _compared(bodies, meshes, prolong, alignment.hints, laid_gain, settings)
+    laying = lay(*compared, alignment, guidance, report, settings.laying)
+    names = source.shape.name, target.shape.name
+    result = _match_laid(bodies, compared, laying, match_notes(alignment, laying, *names, guidance), report, settings)
+    _pin(result, guidance.pairs)
+    return result, similarity
+
+
+def _compared(
+    bodies: tuple[Body, Body],
+    meshes: tuple[SpectralMesh, SpectralMesh],
+    prolong: tuple[sparse.csr_array, sparse.csr_array],
+    hints: PairOfFloats | None,
+    gain: NDArray[np.float32],
+    settings: MatchSettings,
+) -> tuple[ComparedSurface, ComparedSurface]:
+    """Return what is laid onto each other.
+
+    Args:
+        bodies, meshes, prolong: the shapes, the coarser meshes of their eigenfunctions, and the matrices from these to
+            the shapes' vertices.
+        hints: how near the user's point pairs are, for the points of both meshes; None if there are none.
+        gain: factor of each channel of the features.
+        settings: of all stages.
+    """
+    hints = hints or (np.empty((len(meshes[0].points), 0)), np.empty((len(meshes[1].points), 0)))
+    source, target = (
+        ComparedSurface.of(body, with_features(mesh, rows), own, (near, carry), settings.laying)
+        for body, mesh, (rows, own), near, carry in zip(
+            bodies, meshes, _reduced(bodies, gain, settings), hints, prolong, strict=True
         )
-    ]
-    return _match_laid(bodies, compared, alignment, guidance, report, settings), similarity
+    )
+    return source, target
+
+
+def _match_by_joints(
+    bodies: tuple[Body, Body],
+    compared: tuple[ComparedSurface, ComparedSurface],
+    posed: AnyFloats,
+    report: ProgressCallback,
+    settings: MatchSettings,
+) -> Match:
+    """Return the match of two bodies of which the source, posed onto the target's joints, lies at ``posed`` (V, 3)."""
+    rounds = itertools.count(1)
+
+    def tick() -> None:
+        report("Laying the surfaces on each other", 1 - 0.95 ** next(rounds))
+
+    places = in_frame_of(compared[1], bodies[1].shape.snapshot.vertices, posed)
+    laying = lay_by_joints(*compared, places, tick, settings.laying)
+    return _match_laid(bodies, compared, laying, joint_notes(laying), report, settings)
 
 
 def _match_laid(
     bodies: tuple[Body, Body],
-    compared: list[ComparedSurface],
-    alignment: Alignment,
-    guidance: Guidance,
+    compared: tuple[ComparedSurface, ComparedSurface],
+    laying: Laying,
+    notes: dict[str, Any],
     report: ProgressCallback,
     settings: MatchSettings,
 ) -> Match:
-    """Return the match of two bodies after one was laid onto the other, with its notes and the user's point pairs."""
-    source, target = compared
-    laying = lay(source, target, alignment, guidance, report, settings.laying)
-    result = match_laid(source, target, laying, report, settings.laying)
+    """Return the match of two bodies after one was laid onto the other, with its notes."""
+    result = match_laid(*compared, laying, report, settings.laying)
     if settings.close_ups is not None:
         shapes = [(body.shape.snapshot.vertices.astype(np.float64), body.shape.snapshot.faces) for body in bodies]
         close = with_close_ups(shapes[0], shapes[1], result.to_source, result.to_target, report, settings.close_ups)
         result = replace(result, to_source=close[0], to_target=close[1])
-    names = bodies[0].shape.name, bodies[1].shape.name
-    notes = match_notes(alignment, laying, *names, guidance)
     if notes["ambiguous"]:
         scale_confidence(result, 0.5)
-    _pin(result, guidance.pairs)
     return replace(result, notes=notes)
 
 

@@ -11,7 +11,7 @@ from ..base.errors import InputError
 from ..data.features import Features
 from ..data.snapshot import Snapshot
 from ..features.joint import IntrinsicColumns, join
-from ..geometry.arrays import Integers
+from ..geometry.arrays import AnyFloats, Integers
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,14 @@ class DescribedSurface:
         snapshot: the shape.
         features: float (V, C), one row for each vertex; all zero where nothing is known.
         confidence: float (V,) in [0, 1], how far to trust each row; 0 excludes a vertex as an answer.
+        posed: float (V, 3), where its vertices lie on the other shape, in that one's frame, once it is posed until its
+            joints are the other's; None if these are not known.
     """
 
     snapshot: Snapshot
     features: NDArray[np.floating]
     confidence: NDArray[np.floating]
+    posed: AnyFloats | None = None
 
     @property
     def name(self) -> str:
@@ -107,6 +110,11 @@ class Guidance:
 
     pairs: Integers = field(default_factory=lambda: np.empty((0, 2), np.int64))
     flip: bool = False
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the user says anything."""
+        return self.flip or len(self.pairs) > 0
 
 
 def checked_pairs(source: DescribedSurface, target: DescribedSurface, pairs: NDArray[np.integer] | None) -> Integers:

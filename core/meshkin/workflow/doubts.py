@@ -54,7 +54,7 @@ def match_remarks(match: Match) -> list[Remark]:
 
 def unlike_warnings(match: Match) -> list[Remark]:
     """Says that joints are a guess, of weights and armatures between bodies that are built unlike each other."""
-    if match.notes.get("strain", 0.0) < UNLIKE_STRAIN:
+    if match.notes.get("by_joints") or match.notes.get("strain", 0.0) < UNLIKE_STRAIN:
         return []
     text = (
         "The two bodies are built unlike each other: on which limb a joint lies is known, but where exactly is a "

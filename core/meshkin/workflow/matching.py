@@ -25,11 +25,13 @@ from ..scene.objects import BlenderObject, Handle
 from ..worker import client
 from ..worker.requests.features import FeatureColorArrays
 from ..worker.requests.matching import ComposeMaps, MatchShapes
+from ..worker.requests.rig import MapByJointsResult
 from .characters import CharacterSnapshot, read
 from .describing import Described, EarlyColors, colors_of, describe, write_colors
 from .doubtful_places import doubtful_places, places_sentence
 from .doubts import confidence_sentence, match_data, match_remarks, mean_confidence
 from .files import work_folder
+from .joints import at_rest, pose_onto_joints, shared_bones, tell_something
 from .options import Options, Remark, Report, Steps
 from .steps import (
     COLOR_SECONDS,
@@ -220,6 +222,9 @@ def _match_directly(
     described_target = yield from describe(ends[1], options, folder / "target")
     if early:
         yield from early.show([described_source, described_target])
+    joints = None
+    if options.match.joints and not (flip or len(pairs)):
+        joints = yield from _joints(*ends, options, folder)
     matching = client.shared().run(
         MatchShapes(
             source=ends[0].shape.save(folder / "source-shape.npz"),
@@ -229,10 +234,24 @@ def _match_directly(
             keys=(described_source.key, described_target.key),
             pairs=tuple((int(vertex), int(other)) for vertex, other in pairs),
             flip=flip,
+            posed=joints.posed if joints else None,
+            joints=joints.key if joints else "",
         )
     )
     answer = yield from in_step(match_of(source[0], target[0]), matching)
     return ObjectMatch(described_source, described_target, answer.map, flip, pairs)
+
+
+def _joints(
+    source: CharacterSnapshot, target: CharacterSnapshot, options: Options, folder: Path
+) -> Generator[Progress, None, MapByJointsResult | None]:
+    """The source posed onto the target's joints, if somebody has placed these; else None."""
+    shared = shared_bones(source.objects(), target.objects(), options.weights.new_names)
+    if shared is None or not shared.is_placed:
+        return None
+    ends = at_rest(source, shared.source), at_rest(target, shared.target)
+    answer = yield from pose_onto_joints(*ends, shared.names, folder)
+    return answer if tell_something(answer) else None
 
 
 def _vertex_pairs(source: CharacterSnapshot, target: CharacterSnapshot, given: Pairs | None) -> NDArray[np.int64]:

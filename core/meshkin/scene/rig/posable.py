@@ -42,7 +42,7 @@ def read(
     """
     bones = _ordered(armature)
     number = {bone.name: index for index, bone in enumerate(bones)}
-    values = np.concatenate([_bone_weights(obj, snapshot, number) for obj, snapshot in pieces])
+    values = np.concatenate([weights.of_bones(obj, snapshot, number) for obj, snapshot in pieces])
     if not values.any():
         raise InputError(
             "no-weights",
@@ -70,20 +70,6 @@ def _ordered(armature: bpy.types.Object) -> list[bpy.types.Bone]:
     for bone in found:
         found += bone.children
     return found
-
-
-def _bone_weights(obj: bpy.types.Object, snapshot: Snapshot, number: dict[str, int]) -> Singles:
-    """The weights (V, B) of a mesh; a mesh that hangs on one bone follows that alone."""
-    values = np.zeros((len(snapshot.vertices), len(number)), np.float32)
-    if obj.parent_type == "BONE" and obj.parent_bone in number:
-        values[:, number[obj.parent_bone]] = 1
-        return values
-    names = [group.name for group in obj.vertex_groups if group.name in number]
-    names = [name for name in weights.deforming_groups(obj) if name in names] if names else []
-    if names:
-        _, read_values = weights.read(obj, snapshot, names)
-        values[:, [number[name] for name in names]] = read_values
-    return values
 
 
 def _rigid(matrix: Matrix) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -129,6 +129,27 @@ class WrittenGroups:
     masked: int
     vertices: int
     groups: dict[str, list[str]]
+
+
+def of_bones(obj: bpy.types.Object, snapshot: Snapshot, columns: Mapping[str, int]) -> NDArray[np.float32]:
+    """The weights float32 (V, B) of an object's deforming bones; one that hangs on a bone follows that alone.
+
+    Args:
+        obj: the object.
+        snapshot: of the object.
+        columns: of each bone.
+
+    Raises:
+        InputError: ``mesh-changed``, as :func:`read`.
+    """
+    values = np.zeros((len(snapshot.vertices), len(columns)), np.float32)
+    if obj.parent_type == "BONE" and obj.parent_bone in columns:
+        values[:, columns[obj.parent_bone]] = 1
+        return values
+    names = [name for name in deforming_groups(obj) if name in columns]
+    if names:
+        values[:, [columns[name] for name in names]] = read(obj, snapshot, names)[1]
+    return values
 
 
 def write(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
+from ..requests.arrays import load_array
 from ..requests.matching import ComposeMaps, IsCopy, IsCopyResult, MapFile, MatchShapes
 from .files import keyed_map_path
 
@@ -23,15 +26,18 @@ def match_shapes(request: MatchShapes, report: ProgressCallback) -> MapFile:
     """Match two shapes into the cache, unless their map is there."""
     from ...cache import store as cache
     from ...matching.pair import match_pair
-    from ...matching.pipeline import MATCHER_VERSION
+    from ...matching.pipeline import JOINTS_VERSION, MATCHER_VERSION
     from ...matching.surfaces import described_pair
 
-    path = keyed_map_path(MATCHER_VERSION, *request.keys, request.pairs, request.flip)
+    by_joints = () if request.posed is None else (JOINTS_VERSION, request.joints)
+    path = keyed_map_path(MATCHER_VERSION, *request.keys, request.pairs, request.flip, *by_joints)
     if cache.usable_map(path):
         return MapFile(path)
     source, target = Snapshot.load(request.source), Snapshot.load(request.target)
     features = cache.read(request.source_features), cache.read(request.target_features)
     source_surface, target_surface, intrinsic = described_pair(source, target, *features)
+    if request.posed is not None:
+        source_surface = replace(source_surface, posed=load_array(request.posed, "U3", U=len(source.vertices)))
     result = match_pair(
         source_surface,
         target_surface,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base.progress import ProgressCallback
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
-from ..requests.arrays import load_array
+from ..requests.arrays import load_array, save_array
 from ..requests.rig import (
     BoneArrays,
     ExtractSkeleton,
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...transfer.rig.rest_skeleton import RestSkeleton
+
+SAME_JOINT = 1e-3
+"""Share of the target's size by which a joint may have moved and still be the same (chosen: far above rounding errors,
+far below what moves a map)."""
 
 
 def extract_skeleton(request: ExtractSkeleton, report: ProgressCallback) -> ExtractSkeletonResult:
@@ -87,7 +94,18 @@ def map_by_joints(request: MapByJoints, report: ProgressCallback) -> MapByJoints
     size = bounding_diagonal(target.vertices)
     away = to_source.pull(posed.vertices, posed.faces) - target.vertices
     distance = float(np.linalg.norm(away, axis=1).mean()) / size
-    return MapByJointsResult(request.output, distance, rearranged(skeleton, joints) / size)
+    change = rearranged(skeleton, joints) / size
+    key = _key([skeleton.heads, skeleton.tails, arrays.heads, arrays.tails], size, [weights, arrays.known])
+    return MapByJointsResult(request.output, distance, change, save_array(request.posed, vertices), key)
+
+
+def _key(places: Sequence[NDArray[np.floating]], size: float, others: Sequence[NDArray[Any]]) -> str:
+    """A digest of places, but for rounding errors, as a character that was moved has them, and of other arrays."""
+    rounded = [np.round(place / (SAME_JOINT * size)).astype(np.int64) for place in places]
+    digest = hashlib.blake2b(digest_size=16)
+    for values in (*rounded, *others):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def pose_shape(request: PoseShape, report: ProgressCallback) -> PoseShapeResult:

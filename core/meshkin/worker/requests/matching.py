@@ -44,6 +44,9 @@ class MatchShapes(Request[MapFile], job="match"):
         keys: names of these features in the cache.
         pairs: vertices of the source and of the target that are the same point.
         flip: whether to take the other answer.
+        posed: file of an array float32 (U, 3), where the source's vertices lie on the target, in its frame, once the
+            source is posed onto the target's joints; None if these are not known.
+        joints: key of what posed it.
     """
 
     source: Path
@@ -53,6 +56,8 @@ class MatchShapes(Request[MapFile], job="match"):
     keys: tuple[str, str]
     pairs: tuple[tuple[int, int], ...]
     flip: bool
+    posed: Path | None = None
+    joints: str = ""
 
 
 @dataclass(frozen=True)

@@ -160,11 +160,15 @@ class MapByJointsResult:
         distance: mean distance of the target from the posed source, in diagonals of its bounding box.
         change: how much the joints are arranged otherwise than the source's: root mean square distance after turning,
             scaling and shifting them onto each other, in the same diagonals.
+        posed: file of an array float32 (U, 3), the vertices of the posed source, in the target's frame.
+        key: of the bones, weights and joints that posed it.
     """
 
     map: Path
     distance: float
     change: float
+    posed: Path
+    key: str
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,7 @@ class MapByJoints(Request[MapByJointsResult], job="map-by-joints"):
         weights: file of an array (U, C), the source's skin weights.
         joints: file of :class:`JointArrays`, as they pose the target.
         output: where to write the map.
+        posed: where to write the vertices of the posed source.
     """
 
     source: Path
@@ -185,6 +190,7 @@ class MapByJoints(Request[MapByJointsResult], job="map-by-joints"):
     weights: Path
     joints: Path
     output: Path
+    posed: Path
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ from ...worker.requests.weights import (
     TransferWeightsResult,
     WeightArrays,
 )
+from ..joints import ASTRAY
 from ..options import NEARNESS, WEIGHT_METHODS, Options, Remark, ResultWarning
 from .context import Carrier, Transfer, Write, left_out_warning
-from .joints import ASTRAY
 from .loose_parts import WeightedTarget, transfer_loose_parts
 
 _PROBLEMS = {
