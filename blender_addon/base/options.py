@@ -58,6 +58,7 @@ def options(context: bpy.types.Context, **changes: Any) -> Options:
         model=bpy.path.abspath(model) if model else "",
         device=user_preferences.device if user_preferences else "auto",
         online=bpy.app.online_access or bool(user_preferences and user_preferences.offline_folder),
+        match_joints=settings.match_joints,
         through=settings.through if settings.through and settings.through.name in context.scene.objects else None,
         **changes,
     )

@@ -12,6 +12,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntPropert
 from meshkin.dataset.options import DatasetOptions, LookOptions
 from meshkin.families.options import FamilyOptions
 from meshkin.features.options import FeatureOptions
+from meshkin.matching.options import MatchOptions
 from meshkin.paint.options import PaintOptions, SubjectOptions
 from meshkin.parts.options import PartOptions
 from meshkin.pictures.options import PictureOptions
@@ -67,6 +68,7 @@ def _change_look(self: SceneSettings, context: bpy.types.Context) -> None:
 @with_options(
     *OPTION_GROUPS.values(),
     *(
+        MatchOptions,
         PartOptions,
         FamilyOptions,
         PictureOptions,

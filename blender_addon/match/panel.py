@@ -85,6 +85,7 @@ class MESHKIN_PT_guide(Sidebar, bpy.types.Panel):
 
         column = layout.column(align=True)
         flipped = bool(both and matches.is_flipped(settings.source, settings.target))
+        field(column, context, settings, "match_joints")
         column.operator("meshkin.flip", icon="MOD_MIRROR", depress=flipped)
         row = column.row(align=True)
         row.operator("meshkin.pick_pairs", icon="EYEDROPPER")

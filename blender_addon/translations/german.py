@@ -116,6 +116,7 @@ GERMAN = {
     "Set Up": "Einrichten",
     "Set Up MeshKin": "MeshKin einrichten",
     "Set of Objects": "Satz von Objekten",
+    "Start from Joints": "Von Gelenken ausgehen",
     "Show Colors": "Farben zeigen",
     "Hide Colors": "Farben verbergen",
     "Show Pictures": "Bilder zeigen",

@@ -116,6 +116,7 @@ JAPANESE = {
     "Set Up": "セットアップ",
     "Set Up MeshKin": "MeshKinをセットアップ",
     "Set of Objects": "オブジェクトのセット",
+    "Start from Joints": "関節から開始",
     "Show Colors": "カラーを表示",
     "Hide Colors": "カラーを隠す",
     "Show Pictures": "画像を表示",

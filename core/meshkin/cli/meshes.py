@@ -61,7 +61,7 @@ def add(commands: Any) -> None:
     parser = command(commands, "match", _match, "match two meshes, or a photo and a mesh", needs_blender=True)
     parser.add_argument("source", help=f"{MESH}, or a photo ({' '.join(PHOTOS)})")
     parser.add_argument("target", help=MESH)
-    option_arguments(parser, MatchOptions, ("pairs", "flip"))
+    option_arguments(parser, MatchOptions, ("pairs", "flip", "joints"))
     mask_argument(parser)
     _feature_arguments(parser)
     strict_argument(parser)

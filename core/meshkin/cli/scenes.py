@@ -132,7 +132,7 @@ def _add_transfers(commands: Any) -> None:
     summary = "do the last transfer again in place, guided otherwise"
     parser = command(commands, "update", _update, summary, needs_blender=True)
     file_arguments(parser, "source", "target")
-    option_arguments(parser, MatchOptions, ("pairs", "flip"))
+    option_arguments(parser, MatchOptions, ("pairs", "flip", "joints"))
     option_arguments(parser, WorkerOptions)
     strict_argument(parser)
     output_argument(parser, "OUT.blend")

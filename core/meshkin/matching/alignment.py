@@ -80,7 +80,7 @@ def align(
     """
     tick = _ticker(report)
     pair_points = _nearest_points(prolong[0], guidance.pairs[:, 0]), _nearest_points(prolong[1], guidance.pairs[:, 1])
-    hints = _nearness(source, pair_points[0], settings), _nearness(target, pair_points[1], settings)
+    hints = pair_hints((source, target), prolong, guidance, settings)
     symmetry = settings.symmetry
     several = has_several_symmetries(source, symmetry), has_several_symmetries(target, symmetry)
     mirrors = ([], []) if any(several) else find_mirrors(source, target, tick, symmetry)
@@ -104,6 +104,21 @@ def align(
         hints,
         tuple(one.maps[1] for one, _ in rest if one.orientation > MOSTLY_KEPT),
     )
+
+
+def pair_hints(
+    meshes: tuple[SpectralMesh, SpectralMesh],
+    prolong: tuple[sparse.csr_array, sparse.csr_array],
+    guidance: Guidance,
+    settings: AlignmentSettings = AlignmentSettings(),
+) -> PairOfFloats:
+    """Return how near the user's point pairs are, (P, D) and (Q, D), for the points of both meshes; for the rest
+    :func:`align`."""
+    source, target = (
+        _nearness(mesh, _nearest_points(carry, vertices), settings)
+        for mesh, carry, vertices in zip(meshes, prolong, guidance.pairs.T, strict=True)
+    )
+    return source, target
 
 
 def _ticker(report: ProgressCallback) -> Callable[[], None]:

@@ -48,7 +48,7 @@ def lay_by_joints(
     places = np.asarray(source.prolong @ fine)
     rough = _at(source, source.rough, places)
     distance = surface_distance(source.rough, target.rough, rough, registration)
-    return Laying(places, source.sense, distance, strain_of(source.rough, rough), 0, upright=True)
+    return Laying(places, source.sense, distance, strain_of(source.rough, rough), 0, upright=True, by_joints=True)
 
 
 def in_frame_of(surface: ComparedSurface, vertices: AnyFloats, points: AnyFloats) -> Floats:

@@ -11,7 +11,7 @@ from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import Match, SurfaceMap
 from ..geometry.arrays import SIMILARITY_BLOCK, Floats, nearest_rows
 from ..geometry.mesh import vertex_normals
-from .confidence import FormConfidenceSettings
+from .confidence import JOINT_CONFIDENCE, FormConfidenceSettings, LaidConfidenceSettings
 from .feature_search import precise_points, sample_evenly
 from .laying import ComparedSurface, Laying, LayingSettings
 from .registration import joint_coordinates
@@ -27,7 +27,7 @@ def match_laid(
     """Match two surfaces, both ways, by where they lie after one was laid onto the other.
 
     The confidence of a vertex is the chance that its answer is right (:class:`LaidConfidenceSettings`, or
-    :class:`FormConfidenceSettings` where a start by form led to the answer).
+    :class:`FormConfidenceSettings` where a start by form led to the answer, or :data:`JOINT_CONFIDENCE`).
     """
     registration = settings.registration
     weights = registration.normal_weight, registration.final_feature_weight
@@ -42,16 +42,17 @@ def match_laid(
     report("Matching source to target", 0)
     to_target, target_evidence = _nearest_points(source_rows, target_rows, target, settings)
     if laying.form_distance is not None:
-        law, distance = settings.form_confidence, laying.form_distance
+        form_law, distance = settings.form_confidence, laying.form_distance
         return Match(
-            _with_confidence_by_form(to_source, source_evidence, distance, law),
-            _with_confidence_by_form(to_target, target_evidence, distance, law),
+            _with_confidence_by_form(to_source, source_evidence, distance, form_law),
+            _with_confidence_by_form(to_target, target_evidence, distance, form_law),
             source.faces,
             target.faces,
         )
+    law = JOINT_CONFIDENCE if laying.by_joints else settings.confidence
     return Match(
-        _with_confidence(to_source, source_evidence, _returned(to_source, to_target, target, source), settings),
-        _with_confidence(to_target, target_evidence, _returned(to_target, to_source, source, target), settings),
+        _with_confidence(to_source, source_evidence, _returned(to_source, to_target, target, source), law),
+        _with_confidence(to_target, target_evidence, _returned(to_target, to_source, source, target), law),
         source.faces,
         target.faces,
     )
@@ -145,10 +146,9 @@ def _returned(forth: SurfaceMap, back: SurfaceMap, domain: ComparedSurface, surf
 
 
 def _with_confidence(
-    surface_map: SurfaceMap, evidence: _Evidence, round_trip: Floats, settings: LayingSettings
+    surface_map: SurfaceMap, evidence: _Evidence, round_trip: Floats, law: LaidConfidenceSettings
 ) -> SurfaceMap:
     """The map with the confidence that the evidence and the round trip (V,) give it."""
-    law = settings.confidence
     log_odds = (
         law.base
         - law.distance * evidence.distance

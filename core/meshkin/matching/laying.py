@@ -207,6 +207,7 @@ class Laying:
         upright: whether a start that stands upright led to this answer, not only the map.
         form_distance: as ``distance``, features counting as little as where surfaces are laid on by their form; None if
             no start by form led to this answer.
+        by_joints: whether joints that are known led to it.
     """
 
     places: Floats
@@ -216,6 +217,7 @@ class Laying:
     rivals: int
     upright: bool
     form_distance: float | None = None
+    by_joints: bool = False
 
 
 def lay(

@@ -26,7 +26,7 @@ def match_notes(
     """
     names = source_name, target_name
     several = [name for name, has_several in zip(names, alignment.several, strict=True) if has_several]
-    guided = guidance.is_given
+    guided = guidance.flip or len(guidance.pairs) > 0
     sides_guessed = alignment.ambiguous and not laying.upright and not several
     warnings, sentences = [], []
     if sides_guessed and not guided:

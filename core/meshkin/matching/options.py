@@ -20,7 +20,7 @@ class MatchOptions:
             for the same as in the objects' last match, if its point pairs were the same.
         through: an object of the scene through which others are matched, so that all matches of a set agree.
         joints: whether a match starts from the joints where both characters are posed by armatures of their own with
-            the same bones, that somebody has placed.
+            the same bones, and somebody has placed them; with ``flip`` it does not.
     """
 
     pairs: Pairs | None = option(
@@ -48,7 +48,7 @@ class MatchOptions:
     )
     joints: bool = option(
         True,
-        "From Joints",
+        "Start from Joints",
         "Start from the joints where both are posed by armatures of their own with the same bones, placed in their "
         "bodies",
         flat="match_joints",

@@ -18,9 +18,8 @@ from ..geometry.arrays import AnyFloats, Integers
 from ..geometry.laplacian import single_thread
 from ..spectral import pca
 from ..spectral.eigenbasis import EigenbasisSettings, SpectralMesh, with_features
-from ..spectral.functional_map import PairOfFloats
 from ..spectral.similarity import spectral_similarity
-from .alignment import AlignmentSettings, align
+from .alignment import AlignmentSettings, align, pair_hints
 from .bodies import Body, in_own_winding
 from .close_ups import CloseUpSettings, with_close_ups
 from .confidence import ConfidenceSettings, calibrated, misfit, scale_confidence
@@ -191,10 +190,8 @@ def _match_as_they_are(
        (:func:`meshkin.matching.laid_maps.match_laid`). Heads are laid onto each other closely
        (:func:`meshkin.matching.close_ups.with_close_ups`). The user's point pairs are matched exactly.
 
-    Where the source's joints are known to be the target's, it is laid on from there instead of 3. and 4.
-    (:func:`meshkin.matching.joint_laying.lay_by_joints`), unless the user says something.
-
-    Nothing grows with the product of the vertex counts.
+    Where joints are known, the source is laid on from there instead of 3. and 4., unless the user asks for the other
+    answer (:func:`meshkin.matching.joint_laying.lay_by_joints`). Nothing grows with the product of the vertex counts.
 
     Args:
         similarity: how similar the shapes' intrinsic geometry is, from 0 to 1; None to compare their spectra.
@@ -212,23 +209,24 @@ def _match_as_they_are(
         _pin(by_features, guidance.pairs)
         return by_features, 1.0
     report("Comparing features", 0)
+    bodies, meshes, prolong = (source, target), (source_basis, target_basis), (source_prolong, target_prolong)
     if similarity is None:
         similarity = spectral_similarity((source_basis.eigenvalues, target_basis.eigenvalues))
-    bodies, meshes, prolong = (source, target), (source_basis, target_basis), (source_prolong, target_prolong)
-    laid_gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity**settings.laid_power, settings)
-    if source.shape.posed is not None and not guidance.is_given:
-        compared = _compared(bodies, meshes, prolong, None, laid_gain, settings)
-        return _match_by_joints(bodies, compared, source.shape.posed, report, settings), 1.0
-    gain = _channel_gain(source.shape.features.shape[1], intrinsic, similarity, settings)
-    bases = [
-        with_features(basis, rows) for basis, (rows, _) in zip(meshes, _reduced(bodies, gain, settings), strict=True)
-    ]
-    weights = _interpolate(settings.search_weights, similarity), _interpolate(settings.final_weights, similarity)
-    alignment = align(bases[0], bases[1], prolong, weights, guidance, report, settings.alignment)
-    compared = _compared(bodies, meshes, prolong, alignment.hints, laid_gain, settings)
-    laying = lay(*compared, alignment, guidance, report, settings.laying)
-    names = source.shape.name, target.shape.name
-    result = _match_laid(bodies, compared, laying, match_notes(alignment, laying, *names, guidance), report, settings)
+    channels = source.shape.features.shape[1]
+    gain = _channel_gain(channels, intrinsic, similarity**settings.laid_power, settings)
+    compared = _compared(bodies, meshes, prolong, guidance, gain, settings)
+    if source.shape.posed is not None and not guidance.flip:
+        similarity = 1.0
+        laying = _laid_by_joints(bodies, compared, source.shape.posed, report, settings)
+        notes = joint_notes(laying)
+    else:
+        rows = _reduced(bodies, _channel_gain(channels, intrinsic, similarity, settings), settings)
+        bases = [with_features(mesh, own) for mesh, (own, _) in zip(meshes, rows, strict=True)]
+        weights = _interpolate(settings.search_weights, similarity), _interpolate(settings.final_weights, similarity)
+        alignment = align(bases[0], bases[1], prolong, weights, guidance, report, settings.alignment)
+        laying = lay(*compared, alignment, guidance, report, settings.laying)
+        notes = match_notes(alignment, laying, source.shape.name, target.shape.name, guidance)
+    result = _match_laid(bodies, compared, laying, notes, report, settings)
     _pin(result, guidance.pairs)
     return result, similarity
 
@@ -237,7 +235,7 @@ def _compared(
     bodies: tuple[Body, Body],
     meshes: tuple[SpectralMesh, SpectralMesh],
     prolong: tuple[sparse.csr_array, sparse.csr_array],
-    hints: PairOfFloats | None,
+    guidance: Guidance,
     gain: NDArray[np.float32],
     settings: MatchSettings,
 ) -> tuple[ComparedSurface, ComparedSurface]:
@@ -246,11 +244,11 @@ def _compared(
     Args:
         bodies, meshes, prolong: the shapes, the coarser meshes of their eigenfunctions, and the matrices from these to
             the shapes' vertices.
-        hints: how near the user's point pairs are, for the points of both meshes; None if there are none.
+        guidance: gives the user's point pairs.
         gain: factor of each channel of the features.
         settings: of all stages.
     """
-    hints = hints or (np.empty((len(meshes[0].points), 0)), np.empty((len(meshes[1].points), 0)))
+    hints = pair_hints(meshes, prolong, guidance, settings.alignment)
     source, target = (
         ComparedSurface.of(body, with_features(mesh, rows), own, (near, carry), settings.laying)
         for body, mesh, (rows, own), near, carry in zip(
@@ -260,22 +258,21 @@ def _compared(
     return source, target
 
 
-def _match_by_joints(
+def _laid_by_joints(
     bodies: tuple[Body, Body],
     compared: tuple[ComparedSurface, ComparedSurface],
     posed: AnyFloats,
     report: ProgressCallback,
     settings: MatchSettings,
-) -> Match:
-    """Return the match of two bodies of which the source, posed onto the target's joints, lies at ``posed`` (V, 3)."""
+) -> Laying:
+    """Return how the source lies that, posed onto the target's joints, lies at ``posed`` (V, 3)."""
     rounds = itertools.count(1)
 
     def tick() -> None:
         report("Laying the surfaces on each other", 1 - 0.95 ** next(rounds))
 
     places = in_frame_of(compared[1], bodies[1].shape.snapshot.vertices, posed)
-    laying = lay_by_joints(*compared, places, tick, settings.laying)
-    return _match_laid(bodies, compared, laying, joint_notes(laying), report, settings)
+    return lay_by_joints(*compared, places, tick, settings.laying)
 
 
 def _match_laid(

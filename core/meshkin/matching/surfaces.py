@@ -111,11 +111,6 @@ class Guidance:
     pairs: Integers = field(default_factory=lambda: np.empty((0, 2), np.int64))
     flip: bool = False
 
-    @property
-    def is_given(self) -> bool:
-        """Whether the user says anything."""
-        return self.flip or len(self.pairs) > 0
-
 
 def checked_pairs(source: DescribedSurface, target: DescribedSurface, pairs: NDArray[np.integer] | None) -> Integers:
     """Return point pairs as int64 (N, 2); raises InputError ``pairs-vertex`` if one names no vertex of a surface."""

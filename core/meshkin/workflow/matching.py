@@ -223,7 +223,7 @@ def _match_directly(
     if early:
         yield from early.show([described_source, described_target])
     joints = None
-    if options.match.joints and not (flip or len(pairs)):
+    if options.match.joints and not flip:
         joints = yield from _joints(*ends, options, folder)
     matching = client.shared().run(
         MatchShapes(

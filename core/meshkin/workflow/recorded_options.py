@@ -37,7 +37,7 @@ def restored(values: Mapping[str, Any], now: Options) -> Options:
         plain["also"] = tuple(obj for obj in map(find, plain["also"]) if obj)
     if "through" in plain:
         plain["through"] = find(plain["through"])
-    guides = {"pairs": now.match.pairs, "flip": now.match.flip}
+    guides = {"pairs": now.match.pairs, "flip": now.match.flip, "match_joints": now.match.joints}
     return Options(worker=now.worker).changed(**{"through": now.match.through, **plain, **guides})
 
 

@@ -44,9 +44,7 @@ RINGS = 12
 """Rings of each limb, of as many vertices."""
 
 
-def limb(
-    head: Sequence[float], tail: Sequence[float], turn: float, rings: int
-) -> tuple[Floats, NDArray[np.int64]]:
+def limb(head: Sequence[float], tail: Sequence[float], turn: float, rings: int) -> tuple[Floats, NDArray[np.int64]]:
     """An ellipsoid along a bone: its vertices and quads. Another ``turn`` gives other vertices."""
     middle, half = np.add(head, tail) / 2, np.subtract(tail, head) / 2
     along = half / np.linalg.norm(half)
@@ -193,9 +191,11 @@ OTHER_RINGS = 11
 """The same of a target that is matched: one of the source's topology is matched vertex by vertex."""
 
 
-def matched(source: bpy.types.Object, target: bpy.types.Object, **guides: bool) -> tuple[workflow.Report, float]:
+def matched(
+    source: bpy.types.Object, target: bpy.types.Object, guides: workflow.MatchOptions = workflow.MatchOptions()
+) -> tuple[workflow.Report, float]:
     """Their match, and the share of the target's vertices that it sends to the limb that they belong to."""
-    chosen = workflow.Options(workflow.FeatureOptions("geometric"), match=workflow.MatchOptions(**guides))
+    chosen = workflow.Options(workflow.FeatureOptions("geometric"), match=guides)
     report = finish(workflow.match(source, target, chosen))
     found = Match.load(Path(report.data["map"])).to_source.vertex
     return report, float((found // RINGS**2 == np.arange(len(found)) // OTHER_RINGS**2).mean())
@@ -239,18 +239,18 @@ def test_a_match_starts_from_the_joints_of_characters_of_several_meshes() -> Non
     assert starts_from_joints(report)
 
 
-@pytest.mark.parametrize("asked", [{"joints": False}, {"flip": True}])
-def test_a_match_can_do_without_joints(asked: dict[str, bool]) -> None:
+@pytest.mark.parametrize("asked", [workflow.MatchOptions(joints=False), workflow.MatchOptions(flip=True)])
+def test_a_match_can_do_without_joints(asked: workflow.MatchOptions) -> None:
     """It is the same as if there were none then."""
     source, target = source_and_target(rings=OTHER_RINGS)
-    report, _ = matched(source, target, **asked)
+    report, _ = matched(source, target, asked)
     assert not starts_from_joints(report)
     place = target.parent.matrix_world.copy()
     bpy.data.objects.remove(target.parent)
     target.modifiers.clear()
     target.matrix_world = place
     bpy.context.view_layer.update()
-    assert matched(source, target, **asked)[0].data["map"] == report.data["map"]
+    assert matched(source, target, asked)[0].data["map"] == report.data["map"]
 
 
 @pytest.mark.parametrize("armature", ["as the match fitted it", "only scaled", "far away"])
