@@ -239,6 +239,7 @@ def test_a_match_starts_from_the_joints_of_characters_of_several_meshes() -> Non
     assert starts_from_joints(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [workflow.MatchOptions(joints=False), workflow.MatchOptions(flip=True)])
 def test_a_match_can_do_without_joints(asked: workflow.MatchOptions) -> None:
     """It is the same as if there were none then."""
@@ -253,6 +254,7 @@ def test_a_match_can_do_without_joints(asked: workflow.MatchOptions) -> None:
     assert matched(source, target, asked)[0].data["map"] == report.data["map"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("armature", ["as the match fitted it", "only scaled", "far away"])
 def test_a_match_does_not_start_from_joints_that_nobody_has_placed(armature: str) -> None:
     source, target = source_and_target(rings=OTHER_RINGS)
