@@ -70,6 +70,23 @@ def test_a_real_character_onto_another_build() -> None:
     assert areas[wrong].sum() / areas.sum() < 0.1
 
 
+@pytest.mark.skipif(not WOMAN.exists(), reason=f"no characters in {DATA}")
+@pytest.mark.slow
+def test_a_texture_comes_over_as_well_a_second_time() -> None:
+    """The name of the material that the first one made, “Skin on …”, tells nothing about what it is on."""
+    open_empty_file()
+    source, target = files.load(WOMAN.with_name("men_Casual.glb")), files.load(WOMAN.with_name("women_Formal.glb"))
+    colored(source)
+    target.data.materials.clear()
+    while target.data.uv_layers:
+        target.data.uv_layers.remove(target.data.uv_layers[0])
+    results = []
+    for _ in range(2):
+        finish(workflow.transfer(source, target, ["texture"], OPTIONS.changed(texture_size=512)))
+        results.append(shown(target))
+    np.testing.assert_allclose(results[1], results[0], atol=0.02)
+
+
 def two_colored() -> bpy.types.Object:
     """A ball whose upper half is red hair and whose lower half is blue skin."""
     source = blob("source")

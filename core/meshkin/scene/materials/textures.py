@@ -19,7 +19,7 @@ from .. import compat
 from ..arrays import read_floats, read_integers, write_vectors
 from ..blend import absolute_path
 from ..mesh.payloads import MAX_UV_MAPS
-from ..mesh.snapshot import check_corner_count, check_writable
+from ..mesh.snapshot import BAKED_PROPERTY, check_corner_count, check_writable
 from ..objects import Handle, remove_data_blocks, remove_material_slot
 from . import picture_files
 from .channels import SHADER_INPUTS, ChannelValue, Shading, common_bump, common_displacement, common_strength
@@ -291,7 +291,7 @@ def _new_material(
     """A copy of the source's main material with new nodes: a Principled BSDF fed by the images and constants."""
     source = shading.materials[shading.main_slot]
     material = source.copy() if source else bpy.data.materials.new(name)
-    material.name = name
+    material.name, material[BAKED_PROPERTY] = name, True
     if material.library_weak_reference is None and material.asset_data:
         material.asset_clear()
     material.animation_data_clear()

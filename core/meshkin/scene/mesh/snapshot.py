@@ -27,6 +27,8 @@ from .resting import Change, has_armature, is_moved, put_at_rest, remove_armatur
 
 SHAPE_PROPERTY = "meshkin_shape"
 """Custom property of objects: the key of the shape that an object has now, and of the one that this is the same as."""
+BAKED_PROPERTY = "meshkin_baked"
+"""Custom property of materials that show all of a surface, baked: their names tell nothing about what they are on."""
 POSED_TOLERANCE = 1e-4
 """An object stands at rest if its armature moves no vertex by more than this share of its size; chosen."""
 
@@ -113,7 +115,7 @@ def taken(
             uvs=read_floats(uv_layer.uv, "vector", 2)[corners] if uv_layer else None,
             uv_name=uv_layer.name if uv_layer else "",
             materials=slot_of_polygon[polygons],
-            material_names=tuple(material.name if material else "" for material in slots),
+            material_names=tuple(one.name if one and BAKED_PROPERTY not in one else "" for one in slots),
             parts=connected_parts(len(vertices), faces),
             original=_original(obj, mesh, vertices),
             location=matrix[:3, 3].copy(),
