@@ -38,7 +38,7 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import SurfaceMap
 from meshkin.geometry.mesh import clean_faces
 from meshkin.geometry.welding import weld
-from meshkin.matching.pipeline import match, match_features
+from meshkin.matching.pipeline import MATCHER_VERSION, match, match_features
 from meshkin.matching.surfaces import described_pair
 
 Array = NDArray[Any]
@@ -200,14 +200,26 @@ def described(shapes: Shapes, name: str, features: str, work: Path, blender: str
     return folder
 
 
+def drawn(pairs: list[Pair]) -> list[Pair]:
+    """All pairs in a random order of which every beginning has each group's share, so that a part's mean is fair."""
+    rng = np.random.default_rng(15)
+    place: dict[int, float] = {}
+    for group in sorted({pair.group for pair in pairs}):
+        members = [number for number, pair in enumerate(pairs) if pair.group == group]
+        order = rng.permutation(members).tolist()
+        place |= {number: (rank + rng.random()) / len(order) for rank, number in enumerate(order)}
+    return [pairs[number] for number in sorted(place, key=lambda number: place[number])]
+
+
 def run(name: str, wanted: argparse.Namespace) -> list[dict[str, Any]]:
     """All pairs of a set by all methods wanted: those measured before, and the others now."""
-    kept = wanted.work / f"{name}-{wanted.features}.jsonl"
+    kept = wanted.work / f"{name}-{wanted.features}-{MATCHER_VERSION}.jsonl"
+    kept.parent.mkdir(parents=True, exist_ok=True)
     lines = kept.read_text().splitlines() if kept.exists() else []
     rows = [row for row in map(json.loads, lines) if row["method"] in wanted.methods]
     done = {(row["source"], row["target"], row["method"]) for row in rows}
     shapes, pairs = SETS[name](wanted.data)
-    some = pairs[:: -(-len(pairs) // wanted.most)] if wanted.most else pairs
+    some = drawn(pairs)[: wanted.most]
     todo = [(m, pair) for pair in some for m in wanted.methods if (pair.source, pair.target, m) not in done]
     if not todo:
         return rows
@@ -275,7 +287,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/correspondence"))
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=SETS)
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
-    parser.add_argument("--most", type=int, help="only at most so many pairs of each set, evenly picked")
+    parser.add_argument("--most", type=int, help="only so many pairs of each set, drawn fairly")
     wanted = parser.parse_args()
     for name in wanted.sets:
         print(table(name, run(name, wanted)), end="\n\n", flush=True)

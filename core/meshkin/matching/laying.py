@@ -31,6 +31,7 @@ from .registration import (
     is_apart,
     lay_finely,
     lay_onto,
+    nearest_alike,
     registered_mesh,
     start_from_map,
     surface_distance,
@@ -272,6 +273,7 @@ def lay(
         start = start_from_map(*ends, alignment.to_target_flipped, registration, settings.map_handicap)
         results = _results(source, target, [start], not sided, tick, settings)
         best = results[0]
+    best = nearest_alike(best, results, registration)
     near = _interpolated(best.points, source.rough.points, source.fine.points, settings.interpolated)
     closely = settings.registration_by_form if best.start.by_form else registration
     fine = lay_finely(source.fine, target.fine, Start(near, source.fine.points), tick, closely)

@@ -24,6 +24,7 @@ from .bodies import Body, in_own_winding
 from .close_ups import CloseUpSettings, with_close_ups
 from .confidence import ConfidenceSettings, calibrated, misfit, scale_confidence
 from .feature_map import FeatureSurface, SearchSettings, map_by_features
+from .islands import IslandSettings, with_islands_joined
 from .joint_laying import in_frame_of, lay_by_joints
 from .laid_maps import match_laid
 from .laying import ComparedSurface, Laying, LayingSettings, lay
@@ -31,7 +32,7 @@ from .notes import joint_notes, match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "laid-12"
+MATCHER_VERSION = "laid-13"
 """Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
 JOINTS_VERSION = "joints-1"
 """The same for maps that start from known joints."""
@@ -60,6 +61,7 @@ class MatchSettings:
         laying: of laying the surfaces onto each other.
         laid_power: of the similarity, to which channels of intrinsic geometry count once the surfaces are laid onto
             each other. Measured: between characters of unlike build they mislead, between poses of one body they help.
+        islands: of limbs that were matched with another limb.
         close_ups: of laying heads onto each other closely; None leaves that out.
         confidence: the law of confidence for maps by features alone.
     """
@@ -77,6 +79,7 @@ class MatchSettings:
     partial: PartialSettings = field(default_factory=PartialSettings)
     laying: LayingSettings = field(default_factory=LayingSettings)
     laid_power: float = 2.0
+    islands: IslandSettings = field(default_factory=IslandSettings)
     close_ups: CloseUpSettings | None = field(default_factory=CloseUpSettings)
     confidence: ConfidenceSettings = field(default_factory=ConfidenceSettings)
 
@@ -187,7 +190,8 @@ def _match_as_they_are(
     4. The source is laid onto the target, starting from this map, from another one that is nearly as good, and from
        places where both stand upright (:func:`meshkin.matching.laying.lay`), and its hands once more for themselves.
     5. Every vertex finds the point that is nearest in space and features together, and gets its confidence
-       (:func:`meshkin.matching.laid_maps.match_laid`). Heads are laid onto each other closely
+       (:func:`meshkin.matching.laid_maps.match_laid`). Limbs that were taken for others are matched again
+       (:func:`meshkin.matching.islands.with_islands_joined`). Heads are laid onto each other closely
        (:func:`meshkin.matching.close_ups.with_close_ups`). The user's point pairs are matched exactly.
 
     Where joints are known, the source is laid on from there instead of 3. and 4., unless the user asks for the other
@@ -285,6 +289,7 @@ def _match_laid(
 ) -> Match:
     """Return the match of two bodies after one was laid onto the other, with its notes."""
     result = match_laid(*compared, laying, report, settings.laying)
+    result = with_islands_joined(result, *compared, settings.islands)
     if settings.close_ups is not None:
         shapes = [(body.shape.snapshot.vertices.astype(np.float64), body.shape.snapshot.faces) for body in bodies]
         close = with_close_ups(shapes[0], shapes[1], result.to_source, result.to_target, report, settings.close_ups)
