@@ -190,9 +190,8 @@ def _match_as_they_are(
     4. The source is laid onto the target, starting from this map, from another one that is nearly as good, and from
        places where both stand upright (:func:`meshkin.matching.laying.lay`), and its hands once more for themselves.
     5. Every vertex finds the point that is nearest in space and features together, and gets its confidence
-       (:func:`meshkin.matching.laid_maps.match_laid`). Limbs that were taken for others are matched again
-       (:func:`meshkin.matching.islands.with_islands_joined`). Heads are laid onto each other closely
-       (:func:`meshkin.matching.close_ups.with_close_ups`). The user's point pairs are matched exactly.
+       (:func:`meshkin.matching.laid_maps.match_laid`). Limbs that were taken for others are matched again, heads laid
+       onto each other closely, and the user's point pairs matched exactly.
 
     Where joints are known, the source is laid on from there instead of 3. and 4., unless the user asks for the other
     answer (:func:`meshkin.matching.joint_laying.lay_by_joints`). Nothing grows with the product of the vertex counts.
