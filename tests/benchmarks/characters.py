@@ -1,6 +1,7 @@
 """Skinning weights on real characters: MeshKin beside what an artist does by hand, with known rigs on both sides.
 
-    python tests/benchmarks/characters.py [--data FOLDER] [--work FOLDER] [--blender PYTHON] [--only TEXT …] [--joints]
+    python tests/benchmarks/characters.py [--data FOLDER] [--work FOLDER] [--blender PYTHON] [--only TEXT …]
+                                          [--joints | --from-joints]
 
 Runs in the worker's environment; ``--blender`` is a Python that has ``bpy``. The data folder (``MESHKIN_TEST_DATA``)
 holds ``characters``. Prints results/characters.txt.
@@ -11,7 +12,8 @@ does by hand; then weights come from the nearest face ("aligned", as Blender's D
 interpolated), or are copied within 5 % of the diagonal and 30 degrees of normal and inpainted elsewhere ("inpainted",
 robust weight transfer as published). "Boxes" is the nearest face after fitting the bounding boxes only. "Joints" is
 MeshKin with what these peers are given: the target's own armature (*Method: Joints*), and no match; ``--joints`` prints
-it beside the peers without matching anything.
+it beside the peers without matching anything. ``--from-joints`` prints what comes through a match that starts from
+these joints (*Start from Joints*): "own" is the share of the area that comes to its own bone or a neighbor.
 
 "L1" is the mean over the vertices of the sum of the absolute differences of a row; vertices without weights in truth
 are left out. "posed" is the mean distance between the vertices posed by the true and by the transferred weights over 10
@@ -41,14 +43,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "packaging" / "demo"), str(ROOT / "tests")]
 
 import skeleton
-from characters_data import Character, read, write_variant
+from characters_data import Character, read, write_rig, write_variant
 from meshkin.base.sides import mirror_indices
 from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.geometry.arrays import unit_rows
 from meshkin.geometry.closest_points import closest_points
 from meshkin.geometry.filling import inpaint_weights
-from meshkin.geometry.mesh import vertex_normals
+from meshkin.geometry.mesh import vertex_areas, vertex_normals
 from meshkin.transfer.rig.onto_joints import Joints, posed_onto_joints
 from meshkin.transfer.rig.rest_skeleton import RestSkeleton
 from meshkin.transfer.weights.garment_map import nearest_points_map
@@ -241,6 +243,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("/tmp/meshkin-characters"))
     parser.add_argument("--blender", default=str(ROOT / ".environments" / "bpy-5.2" / "bin" / "python"))
     parser.add_argument("--joints", action="store_true", help="print only who is given the target's joints")
+    parser.add_argument("--from-joints", action="store_true", help="print matches that start from the target's joints")
     parser.add_argument("--only", nargs="*", default=[], help="pairs whose names contain one of these")
     arguments = parser.parse_args()
     work: Path = arguments.work
@@ -257,6 +260,12 @@ def main() -> None:
             write_variant(work, name)
     if arguments.joints:
         print_joints(work, pairs)
+        return
+    if arguments.from_joints:
+        for name in names:
+            write_rig(work, name)
+        subprocess.run([*script, "match-from-joints", str(work), *pairs], check=True)
+        print_from_joints(work, pairs)
         return
     subprocess.run([*script, "match", str(work), *pairs], check=True)
     print_table(work, pairs)
@@ -282,6 +291,42 @@ def print_joints(work: Path, pairs: list[str]) -> None:
     share = mean[2] / best.mean(axis=0)
     print(f"\nOf the better peer on each pair: L1 {share[0]:.0%}, posed {share[1]:.0%};")
     print(f"at least as good on {wins[0]:.0%} of the pairs (L1), {wins[1]:.0%} (posed).")
+
+
+def print_from_joints(work: Path, pairs: list[str]) -> None:
+    """The table of matches that start from the target's joints, beside the joints alone."""
+    print(f"{'':40}{'joints':>18}{'from joints':>18}")
+    print(f"{'':40}" + 2 * f"{'L1':>10}{'posed':>8}" + "    side     own  confidence")
+    rows = []
+    for pair in pairs:
+        source, target = (read(work, name) for name in pair.split(":"))
+        match = Match.load(work / f"{' to '.join(pair.split(':'))}.joints.npz")
+        measured = [
+            measure(source, target, weights) for weights in (by_joints(source, target), ours(source, target, match))
+        ]
+        rows.append([[each.difference, each.posed] for each in measured])
+        figures = "".join(f"{each.difference:10.3f}{each.posed:8.2f}" for each in measured)
+        own, confidence = on_own_bone(source, target, match), match.to_source.confidence.mean()
+        led = "" if match.notes.get("by_joints") else "  not from joints"
+        print(f"{title_of(pair):40}{figures}{measured[1].side:8.2%}{own:8.2f}{confidence:12.2f}{led}", flush=True)
+    print(f"{'mean':40}" + "".join(f"{one:10.3f}{two:8.2f}" for one, two in np.mean(rows, axis=0)))
+
+
+def on_own_bone(source: Character, target: Character, match: Match) -> float:
+    """Share of the target's area whose answer is on the same bone or a neighbor of it."""
+    main, there = (
+        np.where(end.weights.any(axis=1), np.array(end.columns)[end.weights.argmax(axis=1)], "")
+        for end in (source, target)
+    )
+    near = {(bone, bone) for bone in (*source.bones, *target.bones)}
+    for end in (source, target):
+        for bone, parent in zip(end.bones, end.parents, strict=True):
+            if parent >= 0:
+                near |= {(bone, end.bones[parent]), (end.bones[parent], bone)}
+    answers = main[match.to_source.vertex]
+    area = vertex_areas(target.vertices, target.faces) * ((there != "") & (answers != "") & np.isin(there, main))
+    right = np.array([pair in near for pair in zip(answers.tolist(), there.tolist(), strict=True)])
+    return float(area @ right / area.sum())
 
 
 def title_of(pair: str) -> str:

@@ -89,6 +89,20 @@ def read(folder: Path, name: str) -> Character:
         )  # fmt: skip
 
 
+def write_rig(folder: Path, name: str) -> None:
+    """Write FOLDER/NAME.rig.npz: the bones as an armature can have them, and the weights of each."""
+    character = read(folder, name)
+    seen: dict[str, int] = {}
+    names = []
+    for bone in character.bones:  # bones that share a column get numbers, so that the rest are called alike
+        seen[bone] = seen.get(bone, 0) + 1
+        names.append(bone if seen[bone] == 1 else f"{bone} {seen[bone]}")
+    heads = character.matrices[:, :3, 3]
+    tails = heads + character.matrices[:, :3, 1] * character.lengths[:, None]
+    arrays = {"heads": heads, "tails": tails, "parents": character.parents, "weights": character.bone_weights()}
+    np.savez(folder / f"{name}.rig.npz", names=np.array(names), **arrays)
+
+
 def write_variant(folder: Path, name: str) -> None:
     """Write FOLDER/NAME.npz of a character whose arms are lowered (``…@A``), or that is turned around (``…@back``)."""
     original, change = name.split("@")

@@ -2,10 +2,12 @@
 
     python characters_scene.py import FOLDER FILE.glb …     (a Python that has bpy)
     python characters_scene.py match FOLDER A:B …
+    python characters_scene.py match-from-joints FOLDER A:B …
 
 ``import`` writes FOLDER/NAME.npz for each file: all meshes of the character on its armature, as one mesh in world axes
 (``vertices, faces``), the weights (a column for each bone) and the bones in rest pose (``names, parents, matrices,
 lengths``). ``match`` matches FOLDER/A.npz to FOLDER/B.npz and writes FOLDER/A to B.map.npz and what the report said.
+``match-from-joints`` does so with the armatures of FOLDER/NAME.rig.npz, and writes FOLDER/A to B.joints.npz.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import numpy as np
 
 from meshkin import workflow
 from meshkin.base.progress import finish
-from meshkin.scene.rig import binding
+from meshkin.scene.rig import binding, weights
 from meshkin.worker import client
 
 
@@ -90,14 +92,33 @@ def add(folder: Path, name: str) -> bpy.types.Object:
     return obj
 
 
-def match_characters(folder: Path, pairs: list[str]) -> None:
+def add_rigged(folder: Path, name: str) -> bpy.types.Object:
+    """The same, weighted and posed by an armature with the bones of FOLDER/NAME.rig.npz."""
+    obj = add(folder, name)
+    with np.load(folder / f"{name}.rig.npz") as arrays:
+        names, parents, values = arrays["names"].tolist(), arrays["parents"], arrays["weights"]
+        ends = list(zip(arrays["heads"].tolist(), arrays["tails"].tolist(), strict=True))
+    armature = bpy.data.objects.new(f"{name} rig", bpy.data.armatures.new(f"{name} rig"))
+    bpy.context.scene.collection.objects.link(armature)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = [armature.data.edit_bones.new(bone) for bone in names]
+    for bone, parent, (head, tail) in zip(bones, parents, ends, strict=True):
+        bone.head, bone.tail, bone.parent = head, tail, bones[parent] if parent >= 0 else None
+    bpy.ops.object.mode_set(mode="OBJECT")
+    weights.write(obj, names, values.astype(np.float32))
+    binding.bind(obj, armature)
+    return obj
+
+
+def match_characters(folder: Path, pairs: list[str], from_joints: bool = False) -> None:
     for pair in pairs:
         ends = pair.split(":")
-        path = folder / f"{' to '.join(ends)}.map.npz"
+        path = folder / f"{' to '.join(ends)}.{'joints' if from_joints else 'map'}.npz"
         if path.exists():
             continue
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        source, target = (add(folder, name) for name in ends)
+        source, target = ((add_rigged if from_joints else add)(folder, name) for name in ends)
         start = time.monotonic()
         report = finish(workflow.match(source, target))
         print(f"{pair}: matched in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
@@ -110,7 +131,10 @@ if __name__ == "__main__":
     command, where, *what = sys.argv[1:]
     status = 0
     try:
-        {"import": import_characters, "match": match_characters}[command](Path(where), what)
+        if command == "import":
+            import_characters(Path(where), what)
+        else:
+            match_characters(Path(where), what, from_joints=command == "match-from-joints")
     except BaseException:
         traceback.print_exc()
         status = 1
