@@ -22,15 +22,17 @@ SHAPE = (180, 240)
 FOCAL = 50 / 36 * SHAPE[1]
 ANCHORS = 300
 MOVING, KNOWN, LENS = "moving camera", "moving camera, known", "focal length fitted"
+TRUE = FitSettings(side_looks=0)
+"""Of true anchors, which are believed."""
 CASES = {
-    "all terms": FitSettings(),
-    "without silhouette": FitSettings(silhouette_count=0),
-    "anchors for the start only": FitSettings(anchor_count=0),
-    "without smoothness": FitSettings(smooth=0),
-    "each frame alone": FitSettings(smooth=0, window=1, overlap=0),
-    MOVING: FitSettings(),
-    KNOWN: FitSettings(),
-    LENS: FitSettings(fit_focal=True),
+    "all terms": TRUE,
+    "without silhouette": replace(TRUE, silhouette_count=0),
+    "anchors for the start only": replace(TRUE, anchor_count=0),
+    "without smoothness": replace(TRUE, smooth=0),
+    "each frame alone": replace(TRUE, smooth=0, window=1, overlap=0),
+    MOVING: TRUE,
+    KNOWN: TRUE,
+    LENS: replace(TRUE, fit_focal=True),
 }
 AROUND = 0.6
 """Radians by which a moving camera goes around the character. Chosen: a walk past it."""

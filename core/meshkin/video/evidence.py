@@ -43,6 +43,7 @@ class Evidence:
         twin: the same of the points on the other side of the body, which look alike; None if it is not symmetric.
         surface: (V, B, 4), of all vertices.
         cameras: (T, 4, 4).
+        sharp: (T, A, 2, 2), by which errors of anchors are multiplied, less along limbs; None for all alike.
         joined: (T,), 1 where a frame goes on from the one before; 0 for the first.
         views: (T, 3, 3), rotations as which the frames were matched; 0 where none is known.
     """
@@ -62,6 +63,7 @@ class Evidence:
     cameras: Tensor
     joined: Tensor
     views: Tensor
+    sharp: Tensor | None = None
 
 
 def gather(clip: Clip, size: float, shape: PosableShape, cameras: Floats, settings: FitSettings) -> Evidence:

@@ -26,14 +26,20 @@ from ..matching.photo.pose import Pose
 from .clip import Motion, PosableShape
 from .drawing import to_camera
 from .fitting import Fitted, fit_video_motion
+from .lens import fitted_focal
 from .reading import Footage, footage
+from .recurring import far_limbs_found
 from .settings import FitSettings
 from .skinning import posed
+from .window import restored
 
 REMATCHES = 2
 """Times that frames are matched again. Measured on walking animals, joints on the visible side and intersection over
 union, by the first match, the second, and the third: deer 15.2, 14.2 and 13.8 % of its height, .91, .92 and .93; wolf
 (every third frame) 12.1, 9.9 and 8.9 %, .91, .92 and .94; wolf (each frame) 7.5, 7.6 and 7.6 %, .936, .939 and .940."""
+EXCHANGE_ROUNDS = 5
+"""Steps of the last fit for each time that limbs are exchanged. Chosen: costs of right and wrong limbs then differ by a
+third on a walking wolf."""
 VIEW_CELLS = 48
 """Cells of a view, each way. Chosen: as of views of photographs; matching makes its own."""
 
@@ -90,13 +96,25 @@ def fit_and_match(
     Returns:
         the frames as they were matched at last, and what was fitted to them.
     """
+    is_held = np.zeros(len(frames.maps), bool) if held is None else held
     steps, motion_only = 2 * REMATCHES + 1, replace(settings, fit_focal=False, fit_shape=False)
     for number in range(REMATCHES):
         fit_told, match_told = (_part(report, 2 * number + step, steps) for step in (0, 1))
-        fitted = fit_video_motion(frames.footage.clip, shape, motion_only, start, held, fit_told)
-        frames = replace(frames, maps=match_again(frames, known, shape, fitted, match_told))
-    told = _part(report, steps - 1, steps)
-    return frames, fit_video_motion(frames.footage.clip, shape, settings, start, held, told)
+        clip = frames.footage.clip
+        fitted = fit_video_motion(clip, shape, motion_only, start, held, fit_told)
+        start = restored(far_limbs_found(fitted.motion, fitted.cameras, clip, shape), fitted.motion, is_held)
+        motion_only = _going_on(motion_only)
+        frames = replace(frames, maps=match_again(frames, known, shape, replace(fitted, motion=start), match_told))
+    clip, told = frames.footage.clip, _part(report, steps - 1, steps)
+    if settings.fit_focal:
+        clip = replace(clip, focal=fitted_focal(clip, shape, settings, told))
+    last = replace(motion_only, fit_shape=settings.fit_shape, exchange_rounds=EXCHANGE_ROUNDS)
+    return frames, fit_video_motion(clip, shape, last, start, held, told)
+
+
+def _going_on(settings: FitSettings) -> FitSettings:
+    """Settings of a fit that starts from the one before. Steps are chosen."""
+    return replace(settings, near_first=False, root_rounds=2, limb_rounds=2, all_rounds=6)
 
 
 def _part(report: ProgressCallback, number: int, count: int) -> ProgressCallback:

@@ -107,16 +107,22 @@ class Residuals:
             shown = self._shown(skin(moved, evidence.load))
             share = evidence.weight / evidence.weight.sum(dim=1, keepdim=True).clamp(min=1e-9)
             scale = settings.anchor_count * share / settings.anchors**2
-            error = shown.places - evidence.place
+            error, along = shown.places - evidence.place, shown.slopes
+            if evidence.sharp is not None:
+                error, along = (evidence.sharp @ error[..., None])[..., 0], evidence.sharp @ along
             squares = (error**2).sum(dim=-1)
             soft = softening(squares, settings.anchors)
-            add(evidence.load, shown.slopes, error, scale * soft, scale * _soft_squares(squares, settings.anchors))
+            add(evidence.load, along, error, scale * soft, scale * _soft_squares(squares, settings.anchors))
         if settings.silhouette_count:
             for index, along, error, share in self.outlines(skin(moved, evidence.surface)):
                 load = evidence.surface[index]
                 weight = settings.silhouette_count * share / settings.silhouette**2
                 soft = softening(error**2, settings.silhouette)
                 norm = weight * _soft_squares(error**2, settings.silhouette)
+                if settings.forget:
+                    c2 = settings.forget**2
+                    soft = 1 / (1 + error**2 / c2)
+                    norm = weight * c2 * torch.log1p(error**2 / c2)
                 add(load, along[:, :, None], error[:, :, None], weight * soft, norm)
         self._add_views(state, total)
         self._add_priors(state, freedom, total)
@@ -262,7 +268,7 @@ def _stiffness(shape: PosableShape, settings: FitSettings) -> Tensor:
     if plane is None:
         return torch.from_numpy(stiffness)
     axis = np.einsum("bij,i->bj", shape.rest[:, :3, :3], plane[0])
-    outward = np.abs(_directions(shape) @ plane[0])
+    outward = np.abs(bone_directions(shape) @ plane[0])
     more = (settings.aside**2 - 1) * np.clip(1 - outward / POINTS_ASIDE, 0, 1)
     across = np.eye(3) - axis[:, :, None] * axis[:, None]
     return torch.from_numpy(stiffness + (weight * more)[:, None, None] * across)
@@ -275,7 +281,7 @@ def _closed_valence(faces: AnyIntegers) -> Floats:
     return valence
 
 
-def _directions(shape: PosableShape) -> Floats:
+def bone_directions(shape: PosableShape) -> Floats:
     """Where each bone points, (B, 3): from its head to the middle of what it moves, itself and by those below it."""
     weights = full_weights(shape).astype(np.float64)
     total, middle = weights.sum(axis=0), weights.T @ shape.vertices

@@ -34,7 +34,9 @@ class FitSettings:
         root_rounds, limb_rounds, all_rounds: steps of Gauss and Newton for the whole alone, with its large bones, with
             all bones.
         side_rounds: of each time that all bones are fitted again, after limbs' sides were told by what covers what.
-        side_looks: how often this is done; 0 believes the matches.
+        side_looks: how often this is done; 0 believes the matches, which then count the more the better they agree.
+        near_first: whether all that shows a limb is taken for the near one at first; else as a given motion shows it.
+        exchange_rounds: of each time that limbs are exchanged to see whether that fits better; 0 to try none.
         large: share of the weights that a large bone carries, itself and by the bones below it, at least.
         window: frames that are fitted at once.
         overlap: frames that two windows share.
@@ -56,14 +58,17 @@ class FitSettings:
     root_turn: float = 0.05
     root_shift: float = 0.01
     smooth: float = 1.0
-    rest: float = 0.3
-    aside: float = 3.0
+    rest: float = 0.6
+    aside: float = 6.0
     limits: float = 0.02
     root_rounds: int = 6
     limb_rounds: int = 8
     all_rounds: int = 14
     side_rounds: int = 8
     side_looks: int = 4
+    near_first: bool = True
+    exchange_rounds: int = 0
+    forget: float = 0.0
     large: float = 0.04
     window: int = 32
     overlap: int = 8

@@ -26,10 +26,11 @@ from ..surfaces import DescribedSurface
 from .cell_matching import match_cells
 from .cutout import cut_out
 from .densify import densify
+from .framing import reframed
 from .photograph import Cells, Photograph
 from .pose import Pose, rank_poses, view_scores
-from .settings import FRAME_VIEWS, CutoutSettings, PhotoMatchSettings
-from .shown_surface import FramedObject
+from .settings import FRAME_VIEWS, CutoutSettings, FramingSettings, PhotoMatchSettings
+from .shown_surface import FramedObject, ShownViews
 
 PHOTO_MATCHER_VERSION = 5
 """Raised whenever :func:`match_photo` would give another map: part of the maps' keys in the cache."""
@@ -91,7 +92,7 @@ def score_views(
     return photograph.mask, view_scores(*_to_rank(looks, describer, shape), settings.pose)
 
 
-def match_in_view(
+def match_in_view(  # a photograph and a surface, what describes both, how one shows the other, and who watches
     photograph: Photograph,
     shape: Snapshot,
     shape_features: Features,
@@ -99,15 +100,21 @@ def match_in_view(
     pose: Pose,
     device: str = "auto",
     report: ProgressCallback = silent,
+    framing: FramingSettings | None = None,
 ) -> PhotoMap:
     """Match a photograph with a mask to a surface of which the view that it shows is known.
 
     Args:
         photograph, shape, shape_features, recipe, device, report: as of :func:`match_photo`; the shape may be posed.
         pose: the view; its picture is the frame around the object, :func:`meshkin.features.photo.window`.
+        framing: how the view is zoomed and shifted to lie on the object; None where it is known to.
     """
     describer = _Describer(photograph, shape_features, recipe, device, report)
     look = _Look.of(photograph, describer, LOOK_STEPS[pose.is_mirrored])
+    if framing is not None:
+        cell_features, vertex_features = describer.reduce(look.features, describer.shape_features.features)
+        views = ShownViews(DescribedSurface(shape, vertex_features, describer.shape_features.confidence))
+        pose = replace(pose, view=reframed(look.framed(cell_features), views, pose.view, framing))
     return _matched(look, describer, shape, [pose, pose], PhotoMatchSettings())
 
 

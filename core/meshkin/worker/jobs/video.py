@@ -146,8 +146,9 @@ def match_frame(request: MatchFrame, report: ProgressCallback) -> PhotoMapFile:
     from ...cache import store as cache
     from ...matching.photo import pipeline, pose
     from ...matching.photo.photograph import load_photograph
+    from ...matching.photo.settings import FramingSettings
 
-    path = keyed_map_path("frame", request.views.stem, request.view)
+    path = keyed_map_path("framed", request.views.stem, request.view)
     bring(path)
     with contextlib.suppress(StorageError):
         PhotoMap.load(path)
@@ -156,7 +157,9 @@ def match_frame(request: MatchFrame, report: ProgressCallback) -> PhotoMapFile:
     shape, features = Snapshot.load(request.shape), cache.read(request.features)
     shown = pose.numbered_view(shape, request.view, scores.scores)
     seen = replace(photograph, mask=scores.mask)
-    photo_map = pipeline.match_in_view(seen, shape, features, request.recipe, shown, request.device, report)
+    photo_map = pipeline.match_in_view(
+        seen, shape, features, request.recipe, shown, request.device, report, FramingSettings()
+    )
     photo_map.save(path)
     return PhotoMapFile(path)
 
