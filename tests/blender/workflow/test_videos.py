@@ -180,6 +180,17 @@ def test_an_action_a_camera_and_scores_are_written(
     assert np.isfinite(Euler(armature.pose.bones["arm"].rotation_quaternion.to_euler()).x)
 
 
+@pytest.mark.slow
+def test_one_frame_is_a_pose(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+    report = finish(workflow.fit_video(tmp_path / "frames", obj, options.changed(video_last=1), tmp_path / "masks"))
+    assert len(report.data["scores"]) == 1
+    assert tuple(armature.animation_data.action.frame_range) == (1, 1)
+
+
 def scene_camera() -> bpy.types.Object:
     """The camera that filmed :func:`true_map`, which moves away after the first frame."""
     camera = bpy.data.objects.new("filmed", bpy.data.cameras.new("filmed"))
@@ -331,6 +342,10 @@ def test_what_cannot_be_followed_is_refused(
     assert code(tmp_path / "broken.mp4") == "video-unreadable"
     (tmp_path / "empty").mkdir()
     assert code(tmp_path / "empty") == "video-missing"
+    (tmp_path / "many").mkdir()
+    for number in range(10_000):
+        (tmp_path / "many" / f"{number:05}.png").touch()
+    assert code(tmp_path / "many") == "video-long"
     assert code(frames, masks, options.changed(video_first=9)) == "video-range"
     assert code(frames, masks, options.changed(video_first=3)) == "video-empty"
     assert code(frames, masks, options.changed(video_camera="scene")) == "no-camera"
