@@ -5,8 +5,9 @@
 Runs where ``bpy`` is, with a worker and its models; reads characters from ``MESHKIN_TEST_DATA`` (default: a folder
 ``shared/data`` beside the checkout). Of each pair the second one loses its rig, materials and vertex groups, and gets
 texture, weights, armature and motion of the first in one job. Writes FOLDER/A to B.png, in rows: the source from the
-front, from the back and the head close up; the target before; the target after; both in three frames of an action. What
-the report says is printed. What was seen is in results/whole_characters.txt.
+front, from the back and the head close up; the target before; the target after; both in three frames of an action (a
+character that has none gets one, in which all bones turn at random). What the report says is printed. What was seen is
+in results/whole_characters.txt.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ WHOLE, HEAD = 1.08, 0.39
 """Height of the picture, in the longest side of the character."""
 MOMENTS = (0.12, 0.37, 0.7)
 """Shares of the action at which both are seen."""
+TURNED_BY = 12
+"""Standard deviation of the angles of a made action, degrees."""
 ACTIONS = ("Walk", "walk", "Run", "Gallop")
 """Words in the name of the action that is played, the first that is there."""
 
@@ -148,16 +151,28 @@ def set_up_rendering() -> None:
     background.inputs[0].default_value, background.inputs[1].default_value = (1, 1, 1, 1), 0.9
 
 
-def play(rig: bpy.types.Object, own: Sequence[bpy.types.Action]) -> bpy.types.Action | None:
-    """Let the rig play one of its actions, if there are any."""
+def play(rig: bpy.types.Object, own: Sequence[bpy.types.Action]) -> bpy.types.Action:
+    """Let the rig play one of its actions, or a made one if there is none."""
     found = [action for word in ACTIONS for action in own if word in action.name] or list(own)
     if not found:
-        return None
+        return made_action(rig)
     rig.animation_data_create()
     rig.animation_data.action = found[0]
     if getattr(found[0], "slots", None):
         rig.animation_data.action_slot = found[0].slots[0]
     return found[0]
+
+
+def made_action(rig: bpy.types.Object) -> bpy.types.Action:
+    """An action in which all bones but the first turn at random."""
+    generator = np.random.default_rng(0)
+    for number in range(len(MOMENTS)):
+        for bone in rig.pose.bones:
+            if bone.parent is not None:
+                bone.rotation_mode = "XYZ"
+                bone.rotation_euler = np.radians(generator.normal(0, TURNED_BY, 3)).tolist()
+                bone.keyframe_insert("rotation_euler", frame=1 + 10 * number)
+    return rig.animation_data.action
 
 
 def run(names: str, folder: Path) -> None:
@@ -178,20 +193,19 @@ def run(names: str, folder: Path) -> None:
     rows = [three(shown), three(target)]
     action = play(rig, actions)
     bpy.context.scene.frame_set(0)
-    what = ["weights", "armature", "texture", *(["motion"] if action else [])]
+    what = ["weights", "armature", "texture", "motion"]
     begin = time.perf_counter()
     options = workflow.Options(texture=workflow.TextureOptions(size=1024))
     report = finish(workflow.transfer(rig, target, what, options))
     print(f"{names}: {time.perf_counter() - begin:.0f} s", *report.lines(), sep="\n    ", flush=True)
     rows.append(three(target))
-    if action is not None:
-        start, end = action.frame_range
-        frames = [int(start + share * (end - start)) for share in MOMENTS]
-        for objects in (shown, target):
-            rows.append([])
-            for frame in frames:
-                bpy.context.scene.frame_set(frame)
-                rows[-1].append(picture(objects, path, 35))
+    start, end = action.frame_range
+    moments = MOMENTS if actions else (0, 0.5, 1)
+    for objects in (shown, target):
+        rows.append([])
+        for share in moments:
+            bpy.context.scene.frame_set(int(start + share * (end - start)))
+            rows[-1].append(picture(objects, path, 35))
     save(rows, folder / f"{Path(first).stem} to {Path(second).stem}.png")
 
 

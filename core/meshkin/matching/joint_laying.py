@@ -16,7 +16,8 @@ from scipy.spatial import cKDTree
 
 from ..geometry.arrays import AnyFloats, Floats
 from ..geometry.rigid_motions import Similarity
-from .laying import ComparedSurface, Laying, LayingSettings, strain_of
+from .compared_surfaces import ComparedSurface
+from .laying import Laying, LayingSettings, strain_of
 from .part_laying import lay_parts_afresh
 from .registration import RegisteredMesh, Start, lay_finely, surface_distance
 

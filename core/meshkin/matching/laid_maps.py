@@ -11,9 +11,10 @@ from ..base.progress import ProgressCallback, silent
 from ..data.surface_map import Match, SurfaceMap
 from ..geometry.arrays import SIMILARITY_BLOCK, Floats, nearest_rows
 from ..geometry.mesh import vertex_normals
+from .compared_surfaces import ComparedSurface
 from .confidence import JOINT_CONFIDENCE, FormConfidenceSettings, LaidConfidenceSettings
 from .feature_search import precise_points, sample_evenly
-from .laying import ComparedSurface, Laying, LayingSettings
+from .laying import Laying, LayingSettings
 from .registration import joint_coordinates
 
 

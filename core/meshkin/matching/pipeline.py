@@ -22,17 +22,18 @@ from ..spectral.similarity import spectral_similarity
 from .alignment import AlignmentSettings, align, pair_hints
 from .bodies import Body, in_own_winding
 from .close_ups import CloseUpSettings, with_close_ups
+from .compared_surfaces import ComparedSurface
 from .confidence import ConfidenceSettings, calibrated, misfit, scale_confidence
 from .feature_map import FeatureSurface, SearchSettings, map_by_features
-from .islands import IslandSettings, with_islands_joined
 from .joint_laying import in_frame_of, lay_by_joints
 from .laid_maps import match_laid
-from .laying import ComparedSurface, Laying, LayingSettings, lay
+from .laying import Laying, LayingSettings, lay
 from .notes import joint_notes, match_notes, with_two_places_noted
 from .partial import Crop, PartialSettings, crops
+from .stray_ends import StrayEndSettings, with_stray_ends_held
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "laid-13"
+MATCHER_VERSION = "laid-14"
 """Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
 JOINTS_VERSION = "joints-1"
 """The same for maps that start from known joints."""
@@ -61,7 +62,7 @@ class MatchSettings:
         laying: of laying the surfaces onto each other.
         laid_power: of the similarity, to which channels of intrinsic geometry count once the surfaces are laid onto
             each other. Measured: between characters of unlike build they mislead, between poses of one body they help.
-        islands: of limbs that were matched with another limb.
+        ends: of ends that were laid onto another part.
         close_ups: of laying heads onto each other closely; None leaves that out.
         confidence: the law of confidence for maps by features alone.
     """
@@ -79,7 +80,7 @@ class MatchSettings:
     partial: PartialSettings = field(default_factory=PartialSettings)
     laying: LayingSettings = field(default_factory=LayingSettings)
     laid_power: float = 2.0
-    islands: IslandSettings = field(default_factory=IslandSettings)
+    ends: StrayEndSettings = field(default_factory=StrayEndSettings)
     close_ups: CloseUpSettings | None = field(default_factory=CloseUpSettings)
     confidence: ConfidenceSettings = field(default_factory=ConfidenceSettings)
 
@@ -253,7 +254,7 @@ def _compared(
     """
     hints = pair_hints(meshes, prolong, guidance, settings.alignment)
     source, target = (
-        ComparedSurface.of(body, with_features(mesh, rows), own, (near, carry), settings.laying)
+        ComparedSurface.of(body, with_features(mesh, rows), own, (near, carry), settings.laying.fine)
         for body, mesh, (rows, own), near, carry in zip(
             bodies, meshes, _reduced(bodies, gain, settings), hints, prolong, strict=True
         )
@@ -288,7 +289,7 @@ def _match_laid(
 ) -> Match:
     """Return the match of two bodies after one was laid onto the other, with its notes."""
     result = match_laid(*compared, laying, report, settings.laying)
-    result = with_islands_joined(result, *compared, settings.islands)
+    result = with_stray_ends_held(result, *compared, laying, settings.ends)
     if settings.close_ups is not None:
         shapes = [(body.shape.snapshot.vertices.astype(np.float64), body.shape.snapshot.faces) for body in bodies]
         close = with_close_ups(shapes[0], shapes[1], result.to_source, result.to_target, report, settings.close_ups)

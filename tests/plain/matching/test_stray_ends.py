@@ -1,4 +1,4 @@
-"""A limb that was matched with another limb is matched again where it belongs, and is a guess."""
+"""Ends that hang beside another part, or touch it, stay with their own limb, and are a guess."""
 
 from __future__ import annotations
 
@@ -8,12 +8,52 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers import shapes
 from helpers.figures import Figure
 from helpers.surfaces import described
+from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.matching import pipeline
 from meshkin.matching.laid_maps import match_laid
 from meshkin.matching.pipeline import match
+from meshkin.matching.surfaces import DescribedSurface
+
+
+def tailed(end: float) -> Figure:
+    """A figure with a tail that hangs down behind the left leg, to the height ``end``."""
+    figure = Figure()
+    root, bend = np.array([0, 0.07, 0.54]), np.array([0, 0.115, 0.48])
+    figure.bones["tail"] = root, bend, 0.024
+    figure.bones["tail.end"] = bend, np.array([0.05, 0.115, end]), 0.024
+    return figure
+
+
+def on_tail(figure: Figure, shape: Snapshot) -> shapes.Array:
+    """The share of a figure's tail in each vertex, (V,)."""
+    return np.asarray(figure.weights(shape.vertices.astype(np.float64))[:, -2:].sum(axis=1))
+
+
+def vague(shape: Snapshot, tail: shapes.Array) -> DescribedSurface:
+    """A shape with features that tell heights, and the tail from all else a little."""
+    x, y, z = shape.vertices.astype(np.float64).T
+    features = np.column_stack((np.sin(3 * z), np.cos(3 * z), 0.3 * y, 0.3 * np.abs(x), 0.5 * tail))
+    return described(shape, features.astype(np.float32))
+
+
+def test_the_end_of_a_longer_tail_does_not_go_to_the_leg_that_it_hangs_beside() -> None:
+    long, short = tailed(0.1), tailed(0.36)
+    source, target = long.body(60), short.body(55, 0.4)
+    tails = on_tail(long, source), on_tail(short, target)
+    result = match(vague(source, tails[0]), vague(target, tails[1]))
+    reached = result.to_target.pull(tails[1], target.faces)
+    end = (tails[0] > 0.5) & (source.vertices[:, 2] < 0.25)
+    assert reached[end].mean() > 0.9
+    assert reached[tails[0] > 0.5].mean() > 0.7
+    assert reached[tails[0] < 0.5].mean() < 0.02
+    assert result.to_source.pull(tails[0], source.faces)[tails[1] > 0.5].mean() > 0.9
+    confidence = result.to_target.confidence
+    assert confidence[end].mean() < 0.6 < confidence[tails[0] < 0.5].mean()
+
 
 SOURCE, TARGET = Figure(arms=70).body(60), Figure(arms=50).body(55, 0.4)
 
