@@ -7,6 +7,9 @@ or the other one has in any frame, and takes the path of poses that covers most 
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,6 +30,11 @@ JUMP = 0.2
 cover. Chosen: the ends of legs in a gallop move by half as much, the rest of the leg less."""
 LEAST_GAIN = 0.02
 """Share of what a limb covers, the mean over the frames, that it must gain to be moved. Chosen."""
+TOGETHER = 200
+"""Frames that are looked at together, at most: time and memory grow with the square of their number. Chosen: several
+steps of a walk."""
+LIMB_POINTS = 400
+"""Points of a limb by which it is told what it covers, at most about. Chosen: more than a limb has cells."""
 COST_OUTSIDE = 1.0
 """What a cell costs that a limb covers outside of the mask, for one that it covers inside. Chosen."""
 
@@ -50,14 +58,30 @@ def far_limbs_found(motion: Motion, cameras: Floats, clip: Clip, shape: PosableS
             for own in (pair.left, pair.right)
         ]
         if abs(depth[0] - depth[1]) > FARTHER * size:
-            state = recurring(pair, depth[0] > depth[1], tree, state, clip, cameras)
+            turns = [
+                recurring(pair, depth[0] > depth[1], tree, _part(state, frames), clip.part(frames), cameras[frames])
+                for frames in _parts(len(cameras))
+            ]
+            state = replace(state, turns=torch.cat(turns))
     return moved_alike(state.motion(), tree, shape, np.argsort(bones))
+
+
+def _parts(count: int) -> list[slice]:
+    """Frames, so many, in parts of about equal length that are looked at together."""
+    borders = np.linspace(0, count, -(-count // TOGETHER) + 1).astype(int).tolist()
+    return [slice(first, last) for first, last in itertools.pairwise(borders)]
+
+
+def _part(state: PoseState, frames: slice) -> PoseState:
+    return PoseState(state.turns[frames], state.shifts[frames], state.root[frames])
 
 
 def recurring(
     pair: LimbPair, is_left: bool, shape: PosableShape, state: PoseState, clip: Clip, cameras: Floats
-) -> PoseState:
-    """A motion in which one limb of a pair takes up what is seen and not covered, by poses that the pair has elsewhere.
+) -> torch.Tensor:
+    """The turns (T, B, 3, 3) of a motion in which one limb of a pair takes up what is seen and not covered.
+
+    It takes poses that the pair has at other times.
 
     Args:
         pair: the limbs.
@@ -90,10 +114,10 @@ def recurring(
     path = _best_path(own_gains, (apart / (JUMP * np.linalg.norm(np.ptp(shape.vertices, axis=0)))) ** 2)
     every = np.arange(count)
     if (own_gains[every, path] - own_gains[every, every]).mean() < LEAST_GAIN:
-        return state
+        return state.turns
     turns = state.turns.clone()
     turns[:, torch.from_numpy(own)] = library[torch.from_numpy(path)]
-    return PoseState(turns, state.shifts, state.root)
+    return turns
 
 
 def _points(shape: PosableShape, own: Integers, library: torch.Tensor, is_own: NDArray[np.bool_]) -> Floats:
@@ -102,8 +126,8 @@ def _points(shape: PosableShape, own: Integers, library: torch.Tensor, is_own: N
     turns[:, torch.from_numpy(own)] = library
     nothing = turns.new_zeros(len(library), len(shape.parents), 3)
     moved = matrices(BoneTree.of(shape), turns, nothing, torch.eye(4, dtype=torch.float64).repeat(len(library), 1, 1))
-    weights = full_weights(shape)[is_own]
-    return np.asarray(skin(moved, loads(shape.vertices[is_own], weights)).numpy())
+    some = np.flatnonzero(is_own)[:: max(1, int(is_own.sum()) // LIMB_POINTS)]
+    return np.asarray(skin(moved, loads(shape.vertices[some], full_weights(shape)[some])).numpy())
 
 
 def _worth(clip: Clip, frame: int, covered: NDArray[np.bool_]) -> Floats:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from helpers.clips import clip_of, front_camera, posable
 from helpers.figures import Figure
+from meshkin.video import recurring
 from meshkin.video.clip import Motion
 from meshkin.video.exchanging import limb_pairs
 from meshkin.video.recurring import far_limbs_found
@@ -47,10 +49,15 @@ def test_pairs_of_limbs_are_found_by_where_they_are() -> None:
     assert pairs == {frozenset(("thigh.L", "thigh.R")), frozenset(("upperarm.L", "upperarm.R"))}
 
 
-def test_a_leg_behind_the_other_is_found_where_it_is_seen() -> None:
-    hidden = striding(STRIDES, STRIDES)
-    found = far_limbs_found(hidden, CAMERAS, clip_of(SHAPE, TRUE, CAMERA), SHAPE)
-    before, after, there = (shins(motion, CAMERAS)[:, 1] for motion in (hidden, found, TRUE))
+@pytest.mark.parametrize("strides", [1, 2])
+def test_a_leg_behind_the_other_is_found_where_it_is_seen(strides: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a clip that is longer than what is looked at together."""
+    monkeypatch.setattr(recurring, "TOGETHER", len(STRIDES))
+    swings = STRIDES * strides
+    hidden, true = striding(swings, swings), striding(swings, tuple(-angle for angle in swings))
+    cameras = np.tile(CAMERA, (len(swings), 1, 1))
+    found = far_limbs_found(hidden, cameras, clip_of(SHAPE, true, CAMERA), SHAPE)
+    before, after, there = (shins(motion, cameras)[:, 1] for motion in (hidden, found, true))
     assert np.linalg.norm(before - there, axis=-1).mean() > 0.15
     assert np.linalg.norm(after - there, axis=-1).mean() < 0.06
 
