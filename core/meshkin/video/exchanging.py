@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 from ..geometry.arrays import Floats, Integers
 from .clip import PosableShape
 from .mirroring import mirror_plane, mirrored
-from .skinning import BoneTree, full_weights, matrices
+from .skinning import BoneTree, carried_middles, full_weights, matrices
 from .state import PoseState
 
 TWIN_JOINTS = 0.04
@@ -80,7 +80,7 @@ def limb_pairs(shape: PosableShape) -> list[LimbPair]:
 
 def _twins(shape: PosableShape, plane: tuple[Floats, float]) -> Integers:
     """The mirror image of each bone that moves something, (B,); -1 for none, itself for one in the plane."""
-    heads, middles = shape.rest[:, :3, 3], _middles(shape)
+    heads, middles = shape.rest[:, :3, 3], carried_middles(shape)
     size = float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
     away = np.maximum(cdist(mirrored(heads, plane), heads), cdist(mirrored(middles, plane), middles))
     away[:, ~shape.moved] = np.inf
@@ -88,17 +88,6 @@ def _twins(shape: PosableShape, plane: tuple[Floats, float]) -> Integers:
     best = away.argmin(axis=1)
     is_mutual = (best[best] == np.arange(len(best))) & (away.min(axis=1) <= TWIN_JOINTS * size)
     return np.where(is_mutual, best, -1)
-
-
-def _middles(shape: PosableShape) -> Floats:
-    """The middle of what each bone and those below it move, (B, 3)."""
-    weights = full_weights(shape).astype(np.float64)
-    total, middle = weights.sum(axis=0), weights.T @ shape.vertices
-    for bone in range(len(total) - 1, -1, -1):
-        if shape.parents[bone] >= 0:
-            total[shape.parents[bone]] += total[bone]
-            middle[shape.parents[bone]] += middle[bone]
-    return np.asarray(middle / np.maximum(total, 1e-9)[:, None])
 
 
 def _hangs_on(shape: PosableShape, bone: int, above: int) -> bool:

@@ -19,7 +19,7 @@ from .clip import PosableShape
 from .evidence import Evidence
 from .mirroring import mirror_plane
 from .settings import FitSettings
-from .skinning import BoneTree, full_weights, matrices, skin, turning, vectors_of
+from .skinning import BoneTree, carried_middles, matrices, skin, turning, vectors_of
 from .state import Freedom, PoseState
 
 NEAREST = 0.05
@@ -283,13 +283,7 @@ def _closed_valence(faces: AnyIntegers) -> Floats:
 
 def bone_directions(shape: PosableShape) -> Floats:
     """Where each bone points, (B, 3): from its head to the middle of what it moves, itself and by those below it."""
-    weights = full_weights(shape).astype(np.float64)
-    total, middle = weights.sum(axis=0), weights.T @ shape.vertices
-    for bone in range(len(total) - 1, -1, -1):
-        if shape.parents[bone] >= 0:
-            total[shape.parents[bone]] += total[bone]
-            middle[shape.parents[bone]] += middle[bone]
-    return unit_rows(middle / np.maximum(total, 1e-9)[:, None] - shape.rest[:, :3, 3])
+    return unit_rows(carried_middles(shape) - shape.rest[:, :3, 3])
 
 
 class _Total:

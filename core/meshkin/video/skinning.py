@@ -97,6 +97,17 @@ def full_weights(shape: PosableShape) -> NDArray[np.float32]:
     return weights
 
 
+def carried_middles(shape: PosableShape) -> Floats:
+    """The middle of what each bone and those below it move, (B, 3)."""
+    weights = full_weights(shape).astype(np.float64)
+    total, middle = weights.sum(axis=0), weights.T @ shape.vertices
+    for bone in range(len(total) - 1, -1, -1):
+        if shape.parents[bone] >= 0:
+            total[shape.parents[bone]] += total[bone]
+            middle[shape.parents[bone]] += middle[bone]
+    return np.asarray(middle / np.maximum(total, 1e-9)[:, None])
+
+
 def turning(skeleton: BoneTree, moved: Tensor, load: Tensor, along: Tensor) -> Tensor:
     """How far points move along directions when bones turn about their own axes.
 
