@@ -17,6 +17,7 @@ from meshkin.matching.map_repair import repaired
 from meshkin.matching.part_laying import PartLayingSettings
 from meshkin.matching.pipeline import MatchSettings, match
 from meshkin.matching.registration import RegistrationSettings
+from meshkin.matching.stray_ends import StrayEndSettings
 from meshkin.matching.upright import UprightSettings
 from meshkin.spectral.eigenbasis import SpectralMesh
 from meshkin.spectral.functional_map import PointMaps
@@ -33,7 +34,8 @@ NOT_LAID = MatchSettings(
         registration=RegistrationSettings(
             radii=(), lengths=(), fine_radii=(), fine_lengths=(), final_radius=0.02, final_feature_weight=0.0
         ),
-    )
+    ),
+    ends=StrayEndSettings(together=0),
 )
 """The first map alone: laying the shapes onto each other would repair it, too."""
 
