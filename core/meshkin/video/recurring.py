@@ -30,7 +30,7 @@ JUMP = 0.2
 cover. Chosen: the ends of legs in a gallop move by half as much, the rest of the leg less."""
 LEAST_GAIN = 0.02
 """Share of what a limb covers, the mean over the frames, that it must gain to be moved. Chosen."""
-TOGETHER = 200
+FRAMES_AT_ONCE = 200
 """Frames that are looked at together, at most: time and memory grow with the square of their number. Chosen: several
 steps of a walk."""
 LIMB_POINTS = 400
@@ -68,7 +68,7 @@ def far_limbs_found(motion: Motion, cameras: Floats, clip: Clip, shape: PosableS
 
 def _parts(count: int) -> list[slice]:
     """Frames, so many, in parts of about equal length that are looked at together."""
-    borders = np.linspace(0, count, -(-count // TOGETHER) + 1).astype(int).tolist()
+    borders = np.linspace(0, count, -(-count // FRAMES_AT_ONCE) + 1).astype(int).tolist()
     return [slice(first, last) for first, last in itertools.pairwise(borders)]
 
 

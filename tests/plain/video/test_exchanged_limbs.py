@@ -52,7 +52,7 @@ def test_pairs_of_limbs_are_found_by_where_they_are() -> None:
 @pytest.mark.parametrize("strides", [1, 2])
 def test_a_leg_behind_the_other_is_found_where_it_is_seen(strides: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in a clip that is longer than what is looked at together."""
-    monkeypatch.setattr(recurring, "TOGETHER", len(STRIDES))
+    monkeypatch.setattr(recurring, "FRAMES_AT_ONCE", len(STRIDES))
     swings = STRIDES * strides
     hidden, true = striding(swings, swings), striding(swings, tuple(-angle for angle in swings))
     cameras = np.tile(CAMERA, (len(swings), 1, 1))
