@@ -182,11 +182,13 @@ def _held(
         return surface_map
     graph, covered = image.graph(), np.unique(to_image[~stray])
     for end, joints in _ends(domain, stray):
+        vertices = np.flatnonzero(end[domain.point])
+        if not len(vertices):  # of a closed proxy's points alone
+            continue
         along = _distances_inside(domain, end, np.unique(joints[:, 0]))
         ring = _around_the_middle(graph, to_image[joints[:, 1]], settings.far / 2)
         beyond, onward = _limb_beyond(graph, covered, ring)
         onward &= beyond <= settings.reach * along.max()
-        vertices = np.flatnonzero(end[domain.point])
         held = _matched_along(domain, image, vertices, along, (beyond, onward), settings)
         is_end = along.max() >= settings.least
         before = _unlike(surface_map.at(vertices), domain, image, vertices)
