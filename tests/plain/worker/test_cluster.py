@@ -78,9 +78,14 @@ def described(shape: Snapshot, folder: Path) -> tuple[str, Path, Path]:
 
 
 def matching(folder: Path, columns: int = 36) -> MatchShapes:
-    """The request to match two shapes, whose features are computed; each number of columns makes another pair."""
+    """The request to match two shapes, whose features are computed; each number of columns makes another pair.
+
+    A node's own process may take seconds to begin what says how far it is: whoever waits for that asks for enough
+    columns that the job is still at work then.
+    """
     folder.mkdir(exist_ok=True)
-    balls = (shapes.bumpy(shapes.sphere(columns, 18)), shapes.bumpy(shapes.sphere(columns - 5, 17)))
+    rows = columns // 2
+    balls = (shapes.bumpy(shapes.sphere(columns, rows)), shapes.bumpy(shapes.sphere(columns - 5, rows - 1)))
     (key, features, file), (other_key, other_features, other_file) = (
         described(Snapshot(**{**vars(ball), "name": name}), folder) for ball, name in zip(balls, "ab", strict=True)
     )
@@ -117,7 +122,7 @@ def test_a_node_that_is_lost_costs_time_alone(nodes: Nodes, tmp_path: Path, monk
             lost.append(nodes.node)
             nodes.lose_one()
 
-    result = finish(client.shared().run(matching(tmp_path / "work", 40)), lose_one)
+    result = finish(client.shared().run(matching(tmp_path / "work", 90)), lose_one)
     assert lost
     assert Match.load(result.map).to_source.confidence.mean() > 0.5
 
@@ -125,9 +130,8 @@ def test_a_node_that_is_lost_costs_time_alone(nodes: Nodes, tmp_path: Path, monk
 def test_a_job_is_cancelled_on_its_node(nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHKIN_COMPUTE", "ray")
     monkeypatch.setenv("MESHKIN_RAY", nodes.cluster.address)
-    request = matching(tmp_path / "work", 44)
     worker = client.shared()
-    job = worker.run(request)
+    job = worker.run(matching(tmp_path / "long", 140))
     while next(job).stage in WAITING:
         time.sleep(0.02)
     job.close()
@@ -136,7 +140,7 @@ def test_a_job_is_cancelled_on_its_node(nodes: Nodes, tmp_path: Path, monkeypatc
         assert time.monotonic() - began < 20
         time.sleep(0.02)
     assert worker.alive
-    assert finish(client.shared().run(request)).map.exists()  # the node is free again
+    assert finish(client.shared().run(matching(tmp_path / "short"))).map.exists()  # the node is free again
 
 
 def test_an_error_on_a_node_is_the_one_that_it_would_be_here(
