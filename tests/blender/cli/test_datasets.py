@@ -57,6 +57,7 @@ def test_shares_of_a_batch_are_joined(scene: Path, tmp_path: Path) -> None:
     assert (whole.path / "omni3d.json").is_file()
 
 
+@pytest.mark.slow
 def test_what_cannot_work_is_told(scene: Path, tmp_path: Path) -> None:
     nothing = run("dataset", "make", scene, "--objects", "Nothing", "--output", tmp_path / "set", "--json")
     check_error(nothing, 3, "dataset-empty")

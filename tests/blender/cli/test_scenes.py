@@ -87,6 +87,7 @@ def test_transfer_saves_another_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(pixels[32, 32], (0.8, 0.2, 0.1, 1), atol=0.01)
 
 
+@pytest.mark.slow
 def test_what_the_source_does_not_have_is_left_out(tmp_path: Path) -> None:
     """Without --what, whatever is there comes over; what was asked for and is not there is a warning."""
     dressed(tmp_path / "in.blend")

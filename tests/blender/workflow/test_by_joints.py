@@ -169,6 +169,7 @@ def test_joints_that_were_placed_are_followed_unasked() -> None:
     assert off(target) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("armature", ["as the match fitted it", "only scaled", "far away", "placed"])
 def test_joints_that_nobody_has_placed_are_not_followed_unasked(armature: str) -> None:
     """Nor those that somebody has placed where the match is asked for."""
@@ -205,6 +206,7 @@ def starts_from_joints(report: workflow.Report) -> bool:
     return any("joints of both armatures" in sentence for sentence in report.details)
 
 
+@pytest.mark.slow
 def test_a_match_starts_from_joints_that_were_placed() -> None:
     """Limbs that look the same come to their own, whatever pose both are in and wherever they stand."""
     source, target = source_and_target(rings=OTHER_RINGS)
@@ -224,6 +226,7 @@ def test_a_match_starts_from_joints_that_were_placed() -> None:
     assert matched(source, target)[0].data["map"] != report.data["map"]
 
 
+@pytest.mark.slow
 def test_a_match_starts_from_the_joints_of_characters_of_several_meshes() -> None:
     """One hangs on a bone."""
     source, target = source_and_target(rings=OTHER_RINGS)

@@ -67,7 +67,10 @@ def _links(node: bpy.types.Node) -> str:
     return " ".join(link.to_socket.name for output in node.outputs for link in output.links)
 
 
-@pytest.mark.parametrize("picks", [("body", "R"), ("rig", "new root"), ("L", "coat")])
+@pytest.mark.parametrize(
+    "picks",
+    [("body", "R"), *(pytest.param(picks, marks=pytest.mark.slow) for picks in (("rig", "new root"), ("L", "coat")))],
+)
 def test_everything_is_written_to_each_mesh(picks: tuple[str, str]) -> None:
     """Whatever was picked: weights, rig, attributes and texture come over to body, coat and eyes, as on the source."""
     source, target = source_and_target()

@@ -118,6 +118,7 @@ def test_a_name_is_not_used_twice_unasked(creatures: list[bpy.types.Object], sma
     assert len(next(each for each in record.listing() if each.name == "Twice").members) == 3
 
 
+@pytest.mark.slow
 def test_what_cannot_work_is_told(creatures: list[bpy.types.Object], small_model: str) -> None:
     chosen = options(small_model)
     bpy.context.view_layer.update()

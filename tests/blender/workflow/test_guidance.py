@@ -372,6 +372,7 @@ def test_confidence_as_colors() -> None:
     assert (np.linalg.norm(np.diff(ramp, axis=0), axis=1) > 0).all()
 
 
+@pytest.mark.slow
 def test_a_new_match_repaints_what_the_old_one_painted() -> None:
     source, target = two()
     renumber(target)

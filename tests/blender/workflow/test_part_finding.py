@@ -149,6 +149,7 @@ def test_parts_come_over_with_their_names() -> None:
     assert target[SET_PROPERTY] == source[SET_PROPERTY]
 
 
+@pytest.mark.slow
 def test_face_sets_stand_for_parts() -> None:
     example = characters.make()
     source, target = example.source.get(), example.target.get()

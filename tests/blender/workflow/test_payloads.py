@@ -135,7 +135,9 @@ def middles(mesh: bpy.types.Mesh, domain: str) -> NDArray[Any]:
     return places[[loop.vertex_index for loop in mesh.loops]] if domain == "CORNER" else places
 
 
-@pytest.mark.parametrize("domain", ["POINT", "EDGE", "FACE", "CORNER"])
+@pytest.mark.parametrize(
+    "domain", ["POINT", *(pytest.param(name, marks=pytest.mark.slow) for name in ("EDGE", "FACE", "CORNER"))]
+)
 def test_attributes_of_every_type_onto_another_mesh(domain: str) -> None:
     """Numbers, colors, turns, matrices, labels and texts of a ball, on one of other triangles."""
     bpy.ops.mesh.primitive_uv_sphere_add(segments=32, ring_count=16)
