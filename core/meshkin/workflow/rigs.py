@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.names import cut
-from ..base.progress import Progress, in_step
+from ..base.progress import in_step
 from ..data.snapshot import Snapshot
 from ..data.surface_map import Match
 from ..scene import characters
@@ -92,13 +92,15 @@ def motion(source: Picked, target: Picked, options: Options = Options()) -> Step
     constraints = [limit for bone in follower.pose.bones for limit in bone.constraints if not limit.mute]
     done = False
     try:
-        for share in motions.retarget(leader, follower, pairs, frames, f"{played.name} on {follower.name}"):
-            yield Progress("Keying the motion", share)
+        name = f"{played.name} on {follower.name}"
+        turned = round((yield from motions.retarget(leader, follower, pairs, frames, name)))
         done = True
     finally:
         if not done:
             motions.undo_retarget(follower, action_before, constraints)
     details = [f"Frames {frames[0]} to {frames[-1]}, {len(pairs)} bones."]
+    if turned:
+        details.append(f"“{follower.name}” rests turned by {turned}° from “{leader.name}”: its motion is turned, too.")
     if still := [bone.name for bone in follower.data.bones if bone.name not in pairs]:
         details.append(f"“{leader.name}” has no bones for {', '.join(still)}.")
     if constraints:

@@ -68,6 +68,8 @@ def test_directions_and_root_follow_whatever_the_rest_pose(heading: float) -> No
     report = finish(workflow.motion(source, target))
     assert bpy.context.scene.frame_current == 4
     assert report.data["action"] == target.animation_data.action.name
+    assert ["rests turned" in line for line in report.details].count(True) == bool(heading)
+    assert not heading or f"by {abs(heading)}°" in " ".join(report.details)
     for frame in (1, 6, 11):
         np.testing.assert_allclose(directions(target, frame), directions(source, frame) @ turn.T, atol=1e-4)
     roots = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix, Quaternion, Vector
 
 from ...base.errors import InputError
+from ...base.progress import Progress
 from ...base.sides import other_side
 
 MIN_HEADING = np.radians(20)
@@ -114,8 +115,8 @@ def _plain_names(names: Sequence[str]) -> dict[str, str]:
 
 def retarget(
     source: bpy.types.Object, target: bpy.types.Object, pairs: Mapping[str, str], frames: range, name: str
-) -> Iterator[float]:
-    """Insert keyframes that let the target move as the source does; yields the share done after each frame.
+) -> Generator[Progress, None, float]:
+    """Insert keyframes that let the target move as the source does; returns how far its motion is turned, in degrees.
 
     Each bone gets the orientation in space of the source's bone, whatever the two rest poses are; if the target as a
     whole rests turned, its motion is turned too. Feet turn from rest as the source's do: a hoof stands otherwise than a
@@ -145,7 +146,9 @@ def retarget(
     last_rotations: dict[str, Quaternion] = {}
     try:
         scene.frame_set(frames[0])
-        turn = _whole_turn(source, target, pairs)
+        whole_turn = _rest_turn(source, target, pairs)
+        source_axes, target_axes = (armature.matrix_world.to_quaternion() for armature in (source, target))
+        turn = target_axes.inverted() @ whole_turn @ source_axes
         stood = source.matrix_world.inverted_safe()
         for index, frame in enumerate(frames):
             scene.frame_set(frame)
@@ -155,9 +158,10 @@ def retarget(
             _pose(source, target, posed, pairs, feet, turn, scale)
             for bone in map(target.pose.bones.get, shared):
                 insert_keyframes(bone, frame, last_rotations)
-            yield (index + 1) / len(frames)
+            yield Progress("Keying the motion", (index + 1) / len(frames))
     finally:
         scene.frame_set(frame_before, subframe=subframe_before)
+    return float(np.degrees(2 * np.arccos(min(abs(whole_turn.w), 1))))
 
 
 def undo_retarget(
@@ -252,14 +256,12 @@ def _roll(bone: bpy.types.Bone, source_rest: Quaternion) -> Quaternion:
     return Quaternion((twist.w, 0, twist.y, 0)).normalized()
 
 
-def _whole_turn(source: bpy.types.Object, target: bpy.types.Object, pairs: Mapping[str, str]) -> Quaternion:
-    """The rotation from the source armature's axes to the target's, such that both face the same way at rest.
+def _rest_turn(source: bpy.types.Object, target: bpy.types.Object, pairs: Mapping[str, str]) -> Quaternion:
+    """How far the target rests turned from the source, in the world.
 
-    How far the target rests turned is the rotation that lays the source's joints best over its own (Kabsch 1976). If
-    the target stands as upright as the source, only the rotation about the world's Z axis counts, and only from
-    :data:`MIN_HEADING` on.
+    It is the rotation that lays the source's joints best over the target's (Kabsch 1976). If the target stands as
+    upright as the source, only the rotation about the world's Z axis counts, and only from :data:`MIN_HEADING` on.
     """
-    source_axes, target_axes = (armature.matrix_world.to_quaternion() for armature in (source, target))
     source_heads, target_heads = (
         np.array([(armature.matrix_world @ armature.data.bones[name].head_local)[:] for name in names])
         for armature, names in ((source, pairs.values()), (target, pairs.keys()))
@@ -271,10 +273,10 @@ def _whole_turn(source: bpy.types.Object, target: bpy.types.Object, pairs: Mappi
         left[:, 2] *= np.sign(np.linalg.det(left @ right))
         turn = Matrix((left @ right).tolist()).to_quaternion()
     up = Vector((0, 0, 1))
-    if (turn @ up).dot(up) > np.cos(MAX_TILT):
-        heading = float(np.arctan2(covariance[1, 0] - covariance[0, 1], covariance[0, 0] + covariance[1, 1]))
-        turn = Quaternion(up, heading if abs(heading) > MIN_HEADING else 0)
-    return target_axes.inverted() @ turn @ source_axes
+    if (turn @ up).dot(up) <= np.cos(MAX_TILT):
+        return turn
+    heading = float(np.arctan2(covariance[1, 0] - covariance[0, 1], covariance[0, 0] + covariance[1, 1]))
+    return Quaternion(up, heading if abs(heading) > MIN_HEADING else 0)
 
 
 def _extent(armature: bpy.types.Object, names: list[str]) -> float:
