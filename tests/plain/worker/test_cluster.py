@@ -96,12 +96,12 @@ def test_what_a_node_computes_is_what_this_machine_computes(
     nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "alone"))
-    alone = Match.load(finish(client.shared().run(matching(tmp_path / "work"))).map)
+    alone = Match.load(finish(client.shared().run(matching(tmp_path / "work", 80))).map)
     monkeypatch.setenv("MESHKIN_CACHE", str(tmp_path / "here"))
     monkeypatch.setenv("MESHKIN_COMPUTE", "ray")
     monkeypatch.setenv("MESHKIN_RAY", nodes.cluster.address)
     told: list[Progress] = []
-    request = matching(tmp_path / "other")
+    request = matching(tmp_path / "other", 80)
     result = finish(client.shared().run(request), told.append)
     assert result.map.is_relative_to(tmp_path / "here")
     assert request.source_features.is_relative_to(tmp_path / "here")
