@@ -1,15 +1,16 @@
-"""Pictures of textures carried between real characters: the source, the target before, the target after.
+"""Pictures of textures carried between real characters: the source, then the target, from the front, from the back and
+the head close up.
 
     python tests/benchmarks/texture_pairs.py FOLDER [NAME …]
 
 Runs where ``bpy`` is, with a worker and its models; reads characters from ``MESHKIN_TEST_DATA`` (default: a folder
-``shared/data`` beside the checkout). Writes FOLDER/NAME.png for each pair and prints what was said about it.
+``shared/data`` beside the checkout). Writes FOLDER/NAME.png for each pair and prints what was said about it. What was
+seen is in results/texture_pairs.txt.
 """
 
 # ruff: noqa: E402
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -20,17 +21,16 @@ sys.path[:0] = [str(ROOT / "core"), str(ROOT / "tests/benchmarks")]
 
 import bpy
 import numpy as np
-from mathutils import Vector
 
 from meshkin import workflow
 from meshkin.base.errors import MeshKinError
 from meshkin.base.png import write_png
 from meshkin.base.progress import finish
-from meshkin.data.surface_map import Match
 from meshkin.scene import files
 from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.worker import client
 from photo import photo
+from whole_characters import HEIGHT, Picture, picture, save, set_up_rendering
 
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", ROOT.parent / "shared" / "data"))
 PAIRS = {
@@ -47,8 +47,8 @@ PAIRS = {
     "crossbow-to-crossbow": ("characters/kaykit/Rogue.glb#1H_Crossbow", "characters/kaykit/Rogue.glb#2H_Crossbow"),
 }
 """FILE or FILE#OBJECT in the data folder."""
-PIECES = "quaternius"
-"""Targets of this folder keep their materials, which tell pieces apart."""
+PIECES = ("quaternius", "human-female")
+"""Targets that keep their materials, which tell pieces apart."""
 PHOTOS = {
     "photo-to-mesh": "characters/mesh2motion/human-sintel.glb",
     "photo-to-fox": "characters/mesh2motion/fox-fox.glb",
@@ -56,7 +56,6 @@ PHOTOS = {
 """A made photograph of each, before a background and in other light, onto its bare mesh."""
 MASKED = ("photo-to-mesh",)
 """The photographs that come with a mask."""
-WIDTH, HEIGHT = 420, 520
 VIEWS = int(os.environ.get("MESHKIN_BENCH_VIEWS", "0"))
 
 
@@ -77,90 +76,33 @@ def load(path: str, folder: Path) -> bpy.types.Object:
     return found
 
 
-def picture(obj: bpy.types.Object, path: Path, azimuth: float = 25) -> np.ndarray:
-    """The object from the front and ``azimuth`` degrees from the side, (H, W, 3)."""
-    scene = bpy.context.scene
-    for other in bpy.data.objects:
-        other.hide_render = other != obj
-    corners = np.array([obj.matrix_world @ Vector(corner) for corner in obj.bound_box])
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    size = float((high - low).max())
-    center = Vector(((low + high) / 2).tolist())
-    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    camera.data.type, camera.data.ortho_scale = "ORTHO", size * 1.08
-    camera.data.clip_end = size * 10
-    turn = math.radians(azimuth)
-    toward = Vector((math.sin(turn), -math.cos(turn), 0.15)).normalized()
-    camera.location = center + toward * size * 3
-    camera.rotation_euler = (-toward).to_track_quat("-Z", "Y").to_euler()
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.device, scene.cycles.use_denoising = 12, "CPU", False
-    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
-    scene.view_settings.view_transform = "Standard"
-    if scene.world is None:
-        scene.world = bpy.data.worlds.new("white")
-    scene.world.use_nodes = True
-    background = next(one for one in scene.world.node_tree.nodes if one.type == "BACKGROUND")
-    background.inputs[0].default_value, background.inputs[1].default_value = (1, 1, 1, 1), 0.9
-    scene.render.filepath = str(path)
-    scene.render.image_settings.file_format = "PNG"
-    bpy.ops.render.render(write_still=True)
-    bpy.data.objects.remove(camera)
-    image = bpy.data.images.load(str(path))
-    pixels = np.empty(len(image.pixels), np.float32)
-    image.pixels.foreach_get(pixels)
-    bpy.data.images.remove(image)
-    path.unlink()
-    return pixels.reshape(HEIGHT, WIDTH, 4)[..., :3]
+def views(obj: bpy.types.Object, folder: Path) -> list[Picture]:
+    """An object from the front, from the back and its head close up."""
+    path = folder / "view.png"
+    return [picture([obj], path, 0), picture([obj], path, 180), picture([obj], path, 15, head=True)]
 
 
 def run(name: str, folder: Path) -> None:
     """One pair."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    set_up_rendering()
     source, target = (load(path, folder) for path in PAIRS[name])
-    if PIECES not in PAIRS[name][1]:
+    if not any(kept in PAIRS[name][1] for kept in PIECES):
         target.data.materials.clear()
-    if "#" in PAIRS[name][1] or PIECES in PAIRS[name][1]:  # their UVs lie on the swatches of a palette, or on a point
-        while target.data.uv_layers:
-            target.data.uv_layers.remove(target.data.uv_layers[0])
-    before = [picture(obj, folder / f"{name}-{index}.png") for index, obj in enumerate((source, target))]
+    rows = [views(source, folder)]
     begin = time.perf_counter()
-    matched = finish(workflow.match(source, target, workflow.Options(workflow.FeatureOptions(views=VIEWS))))
-    match_time = time.perf_counter() - begin
-    found = Match.load(Path(matched.data["map"]))
-    begin = time.perf_counter()
-    said = []
-    for threshold in (0.0, 0.2):
-        options = workflow.Options(
-            workflow.FeatureOptions(views=VIEWS), texture=workflow.TextureOptions(size=1024, threshold=threshold)
-        )
-        report = finish(workflow.transfer(source, target, ["texture"], options))
-        said.append(report)
-        before.append(picture(target, folder / f"{name}-after.png"))
+    options = workflow.Options(workflow.FeatureOptions(views=VIEWS), texture=workflow.TextureOptions(size=1024))
+    report = finish(workflow.transfer(source, target, ["texture"], options))
     took = time.perf_counter() - begin
-    save(before, folder / f"{name}.png")
-    confidence = found.to_source.confidence
-    quantiles = ", ".join(f"{value:.2f}" for value in np.quantile(confidence, (0.05, 0.25, 0.5, 0.75)))
-    print(f"{name}: matched in {match_time:.0f} s, two textures in {took:.0f} s; confidence {quantiles}", flush=True)
-    for line in said[1].lines():
-        print(f"    {line}", flush=True)
-
-
-def save(pictures: list[np.ndarray], path: Path) -> None:
-    """Pictures side by side as a file."""
-    sheet = np.concatenate(pictures, axis=1)
-    image = bpy.data.images.new("sheet", sheet.shape[1], sheet.shape[0])
-    image.pixels.foreach_set(np.dstack([sheet, np.ones(sheet.shape[:2], np.float32)]).astype(np.float32).ravel())
-    image.filepath_raw, image.file_format = str(path), "PNG"
-    image.save()
+    save([*rows, views(target, folder)], folder / f"{name}.png")
+    print(f"{name}: {took:.0f} s", *report.lines(), sep="\n    ", flush=True)
 
 
 def run_photo(name: str, folder: Path) -> None:
     """A photograph onto a mesh: the photograph, then the mesh from its side, from the other side, and what is from
     where."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    set_up_rendering()
     obj = load(PHOTOS[name], folder)
     shot, shown, _ = photo(obj, snapshots.take(obj), 0.5, 0)
     path, mask = folder / f"{name}-photo.png", folder / f"{name}-mask.png"
@@ -173,10 +115,11 @@ def run_photo(name: str, folder: Path) -> None:
     begin = time.perf_counter()
     said = finish(workflow.texture_photo(path, obj, options, str(mask) if name in MASKED else ""))
     took = time.perf_counter() - begin
-    high = np.zeros((HEIGHT, shot.shape[1], 3), np.float32)
+    sides = [picture([obj], folder / "view.png", azimuth) for azimuth in (29, 209)]
+    high = np.zeros((max(HEIGHT, len(shot)), shot.shape[1], 3), np.float32)
     high[: len(shot)] = shot / np.float32(255)
-    sides = [picture(obj, folder / f"{name}-side.png", azimuth) for azimuth in (29, 209)]
-    save([high[::-1], *sides], folder / f"{name}.png")
+    padded = [np.pad(side, ((len(high) - HEIGHT, 0), (0, 0), (0, 0))) for side in sides]
+    save([[high[::-1], *padded]], folder / f"{name}.png")
     print(f"{name}: {took:.0f} s", flush=True)
     for line in said.lines():
         print(f"    {line}", flush=True)

@@ -43,6 +43,28 @@ def place_numbers(rows: NDArray[np.floating]) -> Integers:
     return weld(np.asarray(rows, np.float32))[1]
 
 
+def welded_corners(place: NDArray[np.integer], sizes: NDArray[np.integer]) -> Integers:
+    """A vertex for each corner of polygons, int64 (C,): one for each place, but for polygons that cannot be so.
+
+    A polygon with two corners at one place, and one whose corners lie where those of an earlier one do, keep vertices
+    of their own.
+
+    Args:
+        place: (C,), the number of the place of each corner, polygon after polygon.
+        sizes: (P,), how many corners each polygon has.
+    """
+    start = np.cumsum(sizes) - sizes
+    apart = np.zeros(len(sizes), bool)
+    for size in np.unique(sizes).tolist():
+        rows = np.flatnonzero(sizes == size)
+        places = np.sort(place[start[rows, None] + np.arange(size)], axis=1)
+        is_first = np.zeros(len(rows), bool)
+        is_first[np.unique(places, axis=0, return_index=True)[1]] = True
+        apart[rows] = ~is_first | (places[:, 1:] == places[:, :-1]).any(axis=1)
+    own = int(place.max(initial=-1)) + 1 + np.arange(len(place))
+    return np.asarray(np.where(np.repeat(apart, sizes), own, place), np.int64)
+
+
 def uv_corners(place: NDArray[np.integer], faces: NDArray[np.integer], uvs: NDArray[np.floating]) -> Integers:
     """A number for each triangle corner, int64 (F, 3), equal where both the place and the UV are equal.
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..base.storage import is_file
 from . import compat, positions
 from .arrays import read_floats, read_integers, write_vectors
 from .mesh import pairs
+from .mesh.building import new_mesh
 
 _BLEND = re.compile(r"(.+?\.blend):(.+)", re.IGNORECASE | re.DOTALL)
 """FILE.blend:OBJECT; the object's name may contain any characters."""
@@ -266,24 +266,9 @@ def _import_off(path: Path) -> None:
     corner_vertices = np.array([index for face in faces for index in face], np.int32)
     if len(corner_vertices) and not 0 <= corner_vertices.min() <= corner_vertices.max() < vertex_count:
         raise ValueError("a face has a vertex that is not there")
-    mesh = _new_mesh(path.stem, vertices.astype(np.float32), corner_vertices, face_sizes)
+    mesh = new_mesh(path.stem, vertices.astype(np.float32), corner_vertices, face_sizes)
+    mesh.validate(clean_customdata=False)  # polygons with a vertex twice are none in Blender
     bpy.context.scene.collection.objects.link(bpy.data.objects.new(path.stem, mesh))
-
-
-def _new_mesh(
-    name: str, vertices: NDArray[np.float32], corner_vertices: NDArray[np.int32], face_sizes: NDArray[np.int32]
-) -> bpy.types.Mesh:
-    """A mesh of polygons with ``face_sizes`` corners; those invalid in Blender (a vertex twice) are removed."""
-    mesh = bpy.data.meshes.new(name)
-    mesh.vertices.add(len(vertices))
-    write_vectors(mesh.vertices, "co", vertices)
-    mesh.loops.add(len(corner_vertices))
-    mesh.loops.foreach_set("vertex_index", corner_vertices)
-    mesh.polygons.add(len(face_sizes))
-    mesh.polygons.foreach_set("loop_start", np.cumsum(face_sizes, dtype=np.int32) - face_sizes)
-    mesh.update(calc_edges=True)
-    mesh.validate(clean_customdata=False)
-    return mesh
 
 
 _IMPORTERS: dict[str, Callable[[Path], object]] = {
