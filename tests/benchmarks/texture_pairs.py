@@ -35,10 +35,12 @@ from whole_characters import HEIGHT, Picture, picture, save, set_up_rendering
 DATA = Path(os.environ.get("MESHKIN_TEST_DATA", ROOT.parent / "shared" / "data"))
 PAIRS = {
     "person-to-person": ("characters/mesh2motion/human-male.glb", "characters/mesh2motion/human-female.glb"),
-    "person-to-child": ("characters/mesh2motion/human-female.glb", "child"),
     "person-to-creature": ("characters/mesh2motion/human-male.glb", "characters/mesh2motion/human-zombie.glb"),
     "animal-to-animal": ("characters/mesh2motion/fox-fox.glb", "characters/mesh2motion/fox-dog.glb"),
     "knight-to-barbarian": ("characters/kaykit/Knight.glb", "characters/kaykit/Barbarian.glb"),
+    "person-to-sintel": ("characters/mesh2motion/human-male.glb", "characters/mesh2motion/human-sintel.glb"),
+    "knight-to-mage": ("characters/kaykit/Knight.glb", "characters/kaykit/Mage.glb"),
+    "horse-to-donkey": ("characters/quadrupeds/Horse-v7.glb", "characters/quadrupeds/Donkey-v5.glb"),
     "wolf-to-husky": ("characters/quadrupeds/Wolf-v12.glb", "characters/quadrupeds/Husky-v9.glb"),
     "casual-to-dress": ("characters/quaternius/men_Casual.glb", "characters/quaternius/women_Formal.glb"),
     "hood-to-suit": ("characters/quaternius/women_Medieval.glb", "characters/quaternius/men_Suit.glb"),
@@ -59,11 +61,11 @@ MASKED = ("photo-to-mesh",)
 VIEWS = int(os.environ.get("MESHKIN_BENCH_VIEWS", "0"))
 
 
-def load(path: str, folder: Path) -> bpy.types.Object:
-    """A mesh of the data folder, or FOLDER/child.obj: any mesh of a child, without UVs."""
+def load(path: str) -> bpy.types.Object:
+    """A mesh of the data folder."""
     path, _, name = path.partition("#")
     if not name:
-        return files.load(str(DATA / path) if path != "child" else str(folder / "child.obj"))
+        return files.load(str(DATA / path))
     before = set(bpy.data.objects)
     bpy.ops.import_scene.gltf(filepath=str(DATA / path))
     found = next(one for one in bpy.data.objects if one not in before and one.name.startswith(name))
@@ -86,7 +88,7 @@ def run(name: str, folder: Path) -> None:
     """One pair."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     set_up_rendering()
-    source, target = (load(path, folder) for path in PAIRS[name])
+    source, target = (load(path) for path in PAIRS[name])
     if not any(kept in PAIRS[name][1] for kept in PIECES):
         target.data.materials.clear()
     rows = [views(source, folder)]
@@ -103,7 +105,7 @@ def run_photo(name: str, folder: Path) -> None:
     where."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     set_up_rendering()
-    obj = load(PHOTOS[name], folder)
+    obj = load(PHOTOS[name])
     shot, shown, _ = photo(obj, snapshots.take(obj), 0.5, 0)
     path, mask = folder / f"{name}-photo.png", folder / f"{name}-mask.png"
     write_png(path, shot)
