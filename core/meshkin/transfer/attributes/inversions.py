@@ -22,10 +22,12 @@ Chosen."""
 SQUASHED = 0.03
 """A triangle of which no more than this share of its area is left, seen from where it faced, is solved for, too.
 Chosen."""
-SOUND_SHARE, FARTHEST_MOVE = 0.75, 0.2
-"""Triangles that are turned over where this share of the source's below them is not are solved for, too, if no vertex
-then moves farther than this, in the largest displacement. Measured on ten expressions of seven heads: without the bound
-a vertex inside of a mouth goes 32 mm away; with 0.1 more triangles stay turned over."""
+SOUND_SHARE = 0.75
+"""Triangles that are turned over where at least this share of the source's below them is not are solved for, too, if no
+vertex moves far then. Chosen: one sliver inside of a mouth is no reason for a lip to turn over."""
+FARTHEST_MOVE = 0.2
+"""How far that is, in the largest displacement. Measured on ten expressions of seven heads: without a bound a vertex
+inside of a mouth goes astray, with 0.1 more triangles stay turned over."""
 TURNED_COUNT = 1e-3
 """How much a turned triangle of the source counts beside others in how the target's deforms. Chosen."""
 MOST_TURNED = 4000
@@ -52,7 +54,8 @@ class _Round:
     farthest: float = np.inf
 
 
-_SOLVED_AGAIN = (_Round(0.0), _Round(0.0, SOUND_SHARE, FARTHEST_MOVE), _Round(SQUASHED))
+SOLVED_AGAIN = (_Round(0.0), _Round(0.0, SOUND_SHARE, FARTHEST_MOVE), _Round(SQUASHED))
+"""What is solved for again, in turn."""
 
 
 def without_inversions(
@@ -83,7 +86,7 @@ def without_inversions(
 
     most = min(MOST_TURNED, MOST_TURNED_SHARE * len(faces))
     longest = np.linalg.norm(best, axis=1).max(initial=0)
-    for what in _SOLVED_AGAIN:
+    for what in SOLVED_AGAIN:
         turned = replace(what, left=0.0)
         start, found = best, wrong(best, what)
         fewest = len(wrong(best, turned)), len(found)
