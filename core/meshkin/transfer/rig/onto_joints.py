@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ...geometry.arrays import AnyFloats, Floats, unit_rows
 from ...geometry.rigid_motions import Similarity, nearest_rotations, similarity_alignment, turned_least
@@ -20,6 +21,8 @@ SHORTEST_WAY = 1e-4
 LEAST_SPREAD = 0.3
 """Least second singular value of the unit vectors to a bone's joints from which they fix its roll, too. Chosen: of two
 of them, an angle of about 25 degrees."""
+SAME_LENGTH = 1e-3
+"""Share of its length by which a bone without children may differ from its parent and still be as long (chosen)."""
 NO_TURN = 1e-3
 """Weight of staying as the parent turns, beside vectors of length 1: it decides what the joints leave open (chosen)."""
 
@@ -46,7 +49,8 @@ def posed_onto_joints(
     From the root on, each bone turns with its parent and then by the least turn that leads to its own joints: its tail
     and where its children begin. So how bones are rolled plays no part. It is stretched along itself as its joints say;
     across, by the geometric mean of that and of how much larger the whole skeleton is. Bones that the other skeleton
-    lacks follow their parents. Vertices follow by linear blend skinning.
+    lacks follow their parents, and where importers guess how long a bone without children is, it grows as its parent
+    does. Vertices follow by linear blend skinning.
 
     Args:
         vertices: (U, 3), in the skeleton's frame.
@@ -62,10 +66,10 @@ def posed_onto_joints(
     """
     if not joints.known.any():
         raise ValueError("No bone of the skeleton is known.")
-    linear, shift = _bone_transforms(skeleton, joints)
-    share = np.zeros((len(vertices), len(linear)))
+    share = np.zeros((len(vertices), len(skeleton.heads)))
     weighted = np.flatnonzero(skeleton.column >= 0)
     share[:, weighted] = np.maximum(weights[:, skeleton.column[weighted]], 0)
+    linear, shift = _bone_transforms(skeleton, joints, share.any(axis=0))
     share[share.sum(axis=1) == 0, 0] = 1
     share /= share.sum(axis=1, keepdims=True)
     points = np.asarray(vertices, np.float64)
@@ -83,14 +87,15 @@ def rearranged(skeleton: RestSkeleton, joints: Joints) -> float:
     return float(np.sqrt((away**2).sum(axis=1).mean()))
 
 
-def _bone_transforms(skeleton: RestSkeleton, joints: Joints) -> tuple[Floats, Floats]:
-    """The linear part (B, 3, 3) and the shift (B, 3) of each bone."""
+def _bone_transforms(skeleton: RestSkeleton, joints: Joints, moving: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """The linear part (B, 3, 3) and the shift (B, 3) of each bone, of which some, bool (B,), move vertices."""
     known = joints.known
-    size, turn = similarity_alignment(skeleton.heads[known], joints.heads[known])
+    size, turn = _size_and_turn(skeleton, joints, moving)
     whole = turn.as_matrix()
     center = joints.heads[known].mean(axis=0) - size * whole @ skeleton.heads[known].mean(axis=0)
     spans = unit_rows(skeleton.spans(skeleton.heads, skeleton.tails))
     stubs = skeleton.stubs()
+    guessed = _guessed_ends(skeleton, joints, stubs)
     count = len(known)
     rotations, linear, shift = np.empty((count, 3, 3)), np.empty((count, 3, 3)), np.empty((count, 3))
     for bone, parent in enumerate(skeleton.parents):
@@ -107,10 +112,40 @@ def _bone_transforms(skeleton: RestSkeleton, joints: Joints) -> tuple[Floats, Fl
             rotations[bone] = _turned_to(rotations[bone], before, after, leading)
             along = float(np.linalg.norm(after[leading]) / np.linalg.norm(before[leading]))
             across = float(np.sqrt(size * along))
+        if guessed[bone]:
+            along = across = float(np.cbrt(np.linalg.det(linear[parent])))
         stretch = across * np.eye(3) + (along - across) * np.outer(spans[bone], spans[bone])
         linear[bone] = rotations[bone] @ stretch
         shift[bone] = joints.heads[bone] - linear[bone] @ skeleton.heads[bone]
     return linear, shift
+
+
+def _size_and_turn(skeleton: RestSkeleton, joints: Joints, moving: NDArray[np.bool_]) -> tuple[float, Rotation]:
+    """How many times larger the other skeleton is over all, and how it stands turned.
+
+    The size is that of all ways from bones that move vertices to their parents: the similarity that lays the joints
+    on each other makes them smaller where limbs are held otherwise.
+    """
+    known, parents = joints.known, skeleton.parents
+    size, turn = similarity_alignment(skeleton.heads[known], joints.heads[known])
+    counted = known & moving & (parents >= 0) & known[parents]
+    before, after = (
+        float(np.linalg.norm(heads[counted] - heads[parents[counted]], axis=1).sum())
+        for heads in (skeleton.heads, joints.heads)
+    )
+    return (after / before if min(before, after) > 0 else size), turn
+
+
+def _guessed_ends(skeleton: RestSkeleton, joints: Joints, stubs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The bones, bool (B,), whose lengths say nothing: formats without tails (glTF) do not have those of bones without
+    children, to which importers give stubs or the length of their parents."""
+    parents = skeleton.parents
+    ends = (parents >= 0) & ~np.isin(np.arange(len(parents)), parents[joints.known])
+    as_parent = np.zeros(len(parents), bool)
+    for bones in (skeleton, joints):
+        lengths = np.linalg.norm(bones.tails - bones.heads, axis=1)
+        as_parent |= np.abs(lengths - lengths[parents]) <= SAME_LENGTH * lengths[parents]
+    return np.asarray(ends & (stubs | as_parent))
 
 
 def _ways_to_joints(

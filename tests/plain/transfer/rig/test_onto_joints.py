@@ -83,3 +83,19 @@ def test_without_any_bone_there_is_nothing_to_follow() -> None:
     joints = joints_of(rest_skeleton(OTHER))
     with pytest.raises(ValueError, match="No bone"):
         posed_onto_joints(BODY.vertices, WEIGHTS, rest_skeleton(FIGURE), replace(joints, known=~joints.known))
+
+
+def test_limbs_that_are_held_otherwise_do_not_change_how_large_the_body_is() -> None:
+    lowered = rest_skeleton(Figure(arms=10))
+    posed = posed_onto_joints(BODY.vertices, WEIGHTS, rest_skeleton(FIGURE), joints_of(lowered))
+    shin = WEIGHTS[:, FIGURE.names.index("shin.L")] > 0.99
+    np.testing.assert_allclose(np.ptp(posed[shin], axis=0), np.ptp(BODY.vertices[shin], axis=0), rtol=0.01)
+
+
+def test_lengths_that_an_importer_gave_to_the_last_bones_say_nothing() -> None:
+    skeleton = rest_skeleton(FIGURE)
+    head, chest = (FIGURE.names.index(name) for name in ("head", "chest"))
+    tails = skeleton.tails.copy()
+    tails[head] = skeleton.heads[head] + np.linalg.norm(tails[chest] - skeleton.heads[chest]) * UP
+    posed = posed_onto_joints(BODY.vertices, WEIGHTS, skeleton, replace(joints_of(skeleton), tails=tails))
+    np.testing.assert_allclose(posed, BODY.vertices, atol=1e-4)
