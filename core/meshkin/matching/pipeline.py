@@ -289,11 +289,13 @@ def _match_laid(
 ) -> Match:
     """Return the match of two bodies after one was laid onto the other, with its notes."""
     result = match_laid(*compared, laying, report, settings.laying)
-    result = with_stray_ends_held(result, *compared, laying, settings.ends)
+    result, stray = with_stray_ends_held(result, *compared, laying, settings.ends)
     if settings.close_ups is not None:
         shapes = [(body.shape.snapshot.vertices.astype(np.float64), body.shape.snapshot.faces) for body in bodies]
         close = with_close_ups(shapes[0], shapes[1], result.to_source, result.to_target, report, settings.close_ups)
         result = replace(result, to_source=close[0], to_target=close[1])
+    for surface_map, doubtful in zip((result.to_source, result.to_target), stray, strict=True):
+        surface_map.confidence[doubtful] *= settings.ends.confidence
     if notes["ambiguous"]:
         scale_confidence(result, 0.5)
     return replace(result, notes=notes)

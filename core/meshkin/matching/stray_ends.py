@@ -44,7 +44,7 @@ class StrayEndSettings:
         reach: how far along the surface the end's place is looked for, in lengths of the end.
         radius: distance along the limb that counts as much as features that have nothing in common.
         normal_weight, feature_weight: of what looks alike, as when points are matched.
-        confidence: factor for what is matched anew: nothing in space confirms it.
+        confidence: factor for what is matched anew, since nothing in space confirms it, and for what stays.
     """
 
     far: float = 0.2
@@ -137,12 +137,14 @@ def with_stray_ends_held(
     target: ComparedSurface,
     laying: Laying,
     settings: StrayEndSettings = StrayEndSettings(),
-) -> Match:
-    """Return a match in which ends that stray onto another part are matched where the rest of their limb goes on.
+) -> tuple[Match, tuple[Flags, Flags]]:
+    """Return a match in which ends that stray onto another part are matched where the rest of their limb goes on; and
+    which vertices of the target, bool (V,), and of the source, (U,), stray and stay where they are.
 
     A point strays if the way to its answer and back leads far from it, along the surface, or if the map tears it off.
     Along the limb, the end and what is left of the limb on the image are taken as equally long; around it, what looks
-    alike is matched. An end stays where it is if it looks much more alike there.
+    alike is matched. An end stays where it is if it looks much more alike there; it is wrong all the same more often
+    than not.
 
     Args:
         match: of the two surfaces.
@@ -160,11 +162,9 @@ def with_stray_ends_held(
         )
         for end, places, sense in ((source, laying.places, laying.sense), (target, target.vertices, 1))
     ]  # fmt: skip
-    return replace(
-        match,
-        to_source=_held(match.to_source, match.to_target, ends[1], ends[0], settings),
-        to_target=_held(match.to_target, match.to_source, ends[0], ends[1], settings),
-    )
+    to_source, there = _held(match.to_source, match.to_target, ends[1], ends[0], settings)
+    to_target, here = _held(match.to_target, match.to_source, ends[0], ends[1], settings)
+    return replace(match, to_source=to_source, to_target=to_target), (there, here)
 
 
 def _held(
@@ -173,13 +173,15 @@ def _held(
     domain: ConnectedSurface,
     image: ConnectedSurface,
     settings: StrayEndSettings,
-) -> SurfaceMap:
-    """Return the map from ``domain`` to ``image``, whose reverse is ``back``, with its stray ends held."""
+) -> tuple[SurfaceMap, Flags]:
+    """Return the map from ``domain`` to ``image``, whose reverse is ``back``, with its stray ends held; and which
+    vertices, bool (V,), stray and stay."""
     to_image = image.point[surface_map.vertex[domain.vertex]]
     returned = domain.point[back.vertex[surface_map.vertex[domain.vertex]]]
     stray = _returns_far(domain, returned, settings) | _torn_off(domain, image, to_image, settings)
     if not 0 < domain.mass[stray].sum() <= settings.together:
-        return surface_map
+        return surface_map, np.zeros(len(domain.point), bool)
+    left = stray[domain.point]
     graph, covered = image.graph(), np.unique(to_image[~stray])
     for end, joints in _ends(domain, stray):
         vertices = np.flatnonzero(end[domain.point])
@@ -196,7 +198,8 @@ def _held(
         if held is not None and _unlike(held, domain, image, vertices) < before:
             confidence = surface_map.confidence[vertices] * settings.confidence
             surface_map = surface_map.with_rows(vertices, replace(held, confidence=confidence.astype(np.float32)))
-    return surface_map
+            left[vertices] = False
+    return surface_map, left
 
 
 def _returns_far(domain: ConnectedSurface, returned: Integers, settings: StrayEndSettings) -> Flags:

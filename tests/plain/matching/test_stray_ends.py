@@ -15,7 +15,8 @@ from meshkin.data.snapshot import Snapshot
 from meshkin.data.surface_map import Match
 from meshkin.matching import pipeline
 from meshkin.matching.laid_maps import match_laid
-from meshkin.matching.pipeline import match
+from meshkin.matching.pipeline import MatchSettings, match
+from meshkin.matching.stray_ends import StrayEndSettings
 from meshkin.matching.surfaces import DescribedSurface
 
 
@@ -72,12 +73,15 @@ def exchanged(*arguments: Any, **options: Any) -> Match:
     return Match(result.to_source.with_rows(hand, rows), result.to_target, result.source_faces, result.target_faces)
 
 
+def described_ends() -> tuple[DescribedSurface, DescribedSurface]:
+    """Source and target with their weights as features."""
+    ends = ((70, SOURCE), (50, TARGET))
+    weights = [Figure(arms=arms).weights(end.vertices.astype(np.float64)).astype(np.float32) for arms, end in ends]
+    return described(SOURCE, weights[0]), described(TARGET, weights[1])
+
+
 def test_a_hand_on_the_other_hand_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = [
-        Figure(arms=arms).weights(end.vertices.astype(np.float64)).astype(np.float32)
-        for arms, end in ((70, SOURCE), (50, TARGET))
-    ]
-    ends = described(SOURCE, weights[0]), described(TARGET, weights[1])
+    ends = described_ends()
     right = match(*ends).to_source
     monkeypatch.setattr(pipeline, "match_laid", exchanged)
     brought_back = match(*ends).to_source
@@ -90,3 +94,13 @@ def test_a_hand_on_the_other_hand_is_brought_back(monkeypatch: pytest.MonkeyPatc
     assert far[~hand].max() < 0.01
     assert brought_back.confidence[hand].max() <= 0.5
     assert (brought_back.confidence == right.confidence)[~hand].mean() > 0.98
+
+
+def test_a_hand_that_stays_on_the_other_hand_is_a_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "match_laid", exchanged)
+    staying = MatchSettings(ends=StrayEndSettings(unlike=0.01))
+    result = match(*described_ends(), settings=staying).to_source
+    hand = is_left_hand(TARGET.vertices)
+    crossed = hand & (result.pull(SOURCE.vertices, SOURCE.faces)[:, 0] < 0)
+    assert crossed.sum() > 50
+    assert result.confidence[crossed].mean() < 0.5 < result.confidence[~hand].mean()

@@ -69,7 +69,7 @@ def posed_onto_joints(
     share = np.zeros((len(vertices), len(skeleton.heads)))
     weighted = np.flatnonzero(skeleton.column >= 0)
     share[:, weighted] = np.maximum(weights[:, skeleton.column[weighted]], 0)
-    linear, shift = _bone_transforms(skeleton, joints, share.any(axis=0))
+    linear, shift = _bone_transforms(skeleton, joints, np.asarray(share.any(axis=0)))
     share[share.sum(axis=1) == 0, 0] = 1
     share /= share.sum(axis=1, keepdims=True)
     points = np.asarray(vertices, np.float64)
