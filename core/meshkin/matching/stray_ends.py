@@ -44,8 +44,8 @@ class StrayEndSettings:
         reach: how far along the surface the end's place is looked for, in lengths of the end.
         radius: distance along the limb that counts as much as features that have nothing in common.
         normal_weight, feature_weight: of what looks alike, as when points are matched.
-        confidence: factor for what is matched anew, since nothing in space confirms it, and for what stays. Measured on 51
-            pairs of TOSCA: something stays on six of them, two thirds of it wrong at a confidence of 0.76.
+        confidence: factor for what is matched anew, since nothing in space confirms it, and for what stays. Measured on
+            49 pairs of TOSCA: something stays on six of them, two thirds of it wrong at a confidence of 0.76.
     """
 
     far: float = 0.2
