@@ -33,7 +33,7 @@ from .partial import Crop, PartialSettings, crops
 from .stray_ends import StrayEndSettings, with_stray_ends_held
 from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
-MATCHER_VERSION = "laid-14"
+MATCHER_VERSION = "laid-15"
 """Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
 JOINTS_VERSION = "joints-2"
 """The same for maps that start from known joints."""
