@@ -5,7 +5,7 @@ Places in the picture are measured from its center in sizes of the object, x to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ BLUR = 1.5
 """Pixels over which a mask is blurred to find the direction across its outline. Chosen: its steps vanish."""
 FIELD_SIDE = 256
 """Cells along the longer side of the fields of distances. Chosen: a limb is several cells wide."""
+NEAREST = 0.05
+"""Depth, in sizes of the shape, that nothing comes nearer to the camera than. Chosen: keeps divisions finite."""
 FEWEST_PIXELS = 16
 """Pixels of a mask below which a frame shows nothing. Chosen."""
 
@@ -64,6 +66,30 @@ class Evidence:
     joined: Tensor
     views: Tensor
     sharp: Tensor | None = None
+
+    def part(self, frames: slice) -> Evidence:
+        """Only these frames."""
+        twin, sharp = (None if each is None else each[frames] for each in (self.twin, self.sharp))
+        return replace(
+            self,
+            field=self.field[frames],
+            contour=self.contour[frames],
+            across=self.across[frames],
+            contour_weight=self.contour_weight[frames],
+            place=self.place[frames],
+            weight=self.weight[frames],
+            load=self.load[frames],
+            cameras=self.cameras[frames],
+            joined=self.joined[frames],
+            views=self.views[frames],
+            twin=twin,
+            sharp=sharp,
+        )
+
+    def places(self, points: Tensor) -> Tensor:
+        """Where points (T, P, 3) are shown, (T, P, 2)."""
+        seen = points @ self.cameras[:, :3, :3].transpose(1, 2) + self.cameras[:, None, :3, 3]
+        return self.focal * seen[..., :2] * seen.new_tensor((1, -1)) / (-seen[..., 2:]).clamp(min=NEAREST)
 
 
 def gather(clip: Clip, size: float, shape: PosableShape, cameras: Floats, settings: FitSettings) -> Evidence:

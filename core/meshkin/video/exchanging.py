@@ -15,8 +15,9 @@ from scipy.spatial.distance import cdist
 
 from ..geometry.arrays import Floats, Integers
 from .clip import PosableShape
-from .mirroring import mirror_plane, mirrored
-from .skinning import BoneTree, carried_middles, full_weights, matrices
+from .evidence import Evidence
+from .mirroring import mirror_plane, mirrored, nearest
+from .skinning import BoneTree, carried_middles, full_weights, loads, matrices, skin
 from .state import PoseState
 
 TWIN_JOINTS = 0.04
@@ -24,7 +25,8 @@ TWIN_JOINTS = 0.04
 image. Chosen: skeletons are less symmetric than surfaces."""
 LEAST_LENGTH = 0.15
 """Length of a limb, sizes of the shape, from which it may be exchanged. Chosen: legs and arms, not ears."""
-
+SHOWN_POINTS = 300
+"""Points of the surface that tell where limbs are shown. Chosen."""
 
 CLOSE = 0.5
 """Share of the farthest that two limbs are apart in the picture, below which they may pass each other. Chosen."""
@@ -116,3 +118,37 @@ def passing(pair: LimbPair, shape: PosableShape, state: PoseState, cameras: Floa
         number = np.searchsorted(borders, np.arange(count), side="right")
         parts += [number == each for each in range(number.max() + 1)]
     return parts
+
+
+def where_exchanged(
+    shape: PosableShape, pairs: list[LimbPair], state: PoseState, evidence: Evidence, frames: NDArray[np.bool_]
+) -> Evidence:
+    """What frames would show if limbs were where their mirror images are, and all else where it is.
+
+    Limbs posed as mirror images of each other do not lie there: they are seen from aside, and the near ones larger.
+
+    Args:
+        shape: symmetric.
+        pairs: its limbs.
+        state: its motion.
+        evidence: what the frames show.
+        frames: (T,), in which they are exchanged.
+    """
+    plane, weights = mirror_plane(shape.vertices), full_weights(shape)
+    assert plane is not None
+    some = np.random.default_rng(0).permutation(len(shape.vertices))[:SHOWN_POINTS]
+    other = nearest(shape.vertices, mirrored(shape.vertices[some], plane))
+    bones = np.concatenate([bones for pair in pairs for bones in (pair.left, pair.right)])
+    of_limb = weights[some][:, bones].sum(axis=1) > 0.5
+    moved = matrices(BoneTree.of(shape), state.turns, state.shifts, state.root)
+    own = loads(shape.vertices[some], weights[some])
+    places = [evidence.places(skin(moved, load)) for load in (own, loads(shape.vertices[other], weights[other]))]
+    is_other = torch.from_numpy(frames[:, None] & of_limb)
+    return replace(
+        evidence,
+        place=torch.where(is_other[..., None], places[1], places[0]),
+        weight=torch.ones(is_other.shape, dtype=torch.float64),
+        load=own.expand(len(frames), -1, -1, -1),
+        twin=None,
+        sharp=None,
+    )

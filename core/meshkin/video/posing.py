@@ -73,6 +73,19 @@ def fit_motion(
     return found if start is None else restored(found, start, is_held), full_cameras(cameras, center, size)
 
 
+def motion_cost(
+    clip: Clip, shape: PosableShape, motion: Motion, cameras: Floats, settings: FitSettings = FitSettings()
+) -> float:
+    """The sum of squares that a fit minimizes; arguments as of :func:`fit_motion`, and the cameras (T, 4, 4)."""
+    center, size = shape.vertices.mean(axis=0), float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
+    own_shape, own_clip = unit_shape(shape, center, size), unit_clip(replace(clip, cameras=cameras), center, size)
+    assert own_clip.cameras is not None
+    tree, bones = hung(own_shape)
+    moved = moved_alike(unit_motion(motion, center, size), own_shape, tree, bones)
+    fit = WindowFit(own_clip, clip.size, tree, own_clip.cameras, settings)
+    return fit.cost(slice(0, len(clip)), moved)
+
+
 def _windows(count: int, settings: FitSettings) -> Iterator[tuple[int, int, int]]:
     """First frame, frame after the last, and how many frames at the start are kept from the window before.
 

@@ -59,7 +59,7 @@ def far_limbs_found(motion: Motion, cameras: Floats, clip: Clip, shape: PosableS
         ]
         if abs(depth[0] - depth[1]) > FARTHER * size:
             turns = [
-                recurring(pair, depth[0] > depth[1], tree, _part(state, frames), clip.part(frames), cameras[frames])
+                recurring(pair, depth[0] > depth[1], tree, state.part(frames), clip.part(frames), cameras[frames])
                 for frames in _parts(len(cameras))
             ]
             state = replace(state, turns=torch.cat(turns))
@@ -70,10 +70,6 @@ def _parts(count: int) -> list[slice]:
     """Frames, so many, in parts of about equal length that are looked at together."""
     borders = np.linspace(0, count, -(-count // FRAMES_AT_ONCE) + 1).astype(int).tolist()
     return [slice(first, last) for first, last in itertools.pairwise(borders)]
-
-
-def _part(state: PoseState, frames: slice) -> PoseState:
-    return PoseState(state.turns[frames], state.shifts[frames], state.root[frames])
 
 
 def recurring(

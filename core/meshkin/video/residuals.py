@@ -16,14 +16,11 @@ from ..geometry.adjacency import boundary_edges
 from ..geometry.arrays import AnyIntegers, Floats, unit_rows
 from ..geometry.welding import place_numbers
 from .clip import PosableShape
-from .evidence import Evidence
+from .evidence import NEAREST, Evidence
 from .mirroring import mirror_plane
 from .settings import FitSettings
 from .skinning import BoneTree, carried_middles, matrices, skin, turning, vectors_of
 from .state import Freedom, PoseState
-
-NEAREST = 0.05
-"""Depth, in sizes of the shape, that nothing comes nearer to the camera than. Chosen: keeps divisions finite."""
 
 POINTS_ASIDE = 0.7
 """Cosine between a bone and the axis across the body from which it turns alike about all axes. Chosen: an arm that

@@ -37,6 +37,8 @@ class FitSettings:
         side_looks: how often this is done; 0 believes the matches, which then count the more the better they agree.
         near_first: whether all that shows a limb is taken for the near one at first; else as a given motion shows it.
         exchange_rounds: of each time that limbs are exchanged to see whether that fits better; 0 to try none.
+        all_exchange_rounds: the same, of all limbs together, for matches with the shape at rest: those with a posed
+            shape repeat its pose; 0 not to try it.
         large: share of the weights that a large bone carries, itself and by the bones below it, at least.
         window: frames that are fitted at once.
         overlap: frames that two windows share.
@@ -68,6 +70,7 @@ class FitSettings:
     side_looks: int = 4
     near_first: bool = True
     exchange_rounds: int = 0
+    all_exchange_rounds: int = 0
     forget: float = 0.0
     large: float = 0.04
     window: int = 32

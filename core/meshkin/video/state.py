@@ -83,6 +83,16 @@ class PoseState:
         """The same as arrays."""
         return Motion(self.turns.numpy(), self.shifts.numpy(), self.root.numpy())
 
+    def part(self, frames: slice) -> PoseState:
+        """Only these frames."""
+        return PoseState(self.turns[frames], self.shifts[frames], self.root[frames])
+
+    def with_part(self, frames: slice, part: PoseState) -> PoseState:
+        """The motion with these frames replaced."""
+        turns, shifts, root = self.turns.clone(), self.shifts.clone(), self.root.clone()
+        turns[frames], shifts[frames], root[frames] = part.turns, part.shifts, part.root
+        return PoseState(turns, shifts, root)
+
     def stepped(self, step: Tensor, freedom: Freedom) -> PoseState:
         """The motion changed by a step (T, n) of a freedom's parameters."""
         turning = freedom.turning

@@ -13,6 +13,7 @@ from mathutils import Euler, Quaternion, Vector
 from helpers.creatures import creature, vertex_positions
 from helpers.rigged import new_armature
 from meshkin import cli, workflow
+from meshkin.base import storage
 from meshkin.base.errors import InputError
 from meshkin.base.png import write_png
 from meshkin.base.progress import finish
@@ -23,6 +24,7 @@ from meshkin.scene.mesh import snapshot as snapshots
 from meshkin.scene.rig import posable
 from meshkin.worker import client
 from meshkin.worker.requests.video import FREE, FitVideo, MotionArrays, PosableArrays
+from meshkin.workflow.steps import match_of_frame
 
 FRAMES = 4
 
@@ -303,6 +305,69 @@ def test_one_mask_cuts_the_object_out_of_all_frames(
     with pytest.raises(InputError) as caught:
         finish(workflow.fit_video(tmp_path / "frames", obj, cut.changed(video_painted=9), tmp_path / "only.png"))
     assert caught.value.code == "video-range"
+
+
+@pytest.mark.slow
+def test_a_job_that_was_stopped_goes_on_with_the_next_frame(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+
+    def kept() -> dict[Path, int]:
+        return {file: file.stat().st_ino for file in (storage.cache_folder() / "maps").glob("*.npz")}
+
+    before = set(kept())
+    job = workflow.fit_video(tmp_path / "frames", obj, options, tmp_path / "masks")
+    for progress in job:
+        if progress.step == match_of_frame(1):
+            break
+    job.close()
+    first = {file: number for file, number in kept().items() if file not in before}
+    assert len(first) == 3  # two frames' views, and the first one's match
+    assert armature.animation_data is None or armature.animation_data.action is None
+    report = finish(workflow.fit_video(tmp_path / "frames", obj, options, tmp_path / "masks"))
+    assert len(report.data["scores"]) == 3
+    after = kept()
+    assert {file: after[file] for file in first} == first
+    assert len(set(after) - before) == 4
+
+
+@pytest.mark.slow
+def test_a_cut_is_told_and_the_motion_does_not_go_on_there(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    (tmp_path / "masks").mkdir()
+    for frame in range(6):
+        turn(armature, 0.1 * frame)
+        photo_map, _ = true_map(obj, points_of(obj))
+        mask = photo_map.mask if frame < 3 else photo_map.mask[:, ::-1]
+        around = np.full(3, 30 if frame < 3 else 220, np.uint8)
+        shown = np.where(mask[..., None], np.uint8(120), around)
+        write_png(tmp_path / f"shot{frame}.png", shown)
+        write_png(tmp_path / "masks" / f"shot{frame}.png", np.repeat(mask[..., None] * np.uint8(255), 3, axis=-1))
+    turn(armature, 0)
+    report = finish(workflow.fit_video(tmp_path / "shot0.png", obj, options, tmp_path / "masks"))
+    assert report.data["cuts"] == [4]
+    assert 4 in report.data["doubtful"]
+    assert any(warning.code == "video-cuts" and "4" in warning.message for warning in report.warnings)
+    assert tuple(armature.animation_data.action.frame_range) == (1, 6)
+
+
+@pytest.mark.slow
+def test_without_masks_the_object_is_found_or_its_absence_told(
+    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
+) -> None:
+    obj, armature = rigged
+    frames_of(obj, armature, tmp_path)
+    report = finish(workflow.fit_video(tmp_path / "frames", obj, options))
+    assert len(report.data["scores"]) == 3
+    (tmp_path / "blank").mkdir()
+    write_png(tmp_path / "blank" / "shot1.png", np.zeros((120, 160, 4), np.uint8))
+    with pytest.raises(InputError) as caught:
+        finish(workflow.fit_video(tmp_path / "blank", obj, options))
+    assert caught.value.code == "video-empty"
 
 
 @pytest.mark.slow

@@ -169,7 +169,7 @@ def fit_video(request: FitVideo, report: ProgressCallback) -> FitVideoResult:
     from dataclasses import replace
 
     from ...cache import store as cache
-    from ...video import keys, rematching, scoring
+    from ...video import keys, rematching, rounds, scoring
     from ...video.clip import PosableShape
     from ...video.fitting import fit_video_motion
     from ...video.settings import FitSettings
@@ -193,7 +193,7 @@ def fit_video(request: FitVideo, report: ProgressCallback) -> FitVideoResult:
         again = request.again
         snapshot, features = Snapshot.load(again.shape), cache.read(again.features)
         known = rematching.DescribedShape(snapshot, features, again.recipe, again.device)
-        frames, fitted = rematching.fit_and_match(frames, known, shape, settings, start, held, report)
+        frames, fitted = rounds.fit_and_match(frames, known, shape, settings, start, held, report)
     shown = frames.footage
     clip = shown.clip
     report("Judging the frames", 0)
