@@ -22,9 +22,9 @@ from .clip import PosableShape
 from .posing import fit_motion, motion_cost
 from .rematching import VIEW_CELLS, DescribedShape, MatchedFrames
 from .settings import FitSettings
-from .window import LEAST_GAIN, TELLING_COST
+from .window import LEAST_SAVING, TELLING_COST
 
-TURN = 15.0
+VIEW_STEP = 15.0
 """Degrees by which views are turned about the upright axis. Chosen: those of the directions that are ranked."""
 MOST_TURNS = 3
 """Turns to one side, at most. Measured: the views chosen by features alone are up to 32 degrees off."""
@@ -84,7 +84,7 @@ def _best_turn(
         if best:
             break
         for turn in range(way, way * (MOST_TURNS + 1), way):
-            if (found := cost(turn)) > (1 - LEAST_GAIN) * least:
+            if (found := cost(turn)) > (1 - LEAST_SAVING) * least:
                 break
             best, least = turn, found
     return best
@@ -93,7 +93,7 @@ def _best_turn(
 def _turned(before: PhotoMap, turn: int, known: DescribedShape) -> PhotoMap:
     """A frame matched as seen from elsewhere."""
     x, y, z, is_mirrored, score = before.poses[0]
-    direction = Rotation.from_euler("z", TURN * turn, degrees=True).apply((x, y, z))
+    direction = Rotation.from_euler("z", VIEW_STEP * turn, degrees=True).apply((x, y, z))
     vertices = known.snapshot.vertices[np.unique(known.snapshot.faces)]
     pose = Pose(bool(is_mirrored), float(score), frame(vertices, direction[None], VIEW_CELLS))
     photograph = Photograph("", before.photo, before.mask)

@@ -339,20 +339,20 @@ def test_a_cut_is_told_and_the_motion_does_not_go_on_there(
 ) -> None:
     obj, armature = rigged
     (tmp_path / "masks").mkdir()
-    for frame in range(6):
+    for frame in range(8):
         turn(armature, 0.1 * frame)
         photo_map, _ = true_map(obj, points_of(obj))
-        mask = photo_map.mask if frame < 3 else photo_map.mask[:, ::-1]
-        around = np.full(3, 30 if frame < 3 else 220, np.uint8)
+        mask = photo_map.mask if frame < 4 else photo_map.mask[:, ::-1]
+        around = np.full(3, 30 if frame < 4 else 220, np.uint8)
         shown = np.where(mask[..., None], np.uint8(120), around)
         write_png(tmp_path / f"shot{frame}.png", shown)
         write_png(tmp_path / "masks" / f"shot{frame}.png", np.repeat(mask[..., None] * np.uint8(255), 3, axis=-1))
     turn(armature, 0)
     report = finish(workflow.fit_video(tmp_path / "shot0.png", obj, options, tmp_path / "masks"))
-    assert report.data["cuts"] == [4]
-    assert 4 in report.data["doubtful"]
-    assert any(warning.code == "video-cuts" and "4" in warning.message for warning in report.warnings)
-    assert tuple(armature.animation_data.action.frame_range) == (1, 6)
+    assert report.data["cuts"] == [5]
+    assert 5 in report.data["doubtful"]
+    assert any(warning.code == "video-cuts" and "5" in warning.message for warning in report.warnings)
+    assert tuple(armature.animation_data.action.frame_range) == (1, 8)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -13,9 +14,12 @@ from helpers.clips import clip_of, front_camera, posable
 from helpers.figures import Figure
 from meshkin.video import recurring
 from meshkin.video.clip import Motion
-from meshkin.video.exchanging import limb_pairs
+from meshkin.video.evidence import gather
+from meshkin.video.exchanging import limb_pairs, where_exchanged
+from meshkin.video.posing import fit_motion, motion_cost
 from meshkin.video.recurring import far_limbs_found
-from meshkin.video.skinning import matrices_of
+from meshkin.video.settings import FitSettings
+from meshkin.video.skinning import matrices_of, skin
 from meshkin.video.state import PoseState
 
 NAMES, STRAIGHT = posable(Figure())
@@ -70,3 +74,29 @@ def test_legs_change_their_poses_where_they_are_exchanged() -> None:
     there, before, after = (shins(motion, CAMERAS) for motion in (TRUE, exchanged, found))
     np.testing.assert_allclose(after[~some], before[~some], atol=1e-12)
     assert np.linalg.norm(after[some] - there[some], axis=-1).max() < 0.03
+
+
+def test_exchanged_limbs_are_brought_to_where_the_others_are_shown() -> None:
+    evidence = gather(clip_of(SHAPE, TRUE, CAMERA), 100.0, SHAPE, CAMERAS, FitSettings())
+    legs = [pair for pair in limb_pairs(SHAPE) if "thigh" in NAMES[pair.left[0]]]
+    some, state = np.arange(len(STRIDES)) > 2, PoseState.of(TRUE)
+    there = where_exchanged(SHAPE, legs, state, evidence, some)
+    moved = torch.from_numpy(matrices_of(SHAPE, TRUE))
+    away = torch.linalg.vector_norm(there.place - evidence.places(skin(moved, there.load)), dim=-1).numpy()
+    assert away[~some].max() < 1e-12
+    assert 0.1 < (away[some] > 1e-3).mean() < 0.7  # legs, but no more
+    exchanged = legs[0].exchanged(state, SHAPE.rest, some)
+    shown = evidence.places(skin(torch.from_numpy(matrices_of(SHAPE, exchanged.motion())), there.load))
+    assert torch.linalg.vector_norm(there.place - shown, dim=-1).numpy()[some].mean() < 0.3 * away[some].mean()
+
+
+def test_limbs_cost_more_where_they_are_exchanged() -> None:
+    clip, state = clip_of(SHAPE, TRUE, CAMERA), PoseState.of(TRUE)
+    for pair in limb_pairs(SHAPE):
+        state = pair.exchanged(state, SHAPE.rest, np.ones(len(STRIDES), bool))
+    cost, cost_exchanged = (motion_cost(clip, SHAPE, motion, CAMERAS) for motion in (TRUE, state.motion()))
+    assert cost < 0.5 * cost_exchanged
+    settings = FitSettings(near_first=False, root_rounds=0, limb_rounds=0, all_rounds=0, side_rounds=3)
+    known = replace(clip, cameras=CAMERAS)
+    kept, tried = (fit_motion(known, SHAPE, replace(settings, all_exchange_rounds=count), TRUE)[0] for count in (0, 5))
+    np.testing.assert_array_equal(kept.turns, tried.turns)
