@@ -39,6 +39,8 @@ these do. Measured: 140 to 510 for characters' own videos, 1330 for a dog that f
 LEAST_SAVING = 0.05
 """Share by which the cost must fall for another view or for all limbs exchanged. Measured: by 10 to 35 % toward what is
 right; else it rises."""
+NEARLY = 1.2
+"""How many times what a fit costs it may cost, halfway, once all limbs are exchanged, to be fitted further. Chosen."""
 FIRST_STEPS = 2
 """Steps after which limbs that are exchanged are looked at. Chosen."""
 HOPELESS = 1.5
@@ -108,10 +110,12 @@ class WindowFit:
         places = where_exchanged(self.shape, pairs, state, evidence, is_free)
         loose = replace(self.settings, silhouette_count=0, anchors=WHERE_SHOWN)
         exchanged = rounds.run(again, self._residuals(places, stage, loose), exchanged)
-        for _ in range(2):
+        for most in (NEARLY, 1 - LEAST_SAVING):
             told = self._told(frames, evidence, exchanged)
             exchanged = rounds.run(again, self._residuals(told, stage, settings), exchanged)
-        return exchanged if self._plain_cost(frames, evidence, exchanged) < (1 - LEAST_SAVING) * least else state
+            if self._plain_cost(frames, evidence, exchanged) > most * least:
+                return state
+        return exchanged
 
     def _exchanged(
         self, frames: slice, evidence: Evidence, state: PoseState, rounds: _Rounds, stage: Stage
