@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..geometry.adjacency import boundary_edges
@@ -160,8 +161,7 @@ class Residuals:
         evidence = self._evidence
         shown = self._shown(points)
         places, slopes, frames = shown.places, shown.slopes, torch.arange(len(points))[:, None]
-        distance = torch.cdist(evidence.contour, places)
-        nearest = distance.masked_fill_(~self._on_rim(places)[:, None], torch.inf).argmin(dim=2)
+        nearest = _nearest_marked(evidence.contour, places, self._on_rim(places))
         found = torch.gather(places, 1, nearest[..., None].expand(-1, -1, 2))
         error = ((found - evidence.contour) * evidence.across).sum(dim=-1)
         along = torch.einsum("tpi,tpij->tpj", evidence.across, slopes[frames, nearest])
@@ -251,6 +251,20 @@ class Residuals:
         total.next[:-1] -= 2 * weight
         total.next[1:] -= 2 * weight
         total.over += weight
+
+
+def _nearest_marked(asked: Tensor, points: Tensor, marked: Tensor) -> Tensor:
+    """The number (T, Q) of the nearest of the points (T, P, 2) that are marked, bool (T, P), for each of (T, Q, 2).
+
+    It is 0 in frames without any.
+    """
+    nearest = torch.zeros(asked.shape[:2], dtype=torch.int64)
+    for frame, usable in enumerate(marked & points.isfinite().all(dim=2)):
+        if usable.any():
+            numbers = torch.nonzero(usable)[:, 0]
+            tree = cKDTree(points[frame, numbers].numpy())
+            nearest[frame] = numbers[torch.from_numpy(tree.query(asked[frame].numpy())[1])]
+    return nearest
 
 
 def _stiffness(shape: PosableShape, settings: FitSettings) -> Tensor:

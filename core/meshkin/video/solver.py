@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from scipy.linalg import LinAlgError, solveh_banded
 from torch import Tensor
 
 from ..geometry.arrays import Floats
+from ..geometry.laplacian import single_thread
 from .residuals import Normal, Residuals
 from .state import Freedom, PoseState
 
@@ -32,6 +34,24 @@ def minimize(
 
     ``report`` is told the share that is done, and may raise Cancelled.
     """
+    with single_thread(), _one_thread():
+        return _minimized(residuals, state, freedom, held, rounds, report)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch run in one thread: its other threads wait for each other longer than tensors as small as these take."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
+def _minimized(
+    residuals: Residuals, state: PoseState, freedom: Freedom, held: Tensor, rounds: int, report: Callable[[float], None]
+) -> PoseState:
     damping, cost = DAMPING, residuals.cost(state, freedom)
     for number in range(rounds):
         report(number / rounds)
