@@ -182,6 +182,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
     service.started()
     first, second = other_client(), other_client()
     dies = first.run(EndProcess(signal=signal.SIGKILL))
+    next(dies)  # asked for before the other job
     waiting = second.run(Echo({"n": 1}))
     next(waiting)
     error = failure(dies)
