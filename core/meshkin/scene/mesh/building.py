@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import write_vectors
+from ..objects import forget_states
 
 
 def new_mesh(
     name: str, vertices: NDArray[np.float32], corner_vertices: NDArray[np.integer], face_sizes: NDArray[np.integer]
 ) -> bpy.types.Mesh:
-    """A mesh of polygons.
+    """A mesh of polygons, of which nothing is selected or hidden.
 
     Args:
         name: of the new data-block.
@@ -28,4 +29,5 @@ def new_mesh(
     mesh.polygons.add(len(face_sizes))
     mesh.polygons.foreach_set("loop_start", np.cumsum(face_sizes, dtype=np.int32) - np.asarray(face_sizes, np.int32))
     mesh.update(calc_edges=True)
+    forget_states(mesh, "select", "hide")
     return mesh
