@@ -117,10 +117,6 @@ class Residuals:
                 weight = settings.silhouette_count * share / settings.silhouette**2
                 soft = softening(error**2, settings.silhouette)
                 norm = weight * _soft_squares(error**2, settings.silhouette)
-                if settings.forget:
-                    c2 = settings.forget**2
-                    soft = 1 / (1 + error**2 / c2)
-                    norm = weight * c2 * torch.log1p(error**2 / c2)
                 add(load, along[:, :, None], error[:, :, None], weight * soft, norm)
         self._add_views(state, total)
         self._add_priors(state, freedom, total)

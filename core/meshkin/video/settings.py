@@ -71,7 +71,6 @@ class FitSettings:
     near_first: bool = True
     exchange_rounds: int = 0
     all_exchange_rounds: int = 0
-    forget: float = 0.0
     large: float = 0.04
     window: int = 32
     overlap: int = 8
