@@ -45,6 +45,17 @@ def write_png(settings: bpy.types.ImageFormatSettings) -> None:
     settings.compression = _PNG_COMPRESSION
 
 
+def window() -> bpy.types.Window:
+    """The window where the user is, to be written to.
+
+    In 4.2, what is reached through ``bpy.context`` without being a data-block belongs to the scene from which
+    ``bpy.context.tool_settings`` was read last, and writing to it marks this scene as changed: freed memory, if the
+    scene is gone by then, and Blender crashes now or later. A window of the window manager belongs to that.
+    """
+    here = bpy.context.window.as_pointer()
+    return next(window for window in bpy.context.window_manager.windows if window.as_pointer() == here)
+
+
 @functools.cache
 def gpu_can_draw() -> bool:
     """Whether the ``gpu`` module can draw: always with a window; in background mode from 5.2 on, with a driver."""

@@ -9,6 +9,7 @@ import numpy as np
 from mathutils import Quaternion, Vector
 from numpy.typing import NDArray
 
+from .. import compat
 from ..arrays import write_vectors
 from ..materials.base_colors import write_texture
 from ..objects import Handle
@@ -60,7 +61,7 @@ def make() -> Example:
     """Make the scene, and show it in the window where the user is; nothing that was there is changed."""
     before = _all_uids()
     scene = bpy.data.scenes.new(SCENE)
-    bpy.context.window.scene = scene
+    compat.window().scene = scene
     objects = []
     for build in (SOURCE, TARGET):
         body = figures.figure(build)

@@ -50,7 +50,8 @@ def select(objects: Sequence[bpy.types.Object], part: int, extend: bool = False)
     Raises InputError ``no-parts``.
     """
     meshes = [(obj, bmesh.from_edit_mesh(obj.data)) for obj in objects]
-    bpy.context.tool_settings.mesh_select_mode = (False, False, True)  # vertices would select faces between them, too
+    # vertices would select faces between them, too; of the scene: see compat.window
+    bpy.context.scene.tool_settings.mesh_select_mode = (False, False, True)
     layers = [_layer(obj, mesh) for obj, mesh in meshes]
     count = 0
     for (obj, mesh), layer in zip(meshes, layers, strict=True):
