@@ -35,7 +35,7 @@ from .surfaces import DescribedSurface, Guidance, check_both, checked_pairs
 
 MATCHER_VERSION = "laid-15"
 """Changes whenever shapes would be matched otherwise and give another map: part of the maps' keys in the cache."""
-JOINTS_VERSION = "joints-2"
+JOINTS_VERSION = "joints-3"
 """The same for maps that start from known joints."""
 
 

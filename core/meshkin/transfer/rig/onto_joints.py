@@ -23,6 +23,9 @@ LEAST_SPREAD = 0.3
 of them, an angle of about 25 degrees."""
 SAME_LENGTH = 1e-3
 """Share of its length by which a bone without children may differ from its parent and still be as long (chosen)."""
+CONTRADICTED = 1.8
+"""How many times larger or smaller than by its joints an end has to be for its size to count. Measured on the 34 pairs
+of tests/benchmarks/characters.py, both ways: 1.5 at most but for giant heads, 3.1 to 4.2 between these and others."""
 NO_TURN = 1e-3
 """Weight of staying as the parent turns, beside vectors of length 1: it decides what the joints leave open (chosen)."""
 
@@ -42,7 +45,7 @@ class Joints:
 
 
 def posed_onto_joints(
-    vertices: AnyFloats, weights: AnyFloats, skeleton: RestSkeleton, joints: Joints
+    vertices: AnyFloats, weights: AnyFloats, skeleton: RestSkeleton, joints: Joints, ends: Floats | None = None
 ) -> NDArray[np.float32]:
     """Pose and stretch a body until its joints lie where another skeleton has them.
 
@@ -57,6 +60,9 @@ def posed_onto_joints(
         weights: (U, C), its skinning weights; vertices without any follow the root.
         skeleton: the body's bones, as they pose these vertices.
         joints: where they are to be.
+        ends: (B,), how many times larger the ends of the other body are
+            (:func:`meshkin.transfer.rig.end_sizes.end_sizes`), NaN where nothing is known. Such an end gets that size,
+            as a whole, if its joints say something else entirely.
 
     Returns:
         float32 (U, 3), in the frame of the joints.
@@ -70,6 +76,8 @@ def posed_onto_joints(
     weighted = np.flatnonzero(skeleton.column >= 0)
     share[:, weighted] = np.maximum(weights[:, skeleton.column[weighted]], 0)
     linear, shift = _bone_transforms(skeleton, joints, np.asarray(share.any(axis=0)))
+    if ends is not None:
+        linear, shift = _with_ends_grown(skeleton, (linear, shift), ends)
     share[share.sum(axis=1) == 0, 0] = 1
     share /= share.sum(axis=1, keepdims=True)
     points = np.asarray(vertices, np.float64)
@@ -117,6 +125,21 @@ def _bone_transforms(skeleton: RestSkeleton, joints: Joints, moving: NDArray[np.
         stretch = across * np.eye(3) + (along - across) * np.outer(spans[bone], spans[bone])
         linear[bone] = rotations[bone] @ stretch
         shift[bone] = joints.heads[bone] - linear[bone] @ skeleton.heads[bone]
+    return linear, shift
+
+
+def _with_ends_grown(skeleton: RestSkeleton, motions: tuple[Floats, Floats], ends: Floats) -> tuple[Floats, Floats]:
+    """The linear part (B, 3, 3) and the shift (B, 3) of each bone, where ends (B,) grow otherwise than joints say."""
+    linear, shift = motions[0].copy(), motions[1].copy()
+    change = ends / np.cbrt(np.linalg.det(linear))
+    grown = np.abs(np.log(change)) > np.log(CONTRADICTED)
+    for bone, parent in enumerate(skeleton.parents):
+        if grown[bone]:
+            head = linear[bone] @ skeleton.heads[bone] + shift[bone]
+            linear[bone] *= change[bone]
+            shift[bone] = head - linear[bone] @ skeleton.heads[bone]
+        elif parent >= 0 and grown[parent]:
+            grown[bone], linear[bone], shift[bone] = True, linear[parent], shift[parent]
     return linear, shift
 
 

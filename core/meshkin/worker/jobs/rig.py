@@ -78,6 +78,7 @@ def _skeleton(bones: Path) -> RestSkeleton:
 def map_by_joints(request: MapByJoints, report: ProgressCallback) -> MapByJointsResult:
     """Map two bodies by nearness, the source posed until its joints lie where the target's armature has them."""
     from ...geometry.mesh import bounding_diagonal
+    from ...transfer.rig.end_sizes import end_sizes
     from ...transfer.rig.onto_joints import Joints, posed_onto_joints, rearranged
     from ...transfer.weights.garment_map import nearest_points_map
 
@@ -96,7 +97,10 @@ def map_by_joints(request: MapByJoints, report: ProgressCallback) -> MapByJoints
     distance = float(np.linalg.norm(away, axis=1).mean()) / size
     change = rearranged(skeleton, joints) / size
     key = _key([skeleton.heads, skeleton.tails, arrays.heads, arrays.tails], size, [weights, arrays.known])
-    return MapByJointsResult(request.output, distance, change, save_array(request.posed, vertices), key)
+    report("Posing the source", 0.8)
+    ends = end_sizes(skeleton, joints, np.isin(skeleton.column, np.flatnonzero(weights.any(axis=0))), source, target)
+    start = posed_onto_joints(source.vertices, weights, skeleton, joints, ends)
+    return MapByJointsResult(request.output, distance, change, save_array(request.posed, start), key)
 
 
 def _key(places: Sequence[NDArray[np.floating]], size: float, others: Sequence[NDArray[Any]]) -> str:

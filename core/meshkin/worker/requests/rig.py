@@ -160,7 +160,8 @@ class MapByJointsResult:
         distance: mean distance of the target from the posed source, in diagonals of its bounding box.
         change: how much the joints are arranged otherwise than the source's: root mean square distance after turning,
             scaling and shifting them onto each other, in the same diagonals.
-        posed: file of an array float32 (U, 3), the vertices of the posed source, in the target's frame.
+        posed: file of an array float32 (U, 3), the vertices of the posed source in the target's frame, from which a
+            match starts: with ends whose joints do not say their sizes (giant heads) as large as the target's.
         key: of the bones, weights and joints that posed it.
     """
 
