@@ -21,6 +21,10 @@ from .skinning import full_weights, loads
 
 BLUR = 1.5
 """Pixels over which a mask is blurred to find the direction across its outline. Chosen: its steps vanish."""
+MASK_BORDER = 1.5
+"""Distance of a pixel's middle from the nearest one of the mask, pixels, up to which it is not outside: a pixel from
+the border. Measured: of a true motion the farthest vertices lie .2 pixels outside on the mean, .4 where half a pixel
+less is borne. A tenth of a pixel all around is 1 % of a wolf's height in its distance."""
 FIELD_SIDE = 256
 """Cells along the longer side of the fields of distances. Chosen: a limb is several cells wide."""
 NEAREST = 0.05
@@ -159,13 +163,13 @@ def _field(mask: NDArray[np.bool_], size: float) -> Floats:
     step = _step(mask.shape)
     distance = np.zeros(mask.shape)
     if mask.sum() >= FEWEST_PIXELS:
-        # From half a pixel beyond the pixels' borders: nearer, steps of the mask would draw all vertices inward.
-        distance = np.maximum(ndimage.distance_transform_edt(~mask) - 1, 0)
+        # Nearer, steps of the mask would draw all vertices inward, and the whole away from the camera.
+        distance = np.maximum(ndimage.distance_transform_edt(~mask) - MASK_BORDER, 0)
     down, right = np.gradient(ndimage.gaussian_filter(distance, BLUR))
     whole = np.stack((distance / size, right, down))
     rows, columns = (-(-side // step) * step for side in mask.shape)
     padded = np.pad(whole, ((0, 0), (0, rows - mask.shape[0]), (0, columns - mask.shape[1])), "edge")
-    field: Floats = padded[:, step // 2 :: step, step // 2 :: step]
+    field: Floats = padded.reshape(3, rows // step, step, columns // step, step).mean(axis=(2, 4))
     return field
 
 

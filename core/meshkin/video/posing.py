@@ -17,7 +17,7 @@ from ..base.progress import ProgressCallback, silent
 from ..geometry.arrays import Floats
 from .clip import Clip, Motion, PosableShape
 from .hanging import hung, moved_alike
-from .roots import find_roots
+from .roots import camera_of_poses, find_roots
 from .settings import FitSettings
 from .units import full_cameras, full_motion, unit_clip, unit_motion, unit_shape
 from .window import WindowFit, restored
@@ -129,7 +129,8 @@ def _start(clip: Clip, shape: PosableShape, start: Motion | None, held: NDArray[
         return cameras, replace(motion, root=np.linalg.inv(cameras) @ seen)
     kept = np.flatnonzero(held)
     if clip.cameras is None and len(kept):
-        cameras = np.tile(_mean_rigid(seen[kept] @ np.linalg.inv(start.root[kept])), (len(clip), 1, 1))
+        guess = _mean_rigid(seen[kept] @ np.linalg.inv(start.root[kept]))
+        cameras = np.tile(camera_of_poses(clip, shape, start, held, guess), (len(clip), 1, 1))
     root = np.linalg.inv(cameras) @ seen
     root[kept] = start.root[kept]
     return cameras, Motion(start.turns, start.shifts, root)

@@ -20,7 +20,7 @@ from .clip import PosableShape
 from .evidence import NEAREST, Evidence
 from .mirroring import mirror_plane
 from .settings import FitSettings
-from .skinning import BoneTree, carried_middles, matrices, skin, turning, vectors_of
+from .skinning import BoneTree, bone_lengths, carried_middles, matrices, skin, turning, vectors_of
 from .state import Freedom, PoseState
 
 POINTS_ASIDE = 0.7
@@ -29,6 +29,13 @@ hangs halfway down."""
 TRUNK = 4.0
 """How many times less a bone that carries everything turns from rest than one that carries nothing, less one. Measured
 on quadrupeds' clips: joints of the trunk turn by 0 to 10 degrees, by 27 when it eats; those of legs by 10 to 40."""
+
+SHORT_BONE = 0.1
+"""Length of a bone, sizes of the shape, below which it turns the less from rest the shorter it is: a rod that is made
+of more pieces bends no further. Chosen: a leg's bones are as long; the tail's and ears' are shorter, and what matches
+err by turned them by up to 150 degrees."""
+MOST_STIFF = 6.0
+"""How many times less a short bone turns for that, squared, at most. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -230,20 +237,28 @@ class Residuals:
             (_turned(turns), settings.acceleration),
         ]
         goes_on = (self._evidence.joined[2:] * self._evidence.joined[1:-1])[:, None]
-        errors, weights = [], []
+        pulls, weights = [], []
         for change, deviation in changes:
             second = change[1:] - change[:-1]
             squares = (second**2).sum(dim=-1)
-            weight = settings.smooth * goes_on / deviation**2
-            total.cost += float((weight * _soft_squares(squares, deviation)).sum())
-            errors.append(second.flatten(1))
-            weights.append((weight * softening(squares, deviation))[..., None].expand_as(second).flatten(1))
-        error, weight = torch.cat(errors, dim=1), torch.cat(weights, dim=1)
+            scale = settings.smooth * goes_on / deviation**2
+            total.cost += float((scale * _soft_squares(squares, deviation)).sum())
+            own = (scale * softening(squares, deviation))[..., None].expand_as(second)
+            pulls.append((own * second).flatten(1))
+            weights.append(own.flatten(1))
+        sight, deviation = self._evidence.cameras[1:-1, 2, :3], settings.root_depth
+        second = torch.diff(state.root[:, :3, 3], n=2, dim=0)
+        farther = (second * sight).sum(dim=1, keepdim=True)
+        scale = settings.smooth * goes_on / deviation**2
+        total.cost += float((scale * _soft_squares(farther**2, deviation)).sum())
+        own = scale * softening(farther**2, deviation) * sight
+        pulls[1], weights[1] = pulls[1] + own * farther, weights[1] + own * sight
+        pull, weight = torch.cat(pulls, dim=1), torch.cat(weights, dim=1)
         diagonal = total.blocks.diagonal(dim1=1, dim2=2)
         for start, factor in ((0, 1), (1, -2), (2, 1)):
-            part = slice(start, start + len(error))
+            part = slice(start, start + len(pull))
             diagonal[part] += factor**2 * weight
-            total.gradient[part] += factor * weight * error
+            total.gradient[part] += factor * pull
         total.next[:-1] -= 2 * weight
         total.next[1:] -= 2 * weight
         total.over += weight
@@ -269,7 +284,8 @@ def _stiffness(shape: PosableShape, settings: FitSettings) -> Tensor:
     Bodies swing in their plane of symmetry: aside of it, bones turn less, unless they point aside as arms do.
     """
     share = shape.carried / max(shape.carried.max(), 1e-9)
-    weight = ((1 + TRUNK * share) / settings.rest) ** 2
+    short = np.clip(SHORT_BONE / np.maximum(bone_lengths(shape), 1e-9), 1, MOST_STIFF)
+    weight = short * ((1 + TRUNK * share) / settings.rest) ** 2
     stiffness = weight[:, None, None] * np.tile(np.eye(3), (len(share), 1, 1))
     plane = mirror_plane(shape.vertices)
     if plane is None:

@@ -10,12 +10,16 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
 
 from ..geometry.arrays import Floats
 from ..geometry.mesh import vertex_normals
 from ..geometry.rigid_motions import nearest_rotations
 from .camera import fit_camera
-from .clip import Clip, PosableShape
+from .clip import Clip, Motion, PosableShape
+from .skinning import posed
 
 AGREEMENT = 0.1
 """Distance in the picture, in sizes of the object, at which an anchor's agreement with a rigid motion is 1/e. Chosen:
@@ -23,6 +27,8 @@ limbs that have moved do not count, the body does."""
 TURN_COST = 1.0
 """Agreement that a turn by half a circle from one frame to the next costs. Chosen: a wrong side costs more than it can
 gain."""
+FEWEST_ANCHORS = 12
+"""Anchors of known poses from which a camera is fitted to them. Chosen: twice its unknowns."""
 MOST_ANCHORS = 400
 """Anchors of a frame that a camera is fitted to. Chosen."""
 
@@ -41,6 +47,34 @@ def find_roots(clip: Clip, shape: PosableShape) -> Floats:
     chosen = [proposals[frame][number][1] for frame, number in zip(known, path, strict=True)]
     nearest = np.abs(np.arange(len(clip))[:, None] - np.array(known)).argmin(axis=1)
     return np.array(chosen)[nearest]
+
+
+def camera_of_poses(clip: Clip, shape: PosableShape, motion: Motion, known: NDArray[np.bool_], guess: Floats) -> Floats:
+    """The camera (4, 4) that stands still and shows known poses as the anchors of their frames say.
+
+    Args:
+        clip, shape: whose frames and poses they are.
+        motion: of which the frames in ``known`` (T,) are looked at.
+        guess: (4, 4), to start from.
+    """
+    anchors, (_, vertices) = clip.anchors, posed(shape, motion)
+    rows = np.flatnonzero(known[anchors.frame] & (anchors.confidence > 0))
+    if len(rows) < FEWEST_ANCHORS:
+        return guess
+    corners = vertices[anchors.frame[rows, None], shape.faces[anchors.face[rows]]]
+    points, weights = np.einsum("nk,nkd->nd", anchors.barycentric[rows], corners), np.sqrt(anchors.confidence[rows])
+
+    def camera(step: Floats) -> Floats:
+        moved = np.eye(4)
+        moved[:3, :3] = Rotation.from_rotvec(step[:3]).as_matrix()
+        moved[:3, 3] = step[3:]
+        return np.asarray(guess @ moved)
+
+    def errors(step: Floats) -> Floats:
+        away = (_shown(camera(step), points, clip) - anchors.place[rows]) / (AGREEMENT * clip.size)
+        return np.asarray((away * weights[:, None]).ravel())
+
+    return camera(least_squares(errors, np.zeros(6), loss="soft_l1").x)
 
 
 def _proposals(clip: Clip, shape: PosableShape, frame: int, center: Floats) -> list[tuple[float, Floats]]:

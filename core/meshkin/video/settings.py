@@ -15,7 +15,11 @@ class FitSettings:
 
     Attributes:
         anchors: standard deviation of where matched points are shown; less where they are shown to agree better, but at
-            least ``best_anchors``. Errors above count by their length, not its square.
+            least ``best_anchors``, since neighbors err alike: matches with a posed shape repeat its pose, and agree
+            with it better than they are right. Errors above count by their length, not its square.
+        sliding: how many times farther matches err along a limb than across it: at the end of a wolf's tail by 1.2 % of
+            its size, all to the same side, and by .4 % across; counted three times as far, they turn it aside by 30
+            degrees, ten times by 8.
         anchor_count: as how many measurements the anchors of a frame count together; 0 for none. They are not
             independent: neighbors err alike.
         most_counted: how many times more they count at most where they agree so well that each tells something.
@@ -26,7 +30,9 @@ class FitSettings:
         view: of the turn of the whole from the view as which a frame was matched, radians; what is above counts by its
             length.
         root_turn, root_shift: of the same of the whole, radians and sizes.
-        smooth: weight of these three; 0 fits each frame alone.
+        root_depth: of the same of the distance of the whole from the camera, sizes: one camera sees distances ten times
+            worse than places.
+        smooth: weight of these four; 0 fits each frame alone.
         rest: of a bone's turn from rest, radians: holds what no frame shows. What is above counts by its length: a
             knee bends far, while most bones keep still.
         aside: how many times less a bone turns out of the body's plane of symmetry.
@@ -50,7 +56,8 @@ class FitSettings:
     """
 
     anchors: float = 0.02
-    best_anchors: float = 0.004
+    best_anchors: float = 0.01
+    sliding: float = 10.0
     anchor_count: float = 60.0
     most_counted: float = 5.0
     silhouette: float = 0.005
@@ -59,6 +66,7 @@ class FitSettings:
     view: float = 0.05
     root_turn: float = 0.05
     root_shift: float = 0.01
+    root_depth: float = 0.002
     smooth: float = 1.0
     rest: float = 0.6
     aside: float = 6.0

@@ -108,6 +108,16 @@ def carried_middles(shape: PosableShape) -> Floats:
     return np.asarray(middle / np.maximum(total, 1e-9)[:, None])
 
 
+def bone_lengths(shape: PosableShape) -> Floats:
+    """The length of each bone, (B,): to the farthest joint below it; of the last ones, as far as what they move."""
+    heads = shape.rest[:, :3, 3]
+    lengths, last = np.zeros(len(heads)), 2 * np.linalg.norm(carried_middles(shape) - heads, axis=1)
+    for bone in np.flatnonzero(shape.moved & (shape.parents >= 0)):
+        parent = shape.parents[bone]
+        lengths[parent] = max(lengths[parent], float(np.linalg.norm(heads[bone] - heads[parent])))
+    return np.asarray(np.where(lengths > 0, lengths, last))
+
+
 def turning(skeleton: BoneTree, moved: Tensor, load: Tensor, along: Tensor) -> Tensor:
     """How far points move along directions when bones turn about their own axes.
 

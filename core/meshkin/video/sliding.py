@@ -22,8 +22,6 @@ from .state import PoseState
 LIMB_SHARE = 0.3
 """Share of the surface that a limb has at most, itself and what hangs on it. Measured: legs, arms and tails of
 quadrupeds and people have 0.03 to 0.17; trunks, and heads of most animals with their necks, more."""
-SLIDING = 3.0
-"""How many times farther matches err along a limb than across it."""
 
 
 def limb_bones(shape: PosableShape) -> NDArray[np.bool_]:
@@ -32,7 +30,7 @@ def limb_bones(shape: PosableShape) -> NDArray[np.bool_]:
     return (carried > 0) & (carried <= LIMB_SHARE * carried[shape.main_root])
 
 
-def sliding(evidence: Evidence, shape: PosableShape, state: PoseState, directions: Tensor) -> Evidence:
+def sliding(evidence: Evidence, shape: PosableShape, state: PoseState, directions: Tensor, farther: float) -> Evidence:
     """Let anchors of limbs count less along the limb, as it is posed.
 
     Args:
@@ -40,6 +38,7 @@ def sliding(evidence: Evidence, shape: PosableShape, state: PoseState, direction
         shape: whose bones are posed.
         state: their pose.
         directions: (B, 3), where each bone points at rest.
+        farther: how many times farther anchors err along a limb than across it.
     """
     tree = BoneTree.of(shape)
     moved = matrices(tree, state.turns, state.shifts, state.root)
@@ -52,6 +51,6 @@ def sliding(evidence: Evidence, shape: PosableShape, state: PoseState, direction
     depth = (-seen[..., 2:]).clamp(min=0.05)
     shown = (ahead[..., :2] + ahead[..., 2:] * seen[..., :2] / depth) * ahead.new_tensor((1, -1))
     shown = shown / torch.linalg.vector_norm(shown, dim=-1, keepdim=True).clamp(min=1)
-    less = (1 - 1 / SLIDING) * torch.from_numpy(limb_bones(shape))[bone].double()
+    less = (1 - 1 / farther) * torch.from_numpy(limb_bones(shape))[bone].double()
     sharp = torch.eye(2, dtype=torch.float64) - less[..., None, None] * shown[..., :, None] * shown[..., None, :]
     return replace(evidence, sharp=sharp)

@@ -202,7 +202,8 @@ class WindowFit:
             place = evidence.place.numpy() * self.size + np.array(self.clip.masks.shape[:0:-1]) / 2
             shown = shown_points(self.clip.part(frames), self.shape, vertices, self.cameras[frames], place)
         told = on_sides(evidence, torch.from_numpy(moved), shown)
-        return sliding(told, self.shape, state, torch.from_numpy(bone_directions(self.shape)))
+        directions = torch.from_numpy(bone_directions(self.shape))
+        return sliding(told, self.shape, state, directions, self.settings.sliding)
 
 
 @dataclass
