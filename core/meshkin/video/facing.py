@@ -32,8 +32,9 @@ TRIED_FRAMES = 8
 """Frames in the middle of a shot by which its view is told. Chosen: matching and fitting them takes seconds; six, every
 other one, did not tell a deer's."""
 WORTH_TURNING = 0.2
-"""Share by which the cost must fall for each turn. Measured: by 30 and 34 % to views 15 degrees nearer to the right
-one, by 10 and 15 % to views 15 degrees beyond it."""
+"""Share by which the cost of a view must be less than that of any that is turned less. Measured: the best ones cost 35
+and 41 % less than the ones first chosen where these were wrong, 12 % less where they were right, and 10 to 15 % less
+than views 15 degrees nearer that were right."""
 FEWEST_FRAMES = 4
 """Frames of a shot from which its view is told. Chosen: what moves tells more than one picture."""
 ALL_EXCHANGE_ROUNDS = 5
@@ -72,7 +73,7 @@ def in_best_views(
 def _best_turn(
     frames: MatchedFrames, known: DescribedShape, shape: PosableShape, settings: FitSettings, report: ProgressCallback
 ) -> int:
-    """How often the views of frames are to be turned."""
+    """How often the views of frames are to be turned: as little as explains them nearly best."""
     settings = replace(settings, all_exchange_rounds=ALL_EXCHANGE_ROUNDS)
 
     def cost(turn: int) -> float:
@@ -80,17 +81,18 @@ def _best_turn(
         clip = replace(frames, maps=maps).footage.clip
         return motion_cost(clip, shape, *fit_motion(clip, shape, settings, report=report), settings)
 
-    best, least = 0, cost(0)
-    if least > TELLING_COST * len(frames.maps):
-        return best
+    first = cost(0)
+    if first > TELLING_COST * len(frames.maps):
+        return 0
     for way in (1, -1):
-        if best:
-            break
-        for turn in range(way, way * (MOST_TURNS + 1), way):
-            if (found := cost(turn)) > (1 - WORTH_TURNING) * least:
+        costs = [first]
+        for number in range(1, MOST_TURNS + 1):
+            costs.append(cost(way * number))
+            if costs[-1] >= costs[-2]:
                 break
-            best, least = turn, found
-    return best
+        if min(costs) < first:
+            return way * int(np.argmax(np.array(costs) <= min(costs) / (1 - WORTH_TURNING)))
+    return 0
 
 
 def _turned(before: PhotoMap, turn: int, known: DescribedShape) -> PhotoMap:

@@ -10,14 +10,12 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Euler, Quaternion, Vector
 
-from helpers.creatures import creature, vertex_positions
-from helpers.rigged import new_armature
+from helpers.filmed import frames_of, points_of, rigged_body, true_map, turn
 from meshkin import cli, workflow
 from meshkin.base import storage
 from meshkin.base.errors import InputError
 from meshkin.base.png import write_png
 from meshkin.base.progress import finish
-from meshkin.data.photo_map import PhotoMap
 from meshkin.scene import filming, footage
 from meshkin.scene.display import outlines
 from meshkin.scene.mesh import snapshot as snapshots
@@ -39,69 +37,7 @@ def options(small_model: str) -> workflow.Options:
 
 @pytest.fixture
 def rigged() -> tuple[bpy.types.Object, bpy.types.Object]:
-    """A body whose right half turns with a bone of its own, and its armature, which stands turned and scaled."""
-    obj = creature("body", subdivisions=4)
-    armature = new_armature(
-        "rig", {"root": ((0, 0, -0.5), (0, 0, 0.3), None), "arm": ((0.4, 0, 0), (1.8, 0, 0), "root")}
-    )
-    x = vertex_positions(obj)[:, 0]
-    share = np.clip((x - 0.2) / 0.5, 0, 1)
-    for name, values in (("root", 1 - share), ("arm", share)):
-        group = obj.vertex_groups.new(name=name)
-        for index, value in enumerate(values.tolist()):
-            if value:
-                group.add((index,), value, "REPLACE")
-    obj.parent = armature
-    obj.modifiers.new("Armature", "ARMATURE").object = armature
-    armature.location, armature.scale = (3, 1, 2), (1.5, 1.5, 1.5)
-    bpy.context.view_layer.update()
-    return obj, armature
-
-
-def points_of(obj: bpy.types.Object) -> np.ndarray:
-    """The posed vertices in the world."""
-    snapshot = snapshots.take(obj)
-    return np.asarray(snapshot.vertices + snapshot.location, np.float64)
-
-
-def area_of(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Twice the area between vectors of the plane."""
-    return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
-
-
-def true_map(obj: bpy.types.Object, points: np.ndarray) -> tuple[PhotoMap, np.ndarray]:
-    """What a camera before the body would see, from its vertices that face it; and their places, pixels."""
-    faces = snapshots.take(obj).faces
-    focal, shape = 60 / 36 * 160, (120, 160)
-    seen = points - (3, 1 - 9, 2)
-    places = np.column_stack((seen[:, 0], -seen[:, 2])) / seen[:, 1:2] * focal + (80, 60)
-    corners = points[faces]
-    is_front = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 1] < 0
-    face, shares = np.full(shape, -1, np.int32), np.zeros((*shape, 3), np.float32)
-    rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
-    for number in np.flatnonzero(is_front):
-        a, b, c = places[faces[number]]
-        area = area_of(b - a, c - a)
-        if abs(area) < 1e-9:
-            continue
-        pixel = np.stack((columns, rows), axis=-1)
-        u = area_of(c - b, pixel - b) / area
-        v = area_of(a - c, pixel - c) / area
-        inside = (u >= 0) & (v >= 0) & (u + v <= 1)
-        face[inside] = number
-        shares[inside] = np.stack((u, v, 1 - u - v), axis=-1)[inside]
-    mask = face >= 0
-    picture = np.repeat((mask * np.uint8(200))[..., None], 3, axis=-1)
-    scale = focal / seen[:, 1].mean()  # without what is near being larger
-    camera = np.array([[scale, 0], [0, 0], [0, -scale], [80 - 3 * scale, 60 + 2 * scale]])
-    found = PhotoMap(mask, face, shares, mask.astype(np.float32), faces, camera, picture, np.zeros((2, 5)))
-    return found, places
-
-
-def turn(armature: bpy.types.Object, angle: float) -> None:
-    armature.pose.bones["arm"].rotation_mode = "QUATERNION"
-    armature.pose.bones["arm"].rotation_quaternion = Quaternion((1, 0, 0), angle)
-    bpy.context.view_layer.update()
+    return rigged_body()
 
 
 def test_what_the_job_finds_moves_the_mesh_as_it_moved(
@@ -144,20 +80,6 @@ def test_what_the_job_finds_moves_the_mesh_as_it_moved(
     assert min(angle, 2 * np.pi - angle) < 0.2
 
 
-def frames_of(obj: bpy.types.Object, armature: bpy.types.Object, folder: Path, seed: int = 0) -> None:
-    """Pictures and masks of a body that moves, of which the third frame shows nothing."""
-    for kind in ("frames", "masks"):
-        (folder / kind).mkdir()
-    for frame in range(3):
-        turn(armature, 0.25 * frame)
-        photo_map, _ = true_map(obj, points_of(obj))
-        noise = np.random.default_rng(seed).integers(0, 60, photo_map.photo.shape, np.uint8)
-        write_png(folder / "frames" / f"shot{frame + 8}.png", photo_map.photo + noise % 55)
-        shown = photo_map.mask & (frame < 2)
-        write_png(folder / "masks" / f"shot{frame + 8}.png", np.repeat(shown[..., None] * np.uint8(255), 3, axis=-1))
-    turn(armature, 0)
-
-
 def test_an_action_a_camera_and_scores_are_written(
     rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
 ) -> None:
@@ -180,17 +102,6 @@ def test_an_action_a_camera_and_scores_are_written(
     assert armature[posable.FIT_PROPERTY] == pytest.approx(report.data["scores"][0])
     assert limit.mute
     assert np.isfinite(Euler(armature.pose.bones["arm"].rotation_quaternion.to_euler()).x)
-
-
-@pytest.mark.slow
-def test_one_frame_is_a_pose(
-    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
-) -> None:
-    obj, armature = rigged
-    frames_of(obj, armature, tmp_path)
-    report = finish(workflow.fit_video(tmp_path / "frames", obj, options.changed(video_last=1), tmp_path / "masks"))
-    assert len(report.data["scores"]) == 1
-    assert tuple(armature.animation_data.action.frame_range) == (1, 1)
 
 
 def scene_camera() -> bpy.types.Object:
@@ -331,28 +242,6 @@ def test_a_job_that_was_stopped_goes_on_with_the_next_frame(
     after = kept()
     assert {file: after[file] for file in first} == first
     assert len(set(after) - before) == 4
-
-
-@pytest.mark.slow
-def test_a_cut_is_told_and_the_motion_does_not_go_on_there(
-    rigged: tuple[bpy.types.Object, bpy.types.Object], options: workflow.Options, tmp_path: Path
-) -> None:
-    obj, armature = rigged
-    (tmp_path / "masks").mkdir()
-    for frame in range(8):
-        turn(armature, 0.1 * frame)
-        photo_map, _ = true_map(obj, points_of(obj))
-        mask = photo_map.mask if frame < 4 else photo_map.mask[:, ::-1]
-        around = np.full(3, 30 if frame < 4 else 220, np.uint8)
-        shown = np.where(mask[..., None], np.uint8(120), around)
-        write_png(tmp_path / f"shot{frame}.png", shown)
-        write_png(tmp_path / "masks" / f"shot{frame}.png", np.repeat(mask[..., None] * np.uint8(255), 3, axis=-1))
-    turn(armature, 0)
-    report = finish(workflow.fit_video(tmp_path / "shot0.png", obj, options, tmp_path / "masks"))
-    assert report.data["cuts"] == [5]
-    assert 5 in report.data["doubtful"]
-    assert any(warning.code == "video-cuts" and "5" in warning.message for warning in report.warnings)
-    assert tuple(armature.animation_data.action.frame_range) == (1, 8)
 
 
 @pytest.mark.slow
