@@ -9,40 +9,25 @@ import numpy as np
 
 from ...data.snapshot import Snapshot
 from ...data.surface_map import SurfaceMap
-from ...geometry.adjacency import connected_components
 from ...geometry.arrays import Flags, Floats, Integers
-from ...geometry.mesh import bounding_diagonal, edges, face_areas
-from ...geometry.welding import place_numbers
 from .piece_names import SAME_NAME, alike_by_name, kind_of
+from .piece_sides import PieceSide, pieces_of, side_of
 
-PIECE_REACH = 0.008
-"""Points no farther from a piece than this share of the longest side of the shape's box lie on it. Chosen: a third of
-an eye."""
-SMALL_PIECE_REACH = 0.5
-"""But no farther than this share of the piece's diagonal. Chosen: brows do not lie on eyes."""
-TOUCHING = 0.002
-"""Pieces of one material no farther apart than this share of that side are one clump, as locks are. Chosen."""
 LEAST_OVERLAP = 0.5
 """Least share of two sets of pieces that lies on the other, by which they belong together. Chosen: the majority."""
 CLEAR_OVERLAP = 0.7
 """The same for single pieces within such sets. Chosen."""
-MOST_PIECES = 250
-"""Most pieces that are told apart; the smallest are one for each material. Chosen, to bound time."""
-MOST_PIECE_POINTS = 240
-"""Most points of a piece that are looked at. Chosen, to bound time."""
 SAME_OVERLAP = 0.9
 """The same for two pieces that are each other's like, whatever sets they are in. Chosen: a nose and a nose, but
 not a face and a whole head."""
 REST_OVERLAP = 0.2
 """The same for what is left of two sets once their single pieces are paired. Chosen: less, for the sets do overlap."""
-PART_OVERLAP, DETAIL_SHARE = 0.5, 0.05
+PART_OVERLAP, DETAIL_SHARE, LIES_BESIDE = 0.5, 0.05, 0.03
 """Least share of a piece that lies on another one that it is a part of, and least share of that one that it makes up.
-Chosen: the majority; and less is a detail, such as the eyes of a head, which has a place of its own."""
+Chosen: the majority; and less is a detail, such as the eyes of a head, which has a place of its own. What lies within
+the last share of the longest side of the shape's box lies beside. Chosen: a cape on a back, but no face on a chest."""
 GATHERED = 0.1
 """What is taken off the overlap of sets that nothing but the map has gathered. Chosen: less than a clear difference."""
-_SAMPLED_PLACES = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
-"""Barycentric coordinates of the points of a triangle that are looked at."""
-
 Pieces = tuple[int, ...]
 
 
@@ -66,37 +51,6 @@ class PieceClaims:
 
 
 @dataclass(frozen=True)
-class _Side:
-    """One shape's pieces, and points on them.
-
-    Attributes:
-        piece: int (F,), of each triangle.
-        slot: int (P,), each piece's material.
-        clump: int (P,), the same for pieces of one material that lie beside each other, as the locks of a head do.
-        names: of the materials.
-        sampled: int (N,), the piece of each point.
-        area: float (N,), the share of the shape's area that each point stands for.
-        near: bool (N, Q), whether each point is mapped onto each of the other shape's pieces, or beside it.
-    """
-
-    piece: Integers
-    slot: Integers
-    clump: Integers
-    names: tuple[str, ...]
-    sampled: Integers
-    area: Floats
-    near: Flags
-
-    def areas(self, members: Floats) -> Floats:
-        """The area of sets of pieces, (P, A): (A,)."""
-        return np.asarray(self.area @ members[self.sampled])
-
-    def common(self, members: Floats, others: Floats) -> Floats:
-        """The area that sets of pieces, (P, A), have on sets of the other shape's pieces, (Q, B): (A, B)."""
-        return np.asarray((members[self.sampled] * self.area[:, None]).T @ (self.near @ others > 0))
-
-
-@dataclass(frozen=True)
 class _Sets:
     """Sets of one shape's pieces.
 
@@ -113,7 +67,9 @@ class _Sets:
     members: Floats
 
 
-def piece_claims(source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_target: SurfaceMap) -> PieceClaims:
+def piece_claims(
+    source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_target: SurfaceMap, unseen: tuple[Flags, Flags]
+) -> PieceClaims:
     """Find the pieces of both shapes that belong together.
 
     A piece is a connected part of one material. Sets of pieces (those of a material, or of one kind by their materials'
@@ -126,11 +82,13 @@ def piece_claims(source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_t
     Args:
         source, target: the shapes.
         to_source, to_target: the maps between them.
+        unseen: bool (F,), bool (G,), their triangles that nobody sees. They do not count, unless nearly all of a piece
+            is so: a scalp under hair lies on hair, but what shows of that head is a face.
     """
-    pieces = _pieces(source), _pieces(target)
+    pieces = pieces_of(source), pieces_of(target)
     sides = (
-        _side(source, pieces[0], to_target, target, pieces[1]),
-        _side(target, pieces[1], to_source, source, pieces[0]),
+        side_of((source, pieces[0]), unseen[0], to_target, (target, pieces[1])),
+        side_of((target, pieces[1]), unseen[1], to_source, (source, pieces[0])),
     )
     counts = len(sides[0].slot), len(sides[1].slot)
     claims: list[tuple[Pieces, Pieces]] = []
@@ -153,39 +111,60 @@ def piece_claims(source: Snapshot, target: Snapshot, to_source: SurfaceMap, to_t
         _joined(side, members[index], shares[index], _names_of_claims(side, sides[1 - index], members[1 - index]))
         for index, side in enumerate(sides)
     ]
-    return PieceClaims(pieces[0], pieces[1], claimed[0], claimed[1], shares[1], _parts(sides, claimed, shares))
+    return PieceClaims(pieces[0], pieces[1], claimed[0], claimed[1], shares[1], _parts(source, sides, claimed, shares))
 
 
-def _parts(sides: tuple[_Side, _Side], claimed: list[Integers], shares: list[Floats]) -> Flags:
+def _parts(
+    source: Snapshot, sides: tuple[PieceSide, PieceSide], claimed: list[Integers], shares: list[Floats]
+) -> Flags:
     """Which of the source's pieces each of the target's may show beside those of its claim, (Q, P).
 
     Those are parts of it, or it is a part of them, and the part does not lie on what its own claim has: upper arms,
-    where head and arms are one piece and the source's are single ones. They are of a material that the claim has, too.
+    where head and arms are one piece and the source's are single ones. They are of a material that the claim has, too,
+    or the claim has nothing beside them that could show in their place.
 
     Args:
+        source: the source.
         sides: both shapes' pieces.
         claimed: (P,) and (Q,), their claims.
         shares: (P, C) and (Q, C), how much of each piece lies on each claim's pieces of the other shape.
     """
-    source, target = (_shares(side, np.eye(len(other.slot))) for side, other in (sides, sides[::-1]))
+    of_source, target = (_shares(side, np.eye(len(other.slot))) for side, other in (sides, sides[::-1]))
     astray = [
         np.where(claim < 0, True, share[np.arange(len(claim)), claim] < PART_OVERLAP) if share.size else claim < 0
         for claim, share in zip(claimed, shares, strict=True)
     ]
-    parts = (source.T >= PART_OVERLAP) & (target >= DETAIL_SHARE) & astray[0][None]
-    parts |= (target >= PART_OVERLAP) & (source.T >= DETAIL_SHARE) & astray[1][:, None]
+    parts = (of_source.T >= PART_OVERLAP) & (target >= DETAIL_SHARE) & astray[0][None]
+    parts |= (target >= PART_OVERLAP) & (of_source.T >= DETAIL_SHARE) & astray[1][:, None]
     slots = np.eye(int(sides[0].slot.max()) + 1)[sides[0].slot]
     same_claim = (claimed[1][:, None] == claimed[0][None]).astype(float)
-    return np.asarray(parts & ((same_claim @ slots @ slots.T) > 0))
+    alike = np.asarray(parts & ((same_claim @ slots @ slots.T) > 0))
+    return alike | _with_nothing_beside(source, sides[0], claimed, parts & ~alike)
 
 
-def _shares(side: _Side, others: Floats) -> Floats:
+def _with_nothing_beside(source: Snapshot, side: PieceSide, claimed: list[Integers], parts: Flags) -> Flags:
+    """Those of the parts, (Q, P), most of which lies far from all that the claim has of the source."""
+    reach = LIES_BESIDE * float(np.ptp(source.vertices, axis=0).max())
+    vertices, faces = source.vertices.astype(np.float64), source.faces.astype(np.int64)
+    result = np.zeros_like(parts)
+    for piece, claim in enumerate(claimed[1].tolist()):
+        of_claim = faces[(claimed[0] == claim)[side.piece]]
+        rows = np.flatnonzero(parts[piece][side.sampled])
+        if len(of_claim) and len(rows):
+            away = igl.point_mesh_squared_distance(side.points[rows], vertices, of_claim)[0]
+            own, count = side.sampled[rows], len(side.slot)
+            beside = np.bincount(own, side.area[rows] * (away <= reach**2), count)
+            result[piece] = parts[piece] & (beside < PART_OVERLAP * np.bincount(own, side.area[rows], count))
+    return result
+
+
+def _shares(side: PieceSide, others: Floats) -> Floats:
     """How much of each piece lies on sets of the other shape's pieces, (Q, C): (P, C)."""
     every = np.eye(len(side.slot))
     return side.common(every, others) / np.maximum(side.areas(every), 1e-12)[:, None]
 
 
-def _joined(side: _Side, members: Floats, shares: Floats, alike: Floats) -> Integers:
+def _joined(side: PieceSide, members: Floats, shares: Floats, alike: Floats) -> Integers:
     """The claim of each piece, (P,): of those that have none, the one that most of it lies on; -1 for none. Of several,
     one that has a piece of the same material is preferred as if by its name.
 
@@ -205,63 +184,7 @@ def _joined(side: _Side, members: Floats, shares: Floats, alike: Floats) -> Inte
     return claim
 
 
-def _pieces(shape: Snapshot) -> Integers:
-    """The piece of each triangle, int64 (F,)."""
-    corner = place_numbers(shape.vertices)[shape.faces] * (int(shape.materials.max()) + 1) + shape.materials[:, None]
-    nodes, corner = np.unique(corner, return_inverse=True)
-    corner = corner.reshape(-1, 3)
-    piece = connected_components(edges(corner), len(nodes))[corner[:, 0]]
-    total = np.bincount(piece, face_areas(shape.vertices, shape.faces))
-    small = np.isin(piece, np.argsort(-total)[MOST_PIECES:])
-    return np.unique(np.where(small, -1 - shape.materials, piece), return_inverse=True)[1].reshape(-1)
-
-
-def _side(shape: Snapshot, piece: Integers, onto: SurfaceMap, other: Snapshot, other_piece: Integers) -> _Side:
-    """A shape's pieces, and where points on them lie on the other shape."""
-    areas = face_areas(shape.vertices, shape.faces)
-    slot = np.zeros(int(piece.max()) + 1, np.int64)
-    slot[piece] = shape.materials
-    order = np.argsort(np.repeat(piece, len(_SAMPLED_PLACES)), kind="stable")
-    ends = np.cumsum(len(_SAMPLED_PLACES) * np.bincount(piece))
-    rows = np.concatenate([each[np.linspace(0, len(each) - 1, min(len(each), MOST_PIECE_POINTS)).astype(int)]
-                           for each in np.split(order, ends[:-1])])  # fmt: skip
-    face, weights = rows // len(_SAMPLED_PLACES), _SAMPLED_PLACES[rows % len(_SAMPLED_PLACES)]
-    sampled, area = piece[face], areas[face]
-    area *= (np.bincount(piece, areas) / np.maximum(np.bincount(sampled, area), 1e-300))[sampled] / areas.sum()
-
-    def points(vertices: Floats) -> Floats:
-        return np.einsum("nk,nkd->nd", weights, vertices[shape.faces[face]])
-
-    clump = np.arange(len(slot))
-    if len(np.unique(slot)) > 1:  # where all is of one material, that says nothing
-        near = _near(points(shape.vertices.astype(np.float64)), shape, piece, TOUCHING)
-        beside = np.array([near[sampled == number].any(axis=0) for number in clump])
-        clump = connected_components(np.argwhere(beside & (slot[:, None] == slot[None])), len(slot)).astype(np.int64)
-    near = _near(points(onto.pull(other.vertices, other.faces)), other, other_piece, PIECE_REACH)
-    return _Side(piece, slot, clump, shape.material_names, sampled, area, near)
-
-
-def _near(points: Floats, shape: Snapshot, piece: Integers, reach: float) -> Flags:
-    """Whether each point (N, 3) lies on each piece of a shape, or beside it: bool (N, P).
-
-    ``reach`` is how far beside, in the longest side of the shape's box, but no farther than
-    :data:`SMALL_PIECE_REACH` of the piece."""
-    vertices = shape.vertices.astype(np.float64)
-    reach *= float(np.ptp(vertices, axis=0).max())
-    near = np.zeros((len(points), int(piece.max()) + 1), bool)
-    for number in range(near.shape[1]):
-        faces = shape.faces[piece == number].astype(np.int64)
-        corners = vertices[faces].reshape(-1, 3)
-        near_enough = min(reach, SMALL_PIECE_REACH * bounding_diagonal(corners))
-        low, high = corners.min(axis=0) - near_enough, corners.max(axis=0) + near_enough
-        inside = ((points >= low) & (points <= high)).all(axis=1)
-        rows = np.flatnonzero(inside)
-        if len(rows):
-            near[rows, number] = igl.point_mesh_squared_distance(points[rows], vertices, faces)[0] <= near_enough**2
-    return near
-
-
-def _named_sets(side: _Side) -> dict[Pieces, str]:
+def _named_sets(side: PieceSide) -> dict[Pieces, str]:
     """Sets of pieces of one kind, of one material, and of one clump, with the kind's or material's name."""
     kinds = np.array([kind_of(name) for name in side.names] or [""])
     sets = {}
@@ -276,7 +199,7 @@ def _named_sets(side: _Side) -> dict[Pieces, str]:
     return sets
 
 
-def _gathered(side: _Side, others: dict[Pieces, str]) -> list[Pieces]:
+def _gathered(side: PieceSide, others: dict[Pieces, str]) -> list[Pieces]:
     """For each set of the other shape's pieces, all clumps of this shape that lie mostly on it."""
     clumps = np.eye(int(side.clump.max()) + 1)[side.clump]
     common = side.common(clumps, _members(list(others), side.near.shape[1]))
@@ -284,13 +207,13 @@ def _gathered(side: _Side, others: dict[Pieces, str]) -> list[Pieces]:
     return [found for column in mostly.T if (found := _set(column[side.clump]))]
 
 
-def _sets(side: _Side, named: dict[Pieces, str], gathered: list[Pieces]) -> _Sets:
+def _sets(side: PieceSide, named: dict[Pieces, str], gathered: list[Pieces]) -> _Sets:
     pieces = list(dict.fromkeys([*named, *gathered]))
     names = [named.get(one, "") for one in pieces]
     return _Sets(pieces, names, np.array([one not in named for one in pieces]), _members(pieces, len(side.slot)))
 
 
-def _single_pieces(side: _Side) -> _Sets:
+def _single_pieces(side: PieceSide) -> _Sets:
     count = len(side.slot)
     names = [side.names[slot] if slot < len(side.names) else "" for slot in side.slot.tolist()]
     return _Sets([(piece,) for piece in range(count)], names, np.zeros(count, bool), np.eye(count))
@@ -308,7 +231,7 @@ def _members(sets: list[Pieces], count: int) -> Floats:
     return members
 
 
-def _overlap(sides: tuple[_Side, _Side], sets: tuple[_Sets, _Sets]) -> Floats:
+def _overlap(sides: tuple[PieceSide, PieceSide], sets: tuple[_Sets, _Sets]) -> Floats:
     """How well sets of the source's pieces and sets of the target's belong together, (A, B): the share of both areas
     that lies on the other, and what names add."""
     (source, target), (own, others) = sides, sets
@@ -319,7 +242,7 @@ def _overlap(sides: tuple[_Side, _Side], sets: tuple[_Sets, _Sets]) -> Floats:
 
 
 def _best_pairs(
-    sides: tuple[_Side, _Side], sets: tuple[_Sets, _Sets], overlap: Floats, least: float
+    sides: tuple[PieceSide, PieceSide], sets: tuple[_Sets, _Sets], overlap: Floats, least: float
 ) -> list[tuple[Pieces, Pieces]]:
     """Pairs of sets, those that overlap most first, each piece in one pair at most."""
     free = [np.ones(len(side.slot), bool) for side in sides]
@@ -347,7 +270,7 @@ def _unless_taken(overlap: Floats, sets: tuple[_Sets, _Sets], claims: list[tuple
 
 
 def _refined(
-    claim: tuple[Pieces, Pieces], sides: tuple[_Side, _Side], singles: tuple[_Sets, _Sets], overlap: Floats
+    claim: tuple[Pieces, Pieces], sides: tuple[PieceSide, PieceSide], singles: tuple[_Sets, _Sets], overlap: Floats
 ) -> list[tuple[Pieces, Pieces]]:
     """A pair of sets with single pieces that lie clearly on one another as pairs of their own, unless what is left of
     one set would have nothing in the other. What is left of both is a pair if that lies on one another, too."""
@@ -384,7 +307,7 @@ def _without(pieces: Pieces, others: Pieces) -> Pieces:
     return tuple(piece for piece in pieces if piece not in others)
 
 
-def _names_of_claims(side: _Side, other: _Side, others: Floats) -> Floats:
+def _names_of_claims(side: PieceSide, other: PieceSide, others: Floats) -> Floats:
     """What names add for pieces to belong to sets of the other shape's pieces, (Q, C): (P, C)."""
     alike = alike_by_name(list(side.names), list(other.names))
     best = np.zeros((len(side.slot), others.shape[1]))

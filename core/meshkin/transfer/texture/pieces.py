@@ -10,19 +10,17 @@ import numpy as np
 from ...data.snapshot import Snapshot
 from ...data.surface_map import Match
 from ...geometry.arrays import Flags, Integers, ShortIntegers
-from ...geometry.mesh import face_areas
 from ..carrier import FaceGroups
 from ..certainty import certainty
 from ..kept_maps import kept_to
 from .channels import SourceTextures
 from .palettes import with_palettes_as_materials
 from .piece_claims import PieceClaims, piece_claims
+from .piece_sides import hidden_pieces
 from .unseen import see_through, unseen_faces
 
 MINORITY = 0.2
 """A piece that belongs to nothing shows pieces that this share of it lies on, and no crumbs of others. Chosen."""
-HIDDEN_SHARE = 0.9
-"""A piece of the target of which this share is hidden may show what is hidden in the source. Chosen: all but a rim."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +67,12 @@ def piece_map(
     if shown.all() and certainty(match.to_source, source, target).everywhere:
         return PieceMap(target, match, FaceGroups(np.zeros(len(target.faces), np.int64), shown[None]))
     colored = source if textures is None else with_palettes_as_materials(source, textures)
-    claims = piece_claims(colored, target, match.to_source, match.to_target)
     clear = np.zeros(len(source.faces), bool) if textures is None else see_through(source, textures)
-    groups = _groups(claims, shown, _Hidden(source, clear, _hidden_pieces(target, claims.target_piece)))
+    every = np.ones(len(target.faces), bool)
+    unseen = unseen_faces(source, np.ones(len(source.faces), bool), clear), unseen_faces(target, every, ~every)
+    claims = piece_claims(colored, target, match.to_source, match.to_target, unseen)
+    hidden_here = hidden_pieces(target, claims.target_piece, unseen[1])
+    groups = _groups(claims, shown, _Hidden(source, clear, hidden_here))
     if len(groups.allowed) == 1 and groups.allowed.all():
         return PieceMap(target, match, groups)
     vertex, faces, group = _cut_open(target, groups.of_target)
@@ -93,14 +94,6 @@ class _Hidden:
     source: Snapshot
     clear: Flags
     target_pieces: Flags
-
-
-def _hidden_pieces(target: Snapshot, piece: Integers) -> Flags:
-    """The pieces of the target, (Q,), that nobody sees as it stands: teeth, a body under clothes."""
-    every = np.ones(len(target.faces), bool)
-    areas = face_areas(target.vertices, target.faces)
-    unseen = np.bincount(piece, areas * unseen_faces(target, every, ~every))
-    return np.asarray(unseen >= HIDDEN_SHARE * np.bincount(piece, areas))
 
 
 def _groups(claims: PieceClaims, shown: Flags, hidden: _Hidden) -> FaceGroups:

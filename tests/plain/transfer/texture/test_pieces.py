@@ -138,13 +138,17 @@ def test_what_is_left_out_shows_nowhere(tmp_path: Path) -> None:
         assert (np.abs(shown - COLORS[SKIN]).max(axis=1) < 0.01).mean() > 0.8
 
 
+def all_seen(shape: Snapshot) -> Array:
+    return np.zeros(len(shape.faces), bool)
+
+
 def test_a_right_map_stays_as_it_is() -> None:
     """An exact copy: no point moves, and each piece belongs to its twin."""
     shape = head(("Skin", "Hair", "Eyes"), lock=True)
     match = known_map(shape, shape)
     kept = piece_map(shape, shape, match)
     np.testing.assert_allclose(kept.match.to_source.pull(shape.vertices, shape.faces), kept.target.vertices, atol=1e-6)
-    claims = piece_claims(shape, shape, match.to_source, match.to_target)
+    claims = piece_claims(shape, shape, match.to_source, match.to_target, (all_seen(shape), all_seen(shape)))
     np.testing.assert_array_equal(claims.source_claim, claims.target_claim)
     assert (claims.source_claim >= 0).all()
 
@@ -209,12 +213,47 @@ def test_a_body_shows_what_the_clothes_of_another_hide(tmp_path: Path) -> None:
     assert np.abs(colors_shown(textures, source, joined, match, tmp_path) - truth).max() <= 0.01
 
 
+def bust(joined: bool) -> Snapshot:
+    """A trunk, a head above it of another material (one piece with the trunk, if they are joined), and hair over most
+    of that."""
+    ball = shapes.sphere(48, 24)
+    middle = ball.vertices[ball.faces].mean(axis=1)
+    top = np.array([0, 0, 1.8])
+    pieces = [
+        (ball.vertices, ball.faces, SKIN),
+        (0.6 * ball.vertices + top, ball.faces, EYES),
+        (0.61 * ball.vertices + top, ball.faces[middle[:, 1] > -0.4], HAIR),
+    ]
+    count = len(ball.vertices)
+    faces = np.concatenate([faces + number * count for number, (_, faces, _) in enumerate(pieces)])
+    materials = np.repeat([slot for _, _, slot in pieces], [len(faces) for _, faces, _ in pieces])
+    if joined:
+        materials[materials == EYES] = SKIN
+        faces = np.concatenate((faces, [[0, count, count + 1]]))  # a thin neck
+        materials = np.append(materials, SKIN)
+    vertices = np.concatenate([vertices for vertices, _, _ in pieces]).astype(np.float32)
+    shape = Snapshot.from_arrays(vertices, faces.astype(np.int32))
+    shape = replace(shape, materials=materials.astype(np.int32), material_names=("", "Hair", "Hair.001"))
+    return replace(shape, uvs=split(len(faces)).astype(np.float32), parts=connected_parts(len(vertices), shape.faces))
+
+
+def test_a_face_shows_on_a_body_that_is_one_piece_with_it(tmp_path: Path) -> None:
+    """By its name, and by the scalp that the hair hides, the head belongs to the hair; the target's to its trunk."""
+    source, target = bust(joined=False), bust(joined=True)
+    shown = baked(source, target, known_map(source, target), tmp_path)
+    middle = target.vertices[target.faces].mean(axis=1)
+    is_face = (target.materials == SKIN) & (middle[:, 2] > 1.2) & (middle[:, 1] < -0.35)
+    is_trunk = (target.materials == SKIN) & (middle[:, 2] < 0.9)
+    for part, color in ((is_face, EYES), (is_trunk, SKIN), (target.materials == HAIR, HAIR)):
+        assert (np.abs(shown[part] - COLORS[color]).max(axis=1) < 0.01).mean() > 0.98
+
+
 def test_two_pieces_alike_are_a_pair_whatever_else_is_beside_them() -> None:
     """A face of skin under much hair, onto a head whose pieces are all of one material."""
     source, target = head(("a", "b", "c"), lock=True), head(("", "", ""), lock=True, size=1.3)
     target = replace(target, materials=np.zeros(len(target.faces), np.int32), material_names=("",))
     match = known_map(source, target)
-    claims = piece_claims(source, target, match.to_source, match.to_target)
+    claims = piece_claims(source, target, match.to_source, match.to_target, (all_seen(source), all_seen(target)))
     np.testing.assert_array_equal(claims.source_claim[claims.source_piece], claims.target_claim[claims.target_piece])
 
 
