@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import igl
 import numpy as np
@@ -82,8 +82,7 @@ def piece_claims(
     Args:
         source, target: the shapes.
         to_source, to_target: the maps between them.
-        unseen: bool (F,), bool (G,), their triangles that nobody sees. They do not count, unless nearly all of a piece
-            is so: a scalp under hair lies on hair, but what shows of that head is a face.
+        unseen: bool (F,), bool (G,), their triangles that nobody sees.
     """
     pieces = pieces_of(source), pieces_of(target)
     sides = (
@@ -111,50 +110,68 @@ def piece_claims(
         _joined(side, members[index], shares[index], _names_of_claims(side, sides[1 - index], members[1 - index]))
         for index, side in enumerate(sides)
     ]
-    return PieceClaims(pieces[0], pieces[1], claimed[0], claimed[1], shares[1], _parts(source, sides, claimed, shares))
+    parts = _parts(sides, claimed, shares) | _homeless(source, sides, claimed, members)
+    return PieceClaims(pieces[0], pieces[1], claimed[0], claimed[1], shares[1], parts)
 
 
-def _parts(
-    source: Snapshot, sides: tuple[PieceSide, PieceSide], claimed: list[Integers], shares: list[Floats]
-) -> Flags:
+def _parts(sides: tuple[PieceSide, PieceSide], claimed: list[Integers], shares: list[Floats]) -> Flags:
     """Which of the source's pieces each of the target's may show beside those of its claim, (Q, P).
 
     Those are parts of it, or it is a part of them, and the part does not lie on what its own claim has: upper arms,
-    where head and arms are one piece and the source's are single ones. They are of a material that the claim has, too,
-    or the claim has nothing beside them that could show in their place.
+    where head and arms are one piece and the source's are single ones. They are of a material that the claim has, too.
+
+    Args:
+        sides: both shapes' pieces.
+        claimed: (P,) and (Q,), their claims.
+        shares: (P, C) and (Q, C), how much of each piece lies on each claim's pieces of the other shape.
+    """
+    source, target = (_shares(side, np.eye(len(other.slot))) for side, other in (sides, sides[::-1]))
+    astray = [_astray(claim, share) for claim, share in zip(claimed, shares, strict=True)]
+    parts = (source.T >= PART_OVERLAP) & (target >= DETAIL_SHARE) & astray[0][None]
+    parts |= (target >= PART_OVERLAP) & (source.T >= DETAIL_SHARE) & astray[1][:, None]
+    slots = np.eye(int(sides[0].slot.max()) + 1)[sides[0].slot]
+    same_claim = (claimed[1][:, None] == claimed[0][None]).astype(float)
+    return np.asarray(parts & ((same_claim @ slots @ slots.T) > 0))
+
+
+def _astray(claim: Integers, shares: Floats) -> Flags:
+    """Pieces (P,) that do not lie on what their claim has, of which they lie on the claims' by shares (P, C)."""
+    own = shares[np.arange(len(claim)), claim] if shares.size else np.zeros(len(claim))
+    return np.asarray((claim < 0) | (own < PART_OVERLAP))
+
+
+def _homeless(
+    source: Snapshot, sides: tuple[PieceSide, PieceSide], claimed: list[Integers], members: list[Floats]
+) -> Flags:
+    """Which of the source's pieces each of the target's shows because they have no other place, (Q, P).
+
+    What is seen of them lies on it, and not on what their own claim has: of a head under hair, a face, where the
+    target's face and chest are one piece. And what its claim has lies far from them, so that nothing could show in
+    their place. Where names say what a piece shows, that is all.
 
     Args:
         source: the source.
         sides: both shapes' pieces.
         claimed: (P,) and (Q,), their claims.
-        shares: (P, C) and (Q, C), how much of each piece lies on each claim's pieces of the other shape.
+        members: (P, C) and (Q, C), the pieces that each claim has.
     """
-    of_source, target = (_shares(side, np.eye(len(other.slot))) for side, other in (sides, sides[::-1]))
-    astray = [
-        np.where(claim < 0, True, share[np.arange(len(claim)), claim] < PART_OVERLAP) if share.size else claim < 0
-        for claim, share in zip(claimed, shares, strict=True)
-    ]
-    parts = (of_source.T >= PART_OVERLAP) & (target >= DETAIL_SHARE) & astray[0][None]
-    parts |= (target >= PART_OVERLAP) & (of_source.T >= DETAIL_SHARE) & astray[1][:, None]
-    slots = np.eye(int(sides[0].slot.max()) + 1)[sides[0].slot]
-    same_claim = (claimed[1][:, None] == claimed[0][None]).astype(float)
-    alike = np.asarray(parts & ((same_claim @ slots @ slots.T) > 0))
-    return alike | _with_nothing_beside(source, sides[0], claimed, parts & ~alike)
-
-
-def _with_nothing_beside(source: Snapshot, side: PieceSide, claimed: list[Integers], parts: Flags) -> Flags:
-    """Those of the parts, (Q, P), most of which lies far from all that the claim has of the source."""
+    seen = [replace(side, area=side.area * side.counts) for side in sides]
+    on_target, on_source = (_shares(side, np.eye(len(other.slot))) for side, other in (seen, seen[::-1]))
+    astray = _astray(claimed[0], _shares(seen[0], members[1]))
+    result = (on_target.T >= PART_OVERLAP) & (on_source >= DETAIL_SHARE) & astray[None] & (claimed[1] >= 0)[:, None]
+    if members[0].size:
+        alike = _names_of_claims(sides[1], sides[0], members[0])
+        result &= (alike[np.arange(len(alike)), claimed[1]] <= 0)[:, None]
     reach = LIES_BESIDE * float(np.ptp(source.vertices, axis=0).max())
-    vertices, faces = source.vertices.astype(np.float64), source.faces.astype(np.int64)
-    result = np.zeros_like(parts)
+    vertices, faces, side = source.vertices.astype(np.float64), source.faces.astype(np.int64), seen[0]
     for piece, claim in enumerate(claimed[1].tolist()):
         of_claim = faces[(claimed[0] == claim)[side.piece]]
-        rows = np.flatnonzero(parts[piece][side.sampled])
+        rows = np.flatnonzero(result[piece][side.sampled])
         if len(of_claim) and len(rows):
             away = igl.point_mesh_squared_distance(side.points[rows], vertices, of_claim)[0]
             own, count = side.sampled[rows], len(side.slot)
             beside = np.bincount(own, side.area[rows] * (away <= reach**2), count)
-            result[piece] = parts[piece] & (beside < PART_OVERLAP * np.bincount(own, side.area[rows], count))
+            result[piece] &= beside < PART_OVERLAP * np.bincount(own, side.area[rows], count)
     return result
 
 

@@ -43,6 +43,7 @@ class PieceSide:
         sampled: int (N,), the piece of each point.
         points: float (N, 3), where it lies on the shape.
         area: float (N,), the share of the shape's area that each point stands for.
+        counts: bool (N,), whether it is seen, or nearly all of its piece is not.
         near: bool (N, Q), whether each point is mapped onto each of the other shape's pieces, or beside it.
     """
 
@@ -53,6 +54,7 @@ class PieceSide:
     sampled: Integers
     points: Floats
     area: Floats
+    counts: Flags
     near: Flags
 
     def areas(self, members: Floats) -> Floats:
@@ -94,18 +96,16 @@ def side_of(
 
     Args:
         own: the shape, and the piece of each triangle (F,).
-        unseen: bool (F,), its triangles that nobody sees. They do not count, unless nearly all of a piece is so.
+        unseen: bool (F,), its triangles that nobody sees.
         onto: the map from the shape to the other one.
         others: the other shape and its pieces (G,).
     """
     (shape, piece), (other, other_piece) = own, others
-    counted = ~unseen | hidden_pieces(shape, piece, unseen)[piece]
-    areas = face_areas(shape.vertices, shape.faces) * counted
+    areas = face_areas(shape.vertices, shape.faces)
     slot = np.zeros(int(piece.max()) + 1, np.int64)
     slot[piece] = shape.materials
-    of_point = np.repeat(np.where(counted, piece, -1), len(_SAMPLED_PLACES))
-    order = np.argsort(of_point, kind="stable")[np.count_nonzero(of_point < 0) :]
-    ends = np.cumsum(np.bincount(of_point[order], minlength=len(slot)))
+    order = np.argsort(np.repeat(piece, len(_SAMPLED_PLACES)), kind="stable")
+    ends = np.cumsum(len(_SAMPLED_PLACES) * np.bincount(piece))
     rows = np.concatenate([each[np.linspace(0, len(each) - 1, min(len(each), MOST_PIECE_POINTS)).astype(int)]
                            for each in np.split(order, ends[:-1])])  # fmt: skip
     face, weights = rows // len(_SAMPLED_PLACES), _SAMPLED_PLACES[rows % len(_SAMPLED_PLACES)]
@@ -116,14 +116,14 @@ def side_of(
         return np.asarray(np.einsum("nk,nkd->nd", weights, vertices[shape.faces[face]]))
 
     places = points(shape.vertices.astype(np.float64))
-
     clump = np.arange(len(slot))
     if len(np.unique(slot)) > 1:  # where all is of one material, that says nothing
         near = _near(places, shape, piece, TOUCHING)
         beside = np.array([near[sampled == number].any(axis=0) for number in clump])
         clump = connected_components(np.argwhere(beside & (slot[:, None] == slot[None])), len(slot)).astype(np.int64)
     near = _near(points(onto.pull(other.vertices, other.faces)), other, other_piece, PIECE_REACH)
-    return PieceSide(piece, slot, clump, shape.material_names, sampled, places, area, near)
+    counts = ~unseen[face] | hidden_pieces(shape, piece, unseen)[sampled]
+    return PieceSide(piece, slot, clump, shape.material_names, sampled, places, area, counts, near)
 
 
 def _near(points: Floats, shape: Snapshot, piece: Integers, reach: float) -> Flags:

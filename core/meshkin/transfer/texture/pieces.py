@@ -49,7 +49,8 @@ def piece_map(
     """Keep a map to the pieces that belong together (:func:`meshkin.transfer.texture.piece_claims.piece_claims`).
 
     A piece of the target that belongs to one of the source shows that one alone (and what else of its material is a
-    part of it), and no other shows it: hair goes to hair, and a lock that hangs over a shoulder does not show there.
+    part of it, or has no other place), and no other shows it: hair goes to hair, and a lock that hangs over a shoulder
+    does not show there.
     What belongs to nothing shows whatever the map says, but for crumbs of pieces that belong to others. A vertex that
     the map sends elsewhere goes to the nearest point that it may show, of those that face the same way if there are any
     near. What other parts hide wholly shows only where these may not. On a copy of the source, nothing moves.
