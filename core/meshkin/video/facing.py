@@ -43,7 +43,7 @@ ALL_EXCHANGE_ROUNDS = 5
 
 def in_best_views(
     frames: MatchedFrames, known: DescribedShape, shape: PosableShape, settings: FitSettings, report: ProgressCallback
-) -> MatchedFrames:
+) -> tuple[MatchedFrames, bool]:
     """Frames matched with the shape at rest, turned to the view from which it is seen; shot by shot.
 
     Args:
@@ -52,8 +52,12 @@ def in_best_views(
         shape: the character.
         settings: of the fits that tell.
         report: is told the progress.
+
+    Returns:
+        the frames, and whether they show another individual: no pose of this one looks like them. Their views are left,
+        as costs do not tell these then.
     """
-    maps = list(frames.maps)
+    maps, is_another = list(frames.maps), False
     shots = np.cumsum(~np.append(True, frames.footage.clip.joined))
     for shot in range(shots[-1] + 1):
         numbers = np.flatnonzero((shots == shot) & np.array([each is not None for each in maps]))
@@ -62,18 +66,19 @@ def in_best_views(
         if len(tried) < FEWEST_FRAMES:
             continue
         turn = _best_turn(frames.picked(tried), known, shape, settings, report)
+        is_another |= turn is None
         if turn:
             for number in numbers:
                 report("Matching the turned frames", number / len(maps))
                 if (before := maps[number]) is not None:
                     maps[number] = _turned(before, turn, known)
-    return replace(frames, maps=maps)
+    return replace(frames, maps=maps), is_another
 
 
 def _best_turn(
     frames: MatchedFrames, known: DescribedShape, shape: PosableShape, settings: FitSettings, report: ProgressCallback
-) -> int:
-    """How often the views of frames are to be turned: as little as explains them nearly best."""
+) -> int | None:
+    """How often the views of frames are to be turned: as little as explains them nearly best. None if nothing does."""
     settings = replace(settings, all_exchange_rounds=ALL_EXCHANGE_ROUNDS)
 
     def cost(turn: int) -> float:
@@ -83,7 +88,7 @@ def _best_turn(
 
     first = cost(0)
     if first > TELLING_COST * len(frames.maps):
-        return 0
+        return None
     for way in (1, -1):
         costs = [first]
         for number in range(1, MOST_TURNS + 1):

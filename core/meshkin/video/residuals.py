@@ -30,10 +30,6 @@ TRUNK = 4.0
 """How many times less a bone that carries everything turns from rest than one that carries nothing, less one. Measured
 on quadrupeds' clips: joints of the trunk turn by 0 to 10 degrees, by 27 when it eats; those of legs by 10 to 40."""
 
-SHORT_BONE = 0.1
-"""Length of a bone, sizes of the shape, below which it turns the less from rest the shorter it is: a rod that is made
-of more pieces bends no further. Chosen: legs have bones of .08 to .16, tails and ears of .01 to .05, which what matches
-err by turned aside; .06 is better for knights and a wolf, worse for two others."""
 MOST_STIFF = 6.0
 """How many times less a short bone turns for that, squared, at most. Chosen."""
 
@@ -284,7 +280,7 @@ def _stiffness(shape: PosableShape, settings: FitSettings) -> Tensor:
     Bodies swing in their plane of symmetry: aside of it, bones turn less, unless they point aside as arms do.
     """
     share = shape.carried / max(shape.carried.max(), 1e-9)
-    short = np.clip(SHORT_BONE / np.maximum(bone_lengths(shape), 1e-9), 1, MOST_STIFF)
+    short = np.clip(settings.short_bone / np.maximum(bone_lengths(shape), 1e-9), 1, MOST_STIFF)
     weight = short * ((1 + TRUNK * share) / settings.rest) ** 2
     stiffness = weight[:, None, None] * np.tile(np.eye(3), (len(share), 1, 1))
     plane = mirror_plane(shape.vertices)

@@ -14,7 +14,7 @@ from .fitting import Fitted, fit_video_motion
 from .lens import fitted_focal
 from .recurring import far_limbs_found
 from .rematching import DescribedShape, MatchedFrames, match_again
-from .settings import FitSettings
+from .settings import FitSettings, for_another_body
 from .window import restored
 
 REMATCHES = 2
@@ -52,7 +52,9 @@ def fit_and_match(
     """
     is_held = np.zeros(len(frames.maps), bool) if held is None else held
     steps, motion_only = 2 * REMATCHES + 2, replace(settings, fit_focal=False, fit_shape=False)
-    frames = in_best_views(frames, known, shape, motion_only, _part(report, 0, steps))
+    frames, is_another = in_best_views(frames, known, shape, motion_only, _part(report, 0, steps))
+    if is_another:
+        settings, motion_only = for_another_body(settings), for_another_body(motion_only)
     motion_only = replace(motion_only, all_exchange_rounds=ALL_EXCHANGE_ROUNDS, sliding=FIRST_SLIDING)
     for number in range(REMATCHES):
         fit_told, match_told = (_part(report, 2 * number + step, steps) for step in (1, 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class FitSettings:
         rest: of a bone's turn from rest, radians: holds what no frame shows. What is above counts by its length: a
             knee bends far, while most bones keep still.
         aside: how many times less a bone turns out of the body's plane of symmetry.
+        short_bone: length of a bone, sizes of the shape, below which it turns the less from rest the shorter it is: a
+            rod that is made of more pieces bends no further. Chosen: legs have bones of .08 to .16, tails and ears of
+            .01 to .05, which what matches err by turned aside; .06 is better for knights and a wolf, worse for two
+            others.
         limits: of what a turn exceeds the rig's own limits by, radians.
         root_rounds, limb_rounds, all_rounds: steps of Gauss and Newton for the whole alone, with its large bones, with
             all bones.
@@ -70,6 +74,7 @@ class FitSettings:
     smooth: float = 1.0
     rest: float = 0.6
     aside: float = 6.0
+    short_bone: float = 0.1
     limits: float = 0.02
     root_rounds: int = 6
     limb_rounds: int = 8
@@ -87,3 +92,12 @@ class FitSettings:
     outside: int = 96
     fit_focal: bool = False
     fit_shape: bool = False
+
+
+def for_another_body(settings: FitSettings) -> FitSettings:
+    """Settings for a video of another individual: tails and ears bend freely, and matches are believed more.
+
+    Measured on a dog that follows a wolf: with these, its far feet are right in 94 % of the frames and never exchanged
+    for longer than two; as for its own video in 69 %, and nine.
+    """
+    return replace(settings, short_bone=0.03, best_anchors=0.006)
