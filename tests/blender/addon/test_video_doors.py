@@ -158,7 +158,7 @@ PARTS = {
     one_frame: (1, ""),
     without_masks: (3, ""),
     without_an_armature: (3, r"frame.* 3\b"),
-    with_a_cut_and_an_empty_mask: (8, r"cut.*\b5\b"),
+    with_a_cut_and_an_empty_mask: (8, r"(?s)cut before frames 5:.*Look at frames (?=[^:]*\b5\b)(?=[^:]*\b8\b)"),
 }
 """What is followed in part: how many frames, and what is said of those that were not."""
 
