@@ -29,9 +29,8 @@ hangs halfway down."""
 TRUNK = 4.0
 """How many times less a bone that carries everything turns from rest than one that carries nothing, less one. Measured
 on quadrupeds' clips: joints of the trunk turn by 0 to 10 degrees, by 27 when it eats; those of legs by 10 to 40."""
-
 MOST_STIFF = 6.0
-"""How many times less a short bone turns for that, squared, at most. Chosen."""
+"""How many times less a bone shorter than :attr:`FitSettings.short_bone` turns for that, squared, at most. Chosen."""
 
 
 @dataclass(frozen=True)

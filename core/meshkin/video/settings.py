@@ -97,7 +97,7 @@ class FitSettings:
 def for_another_body(settings: FitSettings) -> FitSettings:
     """Settings for a video of another individual: tails and ears bend freely, and matches are believed more.
 
-    Measured on a dog that follows a wolf: with these, its far feet are right in 94 % of the frames and never exchanged
-    for longer than two; as for its own video in 69 %, and nine.
+    Chosen on one clip, a dog that follows a wolf: with these, its far feet are right in 94 % of the frames and never
+    exchanged for longer than two; as for its own video in 69 %, and nine. Small changes tip this.
     """
     return replace(settings, short_bone=0.03, best_anchors=0.006)

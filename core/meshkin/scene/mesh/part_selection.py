@@ -50,7 +50,7 @@ def select(objects: Sequence[bpy.types.Object], part: int, extend: bool = False)
     Raises InputError ``no-parts``.
     """
     meshes = [(obj, bmesh.from_edit_mesh(obj.data)) for obj in objects]
-    # vertices would select faces between them, too; of the scene: see compat.window
+    # Vertices would select faces between them, too. The scene's settings, not the context's: see compat.window.
     bpy.context.scene.tool_settings.mesh_select_mode = (False, False, True)
     layers = [_layer(obj, mesh) for obj, mesh in meshes]
     count = 0

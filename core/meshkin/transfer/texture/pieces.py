@@ -50,10 +50,10 @@ def piece_map(
 
     A piece of the target that belongs to one of the source shows that one alone (and what else of its material is a
     part of it, or has no other place), and no other shows it: hair goes to hair, and a lock that hangs over a shoulder
-    does not show there.
-    What belongs to nothing shows whatever the map says, but for crumbs of pieces that belong to others. A vertex that
-    the map sends elsewhere goes to the nearest point that it may show, of those that face the same way if there are any
-    near. What other parts hide wholly shows only where these may not. On a copy of the source, nothing moves.
+    does not show there. What belongs to nothing shows whatever the map says, but for crumbs of pieces that belong to
+    others. A vertex that the map sends elsewhere goes to the nearest point that it may show, of those that face the
+    same way if there are any near. What other parts hide wholly shows only where these may not. On a copy of the
+    source, nothing moves.
 
     Args:
         source, target: the shapes.
@@ -69,8 +69,8 @@ def piece_map(
         return PieceMap(target, match, FaceGroups(np.zeros(len(target.faces), np.int64), shown[None]))
     colored = source if textures is None else with_palettes_as_materials(source, textures)
     clear = np.zeros(len(source.faces), bool) if textures is None else see_through(source, textures)
-    every = np.ones(len(target.faces), bool)
-    unseen = unseen_faces(source, np.ones(len(source.faces), bool), clear), unseen_faces(target, every, ~every)
+    nothing = np.zeros(len(target.faces), bool)
+    unseen = unseen_faces(source, np.ones_like(clear), clear), unseen_faces(target, ~nothing, nothing)
     claims = piece_claims(colored, target, match.to_source, match.to_target, unseen)
     hidden_here = hidden_pieces(target, claims.target_piece, unseen[1])
     groups = _groups(claims, shown, _Hidden(source, clear, hidden_here))
